@@ -1,0 +1,65 @@
+"""Every error the engine raises on purpose.
+
+MultiverseError                 something the user can act on; the message says what, which value, what is allowed, what next
+├── UsageError                  the command line contradicts itself (exit code 2)
+├── ConfigError                 a configuration file or option is wrong; names file and key path
+├── AudioError                  a sound device or file cannot be used
+├── SourceError                 a camera, video or picture cannot be used
+├── RenderError                 the renderer cannot draw
+│   └── NoGLError               no usable OpenGL here; says what to install
+├── SinkError                   an output failed
+│   └── SinkUnavailableError    an output that can never run here (wrong system, package missing)
+├── PresetError                 a preset cannot be read or written
+├── OscDecodeError              bytes that are not a valid OSC packet
+└── SharedMemoryError           a ring cannot be made or opened
+
+`osc_schema.Rejected` stands apart: the schema is standard library only and imports nothing of the engine.
+"""
+
+
+class MultiverseError(Exception):
+    """Base of the tree. `str(error)` is one line, ready for a terminal."""
+
+
+class UsageError(MultiverseError):
+    pass
+
+
+class ConfigError(MultiverseError):
+    pass
+
+
+class AudioError(MultiverseError):
+    pass
+
+
+class SourceError(MultiverseError):
+    pass
+
+
+class RenderError(MultiverseError):
+    pass
+
+
+class NoGLError(RenderError):
+    pass
+
+
+class SinkError(MultiverseError):
+    pass
+
+
+class SinkUnavailableError(SinkError):
+    pass
+
+
+class PresetError(MultiverseError):
+    pass
+
+
+class OscDecodeError(MultiverseError):
+    pass
+
+
+class SharedMemoryError(MultiverseError):
+    pass

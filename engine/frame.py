@@ -1,0 +1,98 @@
+"""The values that travel between the parts of the engine. All are immutable; arrays are treated as read-only."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+CHANNELS = 4  # audio channels of the Multiverse, one layer each
+WAVE_POINTS = 1024  # points of a channel's displayed wave, oldest at index 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameId:
+    index: int
+    """Counts drawn frames from 0."""
+    time_s: float
+    """Due time on the loop's clock, seconds from the first frame."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelFeatures:
+    """What one audio channel sounds like now. Levels are linear, 1.0 = full scale; bands are RMS per band, linear."""
+
+    rms: float = 0.0
+    peak: float = 0.0
+    pitch_hz: float = 261.63
+    """Smoothed pitch; holds its last value under -60 dBFS."""
+    onset: float = 0.0
+    """Strength of an onset in the newest hop, 0..1; 0 between onsets."""
+    onset_count: int = 0
+    """Onsets since the start: a reader slower than the analyser still sees every one."""
+    low: float = 0.0
+    mid: float = 0.0
+    high: float = 0.0
+    envelope: float = 0.0
+    """Follower, attack 5 ms, release `/audio/<n>/decay_ms`; linear."""
+    gain_db: float = 0.0
+    """Gain in force: set gain plus automatic gain."""
+
+
+def silent_waves() -> np.ndarray:
+    return np.zeros((CHANNELS, WAVE_POINTS), np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioFeatures:
+    channels: tuple[ChannelFeatures, ...]
+    """Four, in layer order."""
+    waves: np.ndarray = field(default_factory=silent_waves)
+    """(4, 1024) float32 in [-1, 1], after gain; oldest at index 0."""
+    end_sample: int = 0
+    """Number of source samples analysed so far; the waves end here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioBlock:
+    """Source samples as captured (before layout and gain)."""
+
+    samples: np.ndarray
+    """(frames, channels) float32 in [-1, 1]."""
+    sample_rate_hz: int
+    first_sample: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoFrame:
+    pixels: np.ndarray
+    """(height, width, 3) uint8 RGB, display values, row 0 at the top, C-contiguous."""
+    index: int
+    time_s: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextureRef:
+    """A GL texture whose memory row 0 is the TOP row of the picture (GL itself calls that row the bottom)."""
+
+    glo: int
+    width: int
+    height: int
+    target: int = 0x0DE1  # GL_TEXTURE_2D
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedFrame:
+    """One finished picture, handed to every sink on the render thread."""
+
+    id: FrameId
+    width: int
+    height: int
+    texture: TextureRef | None
+    """None from the Numba renderer."""
+    read_rgba: Callable[[], np.ndarray]
+    """(height, width, 4) uint8, row 0 at the top; reads back once a frame however many ask. Render thread only.
+    The array may be kept: it is never written again while anybody holds it."""
+    audio: AudioBlock | None = None
+    """Source samples since the previous published frame."""
+    features: tuple[ChannelFeatures, ...] = ()

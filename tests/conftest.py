@@ -1,0 +1,106 @@
+"""Fixtures every package's tests share. No fixture sleeps for a fixed time: they wait for events."""
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+CEILING_S = 30.0
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.fixture
+def wait_for() -> Callable[..., Any]:
+    """`wait_for(condition, what="...")` returns the first truthy result; fails after 30 s naming `what`."""
+
+    def wait(condition: Callable[[], Any], what: str = "the condition", ceiling_s: float = CEILING_S) -> Any:
+        end_s = time.perf_counter() + ceiling_s
+        while True:
+            result = condition()
+            if result:
+                return result
+            if time.perf_counter() > end_s:
+                pytest.fail(f"waited {ceiling_s:.0f} s in vain for {what}")
+            time.sleep(0.005)
+
+    return wait
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """A port free for UDP and TCP on 127.0.0.1."""
+
+    def find() -> int:
+        while True:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+                udp.bind(("127.0.0.1", 0))
+                port = udp.getsockname()[1]
+                with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
+                    try:
+                        tcp.bind(("127.0.0.1", port))
+                    except OSError:
+                        continue
+                    return port
+
+    return find
+
+
+@pytest.fixture
+def require() -> Callable[[object, str], None]:
+    """`require(found, "what is missing and how to get it")`: skips with that reason; fails where CI demands every part."""
+
+    def check(found: object, what: str) -> None:
+        if found:
+            return
+        if os.environ.get("MULTIVERSE_REQUIRE_ALL") == "1":
+            pytest.fail(f"MULTIVERSE_REQUIRE_ALL=1, but missing: {what}")
+        pytest.skip(what)
+
+    return check
+
+
+class Reports:
+    """Stands where the engine's warnings go; remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str]] = []
+
+    def __call__(self, key: str, message: str) -> None:
+        self.lines.append((key, message))
+
+    @property
+    def keys(self) -> list[str]:
+        return [key for key, _ in self.lines]
+
+
+@pytest.fixture
+def reports() -> Reports:
+    return Reports()
+
+
+@pytest.fixture
+def f_card() -> Callable[..., np.ndarray]:
+    """(height, width, 4) uint8 RGBA: a grey F on dark ground, corners red, green, blue, white from top left, row-wise."""
+
+    def draw(width: int = 64, height: int = 48) -> np.ndarray:
+        card = np.zeros((height, width, 4), np.uint8)
+        card[..., :3] = 20
+        card[..., 3] = 255
+        stem, bar = width // 8, height // 8
+        left, top = width // 3, height // 6
+        card[top : height - top, left : left + stem, :3] = 160
+        card[top : top + bar, left : left + 3 * stem, :3] = 160
+        card[height // 2 - bar // 2 : height // 2 + bar // 2, left : left + 2 * stem, :3] = 160
+        corner_w, corner_h = width // 6, height // 6
+        card[:corner_h, :corner_w, :3] = (255, 0, 0)
+        card[:corner_h, -corner_w:, :3] = (0, 255, 0)
+        card[-corner_h:, :corner_w, :3] = (0, 0, 255)
+        card[-corner_h:, -corner_w:, :3] = (255, 255, 255)
+        return card
+
+    return draw
