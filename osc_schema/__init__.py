@@ -1,0 +1,35 @@
+"""Every parameter and command of the engine, declared once: validation, documentation and presets follow.
+
+Standard library only, so that TouchDesigner's Python and a small script can import it.
+Start with `types` (what a declaration holds), then an area's file such as `layers`; `table` collects them.
+A new knob is one line in its area's file, then `multiverse schema write`.
+
+    osc_schema.accept("/layer/1/angle", 190)      -> Accepted(value=-170.0, note="")
+    osc_schema.match("/layer/*/angle")            -> four Params
+"""
+
+from osc_schema.accept import accept
+from osc_schema.patterns import is_pattern
+from osc_schema.table import AREAS, COMMANDS, PARAMS, SCHEMA_VERSION, lookup, lookup_command, match, nearest
+from osc_schema.types import Accepted, Area, Argument, Command, Param, ParamType, Rejected, Value
+
+__all__ = [
+    "AREAS",
+    "COMMANDS",
+    "PARAMS",
+    "SCHEMA_VERSION",
+    "Accepted",
+    "Area",
+    "Argument",
+    "Command",
+    "Param",
+    "ParamType",
+    "Rejected",
+    "Value",
+    "accept",
+    "is_pattern",
+    "lookup",
+    "lookup_command",
+    "match",
+    "nearest",
+]

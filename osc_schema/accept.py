@@ -1,0 +1,221 @@
+"""What OSC, a preset, the page or the command line gives, made a canonical value in range, or Rejected.
+
+| type | taken | out of range |
+|---|---|---|
+| float | float, int, bool | clipped or wrapped as declared |
+| stops | the same, and a stop's name | clipped |
+| int | int, bool, a float (rounded, with a note) | clipped |
+| bool | bool, a number (on from 0.5 up), "on" "off" "true" "false" "1" "0" | - |
+| menu | an item's name, an index as int, float (rounded, with a note) or text | rejected |
+| trigger | a number or bool (0: the button was let go, nothing happens), None, "bang" | - |
+| text, file | text on one line | rejected |
+| colour | 3 or 4 floats 0..1, "#rrggbb", "#rrggbbaa", an OSC `r` as int 0xRRGGBBAA | clipped |
+
+A list with one element counts as that element. NaN and infinity are rejected always, and so is None but for a
+trigger. A value that differs from a limit only by the rounding of a 32-bit float is that limit.
+
+Hot path: one call an OSC message.
+"""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+
+from osc_schema.table import lookup, nearest
+from osc_schema.types import Accepted, Param, ParamType, Rejected, Value
+
+FLOAT32_EPSILON = 2.0**-23  # relative spacing of 32-bit floats: 0.98 arrives from OSC as 0.98000001907
+ON_FROM = 0.5  # half way of a fader that a patch connected to a switch
+SHOWN_CHARACTERS = 40
+
+# Control characters, line ends, lone surrogates (which no file could hold).
+_NOT_ON_ONE_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_LISTS = (list, tuple)
+_SWITCH_WORDS = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+
+
+def accept(address_or_param: str | Param, value: object) -> Accepted:
+    """The canonical value, with a note when it had to be changed. Raises Rejected only, whatever is given."""
+    if isinstance(address_or_param, str):
+        param = lookup(address_or_param)
+        if param is None:
+            raise unknown(address_or_param)
+    else:
+        param = address_or_param
+    if isinstance(value, _LISTS) and len(value) == 1:
+        value = value[0]
+    return _ACCEPT[param.type](param, value)
+
+
+def unknown(address: str) -> Rejected:
+    """The rejection of an address that is no parameter, naming the nearest known ones."""
+    guesses = nearest(address)
+    hint = f" (nearest: {', '.join(guesses)})" if guesses else ""
+    return Rejected(f"{_short(address)}: no such parameter{hint}")
+
+
+def _accept_float(param: Param, value: object) -> Accepted:
+    number = value if type(value) is float else _finite(param, value)
+    if param.low <= number <= param.high:
+        return Accepted(number)
+    return _limit(param, _finite(param, number))
+
+
+def _accept_stops(param: Param, value: object) -> Accepted:
+    if isinstance(value, str):
+        return Accepted(float(_index_of_name(param, param.stops, value)))
+    return _accept_float(param, value)
+
+
+def _accept_int(param: Param, value: object) -> Accepted:
+    number = value if type(value) is int else _finite(param, value)
+    nearest_whole = math.floor(number + 0.5)
+    if not param.low <= nearest_whole <= param.high:
+        return _limit(param, number)
+    is_whole = nearest_whole == number
+    return Accepted(nearest_whole, "" if is_whole else f"{_show(number)} rounded to {nearest_whole}")
+
+
+def _accept_bool(param: Param, value: object) -> Accepted:
+    if type(value) is bool:
+        return Accepted(value)
+    if isinstance(value, str):
+        word = value.strip().lower()
+        if word not in _SWITCH_WORDS:
+            raise _wrong(param, value, "not on or off")
+        return Accepted(_SWITCH_WORDS[word])
+    number = _finite(param, value)
+    is_on = number >= ON_FROM
+    return Accepted(is_on, "" if number == is_on else f"{_show(number)} taken as {'on' if is_on else 'off'}")
+
+
+def _accept_menu(param: Param, value: object) -> Accepted:
+    if isinstance(value, str):
+        if value in param.menu:
+            return Accepted(value)
+        return Accepted(param.menu[_index_of_name(param, param.menu, value)])
+    number = _finite(param, value)
+    index = math.floor(number + 0.5)
+    if not 0 <= index < len(param.menu):
+        raise _wrong(param, number, f"none of {_choices(param.menu)}")
+    item = param.menu[index]
+    return Accepted(item, "" if index == number else f"{_show(number)} taken as {index}, {item}")
+
+
+def _accept_trigger(param: Param, value: object) -> Accepted:
+    if value is None:
+        return Accepted(True)
+    if isinstance(value, str):
+        if value == "bang":
+            return Accepted(True)
+        raise _wrong(param, value, "a trigger, send 1")
+    return Accepted(_finite(param, value) != 0)
+
+
+def _accept_text(param: Param, value: object) -> Accepted:
+    if not isinstance(value, str):
+        raise _wrong(param, value, "not text")
+    if not param.low <= len(value) <= param.high:
+        raise _wrong(param, value, f"{len(value)} characters long, allowed are {_range(param)}")
+    if _NOT_ON_ONE_LINE.search(value):
+        raise _wrong(param, value, "not plain text on one line")
+    return Accepted(value)
+
+
+def _accept_colour(param: Param, value: object) -> Accepted:
+    given = _parts_of_colour(param, value)
+    red, green, blue, alpha = (min(1.0, max(0.0, part)) for part in given)
+    colour = (red, green, blue, alpha)
+    return Accepted(colour, "" if colour == given else "a part is outside 0..1 (clipped)")
+
+
+_ACCEPT: dict[ParamType, Callable[[Param, object], Accepted]] = {
+    ParamType.FLOAT: _accept_float,
+    ParamType.STOPS: _accept_stops,
+    ParamType.INT: _accept_int,
+    ParamType.BOOL: _accept_bool,
+    ParamType.MENU: _accept_menu,
+    ParamType.TRIGGER: _accept_trigger,
+    ParamType.TEXT: _accept_text,
+    ParamType.FILE: _accept_text,
+    ParamType.COLOUR: _accept_colour,
+}
+
+
+def _limit(param: Param, number: float) -> Accepted:
+    """`number`, finite and outside the range, brought in as the parameter declares."""
+    low, high = param.low, param.high
+    limit = low if number < low else high
+    if abs(number - limit) <= FLOAT32_EPSILON * abs(limit):
+        return Accepted(_like(param, limit))
+    if param.out_of_range == "wrap":
+        return Accepted(_like(param, low + (number - low) % (high - low)))
+    if param.out_of_range == "clip":
+        return Accepted(
+            _like(param, limit), f"{_show(number)} is outside {_range(param)} (clipped to {_show(limit)})"
+        )
+    raise _wrong(param, number, f"outside {_range(param)}")
+
+
+def _like(param: Param, number: float) -> Value:
+    return int(number) if param.type is ParamType.INT else float(number)
+
+
+def _finite(param: Param, value: object) -> float:
+    """`value` as a finite number; ints stay ints, so that a large one is compared exactly."""
+    if isinstance(value, int):
+        if abs(value) >= 1 << 64:  # more than any OSC type holds; beyond 2**1024 float() would raise
+            raise Rejected(f"{param.address}: a whole number of more than 64 bits is not usable")
+        return int(value) if param.type is ParamType.INT else float(value)
+    if not isinstance(value, float):
+        raise _wrong(param, value, "not a number")
+    if not math.isfinite(value):
+        raise _wrong(param, value, "not a finite number")
+    return float(value)
+
+
+def _index_of_name(param: Param, names: Sequence[str], value: str) -> int:
+    word = value.strip().lower()
+    if word in names:
+        return names.index(word)
+    if word.isascii() and word.isdecimal() and len(word) < 4 and int(word) < len(names):
+        return int(word)
+    raise _wrong(param, value, f"none of {_choices(names)}")
+
+
+def _parts_of_colour(param: Param, value: object) -> tuple[float, ...]:
+    if isinstance(value, str) and re.fullmatch(r"#[0-9a-fA-F]{6}([0-9a-fA-F]{2})?", value):
+        return tuple(byte / 255 for byte in bytes.fromhex(value[1:].ljust(8, "f")))
+    if type(value) is int and 0 <= value < 1 << 32:
+        return tuple(byte / 255 for byte in value.to_bytes(4, "big"))
+    if isinstance(value, _LISTS) and len(value) in (3, 4):
+        return (*(float(_finite(param, part)) for part in value), 1.0)[:4]
+    raise _wrong(param, value, "not a colour: 3 or 4 numbers 0..1, or #rrggbb")
+
+
+def _choices(names: Sequence[str]) -> str:
+    return f"{', '.join(names)} (0..{len(names) - 1})"
+
+
+def _range(param: Param) -> str:
+    return f"{_show(param.low)}..{_show(param.high)}"
+
+
+def _wrong(param: Param, value: object, what: str) -> Rejected:
+    return Rejected(f"{param.address}: {_show(value)} is {what}")
+
+
+def _show(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return str(value)
+    if isinstance(value, int | float):
+        return f"{value:.7g}"
+    if isinstance(value, str):
+        return f'"{_short(value)}"'
+    return f"a value of type {type(value).__name__}"  # never its repr: it may be long, or nested without end
+
+
+def _short(text: str) -> str:
+    """`text` on one line that any terminal can print, shortened."""
+    line = _NOT_ON_ONE_LINE.sub("?", text[: SHOWN_CHARACTERS + 1])
+    return line if len(line) <= SHOWN_CHARACTERS else f"{line[:SHOWN_CHARACTERS]}..."

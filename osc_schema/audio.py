@@ -1,0 +1,73 @@
+"""Sound in: how source channels become the four, and what is told about them."""
+
+from osc_schema.declare import menu, number, switch, whole
+from osc_schema.types import Area, Param
+
+CHANNELS = (1, 2, 3, 4)
+# Settings of a room and its cables: a preset from elsewhere must not move them.
+_VENUE = {"stored": False, "is_look": False}
+
+
+def _channel(n: int) -> tuple[Param, ...]:
+    at = f"/audio/{n}"
+    return (
+        number(f"{at}/gain_db", 0, -60, 24, f"Gain of channel {n}.", "dB", **_VENUE),
+        switch(
+            f"{at}/auto",
+            True,
+            f"Slow gain of channel {n} towards a peak of -12 dBFS: at most +24 dB, held below -55 dBFS.",
+            **_VENUE,
+        ),
+        menu(
+            f"{at}/trigger",
+            "off rising",
+            f"rising: wave {n} begins at a rising zero crossing, so that a steady tone stands still.",
+            is_look=False,
+        ),
+        number(
+            f"{at}/decay_ms",
+            1000,
+            10,
+            10_000,
+            f"Release of the envelope follower of channel {n}.",
+            "ms",
+            scale="exponential",
+            smoothing_ms=0,
+            is_look=False,
+        ),
+        whole(
+            f"{at}/channel",
+            n,
+            1,
+            64,
+            f"Source channel that channel {n} hears in the layout direct.",
+            **_VENUE,
+        ),
+    )
+
+
+AREA = Area(
+    title="Audio",
+    description="How the channels of the sound source become audio channels 1 to 4.",
+    params=(
+        menu(
+            "/audio/layout",
+            "auto direct stereo mono",
+            "direct: source channels as /audio/<1-4>/channel says; stereo: left, right, low band, high band; "
+            "mono: four bands; auto: by the number of source channels.",
+            **_VENUE,
+        ),
+        *(param for n in CHANNELS for param in _channel(n)),
+        number(
+            "/audio/features/rate_hz",
+            0,
+            0,
+            120,
+            "How often /audio/<1-4>/{rms,peak,pitch,onset,low,mid,high} go out to subscribers; 0: never.",
+            "Hz",
+            smoothing_ms=0,
+            resumed=False,
+            **_VENUE,
+        ),
+    ),
+)

@@ -1,0 +1,138 @@
+"""One call a parameter: each helper fills in what follows from the kind of control.
+
+A glide of 30 ms hides the steps of a 7-bit fader and is too short to feel. Menus, switches and whole numbers
+change at once.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from osc_schema.types import Argument, Param, ParamType
+
+SMOOTHING_MS = 30.0  # two frames at 60 fps: hides a MIDI fader's 127 steps, below what a hand notices as lag
+TEXT_CHARACTERS = 1024
+NAME_CHARACTERS = 64
+
+
+def number(
+    address: str, default: float, low: float, high: float, description: str, unit: str = "", **more: Any
+) -> Param:
+    """A float that glides and is clipped."""
+    more = {"smoothing_ms": SMOOTHING_MS, "out_of_range": "clip"} | more
+    return Param(
+        address=address,
+        type=ParamType.FLOAT,
+        default=float(default),
+        low=float(low),
+        high=float(high),
+        unit=unit,
+        description=description,
+        **more,
+    )
+
+
+def circle(
+    address: str, default: float, low: float, high: float, description: str, unit: str = "", **more: Any
+) -> Param:
+    """A float whose two ends are the same place: wraps, and glides the short way round."""
+    return number(address, default, low, high, description, unit, out_of_range="wrap", **more)
+
+
+def whole(
+    address: str, default: int, low: int, high: int, description: str, unit: str = "", **more: Any
+) -> Param:
+    """An int, clipped."""
+    more = {"out_of_range": "clip"} | more
+    return Param(
+        address=address,
+        type=ParamType.INT,
+        default=default,
+        low=low,
+        high=high,
+        unit=unit,
+        description=description,
+        **more,
+    )
+
+
+def switch(address: str, default: bool, description: str, **more: Any) -> Param:
+    return Param(
+        address=address, type=ParamType.BOOL, default=default, low=0, high=1, description=description, **more
+    )
+
+
+def menu(address: str, items: str, description: str, default: str = "", **more: Any) -> Param:
+    """One of the words in `items`; the first is the default unless another is named."""
+    names = tuple(items.split())
+    return Param(
+        address=address,
+        type=ParamType.MENU,
+        default=default or names[0],
+        low=0,
+        high=len(names) - 1,
+        menu=names,
+        description=description,
+        **more,
+    )
+
+
+def stops(address: str, names: str, description: str, **more: Any) -> Param:
+    """A float through named stops 0, 1, 2, ...; it starts at the first."""
+    words = tuple(names.split())
+    more = {"smoothing_ms": SMOOTHING_MS, "out_of_range": "clip"} | more
+    return Param(
+        address=address,
+        type=ParamType.STOPS,
+        default=0.0,
+        low=0.0,
+        high=float(len(words) - 1),
+        stops=words,
+        description=description,
+        **more,
+    )
+
+
+def trigger(address: str, description: str, **more: Any) -> Param:
+    """Something that happens when it is sent; it has no value to store or to resume."""
+    more = {"stored": False, "is_look": False, "resumed": False} | more
+    return Param(
+        address=address, type=ParamType.TRIGGER, default=False, low=0, high=1, description=description, **more
+    )
+
+
+def text(address: str, default: str, description: str, *, fewest: int = 0, most: int, **more: Any) -> Param:
+    return Param(
+        address=address,
+        type=ParamType.TEXT,
+        default=default,
+        low=fewest,
+        high=most,
+        unit="characters",
+        description=description,
+        **more,
+    )
+
+
+def file(address: str, description: str, **more: Any) -> Param:
+    """A path on the engine's machine; empty: none chosen."""
+    return Param(
+        address=address,
+        type=ParamType.FILE,
+        default="",
+        low=0,
+        high=TEXT_CHARACTERS,
+        unit="characters",
+        description=description,
+        **more,
+    )
+
+
+def arguments(spec: str) -> tuple[Argument, ...]:
+    """Arguments from `"kind:s name:s?"`: name, OSC type tag, `?` when it may be left out."""
+    return tuple(_arguments(spec.split()))
+
+
+def _arguments(words: Iterable[str]) -> Iterable[Argument]:
+    for word in words:
+        name, tag = word.split(":")
+        yield Argument(name=name, type=tag.rstrip("?"), is_optional=tag.endswith("?"))  # type: ignore[arg-type]

@@ -1,0 +1,68 @@
+"""Layers 1 to 4, one an audio channel, and layer 5, the camera or the SD picture."""
+
+from osc_schema.declare import circle, menu, number, switch
+from osc_schema.types import Area, Param
+
+LAYERS = (1, 2, 3, 4)
+ANGLES_DEG = (0, 45, 90, 135)
+
+
+def _layer(n: int) -> tuple[Param, ...]:
+    at = f"/layer/{n}"
+    return (
+        number(
+            f"{at}/intensity",
+            1,
+            0,
+            1.5,
+            f"Strength of layer {n}; at 0 it is gone, without a jump on the way.",
+        ),
+        circle(
+            f"{at}/angle", ANGLES_DEG[n - 1], -180, 180, f"Turns layer {n} clockwise about the centre.", "deg"
+        ),
+        number(f"{at}/curve", 0, 0, 1, f"Bends the stripes of layer {n}; 0 is straight."),
+        circle(
+            f"{at}/phase", 0, 0, 1, f"Shifts the wave of layer {n} along itself; 1 is one width.", "widths"
+        ),
+        number(
+            f"{at}/ratio",
+            1,
+            0.0625,
+            16,
+            f"Widths of wave that layer {n} shows: below 1 stretches the wave, above 1 repeats it.",
+            "widths",
+            scale="exponential",
+        ),
+        menu(
+            f"{at}/wrap",
+            "mirror repeat",
+            f"What follows where the wave of layer {n} ends. mirror: it runs back, without a seam; "
+            "repeat: it starts again with a seam, as the original did.",
+        ),
+        switch(f"{at}/mute", False, f"Takes layer {n} out."),
+        switch(f"{at}/solo", False, f"Shows layer {n} and the other soloed layers, no others of 1 to 4."),
+    )
+
+
+LAYER_5 = (
+    menu(
+        "/layer/5/source",
+        "auto camera sd off",
+        "Picture on layer 5. auto: the SD picture while SD is on, else the camera.",
+    ),
+    number(
+        "/layer/5/intensity", 0, 0, 1, "How much of layer 5 is mixed in (Camera Intensity of the original)."
+    ),
+    switch("/layer/5/mirror", False, "Flips layer 5 left to right, as a mirror would."),
+    menu(
+        "/layer/5/matte",
+        "all subject background",
+        "Part of layer 5 that is used, cut out by SAM3; all: the whole picture.",
+    ),
+)
+
+AREA = Area(
+    title="Layers",
+    description="Layers 1 to 4 show audio channels 1 to 4; layer 5 is the camera or the SD picture.",
+    params=tuple(param for n in LAYERS for param in _layer(n)) + LAYER_5,
+)

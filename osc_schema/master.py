@@ -1,0 +1,27 @@
+"""The last controls before the outputs. No preset, cue or panic touches them."""
+
+from osc_schema.declare import number, switch, trigger
+from osc_schema.types import Area
+
+_MASTER = {"stored": False, "is_look": False, "resumed": False}
+
+AREA = Area(
+    title="Master and safety",
+    description="The last controls before the outputs; never stored in presets or cues.",
+    params=(
+        number("/master/fade", 1, 0, 1, "Fades the finished picture to black.", **_MASTER),
+        switch("/master/blackout", False, "Black at once, while everything runs on behind it.", **_MASTER),
+        switch("/master/freeze", False, "Holds the picture on screen.", **_MASTER),
+        trigger(
+            "/master/panic",
+            "Returns every look to its default; audio, sinks, models and the master stay as they are.",
+        ),
+        switch(
+            "/safety/flash",
+            True,
+            "Holds back flashes: at most three opposing changes a second of 10 % or more of full-picture "
+            "luminance or saturated red (WCAG 2.3.1). On again at every start.",
+            **_MASTER,
+        ),
+    ),
+)

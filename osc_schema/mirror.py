@@ -1,0 +1,18 @@
+"""Symmetry of the finished picture."""
+
+from osc_schema.declare import menu, whole
+from osc_schema.types import Area
+
+AREA = Area(
+    title="Mirror",
+    description="Symmetry of the whole picture, after feedback.",
+    params=(
+        menu(
+            "/mirror",
+            "off x y xy kaleidoscope",
+            "x: the left half is also the right; y: the top half is also the bottom; xy: both; "
+            "kaleidoscope: /mirror/segments sectors about the centre.",
+        ),
+        whole("/mirror/segments", 6, 2, 24, "Sectors of the kaleidoscope."),
+    ),
+)

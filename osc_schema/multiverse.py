@@ -1,0 +1,57 @@
+"""The picture as a whole: how the four layers are mixed and toned."""
+
+from osc_schema.declare import menu, number, stops
+from osc_schema.types import Area
+
+AREA = Area(
+    title="Multiverse",
+    description="How the four layers become one picture.",
+    params=(
+        menu(
+            "/mode",
+            "multiverse simple",
+            "multiverse: the four layers; simple: the SD picture alone, or the camera while SD is off.",
+        ),
+        stops(
+            "/multiverse/blend",
+            "add screen difference dodge",
+            "How each layer meets those before it. Between two stops their results are crossfaded.",
+        ),
+        number(
+            "/multiverse/brightness",
+            2.5,
+            0,
+            4,
+            "Gain of the mixed picture, after layer 5 and before the tone curve.",
+        ),
+        number(
+            "/multiverse/bias",
+            0.1,
+            0,
+            0.5,
+            "Grey level of silence. 0.5 is the original VAV look (silence is half bright).",
+        ),
+        menu(
+            "/multiverse/tone",
+            "soft clip",
+            "soft: rolls bright parts off, (x/(1+x))^0.8; clip: cuts them at white, as the original did.",
+        ),
+        menu(
+            "/multiverse/alpha",
+            "opaque luma",
+            "Alpha of the published picture. luma: premultiplied, the largest of red, green and blue, for "
+            "compositing. Belongs to the wiring behind the engine, so presets and panic leave it.",
+            stored=False,
+            is_look=False,
+        ),
+        number(
+            "/multiverse/window_ms",
+            50,
+            5,
+            1000,
+            "Length of sound that one width of the picture shows.",
+            "ms",
+            scale="exponential",
+        ),
+    ),
+)

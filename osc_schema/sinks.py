@@ -1,0 +1,68 @@
+"""Outputs: which run, and under which name."""
+
+from osc_schema.declare import NAME_CHARACTERS, arguments, file, switch, text, trigger
+from osc_schema.types import Area, Command, Param
+
+NAMED = ("syphon", "spout", "shared")
+KINDS = (*NAMED, "record", "snapshot", "null")
+DEFAULT_NAME = "Multiverse"
+_RUNNING = {"stored": False, "is_look": False, "resumed": False}  # the command line decides what runs
+
+_WHAT = {
+    "syphon": "the Syphon server (macOS)",
+    "spout": "the Spout sender (Windows)",
+    "shared": "the shared-memory ring",
+    "record": "the recording (H.264 with sound, MP4)",
+    "snapshot": "the PNG writer",
+    "null": "the sink that throws pictures away",
+}
+
+
+def _sink(kind: str) -> tuple[Param, ...]:
+    enable = switch(f"/sink/{kind}/enable", False, f"Starts and stops {_WHAT[kind]}.", **_RUNNING)
+    if kind not in NAMED:
+        return (enable,)
+    name = text(
+        f"/sink/{kind}/name",
+        DEFAULT_NAME,
+        f"Name under which receivers find {_WHAT[kind]}; taken at its next start.",
+        fewest=1,
+        most=NAME_CHARACTERS,
+        **_RUNNING,
+    )
+    return enable, name
+
+
+AREA = Area(
+    title="Sinks",
+    description="Outputs. Each can be started and stopped while the engine runs; one that fails is retried.",
+    params=(
+        *(param for kind in KINDS for param in _sink(kind)),
+        file(
+            "/sink/record/file",
+            "File of the next recording; empty: a name made of date and time.",
+            **_RUNNING,
+        ),
+        trigger("/sink/snapshot/take", "Writes the next picture as a PNG."),
+        file(
+            "/sink/snapshot/file",
+            "File of the next snapshot; empty: a name made of date and time.",
+            **_RUNNING,
+        ),
+    ),
+    commands=(
+        Command(
+            address="/sink/start",
+            arguments=arguments("kind:s name_or_file:s?"),
+            description=f"Starts a sink ({', '.join(KINDS)}) under a name, or into a file. "
+            "Several of one kind can run under different names.",
+            replies=("/done /sink/start <kind>", "/fail /sink/start <reason>"),
+        ),
+        Command(
+            address="/sink/stop",
+            arguments=arguments("kind:s name_or_file:s?"),
+            description="Stops a sink; without a name every sink of the kind. Recordings are finished.",
+            replies=("/done /sink/stop <kind> [name_or_file]", "/fail /sink/stop <reason>"),
+        ),
+    ),
+)
