@@ -8,7 +8,7 @@ A new knob is one line in its area's file, then `multiverse schema write`.
     osc_schema.match("/layer/*/angle")            -> four Params
 """
 
-from osc_schema.accept import accept
+from osc_schema.accept import accept, unknown_address
 from osc_schema.patterns import is_pattern
 from osc_schema.table import AREAS, COMMANDS, PARAMS, SCHEMA_VERSION, lookup, lookup_command, match, nearest
 from osc_schema.types import Accepted, Area, Argument, Command, Param, ParamType, Rejected, Value
@@ -32,4 +32,5 @@ __all__ = [
     "lookup_command",
     "match",
     "nearest",
+    "unknown_address",
 ]

@@ -39,7 +39,7 @@ def accept(address_or_param: str | Param, value: object) -> Accepted:
     if isinstance(address_or_param, str):
         param = lookup(address_or_param)
         if param is None:
-            raise unknown(address_or_param)
+            raise unknown_address(address_or_param)
     else:
         param = address_or_param
     if isinstance(value, _LISTS) and len(value) == 1:
@@ -47,7 +47,7 @@ def accept(address_or_param: str | Param, value: object) -> Accepted:
     return _ACCEPT[param.type](param, value)
 
 
-def unknown(address: str) -> Rejected:
+def unknown_address(address: str) -> Rejected:
     """The rejection of an address that is no parameter, naming the nearest known ones."""
     guesses = nearest(address)
     hint = f" (nearest: {', '.join(guesses)})" if guesses else ""

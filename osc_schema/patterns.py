@@ -7,11 +7,12 @@ pattern read so far can have led to, in every address at once. Each element of t
 by a few operations on integers, so a pattern costs its own length times that of the text, whatever it says.
 
 - a character c: `(M & places of c) << 1`
-- `*`, any run of characters of a class C: `(((M & C) + C) ^ C) | M`; the carry of the addition runs to the end of
-  each run of C (MatchStar in Cameron et al., "Bitwise Data Parallelism in Regular Expression Matching", 2014).
+- `*`, any run of characters of a class C: `(((M & C) + C) ^ C) | M`; the carry of the addition runs to the
+  end of each run of C (MatchStar in Cameron et al., "Bitwise Data Parallelism in Regular Expression
+  Matching", PACT 2014)
 
-Left out: wildcards inside braces (OSC 1.0 has plain words there) and `/` inside brackets and braces (a pattern
-is matched level by level).
+Left out: wildcards inside braces (OSC 1.0 has plain words there), and `/` inside brackets and braces (a
+pattern is matched level by level).
 """
 
 import re

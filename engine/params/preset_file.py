@@ -1,0 +1,105 @@
+"""The text of a preset file: TOML that a person can read, edit and mail.
+
+    [preset]
+    name = "Night"
+    schema = 1
+
+    [values]
+    "/multiverse/brightness" = 2.5
+    "/layer/1/wrap" = "repeat"
+
+Entries that are missing are left as they are when the preset is loaded.
+"""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+import osc_schema
+from engine.errors import PresetError
+from osc_schema import Param, Rejected, Value
+
+LARGEST_FILE_BYTES = 1 << 20  # a hundred times a full preset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedPreset:
+    name: str
+    values: list[tuple[str, Value]]
+    """Address and canonical value, in page order: ready for `ParamStore.set_many`."""
+    problems: list[str] = field(default_factory=list)
+    """One line for each entry that was changed or left out."""
+
+
+def preset_text(name: str, values: Mapping[str, Value], *, holds: Callable[[Param], bool]) -> str:
+    """The file for the parameters that `holds` picks, in page order."""
+    entries = {
+        param.address: _plain(values[param.address])
+        for param in osc_schema.PARAMS
+        if holds(param) and param.address in values
+    }
+    return tomli_w.dumps({"preset": {"name": name, "schema": osc_schema.SCHEMA_VERSION}, "values": entries})
+
+
+def read_preset(path: Path, *, holds: Callable[[Param], bool]) -> LoadedPreset:
+    """What `path` holds, entry by entry. Raises PresetError when the file as a whole cannot be used."""
+    try:
+        with open(path, "rb") as file:
+            raw = file.read(LARGEST_FILE_BYTES + 1)
+    except OSError as error:
+        raise PresetError(f"{path}: cannot be read ({error.strerror or error})") from None
+    if len(raw) > LARGEST_FILE_BYTES:
+        raise PresetError(f"{path}: is no preset (larger than {LARGEST_FILE_BYTES >> 20} MiB)")
+    try:
+        content = tomllib.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise PresetError(f"{path}: is not valid TOML ({_one_line(error)})") from None
+    entries = content.get("values")
+    if not isinstance(entries, dict):
+        raise PresetError(f"{path}: has no [values] table, so it is no preset")
+    header = content.get("preset")
+    return _accepted(path.stem, header if isinstance(header, dict) else {}, entries, holds)
+
+
+def _accepted(
+    stem: str, header: dict[str, Any], entries: dict[str, Any], holds: Callable[[Param], bool]
+) -> LoadedPreset:
+    problems = []
+    schema = header.get("schema")
+    if isinstance(schema, int) and schema > osc_schema.SCHEMA_VERSION:
+        problems.append(f"written by a newer version (schema {schema}, here {osc_schema.SCHEMA_VERSION})")
+    found: dict[str, Value] = {}
+    for address, value in entries.items():
+        try:
+            param = osc_schema.lookup(address)
+            if param is None:
+                raise osc_schema.unknown_address(address)
+            if not holds(param):
+                raise Rejected(f"{address}: is never kept in such a file")
+            accepted = osc_schema.accept(param, value)
+        except Rejected as rejection:
+            problems.append(f"{rejection} (left out)")
+            continue
+        found[address] = accepted.value
+        if accepted.note:
+            problems.append(f"{address}: {accepted.note}")
+    name = header.get("name")
+    return LoadedPreset(
+        name=name if isinstance(name, str) else stem,
+        values=[
+            (param.address, found[param.address]) for param in osc_schema.PARAMS if param.address in found
+        ],
+        problems=problems,
+    )
+
+
+def _plain(value: Value) -> float | int | bool | str | list[float]:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

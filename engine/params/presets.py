@@ -1,0 +1,149 @@
+"""One folder of presets: save, load, list, delete. `default` and `VAV original` are built in and read-only."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+
+import osc_schema
+from engine.errors import PresetError
+from engine.params.atomic_file import write_atomic
+from engine.params.preset_file import LoadedPreset, preset_text, read_preset
+from osc_schema import Param, Value
+
+SUFFIX = ".toml"
+LONGEST_NAME_CHARACTERS = 64
+LONGEST_NAME_BYTES = 200  # file systems end at 255, with the suffix
+
+# What Windows refuses or reads as a folder, a drive or a stream; refused everywhere, so that presets can travel.
+_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
+
+_FACTORY: dict[str, dict[str, Value]] = {
+    "default": {},
+    "VAV original": {
+        "/multiverse/bias": 0.5,
+        "/multiverse/tone": "clip",
+        "/mirror": "off",
+        **{f"/layer/{n}/wrap": "repeat" for n in (1, 2, 3, 4)},
+    },
+}
+"""What each built-in preset changes against the schema's defaults; it sets every stored parameter."""
+
+
+def is_stored(param: Param) -> bool:
+    return param.stored
+
+
+def clean_name(name: str) -> str:
+    """`name` in one spelling (Unicode NFC) if every system takes it as a file name; else PresetError says why."""
+    clean = unicodedata.normalize("NFC", name)
+    shown = repr(name[:LONGEST_NAME_CHARACTERS])
+    if not clean or clean != clean.strip():
+        raise PresetError(f"preset {shown}: a name needs characters, and no blanks around it")
+    if len(clean) > LONGEST_NAME_CHARACTERS or len(clean.encode("utf-8", "replace")) > LONGEST_NAME_BYTES:
+        raise PresetError(f"preset {shown}...: a name has at most {LONGEST_NAME_CHARACTERS} characters")
+    if found := _FORBIDDEN.search(clean):
+        raise PresetError(f"preset {shown}: a name cannot contain {found[0]!r}")
+    if clean.startswith(".") or clean.endswith("."):
+        raise PresetError(f"preset {shown}: a name neither begins nor ends with a dot")
+    if _RESERVED.fullmatch(clean):
+        raise PresetError(f"preset {shown}: Windows keeps this name for a device")
+    return clean
+
+
+def is_factory(name: str) -> bool:
+    return _factory_name(name) is not None
+
+
+class PresetFolder:
+    """Presets as files `NAME.toml`; the folder is made at the first save. Any thread; every method uses the disk."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def list(self) -> tuple[str, ...]:
+        """Names of all presets: the built-in ones, then those of the folder, sorted."""
+        return (*_FACTORY, *sorted(self._saved(), key=str.casefold))
+
+    def save(self, name: str, values: Mapping[str, Value]) -> Path:
+        """Write the stored parameters among `values`, over an older preset of that name; the file's path."""
+        path = self._path_of(name)
+        self._write(path, preset_text(clean_name(name), values, holds=is_stored))
+        return path
+
+    def load(self, name: str) -> LoadedPreset:
+        """The preset; entries that do not fit stand in `.problems`. PresetError when there is none to read."""
+        if factory := _factory_name(name):
+            return LoadedPreset(name=factory, values=list(_factory_values(factory).items()))
+        return read_preset(self._existing(name), holds=is_stored)
+
+    def delete(self, name: str) -> None:
+        _refuse_factory(name)
+        path = self._existing(name)
+        try:
+            path.unlink()
+        except OSError as error:
+            raise PresetError(f"{path}: cannot be deleted ({error.strerror or error})") from None
+
+    def export_text(self, name: str) -> str:
+        """The preset as the text of a file, checked and complete; also of a built-in one."""
+        loaded = self.load(name)
+        return preset_text(clean_name(name), dict(loaded.values), holds=is_stored)
+
+    def import_file(self, file: Path, name: str | None = None) -> LoadedPreset:
+        """Copy a preset file from elsewhere into the folder, under `name` or its own; what does not fit stays out."""
+        loaded = read_preset(file, holds=is_stored)
+        self.save(name or loaded.name, dict(loaded.values))
+        return loaded
+
+    def _saved(self) -> dict[str, Path]:
+        """Name -> file, of every file that could have been saved here."""
+        try:
+            files = [file for file in self.path.iterdir() if file.suffix == SUFFIX and file.is_file()]
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise PresetError(f"{self.path}: cannot be read ({error.strerror or error})") from None
+        saved = {}
+        for file in files:
+            try:
+                name = clean_name(file.stem)
+            except PresetError:  # hidden, or put there by hand under a name that cannot be asked for
+                continue
+            if not is_factory(name):
+                saved[name] = file
+        return saved
+
+    def _existing(self, name: str) -> Path:
+        clean = clean_name(name)
+        saved = self._saved()
+        if clean not in saved:
+            known = ", ".join(self.list())
+            raise PresetError(f"preset {clean!r}: not found in {self.path} (known: {known})")
+        return saved[clean]
+
+    def _path_of(self, name: str) -> Path:
+        clean = clean_name(name)
+        _refuse_factory(clean)
+        return self.path / f"{clean}{SUFFIX}"
+
+    def _write(self, path: Path, text: str) -> None:
+        try:
+            write_atomic(path, text)
+        except OSError as error:
+            raise PresetError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def _factory_name(name: str) -> str | None:
+    """The built-in preset meant, in any case of letters: on some disks two files that differ in case are one."""
+    return next((known for known in _FACTORY if known.casefold() == name.casefold()), None)
+
+
+def _factory_values(name: str) -> dict[str, Value]:
+    return {param.address: param.default for param in osc_schema.PARAMS if param.stored} | _FACTORY[name]
+
+
+def _refuse_factory(name: str) -> None:
+    if is_factory(name):
+        raise PresetError(f"preset {name!r}: is built in and cannot be changed; choose another name")

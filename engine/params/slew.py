@@ -1,0 +1,157 @@
+"""Values glide to where they were set instead of jumping there.
+
+One pole: after a time constant 63 % of the way is done, after five 99.3 %. With y the gliding value and t the
+target, a frame of dt seconds does `y += (t - y) (1 - exp(-dt / tau))`: the exact solution of y' = (t - y) / tau,
+so that 30 and 60 frames a second are at the same values at the same times. Parameters that wrap go the short
+way round. Those with an exponential scale glide in the logarithm: an octave up takes as long as one down.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import osc_schema
+from engine.params.store import Snapshot
+from osc_schema import Param, ParamType, Rejected, Value
+
+LANDING = 1e-4  # of the range: a tenth of an 8-bit step of brightness, a third of a pixel at the edge of 720p
+LONGEST_SMOOTHING_MS = 60_000.0
+
+_GLIDING_TYPES = (ParamType.FLOAT, ParamType.STOPS)
+
+
+@dataclass(slots=True)
+class _Glide:
+    """How one parameter moves; positions are values, or their logarithms on an exponential scale."""
+
+    address: str
+    low: float
+    high: float
+    span: float
+    landing: float
+    wraps: bool
+    in_log: bool
+    smoothing_ms: float
+    at: float = 0.0
+    target: float = 0.0
+    target_value: float = 0.0
+
+    def position(self, value: float) -> float:
+        return math.log(value) if self.in_log else value
+
+    def aim(self, value: float) -> None:
+        self.target_value = value
+        self.target = self.position(value)
+
+    def way(self) -> float:
+        """Signed way to the target, the short one where the parameter wraps."""
+        way = self.target - self.at
+        if self.wraps:
+            way -= self.span * round(way / self.span)
+        return way
+
+    def move(self, part: float) -> float:
+        """Do `part` (0..1) of the remaining way; the value then, exactly the target once it is close."""
+        way = self.way()
+        left = way * (1.0 - part)
+        if abs(left) <= self.landing:
+            self.at = self.target
+            return self.target_value
+        self.at += way * part
+        if self.wraps:
+            self.at = self.low + (self.at - self.low) % self.span
+        value = math.exp(self.at) if self.in_log else self.at
+        return min(self.high, max(self.low, value))  # exp(log(x)) may step out of the range by a rounding
+
+
+class Slew:
+    """Smoothed values of all parameters, a frame at a time. One thread: the frame loop's.
+
+    Only parameters on their way cost anything; while nothing moves, `step` returns the same mapping.
+    """
+
+    def __init__(self, smoothing_overrides: Mapping[str, float] = MappingProxyType({})) -> None:
+        self._glides = {
+            param.address: _glide(param) for param in osc_schema.PARAMS if param.type in _GLIDING_TYPES
+        }
+        self._moving: dict[str, _Glide] = {}
+        self._snapshot: Snapshot | None = None
+        self._values: Mapping[str, Value] = MappingProxyType({})
+        for address, smoothing_ms in smoothing_overrides.items():
+            self.set_smoothing(address, smoothing_ms)
+
+    def set_smoothing(self, address: str, smoothing_ms: float) -> None:
+        """Override one parameter's time constant from now on; 0: no glide. Rejected says why not."""
+        glide = self._glides.get(address)
+        if glide is None:
+            if osc_schema.lookup(address) is None:
+                raise osc_schema.unknown_address(address)
+            raise Rejected(f"{address}: does not glide; only numbers that are not whole do")
+        if not 0.0 <= smoothing_ms <= LONGEST_SMOOTHING_MS:
+            raise Rejected(
+                f"{address}: a smoothing of {smoothing_ms:g} ms is outside 0..{LONGEST_SMOOTHING_MS:g}"
+            )
+        glide.smoothing_ms = smoothing_ms
+
+    def jump(self, snapshot: Snapshot) -> None:
+        """Be at the snapshot's values at once."""
+        self._moving.clear()
+        self._snapshot = snapshot
+        self._values = snapshot
+        for address, glide in self._glides.items():
+            glide.aim(snapshot[address])  # type: ignore[arg-type]
+            glide.at = glide.target
+
+    def step(self, snapshot: Snapshot, dt_s: float) -> Mapping[str, Value]:
+        """The values `dt_s` seconds after the last step, on their way to the snapshot's; the first step jumps.
+
+        The mapping never changes afterwards.
+        """
+        if self._snapshot is None:
+            self.jump(snapshot)
+            return self._values
+        changed = snapshot.changed_from(self._snapshot)
+        self._snapshot = snapshot
+        for address in changed:
+            glide = self._glides.get(address)
+            if glide is not None:
+                glide.aim(snapshot[address])  # type: ignore[arg-type]
+                self._moving[address] = glide
+        if not self._moving:
+            if changed:
+                self._values = snapshot
+            return self._values
+        values = snapshot.to_dict()
+        parts: dict[float, float] = {}  # time constant -> part of the way; most parameters share one
+        for address, glide in tuple(self._moving.items()):
+            part = parts.get(glide.smoothing_ms)
+            if part is None:
+                part = parts[glide.smoothing_ms] = _part_of_way(dt_s, glide.smoothing_ms)
+            values[address] = glide.move(part)
+            if glide.at == glide.target:
+                del self._moving[address]
+        self._values = MappingProxyType(values)
+        return self._values
+
+
+def _part_of_way(dt_s: float, smoothing_ms: float) -> float:
+    """1 - exp(-dt / tau), 0..1."""
+    if smoothing_ms <= 0.0:
+        return 1.0
+    return -math.expm1(-max(0.0, dt_s) * 1000.0 / smoothing_ms)
+
+
+def _glide(param: Param) -> _Glide:
+    in_log = param.scale == "exponential"
+    span = math.log(param.high / param.low) if in_log else param.high - param.low
+    return _Glide(
+        address=param.address,
+        low=param.low,
+        high=param.high,
+        span=span,
+        landing=LANDING * span,
+        wraps=param.out_of_range == "wrap",
+        in_log=in_log,
+        smoothing_ms=param.smoothing_ms,
+    )
