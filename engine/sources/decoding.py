@@ -1,0 +1,132 @@
+"""Reads a video file once through: every picture with the exact interval in which it shows."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.video.frame import VideoFrame as DecodedFrame
+from av.video.stream import VideoStream
+
+from engine.errors import SourceError
+
+DECODE_THREADS = 2  # more would take the cores that draw
+BAD_READS = 16  # so many failed reads in a row end the pass: the rest of the file is not readable
+USUAL_FPS = Fraction(25)  # for a file that tells neither times nor a rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimedPicture:
+    """Shown from `start_s` until just before `end_s`, seconds from the file's first picture, exact."""
+
+    start_s: Fraction
+    end_s: Fraction
+    frame: DecodedFrame
+    pixel_aspect: float
+    fps: float
+
+
+def read_pass(path: Path, on_corrupt: Callable[[str], None]) -> Iterator[TimedPicture]:
+    """Every picture of the file in order. `on_corrupt` hears of each that cannot be decoded; reading goes on.
+
+    A picture shows until the next one starts, the last for its own duration. SourceError when the file cannot
+    be opened or has no picture.
+    """
+    container, stream = open_video(path)
+    with container:
+        stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = DECODE_THREADS
+        rate = Fraction(stream.average_rate or stream.guessed_rate or USUAL_FPS)
+        aspect = float(stream.sample_aspect_ratio or 1)
+        half_tick_s = Fraction(stream.time_base or 0) / 2
+        for start_s, end_s, frame in _intervals(_decode(container, stream, on_corrupt), rate, half_tick_s):
+            yield TimedPicture(
+                start_s=start_s, end_s=end_s, frame=frame, pixel_aspect=aspect, fps=float(rate)
+            )
+
+
+def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
+    """The file opened for reading, and the picture stream in it; SourceError in one line otherwise."""
+    try:
+        container = av.open(str(path), metadata_errors="replace")
+    except (av.FFmpegError, OSError) as error:
+        raise SourceError(f"{path}: not a video or picture that can be read ({error.strerror})") from None
+    # FFmpeg plays any text file as an animation of a terminal.
+    if container.format.name == "tty":
+        container.close()
+        raise SourceError(f"{path}: a text file, not a video or picture")
+    stream = container.streams.best("video")
+    if not isinstance(stream, VideoStream) or stream.codec_context is None:
+        container.close()
+        raise SourceError(f"{path}: there is no picture that can be decoded in this file")
+    return container, stream
+
+
+def _intervals(
+    frames: Iterator[DecodedFrame], rate: Fraction, half_tick_s: Fraction
+) -> Iterator[tuple[Fraction, Fraction, DecodedFrame]]:
+    """(start, end, frame), without gaps, from 0 to the exact length of the pass.
+
+    A time stamp is exact to half a tick of the file's clock only; Matroska's tick is a millisecond: 2/30 s is
+    written as 67 ms. So each picture starts half a tick early, or it would miss the moment that is its own.
+    """
+    first_s = previous_s = start_s = Fraction(0)
+    waiting: DecodedFrame | None = None
+    for frame in frames:
+        stamp_s = _time_of(frame)
+        if waiting is None:
+            previous_s = first_s = stamp_s or Fraction(0)
+        else:
+            if stamp_s is None or stamp_s <= previous_s:  # no time stamp, or one that goes back
+                stamp_s = previous_s + _length_of(waiting, rate)
+            end_s = stamp_s - first_s - half_tick_s
+            yield start_s, end_s, waiting
+            previous_s, start_s = stamp_s, end_s
+        waiting = frame
+    if waiting is not None:
+        yield start_s, previous_s - first_s + _length_of(waiting, rate), waiting
+
+
+def _decode(
+    container: InputContainer, stream: VideoStream, on_corrupt: Callable[[str], None]
+) -> Iterator[DecodedFrame]:
+    packets = container.demux(stream)
+    bad_reads = 0
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except (av.FFmpegError, OSError) as error:
+            bad_reads += 1
+            on_corrupt(str(error.strerror))
+            if bad_reads == BAD_READS:
+                return
+            packets = container.demux(
+                stream
+            )  # a generator that raised is spent; the next goes on behind the damage
+            continue
+        bad_reads = 0
+        try:
+            frames = stream.decode(packet)
+        except av.FFmpegError as error:
+            on_corrupt(str(error.strerror))
+            continue
+        for frame in frames:
+            if frame.is_corrupt:
+                on_corrupt("picture damaged, shown as far as it goes")
+            yield frame
+
+
+def _time_of(frame: DecodedFrame) -> Fraction | None:
+    if frame.pts is None or not frame.time_base:
+        return None
+    return frame.pts * Fraction(frame.time_base)
+
+
+def _length_of(frame: DecodedFrame, rate: Fraction) -> Fraction:
+    if frame.duration and frame.time_base:
+        return frame.duration * Fraction(frame.time_base)
+    return 1 / rate

@@ -1,0 +1,122 @@
+"""Which cameras there are, what they are called, and how FFmpeg opens one on each system.
+
+Linux: Video4Linux nodes, read from sysfs. macOS: AVFoundation, Windows: DirectShow, both listed by FFmpeg.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import SourceError
+
+SYSFS = Path("/sys/class/video4linux")
+SIZE = "1280x720"  # what every camera of the last fifteen years offers, at 30 pictures a second in MJPEG
+# AVFoundation refuses a rate that the device does not name, and hardly one names FFmpeg's default of 29.97.
+MACOS_RATES = (30, 15, 60, 25)
+MACOS_PIXELS = ("uyvy422", "nv12")
+DSHOW_BUFFER_BYTES = 64 << 20  # DirectShow's usual 3 MB hold one raw 720p picture and drop the next
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraDevice:
+    index: int
+    """What `--camera` takes: N of /dev/videoN on Linux, the place in the system's list elsewhere."""
+    name: str
+    id: str
+    """What FFmpeg opens: a device node, an index or a DirectShow moniker."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One way of opening a camera."""
+
+    format: str
+    file: str
+    options: dict[str, str]
+
+
+def list_cameras() -> tuple[CameraDevice, ...]:
+    """The cameras of this machine, in the system's order. SourceError when the system cannot list them."""
+    if sys.platform == "darwin":
+        return _list_through_ffmpeg("avfoundation")
+    if sys.platform == "win32":
+        return _list_through_ffmpeg("dshow")
+    return list_video4linux(SYSFS)
+
+
+def list_video4linux(sysfs: Path) -> tuple[CameraDevice, ...]:
+    """Capture nodes below `sysfs`. Of a camera's nodes the first is the picture, others are metadata."""
+    cameras = []
+    for node in sysfs.glob("video[0-9]*"):
+        try:
+            place = int((node / "index").read_text())
+            name = (node / "name").read_text().strip()
+        except (OSError, ValueError):
+            continue  # unplugged while we were looking
+        if place == 0:
+            cameras.append(CameraDevice(index=int(node.name[5:]), name=name, id=f"/dev/{node.name}"))
+    return tuple(sorted(cameras, key=lambda camera: camera.index))
+
+
+def find_camera(wanted: int | str, cameras: Sequence[CameraDevice]) -> CameraDevice:
+    """The camera of that index, or of that name: whole, else a part only one has; case does not matter.
+
+    SourceError names those that are there.
+    """
+    if isinstance(wanted, int):
+        found = [camera for camera in cameras if camera.index == wanted]
+    else:
+        name = wanted.casefold()
+        found = [camera for camera in cameras if camera.name.casefold() == name]
+        found = found or [camera for camera in cameras if name in camera.name.casefold()]
+    if len(found) == 1 or (found and found[0].name.casefold() == str(wanted).casefold()):
+        return found[0]
+    there = "; ".join(f"{camera.index} {camera.name}" for camera in cameras) or "none"
+    if found:
+        raise SourceError(f"camera {wanted!r}: several have that name; give an index ({there})")
+    raise SourceError(f"camera {wanted!r}: not found (cameras here: {there})")
+
+
+def attempts(device: CameraDevice, platform: str) -> tuple[Attempt, ...]:
+    """Ways of opening `device`, best first; the last asks for the least. `platform` as in `sys.platform`."""
+    if platform == "darwin":
+        return tuple(
+            Attempt(
+                format="avfoundation",
+                file=device.id,
+                options={"framerate": str(rate), "pixel_format": pixels, **size},
+            )
+            for size in ({"video_size": SIZE}, {})
+            for rate in MACOS_RATES
+            for pixels in MACOS_PIXELS
+        )
+    if platform == "win32":
+        buffer = {"rtbufsize": str(DSHOW_BUFFER_BYTES)}
+        return tuple(
+            Attempt(format="dshow", file=f"video={device.id}", options={**buffer, **options})
+            for options in ({"video_size": SIZE, "framerate": "30"}, {"video_size": SIZE}, {})
+        )
+    return tuple(
+        Attempt(format="v4l2", file=device.id, options=options)
+        for options in (
+            # Raw 720p does not fit through USB 2 at 30 pictures a second: most cameras send it at 10.
+            {"video_size": SIZE, "framerate": "30", "input_format": "mjpeg"},
+            {"video_size": SIZE, "framerate": "30"},
+            {},
+        )
+    )
+
+
+def _list_through_ffmpeg(format_name: str) -> tuple[CameraDevice, ...]:
+    import av
+
+    try:
+        found = av.enumerate_input_devices(format_name)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise SourceError(f"cameras cannot be listed ({format_name}: {error})") from None
+    videos = [device for device in found if "video" in device.media_types]
+    return tuple(
+        CameraDevice(index=place, name=device.description or device.name, id=device.name)
+        for place, device in enumerate(videos)
+    )

@@ -1,0 +1,51 @@
+"""Any decoded picture -> RGB as the engine wants it: 8 bit, upright, square pixels, of a size to upload."""
+
+import numpy as np
+from av.video.frame import VideoFrame as DecodedFrame
+from av.video.reformatter import Colorspace
+
+LONGEST_SIDE_PX = (
+    4096  # 8K and photographs are reduced: 50 MB a picture would stall its upload, and no output is larger
+)
+
+UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
+HD_LINES = 576  # above this players take an untagged file for BT.709 (swscale alone would take BT.601)
+
+
+def fitted_size(width: int, height: int, aspect: float = 1.0) -> tuple[int, int]:
+    """Size in square pixels for pixels `aspect` times as wide as high, shrunk to `LONGEST_SIDE_PX`."""
+    square_width = width * aspect
+    scale = min(1.0, LONGEST_SIDE_PX / max(square_width, height))
+    return max(1, round(square_width * scale)), max(1, round(height * scale))
+
+
+def to_rgb(frame: DecodedFrame, pixel_aspect: float = 1.0) -> np.ndarray:
+    """(height, width, 3) uint8 RGB, row 0 at the top, C-contiguous; over black, rotation tags obeyed.
+
+    `pixel_aspect` is the width of a pixel by its height. Colour follows the file's tags; HDR is not
+    tone-mapped. The conversion runs in FFmpeg without the GIL.
+    """
+    width, height = fitted_size(frame.width, frame.height, pixel_aspect)
+    has_alpha = any(component.is_alpha for component in frame.format.components)
+    pixels: np.ndarray = frame.to_ndarray(
+        format="rgba" if has_alpha else "rgb24",
+        width=width,
+        height=height,
+        src_colorspace=Colorspace.ITU709 if _is_untagged_hd(frame) else None,
+        threads=1,  # one picture takes 0.3 ms at 720p; swscale's own threads would take the renderer's cores
+    )
+    if has_alpha:
+        pixels = over_black(pixels)
+    quarter_turns = round(frame.rotation / 90) % 4  # counterclockwise, as np.rot90 turns
+    upright: np.ndarray = np.ascontiguousarray(np.rot90(pixels, quarter_turns))
+    return upright
+
+
+def over_black(rgba: np.ndarray) -> np.ndarray:
+    """(height, width, 3) uint8: straight-alpha `rgba` laid over black, rounded to nearest."""
+    product: np.ndarray = rgba[..., :3].astype(np.uint16) * rgba[..., 3:]
+    return ((product + 127) // 255).astype(np.uint8)
+
+
+def _is_untagged_hd(frame: DecodedFrame) -> bool:
+    return frame.colorspace == UNSPECIFIED and not frame.format.is_rgb and frame.height > HD_LINES

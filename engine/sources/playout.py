@@ -1,0 +1,157 @@
+"""Plays timed pictures by the clock.
+
+A thread converts the next few pictures ahead of time; `latest_frame` takes the one that is due when it is
+asked. So a picture changes exactly with the frame that should show it: a thread that slept until the due time
+would be late by its wake-up, which shows as judder where the file's rate meets the engine's.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.backoff import next_delay_s
+from engine.clock import Clock
+from engine.errors import SourceError
+from engine.frame import VideoFrame
+from engine.sources.source import HOLD_S, SourceState
+
+log = logging.getLogger(__name__)
+
+AHEAD = 3  # pictures ready: covers opening the file again at the end of a loop; at 4K they hold 75 MB
+LATE_S = 0.25  # further behind than this the rest is moved later, not rushed through
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shot:
+    """One picture to show from `start_s` on, seconds from the first shot; never goes back."""
+
+    start_s: float
+    read_pixels: Callable[[], np.ndarray]
+
+
+class Playout:
+    """`open_shots` begins anew each time it is called; after an error it is called again with growing delays.
+
+    When the shots end the last stays. While nobody asks for pictures playing pauses.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        open_shots: Callable[[], Iterator[Shot]],
+        clock: Clock,
+        report: Callable[[str, str], None],
+    ) -> None:
+        self._name = name
+        self._open_shots = open_shots
+        self._clock = clock
+        self._report = report
+        self._change = threading.Condition()
+        self._ahead: deque[VideoFrame] = deque()
+        self._current: VideoFrame | None = None
+        self._lost_since_s: float | None = None
+        self._is_closing = False
+        self._is_starved = False
+        self._index = 0
+        self._origin_s = 0.0
+        self.problem = ""
+        """Why it is lost; empty while it plays."""
+        self.skipped = 0
+        """Pictures whose time had passed before anybody saw them."""
+        self._thread = threading.Thread(target=self._run, name=f"source {name}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        with self._change:
+            self._is_closing = True
+            self._change.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5.0)
+
+    def latest_frame(self) -> VideoFrame | None:
+        now_s = self._clock.now_s()
+        with self._change:  # held for a few pointer moves on either side
+            self._is_starved = not self._ahead
+            passed = -1
+            while self._ahead and self._ahead[0].time_s <= now_s:
+                self._current = self._ahead.popleft()
+                passed += 1
+            if passed >= 0:
+                self.skipped += passed
+                self._change.notify()
+            if self._lost_since_s is not None and now_s - self._lost_since_s >= HOLD_S:
+                return None
+            return self._current
+
+    @property
+    def state(self) -> SourceState:
+        with self._change:
+            if self.problem:
+                return "lost"
+            return "starting" if self._index == 0 else "playing"
+
+    @property
+    def frames(self) -> int:
+        return self._index
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._is_closing:
+            played_before = self._index
+            try:
+                self._play(self._open_shots())
+                return
+            except SourceError as error:
+                problem = str(error)
+            except Exception as error:
+                # Top of the thread: a picture that breaks a decoder must not end the show.
+                problem = f"{self._name}: {error!r}"
+                if failures == 0:
+                    log.exception("source %s failed", self._name)
+            failures = failures + 1 if self._index == played_before else 1
+            self._lose(problem)
+            with self._change:
+                self._change.wait_for(lambda: self._is_closing, timeout=next_delay_s(failures))
+
+    def _play(self, shots: Iterator[Shot]) -> None:
+        is_first = True
+        for shot in shots:
+            with self._change:
+                self._change.wait_for(lambda: self._is_closing or len(self._ahead) < AHEAD)
+                if self._is_closing:
+                    return
+            now_s = self._clock.now_s()
+            if is_first:
+                self._origin_s = now_s - shot.start_s
+                is_first = False
+            elif now_s - (self._origin_s + shot.start_s) > LATE_S:
+                self._origin_s = now_s - shot.start_s
+                if self._is_starved:
+                    self._report(
+                        "source slow",
+                        f"{self._name}: cannot be decoded at its own rate here; it plays slower",
+                    )
+            frame = VideoFrame(
+                pixels=shot.read_pixels(),
+                index=self._index,
+                time_s=self._origin_s + shot.start_s,
+                source=self._name,
+            )
+            with self._change:
+                self._index += 1
+                self._ahead.append(frame)
+                self.problem = ""
+                self._lost_since_s = None
+
+    def _lose(self, problem: str) -> None:
+        with self._change:
+            if self._lost_since_s is None:
+                self._lost_since_s = self._clock.now_s()
+            self.problem = problem
+        self._report("source", problem)

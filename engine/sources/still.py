@@ -1,0 +1,98 @@
+"""A picture file, upright and over black."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from engine.errors import SourceError
+from engine.frame import VideoFrame
+from engine.sources.pixels import fitted_size, over_black
+from engine.sources.source import SourceStatus
+
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP", "PPM", "JPEG2000")
+# Named, because Pillow also takes MPEG video and other things for pictures; what is left goes to FFmpeg.
+MOVING_FORMATS = ("GIF", "PNG")  # whose animations FFmpeg plays
+STUCK_FORMATS = ("WEBP", "AVIF")  # whose animations it does not
+
+
+class StillPicture:
+    def __init__(self, path: Path) -> None:
+        pixels = read_still(path)
+        self._name = path.name
+        self._frame = VideoFrame(pixels=pixels, index=0, time_s=0.0, source=path.name)
+
+    def start(self) -> None:
+        """Everything was done on opening."""
+
+    def latest_frame(self) -> VideoFrame | None:
+        return self._frame
+
+    def frame_at(self, time_s: float) -> VideoFrame | None:
+        return self._frame
+
+    def status(self) -> SourceStatus:
+        height, width = self._frame.pixels.shape[:2]
+        return SourceStatus(
+            state="playing",
+            description=f"{self._name}, picture {width}x{height}",
+            width=width,
+            height=height,
+            frames=1,
+        )
+
+    def close(self) -> None:
+        """There is nothing to let go."""
+
+
+def is_still(path: Path) -> bool:
+    """Whether the file is a picture that stands still. SourceError for an animation that cannot be played."""
+    try:
+        with _open(path) as image:
+            is_animated = getattr(image, "is_animated", False)
+            if is_animated and image.format in STUCK_FORMATS:
+                raise SourceError(
+                    f"{path}: animated {image.format} cannot be played; convert it to MP4 or GIF"
+                )
+            return not (is_animated and image.format in MOVING_FORMATS)
+    except UnidentifiedImageError:
+        return False
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return True  # a picture, though a broken one: reading it tells what is wrong with it
+
+
+def read_still(path: Path) -> np.ndarray:
+    """(height, width, 3) uint8 RGB, upright by EXIF, transparency over black, reduced where above 4096 px."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large photographs are welcome
+            with _open(path) as image:
+                size = fitted_size(*image.size)
+                image.draft("RGB", size)  # lets a JPEG decode at a fraction of its size
+                upright = ImageOps.exif_transpose(image)
+    except Image.DecompressionBombError:
+        raise SourceError(f"{path}: too large a picture (the limit is 179 megapixels)") from None
+    except (OSError, ValueError, SyntaxError) as error:
+        raise SourceError(f"{path}: the picture cannot be read ({error})") from None
+    upright = _to_8_bit(upright)
+    has_alpha = upright.has_transparency_data
+    converted = upright.convert("RGBA" if has_alpha else "RGB")
+    converted.thumbnail(fitted_size(*converted.size), Image.Resampling.LANCZOS)
+    pixels = np.asarray(converted)
+    return np.ascontiguousarray(over_black(pixels) if has_alpha else pixels)
+
+
+def _open(path: Path) -> Image.Image:
+    Image.init()
+    return Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN])
+
+
+def _to_8_bit(image: Image.Image) -> Image.Image:
+    """Deep grey pictures scaled to 8 bit: Pillow's own conversion clips them to white."""
+    if image.mode.startswith("I"):
+        grey = np.asarray(image).astype(np.int64).clip(0, 65535)
+        return Image.fromarray(((grey * 255 + 32767) // 65535).astype(np.uint8))
+    if image.mode == "F":
+        return Image.fromarray((np.asarray(image).clip(0.0, 1.0) * 255 + 0.5).astype(np.uint8))
+    return image

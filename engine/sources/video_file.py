@@ -1,0 +1,121 @@
+"""A video file, looped without end at its own rate."""
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+
+from engine.clock import Clock
+from engine.errors import SourceError
+from engine.frame import VideoFrame
+from engine.sources.decoding import TimedPicture, read_pass
+from engine.sources.pixels import to_rgb
+from engine.sources.playout import Playout, Shot
+from engine.sources.source import SourceStatus
+
+# 12/25 s arrives as the nearest float, which lies just below the end of twelve pictures.
+TIME_SLACK_S = Fraction(1, 1_000_000)
+
+
+class VideoFile:
+    """Opens the file and decodes its first picture at once; SourceError when that fails."""
+
+    def __init__(
+        self, path: Path, *, offline: bool, clock: Clock, report: Callable[[str, str], None]
+    ) -> None:
+        self._path = path
+        self._report = report
+        self._corrupt = 0
+        self._offline = offline
+        first = self._read_first()
+        self._fps = first.fps
+        self._height, self._width = to_rgb(first.frame, first.pixel_aspect).shape[:2]
+        self._corrupt = 0
+        self._playout = Playout(path.name, self._shots, clock, report)
+        self._pass: Iterator[TimedPicture] | None = None
+        self._picture: TimedPicture | None = None
+        self._pictures_in_pass = 0
+        self._duration_s: Fraction | None = None
+        self._frame: VideoFrame | None = None
+
+    def start(self) -> None:
+        if not self._offline:
+            self._playout.start()
+
+    def latest_frame(self) -> VideoFrame | None:
+        return self._playout.latest_frame()
+
+    def frame_at(self, time_s: float) -> VideoFrame | None:
+        position_s = Fraction(time_s) + TIME_SLACK_S
+        if self._duration_s is not None:
+            position_s %= self._duration_s
+        if self._picture is None or position_s < self._picture.start_s:
+            self._rewind()
+        while self._picture is None or position_s >= self._picture.end_s:
+            previous = self._picture
+            self._picture = next(self._pass, None) if self._pass else None
+            self._frame = None
+            if self._picture is not None:
+                self._pictures_in_pass += 1
+                continue
+            if previous is None:
+                raise SourceError(f"{self._path}: not one picture can be decoded")
+            self._duration_s = previous.end_s
+            position_s %= self._duration_s
+            self._rewind()
+        if self._frame is None:
+            self._frame = VideoFrame(
+                pixels=to_rgb(self._picture.frame, self._picture.pixel_aspect),
+                index=self._pictures_in_pass - 1,
+                time_s=float(self._picture.start_s),
+                source=self._path.name,
+            )
+        return self._frame
+
+    def status(self) -> SourceStatus:
+        problem = self._playout.problem
+        return SourceStatus(
+            state=self._playout.state,
+            description=problem or f"{self._path.name}, {self._width}x{self._height} at {self._fps:.4g} fps",
+            width=self._width,
+            height=self._height,
+            fps=self._fps,
+            frames=self._playout.frames,
+            lost=self._corrupt + self._playout.skipped,
+        )
+
+    def close(self) -> None:
+        self._playout.close()
+        self._pass = None
+
+    def _shots(self) -> Iterator[Shot]:
+        """Passes over the file end to end; a file of one picture is a still and stays."""
+        start_s = Fraction(0)
+        while True:
+            count, length_s = 0, Fraction(0)
+            for picture in read_pass(self._path, self._count_corrupt):
+                yield Shot(
+                    start_s=float(start_s + picture.start_s),
+                    read_pixels=partial(to_rgb, picture.frame, picture.pixel_aspect),
+                )
+                count += 1
+                length_s = picture.end_s
+            if count == 0:
+                raise SourceError(f"{self._path}: not one picture can be decoded")
+            if count == 1:
+                return
+            start_s += length_s
+
+    def _read_first(self) -> TimedPicture:
+        for picture in read_pass(self._path, self._count_corrupt):
+            return picture
+        raise SourceError(f"{self._path}: not one picture can be decoded")
+
+    def _rewind(self) -> None:
+        self._pass = read_pass(self._path, self._count_corrupt)
+        self._picture = None
+        self._pictures_in_pass = 0
+
+    def _count_corrupt(self, reason: str) -> None:
+        self._corrupt += 1
+        self._report("source", f"{self._path.name}: a picture cannot be decoded ({reason})")

@@ -1,0 +1,176 @@
+"""The camera loop is fed real containers that end, stall and come back: Motion JPEG through a pipe."""
+
+import os
+import threading
+
+import av
+import numpy as np
+import pytest
+import simplejpeg
+
+from engine.clock import SteppedClock
+from engine.errors import SourceError
+from engine.sources import open_source
+from engine.sources.camera import SILENT_S, Camera
+from engine.sources.source import HOLD_S
+
+
+class PipedCamera:
+    """A camera at the other end of a pipe; plugged in and out by the test."""
+
+    def __init__(self):
+        self.is_plugged = True
+        self._writer = None
+
+    def open(self):
+        if not self.is_plugged:
+            raise SourceError("camera piped: not found (cameras here: none)")
+        reading, writing = os.pipe()
+        self._writer = os.fdopen(writing, "wb", buffering=0)
+        self.send(1)
+        self.send(1)
+        try:
+            # FFmpeg reads ahead to learn what is in a stream: here as little as it allows.
+            return av.open(
+                f"pipe:{reading}", format="mjpeg", options={"probesize": "32", "fpsprobesize": "0"}
+            )
+        finally:
+            os.close(reading)  # FFmpeg has a copy
+
+    def send(self, level):
+        picture = np.full((32, 48, 3), level, np.uint8)
+        self._writer.write(simplejpeg.encode_jpeg(picture, quality=95))
+
+    def unplug(self):
+        self.is_plugged = False
+        self._writer.close()
+
+    def send_noise(self):
+        self._writer.write(b"\xff\xd8" + bytes(100) + b"\xff\xd9")
+
+
+@pytest.fixture
+def clock():
+    return SteppedClock()
+
+
+@pytest.fixture
+def device():
+    device = PipedCamera()
+    yield device
+    if device._writer and not device._writer.closed:
+        device._writer.close()
+
+
+@pytest.fixture
+def camera(device, clock, reports):
+    camera = Camera("piped", device.open, clock=clock, report=reports)
+    camera.start()
+    yield camera
+    device._writer.close()
+    camera.close()
+
+
+def level_of(frame):
+    return None if frame is None else int(frame.pixels.mean() + 0.5)
+
+
+def test_the_newest_picture_wins(camera, device, wait_for):
+    wait_for(camera.latest_frame, "the first picture")
+    for level in range(10, 200, 10):
+        device.send(level)
+    device.send(200)
+    device.send(200)  # the parser hands a picture on when the next one starts
+    wait_for(lambda: level_of(camera.latest_frame()) == 200, "the newest picture")
+    status = camera.status()
+    assert (status.state, status.width, status.height) == ("playing", 48, 32)
+
+
+def test_an_unplugged_camera_is_lost_holds_for_two_seconds_and_returns_by_itself(
+    camera, device, clock, wait_for, reports
+):
+    wait_for(camera.latest_frame, "the first picture")
+    device.unplug()
+    wait_for(lambda: camera.status().state == "lost", "the loss")
+    assert camera.latest_frame() is not None
+    clock.advance(HOLD_S)
+    assert camera.latest_frame() is None
+    wait_for(lambda: "not found" in camera.status().description, "a try while it is away")
+    device.is_plugged = True
+    wait_for(lambda: camera.latest_frame() is not None, "the return")
+    assert camera.status().state == "playing"
+    assert camera.status().lost >= 2
+    assert reports.keys.count("camera") == camera.status().lost
+    assert all("it is tried again" in line for _, line in reports.lines)
+
+
+def test_a_camera_that_falls_silent_shows_nothing_and_says_so(camera, clock, wait_for):
+    wait_for(camera.latest_frame, "the first picture")
+    clock.advance(HOLD_S)
+    assert camera.latest_frame() is None
+    assert camera.status().state == "lost"
+    assert "no picture for 2 s" in camera.status().description
+
+
+def test_a_damaged_picture_is_passed_over(camera, device, wait_for):
+    wait_for(camera.latest_frame, "the first picture")
+    device.send_noise()
+    for _ in range(3):
+        device.send(120)
+    wait_for(lambda: level_of(camera.latest_frame()) == 120, "the pictures after the damage")
+    assert camera.status().state == "playing"
+
+
+class Stuttering:
+    """A container that answers "try again" when it has no picture yet, as AVFoundation's does."""
+
+    def __init__(self, container, pictures):
+        self.streams = container.streams
+        self.ready = threading.Semaphore(pictures)
+        self.asked = 0
+        self._container = container
+        self._packets = None
+
+    def demux(self, stream):
+        self._packets = self._packets or self._container.demux(stream)
+        while True:
+            if not self.ready.acquire(blocking=False):
+                self.asked += 1
+                raise av.BlockingIOError(11, "Resource temporarily unavailable")
+            yield next(self._packets)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._packets = None
+        self._container.close()
+
+
+def test_a_device_that_asks_for_patience_gets_it_for_five_seconds(clock, reports, wait_for, write_video):
+    opened = []
+
+    def open_container():
+        if opened:
+            raise SourceError("camera stuttering: not found")
+        opened.append(Stuttering(av.open(str(write_video(10))), pictures=2))
+        return opened[0]
+
+    camera = Camera("stuttering", open_container, clock=clock, report=reports)
+    camera.start()
+    try:
+        container = wait_for(lambda: opened and opened[0], "the device")
+        wait_for(lambda: container.asked > 3, "the device to be asked again")
+        container.ready.release()
+        wait_for(lambda: camera.status().frames == 3, "the next picture")
+        assert not reports.lines
+        clock.advance(SILENT_S + 0.1)
+        wait_for(lambda: reports.lines, "the report")
+        assert "no picture for 5 s" in reports.lines[0][1]
+    finally:
+        camera.close()
+
+
+def test_a_camera_cannot_be_used_offline(clock, reports):
+    with pytest.raises(SourceError, match="cannot be repeated offline"):
+        open_source("0", offline=True, clock=clock, report=reports)

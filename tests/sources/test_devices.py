@@ -1,0 +1,90 @@
+import av
+import pytest
+
+from engine.clock import SteppedClock
+from engine.errors import SourceError
+from engine.sources import CameraDevice, list_cameras, open_source
+from engine.sources.devices import attempts, find_camera, list_video4linux
+
+HD = CameraDevice(index=0, name="FaceTime HD Camera", id="0")
+PHONE = CameraDevice(index=1, name="Anna's Phone Camera", id="1")
+
+
+@pytest.fixture
+def sysfs(tmp_path):
+    for number, name, place in ((0, "HD Webcam", 0), (1, "HD Webcam", 1), (10, "Capture Card", 0)):
+        node = tmp_path / f"video{number}"
+        node.mkdir()
+        (node / "name").write_text(f"{name}\n")
+        (node / "index").write_text(f"{place}\n")
+    (tmp_path / "v4l-subdev0").mkdir()
+    (tmp_path / "video7").mkdir()  # a node on its way out
+    return tmp_path
+
+
+def test_linux_cameras_are_listed_without_their_metadata_nodes(sysfs):
+    assert list_video4linux(sysfs) == (
+        CameraDevice(index=0, name="HD Webcam", id="/dev/video0"),
+        CameraDevice(index=10, name="Capture Card", id="/dev/video10"),
+    )
+
+
+def test_listing_the_cameras_of_this_machine_works_with_or_without_any():
+    for camera in list_cameras():
+        assert camera.name and camera.id
+
+
+def test_a_camera_is_found_by_index_by_name_and_by_part_of_its_name():
+    assert find_camera(1, (HD, PHONE)) is PHONE
+    assert find_camera("facetime hd camera", (HD, PHONE)) is HD
+    assert find_camera("phone", (HD, PHONE)) is PHONE
+
+
+def test_a_name_that_two_cameras_share_asks_for_an_index():
+    with pytest.raises(SourceError, match=r"several have that name; give an index \(0 FaceTime.*; 1 Anna"):
+        find_camera("camera", (HD, PHONE))
+
+
+def test_a_camera_that_is_not_there_is_refused_with_those_that_are(reports):
+    with pytest.raises(SourceError, match=r"camera 7: not found \(cameras here: 0 FaceTime HD Camera\)"):
+        find_camera(7, (HD,))
+    with pytest.raises(SourceError, match="camera 'no such camera': not found"):
+        open_source("no such camera", offline=False, clock=SteppedClock(), report=reports)
+
+
+def test_macos_is_asked_for_30_then_15_pictures_in_both_its_formats():
+    tried = [(a.options["framerate"], a.options["pixel_format"]) for a in attempts(HD, "darwin")]
+    assert tried[:4] == [("30", "uyvy422"), ("30", "nv12"), ("15", "uyvy422"), ("15", "nv12")]
+    assert {a.format for a in attempts(HD, "darwin")} == {"avfoundation"}
+    assert "input_format" not in {key for a in attempts(HD, "darwin") for key in a.options}
+    assert "video_size" not in attempts(HD, "darwin")[-1].options
+
+
+def test_windows_opens_by_moniker_with_a_buffer_that_holds_pictures():
+    moniker = CameraDevice(index=0, name="Webcam", id="@device_pnp_\\\\?\\usb#vid_1")
+    tried = attempts(moniker, "win32")
+    assert {a.file for a in tried} == {"video=@device_pnp_\\\\?\\usb#vid_1"}
+    assert all(int(a.options["rtbufsize"]) > 4 * 1280 * 720 * 3 for a in tried)
+    assert set(tried[-1].options) == {"rtbufsize"}
+
+
+def test_linux_asks_for_compressed_pictures_first_and_for_anything_last():
+    tried = attempts(CameraDevice(index=2, name="x", id="/dev/video2"), "linux")
+    assert tried[0].options["input_format"] == "mjpeg"
+    assert tried[-1].options == {}
+    assert {a.file for a in tried} == {"/dev/video2"}
+
+
+def test_the_formats_asked_for_exist_in_ffmpeg():
+    names = {name for known in av.formats_available for name in known.split(",")}
+    assert "v4l2" in names
+
+
+def test_none_is_no_source_and_a_path_is_never_taken_for_a_camera(reports, tmp_path):
+    def open_it(spec):
+        return open_source(spec, offline=False, clock=SteppedClock(), report=reports)
+
+    assert open_it("none") is None
+    for spec in ("film.mp4", "films/film", str(tmp_path / "x")):
+        with pytest.raises(SourceError, match="no such file"):
+            open_it(spec)

@@ -1,0 +1,97 @@
+"""Playing on the clock, with pictures made by the test."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from engine.clock import SteppedClock
+from engine.errors import SourceError
+from engine.sources.playout import AHEAD, LATE_S, Playout, Shot
+
+
+def picture(number):
+    return np.full((2, 2, 3), number, np.uint8)
+
+
+@pytest.fixture
+def clock():
+    return SteppedClock()
+
+
+@pytest.fixture
+def play(clock, reports):
+    playing = []
+
+    def start(open_shots):
+        playout = Playout("numbers", open_shots, clock, reports)
+        playing.append(playout)
+        playout.start()
+        return playout
+
+    yield start
+    for playout in playing:
+        playout.close()
+
+
+def test_no_more_than_three_pictures_are_kept_ready(play, clock, wait_for):
+    made = []
+
+    def shots():
+        number = 0
+        while True:
+            made.append(number)
+            yield Shot(start_s=number / 10, read_pixels=lambda number=number: picture(number))
+            number += 1
+
+    playout = play(shots)
+    wait_for(lambda: playout.frames == AHEAD, "three pictures")
+    for _ in range(5):
+        playout.latest_frame()
+        clock.advance(0.1)
+        wait_for(lambda: len(playout._ahead) == AHEAD, "the queue to fill")
+        assert len(made) <= playout.frames + 1
+
+
+def test_decoding_that_cannot_keep_up_shows_every_picture_slower_and_says_so(play, clock, wait_for, reports):
+    gate = threading.Semaphore(1)
+
+    def shots():
+        for number in range(100):
+            gate.acquire()
+            yield Shot(start_s=number / 10, read_pixels=lambda number=number: picture(number))
+
+    playout = play(shots)
+    wait_for(playout.latest_frame, "the first picture")
+    for number in range(1, 4):
+        clock.advance(LATE_S + 0.2)
+        assert playout.latest_frame().pixels[0, 0, 0] == number - 1
+        gate.release()
+        frame = wait_for(
+            lambda number=number: (f := playout.latest_frame()).index == number and f, "the next"
+        )
+        assert frame.pixels[0, 0, 0] == number
+    assert "source slow" in reports.keys
+    gate.release(100)
+
+
+def test_a_failure_is_reported_once_a_try_and_playing_resumes(play, clock, wait_for, reports):
+    tries = []
+
+    def shots():
+        tries.append(len(tries))
+        if len(tries) == 2:
+            raise SourceError("the disk is gone")
+        yield Shot(start_s=0.0, read_pixels=lambda: picture(len(tries)))
+        if len(tries) == 1:
+            raise ValueError("a decoder's surprise")
+
+    playout = play(shots)
+    wait_for(lambda: len(tries) == 3, "the third try")
+    frame = wait_for(lambda: (f := playout.latest_frame()) and f.index == 1 and f, "the picture after it")
+    assert frame.pixels[0, 0, 0] == 3
+    assert playout.state == "playing"
+    assert [line for _, line in reports.lines] == [
+        'numbers: ValueError("a decoder\'s surprise")',
+        "the disk is gone",
+    ]

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.clock import SteppedClock
+from engine.errors import SourceError
+from engine.sources import open_source
+
+
+@pytest.fixture
+def open_still(reports):
+    return lambda path: open_source(str(path), offline=False, clock=SteppedClock(), report=reports)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photograph_stands_upright_whatever_its_orientation_tag(tmp_path, open_still, f_card, orientation):
+    card = f_card(96, 64)[..., :3]
+    # How the camera stored it: the inverse of what the tag tells to do (Exif 2.3, tag 0x0112).
+    stored = {
+        1: card,
+        2: card[:, ::-1],
+        3: card[::-1, ::-1],
+        4: card[::-1],
+        5: card.transpose(1, 0, 2),
+        6: np.rot90(card, 1),
+        7: card[::-1, ::-1].transpose(1, 0, 2),
+        8: np.rot90(card, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "photo.png"
+    Image.fromarray(np.ascontiguousarray(stored)).save(path, exif=exif)
+    assert np.array_equal(open_still(path).latest_frame().pixels, card)
+
+
+def test_a_jpeg_is_read(tmp_path, open_still, f_card):
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(f_card(96, 64)[..., :3]).save(path, quality=95)
+    pixels = open_still(path).latest_frame().pixels
+    assert pixels.shape == (64, 96, 3) and pixels.dtype == np.uint8 and pixels.flags.c_contiguous
+    assert np.abs(pixels[:8, :8].astype(int) - (255, 0, 0)).max() < 12
+
+
+def test_transparency_lies_over_black(tmp_path, open_still):
+    path = tmp_path / "logo.png"
+    Image.fromarray(np.full((4, 4, 4), (200, 100, 50, 128), np.uint8)).save(path)
+    assert (open_still(path).latest_frame().pixels == (100, 50, 25)).all()
+
+
+def test_a_palette_with_a_transparent_colour_lies_over_black(tmp_path, open_still):
+    image = Image.fromarray(np.array([[0, 1]], np.uint8), "P")
+    image.putpalette([255, 0, 0, 0, 255, 0])
+    path = tmp_path / "old.gif"
+    image.save(path, transparency=0)
+    assert open_still(path).latest_frame().pixels[0].tolist() == [[0, 0, 0], [0, 255, 0]]
+
+
+def test_sixteen_bit_grey_keeps_its_shades(tmp_path, open_still):
+    path = tmp_path / "deep.png"
+    Image.fromarray(np.array([[0, 257, 32768, 65535]], np.uint16)).save(path)
+    assert open_still(path).latest_frame().pixels[0, :, 0].tolist() == [0, 1, 128, 255]
+
+
+def test_a_large_photograph_is_reduced_to_4096_pixels(tmp_path, open_still):
+    path = tmp_path / "wide.png"
+    Image.new("RGB", (6000, 300), (10, 200, 30)).save(path, compress_level=1)
+    pixels = open_still(path).latest_frame().pixels
+    assert pixels.shape == (205, 4096, 3)
+    assert (pixels == (10, 200, 30)).all()
+
+
+def test_a_still_is_the_same_at_every_moment(tmp_path, open_still):
+    path = tmp_path / "a.png"
+    Image.new("RGB", (8, 8)).save(path)
+    source = open_still(path)
+    source.start()
+    assert source.latest_frame() is source.frame_at(1234.5)
+    assert source.status().description == "a.png, picture 8x8"
+    source.close()
+
+
+@pytest.mark.parametrize("kind", ["cut", "header only"])
+def test_a_broken_picture_is_refused_in_one_line_that_names_it(tmp_path, open_still, kind):
+    path = tmp_path / "a.png"
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (64, 64, 3), np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[: 3000 if kind == "cut" else 20])
+    with pytest.raises(SourceError) as caught:
+        open_still(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_an_animation_that_cannot_be_played_is_refused_not_frozen(tmp_path, open_still):
+    path = tmp_path / "a.webp"
+    Image.new("RGB", (8, 8)).save(path, save_all=True, append_images=[Image.new("RGB", (8, 8), (255, 0, 0))])
+    with pytest.raises(SourceError, match="animated WEBP cannot be played"):
+        open_still(path)

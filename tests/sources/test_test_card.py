@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from engine.clock import SteppedClock
+from engine.sources import open_source
+
+
+@pytest.fixture
+def clock():
+    return SteppedClock()
+
+
+@pytest.fixture
+def card(clock, reports):
+    source = open_source("test", offline=False, clock=clock, report=reports)
+    source.start()
+    yield source
+    source.close()
+
+
+def test_the_card_tells_which_way_is_up(card, wait_for):
+    pixels = wait_for(card.latest_frame, "the card").pixels
+    assert pixels.shape == (720, 1280, 3) and pixels.dtype == np.uint8
+    assert pixels[5, 5].tolist() == [255, 0, 0]
+    assert pixels[5, -5].tolist() == [0, 255, 0]
+    assert pixels[-5, 5].tolist() == [0, 0, 255]
+    assert pixels[-5, -5].tolist() == [255, 255, 255]
+
+
+def test_the_marker_moves_right_with_every_picture_and_starts_again_after_four_seconds(reports, clock):
+    source = open_source("test", offline=True, clock=clock, report=reports)
+    places = [source.frame_at(index / 30).pixels[620].min(axis=1).argmax() for index in range(121)]
+    assert places[0] == places[120] == 0
+    assert places[119] == 1280 - 16
+    assert set(np.diff(places[:120])) <= {10, 11}
+
+
+def test_the_card_runs_at_thirty_pictures_a_second_of_the_clock(card, clock, wait_for):
+    first = wait_for(card.latest_frame, "the card")
+    for index in range(1, 10):
+        clock.advance(1.001 / 30)
+        wait_for(lambda index=index: card.latest_frame().index == index, f"picture {index}")
+    assert card.latest_frame().time_s - first.time_s == pytest.approx(9 / 30)
+    assert card.status().state == "playing"
+
+
+def test_offline_the_card_is_the_same_each_time(reports, clock):
+    def render():
+        source = open_source("test", offline=True, clock=clock, report=reports)
+        return [source.frame_at(index / 25).pixels.tobytes() for index in range(10)]
+
+    assert render() == render()

@@ -1,0 +1,278 @@
+import re
+import struct
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from engine.clock import SteppedClock
+from engine.errors import SourceError
+from engine.sources import open_source
+from engine.sources.source import HOLD_S
+
+
+@pytest.fixture
+def clock():
+    return SteppedClock()
+
+
+@pytest.fixture
+def open_file(clock, reports):
+    opened = []
+
+    def open_it(path, offline=False):
+        source = open_source(str(path), offline=offline, clock=clock, report=reports)
+        opened.append(source)
+        source.start()
+        return source
+
+    yield open_it
+    for source in opened:
+        source.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixel_format"),
+    [("a.mp4", "mpeg4", "yuv420p"), ("a.mkv", "libx264", "yuv420p"), ("a.gif", "gif", "rgb8")],
+)
+def test_offline_every_picture_of_three_loops_is_the_right_one(
+    write_video, open_file, number_in, name, codec, pixel_format
+):
+    rate = 25 if name == "a.gif" else 30  # a GIF counts hundredths of a second
+    source = open_file(write_video(12, name=name, codec=codec, pixel_format=pixel_format, rate=rate), True)
+    shown = [number_in(source.frame_at(index / rate).pixels) for index in range(36)]
+    assert shown == list(range(12)) * 3
+
+
+def test_offline_a_picture_stays_until_the_exact_start_of_the_next(write_video, open_file, number_in):
+    # Uneven times: 0, 1, 4, 5 thirtieths; the last lasts one thirtieth, so a loop is six.
+    source = open_file(write_video(4, times=[0, 1, 4, 5], name="uneven.mkv", codec="libx264"), True)
+    shown = [number_in(source.frame_at(index / 60).pixels) for index in range(24)]
+    assert shown == [0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 3, 3] * 2
+
+
+def test_offline_going_back_and_far_ahead_shows_the_same_pictures(write_video, open_file, number_in):
+    source = open_file(write_video(10), True)
+    for index in (7, 2, 9, 0, 10_000_003, 5, 4):
+        assert number_in(source.frame_at(index / 30).pixels) == index % 10
+
+
+def test_offline_the_first_question_may_lie_loops_ahead(write_video, open_file, number_in):
+    assert number_in(open_file(write_video(10), True).frame_at(25 / 30).pixels) == 5
+
+
+def test_a_looped_video_changes_its_picture_with_the_frame_that_is_due(
+    write_video, open_file, number_in, clock, wait_for
+):
+    source = open_file(write_video(10))
+    first = wait_for(source.latest_frame, "the first picture")
+    assert number_in(first.pixels) == 0
+    shown, indices = [], []
+    for _ in range(25):
+        clock.advance(1 / 30)
+        due = clock.now_s() - first.time_s + 1e-9
+        frame = wait_for(
+            lambda due=due: (newest := source.latest_frame()).time_s - first.time_s > due - 1 / 30 and newest,
+            "the picture that is due",
+        )
+        shown.append(number_in(frame.pixels))
+        indices.append(frame.index)
+    assert shown == [index % 10 for index in range(1, 26)]
+    assert indices == list(range(1, 26))
+    assert source.status().state == "playing" and source.status().lost == 0
+
+
+def test_the_same_moment_gives_the_same_object(write_video, open_file, wait_for):
+    source = open_file(write_video(5))
+    first = wait_for(source.latest_frame, "the first picture")
+    assert source.latest_frame() is first
+
+
+def test_pictures_nobody_asked_for_in_time_are_counted_and_passed_over(
+    write_video, open_file, number_in, clock, wait_for
+):
+    source = open_file(write_video(10))
+    wait_for(source.latest_frame, "the first picture")
+    wait_for(lambda: source.status().frames >= 4, "three pictures ready")
+    clock.advance(3 / 30 + 1e-6)
+    assert number_in(source.latest_frame().pixels) == 3
+    assert source.status().lost == 2
+
+
+def test_after_a_long_pause_playing_goes_on_where_it_was(write_video, open_file, number_in, clock, wait_for):
+    source = open_file(write_video(30))
+    wait_for(source.latest_frame, "the first picture")
+    wait_for(lambda: source.status().frames >= 4, "three pictures ready")
+    clock.advance(60.0)
+    assert number_in(source.latest_frame().pixels) == 3
+    assert (
+        number_in(wait_for(lambda: (f := source.latest_frame()).index > 3 and f, "a later one").pixels) == 4
+    )
+
+
+def test_a_file_of_one_picture_stays(write_video, open_file, number_in, clock, wait_for):
+    source = open_file(write_video(1, name="one.mkv", codec="libx264"))
+    wait_for(source.latest_frame, "the picture")
+    clock.advance(3600.0)
+    assert number_in(source.latest_frame().pixels) == 0
+    assert source.status().frames == 1
+
+
+def test_a_file_that_goes_away_while_it_plays_is_lost_and_returns_by_itself(
+    write_video, open_file, number_in, clock, wait_for, reports
+):
+    path = write_video(4)
+    source = open_file(path)
+    wait_for(source.latest_frame, "the first picture")
+    away = path.rename(path.with_suffix(".away"))
+
+    def play():
+        clock.advance(1 / 30)
+        source.latest_frame()
+        return source.status().state == "lost"
+
+    wait_for(play, "the loss")
+    assert "numbers.mp4" in source.status().description
+    assert any("numbers.mp4" in line for _, line in reports.lines)
+    clock.advance(HOLD_S)
+    assert source.latest_frame() is None
+    away.rename(path)
+    assert number_in(wait_for(source.latest_frame, "the return").pixels) == 0
+    assert source.status().state == "playing"
+
+
+def test_damage_in_the_middle_is_counted_and_playing_goes_on(write_video, open_file, number_in, reports):
+    path = write_video(40, name="a.avi", codec="mjpeg", pixel_format="yuvj420p")
+    data = bytearray(path.read_bytes())
+    starts = [match.start() for match in re.finditer(b"00dc....\xff\xd8", data, re.DOTALL)]
+    for start in starts[10:13]:
+        (length,) = struct.unpack_from("<I", data, start + 4)
+        data[start + 8 : start + 8 + length] = bytes(length)
+    path.write_bytes(data)
+    source = open_file(path, True)
+    shown = {number_in(source.frame_at(index / 30).pixels) for index in range(40)}
+    assert shown == set(range(40)) - {10, 11, 12}
+    assert source.status().lost == 3
+    assert reports.keys.count("source") == 3
+
+
+def test_a_file_cut_short_plays_what_there_is(write_video, open_file, number_in):
+    path = write_video(40, name="a.mkv", codec="libx264", options={"g": "5"})
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    source = open_file(path, True)
+    shown = [number_in(source.frame_at(index / 30).pixels) for index in range(15)]
+    assert shown == list(range(15))
+
+
+@pytest.mark.parametrize(
+    "kind", ["missing", "folder", "empty", "text", "text as mp4", "noise", "cut", "sound"]
+)
+def test_what_is_no_picture_is_refused_in_one_line_that_names_the_file(
+    kind, tmp_path, write_video, open_file
+):
+    path = tmp_path / {"text": "a.txt", "sound": "a.wav"}.get(kind, "a.mp4")
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "empty":
+        path.touch()
+    elif kind.startswith("text"):
+        path.write_text("not a picture\n" * 50)
+    elif kind == "noise":
+        path.write_bytes(np.random.default_rng(1).bytes(100_000))
+    elif kind == "cut":
+        whole = write_video(10).read_bytes()
+        path.write_bytes(whole[: len(whole) // 2])
+    elif kind == "sound":
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+            sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), "s16", "mono")
+            sound.sample_rate = 8000
+            container.mux(stream.encode(sound))
+    with pytest.raises(SourceError) as caught:
+        open_file(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_odd_sizes_play(write_video, open_file):
+    pictures = [np.full((45, 67, 3), (200, 60, 20), np.uint8)] * 3
+    path = write_video(pictures=pictures, name="odd.mkv", codec="ffv1", pixel_format="bgr0")
+    pixels = open_file(path, True).frame_at(0.0).pixels
+    assert pixels.shape == (45, 67, 3) and pixels.flags.c_contiguous
+    assert (pixels == (200, 60, 20)).all()
+
+
+def test_transparency_lies_over_black(write_video, open_file):
+    picture = np.zeros((32, 64, 4), np.uint8)
+    picture[:, :32] = (200, 100, 50, 255)
+    picture[:, 32:] = (200, 100, 50, 128)
+    path = write_video(pictures=[picture] * 2, name="alpha.mkv", codec="ffv1", pixel_format="bgra")
+    pixels = open_file(path, True).frame_at(0.0).pixels
+    assert pixels[5, 5].tolist() == [200, 100, 50]
+    assert pixels[5, 60].tolist() == [100, 50, 25]  # 128/255 of it
+
+
+def test_ten_bit_video_plays_in_eight(write_video, open_file):
+    pictures = [np.full((48, 64, 3), (200, 60, 20), np.uint8)] * 3
+    path = write_video(pictures=pictures, name="deep.mkv", codec="ffv1", pixel_format="yuv420p10le")
+    pixels = open_file(path, True).frame_at(0.0).pixels
+    assert pixels.dtype == np.uint8
+    assert np.abs(pixels.astype(int) - (200, 60, 20)).max() <= 3
+
+
+def rotate_in_place(path: Path, matrix: tuple[int, int, int, int]) -> None:
+    """Set a, b, c, d of the track header's display matrix (ISO 14496-12, 8.3.2), 16.16 fixed point."""
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 44
+    a, b, c, d = (value << 16 for value in matrix)
+    struct.pack_into(">9i", data, at, a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "turns_clockwise"), [((0, 1, -1, 0), 1), ((-1, 0, 0, -1), 2), ((0, -1, 1, 0), 3)]
+)
+def test_a_video_filmed_with_a_turned_phone_stands_upright(
+    write_video, open_file, f_card, matrix, turns_clockwise
+):
+    card = f_card(96, 64)[..., :3]
+    path = write_video(pictures=[card] * 3)
+    rotate_in_place(path, matrix)
+    pixels = open_file(path, True).frame_at(0.0).pixels
+    expected = np.rot90(card, -turns_clockwise)
+    assert pixels.shape == expected.shape
+    assert np.abs(pixels.astype(int) - expected).mean() < 12
+    assert pixels.flags.c_contiguous
+
+
+def test_wide_pixels_are_made_square(tmp_path, open_file):
+    path = tmp_path / "dv.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 72, 57, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(64, 45)
+        for _ in range(2):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((57, 72, 3), np.uint8), "rgb24")))
+        container.mux(stream.encode())
+    assert open_file(path, True).frame_at(0.0).pixels.shape == (57, 102, 3)
+
+
+@pytest.mark.parametrize(("height", "matrix"), [(480, 5), (720, 1)])
+def test_an_untagged_video_is_read_as_players_read_it(write_video, open_file, height, matrix):
+    # 5 is BT.601, what standard definition means; 1 is BT.709, what high definition means.
+    flat = av.VideoFrame.from_ndarray(np.full((height, 64, 3), (200, 60, 20), np.uint8), "rgb24")
+    encoded = flat.reformat(format="yuv444p", dst_colorspace=matrix)
+    luma = int(np.frombuffer(encoded.planes[0], np.uint8)[0])
+    path = write_video(pictures=[np.full((height, 64, 3), 0, np.uint8)], name="u.mkv", codec="ffv1")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, height, "yuv444p"
+        encoded.colorspace = 2
+        encoded.pts = 0
+        container.mux(stream.encode(encoded))
+        container.mux(stream.encode())
+    assert luma > 0
+    pixels = open_file(path, True).frame_at(0.0).pixels
+    assert np.abs(pixels.astype(int) - (200, 60, 20)).max() <= 3
