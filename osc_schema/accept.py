@@ -7,11 +7,11 @@
 | int | int, bool, a float (rounded, with a note) | clipped |
 | bool | bool, a number (on from 0.5 up), "on" "off" "true" "false" "1" "0" | - |
 | menu | an item's name, an index as int, float (rounded, with a note) or text | rejected |
-| trigger | a number or bool (0: the button was let go, nothing happens), None, "bang" | - |
+| trigger | a number or bool (0: the button was let go, nothing happens), nil, "bang" | - |
 | text, file | text on one line | rejected |
 | colour | 3 or 4 floats 0..1, "#rrggbb", "#rrggbbaa", an OSC `r` as int 0xRRGGBBAA | clipped |
 
-A list with one element counts as that element. NaN and infinity are rejected always, and so is None but for a
+A list with one element counts as that element. NaN and infinity are rejected always, and so is nil but for a
 trigger. A value that differs from a limit only by the rounding of a 32-bit float is that limit.
 
 Hot path: one call an OSC message.
@@ -25,6 +25,7 @@ from osc_schema.table import lookup, nearest
 from osc_schema.types import Accepted, Param, ParamType, Rejected, Value
 
 FLOAT32_EPSILON = 2.0**-23  # relative spacing of 32-bit floats: 0.98 arrives from OSC as 0.98000001907
+LARGEST_INT = 2**64 - 1  # no OSC type holds more; float() raises beyond 2**1024
 ON_FROM = 0.5  # half way of a fader that a patch connected to a switch
 SHOWN_CHARACTERS = 40
 
@@ -68,8 +69,8 @@ def _accept_stops(param: Param, value: object) -> Accepted:
 
 
 def _accept_int(param: Param, value: object) -> Accepted:
-    number = value if type(value) is int else _finite(param, value)
-    nearest_whole = math.floor(number + 0.5)
+    number = _finite(param, value)
+    nearest_whole = number if type(number) is int else math.floor(number + 0.5)
     if not param.low <= nearest_whole <= param.high:
         return _limit(param, number)
     is_whole = nearest_whole == number
@@ -164,8 +165,8 @@ def _like(param: Param, number: float) -> Value:
 def _finite(param: Param, value: object) -> float:
     """`value` as a finite number; ints stay ints, so that a large one is compared exactly."""
     if isinstance(value, int):
-        if abs(value) >= 1 << 64:  # more than any OSC type holds; beyond 2**1024 float() would raise
-            raise Rejected(f"{param.address}: a whole number of more than 64 bits is not usable")
+        if abs(value) > LARGEST_INT:
+            raise _wrong(param, value, "too large for any parameter")
         return int(value) if param.type is ParamType.INT else float(value)
     if not isinstance(value, float):
         raise _wrong(param, value, "not a number")
@@ -208,6 +209,8 @@ def _wrong(param: Param, value: object, what: str) -> Rejected:
 def _show(value: object) -> str:
     if value is None or isinstance(value, bool):
         return str(value)
+    if isinstance(value, int) and abs(value) > LARGEST_INT:
+        return f"a whole number of {value.bit_length()} bits"
     if isinstance(value, int | float):
         return f"{value:.7g}"
     if isinstance(value, str):

@@ -40,13 +40,13 @@ AREA = Area(
         *(param for kind in KINDS for param in _sink(kind)),
         file(
             "/sink/record/file",
-            "File of the next recording; empty: a name made of date and time.",
+            "Name of the next recording in the recordings folder; empty: date and time.",
             **_RUNNING,
         ),
         trigger("/sink/snapshot/take", "Writes the next picture as a PNG."),
         file(
             "/sink/snapshot/file",
-            "File of the next snapshot; empty: a name made of date and time.",
+            "Name of the next snapshot in the recordings folder; empty: date and time.",
             **_RUNNING,
         ),
     ),
@@ -54,8 +54,8 @@ AREA = Area(
         Command(
             address="/sink/start",
             arguments=arguments("kind:s name_or_file:s?"),
-            description=f"Starts a sink ({', '.join(KINDS)}) under a name, or into a file. "
-            "Several of one kind can run under different names.",
+            description=f"Starts a sink ({', '.join(KINDS)}) under a name, or into a file of the recordings "
+            "folder. Several of one kind can run under different names.",
             replies=("/done /sink/start <kind>", "/fail /sink/start <reason>"),
         ),
         Command(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def write_atomic(path: Path, text: str) -> None:
-    """Write `text` as UTF-8 to `path`, replacing what is there; creates the folder. Raises OSError.
+    """Replace what is at `path` by `text` in UTF-8; creates the folder. Raises OSError.
 
-    Written to a file beside it, flushed to the disk, then renamed: a crash or a full disk leaves the old file.
+    Written beside it, flushed to the disk, then renamed: a crash or a full disk leaves the old file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.stem[:32]}-{os.getpid()}-{threading.get_ident()}.tmp")

@@ -26,63 +26,52 @@ def log_report(key: str, message: str) -> None:
 
 
 class Autosave:
-    """Writes the store's resumed parameters to `folder` on a thread of its own, when they have changed."""
+    """Keeps the store's resumed parameters in a file, written by a thread of its own when they change."""
 
     def __init__(
-        self, folder: str | Path, store: ParamStore, *, report: Callable[[str, str], None] = log_report
+        self,
+        folder: str | Path,
+        store: ParamStore,
+        *,
+        report: Callable[[str, str], None] = log_report,
+        interval_s: float = INTERVAL_S,
     ) -> None:
         self.path = Path(folder) / FILE_NAME
         self._store = store
         self._report = report
-        self._next_s: float | None = None
+        self._interval_s = interval_s
         self._saved_version = store.version
         self._saved_text = ""
-        self._is_due = threading.Event()
-        self._is_closing = False
+        self._is_closing = threading.Event()
         self._thread: threading.Thread | None = None
 
     def load(self) -> LoadedPreset:
         """What the last run left. Never raises: a missing or corrupt file gives no values and one problem."""
         if not self.path.exists():
-            return LoadedPreset(name="autosave", values=[], problems=[f"nothing to resume: no {self.path}"])
+            return _nothing(f"nothing to resume: no {self.path}")
         try:
             return read_preset(self.path, holds=is_resumed)
         except PresetError as error:
-            return LoadedPreset(name="autosave", values=[], problems=[f"nothing resumed: {error}"])
+            return _nothing(f"nothing resumed: {error}")
 
-    def tick(self, now_s: float) -> None:
-        """Once a frame: every 5 s, if anything has changed, the writer is woken. Never waits."""
-        if self._next_s is None:
-            self._next_s = now_s + INTERVAL_S
-        if now_s < self._next_s:
-            return
-        self._next_s = now_s + INTERVAL_S
-        if self._store.version == self._saved_version:
-            return
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._write_when_due, name="autosave", daemon=True)
-            self._thread.start()
-        self._is_due.set()
+    def start(self) -> None:
+        """Save from now on, every interval in which something has changed."""
+        self._thread = threading.Thread(target=self._run, name="autosave", daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
-        """Write what has changed since, and end the thread."""
-        if self._thread is not None:
-            self._is_closing = True
-            self._is_due.set()
-            self._thread.join()
-            self._thread = None
-        if self._store.version != self._saved_version:
-            self._save()
+        """Save what has changed since the last time and end the thread; nothing, if it was never started."""
+        if self._thread is None:
+            return
+        self._is_closing.set()
+        self._thread.join()
+        self._thread = None
+        self.save_if_changed()
 
-    def _write_when_due(self) -> None:
-        while True:
-            self._is_due.wait()
-            if self._is_closing:
-                return
-            self._is_due.clear()
-            self._save()
-
-    def _save(self) -> None:
+    def save_if_changed(self) -> None:
+        """Write the file if its content has changed; a failure is reported, and tried again the next time."""
+        if self._store.version == self._saved_version:
+            return
         snapshot = self._store.snapshot()
         text = preset_text("autosave", snapshot, holds=is_resumed)
         try:
@@ -93,3 +82,11 @@ class Autosave:
             return
         self._saved_text = text
         self._saved_version = snapshot.version
+
+    def _run(self) -> None:
+        while not self._is_closing.wait(self._interval_s):
+            self.save_if_changed()
+
+
+def _nothing(problem: str) -> LoadedPreset:
+    return LoadedPreset(name="autosave", values=[], problems=[problem])

@@ -1,5 +1,6 @@
-"""One folder of presets: save, load, list, delete. `default` and `VAV original` are built in and read-only."""
+"""One folder of presets: save, load, list, delete. `default` and `VAV original` are built in."""
 
+import dataclasses
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ SUFFIX = ".toml"
 LONGEST_NAME_CHARACTERS = 64
 LONGEST_NAME_BYTES = 200  # file systems end at 255, with the suffix
 
-# What Windows refuses or reads as a folder, a drive or a stream; refused everywhere, so that presets can travel.
+# What Windows refuses, or reads as a folder, drive or stream; refused everywhere, so that presets travel.
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 
@@ -36,7 +37,7 @@ def is_stored(param: Param) -> bool:
 
 
 def clean_name(name: str) -> str:
-    """`name` in one spelling (Unicode NFC) if every system takes it as a file name; else PresetError says why."""
+    """`name` in Unicode NFC, if every system takes it as a file name; else PresetError says why."""
     clean = unicodedata.normalize("NFC", name)
     shown = repr(name[:LONGEST_NAME_CHARACTERS])
     if not clean or clean != clean.strip():
@@ -57,7 +58,7 @@ def is_factory(name: str) -> bool:
 
 
 class PresetFolder:
-    """Presets as files `NAME.toml`; the folder is made at the first save. Any thread; every method uses the disk."""
+    """Presets as files `NAME.toml`. Any thread, but none that must not wait: every method uses the disk."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -73,10 +74,11 @@ class PresetFolder:
         return path
 
     def load(self, name: str) -> LoadedPreset:
-        """The preset; entries that do not fit stand in `.problems`. PresetError when there is none to read."""
+        """The preset, with what did not fit in `.problems`. PresetError when there is none to read."""
         if factory := _factory_name(name):
             return LoadedPreset(name=factory, values=list(_factory_values(factory).items()))
-        return read_preset(self._existing(name), holds=is_stored)
+        file = self._existing(name)
+        return dataclasses.replace(read_preset(file, holds=is_stored), name=clean_name(name))
 
     def delete(self, name: str) -> None:
         _refuse_factory(name)
@@ -89,10 +91,10 @@ class PresetFolder:
     def export_text(self, name: str) -> str:
         """The preset as the text of a file, checked and complete; also of a built-in one."""
         loaded = self.load(name)
-        return preset_text(clean_name(name), dict(loaded.values), holds=is_stored)
+        return preset_text(loaded.name, dict(loaded.values), holds=is_stored)
 
     def import_file(self, file: Path, name: str | None = None) -> LoadedPreset:
-        """Copy a preset file from elsewhere into the folder, under `name` or its own; what does not fit stays out."""
+        """Save a preset file from elsewhere here, under `name` or its own, without what does not fit."""
         loaded = read_preset(file, holds=is_stored)
         self.save(name or loaded.name, dict(loaded.values))
         return loaded
@@ -136,7 +138,7 @@ class PresetFolder:
 
 
 def _factory_name(name: str) -> str | None:
-    """The built-in preset meant, in any case of letters: on some disks two files that differ in case are one."""
+    """The built-in preset meant. In any case of letters: some disks take Default and default for one file."""
     return next((known for known in _FACTORY if known.casefold() == name.casefold()), None)
 
 

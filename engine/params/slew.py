@@ -1,9 +1,10 @@
 """Values glide to where they were set instead of jumping there.
 
 One pole: after a time constant 63 % of the way is done, after five 99.3 %. With y the gliding value and t the
-target, a frame of dt seconds does `y += (t - y) (1 - exp(-dt / tau))`: the exact solution of y' = (t - y) / tau,
-so that 30 and 60 frames a second are at the same values at the same times. Parameters that wrap go the short
-way round. Those with an exponential scale glide in the logarithm: an octave up takes as long as one down.
+target, a frame of dt seconds does `y += (t - y) (1 - exp(-dt / tau))`, the exact solution of
+y' = (t - y) / tau: 30 and 60 frames a second are at the same values at the same times. Parameters that wrap
+go the short way round. Those with an exponential scale glide in the logarithm: an octave up takes as long as
+one down.
 """
 
 import math
@@ -104,7 +105,7 @@ class Slew:
             glide.at = glide.target
 
     def step(self, snapshot: Snapshot, dt_s: float) -> Mapping[str, Value]:
-        """The values `dt_s` seconds after the last step, on their way to the snapshot's; the first step jumps.
+        """The values `dt_s` seconds after the last step, on the way to the snapshot's; the first step jumps.
 
         The mapping never changes afterwards.
         """

@@ -55,7 +55,7 @@ class ParamStore:
     """Starts at the schema's defaults. Every method may be called from any thread.
 
     A group of changes lands in one snapshot and makes one version. Setting a parameter to the value it has is
-    no change: two surfaces that echo what they hear then fall silent instead of answering each other for ever.
+    no change: two surfaces that echo what they hear then fall silent, instead of answering for ever.
     """
 
     def __init__(self) -> None:

@@ -1,0 +1,123 @@
+"""`multiverse preset`: the folder of presets. A running engine saves and loads over OSC, `/preset/save`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from engine.params import PresetFolder
+
+app = typer.Typer(
+    help="Saved looks. A running engine saves and loads them over OSC: /preset/save NAME, /preset/load NAME.",
+    no_args_is_help=True,
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The preset's name.")]
+Folder = Annotated[
+    Path | None,
+    typer.Option("--presets", metavar="FOLDER", help="Where presets live. [default: the user's data folder]"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("list")
+def list_presets(folder: Folder = None, as_json: AsJson = False) -> None:
+    """Print the names of all presets."""
+    presets = _open(folder)
+    from engine.params.presets import is_factory
+
+    names = presets.list()
+    if as_json:
+        _print_json([{"name": name, "built_in": is_factory(name)} for name in names])
+        return
+    for name in names:
+        print(f"{name}  (built in)" if is_factory(name) else name)
+
+
+@app.command()
+def show(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
+    """Print what a preset sets; entries that do not fit are named on stderr."""
+    presets = _open(folder)
+    loaded = presets.load(name)
+    if as_json:
+        _print_json({"name": loaded.name, "values": dict(loaded.values), "problems": loaded.problems})
+        return
+    _warn(loaded.problems)
+    width = max((len(address) for address, _ in loaded.values), default=0)
+    for address, value in loaded.values:
+        print(f"{address:{width}}  {_plain(value)}")
+
+
+@app.command()
+def delete(name: Name, folder: Folder = None) -> None:
+    """Delete a preset."""
+    _open(folder).delete(name)
+
+
+@app.command("import")
+def import_preset(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A preset file from elsewhere.")],
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Keep it under this name. [default: its own]")
+    ] = None,
+    folder: Folder = None,
+) -> None:
+    """Take a preset file into the folder; entries that do not fit are named on stderr and left out."""
+    loaded = _open(folder).import_file(file, name)
+    _warn(loaded.problems)
+    print(name or loaded.name)
+
+
+@app.command()
+def export(
+    name: Name,
+    file: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="Write here instead of to the terminal.")
+    ] = None,
+    folder: Folder = None,
+) -> None:
+    """Print a preset as a file for another machine, also a built-in one."""
+    text = _open(folder).export_text(name)
+    if file is None:
+        print(text, end="")
+        return
+    from engine.errors import PresetError
+    from engine.params.atomic_file import write_atomic
+
+    try:
+        write_atomic(file, text)
+    except OSError as error:
+        raise PresetError(f"{file}: cannot be written ({error.strerror or error})") from None
+
+
+@app.command("path")
+def print_path(folder: Folder = None) -> None:
+    """Print the folder of the presets."""
+    print(_open(folder).path)
+
+
+def _open(folder: Path | None) -> "PresetFolder":
+    from engine.folders import presets_folder
+    from engine.params import PresetFolder
+
+    return PresetFolder(folder or presets_folder())
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _warn(problems: list[str]) -> None:
+    import sys
+
+    for problem in problems:
+        print(f"multiverse: {problem}", file=sys.stderr)
+
+
+def _print_json(value: object) -> None:
+    import json
+
+    print(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,151 @@
+"""The address list for people: all that a patcher needs to control the engine without reading its source."""
+
+import dataclasses
+import re
+from collections.abc import Iterable
+from importlib import import_module
+
+from osc_schema.types import Area, Command, Param, ParamType
+
+_HEAD = """\
+# OSC addresses
+
+Made from the declarations in `osc_schema/` by `multiverse schema write`; do not edit.
+
+Send `ADDRESS VALUE` to the engine, by default at 127.0.0.1:9000, UDP or TCP.
+`/layer/<1-4>/angle` stands for four addresses, `/layer/1/angle` to `/layer/4/angle`.
+
+- **Patterns**: `*` any characters and `?` one character within a level, `[a-c]` one of these characters and
+  `[!x]` any other, `{one,two}` one of these words, `//` any number of levels.
+  `/layer/*/mute 1` mutes layers 1 to 4.
+- **Bundles**: all changes of a bundle appear in the same frame; one with a time tag waits for its time.
+- **Menus** take an item's name or its index, counted from 0. **Stops** are numbers with names: send either.
+- **Triggers** fire on any number but 0, and on a message without arguments.
+- **Glide** is the time in which a value does 63 % of its way to a new one; `/smooth` changes it.
+- **Out of range**: *clipped* to the limit, *wrapped* round (the two ends are the same place), or *rejected*:
+  the value stays as it was. Each rejection is counted, and reported at most once a second.
+- **Kept**: *preset* means that presets hold it, *resume* that `--resume` brings it back after a crash,
+  *panic* that `/master/panic` returns it to its default.
+- **Answers** go to subscribers (`/engine/notify`) and to whoever asks (`/get`), as `i`, `f` and `s` only.
+"""
+
+_PARAM_ROW = "| Address | Type | Values | Default | Out of range | Glide | Kept | What it does |"
+_COMMAND_ROW = "| Command | Arguments | Answers | What it does |"
+_OUT_OF_RANGE = {"clip": "clipped", "wrap": "wrapped", "reject": "rejected"}
+
+
+def address_list(areas: Iterable[Area]) -> str:
+    """The whole list as Markdown, one section an area."""
+    return "\n".join([_HEAD, _coercions(), *(_section(area) for area in areas)])
+
+
+def _coercions() -> str:
+    """The table of what is taken for which type, from the docstring of the module that does it."""
+    documentation = import_module("osc_schema.accept").__doc__ or ""
+    _, table, rest = documentation.partition("| type |")
+    notes, _, _ = rest.partition("\nHot path")
+    return f"## What is taken for which type\n\n{table}{notes}"
+
+
+def _section(area: Area) -> str:
+    lines = [f"## {area.title}", "", area.description, ""]
+    if area.params:
+        lines += [_PARAM_ROW, _rule(_PARAM_ROW), *map(_param_row, _families(area.params)), ""]
+    if area.commands:
+        lines += [_COMMAND_ROW, _rule(_COMMAND_ROW), *map(_command_row, area.commands), ""]
+    return "\n".join(lines)
+
+
+def _families(params: Iterable[Param]) -> list[list[Param]]:
+    """Parameters that differ in nothing but a number in the address (and the default) stand together."""
+    families: dict[Param, list[Param]] = {}
+    for param in params:
+        number = re.search(r"/(\d+)/", param.address)
+        key = param
+        if number:
+            n = number[1]
+            key = dataclasses.replace(
+                param,
+                address=param.address.replace(f"/{n}/", "/#/"),
+                default="",
+                description=_in_general(param.description, n),
+            )
+        families.setdefault(key, []).append(param)
+    return list(families.values())
+
+
+def _in_general(description: str, n: str) -> str:
+    """`Turns layer 1` -> `Turns layer n`."""
+    return re.sub(rf"\b(layer|channel|wave) {n}\b", r"\1 n", description)
+
+
+def _param_row(family: list[Param]) -> str:
+    first, last = family[0], family[-1]
+    address, description, defaults = first.address, first.description, [_default(param) for param in family]
+    if len(family) > 1:
+        low, high = (re.findall(r"/(\d+)/", param.address)[0] for param in (first, last))
+        address = address.replace(f"/{low}/", f"/<{low}-{high}>/")
+        description = _in_general(description, low)
+    if len(set(defaults)) == 1:
+        defaults = defaults[:1]
+    return _row(
+        f"`{address}`",
+        first.type.value,
+        _values(first),
+        ", ".join(defaults),
+        "" if first.type in (ParamType.BOOL, ParamType.TRIGGER) else _OUT_OF_RANGE[first.out_of_range],
+        f"{first.smoothing_ms:g} ms" if first.smoothing_ms else "",
+        _kept(first),
+        description,
+    )
+
+
+def _values(param: Param) -> str:
+    if param.type is ParamType.MENU:
+        return ", ".join(f"`{item}`" for item in param.menu)
+    if param.type is ParamType.BOOL:
+        return "0, 1"
+    if param.type is ParamType.TRIGGER:
+        return "1"
+    span = f"{param.low:g}..{param.high:g}{' ' if param.unit else ''}{param.unit}"
+    if param.type is ParamType.STOPS:
+        return f"{span}: " + ", ".join(f"{at} `{name}`" for at, name in enumerate(param.stops))
+    return f"{span}, exponential" if param.scale == "exponential" else span
+
+
+def _default(param: Param) -> str:
+    if param.type is ParamType.TRIGGER:
+        return ""
+    if isinstance(param.default, bool):
+        return str(int(param.default))
+    if isinstance(param.default, str):
+        return f"`{param.default}`" if param.default else "empty"
+    if isinstance(param.default, tuple):
+        return " ".join(f"{part:g}" for part in param.default)
+    return f"{param.default:g}"
+
+
+def _kept(param: Param) -> str:
+    kept = {"preset": param.stored, "resume": param.resumed, "panic": param.is_look}
+    return ", ".join(word for word, is_kept in kept.items() if is_kept)
+
+
+def _command_row(command: Command) -> str:
+    arguments = [
+        f"[{argument.name}: {argument.type}]" if argument.is_optional else f"{argument.name}: {argument.type}"
+        for argument in command.arguments
+    ]
+    return _row(
+        f"`{command.address}`",
+        ", ".join(arguments) or "none",
+        "<br>".join(f"`{reply}`" for reply in command.replies) or "none",
+        command.description,
+    )
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _rule(header: str) -> str:
+    return "|" + "---|" * (header.count("|") - 1)

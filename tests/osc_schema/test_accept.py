@@ -1,0 +1,213 @@
+"""What a patch may send, and what it hears when it sends something else."""
+
+import math
+import struct
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import osc_schema
+from osc_schema import PARAMS, Accepted, Param, ParamType, Rejected, accept
+
+COLOUR = Param(
+    address="/test/colour",
+    type=ParamType.COLOUR,
+    default=(1.0, 1.0, 1.0, 1.0),
+    low=0,
+    high=1,
+    description="A colour, as later areas declare it.",
+)
+STRICT = Param(
+    address="/test/strict",
+    type=ParamType.INT,
+    default=1,
+    low=1,
+    high=4,
+    description="A number that is rejected out of range.",
+)
+ALL = (*PARAMS, COLOUR, STRICT)
+NUMBERS = (ParamType.FLOAT, ParamType.STOPS, ParamType.INT)
+TEXTS = (ParamType.TEXT, ParamType.FILE)
+each_param = pytest.mark.parametrize("param", ALL, ids=lambda param: param.address)
+
+
+def assert_canonical(param: Param, value: object) -> None:
+    if param.type in (ParamType.FLOAT, ParamType.STOPS):
+        assert type(value) is float and param.low <= value <= param.high
+    elif param.type is ParamType.INT:
+        assert type(value) is int and param.low <= value <= param.high
+    elif param.type in (ParamType.BOOL, ParamType.TRIGGER):
+        assert type(value) is bool
+    elif param.type is ParamType.MENU:
+        assert type(value) is str and value in param.menu
+    elif param.type in TEXTS:
+        assert type(value) is str and param.low <= len(value) <= param.high
+        value.encode("utf-8")
+        assert "\n" not in value and "\0" not in value
+    else:
+        assert type(value) is tuple and len(value) == 4
+        assert all(type(part) is float and 0.0 <= part <= 1.0 for part in value)
+
+
+@each_param
+def test_low_default_and_high_are_taken_as_they_are(param: Param) -> None:
+    for value in {ParamType.MENU: param.menu, ParamType.BOOL: (False, True)}.get(param.type, ()):
+        assert accept(param, value) == Accepted(value)
+    if param.type in NUMBERS:
+        for limit in (param.low, param.high):
+            accepted = accept(param, limit)
+            assert (accepted.value, accepted.note) == (limit, "")
+            assert_canonical(param, accepted.value)
+    assert accept(param, param.default) == Accepted(param.default)
+
+
+@each_param
+def test_a_limit_sent_as_a_32_bit_float_is_that_limit(param: Param) -> None:
+    if param.type in NUMBERS:
+        for limit in (param.low, param.high):
+            (sent,) = struct.unpack(">f", struct.pack(">f", limit))
+            accepted = accept(param, sent)
+            assert accepted.note == ""
+            assert accepted.value == pytest.approx(limit, rel=2**-23)
+            assert_canonical(param, accepted.value)
+
+
+@each_param
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, [math.nan]], ids=repr)
+def test_nan_and_infinity_are_rejected(param: Param, value: object) -> None:
+    with pytest.raises(Rejected, match=param.address):
+        accept(param, value)
+
+
+@each_param
+@pytest.mark.parametrize(
+    "value",
+    [b"\x00\x90\x3c\x7f", [], [1, 2], {}, object(), 1j, 10**400],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_has_no_plain_meaning_is_rejected_in_one_line(param: Param, value: object) -> None:
+    with pytest.raises(Rejected) as rejection:
+        accept(param, value)
+    assert str(rejection.value).startswith(f"{param.address}: ")
+    assert "\n" not in str(rejection.value) and len(str(rejection.value)) < 200
+
+
+def test_a_value_out_of_range_is_clipped_and_says_so() -> None:
+    accepted = accept("/multiverse/brightness", 9)
+    assert accepted == Accepted(4.0, "9 is outside 0..4 (clipped to 4)")
+    assert accept("/multiverse/brightness", -0.25).note == "-0.25 is outside 0..4 (clipped to 0)"
+    assert accept("/mirror/segments", 1e300) == Accepted(24, "1e+300 is outside 2..24 (clipped to 24)")
+
+
+def test_an_angle_goes_round() -> None:
+    assert accept("/layer/1/angle", 190) == Accepted(-170.0)
+    assert accept("/layer/1/angle", -540.5) == Accepted(179.5)
+    assert accept("/colour/base_hue", 2.25) == Accepted(0.25)
+
+
+def test_a_range_declared_strict_rejects() -> None:
+    with pytest.raises(Rejected, match=r"^/test/strict: 5 is outside 1\.\.4$"):
+        accept(STRICT, 5)
+
+
+def test_ints_stand_for_floats_and_floats_for_switches_and_menus() -> None:
+    assert accept("/layer/1/curve", 1) == Accepted(1.0)
+    assert accept("/layer/1/curve", True) == Accepted(1.0)
+    assert accept("/layer/1/mute", 1.0) == Accepted(True)
+    assert accept("/layer/1/mute", 0) == Accepted(False)
+    assert accept("/layer/1/mute", "on") == Accepted(True)
+    assert accept("/mode", 1.0) == Accepted("simple")
+    assert accept("/mode", [1]) == Accepted("simple")
+    assert accept("/mode", "1") == Accepted("simple")
+    assert accept("/mode", ["Simple"]) == Accepted("simple")
+    assert accept("/multiverse/blend", "difference") == Accepted(2.0)
+    assert accept("/multiverse/blend", 1.5) == Accepted(1.5)
+    assert accept("/mirror/segments", 8.0) == Accepted(8)
+
+
+def test_a_fader_on_a_switch_a_menu_or_a_count_is_rounded_with_a_note() -> None:
+    assert accept("/layer/1/mute", 0.4) == Accepted(False, "0.4 taken as off")
+    assert accept("/layer/1/mute", 127) == Accepted(True, "127 taken as on")
+    assert accept("/mirror", 2.5) == Accepted("xy", "2.5 taken as 3, xy")
+    assert accept("/mirror/segments", 6.5) == Accepted(7, "6.5 rounded to 7")
+
+
+def test_letting_a_button_go_fires_nothing() -> None:
+    for pressed in (1, 1.0, True, 127, None, "bang", [1]):
+        assert accept("/master/panic", pressed) == Accepted(True)
+    for released in (0, 0.0, False):
+        assert accept("/master/panic", released) == Accepted(False)
+
+
+@pytest.mark.parametrize(
+    ("address", "value", "line"),
+    [
+        ("/mode", 7, "/mode: 7 is none of multiverse, simple (0..1)"),
+        ("/mode", "simpel", '/mode: "simpel" is none of multiverse, simple (0..1)'),
+        (
+            "/mode",
+            "000000000000000000000",
+            '/mode: "000000000000000000000" is none of multiverse, simple (0..1)',
+        ),
+        ("/layer/1/curve", "0.5", '/layer/1/curve: "0.5" is not a number'),
+        ("/layer/1/curve", None, "/layer/1/curve: None is not a number"),
+        ("/layer/1/mute", "yes\nno", '/layer/1/mute: "yes?no" is not on or off'),
+        ("/sink/shared/name", "", '/sink/shared/name: "" is 0 characters long, allowed are 1..64'),
+        ("/sink/shared/name", "a\tb", '/sink/shared/name: "a?b" is not plain text on one line'),
+        ("/sink/shared/name", "\ud800", '/sink/shared/name: "?" is not plain text on one line'),
+        ("/sink/shared/name", 5, "/sink/shared/name: 5 is not text"),
+        ("/sink/record/file", b"x", "/sink/record/file: a value of type bytes is not text"),
+        (
+            "/layr/1/angle",
+            1,
+            "/layr/1/angle: no such parameter (nearest: /layer/1/angle, /layer/4/angle, /layer/3/angle)",
+        ),
+    ],
+)
+def test_a_rejection_says_what_is_allowed(address: str, value: object, line: str) -> None:
+    with pytest.raises(Rejected) as rejection:
+        accept(address, value)
+    assert str(rejection.value) == line
+
+
+def test_a_colour_is_taken_in_every_way_that_programs_send_it() -> None:
+    red = (1.0, 0.0, 0.0, 1.0)
+    for sent in ("#ff0000", "#FF0000ff", 0xFF0000FF, [1, 0, 0], (1.0, 0.0, 0.0, 1.0)):
+        assert accept(COLOUR, sent) == Accepted(red)
+    assert accept(COLOUR, [9, 0, 0]) == Accepted(red, "a part is outside 0..1 (clipped)")
+    with pytest.raises(Rejected):
+        accept(COLOUR, "red")
+
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.floats(-10, 10),
+    st.text(st.characters(codec=None), max_size=70),
+    st.binary(max_size=8),
+    st.sampled_from([name for param in PARAMS for name in (*param.menu, *param.stops)]),
+)
+ANYTHING = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4), max_leaves=5)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(param=st.sampled_from(ALL), value=ANYTHING)
+def test_whatever_is_sent_is_made_canonical_or_rejected(param: Param, value: object) -> None:
+    try:
+        accepted = accept(param, value)
+    except Rejected as rejection:
+        assert "\n" not in str(rejection)
+        return
+    assert_canonical(param, accepted.value)
+    assert accept(param, accepted.value) == Accepted(accepted.value), "what was accepted is accepted as it is"
+
+
+@settings(max_examples=200, deadline=None)
+@given(address=st.text(max_size=200))
+def test_an_unknown_address_is_rejected_by_name(address: str) -> None:
+    if osc_schema.lookup(address) is None:
+        with pytest.raises(Rejected, match="no such parameter"):
+            accept(address, 1)

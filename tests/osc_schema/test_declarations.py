@@ -1,0 +1,108 @@
+"""The declarations agree with each other and with the contract that patches rely on."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+import osc_schema
+from osc_schema import COMMANDS, PARAMS, ParamType
+
+PACKAGE = Path(osc_schema.__file__).parent
+
+
+def addresses(pattern: str) -> list[str]:
+    return [param.address for param in osc_schema.match(pattern)]
+
+
+def test_no_address_is_declared_twice() -> None:
+    everything = [item.address for item in (*PARAMS, *COMMANDS)]
+    assert len(set(everything)) == len(everything)
+
+
+@pytest.mark.parametrize("param", PARAMS, ids=lambda param: param.address)
+def test_a_declaration_is_consistent(param: osc_schema.Param) -> None:
+    accepted = osc_schema.accept(param, param.default)
+    assert (accepted.value, accepted.note) == (param.default, "")
+    assert type(accepted.value) is type(param.default)
+    assert param.description.endswith((".", ")")) and len(param.description) > 10
+    assert param.low < param.high
+    assert param.scale == "linear" or param.low > 0
+    assert param.out_of_range != "wrap" or param.type is ParamType.FLOAT
+    assert all(name == name.lower() and not name.isdecimal() for name in (*param.menu, *param.stops))
+    assert not osc_schema.is_pattern(param.address)
+    if param.type not in (ParamType.FLOAT, ParamType.STOPS):
+        assert param.smoothing_ms == 0, "only numbers that are not whole can glide"
+
+
+def test_every_command_says_what_it_answers() -> None:
+    for command in COMMANDS:
+        assert command.replies and command.description
+        assert osc_schema.lookup_command(command.address) is command
+        optional = [argument.is_optional for argument in command.arguments]
+        assert optional == sorted(optional), "an optional argument stands last"
+
+
+def test_the_picture_starts_with_the_values_of_the_specification() -> None:
+    defaults = {param.address: param.default for param in PARAMS}
+    assert [defaults[f"/layer/{n}/angle"] for n in (1, 2, 3, 4)] == [0.0, 45.0, 90.0, 135.0]
+    expected = {
+        "/mode": "multiverse",
+        "/multiverse/blend": 0.0,
+        "/multiverse/brightness": 2.5,
+        "/multiverse/bias": 0.1,
+        "/multiverse/tone": "soft",
+        "/multiverse/window_ms": 50.0,
+        "/layer/2/wrap": "mirror",
+        "/layer/5/intensity": 0.0,
+        "/region/enable": False,
+        "/region/equalise": True,
+        "/region/sat_min": 0.2,
+        "/region/background": 3,
+        "/feedback/zoom": 1.0,
+        "/mirror": "off",
+        "/mirror/segments": 6,
+        "/master/fade": 1.0,
+        "/safety/flash": True,
+        "/audio/3/auto": True,
+        "/audio/3/channel": 3,
+        "/audio/features/rate_hz": 0.0,
+    }
+    assert {address: defaults[address] for address in expected} == expected
+
+
+def test_presets_hold_no_master_sink_engine_or_room_setting() -> None:
+    kept_out = {"master", "safety", "sink", "engine"}
+    stored = {param.address for param in PARAMS if param.stored}
+    assert not {address for address in stored if address.split("/")[1] in kept_out}
+    for pattern in ("/audio/layout", "/audio/*/gain_db", "/audio/*/auto", "/audio/*/channel"):
+        assert not stored & set(addresses(pattern))
+    assert stored > {param.address for param in PARAMS if param.is_look}
+
+
+def test_panic_leaves_sound_outputs_and_master_alone() -> None:
+    looks = {param.area for param in PARAMS if param.is_look}
+    assert looks == {"mode", "multiverse", "colour", "layer", "region", "feedback", "mirror"}
+
+
+def test_a_typing_error_is_answered_with_the_address_that_was_meant() -> None:
+    assert osc_schema.nearest("/layr/1/angle")[0] == "/layer/1/angle"
+    assert osc_schema.nearest("/preset/lod")[0] == "/preset/load"
+    assert len(osc_schema.nearest("/layer/1/angel", count=2)) == 2
+    assert osc_schema.nearest("z" * 100_000) == ()
+
+
+def test_the_schema_imports_the_standard_library_only() -> None:
+    for file in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0
+                modules = [node.module or ""]
+            else:
+                continue
+            for module in modules:
+                top = module.split(".")[0]
+                assert top == "osc_schema" or top in sys.stdlib_module_names, f"{file.name} imports {module}"

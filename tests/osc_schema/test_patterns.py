@@ -1,0 +1,177 @@
+"""OSC address patterns: what they match, and that no sender decides what they cost."""
+
+import sys
+from types import FrameType
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import osc_schema
+from osc_schema import PARAMS, Rejected, patterns
+from osc_schema.patterns import PatternIndex
+
+
+def matched(pattern: str) -> list[str]:
+    return [param.address for param in osc_schema.match(pattern)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("/layer/*/angle", [f"/layer/{n}/angle" for n in (1, 2, 3, 4)]),
+        ("/layer/?/angle", [f"/layer/{n}/angle" for n in (1, 2, 3, 4)]),
+        ("/layer/[1-3]/angle", [f"/layer/{n}/angle" for n in (1, 2, 3)]),
+        ("/layer/[!1-3]/intensity", ["/layer/4/intensity", "/layer/5/intensity"]),
+        ("/layer/[24]/{curve,phase}", [f"/layer/{n}/{what}" for n in (2, 4) for what in ("curve", "phase")]),
+        ("//angle", [f"/layer/{n}/angle" for n in (1, 2, 3, 4)]),
+        ("/layer//angle", [f"/layer/{n}/angle" for n in (1, 2, 3, 4)]),
+        ("//mode", ["/mode", "/colour/mode", "/region/mode"]),
+        ("/*", ["/mode", "/mirror"]),
+        ("/mirror*", ["/mirror"]),
+        ("/m*r", ["/mirror"]),
+        ("/{,mirror,mirror}", ["/mirror"]),
+        ("/mirror/[a-]egments", []),
+        ("/mirror/[s-]egments", ["/mirror/segments"]),
+        ("/layer/1/angle", ["/layer/1/angle"]),
+        ("/layer/1/ang", []),
+        ("/layer/*", []),
+        ("/sync*", []),
+    ],
+)
+def test_a_pattern_finds_its_parameters_in_page_order(pattern: str, expected: list[str]) -> None:
+    assert matched(pattern) == expected
+
+
+def test_two_slashes_and_a_star_find_every_parameter() -> None:
+    assert matched("//*") == [param.address for param in PARAMS]
+
+
+def test_only_patterns_are_patterns() -> None:
+    assert not any(osc_schema.is_pattern(param.address) for param in PARAMS)
+    for pattern in ("/layer/*", "/layer/?", "/layer/[1]", "/{a}", "//angle", "/broken["):
+        assert osc_schema.is_pattern(pattern)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "",
+        "layer/*",
+        "/layer/[1-3/angle",
+        "/layer/1]/angle",
+        "/layer/[]/angle",
+        "/layer/[!]/angle",
+        "/layer/[3-1]/angle",
+        "/layer/[1/2]/angle",
+        "/layer/[[1]/angle",
+        "/{mode,mirror",
+        "/mode}",
+        "/{mo*,x}",
+        "/{a,{b,c}}",
+        "/{layer/1}/angle",
+        "/layer/*/",
+        "/layer///angle",
+        "//",
+        "/*\n/mode",
+        "/" + "*" * 256,
+    ],
+)
+def test_a_malformed_pattern_is_rejected_in_one_line(pattern: str) -> None:
+    with pytest.raises(Rejected) as rejection:
+        osc_schema.match(pattern)
+    assert "\n" not in str(rejection.value) and len(str(rejection.value)) < 160
+
+
+def lines_run(pattern: str) -> int:
+    """Lines of `patterns` that one match executes: its cost, whatever the machine is doing."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal count
+        if frame.f_code.co_filename != patterns.__file__:
+            return None
+        count += event == "line"
+        return trace
+
+    index = PatternIndex(param.address for param in PARAMS)
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        index.match(pattern)
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize("piece", ["*a", "*", "?*", "[a-z]*", "{a,b}*", "[ -~]", "//*", "{aaaa,aaab,aaac}"])
+def test_a_hostile_pattern_costs_in_proportion_to_its_length(piece: str) -> None:
+    """A backtracking matcher takes exponential time on `/*a*a*a*a*b`; here each more costs the same again."""
+    few, more, many = (lines_run("/x" + piece * count + "b") for count in (3, 6, 12))
+    assert many - more == 2 * (more - few)
+    assert many < 12 * 250
+
+
+def matches_by_trying(pattern: str, address: str) -> bool:
+    """Reference: tries every way, in exponential time."""
+    if not pattern:
+        return not address
+    if pattern.startswith("//"):
+        starts = [at + 1 for at, character in enumerate(address) if character == "/"]
+        return address.startswith("/") and any(matches_by_trying(pattern[2:], address[at:]) for at in starts)
+    first, rest = pattern[0], pattern[1:]
+    if first == "*":
+        level = address.split("/")[0]
+        return any(matches_by_trying(rest, address[at:]) for at in range(len(level) + 1))
+    if first == "{":
+        words, _, rest = rest.partition("}")
+        return any(
+            address.startswith(word) and matches_by_trying(rest, address[len(word) :])
+            for word in words.split(",")
+        )
+    if not address:
+        return False
+    if first == "[":
+        members, _, rest = rest.partition("]")
+        is_negated, members = members.startswith("!"), members.removeprefix("!")
+        is_member = address[0] in expanded(members)
+        fits = address[0] != "/" and is_member != is_negated
+    else:
+        fits = address[0] != "/" if first == "?" else address[0] == first
+    return fits and matches_by_trying(rest, address[1:])
+
+
+def expanded(members: str) -> str:
+    if len(members) >= 3 and members[1] == "-":
+        return "".join(map(chr, range(ord(members[0]), ord(members[2]) + 1))) + expanded(members[3:])
+    return members[0] + expanded(members[1:]) if members else ""
+
+
+LEVEL = st.text("abc", min_size=1, max_size=4)
+ADDRESS = st.lists(LEVEL, min_size=1, max_size=3).map(lambda levels: "/" + "/".join(levels))
+ELEMENT = st.one_of(
+    st.sampled_from(["*", "?", "a", "b", "c", "[ab]", "[!a]", "[a-b]", "[!b-c]", "[c-]", "{a,bc}", "{,ab}"]),
+    st.lists(st.text("abc", max_size=2), min_size=1, max_size=3).map(lambda words: f"{{{','.join(words)}}}"),
+)
+PATTERN = st.lists(
+    st.tuples(st.sampled_from(["/", "/", "//"]), st.lists(ELEMENT, min_size=1, max_size=5).map("".join)),
+    min_size=1,
+    max_size=3,
+).map(lambda levels: "".join(slash + level for slash, level in levels))
+
+
+@settings(max_examples=600, deadline=None)
+@given(addresses=st.lists(ADDRESS, min_size=1, max_size=8, unique=True), pattern=PATTERN)
+def test_every_pattern_matches_what_a_plain_search_finds(addresses: list[str], pattern: str) -> None:
+    expected = tuple(address for address in addresses if matches_by_trying(pattern, address))
+    assert PatternIndex(addresses).match(pattern) == expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(pattern=st.text("/*?[]{}!-,ab\n", max_size=40))
+def test_any_text_is_matched_or_rejected(pattern: str) -> None:
+    try:
+        osc_schema.match("/" + pattern)
+    except Rejected as rejection:
+        assert "\n" not in str(rejection)
