@@ -37,6 +37,8 @@ def matched(pattern: str) -> list[str]:
         ("/layer/1/angle", ["/layer/1/angle"]),
         ("/layer/1/ang", []),
         ("/layer/*", []),
+        ("/layer?1?angle", []),
+        ("/layer[ -~]1/angle", []),
         ("/sync*", []),
     ],
 )

@@ -1,0 +1,88 @@
+"""After a crash the show comes back as it was a few seconds before."""
+
+from pathlib import Path
+
+from engine.params import Autosave, ParamStore, PresetFolder
+from osc_schema import PARAMS
+
+
+def test_what_is_set_comes_back_with_resume(tmp_path: Path, wait_for) -> None:
+    store = ParamStore()
+    autosave = Autosave(tmp_path, store, interval_s=0.01)
+    autosave.start()
+    store.set_many([("/layer/1/angle", 30), ("/audio/1/gain_db", -6), ("/master/blackout", 1)], by="desk")
+    wait_for(autosave.path.exists, "the autosave")
+    loaded = Autosave(tmp_path, ParamStore()).load()
+    autosave.close()
+    assert loaded.problems == []
+    values = dict(loaded.values)
+    assert (values["/layer/1/angle"], values["/audio/1/gain_db"]) == (30.0, -6.0)
+    assert values.keys() == {param.address for param in PARAMS if param.resumed}
+    assert "/master/blackout" not in values and "/engine/width" not in values
+
+
+def test_later_changes_are_saved_too_and_the_last_ones_at_the_end(tmp_path: Path, wait_for) -> None:
+    store = ParamStore()
+    autosave = Autosave(tmp_path, store, interval_s=0.01)
+    autosave.start()
+    for angle in (10.0, 20.0):
+        store.set("/layer/1/angle", angle)
+        wait_for(lambda angle=angle: dict(autosave.load().values).get("/layer/1/angle") == angle, "the angle")
+    autosave.close()
+    late = Autosave(tmp_path, store)
+    late.start()
+    store.set("/layer/1/angle", 77)
+    late.close()
+    assert dict(late.load().values)["/layer/1/angle"] == 77.0
+
+
+def test_nothing_is_written_while_nothing_of_the_show_changes(tmp_path: Path) -> None:
+    store = ParamStore()
+    autosave = Autosave(tmp_path, store)
+    autosave.save_if_changed()
+    assert not autosave.path.exists()
+    store.set("/layer/1/angle", 5)
+    autosave.save_if_changed()
+    autosave.path.unlink()
+    store.set("/master/fade", 0.5)
+    autosave.save_if_changed()
+    assert not autosave.path.exists(), "the master is not part of it"
+
+
+def test_an_engine_that_did_not_start_it_writes_nothing(tmp_path: Path) -> None:
+    store = ParamStore()
+    autosave = Autosave(tmp_path, store)
+    store.set("/layer/1/angle", 5)
+    autosave.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_or_corrupt_autosave_is_one_line_and_no_end(tmp_path: Path) -> None:
+    autosave = Autosave(tmp_path / "new", ParamStore())
+    assert autosave.load().problems == [f"nothing to resume: no {autosave.path}"]
+    autosave.path.parent.mkdir()
+    autosave.path.write_bytes(b"\x00\xff[")
+    loaded = autosave.load()
+    (problem,) = loaded.problems
+    assert loaded.values == []
+    assert problem.startswith(f"nothing resumed: {autosave.path}: is not valid TOML") and "\n" not in problem
+
+
+def test_a_full_or_missing_disk_is_reported_and_tried_again(tmp_path: Path, reports) -> None:
+    folder = tmp_path / "state"
+    folder.write_text("a file where the folder should be")
+    store = ParamStore()
+    autosave = Autosave(folder, store, report=reports)
+    store.set("/layer/1/angle", 5)
+    autosave.save_if_changed()
+    assert reports.keys == ["autosave"] and "cannot be written" in reports.lines[0][1]
+    folder.unlink()
+    autosave.save_if_changed()
+    assert dict(autosave.load().values)["/layer/1/angle"] == 5.0
+
+
+def test_the_autosave_is_not_among_the_presets(tmp_path: Path) -> None:
+    store = ParamStore()
+    store.set("/layer/1/angle", 5)
+    Autosave(tmp_path, store).save_if_changed()
+    assert PresetFolder(tmp_path).list() == ("default", "VAV original")

@@ -1,0 +1,56 @@
+"""`multiverse preset` on a folder."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from engine.cli.preset import app
+from engine.errors import PresetError
+from engine.params import PresetFolder
+
+
+@pytest.fixture
+def run(tmp_path: Path):
+    PresetFolder(tmp_path).save("night", {"/mode": "simple", "/layer/1/angle": 45.0, "/layer/1/mute": True})
+
+    def invoke(*arguments: str):
+        return CliRunner().invoke(app, [*arguments, "--presets", str(tmp_path)])
+
+    return invoke
+
+
+def test_list_names_all_presets(run) -> None:
+    assert run("list").stdout == "default  (built in)\nVAV original  (built in)\nnight\n"
+    assert json.loads(run("list", "--json").stdout)[2] == {"name": "night", "built_in": False}
+
+
+def test_show_prints_every_value(run) -> None:
+    assert run("show", "night").stdout == ("/mode           simple\n/layer/1/angle  45\n/layer/1/mute   on\n")
+    shown = json.loads(run("show", "night", "--json").stdout)
+    assert shown == {
+        "name": "night",
+        "values": {"/mode": "simple", "/layer/1/angle": 45.0, "/layer/1/mute": True},
+        "problems": [],
+    }
+
+
+def test_a_preset_is_exported_and_imported_elsewhere(run, tmp_path: Path) -> None:
+    file = tmp_path / "mail" / "night.toml"
+    assert run("export", "night", "--to", str(file)).exit_code == 0
+    assert file.read_text(encoding="utf-8") == run("export", "night").stdout
+    file.write_text(file.read_text(encoding="utf-8") + '"/layr/1/angle" = 1\n', encoding="utf-8")
+    imported = run("import", str(file), "--name", "day")
+    assert imported.stdout == "day\n"
+    assert "/layr/1/angle: no such parameter" in imported.stderr
+    assert PresetFolder(tmp_path).load("day").values == PresetFolder(tmp_path).load("night").values
+
+
+def test_delete_removes_it_and_a_second_time_says_so(run) -> None:
+    assert run("delete", "night").exit_code == 0
+    assert isinstance(run("delete", "night").exception, PresetError)
+
+
+def test_path_prints_the_folder(run, tmp_path: Path) -> None:
+    assert run("path").stdout.strip() == str(tmp_path)

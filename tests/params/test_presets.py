@@ -1,0 +1,237 @@
+"""Looks kept in files that a person can read, that no crash can spoil, and that no name can lead astray."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import osc_schema
+from engine.errors import PresetError
+from engine.params import ParamStore, PresetFolder
+from osc_schema import PARAMS, ParamType, Rejected
+
+STORED = {param.address for param in PARAMS if param.stored}
+
+
+@pytest.fixture
+def presets(tmp_path: Path) -> PresetFolder:
+    return PresetFolder(tmp_path / "presets")
+
+
+def write(presets: PresetFolder, name: str, text: str) -> None:
+    presets.path.mkdir(exist_ok=True)
+    (presets.path / f"{name}.toml").write_text(text, encoding="utf-8")
+
+
+def test_a_saved_look_comes_back_as_it_was(presets: PresetFolder) -> None:
+    store = ParamStore()
+    for param in PARAMS:
+        if param.type is ParamType.MENU:
+            store.set(param.address, param.menu[-1])
+        elif param.type in (ParamType.FLOAT, ParamType.STOPS, ParamType.INT):
+            store.set(param.address, param.low + (param.high - param.low) / 3)
+        elif param.type is ParamType.BOOL:
+            store.set(param.address, not param.default)
+    presets.save("Nacht über Köln", store.snapshot())
+    loaded = presets.load("Nacht über Köln")
+    assert loaded.problems == []
+    assert dict(loaded.values) == {address: store.get(address) for address in STORED}
+    other = ParamStore()
+    assert not [bad for bad in other.set_many(loaded.values, by="preset") if isinstance(bad, Rejected)]
+    assert all(other.get(address) == store.get(address) for address in STORED)
+
+
+def test_the_file_reads_like_the_controls(presets: PresetFolder) -> None:
+    path = presets.save("night", ParamStore().snapshot())
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith('[preset]\nname = "night"\nschema = 1\n\n[values]\n"/mode" = "multiverse"\n')
+    assert '"/multiverse/brightness" = 2.5\n' in text
+    assert '"/layer/1/mute" = false\n' in text
+    assert tomllib.loads(text)["values"].keys() == STORED
+
+
+def test_entries_that_do_not_fit_are_told_one_by_one_and_the_rest_is_applied(presets: PresetFolder) -> None:
+    write(
+        presets,
+        "old",
+        '[preset]\nname = "else"\nschema = 99\n[values]\n'
+        '"/multiverse/brightness" = 9\n"/layr/1/angle" = 1\n"/layer/1/curve" = nan\n"/layer/1/angle" = 30\n'
+        '"/master/fade" = 0.0\n"/mode" = 1979-05-27\n"/mirror" = [1, 2]\n"/layer/2/curve" = {x = 1}\n',
+    )
+    loaded = presets.load("old")
+    assert loaded.name == "old", "a preset is called what its file is called"
+    assert loaded.values == [("/multiverse/brightness", 4.0), ("/layer/1/angle", 30.0)]
+    assert loaded.problems == [
+        "written by a newer version (schema 99, here 1)",
+        "/multiverse/brightness: 9 is outside 0..4 (clipped to 4)",
+        "/layr/1/angle: no such parameter "
+        "(nearest: /layer/1/angle, /layer/4/angle, /layer/3/angle) (left out)",
+        "/layer/1/curve: nan is not a finite number (left out)",
+        "/master/fade: is never kept in such a file (left out)",
+        "/mode: a value of type date is not a number (left out)",
+        "/mirror: a value of type list is not a number (left out)",
+        "/layer/2/curve: a value of type dict is not a number (left out)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[values\n", "is not valid TOML"),
+        ("x = " + "9" * 5000, "is not valid TOML"),
+        ("x = " + "[" * 50_000, "is not valid TOML"),
+        ("mode = 1\n", "has no [values] table"),
+        ("values = 1\n", "has no [values] table"),
+        ("#" * (1 << 20) + "\n[values]\n", "larger than 1 MiB"),
+    ],
+    ids=["broken", "huge number", "nested", "no values", "values no table", "large"],
+)
+def test_a_corrupt_file_is_one_clear_line(presets: PresetFolder, text: str, said: str) -> None:
+    write(presets, "bad", text)
+    with pytest.raises(PresetError) as error:
+        presets.load("bad")
+    assert said in str(error.value) and "bad.toml" in str(error.value) and "\n" not in str(error.value)
+
+
+def test_bytes_that_are_no_text_are_one_clear_line(presets: PresetFolder) -> None:
+    presets.path.mkdir()
+    (presets.path / "bad.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(PresetError, match="is not valid TOML"):
+        presets.load("bad")
+
+
+def test_the_original_look_is_built_in(presets: PresetFolder) -> None:
+    values = dict(presets.load("VAV original").values)
+    assert values.keys() == STORED
+    changed = {
+        param.address: values[param.address]
+        for param in PARAMS
+        if param.stored and values[param.address] != param.default
+    }
+    assert changed == {
+        "/multiverse/bias": 0.5,
+        "/multiverse/tone": "clip",
+        **{f"/layer/{n}/wrap": "repeat" for n in (1, 2, 3, 4)},
+    }
+    assert values["/mirror"] == "off"
+    for address, value in values.items():
+        assert osc_schema.accept(address, value).value == value
+
+
+def test_the_default_preset_is_the_state_of_a_fresh_start(presets: PresetFolder) -> None:
+    assert dict(presets.load("default").values) == {
+        param.address: param.default for param in PARAMS if param.stored
+    }
+
+
+def test_built_in_presets_cannot_be_overwritten_or_deleted(presets: PresetFolder) -> None:
+    for change in (lambda: presets.save("vav ORIGINAL", {}), lambda: presets.delete("default")):
+        with pytest.raises(PresetError, match="is built in"):
+            change()
+
+
+def test_presets_are_listed_and_deleted_by_name(presets: PresetFolder) -> None:
+    assert presets.list() == ("default", "VAV original")
+    for name in ("b", "A", "Ü"):
+        presets.save(name, {"/mode": "simple"})
+    (presets.path / ".hidden.toml").write_text("")
+    (presets.path / "notes.txt").write_text("")
+    (presets.path / "folder.toml").mkdir()
+    write(presets, "Default", "[values]\n")
+    assert presets.list() == ("default", "VAV original", "A", "b", "Ü")
+    presets.delete("A")
+    assert presets.list() == ("default", "VAV original", "b", "Ü")
+    for ask in (presets.load, presets.delete):
+        with pytest.raises(
+            PresetError, match=r"preset 'A': not found in .* \(known: default, VAV original, b, Ü\)"
+        ):
+            ask("A")
+
+
+def test_one_name_in_two_unicode_spellings_is_one_preset(presets: PresetFolder) -> None:
+    presets.save("Ko\u0308ln", {"/mode": "simple"})
+    presets.save("K\u00f6ln", {"/mode": "multiverse"})
+    assert presets.list()[2:] == ("K\u00f6ln",)
+    assert presets.load("Ko\u0308ln").values == [("/mode", "multiverse")]
+
+
+BAD_NAMES = [
+    *("", " ", " a", "a ", ".", "..", ".a", "a.", "../a", "a/b", "a\\b", "/etc/passwd", "C:a", "a:b", "a|b"),
+    *("a\0b", "a\nb", "a*", "a?", '"a"', "<a>", "CON", "con.old", "nul", "Lpt1", "COM¹", "\ud800", "a" * 65),
+    "ü" * 60 + "\U0001f300" * 60,
+]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES, ids=ascii)
+def test_a_name_that_is_no_file_name_somewhere_is_refused(presets: PresetFolder, name: str) -> None:
+    for ask in (lambda: presets.save(name, {}), lambda: presets.load(name), lambda: presets.delete(name)):
+        with pytest.raises(PresetError) as error:
+            ask()
+        assert "\n" not in str(error.value)
+        str(error.value).encode("utf-8")
+    assert not presets.path.exists()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=st.one_of(st.text(st.characters(codec=None), max_size=70), st.text("./\\ nul:co1", max_size=6)))
+def test_whatever_the_name_nothing_is_written_elsewhere(tmp_path: Path, name: str) -> None:
+    presets = PresetFolder(tmp_path / "presets")
+    try:
+        path = presets.save(name, {"/mode": "simple"})
+    except PresetError:
+        pass
+    else:
+        assert path.parent == presets.path and path.is_file()
+        assert presets.load(name).values == [("/mode", "simple")]
+        presets.delete(name)
+    assert [entry.name for entry in tmp_path.iterdir()] in ([], ["presets"])
+    assert not presets.path.exists() or list(presets.path.iterdir()) == []
+
+
+def test_a_crash_before_the_rename_leaves_the_old_preset(presets: PresetFolder) -> None:
+    """A real process dies between the new file being complete and taking the old one's place."""
+    presets.save("night", {"/mode": "simple"})
+    crashing = (
+        "import os, sys\n"
+        "from engine.params import PresetFolder\n"
+        "os.replace = lambda *paths: os._exit(9)\n"
+        "PresetFolder(sys.argv[1]).save('night', {'/mode': 'multiverse'})\n"
+    )
+    died = subprocess.run(
+        [sys.executable, "-c", crashing, str(presets.path)], env={**os.environ, "PYTHONPATH": os.getcwd()}
+    )
+    assert died.returncode == 9
+    assert presets.load("night").values == [("/mode", "simple")]
+    assert presets.list()[2:] == ("night",), "what the dead process left is no preset"
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "presets").write_text("a file, not a folder")
+    presets = PresetFolder(tmp_path / "presets")
+    with pytest.raises(PresetError, match=r"night\.toml: cannot be written"):
+        presets.save("night", {})
+    with pytest.raises(PresetError, match="presets: cannot be read"):
+        presets.list()
+
+
+def test_a_save_that_fails_leaves_nothing_behind(presets: PresetFolder) -> None:
+    (presets.path / "night.toml").mkdir(parents=True)
+    with pytest.raises(PresetError, match=r"night\.toml: cannot be written"):
+        presets.save("night", {})
+    assert [entry.name for entry in presets.path.iterdir()] == ["night.toml"]
+
+
+def test_a_preset_travels_as_a_file(presets: PresetFolder, tmp_path: Path) -> None:
+    file = tmp_path / "mailed.toml"
+    file.write_text(presets.export_text("VAV original"), encoding="utf-8")
+    with pytest.raises(PresetError, match="is built in"):
+        presets.import_file(file)
+    presets.import_file(file, "mine")
+    assert presets.load("mine").values == presets.load("VAV original").values
+    with pytest.raises(PresetError, match=r"nowhere\.toml: cannot be read"):
+        presets.import_file(tmp_path / "nowhere.toml")

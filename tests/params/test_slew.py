@@ -1,0 +1,175 @@
+"""Values glide, at any frame rate alike, the short way round and by equal factors where that is the scale."""
+
+import math
+
+import pytest
+
+from engine.params import ParamStore, Slew
+from osc_schema import PARAMS, Param, ParamType, Rejected
+
+GLIDING = [param for param in PARAMS if param.smoothing_ms > 0]
+each_gliding = pytest.mark.parametrize("param", GLIDING, ids=lambda param: param.address)
+
+
+def started(store: ParamStore) -> Slew:
+    slew = Slew()
+    slew.step(store.snapshot(), 0.0)
+    return slew
+
+
+def between(param: Param, part: float) -> float:
+    if param.scale == "exponential":
+        return param.low * (param.high / param.low) ** part
+    return param.low + (param.high - param.low) * part
+
+
+def test_the_first_step_is_there_at_once() -> None:
+    store = ParamStore()
+    store.set("/multiverse/brightness", 4)
+    assert Slew().step(store.snapshot(), 1 / 60)["/multiverse/brightness"] == 4.0
+
+
+def test_after_one_time_constant_63_percent_of_the_way_is_done() -> None:
+    store = ParamStore()
+    store.set("/layer/1/curve", 0)
+    slew = started(store)
+    slew.set_smoothing("/layer/1/curve", 100)
+    store.set("/layer/1/curve", 1)
+    values = [slew.step(store.snapshot(), 0.025)["/layer/1/curve"] for _ in range(4)]
+    assert values == pytest.approx([1 - math.exp(-0.25 * n) for n in (1, 2, 3, 4)], abs=1e-12)
+
+
+@each_gliding
+def test_30_and_60_frames_a_second_are_at_the_same_values_at_the_same_times(param: Param) -> None:
+    store = ParamStore()
+    store.set(param.address, between(param, 0.2))
+    slow, fast = started(store), started(store)
+    store.set(param.address, between(param, 0.9))
+    is_moving = []
+    for frame in range(30):
+        at_30 = slow.step(store.snapshot(), 1 / 30)[param.address]
+        fast.step(store.snapshot(), 1 / 60)
+        at_60 = fast.step(store.snapshot(), 1 / 60)[param.address]
+        assert at_30 == pytest.approx(at_60, abs=1e-9), f"frame {frame}"
+        assert param.low <= at_30 <= param.high
+        is_moving.append(at_30 != store.get(param.address))
+    assert is_moving[0] and not is_moving[-1], "it glides, and it lands exactly"
+
+
+def test_an_angle_goes_the_short_way_round() -> None:
+    store = ParamStore()
+    store.set("/layer/1/angle", 170)
+    slew = started(store)
+    store.set("/layer/1/angle", -170)
+    values = [slew.step(store.snapshot(), 1 / 60)["/layer/1/angle"] for _ in range(60)]
+    assert values[-1] == -170.0
+    assert all(abs(value) >= 170 for value in values), "never through 0"
+    store.set("/layer/1/angle", 180)
+    for _ in range(60):
+        slew.step(store.snapshot(), 1 / 60)
+    store.set("/layer/1/angle", -180)
+    assert slew.step(store.snapshot(), 1 / 60)["/layer/1/angle"] == -180.0, "the same place"
+
+
+def test_a_ratio_glides_by_equal_factors() -> None:
+    store = ParamStore()
+    up, down = started(store), started(store)
+    store.set("/layer/1/ratio", 4)
+    rising = up.step(store.snapshot(), 0.02)["/layer/1/ratio"]
+    store.set("/layer/1/ratio", 0.25)
+    falling = down.step(store.snapshot(), 0.02)["/layer/1/ratio"]
+    assert rising == pytest.approx(4 ** (1 - math.exp(-0.02 / 0.03)))
+    assert rising * falling == pytest.approx(1.0)
+
+
+def test_menus_switches_and_whole_numbers_change_at_once() -> None:
+    store = ParamStore()
+    slew = started(store)
+    store.set_many([("/mirror", "x"), ("/region/enable", 1), ("/mirror/segments", 9)], by="local")
+    values = slew.step(store.snapshot(), 0.001)
+    assert (values["/mirror"], values["/region/enable"], values["/mirror/segments"]) == ("x", True, 9)
+
+
+def test_while_something_glides_the_rest_still_changes() -> None:
+    store = ParamStore()
+    slew = started(store)
+    store.set("/multiverse/brightness", 0)
+    slew.step(store.snapshot(), 0.001)
+    store.set("/mirror", "y")
+    values = slew.step(store.snapshot(), 0.001)
+    assert values["/mirror"] == "y" and 0.0 < values["/multiverse/brightness"] < 2.5
+
+
+def test_a_new_target_on_the_way_is_taken_up_from_where_the_value_is() -> None:
+    store = ParamStore()
+    slew = started(store)
+    store.set("/layer/1/curve", 1)
+    on_the_way = slew.step(store.snapshot(), 0.02)["/layer/1/curve"]
+    store.set("/layer/1/curve", on_the_way)
+    assert slew.step(store.snapshot(), 0.02)["/layer/1/curve"] == on_the_way
+
+
+def test_while_nothing_moves_the_values_are_the_same_object() -> None:
+    store = ParamStore()
+    slew = started(store)
+    still = slew.step(store.snapshot(), 1 / 60)
+    assert slew.step(store.snapshot(), 1 / 60) is still
+    store.set("/layer/1/curve", 1)
+    moving = slew.step(store.snapshot(), 1 / 60)
+    before = dict(moving)
+    for _ in range(60):
+        landed = slew.step(store.snapshot(), 1 / 60)
+    assert slew.step(store.snapshot(), 1 / 60) is landed
+    assert dict(moving) == before, "what was handed out earlier stays as it was"
+
+
+def test_a_smoothing_of_zero_jumps_and_a_standing_clock_does_not_move() -> None:
+    store = ParamStore()
+    slew = Slew({"/layer/1/curve": 0})
+    slew.step(store.snapshot(), 0.0)
+    store.set_many([("/layer/1/curve", 1), ("/layer/2/curve", 1)], by="local")
+    values = slew.step(store.snapshot(), 0.0)
+    assert (values["/layer/1/curve"], values["/layer/2/curve"]) == (1.0, 0.0)
+
+
+def test_the_rounding_of_logarithms_never_leaves_the_range() -> None:
+    """exp(log(10000)) is a little more than 10000."""
+    assert math.exp(math.log(10_000)) > 10_000
+    store = ParamStore()
+    store.set("/audio/1/decay_ms", 10_000)
+    slew = Slew({"/audio/1/decay_ms": 30})
+    slew.step(store.snapshot(), 0.0)
+    store.set("/audio/1/decay_ms", 10)
+    assert slew.step(store.snapshot(), 0.0)["/audio/1/decay_ms"] == 10_000
+
+
+def test_jump_takes_all_values_at_once() -> None:
+    store = ParamStore()
+    slew = started(store)
+    store.set("/layer/1/curve", 1)
+    slew.step(store.snapshot(), 0.001)
+    slew.jump(store.snapshot())
+    assert slew.step(store.snapshot(), 0.001)["/layer/1/curve"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("address", "smoothing_ms", "said"),
+    [
+        ("/layr/1/curve", 10, "no such parameter"),
+        ("/mirror", 10, "does not glide"),
+        ("/layer/1/curve", -1, "outside 0..60000"),
+        ("/layer/1/curve", math.nan, "outside 0..60000"),
+    ],
+)
+def test_a_smoothing_that_cannot_be_is_rejected(address: str, smoothing_ms: float, said: str) -> None:
+    with pytest.raises(Rejected, match=said):
+        Slew({address: smoothing_ms})
+
+
+def test_every_value_is_there_on_every_frame() -> None:
+    store = ParamStore()
+    slew = started(store)
+    store.apply(
+        [(param, param.high) for param in PARAMS if param.type in (ParamType.FLOAT, ParamType.STOPS)], by="x"
+    )
+    assert slew.step(store.snapshot(), 0.01).keys() == store.snapshot().keys()

@@ -1,0 +1,167 @@
+"""Values set from any thread land in whole groups, and whoever asks later gets what changed."""
+
+import itertools
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+import osc_schema
+from engine.params import Change, ParamStore
+from osc_schema import PARAMS, Accepted, ParamType, Rejected
+
+
+@pytest.fixture
+def frequent_switches() -> Iterator[None]:
+    """Threads change over a thousand times as often as usual, so that a torn group shows."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(5e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_a_new_store_holds_the_defaults() -> None:
+    snapshot = ParamStore().snapshot()
+    assert len(snapshot) == len(PARAMS)
+    for param in PARAMS:
+        assert snapshot[param.address] == (0 if param.type is ParamType.TRIGGER else param.default)
+
+
+def test_what_is_set_is_in_the_next_snapshot_and_not_in_the_last() -> None:
+    store = ParamStore()
+    before = store.snapshot()
+    assert store.set("/layer/1/angle", 190) == Accepted(-170.0)
+    between = store.snapshot()
+    store.set("/layer/1/angle", 20)
+    after = store.snapshot()
+    assert [snapshot["/layer/1/angle"] for snapshot in (before, between, after)] == [0.0, -170.0, 20.0]
+    assert store.get("/layer/1/angle") == 20.0
+    assert [snapshot.version for snapshot in (before, between, after)] == [0, 1, 2]
+
+
+def test_while_nothing_changes_the_snapshot_is_the_same_object() -> None:
+    store = ParamStore()
+    store.set("/mode", "simple")
+    assert store.snapshot() is store.snapshot()
+    store.set("/mode", 1)
+    assert store.version == 1, "the value it had already is no change"
+
+
+def test_a_copy_of_a_snapshot_can_be_changed_and_the_snapshot_cannot() -> None:
+    snapshot = ParamStore().snapshot()
+    snapshot.to_dict()["/mode"] = "simple"
+    assert snapshot["/mode"] == "multiverse"
+    with pytest.raises(TypeError):
+        snapshot["/mode"] = "simple"  # type: ignore[index]
+
+
+def test_an_unknown_address_is_rejected_with_the_nearest_one() -> None:
+    store = ParamStore()
+    for ask in (lambda: store.get("/layr/1/angle"), lambda: store.set("/layr/1/angle", 1)):
+        with pytest.raises(Rejected, match="nearest: /layer/1/angle"):
+            ask()
+
+
+def test_of_a_group_the_good_entries_land_together_and_the_bad_ones_are_told() -> None:
+    store = ParamStore()
+    group = [("/mode", "simple"), ("/nothing", 1), ("/layer/1/curve", "x"), ("/multiverse/brightness", 9)]
+    mode, unknown, wrong, clipped = store.set_many(group, by="night")
+    assert mode == Change(address="/mode", value="simple", by="night", version=1)
+    assert isinstance(unknown, Rejected) and "/nothing: no such parameter" in str(unknown)
+    assert isinstance(wrong, Rejected) and str(wrong).startswith("/layer/1/curve: ")
+    assert clipped == Change(address="/multiverse/brightness", value=4.0, by="night", version=1)
+    assert store.version == 1, "one group makes one version"
+
+
+def test_later_entries_of_a_group_win() -> None:
+    store = ParamStore()
+    store.set_many([("/mirror", "x"), ("/mirror", "y")], by="local")
+    assert store.get("/mirror") == "y"
+
+
+def test_changes_since_a_version_are_the_newest_of_each_address_and_say_who() -> None:
+    store = ParamStore()
+    store.set("/mirror", "x", by="desk")
+    store.set("/mode", "simple", by="desk")
+    seen = store.version
+    assert store.changes_since(seen) == ((), seen)
+    store.set("/mirror", "y", by="phone")
+    store.set("/mirror", "xy", by="tablet")
+    newest = Change(address="/mirror", value="xy", by="tablet", version=4)
+    assert store.changes_since(seen) == ((newest,), 4)
+    everything, version = store.changes_since(0)
+    assert [change.address for change in everything] == ["/mode", "/mirror"]
+    assert version == 4
+
+
+def test_no_press_of_a_trigger_is_lost_between_two_frames() -> None:
+    store = ParamStore()
+    for pressed in (1, 0, 1.0, False, None):
+        store.set("/sink/snapshot/take", pressed)
+    assert store.snapshot()["/sink/snapshot/take"] == 3
+    (change,), _ = store.changes_since(0)
+    assert (change.value, change.version) == (3, 3)
+
+
+def test_panic_returns_every_look_in_one_group_and_nothing_else() -> None:
+    store = ParamStore()
+    for param in PARAMS:
+        other = {ParamType.BOOL: not param.default, ParamType.MENU: param.high, ParamType.INT: param.high}
+        if param.type not in (ParamType.TEXT, ParamType.FILE):
+            store.set(param.address, other.get(param.type, 0.5 * (param.low + param.high)))
+    before, version = store.snapshot(), store.version
+    store.reset_looks(by="panic")
+    after = store.snapshot()
+    assert store.version == version + 1
+    for param in PARAMS:
+        expected = param.default if param.is_look else before[param.address]
+        assert after[param.address] == expected, param.address
+
+
+def test_a_group_is_never_seen_in_part(frequent_switches: None, wait_for: Callable[..., object]) -> None:
+    """Four writers set all layer angles to one value each time; every snapshot shows four equal angles."""
+    store = ParamStore()
+    angles = osc_schema.match("/layer/*/angle")
+    store.apply([(param, 1.0) for param in angles], by="start")
+    is_over = threading.Event()
+    seen: set[tuple[object, ...]] = set()
+    versions: set[int] = set()
+
+    def write(offset: int) -> None:
+        for step in itertools.count():
+            if is_over.is_set():
+                return
+            value = float((step * 4 + offset) % 180)
+            store.apply([(param, value) for param in angles], by=f"writer {offset}")
+
+    def watch() -> None:
+        while not is_over.is_set():
+            snapshot = store.snapshot()
+            seen.add(tuple(snapshot[param.address] for param in angles))
+            changes, _ = store.changes_since(0)
+            versions.add(len({change.version for change in changes}))
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(4)]
+    threads.append(threading.Thread(target=watch))
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: len(seen) >= 150, "150 different snapshots")
+    is_over.set()
+    for thread in threads:
+        thread.join()
+    assert all(len(set(values)) == 1 for values in seen)
+    assert versions == {1}
+
+
+def test_presses_from_many_threads_are_all_counted(frequent_switches: None) -> None:
+    store = ParamStore()
+    threads = [
+        threading.Thread(target=lambda: [store.set("/master/panic", 1) for _ in range(500)]) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.get("/master/panic") == 2000
+    assert store.version == 2000
