@@ -1,0 +1,97 @@
+"""OSC packets in a TCP stream: an int32 length before each (OSC 1.0: liblo, SuperCollider), or SLIP (OSC 1.1,
+RFC 1055).
+
+Nothing in a stream says which it is, but the first byte does: SLIP opens with END (0xC0), or with the packet
+itself (`/` or `#`) from a sender that only closes with it; a length below 16 MiB begins with a zero byte.
+"""
+
+from collections.abc import Iterator
+from enum import Enum
+from struct import Struct
+from typing import Final
+
+from engine.errors import OscDecodeError
+from engine.osc.decode import MAX_PACKET_BYTES
+
+_END, _ESC, _ESC_END, _ESC_ESC = b"\xc0", b"\xdb", b"\xdb\xdc", b"\xdb\xdd"
+_LENGTH: Final = Struct(">i")
+
+
+class Framing(Enum):
+    LENGTH = "int32 length"
+    SLIP = "SLIP"
+
+
+def frame(packet: bytes, framing: Framing) -> bytes:
+    """The packet as it stands in the stream; SLIP with END on both sides, as OSC 1.1 wants it."""
+    if framing is Framing.LENGTH:
+        return _LENGTH.pack(len(packet)) + packet
+    return _END + packet.replace(_ESC, _ESC_ESC).replace(_END, _ESC_END) + _END
+
+
+class StreamReader:
+    """Cuts what arrives on one connection into packets. Bounded memory; time linear in what arrives."""
+
+    def __init__(self) -> None:
+        self.framing: Framing | None = None
+        """None until the first byte has come."""
+        self._pending = bytearray()
+        self._searched = 0
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The packets that `data` completes, in order; use them up before the next call.
+
+        Raises OscDecodeError, after the packets before it, where the stream cannot be followed any further.
+        """
+        self._pending += data
+        if self.framing is None and self._pending:
+            self.framing = _framing_of(self._pending[0])
+        if self.framing is Framing.LENGTH:
+            yield from self._cut_by_length()
+        else:
+            yield from self._cut_by_end()
+
+    def _cut_by_length(self) -> Iterator[bytes]:
+        pending, at = self._pending, 0
+        try:
+            while len(pending) - at >= 4:
+                (size,) = _LENGTH.unpack_from(pending, at)
+                if not 0 <= size <= MAX_PACKET_BYTES:
+                    raise OscDecodeError(f"length prefix {size} is outside 0..{MAX_PACKET_BYTES}")
+                if len(pending) - at - 4 < size:
+                    return
+                at += 4 + size
+                yield bytes(pending[at - size : at])
+        finally:
+            del pending[:at]
+
+    def _cut_by_end(self) -> Iterator[bytes]:
+        pending, at, search_from = self._pending, 0, self._searched
+        self._searched = 0
+        try:
+            while (end := pending.find(_END, search_from)) >= 0:
+                packet = bytes(pending[at:end])
+                at = search_from = end + 1
+                if packet:  # two ENDs in a row close one packet and open the next
+                    yield _unescaped(packet)
+            self._searched = len(pending) - at
+            if self._searched > 2 * MAX_PACKET_BYTES:  # every byte may have been escaped
+                raise OscDecodeError(f"{self._searched} bytes of SLIP without an end")
+        finally:
+            del pending[:at]
+
+
+def _framing_of(first_byte: int) -> Framing:
+    if first_byte == 0:
+        return Framing.LENGTH
+    if first_byte in b"\xc0/#":
+        return Framing.SLIP
+    raise OscDecodeError(f"stream begins with 0x{first_byte:02x}: neither SLIP nor a length")
+
+
+def _unescaped(packet: bytes) -> bytes:
+    if _ESC not in packet:
+        return packet
+    if packet.count(_ESC) != packet.count(_ESC_END) + packet.count(_ESC_ESC):
+        raise OscDecodeError("SLIP escape before a byte that needs none")
+    return packet.replace(_ESC_END, _END).replace(_ESC_ESC, _ESC)

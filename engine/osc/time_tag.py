@@ -1,0 +1,22 @@
+"""OSC time tags: 32 bits of seconds since 1900-01-01 and 32 bits of fraction (NTP, RFC 5905 section 6)."""
+
+from typing import Final
+
+SECONDS_1900_TO_1970: Final = 2_208_988_800
+AT_ONCE: Final = 1
+_FRACTIONS_A_SECOND: Final = 1 << 32
+
+
+def is_at_once(time_tag: int) -> bool:
+    """Whether the tag means "immediately": 1 as OSC says, and 0 as pyliblo sends."""
+    return time_tag <= AT_ONCE
+
+
+def wall_s_of(time_tag: int) -> float:
+    """Seconds since 1970; exact to 0.3 microseconds in a double of today's size."""
+    return time_tag / _FRACTIONS_A_SECOND - SECONDS_1900_TO_1970
+
+
+def time_tag_of(wall_s: float) -> int:
+    """The raw tag of a moment in seconds since 1970; from 1900 to 2036, as the format can say."""
+    return int((wall_s + SECONDS_1900_TO_1970) * _FRACTIONS_A_SECOND) & 0xFFFF_FFFF_FFFF_FFFF

@@ -1,0 +1,210 @@
+"""The decoder against python-osc on valid packets, and alone on everything else."""
+
+import math
+import random
+import struct
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pythonosc.osc_bundle import OscBundle
+from pythonosc.osc_bundle_builder import OscBundleBuilder
+from pythonosc.osc_message import OscMessage
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+from engine.errors import OscDecodeError
+from engine.osc import (
+    Bundle,
+    Message,
+    Rgba,
+    TimeTag,
+    decode_packet,
+    encode_bundle,
+    encode_message,
+    encode_reply,
+)
+from engine.osc.decode import MAX_PACKET_BYTES
+
+byte = st.integers(0, 255)
+text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=24)
+argument = st.one_of(
+    st.tuples(st.just("i"), st.integers(-(2**31), 2**31 - 1)),
+    st.tuples(st.just("h"), st.integers(-(2**63), 2**63 - 1)),
+    st.tuples(st.just("f"), st.floats(width=32)),
+    st.tuples(st.just("d"), st.floats()),
+    st.tuples(st.just("s"), text),
+    st.tuples(st.just("b"), st.binary(min_size=1, max_size=24)),
+    st.tuples(st.just("r"), st.integers(0, 2**32 - 1)),
+    st.tuples(st.just("m"), st.tuples(byte, byte, byte, byte)),
+    st.tuples(st.sampled_from("TFN"), st.none()),
+)
+arguments = st.lists(
+    st.one_of(argument, st.lists(argument, min_size=1, max_size=3)), max_size=6
+)  # an inner list is an array
+address = text.map(lambda rest: "/" + rest)
+
+
+@st.composite
+def built_message(draw: st.DrawFn) -> OscMessage:
+    builder = OscMessageBuilder(draw(address))
+    for item in draw(arguments):
+        if isinstance(item, list):
+            builder.add_arg([value for _, value in item], [tag for tag, _ in item])
+        else:
+            builder.add_arg(item[1], item[0])
+    return builder.build()
+
+
+@st.composite
+def built_bundle(draw: st.DrawFn, depth: int = 2) -> OscBundle:
+    builder = OscBundleBuilder(draw(st.sampled_from([0, 1_700_000_000.25])))
+    inner = built_message() if depth == 0 else st.one_of(built_message(), built_bundle(depth=depth - 1))
+    for element in draw(st.lists(inner, max_size=4)):
+        builder.add_content(element)
+    return builder.build()
+
+
+def plain(value: object) -> object:
+    """A value in a form in which both decoders' results compare: nan equals nan, -0.0 is not 0.0."""
+    if isinstance(value, Rgba):
+        return int.from_bytes(bytes(value), "big")
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    return repr(value) if isinstance(value, float) else value
+
+
+def assert_same(ours: Message | Bundle, theirs: OscMessage | OscBundle) -> None:
+    if isinstance(theirs, OscMessage):
+        assert ours.address == theirs.address
+        assert plain(ours.args) == plain(theirs.params)
+        return
+    assert len(ours.elements) == theirs.num_contents
+    for our_element, their_element in zip(ours.elements, theirs, strict=True):
+        assert_same(our_element, their_element)
+
+
+@given(built_message())
+@settings(max_examples=300, deadline=None)
+def test_a_valid_message_reads_as_python_osc_reads_it(theirs: OscMessage) -> None:
+    first = decode_packet(theirs.dgram)
+    assert_same(first, theirs)
+    assert_same(decode_packet(memoryview(theirs.dgram)), theirs)  # and again, from the remembered head
+
+
+@given(built_bundle())
+@settings(max_examples=150, deadline=None)
+def test_a_valid_bundle_reads_as_python_osc_reads_it(theirs: OscBundle) -> None:
+    assert_same(decode_packet(theirs.dgram), theirs)
+
+
+@given(st.binary(max_size=96))
+@settings(max_examples=500, deadline=None)
+def test_any_bytes_are_a_packet_or_refused(data: bytes) -> None:
+    for start in (b"", b"/", b"/a\0\0,", b"#bundle\0"):
+        try:
+            decode_packet(start + data)
+        except OscDecodeError:
+            pass
+
+
+def mutated(source: bytes, chance: random.Random) -> bytes:
+    """`source` with a few bytes changed, cut, doubled or made into large and negative sizes."""
+    data = bytearray(source)
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(len(data)) if data else 0
+        kind = chance.randrange(5)
+        if kind == 0 and data:
+            data[at] = chance.randrange(256)
+        elif kind == 1:
+            del data[at : at + chance.choice((1, 4, 8))]
+        elif kind == 2:
+            data[at:at] = data[at : at + 16]
+        elif kind == 3:
+            word = at & ~3
+            data[word : word + 4] = struct.pack(
+                ">i", chance.choice((-1, -4, 0, 3, 1 << 16, 2**31 - 1, -(2**31)))
+            )
+        elif data:
+            data[at:at] = chance.choice((b"#bundle\0", b",[[[[", b"\0\0\0\0", b"/"))
+    return bytes(data)
+
+
+SEEDS = [
+    encode_reply("/layer/1/angle", 45.0),
+    encode_message("/a", 1, 2.5, "text", b"blob", True, None, (0, 0x90, 60, 100), [1, [2.0, "x"]]),
+    encode_bundle(1, [encode_reply("/a", 1), encode_bundle(2, [encode_reply("/b", "x")])]),
+    encode_bundle(1, []),
+]
+
+
+def test_fifty_thousand_mutated_packets_neither_raise_nor_stall() -> None:
+    """No exception but OscDecodeError, and an end: a packet that is read for ever would keep the thread."""
+    chance = random.Random(20)
+    outcomes = {"read": 0, "refused": 0}
+
+    def read_all() -> None:
+        for number in range(50_000):
+            try:
+                decode_packet(mutated(SEEDS[number % len(SEEDS)], chance))
+                outcomes["read"] += 1
+            except OscDecodeError:
+                outcomes["refused"] += 1
+
+    reader = threading.Thread(target=read_all, daemon=True)
+    reader.start()
+    reader.join(timeout=30.0)
+    assert not reader.is_alive()
+    assert sum(outcomes.values()) == 50_000
+    assert min(outcomes.values()) > 1000  # the mutations are neither all harmless nor all fatal
+
+
+def test_type_tags_that_python_osc_cannot_build() -> None:
+    tag = b"\x00\x00\x00\x01\x80\x00\x00\x00"
+    message = decode_packet(b"/a\0\0,tS\0" + tag + b"name\0\0\0\0")
+    assert message.args == ((1 << 32) + (1 << 31), "name")
+    assert type(message.args[0]) is TimeTag
+
+
+def test_a_remembered_head_is_only_used_for_the_same_head() -> None:
+    """The look-up that makes single floats fast must not swallow neighbours that only begin alike."""
+    assert decode_packet(encode_reply("/a", 0.5)).args == (0.5,)
+    assert decode_packet(encode_reply("/a", 7)) == Message("/a", (7,), "i")
+    assert decode_packet(b"/a\0\0,f\0\0\x7f\xc0\x00\x00").args[0] != 0.5
+    with pytest.raises(OscDecodeError, match="left over"):
+        decode_packet(encode_reply("/a", 0.5) + b"\0\0\0\0")
+    with pytest.raises(OscDecodeError, match="ends inside"):
+        decode_packet(encode_reply("/a", 0.5)[:-4])
+
+
+def test_more_addresses_than_are_remembered_are_all_read() -> None:
+    for number in range(5000):
+        assert decode_packet(encode_message(f"/{number}", 0.5)) == Message(f"/{number}", (0.5,), "f")
+
+
+def test_limits_hold_at_their_edge() -> None:
+    sixteen = b"#bundle\0" + struct.pack(">Q", 1)
+    for _ in range(15):
+        sixteen = encode_bundle(1, [sixteen])
+    assert isinstance(decode_packet(sixteen), Bundle)
+    with pytest.raises(OscDecodeError, match="nested deeper"):
+        decode_packet(encode_bundle(1, [sixteen]))
+    blob = bytes(MAX_PACKET_BYTES - 12)
+    assert decode_packet(b"/a\0\0,b\0\0" + struct.pack(">i", len(blob)) + blob).args == (blob,)
+    with pytest.raises(OscDecodeError, match="at most 262144"):
+        decode_packet(b"/a\0\0,b\0\0" + struct.pack(">i", len(blob) + 4) + blob + bytes(4))
+    with pytest.raises(OscDecodeError, match="type tags"):
+        decode_packet(encode_message("/a", *[True] * 1025))
+    with pytest.raises(OscDecodeError, match="elements"):
+        decode_packet(encode_bundle(1, [b"/a\0\0"] * 4097))
+
+
+def test_special_floats_arrive_unchanged() -> None:
+    assert math.isnan(decode_packet(encode_reply("/a", math.nan)).args[0])
+    assert decode_packet(encode_reply("/a", -math.inf)).args == (-math.inf,)
+
+
+def test_an_error_line_shows_no_control_characters_of_a_sender() -> None:
+    with pytest.raises(OscDecodeError) as refusal:
+        decode_packet(b"/\x1b[2J\n\r\0,x\0\0")
+    assert str(refusal.value).isprintable()

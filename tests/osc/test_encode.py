@@ -1,0 +1,51 @@
+"""What goes out: only int, float and string in answers, and what python-osc reads back."""
+
+import math
+
+import pytest
+from pythonosc.osc_message import OscMessage
+
+from engine.osc import decode_packet, encode_bundle, encode_message, encode_reply
+from engine.osc.time_tag import is_at_once, time_tag_of, wall_s_of
+
+
+@pytest.mark.parametrize(
+    ("value", "type_tag", "read_back"),
+    [
+        (0.5, "f", 0.5),
+        (7, "i", 7),
+        (True, "i", 1),
+        (False, "i", 0),
+        ("add", "s", "add"),
+        (2**31 - 1, "i", 2**31 - 1),
+        (2**31, "f", float(2**31)),
+        (1e39, "f", math.inf),
+        (-1e39, "f", -math.inf),
+        ("cut\0here", "s", "cut"),
+        ("lone \ud800 surrogate", "s", "lone ? surrogate"),
+        ("", "s", ""),
+    ],
+)
+def test_an_answer_holds_only_what_vanilla_pd_reads(value: object, type_tag: str, read_back: object) -> None:
+    for others in ((), ("beside",)):
+        message = decode_packet(encode_reply("/x", value, *others))
+        assert message.args == (read_back, *others)
+        assert message.type_tags == type_tag + "s" * len(others)
+
+
+def test_an_answer_from_a_remembered_head_is_what_python_osc_builds() -> None:
+    for value in (0.25, -1, 0.75, 3):
+        packet = encode_reply("/layer/1/angle", value)
+        assert packet == OscMessage(packet).dgram == encode_message("/layer/1/angle", value)
+
+
+def test_a_bundle_keeps_its_raw_time_tag() -> None:
+    tag = 0xE4F8_1234_5678_9ABC
+    bundle = decode_packet(encode_bundle(tag, [encode_reply("/a", 1)]))
+    assert bundle.time_tag == tag
+
+
+def test_time_tags_count_from_1900() -> None:
+    assert time_tag_of(0.0) == 2_208_988_800 << 32
+    assert wall_s_of(time_tag_of(1_700_000_000.25)) == 1_700_000_000.25
+    assert is_at_once(0) and is_at_once(1) and not is_at_once(2)

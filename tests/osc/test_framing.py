@@ -1,0 +1,85 @@
+"""Packets out of a TCP stream, however it is cut."""
+
+import random
+import struct
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pythonosc import slip
+
+from engine.errors import OscDecodeError
+from engine.osc.decode import MAX_PACKET_BYTES
+from engine.osc.framing import Framing, StreamReader, frame
+
+packet = st.binary(min_size=4, max_size=40).map(lambda data: b"/" + data)
+
+
+def cut(stream: bytes, chance: random.Random) -> list[bytes]:
+    pieces = []
+    while stream:
+        size = chance.randint(1, 9)
+        pieces.append(stream[:size])
+        stream = stream[size:]
+    return pieces
+
+
+@given(st.lists(packet, min_size=1, max_size=8), st.sampled_from(Framing), st.randoms(use_true_random=False))
+@settings(max_examples=200, deadline=None)
+def test_packets_come_out_as_they_went_in(
+    packets: list[bytes], framing: Framing, chance: random.Random
+) -> None:
+    stream = b"".join(frame(one, framing) for one in packets)
+    reader = StreamReader()
+    assert [out for piece in cut(stream, chance) for out in reader.feed(piece)] == packets
+    assert reader.framing is framing
+
+
+@given(packet)
+def test_slip_is_what_python_osc_writes(data: bytes) -> None:
+    assert frame(data, Framing.SLIP) == slip.encode(data)
+
+
+def test_slip_without_a_leading_end_is_understood() -> None:
+    reader = StreamReader()
+    assert list(reader.feed(b"/a\0\0\xc0/b\0\0\xc0")) == [b"/a\0\0", b"/b\0\0"]
+
+
+@pytest.mark.parametrize(
+    ("stream", "reason"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", "neither SLIP nor a length"),
+        (b"\xff\xff\xff\xfc", "neither SLIP nor a length"),
+        (struct.pack(">i", MAX_PACKET_BYTES + 1), "is outside"),
+        (frame(b"/a\0\0", Framing.LENGTH) + struct.pack(">i", -4), "-4 is outside"),
+        (b"\xc0/a\xdb\x00\xc0", "SLIP escape"),
+        (b"\xc0/a\xdb\xc0", "SLIP escape"),
+    ],
+)
+def test_a_stream_that_cannot_be_followed_is_given_up(stream: bytes, reason: str) -> None:
+    with pytest.raises(OscDecodeError, match=reason):
+        list(StreamReader().feed(stream))
+
+
+def test_packets_before_the_break_are_still_delivered() -> None:
+    packets = []
+    with pytest.raises(OscDecodeError):
+        for one in StreamReader().feed(frame(b"/a\0\0", Framing.LENGTH) + b"\x7f\xff\xff\xff"):
+            packets.append(one)
+    assert packets == [b"/a\0\0"]
+
+
+def test_a_stream_without_end_is_not_kept_for_ever() -> None:
+    reader = StreamReader()
+    list(reader.feed(b"\xc0"))
+    with pytest.raises(OscDecodeError, match="without an end"):
+        for _ in range(2 * MAX_PACKET_BYTES // 65_536 + 1):
+            list(reader.feed(b"/" * 65_536))
+
+
+def test_a_packet_of_the_largest_size_comes_through_escaped_and_cut() -> None:
+    data = b"/" + b"\xc0\xdb" * (MAX_PACKET_BYTES // 2 - 1)
+    stream = frame(data, Framing.SLIP)
+    reader = StreamReader()
+    pieces = [stream[at : at + 1000] for at in range(0, len(stream), 1000)]
+    assert [out for piece in pieces for out in reader.feed(piece)] == [data]
