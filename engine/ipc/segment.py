@@ -1,0 +1,86 @@
+"""One shared memory segment: made, mapped, removed. POSIX shared memory, or a named mapping on Windows.
+
+Python's resource tracker unlinks what a process registered when that process and its relatives are gone. The
+engine's own segments stay registered: they vanish even after kill -9, as long as the tracker lives. Up to
+Python 3.12 merely opening a `SharedMemory` registers too, and the exit of a foreign reader would then unlink
+the engine's ring; so `map_segment` goes below that class and never registers. Its mapping is read-only: no
+reader can damage a ring.
+"""
+
+import mmap
+import os
+import sys
+from contextlib import suppress
+from multiprocessing.shared_memory import SharedMemory
+from typing import Protocol
+
+from engine.errors import SharedMemoryError
+
+if sys.platform != "win32":
+    import _posixshmem  # type: ignore[import-not-found]
+
+SHM_FOLDER = "/dev/shm"  # where Linux shows POSIX shared memory as files
+
+
+class Mapping(Protocol):
+    @property
+    def buf(self) -> memoryview: ...
+    def close(self) -> None:
+        """Unmap. BufferError while an array still looks into `buf`."""
+
+
+class _ReadOnlyMapping:
+    def __init__(self, mapping: mmap.mmap) -> None:
+        self._mapping = mapping
+        self.buf = memoryview(mapping)
+
+    def close(self) -> None:
+        self.buf.release()
+        self._mapping.close()
+
+
+def create_segment(name: str, size: int) -> SharedMemory:
+    """A new zeroed segment, mode 0600, its memory taken at once. FileExistsError when the name is in use.
+
+    SharedMemoryError when the memory is not there: Linux would otherwise say so by SIGBUS at the first write.
+    """
+    segment = SharedMemory(name=name, create=True, size=size)
+    if sys.platform != "linux":
+        return segment
+    try:
+        descriptor = os.open(f"{SHM_FOLDER}/{name}", os.O_RDWR)
+        try:
+            os.posix_fallocate(descriptor, 0, size)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        segment.close()
+        segment.unlink()
+        room = os.statvfs(SHM_FOLDER)
+        free, total = (blocks * room.f_frsize / 2**20 for blocks in (room.f_bavail, room.f_blocks))
+        raise SharedMemoryError(
+            f"shared memory: no room for {size / 2**20:.0f} MiB in {SHM_FOLDER}, where {free:.0f} of "
+            f"{total:.0f} MiB are free ({error.strerror}); in Docker start the container with --shm-size=1g"
+        ) from error
+    return segment
+
+
+def map_segment(name: str) -> Mapping:
+    """Look at another process's segment. OSError when there is none or it is another user's."""
+    if sys.platform == "win32":
+        return SharedMemory(name=name)
+    descriptor = _posixshmem.shm_open(f"/{name}", os.O_RDONLY, mode=0o600)
+    try:
+        size = os.fstat(descriptor).st_size
+        if size == 0:  # its maker has not come to the second step
+            raise FileNotFoundError(f"{name} is still being made")
+        return _ReadOnlyMapping(mmap.mmap(descriptor, size, access=mmap.ACCESS_READ))
+    finally:
+        os.close(descriptor)
+
+
+def unlink_segment(name: str) -> None:
+    """Remove a dead process's segment. On Windows it went with its last user."""
+    if sys.platform != "win32":
+        with suppress(FileNotFoundError):
+            _posixshmem.shm_unlink(f"/{name}")

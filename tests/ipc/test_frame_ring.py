@@ -1,0 +1,258 @@
+"""One ring within one process: what a reader gets, and when."""
+
+import os
+import re
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.errors import SharedMemoryError
+from engine.ipc import FrameRing, RingReader, RingWriter, layout
+from engine.ipc.ring_block import BEGIN, END, NEWEST
+from engine.ipc.ring_folder import LONGEST_SEGMENT_NAME, RingFolder, segment_name
+
+
+def picture(value: int, height: int = 4, width: int = 6, channels: int = 4) -> np.ndarray:
+    return np.full((height, width, channels), value, np.uint8)
+
+
+@pytest.fixture
+def ring() -> Iterator[tuple[RingWriter, RingReader]]:
+    name = f"test {os.getpid()}"
+    writer = FrameRing.create(name, 6, 4, fps=30)
+    reader = FrameRing.open(name)
+    yield writer, reader
+    reader.close()
+    writer.close()
+
+
+def test_a_frame_arrives_whole_with_its_numbers(ring: tuple[RingWriter, RingReader]) -> None:
+    writer, reader = ring
+    sent = np.arange(96, dtype=np.uint8).reshape(4, 6, 4)
+    writer.generation = 7
+    writer.write(sent, index=41, time_s=1.5)
+    frame = reader.latest()
+    assert frame is not None
+    assert np.array_equal(frame.pixels, sent)
+    assert (frame.index, frame.time_s, frame.generation, frame.sequence) == (41, 1.5, 7, 1)
+    assert (reader.shape, reader.fps, reader.state) == ((4, 6, 4), 30.0, "live")
+
+
+def test_before_the_first_frame_there_is_none_and_afterwards_the_same_object_until_the_next(
+    ring: tuple[RingWriter, RingReader],
+) -> None:
+    writer, reader = ring
+    assert reader.latest() is None
+    writer.write(picture(1), index=0, time_s=0)
+    first = reader.latest()
+    assert reader.latest() is first
+    writer.write(picture(2), index=1, time_s=0)
+    assert reader.latest() is not first
+
+
+def test_the_newest_frame_wins_and_a_slow_reader_sees_the_gap(ring: tuple[RingWriter, RingReader]) -> None:
+    writer, reader = ring
+    for number in range(1, 11):
+        writer.write(picture(number), index=number, time_s=0)
+    frame = reader.latest()
+    assert frame is not None and (frame.index, frame.sequence) == (10, 10)
+    assert (frame.pixels == 10).all()
+
+
+def test_frames_stay_good_after_later_writes_and_after_both_sides_closed() -> None:
+    writer = FrameRing.create("kept", 6, 4)
+    reader = FrameRing.attach(writer.segment)
+    writer.write(picture(9), index=0, time_s=0)
+    frame = reader.latest()
+    for number in range(3):
+        writer.write(picture(number), index=0, time_s=0)
+    reader.close()
+    writer.close()
+    assert frame is not None and (frame.pixels == 9).all()
+
+
+@pytest.mark.parametrize("word", [BEGIN, END])
+def test_a_slot_that_is_being_written_is_tried_three_times_and_then_the_previous_frame_stays(
+    ring: tuple[RingWriter, RingReader], word: int
+) -> None:
+    writer, reader = ring
+    writer.write(picture(1), index=0, time_s=0)
+    before = reader.latest()
+    writer.write(picture(2), index=1, time_s=0)
+    writer._block.slots[2][0][word] = 5  # as the writer leaves it while frame 5 goes into the slot of frame 2
+    assert reader.latest() is before
+    assert reader.torn == 3
+    writer._block.slots[2][0][word] = 2
+    frame = reader.latest()
+    assert frame is not None and frame.index == 1
+
+
+def test_a_spare_array_is_filled_when_it_fits_and_left_alone_when_not(
+    ring: tuple[RingWriter, RingReader],
+) -> None:
+    writer, reader = ring
+    fitting, other = picture(0), picture(0, height=3)
+    writer.write(picture(5), index=0, time_s=0)
+    frame = reader.latest(other)
+    assert frame is not None and frame.pixels is not other and not other.any()
+    writer.write(picture(6), index=0, time_s=0)
+    frame = reader.latest(fitting)
+    assert frame is not None and frame.pixels is fitting and (fitting == 6).all()
+
+
+@pytest.mark.parametrize("wrong", [picture(0, height=1), picture(0, channels=3)])
+def test_a_picture_of_another_shape_is_refused(
+    ring: tuple[RingWriter, RingReader], wrong: np.ndarray
+) -> None:
+    with pytest.raises(SharedMemoryError, match="does not fit ring"):
+        ring[0].write(wrong, index=0, time_s=0)
+
+
+def test_a_reader_follows_a_new_size_and_knows_it_by_the_generation(
+    ring: tuple[RingWriter, RingReader],
+) -> None:
+    writer, reader = ring
+    writer.write(picture(1), index=0, time_s=0)
+    small = reader.latest()
+    old_segment = writer.segment
+    writer.resize(8, 5, channels=3)
+    assert writer.segment != old_segment
+    assert reader.latest() is small, "until the first frame of the new size the old one stays"
+    writer.write(picture(2, 5, 8, 3), index=1, time_s=0)
+    frame = reader.latest()
+    assert frame is not None and small is not None
+    assert frame.pixels.shape == (5, 8, 3) == reader.shape
+    assert (small.generation, frame.generation) == (0, 1)
+    assert (small.sequence, frame.sequence) == (1, 2)
+
+
+def test_a_reader_that_looked_away_during_two_changes_of_size_finds_the_ring_again(
+    ring: tuple[RingWriter, RingReader],
+) -> None:
+    writer, reader = ring
+    writer.resize(8, 5)
+    writer.resize(10, 7)
+    writer.write(picture(3, 7, 10), index=2, time_s=0)
+    frame = reader.latest()
+    assert frame is not None and frame.pixels.shape == (7, 10, 4)
+
+
+def test_a_reader_of_a_ring_that_moved_and_closed_keeps_its_last_frame() -> None:
+    writer = FrameRing.create("gone meanwhile", 6, 4)
+    reader = FrameRing.attach(writer.segment)
+    writer.write(picture(1), index=0, time_s=0)
+    frame = reader.latest()
+    writer.resize(8, 5)
+    writer.close()
+    assert reader.latest() is frame
+    reader.close()
+
+
+def test_a_closed_ring_says_so_and_cannot_be_found_again() -> None:
+    writer = FrameRing.create("short lived", 6, 4)
+    reader = FrameRing.open("short lived")
+    segment = writer.segment
+    writer.close()
+    writer.close()
+    assert reader.state == "closed"
+    reader.close()
+    with pytest.raises(SharedMemoryError, match="no live ring is called 'short lived'"):
+        FrameRing.open("short lived")
+    with pytest.raises(SharedMemoryError, match=segment):
+        FrameRing.attach(segment)
+
+
+def test_of_two_rings_of_one_name_the_newer_is_found() -> None:
+    older, newer = FrameRing.create("twin", 6, 4), FrameRing.create("twin", 8, 5)
+    reader = FrameRing.open("twin")
+    assert reader.shape == (5, 8, 4)
+    for ring in (reader, newer, older):
+        ring.close()
+
+
+def test_waiting_returns_the_frame_that_comes_and_nothing_when_none_does(
+    ring: tuple[RingWriter, RingReader],
+) -> None:
+    writer, reader = ring
+    assert reader.wait_newer(0.0) is None
+    thread = threading.Thread(target=lambda: writer.write(picture(4), index=3, time_s=0))
+    thread.start()
+    frame = reader.wait_newer(30.0)
+    thread.join()
+    assert frame is not None and frame.index == 3
+
+
+def test_a_reader_cannot_damage_a_ring(ring: tuple[RingWriter, RingReader]) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        ring[1]._block.words[NEWEST] = 3
+
+
+def test_memory_that_does_not_fit_is_refused_at_once_with_the_way_out(require) -> None:
+    require(os.path.isdir("/dev/shm"), "/dev/shm (Linux)")
+    room = os.statvfs("/dev/shm")
+    height = room.f_blocks * room.f_frsize // (3 * 4 * 60_000) + 1000
+    before = set(os.listdir("/dev/shm"))
+    wanted = layout.segment_bytes(60_000, height, 4) // 2**20
+    with pytest.raises(SharedMemoryError, match=rf"no room for {wanted}\d? MiB .* --shm-size=1g") as refusal:
+        FrameRing.create("far too large", 60_000, height)
+    assert "/dev/shm" in str(refusal.value)
+    ours = f"multiverse-{os.getpid()}-"
+    assert not [name for name in set(os.listdir("/dev/shm")) - before if name.startswith(ours)]
+
+
+def test_a_ring_that_cannot_grow_stays_as_it_was(ring: tuple[RingWriter, RingReader], require) -> None:
+    require(os.path.isdir("/dev/shm"), "/dev/shm (Linux)")
+    writer, reader = ring
+    room = os.statvfs("/dev/shm")
+    with pytest.raises(SharedMemoryError):
+        writer.resize(60_000, room.f_blocks * room.f_frsize // (3 * 4 * 60_000) + 1000)
+    writer.write(picture(8), index=5, time_s=0)
+    frame = reader.latest()
+    assert frame is not None and (frame.index, frame.generation) == (5, 0)
+
+
+def test_only_its_owner_may_open_a_ring(ring: tuple[RingWriter, RingReader], require) -> None:
+    require(os.path.isdir("/dev/shm"), "/dev/shm (Linux)")
+    assert stat.S_IMODE(os.stat(f"/dev/shm/{ring[0].segment}").st_mode) == 0o600
+
+
+@pytest.mark.parametrize("name", ["", "x" * 65, "ü" * 33])
+def test_a_name_outside_1_to_64_bytes_is_refused(name: str) -> None:
+    with pytest.raises(SharedMemoryError, match="1 to 64 bytes"):
+        FrameRing.create(name, 6, 4)
+
+
+def test_segment_names_fit_macos_whatever_the_texture_is_called() -> None:
+    for pid in (1, 99_999, 4_194_304):
+        name = segment_name("Multiverse: Bühne / links", pid, 0xFFF)
+        assert len(name) <= LONGEST_SEGMENT_NAME == 30
+        assert re.fullmatch(rf"multiverse-{pid}-fff-[A-Za-z0-9_]+", name)
+
+
+def test_where_segments_cannot_be_listed_markers_take_their_place(tmp_path: Path) -> None:
+    folder = RingFolder(tmp_path / "rings", holds_segments=False)
+    assert folder.segments() == []
+    writer = FrameRing.create("marked", 6, 4, folder=folder)
+    assert os.listdir(folder.path) == [writer.segment]
+    reader = FrameRing.open("marked", folder=folder)
+    writer.resize(8, 5)
+    assert os.listdir(folder.path) == [writer.segment]
+    writer.close()
+    reader.close()
+    assert os.listdir(folder.path) == []
+
+
+def test_the_documented_table_is_the_layout() -> None:
+    rows = re.findall(r"^    (\d+) +([uSf]\d+) +(\w+) ", layout.__doc__ or "", re.MULTILINE)
+    split = [field for _, _, field in rows].index("begin")
+    for table, dtype in ((rows[:split], layout.HEADER), (rows[split:-1], layout.SLOT)):
+        assert [(int(o), f, t) for o, t, f in table] == [
+            (dtype.fields[f][1], f, dtype.fields[f][0].str.lstrip("<|")) for f in dtype.names
+        ]
+        for offset, letter, _ in table:
+            assert letter.startswith("S") or int(offset) % int(letter[1:]) == 0
+    assert rows[-1] == (str(layout.SLOT_PIXELS), "u1", "pixels")

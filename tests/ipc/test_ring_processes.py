@@ -1,0 +1,175 @@
+"""Rings across real processes: tearing, death, leftovers, strangers."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from engine.errors import SharedMemoryError
+from engine.ipc import FrameRing, sweep_dead_rings
+from engine.ipc.process_identity import ProcessIdentity, is_alive, own_identity
+from engine.ipc.ring_folder import read_info, system_folder
+
+MAKE_RING = """
+import sys, numpy as np
+from engine.ipc import FrameRing
+ring = FrameRing.create(sys.argv[1], 6, 4)
+ring.write(np.full((4, 6, 4), 7, np.uint8), index=0, time_s=0.0)
+"""
+
+SAY_AND_STAY = """
+print(ring.segment, flush=True)
+sys.stdin.read()
+"""
+
+WRITE_WITHOUT_PAUSE = """
+import sys, numpy as np
+from engine.ipc import FrameRing
+ring = FrameRing.create(sys.argv[1], 128, 128)
+pictures = [np.full((128, 128, 4), value, np.uint8) for value in range(256)]
+print(ring.segment, flush=True)
+index = 0
+while True:
+    ring.write(pictures[index % 256], index=index, time_s=index / 30)
+    index += 1
+"""
+
+
+def line_of(child) -> str:
+    return child.stdout.readline().strip()
+
+
+@pytest.mark.soak
+def test_no_reader_ever_sees_a_torn_frame(children, wait_for) -> None:
+    """The writer never pauses, so that it often comes round under the reader's copy."""
+    is_soak = os.environ.get("MULTIVERSE_SOAK") == "1"
+    frames_wanted, torn_wanted = (1_000_000, 10_000) if is_soak else (5000, 50)
+    reader = FrameRing.attach(line_of(children.start(WRITE_WITHOUT_PAUSE, "torn")))
+    frames, last = 0, 0
+
+    def is_proven() -> bool:
+        nonlocal frames, last
+        for _ in range(1000):
+            frame = reader.latest()
+            if frame is None or frame.sequence == last:
+                continue
+            assert frame.sequence > last
+            assert frame.index == frame.sequence - 1
+            assert (frame.pixels == frame.index % 256).all(), f"frame {frame.index} is torn"
+            frames, last = frames + 1, frame.sequence
+        return frames >= frames_wanted and reader.torn >= torn_wanted
+
+    wait_for(is_proven, "frames enough, and torn copies among them", ceiling_s=600 if is_soak else 30)
+    reader.close()
+
+
+def test_a_reader_tells_a_dead_writer_from_a_live_one(children, wait_for) -> None:
+    child = children.start(MAKE_RING + SAY_AND_STAY, "dying")
+    reader = FrameRing.attach(line_of(child))
+    frame = reader.latest()
+    assert reader.state == "live" and reader.heartbeat_age_s < 30
+    os.kill(child.pid, signal.SIGKILL)
+    wait_for(
+        lambda: reader.state == "dead", "the writer's death"
+    )  # nobody has reaped it yet: a zombie is dead
+    assert reader.latest() is frame
+    reader.close()
+
+
+def test_an_engine_that_ends_leaves_nothing(children) -> None:
+    child = children.start(MAKE_RING + "print(ring.segment, flush=True)\nring.close()", "tidy")
+    segment = line_of(child)
+    assert child.wait() == 0
+    assert segment not in system_folder().segments()
+
+
+def test_after_kill_9_the_leftover_cannot_be_found_by_name_and_the_next_start_sweeps_it(children) -> None:
+    child = children.start(MAKE_RING + SAY_AND_STAY, "killed")
+    segment = line_of(child)
+    children.kill(child)
+    assert segment in system_folder().segments()
+    with pytest.raises(SharedMemoryError):
+        FrameRing.open("killed")
+    assert segment in sweep_dead_rings()
+    assert segment not in system_folder().segments()
+
+
+def test_the_sweep_spares_every_live_engine(children) -> None:
+    child = children.start(MAKE_RING + SAY_AND_STAY, "alive")
+    segment = line_of(child)
+    mine = FrameRing.create("mine", 6, 4)
+    swept = sweep_dead_rings()
+    assert segment not in swept and mine.segment not in swept
+    assert {segment, mine.segment} <= set(system_folder().segments())
+    mine.close()
+
+
+def test_a_leftover_whose_process_id_is_in_use_again_is_swept(children) -> None:
+    poke = "ring._block.header['writer_start'] -= 1000\n"
+    child = children.start(MAKE_RING + poke + SAY_AND_STAY, "reused id")
+    segment = line_of(child)
+    assert segment in sweep_dead_rings()
+
+
+def test_a_ring_of_another_container_is_never_swept_and_lives_by_its_heartbeat(children) -> None:
+    poke = "ring._block.header['writer_namespace'] += 1\n"
+    child = children.start(MAKE_RING + poke + SAY_AND_STAY, f"container {os.getpid()}")
+    segment = line_of(child)
+    children.kill(child)
+    assert segment not in sweep_dead_rings()
+    info = read_info(segment)
+    assert info is not None and info.is_live
+    os.unlink(f"/dev/shm/{segment}")
+
+
+def test_a_segment_in_the_making_is_left_alone_until_it_is_old(children, require) -> None:
+    require(os.path.isdir("/dev/shm"), "/dev/shm (Linux)")
+    dead = children.start("")
+    dead.wait()
+    segment = f"multiverse-{dead.pid}-1-half"
+    with open(f"/dev/shm/{segment}", "wb") as file:
+        file.truncate(8192)
+    assert segment not in sweep_dead_rings()
+    os.utime(f"/dev/shm/{segment}", (0, 0))
+    assert segment in sweep_dead_rings()
+
+
+def test_a_stranger_that_reads_and_exits_leaves_the_ring(children) -> None:
+    ring = FrameRing.create("visited", 6, 4)
+    ring.write(np.full((4, 6, 4), 5, np.uint8), index=3, time_s=0)
+    stranger = children.start(
+        "from engine.ipc import FrameRing\n"
+        "reader = FrameRing.open('visited')\n"
+        "frame = reader.latest()\n"
+        "print(frame.index, int(frame.pixels.sum()), flush=True)"
+    )
+    assert line_of(stranger) == f"3 {5 * 96}"
+    assert stranger.wait() == 0
+    assert ring.segment in system_folder().segments()
+    FrameRing.open("visited").close()
+    ring.close()
+
+
+def test_a_forked_child_does_not_take_its_parents_ring_away(children, require) -> None:
+    require(hasattr(os, "fork"), "os.fork (not on Windows)")
+    child = children.start(
+        MAKE_RING + "import os, gc\n"
+        "pid = os.fork()\n"
+        "if pid == 0:\n"
+        "    ring.close(); del ring; gc.collect(); os._exit(0)\n"
+        "os.waitpid(pid, 0)\n" + SAY_AND_STAY,
+        "forked",
+    )
+    segment = line_of(child)
+    assert segment in system_folder().segments()
+    FrameRing.attach(segment).close()
+
+
+def test_a_process_is_told_from_a_later_one_of_the_same_id(children) -> None:
+    me = own_identity()
+    assert is_alive(me)
+    assert not is_alive(ProcessIdentity(pid=me.pid, start=me.start - 1, namespace=me.namespace))
+    gone = children.start("")
+    gone.wait()
+    assert not is_alive(ProcessIdentity(pid=gone.pid, start=me.start, namespace=me.namespace))
