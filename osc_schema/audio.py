@@ -1,11 +1,13 @@
 """Sound in: how source channels become the four, and what is told about them."""
 
+from typing import Any
+
 from osc_schema.declare import menu, number, switch, whole
 from osc_schema.types import Area, Param
 
 CHANNELS = (1, 2, 3, 4)
 # Settings of a room and its cables: a preset from elsewhere must not move them.
-_VENUE = {"stored": False, "is_look": False}
+_VENUE: dict[str, Any] = {"stored": False, "is_look": False}
 
 
 def _channel(n: int) -> tuple[Param, ...]:
@@ -48,7 +50,9 @@ def _channel(n: int) -> tuple[Param, ...]:
 
 AREA = Area(
     title="Audio",
-    description="How the channels of the sound source become audio channels 1 to 4.",
+    description="How the channels of the sound source become audio channels 1 to 4. When "
+    "`/audio/features/rate_hz` asks for it, subscribers get `/audio/<1-4>/rms`, `peak`, `low`, `mid`, `high` "
+    "(linear, 1 is full scale), `pitch` (Hz) and `onset` (strength 0..1, 0 between onsets).",
     params=(
         menu(
             "/audio/layout",
@@ -63,7 +67,7 @@ AREA = Area(
             0,
             0,
             120,
-            "How often /audio/<1-4>/{rms,peak,pitch,onset,low,mid,high} go out to subscribers; 0: never.",
+            "How often the features of the four channels go out to subscribers; 0: never.",
             "Hz",
             smoothing_ms=0,
             resumed=False,

@@ -7,7 +7,7 @@ change at once.
 from collections.abc import Iterable
 from typing import Any
 
-from osc_schema.types import Argument, Param, ParamType
+from osc_schema.types import Argument, OutOfRange, Param, ParamType
 
 SMOOTHING_MS = 30.0  # two frames at 60 fps: hides a MIDI fader's 127 steps, below what a hand notices as lag
 TEXT_CHARACTERS = 1024
@@ -15,10 +15,18 @@ NAME_CHARACTERS = 64
 
 
 def number(
-    address: str, default: float, low: float, high: float, description: str, unit: str = "", **more: Any
+    address: str,
+    default: float,
+    low: float,
+    high: float,
+    description: str,
+    unit: str = "",
+    *,
+    smoothing_ms: float = SMOOTHING_MS,
+    out_of_range: OutOfRange = "clip",
+    **more: Any,
 ) -> Param:
     """A float that glides and is clipped."""
-    more = {"smoothing_ms": SMOOTHING_MS, "out_of_range": "clip"} | more
     return Param(
         address=address,
         type=ParamType.FLOAT,
@@ -27,6 +35,8 @@ def number(
         high=float(high),
         unit=unit,
         description=description,
+        smoothing_ms=smoothing_ms,
+        out_of_range=out_of_range,
         **more,
     )
 
@@ -42,7 +52,6 @@ def whole(
     address: str, default: int, low: int, high: int, description: str, unit: str = "", **more: Any
 ) -> Param:
     """An int, clipped."""
-    more = {"out_of_range": "clip"} | more
     return Param(
         address=address,
         type=ParamType.INT,
@@ -51,6 +60,7 @@ def whole(
         high=high,
         unit=unit,
         description=description,
+        out_of_range="clip",
         **more,
     )
 
@@ -79,7 +89,6 @@ def menu(address: str, items: str, description: str, default: str = "", **more: 
 def stops(address: str, names: str, description: str, **more: Any) -> Param:
     """A float through named stops 0, 1, 2, ...; it starts at the first."""
     words = tuple(names.split())
-    more = {"smoothing_ms": SMOOTHING_MS, "out_of_range": "clip"} | more
     return Param(
         address=address,
         type=ParamType.STOPS,
@@ -88,15 +97,25 @@ def stops(address: str, names: str, description: str, **more: Any) -> Param:
         high=float(len(words) - 1),
         stops=words,
         description=description,
+        smoothing_ms=SMOOTHING_MS,
+        out_of_range="clip",
         **more,
     )
 
 
 def trigger(address: str, description: str, **more: Any) -> Param:
     """Something that happens when it is sent; it has no value to store or to resume."""
-    more = {"stored": False, "is_look": False, "resumed": False} | more
     return Param(
-        address=address, type=ParamType.TRIGGER, default=False, low=0, high=1, description=description, **more
+        address=address,
+        type=ParamType.TRIGGER,
+        default=False,
+        low=0,
+        high=1,
+        description=description,
+        stored=False,
+        is_look=False,
+        resumed=False,
+        **more,
     )
 
 

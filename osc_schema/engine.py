@@ -1,9 +1,12 @@
 """The engine itself: size, rate, status, and the commands that every OSC client can rely on."""
 
+from typing import Any
+
 from osc_schema.declare import arguments, number, whole
 from osc_schema.types import Area, Command
 
-_RUNNING = {"stored": False, "is_look": False, "resumed": False}  # the command line decides, then OSC
+# Not kept anywhere: the command line decides, then OSC.
+_RUNNING: dict[str, Any] = {"stored": False, "is_look": False, "resumed": False}
 
 AREA = Area(
     title="Engine",
@@ -35,16 +38,21 @@ AREA = Area(
         ),
         Command(
             address="/sync",
-            arguments=arguments("id:i"),
+            arguments=arguments("id:i?"),
             description="Answers when everything sent before it is in force and a frame was drawn with it.",
-            replies=("/synced <id>",),
+            replies=("/synced <id>", "/fail /sync <reason>"),
         ),
         Command(
             address="/engine/notify",
             arguments=arguments("on:i port:i?"),
             description="1 subscribes the sender's host, at its source port or the port given; 0 ends that. "
             "A subscriber gets all values, then changes at most 60 times a second and a heartbeat a second.",
-            replies=("<address> <value>, now and at each change", "/done /engine/notify"),
+            replies=(
+                "<address> <value>, now and at each change",
+                "/engine/heartbeat <count>, once a second",
+                "/done /engine/notify",
+                "/fail /engine/notify <reason>",
+            ),
         ),
         Command(
             address="/engine/status",

@@ -1,9 +1,11 @@
 """The last controls before the outputs. No preset, cue or panic touches them."""
 
+from typing import Any
+
 from osc_schema.declare import number, switch, trigger
 from osc_schema.types import Area
 
-_MASTER = {"stored": False, "is_look": False, "resumed": False}
+_MASTER: dict[str, Any] = {"stored": False, "is_look": False, "resumed": False}
 
 AREA = Area(
     title="Master and safety",

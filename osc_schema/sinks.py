@@ -1,12 +1,15 @@
 """Outputs: which run, and under which name."""
 
+from typing import Any
+
 from osc_schema.declare import NAME_CHARACTERS, arguments, file, switch, text, trigger
 from osc_schema.types import Area, Command, Param
 
 NAMED = ("syphon", "spout", "shared")
 KINDS = (*NAMED, "record", "snapshot", "null")
 DEFAULT_NAME = "Multiverse"
-_RUNNING = {"stored": False, "is_look": False, "resumed": False}  # the command line decides what runs
+# Not kept anywhere: the command line decides what runs.
+_RUNNING: dict[str, Any] = {"stored": False, "is_look": False, "resumed": False}
 
 _WHAT = {
     "syphon": "the Syphon server (macOS)",

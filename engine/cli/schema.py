@@ -1,9 +1,12 @@
 """`multiverse schema`: the parameters and commands, for people and for programs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from osc_schema import Param
 
 app = typer.Typer(help="Every parameter and command, for people and for programs.", no_args_is_help=True)
 
@@ -74,13 +77,13 @@ def write(
         print(target / name)
 
 
-def _as_dict(param) -> dict:  # type: ignore[no-untyped-def]
+def _as_dict(param: "Param") -> dict[str, Any]:
     import dataclasses
 
     return dataclasses.asdict(param)
 
 
-def _values(param) -> str:  # type: ignore[no-untyped-def]
+def _values(param: "Param") -> str:
     if param.menu:
         return "|".join(param.menu)
     return f"{param.type} {param.low:g}..{param.high:g}{' ' if param.unit else ''}{param.unit}"

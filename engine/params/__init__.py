@@ -5,7 +5,8 @@
 """
 
 from engine.params.autosave import Autosave
-from engine.params.presets import LoadedPreset, PresetFolder
+from engine.params.preset_file import LoadedPreset
+from engine.params.presets import PresetFolder
 from engine.params.slew import Slew
 from engine.params.store import Change, ParamStore, Snapshot
 

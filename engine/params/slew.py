@@ -26,7 +26,6 @@ _GLIDING_TYPES = (ParamType.FLOAT, ParamType.STOPS)
 class _Glide:
     """How one parameter moves; positions are values, or their logarithms on an exponential scale."""
 
-    address: str
     low: float
     high: float
     span: float
@@ -147,7 +146,6 @@ def _glide(param: Param) -> _Glide:
     in_log = param.scale == "exponential"
     span = math.log(param.high / param.low) if in_log else param.high - param.low
     return _Glide(
-        address=param.address,
         low=param.low,
         high=param.high,
         span=span,
