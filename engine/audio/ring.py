@@ -1,0 +1,76 @@
+"""The last seconds of sound as captured: one writer, any number of readers, and the writer never waits.
+
+Why no lock is needed. Samples carry a running number; sample s lives in row s mod capacity. The writer
+announces the rows it is about to overwrite (`_claimed`), copies, then publishes (`_newest`). A reader copies
+what was published and then looks at the claim: a row whose sample is older than `claimed - capacity` may have
+been overwritten while it was being copied, so exactly those rows are dropped. Both counters are Python
+integers, replaced in one step under the interpreter's lock; taking and giving back that lock is a full memory
+barrier, so a reader that sees a new counter sees the samples too, also where NumPy copies without holding it.
+
+`wait_beyond` (one waiter, the analyser) sleeps on a bare lock used as a bell. Ringing it is a release, which
+never waits; only the writer releases and only the waiter acquires, so to the writer `locked()` is exact.
+"""
+
+import threading
+
+import numpy as np
+
+RING_S = 10.0
+
+
+class SampleRing:
+    """(capacity, channels) float32, allocated once. `write` on one thread, everything else on any."""
+
+    def __init__(self, sample_rate_hz: int, channels: int, seconds: float = RING_S) -> None:
+        self.sample_rate_hz = sample_rate_hz
+        self.channels = channels
+        self.capacity = round(sample_rate_hz * seconds)
+        self._rows = np.zeros((self.capacity, channels), np.float32)
+        self._claimed = 0
+        self._newest = 0
+        self._bell = threading.Lock()
+        self._bell.acquire()
+
+    @property
+    def newest(self) -> int:
+        """Number of samples written so far: sample numbers run from 0 to `newest - 1`."""
+        return self._newest
+
+    def write(self, block: np.ndarray) -> None:
+        """Append `block`, (frames, channels) float32, at most `capacity` frames. Writer thread, no wait."""
+        frames = len(block)
+        row = self._newest % self.capacity
+        before_wrap = min(frames, self.capacity - row)
+        self._claimed = self._newest + frames
+        self._rows[row : row + before_wrap] = block[:before_wrap]
+        self._rows[: frames - before_wrap] = block[before_wrap:]
+        self._newest = self._claimed
+        if self._bell.locked():
+            self._bell.release()
+
+    def read(self, first: int, end: int | None = None) -> tuple[int, np.ndarray]:
+        """Samples `first` (or the oldest still there) up to `end` (or the newest): (number of the first, a
+        copy).
+
+        The copy is (frames, channels) float32, with no rows when there is nothing.
+        """
+        newest = self._newest
+        end = newest if end is None else min(end, newest)
+        first = min(max(first, newest - self.capacity, 0), end)
+        row = first % self.capacity
+        frames = end - first
+        before_wrap = min(frames, self.capacity - row)
+        samples = np.empty((frames, self.channels), np.float32)
+        samples[:before_wrap] = self._rows[row : row + before_wrap]
+        samples[before_wrap:] = self._rows[: frames - before_wrap]
+        overwritten = min(frames, max(0, self._claimed - self.capacity - first))
+        return first + overwritten, samples[overwritten:]
+
+    def wait_beyond(self, sample: int, timeout_s: float) -> bool:
+        """True as soon as more than `sample` samples are written; False after about `timeout_s`. One waiter
+        only.
+        """
+        while self._newest <= sample:
+            if not self._bell.acquire(timeout=timeout_s):
+                return self._newest > sample
+        return True

@@ -1,0 +1,91 @@
+"""The ring between capture and everybody who listens."""
+
+import threading
+
+import numpy as np
+
+from engine.audio.ring import SampleRing
+
+
+def numbered(first: int, frames: int, channels: int = 1) -> np.ndarray:
+    return np.repeat(np.arange(first, first + frames, dtype=np.float32)[:, None], channels, axis=1)
+
+
+def test_samples_come_out_in_order_across_the_wrap() -> None:
+    ring = SampleRing(100, 2, seconds=1.0)
+    for first in range(0, 240, 30):
+        ring.write(numbered(first, 30, channels=2))
+    first, samples = ring.read(200)
+    assert first == 200
+    assert np.array_equal(samples, numbered(200, 40, channels=2))
+
+
+def test_what_was_overwritten_is_left_out_at_the_beginning() -> None:
+    ring = SampleRing(100, 1, seconds=1.0)
+    for first in range(0, 250, 50):
+        ring.write(numbered(first, 50))
+    first, samples = ring.read(10)
+    assert first == 150
+    assert np.array_equal(samples[:, 0], np.arange(150, 250))
+
+
+def test_reading_ahead_of_the_writer_gives_nothing() -> None:
+    ring = SampleRing(100, 3, seconds=1.0)
+    ring.write(numbered(0, 20, channels=3))
+    first, samples = ring.read(20)
+    assert (first, samples.shape) == (20, (0, 3))
+    assert len(ring.read(50)[1]) == 0
+
+
+def test_a_copy_stays_while_the_ring_goes_on() -> None:
+    ring = SampleRing(100, 1, seconds=1.0)
+    ring.write(numbered(0, 50))
+    _, samples = ring.read(0)
+    ring.write(numbered(50, 100))
+    assert np.array_equal(samples[:, 0], np.arange(50))
+
+
+def test_readers_never_see_a_sample_in_the_wrong_place_while_the_writer_laps_them() -> None:
+    ring = SampleRing(4096, 16, seconds=1.0)  # wide rows: a copy takes long enough to be caught out
+    blocks = [numbered(first, 1024, channels=16) for first in range(0, 1 << 16, 1024)]
+    wrong: list[tuple[int, int]] = []
+    reads = [0, 0]
+
+    def write() -> None:
+        while min(reads) < 300:
+            ring.write(blocks[ring.newest // 1024 % len(blocks)])
+
+    def read(reader: int) -> None:
+        while min(reads) < 300:
+            first, samples = ring.read(ring.newest - 4096)
+            reads[reader] += 1
+            expected = (first + np.arange(len(samples))) % (1 << 16)
+            if not np.array_equal(samples[:, 0], expected) or np.ptp(samples, axis=1).any():
+                wrong.append((first, len(samples)))
+
+    threads = [threading.Thread(target=write), *(threading.Thread(target=read, args=(n,)) for n in range(2))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30.0)
+    assert min(reads) >= 300
+    assert wrong == []
+
+
+def test_the_waiter_wakes_for_the_sample_it_waits_for() -> None:
+    ring = SampleRing(1000, 1, seconds=1.0)
+    heard: list[int] = []
+
+    def listen() -> None:
+        while ring.newest < 500:
+            if ring.wait_beyond(len(heard) * 100 + 99, timeout_s=30.0):
+                heard.append(ring.newest)
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    for first in range(0, 500, 50):
+        ring.write(numbered(first, 50))
+    thread.join(timeout=30.0)
+    assert not thread.is_alive()
+    assert heard[-1] == 500
+    assert ring.wait_beyond(500, timeout_s=0.0) is False
