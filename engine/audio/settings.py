@@ -1,0 +1,46 @@
+"""What the analysis takes from the parameters, as one value that the frame loop swaps in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from engine.frame import CHANNELS
+
+_NUMBERS = range(1, CHANNELS + 1)
+_RATIO = [f"/layer/{n}/ratio" for n in _NUMBERS]
+_GAIN = [f"/audio/{n}/gain_db" for n in _NUMBERS]
+_AUTO = [f"/audio/{n}/auto" for n in _NUMBERS]
+_TRIGGER = [f"/audio/{n}/trigger" for n in _NUMBERS]
+_DECAY = [f"/audio/{n}/decay_ms" for n in _NUMBERS]
+_CHANNEL = [f"/audio/{n}/channel" for n in _NUMBERS]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioSettings:
+    """Values as `osc_schema.accept` gives them; tuples hold one entry a layer. Defaults are the schema's."""
+
+    window_ms: float = 50.0
+    ratios: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
+    width_px: int = 1280
+    layout: str = "auto"
+    gain_db: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
+    auto: tuple[bool, ...] = (True, True, True, True)
+    trigger: tuple[str, ...] = ("off", "off", "off", "off")
+    decay_ms: tuple[float, ...] = (1000.0, 1000.0, 1000.0, 1000.0)
+    channel_map: tuple[int, ...] = (1, 2, 3, 4)
+    """Source channel of each layer in layout direct, counted from 1."""
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any], width_px: int) -> Self:
+        """From a snapshot of all parameters (address -> value) and the picture's width."""
+        return cls(
+            window_ms=values["/multiverse/window_ms"],
+            ratios=tuple([values[address] for address in _RATIO]),
+            width_px=width_px,
+            layout=values["/audio/layout"],
+            gain_db=tuple([values[address] for address in _GAIN]),
+            auto=tuple([values[address] for address in _AUTO]),
+            trigger=tuple([values[address] for address in _TRIGGER]),
+            decay_ms=tuple([values[address] for address in _DECAY]),
+            channel_map=tuple([values[address] for address in _CHANNEL]),
+        )

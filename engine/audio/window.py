@@ -1,0 +1,98 @@
+"""The wave that is drawn: the latest stretch of sound as 1024 points, averaged so that nothing aliases.
+
+The problem: a 1 s window holds 48 000 samples; taking every 47th turns 997 Hz into 27 slow cycles that were
+never played. Point k therefore is the mean over a box around the k-th 1024th part of the window. The box is
+as wide as the widest of
+ - the source samples a point: the boxes then tile the window;
+ - 1024 ratio / W points: what a pixel shows, in a picture W wide, of a wave repeated `ratio` times;
+ - one sample: the mean over a sample's width is the straight line between neighbouring samples.
+A box ends at the window's newest edge at the latest; at the oldest edge it reaches further back. All means
+are differences of running sums (history.py), read between samples by straight lines.
+"""
+
+import numpy as np
+
+from engine.audio.history import History
+from engine.frame import CHANNELS, WAVE_POINTS
+
+TRIGGER_SEARCH_S = 0.1  # how far back a rising crossing is looked for: a period of 10 Hz
+
+
+def box_edges(window_frames: float, ratios: tuple[float, ...], width_px: int) -> np.ndarray:
+    """Edges of each point's box, (4, 2, 1024) float64, in samples from the window's oldest edge. Pure."""
+    step = window_frames / WAVE_POINTS
+    centres = (np.arange(WAVE_POINTS) + 0.5) * step
+    edges = np.empty((CHANNELS, 2, WAVE_POINTS))
+    for channel, ratio in enumerate(ratios):
+        half_box = 0.5 * max(step, step * WAVE_POINTS * ratio / width_px, 1.0)
+        edges[channel, 0] = centres - half_box
+        edges[channel, 1] = np.minimum(centres + half_box, window_frames)
+    return edges
+
+
+def newest_rising_crossing(samples: np.ndarray) -> float | None:
+    """Where `samples` (1-D) last rises through zero, to a fraction of a sample; None if it never does. Pure.
+
+    In the unit of `box_edges`: sample i spans i to i + 1, so its value stands at i + 0.5.
+    """
+    is_below = samples < 0
+    rises = np.flatnonzero(is_below[:-1] & ~is_below[1:])
+    if not rises.size:
+        return None
+    before, after = float(samples[rises[-1]]), float(samples[rises[-1] + 1])
+    return float(rises[-1]) + 0.5 - before / (after - before)
+
+
+class WaveWindow:
+    """Cuts the four waves out of a history; keeps the boxes while their settings stay. Analyser thread."""
+
+    def __init__(self, sample_rate_hz: int) -> None:
+        self._rate_hz = sample_rate_hz
+        self._shape: tuple[float, tuple[float, ...], int] | None = None
+        self._frames = 0.0
+        self._edges = np.empty(0)
+        self._per_frame = np.empty(0)
+
+    def cut(
+        self,
+        history: History,
+        window_ms: float,
+        ratios: tuple[float, ...],
+        width_px: int,
+        trigger: tuple[str, ...],
+    ) -> np.ndarray:
+        """(4, 1024) float32 before gain, oldest at index 0. A triggered channel's window starts at the newest
+        rising zero crossing that leaves a full window; without one in the last 0.1 s it is the latest."""
+        if self._shape != (window_ms, ratios, width_px):
+            self._shape = (window_ms, ratios, width_px)
+            self._frames = window_ms * self._rate_hz / 1000.0
+            self._edges = box_edges(self._frames, ratios, width_px)
+            self._per_frame = 1.0 / (self._edges[:, 1] - self._edges[:, 0])
+        latest_start = history.end - self._frames
+        starts = np.full(CHANNELS, latest_start)
+        for channel, mode in enumerate(trigger):
+            if mode == "rising":
+                starts[channel] = self._triggered_start(history.samples[channel], latest_start)
+        sums = _read_between(history.sums, self._edges + starts[:, None, None])  # (4, 2, 1024)
+        return ((sums[:, 1] - sums[:, 0]) * self._per_frame).astype(np.float32)
+
+    def _triggered_start(self, samples: np.ndarray, latest_start: float) -> float:
+        end = int(
+            latest_start + 0.5
+        )  # the last sample of the search stands at end - 0.5, in time for a start
+        first = end - round(TRIGGER_SEARCH_S * self._rate_hz)
+        crossing = newest_rising_crossing(samples[first:end])
+        return latest_start if crossing is None else first + crossing
+
+
+def _read_between(sums: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """`sums` (4, size) at fractional `positions` (4, 2, points), by straight lines. Pure."""
+    whole = positions.astype(np.int64)  # positions are positive: this is floor
+    fraction = positions - whole
+    whole += np.arange(len(sums))[:, None, None] * sums.shape[1]
+    flat = sums.reshape(-1)
+    below = flat.take(whole, mode="clip")
+    whole += 1
+    # Past the newest edge the fraction is 0, so what stands there does not count.
+    above = flat.take(whole, mode="clip")
+    return below + fraction * (above - below)

@@ -1,0 +1,58 @@
+"""Known sounds, and the analysis of a stretch of sound."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from engine.audio.analyser import Analyser
+from engine.audio.settings import AudioSettings
+from engine.frame import AudioFeatures
+
+RATE_HZ = 48_000
+
+
+@pytest.fixture
+def sine() -> Callable[..., np.ndarray]:
+    """`sine(hz, seconds=1.0, amplitude=0.5, rate_hz=48000)`: (frames,) float32, from a rising zero."""
+
+    def make(hz: float, seconds: float = 1.0, amplitude: float = 0.5, rate_hz: int = RATE_HZ) -> np.ndarray:
+        t = np.arange(round(seconds * rate_hz)) / rate_hz
+        return (amplitude * np.sin(2 * np.pi * hz * t)).astype(np.float32)
+
+    return make
+
+
+@dataclass
+class Analysis:
+    """The features after the last hop, and what each hop said."""
+
+    features: AudioFeatures
+    onset_hops: list[list[int]] = field(default_factory=lambda: [[], [], [], []])
+    pitches_hz: list[tuple[float, ...]] = field(default_factory=list)
+
+    @property
+    def onset_counts(self) -> list[int]:
+        return [channel.onset_count for channel in self.features.channels]
+
+
+@pytest.fixture
+def analyse() -> Callable[..., Analysis]:
+    """`analyse(*channels, rate_hz=48000, settings=...)`: each a (frames,) array; hop by hop to the end."""
+
+    def run(*channels: np.ndarray, rate_hz: int = RATE_HZ, settings: AudioSettings | None = None) -> Analysis:
+        settings = settings or AudioSettings(auto=(False,) * 4)
+        block = np.stack(channels, axis=1).astype(np.float32)
+        analyser = Analyser(rate_hz, block.shape[1])
+        analysis = Analysis(analyser.features(settings))
+        for hop, first in enumerate(range(0, len(block) - analyser.hop_frames + 1, analyser.hop_frames)):
+            analyser.hop(block[first : first + analyser.hop_frames], settings)
+            analysis.features = analyser.features(settings)
+            for number, channel in enumerate(analysis.features.channels):
+                if channel.onset:
+                    analysis.onset_hops[number].append(hop)
+            analysis.pitches_hz.append(tuple(channel.pitch_hz for channel in analysis.features.channels))
+        return analysis
+
+    return run

@@ -1,0 +1,143 @@
+"""The wave that a layer draws."""
+
+import numpy as np
+import pytest
+
+from engine.audio.history import History
+from engine.audio.settings import AudioSettings
+from engine.audio.window import WaveWindow, newest_rising_crossing
+
+RATE_HZ = 48_000
+OFF = ("off",) * 4
+RISING = ("rising",) * 4
+ONES = (1.0,) * 4
+
+
+def wave_of(
+    sound: np.ndarray,
+    window_ms: float,
+    ratios: tuple[float, ...] = ONES,
+    width_px: int = 1280,
+    trigger: tuple[str, ...] = OFF,
+    rate_hz: int = RATE_HZ,
+) -> np.ndarray:
+    """(1024,) first channel's wave after `sound` (frames,)."""
+    history = History(rate_hz)
+    for block in np.array_split(sound.astype(np.float32), max(1, len(sound) // 480)):
+        history.append(np.repeat(block[None], 4, axis=0))
+    return WaveWindow(rate_hz).cut(history, window_ms, ratios, width_px, trigger)[0]
+
+
+def cycles(wave: np.ndarray) -> int:
+    """Cycles of the strongest component."""
+    return int(np.argmax(np.abs(np.fft.rfft(wave))[1:]) + 1)
+
+
+def test_oldest_comes_first_and_newest_last() -> None:
+    ramp = np.linspace(-1.0, 1.0, RATE_HZ)
+    wave = wave_of(ramp, window_ms=1000.0)
+    assert np.all(np.diff(wave) > 0)
+    assert wave[0] == pytest.approx(-1.0, abs=0.002)
+    assert wave[-1] == pytest.approx(1.0, abs=0.002)
+
+
+def test_only_the_latest_window_is_shown() -> None:
+    sound = np.concatenate([np.full(RATE_HZ, 0.9), np.full(2400, -0.5)])
+    assert np.allclose(wave_of(sound, window_ms=50.0), -0.5)
+    shown = wave_of(sound, window_ms=100.0)
+    assert np.allclose(shown[:511], 0.9)
+    assert np.allclose(shown[513:], -0.5)
+
+
+def test_a_window_of_1024_samples_shows_the_samples_themselves() -> None:
+    rate_hz = 1024 * 20
+    sound = np.random.default_rng(2).uniform(-1, 1, 3000)
+    assert np.allclose(
+        wave_of(sound, window_ms=50.0, rate_hz=rate_hz), sound[-1024:].astype(np.float32), atol=1e-6
+    )
+
+
+def test_each_point_is_the_mean_of_its_samples() -> None:
+    rate_hz = 1024 * 16  # a window of 1000 ms: sixteen samples a point
+    sound = np.random.default_rng(3).uniform(-1, 1, rate_hz + 500).astype(np.float32)
+    expected = sound[-rate_hz:].reshape(1024, 16).mean(axis=1)
+    assert np.allclose(wave_of(sound, window_ms=1000.0, rate_hz=rate_hz), expected, atol=1e-6)
+
+
+def test_997_hz_in_a_window_of_a_second_is_grey_and_not_a_slow_wave_that_was_never_played(sine) -> None:
+    sound = sine(997.0, seconds=2.0, amplitude=1.0)
+    naive = sound[-RATE_HZ:][np.arange(1024) * RATE_HZ // 1024]
+    assert cycles(naive) == 27
+    assert naive.std() > 0.7
+    assert wave_of(sound, window_ms=1000.0).std() < 0.02
+
+
+def test_a_slow_tone_keeps_its_height_in_a_long_window(sine) -> None:
+    wave = wave_of(sine(20.0, seconds=2.0, amplitude=1.0), window_ms=1000.0)
+    assert cycles(wave) == 20
+    assert wave.max() == pytest.approx(1.0, abs=0.001)
+
+
+def test_repeating_the_wave_averages_over_what_a_pixel_shows(sine) -> None:
+    # 80 cycles in 50 ms: at ratio 16 a picture of 640 pixels would have to show 1280.
+    sound = sine(1600.0, seconds=1.0, amplitude=1.0)
+    assert wave_of(sound, 50.0, ratios=ONES, width_px=640).std() > 0.68
+    assert wave_of(sound, 50.0, ratios=(16.0,) * 4, width_px=640)[20:-20].std() < 0.02
+
+
+def test_between_two_samples_the_wave_is_a_straight_line() -> None:
+    sound = np.zeros(4800)
+    sound[-120] = 1.0  # half of a window of 240 samples
+    wave = wave_of(sound, window_ms=5.0)
+    assert wave.max() == pytest.approx(1.0, abs=0.2)
+    rising = wave[np.argmax(wave > 0) : np.argmax(wave)]
+    assert np.allclose(np.diff(rising), 240 / 1024, atol=1e-5)
+
+
+def test_a_triggered_steady_tone_stands_still(sine) -> None:
+    sound = sine(313.0, seconds=1.0)
+    waves = [wave_of(sound[: 40_000 + shift], 20.0, trigger=RISING) for shift in (0, 111, 480, 777)]
+    for wave in waves[1:]:
+        assert np.allclose(wave, waves[0], atol=0.002)
+    assert waves[0][0] == pytest.approx(0.0, abs=0.03)
+    assert waves[0][10] > waves[0][0]
+    free = [wave_of(sound[: 40_000 + shift], 20.0) for shift in (0, 111)]
+    assert not np.allclose(free[0], free[1], atol=0.1)
+
+
+def test_the_trigger_takes_the_newest_crossing_that_leaves_a_full_window(sine) -> None:
+    sound = sine(100.0, seconds=1.0)[: 480 * 90 + 100]  # a period is 480 samples; the last has begun
+    one_period = 0.5 * np.sin(2 * np.pi * (np.arange(1024) + 0.5) / 1024)
+    assert np.allclose(wave_of(sound, window_ms=10.0, trigger=RISING), one_period, atol=0.001)
+    mid_period = np.roll(one_period, -round(100 / 480 * 1024))
+    assert np.allclose(wave_of(sound, window_ms=10.0), mid_period, atol=0.01)
+
+
+def test_without_a_crossing_a_triggered_wave_is_the_latest() -> None:
+    ramp = np.linspace(0.1, 0.9, RATE_HZ)
+    assert np.array_equal(wave_of(ramp, 50.0, trigger=RISING), wave_of(ramp, 50.0))
+
+
+def test_a_crossing_is_found_to_a_fraction_of_a_sample() -> None:
+    assert newest_rising_crossing(np.array([1.0, -1.0, 3.0, 2.0])) == pytest.approx(1.75)
+    assert newest_rising_crossing(np.array([1.0, 2.0, 3.0])) is None
+    assert newest_rising_crossing(np.zeros(4)) is None
+
+
+def test_waves_are_scaled_by_the_gain_and_clipped(sine, analyse) -> None:
+    settings = AudioSettings(auto=(False,) * 4, gain_db=(0.0, 20.0, -20.0, -60.0))
+    tone = sine(440.0, seconds=0.2, amplitude=0.5)
+    waves = analyse(tone, tone, tone, tone, settings=settings).features.waves
+    assert waves.shape == (4, 1024)
+    assert waves.dtype == np.float32
+    assert waves.max(axis=1) == pytest.approx([0.5, 1.0, 0.05, 0.0005], rel=0.01)
+    assert waves[1].min() == -1.0
+
+
+def test_a_knob_moved_while_running_changes_the_next_wave(sine) -> None:
+    history = History(RATE_HZ)
+    for block in np.array_split(sine(100.0, seconds=1.0), 100):
+        history.append(np.repeat(block[None], 4, axis=0))
+    window = WaveWindow(RATE_HZ)
+    assert cycles(window.cut(history, 100.0, ONES, 1280, OFF)[0]) == 10
+    assert cycles(window.cut(history, 200.0, ONES, 1280, OFF)[0]) == 20
