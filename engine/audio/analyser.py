@@ -1,0 +1,96 @@
+"""Everything that is known about the sound, a hop of 10 ms at a time: source samples in, `AudioFeatures` out.
+
+Hops have a fixed length at fixed places (sample 0, 441, 882, ... at 44.1 kHz) however the samples arrive, so
+live capture in blocks of any size, a file and an offline run all give the same features. Each step works on
+the four channels in one NumPy call: this thread shares the interpreter with the frame loop.
+
+Levels: `gain` = set gain + automatic gain scales waves and levels; whether anything sounds at all (pitch,
+onsets) is judged before gain, at -60 dBFS RMS over the spectrum's 85 ms.
+"""
+
+import numpy as np
+
+from engine.audio.envelope import EnvelopeFollower
+from engine.audio.gain import AutoGain
+from engine.audio.history import History
+from engine.audio.layout import Layout
+from engine.audio.onset import OnsetDetector
+from engine.audio.pitch import FIRST_PITCHES_HZ, HOLD_BELOW_RMS, PitchTracker, strongest_hz
+from engine.audio.settings import AudioSettings
+from engine.audio.spectrum import BandPlan, hann, power_spectrum, spectrum_frames
+from engine.audio.window import WaveWindow
+from engine.frame import CHANNELS, AudioFeatures, ChannelFeatures
+
+HOP_S = 0.01
+
+_FIELDS = ("rms", "peak", "pitch_hz", "onset", "low", "mid", "high", "envelope", "gain_db")
+
+
+class Analyser:
+    """State of the analysis of one source; used by one thread."""
+
+    def __init__(self, sample_rate_hz: int, source_channels: int) -> None:
+        self.hop_frames = round(sample_rate_hz * HOP_S)
+        self.samples_analysed = 0
+        """Source samples taken in, with those that the caller skipped: the next hop starts here."""
+        hop_s = self.hop_frames / sample_rate_hz
+        frames = spectrum_frames(sample_rate_hz)
+        self._rate_hz = sample_rate_hz
+        self._layout = Layout(sample_rate_hz, source_channels, self.hop_frames)
+        self._history = History(sample_rate_hz)
+        self._window = hann(frames)
+        self._plan = BandPlan(sample_rate_hz, frames)
+        self._onset_window = hann(frames // 2)
+        self._onset_plan = BandPlan(sample_rate_hz, frames // 2)
+        self._gain = AutoGain(hop_s)
+        self._pitch = PitchTracker(hop_s)
+        self._onset = OnsetDetector(self._onset_plan.count, hop_s)
+        self._envelope = EnvelopeFollower(sample_rate_hz, self.hop_frames)
+        self._wave = WaveWindow(sample_rate_hz)
+        self._onset_counts = np.zeros(CHANNELS, int)
+        self._measured = np.zeros((len(_FIELDS), CHANNELS))
+        self._measured[2] = FIRST_PITCHES_HZ
+        self._gain_linear = np.ones(CHANNELS)
+
+    @property
+    def next_hop_end(self) -> int:
+        """Number of source samples that must be there for the next hop."""
+        return self.samples_analysed + self.hop_frames
+
+    def hop(self, block: np.ndarray, settings: AudioSettings) -> None:
+        """Take in the next `hop_frames` samples: (hop_frames, source channels) float32 in [-1, 1]."""
+        spread = self._layout.spread(block, settings.layout, settings.channel_map)  # (4, hop)
+        self._history.append(spread)
+        self.samples_analysed += self.hop_frames
+        loudness = np.abs(spread)
+        gain_db = self._gain.step(loudness.max(axis=1), settings.auto) + settings.gain_db
+        gain = 10.0 ** (gain_db / 20.0)
+        recent = self._history.latest(len(self._window))  # (4, n)
+        power = power_spectrum(recent, self._window)  # (4, n/2 + 1)
+        mean_squares = self._plan.mean_squares(power)  # (4, fine bands)
+        newest_power = power_spectrum(self._history.latest(len(self._onset_window)), self._onset_window)
+        newest_mean_squares = self._onset_plan.mean_squares(newest_power)  # (4, fine bands)
+        rms = np.sqrt(np.einsum("cn,cn->c", recent, recent) / recent.shape[1])
+        peak = np.maximum(recent.max(axis=1), -recent.min(axis=1))
+        is_sounding = rms >= HOLD_BELOW_RMS
+        pitch_hz = self._pitch.follow(strongest_hz(power, self._rate_hz), is_sounding)
+        onset = self._onset.step(np.sqrt(newest_mean_squares), gain, is_sounding)
+        self._onset_counts += onset > 0
+        low, mid, high = self._plan.low_mid_high(mean_squares) * gain
+        envelope = self._envelope.follow(loudness * gain[:, None], settings.decay_ms)
+        self._gain_linear = gain
+        self._measured[:] = (rms * gain, peak * gain, pitch_hz, onset, low, mid, high, envelope, gain_db)
+
+    def features(self, settings: AudioSettings) -> AudioFeatures:
+        """The newest hop's features, with the waves that end with it; before the first hop silence, and a
+        pitch of its own for each channel."""
+        waves = self._wave.cut(
+            self._history, settings.window_ms, settings.ratios, settings.width_px, settings.trigger
+        )
+        waves *= self._gain_linear[:, None]
+        np.clip(waves, -1.0, 1.0, out=waves)
+        channels = tuple(
+            ChannelFeatures(onset_count=count, **dict(zip(_FIELDS, column, strict=True)))
+            for column, count in zip(self._measured.T.tolist(), self._onset_counts.tolist(), strict=True)
+        )
+        return AudioFeatures(channels=channels, waves=waves, end_sample=self.samples_analysed)

@@ -1,0 +1,64 @@
+"""One spectrum a hop and channel, and what is read off it: band levels for modulation and bands for onsets.
+
+Normalisation: Hann window (Harris 1978), real FFT of n samples, power |X|². By Parseval the mean square of
+the windowed stretch is 2 sum |X|² / (n sum w²) = 16 / (3 n²) sum |X|² (bins above 0, below n/2), so the level
+of a band is the RMS of what sounds in it: a full-scale sine gives 0.7071 in its own band.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+
+SPECTRUM_S = 4096 / 48_000
+LOWEST_HZ = 20.0
+HIGHEST_HZ = 20_000.0
+BAND_EDGES_HZ = (LOWEST_HZ, 250.0, 4000.0, HIGHEST_HZ)  # low, mid, high
+_BANDS_PER_OCTAVE = 8  # of the fine bands that onsets are found in
+
+
+def spectrum_frames(sample_rate_hz: int) -> int:
+    """Length of the spectrum: 4096 at 44.1 and 48 kHz, at other rates the power of two that lasts as long."""
+    return 1 << max(8, (round(sample_rate_hz * SPECTRUM_S) - 1).bit_length())
+
+
+def hann(frames: int) -> np.ndarray:
+    """The periodic Hann window, (frames,) float32; sums to frames / 2, its squares to 3 frames / 8."""
+    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frames) / frames)).astype(np.float32)
+
+
+def power_spectrum(samples: np.ndarray, window: np.ndarray) -> np.ndarray:
+    """|X|² of `samples` (channels, n) times `window` (n,): (channels, n/2 + 1) float32. A sine of amplitude A
+    at a bin's centre gives (A n / 4)² there."""
+    bins = np.fft.rfft(samples * window, axis=1)
+    return bins.real**2 + bins.imag**2
+
+
+class BandPlan:
+    """Which bins belong to which band, for one rate and length. A bin at f belongs to [low, high).
+
+    The fine bands are an eighth of an octave (a bin where that is narrower); low, mid and high are made of
+    whole fine bands.
+    """
+
+    def __init__(self, sample_rate_hz: int, frames: int) -> None:
+        bins_per_hz = frames / sample_rate_hz
+        last = frames // 2  # the bin at half the sample rate, left out
+        coarse = [min(last, int(np.ceil(edge * bins_per_hz))) for edge in BAND_EDGES_HZ]
+        octaves = np.log2(HIGHEST_HZ / LOWEST_HZ)
+        fine_hz = np.geomspace(LOWEST_HZ, HIGHEST_HZ, round(octaves * _BANDS_PER_OCTAVE))
+        fine = np.ceil(fine_hz * bins_per_hz).astype(int)
+        edges = np.unique(np.concatenate([coarse, fine[fine < coarse[-1]]]))
+        self._starts = edges[:-1]
+        self._end = int(edges[-1])
+        self._coarse = [slice(*np.searchsorted(edges, pair)) for pair in pairwise(coarse)]
+        self._mean_square = 16.0 / (3.0 * frames**2)
+        self.count = len(self._starts)
+        """Number of fine bands."""
+
+    def mean_squares(self, power: np.ndarray) -> np.ndarray:
+        """Mean square in each fine band, (channels, count) float32, of `power` (channels, n/2 + 1)."""
+        return np.add.reduceat(power[:, : self._end], self._starts, axis=1) * np.float32(self._mean_square)
+
+    def low_mid_high(self, mean_squares: np.ndarray) -> np.ndarray:
+        """RMS in 20-250, 250-4000 and 4000-20 000 Hz, (3, channels); 0 above half the sample rate."""
+        return np.sqrt(np.stack([mean_squares[:, fine].sum(axis=1) for fine in self._coarse]))

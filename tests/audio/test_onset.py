@@ -1,0 +1,85 @@
+"""Onsets: something begins to sound."""
+
+import numpy as np
+import pytest
+
+from engine.audio.onset import spectral_flux
+from engine.audio.settings import AudioSettings
+
+RATE_HZ = 48_000
+
+
+def clicks(every: int, count: int, first: int = 5000) -> np.ndarray:
+    sound = np.zeros(first + every * count, np.float32)
+    sound[first + every * np.arange(count)] = 0.8
+    return sound
+
+
+@pytest.mark.parametrize("every", [3600, 12_000, 24_000])
+def test_clicks_are_counted_exactly(every, analyse) -> None:
+    train = clicks(every, 20)
+    analysis = analyse(train, train * 0.1, train, train)
+    assert analysis.onset_counts == [20, 20, 20, 20]
+
+
+def test_a_click_is_told_within_two_hops_of_sounding(analyse) -> None:
+    train = clicks(12_000, 10)
+    for hop, at in zip(
+        analyse(train, train, train, train).onset_hops[0], 5000 + 12_000 * np.arange(10), strict=True
+    ):
+        assert at // 480 <= hop <= at // 480 + 2
+
+
+def test_a_steady_tone_is_one_onset_where_it_begins(sine, analyse) -> None:
+    tones = [
+        np.concatenate([np.zeros(4800, np.float32), sine(hz, seconds=3.0)]) for hz in (47.3, 110, 440, 5000)
+    ]
+    analysis = analyse(*tones)
+    assert analysis.onset_counts == [1, 1, 1, 1]
+    assert all(10 <= hops[0] <= 12 for hops in analysis.onset_hops)
+
+
+def test_steady_noise_beating_and_vibrato_are_no_onsets(analyse) -> None:
+    t = np.arange(4 * RATE_HZ) / RATE_HZ
+    noise = 0.1 * np.random.default_rng(5).standard_normal(len(t))
+    beating = 0.25 * np.sin(2 * np.pi * 220 * t) + 0.25 * np.sin(2 * np.pi * 223 * t)
+    vibrato = 0.5 * np.sin(2 * np.pi * 440 * t + 2.0 * np.sin(2 * np.pi * 5 * t))
+    glide = 0.4 * np.sin(2 * np.pi * np.cumsum(np.geomspace(60, 2000, len(t))) / RATE_HZ)
+    assert analyse(noise, beating, vibrato, glide).onset_counts == [1, 1, 1, 1]
+
+
+def test_notes_on_a_sounding_chord_in_noise_are_counted(analyse) -> None:
+    t = np.arange(6 * RATE_HZ) / RATE_HZ
+    note = t % 0.48
+    kick = 0.6 * np.exp(-note / 0.12) * np.sin(2 * np.pi * (50 * note + 3.3 * (1 - np.exp(-note / 0.03))))
+    chord = 0.2 * np.sin(2 * np.pi * 220 * t) + 0.1 * np.sin(2 * np.pi * 277 * t)
+    noise = 0.02 * np.random.default_rng(6).standard_normal(len(t))
+    arpeggio = 0.5 * np.exp(-(t % 0.12) / 0.08) * np.sin(2 * np.pi * 440 * t)
+    analysis = analyse(kick, kick + chord + noise, arpeggio, noise * 0.01)
+    assert analysis.onset_counts == [13, 13, 50, 0]
+
+
+def test_strength_lies_between_one_half_and_one_and_is_0_between_onsets(analyse) -> None:
+    train = clicks(24_000, 3)
+    settings = AudioSettings(auto=(False,) * 4)
+    seen = {
+        channel.onset
+        for end in range(480, len(train), 480)
+        for channel in analyse(*[train[end - 480 : end]] * 4, settings=settings).features.channels
+    }
+    assert 0.0 in seen
+    assert all(value == 0.0 or 0.5 <= value <= 1.0 for value in seen)
+    assert len(seen) > 1
+
+
+def test_a_moved_fader_is_no_onset() -> None:
+    level = np.full((4, 60), 0.01, np.float32)
+    assert np.array_equal(spectral_flux(level, level, np.array([1.0, 4.0, 0.1, 16.0])), np.zeros(4))
+
+
+def test_flux_is_the_mean_growth_of_the_compressed_level() -> None:
+    before, level = np.zeros((1, 10), np.float32), np.zeros((1, 10), np.float32)
+    level[0, 3] = 0.1
+    assert spectral_flux(level, before, np.array([2.0]))[0] == pytest.approx(np.log1p(200.0) / 10, rel=1e-5)
+    before[0, 4] = 0.1  # the neighbour sounded: a glide
+    assert spectral_flux(level, before, np.array([2.0]))[0] == 0.0
