@@ -1,0 +1,42 @@
+"""Which Host headers are answered.
+
+A hostile web page can point a name of its own at 127.0.0.1 and then read this server as its own origin (DNS
+rebinding). The browser still sends that name as Host: so only names that nobody else can own are answered.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Collection
+
+
+def is_our_host(header: str | None, *, bound_to: str, allowed: Collection[str] = ()) -> bool:
+    """Whether a request with this Host header is answered.
+
+    `localhost`, loopback addresses and `allowed` always are; when bound to the network (`bound_to` is then an
+    address of it) also any address, and this machine's own name, plain or with `.local`.
+    """
+    name = _name_in(header or "").casefold()
+    if name in ("localhost", *(extra.casefold() for extra in allowed)):
+        return True
+    address = _address(name)
+    if address is not None and address.is_loopback:
+        return True
+    bound = _address(bound_to)
+    if bound is None or bound.is_loopback:
+        return False
+    own_name = socket.gethostname().casefold().removesuffix(".local")
+    return address is not None or name in (own_name, f"{own_name}.local")
+
+
+def _name_in(header: str) -> str:
+    """The host of `host:port`, without the brackets of IPv6."""
+    if header.startswith("["):
+        return header[1:].partition("]")[0]
+    return header.rpartition(":")[0] if header.rpartition(":")[2].isdecimal() and ":" in header else header
+
+
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(name)
+    except ValueError:
+        return None

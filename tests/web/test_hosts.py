@@ -1,0 +1,33 @@
+import socket
+
+import pytest
+
+from engine.web.hosts import is_our_host
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["localhost", "localhost:9001", "LOCALHOST:9001", "127.0.0.1", "127.0.0.1:9001", "[::1]:9001", "[::1]"],
+)
+def test_this_machine_is_served_by_its_own_names(header):
+    assert is_our_host(header, bound_to="127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [None, "", "evil.example", "evil.example:9001", "127.0.0.1.evil.example", "localhost.evil.example:9001",
+     "192.168.1.5:9001", "[fe80::1]:9001", "[", "::1]", "a:b:c"],
+)  # fmt: skip
+def test_a_name_that_somebody_else_could_own_is_not_served(header):
+    assert not is_our_host(header, bound_to="127.0.0.1")
+
+
+def test_on_the_network_addresses_and_this_machines_name_are_served_and_other_names_are_not():
+    name = socket.gethostname().removesuffix(".local")
+    for header in ("192.168.1.5:9001", "[fe80::1]:9001", f"{name}:9001", f"{name}.local:9001", "localhost"):
+        assert is_our_host(header, bound_to="0.0.0.0"), header
+    assert not is_our_host("evil.example", bound_to="0.0.0.0")
+
+
+def test_a_name_can_be_allowed():
+    assert is_our_host("show.example:9001", bound_to="127.0.0.1", allowed=("Show.Example",))
