@@ -1,0 +1,152 @@
+"""`multiverse osc ...`: talk to a running engine from a shell or a script."""
+
+import random
+import re
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.errors import MultiverseError, UsageError
+
+if TYPE_CHECKING:
+    from engine.control import OscClient
+    from engine.osc import Bundle, Message
+
+app = typer.Typer(help="Talk to a running engine.", no_args_is_help=True)
+
+ANSWER_WITHIN_S = 5.0
+
+Target = Annotated[str, typer.Option("--to", metavar="HOST:PORT", help="Where the engine hears OSC.")]
+OverTcp = Annotated[bool, typer.Option("--tcp", help="Send over TCP instead of UDP.")]
+
+
+@app.command(context_settings={"ignore_unknown_options": True})  # else -45 would be an option
+def send(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="For example /layer/1/angle.")],
+    args: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ARGS]...",
+            help="1 is an int, 0.5 a float, true a bool, add a text; i:3 f:3 s:3 say which.",
+        ),
+    ] = None,
+    to: Target = "127.0.0.1:9000",
+    tcp: OverTcp = False,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait", help="Print the answers; end when a frame is drawn with it, 1 if it failed."),
+    ] = False,
+) -> None:
+    """Send one message."""
+    from engine.osc import encode_message
+
+    if not address.startswith("/"):
+        raise UsageError(f"{address}: an OSC address begins with /")
+    packet = encode_message(address, *map(read_argument, args or ()))
+    client = _connect(to, tcp)
+    try:
+        client.send(packet)
+        has_failed = wait and _print_answers(client, address, to)
+    finally:
+        client.close()
+    if has_failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def listen(
+    to: Target = "127.0.0.1:9000",
+    tcp: OverTcp = False,
+    seconds: Annotated[float | None, typer.Option(metavar="S", help="End by itself after this long.")] = None,
+) -> None:
+    """Print every value and then every change, until Ctrl-C."""
+    from engine.osc import encode_message
+
+    client = _connect(to, tcp)
+    end_s = time.perf_counter() + (float("inf") if seconds is None else seconds)
+    try:
+        client.send(encode_message("/engine/notify", 1))
+        while (left_s := end_s - time.perf_counter()) > 0.0:
+            message = client.receive(min(left_s, ANSWER_WITHIN_S))
+            if message is None and left_s > ANSWER_WITHIN_S:  # not even a heartbeat
+                raise MultiverseError(f"{to}: nothing heard for {ANSWER_WITHIN_S:.0f} s")
+            if message is not None and message.address != "/engine/heartbeat":
+                print(as_line(message), flush=True)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        client.send(encode_message("/engine/notify", 0))
+        client.close()
+
+
+def read_argument(text: str) -> int | float | bool | str:
+    """`1` int, `0.5` float, `true` bool, anything else text; `i:` `f:` `s:` in front decide. UsageError."""
+    kind, colon, rest = text.partition(":")
+    try:
+        if colon and kind == "i":
+            return _in_64_bits(int(rest))
+        if colon and kind == "f":
+            return _in_32_bits(float(rest))
+    except ValueError:
+        raise UsageError(f"{text}: not a number for {'an int' if kind == 'i' else 'a float'}") from None
+    if colon and kind == "s":
+        return rest
+    if text in ("true", "false"):
+        return text == "true"
+    if re.fullmatch(r"[+-]?\d+", text):
+        return _in_64_bits(int(text))
+    if re.fullmatch(r"[+-]?(\d+\.\d*|\.\d+|\d+(?=e))(e[+-]?\d+)?", text, re.IGNORECASE):
+        return _in_32_bits(float(text))
+    return text
+
+
+def as_line(message: "Message | Bundle") -> str:
+    """`/layer/1/angle 45`: an answer as it is printed."""
+    return " ".join([message.address, *(f"{a:g}" if isinstance(a, float) else str(a) for a in message.args)])
+
+
+def _in_64_bits(number: int) -> int:
+    if not -(2**63) <= number < 2**63:
+        raise UsageError(f"{number}: more than 64 bits")
+    return number
+
+
+def _in_32_bits(number: float) -> float:
+    if 3.4028235e38 < abs(number) < float("inf"):
+        raise UsageError(f"{number:g}: more than a 32-bit float holds")
+    return number
+
+
+def _connect(to: str, tcp: bool) -> "OscClient":
+    from engine.config import split_host_port
+    from engine.control import OscClient
+
+    return OscClient(*split_host_port(to, "--to"), tcp=tcp)
+
+
+def _print_answers(client: "OscClient", address: str, to: str) -> bool:
+    """Print what comes until the message is in force, and done if it is a command; whether it failed."""
+    import osc_schema
+    from engine.osc import encode_message
+
+    command = osc_schema.lookup_command(address)
+    waits_for = {"/synced"}
+    if command is not None and any(reply.startswith("/done") for reply in command.replies):
+        waits_for.add("/done")
+    number = random.randrange(1, 2**31)
+    client.send(encode_message("/sync", number))
+    end_s = time.perf_counter() + ANSWER_WITHIN_S
+    while waits_for:
+        message = client.receive(end_s - time.perf_counter())
+        if message is None:
+            raise MultiverseError(f"{to}: no answer in {ANSWER_WITHIN_S:.0f} s; does the engine run there?")
+        if message.address == "/synced" and message.args == (number,):
+            waits_for.discard("/synced")
+            continue
+        print(as_line(message))
+        if message.address == "/fail":
+            return True
+        if message.address == "/done" and message.args[:1] == (address,):
+            waits_for.discard("/done")
+    return False

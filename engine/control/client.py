@@ -1,0 +1,62 @@
+"""A small OSC client for the command line, benchmarks and tests: sends packets, reads answers. UDP or TCP."""
+
+import socket
+import time
+from collections import deque
+
+from engine.errors import MultiverseError, OscDecodeError
+from engine.osc import Bundle, Message, decode_packet
+from engine.osc.framing import Framing, StreamReader, frame
+
+LARGEST_DATAGRAM_BYTES = 65_536
+
+
+class OscClient:
+    """Connected to one engine. Raises MultiverseError where nothing can be reached."""
+
+    def __init__(self, host: str, port: int, *, tcp: bool = False, framing: Framing = Framing.SLIP) -> None:
+        self._framing = framing if tcp else None
+        self._reader = StreamReader()
+        self._packets: deque[bytes] = deque()
+        try:
+            if tcp:
+                self.socket = socket.create_connection((host, port), timeout=5.0)
+            else:
+                family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+                self.socket = socket.socket(family, socket.SOCK_DGRAM)
+                self.socket.connect(address)
+        except OSError as error:
+            raise MultiverseError(f"{host}:{port}: {error.strerror or error}") from None
+
+    def send(self, packet: bytes) -> None:
+        try:
+            self.socket.sendall(packet if self._framing is None else frame(packet, self._framing))
+        except OSError as error:
+            raise MultiverseError(f"nothing listens there ({error.strerror or error})") from None
+
+    def receive(self, timeout_s: float) -> Message | Bundle | None:
+        """The next packet, or None when none comes in time. Malformed ones are skipped."""
+        end_s = time.perf_counter() + timeout_s
+        while (left_s := end_s - time.perf_counter()) > 0.0:
+            if self._packets:
+                try:
+                    return decode_packet(self._packets.popleft())
+                except OscDecodeError:
+                    continue
+            self.socket.settimeout(left_s)
+            try:
+                data = self.socket.recv(LARGEST_DATAGRAM_BYTES)
+            except TimeoutError:
+                return None
+            except OSError as error:
+                raise MultiverseError(f"nothing listens there ({error.strerror or error})") from None
+            if self._framing is None:
+                self._packets.append(data)
+            elif data:
+                self._packets.extend(self._reader.feed(data))
+            else:
+                raise MultiverseError("the connection was closed")
+        return None
+
+    def close(self) -> None:
+        self.socket.close()

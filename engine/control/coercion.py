@@ -1,0 +1,77 @@
+"""What the arguments of a message mean for one parameter, where the meaning is plain; `osc_schema.accept`
+does the rest.
+
+MIDI (`m`: port, status, data 1, data 2) as the bridges send it: a controller, a note's velocity, channel
+pressure and the pitch bend are positions of a fader from one end of the range to the other; a note that ends
+is the lower end; a program change is a menu's item or a whole number.
+"""
+
+from typing import Final
+
+from engine.osc import Impulse, Midi, Rgba, TimeTag
+from osc_schema import Param, ParamType, Rejected
+
+PLAIN_TAGS: Final = frozenset("fisTFdhScN")  # one argument of these needs no reading: it is its own value
+
+_NOTE_OFF, _NOTE_ON, _CONTROLLER, _PROGRAM, _PRESSURE, _BEND = 0x80, 0x90, 0xB0, 0xC0, 0xD0, 0xE0
+_SEVEN_BITS, _FOURTEEN_BITS = 127, 16_383
+
+
+def value_of(param: Param, args: tuple[object, ...]) -> object:
+    """The one value that `args` stand for, ready for `accept`. Raises Rejected."""
+    if len(args) == 1:
+        return _single(param, args[0])
+    if not args:
+        if param.type is ParamType.TRIGGER:
+            return None
+        raise Rejected(f"{param.address}: needs a value")
+    if param.type is ParamType.COLOUR:
+        return args
+    raise Rejected(f"{param.address}: takes one value, not {len(args)}")
+
+
+def _single(param: Param, value: object) -> object:
+    if isinstance(value, Midi):
+        return _of_midi(param, value)
+    if isinstance(value, Rgba) and param.type is ParamType.COLOUR:
+        return tuple(part / 255 for part in value)
+    if isinstance(value, Impulse) and param.type is ParamType.TRIGGER:
+        return None
+    if isinstance(value, Rgba | Impulse | TimeTag | bytes):
+        raise Rejected(f"{param.address}: {_KINDS[type(value)]} means nothing here")
+    if isinstance(value, tuple):
+        return value_of(param, value)  # an array; the decoder bounds how deep
+    return value
+
+
+def _of_midi(param: Param, midi: Midi) -> object:
+    event = midi.status & 0xF0
+    if event == _PROGRAM and param.type in (ParamType.MENU, ParamType.INT):
+        return midi.data1
+    position = _position(event, midi)
+    if position is None or param.type in (ParamType.TEXT, ParamType.FILE, ParamType.COLOUR):
+        raise Rejected(f"{param.address}: MIDI {bytes(midi).hex(' ')} means nothing here")
+    if param.type is ParamType.BOOL:
+        return position >= 0.5 if event == _CONTROLLER else position > 0.0
+    if param.type is ParamType.TRIGGER:
+        return position > 0.0
+    if param.scale == "exponential":
+        return param.low * (param.high / param.low) ** position
+    value = param.low + (param.high - param.low) * position
+    return round(value) if param.type in (ParamType.INT, ParamType.MENU) else value
+
+
+def _position(event: int, midi: Midi) -> float | None:
+    """Where a fader would stand, 0..1; None for an event that has no such thing."""
+    if event == _NOTE_OFF:
+        return 0.0
+    if event in (_NOTE_ON, _CONTROLLER):
+        return (midi.data2 & 0x7F) / _SEVEN_BITS
+    if event == _PRESSURE:
+        return (midi.data1 & 0x7F) / _SEVEN_BITS
+    if event == _BEND:
+        return ((midi.data2 & 0x7F) << 7 | midi.data1 & 0x7F) / _FOURTEEN_BITS
+    return None
+
+
+_KINDS: Final = {Rgba: "a colour", Impulse: "an impulse", TimeTag: "a time tag", bytes: "a blob"}

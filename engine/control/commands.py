@@ -1,0 +1,49 @@
+"""Commands: messages that are carried out and answered, where a parameter is only set."""
+
+from collections.abc import Callable
+
+from engine.osc import encode_reply
+from engine.osc.encode import ReplyValue
+
+
+class Reply:
+    """The way back to whoever sent a command. Any thread, at any later time, any number of times."""
+
+    __slots__ = ("_post", "command")
+
+    def __init__(self, command: str, post: Callable[[bytes], None]) -> None:
+        self.command = command
+        self._post = post
+
+    def send(self, address: str, *values: ReplyValue) -> None:
+        self._post(encode_reply(address, *values))
+
+    def done(self, *values: ReplyValue) -> None:
+        """`/done <command> <values>`: it has happened."""
+        self._post(encode_reply("/done", self.command, *values))
+
+    def fail(self, reason: str) -> None:
+        """`/fail <command> <reason>`: it has not."""
+        self._post(encode_reply("/fail", self.command, reason))
+
+
+Handler = Callable[[tuple, Reply], None]
+
+
+class CommandTable:
+    """Handlers by address. Fill it before the server starts; handlers run one at a time, on OSC's threads."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[str, Handler] = {}
+
+    def add(self, address: str, handler: Handler) -> None:
+        """`handler(args, reply)` answers now or later and must not block long: packets wait behind it.
+
+        A MultiverseError or osc_schema.Rejected out of it becomes `/fail`.
+        """
+        if address in self._handlers:
+            raise ValueError(f"{address} has a handler already")
+        self._handlers[address] = handler
+
+    def find(self, address: str) -> Handler | None:
+        return self._handlers.get(address)

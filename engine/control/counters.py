@@ -1,0 +1,35 @@
+"""What OSC has done since the start. Each field is written by one thread; read from any."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class OscCounters:
+    packets: int = 0
+    """Datagrams and stream packets from senders that are allowed."""
+    bytes: int = 0
+    messages: int = 0
+    """Well-formed messages, those in bundles too."""
+    changes: int = 0
+    """Accepted values; a pattern gives one for each parameter it matches."""
+    commands: int = 0
+    rejected: int = 0
+    """Messages with a value that cannot be used, and bundles whose time cannot be kept."""
+    unknown: int = 0
+    malformed: int = 0
+    refused: int = 0
+    """Packets and connections from senders outside `--osc-allow`."""
+    scheduled: int = 0
+    """Bundles that waited for their time tag."""
+    late_bundles: int = 0
+    """Bundles whose time tag had passed when they came; applied at once."""
+    lost: int = 0
+    """Datagrams the system threw away because its receive buffer was full (Linux tells)."""
+    sent: int = 0
+    """Packets sent: answers, feedback, heartbeats, features."""
+    feedback_sent: int = 0
+    """Of these, values sent to subscribers."""
+    dropped: int = 0
+    """Packets that could not be sent: queue full, subscriber gone, too large for a datagram."""
+    errors: int = 0
+    """Failures of the engine's own code while it served a packet; the first traceback is in the log."""

@@ -1,0 +1,352 @@
+"""What a packet means: values set, questions answered, commands carried out, bundles kept until their time.
+
+Order and atomicity. The changes of one packet are one `store.apply`: they land in one frame. A bundle may
+hold a command as well, and a command must see what stood before it (`/layer/1/angle 5`, `/preset/save x`) and
+not what comes after. So a bundle becomes a plan, a list of steps: changes are gathered into one step until a
+command ends it. The three questions (`/get`, `/sync`, `/engine/notify`) do not end it: they change nothing
+and are answered after the last step. A bundle of values alone, or of values and questions, is therefore
+always one step. A bundle inside a bundle belongs to the outer one's step, unless its own time is later.
+
+Time. Values are checked when a bundle comes (the sender hears about a mistake at once) and applied when it is
+due: at the start of the first frame after that, by `tick` on the frame loop's thread, which never meets a
+socket or a command's handler: from the first command on, the rest of a due plan is left for an OSC thread
+(`run_deferred`). A time tag is turned into the engine's own clock on arrival. More than 10 s ahead is
+refused, with an answer: applying such a bundle now, or never, would both be guesses, and the usual cause, a
+clock that is wrong, is named.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import osc_schema
+from engine.clock import Clock
+from engine.control.coercion import PLAIN_TAGS, value_of
+from engine.control.commands import CommandTable, Reply
+from engine.control.counters import OscCounters
+from engine.control.explain import ExplainLimit
+from engine.control.feedback import Feedback
+from engine.control.outbox import Outbox
+from engine.control.scheduled import LATE_S, LONGEST_WAIT_S, Schedule
+from engine.control.sender import Sender
+from engine.errors import MultiverseError, OscDecodeError
+from engine.osc import Bundle, Message, decode_packet, encode_reply
+from engine.osc.decode import shown
+from engine.osc.time_tag import is_at_once, wall_s_of
+from engine.params import ParamStore
+from osc_schema import Accepted, Param, Rejected
+
+log = logging.getLogger(__name__)
+
+Report = Callable[[str, str], None]
+Question = Callable[[Message, Sender], None]
+
+MAX_PENDING_SYNCS = 1024
+
+
+@dataclass(slots=True)
+class Changes:
+    """Values that are set together."""
+
+    values: list[tuple[Param, object]] = field(default_factory=list)
+    differing: list[str] = field(default_factory=list)
+    """Addresses whose accepted value is not the one that was sent: the sender must be told."""
+
+
+Step = Changes | Message
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One packet, or one group of a bundle, ready to be carried out."""
+
+    sender: Sender
+    steps: list[Step]
+
+
+class Dispatcher:
+    """`receive` and `run_deferred` on OSC's threads, `tick` and `frame_drawn` on the frame loop's."""
+
+    def __init__(self, store: ParamStore, commands: CommandTable, clock: Clock, report: Report) -> None:
+        self.clock = clock
+        self.report = report
+        self.counters = OscCounters()
+        self.outbox = Outbox(self.counters, report)
+        self.feedback = Feedback(store, self.counters, report)
+        self._store = store
+        self._commands = commands
+        self._questions: dict[str, Question] = {
+            "/get": self._on_get,
+            "/sync": self._on_sync,
+            "/engine/notify": self._on_notify,
+        }
+        self._explain = ExplainLimit()
+        self._schedule: Schedule[Plan] = Schedule()
+        self._deferred: deque[Plan] = deque()
+        self._handling = threading.Lock()  # handlers run one at a time, whichever thread a command came on
+        self._syncs: deque[tuple[int, Callable[[bytes], None], bytes]] = deque()
+
+    # -- OSC's threads -------------------------------------------------------------------------
+
+    def receive(self, data: bytes, sender: Sender) -> None:
+        """Carry out one packet. Never raises: a malformed one is counted and reported."""
+        counters = self.counters
+        counters.packets += 1
+        counters.bytes += len(data)
+        try:
+            packet = decode_packet(data)
+            if type(packet) is Message:
+                self._on_message(packet, sender)
+            else:
+                self._on_bundle(packet, sender)
+        except OscDecodeError as error:
+            counters.malformed += 1
+            self.report("osc.malformed", f"{sender.name}: not an OSC packet: {error}")
+        except Exception as error:  # the top of the receiver's loop, whichever transport runs it
+            self._on_own_error(error)
+
+    def run_deferred(self) -> None:
+        """Carry out what due bundles left for an OSC thread: their commands, and what stands after them."""
+        while self._deferred:
+            plan = self._deferred.popleft()
+            try:
+                self._carry_out(plan.steps, plan.sender)
+            except Exception as error:  # the top of the sender thread's loop
+                self._on_own_error(error)
+
+    def _on_own_error(self, error: Exception) -> None:
+        self.counters.errors += 1
+        if self.counters.errors == 1:
+            log.exception("OSC: an error of the engine itself; further ones are only counted")
+        self.report("osc.error", f"OSC: {type(error).__name__}: {error}")
+
+    def _on_message(self, message: Message, sender: Sender) -> None:
+        """Hot path: one parameter, one plain value."""
+        self.counters.messages += 1
+        address, args, tags = message
+        param = osc_schema.lookup(address)
+        if param is None:
+            self._carry_out(self._steps_of([message], sender), sender)
+            return
+        try:
+            value = args[0] if tags in PLAIN_TAGS else value_of(param, args)
+            accepted = osc_schema.accept(param, value)
+        except Rejected as rejection:
+            self._on_rejected(message, rejection, sender)
+            return
+        self._store.apply(((param, accepted.value),), by=sender.name)
+        self.counters.changes += 1
+        if accepted.value is not value and _differs(param, value, accepted):
+            self.feedback.owe(sender.name, (address,))
+
+    def _on_bundle(self, bundle: Bundle, sender: Sender) -> None:
+        groups: dict[float, list[Message]] = {}
+        self._gather(bundle, 0.0, self.clock.wall_s(), groups)
+        for wait_s, messages in groups.items():
+            self.counters.messages += len(messages)
+            steps = self._steps_of(messages, sender)
+            if wait_s > 0.0:
+                self._keep(wait_s, len(messages), Plan(sender, steps))
+            else:
+                self._carry_out(steps, sender)
+
+    def _gather(
+        self, bundle: Bundle, outer_s: float, wall_s: float, groups: dict[float, list[Message]]
+    ) -> None:
+        """Sort messages by how long they wait: for their own bundle's time, or the outer one's if later."""
+        own_s = 0.0 if is_at_once(bundle.time_tag) else wall_s_of(bundle.time_tag) - wall_s
+        self.counters.late_bundles += own_s < -LATE_S
+        wait_s = max(own_s, outer_s)
+        messages = groups.setdefault(wait_s, [])
+        for element in bundle.elements:
+            if type(element) is Message:
+                messages.append(element)
+            else:
+                self._gather(element, wait_s, wall_s, groups)
+
+    def _keep(self, wait_s: float, messages: int, plan: Plan) -> None:
+        """Put a plan away until its time, or refuse it."""
+        if wait_s > LONGEST_WAIT_S:
+            reason = f"bundle {wait_s:.1f} s ahead; {LONGEST_WAIT_S:.0f} s are allowed (is a clock wrong?)"
+        elif self._schedule.add(self.clock.now_s() + wait_s, messages, plan):
+            self.counters.scheduled += 1
+            return
+        else:
+            reason = "bundle refused: too many wait for their time"
+        self.counters.rejected += 1
+        self._on_mistake("osc.bundle", "#bundle", reason, plan.sender)
+
+    def _steps_of(self, messages: list[Message], sender: Sender) -> list[Step]:
+        """The messages as steps; what cannot be used is counted and answered here."""
+        steps: list[Step] = []
+        questions: list[Step] = []
+        gathering: Changes | None = None
+        for message in messages:
+            if message.address in self._questions:
+                questions.append(message)
+                continue
+            if self._commands.find(message.address) is not None:
+                steps.append(message)
+                gathering = None
+                continue
+            if gathering is None:
+                gathering = Changes()
+                steps.append(gathering)
+            self._gather_changes(message, sender, gathering)
+        return steps + questions
+
+    def _gather_changes(self, message: Message, sender: Sender, into: Changes) -> None:
+        param = osc_schema.lookup(message.address)
+        try:
+            params = (param,) if param else _matches(message.address)
+        except Rejected as rejection:
+            self._on_rejected(message, rejection, sender)
+            return
+        if not params:
+            self._on_unknown(message, sender)
+        for param in params:
+            try:
+                value = value_of(param, message.args)
+                accepted = osc_schema.accept(param, value)
+            except Rejected as rejection:
+                self._on_rejected(message, rejection, sender)
+                continue
+            into.values.append((param, accepted.value))
+            if _differs(param, value, accepted):
+                into.differing.append(param.address)
+
+    def _carry_out(self, steps: list[Step], sender: Sender) -> None:
+        for step in steps:
+            if isinstance(step, Changes):
+                self._apply(step, sender)
+            else:
+                self._run_command(step, sender)
+
+    def _apply(self, changes: Changes, sender: Sender) -> None:
+        if changes.values:
+            self._store.apply(changes.values, by=sender.name)
+            self.counters.changes += len(changes.values)
+            self.feedback.owe(sender.name, changes.differing)
+
+    def _run_command(self, message: Message, sender: Sender) -> None:
+        self.counters.commands += 1
+        with self._handling:
+            question = self._questions.get(message.address)
+            if question is not None:
+                question(message, sender)
+            else:
+                self._handle(message, self._reply(message.address, sender))
+
+    def _handle(self, message: Message, reply: Reply) -> None:
+        try:
+            self._commands.find(message.address)(message.args, reply)
+        except (MultiverseError, Rejected) as error:
+            reply.fail(str(error))
+        except Exception as error:
+            reply.fail(f"an error of the engine itself: {type(error).__name__}")
+            raise
+
+    # -- questions -----------------------------------------------------------------------------
+
+    def _on_get(self, message: Message, sender: Sender) -> None:
+        reply = self._reply("/get", sender)
+        address = message.args[0] if len(message.args) == 1 else None
+        if not isinstance(address, str):
+            reply.fail("takes an address or a pattern")
+            return
+        param = osc_schema.lookup(address)
+        try:
+            params = (param,) if param else _matches(address)
+        except Rejected as rejection:
+            reply.fail(str(rejection))
+            return
+        if not params:
+            reply.fail(str(_unknown(address)))
+        for param in params:
+            reply.send(param.address, *self.feedback.reply_values(param, self._store.get(param.address)))
+
+    def _on_sync(self, message: Message, sender: Sender) -> None:
+        """What came before is in the store now: `/synced` leaves with the first frame drawn from there."""
+        ids = message.args
+        if len(ids) > 1 or not all(isinstance(value, int | float | str) for value in ids):
+            self._reply("/sync", sender).fail("takes one number or text, which comes back")
+            return
+        if len(self._syncs) >= MAX_PENDING_SYNCS:
+            self._reply("/sync", sender).fail("no frame has been drawn for a long time")
+            return
+        target = self.feedback.listener_of(sender)
+        self._syncs.append((self._store.version, target.post, encode_reply("/synced", *ids)))
+
+    def _on_notify(self, message: Message, sender: Sender) -> None:
+        args = message.args
+        is_port = len(args) < 2 or (isinstance(args[1], int | float) and 1 <= args[1] < 65_536)
+        if not 1 <= len(args) <= 2 or not isinstance(args[0], int | float) or not is_port:
+            self._reply("/engine/notify", sender).fail("takes 1 or 0 and, if wanted, a port 1..65535")
+            return
+        target = sender.at_port(int(args[1])) if len(args) == 2 else sender
+        if args[0]:
+            reply = Reply("/engine/notify", target.post)
+            self.feedback.subscribe(target, origin=sender.name)
+        else:
+            reply = Reply("/engine/notify", self.feedback.listener_of(target).post)
+            self.feedback.unsubscribe(target.name)
+        reply.done()
+        self.outbox.wake()
+
+    def _reply(self, command: str, sender: Sender) -> Reply:
+        """Answers go where the sender listens: Max, TouchDesigner and Resolume send from another port."""
+        return Reply(command, self.feedback.listener_of(sender).post)
+
+    # -- mistakes ------------------------------------------------------------------------------
+
+    def _on_rejected(self, message: Message, rejection: Rejected, sender: Sender) -> None:
+        self.counters.rejected += 1
+        self._on_mistake("osc.rejected", message.address, str(rejection), sender)
+
+    def _on_unknown(self, message: Message, sender: Sender) -> None:
+        self.counters.unknown += 1
+        self._on_mistake("osc.unknown", message.address, "", sender)
+
+    def _on_mistake(self, key: str, address: str, reason: str, sender: Sender) -> None:
+        is_told = self._explain.allows(sender.name, self.clock.now_s())
+        if not reason:  # the nearest address takes milliseconds to find: only for those who are told
+            reason = str(_unknown(address)) if is_told else f"{shown(address)}: no such parameter"
+        self.report(key, f"{reason} (from {sender.name})")
+        if is_told:
+            self._reply(shown(address), sender).fail(reason)
+
+    # -- the frame loop's thread ---------------------------------------------------------------
+
+    def tick(self) -> None:
+        """At the start of a frame: apply the bundles that are due. Takes no socket, runs no handler."""
+        for plan in self._schedule.take_due(self.clock.now_s()):
+            steps = plan.steps
+            while steps and isinstance(steps[0], Changes):
+                self._apply(steps[0], plan.sender)
+                steps = steps[1:]
+            if steps:
+                self._deferred.append(Plan(plan.sender, steps))
+                self.outbox.wake()
+
+    def frame_drawn(self, version: int) -> None:
+        """A frame has been drawn with the store at `version`: the `/sync`s up to there are answered."""
+        while self._syncs and self._syncs[0][0] <= version:
+            _, post, packet = self._syncs.popleft()
+            post(packet)
+
+
+def _matches(address: str) -> tuple[Param, ...]:
+    return osc_schema.match(address) if osc_schema.is_pattern(address) else ()
+
+
+def _unknown(address: str) -> Rejected:
+    if osc_schema.is_pattern(address):
+        return Rejected(f"{shown(address)}: matches no parameter")
+    return osc_schema.unknown_address(address)
+
+
+def _differs(param: Param, value: object, accepted: Accepted) -> bool:
+    """Whether the sender's own display is wrong now. 1 for on, or an index for a menu's item, is not."""
+    return bool(accepted.note) or (param.out_of_range == "wrap" and accepted.value != value)

@@ -1,0 +1,19 @@
+"""Who sent a packet, and how to answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sender:
+    name: str
+    """`udp 127.0.0.1:5000`, `tcp ...`: stands in the store as who set a value."""
+    post: Callable[[bytes], None]
+    """Queues one packet for this peer. Any thread; never waits: one too many is counted and dropped."""
+    at_port: "Callable[[int], Sender]"
+    """The same host at another UDP port: a host asks for itself only, so nobody can be flooded by a third."""
+
+
+def display_address(host: str, port: int) -> str:
+    """`127.0.0.1:9000`, `[::1]:9000`."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,161 @@
+"""The sockets and the two threads of OSC: one receives and carries out, one sends. The frame loop is neither.
+
+UDP and TCP share one port and one receiving thread, so packets are carried out one after the other.
+Everything that goes out is queued and leaves on the sending thread, which also runs the feedback; the frame
+loop only puts packets there.
+"""
+
+import logging
+import selectors
+import socket
+import threading
+from collections.abc import Iterable
+
+from engine.control.allow import AllowList
+from engine.control.dispatcher import Dispatcher, Report
+from engine.control.sender import display_address
+from engine.control.tcp import TcpTransport, listen
+from engine.control.udp import UdpTransport, ask_for_receive_buffer, granted_receive_buffer_bytes
+from engine.errors import MultiverseError
+from engine.frame import ChannelFeatures
+
+log = logging.getLogger(__name__)
+
+LOST_INTERVAL_S = 1.0
+RETRY_S = 1 / 60  # how soon a TCP connection that was full is tried again
+SHORTEST_WAIT_S = 0.001  # a stepped clock stands still while the thread waits for it
+PORT_ATTEMPTS = 16
+
+
+class OscServer:
+    """`start` binds and begins, `close` ends. MultiverseError names `--osc` when it cannot."""
+
+    def __init__(
+        self, dispatcher: Dispatcher, host: str, port: int, allow: Iterable[str], report: Report
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._wanted = (host, port)
+        self._allow = AllowList(allow)
+        self._report = report
+        self._is_closing = threading.Event()
+        self._threads: tuple[threading.Thread, ...] = ()
+
+    def start(self) -> None:
+        udp_socket, listener = self._bind()
+        self._selector = selectors.DefaultSelector()
+        self.granted_receive_buffer_bytes = granted_receive_buffer_bytes(udp_socket)
+        """In the unit it was asked in: 8 MiB where the system allows it."""
+        self.address: tuple[str, int] = udp_socket.getsockname()[:2]
+        """Host and port in use, UDP and TCP."""
+        self._udp = UdpTransport(udp_socket, self._dispatcher, self._allow)
+        self._tcp = TcpTransport(listener, self._dispatcher, self._allow, self._selector, self._udp.sender_at)
+        self._wake_end, self._woken_end = socket.socketpair()
+        self._selector.register(udp_socket, selectors.EVENT_READ, self._udp.read)
+        self._selector.register(listener, selectors.EVENT_READ, self._tcp.accept)
+        self._selector.register(self._woken_end, selectors.EVENT_READ, self._is_closing.wait)
+        self._threads = (
+            threading.Thread(target=self._receive, name="osc receive", daemon=True),
+            threading.Thread(target=self._send, name="osc send", daemon=True),
+        )
+        for thread in self._threads:
+            thread.start()
+
+    def subscribe(self, host: str, port: int) -> None:
+        """Send every value and every change to a program that did not ask (`[[osc.feedback]]`)."""
+        target = self._udp.sender_at(host, port)
+        self._dispatcher.feedback.subscribe(target, origin=target.name)
+        self._dispatcher.outbox.wake()
+
+    def send_features(self, channels: tuple[ChannelFeatures, ...]) -> None:
+        """Frame loop's thread: the newest features, for those who asked (`/audio/features/rate_hz`)."""
+        self._dispatcher.feedback.offer_features(channels)
+
+    def close(self) -> None:
+        """End both threads and close every socket. Queued packets are sent first."""
+        if not self._threads:
+            return
+        self._is_closing.set()
+        self._wake_end.send(b"\0")
+        self._dispatcher.outbox.wake()
+        for thread in self._threads:
+            thread.join()
+        self._threads = ()
+        self._tcp.close_all()
+        self._udp.socket.close()
+        self._wake_end.close()
+        self._woken_end.close()
+        self._selector.close()
+
+    # -- the two threads -----------------------------------------------------------------------
+
+    def _receive(self) -> None:
+        while not self._is_closing.is_set():
+            for key, _ in self._selector.select():
+                try:
+                    key.data()
+                except Exception:  # the top of this thread's loop: the next packet is another matter
+                    self._on_own_error()
+
+    def _send(self) -> None:
+        outbox, feedback, clock = self._dispatcher.outbox, self._dispatcher.feedback, self._dispatcher.clock
+        next_lost_s = float("-inf")
+        something_waits = False
+        while True:
+            is_last = self._is_closing.is_set()
+            try:
+                self._dispatcher.run_deferred()
+                now_s = clock.now_s()
+                feedback.tick(now_s)
+                outbox.send_all()
+                something_waits = self._tcp.send_rest()
+                if now_s >= next_lost_s:
+                    next_lost_s = now_s + LOST_INTERVAL_S
+                    self._udp.count_lost()
+            except Exception:  # the top of this thread's loop
+                self._on_own_error()
+            if is_last:
+                return
+            due_s = feedback.next_due_s()
+            if due_s is not None:
+                outbox.wait(min(max(due_s - clock.now_s(), SHORTEST_WAIT_S), RETRY_S))
+            else:
+                outbox.wait(RETRY_S if something_waits else LOST_INTERVAL_S)
+
+    def _on_own_error(self) -> None:
+        counters = self._dispatcher.counters
+        counters.errors += 1
+        if counters.errors == 1:
+            log.exception("OSC: an error of the engine itself; further ones are only counted")
+        self._report("osc.error", "OSC: an error of the engine itself (the traceback is in the log)")
+
+    # -- binding -------------------------------------------------------------------------------
+
+    def _bind(self) -> tuple[socket.socket, socket.socket]:
+        """A UDP socket and a TCP listener at the same address."""
+        host, port = self._wanted
+        option = f"--osc {display_address(host, port)}"
+        try:
+            family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        except OSError as error:
+            raise MultiverseError(f"{option}: no such host here ({error.strerror or error})") from None
+        try:
+            return _bind_both(family, address)
+        except OSError as error:
+            reason = error.strerror or error
+            raise MultiverseError(f"{option}: {reason}; choose another with --osc HOST:PORT") from None
+
+
+def _bind_both(family: socket.AddressFamily, address: tuple) -> tuple[socket.socket, socket.socket]:
+    for attempt in range(1, PORT_ATTEMPTS + 1):
+        udp_socket = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            ask_for_receive_buffer(udp_socket)
+            udp_socket.bind(address)
+            udp_socket.setblocking(False)
+            return udp_socket, listen(family, (*address[:1], udp_socket.getsockname()[1], *address[2:]))
+        except OSError:
+            udp_socket.close()
+            # A port that the system chose for UDP may be taken for TCP: then let it choose again.
+            if address[1] or attempt == PORT_ATTEMPTS:
+                raise
+    raise AssertionError("the last attempt returns or raises")

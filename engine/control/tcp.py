@@ -1,0 +1,187 @@
+"""OSC over TCP: several clients, bounded buffers. One thread receives and accepts, one sends."""
+
+import contextlib
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+from selectors import EVENT_READ, BaseSelector
+
+from engine.control.allow import AllowList
+from engine.control.dispatcher import Dispatcher
+from engine.control.sender import Sender, display_address
+from engine.errors import OscDecodeError
+from engine.osc.framing import Framing, StreamReader, frame
+
+MAX_CLIENTS = 64
+READ_BYTES = 65_536  # a turn and client
+MAX_UNSENT_BYTES = 1 << 20  # 30 000 changes: who is that far behind does not read at all
+_KEEPALIVE_S = 10  # a client whose cable was pulled is known to be gone after three of these
+
+
+class TcpClient:
+    """One connection. Its socket is read and closed by the receiving thread only."""
+
+    def __init__(self, sock: socket.socket, address: tuple, transport: "TcpTransport") -> None:
+        self.socket = sock
+        self.sender = Sender(
+            name=f"tcp {display_address(*address[:2])}",
+            post=partial(transport.dispatcher.outbox.put, self._deliver),
+            at_port=partial(transport.udp_sender_at, address[0]),
+        )
+        self.reader = StreamReader()
+        self._transport = transport
+        self._counters = transport.dispatcher.counters
+        self._unsent = bytearray()
+        self._lock = threading.Lock()  # else a send might meet the closed socket's number in its next use
+        self._is_open = True
+
+    def _deliver(self, packet: bytes) -> None:
+        with self._lock:
+            if not self._is_open:
+                self._counters.dropped += 1
+                return
+            self._unsent += frame(packet, self.reader.framing or Framing.LENGTH)
+            self._counters.sent += 1
+            self._send()
+
+    def send_rest(self) -> bool:
+        """The sending thread: go on with what the connection did not take; True while something is left."""
+        with self._lock:
+            if self._unsent and self._is_open:
+                self._send()
+            return bool(self._unsent)
+
+    def _send(self) -> None:
+        try:
+            sent = self.socket.send(self._unsent)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._hang_up()
+            return
+        del self._unsent[:sent]
+        if len(self._unsent) > MAX_UNSENT_BYTES:
+            self._transport.dispatcher.report(
+                "osc.slow", f"{self.sender.name} does not read: {len(self._unsent)} bytes wait; hung up"
+            )
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        self._unsent.clear()
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)  # the receiving thread reads the end, and closes
+
+    def close(self) -> None:
+        with self._lock:
+            self._is_open = False
+            self._unsent.clear()
+            self.socket.close()
+
+
+class TcpTransport:
+    def __init__(
+        self,
+        listener: socket.socket,
+        dispatcher: Dispatcher,
+        allow: AllowList,
+        selector: BaseSelector,
+        udp_sender_at: Callable[[str, int], Sender],
+    ) -> None:
+        self.dispatcher = dispatcher
+        self.udp_sender_at = udp_sender_at
+        self._listener = listener
+        self._allow = allow
+        self._selector = selector
+        self._clients: dict[socket.socket, TcpClient] = {}
+
+    # -- the receiving thread ------------------------------------------------------------------
+
+    def accept(self) -> None:
+        try:
+            sock, address = self._listener.accept()
+        except OSError:  # gone again before it was answered, or no file descriptors left
+            return
+        counters, report = self.dispatcher.counters, self.dispatcher.report
+        if not self._allow.allows(address[0]):
+            counters.refused += 1
+            report("osc.refused", f"OSC from {address[0]} refused: not in --osc-allow")
+            sock.close()
+        elif len(self._clients) >= MAX_CLIENTS:
+            counters.refused += 1
+            report("osc.clients", f"OSC from {address[0]} refused: {MAX_CLIENTS} TCP clients are connected")
+            sock.close()
+        else:
+            prepare(sock)
+            client = TcpClient(sock, address, self)
+            self._clients = {**self._clients, sock: client}
+            self._selector.register(sock, EVENT_READ, partial(self._read, client))
+
+    def _read(self, client: TcpClient) -> None:
+        try:
+            data = client.socket.recv(READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._close(client)
+            return
+        try:
+            for packet in client.reader.feed(data):
+                self.dispatcher.receive(packet, client.sender)
+        except OscDecodeError as error:
+            self.dispatcher.counters.malformed += 1
+            self.dispatcher.report("osc.malformed", f"{client.sender.name}: {error}; hung up")
+            self._close(client)
+
+    def _close(self, client: TcpClient) -> None:
+        self._selector.unregister(client.socket)
+        self._clients = {sock: other for sock, other in self._clients.items() if other is not client}
+        self.dispatcher.feedback.unsubscribe(client.sender.name)
+        client.close()
+
+    def close_all(self) -> None:
+        for client in self._clients.values():
+            self._close(client)
+        self._selector.unregister(self._listener)
+        self._listener.close()
+
+    # -- the sending thread --------------------------------------------------------------------
+
+    def send_rest(self) -> bool:
+        """True while some client has not taken everything."""
+        # The receiving thread replaces this dict as a whole and never changes it.
+        return any([client.send_rest() for client in self._clients.values()])
+
+
+def prepare(sock: socket.socket) -> None:
+    """Non-blocking, without Nagle's delay, and probed so that a peer that vanished is noticed."""
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    idle = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", None))  # Linux and Windows, macOS
+    for option, value in {
+        idle: _KEEPALIVE_S,
+        socket.TCP_KEEPINTVL: _KEEPALIVE_S,
+        socket.TCP_KEEPCNT: 3,
+    }.items():
+        sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def listen(family: socket.AddressFamily, address: tuple) -> socket.socket:
+    """A listening socket; raises OSError. On Windows SO_REUSEADDR would let a second engine take the port."""
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if sys.platform == "win32":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(MAX_CLIENTS)
+        sock.setblocking(False)
+    except OSError:
+        sock.close()
+        raise
+    return sock

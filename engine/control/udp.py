@@ -1,0 +1,118 @@
+"""OSC in datagrams: one socket, non-blocking, read by the receiving thread and written by the sending one."""
+
+import socket
+import struct
+import sys
+from functools import partial
+
+from engine.control.allow import AllowList
+from engine.control.dispatcher import Dispatcher
+from engine.control.sender import Sender, display_address
+
+WANTED_RECEIVE_BUFFER_BYTES = 8 << 20  # 10 000 small packets: a quarter of a second at 40 000 a second
+PACKETS_A_TURN = 256  # then TCP has its turn
+LARGEST_DATAGRAM_BYTES = 65_536
+KEPT_SENDERS = 1024
+
+_SO_RCVBUFFORCE = 33  # Linux: beyond net.core.rmem_max, for those who may
+_SO_MEMINFO, _DROPS_AT, _MEMINFO = 55, 8, struct.Struct("=9I")  # Linux: sock_diag(7), SK_MEMINFO_DROPS
+
+
+class UdpTransport:
+    def __init__(self, sock: socket.socket, dispatcher: Dispatcher, allow: AllowList) -> None:
+        self.socket = sock
+        self._dispatcher = dispatcher
+        self._counters = dispatcher.counters
+        self._allow = allow
+        self._buffer = bytearray(LARGEST_DATAGRAM_BYTES)
+        self._senders: dict[tuple, Sender | None] = {}
+
+    # -- the receiving thread ------------------------------------------------------------------
+
+    def read(self) -> None:
+        """Carry out what has arrived, at most 256 packets of it. Hot path: 40 000 a second."""
+        receive_into, buffer, view = self.socket.recvfrom_into, self._buffer, memoryview(self._buffer)
+        senders, receive = self._senders, self._dispatcher.receive
+        for _ in range(PACKETS_A_TURN):
+            try:
+                size, address = receive_into(buffer)
+            except BlockingIOError:
+                return
+            except ConnectionResetError:  # Windows: an earlier answer went to a port that is closed
+                continue
+            try:
+                sender = senders[address]
+            except KeyError:
+                sender = self._meet(address)
+            if sender is None:
+                self._refuse(address)
+            else:
+                receive(bytes(view[:size]), sender)
+
+    def _meet(self, address: tuple) -> Sender | None:
+        if len(self._senders) >= KEPT_SENDERS:
+            self._senders.clear()
+        sender = self.sender_at(*address[:2]) if self._allow.allows(address[0]) else None
+        self._senders[address] = sender
+        return sender
+
+    def _refuse(self, address: tuple) -> None:
+        self._counters.refused += 1
+        self._dispatcher.report("osc.refused", f"OSC from {address[0]} refused: not in --osc-allow")
+
+    # -- any thread ----------------------------------------------------------------------------
+
+    def sender_at(self, host: str, port: int) -> Sender:
+        return Sender(
+            name=f"udp {display_address(host, port)}",
+            post=partial(self._dispatcher.outbox.put, partial(self._deliver, (host, port))),
+            at_port=partial(self.sender_at, host),
+        )
+
+    # -- the sending thread --------------------------------------------------------------------
+
+    def _deliver(self, address: tuple[str, int], packet: bytes) -> None:
+        try:
+            self.socket.sendto(packet, address)
+        except OSError as error:  # nobody there, no route, too large, buffer full: nothing that stops a show
+            self._counters.dropped += 1
+            reason = error.strerror or error
+            self._dispatcher.report("osc.unsent", f"OSC to {display_address(*address)}: {reason}")
+        else:
+            self._counters.sent += 1
+
+    def count_lost(self) -> None:
+        """Read from the system how many datagrams found the receive buffer full (Linux)."""
+        if sys.platform != "linux":
+            return
+        figures = self.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
+        lost = _MEMINFO.unpack(figures)[_DROPS_AT]
+        newly = lost - self._counters.lost
+        if newly > 0:
+            self._counters.lost = lost
+            size = granted_receive_buffer_bytes(self.socket)
+            self._dispatcher.report(
+                "osc.lost", f"OSC: {newly} packets lost, the buffer of {size} bytes was full"
+            )
+
+
+def ask_for_receive_buffer(sock: socket.socket) -> None:
+    """Ask for 8 MiB, as far as the system grants it."""
+    wanted = WANTED_RECEIVE_BUFFER_BYTES
+    while wanted >= 1 << 16:
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, wanted)
+            break
+        except OSError:  # macOS refuses more than kern.ipc.maxsockbuf; Linux and Windows give what they can
+            wanted //= 2
+    if sys.platform == "linux" and granted_receive_buffer_bytes(sock) < WANTED_RECEIVE_BUFFER_BYTES:
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, WANTED_RECEIVE_BUFFER_BYTES)
+        except PermissionError:
+            pass  # `doctor` says how an administrator raises net.core.rmem_max
+
+
+def granted_receive_buffer_bytes(sock: socket.socket) -> int:
+    """The size in the unit it was asked in; Linux answers twice as much, for its own bookkeeping."""
+    granted = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    return granted // 2 if sys.platform == "linux" else granted

@@ -1,0 +1,447 @@
+"""What messages and bundles mean, on a stepped clock and without a socket."""
+
+import math
+import random
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import osc_schema
+from engine.clock import SteppedClock
+from engine.control import CommandTable, Dispatcher, Reply
+from engine.control.scheduled import MAX_BUNDLES
+from engine.errors import PresetError
+from engine.osc import Message, encode_bundle, encode_message, encode_reply
+from engine.osc.time_tag import time_tag_of
+from engine.params import ParamStore
+
+ANGLE = "/layer/1/angle"
+
+
+class Desk:
+    """A dispatcher, one sender, and the values they end in."""
+
+    def __init__(self, reports: Any, peer: Any) -> None:
+        self.clock = SteppedClock()
+        self.store = ParamStore()
+        self.commands = CommandTable()
+        self.dispatcher = Dispatcher(self.store, self.commands, self.clock, reports)
+        self.counters = self.dispatcher.counters
+        self.reports = reports
+        self.peer = peer
+
+    def packet(self, data: bytes) -> list[Message]:
+        """Carry out one packet; what was answered."""
+        self.dispatcher.receive(data, self.peer.sender())
+        return self.peer.take()
+
+    def say(self, address: str, *args: object) -> list[Message]:
+        return self.packet(encode_message(address, *args))
+
+    def bundle(self, *elements: bytes, after_s: float | None = None) -> list[Message]:
+        tag = 1 if after_s is None else time_tag_of(self.clock.wall_s() + after_s)
+        return self.packet(encode_bundle(tag, elements))
+
+    def frame(self) -> list[Message]:
+        """One frame drawn; what was answered."""
+        self.dispatcher.tick()
+        self.dispatcher.frame_drawn(self.store.snapshot().version)
+        return self.peer.take()
+
+    def __getitem__(self, address: str) -> object:
+        return self.store.get(address)
+
+
+@pytest.fixture
+def desk(reports: Any, make_peer: Callable[..., Any]) -> Desk:
+    return Desk(reports, make_peer())
+
+
+def raw(address: bytes, tags: bytes, data: bytes = b"") -> bytes:
+    """A message that python-osc cannot build."""
+    return b"".join(part + b"\0" * (4 - len(part) % 4) for part in (address, b"," + tags)) + data
+
+
+# -- one message -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "args", "value"),
+    [
+        (ANGLE, (30,), 30.0),  # node-osc sends whole numbers as i
+        ("/layer/1/mute", (1.0,), True),  # Pd sends every number as f
+        ("/layer/1/mute", (1,), True),  # sclang sends booleans as i
+        ("/layer/1/mute", (True,), True),
+        ("/mode", (1.0,), "simple"),
+        ("/mode", ("simple",), "simple"),
+        ("/mode", ("1",), "simple"),
+        ("/multiverse/blend", ("screen",), 1.0),
+        ("/mirror/segments", (8.0,), 8),
+        (ANGLE, ([30.0],), 30.0),
+        (ANGLE, ([[30.0]],), 30.0),
+        (ANGLE, (190.0,), -170.0),  # wraps
+        ("/multiverse/brightness", (9.0,), 4.0),  # clips
+        ("/multiverse/brightness", (2**40,), 4.0),  # liblo sends large ints as h
+    ],
+)
+def test_a_value_is_taken_where_its_meaning_is_plain(desk: Desk, address: str, args: tuple, value: object) -> None:
+    assert desk.say(address, *args) == []
+    assert desk[address] == value
+    assert type(desk[address]) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("packet", "reason"),
+    [
+        (encode_message(ANGLE), "needs a value"),
+        (encode_message(ANGLE, 1.0, 2.0), "takes one value, not 2"),
+        (encode_message(ANGLE, "sideways"), "not a number"),
+        (encode_message(ANGLE, math.nan), "not a finite number"),
+        (encode_message(ANGLE, math.inf), "not a finite number"),
+        (encode_message(ANGLE, None), "not a number"),
+        (encode_message(ANGLE, b"blob"), "a blob means nothing here"),
+        (encode_message(ANGLE, []), "needs a value"),
+        (raw(b"/layer/1/angle", b"t", bytes(8)), "a time tag means nothing here"),
+        (raw(b"/layer/1/angle", b"I"), "an impulse means nothing here"),
+        (raw(b"/layer/1/angle", b"r", bytes(4)), "a colour means nothing here"),
+        (encode_message("/mode", 7), "multiverse, simple"),
+        (encode_message("/mode", (0, 0xF8, 0, 0)), "MIDI 00 f8 00 00 means nothing here"),
+    ],
+)
+def test_a_value_without_plain_meaning_is_refused_and_explained(desk: Desk, packet: bytes, reason: str) -> None:
+    before = desk.store.snapshot()
+    (answer,) = desk.packet(packet)
+    assert desk.store.snapshot() is before
+    assert desk.counters.rejected == 1
+    assert answer.address == "/fail" and answer.args[0] in (ANGLE, "/mode") and reason in answer.args[1]
+    assert desk.reports.keys == ["osc.rejected"]
+
+
+def midi(status: int, data1: int, data2: int) -> tuple[int, int, int, int]:
+    return (0, status, data1, data2)
+
+
+@pytest.mark.parametrize(
+    ("address", "event", "value"),
+    [
+        ("/multiverse/brightness", midi(0xB0, 7, 127), 4.0),
+        ("/multiverse/brightness", midi(0xB3, 7, 0), 0.0),
+        (ANGLE, midi(0xE0, 127, 127), 180.0),  # pitch bend, 14 bits
+        ("/layer/1/ratio", midi(0xB0, 1, 127), 16.0),  # an exponential range
+        ("/layer/1/mute", midi(0x90, 60, 1), True),
+        ("/layer/1/mute", midi(0xB0, 60, 63), False),
+        ("/layer/1/mute", midi(0xB0, 60, 64), True),
+        ("/mode", midi(0xC0, 1, 0), "simple"),
+        ("/mirror/segments", midi(0xB0, 1, 127), 24),
+        ("/mirror/segments", midi(0xD0, 0, 0), 2),
+    ],
+)
+def test_midi_is_a_position_on_the_range(desk: Desk, address: str, event: tuple, value: object) -> None:
+    assert desk.say(address, event) == []
+    assert desk[address] == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    "pull",
+    [
+        encode_message("/master/panic"),
+        encode_message("/master/panic", 1),
+        encode_message("/master/panic", True),
+        encode_message("/master/panic", None),
+        encode_message("/master/panic", midi(0x90, 60, 100)),
+        raw(b"/master/panic", b"I"),
+    ],
+)
+def test_a_trigger_fires_once_and_not_when_the_button_is_let_go(desk: Desk, pull: bytes) -> None:
+    desk.packet(pull)
+    desk.say("/master/panic", 0)
+    desk.say("/master/panic", midi(0x80, 60, 0))
+    assert desk["/master/panic"] == 1
+
+
+def test_a_pattern_sets_every_parameter_it_matches_and_reports_those_that_refuse(desk: Desk) -> None:
+    assert desk.say("/layer/[1-3]/angle", 10.0) == []
+    assert [desk[f"/layer/{n}/angle"] for n in (1, 2, 3, 4)] == [10.0, 10.0, 10.0, 135.0]
+    assert desk.say("//mute", 1) == []
+    assert all(desk[f"/layer/{n}/mute"] for n in (1, 2, 3, 4))
+    (answer,) = desk.say("//{mode,fade}", "simple")  # /colour/mode, /region/mode and /master/fade have no "simple"
+    assert (desk["/mode"], desk["/colour/mode"], desk["/master/fade"]) == ("simple", "pitch", 1.0)
+    assert answer.address == "/fail" and desk.counters.rejected == 3
+
+
+@pytest.mark.parametrize("address", ["/layr/1/angle", "/layer/1/angel", "/engine/statsu"])
+def test_an_unknown_address_is_answered_with_the_nearest(desk: Desk, address: str) -> None:
+    (answer,) = desk.say(address, 1.0)
+    assert answer.address == "/fail" and answer.args[0] == address
+    assert osc_schema.nearest(address)[0] in answer.args[1]
+    assert (desk.counters.unknown, desk.counters.rejected) == (1, 0)
+
+
+def test_a_pattern_that_matches_nothing_or_is_malformed_is_answered(desk: Desk) -> None:
+    (nothing,) = desk.say("/nothing/*", 1.0)
+    assert "matches no parameter" in nothing.args[1]
+    desk.clock.advance(1.0)
+    (malformed,) = desk.say("/layer/[1/angle", 1.0)
+    assert "closing ]" in malformed.args[1]
+
+
+def test_a_mistake_is_answered_once_a_second_a_sender_and_always_counted(
+    desk: Desk, make_peer: Callable[..., Any]
+) -> None:
+    answers = [len(desk.say("/nowhere", 1.0)) for _ in range(5)]
+    assert answers == [1, 0, 0, 0, 0]
+    other = make_peer("udp 192.0.2.2:1")
+    desk.dispatcher.receive(encode_message("/nowhere", 1.0), other.sender())
+    assert len(other.take()) == 1
+    desk.clock.advance(1.0)
+    assert len(desk.say("/nowhere", 1.0)) == 1
+    assert desk.counters.unknown == 7
+
+
+def test_a_flood_of_different_senders_is_not_answered_one_by_one(desk: Desk, make_peer: Callable[..., Any]) -> None:
+    peers = [make_peer(f"udp 192.0.2.9:{port}") for port in range(500)]
+    for peer in peers:
+        desk.dispatcher.receive(encode_message("/nowhere", 1.0), peer.sender())
+    assert sum(len(peer.take()) for peer in peers) <= 50
+
+
+def test_fifty_thousand_mutated_packets_leave_the_dispatcher_at_work(desk: Desk) -> None:
+    """Seeded. Nothing comes out as an exception, nothing takes for ever, the next packet is carried out."""
+    chance = random.Random(7)
+    seeds = [
+        encode_message(ANGLE, 45.0),
+        encode_message("/layer/*/angle", 45.0),
+        encode_message("/sync", 3),
+        encode_message("/get", "//angle"),
+        encode_message("/engine/notify", 1, 9001),
+        encode_message("/mode", "simple", b"blob", None, [1, [2.0]]),
+        encode_bundle(1, [encode_reply(ANGLE, 1.0), encode_bundle(5, [encode_reply("/mode", 1)])]),
+        encode_bundle(time_tag_of(desk.clock.wall_s() + 5.0), [encode_reply(ANGLE, 1.0)]),
+    ]
+
+    def flood() -> None:
+        for number in range(50_000):
+            data = bytearray(seeds[number % len(seeds)])
+            for _ in range(chance.randint(1, 3)):
+                data[chance.randrange(len(data))] = chance.randrange(256)
+            desk.packet(bytes(data))
+
+    flooding = threading.Thread(target=flood, daemon=True)
+    flooding.start()
+    flooding.join(timeout=30.0)
+    assert not flooding.is_alive()
+    assert desk.counters.packets == 50_000
+    assert desk.counters.errors == 0
+    assert min(desk.counters.malformed, desk.counters.changes, desk.counters.unknown) > 2500
+    desk.say(ANGLE, 12.0)
+    assert desk[ANGLE] == 12.0
+
+
+# -- bundles -----------------------------------------------------------------------------------
+
+
+def test_a_bundle_lands_in_one_version_of_the_store(desk: Desk) -> None:
+    before = desk.store.version
+    inner = encode_bundle(0, [encode_reply("/layer/2/angle", 2.0)])
+    past = encode_bundle(time_tag_of(desk.clock.wall_s() - 5.0), [encode_reply("/layer/3/angle", 3.0)])
+    desk.bundle(encode_reply(ANGLE, 1.0), inner, past)
+    assert [desk[f"/layer/{n}/angle"] for n in (1, 2, 3)] == [1.0, 2.0, 3.0]
+    assert desk.store.version == before + 1
+
+
+def test_a_bad_value_does_not_hold_up_the_rest_of_its_bundle(desk: Desk) -> None:
+    desk.bundle(encode_reply(ANGLE, 1.0), encode_reply("/mode", "neither"), encode_reply("/layer/2/angle", 2.0))
+    assert (desk[ANGLE], desk["/layer/2/angle"]) == (1.0, 2.0)
+    assert desk.counters.rejected == 1
+
+
+def test_a_command_in_a_bundle_sees_what_stood_before_it(desk: Desk) -> None:
+    seen: list[object] = []
+    desk.commands.add("/preset/save", lambda args, reply: seen.append((args, desk[ANGLE])))
+    desk.bundle(encode_reply(ANGLE, 5.0), encode_reply("/preset/save", "x"), encode_reply(ANGLE, 6.0))
+    assert seen == [(("x",), 5.0)]
+    assert desk[ANGLE] == 6.0
+
+
+def test_a_bundle_with_questions_is_still_one_change(desk: Desk) -> None:
+    before = desk.store.version
+    (answer,) = desk.bundle(
+        encode_reply(ANGLE, 5.0),
+        encode_reply("/get", ANGLE),
+        encode_reply("/sync", 1),
+        encode_reply(ANGLE, 6.0),
+    )
+    assert answer == Message(ANGLE, (6.0,), "f")
+    assert desk.store.version == before + 1
+    assert desk.frame() == [Message("/synced", (1,), "i")]
+
+
+def test_a_bundle_waits_for_its_time_and_lands_with_the_first_frame_after_it(desk: Desk) -> None:
+    desk.bundle(encode_reply(ANGLE, 5.0), encode_reply("/mode", 1), after_s=2.0)
+    desk.clock.advance(1.999)
+    desk.frame()
+    assert (desk[ANGLE], desk["/mode"]) == (0.0, "multiverse")
+    desk.clock.advance(0.001)
+    desk.frame()
+    assert (desk[ANGLE], desk["/mode"]) == (5.0, "simple")
+    assert desk.counters.scheduled == 1
+
+
+def test_bundles_land_in_the_order_of_their_times_and_then_of_their_arrival(desk: Desk) -> None:
+    for after_s, value in ((3.0, 30.0), (1.0, 10.0), (2.0, 20.0), (2.0, 21.0)):
+        desk.bundle(encode_reply(ANGLE, value), after_s=after_s)
+    seen = []
+    for _ in range(3):
+        desk.clock.advance(1.0)
+        desk.frame()
+        seen.append(desk[ANGLE])
+    assert seen == [10.0, 21.0, 30.0]
+
+
+def test_an_inner_bundle_with_a_later_time_waits_for_it(desk: Desk) -> None:
+    later = encode_bundle(time_tag_of(desk.clock.wall_s() + 2.0), [encode_reply("/layer/2/angle", 2.0)])
+    desk.bundle(encode_reply(ANGLE, 1.0), later)
+    assert (desk[ANGLE], desk["/layer/2/angle"]) == (1.0, 45.0)
+    desk.clock.advance(2.0)
+    desk.frame()
+    assert desk["/layer/2/angle"] == 2.0
+
+
+def test_a_late_bundle_applies_at_once_and_is_counted(desk: Desk) -> None:
+    desk.bundle(encode_reply(ANGLE, 5.0), after_s=-1.0)
+    assert desk[ANGLE] == 5.0
+    assert desk.counters.late_bundles == 1
+
+
+def test_a_bundle_for_now_is_not_late(desk: Desk) -> None:
+    """osc.js stamps its bundles with the time of sending."""
+    desk.bundle(encode_reply(ANGLE, 5.0), after_s=-0.005)
+    assert desk[ANGLE] == 5.0
+    assert desk.counters.late_bundles == 0
+
+
+def test_a_bundle_too_far_ahead_is_refused_and_explained(desk: Desk) -> None:
+    (answer,) = desk.bundle(encode_reply(ANGLE, 5.0), after_s=10.5)
+    assert answer.args[0] == "#bundle" and "10.5 s ahead" in answer.args[1]
+    desk.clock.advance(11.0)
+    desk.frame()
+    assert desk[ANGLE] == 0.0
+    assert (desk.counters.scheduled, desk.counters.rejected) == (0, 1)
+
+
+def test_the_queue_of_bundles_is_bounded(desk: Desk) -> None:
+    for _ in range(MAX_BUNDLES + 5):
+        desk.bundle(encode_reply(ANGLE, 5.0), after_s=1.0)
+    assert desk.counters.scheduled == MAX_BUNDLES
+    assert desk.counters.rejected == 5
+    desk.clock.advance(1.0)
+    desk.frame()
+    desk.bundle(encode_reply(ANGLE, 6.0), after_s=1.0)
+    assert desk.counters.scheduled == MAX_BUNDLES + 1
+
+
+def test_a_wall_clock_that_is_set_does_not_move_a_waiting_bundle(desk: Desk) -> None:
+    desk.bundle(encode_reply(ANGLE, 5.0), after_s=2.0)
+    desk.clock._wall_offset_s += 3600.0
+    desk.frame()
+    assert desk[ANGLE] == 0.0
+    desk.clock.advance(2.0)
+    desk.frame()
+    assert desk[ANGLE] == 5.0
+
+
+def test_the_commands_of_a_waiting_bundle_are_left_for_an_osc_thread(desk: Desk) -> None:
+    """The frame loop applies values; a handler that reads a disk must not run there."""
+    seen: list[object] = []
+    desk.commands.add("/preset/load", lambda args, reply: seen.append(desk[ANGLE]))
+    desk.bundle(encode_reply(ANGLE, 1.0), encode_reply("/preset/load", "x"), encode_reply(ANGLE, 2.0), after_s=1.0)
+    desk.clock.advance(1.0)
+    desk.frame()
+    assert (seen, desk[ANGLE]) == ([], 1.0)
+    desk.dispatcher.run_deferred()
+    assert (seen, desk[ANGLE]) == ([1.0], 2.0)
+
+
+# -- questions and commands --------------------------------------------------------------------
+
+
+def test_get_answers_with_the_value(desk: Desk) -> None:
+    assert desk.say("/get", "/mode") == [Message("/mode", ("multiverse",), "s")]
+    assert desk.say("/get", "/layer/*/angle") == [
+        Message(f"/layer/{n}/angle", (45.0 * (n - 1),), "f") for n in (1, 2, 3, 4)
+    ]
+    assert desk.say("/get", "/layer/1/mute") == [Message("/layer/1/mute", (0,), "i")]
+    desk.say("/master/panic")
+    assert desk.say("/get", "/master/panic") == [Message("/master/panic", (0,), "i")]
+
+
+@pytest.mark.parametrize("args", [(), (1,), ("/nowhere",), ("/nowhere/*",), ("/layer/[/x",), ("a", "b")])
+def test_get_of_nothing_fails(desk: Desk, args: tuple) -> None:
+    (answer,) = desk.say("/get", *args)
+    assert answer.args[0] == "/get" and answer.address == "/fail"
+
+
+def test_sync_is_answered_by_the_first_frame_that_shows_what_came_before(desk: Desk) -> None:
+    old = desk.store.snapshot().version
+    desk.say(ANGLE, 5.0)
+    assert desk.say("/sync", 42) == []
+    desk.dispatcher.frame_drawn(old)  # a frame that was under way when the value came
+    assert desk.peer.take() == []
+    assert desk.frame() == [Message("/synced", (42,), "i")]
+    assert desk.frame() == []
+
+
+def test_sync_gives_back_what_it_was_given(desk: Desk) -> None:
+    for args in ((), ("cue 7",), (2.5,)):
+        desk.say("/sync", *args)
+    assert [message.args for message in desk.frame()] == [(), ("cue 7",), (2.5,)]
+    (answer,) = desk.say("/sync", b"blob")
+    assert answer.args[0] == "/sync" and answer.address == "/fail"
+
+
+def test_a_handler_gets_the_arguments_and_answers_when_it_likes(desk: Desk) -> None:
+    kept: list[Reply] = []
+    desk.commands.add("/sink/start", lambda args, reply: kept.append(reply))
+    assert desk.say("/sink/start", "record", "out.mp4") == []
+    kept[0].send("/sink/record", 1)
+    kept[0].done("record")
+    assert desk.peer.take() == [
+        Message("/sink/record", (1,), "i"),
+        Message("/done", ("/sink/start", "record"), "ss"),
+    ]
+    assert desk.counters.commands == 1
+
+
+def test_an_error_of_a_handler_is_told_to_the_sender(desk: Desk) -> None:
+    def missing(args: tuple, reply: Reply) -> None:
+        raise PresetError("no preset named x")
+
+    def broken(args: tuple, reply: Reply) -> None:
+        raise ZeroDivisionError
+
+    desk.commands.add("/preset/load", missing)
+    desk.commands.add("/preset/list", broken)
+    assert desk.say("/preset/load") == [Message("/fail", ("/preset/load", "no preset named x"), "ss")]
+    assert desk.counters.errors == 0
+    (answer,) = desk.say("/preset/list")
+    assert answer.args == ("/preset/list", "an error of the engine itself: ZeroDivisionError")
+    assert desk.counters.errors == 1 and "osc.error" in desk.reports.keys
+
+
+def test_an_address_has_one_handler(desk: Desk) -> None:
+    desk.commands.add("/preset/list", lambda args, reply: None)
+    with pytest.raises(ValueError, match="/preset/list"):
+        desk.commands.add("/preset/list", lambda args, reply: None)
+
+
+def test_a_malformed_packet_is_counted_and_reported(desk: Desk) -> None:
+    assert desk.packet(b"#bundle\0" + bytes(7) + b"\1\xff\xff\xff\xfc") == []
+    assert desk.counters.malformed == 1
+    assert desk.reports.lines == [
+        (
+            "osc.malformed",
+            "udp 192.0.2.1:5000: not an OSC packet: bundle element of -4 bytes where 0 are left",
+        )
+    ]

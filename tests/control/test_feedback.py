@@ -1,0 +1,289 @@
+"""What subscribers are told, and when: on a stepped clock, the test is the sending thread."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import osc_schema
+from engine.clock import SteppedClock
+from engine.control import CommandTable, Dispatcher
+from engine.control.feedback import MAX_SUBSCRIBERS, PACKETS_A_SENDING
+from engine.control.outbox import MAX_PACKETS
+from engine.frame import ChannelFeatures
+from engine.osc import Message, encode_message
+from engine.params import ParamStore
+
+ANGLE = "/layer/1/angle"
+FRAME_S = 1 / 60
+
+
+class Hall:
+    """A dispatcher whose feedback the test lets run."""
+
+    def __init__(self, reports: Any) -> None:
+        self.clock = SteppedClock()
+        self.store = ParamStore()
+        self.dispatcher = Dispatcher(self.store, CommandTable(), self.clock, reports)
+        self.feedback = self.dispatcher.feedback
+
+    def say(self, peer: Any, address: str, *args: object) -> None:
+        self.dispatcher.receive(encode_message(address, *args), peer.sender())
+
+    def after(self, seconds: float) -> None:
+        """Let time pass in steps of the sending thread."""
+        end_s = self.clock.now_s() + seconds
+        while self.clock.now_s() < end_s - 1e-9:
+            self.clock.advance(min(FRAME_S, end_s - self.clock.now_s()))
+            self.feedback.tick(self.clock.now_s())
+
+    def subscribe(self, peer: Any) -> None:
+        """Subscribe and take what comes at once."""
+        self.say(peer, "/engine/notify", 1)
+        self.after(0.5)
+        peer.take()
+
+
+@pytest.fixture
+def hall(reports: Any) -> Hall:
+    return Hall(reports)
+
+
+@pytest.fixture
+def peers(make_peer: Callable[..., Any]) -> tuple[Any, Any]:
+    return make_peer("udp 192.0.2.1:5000"), make_peer("udp 192.0.2.2:5000")
+
+
+def without_heartbeat(messages: list[Message]) -> list[Message]:
+    return [message for message in messages if message.address != "/engine/heartbeat"]
+
+
+def test_a_subscriber_gets_every_value_then_silence(hall: Hall, peers: tuple[Any, Any]) -> None:
+    one, _ = peers
+    hall.store.set("/mode", "simple")
+    hall.say(one, "/engine/notify", 1)
+    hall.after(0.5)
+    done, *values = without_heartbeat(one.take())
+    assert done == Message("/done", ("/engine/notify",), "s")
+    assert [message.address for message in values] == [param.address for param in osc_schema.PARAMS]
+    assert {message.type_tags for message in values} == {"i", "f", "s"}
+    assert Message("/mode", ("simple",), "s") in values
+    hall.after(0.4)
+    assert one.take() == []
+
+
+def test_subscribing_again_brings_every_value_again(hall: Hall, peers: tuple[Any, Any]) -> None:
+    one, _ = peers
+    hall.subscribe(one)
+    hall.say(one, "/engine/notify", 1)
+    hall.after(0.5)
+    assert len(without_heartbeat(one.take())) == 1 + len(osc_schema.PARAMS)
+
+
+def test_all_values_come_in_portions_a_small_receive_buffer_holds(hall: Hall, peers: tuple[Any, Any]) -> None:
+    one, _ = peers
+    hall.say(one, "/engine/notify", 1)
+    portions = []
+    while sum(portions) < len(osc_schema.PARAMS):
+        one.take()
+        hall.after(FRAME_S)
+        portions.append(len(without_heartbeat(one.take())))
+    assert len(portions) == 2 and max(portions) == PACKETS_A_SENDING
+
+
+def test_a_change_goes_to_everybody_but_the_one_who_made_it(hall: Hall, peers: tuple[Any, Any]) -> None:
+    one, other = peers
+    hall.subscribe(one)
+    hall.subscribe(other)
+    hall.say(one, ANGLE, 30.0)
+    hall.after(0.1)
+    assert without_heartbeat(one.take()) == []
+    assert without_heartbeat(other.take()) == [Message(ANGLE, (30.0,), "f")]
+    hall.store.set(ANGLE, 31.0, by="web")
+    hall.after(0.1)
+    assert one.take() == other.take() == [Message(ANGLE, (31.0,), "f")]
+
+
+@pytest.mark.parametrize(
+    ("address", "sent", "told"),
+    [
+        ("/multiverse/brightness", 9.0, 4.0),  # clipped
+        (ANGLE, 190.0, -170.0),  # wrapped
+        ("/mirror/segments", 7.4, 7),  # rounded
+    ],
+)
+def test_an_own_change_comes_back_when_the_value_is_another(
+    hall: Hall, peers: tuple[Any, Any], address: str, sent: float, told: float
+) -> None:
+    one, _ = peers
+    hall.subscribe(one)
+    for _ in range(2):  # the second time nothing changes in the store, and the fader still stands wrong
+        hall.say(one, address, sent)
+        hall.after(0.1)
+        (message,) = without_heartbeat(one.take())
+        assert message.address == address and message.args == pytest.approx((told,))
+
+
+@pytest.mark.parametrize(("address", "sent"), [("/layer/1/mute", 1), ("/mode", 1), (ANGLE, 30)])
+def test_an_own_change_does_not_come_back_in_another_spelling(
+    hall: Hall, peers: tuple[Any, Any], address: str, sent: int
+) -> None:
+    one, _ = peers
+    hall.subscribe(one)
+    hall.say(one, address, sent)
+    hall.after(0.1)
+    assert without_heartbeat(one.take()) == []
+
+
+def test_an_older_change_of_another_does_not_overtake_an_own_one(hall: Hall, peers: tuple[Any, Any]) -> None:
+    one, other = peers
+    hall.say(one, "/engine/notify", 1)
+    hall.feedback.tick(hall.clock.now_s())  # the first portion; the rest still waits
+    late = osc_schema.PARAMS[-1]
+    hall.say(other, late.address, 100.0)
+    hall.say(one, late.address, 50.0)
+    one.take()
+    hall.after(0.1)
+    assert late.address not in [message.address for message in one.take()]
+    assert hall.store.get(late.address) == 50.0
+
+
+def test_of_many_changes_only_the_newest_goes_out_sixty_times_a_second(hall: Hall, peers: tuple[Any, Any]) -> None:
+    one, other = peers
+    hall.subscribe(one)
+    for step in range(1000):  # one second
+        hall.say(other, ANGLE, step / 10)
+        hall.clock.advance(0.001)
+        hall.feedback.tick(hall.clock.now_s())
+    values = [message.args[0] for message in without_heartbeat(one.take())]
+    assert 55 <= len(values) <= 60
+    hall.after(0.1)
+    assert without_heartbeat(one.take())[-1].args == pytest.approx((99.9,))
+    assert values == sorted(values)
+
+
+def test_a_heartbeat_counts_the_seconds(hall: Hall, peers: tuple[Any, Any]) -> None:
+    one, _ = peers
+    hall.say(one, "/engine/notify", 1)
+    hall.after(5.5)
+    beats = [message.args[0] for message in one.take() if message.address == "/engine/heartbeat"]
+    assert beats == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_trigger_is_told_as_one_and_shown_as_zero(hall: Hall, peers: tuple[Any, Any]) -> None:
+    one, other = peers
+    hall.say(other, "/master/panic")
+    hall.say(one, "/engine/notify", 1)
+    hall.after(0.5)
+    assert Message("/master/panic", (0,), "i") in one.take()
+    hall.say(other, "/master/panic")
+    hall.after(0.1)
+    assert without_heartbeat(one.take()) == [Message("/master/panic", (1,), "i")]
+
+
+def test_a_subscriber_may_listen_on_another_port_than_it_sends_from(hall: Hall, peers: tuple[Any, Any]) -> None:
+    """Max, TouchDesigner and Resolume do. Answers go there too; the host stays the sender's own."""
+    one, other = peers
+    hall.say(one, "/engine/notify", 1, 9001)
+    hall.after(0.5)
+    listener = one.others[9001]
+    assert listener.name == "udp 192.0.2.1:9001"
+    assert len(without_heartbeat(listener.take())) == 1 + len(osc_schema.PARAMS)
+    hall.say(one, ANGLE, 20.0)  # its own, though it listens elsewhere
+    hall.say(one, "/get", "/mode")
+    hall.say(other, "/mode", 1)
+    hall.after(0.1)
+    assert [message.address for message in without_heartbeat(listener.take())] == ["/mode", "/mode"]
+    assert one.take() == []
+    hall.say(one, "/engine/notify", 0)
+    assert listener.take() == [Message("/done", ("/engine/notify",), "s")]
+    hall.say(other, ANGLE, 21.0)
+    hall.after(2.0)
+    assert listener.take() == []
+
+
+def test_unsubscribing_a_port_leaves_the_others(hall: Hall, peers: tuple[Any, Any]) -> None:
+    one, _ = peers
+    for port in (9001, 9002):
+        hall.say(one, "/engine/notify", 1, port)
+    hall.say(one, "/engine/notify", 0, 9001)
+    hall.after(0.5)
+    first, second = one.others[9001], one.others[9002]
+    assert without_heartbeat(first.take())[-1].address == "/done"
+    assert len(without_heartbeat(second.take())) == 1 + len(osc_schema.PARAMS)
+
+
+@pytest.mark.parametrize("args", [(), ("on",), (1, 0), (1, 65_536), (1, -1), (1, "9001"), (1, 9001, 2)])
+def test_a_subscription_that_cannot_be_understood_fails(hall: Hall, peers: tuple[Any, Any], args: tuple) -> None:
+    one, _ = peers
+    hall.say(one, "/engine/notify", *args)
+    (answer,) = one.take()
+    assert answer.address == "/fail" and answer.args[0] == "/engine/notify"
+    assert not hall.feedback.has_subscribers
+
+
+def test_the_number_of_subscribers_is_bounded_and_the_oldest_makes_room(
+    hall: Hall, make_peer: Callable[..., Any], reports: Any
+) -> None:
+    crowd = [make_peer(f"udp 192.0.2.1:{port}") for port in range(1, MAX_SUBSCRIBERS + 2)]
+    for peer in crowd:
+        hall.subscribe(peer)
+    for peer in crowd:
+        peer.take()
+    hall.store.set(ANGLE, 12.0, by="web")
+    hall.after(0.1)
+    told = [bool(without_heartbeat(peer.take())) for peer in crowd]
+    assert told == [False] + [True] * MAX_SUBSCRIBERS
+    assert "osc.subscribers" in reports.keys
+
+
+def test_features_go_out_at_the_rate_asked_for(hall: Hall, peers: tuple[Any, Any]) -> None:
+    one, _ = peers
+    hall.subscribe(one)
+    quiet = ChannelFeatures(rms=0.25, peak=0.5, pitch_hz=440.0, low=0.125, mid=0.0625, high=0.5)
+    hall.feedback.offer_features((quiet,) * 4)
+    hall.after(0.4)
+    assert without_heartbeat(one.take()) == []
+    hall.store.set("/audio/features/rate_hz", 10.0)
+    hall.after(0.05)
+    one.take()
+    hall.after(1.0)
+    told = [message for message in one.take() if message.address.startswith("/audio/2/")]
+    assert len(told) == 10 * 7
+    assert dict((message.address, message.args[0]) for message in told) == {
+        "/audio/2/rms": 0.25,
+        "/audio/2/peak": 0.5,
+        "/audio/2/pitch": 440.0,
+        "/audio/2/onset": 0.0,
+        "/audio/2/low": 0.125,
+        "/audio/2/mid": 0.0625,
+        "/audio/2/high": 0.5,
+    }
+    hall.store.set("/audio/features/rate_hz", 0.0)
+    hall.after(0.1)
+    one.take()
+    hall.after(0.4)
+    assert without_heartbeat(one.take()) == []
+
+
+def test_an_onset_between_two_messages_is_told_once(hall: Hall, peers: tuple[Any, Any]) -> None:
+    one, _ = peers
+    hall.subscribe(one)
+    hall.store.set("/audio/features/rate_hz", 30.0)
+    hall.feedback.offer_features((ChannelFeatures(onset_count=7),) * 4)
+    hall.after(0.2)
+    one.take()
+    hall.feedback.offer_features((ChannelFeatures(onset_count=9),) + (ChannelFeatures(onset_count=7),) * 3)
+    hall.after(0.2)
+    onsets = [message for message in one.take() if message.address.endswith("/onset") and message.args[0]]
+    assert onsets == [Message("/audio/1/onset", (1.0,), "f")]
+
+
+def test_packets_that_nobody_fetches_are_dropped_and_counted(hall: Hall, reports: Any) -> None:
+    outbox = hall.dispatcher.outbox
+    sent: list[bytes] = []
+    for number in range(MAX_PACKETS + 3):
+        outbox.put(sent.append, b"%d" % number)
+    assert hall.dispatcher.counters.dropped == 3 and reports.keys == ["osc.dropped"] * 3
+    outbox.send_all()
+    assert len(sent) == MAX_PACKETS and sent[0] == b"0"

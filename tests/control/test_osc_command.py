@@ -1,0 +1,109 @@
+"""`multiverse osc`, run as a command against a real server."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from engine.cli.osc import read_argument
+from engine.control import Reply
+from engine.errors import PresetError, UsageError
+
+
+@pytest.fixture
+def drawing(rig: Any) -> Iterator[Any]:
+    """A server whose frames are being drawn."""
+    is_over = threading.Event()
+
+    def draw() -> None:
+        while not is_over.wait(0.005):
+            rig.draw()
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    yield rig
+    is_over.set()
+    thread.join()
+
+
+def osc(*args: str) -> subprocess.CompletedProcess[str]:
+    command = "import sys; from engine.cli.osc import app; sys.argv[0] = 'osc'; app()"
+    return subprocess.run([sys.executable, "-c", command, *args], capture_output=True, text=True, timeout=60)
+
+
+def target(rig: Any) -> str:
+    return "{}:{}".format(*rig.server.address)
+
+
+@pytest.mark.parametrize("transport", [(), ("--tcp",)])
+def test_send_sets_a_value_and_ends_when_it_is_drawn(drawing: Any, transport: tuple[str, ...]) -> None:
+    done = osc("send", "/layer/1/angle", "-45", "--to", target(drawing), "--wait", *transport)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert drawing.store.get("/layer/1/angle") == -45.0
+
+
+def test_send_without_waiting_needs_no_engine(free_port: Callable[[], int]) -> None:
+    done = osc("send", "/layer/1/angle", "45", "--to", f"127.0.0.1:{free_port()}")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_send_prints_answers_and_failures(drawing: Any) -> None:
+    asked = osc("send", "/get", "/layer/*/angle", "--to", target(drawing), "--wait")
+    assert asked.returncode == 0
+    assert asked.stdout.splitlines() == [f"/layer/{n}/angle {45 * (n - 1)}" for n in (1, 2, 3, 4)]
+    unknown = osc("send", "/layr/1/angle", "45", "--to", target(drawing), "--wait")
+    assert unknown.returncode == 1
+    assert unknown.stdout.startswith("/fail /layr/1/angle ") and "/layer/1/angle" in unknown.stdout
+
+
+def test_send_waits_for_a_command_that_takes_its_time(drawing: Any) -> None:
+    def save(args: tuple, reply: Reply) -> None:
+        if args == ("",):
+            raise PresetError("a preset needs a name")
+        threading.Timer(0.2, reply.done, args).start()
+
+    drawing.commands.add("/preset/save", save)
+    saved = osc("send", "/preset/save", "s:12", "--to", target(drawing), "--wait")
+    assert (saved.returncode, saved.stdout) == (0, "/done /preset/save 12\n")
+    failed = osc("send", "/preset/save", "s:", "--to", target(drawing), "--wait")
+    assert (failed.returncode, failed.stdout) == (1, "/fail /preset/save a preset needs a name\n")
+
+
+def test_listen_prints_every_value(drawing: Any) -> None:
+    heard = osc("listen", "--to", target(drawing), "--seconds", "1").stdout.splitlines()
+    assert "/layer/2/angle 45" in heard and "/mode multiverse" in heard
+    assert not drawing.dispatcher.feedback.has_subscribers
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1", 1),
+        ("-45", -45),
+        ("0.5", 0.5),
+        ("-.5", -0.5),
+        ("1e3", 1000.0),
+        ("true", True),
+        ("false", False),
+        ("add", "add"),
+        ("s:12", "12"),
+        ("s:", ""),
+        ("i:7", 7),
+        ("f:3", 3.0),
+        ("C:\\pictures", "C:\\pictures"),
+        ("1.2.3", "1.2.3"),
+        ("", ""),
+    ],
+)
+def test_an_argument_is_read_as_it_looks_unless_it_says_what_it_is(text: str, value: object) -> None:
+    assert read_argument(text) == value
+    assert type(read_argument(text)) is type(value)
+
+
+@pytest.mark.parametrize(("text", "named"), [("i:one", "i:one"), ("f:", "f:"), (str(2**63), "9223"), ("f:1e39", "1e")])
+def test_an_argument_that_cannot_be_sent_is_refused(text: str, named: str) -> None:
+    with pytest.raises(UsageError, match=named):
+        read_argument(text)

@@ -1,0 +1,402 @@
+"""The whole way through real UDP and TCP sockets on 127.0.0.1."""
+
+import math
+import socket
+import struct
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pythonosc.osc_tcp_server import MODE_1_0, MODE_1_1
+from pythonosc.tcp_client import SimpleTCPClient
+
+import osc_schema
+from engine.clock import SteppedClock
+from engine.control import CommandTable, Dispatcher, OscServer
+from engine.control.tcp import MAX_CLIENTS
+from engine.control.udp import WANTED_RECEIVE_BUFFER_BYTES
+from engine.errors import ConfigError, MultiverseError
+from engine.osc import Message, encode_bundle, encode_message, encode_reply
+from engine.osc.framing import Framing, frame
+from engine.params import ParamStore, Snapshot
+from osc_schema import ParamType
+
+ANGLE = "/layer/1/angle"
+TEXTS = (ParamType.TEXT, ParamType.FILE)
+
+
+# -- every address -----------------------------------------------------------------------------
+
+
+def at_low(param: osc_schema.Param) -> tuple[object, object]:
+    """What to send, and what the store then holds."""
+    if param.type in TEXTS:
+        text = "n" * int(param.low)
+        return text, text
+    if param.type is ParamType.MENU:
+        return 0, param.menu[0]
+    return (int(param.low), False) if param.type is ParamType.BOOL else (float(param.low), param.low)
+
+
+def at_high(param: osc_schema.Param) -> tuple[object, object]:
+    if param.type in TEXTS:
+        text = "n" * int(param.high)
+        return text, text
+    if param.type is ParamType.MENU:
+        return param.menu[-1], param.menu[-1]
+    return float(param.high), param.high
+
+
+def at_default(param: osc_schema.Param) -> tuple[object, object]:
+    if param.type is ParamType.TRIGGER:
+        return False, 1  # fired by `at_high`
+    return param.default, param.default
+
+
+def is_same(held: object, expected: object) -> bool:
+    """Equal, but for what a 32-bit float cannot say."""
+    return held == pytest.approx(expected, rel=1e-7) if isinstance(expected, float) else held == expected
+
+
+def test_every_address_takes_its_lowest_highest_and_default_value(rig: Any, settle: Callable[..., None]) -> None:
+    client = rig.client()
+    for choose in (at_low, at_high, at_default):
+        for param in sorted(osc_schema.PARAMS, key=lambda param: param.type is not ParamType.TRIGGER):
+            client.say(param.address, choose(param)[0])  # the panic first: it would undo what came before it
+        settle(rig, client)
+        expected = {param.address: choose(param)[1] for param in osc_schema.PARAMS}
+        held = rig.store.snapshot()
+        wrong = {address for address in expected if not is_same(held[address], expected[address])}
+        assert wrong == set()
+    assert rig.dispatcher.counters.rejected == 0
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, b"blob", None, (0, 0xF8, 0, 0)])
+def test_no_address_takes_what_has_no_meaning(rig: Any, settle: Callable[..., None], value: object) -> None:
+    client = rig.client()
+    before = rig.store.snapshot().to_dict()
+    params = [p for p in osc_schema.PARAMS if not (value is None and p.type is ParamType.TRIGGER)]
+    for param in params:
+        client.say(param.address, value)
+    client.hear("/fail")
+    settle(rig, client)
+    assert rig.store.snapshot().to_dict() == before
+    assert rig.dispatcher.counters.rejected == len(params)
+
+
+# -- UDP ---------------------------------------------------------------------------------------
+
+
+def test_a_burst_of_forty_thousand_messages_arrives_whole(rig: Any, wait_for: Callable[..., Any]) -> None:
+    """As fast as the sender can, in portions of half the granted buffer: only the engine could lose one."""
+    client = rig.client()
+    counters = rig.dispatcher.counters
+    addresses = [param.address for param in osc_schema.PARAMS if param.type is ParamType.FLOAT][:40]
+    portion = min(4000, rig.server.granted_receive_buffer_bytes // 2 // 1024)
+    sent = 0
+    while sent < 40_000:
+        for number in range(sent, min(40_000, sent + portion)):
+            client.send(encode_reply(addresses[number % 40], number / 40_000))
+        sent = min(40_000, sent + portion)
+        wait_for(lambda: counters.messages == sent, f"{sent} messages")  # noqa: B023
+    assert (counters.malformed, counters.rejected, counters.unknown, counters.lost) == (0, 0, 0, 0)
+    expected = {}
+    for number in range(40_000 - 40, 40_000):
+        param = osc_schema.lookup(addresses[number % 40])
+        expected[param.address] = osc_schema.accept(param, number / 40_000).value
+    assert {address: rig.store.get(address) for address in expected} == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_reader_never_sees_half_a_bundle(rig: Any, settle: Callable[..., None]) -> None:
+    together = [f"/layer/{n}/intensity" for n in (1, 2, 3, 4)] + ["/colour/scheme", "/region/spread"]
+    halves: list[Snapshot] = []
+    seen: set[object] = set()
+    is_over = threading.Event()
+
+    def read() -> None:
+        while not is_over.is_set():
+            snapshot = rig.store.snapshot()
+            values = {snapshot[address] for address in together}
+            if len(values) > 1:
+                halves.append(snapshot)
+            seen.update(values)
+
+    client = rig.client()
+    client.send(encode_bundle(1, [encode_reply(address, 0.0) for address in together]))
+    settle(rig, client)
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for step in range(1, 501):
+            client.send(encode_bundle(1, [encode_reply(address, step / 4096) for address in together]))
+            if step % 100 == 0:
+                settle(rig, client)
+    finally:
+        is_over.set()
+        reader.join()
+    assert halves == []
+    assert len(seen) > 5  # it did look while they changed
+    assert rig.store.get("/region/spread") == 500 / 4096
+
+
+def test_a_scheduled_bundle_arrives_through_the_socket_and_waits(
+    open_rig: Callable[..., Any], wait_for: Callable[..., Any]
+) -> None:
+    from engine.osc.time_tag import time_tag_of
+
+    clock = SteppedClock()
+    rig = open_rig(clock=clock)
+    rig.commands.add("/preset/list", lambda args, reply: reply.done())
+    client = rig.client()
+    tag = time_tag_of(clock.wall_s() + 3.0)
+    client.send(encode_bundle(tag, [encode_reply(ANGLE, 9.0), encode_message("/preset/list")]))
+    wait_for(lambda: rig.dispatcher.counters.scheduled == 1, "the bundle")
+    rig.draw()
+    assert rig.store.get(ANGLE) == 0.0
+    clock.advance(3.0)
+    rig.draw()
+    assert rig.store.get(ANGLE) == 9.0
+    assert client.hear("/done").args == ("/preset/list",)  # carried out by the sending thread
+
+
+def test_the_granted_receive_buffer_is_reported(rig: Any) -> None:
+    assert 65_536 <= rig.server.granted_receive_buffer_bytes <= 2 * WANTED_RECEIVE_BUFFER_BYTES
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how many datagrams it threw away")
+def test_a_full_receive_buffer_is_counted_as_lost(rig: Any, wait_for: Callable[..., Any], reports: Any) -> None:
+    """The receiving thread is held up by a handler while far more arrives than the system keeps."""
+    is_over = threading.Event()
+    rig.commands.add("/preset/list", lambda args, reply: (is_over.wait(30.0), reply.done()))
+    rig.server._udp.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client = rig.client()
+    client.say("/preset/list")
+    wait_for(lambda: rig.dispatcher.counters.commands == 1, "the handler")
+    for number in range(200):
+        client.send(encode_reply(ANGLE, number))
+    is_over.set()
+    client.hear("/done")
+    wait_for(lambda: rig.dispatcher.counters.lost > 0, "the loss to be noticed")
+    counters = rig.dispatcher.counters
+    wait_for(lambda: counters.messages + counters.lost == 201, "the account of every packet")
+    assert "osc.lost" in reports.keys
+
+
+def test_senders_outside_the_allow_list_are_not_heard(
+    open_rig: Callable[..., Any], wait_for: Callable[..., Any], reports: Any
+) -> None:
+    rig = open_rig(allow=("127.0.0.0/29", "192.0.2.0/24"))
+    counters = rig.dispatcher.counters
+    stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    stranger.bind(("127.0.0.9", 0))
+    with stranger:
+        for _ in range(3):
+            stranger.sendto(encode_reply(ANGLE, 5.0), rig.server.address)
+        wait_for(lambda: counters.refused == 3, "the refusals")
+    with socket.create_connection(rig.server.address, source_address=("127.0.0.9", 0)) as refused:
+        refused.settimeout(30.0)
+        assert refused.recv(1) == b""
+    assert (rig.store.get(ANGLE), counters.messages, counters.refused) == (0.0, 0, 4)
+    assert set(reports.keys) == {"osc.refused"}
+    friend = rig.client()
+    friend.say(ANGLE, 5.0)
+    wait_for(lambda: rig.store.get(ANGLE) == 5.0, "the friend's value")
+
+
+def test_a_network_that_is_none_is_refused_at_once(open_rig: Callable[..., Any]) -> None:
+    with pytest.raises(ConfigError, match=r"--osc-allow: '10\.0\.0\.0/40' is not a network"):
+        open_rig(allow=("10.0.0.0/40",))
+
+
+def test_a_port_in_use_is_named_with_the_option(rig: Any, reports: Any) -> None:
+    dispatcher = Dispatcher(ParamStore(), CommandTable(), SteppedClock(), reports)
+    host, port = rig.server.address
+    second = OscServer(dispatcher, host, port, (), reports)
+    with pytest.raises(MultiverseError, match=f"--osc 127.0.0.1:{port}: .*in use.*choose another"):
+        second.start()
+    second.close()
+    nowhere = OscServer(dispatcher, "192.0.2.77", 9000, (), reports)
+    with pytest.raises(MultiverseError, match=r"--osc 192\.0\.2\.77:9000"):
+        nowhere.start()
+
+
+def test_the_server_is_heard_over_ipv6(require: Callable[..., None], reports: Any, wait_for: Any) -> None:
+    store = ParamStore()
+    server = OscServer(Dispatcher(store, CommandTable(), SteppedClock(), reports), "::1", 0, ("::1/128",), reports)
+    try:
+        server.start()
+    except MultiverseError:
+        require(False, "IPv6 on the loopback interface")
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender:
+            sender.settimeout(30.0)
+            sender.sendto(encode_message("/get", ANGLE), server.address)
+            assert sender.recv(1000) == encode_reply(ANGLE, 0.0)
+    finally:
+        server.close()
+
+
+# -- subscriptions through sockets -------------------------------------------------------------
+
+
+def test_a_subscriber_that_is_gone_harms_nobody(rig: Any, free_port: Callable[[], int]) -> None:
+    gone, listening = rig.client(), rig.client()
+    gone.say("/engine/notify", 1, free_port())
+    listening.say("/engine/notify", 1)
+    listening.hear("/engine/heartbeat")
+    rig.store.set(ANGLE, 77.0)
+    while listening.hear(ANGLE).args != (77.0,):
+        pass
+    gone.close()
+    rig.store.set(ANGLE, 78.0)
+    assert listening.hear(ANGLE).args == (78.0,)
+    assert rig.dispatcher.counters.errors == 0
+
+
+def test_heartbeats_follow_the_engines_clock(open_rig: Callable[..., Any]) -> None:
+    clock = SteppedClock()
+    rig = open_rig(clock=clock)
+    client = rig.client()
+    client.say("/engine/notify", 1)
+    for beat in (1, 2, 3):
+        assert client.hear("/engine/heartbeat").args == (beat,)
+        clock.advance(1.0)
+
+
+def test_a_program_named_in_the_configuration_is_told_without_asking(rig: Any) -> None:
+    client = rig.client()
+    rig.server.subscribe("127.0.0.1", client.port)
+    client.hear("/engine/heartbeat")
+    rig.store.set(ANGLE, 3.0, by="web")
+    while client.hear(ANGLE).args != (3.0,):
+        pass
+
+
+def test_queued_answers_are_sent_before_the_end(rig: Any, wait_for: Callable[..., Any]) -> None:
+    client = rig.client()
+    client.say("/engine/notify", 1)
+    client.hear("/engine/heartbeat")
+    sender = rig.server._udp.sender_at("127.0.0.1", client.port)
+    for _ in range(50):
+        rig.dispatcher.receive(encode_message("/get", ANGLE), sender)
+    rig.server.close()
+    assert len([message for message in client.pending() if message.address == ANGLE]) >= 50
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("osc ")]
+
+
+# -- TCP ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("framing", Framing)
+def test_both_framings_carry_messages_and_answers(rig: Any, framing: Framing) -> None:
+    client = rig.client(tcp=True, framing=framing)
+    client.say(ANGLE, 5.0)
+    client.say("/get", ANGLE)
+    assert client.hear() == Message(ANGLE, (5.0,), "f")
+
+
+@pytest.mark.parametrize("mode", [MODE_1_0, MODE_1_1])
+def test_python_osc_is_understood_over_tcp(rig: Any, wait_for: Callable[..., Any], mode: str) -> None:
+    client = SimpleTCPClient(*rig.server.address, mode=mode)
+    client.send_message(ANGLE, 33.0)
+    wait_for(lambda: rig.store.get(ANGLE) == 33.0, "the value")
+    client.send_message("/get", ANGLE)
+    answer = next(client.get_messages(timeout=30.0))
+    assert (answer.address, answer.params) == (ANGLE, [33.0])
+    client.close()
+
+
+def test_a_stream_may_come_in_single_bytes_and_many_packets_at_once(rig: Any) -> None:
+    client = rig.client(tcp=True, framing=Framing.LENGTH)
+    for byte in frame(encode_message(ANGLE, 7.0), Framing.LENGTH):
+        client.socket.sendall(bytes([byte]))
+    many = b"".join(frame(encode_message("/get", "/layer/*/angle"), Framing.LENGTH) for _ in range(100))
+    client.socket.sendall(many)
+    answers = [client.hear().args[0] for _ in range(400)]
+    assert answers == [7.0, 45.0, 90.0, 135.0] * 100
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\0\x7f\xff\xff",
+        b"\0\0\0\4junk\0\x7f\xff\xff",
+        b"\xc0\xdb\x01\xc0",
+        b"\xc0junk\xc0",
+    ],
+)
+def test_garbage_ends_its_own_connection_and_no_other(rig: Any, wait_for: Callable[..., Any], garbage: bytes) -> None:
+    fine = rig.client(tcp=True)
+    with socket.create_connection(rig.server.address) as noisy:
+        noisy.settimeout(30.0)
+        noisy.sendall(garbage)
+        noisy.shutdown(socket.SHUT_WR)
+        assert noisy.recv(100) == b""
+    wait_for(lambda: rig.dispatcher.counters.malformed > 0, "the count")
+    fine.say("/get", ANGLE)
+    assert fine.hear() == Message(ANGLE, (0.0,), "f")
+
+
+def test_a_connection_left_half_way_is_forgotten(rig: Any, wait_for: Callable[..., Any]) -> None:
+    half = socket.create_connection(rig.server.address)
+    half.sendall(frame(encode_message("/engine/notify", 1), Framing.LENGTH) + struct.pack(">i", 400) + b"/half")
+    wait_for(lambda: rig.dispatcher.feedback.has_subscribers, "the subscription")
+    half.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # the end comes as a reset
+    half.close()
+    wait_for(lambda: not rig.dispatcher.feedback.has_subscribers, "the end of the subscription")
+    assert rig.dispatcher.counters.errors == 0
+
+
+def test_a_tcp_client_is_told_of_changes_on_its_connection(rig: Any) -> None:
+    client, other = rig.client(tcp=True), rig.client(tcp=True, framing=Framing.LENGTH)
+    client.say("/engine/notify", 1)
+    client.hear("/engine/heartbeat")
+    other.say(ANGLE, 61.0)
+    while client.hear(ANGLE).args != (61.0,):
+        pass
+
+
+def test_a_tcp_client_that_does_not_read_is_hung_up_and_the_rest_go_on(
+    rig: Any, wait_for: Callable[..., Any], reports: Any
+) -> None:
+    slow, fine = rig.client(tcp=True), rig.client(tcp=True)
+    slow.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    question = frame(encode_message("/get", "//*"), Framing.SLIP)
+
+    def ask_on() -> bool:
+        try:
+            slow.socket.settimeout(0.1)
+            slow.socket.sendall(question * 20)
+        except OSError:
+            pass
+        return "osc.slow" in reports.keys
+
+    wait_for(ask_on, "the slow client to be hung up")
+    fine.say("/get", "/mode")
+    assert fine.hear("/mode").args == ("multiverse",)
+
+
+def test_the_number_of_tcp_clients_is_bounded(rig: Any, wait_for: Callable[..., Any]) -> None:
+    crowd = [rig.client(tcp=True) for _ in range(MAX_CLIENTS)]
+    for client in crowd:
+        client.say("/get", ANGLE)
+        client.hear()
+    with socket.create_connection(rig.server.address) as one_too_many:
+        one_too_many.settimeout(30.0)
+        assert one_too_many.recv(1) == b""
+    assert rig.dispatcher.counters.refused == 1
+    crowd[0].close()
+    later = wait_for(lambda: try_again(rig), "room for another")
+    assert later == Message(ANGLE, (0.0,), "f")
+
+
+def try_again(rig: Any) -> Message | None:
+    client = rig.client(tcp=True)
+    try:
+        client.say("/get", ANGLE)
+        return client.receive(0.5)
+    except MultiverseError:
+        return None

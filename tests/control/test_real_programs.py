@@ -1,0 +1,184 @@
+"""Programs that nobody here wrote: liblo's oscsend and oscdump, and Pd, over real sockets."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import osc_schema
+
+ANGLE = "/layer/1/angle"
+PD_SENDS = """#N canvas 0 0 500 300 10;
+#X obj 10 10 loadbang;
+#X obj 10 40 t b b b;
+#X msg 200 70 connect 127.0.0.1 {port};
+#X msg 100 70 {value};
+#X obj 100 100 oscformat {address};
+#X obj 100 130 list prepend send;
+#X obj 100 160 list trim;
+#X obj 100 190 netsend -u -b;
+#X obj 10 70 delay 100;
+#X msg 10 100 \\; pd quit;
+#X connect 0 0 1 0;
+#X connect 1 0 8 0;
+#X connect 1 1 3 0;
+#X connect 1 2 2 0;
+#X connect 2 0 7 0;
+#X connect 3 0 4 0;
+#X connect 4 0 5 0;
+#X connect 5 0 6 0;
+#X connect 6 0 7 0;
+#X connect 8 0 9 0;
+"""
+PD_HEARS = """#N canvas 0 0 500 300 10;
+#X obj 10 10 netreceive -u -b {port};
+#X obj 10 40 oscparse;
+#X obj 10 70 list trim;
+#X obj 10 100 print heard;
+#X connect 0 0 1 0;
+#X connect 1 0 2 0;
+#X connect 2 0 3 0;
+"""
+
+
+@pytest.fixture
+def liblo(require: Callable[..., None]) -> None:
+    require(shutil.which("oscsend") and shutil.which("oscdump"), "liblo-tools (apt-get install liblo-tools)")
+
+
+@pytest.fixture
+def pd(require: Callable[..., None]) -> list[str]:
+    require(shutil.which("pd"), "Pd (apt-get install puredata-core)")
+    return ["pd", "-nogui", "-noaudio", "-nomidi", "-stderr"]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[list[str]], Path]]:
+    """`start(command)` runs a program until the end of the test; returns the file its output goes to."""
+    running: list[subprocess.Popen] = []
+
+    def launch(command: list[str]) -> Path:
+        output = tmp_path / f"output{len(running)}"
+        with output.open("wb") as file:
+            running.append(subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT))
+        return output
+
+    yield launch
+    for process in running:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("types_and_values", "address", "value"),
+    [
+        (("f", "45.5"), ANGLE, 45.5),
+        (("i", "45"), ANGLE, 45.0),
+        (("d", "45.25"), ANGLE, 45.25),
+        (("h", "5000000000"), "/multiverse/brightness", 4.0),
+        (("T",), "/layer/1/mute", True),
+        (("s", "simple"), "/mode", "simple"),
+        (("S", "simple"), "/mode", "simple"),
+        (("c", "1"), "/mode", "simple"),
+        (("m", "00B0077F"), "/multiverse/brightness", 4.0),
+        (("N",), "/master/panic", 1),
+        (("I",), "/master/panic", 1),
+    ],
+)
+@pytest.mark.parametrize("target", [("127.0.0.1", "{port}"), ("osc.tcp://127.0.0.1:{port}",)])
+def test_oscsend_sets_values_with_every_type_it_knows(
+    liblo: None,
+    rig: Any,
+    wait_for: Callable[..., Any],
+    target: tuple[str, ...],
+    types_and_values: tuple[str, ...],
+    address: str,
+    value: object,
+) -> None:
+    where = (part.format(port=rig.server.address[1]) for part in target)
+    run("oscsend", *where, address, *types_and_values)
+    wait_for(lambda: rig.store.get(address) == value, f"{address} {value}")
+    assert rig.dispatcher.counters.malformed == 0
+
+
+def test_oscdump_prints_every_value_and_then_a_change(
+    liblo: None,
+    rig: Any,
+    start: Callable[..., Path],
+    free_port: Callable[[], int],
+    wait_for: Callable[..., Any],
+) -> None:
+    port = free_port()
+    output = start(["oscdump", "-L", str(port)])
+
+    def heard() -> dict[str, str]:
+        lines = re.findall(r"^\S+ (/\S+) (.*)$", output.read_text(), re.MULTILINE)
+        return dict(lines)
+
+    def subscribed() -> bool:
+        run("oscsend", "127.0.0.1", str(rig.server.address[1]), "/engine/notify", "ii", "1", str(port))
+        return "/engine/heartbeat" in heard()
+
+    wait_for(subscribed, "oscdump to listen")
+    wait_for(lambda: {param.address for param in osc_schema.PARAMS} <= heard().keys(), "every value")
+    assert heard()["/mode"] == 's "multiverse"'
+    assert heard()["/layer/2/angle"] == "f 45.000000"
+    assert heard()["/layer/1/mute"] == "i 0"
+    run("oscsend", "127.0.0.1", str(rig.server.address[1]), ANGLE, "f", "12.5")
+    wait_for(lambda: heard()[ANGLE] == "f 12.500000", "the change")
+
+
+def test_pd_sets_values(pd: list[str], rig: Any, tmp_path: Path, wait_for: Callable[..., Any]) -> None:
+    for address, sent, held in (
+        (ANGLE, "45", 45.0),
+        ("/layer/1/mute", "1", True),
+        ("/mode", "list simple", "simple"),
+    ):
+        patch = tmp_path / "sends.pd"
+        words = address.strip("/").replace("/", " ")
+        patch.write_text(PD_SENDS.format(port=rig.server.address[1], address=words, value=sent))
+        run(*pd, "-batch", str(patch))
+        wait_for(lambda: rig.store.get(address) == held, address)  # noqa: B023
+
+
+def test_pd_hears_every_value_and_then_a_change(
+    pd: list[str],
+    rig: Any,
+    start: Callable[..., Path],
+    tmp_path: Path,
+    free_port: Callable[[], int],
+    wait_for: Callable[..., Any],
+) -> None:
+    port = free_port()
+    patch = tmp_path / "hears.pd"
+    patch.write_text(PD_HEARS.format(port=port))
+    output = start([*pd, str(patch)])
+
+    def heard() -> set[str]:
+        lines = re.findall(r"^heard: (.*)$", output.read_text(), re.MULTILINE)
+        return {line.strip() for line in lines}
+
+    def subscribed() -> bool:
+        rig.server.subscribe("127.0.0.1", port)
+        return any(line.startswith("engine heartbeat") for line in heard())
+
+    wait_for(subscribed, "Pd to listen")
+
+    def unheard() -> set[str]:
+        known = {param.address.strip("/").replace("/", " ") for param in osc_schema.PARAMS}
+        return {words for words in known if not any(line.startswith(words) for line in heard())}
+
+    wait_for(lambda: not unheard(), "every value")
+    assert {"mode multiverse", "layer 2 angle 45", "layer 1 mute 0"} <= heard()
+    rig.store.set(ANGLE, 12.5)
+    wait_for(lambda: "layer 1 angle 12.5" in heard(), "the change")
+    assert rig.dispatcher.counters.dropped == 0
