@@ -1,0 +1,196 @@
+"""What drawing costs here: the GL pass beside simpler shaders, Numba beside the same formula in NumPy.
+
+All in one run and in turn, so that a busy machine slows both sides of a ratio alike. Times are medians in ms.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import moderngl
+import numpy as np
+
+import osc_schema
+from engine.bench.render_reference import draw_reference
+from engine.errors import NoGLError
+from engine.frame import ChannelFeatures
+from engine.render import Look, PictureInput, Renderer, open_renderer
+from engine.render.context import load_finish, open_context
+
+PITCHES_HZ = (110.0, 164.81, 220.0, 277.18)
+COLOURS = [(1.0, 0.0, 0.0), (0.5, 1.0, 0.0), (0.0, 1.0, 1.0), (0.5, 0.0, 1.0)]
+WINDOW_S = 0.05
+NUMPY_FRAMES = 5
+TINY_PX = 16  # a picture so small that all which is not the draw itself remains
+
+VERTEX = """#version 330 core
+void main() {
+    vec2 corner = vec2((gl_VertexID << 1) & 2, gl_VertexID & 2);
+    gl_Position = vec4(corner * 2.0 - 1.0, 0.0, 1.0);
+}"""
+
+TRIVIAL = """#version 330 core
+uniform vec3 u_colour;
+out vec4 f_rgba;
+void main() { f_rgba = vec4(u_colour, 1.0); }"""
+
+# What anybody would write first: rotate, sample the wave, colour, add; no wrap modes, no weights, no tone.
+MINIMAL = """#version 330 core
+uniform sampler2D u_waves;
+uniform vec2 u_size_px;
+uniform vec2 u_turn[4];
+uniform vec3 u_colour[4];
+out vec4 f_rgba;
+void main() {
+    vec2 d = (gl_FragCoord.xy - 0.5 * u_size_px) / u_size_px.x;
+    vec3 rgb = vec3(0.0);
+    for (int layer = 0; layer < 4; layer++) {
+        float point = fract(0.5 + dot(d, u_turn[layer])) * 1024.0;
+        int index = int(point);
+        float start = texelFetch(u_waves, ivec2(index, layer), 0).r;
+        float end = texelFetch(u_waves, ivec2((index + 1) & 1023, layer), 0).r;
+        rgb += u_colour[layer] * clamp(0.1 + 0.9 * mix(start, end, point - float(index)), 0.0, 1.0);
+    }
+    f_rgba = vec4(rgb, 1.0);
+}"""
+
+
+class PlainPass:
+    """One shader over one target: what a picture costs at least."""
+
+    def __init__(self, fragment: str, uniforms: dict[str, Any], width: int, height: int) -> None:
+        self._context = open_context()
+        self._finish = load_finish()
+        with self._context as context:
+            program = context.program(vertex_shader=VERTEX, fragment_shader=fragment)
+            for name, value in uniforms.items():
+                program[name].value = value
+            self._waves = context.texture((1024, 4), 1, tones().tobytes(), dtype="f4")
+            self._target = context.framebuffer([context.texture((width, height), 4)])
+            self._vertices = context.vertex_array(program, [])
+
+    def draw(self) -> None:
+        with self._context:
+            self._waves.use(0)
+            self._target.use()
+            self._vertices.render(moderngl.TRIANGLES, vertices=3)
+            self._finish()
+
+    def close(self) -> None:
+        self._context.release()
+
+
+def tones() -> np.ndarray:
+    """Four sines as the analyser would give them, (4, 1024) float32."""
+    time_s = np.arange(1024) / 1024 * WINDOW_S
+    return np.stack([0.7 * np.sin(2 * np.pi * pitch * time_s) for pitch in PITCHES_HZ]).astype(np.float32)
+
+
+def run(width: int, height: int, frames: int) -> dict[str, Any]:
+    """Figures for the default look on four tones; what cannot run here is named with its reason."""
+    return {
+        "width": width,
+        "height": height,
+        "frames": frames,
+        "gl": _gl(width, height, frames),
+        "numba": _numba(width, height, frames),
+    }
+
+
+def _gl(width: int, height: int, frames: int) -> dict[str, Any]:
+    try:
+        renderer = open_renderer("gl", width, height)
+    except NoGLError as error:
+        return {"unavailable": str(error)}
+    turns = [(math.cos(math.radians(deg)), math.sin(math.radians(deg))) for deg in (0, 45, 90, 135)]
+    four_layers = {"u_size_px": (width, height), "u_turn": turns, "u_colour": COLOURS, "u_waves": 0}
+    trivial = PlainPass(TRIVIAL, {"u_colour": COLOURS[0]}, width, height)
+    minimal = PlainPass(MINIMAL, four_layers, width, height)
+    unguarded, guarded = Frame(renderer, {"/safety/flash": False}), Frame(renderer, {})
+    trivial_ms, minimal_ms, pass_ms, guarded_ms = _medians_ms(
+        [trivial.draw, minimal.draw, unguarded.draw, guarded.draw], frames
+    )
+    read_ms = _medians_ms([guarded.draw_and_read], frames)[0] - guarded_ms
+    renderer.resize(TINY_PX, TINY_PX)
+    overhead_ms = _medians_ms([guarded.draw], frames)[0]
+    for part in (trivial, minimal, renderer):
+        part.close()
+    return {
+        "renderer": renderer.description,
+        "trivial_ms": round(trivial_ms, 3),
+        "minimal_four_layers_ms": round(minimal_ms, 3),
+        "multiverse_ms": round(pass_ms, 3),
+        "times_minimal": round(pass_ms / minimal_ms, 3),
+        "times_trivial": round(pass_ms / trivial_ms, 1),
+        "flash_guard_ms": round(guarded_ms - pass_ms, 3),
+        "readback_ms": round(read_ms, 3),
+        "all_but_pixels_ms": round(overhead_ms, 3),
+    }
+
+
+def _numba(width: int, height: int, frames: int) -> dict[str, Any]:
+    renderer = open_renderer("numba", width, height)
+    unguarded, guarded = Frame(renderer, {"/safety/flash": False}), Frame(renderer, {})
+    values, waves = _values({}), tones()
+
+    def draw_numpy() -> None:
+        draw_reference(values, waves, PITCHES_HZ, width, height)
+
+    numba_ms, numpy_ms = _medians_ms([unguarded.draw, draw_numpy], min(frames, NUMPY_FRAMES))
+    numba_ms, guarded_ms = _medians_ms([unguarded.draw, guarded.draw], frames)
+    renderer.resize(TINY_PX, TINY_PX)
+    overhead_ms = _medians_ms([guarded.draw], frames)[0]
+    return {
+        "renderer": renderer.description,
+        "multiverse_ms": round(numba_ms, 3),
+        "numpy_float32_ms": round(numpy_ms, 1),
+        "times_faster_than_numpy": round(numpy_ms / numba_ms, 1),
+        "flash_guard_ms": round(guarded_ms - numba_ms, 3),
+        "all_but_pixels_ms": round(overhead_ms, 3),
+    }
+
+
+class Frame:
+    """A whole frame as the frame loop draws it: look, upload, draw, wait."""
+
+    def __init__(self, renderer: Renderer, changes: dict[str, Any]) -> None:
+        self._renderer = renderer
+        self._values = _values(changes)
+        self._waves = tones()
+        self._features = tuple(ChannelFeatures(pitch_hz=pitch) for pitch in PITCHES_HZ)
+        self._drawn = 0
+
+    def draw(self) -> None:
+        picture = PictureInput(
+            look=Look.from_values(self._values),
+            waves=self._waves,
+            features=self._features,
+            layer5=None,
+            region=None,
+            time_s=self._drawn / 60,
+        )
+        self._drawn += 1
+        self._renderer.draw(picture)
+        self._renderer.wait()
+
+    def draw_and_read(self) -> None:
+        self.draw()
+        self._renderer.read_rgba()
+
+
+def _values(changes: dict[str, Any]) -> dict[str, Any]:
+    return {param.address: param.default for param in osc_schema.PARAMS} | changes
+
+
+def _medians_ms(calls: list[Callable[[], None]], frames: int) -> list[float]:
+    """Median time of each call, called in turn `frames` times after two rounds that do not count."""
+    times_ms: list[list[float]] = [[] for _ in calls]
+    for frame in range(frames + 2):
+        for call, own_ms in zip(calls, times_ms, strict=True):
+            started_s = time.perf_counter()
+            call()
+            if frame >= 2:
+                own_ms.append((time.perf_counter() - started_s) * 1000)
+    return [median(own_ms) for own_ms in times_ms]

@@ -1,0 +1,253 @@
+"""The Multiverse picture spelled out in NumPy float32, step by step as the formula is written.
+
+Nothing is shared with the renderers: it is what they are measured against, in speed and in tests pixel by
+pixel. It takes the parameters as they are set (address -> value) and ends before the flash guard.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+Values = Mapping[str, Any]
+
+
+def draw_reference(
+    values: Values,
+    waves: np.ndarray,
+    pitches_hz: Sequence[float],
+    width: int,
+    height: int,
+    *,
+    layer5: np.ndarray | None = None,
+    region: np.ndarray | None = None,
+    last: np.ndarray | None = None,
+) -> np.ndarray:
+    """One picture, (height, width, 4) uint8, row 0 at the top, after mirror and before master fade.
+
+    waves (4, 1024) float32; layer5 (h, w, 3) uint8; region (h, w) uint8 0..3; last: the picture before this
+    one.
+    """
+    x = np.arange(width, dtype=np.float32)[None, :] + np.float32(0.5) - np.float32(width / 2)
+    y = np.arange(height, dtype=np.float32)[:, None] + np.float32(0.5) - np.float32(height / 2)
+    x, y = np.broadcast_arrays(x, y)  # (height, width): pixels from the centre, y downward
+    x, y = mirrored(values, x, y, width, height)
+    if values["/mode"] == "simple":
+        seen = np.zeros((3, height, width), np.float32)
+        rgb = seen if layer5 is None else cover(layer5, values["/layer/5/mirror"], x, y, width, height)
+    else:
+        rgb = mixed(values, waves, pitches_hz, x, y, width, height, layer5, region)
+        rgb = toned(values, rgb * np.float32(values["/multiverse/brightness"]))
+    amount = values["/feedback/amount"]
+    if amount > 0 and last is not None:
+        moved = moved_last(values, last, x, y, width, height)
+        # Just under half a level is lost as well, so that rounding to 8 bits cannot hold a trail up for ever.
+        rgb = np.maximum(rgb, moved * np.float32(amount) - np.float32(0.498 / 255))
+    levels = np.floor(rgb.transpose(1, 2, 0) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+    if values["/multiverse/alpha"] == "luma":
+        alpha = levels.max(axis=-1, keepdims=True)
+    else:
+        alpha = np.full((height, width, 1), 255, np.uint8)
+    return np.concatenate([levels, alpha], axis=-1)
+
+
+def mixed(
+    values: Values,
+    waves: np.ndarray,
+    pitches_hz: Sequence[float],
+    x: np.ndarray,
+    y: np.ndarray,
+    width: int,
+    height: int,
+    layer5: np.ndarray | None,
+    region: np.ndarray | None,
+) -> np.ndarray:
+    """Layers 1 to 4 and layer 5 over each other, (3, height, width), before brightness."""
+    weighed = []
+    leader = None
+    if values["/region/enable"] and region is not None:
+        column, row = cover_place(region.shape[1], region.shape[0], False, x, y, width, height)
+        column = np.clip(np.floor(column).astype(int), 0, region.shape[1] - 1)
+        row = np.clip(np.floor(row).astype(int), 0, region.shape[0] - 1)
+        leader = region[row, column]
+    for channel in range(4):
+        weight = layer_weight(values, channel)
+        if weight == 0:
+            continue
+        weights = np.full(x.shape, weight, np.float32)
+        if leader is not None:
+            weights *= np.where(leader == channel, np.float32(1), np.float32(values["/region/spread"]))
+        rgb = np.array(channel_rgb(values, channel, pitches_hz[channel]), np.float32)
+        weighed.append((rgb[:, None, None] * layer_value(values, waves, channel, x, y, width, height), weights))
+    if layer5 is not None and values["/layer/5/source"] != "off":
+        seen = cover(layer5, values["/layer/5/mirror"], x, y, width, height)
+        weighed.append((seen, np.full(x.shape, values["/layer/5/intensity"], np.float32)))
+
+    out = np.zeros((3, *x.shape), np.float32)
+    has_base = np.zeros(x.shape, bool)
+    for layer, weights in weighed:
+        over = out + (blended(values, out, layer) - out) * weights
+        out = np.where(has_base, over, layer * weights)
+        has_base = has_base | (weights > 0)
+    return out
+
+
+def layer_weight(values: Values, channel: int) -> float:
+    """smoothstep(0, 0.05, intensity); 0 when muted or not soloed."""
+    at = f"/layer/{channel + 1}"
+    has_solo = any(values[f"/layer/{n}/solo"] for n in (1, 2, 3, 4))
+    if values[f"{at}/mute"] or (has_solo and not values[f"{at}/solo"]):
+        return 0.0
+    t = min(max(values[f"{at}/intensity"] / 0.05, 0.0), 1.0)
+    return t * t * (3 - 2 * t)
+
+
+def channel_rgb(values: Values, channel: int, pitch_hz: float) -> tuple[float, float, float]:
+    """Colour of a channel by pitch or scheme."""
+    if values["/colour/mode"] == "pitch":
+        hue = math.log2(min(max(pitch_hz, 20.0), 20_000.0) / 261.63)
+    else:
+        stops = ([0, 1 / 4, 1 / 2, 3 / 4], [0, 1 / 3, 2 / 3, 1 / 2], [0, 1 / 3, 2 / 3, 1 / 6])
+        hue = float(np.interp(values["/colour/scheme"], [0, 0.5, 1], [stop[channel] for stop in stops]))
+    sector, part = divmod(((hue + values["/colour/base_hue"]) % 1.0) * 6, 1)
+    up, down = part, 1 - part
+    return [(1, up, 0), (down, 1, 0), (0, 1, up), (0, down, 1), (up, 0, 1), (1, 0, down)][int(sector) % 6]
+
+
+def layer_value(
+    values: Values, waves: np.ndarray, channel: int, x: np.ndarray, y: np.ndarray, width: int, height: int
+) -> np.ndarray:
+    """Brightness 0..1 of one layer at each place, (height, width)."""
+    at = f"/layer/{channel + 1}"
+    # 1. Turned in pixel space, zoomed so that corners stay filled.
+    angle_rad = math.radians(values[f"{at}/angle"])
+    cos, sin = math.cos(angle_rad), math.sin(angle_rad)
+    scale = max((width * abs(cos) + height * abs(sin)) / width, (width * abs(sin) + height * abs(cos)) / height)
+    dx, dy = x / np.float32(scale), y / np.float32(scale)
+    turned_x = np.float32(0.5) + (dx * np.float32(cos) + dy * np.float32(sin)) / np.float32(width)
+    # 2. Curved.
+    u = turned_x
+    curve = np.float32(values[f"{at}/curve"])
+    if curve > 0:
+        turned_y = np.float32(0.5) + (dy * np.float32(cos) - dx * np.float32(sin)) / np.float32(height)
+        u = turned_x + 2 * curve * (2 * turned_y - 1) * np.sin(np.float32(math.pi) * turned_x)
+    # 3. Wrapped.
+    u = (u + np.float32(values[f"{at}/phase"])) * np.float32(values[f"{at}/ratio"])
+    is_mirror = values[f"{at}/wrap"] == "mirror"
+    u = 1 - np.abs(1 - u % 2) if is_mirror else u % 1
+    # 4. The wave between its points.
+    p = u * np.float32(1024)
+    k = np.floor(p)
+    index = k.astype(np.int32)
+    after = np.minimum(index + 1, 1023) if is_mirror else (index + 1) % 1024
+    index = np.minimum(index, 1023) if is_mirror else index % 1024
+    wave = waves[channel]
+    start, end = wave[index], wave[after]
+    a = start + (end - start) * (p - k)
+    # 5. Silence is grey.
+    bias = np.float32(values["/multiverse/bias"])
+    return np.clip((bias + (1 - bias) * a) * np.float32(values[f"{at}/intensity"]), 0, 1)
+
+
+def blended(values: Values, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Layer b over picture a at `/multiverse/blend`: between two stops their results are crossfaded."""
+
+    def at_stop(stop: int) -> np.ndarray:
+        if stop == 0:
+            return np.minimum(a + b, 1) if values["/multiverse/tone"] == "clip" else a + b
+        if stop == 1:
+            return 1 - (1 - a) * (1 - b)
+        if stop == 2:
+            return np.abs(a - b)
+        dodge = np.minimum(1, np.maximum(a, np.float32(0.06)) / np.maximum(np.float32(0.001), 1 - b))
+        return np.where(b < np.float32(0.999), dodge, np.float32(1))
+
+    part, stop = math.modf(values["/multiverse/blend"])
+    if part == 0:
+        return at_stop(int(stop))
+    return at_stop(int(stop)) * np.float32(1 - part) + at_stop(int(stop) + 1) * np.float32(part)
+
+
+def toned(values: Values, light: np.ndarray) -> np.ndarray:
+    """Display values 0..1."""
+    if values["/multiverse/tone"] == "clip":
+        return np.clip(light, 0, 1)
+    return (light / (1 + light)) ** np.float32(0.8)
+
+
+def cover_place(
+    source_w: int, source_h: int, is_mirrored: bool, x: np.ndarray, y: np.ndarray, width: int, height: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Column and row of the source, its edges at whole numbers, when it covers the picture and overhangs evenly."""
+    zoom = np.float32(max(width / source_w, height / source_h))
+    across = -x if is_mirrored else x
+    return across / zoom + np.float32(source_w / 2), y / zoom + np.float32(source_h / 2)
+
+
+def cover(pixels: np.ndarray, is_mirrored: bool, x: np.ndarray, y: np.ndarray, width: int, height: int) -> np.ndarray:
+    """The image over the whole picture, between its pixels, (3, height, width) 0..1."""
+    column, row = cover_place(pixels.shape[1], pixels.shape[0], is_mirrored, x, y, width, height)
+    return bilinear(pixels, column, row)
+
+
+def bilinear(pixels: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """(3, height, width) 0..1 between pixel centres, which lie at halves; the edges go on outside."""
+    column, row = column - np.float32(0.5), row - np.float32(0.5)
+    left, top = np.floor(column), np.floor(row)
+    share_x, share_y = (column - left)[..., None], (row - top)[..., None]
+    source_h, source_w = pixels.shape[:2]
+    x0 = np.clip(left.astype(int), 0, source_w - 1)
+    x1 = np.clip(left.astype(int) + 1, 0, source_w - 1)
+    y0 = np.clip(top.astype(int), 0, source_h - 1)
+    y1 = np.clip(top.astype(int) + 1, 0, source_h - 1)
+    light = pixels[..., :3].astype(np.float32) / np.float32(255)
+    upper = light[y0, x0] * (1 - share_x) + light[y0, x1] * share_x
+    lower = light[y1, x0] * (1 - share_x) + light[y1, x1] * share_x
+    return (upper * (1 - share_y) + lower * share_y).transpose(2, 0, 1)
+
+
+def moved_last(values: Values, last: np.ndarray, x: np.ndarray, y: np.ndarray, width: int, height: int) -> np.ndarray:
+    """The last picture zoomed, turned clockwise and hue-shifted, (3, height, width); black outside it."""
+    angle_rad = math.radians(values["/feedback/rotate"])
+    cos, sin, zoom = math.cos(angle_rad), math.sin(angle_rad), values["/feedback/zoom"]
+    column = x * np.float32(cos / zoom) + y * np.float32(sin / zoom) + np.float32(width / 2)
+    row = y * np.float32(cos / zoom) - x * np.float32(sin / zoom) + np.float32(height / 2)
+    is_inside = (column >= 0) & (column <= width) & (row >= 0) & (row <= height)
+    rgb = np.where(is_inside, bilinear(last, column, row), np.float32(0))
+    return hue_turned(rgb, values["/feedback/hue"]) if values["/feedback/hue"] else rgb
+
+
+def hue_turned(rgb: np.ndarray, turns: float) -> np.ndarray:
+    """HSV hue turned by `turns`; saturation and value stay."""
+    high, low = rgb.max(axis=0), rgb.min(axis=0)
+    chroma = np.where(high > low, high - low, np.float32(1))
+    red, green, blue = rgb
+    sixths = np.where(
+        high == red,
+        (green - blue) / chroma,
+        np.where(high == green, 2 + (blue - red) / chroma, 4 + (red - green) / chroma),
+    )
+    sixths = sixths + np.float32(6 * turns)
+    shares = [np.clip(np.abs((sixths + shift) % 6 - 3) - 1, 0, 1) for shift in (0, 4, 2)]
+    return low + (high - low) * np.stack(shares)
+
+
+def mirrored(values: Values, x: np.ndarray, y: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where each place looks in the unmirrored picture."""
+    mirror = values["/mirror"]
+    if mirror in ("x", "xy"):
+        x = -np.abs(x)
+    if mirror in ("y", "xy"):
+        y = -np.abs(y)
+    if mirror != "kaleidoscope":
+        return x, y
+    sector_rad = np.float32(2 * math.pi / values["/mirror/segments"])
+    turn = np.arctan2(y, x) % sector_rad
+    turn = np.minimum(turn, sector_rad - turn)
+    radius = np.hypot(x, y)
+
+    def folded_back(place: np.ndarray, side: int) -> np.ndarray:
+        return side / 2 - np.abs(side - (place + np.float32(side / 2)) % (2 * side))
+
+    return folded_back(radius * np.cos(turn), width), folded_back(radius * np.sin(turn), height)

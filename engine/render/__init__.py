@@ -1,0 +1,18 @@
+"""The Multiverse picture, drawn by OpenGL or by Numba to the same formula.
+
+    renderer = open_renderer("auto", 1280, 720)
+    look = Look.from_values(values)     # address -> value, once a frame
+    renderer.draw(PictureInput(look=look, waves=..., features=..., layer5=None, region=None, time_s=0.0))
+    renderer.wait()
+    rgba = renderer.read_rgba()         # (720, 1280, 4) uint8, row 0 at the top
+
+Start reading at `picture.py` (what goes in), then `look.py`, `frame_block.py`, `shaders/multiverse.glsl`,
+`gl_renderer.py`. Importing this package loads neither moderngl nor numba nor OpenCV.
+"""
+
+from engine.render.look import Look
+from engine.render.opening import open_renderer
+from engine.render.picture import PictureInput, RegionMap, Renderer
+from engine.render.region_mapper import RegionMapper, RegionSettings
+
+__all__ = ["Look", "PictureInput", "RegionMap", "RegionMapper", "RegionSettings", "Renderer", "open_renderer"]

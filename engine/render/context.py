@@ -1,0 +1,91 @@
+"""A headless OpenGL 3.3 core context on the three systems, or one line that says what to install.
+
+Linux: EGL (a GPU's driver, or Mesa's llvmpipe). macOS: CGL. Windows: WGL. The context is current on the
+thread that opened it, and must stay there.
+"""
+
+import ctypes
+import sys
+from collections.abc import Callable
+
+import moderngl
+
+from engine.errors import NoGLError
+
+REQUIRED_VERSION = 330
+_CORE_PROFILE_BIT = 1
+_SOFTWARE = ("llvmpipe", "softpipe", "swrast", "SwiftShader", "Microsoft Basic Render")
+_REFUSED = {
+    "Apple Software Renderer": "macOS gave its software renderer: no GPU is reachable from this session "
+    "(log in at the screen, not over ssh), or use --renderer numba",
+    "GDI Generic": "Windows gave its OpenGL 1.1 emulation: install the graphics card's own driver "
+    "(remote desktop hides it), or use --renderer numba",
+}
+_DEBIAN_PACKAGES = "apt-get install libegl1 libgl1 libgl1-mesa-dri"
+
+# What glcontext and moderngl raise is a bare Exception; these pieces of its text tell the cases apart.
+_CAUSES = (
+    (("not loaded",), f"the OpenGL libraries are missing; on Debian or Ubuntu: {_DEBIAN_PACKAGES}"),
+    (
+        ("eglInitialize", "eglQueryDevices", "eglGetPlatformDisplay", "eglGetDisplay", "device index"),
+        "EGL finds no driver; install the GPU's, or Mesa's software one, on Debian or Ubuntu: " + _DEBIAN_PACKAGES,
+    ),
+    (
+        ("eglChooseConfig", "eglCreateContext", "eglBindAPI", "OpenGL version", "create context"),
+        "the driver has no OpenGL 3.3 core profile; update it",
+    ),
+)
+
+
+def open_context() -> moderngl.Context:
+    """A standalone core context, current on this thread. NoGLError says why there is none and what to do."""
+    options: dict[str, object] = {"standalone": True, "require": REQUIRED_VERSION}
+    if sys.platform.startswith("linux"):
+        # Named outright: glcontext would otherwise run a compiler or ldconfig to find them.
+        options |= {"backend": "egl", "libgl": "libGL.so.1", "libegl": "libEGL.so.1"}
+    try:
+        context = moderngl.create_context(**options)
+    except Exception as error:  # glcontext raises nothing more precise
+        raise NoGLError(explain(str(error))) from error
+    reason = refusal(context.info["GL_RENDERER"], context.version_code, context.info.get("GL_CONTEXT_PROFILE_MASK", 0))
+    if reason is not None:
+        context.release()
+        raise NoGLError(reason)
+    return context
+
+
+def explain(message: str) -> str:
+    """One line for an exception's text from the making of a context."""
+    for pieces, advice in _CAUSES:
+        if any(piece in message for piece in pieces):
+            return f"no OpenGL: {advice} ({message})"
+    return f"no OpenGL: {message}"
+
+
+def refusal(renderer: str, version_code: int, profile_mask: int) -> str | None:
+    """Why a context that could be opened is not good enough, or None."""
+    for name, advice in _REFUSED.items():
+        if name in renderer:
+            return f"no OpenGL: {advice}"
+    if version_code < REQUIRED_VERSION or not profile_mask & _CORE_PROFILE_BIT:
+        return f"no OpenGL: {renderer} offers a legacy profile ({version_code}), 3.3 core is needed; update its driver"
+    return None
+
+
+def is_software(renderer: str) -> bool:
+    """Whether GL_RENDERER names a rasteriser that runs on the CPU."""
+    return any(name in renderer for name in _SOFTWARE)
+
+
+def load_finish() -> Callable[[], None]:
+    """`glFinish`, called through ctypes: it waits for the GPU without the GIL, which moderngl would hold."""
+    if sys.platform == "darwin":
+        library = ctypes.CDLL("/System/Library/Frameworks/OpenGL.framework/OpenGL")
+    elif sys.platform == "win32":
+        library = ctypes.WinDLL("opengl32")
+    else:
+        library = ctypes.CDLL("libGL.so.1")
+    finish = library.glFinish
+    finish.argtypes = ()
+    finish.restype = None
+    return finish

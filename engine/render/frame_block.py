@@ -1,0 +1,105 @@
+"""A frame's numbers in one block of 26 rows of four float32: the GL uniform block, and the Numba renderer's table.
+
+All positions are in pixels from the centre of the picture, (dx, dy), y downward. An affine row (a, b, c, ...)
+means a dx + b dy + c. Row names and the block in `shaders/block.glsl` are the same and in the same order.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.render.look import LayerLook, Look
+
+SIZE = 0  # width, height, half width, half height, pixels
+LAYER_U = 1  # affine: place along the wave, in periods of its wrap; points a period (2048 mirrored, 1024 repeating)
+LAYER_X = 5  # affine: x', 0..1 across the turned picture; periods that the curve adds where 2 y' - 1 is 1
+LAYER_Y = 9  # affine: 2 y' - 1; unused
+LAYER_RGB = 13  # red, green, blue; weight
+BLEND = 17  # shares of add, screen, difference, dodge
+TONE = 18  # brightness; 1 soft, 0 clip; ceiling of add; 1 where alpha is luma
+LAYER5_MAP = 19  # texel x = first dx + second, texel y = third dy + fourth; texel centres at whole numbers
+LAYER5 = 20  # weight; width, height; 1 in simple mode
+REGION_MAP = 21  # as LAYER5_MAP, but texel edges at whole numbers
+REGION = 22  # weight of the layers that do not lead; width, height; 1 where there is a map
+FEEDBACK_X = 23  # affine: texel x in the last picture; amount
+FEEDBACK_Y = 24  # affine: texel y; hue shift, turns
+FOLD = 25  # 1 where x is mirrored; 1 where y is mirrored; angle of a kaleidoscope sector or 0, rad; unused
+ROWS = 26
+
+NO_CEILING = 1e9  # add is limited to 1 only with tone = clip
+
+
+def pack_block(
+    look: Look,
+    colours: Sequence[tuple[float, float, float]],
+    size_px: tuple[int, int],
+    layer5_px: tuple[int, int] | None,
+    region_px: tuple[int, int] | None,
+) -> np.ndarray:
+    """(26, 4) float32 for one picture of `size_px` (width, height). The other sizes: None where there is no picture."""
+    width, height = size_px
+    rows: list[tuple[float, float, float, float]] = [(width, height, width / 2, height / 2)]
+    turned = [_turned(layer, width, height) for layer in look.layers]
+    periods = [layer.ratio * (0.5 if layer.is_mirrored else 1.0) for layer in look.layers]  # per width
+    for layer, (x_axis, _), per_width in zip(look.layers, turned, periods, strict=True):
+        u_x, u_y = (per_width * slope for slope in x_axis)
+        rows.append((u_x, u_y, (0.5 + layer.phase) * per_width, 2048.0 if layer.is_mirrored else 1024.0))
+    for layer, (x_axis, _), per_width in zip(look.layers, turned, periods, strict=True):
+        rows.append((*x_axis, 0.5, 2 * layer.curve * per_width))
+    for _, y_axis in turned:
+        rows.append((2 * y_axis[0], 2 * y_axis[1], 0.0, 0.0))
+    for layer, colour in zip(look.layers, colours, strict=True):
+        rows.append((*colour, layer.weight))
+    rows.append(look.blend_weights)
+    rows.append((look.brightness, float(look.is_soft), NO_CEILING if look.is_soft else 1.0, float(look.is_alpha_luma)))
+    rows += _layer5(look, size_px, layer5_px)
+    rows += _region(look, size_px, region_px)
+    rows += _feedback(look, width, height)
+    sector_rad = 2 * math.pi / look.segments if look.mirror == "kaleidoscope" else 0.0
+    rows.append((float(look.mirror in ("x", "xy")), float(look.mirror in ("y", "xy")), sector_rad, 0.0))
+    return np.array(rows, np.float32)
+
+
+def _turned(layer: LayerLook, width: int, height: int) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Slopes of x' and y' by dx and dy: turned in pixel space, zoomed so that corners stay filled."""
+    cos, sin = math.cos(layer.angle_rad), math.sin(layer.angle_rad)
+    scale = max(
+        (width * abs(cos) + height * abs(sin)) / width,
+        (width * abs(sin) + height * abs(cos)) / height,
+    )
+    return (cos / scale / width, sin / scale / width), (-sin / scale / height, cos / scale / height)
+
+
+def cover_scale(size_px: tuple[int, int], source_px: tuple[int, int]) -> float:
+    """Source pixels per picture pixel when the source fills the picture and what overhangs is cropped."""
+    return 1 / max(size_px[0] / source_px[0], size_px[1] / source_px[1])
+
+
+def _layer5(look: Look, size_px: tuple[int, int], source_px: tuple[int, int] | None) -> list[tuple]:
+    if source_px is None:
+        return [(0.0, 0.0, 0.0, 0.0), (0.0, 1.0, 1.0, float(look.is_simple))]
+    scale = cover_scale(size_px, source_px)
+    source_w, source_h = source_px
+    scale_x = -scale if look.is_layer5_mirrored else scale
+    return [
+        (scale_x, source_w / 2 - 0.5, scale, source_h / 2 - 0.5),
+        (look.layer5_weight, source_w, source_h, float(look.is_simple)),
+    ]
+
+
+def _region(look: Look, size_px: tuple[int, int], region_px: tuple[int, int] | None) -> list[tuple]:
+    if region_px is None or not look.has_regions:
+        return [(0.0, 0.0, 0.0, 0.0), (1.0, 1.0, 1.0, 0.0)]
+    scale = cover_scale(size_px, region_px)
+    region_w, region_h = region_px
+    return [(scale, region_w / 2, scale, region_h / 2), (look.region_spread, region_w, region_h, 1.0)]
+
+
+def _feedback(look: Look, width: int, height: int) -> list[tuple]:
+    cos = math.cos(look.feedback_angle_rad) / look.feedback_zoom
+    sin = math.sin(look.feedback_angle_rad) / look.feedback_zoom
+    return [
+        (cos, sin, width / 2 - 0.5, look.feedback_amount),
+        (-sin, cos, height / 2 - 0.5, look.feedback_hue),
+    ]

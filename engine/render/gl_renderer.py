@@ -1,0 +1,255 @@
+"""The Multiverse drawn by OpenGL in one pass.
+
+A picture: upload, the pass (multiverse.glsl) into one of two targets, the other holding the last picture for
+feedback; a few thousand of its pixels for the flash guard; and only when it must be faded or held back a
+second pass (publish.glsl) into a target of its own. Otherwise the pass's own texture is published.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import combinations
+
+import moderngl
+import numpy as np
+
+from engine.errors import RenderError
+from engine.frame import TextureRef
+from engine.render.colour import layer_colours
+from engine.render.context import is_software, load_finish, open_context
+from engine.render.frame_block import ROWS, pack_block
+from engine.render.gl_textures import SampleTarget, Target, UploadedImage, wave_texture
+from engine.render.look import Look
+from engine.render.master import Master
+from engine.render.picture import PictureInput
+from engine.render.readback import Readback
+from engine.render.shader_source import compile_program
+from engine.render.wave_table import bake_waves
+
+# Texture units. moderngl binds a new texture to a unit of its own choosing: every one is bound again before
+# each draw.
+_WAVES, _LAYER5, _REGION, _LAST = range(4)
+_UNITS = {"u_waves": _WAVES, "u_layer5_rgb": _LAYER5, "u_region_index": _REGION, "u_last": _LAST}
+
+# What the pass can leave out, likeliest to be played first. A GPU skips what is off by itself, and gets one
+# program with everything. A software rasteriser runs both sides of every branch (10 ms bare, 26 ms with all
+# at 720p), so there each set of features has a program of its own. Mesa compiles one in 10 ms when its disk
+# cache knows it, else in 100: as many as the budget allows are made at the start, the rest when first played.
+_FEATURES = ("FEEDBACK", "SEEN", "BLENDS", "WARP")
+_SETS = sorted(
+    (features for count in range(len(_FEATURES) + 1) for features in combinations(_FEATURES, count)), key=len
+)
+COMPILE_BUDGET_S = 0.4
+
+
+class GLRenderer:
+    """Owns a context that is current on the thread that made it; all calls from there."""
+
+    kind = "gl"
+    reason = ""
+
+    def __init__(self, width: int, height: int) -> None:
+        """Opens a context and compiles. NoGLError where there is none, RenderError when it refuses a shader or size."""
+        self._context = open_context()
+        self._finish = load_finish()
+        self.description = self._context.info["GL_RENDERER"]
+        self.is_software = is_software(self.description)
+        self._passes: dict[tuple[str, ...], moderngl.VertexArray] = {}
+        self._publish = self._small_pass("publish", u_current=0, u_previous=1)
+        self._sample = self._small_pass("flash_samples", u_picture=0, u_places=1)
+        self._block = self._context.buffer(reserve=ROWS * 16)
+        self._waves = wave_texture(self._context)
+        self._layer5 = UploadedImage(self._context, 3, "f1")
+        self._region = UploadedImage(self._context, 1, "u1")
+        self._master = Master()
+        self._targets: _Targets | None = None
+        self.resize(width, height)
+
+    def resize(self, width: int, height: int) -> None:
+        """Draw at this size from now on; the last picture is forgotten. RenderError when the GPU cannot."""
+        largest = self._context.info["GL_MAX_TEXTURE_SIZE"]
+        if not (0 < width <= largest and 0 < height <= largest):
+            raise RenderError(f"size {width}x{height}: this GPU draws 1x1 to {largest}x{largest}")
+        with self._as_render_error():
+            targets = _Targets(self._context, self._finish, (width, height), is_direct=self.is_software)
+            if self._targets is not None:
+                self._targets.release()
+            self._targets = targets
+            self._size_px = (width, height)
+            self._current, self._last = targets.drawn
+            self._published = self._current
+            self._picture: PictureInput | None = None
+            self._is_waiting = False
+            self._pixels: np.ndarray | None = None
+            self._master.forget_picture()
+            self._warm_up()
+
+    def draw(self, picture: PictureInput) -> None:
+        """Begin this picture. While the look is frozen the one before stays, and only fades."""
+        with self._as_render_error():
+            if self._picture is None or not picture.look.is_frozen:
+                self._draw_pass(picture)
+            self._picture = picture
+            self._is_waiting = True
+            self._pixels = None
+
+    def wait(self) -> None:
+        """Return when the picture is drawn, faded and guarded. Other Python threads run meanwhile."""
+        if not self._is_waiting:
+            return
+        with self._as_render_error():
+            self._finish()
+            look, time_s = self._picture.look, self._picture.time_s
+            samples = self._read_samples() if look.is_flash_guarded else None
+            mixture = self._master.mixture(look, samples, time_s)
+            if mixture.is_untouched:
+                self._published = self._current
+            else:
+                self._draw_published(look, mixture.fade, mixture.share)
+                self._finish()
+            self._is_waiting = False
+            error = self._context.error
+        if error != "GL_NO_ERROR":
+            raise RenderError(f"the GL driver reports {error}")
+
+    @property
+    def texture(self) -> TextureRef:
+        """The finished picture; untouched until the next `draw`."""
+        self.wait()
+        return TextureRef(glo=self._published.texture.glo, width=self._size_px[0], height=self._size_px[1])
+
+    def read_rgba(self) -> np.ndarray:
+        """The finished picture, (height, width, 4) uint8, row 0 at the top; read back once a picture."""
+        self.wait()
+        if self._pixels is None:
+            with self._as_render_error():
+                self._pixels = self._targets.readback.read(self._published.framebuffer)
+        return self._pixels
+
+    def close(self) -> None:
+        """Give the context and everything in it back."""
+        if self._context is None:
+            return
+        with self._context:
+            self._targets.release()
+            for part in (self._block, self._waves, self._layer5, self._region):
+                part.release()
+            for vertices in (*self._passes.values(), self._publish, self._sample):
+                vertices.program.release()
+                vertices.release()
+        self._context.release()
+        self._context = None
+
+    def _draw_pass(self, picture: PictureInput) -> None:
+        look, layer5, region = picture.look, picture.layer5, picture.region
+        self._current, self._last = self._last, self._current
+        self._waves.write(bake_waves(look, picture.waves))
+        self._layer5.follow(layer5, layer5.pixels if layer5 else None)
+        self._region.follow(region, region.indices if region else None)
+        colours = layer_colours(look.colour_mode, look.base_hue, look.scheme, picture.features)
+        block = pack_block(look, colours, self._size_px, self._layer5.size_px, self._region.size_px)
+        self._block.write(block)
+        self._run_pass(_features(look, picture) if self.is_software else _FEATURES)
+
+    def _run_pass(self, features: tuple[str, ...]) -> None:
+        vertices = self._passes.get(features) or self._make_pass(features)
+        self._block.bind_to_uniform_block(0)
+        self._waves.use(_WAVES)
+        self._layer5.use(_LAYER5)
+        self._region.use(_REGION)
+        self._last.texture.use(_LAST)
+        self._current.framebuffer.use()
+        vertices.render(moderngl.TRIANGLES, vertices=3)
+
+    def _read_samples(self) -> np.ndarray:
+        """Only once the picture is drawn: a pass that reads it before would make moderngl wait, holding the GIL."""
+        samples = self._targets.samples
+        self._current.texture.use(0)
+        samples.places.use(1)
+        samples.framebuffer.use()
+        self._sample.render(moderngl.TRIANGLES, vertices=3)
+        return samples.read_samples()
+
+    def _draw_published(self, look: Look, fade: float, share: float) -> None:
+        first, second = self._targets.finished
+        target = second if self._published is first else first
+        program = self._publish.program
+        program["u_fade"].value = fade
+        program["u_share"].value = share
+        program["u_is_luma"].value = look.is_alpha_luma
+        self._current.texture.use(0)
+        self._published.texture.use(1)
+        target.framebuffer.use()
+        self._publish.render(moderngl.TRIANGLES, vertices=3)
+        self._published = target
+
+    def _make_pass(self, features: tuple[str, ...]) -> moderngl.VertexArray:
+        program = compile_program(self._context, "multiverse", features)
+        program["Frame"].binding = 0
+        for name, unit in _UNITS.items():
+            if name in program:
+                program[name].value = unit
+        self._passes[features] = self._context.vertex_array(program, [])
+        return self._passes[features]
+
+    def _warm_up(self) -> None:
+        """Draw one pixel with each program: drivers finish compiling at the first draw, for the very formats bound."""
+        started_s = time.perf_counter()
+        self._block.write(np.zeros((ROWS, 4), np.float32))
+        self._current.framebuffer.scissor = (0, 0, 1, 1)
+        for features in _SETS if self.is_software else [_FEATURES]:
+            if time.perf_counter() - started_s > COMPILE_BUDGET_S:
+                break
+            self._run_pass(features)
+            self._finish()
+        self._current.framebuffer.scissor = None
+        self._current.framebuffer.clear()
+
+    def _small_pass(self, name: str, **units: int) -> moderngl.VertexArray:
+        program = compile_program(self._context, name)
+        for uniform, unit in units.items():
+            program[uniform].value = unit
+        return self._context.vertex_array(program, [])
+
+    @contextmanager
+    def _as_render_error(self) -> Iterator[None]:
+        """This context current inside; what the driver refuses is a RenderError, so that the loop opens it again."""
+        try:
+            with self._context:
+                yield
+        except moderngl.Error as error:
+            raise RenderError(f"OpenGL: {error}") from error
+
+
+class _Targets:
+    """Everything that has the picture's size."""
+
+    def __init__(
+        self,
+        context: moderngl.Context,
+        finish: Callable[[], None],
+        size_px: tuple[int, int],
+        *,
+        is_direct: bool,
+    ) -> None:
+        self.drawn = (Target(context, size_px), Target(context, size_px))
+        self.finished = (Target(context, size_px), Target(context, size_px))
+        self.samples = SampleTarget(context, size_px)
+        self.readback = Readback(context, finish, size_px, is_direct=is_direct)
+
+    def release(self) -> None:
+        for part in (*self.drawn, *self.finished, self.samples, self.readback):
+            part.release()
+
+
+def _features(look: Look, picture: PictureInput) -> tuple[str, ...]:
+    """What of _FEATURES this picture needs."""
+    is_needed = {
+        "FEEDBACK": look.feedback_amount > 0,
+        "SEEN": look.is_simple
+        or (picture.layer5 is not None and look.layer5_weight > 0)
+        or (picture.region is not None and look.has_regions),
+        "BLENDS": look.blend_weights[0] < 1,
+        "WARP": look.mirror != "off" or any(layer.curve > 0 for layer in look.layers),
+    }
+    return tuple(feature for feature in _FEATURES if is_needed[feature])

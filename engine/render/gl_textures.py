@@ -1,0 +1,103 @@
+"""The GL renderer's textures: what is uploaded for a picture, and what is drawn into.
+
+Memory row 0 is the top row of the picture throughout; GL calls it the bottom and is not told otherwise.
+"""
+
+import moderngl
+import numpy as np
+
+from engine.frame import CHANNELS, VideoFrame
+from engine.render.flash_levels import COLUMNS, ROWS, sample_places
+from engine.render.picture import RegionMap
+from engine.render.wave_table import TABLE_POINTS
+
+
+class UploadedImage:
+    """An image texture that follows its source's size, uploaded only when the source is a new one.
+
+    Allocated one texel larger where a side is a power of two: Mesa's software rasteriser compiles a second
+    shader for those, and the first 512 x 512 picture of a show would stall it for 100 ms. Shaders are told
+    the true size.
+    """
+
+    def __init__(self, context: moderngl.Context, components: int, dtype: str) -> None:
+        self._context, self._components, self._dtype = context, components, dtype
+        self._source: object = None
+        self._texture = self._allocate(1, 1)
+        self._blacken()
+        self.size_px: tuple[int, int] | None = None
+
+    def follow(self, source: VideoFrame | RegionMap | None, pixels: np.ndarray | None) -> None:
+        """Hold `pixels`, (height, width) or (height, width, components) uint8, of this source."""
+        if source is None or pixels is None:
+            if self._source is not None:
+                self._blacken()
+            self._source, self.size_px = None, None
+            return
+        if source is self._source:
+            return
+        height, width = pixels.shape[:2]
+        if self._texture.size != _odd(width, height):
+            self._texture.release()
+            self._texture = self._allocate(width, height)
+        self._texture.write(np.ascontiguousarray(pixels), viewport=(0, 0, width, height), alignment=1)
+        self._source, self.size_px = source, (width, height)
+
+    def use(self, unit: int) -> None:
+        self._texture.use(unit)
+
+    def release(self) -> None:
+        self._texture.release()
+
+    def _blacken(self) -> None:
+        """Texel (0, 0), which is what shaders read when there is no source, becomes 0."""
+        self._texture.write(bytes(self._components), viewport=(0, 0, 1, 1), alignment=1)
+
+    def _allocate(self, width: int, height: int) -> moderngl.Texture:
+        texture = self._context.texture(_odd(width, height), self._components, alignment=1, dtype=self._dtype)
+        texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        return texture
+
+
+def _odd(width: int, height: int) -> tuple[int, int]:
+    """The smallest size that holds this one and has no side that is a power of two."""
+    return tuple(max(side + (side & (side - 1) == 0), 3) for side in (width, height))
+
+
+def wave_texture(context: moderngl.Context) -> moderngl.Texture:
+    """1025 x 4 texels of two floats, for `bake_waves`."""
+    texture = context.texture((TABLE_POINTS, CHANNELS), 2, dtype="f4")
+    texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+    return texture
+
+
+class Target:
+    """A texture that can be drawn into; black at first."""
+
+    def __init__(self, context: moderngl.Context, size_px: tuple[int, int]) -> None:
+        self.texture = context.texture(size_px, 4)
+        self.texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        self.framebuffer = context.framebuffer([self.texture])
+        self.framebuffer.clear()
+
+    def release(self) -> None:
+        self.framebuffer.release()
+        self.texture.release()
+
+
+class SampleTarget(Target):
+    """Where the flash guard's samples are drawn and read from."""
+
+    def __init__(self, context: moderngl.Context, size_px: tuple[int, int]) -> None:
+        super().__init__(context, (COLUMNS, ROWS))
+        self.places = context.texture((COLUMNS, ROWS), 2, sample_places(*size_px).tobytes(), dtype="i4")
+        self.places.filter = (moderngl.NEAREST, moderngl.NEAREST)
+
+    def read_samples(self) -> np.ndarray:
+        """(2304, 3) uint8 RGB."""
+        rgba = np.frombuffer(self.framebuffer.read(components=4), np.uint8)
+        return rgba.reshape(-1, 4)[:, :3]
+
+    def release(self) -> None:
+        super().release()
+        self.places.release()

@@ -1,0 +1,315 @@
+"""The Multiverse picture in Numba: its stages, one row of the picture at a time, and the two kernels that run them.
+
+A row's values live in small float32 buffers that stay in the processor's nearest cache, and each stage is a
+plain loop over them that the compiler turns into vector instructions; whatever is the same for all pixels is
+decided outside the loop. The numbers are those of `frame_block.py`, so the stages match
+shaders/multiverse.glsl one by one. All constants are float32: a Python float would turn the arithmetic around
+it into float64, at half the speed.
+
+The kernels share rows out over the processor's cores and let go of the GIL. They are called from one thread
+only: Numba's fallback thread pool ends the process otherwise. All in one file, because Numba's cache of
+compiled code notices changes of the kernel's own file alone; after a change of the row numbers in
+`frame_block.py`, touch this one.
+"""
+
+import math
+
+import numpy as np
+from numba import njit, prange
+
+from engine.render.frame_block import (
+    BLEND,
+    FEEDBACK_X,
+    FEEDBACK_Y,
+    FOLD,
+    LAYER5,
+    LAYER5_MAP,
+    LAYER_RGB,
+    LAYER_U,
+    LAYER_X,
+    LAYER_Y,
+    REGION,
+    REGION_MAP,
+    SIZE,
+    TONE,
+)
+
+ZERO, HALF, ONE, TWO, SIX = (np.float32(value) for value in (0, 0.5, 1, 2, 6))
+WAVE_POINTS = np.float32(1024)
+WHITE = np.float32(255)
+TONE_STEPS = 4096
+LAST_TONE_STEP = np.float32(TONE_STEPS - 1)
+FEEDBACK_LOSS = np.float32(0.498)  # levels; see shaders/feedback.glsl
+
+# Level 0..255 after the soft tone curve, by x / (1 + x) in 4095 steps: the power is taken here, not a million
+# times.
+SOFT_LEVELS = (WHITE * np.linspace(0, 1, TONE_STEPS) ** 0.8).astype(np.float32)
+
+# sin(pi x) as a series in (x - 1/2)^2, for x in 0..1.
+C1, C2, C3, C4, C5 = (np.float32((-1) ** k * math.pi ** (2 * k) / math.factorial(2 * k)) for k in range(1, 6))
+
+_stage = njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+_kernel = njit(cache=True, fastmath=True, error_model="numpy", nogil=True, parallel=True)
+
+
+@_stage
+def fold_row(xs, ys, row, block):  # -> None; xs, ys: where each pixel of the row looks, pixels from the centre
+    half_w, half_h = block[SIZE, 2], block[SIZE, 3]
+    mirror_x, mirror_y, sector_rad = block[FOLD, 0] > ZERO, block[FOLD, 1] > ZERO, block[FOLD, 2]
+    y = np.float32(row) + HALF - half_h
+    if mirror_y:
+        y = -abs(y)
+    for i in range(xs.size):
+        x = np.float32(i) + HALF - half_w
+        xs[i] = -abs(x) if mirror_x else x
+        ys[i] = y
+    if sector_rad > ZERO:
+        for i in range(xs.size):
+            turn = math.atan2(ys[i], xs[i])
+            turn -= sector_rad * np.floor(turn / sector_rad)
+            turn = min(turn, sector_rad - turn)
+            radius = math.sqrt(xs[i] * xs[i] + ys[i] * ys[i])
+            xs[i] = reflect(radius * math.cos(turn), half_w)
+            ys[i] = reflect(radius * math.sin(turn), half_h)
+
+
+@_stage
+def reflect(place, half):  # folded back at -half and half
+    whole = TWO * half
+    turned = place + half
+    turned -= TWO * whole * np.floor(turned / (TWO * whole))
+    return half - abs(whole - turned)
+
+
+@_stage
+def wave_row(values, xs, ys, channel, table, block):
+    """values: brightness of one layer, 0..1. table (1025, 2): value and step to the next."""
+    u_x, u_y, u_0, period_points = block[LAYER_U + channel]
+    x_x, x_y, x_0, curve = block[LAYER_X + channel]
+    y_x, y_y, y_0, _ = block[LAYER_Y + channel]
+    if curve == ZERO:
+        for i in range(values.size):
+            values[i] = xs[i] * u_x + ys[i] * u_y + u_0
+    else:
+        for i in range(values.size):
+            t = xs[i] * x_x + ys[i] * x_y + x_0 - HALF
+            t *= t
+            bend = ONE + t * (C1 + t * (C2 + t * (C3 + t * (C4 + t * C5))))
+            bend *= curve * (xs[i] * y_x + ys[i] * y_y + y_0)
+            values[i] = xs[i] * u_x + ys[i] * u_y + u_0 + bend
+    for i in range(values.size):
+        turn = values[i] - np.floor(values[i])
+        point = WAVE_POINTS - abs(turn * period_points - WAVE_POINTS)
+        index = np.int32(point)
+        value = table[index, 0] + table[index, 1] * (point - np.float32(index))
+        values[i] = min(max(value, ZERO), ONE)
+
+
+@_stage
+def add_row(picture, values, colour):
+    """Plain add of one layer, colour already times its weight."""
+    for c in range(3):
+        for i in range(values.size):
+            picture[c, i] += colour[c] * values[i]
+
+
+@_stage
+def blend_row(picture, layer, weights, has_base, block):
+    """layer (3, width) over picture, weighed per pixel; where nothing was drawn before, it is the base."""
+    add, screen, difference, dodge = block[BLEND]
+    ceiling = block[TONE, 2]
+    for c in range(3):
+        if add == ONE:
+            for i in range(weights.size):
+                below, above = picture[c, i], layer[c, i]
+                mixed = below + weights[i] * (min(below + above, ceiling) - below)
+                picture[c, i] = mixed if has_base[i] > ZERO else above * weights[i]
+        else:
+            for i in range(weights.size):
+                below, above = picture[c, i], layer[c, i]
+                both = below + above
+                dodged = min(ONE, max(below, np.float32(0.06)) / max(np.float32(0.001), ONE - above))
+                if above >= np.float32(0.999):
+                    dodged = ONE
+                blended = (
+                    add * min(both, ceiling)
+                    + screen * (both - below * above)
+                    + difference * abs(below - above)
+                    + dodge * dodged
+                )
+                mixed = below + weights[i] * (blended - below)
+                picture[c, i] = mixed if has_base[i] > ZERO else above * weights[i]
+    for i in range(weights.size):
+        has_base[i] = max(has_base[i], weights[i])
+
+
+@_stage
+def region_row(weights, xs, ys, channel, indices, block):
+    """Weight of a layer at each pixel: its own where it leads, times the spread elsewhere."""
+    scale_x, from_x, scale_y, from_y = block[REGION_MAP]
+    full = block[LAYER_RGB + channel, 3]
+    spread = full * block[REGION, 0]
+    height, width = indices.shape
+    for i in range(weights.size):
+        column = min(max(np.int32(np.floor(xs[i] * scale_x + from_x)), 0), width - 1)
+        row = min(max(np.int32(np.floor(ys[i] * scale_y + from_y)), 0), height - 1)
+        weights[i] = full if indices[row, column] == channel else spread
+
+
+@_stage
+def image_row(layer, xs, ys, pixels, block):
+    """layer (3, width): the image at each place, 0..1, between its pixels."""
+    scale_x, from_x, scale_y, from_y = block[LAYER5_MAP]
+    height, width = pixels.shape[0], pixels.shape[1]
+    for i in range(xs.size):
+        x, y = xs[i] * scale_x + from_x, ys[i] * scale_y + from_y
+        left, top = np.floor(x), np.floor(y)
+        share_x, share_y = x - left, y - top
+        x0 = min(max(np.int32(left), 0), width - 1)
+        x1 = min(max(np.int32(left) + 1, 0), width - 1)
+        y0 = min(max(np.int32(top), 0), height - 1)
+        y1 = min(max(np.int32(top) + 1, 0), height - 1)
+        for c in range(3):
+            upper = pixels[y0, x0, c] * (ONE - share_x) + pixels[y0, x1, c] * share_x
+            lower = pixels[y1, x0, c] * (ONE - share_x) + pixels[y1, x1, c] * share_x
+            layer[c, i] = (upper * (ONE - share_y) + lower * share_y) / WHITE
+
+
+@_stage
+def tone_row(picture, block):
+    """picture: from light to levels 0..255."""
+    brightness, soft = block[TONE, 0], block[TONE, 1]
+    for c in range(3):
+        if soft > ZERO:
+            for i in range(picture.shape[1]):
+                light = picture[c, i] * brightness
+                picture[c, i] = SOFT_LEVELS[np.int32(light / (ONE + light) * LAST_TONE_STEP + HALF)]
+        else:
+            for i in range(picture.shape[1]):
+                picture[c, i] = min(picture[c, i] * brightness, ONE) * WHITE
+
+
+@_stage
+def feedback_row(picture, layer, xs, ys, last, block):
+    """picture: the brighter of itself and the last picture, moved, hue-shifted and dimmed. Levels; layer is scratch."""
+    height, width = last.shape[0], last.shape[1]
+    amount, hue = block[FEEDBACK_X, 3], block[FEEDBACK_Y, 3]
+    for i in range(xs.size):
+        x = xs[i] * block[FEEDBACK_X, 0] + ys[i] * block[FEEDBACK_X, 1] + block[FEEDBACK_X, 2]
+        y = xs[i] * block[FEEDBACK_Y, 0] + ys[i] * block[FEEDBACK_Y, 1] + block[FEEDBACK_Y, 2]
+        is_inside = x >= -HALF and x <= np.float32(width) - HALF and y >= -HALF and y <= np.float32(height) - HALF
+        left, top = np.floor(x), np.floor(y)
+        share_x, share_y = x - left, y - top
+        x0 = min(max(np.int32(left), 0), width - 1)
+        x1 = min(max(np.int32(left) + 1, 0), width - 1)
+        y0 = min(max(np.int32(top), 0), height - 1)
+        y1 = min(max(np.int32(top) + 1, 0), height - 1)
+        for c in range(3):
+            upper = last[y0, x0, c] * (ONE - share_x) + last[y0, x1, c] * share_x
+            lower = last[y1, x0, c] * (ONE - share_x) + last[y1, x1, c] * share_x
+            layer[c, i] = upper * (ONE - share_y) + lower * share_y if is_inside else ZERO
+    if hue != ZERO:
+        turn_hue_row(layer, hue)
+    for c in range(3):
+        for i in range(xs.size):
+            picture[c, i] = max(picture[c, i], layer[c, i] * amount - FEEDBACK_LOSS)
+
+
+@_stage
+def turn_hue_row(layer, hue):
+    """layer: HSV hue turned by `hue` turns."""
+    for i in range(layer.shape[1]):
+        red, green, blue = layer[0, i], layer[1, i], layer[2, i]
+        high = max(red, green, blue)
+        chroma = high - min(red, green, blue)
+        safe = max(chroma, np.float32(1e-4))
+        if high == red:
+            sixths = (green - blue) / safe
+        elif high == green:
+            sixths = TWO + (blue - red) / safe
+        else:
+            sixths = TWO + TWO + (red - green) / safe
+        for c in range(3):
+            place = sixths + SIX * hue + np.float32((0, 4, 2)[c])
+            place -= SIX * np.floor(place / SIX)
+            share = min(max(abs(place - np.float32(3)) - ONE, ZERO), ONE)
+            layer[c, i] = high - chroma + chroma * share
+
+
+@_stage
+def pack_row(out, picture, block):
+    """out (width, 4) uint8 from levels, rounded to the nearest; alpha 255, or the largest of the three."""
+    is_luma = block[TONE, 3] > ZERO
+    for i in range(out.shape[0]):
+        red = np.uint8(picture[0, i] + HALF)
+        green = np.uint8(picture[1, i] + HALF)
+        blue = np.uint8(picture[2, i] + HALF)
+        out[i, 0], out[i, 1], out[i, 2] = red, green, blue
+        out[i, 3] = max(red, green, blue) if is_luma else 255
+
+
+@_kernel
+def draw_picture(out, last, tables, block, image, indices):
+    """One picture into `out` (height, width, 4) uint8; `last` is the one before.
+
+    tables (4, 1025, 2) float32 and block (26, 4) float32 as `bake_waves` and `pack_block` make them; image
+    (h, w, 3) uint8 for layer 5 and indices (h, w) uint8 for the regions, any 1 x 1 array where the block says
+    there is none.
+    """
+    height, width = out.shape[0], out.shape[1]
+    is_simple = block[LAYER5, 3] > ZERO
+    layer5_weight = block[LAYER5, 0]
+    has_regions = block[REGION, 3] > ZERO
+    is_plain = (
+        block[BLEND, 0] == ONE and block[TONE, 1] > ZERO and not has_regions
+    )  # add with nothing to clamp or weigh
+    for row in prange(height):
+        buffers = np.empty((11, width), np.float32)
+        xs, ys, values, weights, has_base = buffers[0], buffers[1], buffers[2], buffers[3], buffers[4]
+        picture, layer = buffers[5:8], buffers[8:11]
+        fold_row(xs, ys, row, block)
+        picture[:] = ZERO
+        has_base[:] = ZERO
+        for channel in range(4):
+            weight = block[LAYER_RGB + channel, 3]
+            if is_simple or weight == ZERO:
+                continue
+            wave_row(values, xs, ys, channel, tables[channel], block)
+            colour = block[LAYER_RGB + channel, :3]
+            if is_plain:
+                add_row(picture, values, colour * weight)
+                has_base[:] = ONE
+                continue
+            for c in range(3):
+                for i in range(width):
+                    layer[c, i] = colour[c] * values[i]
+            if has_regions:
+                region_row(weights, xs, ys, channel, indices, block)
+            else:
+                weights[:] = weight
+            blend_row(picture, layer, weights, has_base, block)
+        if is_simple or layer5_weight > ZERO:
+            image_row(layer, xs, ys, image, block)
+        if is_simple:
+            for c in range(3):
+                for i in range(width):
+                    picture[c, i] = layer[c, i] * WHITE
+        else:
+            if layer5_weight > ZERO:
+                weights[:] = layer5_weight
+                blend_row(picture, layer, weights, has_base, block)
+            tone_row(picture, block)
+        if block[FEEDBACK_X, 3] > ZERO:
+            feedback_row(picture, layer, xs, ys, last, block)
+        pack_row(out[row], picture, block)
+
+
+@_kernel
+def mix_published(out, current, previous, fade, share, is_luma):
+    """The picture that goes out, all (height, width, 4) uint8: see shaders/publish.glsl. fade and share float32."""
+    for row in prange(out.shape[0]):
+        for i in range(out.shape[1]):
+            for c in range(3):
+                mixed = previous[row, i, c] * (ONE - share) + current[row, i, c] * (fade * share)
+                out[row, i, c] = np.uint8(mixed + HALF)
+            out[row, i, 3] = max(out[row, i, 0], out[row, i, 1], out[row, i, 2]) if is_luma else 255

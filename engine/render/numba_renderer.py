@@ -1,0 +1,109 @@
+"""The Multiverse drawn by the processor, where no OpenGL is to be had; the same picture within 2/255."""
+
+import numba
+import numpy as np
+
+from engine.errors import RenderError
+from engine.frame import CHANNELS
+from engine.render.colour import layer_colours
+from engine.render.flash_levels import sample_places
+from engine.render.frame_block import ROWS, pack_block
+from engine.render.master import Master
+from engine.render.numba_kernels import draw_picture, mix_published
+from engine.render.picture import PictureInput
+from engine.render.pixel_pool import PixelPool
+from engine.render.wave_table import TABLE_POINTS, bake_waves
+
+LARGEST_PX = 16_384
+_NO_IMAGE = np.zeros((1, 1, 3), np.uint8)
+_NO_REGIONS = np.zeros((1, 1), np.uint8)
+
+
+class NumbaRenderer:
+    """All calls from one thread. `draw` returns when the picture is drawn; other Python threads run meanwhile."""
+
+    kind = "numba"
+    is_software = True
+    texture = None
+
+    def __init__(self, width: int, height: int, *, reason: str = "") -> None:
+        """Compiles (2 s the first time on a machine, 0.3 s from Numba's cache) so that no picture has to wait
+        for it.
+        """
+        self.reason = reason
+        self.description = f"Numba {numba.__version__}, {numba.get_num_threads()} threads"
+        self._master = Master()
+        self.resize(2, 2)
+        self._compile()
+        self.resize(width, height)
+
+    def resize(self, width: int, height: int) -> None:
+        """Draw at this size from now on; the last picture is forgotten."""
+        if not (0 < width <= LARGEST_PX and 0 < height <= LARGEST_PX):
+            raise RenderError(f"size {width}x{height}: allowed are 1x1 to {LARGEST_PX}x{LARGEST_PX}")
+        self._size_px = (width, height)
+        self._pool = PixelPool(width, height)
+        places = sample_places(width, height)
+        self._columns, self._rows = places[..., 0].ravel(), places[..., 1].ravel()
+        self._current = self._published = np.zeros((height, width, 4), np.uint8)
+        self._has_picture = False
+        self._master.forget_picture()
+
+    def draw(self, picture: PictureInput) -> None:
+        """Draw this picture. While the look is frozen the one before stays, and only fades."""
+        look = picture.look
+        if not (look.is_frozen and self._has_picture):
+            self._draw_picture(picture)
+        samples = None
+        if look.is_flash_guarded:
+            samples = self._current[self._rows, self._columns, :3]
+        mixture = self._master.mixture(look, samples, picture.time_s)
+        if mixture.is_untouched:
+            self._published = self._current
+            return
+        out = self._pool.take()
+        fade, share = np.float32(mixture.fade), np.float32(mixture.share)
+        mix_published(out, self._current, self._published, fade, share, look.is_alpha_luma)
+        self._published = out
+
+    def wait(self) -> None:
+        """Nothing to wait for."""
+
+    def read_rgba(self) -> np.ndarray:
+        """The finished picture, (height, width, 4) uint8, row 0 at the top."""
+        return self._published
+
+    def close(self) -> None:
+        """Nothing to give back but memory."""
+
+    def _draw_picture(self, picture: PictureInput) -> None:
+        look = picture.look
+        image = _NO_IMAGE if picture.layer5 is None else picture.layer5.pixels
+        indices = _NO_REGIONS if picture.region is None else picture.region.indices
+        colours = layer_colours(look.colour_mode, look.base_hue, look.scheme, picture.features)
+        block = pack_block(
+            look,
+            colours,
+            self._size_px,
+            None if picture.layer5 is None else image.shape[1::-1],
+            None if picture.region is None else indices.shape[::-1],
+        )
+        out = self._pool.take()
+        draw_picture(out, self._current, bake_waves(look, picture.waves), block, _plain(image), _plain(indices))
+        self._current = out
+        self._has_picture = True
+
+    def _compile(self) -> None:
+        """Run both kernels once on nothing, then forbid others: a new kind of argument would stall a show for 2 s."""
+        out = self._pool.take()
+        tables = np.zeros((CHANNELS, TABLE_POINTS, 2), np.float32)
+        block = np.zeros((ROWS, 4), np.float32)
+        draw_picture(out, self._current, tables, block, _NO_IMAGE, _NO_REGIONS)
+        mix_published(out, self._current, self._current, np.float32(1), np.float32(1), False)
+        draw_picture.disable_compile()
+        mix_published.disable_compile()
+
+
+def _plain(pixels: np.ndarray) -> np.ndarray:
+    """C-contiguous and writable, as the kernels were compiled for: to Numba read-only is another type."""
+    return np.require(pixels, requirements=["C", "W"])

@@ -1,0 +1,72 @@
+"""What goes into one picture, and what every renderer can do."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from engine.frame import ChannelFeatures, TextureRef, VideoFrame
+from engine.render.look import Look
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionMap:
+    """Which of the four layers leads where, in the frame that the map was made of."""
+
+    indices: np.ndarray
+    """(height, width) uint8, 0..3, row 0 at the top, C-contiguous; at most 320 wide, cover-fitted like layer 5."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureInput:
+    look: Look
+    waves: np.ndarray
+    """(4, 1024) float32 in [-1, 1], oldest at index 0."""
+    features: tuple[ChannelFeatures, ...]
+    """Four, in layer order: their pitches colour the layers."""
+    layer5: VideoFrame | None
+    """The camera or SD picture of layer 5 and of simple mode; black when None."""
+    region: RegionMap | None
+    """None: all layers everywhere, even where the look asks for regions."""
+    time_s: float
+    """Due time of the picture; the flash guard counts by it."""
+
+
+class Renderer(Protocol):
+    """Draws pictures, one at a time: `draw`, `wait`, then `texture` and `read_rgba` give that picture.
+
+    All calls from one thread. RenderError from any of them means that the renderer is lost: close it, open
+    another.
+    """
+
+    kind: str
+    """"gl" or "numba"."""
+    description: str
+    """What draws: GL_RENDERER, or the number of threads."""
+    is_software: bool
+    """Drawn by the CPU."""
+    reason: str
+    """Why this renderer rather than GL; "" when nothing better was wanted."""
+
+    def resize(self, width: int, height: int) -> None:
+        """Draw at this size from now on; the last picture (feedback, freeze) is forgotten."""
+
+    def draw(self, picture: PictureInput) -> None:
+        """Begin a picture; may return before it is drawn."""
+
+    def wait(self) -> None:
+        """Return when the picture is drawn, faded and guarded; other Python threads run meanwhile."""
+
+    @property
+    def texture(self) -> TextureRef | None:
+        """The finished picture on the GPU, untouched until the next `draw`; None from Numba."""
+
+    def read_rgba(self) -> np.ndarray:
+        """The finished picture, (height, width, 4) uint8, row 0 at the top: this frame's, never the one before.
+
+        Not to be written to; may be kept: it is not drawn over while anybody holds it. Reads back once a
+        picture.
+        """
+
+    def close(self) -> None:
+        """Give everything back. Nothing may be called after it but `close`."""

@@ -1,0 +1,124 @@
+"""Region maps made beside the frame loop: pictures go in when they come, the newest finished map comes out."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engine.frame import VideoFrame
+from engine.render.picture import RegionMap
+
+log = logging.getLogger(__name__)
+
+_NOT_THERE_YET = {
+    "edges": "outlines are not built yet",
+    "sam3": "SAM3 is not built yet",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionSettings:
+    """How a map is made."""
+
+    is_enabled: bool
+    mode: str
+    is_equalised: bool
+    hue_offset: float
+    sat_min: float
+    is_mirrored: bool
+    """The picture is shown flipped left to right, so its map is too."""
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> "RegionSettings":
+        """The settings at these parameter values, address -> value."""
+        return cls(
+            is_enabled=values["/region/enable"],
+            mode=values["/region/mode"],
+            is_equalised=values["/region/equalise"],
+            hue_offset=values["/region/hue_offset"],
+            sat_min=values["/region/sat_min"],
+            is_mirrored=values["/layer/5/mirror"],
+        )
+
+
+class RegionMapper:
+    """A thread that maps the newest picture; one too many is dropped, never waited for."""
+
+    def __init__(self, report: Callable[[str, str], None]) -> None:
+        self._report = report
+        self._reported: set[str] = set()
+        self._wanted: tuple[VideoFrame | None, RegionSettings] | None = None
+        self._seen: tuple[VideoFrame | None, RegionSettings] | None = None
+        self._latest: RegionMap | None = None
+        self._wake = threading.Condition()
+        self._is_closed = False
+        self._failures = 0
+        self._thread: threading.Thread | None = None
+
+    def submit(self, frame: VideoFrame | None, settings: RegionSettings) -> None:
+        """Ask for a map of this picture; returns at once. The same picture with the same settings is mapped once."""
+        if self._seen is not None and self._seen[0] is frame and self._seen[1] == settings:
+            return
+        self._seen = (frame, settings)
+        with self._wake:
+            self._wanted = self._seen
+            self._wake.notify()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="regions", daemon=True)
+            self._thread.start()
+
+    def latest(self) -> RegionMap | None:
+        """The newest finished map; None before the first, and while there is no picture to map."""
+        return self._latest
+
+    def compute(self, frame: VideoFrame | None, settings: RegionSettings) -> RegionMap | None:
+        """The map of this picture, now, on the calling thread (offline). None without a picture, unless by quadrant."""
+        from engine.render import region_maps  # OpenCV costs 0.1 s to import, and most shows have no regions
+
+        if settings.mode in _NOT_THERE_YET and settings.mode not in self._reported:
+            self._reported.add(settings.mode)
+            self._report(
+                "region",
+                f"/region/mode {settings.mode}: {_NOT_THERE_YET[settings.mode]}; drawing quadrant instead",
+            )
+        if settings.mode not in ("brightness", "colour"):
+            return RegionMap(indices=region_maps.quadrant_regions())
+        if frame is None:
+            return None
+        pixels = region_maps.reduce_picture(frame.pixels)
+        if settings.mode == "brightness":
+            indices = region_maps.brightness_regions(pixels, is_equalised=settings.is_equalised)
+        else:
+            indices = region_maps.colour_regions(
+                pixels,
+                hue_offset=settings.hue_offset,
+                sat_min=settings.sat_min,
+                is_equalised=settings.is_equalised,
+            )
+        return RegionMap(indices=np.ascontiguousarray(indices[:, ::-1]) if settings.is_mirrored else indices)
+
+    def close(self) -> None:
+        """Stop the thread; returns when it has ended."""
+        with self._wake:
+            self._is_closed = True
+            self._wake.notify()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._is_closed or self._wanted is not None)
+                if self._is_closed:
+                    return
+                wanted, self._wanted = self._wanted, None
+            try:
+                self._latest = self.compute(*wanted)
+            except Exception as error:  # the top of the thread: a picture that cannot be mapped must not end it
+                self._failures += 1
+                if self._failures == 1:
+                    log.exception("mapping a picture failed")
+                self._report("region", f"region map: {error}; keeping the last one")

@@ -1,0 +1,63 @@
+"""Shader text from `shaders/`, with includes put in, so that a compiler's message still names file and line."""
+
+import re
+from pathlib import Path
+
+import moderngl
+
+from engine.errors import RenderError
+
+FOLDER = Path(__file__).parent / "shaders"
+
+_INCLUDE = re.compile(r'^#include "(?P<name>\w+\.glsl)"$')
+_VERSION = "#version 330 core"
+# Mesa writes 2:14(3): error, NVIDIA and AMD 2(14) : error, Apple ERROR: 2:14: error; 2 is the number set by
+# #line.
+_PLACE = re.compile(r"^(?P<lead>(?:ERROR: )?)(?P<file>\d+)(?P<mark>[:(])", re.MULTILINE)
+
+
+def read_shader(name: str, defines: tuple[str, ...] = ()) -> tuple[str, list[str]]:
+    """The whole text of `shaders/<name>.glsl`, and the file names that its `#line` numbers stand for."""
+    files: list[str] = []
+    lines = _lines_of(f"{name}.glsl", files)
+    start = lines.index(_VERSION) + 1
+    lines[start:start] = [f"#define {define}" for define in defines] + [f"#line {start + 1} 0"]
+    return "\n".join(lines) + "\n", files
+
+
+def _lines_of(file: str, files: list[str]) -> list[str]:
+    number = len(files)
+    files.append(file)
+    lines: list[str] = []
+    for line_number, line in enumerate((FOLDER / file).read_text(encoding="utf-8").splitlines(), 1):
+        include = _INCLUDE.match(line)
+        if include is None:
+            lines.append(line)
+        else:
+            lines += [f"#line 1 {len(files)}", *_lines_of(include["name"], files)]
+            lines.append(f"#line {line_number + 1} {number}")
+    return lines
+
+
+def compile_program(context: moderngl.Context, name: str, defines: tuple[str, ...] = ()) -> moderngl.Program:
+    """The program that draws `shaders/<name>.glsl` over the whole target (3 vertices). RenderError names file
+    and line.
+    """
+    text, files = read_shader(name, defines)
+    vertex, _ = read_shader("fullscreen")
+    try:
+        return context.program(vertex_shader=vertex, fragment_shader=text)
+    except moderngl.Error as error:
+        raise RenderError(f"the GL driver refuses shader {name}: {name_places(str(error), files)}") from error
+
+
+def name_places(message: str, files: list[str]) -> str:
+    """A compiler's message in one line, with file names for the numbers that `#line` gave them."""
+
+    def named(place: re.Match) -> str:
+        number = int(place["file"])
+        file = files[number] if number < len(files) else place["file"]
+        return f"{place['lead']}{file}{place['mark']}"
+
+    complaints = [line.strip() for line in _PLACE.sub(named, message).splitlines()]
+    return "; ".join(line for line in complaints if line.strip("=") and not line.isidentifier())

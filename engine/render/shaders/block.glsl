@@ -1,0 +1,17 @@
+// Provides the uniform block `Frame`: rows as in frame_block.py, which packs it and says what each number is.
+layout(std140) uniform Frame {
+    vec4 u_size_px;
+    vec4 u_layer_u[4];
+    vec4 u_layer_x[4];
+    vec4 u_layer_y[4];
+    vec4 u_layer_rgb[4];
+    vec4 u_blend;
+    vec4 u_tone;
+    vec4 u_layer5_map;
+    vec4 u_layer5;
+    vec4 u_region_map;
+    vec4 u_region;
+    vec4 u_feedback_x;
+    vec4 u_feedback_y;
+    vec4 u_fold;
+};

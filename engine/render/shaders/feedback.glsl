@@ -1,0 +1,22 @@
+// Provides feedback(): the last picture, moved, hue-shifted and dimmed, at a place of this one; black outside it.
+
+// 8 bits round 0.98 x 20 back to 20: without losing just under half a level more, trails would never reach black.
+const float LOSS = 0.498 / 255.0;
+
+// HSV hue turned by u_feedback_y.w; saturation and value stay.
+vec3 turn_hue(vec3 rgb) {
+    float high = max(rgb.r, max(rgb.g, rgb.b));
+    float chroma = high - min(rgb.r, min(rgb.g, rgb.b));
+    vec3 sixth = (rgb.gbr - rgb.brg) / max(chroma, 1e-6);
+    float sixths = high == rgb.r ? sixth.r : high == rgb.g ? 2.0 + sixth.g : 4.0 + sixth.b;
+    vec3 place = mod(sixths + 6.0 * u_feedback_y.w + vec3(0.0, 4.0, 2.0), 6.0);
+    return high - chroma + chroma * clamp(abs(place - 3.0) - 1.0, 0.0, 1.0);
+}
+
+vec3 feedback(sampler2D last, vec2 d_px) {
+    vec2 place = vec2(dot(u_feedback_x.xyz, vec3(d_px, 1.0)), dot(u_feedback_y.xyz, vec3(d_px, 1.0)));
+    if (any(lessThan(place, vec2(-0.5))) || any(greaterThan(place, u_size_px.xy - 0.5))) return vec3(0.0);
+    vec3 moved = bilinear(last, place, ivec2(u_size_px.xy));
+    if (u_feedback_y.w != 0.0) moved = turn_hue(moved);
+    return moved * u_feedback_x.w - LOSS;
+}

@@ -1,0 +1,87 @@
+// The Multiverse picture in one pass: mirror, four layers, layer 5, brightness, tone, feedback.
+// Inputs: the block Frame; waves (4 rows of 1025 texels: value, step to the next); layer 5 (RGB); region indices; the
+// last picture as drawn by this pass. Display values without a gamma step. Row 0 of the target's memory is the top row.
+// Source: the project's formula of the Multiverse; render_reference.py spells it out.
+// Each of these adds what it names, so that a software rasteriser need not run it for nothing: WARP curve and mirror,
+// BLENDS all but add, SEEN layer 5, simple mode and regions, FEEDBACK the last picture.
+#version 330 core
+#include "block.glsl"
+#include "blend.glsl"
+#include "tone.glsl"
+
+uniform sampler2D u_waves;
+out vec4 f_rgba;
+
+#ifdef WARP
+#include "warp.glsl"
+#endif
+#if defined(SEEN) || defined(FEEDBACK)
+#include "bilinear.glsl"
+#endif
+#ifdef FEEDBACK
+#include "feedback.glsl"
+uniform sampler2D u_last;
+#endif
+#ifdef SEEN
+uniform sampler2D u_layer5_rgb;
+uniform usampler2D u_region_index;
+
+int region_at(vec2 d_px) {
+    ivec2 texel = ivec2(floor(d_px * u_region_map.xz + u_region_map.yw));
+    return int(texelFetch(u_region_index, clamp(texel, ivec2(0), ivec2(u_region.yz) - 1), 0).r);
+}
+#endif
+
+float layer_value(int layer, vec2 d_px) {
+    vec3 place = vec3(d_px, 1.0);
+    float u = dot(u_layer_u[layer].xyz, place);
+#ifdef WARP
+    u += u_layer_x[layer].w * dot(u_layer_y[layer].xyz, place) * half_wave(dot(u_layer_x[layer].xyz, place));
+#endif
+    // Of a period of 1024 points all count upwards; of one of 2048 the second half runs back.
+    float point = 1024.0 - abs(fract(u) * u_layer_u[layer].w - 1024.0);
+    float index = floor(point);
+    // By texelFetch: a sampler's 8-bit weights are 2/255 off at brightness 4.
+    vec2 value_step = texelFetch(u_waves, ivec2(int(index), layer), 0).rg;
+    return clamp(value_step.x + value_step.y * (point - index), 0.0, 1.0);
+}
+
+void main() {
+    vec2 d_px = gl_FragCoord.xy - u_size_px.zw;
+#ifdef WARP
+    d_px = fold(d_px);
+#endif
+#ifdef SEEN
+    int leader = u_region.w > 0.0 ? region_at(d_px) : 0;
+#endif
+
+    vec3 rgb = vec3(0.0);
+    bool has_base = false;
+    for (int layer = 0; layer < 4; layer++) {
+        float weight = u_layer_rgb[layer].w;
+#ifdef SEEN
+        weight *= layer == leader ? 1.0 : u_region.x;
+#endif
+        vec3 colour = u_layer_rgb[layer].rgb * layer_value(layer, d_px);
+        rgb = has_base ? mix(rgb, blend(rgb, colour), weight) : colour * weight;
+        has_base = has_base || weight > 0.0;
+    }
+
+#ifdef SEEN
+    vec3 seen = vec3(0.0);
+    if (u_layer5.x > 0.0 || u_layer5.w > 0.0) {
+        seen = bilinear(u_layer5_rgb, d_px * u_layer5_map.xz + u_layer5_map.yw, ivec2(u_layer5.yz));
+        rgb = has_base ? mix(rgb, blend(rgb, seen), u_layer5.x) : seen * u_layer5.x;
+    }
+#endif
+
+    rgb *= u_tone.x;
+    rgb = u_tone.y > 0.0 ? soft_tone(rgb) : min(rgb, 1.0);
+#ifdef SEEN
+    if (u_layer5.w > 0.0) rgb = seen;
+#endif
+#ifdef FEEDBACK
+    if (u_feedback_x.w > 0.0) rgb = max(rgb, feedback(u_last, d_px));
+#endif
+    f_rgba = vec4(rgb, u_tone.w > 0.0 ? max(rgb.r, max(rgb.g, rgb.b)) : 1.0);
+}
