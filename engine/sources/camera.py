@@ -164,9 +164,7 @@ def open_device(wanted: int | str) -> InputContainer:
     for attempt in attempts(device, sys.platform):
         for _ in range(BUSY_OPENS):
             try:
-                return av.open(
-                    attempt.file, format=attempt.format, options=attempt.options, timeout=OPEN_TIMEOUT_S
-                )
+                return av.open(attempt.file, format=attempt.format, options=attempt.options, timeout=OPEN_TIMEOUT_S)
             except av.BlockingIOError as error:
                 reason = str(error.strerror)
                 threading.Event().wait(BUSY_WAIT_S)

@@ -42,9 +42,7 @@ def read_pass(path: Path, on_corrupt: Callable[[str], None]) -> Iterator[TimedPi
         aspect = float(stream.sample_aspect_ratio or 1)
         half_tick_s = Fraction(stream.time_base or 0) / 2
         for start_s, end_s, frame in _intervals(_decode(container, stream, on_corrupt), rate, half_tick_s):
-            yield TimedPicture(
-                start_s=start_s, end_s=end_s, frame=frame, pixel_aspect=aspect, fps=float(rate)
-            )
+            yield TimedPicture(start_s=start_s, end_s=end_s, frame=frame, pixel_aspect=aspect, fps=float(rate))
 
 
 def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
@@ -104,9 +102,7 @@ def _decode(
             on_corrupt(str(error.strerror))
             if bad_reads == BAD_READS:
                 return
-            packets = container.demux(
-                stream
-            )  # a generator that raised is spent; the next goes on behind the damage
+            packets = container.demux(stream)  # a generator that raised is spent; the next goes on behind the damage
             continue
         bad_reads = 0
         try:

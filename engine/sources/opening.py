@@ -15,9 +15,7 @@ from engine.sources.source import Source
 # engine shows its first picture within 2.5 s of the command.
 
 
-def open_source(
-    spec: str, *, offline: bool, clock: Clock, report: Callable[[str, str], None]
-) -> Source | None:
+def open_source(spec: str, *, offline: bool, clock: Clock, report: Callable[[str, str], None]) -> Source | None:
     """`none`, `test`, a camera's index or name, a video file or a picture. A file of such a name: `./none`.
 
     SourceError, in one line, for what is missing or cannot be read, at once. `start()` is the caller's.

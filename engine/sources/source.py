@@ -7,9 +7,7 @@ from engine.frame import VideoFrame
 
 SourceState = Literal["starting", "playing", "lost"]
 
-HOLD_S = (
-    2.0  # how long a lost source's last picture stays: hides a hiccup, never passes a dead camera as live
-)
+HOLD_S = 2.0  # how long a lost source's last picture stays: hides a hiccup, never passes a dead camera as live
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

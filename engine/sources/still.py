@@ -52,9 +52,7 @@ def is_still(path: Path) -> bool:
         with _open(path) as image:
             is_animated = getattr(image, "is_animated", False)
             if is_animated and image.format in STUCK_FORMATS:
-                raise SourceError(
-                    f"{path}: animated {image.format} cannot be played; convert it to MP4 or GIF"
-                )
+                raise SourceError(f"{path}: animated {image.format} cannot be played; convert it to MP4 or GIF")
             return not (is_animated and image.format in MOVING_FORMATS)
     except UnidentifiedImageError:
         return False

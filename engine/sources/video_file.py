@@ -20,9 +20,7 @@ TIME_SLACK_S = Fraction(1, 1_000_000)
 class VideoFile:
     """Opens the file and decodes its first picture at once; SourceError when that fails."""
 
-    def __init__(
-        self, path: Path, *, offline: bool, clock: Clock, report: Callable[[str, str], None]
-    ) -> None:
+    def __init__(self, path: Path, *, offline: bool, clock: Clock, report: Callable[[str, str], None]) -> None:
         self._path = path
         self._report = report
         self._corrupt = 0

@@ -4,9 +4,7 @@ import cv2
 import numpy as np
 import simplejpeg
 
-LONGEST_SIDE_PX = (
-    1280  # a preview, not an output: beyond this a phone's connection, not its screen, is the limit
-)
+LONGEST_SIDE_PX = 1280  # a preview, not an output: beyond this a phone's connection, not its screen, is the limit
 QUALITY = 80
 
 

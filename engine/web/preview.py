@@ -9,9 +9,7 @@ import queue
 import numpy as np
 
 PERIOD_S = 1 / 30  # browsers on phones hardly decode more
-EARLY = (
-    0.25  # part of a period a picture may come early: a 30 fps loop that jitters still shows every picture
-)
+EARLY = 0.25  # part of a period a picture may come early: a 30 fps loop that jitters still shows every picture
 
 
 class PreviewTap:

@@ -55,9 +55,7 @@ class Routes:
 
     async def send_status(self, request: web.Request) -> web.Response:
         # msgspec writes infinities (a silent level in dB) as null, which JSON can carry.
-        return web.Response(
-            body=msgspec.json.encode(self._status()), content_type="application/json", headers=NO_STORE
-        )
+        return web.Response(body=msgspec.json.encode(self._status()), content_type="application/json", headers=NO_STORE)
 
     async def send_frame(self, request: web.Request) -> web.Response:
         async with self._watching():

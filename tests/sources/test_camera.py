@@ -31,9 +31,7 @@ class PipedCamera:
         self.send(1)
         try:
             # FFmpeg reads ahead to learn what is in a stream: here as little as it allows.
-            return av.open(
-                f"pipe:{reading}", format="mjpeg", options={"probesize": "32", "fpsprobesize": "0"}
-            )
+            return av.open(f"pipe:{reading}", format="mjpeg", options={"probesize": "32", "fpsprobesize": "0"})
         finally:
             os.close(reading)  # FFmpeg has a copy
 

@@ -67,9 +67,7 @@ def test_decoding_that_cannot_keep_up_shows_every_picture_slower_and_says_so(pla
         clock.advance(LATE_S + 0.2)
         assert playout.latest_frame().pixels[0, 0, 0] == number - 1
         gate.release()
-        frame = wait_for(
-            lambda number=number: (f := playout.latest_frame()).index == number and f, "the next"
-        )
+        frame = wait_for(lambda number=number: (f := playout.latest_frame()).index == number and f, "the next")
         assert frame.pixels[0, 0, 0] == number
     assert "source slow" in reports.keys
     gate.release(100)

@@ -107,9 +107,7 @@ def test_after_a_long_pause_playing_goes_on_where_it_was(write_video, open_file,
     wait_for(lambda: source.status().frames >= 4, "three pictures ready")
     clock.advance(60.0)
     assert number_in(source.latest_frame().pixels) == 3
-    assert (
-        number_in(wait_for(lambda: (f := source.latest_frame()).index > 3 and f, "a later one").pixels) == 4
-    )
+    assert number_in(wait_for(lambda: (f := source.latest_frame()).index > 3 and f, "a later one").pixels) == 4
 
 
 def test_a_file_of_one_picture_stays(write_video, open_file, number_in, clock, wait_for):
@@ -166,12 +164,8 @@ def test_a_file_cut_short_plays_what_there_is(write_video, open_file, number_in)
     assert shown == list(range(15))
 
 
-@pytest.mark.parametrize(
-    "kind", ["missing", "folder", "empty", "text", "text as mp4", "noise", "cut", "sound"]
-)
-def test_what_is_no_picture_is_refused_in_one_line_that_names_the_file(
-    kind, tmp_path, write_video, open_file
-):
+@pytest.mark.parametrize("kind", ["missing", "folder", "empty", "text", "text as mp4", "noise", "cut", "sound"])
+def test_what_is_no_picture_is_refused_in_one_line_that_names_the_file(kind, tmp_path, write_video, open_file):
     path = tmp_path / {"text": "a.txt", "sound": "a.wav"}.get(kind, "a.mp4")
     if kind == "folder":
         path.mkdir()
@@ -231,12 +225,8 @@ def rotate_in_place(path: Path, matrix: tuple[int, int, int, int]) -> None:
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize(
-    ("matrix", "turns_clockwise"), [((0, 1, -1, 0), 1), ((-1, 0, 0, -1), 2), ((0, -1, 1, 0), 3)]
-)
-def test_a_video_filmed_with_a_turned_phone_stands_upright(
-    write_video, open_file, f_card, matrix, turns_clockwise
-):
+@pytest.mark.parametrize(("matrix", "turns_clockwise"), [((0, 1, -1, 0), 1), ((-1, 0, 0, -1), 2), ((0, -1, 1, 0), 3)])
+def test_a_video_filmed_with_a_turned_phone_stands_upright(write_video, open_file, f_card, matrix, turns_clockwise):
     card = f_card(96, 64)[..., :3]
     path = write_video(pictures=[card] * 3)
     rotate_in_place(path, matrix)

@@ -1,0 +1,155 @@
+"""The doctor's checks of what draws, hears, sees, records and infers.
+
+Each is asked in a child process, side by side, because a driver may crash or hang; judging the answers is pure.
+"""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from importlib.util import find_spec
+
+from engine.cli.check import Check, pip_command
+from engine.cli.doctor_machine import machine_checks
+from engine.cli.probe import Answer, Probe
+
+CUDA_INDEX = "https://download.pytorch.org/whl/cu130"
+
+
+def run_checks() -> list[Check]:
+    """Every check there is. Takes as long as its slowest child."""
+    with ExitStack() as stack:
+        names = ["gl", "numba", "audio", "cameras", "encoders"]
+        names += ["torch"] if find_spec("torch") else []
+        probes = {name: Probe(name) for name in names}
+        for probe in probes.values():
+            stack.callback(probe.close)
+        checks = machine_checks()
+        nvidia = _find_nvidia()
+        checks += check_renderers(probes["gl"].read(), probes["numba"].read(), sys.platform, nvidia)
+        checks += check_audio(probes["audio"].read())
+        checks.append(check_cameras(probes["cameras"].read()))
+        checks.append(check_encoders(probes["encoders"].read()))
+        checks.append(check_torch(probes["torch"].read() if "torch" in probes else None, nvidia))
+        return checks
+
+
+def check_renderers(gl: Answer, numba: Answer, system: str, nvidia: str) -> list[Check]:
+    """OpenGL or Numba must work; without OpenGL, or with a software one, there is a warning or a note."""
+    numba_check = Check(
+        name="Numba",
+        state="ok",
+        detail=f"{numba.values.get('threads')} threads ({numba.values.get('layer')})",
+    )
+    if numba.error:
+        numba_check = Check(
+            name="Numba",
+            state="failed" if gl.error else "warning",
+            detail=numba.error,
+            mend=f"{pip_command()} install --force-reinstall numba",
+        )
+    if gl.error:
+        reason = f"{gl.error}; Numba draws instead, at 30 fps" if not numba.error else gl.error
+        return [Check(name="OpenGL", state="failed" if numba.error else "warning", detail=reason), numba_check]
+    renderer = gl.values["renderer"]
+    detail = f"{renderer}, {gl.values['version']}"
+    if gl.values["is_software"]:
+        gl_check = Check(
+            name="OpenGL",
+            state="warning" if nvidia else "note",
+            detail=f"{detail}: drawn by the CPU" + (f", although there is a {nvidia}" if nvidia else ""),
+            mend="install the graphics driver's OpenGL/EGL part (Debian: libnvidia-egl-*)" if nvidia else "",
+        )
+    elif system == "win32" and nvidia and "nvidia" not in renderer.lower():
+        gl_check = Check(
+            name="OpenGL",
+            state="warning",
+            detail=f"{detail}: Windows gave Python the other graphics card, not the {nvidia}",
+            mend="Settings, System, Display, Graphics: add "
+            f"{getattr(sys, '_base_executable', sys.executable)} with High performance",
+        )
+    else:
+        gl_check = Check(name="OpenGL", state="ok", detail=detail)
+    return [gl_check, numba_check]
+
+
+def check_audio(audio: Answer) -> Iterator[Check]:
+    if audio.error or not audio.values["inputs"]:
+        reason = audio.error or "no input device"
+        yield Check(name="audio input", state="warning", detail=f"{reason}; the demo loop plays instead")
+        return
+    inputs, default = audio.values["inputs"], audio.values["default"]
+    yield Check(name="audio input", state="ok", detail=f"{len(inputs)} inputs, default: {default}")
+    yield Check(
+        name="computer's own sound",
+        state="ok" if audio.values["has_loopback"] else "note",
+        detail=audio.values["loopback_advice"],
+    )
+
+
+def check_cameras(cameras: Answer) -> Check:
+    if cameras.error:
+        return Check(name="cameras", state="warning", detail=cameras.error)
+    found = cameras.values["cameras"]
+    return Check(
+        name="cameras",
+        state="ok" if found else "note",
+        detail="; ".join(found) or "none; --camera takes a video, a picture or test",
+    )
+
+
+def check_encoders(encoders: Answer) -> Check:
+    h264, has_aac = encoders.values.get("h264", []), encoders.values.get("has_aac", False)
+    if encoders.error or not h264 or not has_aac:
+        return Check(
+            name="recording",
+            state="warning",
+            detail=encoders.error or "PyAV was built without H.264 or AAC: no recordings",
+            mend=f"{pip_command()} install --force-reinstall --only-binary :all: av",
+        )
+    return Check(name="recording", state="ok", detail=f"H.264 ({', '.join(h264)}) and AAC")
+
+
+def check_torch(torch: Answer | None, nvidia: str) -> Check:
+    """`torch` is None when it is not installed, `nvidia` the card's name or empty."""
+    install = f"{pip_command()} install torch"
+    if torch is None:
+        return Check(name="torch", state="warning", detail="not installed: no Stable Diffusion, SAM, RVC", mend=install)
+    if torch.error:
+        return Check(name="torch", state="warning", detail=torch.error, mend=f"{install} --force-reinstall")
+    version, devices = torch.values["version"], torch.values["devices"]
+    if devices:
+        return Check(name="torch", state="ok", detail=f"{version} on {', '.join(devices)}")
+    if torch.values["has_mps"]:
+        return Check(name="torch", state="ok", detail=f"{version} on Metal (MPS)")
+    if nvidia and not torch.values["cuda"]:
+        release = version.partition("+")[0]
+        return Check(
+            name="torch",
+            state="warning",
+            detail=f"NVIDIA GPU ({nvidia}) but CPU torch ({version})",
+            mend=f"{install}=={release} --force-reinstall --index-url {CUDA_INDEX}",
+        )
+    if nvidia:
+        return Check(
+            name="torch",
+            state="warning",
+            detail=f"{version} does not reach the {nvidia} (CUDA {torch.values['cuda']})",
+            mend="update the NVIDIA driver (see nvidia-smi)",
+        )
+    return Check(name="torch", state="note", detail=f"{version} on the CPU: pictures a second are few")
+
+
+def _find_nvidia() -> str:
+    """The NVIDIA card's name, or empty; asked of its driver, without torch."""
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return ""
+    try:
+        asked = subprocess.run(
+            [command, "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return asked.stdout.strip().splitlines()[0] if asked.returncode == 0 and asked.stdout.strip() else ""

@@ -1,0 +1,179 @@
+"""What the doctor looks up about the machine itself: Python, packages, memory, folders, ports, sinks."""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from engine.cli.check import Check, pip_command
+from engine.errors import SharedMemoryError
+
+PACKAGES = ("numpy", "numba", "moderngl", "av", "opencv-python-headless", "sounddevice", "aiohttp", "python-osc")
+INFERENCE_PACKAGES = ("torch", "diffusers", "transformers")
+LITTLE_DISK_BYTES = 2 << 30  # half an hour of recorded 720p
+LITTLE_SHM_BYTES = 256 << 20
+RING_SIZE = (1920, 1080)
+SPOUT_BELOW = (3, 14)  # SpoutGL has no wheel from there on
+
+
+def texture_sink(system: str) -> str:
+    """The kind of sink that other programs on this system take pictures from; `system` as in `sys.platform`."""
+    return {"darwin": "syphon", "win32": "spout"}.get(system, "shared")
+
+
+def machine_checks() -> list[Check]:
+    return [
+        check_python(sys.version_info[:2], sys.platform),
+        check_packages(_installed_versions(PACKAGES + INFERENCE_PACKAGES)),
+        *_check_places(),
+        check_receive_buffer(_granted_receive_buffer(), sys.platform),
+        *_check_ports(),
+        *_check_sinks(),
+    ]
+
+
+def check_python(python: tuple[int, int], system: str) -> Check:
+    detail = f"{platform.python_version()} on {platform.platform()}"
+    if system == "win32" and python >= SPOUT_BELOW:
+        return Check(
+            name="Python",
+            state="warning",
+            detail=f"{detail}: Spout needs Python 3.11 to 3.13",
+            mend="py -3.13 -m venv .venv, and install again",
+        )
+    return Check(name="Python", state="ok", detail=detail)
+
+
+def check_packages(versions: dict[str, str | None]) -> Check:
+    missing = [name for name, version in versions.items() if version is None]
+    detail = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    needed = [name for name in missing if name not in INFERENCE_PACKAGES]
+    if missing:
+        return Check(
+            name="packages",
+            state="failed" if needed else "warning",
+            detail=f"missing: {', '.join(missing)}; {detail}",
+            mend=f"{pip_command()} install {' '.join(missing)}",
+        )
+    return Check(name="packages", state="ok", detail=detail)
+
+
+def check_receive_buffer(granted_bytes: int, system: str) -> Check:
+    from engine.control.udp import WANTED_RECEIVE_BUFFER_BYTES as WANTED
+
+    detail = f"{granted_bytes / 2**20:.2g} of {WANTED / 2**20:.0f} MiB"
+    if granted_bytes >= WANTED:
+        return Check(name="OSC receive buffer", state="ok", detail=detail)
+    mend = {
+        "linux": f"sudo sysctl -w net.core.rmem_max={WANTED}",
+        "darwin": f"sudo sysctl -w kern.ipc.maxsockbuf={2 * WANTED}",
+    }.get(system, "")
+    return Check(name="OSC receive buffer", state="note", detail=f"{detail}: floods may lose packets", mend=mend)
+
+
+def check_port(name: str, option: str, host: str, port: int, kinds: tuple[socket.SocketKind, ...]) -> Check:
+    """Whether the port can be had for every kind of socket, by taking it for a moment."""
+    for kind in kinds:
+        with socket.socket(socket.AF_INET, kind) as trial:
+            if kind == socket.SOCK_STREAM and sys.platform != "win32":
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                trial.bind((host, port))
+            except OSError as error:
+                return Check(
+                    name=name,
+                    state="warning",
+                    detail=f"{host}:{port} cannot be had ({error.strerror}); is a multiverse running?",
+                    mend=f"multiverse run {option} {host}:PORT",
+                )
+    return Check(name=name, state="ok", detail=f"{host}:{port} is free")
+
+
+def _check_places() -> Iterator[Check]:
+    """Shared memory, the presets' folder, room for recordings."""
+    yield _check_shared_memory()
+    yield _check_presets()
+    free_bytes = shutil.disk_usage(Path.cwd()).free
+    yield Check(
+        name="disk",
+        state="warning" if free_bytes < LITTLE_DISK_BYTES else "ok",
+        detail=f"{free_bytes / 2**30:.1f} GiB free in {Path.cwd()}",
+    )
+
+
+def _check_shared_memory() -> Check:
+    from engine.ipc import FrameRing
+
+    docker = "in Docker: docker run --shm-size=1g"
+    room = Path("/dev/shm")
+    size = f", {shutil.disk_usage(room).free / 2**20:.0f} MiB free" if room.is_dir() else ""
+    try:
+        FrameRing.create(f"doctor {os.getpid()}", *RING_SIZE).close()
+    except SharedMemoryError as error:
+        return Check(name="shared memory", state="failed", detail=str(error), mend=docker)
+    if room.is_dir() and shutil.disk_usage(room).total < LITTLE_SHM_BYTES:
+        return Check(name="shared memory", state="warning", detail=f"works, but is small{size}", mend=docker)
+    return Check(name="shared memory", state="ok", detail=f"works{size}")
+
+
+def _check_presets() -> Check:
+    from engine.folders import presets_folder
+
+    folder = presets_folder()
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    try:
+        tempfile.TemporaryFile(dir=existing).close()
+    except OSError as error:
+        return Check(
+            name="presets",
+            state="warning",
+            detail=f"{folder} cannot be written ({error.strerror})",
+            mend="set MULTIVERSE_HOME to a folder of yours",
+        )
+    return Check(name="presets", state="ok", detail=str(folder))
+
+
+def _check_ports() -> Iterator[Check]:
+    from engine.config import RUN_DEFAULTS, split_host_port
+
+    for name, option, address, kinds in (
+        ("OSC port", "--osc", RUN_DEFAULTS["osc"]["listen"], (socket.SOCK_DGRAM, socket.SOCK_STREAM)),
+        ("page port", "--web", RUN_DEFAULTS["web"], (socket.SOCK_STREAM,)),
+    ):
+        host, port = split_host_port(address, option)
+        yield check_port(name, option, host, port, kinds)
+
+
+def _check_sinks() -> Iterator[Check]:
+    from engine.sinks import available_kinds
+
+    for sink in available_kinds():
+        is_usual = sink.kind == texture_sink(sys.platform)
+        yield Check(
+            name=f"sink {sink.kind}",
+            state="ok" if sink.is_available else "warning" if is_usual else "note",
+            detail=sink.argument if sink.is_available else f"unavailable ({sink.reason})",
+        )
+
+
+def _granted_receive_buffer() -> int:
+    from engine.control.udp import ask_for_receive_buffer, granted_receive_buffer_bytes
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
+        ask_for_receive_buffer(trial)
+        return granted_receive_buffer_bytes(trial)
+
+
+def _installed_versions(names: tuple[str, ...]) -> dict[str, str | None]:
+    def version_of(name: str) -> str | None:
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            return None
+
+    return {name: version_of(name) for name in names}

@@ -1,0 +1,182 @@
+"""Run in a child process: asks one part of the system a question that may crash, hang or load a lot.
+
+`python -m engine.cli.probe NAME [ARGUMENT...]` prints one line of JSON; `{"error": ...}` when the answer is no.
+`Probe` is the asking side.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+TIMEOUT_S = 120.0  # torch from a cold disk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    values: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+    """Why there is none; empty when `values` is the answer."""
+
+
+class Probe:
+    """A question on its way: several are asked side by side, and each `read` waits for its own answer."""
+
+    def __init__(self, name: str, *arguments: str) -> None:
+        # The package by its place, not by the current folder: any ./engine there would shadow it.
+        place = str(Path(__file__).resolve().parents[2])
+        path = os.pathsep.join([place, *filter(None, [os.environ.get("PYTHONPATH")])])
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "engine.cli.probe", name, *arguments],
+            env={**os.environ, "PYTHONPATH": path, "PYTHONUTF8": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # drivers and ALSA talk there
+            encoding="utf-8",
+        )
+        self._end_s = time.perf_counter() + TIMEOUT_S
+
+    @property
+    def is_done(self) -> bool:
+        return self._process.poll() is not None
+
+    def read(self) -> Answer:
+        try:
+            output, _ = self._process.communicate(timeout=max(0.1, self._end_s - time.perf_counter()))
+        except subprocess.TimeoutExpired:
+            self.close()
+            return Answer(error=f"no answer within {TIMEOUT_S:.0f} s")
+        return parse_answer(output, self._process.returncode)
+
+    def close(self) -> None:
+        """End a child that is not wanted any more."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.communicate()
+
+
+def parse_answer(output: str, return_code: int) -> Answer:
+    """The child's last line, whatever libraries printed before it."""
+    for line in reversed(output.splitlines()):
+        try:
+            values = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(values, dict):
+            return Answer(error=values["error"]) if "error" in values else Answer(values=values)
+    if return_code < 0:
+        return Answer(error=f"crashed ({signal.Signals(-return_code).name})")
+    return Answer(error=f"crashed (exit code {return_code})")
+
+
+def _ask_gl() -> dict[str, Any]:
+    from engine.render.context import is_software, open_context
+
+    context = open_context()
+    renderer = context.info["GL_RENDERER"]
+    answer = {
+        "renderer": renderer,
+        "version": context.info["GL_VERSION"],
+        "is_software": is_software(renderer),
+    }
+    context.release()
+    return answer
+
+
+def _ask_numba() -> dict[str, Any]:
+    import numba
+    import numpy as np
+
+    @numba.njit(parallel=True)
+    def double(values):  # type: ignore[no-untyped-def]
+        for index in numba.prange(len(values)):
+            values[index] *= 2.0
+        return values
+
+    if not np.array_equal(double(np.ones(100)), np.full(100, 2.0)):
+        raise RuntimeError("a compiled loop gives wrong numbers")
+    return {"threads": numba.get_num_threads(), "layer": numba.threading_layer()}
+
+
+def _ask_audio() -> dict[str, Any]:
+    from engine.audio.devices import list_devices, loopback_advice
+
+    devices = list_devices()
+    return {
+        "inputs": [device.name for device in devices],
+        "default": next((device.name for device in devices if device.is_default), None),
+        "has_loopback": any(device.is_loopback for device in devices),
+        "loopback_advice": loopback_advice(devices),
+    }
+
+
+def _ask_cameras() -> dict[str, Any]:
+    from engine.sources.devices import list_cameras
+
+    return {"cameras": [f"{camera.index} {camera.name}" for camera in list_cameras()]}
+
+
+def _ask_encoders() -> dict[str, Any]:
+    import av
+
+    def can_encode(name: str) -> bool:
+        try:
+            av.codec.Codec(name, "w")
+        except ValueError:
+            return False
+        return True
+
+    h264 = ("libx264", "h264_videotoolbox", "h264_nvenc", "h264_qsv", "h264_amf", "h264_mf", "libopenh264")
+    return {"h264": [name for name in h264 if can_encode(name)], "has_aac": can_encode("aac")}
+
+
+def _ask_torch() -> dict[str, Any]:
+    import torch
+
+    return {
+        "version": torch.__version__,
+        "cuda": torch.version.cuda,
+        "devices": [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())],
+        "has_mps": torch.backends.mps.is_available(),
+    }
+
+
+def _ask_receive(kind: str, name: str, target: str) -> dict[str, Any]:
+    import numpy as np
+
+    from engine.cli.receivers import RECEIVERS
+
+    picture = RECEIVERS[kind](name)
+    np.save(target, picture)
+    return {"height": picture.shape[0], "width": picture.shape[1]}
+
+
+QUESTIONS: dict[str, Callable[..., dict[str, Any]]] = {
+    "gl": _ask_gl,
+    "numba": _ask_numba,
+    "audio": _ask_audio,
+    "cameras": _ask_cameras,
+    "encoders": _ask_encoders,
+    "torch": _ask_torch,
+    "receive": _ask_receive,
+}
+
+
+def main() -> None:
+    name, *arguments = sys.argv[1:]
+    try:
+        answer = QUESTIONS[name](*arguments)
+    except Exception as error:
+        # A child's main: whatever goes wrong is the answer.
+        answer = {"error": " ".join(str(error).split()) or type(error).__name__}
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""`multiverse doctor --selftest`: a card goes out through this system's texture sink, and a second process gets it.
+
+The one way to know that pictures arrive upright and unchanged on a machine nobody here has seen.
+"""
+
+import os
+import platform
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.cli.check import Check
+from engine.cli.doctor_machine import texture_sink
+from engine.cli.probe import Answer, Probe
+from engine.clock import SystemClock
+from engine.errors import MultiverseError
+from engine.frame import FrameId, PublishedFrame, TextureRef
+
+FPS = 30.0
+TOLERANCE = 2  # of 255: what a GPU's own colour conversion may cost
+
+
+def run_selftest(kind: str = "") -> dict[str, Any]:
+    """Publish, receive, compare; everything found out, ready for JSON. Main thread (macOS needs it)."""
+    kind = kind or texture_sink(sys.platform)
+    result: dict[str, Any] = {
+        "passed": False,
+        "sink": kind,
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "engine": version("multiverse-engine"),
+    }
+    card = _draw_card()
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "received.npy"
+        try:
+            answer, described = _publish_until_received(kind, card, target)
+        except MultiverseError as error:
+            return {**result, "detail": str(error)}
+        result.update(described)
+        if answer.error:
+            return {**result, "detail": f"receiving: {answer.error}"}
+        received = np.load(target)
+    result.update(compare(card, received))
+    return result
+
+
+def selftest_check(result: dict[str, Any]) -> Check:
+    """The result as one line of the doctor's list."""
+    name = f"self-test ({result['sink']})"
+    if result["passed"]:
+        return Check(
+            name=name,
+            state="ok",
+            detail=f"upright, pixels within {result['largest_difference']} of 255",
+        )
+    return Check(name=name, state="warning", detail=result["detail"])
+
+
+def compare(card: np.ndarray, received: np.ndarray) -> dict[str, Any]:
+    """How `received` relates to `card`, both (height, width, 4) uint8 with row 0 at the top. Pure."""
+    if received.shape != card.shape:
+        return {"passed": False, "detail": f"size {received.shape[1]}x{received.shape[0]} arrived"}
+    turned = {
+        "upright": received,
+        "upside down": received[::-1],
+        "mirrored": received[:, ::-1],
+        "turned by 180 degrees": received[::-1, ::-1],
+    }
+    differences = {
+        name: np.abs(picture.astype(np.int16) - card).max(axis=(0, 1)).tolist() for name, picture in turned.items()
+    }
+    orientation = min(differences, key=lambda name: float(np.abs(turned[name].astype(int) - card).mean()))
+    largest = max(differences[orientation][:3])
+    passed = orientation == "upright" and largest <= TOLERANCE
+    return {
+        "passed": passed,
+        "orientation": orientation,
+        "largest_difference": largest,
+        "largest_difference_rgba": differences[orientation],
+        "detail": "" if passed else f"the picture arrived {orientation}, up to {largest} of 255 off",
+    }
+
+
+def _draw_card() -> np.ndarray:
+    from engine.sources.card_drawing import draw_card, draw_ground
+
+    rgb = draw_card(draw_ground(), 0)
+    return np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])
+
+
+def _publish_until_received(kind: str, card: np.ndarray, target: Path) -> tuple[Answer, dict[str, Any]]:
+    """Publish the card at 30 fps until the other process has it; what it said, and what was published with."""
+    from engine.sinks import SinkSet, SinkSpec, Stage
+
+    height, width = card.shape[:2]
+    stage = Stage(
+        width=width,
+        height=height,
+        fps=FPS,
+        sample_rate_hz=0,
+        audio_channels=0,
+        is_offline=False,
+        record_folder=Path(tempfile.gettempdir()),
+    )
+    name = f"Multiverse self-test {os.getpid()}"
+    problems: list[str] = []
+    clock = SystemClock()
+    with ExitStack() as stack:
+        texture, renderer = (None, "") if kind == "shared" else _upload(card, stack)
+        sinks = SinkSet(stage, clock=clock, report=lambda _key, line: problems.append(line))
+        stack.callback(sinks.close)
+        sinks.start(SinkSpec(kind=kind, argument=name))
+        probe = Probe("receive", kind, sinks.status()[0].name, str(target))
+        stack.callback(probe.close)
+        index, start_s = 0, time.perf_counter()
+        while not probe.is_done and not problems:
+            tick = FrameId(index=index, time_s=index / FPS)
+            sinks.publish(PublishedFrame(id=tick, width=width, height=height, texture=texture, read_rgba=lambda: card))
+            sinks.pump()
+            index += 1
+            clock.sleep_until(start_s + index / FPS)
+        if problems:
+            return Answer(error=problems[0]), {"renderer": renderer}
+        return probe.read(), {"renderer": renderer, "detail_of_sink": sinks.status()[0].detail}
+
+
+def _upload(card: np.ndarray, stack: ExitStack) -> tuple[TextureRef, str]:
+    """The card as a texture whose memory row 0 is the top, in a context of its own; and GL_RENDERER."""
+    from engine.render.context import open_context
+
+    context = open_context()
+    stack.callback(context.release)
+    height, width = card.shape[:2]
+    texture = context.texture((width, height), 4, card.tobytes())
+    stack.callback(texture.release)
+    return TextureRef(glo=texture.glo, width=width, height=height), context.info["GL_RENDERER"]
