@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 
 AHEAD = 3  # pictures ready: covers opening the file again at the end of a loop; at 4K they hold 75 MB
 LATE_S = 0.25  # further behind than this the rest is moved later, not rushed through
+# A picture is due this much before the frame that first shows it. Frames come late more than early, so where both
+# rates match every change keeps clear of the moment of asking, and none is shown twice because a frame came early.
+LEAD_S = 0.004
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,7 @@ class Playout:
         self._is_closing = False
         self._is_starved = False
         self._index = 0
-        self._origin_s = 0.0
+        self._origin_s: float | None = None
         self.problem = ""
         """Why it is lost; empty while it plays."""
         self.skipped = 0
@@ -78,8 +81,10 @@ class Playout:
         now_s = self._clock.now_s()
         with self._change:  # held for a few pointer moves on either side
             self._is_starved = not self._ahead
+            if self._origin_s is None and self._ahead:
+                self._origin_s = now_s - self._ahead[0].time_s - LEAD_S
             passed = -1
-            while self._ahead and self._ahead[0].time_s <= now_s:
+            while self._ahead and self._origin_s is not None and self._origin_s + self._ahead[0].time_s <= now_s:
                 self._current = self._ahead.popleft()
                 passed += 1
             if passed >= 0:
@@ -120,34 +125,30 @@ class Playout:
                 self._change.wait_for(lambda: self._is_closing, timeout=next_delay_s(failures))
 
     def _play(self, shots: Iterator[Shot]) -> None:
-        is_first = True
+        with self._change:
+            self._ahead.clear()
+            self._origin_s = None
         for shot in shots:
             with self._change:
                 self._change.wait_for(lambda: self._is_closing or len(self._ahead) < AHEAD)
                 if self._is_closing:
                     return
-            now_s = self._clock.now_s()
-            if is_first:
-                self._origin_s = now_s - shot.start_s
-                is_first = False
-            elif now_s - (self._origin_s + shot.start_s) > LATE_S:
-                self._origin_s = now_s - shot.start_s
-                if self._is_starved:
-                    self._report(
-                        "source slow",
-                        f"{self._name}: cannot be decoded at its own rate here; it plays slower",
-                    )
-            frame = VideoFrame(
-                pixels=shot.read_pixels(),
-                index=self._index,
-                time_s=self._origin_s + shot.start_s,
-                source=self._name,
-            )
+                is_slow = self._move_when_late(shot.start_s) and self._is_starved
+            if is_slow:
+                self._report("source slow", f"{self._name}: cannot be decoded at its own rate here; it plays slower")
+            frame = VideoFrame(pixels=shot.read_pixels(), index=self._index, time_s=shot.start_s, source=self._name)
             with self._change:
                 self._index += 1
                 self._ahead.append(frame)
                 self.problem = ""
                 self._lost_since_s = None
+
+    def _move_when_late(self, start_s: float) -> bool:
+        """Let what starts at `start_s` be due when it is next asked for, if its time is long past."""
+        if self._origin_s is None or self._clock.now_s() - (self._origin_s + start_s) <= LATE_S:
+            return False
+        self._origin_s = None
+        return True
 
     def _lose(self, problem: str) -> None:
         with self._change:

@@ -53,6 +53,22 @@ def test_no_more_than_three_pictures_are_kept_ready(play, clock, wait_for):
         assert len(made) <= playout.frames + 1
 
 
+def test_frames_that_jitter_show_every_picture_once(play, clock, wait_for):
+    def shots():
+        for number in range(255):
+            yield Shot(start_s=number / 30, read_pixels=lambda number=number: picture(number))
+
+    playout = play(shots)
+    late_s = np.random.default_rng(1).uniform(0.0, 0.008, 60)
+    late_s[0] = 0.003
+    shown = []
+    for index in range(60):
+        wait_for(lambda: len(playout._ahead) == AHEAD, "pictures to be ready")
+        clock.sleep_until(1.0 + index / 30 + late_s[index])
+        shown.append(playout.latest_frame().index)
+    assert shown == list(range(60))
+
+
 def test_decoding_that_cannot_keep_up_shows_every_picture_slower_and_says_so(play, clock, wait_for, reports):
     gate = threading.Semaphore(1)
 
