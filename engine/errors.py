@@ -1,6 +1,6 @@
 """Every error the engine raises on purpose.
 
-MultiverseError                 something the user can act on; the message says what, which value, what is allowed, what next
+MultiverseError                 something the user can act on: what, which value, what is allowed, what next
 ├── UsageError                  the command line contradicts itself (exit code 2)
 ├── ConfigError                 a configuration file or option is wrong; names file and key path
 ├── AudioError                  a sound device or file cannot be used

@@ -96,3 +96,11 @@ class PublishedFrame:
     audio: AudioBlock | None = None
     """Source samples since the previous published frame."""
     features: tuple[ChannelFeatures, ...] = ()
+
+    @property
+    def index(self) -> int:
+        return self.id.index
+
+    @property
+    def time_s(self) -> float:
+        return self.id.time_s

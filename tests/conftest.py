@@ -52,7 +52,7 @@ def free_port() -> Callable[[], int]:
 
 @pytest.fixture
 def require() -> Callable[[object, str], None]:
-    """`require(found, "what is missing and how to get it")`: skips with that reason; fails where CI demands every part."""
+    """`require(found, "what is missing and how to get it")`: skips with that reason; fails where CI demands all."""
 
     def check(found: object, what: str) -> None:
         if found:
@@ -85,7 +85,7 @@ def reports() -> Reports:
 
 @pytest.fixture
 def f_card() -> Callable[..., np.ndarray]:
-    """(height, width, 4) uint8 RGBA: a grey F on dark ground, corners red, green, blue, white from top left, row-wise."""
+    """(height, width, 4) uint8 RGBA: a grey F on dark ground, corners red, green, blue, white, row by row."""
 
     def draw(width: int = 64, height: int = 48) -> np.ndarray:
         card = np.zeros((height, width, 4), np.uint8)

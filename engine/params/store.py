@@ -7,6 +7,10 @@ from dataclasses import dataclass
 import osc_schema
 from osc_schema import Accepted, Param, ParamType, Rejected, Value
 
+PANIC = "/master/panic"
+LOOK_DEFAULTS = tuple((param, param.default) for param in osc_schema.PARAMS if param.is_look)
+"""What panic returns to; audio, sinks, engine, master and safety stay."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
@@ -56,6 +60,7 @@ class ParamStore:
 
     A group of changes lands in one snapshot and makes one version. Setting a parameter to the value it has is
     no change: two surfaces that echo what they hear then fall silent, instead of answering for ever.
+    `/master/panic` returns every look to its default, in the group it came in.
     """
 
     def __init__(self) -> None:
@@ -104,10 +109,6 @@ class ParamStore:
         with self._lock:
             self._apply(changes, by)
 
-    def reset_looks(self, *, by: str) -> None:
-        """Return every look to its default in one go; audio, sinks, engine, master and safety stay."""
-        self.apply(((param, param.default) for param in osc_schema.PARAMS if param.is_look), by=by)
-
     def get(self, address: str) -> Value:
         """The value now; of a trigger its count. Raises Rejected for an unknown address."""
         return self._values[_known(address).address]
@@ -142,6 +143,8 @@ class ParamStore:
             if param.type is ParamType.TRIGGER:
                 if not value:  # the button was let go
                     continue
+                if address == PANIC:  # here, so that values after it in its group stand; not as the sender's own
+                    self._apply(LOOK_DEFAULTS, "panic")  # change: its faders must hear of it
                 value = values[address] + 1  # type: ignore[operator]  # counted, so that no frame misses one
             elif values[address] == value:
                 continue

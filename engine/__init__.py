@@ -1,0 +1,34 @@
+"""multiverse: four audio channels become a picture, played live over OSC.
+
+As a library:
+
+    from engine import Config, open_engine
+    with open_engine(Config(width=1280, height=720, fps=30, audio="demo", sinks=("null",))) as eng:
+        for frame in eng.frames(count=60):
+            print(frame.index, frame.features[0].pitch_hz)
+
+Importing this package loads nothing: no GL, no torch, no threads. Start reading at `engine/app.py`.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.app import Engine, open_engine
+    from engine.config import Config
+    from engine.errors import MultiverseError
+
+_HOME = {
+    "Config": "engine.config",
+    "Engine": "engine.app",
+    "open_engine": "engine.app",
+    "MultiverseError": "engine.errors",
+}
+__all__ = ["Config", "Engine", "MultiverseError", "open_engine"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'engine' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOME[name]), name)

@@ -1,0 +1,212 @@
+"""READ FIRST: builds every part from the configuration and connects them. No logic lives here.
+
+    config ─► store, slew ─► renderer ─► audio, source, regions ─► sinks ─► OSC, page ─► frame loop
+
+Whatever cannot be had is an error here, before the first picture; after it nothing is.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from engine import folders
+from engine.audio import open_audio
+from engine.clock import Clock, SteppedClock, SystemClock
+from engine.config import Config, split_host_port
+from engine.control import CommandTable, Dispatcher, OscServer
+from engine.frame import PublishedFrame
+from engine.frame_loop import FrameLoop, Parts
+from engine.ipc import sweep_dead_rings
+from engine.params import Autosave, ParamStore, PresetFolder, Slew
+from engine.render import RegionMapper, Renderer, open_renderer
+from engine.show_control import Hooks, ShowControl
+from engine.sinks import SinkSet, Stage
+from engine.sources import open_source
+from engine.status import EngineStatus
+from engine.telemetry import FrameTimes, Warnings
+from engine.wakefulness import kept_awake
+from engine.web import PreviewTap, WebServer
+
+SOFTWARE_FPS, GPU_FPS = 30.0, 60.0
+
+
+class Engine:
+    """A running engine, made by `open_engine`. Used on the thread that opened it; `params` and `status` on any."""
+
+    def __init__(self, config: Config, parts: Parts, presets: PresetFolder, web: WebServer | None) -> None:
+        self.config = config
+        self.presets = presets
+        self._web = web
+        self._parts = parts
+        self._loop = FrameLoop(parts)
+        self._started_s = parts.clock.now_s()
+        parts.show.connect(Hooks(post=self._loop.post, stop=self._loop.stop, status=self.status))
+
+    @property
+    def params(self) -> ParamStore:
+        """Every control by its address. Any thread."""
+        return self._parts.store
+
+    @property
+    def osc_address(self) -> tuple[str, int] | None:
+        """Where OSC is heard (UDP and TCP), or None when it is off."""
+        return self._parts.osc.address if self._parts.osc else None
+
+    @property
+    def sound(self) -> str:
+        """Which sound this is, and why where nobody chose it."""
+        return self._parts.audio.choice
+
+    @property
+    def page_url(self) -> str | None:
+        """Where a browser finds the page, or None when it is off."""
+        if self._web is None:
+            return None
+        host, port = self._web.address
+        return f"http://{host}:{port}/"
+
+    @property
+    def times(self) -> FrameTimes:
+        return self._parts.times
+
+    def frames(self, count: int | None = None, seconds: float | None = None) -> Iterator[PublishedFrame]:
+        """Draw and publish at the frame rate; yields each picture, until `count`, `seconds` or `stop()`."""
+        return self._loop.frames(count=count, seconds=seconds)
+
+    def run(self, count: int | None = None, seconds: float | None = None) -> None:
+        """`frames` for those who do not look at them."""
+        for _ in self.frames(count, seconds):
+            pass
+
+    def stop(self) -> None:
+        """End `frames` after the picture in hand. Any thread, and signal handlers."""
+        self._loop.stop()
+
+    def status(self) -> EngineStatus:
+        """How everything is doing now. Any thread."""
+        parts = self._parts
+        return EngineStatus(
+            seconds=parts.clock.now_s() - self._started_s,
+            frames=parts.times.frames,
+            fps=parts.times.fps_now(),
+            target_fps=parts.stage.fps,
+            frame_ms=parts.times.recent_ms(),
+            late=parts.times.late,
+            dropped=parts.times.dropped,
+            width=parts.stage.width,
+            height=parts.stage.height,
+            renderer=f"{parts.renderer.kind}: {parts.renderer.description}",
+            audio=parts.audio.status(),
+            camera=parts.source.status() if parts.source else None,
+            sinks=parts.sinks.status(),
+            osc=parts.dispatcher.counters if parts.osc else None,
+            warnings=tuple(parts.warnings.latest),
+            warning_counts=parts.warnings.counts,
+        )
+
+
+@contextlib.contextmanager
+def open_engine(config: Config) -> Iterator[Engine]:
+    """A ready engine; this thread owns its GL context and must draw its frames. Ends everything on leaving.
+
+    Raises MultiverseError (one line) for whatever cannot be had. Installs no signal handlers.
+    """
+    with contextlib.ExitStack() as stack:
+        closing = _closer(stack)
+        stack.enter_context(kept_awake())
+        clock: Clock = SteppedClock() if config.offline else SystemClock()
+        warnings = Warnings(clock)
+        sweep_dead_rings()
+
+        store = ParamStore()
+        slew = Slew(config.smoothing)
+        presets = PresetFolder(Path(config.presets) if config.presets else folders.presets_folder())
+        audio = closing(open_audio(config.audio, offline=config.offline, clock=clock, report=warnings.report))
+        source = open_source(config.camera, offline=config.offline, clock=clock, report=warnings.report)
+        if source is not None:
+            closing(source)
+        renderer = open_renderer(config.renderer, config.width, config.height)
+        stack.callback(lambda: renderer.close())  # whichever it is then: a lost one is opened again
+
+        def reopen_renderer(width: int, height: int) -> Renderer:
+            nonlocal renderer
+            renderer = open_renderer(config.renderer, width, height)
+            return renderer
+
+        fps = config.fps or (SOFTWARE_FPS if renderer.is_software else GPU_FPS)
+        stage = Stage(
+            width=config.width,
+            height=config.height,
+            fps=fps,
+            sample_rate_hz=audio.sample_rate_hz,
+            audio_channels=audio.source_channels,
+            is_offline=config.offline,
+            record_folder=Path(config.recordings) if config.recordings else folders.recordings_folder(),
+        )
+        sinks = closing(SinkSet(stage, clock=clock, report=warnings.report))
+        show = closing(ShowControl(store=store, slew=slew, sinks=sinks, presets=presets, report=warnings.report))
+        commands = CommandTable()
+        show.add_commands(commands)
+        dispatcher = Dispatcher(store, commands, clock, warnings.report)
+        osc = None
+        if config.osc.listen != "off":
+            host, port = split_host_port(config.osc.listen, "--osc")
+            osc = closing(OscServer(dispatcher, host, port, config.osc.allow, warnings.report))
+        preview = PreviewTap()
+        parts = Parts(
+            clock=clock,
+            store=store,
+            slew=slew,
+            dispatcher=dispatcher,
+            osc=osc,
+            show=show,
+            audio=audio,
+            source=source,
+            regions=closing(RegionMapper(warnings.report)),
+            renderer=renderer,
+            reopen_renderer=reopen_renderer,
+            sinks=sinks,
+            stage=stage,
+            preview=preview,
+            warnings=warnings,
+            times=FrameTimes(),
+        )
+        web = None
+        if config.web != "off":
+            host, port = split_host_port(config.web, "--web")
+            web = closing(WebServer(host, port, preview, lambda: engine.status(), warnings.report))
+        engine = Engine(config, parts, presets, web)
+
+        autosave = closing(Autosave(folders.data_folder(), store, report=warnings.report))
+        show.set_first_values(config, fps, autosave)
+        if config.autosave:
+            autosave.start()
+        audio.start()
+        if source is not None:
+            source.start()
+        show.start_first_sinks(config.sinks)
+        if osc is not None:
+            osc.start()
+            for target in config.osc.feedback:
+                osc.subscribe(target.host, target.port)
+        if web is not None:
+            web.start()
+        yield engine
+
+
+class Closable(Protocol):
+    def close(self) -> None: ...
+
+
+Part = TypeVar("Part", bound=Closable)
+
+
+def _closer(stack: contextlib.ExitStack) -> Callable[[Part], Part]:
+    """`closing(part)` returns the part, to be closed when the engine ends: last opened, first closed."""
+
+    def closing(part: Part) -> Part:
+        stack.callback(part.close)
+        return part
+
+    return closing

@@ -1,0 +1,69 @@
+"""What a frame costs beside its draw, how steady the loop is, how soon the first picture comes, if memory grows."""
+
+import subprocess
+import sys
+import time
+from typing import Any
+
+import psutil
+
+from engine.app import open_engine
+from engine.bench.progress import Progress
+from engine.config import build_config
+
+SINKS = ("null", "shared=bench")
+SETTLED_AFTER = 0.25  # of the run: caches are warm, pools are full
+STARTS = 3
+
+
+def run(width: int, height: int, fps: float, seconds: float, progress: Progress) -> dict[str, Any]:
+    """Figures of a live loop with the demo sound, published to `null` and `shared`; times in ms, memory in MiB."""
+    config = build_config({"width": width, "height": height, "fps": fps, "audio": "demo", "sinks": SINKS})
+    process = psutil.Process()
+    count = round(seconds * fps)
+    with open_engine(config) as engine:
+        settled_mib = 0.0
+        for frame in engine.frames(count=count):
+            if frame.index == round(count * SETTLED_AFTER):
+                settled_mib = process.memory_info().rss / 2**20
+            if frame.index % round(fps) == 0:
+                progress("loop", frame.index / count)
+        times, status = engine.times, engine.status()
+        overhead, work = times.overhead_ms(), times.work_ms()
+    return {
+        "renderer": status.renderer,
+        "frames": times.frames,
+        "fps": round(times.fps_overall(), 3),
+        "late": times.late,
+        "dropped": times.dropped,
+        "frame_ms_p50": round(work.p50, 3),
+        "frame_ms_p99": round(work.p99, 3),
+        "overhead_ms_p50": round(overhead.p50, 3),
+        "overhead_ms_p99": round(overhead.p99, 3),
+        "memory_growth_mib": round(process.memory_info().rss / 2**20 - settled_mib, 2),
+        "memory_growth_over_s": round(seconds * (1 - SETTLED_AFTER), 1),
+    }
+
+
+def first_frame_s(width: int, height: int) -> float:
+    """Seconds from the command to the end of a run of one frame: the first picture came before. Best of three."""
+    command = [
+        *(sys.executable, "-m", "engine.cli.main", "run", "--size", f"{width}x{height}", "--frames", "1"),
+        *(
+            "--osc",
+            "127.0.0.1:0",
+            "--web",
+            "127.0.0.1:0",
+            "--audio",
+            "demo",
+            "--sink",
+            "shared=bench",
+            "--json",
+        ),
+    ]
+    best_s = float("inf")
+    for _ in range(STARTS):
+        started_s = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)
+        best_s = min(best_s, time.perf_counter() - started_s)
+    return round(best_s, 3)

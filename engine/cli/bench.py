@@ -1,0 +1,91 @@
+"""`multiverse bench ...`: figures of this machine, each beside what it is compared with in the same run."""
+
+import json
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engine.bench.progress import Progress
+
+app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.command()
+def render(
+    size: Annotated[str, typer.Option(metavar="WxH", help="Picture size in pixels.")] = "1280x720",
+    frames: Annotated[int, typer.Option(min=10, help="Frames a renderer draws.")] = 120,
+    seconds: Annotated[float, typer.Option(min=1.0, help="Length of the live loop; 120 proves flat memory.")] = 10.0,
+    fps: Annotated[float, typer.Option(help="Rate of the live loop.")] = 30.0,
+    json_: AsJson = False,
+) -> None:
+    """Renderers against simpler ones, and what a frame costs beside its draw."""
+    from engine.bench import frame
+    from engine.bench import render as render_bench
+    from engine.cli.run import parse_size
+
+    width, height = parse_size(size)
+    with _progress(json_) as progress:
+        progress("first frame", 0.0)
+        start_s = frame.first_frame_s(width, height)
+        progress("renderers", 0.0)
+        result: dict[str, Any] = render_bench.run(width, height, frames)
+        result["loop"] = frame.run(width, height, fps, seconds, progress)
+        result["first_frame_s"] = start_s
+    _print(result, json_)
+
+
+@app.command()
+def osc(
+    rate: Annotated[int, typer.Option(help="Messages a second.")] = 40_000,
+    seconds: Annotated[float, typer.Option(help="Length with and without load.")] = 10.0,
+    size: Annotated[str, typer.Option(metavar="WxH", help="Picture size in pixels.")] = "1280x720",
+    fps: Annotated[float, typer.Option(help="Rate of the loop.")] = 30.0,
+    json_: AsJson = False,
+) -> None:
+    """A flood of OSC beside the running picture: what is lost, and what it costs a frame."""
+    from engine.bench import osc as osc_bench
+    from engine.cli.run import parse_size
+
+    width, height = parse_size(size)
+    with _progress(json_) as progress:
+        result = osc_bench.run(rate, seconds, width, height, fps, progress)
+    _print(result, json_)
+
+
+@contextmanager
+def _progress(is_quiet: bool) -> "Iterator[Progress]":
+    if is_quiet or not sys.stderr.isatty():
+        from engine.bench.progress import no_progress
+
+        yield no_progress
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("starting", total=1.0)
+        yield lambda stage, done: bars.update(task, description=stage, completed=done)
+
+
+def _print(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(result))
+        return
+    for name, value in _flat(result):
+        print(f"{name:<40} {value}")
+
+
+def _flat(result: dict[str, Any], prefix: str = "") -> "Iterator[tuple[str, Any]]":
+    for key, value in result.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

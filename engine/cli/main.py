@@ -1,0 +1,67 @@
+"""The command `multiverse`: mounts the verbs and turns errors into one line and an exit code."""
+
+import logging
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from engine.cli import bench, devices, doctor, osc, preset, run, schema
+from engine.errors import MultiverseError, UsageError
+
+DONE, FAILED, USAGE = 0, 1, 2
+
+app = typer.Typer(
+    name="multiverse",
+    help="Turns four audio channels into the Multiverse picture, live, controlled over OSC.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.run)
+app.command("devices")(devices.devices)
+app.command("doctor")(doctor.doctor)
+app.add_typer(preset.app, name="preset")
+app.add_typer(osc.app, name="osc")
+app.add_typer(schema.app, name="schema")
+app.add_typer(bench.app, name="bench")
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        print(f"multiverse {version('multiverse-engine')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Log more, and show tracebacks of errors.")] = False,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    logging.basicConfig(
+        level=logging.DEBUG if debug else logging.WARNING,
+        format="%(asctime)s %(message)s",
+        datefmt="%H:%M:%S",
+    )
+    if debug:
+        for chatty in ("asyncio", "numba", "PIL"):
+            logging.getLogger(chatty).setLevel(logging.INFO)
+
+
+def main() -> None:
+    """Entry point; exits 0 when done, 1 when failed, 2 on wrong usage."""
+    try:
+        app()
+    except MultiverseError as error:
+        if "--debug" in sys.argv:
+            raise
+        print(f"multiverse: {error}", file=sys.stderr)
+        sys.exit(USAGE if isinstance(error, UsageError) else FAILED)
+
+
+if __name__ == "__main__":
+    main()

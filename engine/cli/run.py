@@ -1,0 +1,221 @@
+"""`multiverse run`: the engine, played live or rendered offline."""
+
+import gc
+import json
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from engine.app import Engine
+    from engine.config import Config
+    from osc_schema import Param
+
+LIVE, FILES, CONTROL, LOOK, LENGTH = "Live", "Outputs", "Control", "Look", "Length"
+
+
+def run(
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="Read the configuration; options win over it.")
+    ] = None,
+    audio: Annotated[
+        str | None,
+        typer.Option(
+            metavar="demo|device:NAME|FILE",
+            help="Sound in. Left out: the default input device, else the demo loop.",
+        ),
+    ] = None,
+    camera: Annotated[
+        str | None,
+        typer.Option(
+            metavar="none|test|INDEX|NAME|FILE",
+            help="Layer 5: a camera, a video, a picture or the test card.",
+        ),
+    ] = None,
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="Picture size in pixels. [default: 1280x720]")] = None,
+    fps: Annotated[float | None, typer.Option(help="Frames a second. [default: 60 on a GPU, 30 in software]")] = None,
+    renderer: Annotated[str | None, typer.Option(metavar="auto|gl|numba", help="[default: auto]")] = None,
+    sink: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[=ARG]",
+            help="Where pictures go, repeatable: syphon, spout, shared, record=FILE.mp4, snapshot=FILE.png, null."
+            " [default: the system's texture sharing]",
+        ),
+    ] = None,
+    osc: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT|off", help="OSC over UDP and TCP. [default: 127.0.0.1:9000]"),
+    ] = None,
+    osc_allow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CIDR", help="Hear OSC only from this network, repeatable."),
+    ] = None,
+    web: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT|off", help="The page. [default: 127.0.0.1:9001]")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="ADDRESS=VALUE", help="Start with this value, repeatable; patterns work."),
+    ] = None,
+    preset: Annotated[str | None, typer.Option(metavar="NAME", help="Start with a saved look.")] = None,
+    presets: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER", help="Where presets live. [default: the user's data folder]"),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Start with the values of the last run.")] = False,
+    seconds: Annotated[float | None, typer.Option(min=0.0, help="End after so many seconds.")] = None,
+    frames: Annotated[int | None, typer.Option(min=0, help="End after so many frames.")] = None,
+    offline: Annotated[
+        bool,
+        typer.Option("--offline", help="As fast as possible; the same input gives the same bytes."),
+    ] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print one summary object at the end.")] = False,
+) -> None:
+    """Turn sound into the Multiverse picture and publish it.
+
+    With no option: the default sound input (else the built-in demo loop), OpenGL (else Numba), the system's texture
+    sharing (Syphon, Spout or shared memory), OSC on 127.0.0.1:9000 and a page on http://127.0.0.1:9001/.
+    """
+    options: dict[str, Any] = {
+        "audio": audio,
+        "camera": camera,
+        "fps": fps,
+        "renderer": renderer,
+        "sinks": sink,
+        "web": web,
+        "preset": preset,
+        "presets": presets,
+        "resume": resume or None,
+        "offline": offline or None,
+        "osc.listen": osc,
+        "osc.allow": osc_allow,
+    }
+    if size is not None:
+        options["width"], options["height"] = parse_size(size)
+    settings = build_settings(config, options, set_ or [])
+    if settings.offline and frames is None and seconds is None:
+        raise UsageError("--offline needs --frames N or --seconds S")
+
+    from engine.app import open_engine
+
+    with open_engine(settings) as engine:
+        _end_on_signals(engine)
+        gc.collect()
+        gc.freeze()  # what lives as long as the engine is never walked again: no pause in mid-show
+        _show_while_running(engine, frames, seconds, is_quiet=json_)
+    if json_:  # after the end: by now every file is closed and its last counts stand
+        print(json.dumps(summary(engine)))
+
+
+def build_settings(path: Path | None, options: dict[str, Any], assignments: list[str]) -> "Config":
+    """The Config of this run: its defaults, under the file, under the options that were given."""
+    from engine.config import RUN_DEFAULTS, build_config, read_config_file
+
+    values: dict[str, Any] = {"osc": {}, "params": {}}
+    given = {key: value for key, value in options.items() if value is not None}
+    for layer in (RUN_DEFAULTS, read_config_file(path) if path else {}, given):
+        for key, value in layer.items():
+            table, _, name = key.rpartition(".")
+            if table or key in ("osc", "params"):
+                values.setdefault(table or key, {}).update({name: value} if table else value)
+            else:
+                values[key] = value
+    if values.get("offline") and "osc.listen" not in given:
+        values["osc"]["listen"] = "off"  # an offline picture depends on its input alone
+    if values.get("offline"):
+        values["autosave"] = False
+        if "web" not in given:
+            values["web"] = "off"
+        if "sinks" not in given:
+            values["sinks"] = ()
+    for assignment in assignments:
+        values["params"].update(parse_assignment(assignment))
+    return build_config(values, origin="options" if path is None else f"{path} with options")
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    if not (width.isdigit() and height.isdigit()):
+        raise UsageError(f"--size: {text!r} is not WxH (for example 1280x720)")
+    return int(width), int(height)
+
+
+def parse_assignment(text: str) -> dict[str, Any]:
+    """`ADDRESS=VALUE` as {address: value}; a pattern names every parameter it matches."""
+    import osc_schema
+
+    address, is_assigned, raw = text.partition("=")
+    if not is_assigned:
+        raise UsageError(f"--set: {text!r} is not ADDRESS=VALUE (for example /layer/1/angle=45)")
+    try:
+        matched = osc_schema.match(address) if osc_schema.is_pattern(address) else (osc_schema.lookup(address),)
+    except osc_schema.Rejected as error:
+        raise UsageError(f"--set: {error}") from None
+    if not matched or matched[0] is None:
+        nearest = ", ".join(osc_schema.nearest(address))
+        raise UsageError(f"--set: no such parameter {address} (nearest: {nearest})")
+    return {param.address: _value_for(param, raw) for param in matched}
+
+
+def _value_for(param: "Param", raw: str) -> int | float | str:
+    """The text of a command line as the parameter's own kind of value; what does not fit is left to the schema."""
+    kind = param.type.name
+    if kind in ("BOOL", "TRIGGER"):
+        return {"true": 1, "on": 1, "false": 0, "off": 0}.get(raw.lower(), raw)
+    if kind in ("INT", "FLOAT", "STOPS"):
+        for convert in (int, float):
+            try:
+                return convert(raw)
+            except ValueError:
+                continue
+    return raw
+
+
+def _end_on_signals(engine: "Engine") -> None:
+    def end(signal_number: int, stack_frame: FrameType | None) -> None:
+        engine.stop()
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), end)
+
+
+def _show_while_running(engine: "Engine", frames: int | None, seconds: float | None, *, is_quiet: bool) -> None:
+    from engine.cli.status_line import PlainLines, ProgressLine, StatusLine
+
+    is_terminal = sys.stderr.isatty() and not is_quiet
+    if engine.config.offline:
+        display: Any = ProgressLine(engine, frames, seconds) if is_terminal else PlainLines(engine, is_quiet)
+    else:
+        display = StatusLine(engine) if is_terminal else PlainLines(engine, is_quiet)
+    with display:
+        engine.run(count=frames, seconds=seconds)
+
+
+def summary(engine: "Engine") -> dict[str, Any]:
+    """What `--json` prints: the whole run in one object."""
+    from dataclasses import asdict
+
+    status, times = engine.status(), engine.times
+    return {
+        "frames": times.frames,
+        "fps": round(times.fps_overall(), 3),
+        "frame_ms": {name: round(value, 3) for name, value in asdict(times.work_ms()).items()},
+        "late": times.late,
+        "dropped": times.dropped,
+        "seconds": round(status.seconds, 3),
+        "size": [status.width, status.height],
+        "renderer": status.renderer,
+        "audio": asdict(status.audio),
+        "camera": asdict(status.camera) if status.camera else None,
+        "sinks": [asdict(sink) for sink in status.sinks],
+        "osc": asdict(status.osc) if status.osc else None,
+        "warnings": status.warning_counts,
+    }

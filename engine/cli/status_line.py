@@ -1,0 +1,172 @@
+"""What a person sees while the engine runs: one live line on a terminal, plain lines in a log, a bar offline."""
+
+import sys
+import threading
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from engine.app import Engine
+    from engine.status import EngineStatus
+
+REFRESH_S = 0.25
+BARS = " ▁▂▃▄▅▆▇█"
+BAR_FLOOR_DB = -48.0
+
+
+def level_bar(level: float) -> str:
+    """One character for a linear level: empty under -48 dBFS, full at 0."""
+    import math
+
+    level_db = 20 * math.log10(max(level, 1e-6))
+    step = round((1 - level_db / BAR_FLOOR_DB) * (len(BARS) - 1))
+    return BARS[min(max(step, 0), len(BARS) - 1)]
+
+
+def started_lines(engine: "Engine") -> list[str]:
+    """What was chosen and why, once, before the first picture."""
+    status = engine.status()
+    lines = [
+        f"picture   {status.width}x{status.height} at {status.target_fps:g} fps, {status.renderer}",
+        f"sound     {engine.sound}",
+    ]
+    if status.camera is not None:
+        lines.append(f"camera    {status.camera.description}")
+    lines += [f"sink      {sink.kind} {sink.name} {sink.detail}".rstrip() for sink in status.sinks]
+    if engine.osc_address is not None:
+        host, port = engine.osc_address
+        lines.append(f"osc       {host}:{port} (UDP and TCP)")
+    if engine.page_url is not None:
+        lines.append(f"page      {engine.page_url}")
+    return lines
+
+
+def live_line(status: "EngineStatus", messages_a_second: float) -> str:
+    bars = "".join(level_bar(level) for level in status.audio.level)
+    parts = [
+        f"{status.fps:5.1f}/{status.target_fps:g} fps",
+        f"p99 {status.frame_ms.p99:4.1f} ms",
+        f"[{bars}]",
+        " ".join(f"{sink.kind}:{sink.state}" for sink in status.sinks) or "no sink",
+        f"osc {messages_a_second:.0f}/s",
+    ]
+    if status.late:
+        parts.append(f"late {status.late}")
+    if status.audio.state != "playing":
+        parts.append(f"audio: {status.audio.state}")
+    return "  ".join(parts)
+
+
+class StatusLine:
+    """The live line, refreshed by a thread of its own; warnings appear above it."""
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._refresh, name="status line", daemon=True)
+
+    def __enter__(self) -> Self:
+        import logging
+
+        from rich.console import Console
+        from rich.live import Live
+        from rich.logging import RichHandler
+
+        console = Console(stderr=True)
+        for line in started_lines(self._engine):
+            console.print(line, style="dim", highlight=False, markup=False)
+        self._live = Live(console=console, auto_refresh=False, transient=False)
+        self._live.start()
+        self._handlers = logging.getLogger().handlers[:]
+        logging.getLogger().handlers[:] = [RichHandler(console=console, show_path=False, show_level=False)]
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        import logging
+
+        self._stop.set()
+        self._thread.join()
+        self._live.stop()
+        logging.getLogger().handlers[:] = self._handlers
+
+    def _refresh(self) -> None:
+        from rich.text import Text
+
+        messages_before = 0
+        while not self._stop.wait(REFRESH_S):
+            status = self._engine.status()
+            messages = status.osc.messages if status.osc else 0
+            line = live_line(status, (messages - messages_before) / REFRESH_S)
+            messages_before = messages
+            self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
+
+
+class PlainLines:
+    """Where nobody watches: what was chosen, then only warnings (through logging)."""
+
+    def __init__(self, engine: "Engine", is_quiet: bool) -> None:
+        self._engine = engine
+        self._is_quiet = is_quiet
+
+    def __enter__(self) -> Self:
+        if not self._is_quiet:
+            for line in started_lines(self._engine):
+                print(line, file=sys.stderr)
+            print("running; stop with Ctrl-C or --seconds N", file=sys.stderr, flush=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+
+class ProgressLine:
+    """Offline: frames done, frames a second, time left."""
+
+    def __init__(self, engine: "Engine", frames: int | None, seconds: float | None) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._engine = engine
+        fps = engine.status().target_fps
+        self._total = min(
+            frames if frames is not None else sys.maxsize,
+            round(seconds * fps) if seconds is not None else sys.maxsize,
+        )
+        self._progress = Progress(
+            TextColumn("rendering"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._refresh, name="progress", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._task = self._progress.add_task("frames", total=self._total, rate="")
+        self._progress.start()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._update()
+        self._progress.stop()
+
+    def _refresh(self) -> None:
+        while not self._stop.wait(REFRESH_S):
+            self._update()
+
+    def _update(self) -> None:
+        task = self._progress.tasks[0]
+        rate = f"{task.speed:.1f} fps" if task.speed else ""
+        self._progress.update(self._task, completed=self._engine.times.frames, rate=rate)

@@ -1,0 +1,152 @@
+"""What an engine is started with, from Python, a TOML file or the command line.
+
+`Config()` opens nothing: no port, no window, no file. The command `multiverse run` asks for the ports, the page and
+the system's texture output by itself (see `RUN_DEFAULTS`); a program that embeds the engine names what it wants.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+import osc_schema
+from engine.errors import ConfigError
+from osc_schema import ParamType
+
+LARGEST_SIDE_PX = 8192
+
+Pixels = Annotated[int, Meta(ge=64, le=LARGEST_SIDE_PX)]
+Rate = Annotated[float, Meta(ge=1, le=240)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+
+
+class FeedbackTarget(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A program that gets every change from the start, without asking: `[[osc.feedback]]`."""
+
+    host: str = "127.0.0.1"
+    port: Port
+
+
+class OscConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    listen: str = "off"
+    """`HOST:PORT` for UDP and TCP, or `off`."""
+    allow: tuple[str, ...] = ()
+    """Networks (CIDR) whose senders are heard; empty: every sender that reaches the address."""
+    feedback: tuple[FeedbackTarget, ...] = ()
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    width: Pixels = 1280
+    height: Pixels = 720
+    fps: Rate | None = None
+    """Frames a second; None: 60 on a GPU, 30 on a software renderer."""
+    audio: str | None = None
+    """`demo`, `device:NAME`, `device:INDEX` or a sound file; None: the default input device, else the demo loop."""
+    camera: str = "none"
+    """`none`, `test`, a camera's index or name, a video file or a picture."""
+    renderer: Literal["auto", "gl", "numba"] = "auto"
+    sinks: tuple[str, ...] | None = ()
+    """`KIND` or `KIND=ARGUMENT`, for example `shared`, `record=show.mp4`; None: the system's texture sharing."""
+    osc: OscConfig = OscConfig()
+    web: str = "off"
+    """`HOST:PORT` of the page, or `off`."""
+    params: dict[str, Any] = {}
+    """Parameter values to start with, by address."""
+    smoothing: dict[str, Annotated[float, Meta(ge=0, le=60_000)]] = {}
+    """Smoothing time in ms by address, where the schema's is not wanted."""
+    preset: str | None = None
+    presets: str | None = None
+    """Folder of the presets; None: the user's data folder."""
+    recordings: str | None = None
+    """Folder in which recordings and snapshots without a path are written; None: `recordings` here."""
+    resume: bool = False
+    """Start with the values of the last run."""
+    autosave: bool = False
+    """Keep the values every 5 s for `resume`."""
+    offline: bool = False
+    """Render as fast as possible on a clock that steps by 1/fps: the same input gives the same bytes."""
+
+
+RUN_DEFAULTS: dict[str, Any] = {
+    "osc": {"listen": "127.0.0.1:9000"},
+    "web": "127.0.0.1:9001",
+    "sinks": None,
+    "autosave": True,
+}
+"""What `multiverse run` asks for where neither the file nor an option says otherwise."""
+
+
+def read_config_file(path: Path) -> dict[str, Any]:
+    """The file's content, checked against `Config`; ConfigError names the file and the key path."""
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: is not UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: is not valid TOML: {error}") from None
+    build_config(raw, origin=str(path))
+    return raw
+
+
+def build_config(values: dict[str, Any], *, origin: str = "configuration") -> Config:
+    """A checked Config from plain values; ConfigError is one line that names `origin` and the key path."""
+    try:
+        config = msgspec.convert(values, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{origin}: {_with_key_path(str(error))}") from None
+    for address, value in config.params.items():
+        _check_parameter(f"{origin}: params", address, value)
+    for address in config.smoothing:
+        param = osc_schema.lookup(address)
+        if param is None:
+            raise ConfigError(f'{origin}: smoothing."{address}": {_unknown(address)}')
+        if param.type not in (ParamType.FLOAT, ParamType.STOPS):
+            raise ConfigError(f'{origin}: smoothing."{address}": does not glide; only floats do')
+    return config
+
+
+def split_host_port(text: str, option: str) -> tuple[str, int]:
+    """`HOST:PORT` (IPv6 in brackets) taken apart; port 0 lets the system choose."""
+    match = re.fullmatch(r"(\[[^\]]+\]|[^:]+):(\d{1,5})", text.strip())
+    if match is None or int(match[2]) > 65535:
+        raise ConfigError(f"{option}: {text!r} is not HOST:PORT (for example 127.0.0.1:9000) or off")
+    return match[1].strip("[]"), int(match[2])
+
+
+def _check_parameter(origin: str, address: str, value: Any) -> None:
+    if osc_schema.lookup(address) is None:
+        raise ConfigError(f'{origin}."{address}": {_unknown(address)}')
+    try:
+        osc_schema.accept(address, value)
+    except osc_schema.Rejected as error:
+        raise ConfigError(f"{origin}: {error}") from None
+
+
+def _unknown(address: str) -> str:
+    nearest = ", ".join(osc_schema.nearest(address))
+    return f"no such parameter (nearest: {nearest})"
+
+
+def _with_key_path(message: str) -> str:
+    """msgspec says `Expected ... - at `$.osc.listen``: put the key path first, as in every message of ours."""
+    text, _, path = message.partition(" - at `$.")
+    key_path = path.rstrip("`")
+    unknown = re.fullmatch(r"Object contains unknown field `(.+)`", text)
+    if unknown:
+        key_path = f"{key_path}.{unknown[1]}" if key_path else unknown[1]
+        return f"{key_path}: unknown key ({_known_keys(key_path)})"
+    return f"{key_path}: {text}" if key_path else text
+
+
+def _known_keys(key_path: str) -> str:
+    owner: type[Struct] = Config
+    if key_path.startswith("osc.feedback"):
+        owner = FeedbackTarget
+    elif key_path.startswith("osc."):
+        owner = OscConfig
+    return "known: " + ", ".join(owner.__struct_fields__)

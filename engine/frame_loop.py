@@ -1,0 +1,267 @@
+"""READ SECOND: one frame, as a handful of named calls in order.
+
+The loop owns the thread it is run on (on macOS that must be the main thread), the GL context and the sinks. Nothing
+it calls waits for a child, a socket or a disk; other threads reach it through `post` and the parameter store.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.audio import AudioInput, AudioSettings
+from engine.backoff import next_delay_s
+from engine.clock import Clock
+from engine.control import Dispatcher, OscServer
+from engine.errors import RenderError
+from engine.frame import AudioFeatures, FrameId, PublishedFrame, VideoFrame
+from engine.params import ParamStore, Slew, Snapshot
+from engine.render import Look, PictureInput, RegionMap, RegionMapper, RegionSettings, Renderer
+from engine.schedule import Schedule
+from engine.show_control import ShowControl
+from engine.sinks import SinkSet, Stage
+from engine.sources import Source
+from engine.telemetry import FrameTimes, Warnings
+from engine.web import PreviewTap
+
+LONGEST_STEP_S = 0.25  # after a hiccup a smoothed value moves as if at least 4 frames a second had been drawn
+
+
+@dataclass(slots=True, kw_only=True)
+class Parts:
+    """Everything a frame needs. `renderer` and `stage` change while running; the rest are fixed."""
+
+    clock: Clock
+    store: ParamStore
+    slew: Slew
+    dispatcher: Dispatcher
+    osc: OscServer | None
+    show: ShowControl
+    audio: AudioInput
+    source: Source | None
+    regions: RegionMapper
+    renderer: Renderer
+    reopen_renderer: Callable[[int, int], Renderer]
+    sinks: SinkSet
+    stage: Stage
+    preview: PreviewTap
+    warnings: Warnings
+    times: FrameTimes
+
+
+class FrameLoop:
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.schedule = Schedule(parts.stage.fps)
+        self._posted: deque[Callable[[], None]] = deque()
+        self._stop = threading.Event()
+        self._index = 0
+        self._first_due_s: float | None = None
+        self._previous_s = 0.0
+        self._next_sample = 0
+        self._is_drawn = False
+        self._held = np.zeros((parts.stage.height, parts.stage.width, 4), np.uint8)
+        self._draw_s = 0.0
+        self._failures = 0
+        self._retry_at_s = 0.0
+
+    def post(self, action: Callable[[], None]) -> None:
+        """Run `action` on the loop's thread before its next frame. Any thread."""
+        self._posted.append(action)
+
+    def stop(self) -> None:
+        """End after the frame in hand. Any thread, and signal handlers."""
+        self._stop.set()
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stop.is_set()
+
+    def frames(self, *, count: int | None = None, seconds: float | None = None) -> Iterator[PublishedFrame]:
+        """Frames as they are published: `count` of them, or `seconds` of the loop's time, or until `stop`."""
+        first_index = self._index
+        while not self._stop.is_set():
+            if count is not None and self._index - first_index >= count:
+                return
+            if seconds is not None and (self._index - first_index) >= 1 and self._seconds_done() >= seconds:
+                return
+            yield self.draw_frame()
+
+    def draw_frame(self) -> PublishedFrame:
+        """Wait for the next due time, then draw and publish one picture."""
+        tick = self._wait_until_due()
+        started_s = self.parts.clock.now_s()
+        self._run_posted()
+        snapshot, values = self._read_parameters(tick)
+        self._follow_stage(snapshot)
+        features = self._listen(values, tick)
+        video, region = self._watch(values, tick)
+        self._draw(values, features, video, region, tick)
+        frame = self._publish(tick, features)
+        self._report(frame, snapshot, started_s)
+        return frame
+
+    def _wait_until_due(self) -> FrameId:
+        clock = self.parts.clock
+        due_s = self.schedule.next_due_s(clock.now_s())
+        clock.sleep_until(due_s)
+        if self._first_due_s is None:
+            self._first_due_s = due_s
+        tick = FrameId(index=self._index, time_s=due_s - self._first_due_s)
+        self._index += 1
+        return tick
+
+    def _seconds_done(self) -> float:
+        return self._previous_s + self.schedule.period_s
+
+    def _run_posted(self) -> None:
+        for _ in range(len(self._posted)):  # what an action posts itself waits for the next frame
+            self._posted.popleft()()
+
+    def _read_parameters(self, tick: FrameId) -> tuple[Snapshot, Mapping[str, object]]:
+        """The newest values (one immutable snapshot a frame) and the same smoothed."""
+        parts = self.parts
+        parts.dispatcher.tick()
+        snapshot = parts.store.snapshot()
+        parts.show.follow(snapshot)
+        if tick.index == 0:
+            parts.slew.jump(snapshot)
+        step_s = min(max(tick.time_s - self._previous_s, 0.0), LONGEST_STEP_S)
+        self._previous_s = tick.time_s
+        return snapshot, parts.slew.step(snapshot, step_s)
+
+    def _follow_stage(self, snapshot: Snapshot) -> None:
+        """Take over a new size or frame rate; a size the renderer refuses is put back."""
+        stage = self.parts.stage
+        width, height, fps = snapshot["/engine/width"], snapshot["/engine/height"], snapshot["/engine/fps"]
+        if (width, height, fps) == (stage.width, stage.height, stage.fps):
+            return
+        if (width, height) != (stage.width, stage.height):
+            try:
+                self.parts.renderer.resize(width, height)
+            except RenderError as error:
+                self.parts.warnings.report("size", f"/engine/size {width} {height}: {error}")
+                old = [("/engine/width", stage.width), ("/engine/height", stage.height)]
+                self.parts.store.set_many(old, by="engine")
+                return
+            self._held = np.zeros((height, width, 4), np.uint8)
+        self.schedule.set_fps(fps)
+        self.parts.stage = stage.with_format(width, height, fps)
+        self.parts.sinks.restart_all(self.parts.stage)
+
+    def _listen(self, values: Mapping[str, object], tick: FrameId) -> AudioFeatures:
+        audio = self.parts.audio
+        audio.settings = AudioSettings.from_values(values, self.parts.stage.width)
+        if self.parts.stage.is_offline:
+            # The picture belongs to the sound that is heard while it is shown.
+            return audio.advance_to(tick.time_s + self.schedule.period_s)
+        return audio.latest_features()
+
+    def _watch(self, values: Mapping[str, object], tick: FrameId) -> tuple[VideoFrame | None, RegionMap | None]:
+        """The newest camera picture and the newest region map made of one."""
+        parts = self.parts
+        is_offline = parts.stage.is_offline
+        video = None
+        if parts.source is not None:
+            video = parts.source.frame_at(tick.time_s) if is_offline else parts.source.latest_frame()
+        settings = RegionSettings.from_values(values)
+        if not settings.is_enabled:
+            return video, None
+        if is_offline:
+            return video, parts.regions.compute(video, settings)
+        parts.regions.submit(video, settings)
+        return video, parts.regions.latest()
+
+    def _draw(
+        self,
+        values: Mapping[str, object],
+        features: AudioFeatures,
+        video: VideoFrame | None,
+        region: RegionMap | None,
+        tick: FrameId,
+    ) -> None:
+        picture = PictureInput(
+            look=Look.from_values(values),
+            waves=features.waves,
+            features=features.channels,
+            layer5=video,
+            region=region,
+            time_s=tick.time_s,
+        )
+        clock = self.parts.clock
+        started_s = clock.now_s()
+        try:
+            self.parts.renderer.draw(picture)
+            self.parts.renderer.wait()
+        except RenderError as error:
+            self._is_drawn = False
+            self._recover(error)
+        else:
+            self._is_drawn = True
+            self._failures = 0
+        self._draw_s = clock.now_s() - started_s
+
+    def _recover(self, error: RenderError) -> None:
+        """A driver that was reset takes the context along: hold the last picture and open the renderer again."""
+        parts = self.parts
+        self._failures += 1
+        parts.warnings.report("renderer", f"renderer: {error}; the last picture is held, opening it again")
+        now_s = parts.clock.now_s()
+        if now_s < self._retry_at_s:
+            return
+        self._retry_at_s = now_s + next_delay_s(self._failures)
+        try:
+            parts.renderer.close()
+            parts.renderer = parts.reopen_renderer(parts.stage.width, parts.stage.height)
+        except RenderError as again:
+            parts.warnings.report("renderer", f"renderer: {again}")
+
+    def _publish(self, tick: FrameId, features: AudioFeatures) -> PublishedFrame:
+        parts = self.parts
+        audio = parts.audio.read_block(self._next_sample)
+        self._next_sample = audio.first_sample + len(audio.samples)
+        frame = PublishedFrame(
+            id=tick,
+            width=parts.stage.width,
+            height=parts.stage.height,
+            texture=parts.renderer.texture if self._is_drawn else None,
+            read_rgba=self._reader_of_this_frame(),
+            audio=audio,
+            features=features.channels,
+        )
+        parts.sinks.publish(frame)
+        parts.sinks.pump()
+        if parts.preview.wants_frame(parts.clock.now_s()):
+            parts.preview.offer(frame.read_rgba())
+        return frame
+
+    def _reader_of_this_frame(self) -> Callable[[], np.ndarray]:
+        """Reads the picture back once, however many ask; a held picture is the last that was read."""
+        is_drawn = self._is_drawn
+        pixels: np.ndarray | None = None
+
+        def read_rgba() -> np.ndarray:
+            nonlocal pixels
+            if pixels is None:
+                if is_drawn:
+                    self._held = self.parts.renderer.read_rgba()
+                pixels = self._held
+            return pixels
+
+        return read_rgba
+
+    def _report(self, frame: PublishedFrame, snapshot: Snapshot, started_s: float) -> None:
+        parts = self.parts
+        published_s = parts.clock.now_s()
+        parts.dispatcher.frame_drawn(snapshot.version)
+        if parts.osc is not None:
+            parts.osc.send_features(frame.features)
+        parts.times.add(
+            work_s=published_s - started_s,
+            draw_s=self._draw_s,
+            published_s=published_s,
+            is_late=self.schedule.is_late(published_s),
+        )
+        parts.times.dropped = self.schedule.dropped

@@ -1,0 +1,36 @@
+"""When the next frame is due. Pure: time comes in as an argument.
+
+Frames are due on a grid of one period. A loop that falls behind starts its next frame at once; when it is behind
+by more than a period it gives the missed due times up (they are counted as dropped) and lays a new grid from now.
+So a hiccup costs the frames it covered and is never followed by a burst, which on a stage looks like a jump.
+"""
+
+
+class Schedule:
+    def __init__(self, fps: float) -> None:
+        self.fps = fps
+        self.period_s = 1.0 / fps
+        self.dropped = 0
+        self._due_s: float | None = None
+
+    def set_fps(self, fps: float) -> None:
+        """The next frame is due one new period after the last."""
+        self.fps = fps
+        self.period_s = 1.0 / fps
+
+    def next_due_s(self, now_s: float) -> float:
+        """Due time of the next frame; the first is due now."""
+        if self._due_s is None:
+            self._due_s = now_s
+            return now_s
+        due_s = self._due_s + self.period_s
+        behind_s = now_s - due_s
+        if behind_s > self.period_s:
+            self.dropped += int(behind_s / self.period_s)
+            due_s = now_s
+        self._due_s = due_s
+        return due_s
+
+    def is_late(self, published_s: float) -> bool:
+        """Whether the frame due last was published more than one period after its due time."""
+        return self._due_s is not None and published_s - self._due_s > self.period_s

@@ -1,0 +1,271 @@
+"""The commands and switches that act on the engine itself: size, sinks, presets, smoothing, status, end.
+
+A command arrives on an OSC thread. What needs the GL context is posted to the frame loop; what touches the disk goes
+to one worker thread; the answer (`/done`, `/fail`) leaves when the thing has happened.
+"""
+
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import osc_schema
+from engine.config import Config
+from engine.control import CommandTable, Reply
+from engine.errors import MultiverseError, SinkError
+from engine.params import Autosave, LoadedPreset, ParamStore, PresetFolder, Slew, Snapshot
+from engine.sinks import SinkSet, SinkSpec, available_kinds
+from engine.status import EngineStatus
+
+Report = Callable[[str, str], None]
+
+SYSTEM_SINK = {"darwin": "syphon", "win32": "spout"}  # elsewhere: shared memory
+
+SINK_SWITCHES = tuple(
+    param.address
+    for param in osc_schema.PARAMS
+    if param.address.startswith("/sink/") and param.address.endswith("/enable")
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Hooks:
+    """What the commands may do to the loop that will run them."""
+
+    post: Callable[[Callable[[], None]], None]
+    stop: Callable[[], None]
+    status: Callable[[], EngineStatus]
+
+
+class ShowControl:
+    def __init__(self, *, store: ParamStore, slew: Slew, sinks: SinkSet, presets: PresetFolder, report: Report) -> None:
+        self._store = store
+        self._slew = slew
+        self._sinks = sinks
+        self._presets = presets
+        self._report = report
+        self._hooks: Hooks | None = None
+        self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="presets")
+        self._triggers: dict[str, object] = {}
+        self._switches: dict[str, object] = {}
+
+    def connect(self, hooks: Hooks) -> None:
+        self._hooks = hooks
+
+    def close(self) -> None:
+        self._disk.shutdown()
+
+    def add_commands(self, table: CommandTable) -> None:
+        table.add("/engine/status", self._on_status)
+        table.add("/engine/size", self._on_size)
+        table.add("/engine/quit", self._on_quit)
+        table.add("/sink/start", self._on_sink_start)
+        table.add("/sink/stop", self._on_sink_stop)
+        table.add("/preset/save", self._on_preset_save)
+        table.add("/preset/load", self._on_preset_load)
+        table.add("/preset/list", self._on_preset_list)
+        table.add("/preset/delete", self._on_preset_delete)
+        table.add("/smooth", self._on_smooth)
+
+    # -- before the first frame ----------------------------------------------------------------
+
+    def set_first_values(self, config: Config, fps: float, autosave: Autosave) -> None:
+        """The last run's values, under the preset, under the configuration's own; errors end the start."""
+        if config.resume:
+            loaded = autosave.load()
+            self._apply(loaded, "resume")
+        if config.preset is not None:
+            self.load_preset(config.preset)
+        stage = [("/engine/width", config.width), ("/engine/height", config.height), ("/engine/fps", fps)]
+        self._store.set_many([*config.params.items(), *stage], by="configuration")
+
+    def start_first_sinks(self, specs: tuple[str, ...] | None) -> None:
+        """Start what was asked for (an error ends the start), or the system's texture sharing where it works."""
+        if specs is None:
+            kind = SYSTEM_SINK.get(sys.platform, "shared")
+            try:
+                self._sinks.start(SinkSpec(kind=kind, argument=""))
+            except SinkError as error:
+                self._report(f"sink.{kind}", f"{error}; no texture is published, the page shows the picture")
+        else:
+            for spec in specs:
+                self._sinks.start(SinkSpec.parse(spec))
+        self.show_sinks()
+
+    # -- the frame loop's thread ---------------------------------------------------------------
+
+    def follow(self, snapshot: Snapshot) -> None:
+        """Act on the triggers and switches that changed since the last frame."""
+        if self._was_pulled("/sink/snapshot/take", snapshot):
+            self._take_snapshot(str(snapshot["/sink/snapshot/file"]))
+        for address in SINK_SWITCHES:
+            is_on = snapshot[address]
+            if is_on != self._switches.get(address, False):
+                self._switches[address] = is_on
+                self._switch_sink(address, bool(is_on), snapshot)
+
+    def _was_pulled(self, address: str, snapshot: Snapshot) -> bool:
+        count = snapshot[address]
+        before = self._triggers.get(address, 0)
+        self._triggers[address] = count
+        return count != before
+
+    def _take_snapshot(self, file: str) -> None:
+        try:
+            if "snapshot" not in self._sinks.kinds:
+                self._start_sink("snapshot", file)
+            self._sinks.take_snapshot()
+        except MultiverseError as error:
+            self._report("sink.snapshot", str(error))
+
+    def _switch_sink(self, address: str, is_on: bool, snapshot: Snapshot) -> None:
+        kind = address.split("/")[2]
+        if is_on == (kind in self._sinks.kinds):
+            return
+        if not is_on:
+            self._sinks.stop(kind)
+            return
+        argument = snapshot.get(f"/sink/{kind}/name") or snapshot.get(f"/sink/{kind}/file") or ""
+        try:
+            self._start_sink(kind, str(argument))
+        except MultiverseError as error:
+            self._report(f"sink.{kind}", str(error))
+            self._store.set(address, False, by="engine")
+
+    def _start_sink(self, kind: str, argument: str) -> None:
+        """Start a sink asked for over OSC: files stay inside the recordings folder, whoever asks."""
+        if kind in ("record", "snapshot") and argument:
+            if not is_plain_file_name(argument):
+                raise SinkError(
+                    f"{kind}: {argument!r} is not a plain file name; over OSC, files go to the recordings folder"
+                )
+            argument = str(self._sinks.stage.record_folder / argument)
+        self._sinks.start(SinkSpec(kind=kind, argument=argument))
+        self.show_sinks()
+
+    def show_sinks(self) -> None:
+        """Set the switches to what runs, so that every surface shows the truth. Frame loop's thread."""
+        running = self._sinks.kinds
+        for address in SINK_SWITCHES:
+            is_on = address.split("/")[2] in running
+            self._switches[address] = is_on
+            self._store.set(address, is_on, by="engine")
+
+    # -- OSC threads ---------------------------------------------------------------------------
+
+    def _on_status(self, args: tuple, reply: Reply) -> None:
+        for address, values in self._hooks.status().osc_lines():
+            reply.send(address, *values)
+        reply.done()
+
+    def _on_size(self, args: tuple, reply: Reply) -> None:
+        if len(args) != 2:
+            reply.fail("takes width and height in pixels")
+            return
+        sides = [("/engine/width", args[0]), ("/engine/height", args[1])]
+        try:
+            accepted = [(osc_schema.lookup(address), osc_schema.accept(address, side)) for address, side in sides]
+        except osc_schema.Rejected as error:
+            reply.fail(str(error))
+            return
+        self._store.apply([(param, value.value) for param, value in accepted], by="/engine/size")
+        reply.done(*(value.value for _, value in accepted))
+
+    def _on_quit(self, args: tuple, reply: Reply) -> None:
+        reply.done()
+        self._hooks.stop()
+
+    def _on_sink_start(self, args: tuple, reply: Reply) -> None:
+        if not args:
+            kinds = ", ".join(info.kind for info in available_kinds())
+            reply.fail(f"takes a kind ({kinds}) and, if wanted, a name or file")
+            return
+        kind, argument = str(args[0]), str(args[1]) if len(args) > 1 else ""
+
+        def start() -> None:
+            try:
+                self._start_sink(kind, argument)
+            except MultiverseError as error:
+                reply.fail(str(error))
+            else:
+                reply.done(kind)
+
+        self._hooks.post(start)
+
+    def _on_sink_stop(self, args: tuple, reply: Reply) -> None:
+        if not args:
+            reply.fail("takes a kind and, if several of it run, a name or file")
+            return
+
+        def stop() -> None:
+            stopped = self._sinks.stop(str(args[0]), str(args[1]) if len(args) > 1 else None)
+            self.show_sinks()
+            if stopped:
+                reply.done(*args[:2])
+            else:
+                reply.fail(f"no such sink runs: {' '.join(map(str, args[:2]))}")
+
+        self._hooks.post(stop)
+
+    def _on_preset_save(self, args: tuple, reply: Reply) -> None:
+        self._on_disk(args, reply, lambda name: self._presets.save(name, self._store.snapshot()))
+
+    def _on_preset_delete(self, args: tuple, reply: Reply) -> None:
+        self._on_disk(args, reply, self._presets.delete)
+
+    def _on_preset_load(self, args: tuple, reply: Reply) -> None:
+        self._on_disk(args, reply, self.load_preset)
+
+    def load_preset(self, name: str) -> None:
+        """Apply a preset; every entry that does not fit is reported, the rest lands in one frame. Any thread."""
+        self._apply(self._presets.load(name), f"preset {name}")
+
+    def _apply(self, loaded: LoadedPreset, origin: str) -> None:
+        for problem in loaded.problems:
+            self._report("preset", f"{origin}: {problem}")
+        self._store.set_many(loaded.values, by=origin)
+
+    def _on_preset_list(self, args: tuple, reply: Reply) -> None:
+        def answer() -> None:
+            for name in self._presets.list():
+                reply.send("/preset/name", name)
+            reply.done()
+
+        self._disk.submit(answer)
+
+    def _on_disk(self, args: tuple, reply: Reply, action: Callable[[str], object]) -> None:
+        if len(args) != 1:
+            reply.fail("takes the preset's name")
+            return
+        name = str(args[0])
+
+        def run() -> None:
+            try:
+                action(name)
+            except MultiverseError as error:
+                reply.fail(str(error))
+            else:
+                reply.done(name)
+
+        self._disk.submit(run)
+
+    def _on_smooth(self, args: tuple, reply: Reply) -> None:
+        if len(args) != 2 or not isinstance(args[1], int | float):
+            reply.fail("takes a parameter's address and a time in ms, 0 to 60000")
+            return
+        address, smoothing_ms = str(args[0]), float(args[1])
+
+        def change() -> None:
+            try:
+                self._slew.set_smoothing(address, smoothing_ms)
+            except osc_schema.Rejected as error:
+                reply.fail(str(error))
+            else:
+                reply.done(address, smoothing_ms)
+
+        self._hooks.post(change)
+
+
+def is_plain_file_name(text: str) -> bool:
+    """Whether `text` names a file and nothing else: no folder, no drive, not hidden."""
+    return not text.startswith(".") and not set(text) & set("/\\:\0")

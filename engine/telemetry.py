@@ -1,0 +1,129 @@
+"""What the engine knows about itself: frame times, and warnings that never flood a log."""
+
+import logging
+import threading
+from collections import Counter, deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.clock import Clock
+
+log = logging.getLogger("multiverse")
+
+REPORT_INTERVAL_S = 1.0  # one line a second and cause: an operator reads it, a flood of packets cannot fill a disk
+KEPT_WARNINGS = 20
+WINDOW_FRAMES = 600  # 10 s at 60 fps: what the live figures are taken over
+RESERVOIR_FRAMES = 100_000  # 27 min at 60 fps: what the closing summary is taken over, at a fixed 800 kB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameMs:
+    """Milliseconds from a frame's start to its publication, without the wait for its due time."""
+
+    p50: float = 0.0
+    p95: float = 0.0
+    p99: float = 0.0
+    max: float = 0.0
+
+
+class FrameTimes:
+    """Counts frames and keeps their times. Written by the frame loop's thread, read from any."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.late = 0
+        """Published more than one period after the due time."""
+        self.dropped = 0
+        """Due times given up because the loop was behind by more than a period."""
+        self._work_ms = np.zeros(RESERVOIR_FRAMES)
+        self._draw_ms = np.zeros(RESERVOIR_FRAMES)
+        self._published_s: deque[float] = deque(maxlen=WINDOW_FRAMES)
+        self._first_s = 0.0
+        self._last_s = 0.0
+
+    def add(self, *, work_s: float, draw_s: float, published_s: float, is_late: bool) -> None:
+        """One published frame: seconds of all its work, seconds of that in the draw itself, when it was published."""
+        if self.frames == 0:
+            self._first_s = published_s
+        self._work_ms[self.frames % RESERVOIR_FRAMES] = work_s * 1000.0
+        self._draw_ms[self.frames % RESERVOIR_FRAMES] = draw_s * 1000.0
+        self.frames += 1
+        self.late += is_late
+        self._published_s.append(published_s)
+        self._last_s = published_s
+
+    def fps_now(self) -> float:
+        """Frames a second over the latest two seconds."""
+        stamps = list(self._published_s)
+        recent = [stamp for stamp in stamps if stamp > stamps[-1] - 2.0] if stamps else []
+        if len(recent) < 2:
+            return 0.0
+        return (len(recent) - 1) / max(recent[-1] - recent[0], 1e-9)
+
+    def fps_overall(self) -> float:
+        if self.frames < 2:
+            return 0.0
+        return (self.frames - 1) / max(self._last_s - self._first_s, 1e-9)
+
+    def work_ms(self, newest: int = RESERVOIR_FRAMES) -> FrameMs:
+        """Percentiles over the newest `newest` frames that are kept."""
+        return _percentiles(self._work_ms[self._newest(newest)])
+
+    def overhead_ms(self, newest: int = RESERVOIR_FRAMES) -> FrameMs:
+        """The same of all work but the draw: parameters, analysis hand-over, upload, publication."""
+        rows = self._newest(newest)
+        return _percentiles(self._work_ms[rows] - self._draw_ms[rows])
+
+    def _newest(self, count: int) -> np.ndarray:
+        """Indices of the newest frames in the reservoirs, at most `count`."""
+        kept = min(self.frames, RESERVOIR_FRAMES, count)
+        return np.arange(self.frames - kept, self.frames) % RESERVOIR_FRAMES
+
+    def recent_ms(self) -> FrameMs:
+        return self.work_ms(WINDOW_FRAMES)
+
+
+def _percentiles(times_ms: np.ndarray) -> FrameMs:
+    if len(times_ms) == 0:
+        return FrameMs()
+    p50, p95, p99 = np.percentile(times_ms, (50, 95, 99))
+    return FrameMs(p50=float(p50), p95=float(p95), p99=float(p99), max=float(times_ms.max()))
+
+
+class Warnings:
+    """Counts what went wrong by cause, and says each cause at most once a second. Any thread."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._unsaid: Counter[str] = Counter()
+        self._said_s: dict[str, float] = {}
+        self._latest: deque[str] = deque(maxlen=KEPT_WARNINGS)
+
+    def report(self, key: str, message: str) -> None:
+        """Count `key`; log `message` unless the same key was logged within the last second."""
+        now_s = self._clock.now_s()
+        with self._lock:
+            self._counts[key] += 1
+            said_s = self._said_s.get(key)
+            if said_s is not None and now_s - said_s < REPORT_INTERVAL_S:
+                self._unsaid[key] += 1
+                return
+            self._said_s[key] = now_s
+            unsaid = self._unsaid.pop(key, 0)
+            line = f"{message} (and {unsaid} more like it)" if unsaid else message
+            self._latest.append(line)
+        log.warning("%s", line)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        with self._lock:
+            return dict(self._counts)
+
+    @property
+    def latest(self) -> list[str]:
+        """The newest lines that were said, oldest first."""
+        with self._lock:
+            return list(self._latest)

@@ -1,0 +1,194 @@
+"""`multiverse run` as people start it: a process, its output, its exit code, the files it leaves."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import soundfile
+
+MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
+SMALL = ["--size", "160x90", "--fps", "30"]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's data folder and working folder of the commands in a test."""
+    monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+@pytest.fixture
+def song(tmp_path: Path) -> Path:
+    """Two seconds of stereo: 440 Hz left, 660 Hz right."""
+    time_s = np.arange(2 * 44_100) / 44_100
+    stereo = np.stack([0.5 * np.sin(2 * np.pi * hz * time_s) for hz in (440.0, 660.0)], axis=1)
+    path = tmp_path / "song.wav"
+    soundfile.write(path, stereo, 44_100)
+    return path
+
+
+def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*MULTIVERSE, "run", *arguments], capture_output=True, text=True, cwd=home, timeout=120)
+
+
+def start(home: Path, *arguments: str, start_new_session: bool = False) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*MULTIVERSE, "run", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=home,
+        start_new_session=start_new_session,
+    )
+
+
+def wait_until_running(process: subprocess.Popen[str]) -> list[str]:
+    """The lines before `running; ...`."""
+    lines = []
+    for line in process.stderr:
+        lines.append(line.rstrip())
+        if line.startswith("running; stop with Ctrl-C or --seconds N"):
+            return lines
+    raise AssertionError(f"ended before it ran: {lines}")
+
+
+def ring_files() -> set[str]:
+    return {path.name for path in Path("/dev/shm").glob("multiverse*")}
+
+
+def test_a_sound_file_becomes_a_recording_a_picture_and_a_summary(home: Path, song: Path) -> None:
+    done = run(
+        home, *SMALL, "--offline", "--audio", str(song), "--frames", "45",
+        "--sink", "record=out.mp4", "--sink", "snapshot=out.png", "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert summary["frames"] == 45
+    assert summary["dropped"] == summary["late"] == 0
+    assert set(summary["frame_ms"]) == {"p50", "p95", "p99", "max"}
+    assert [(sink["kind"], sink["frames"]) for sink in summary["sinks"]] == [("record", 45), ("snapshot", 1)]
+    with av.open(str(home / "out.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 45
+    with av.open(str(home / "out.mp4")) as container:
+        heard = sum(block.samples for block in container.decode(audio=0)) / 44_100
+        assert heard == pytest.approx(1.5, abs=0.06)
+    assert (home / "out.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_a_terminal_it_says_what_it_chose_and_how_to_stop(home: Path) -> None:
+    done = run(home, *SMALL, "--audio", "demo", "--osc", "127.0.0.1:0", "--web", "127.0.0.1:0", "--seconds", "0.3")
+    assert done.returncode == 0, done.stderr
+    lines = done.stderr.splitlines()
+    assert [line.split()[0] for line in lines] == ["picture", "sound", "sink", "osc", "page", "running;"]
+    assert lines[-1] == "running; stop with Ctrl-C or --seconds N"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly(home: Path, number: signal.Signals) -> None:
+    process = start(
+        home,
+        *SMALL,
+        "--audio",
+        "demo",
+        "--osc",
+        "off",
+        "--web",
+        "off",
+        "--sink",
+        "shared",
+        "--sink",
+        "record=out.mp4",
+    )
+    wait_until_running(process)
+    assert any(str(process.pid) in name for name in ring_files())
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert not any(str(process.pid) in name for name in ring_files())
+    with av.open(str(home / "out.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) >= 1
+
+
+def test_what_a_killed_engine_leaves_is_swept_by_the_next(home: Path) -> None:
+    # In a group of its own, to be killed with Python's resource tracker, which would clear up behind it.
+    process = start(
+        home, *SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "shared", start_new_session=True
+    )
+    wait_until_running(process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=30)
+    assert any(str(process.pid) in name for name in ring_files())
+    done = run(home, *SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "null", "--frames", "1")
+    assert done.returncode == 0, done.stderr
+    assert not any(str(process.pid) in name for name in ring_files())
+
+
+def test_a_run_is_resumed_where_it_was_left(home: Path) -> None:
+    common = [*SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "null", "--frames", "2"]
+    assert run(home, *common, "--set", "/layer/3/curve=0.625").returncode == 0
+    done = run(home, *common, "--resume", "--sink", "snapshot=out.png", "--json")
+    assert done.returncode == 0, done.stderr
+    saved = next((home / "home").rglob(".autosave.toml")).read_text()
+    assert "0.625" in saved
+
+
+BAD_STARTS = {
+    "a missing sound file": (["--audio", "missing.wav"], 1, "missing.wav"),
+    "a sound file that is text": (["--audio", "text.wav"], 1, "text.wav"),
+    "a missing video": (["--camera", "missing.mp4"], 1, "missing.mp4"),
+    "a picture that is text": (["--camera", "text.png"], 1, "text.png"),
+    "an unknown sink": (["--sink", "hologram"], 1, "hologram"),
+    "a sink of another system": (["--sink", "syphon"], 1, "macOS"),
+    "a size that is none": (["--size", "big"], 2, "--size"),
+    "a size that is too large": (["--size", "99999x10"], 1, "width"),
+    "an unknown renderer": (["--renderer", "vulkan"], 1, "renderer"),
+    "an unknown parameter": (["--set", "/layr/1/angle=3"], 2, "/layer/1/angle"),
+    "an assignment that is none": (["--set", "angle"], 2, "ADDRESS=VALUE"),
+    "a value of the wrong type": (["--set", "/layer/1/angle=steep"], 1, "/layer/1/angle"),
+    "an unknown preset": (["--preset", "never saved"], 1, "never saved"),
+    "a corrupt preset": (["--presets", "presets", "--preset", "corrupt"], 1, "corrupt"),
+    "a missing configuration": (["--config", "missing.toml"], 1, "missing.toml"),
+    "a configuration that is not TOML": (["--config", "text.wav"], 1, "text.wav"),
+    "a configuration with an unknown key": (["--config", "unknown.toml"], 1, "unknown.toml: osc.prot"),
+    "a configuration with a bad value": (["--config", "bad.toml"], 1, "bad.toml: width"),
+    "offline without an end": (["--offline"], 2, "--frames"),
+    "offline from a device": (["--offline", "--frames", "1", "--audio", "device:0"], 2, "device"),
+    "an OSC address that is none": (["--osc", "9000"], 1, "--osc"),
+    "a network that is none": (["--osc-allow", "home"], 1, "home"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_STARTS)
+def test_a_bad_start_is_one_clear_line(home: Path, name: str) -> None:
+    (home / "text.wav").write_text("this is = not [sound")
+    (home / "text.png").write_text("this is not a picture")
+    (home / "unknown.toml").write_text("[osc]\nprot = 9000\n")
+    (home / "bad.toml").write_text('width = "wide"\n')
+    (home / "presets").mkdir()
+    (home / "presets" / "corrupt.toml").write_text("= = =")
+    arguments, code, named = BAD_STARTS[name]
+    base = ["--osc", "127.0.0.1:0", "--web", "off", "--sink", "null", "--audio", "demo"]
+    end = [] if "--offline" in arguments else ["--seconds", "0.1"]
+    done = run(home, *base, *end, *arguments)
+    lines = done.stderr.strip().splitlines()
+    assert done.returncode == code, done.stderr
+    assert named in lines[-1]
+    assert "Traceback" not in done.stderr
+    assert len(lines) == 1
+
+
+def test_help_names_every_option(home: Path) -> None:
+    text = subprocess.run(
+        [*MULTIVERSE, "run", "--help"], capture_output=True, text=True, env=os.environ | {"COLUMNS": "140"}
+    ).stdout
+    for option in (
+        "--config --audio --camera --size --fps --renderer --osc --osc-allow --web --sink --set --preset --resume "
+        "--seconds --frames --offline --json"
+    ).split():
+        assert option in text

@@ -1,0 +1,126 @@
+"""The shape DESIGN gives the code, held by reading the imports."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+ENGINE = ROOT / "engine"
+
+LEVELS = [
+    {"osc_schema", "errors", "clock", "frame", "backoff", "schedule", "folders", "wakefulness"},
+    {"config", "telemetry", "ipc", "osc"},
+    {"audio", "sources", "params", "models"},
+    {"control", "render", "children", "sinks"},
+    {"query", "status", "show_control"},
+    {"frame_loop", "web", "video", "segment", "convert", "dataset"},
+    {"app"},
+    {"bench"},
+    {"cli"},
+]
+LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
+# Two files of one level may build on each other in this order only, and only these.
+WITHIN_A_LEVEL = {("show_control", "status"), ("frame_loop", "web")}
+NEVER_IN_THE_ENGINE = {"torch", "diffusers", "transformers", "scipy", "syphon", "accelerate", "peft"}
+
+
+def part_of(module: str) -> str | None:
+    """`engine.audio.pitch` -> `audio`; None for what is not ours."""
+    pieces = module.split(".")
+    if pieces[0] == "osc_schema":
+        return "osc_schema"
+    return pieces[1] if pieces[0] == "engine" and len(pieces) > 1 else None
+
+
+def imports_of(path: Path) -> list[tuple[str, int]]:
+    """(module, line) of every import in the file, inside functions too."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, node.lineno) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: write imports out in full"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found += [(name if node.module == "engine" else node.module, node.lineno) for name in names]
+    return found
+
+
+def engine_files() -> list[Path]:
+    return [path for path in ENGINE.rglob("*.py") if path != ENGINE / "__init__.py"]
+
+
+def test_imports_point_down_and_never_sideways() -> None:
+    wrong = []
+    for path in engine_files():
+        own = path.relative_to(ENGINE).parts[0].removesuffix(".py")
+        assert own in LEVEL_OF, f"engine/{own} has no place in LEVELS"
+        for module, line in imports_of(path):
+            other = part_of(module)
+            if other is None or other == own or other not in LEVEL_OF:
+                continue
+            if LEVEL_OF[other] >= LEVEL_OF[own] and (own, other) not in WITHIN_A_LEVEL:
+                wrong.append(f"{path.relative_to(ROOT)}:{line} imports {module}")
+    assert wrong == []
+
+
+def test_the_schema_imports_the_standard_library_only() -> None:
+    for path in (ROOT / "osc_schema").rglob("*.py"):
+        for module, line in imports_of(path):
+            top = module.split(".")[0]
+            assert top == "osc_schema" or top in sys.stdlib_module_names, f"{path}:{line} imports {module}"
+
+
+def test_only_the_command_line_prints() -> None:
+    prints = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in engine_files()
+        if "cli" not in path.relative_to(ENGINE).parts
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert prints == []
+
+
+def modules_after(statement: str) -> set[str]:
+    code = f"import sys\n{statement}\nprint(*(name.split('.')[0] for name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(done.stdout.split())
+
+
+def test_importing_the_engine_loads_no_inference_library() -> None:
+    assert NEVER_IN_THE_ENGINE.isdisjoint(modules_after("import engine"))
+    assert NEVER_IN_THE_ENGINE.isdisjoint(modules_after("import engine.app"))
+
+
+def test_importing_the_package_alone_loads_nothing_heavy() -> None:
+    loaded = modules_after("import engine; engine.Config")
+    assert {"numpy", "moderngl", "av", "aiohttp", "numba", "cv2", "sounddevice"}.isdisjoint(loaded)
+
+
+def test_the_engine_with_gl_needs_neither_numba_nor_opencv_to_start() -> None:
+    assert {"numba", "cv2"}.isdisjoint(modules_after("import engine.app"))
+
+
+def test_the_top_level_holds_what_the_design_names() -> None:
+    tracked = subprocess.run(["git", "ls-files"], capture_output=True, text=True, cwd=ROOT)
+    names = {line.split("/")[0] for line in tracked.stdout.splitlines()}
+    visible = {name for name in names if not name.startswith(".")}
+    design = {
+        "engine",
+        "osc_schema",
+        "touchdesigner",
+        "tests",
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "CHANGELOG.md",
+    }
+    assert visible <= design
+
+
+def test_every_name_the_package_exports_can_be_had() -> None:
+    import engine
+
+    for name in engine.__all__:
+        assert getattr(engine, name) is not None

@@ -1,0 +1,159 @@
+"""The engine as a library, whole: real sound, real GL, real sockets."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from engine import Config, MultiverseError, open_engine
+from engine.config import OscConfig, build_config
+
+README = Path(__file__).parent.parent / "README.md"
+SMALL = {"width": 160, "height": 90, "fps": 30.0, "audio": "demo", "sinks": ("null",)}
+
+
+def quiet(**changes: object) -> Config:
+    return build_config(SMALL | changes)
+
+
+@pytest.fixture
+def chord(tmp_path: Path) -> Path:
+    """Four tones on four channels, 1 s, 48 kHz."""
+    time_s = np.arange(48_000) / 48_000
+    tones = [0.5 * np.sin(2 * np.pi * hz * time_s) for hz in (110.0, 220.0, 330.0, 440.0)]
+    path = tmp_path / "chord.wav"
+    soundfile.write(path, np.stack(tones, axis=1), 48_000)
+    return path
+
+
+def test_the_readme_example_prints_sixty_pitches(tmp_path: Path) -> None:
+    example = re.search(r"```python\n(from engine import Config.*?)```", README.read_text(), re.DOTALL)
+    assert example is not None
+    code = example[1] + "\nassert rgba.shape == (720, 1280, 4) and rgba.dtype.name == 'uint8'\n"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == [str(index) for index in range(60)]
+
+
+def test_pitches_of_the_four_channels_are_heard(chord: Path) -> None:
+    with open_engine(quiet(audio=str(chord), offline=True)) as engine:
+        *_, last = engine.frames(count=24)
+    assert [channel.pitch_hz for channel in last.features] == pytest.approx([110, 220, 330, 440], rel=0.003)
+
+
+@pytest.mark.parametrize("renderer", ["gl", "numba"])
+def test_two_offline_runs_are_the_same_byte_for_byte(chord: Path, renderer: str) -> None:
+    def pictures() -> list[bytes]:
+        looks = {
+            "/feedback/amount": 0.8,
+            "/layer/1/curve": 0.5,
+            "/region/enable": True,
+            "/layer/5/intensity": 0.3,
+        }
+        config = quiet(audio=str(chord), camera="test", offline=True, renderer=renderer, params=looks)
+        with open_engine(config) as engine:
+            return [frame.read_rgba().tobytes() for frame in engine.frames(count=12)]
+
+    first = pictures()
+    assert first == pictures()
+    assert len(set(first)) > 1
+
+
+def test_a_parameter_changes_the_picture(chord: Path) -> None:
+    with open_engine(quiet(audio=str(chord), offline=True)) as engine:
+        *_, before = engine.frames(count=6)
+        bright = before.read_rgba()[..., :3].mean()
+        engine.params.set("/master/fade", 0.0)
+        *_, after = engine.frames(count=20)
+        assert bright > 20
+        assert after.read_rgba()[..., :3].max() == 0
+
+
+def test_size_and_rate_change_while_running(chord: Path) -> None:
+    with open_engine(quiet(audio=str(chord), offline=True)) as engine:
+        list(engine.frames(count=2))
+        engine.params.set_many([("/engine/width", 320), ("/engine/height", 200), ("/engine/fps", 60)], by="test")
+        first, second = list(engine.frames(count=2))
+        assert second.read_rgba().shape == (200, 320, 4)
+        assert second.time_s - first.time_s == pytest.approx(1 / 60)
+        assert engine.status().target_fps == 60
+
+
+def test_a_failing_sink_leaves_the_others_running(tmp_path: Path, chord: Path) -> None:
+    blocked = tmp_path / "folder.png"
+    blocked.mkdir()
+    config = quiet(audio=str(chord), offline=True, sinks=("null", f"snapshot={tmp_path / 'ok.png'}"))
+    with open_engine(config) as engine:
+        list(engine.frames(count=2))
+        engine.params.set("/sink/shared/enable", True)
+        list(engine.frames(count=2))
+        assert {sink.kind for sink in engine.status().sinks} == {"null", "snapshot", "shared"}
+        engine.params.set("/sink/shared/enable", False)
+        list(engine.frames(count=2))
+        assert {sink.kind for sink in engine.status().sinks} == {"null", "snapshot"}
+    assert (tmp_path / "ok.png").exists()
+
+
+def test_panic_returns_looks_and_leaves_the_rest(chord: Path) -> None:
+    with open_engine(quiet(audio=str(chord), offline=True)) as engine:
+        engine.params.set("/layer/1/angle", 77.0)
+        engine.params.set("/audio/1/gain_db", 6.0)
+        list(engine.frames(count=1))
+        engine.params.set("/master/panic", 1)
+        list(engine.frames(count=2))
+        assert engine.params.get("/layer/1/angle") == 0.0
+        assert engine.params.get("/audio/1/gain_db") == 6.0
+
+
+def test_a_preset_is_saved_and_started_with(tmp_path: Path, chord: Path) -> None:
+    config = {"audio": str(chord), "offline": True, "presets": str(tmp_path)}
+    with open_engine(quiet(**config, params={"/layer/2/curve": 0.75})) as engine:
+        list(engine.frames(count=1))
+        engine.presets.save("bent", engine.params.snapshot())
+    with open_engine(quiet(**config, preset="bent")) as engine:
+        assert engine.params.get("/layer/2/curve") == 0.75
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"audio": "missing.wav"}, "missing.wav"),
+        ({"audio": "device:no such device"}, "no such device"),
+        ({"camera": "missing.mp4"}, "missing.mp4"),
+        ({"sinks": ("spout",)}, "spout"),
+        ({"sinks": ("nonsense",)}, "nonsense"),
+        ({"preset": "never saved"}, "never saved"),
+        ({"osc": {"listen": "nowhere"}}, "--osc"),
+        ({"web": "nowhere"}, "--web"),
+    ],
+)
+def test_what_cannot_be_had_is_one_line_at_the_start(changes: dict, named: str) -> None:
+    with pytest.raises(MultiverseError) as caught, open_engine(quiet(**changes)):
+        pass
+    assert named in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_osc_port_in_use_is_named_with_its_option() -> None:
+    osc = OscConfig(listen="127.0.0.1:0")
+    with open_engine(quiet(osc=osc)) as engine:
+        host, port = engine.osc_address
+        taken = quiet(osc=OscConfig(listen=f"{host}:{port}"))
+        with pytest.raises(MultiverseError, match="--osc"), open_engine(taken):
+            pass
+
+
+def test_oscsend_changes_the_picture_while_it_runs(wait_for, require) -> None:
+    import shutil
+
+    require(shutil.which("oscsend"), "oscsend (Debian: liblo-tools)")
+    with open_engine(quiet(osc=OscConfig(listen="127.0.0.1:0"))) as engine:
+        frames = engine.frames()
+        host, port = engine.osc_address
+        assert wait_for(lambda: next(frames).read_rgba()[..., :3].mean() > 10, "a bright picture")
+        subprocess.run(["oscsend", host, str(port), "/master/blackout", "i", "1"], check=True)
+        assert wait_for(lambda: next(frames).read_rgba()[..., :3].max() == 0, "a black picture")

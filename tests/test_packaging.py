@@ -1,0 +1,76 @@
+"""What is shipped: the wheel, installed elsewhere, works without the checkout."""
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        cwd=ROOT, check=True, capture_output=True,
+    )  # fmt: skip
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def elsewhere(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the wheel; the libraries it depends on are borrowed from this one."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    site = next(folder.glob("lib/python*/site-packages"))
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    (site / "borrowed.pth").write_text(sysconfig.get_paths()["purelib"])
+    return folder
+
+
+def run(elsewhere: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    environment["MULTIVERSE_HOME"] = str(elsewhere / "home")
+    return subprocess.run(
+        [str(elsewhere / "bin" / "python"), *arguments],
+        capture_output=True, text=True, cwd=elsewhere, env=environment, timeout=120,
+    )  # fmt: skip
+
+
+def test_the_wheel_holds_shaders_page_and_address_list(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "engine/render/shaders/multiverse.glsl" in names
+    assert "engine/web/page.html" in names
+    assert "osc_schema/generated/ADDRESSES.md" in names
+    assert not any(name.startswith("tests/") for name in names)
+
+
+def test_the_installed_engine_is_the_wheel_and_draws(elsewhere: Path) -> None:
+    code = (
+        "import engine; print(engine.__file__)\n"
+        "from engine import open_engine\n"
+        "from engine.config import build_config\n"
+        "config = build_config(dict(width=64, height=64, fps=30, audio='demo', offline=True))\n"
+        "with open_engine(config) as eng:\n"
+        "    print(*[frame.read_rgba().shape for frame in eng.frames(count=2)])\n"
+    )
+    done = run(elsewhere, "-c", code)
+    assert done.returncode == 0, done.stderr
+    path, shapes = done.stdout.splitlines()
+    assert path.startswith(str(elsewhere))
+    assert shapes == "(64, 64, 4) (64, 64, 4)"
+
+
+def test_doctor_runs_from_the_wheel(elsewhere: Path) -> None:
+    done = run(elsewhere, "-m", "engine.cli.main", "doctor", "--json")
+    assert done.returncode == 0, done.stderr
+    checks = json.loads(done.stdout)["checks"]
+    assert "failed" not in {check["state"] for check in checks}
+    assert {"OpenGL", "Numba", "torch", "shared memory"} <= {check["name"] for check in checks}
