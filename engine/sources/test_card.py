@@ -19,6 +19,7 @@ class MovingCard:
         self._offline = offline
         self._playout = Playout("test card", self._shots, clock, report)
         self._frame: VideoFrame | None = None
+        self._drawn_offline = 0
 
     def start(self) -> None:
         if not self._offline:
@@ -30,6 +31,7 @@ class MovingCard:
     def frame_at(self, time_s: float) -> VideoFrame | None:
         index = math.floor((time_s + TIME_SLACK_S) * FPS)
         if self._frame is None or self._frame.index != index:
+            self._drawn_offline += 1
             self._frame = VideoFrame(
                 pixels=draw_card(self._ground, index), index=index, time_s=index / FPS, source="test card"
             )
@@ -37,12 +39,12 @@ class MovingCard:
 
     def status(self) -> SourceStatus:
         return SourceStatus(
-            state=self._playout.state,
+            state="playing" if self._offline else self._playout.state,
             description=self._playout.problem or "test card",
             width=WIDTH,
             height=HEIGHT,
             fps=FPS,
-            frames=self._playout.frames,
+            frames=self._playout.frames + self._drawn_offline,
             lost=self._playout.skipped,
         )
 

@@ -35,6 +35,7 @@ class VideoFile:
         self._pictures_in_pass = 0
         self._duration_s: Fraction | None = None
         self._frame: VideoFrame | None = None
+        self._shown_offline = 0
 
     def start(self) -> None:
         if not self._offline:
@@ -62,6 +63,7 @@ class VideoFile:
             position_s %= self._duration_s
             self._rewind()
         if self._frame is None:
+            self._shown_offline += 1
             self._frame = VideoFrame(
                 pixels=to_rgb(self._picture.frame, self._picture.pixel_aspect),
                 index=self._pictures_in_pass - 1,
@@ -73,12 +75,12 @@ class VideoFile:
     def status(self) -> SourceStatus:
         problem = self._playout.problem
         return SourceStatus(
-            state=self._playout.state,
+            state="playing" if self._offline else self._playout.state,
             description=problem or f"{self._path.name}, {self._width}x{self._height} at {self._fps:.4g} fps",
             width=self._width,
             height=self._height,
             fps=self._fps,
-            frames=self._playout.frames,
+            frames=self._playout.frames + self._shown_offline,
             lost=self._corrupt + self._playout.skipped,
         )
 

@@ -33,6 +33,7 @@ def test_the_marker_moves_right_with_every_picture_and_starts_again_after_four_s
     assert places[0] == places[120] == 0
     assert places[119] == 1280 - 16
     assert set(np.diff(places[:120])) <= {10, 11}
+    assert (source.status().state, source.status().frames) == ("playing", 121)
 
 
 def test_the_card_runs_at_thirty_pictures_a_second_of_the_clock(card, clock, wait_for):

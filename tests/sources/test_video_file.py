@@ -44,6 +44,7 @@ def test_offline_every_picture_of_three_loops_is_the_right_one(
     source = open_file(write_video(12, name=name, codec=codec, pixel_format=pixel_format, rate=rate), True)
     shown = [number_in(source.frame_at(index / rate).pixels) for index in range(36)]
     assert shown == list(range(12)) * 3
+    assert (source.status().state, source.status().frames) == ("playing", 36)
 
 
 def test_offline_a_picture_stays_until_the_exact_start_of_the_next(write_video, open_file, number_in):
