@@ -40,7 +40,7 @@ class Engine:
         self._web = web
         self._parts = parts
         self._loop = FrameLoop(parts)
-        self._started_s = parts.clock.now_s()
+        self._started_s = parts.stopwatch.now_s()
         parts.show.connect(Hooks(post=self._loop.post, stop=self._loop.stop, status=self.status))
 
     @property
@@ -87,7 +87,7 @@ class Engine:
         """How everything is doing now. Any thread."""
         parts = self._parts
         return EngineStatus(
-            seconds=parts.clock.now_s() - self._started_s,
+            seconds=parts.stopwatch.now_s() - self._started_s,
             frames=parts.times.frames,
             fps=parts.times.fps_now(),
             target_fps=parts.stage.fps,
@@ -156,6 +156,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
         preview = PreviewTap()
         parts = Parts(
             clock=clock,
+            stopwatch=SystemClock(),
             store=store,
             slew=slew,
             dispatcher=dispatcher,

@@ -7,7 +7,7 @@ the system's texture output by itself (see `RUN_DEFAULTS`); a program that embed
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -98,7 +98,7 @@ def build_config(values: dict[str, Any], *, origin: str = "configuration") -> Co
     try:
         config = msgspec.convert(values, Config)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{origin}: {_with_key_path(str(error))}") from None
+        raise ConfigError(f"{origin}: {_explained(str(error), values)}") from None
     for address, value in config.params.items():
         _check_parameter(f"{origin}: params", address, value)
     for address in config.smoothing:
@@ -132,15 +132,26 @@ def _unknown(address: str) -> str:
     return f"no such parameter (nearest: {nearest})"
 
 
-def _with_key_path(message: str) -> str:
-    """msgspec says `Expected ... - at `$.osc.listen``: put the key path first, as in every message of ours."""
+def _explained(message: str, values: dict[str, Any]) -> str:
+    """msgspec's ``Expected `int` >= 64 - at `$.width` `` as `width: 8 is not allowed (expected int >= 64)`."""
     text, _, path = message.partition(" - at `$.")
     key_path = path.rstrip("`")
-    unknown = re.fullmatch(r"Object contains unknown field `(.+)`", text)
-    if unknown:
+    if unknown := re.fullmatch(r"Object contains unknown field `(.+)`", text):
         key_path = f"{key_path}.{unknown[1]}" if key_path else unknown[1]
         return f"{key_path}: unknown key ({_known_keys(key_path)})"
-    return f"{key_path}: {text}" if key_path else text
+    if missing := re.fullmatch(r"Object missing required field `(.+)`", text):
+        return f"{key_path}.{missing[1]}: is missing"
+    if text.startswith("Invalid enum value"):
+        text = f"Expected one of {', '.join(get_args(Config.__annotations__[key_path]))}"
+    return f"{key_path}: {_value_at(key_path, values)!r} is not allowed ({text[0].lower()}{text[1:].replace('`', '')})"
+
+
+def _value_at(key_path: str, values: Any) -> Any:
+    for name, index in re.findall(r"([^.\[\]]+)|\[(\d+|\.\.\.)\]", key_path):
+        if index == "...":  # msgspec does not say which entry of a table
+            return values
+        values = values[int(index)] if index else values[name]
+    return values
 
 
 def _known_keys(key_path: str) -> str:

@@ -27,6 +27,7 @@ from engine.telemetry import FrameTimes, Warnings
 from engine.web import PreviewTap
 
 LONGEST_STEP_S = 0.25  # after a hiccup a smoothed value moves as if at least 4 frames a second had been drawn
+ROUNDING_S = 1e-6  # due times are sums of periods: 90 frames at 30 fps last 3 s less a rounding
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,6 +35,9 @@ class Parts:
     """Everything a frame needs. `renderer` and `stage` change while running; the rest are fixed."""
 
     clock: Clock
+    """What frames are due by; offline it stands still between them."""
+    stopwatch: Clock
+    """What frames are measured by; always real."""
     store: ParamStore
     slew: Slew
     dispatcher: Dispatcher
@@ -81,18 +85,23 @@ class FrameLoop:
 
     def frames(self, *, count: int | None = None, seconds: float | None = None) -> Iterator[PublishedFrame]:
         """Frames as they are published: `count` of them, or `seconds` of the loop's time, or until `stop`."""
-        first_index = self._index
+        drawn = 0
+        first_s = shown_s = 0.0
         while not self._stop.is_set():
-            if count is not None and self._index - first_index >= count:
+            if count is not None and drawn >= count:
                 return
-            if seconds is not None and (self._index - first_index) >= 1 and self._seconds_done() >= seconds:
+            if seconds is not None and shown_s >= seconds - ROUNDING_S:
                 return
-            yield self.draw_frame()
+            frame = self.draw_frame()
+            first_s = frame.time_s if drawn == 0 else first_s
+            shown_s = frame.time_s - first_s + self.schedule.period_s
+            drawn += 1
+            yield frame
 
     def draw_frame(self) -> PublishedFrame:
         """Wait for the next due time, then draw and publish one picture."""
         tick = self._wait_until_due()
-        started_s = self.parts.clock.now_s()
+        started_s = self.parts.stopwatch.now_s()
         self._run_posted()
         snapshot, values = self._read_parameters(tick)
         self._follow_stage(snapshot)
@@ -112,9 +121,6 @@ class FrameLoop:
         tick = FrameId(index=self._index, time_s=due_s - self._first_due_s)
         self._index += 1
         return tick
-
-    def _seconds_done(self) -> float:
-        return self._previous_s + self.schedule.period_s
 
     def _run_posted(self) -> None:
         for _ in range(len(self._posted)):  # what an action posts itself waits for the next frame
@@ -190,8 +196,8 @@ class FrameLoop:
             region=region,
             time_s=tick.time_s,
         )
-        clock = self.parts.clock
-        started_s = clock.now_s()
+        stopwatch = self.parts.stopwatch
+        started_s = stopwatch.now_s()
         try:
             self.parts.renderer.draw(picture)
             self.parts.renderer.wait()
@@ -201,7 +207,7 @@ class FrameLoop:
         else:
             self._is_drawn = True
             self._failures = 0
-        self._draw_s = clock.now_s() - started_s
+        self._draw_s = stopwatch.now_s() - started_s
 
     def _recover(self, error: RenderError) -> None:
         """A driver that was reset takes the context along: hold the last picture and open the renderer again."""
@@ -254,7 +260,7 @@ class FrameLoop:
 
     def _report(self, frame: PublishedFrame, snapshot: Snapshot, started_s: float) -> None:
         parts = self.parts
-        published_s = parts.clock.now_s()
+        published_s = parts.stopwatch.now_s()
         parts.dispatcher.frame_drawn(snapshot.version)
         if parts.osc is not None:
             parts.osc.send_features(frame.features)
@@ -262,6 +268,6 @@ class FrameLoop:
             work_s=published_s - started_s,
             draw_s=self._draw_s,
             published_s=published_s,
-            is_late=self.schedule.is_late(published_s),
+            is_late=self.schedule.is_late(parts.clock.now_s()),
         )
         parts.times.dropped = self.schedule.dropped

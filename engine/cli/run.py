@@ -38,27 +38,32 @@ def run(
             help="Layer 5: a camera, a video, a picture or the test card.",
         ),
     ] = None,
-    size: Annotated[str | None, typer.Option(metavar="WxH", help="Picture size in pixels. [default: 1280x720]")] = None,
-    fps: Annotated[float | None, typer.Option(help="Frames a second. [default: 60 on a GPU, 30 in software]")] = None,
-    renderer: Annotated[str | None, typer.Option(metavar="auto|gl|numba", help="[default: auto]")] = None,
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="Picture size in pixels. (default: 1280x720)")] = None,
+    fps: Annotated[
+        float | None, typer.Option(metavar="RATE", help="Frames a second. (default: 60 on a GPU, 30 in software)")
+    ] = None,
+    renderer: Annotated[
+        str | None,
+        typer.Option(metavar="auto|gl|numba", help="What draws; auto: OpenGL where there is one. (default: auto)"),
+    ] = None,
     sink: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME[=ARG]",
             help="Where pictures go, repeatable: syphon, spout, shared, record=FILE.mp4, snapshot=FILE.png, null."
-            " [default: the system's texture sharing]",
+            " (default: the system's texture sharing)",
         ),
     ] = None,
     osc: Annotated[
         str | None,
-        typer.Option(metavar="HOST:PORT|off", help="OSC over UDP and TCP. [default: 127.0.0.1:9000]"),
+        typer.Option(metavar="HOST:PORT|off", help="OSC over UDP and TCP. (default: 127.0.0.1:9000)"),
     ] = None,
     osc_allow: Annotated[
         list[str] | None,
         typer.Option(metavar="CIDR", help="Hear OSC only from this network, repeatable."),
     ] = None,
     web: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT|off", help="The page. [default: 127.0.0.1:9001]")
+        str | None, typer.Option(metavar="HOST:PORT|off", help="The page. (default: 127.0.0.1:9001)")
     ] = None,
     set_: Annotated[
         list[str] | None,
@@ -67,11 +72,11 @@ def run(
     preset: Annotated[str | None, typer.Option(metavar="NAME", help="Start with a saved look.")] = None,
     presets: Annotated[
         str | None,
-        typer.Option(metavar="FOLDER", help="Where presets live. [default: the user's data folder]"),
+        typer.Option(metavar="FOLDER", help="Where presets live. (default: the user's data folder)"),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Start with the values of the last run.")] = False,
-    seconds: Annotated[float | None, typer.Option(min=0.0, help="End after so many seconds.")] = None,
-    frames: Annotated[int | None, typer.Option(min=0, help="End after so many frames.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.0, metavar="SECONDS", help="End after so long.")] = None,
+    frames: Annotated[int | None, typer.Option(min=0, metavar="COUNT", help="End after so many pictures.")] = None,
     offline: Annotated[
         bool,
         typer.Option("--offline", help="As fast as possible; the same input gives the same bytes."),

@@ -69,6 +69,7 @@ class StatusLine:
         import logging
 
         from rich.console import Console
+        from rich.highlighter import NullHighlighter
         from rich.live import Live
         from rich.logging import RichHandler
 
@@ -78,7 +79,7 @@ class StatusLine:
         self._live = Live(console=console, auto_refresh=False, transient=False)
         self._live.start()
         self._handlers = logging.getLogger().handlers[:]
-        logging.getLogger().handlers[:] = [RichHandler(console=console, show_path=False, show_level=False)]
+        logging.getLogger().handlers[:] = [RichHandler(console=console, show_path=False, show_level=False, highlighter=NullHighlighter())]
         self._thread.start()
         return self
 

@@ -1,0 +1,68 @@
+"""Configuration: every mistake is one line that names file, key path, value and what is allowed."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.config import Config, build_config, read_config_file, split_host_port
+from engine.errors import ConfigError
+
+MISTAKES = {
+    "width = 8": "width: 8 is not allowed (expected int >= 64)",
+    "wdth = 8": "wdth: unknown key (known: width, height,",
+    'fps = "fast"': "fps: 'fast' is not allowed (expected float | null, got str)",
+    'renderer = "vulkan"': "renderer: 'vulkan' is not allowed (expected one of auto, gl, numba)",
+    'sinks = "null"': "sinks: 'null' is not allowed (expected array | null, got str)",
+    "[osc]\nport = 9000": "osc.port: unknown key (known: listen, allow, feedback)",
+    "[[osc.feedback]]\nhost = 'x'": "osc.feedback[0].port: is missing",
+    "[[osc.feedback]]\nport = 99999": "osc.feedback[0].port: 99999 is not allowed (expected int <= 65535)",
+    "[params]\n'/layr/1/angle' = 3": 'params."/layr/1/angle": no such parameter (nearest: /layer/1/angle',
+    "[params]\n'/layer/1/angle' = 'steep'": "params: /layer/1/angle:",
+    "[smoothing]\n'/mirror' = 20": 'smoothing."/mirror": does not glide; only floats do',
+    "[smoothing]\n'/nothing' = 20": 'smoothing."/nothing": no such parameter',
+    "[smoothing]\n'/layer/1/angle' = -1": "smoothing[...]: ",
+    "width = = 3": "is not valid TOML",
+}
+
+
+@pytest.mark.parametrize("text", MISTAKES)
+def test_a_mistake_is_one_line_with_file_and_key_path(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "show.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        read_config_file(path)
+    line = str(caught.value)
+    assert line.startswith(f"{path}: ")
+    assert MISTAKES[text] in line
+    assert "\n" not in line
+
+
+def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.toml: cannot be read"):
+        read_config_file(tmp_path / "none.toml")
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match=r"bytes\.toml: is not UTF-8 text"):
+        read_config_file(tmp_path / "bytes.toml")
+
+
+def test_a_good_file_is_taken_whole(tmp_path: Path) -> None:
+    path = tmp_path / "show.toml"
+    path.write_text('width = 640\nsinks = ["null"]\n[osc]\nlisten = "127.0.0.1:9100"\n[[osc.feedback]]\nport = 9200\n')
+    config = build_config(read_config_file(path))
+    assert (config.width, config.height, config.sinks) == (640, 720, ("null",))
+    assert [(target.host, target.port) for target in config.osc.feedback] == [("127.0.0.1", 9200)]
+
+
+def test_a_configuration_alone_opens_nothing() -> None:
+    config = Config()
+    assert (config.osc.listen, config.web, config.sinks, config.autosave) == ("off", "off", (), False)
+
+
+@pytest.mark.parametrize("text", ["9000", "host", "host:", "host:99999", ":9000", "a:b:9000"])
+def test_an_address_that_is_none_names_the_option(text: str) -> None:
+    with pytest.raises(ConfigError, match="--osc"):
+        split_host_port(text, "--osc")
+
+
+def test_an_ipv6_address_stands_in_brackets() -> None:
+    assert split_host_port("[::1]:9000", "--osc") == ("::1", 9000)
