@@ -109,7 +109,7 @@ def test_a_child_that_fails_tells_why(monkeypatch):
 
 
 def test_the_answer_is_the_last_line_whatever_libraries_print():
-    assert parse_answer('ALSA lib says hello\n{"a": 1}\n', 0) == Answer(values={"a": 1})
+    assert parse_answer('ALSA lib says hello\n{"b": 2}\n{"a": 1}\n', 0) == Answer(values={"a": 1})
     assert parse_answer('{"error": "no"}\n', 0) == Answer(error="no")
     assert parse_answer("3\n", -11).error == "crashed (SIGSEGV)"
     assert parse_answer("", 3).error == "crashed (exit code 3)"
