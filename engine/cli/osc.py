@@ -11,7 +11,7 @@ from engine.errors import MultiverseError, UsageError
 
 if TYPE_CHECKING:
     from engine.control import OscClient
-    from engine.osc import Bundle, Message
+    from engine.osc import Message
 
 app = typer.Typer(help="Talk to a running engine.", no_args_is_help=True)
 
@@ -101,7 +101,7 @@ def read_argument(text: str) -> int | float | bool | str:
     return text
 
 
-def as_line(message: "Message | Bundle") -> str:
+def as_line(message: "Message") -> str:
     """`/layer/1/angle 45`: an answer as it is printed."""
     return " ".join([message.address, *(f"{a:g}" if isinstance(a, float) else str(a) for a in message.args)])
 

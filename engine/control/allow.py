@@ -37,6 +37,4 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise ConfigError(
-            f"--osc-allow: {text!r} is not a network (for example 192.168.1.0/24 or 10.0.0.7)"
-        ) from None
+        raise ConfigError(f"--osc-allow: {text!r} is not a network (for example 192.168.1.0/24 or 10.0.0.7)") from None

@@ -1,8 +1,10 @@
 """A small OSC client for the command line, benchmarks and tests: sends packets, reads answers. UDP or TCP."""
 
+import contextlib
 import socket
 import time
 from collections import deque
+from collections.abc import Iterator
 
 from engine.errors import MultiverseError, OscDecodeError
 from engine.osc import Bundle, Message, decode_packet
@@ -17,7 +19,7 @@ class OscClient:
     def __init__(self, host: str, port: int, *, tcp: bool = False, framing: Framing = Framing.SLIP) -> None:
         self._framing = framing if tcp else None
         self._reader = StreamReader()
-        self._packets: deque[bytes] = deque()
+        self._messages: deque[Message] = deque()
         try:
             if tcp:
                 self.socket = socket.create_connection((host, port), timeout=5.0)
@@ -34,15 +36,13 @@ class OscClient:
         except OSError as error:
             raise MultiverseError(f"nothing listens there ({error.strerror or error})") from None
 
-    def receive(self, timeout_s: float) -> Message | Bundle | None:
-        """The next packet, or None when none comes in time. Malformed ones are skipped."""
+    def receive(self, timeout_s: float) -> Message | None:
+        """The next message, one in a bundle too, or None when none comes in time. Malformed packets are skipped."""
         end_s = time.perf_counter() + timeout_s
-        while (left_s := end_s - time.perf_counter()) > 0.0:
-            if self._packets:
-                try:
-                    return decode_packet(self._packets.popleft())
-                except OscDecodeError:
-                    continue
+        while not self._messages:
+            left_s = end_s - time.perf_counter()
+            if left_s <= 0.0:
+                return None
             self.socket.settimeout(left_s)
             try:
                 data = self.socket.recv(LARGEST_DATAGRAM_BYTES)
@@ -50,13 +50,20 @@ class OscClient:
                 return None
             except OSError as error:
                 raise MultiverseError(f"nothing listens there ({error.strerror or error})") from None
-            if self._framing is None:
-                self._packets.append(data)
-            elif data:
-                self._packets.extend(self._reader.feed(data))
-            else:
+            if self._framing is not None and not data:
                 raise MultiverseError("the connection was closed")
-        return None
+            for packet in [data] if self._framing is None else self._reader.feed(data):
+                with contextlib.suppress(OscDecodeError):
+                    self._messages.extend(_messages_of(decode_packet(packet)))
+        return self._messages.popleft()
 
     def close(self) -> None:
         self.socket.close()
+
+
+def _messages_of(packet: Message | Bundle) -> Iterator[Message]:
+    if isinstance(packet, Message):
+        yield packet
+        return
+    for element in packet.elements:
+        yield from _messages_of(element)

@@ -31,5 +31,7 @@ class OscCounters:
     """Of these, values sent to subscribers."""
     dropped: int = 0
     """Packets that could not be sent: queue full, subscriber gone, too large for a datagram."""
+    receive_buffer_bytes: int = 0
+    """Granted by the system, in the unit it was asked in: 8 MiB where it may be so large. Not a count."""
     errors: int = 0
     """Failures of the engine's own code while it served a packet; the first traceback is in the log."""

@@ -36,7 +36,7 @@ from engine.osc import Bundle, Message, decode_packet, encode_reply
 from engine.osc.decode import shown
 from engine.osc.time_tag import is_at_once, wall_s_of
 from engine.params import ParamStore
-from osc_schema import Accepted, Param, Rejected
+from osc_schema import Accepted, Param, Rejected, Value
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ MAX_PENDING_SYNCS = 1024
 class Changes:
     """Values that are set together."""
 
-    values: list[tuple[Param, object]] = field(default_factory=list)
+    values: list[tuple[Param, Value]] = field(default_factory=list)
     differing: list[str] = field(default_factory=list)
     """Addresses whose accepted value is not the one that was sent: the sender must be told."""
 
@@ -97,7 +97,7 @@ class Dispatcher:
         counters.bytes += len(data)
         try:
             packet = decode_packet(data)
-            if type(packet) is Message:
+            if isinstance(packet, Message):
                 self._on_message(packet, sender)
             else:
                 self._on_bundle(packet, sender)
@@ -152,16 +152,14 @@ class Dispatcher:
             else:
                 self._carry_out(steps, sender)
 
-    def _gather(
-        self, bundle: Bundle, outer_s: float, wall_s: float, groups: dict[float, list[Message]]
-    ) -> None:
+    def _gather(self, bundle: Bundle, outer_s: float, wall_s: float, groups: dict[float, list[Message]]) -> None:
         """Sort messages by how long they wait: for their own bundle's time, or the outer one's if later."""
         own_s = 0.0 if is_at_once(bundle.time_tag) else wall_s_of(bundle.time_tag) - wall_s
         self.counters.late_bundles += own_s < -LATE_S
         wait_s = max(own_s, outer_s)
         messages = groups.setdefault(wait_s, [])
         for element in bundle.elements:
-            if type(element) is Message:
+            if isinstance(element, Message):
                 messages.append(element)
             else:
                 self._gather(element, wait_s, wall_s, groups)
@@ -281,12 +279,13 @@ class Dispatcher:
 
     def _on_notify(self, message: Message, sender: Sender) -> None:
         args = message.args
-        is_port = len(args) < 2 or (isinstance(args[1], int | float) and 1 <= args[1] < 65_536)
-        if not 1 <= len(args) <= 2 or not isinstance(args[0], int | float) or not is_port:
+        is_on, port = (*args, None, None)[:2]
+        is_port = isinstance(port, int | float) and 1 <= port < 65_536
+        if len(args) > 2 or not isinstance(is_on, int | float) or (len(args) == 2 and not is_port):
             self._reply("/engine/notify", sender).fail("takes 1 or 0 and, if wanted, a port 1..65535")
             return
-        target = sender.at_port(int(args[1])) if len(args) == 2 else sender
-        if args[0]:
+        target = sender.at_port(int(port)) if is_port else sender
+        if is_on:
             reply = Reply("/engine/notify", target.post)
             self.feedback.subscribe(target, origin=sender.name)
         else:

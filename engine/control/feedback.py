@@ -75,8 +75,6 @@ class Feedback:
                 oldest = next(iter(self._subscribers))
                 self._forget(oldest)
                 self._report("osc.subscribers", f"{MAX_SUBSCRIBERS} subscribers: {oldest} makes room")
-            if not self._subscribers:
-                self._version = self._store.version
             subscriber = Subscriber(target, origin)
             self._subscribers[target.name] = self._by_origin[origin] = subscriber
 

@@ -25,14 +25,13 @@ LOST_INTERVAL_S = 1.0
 RETRY_S = 1 / 60  # how soon a TCP connection that was full is tried again
 SHORTEST_WAIT_S = 0.001  # a stepped clock stands still while the thread waits for it
 PORT_ATTEMPTS = 16
+CLOSED_WITHIN_S = 3.0
 
 
 class OscServer:
     """`start` binds and begins, `close` ends. MultiverseError names `--osc` when it cannot."""
 
-    def __init__(
-        self, dispatcher: Dispatcher, host: str, port: int, allow: Iterable[str], report: Report
-    ) -> None:
+    def __init__(self, dispatcher: Dispatcher, host: str, port: int, allow: Iterable[str], report: Report) -> None:
         self._dispatcher = dispatcher
         self._wanted = (host, port)
         self._allow = AllowList(allow)
@@ -45,6 +44,7 @@ class OscServer:
         self._selector = selectors.DefaultSelector()
         self.granted_receive_buffer_bytes = granted_receive_buffer_bytes(udp_socket)
         """In the unit it was asked in: 8 MiB where the system allows it."""
+        self._dispatcher.counters.receive_buffer_bytes = self.granted_receive_buffer_bytes
         self.address: tuple[str, int] = udp_socket.getsockname()[:2]
         """Host and port in use, UDP and TCP."""
         self._udp = UdpTransport(udp_socket, self._dispatcher, self._allow)
@@ -61,8 +61,16 @@ class OscServer:
             thread.start()
 
     def subscribe(self, host: str, port: int) -> None:
-        """Send every value and every change to a program that did not ask (`[[osc.feedback]]`)."""
-        target = self._udp.sender_at(host, port)
+        """Send every value and every change to a program that did not ask (`[[osc.feedback]]`).
+
+        MultiverseError when the host is not known here.
+        """
+        try:
+            found = socket.getaddrinfo(host, port, self._udp.socket.family, socket.SOCK_DGRAM)
+        except OSError as error:
+            reason = error.strerror or error
+            raise MultiverseError(f"osc.feedback {display_address(host, port)}: {reason}") from None
+        target = self._udp.sender_at(*found[0][4][:2])
         self._dispatcher.feedback.subscribe(target, origin=target.name)
         self._dispatcher.outbox.wake()
 
@@ -71,14 +79,14 @@ class OscServer:
         self._dispatcher.feedback.offer_features(channels)
 
     def close(self) -> None:
-        """End both threads and close every socket. Queued packets are sent first."""
+        """End both threads and close every socket. Queued packets are sent first; a handler gets 3 s to end."""
         if not self._threads:
             return
         self._is_closing.set()
         self._wake_end.send(b"\0")
         self._dispatcher.outbox.wake()
         for thread in self._threads:
-            thread.join()
+            thread.join(CLOSED_WITHIN_S)
         self._threads = ()
         self._tcp.close_all()
         self._udp.socket.close()

@@ -91,9 +91,7 @@ class UdpTransport:
         if newly > 0:
             self._counters.lost = lost
             size = granted_receive_buffer_bytes(self.socket)
-            self._dispatcher.report(
-                "osc.lost", f"OSC: {newly} packets lost, the buffer of {size} bytes was full"
-            )
+            self._dispatcher.report("osc.lost", f"OSC: {newly} packets lost, the buffer of {size} bytes was full")
 
 
 def ask_for_receive_buffer(sock: socket.socket) -> None:

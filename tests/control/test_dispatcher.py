@@ -129,7 +129,7 @@ def midi(status: int, data1: int, data2: int) -> tuple[int, int, int, int]:
         ("/multiverse/brightness", midi(0xB0, 7, 127), 4.0),
         ("/multiverse/brightness", midi(0xB3, 7, 0), 0.0),
         (ANGLE, midi(0xE0, 127, 127), 180.0),  # pitch bend, 14 bits
-        ("/layer/1/ratio", midi(0xB0, 1, 127), 16.0),  # an exponential range
+        ("/layer/1/ratio", midi(0xB0, 1, 64), 0.0625 * 256.0 ** (64 / 127)),  # an exponential range
         ("/layer/1/mute", midi(0x90, 60, 1), True),
         ("/layer/1/mute", midi(0xB0, 60, 63), False),
         ("/layer/1/mute", midi(0xB0, 60, 64), True),

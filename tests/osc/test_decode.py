@@ -24,7 +24,7 @@ from engine.osc import (
     encode_message,
     encode_reply,
 )
-from engine.osc.decode import MAX_PACKET_BYTES
+from engine.osc.decode import KNOWN_HEADS, MAX_PACKET_BYTES, _known_heads
 
 byte = st.integers(0, 255)
 text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=24)
@@ -122,9 +122,7 @@ def mutated(source: bytes, chance: random.Random) -> bytes:
             data[at:at] = data[at : at + 16]
         elif kind == 3:
             word = at & ~3
-            data[word : word + 4] = struct.pack(
-                ">i", chance.choice((-1, -4, 0, 3, 1 << 16, 2**31 - 1, -(2**31)))
-            )
+            data[word : word + 4] = struct.pack(">i", chance.choice((-1, -4, 0, 3, 1 << 16, 2**31 - 1, -(2**31))))
         elif data:
             data[at:at] = chance.choice((b"#bundle\0", b",[[[[", b"\0\0\0\0", b"/"))
     return bytes(data)
@@ -180,6 +178,7 @@ def test_a_remembered_head_is_only_used_for_the_same_head() -> None:
 def test_more_addresses_than_are_remembered_are_all_read() -> None:
     for number in range(5000):
         assert decode_packet(encode_message(f"/{number}", 0.5)) == Message(f"/{number}", (0.5,), "f")
+    assert len(_known_heads) <= KNOWN_HEADS
 
 
 def test_limits_hold_at_their_edge() -> None:

@@ -26,9 +26,7 @@ def cut(stream: bytes, chance: random.Random) -> list[bytes]:
 
 @given(st.lists(packet, min_size=1, max_size=8), st.sampled_from(Framing), st.randoms(use_true_random=False))
 @settings(max_examples=200, deadline=None)
-def test_packets_come_out_as_they_went_in(
-    packets: list[bytes], framing: Framing, chance: random.Random
-) -> None:
+def test_packets_come_out_as_they_went_in(packets: list[bytes], framing: Framing, chance: random.Random) -> None:
     stream = b"".join(frame(one, framing) for one in packets)
     reader = StreamReader()
     assert [out for piece in cut(stream, chance) for out in reader.feed(piece)] == packets

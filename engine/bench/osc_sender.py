@@ -1,0 +1,91 @@
+"""The other end of `multiverse bench osc`: a program of its own that floods the engine and times its answers.
+
+Standard library only, started by its path. Reads one JSON object from standard input (`host`, `port`, `rate`,
+`seconds`, `packets` in hex), waits for a line, sends the packets in turn at that rate, and prints one JSON object.
+"""
+
+import json
+import random
+import select
+import socket
+import struct
+import sys
+import time
+
+BURST_INTERVAL_S = 0.001  # 40 packets at a time at 40 000 a second: what a sequencer's tick looks like
+PROBE_INTERVAL_S = (0.02, 0.06)  # at random, so that questions fall anywhere in a frame
+ANSWERS_WITHIN_S = 5.0
+
+
+class Probe:
+    """Asks `/sync` and times `/synced`: from the sending of what comes before to the end of the frame drawn with it."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._number = 0
+        self._asked_s: float | None = None
+        self._next_s = 0.0
+        self.waits_ms: list[float] = []
+
+    def look(self) -> None:
+        now_s = time.perf_counter()
+        if self._asked_s is None:
+            if now_s < self._next_s:
+                return
+            self._number += 1
+            self._asked_s = now_s
+            self._socket.send(b"/sync\0\0\0,i\0\0" + struct.pack(">i", self._number))
+            return
+        if not select.select([self._socket], [], [], 0.0)[0]:
+            return
+        if self._socket.recv(1024) == b"/synced\0,i\0\0" + struct.pack(">i", self._number):
+            self.waits_ms.append((now_s - self._asked_s) * 1000.0)
+            self._asked_s = None
+            self._next_s = now_s + random.uniform(*PROBE_INTERVAL_S)
+
+    @property
+    def is_waiting(self) -> bool:
+        return self._asked_s is not None
+
+    @property
+    def asked(self) -> int:
+        return self._number
+
+
+def flood(sock: socket.socket, packets: list[bytes], rate: float, seconds: float) -> tuple[int, Probe]:
+    """Packets sent, questions left out, and the questions."""
+    probe = Probe(sock)
+    total = round(rate * seconds)
+    sent = 0
+    started_s = time.perf_counter()
+    while sent < total:
+        due = min(total, int((time.perf_counter() - started_s) * rate))
+        for number in range(sent, due):
+            sock.send(packets[number % len(packets)])
+        sent = max(sent, due)
+        probe.look()
+        time.sleep(BURST_INTERVAL_S)
+    end_s = time.perf_counter() + ANSWERS_WITHIN_S
+    while probe.is_waiting and time.perf_counter() < end_s:
+        probe.look()
+        time.sleep(BURST_INTERVAL_S)
+    return sent, probe
+
+
+def main() -> None:
+    order = json.loads(sys.stdin.readline())
+    packets = [bytes.fromhex(packet) for packet in order["packets"]]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        sock.connect((order["host"], order["port"]))
+        print("ready", flush=True)
+        if not sys.stdin.readline():  # whoever started this is gone
+            return
+        started_s = time.perf_counter()
+        sent, probe = flood(sock, packets, order["rate"], order["seconds"])
+        took_s = time.perf_counter() - started_s
+    print(json.dumps({"sent": sent, "asked": probe.asked, "waits_ms": probe.waits_ms, "took_s": took_s}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
