@@ -83,6 +83,10 @@ class Engine:
         """End `frames` after the picture in hand. Any thread, and signal handlers."""
         self._loop.stop()
 
+    @property
+    def is_stopping(self) -> bool:
+        return self._loop.is_stopping
+
     def status(self) -> EngineStatus:
         """How everything is doing now. Any thread."""
         parts = self._parts

@@ -46,7 +46,7 @@ class ShowControl:
         self._report = report
         self._hooks: Hooks | None = None
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="presets")
-        self._triggers: dict[str, object] = {}
+        self._takes: object = 0
         self._switches: dict[str, object] = {}
 
     def connect(self, hooks: Hooks) -> None:
@@ -95,20 +95,15 @@ class ShowControl:
     # -- the frame loop's thread ---------------------------------------------------------------
 
     def follow(self, snapshot: Snapshot) -> None:
-        """Act on the triggers and switches that changed since the last frame."""
-        if self._was_pulled("/sink/snapshot/take", snapshot):
-            self._take_snapshot(str(snapshot["/sink/snapshot/file"]))
+        """Act on the switches and the trigger that changed since the last frame."""
         for address in SINK_SWITCHES:
             is_on = snapshot[address]
             if is_on != self._switches.get(address, False):
                 self._switches[address] = is_on
                 self._switch_sink(address, bool(is_on), snapshot)
-
-    def _was_pulled(self, address: str, snapshot: Snapshot) -> bool:
-        count = snapshot[address]
-        before = self._triggers.get(address, 0)
-        self._triggers[address] = count
-        return count != before
+        if snapshot["/sink/snapshot/take"] != self._takes:
+            self._takes = snapshot["/sink/snapshot/take"]
+            self._take_snapshot(str(snapshot["/sink/snapshot/file"]))
 
     def _take_snapshot(self, file: str) -> None:
         try:
@@ -120,7 +115,7 @@ class ShowControl:
 
     def _switch_sink(self, address: str, is_on: bool, snapshot: Snapshot) -> None:
         kind = address.split("/")[2]
-        if is_on == (kind in self._sinks.kinds):
+        if is_on == (kind in self._sinks.kinds):  # the engine itself set the switch to what runs
             return
         if not is_on:
             self._sinks.stop(kind)
@@ -139,7 +134,12 @@ class ShowControl:
                 raise SinkError(
                     f"{kind}: {argument!r} is not a plain file name; over OSC, files go to the recordings folder"
                 )
-            argument = str(self._sinks.stage.record_folder / argument)
+            folder = self._sinks.stage.record_folder
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise SinkError(f"{kind}: {folder} cannot be made ({error.strerror or error})") from None
+            argument = str(folder / argument)
         self._sinks.start(SinkSpec(kind=kind, argument=argument))
         self.show_sinks()
 
@@ -147,9 +147,7 @@ class ShowControl:
         """Set the switches to what runs, so that every surface shows the truth. Frame loop's thread."""
         running = self._sinks.kinds
         for address in SINK_SWITCHES:
-            is_on = address.split("/")[2] in running
-            self._switches[address] = is_on
-            self._store.set(address, is_on, by="engine")
+            self._store.set(address, address.split("/")[2] in running, by="engine")
 
     # -- OSC threads ---------------------------------------------------------------------------
 

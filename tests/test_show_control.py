@@ -1,0 +1,145 @@
+"""The commands that act on the engine, sent over a real UDP socket to an engine that draws."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from engine import Engine, open_engine
+from engine.config import build_config
+from engine.control import OscClient
+from engine.osc import Message, encode_message
+
+
+class Desk:
+    """A client and the engine it plays; the engine draws on a thread of its own."""
+
+    def __init__(self, engine: Engine, client: OscClient) -> None:
+        self.engine = engine
+        self.client = client
+
+    def ask(self, address: str, *args: object) -> list[Message]:
+        """Send a command; everything that is answered up to its /done or /fail."""
+        self.client.send(encode_message(address, *args))
+        answers = []
+        while True:
+            message = self.client.receive(timeout_s=30.0)
+            assert message is not None, f"no answer to {address}"
+            answers.append(message)
+            if message.address in ("/done", "/fail"):
+                return answers
+
+    def done(self, address: str, *args: object) -> tuple:
+        answer = self.ask(address, *args)[-1]
+        assert answer.address == "/done", answer
+        return answer.args
+
+    def failed(self, address: str, *args: object) -> str:
+        answer = self.ask(address, *args)[-1]
+        assert answer.address == "/fail", answer
+        assert answer.args[0] == address
+        return str(answer.args[1])
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    config = build_config(
+        {
+            "width": 64, "height": 64, "fps": 60.0, "audio": "demo", "osc": {"listen": "127.0.0.1:0"},
+            "presets": str(tmp_path / "presets"), "recordings": str(tmp_path / "recordings"), "renderer": "numba",
+        }
+    )  # fmt: skip
+    opened = threading.Event()
+    engines: list[Engine] = []
+
+    def play() -> None:
+        with open_engine(config) as engine:
+            engines.append(engine)
+            opened.set()
+            engine.run()
+
+    thread = threading.Thread(target=play)
+    thread.start()
+    assert opened.wait(30.0)
+    client = OscClient(*engines[0].osc_address)
+    yield Desk(engines[0], client)
+    engines[0].stop()
+    thread.join(30.0)
+    client.close()
+    assert not thread.is_alive()
+
+
+def test_status_tells_the_rate_the_renderer_and_the_sound(desk: Desk) -> None:
+    *facts, end = desk.ask("/engine/status")
+    known = {message.address.removeprefix("/engine/status/"): message.args for message in facts}
+    assert {"fps", "frame_ms_p50", "frame_ms_p99", "late", "dropped", "size", "renderer", "audio"} <= set(known)
+    assert known["size"] == (64, 64)
+    assert known["audio"][0] == "playing"
+    assert end.args == ("/engine/status",)
+
+
+def test_size_is_changed_in_one_go(desk: Desk, wait_for: Callable) -> None:
+    assert desk.done("/engine/size", 128, 96) == ("/engine/size", 128, 96)
+    wait_for(lambda: (desk.engine.status().width, desk.engine.status().height) == (128, 96), "the new size")
+    assert "width and height" in desk.failed("/engine/size", 128)
+    assert "/engine/width" in desk.failed("/engine/size", "wide", 96)
+
+
+def test_sinks_start_and_stop_while_it_runs(desk: Desk, wait_for: Callable, tmp_path: Path) -> None:
+    desk.done("/sink/start", "record", "show.mp4")
+    assert desk.engine.params.get("/sink/record/enable") is True
+    wait_for(lambda: [sink for sink in desk.engine.status().sinks if sink.frames > 5], "frames in the recording")
+    desk.done("/sink/stop", "record")
+    assert desk.engine.params.get("/sink/record/enable") is False
+    wait_for(lambda: not desk.engine.status().sinks, "the end of the recording")
+    assert (tmp_path / "recordings" / "show.mp4").stat().st_size > 0
+    assert "no such sink" in desk.failed("/sink/stop", "record")
+
+
+def test_files_asked_for_over_osc_stay_in_their_folder(desk: Desk, tmp_path: Path) -> None:
+    for escape in ("../out.mp4", "/tmp/out.mp4", "a/b.mp4", "C:out.mp4", ".hidden.mp4"):
+        assert "plain file name" in desk.failed("/sink/start", "record", escape)
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_a_sink_that_cannot_run_here_says_why(desk: Desk) -> None:
+    assert "needs" in desk.failed("/sink/start", "spout")
+    assert "no such kind" in desk.failed("/sink/start", "hologram")
+    assert "takes a kind" in desk.failed("/sink/start")
+    desk.engine.params.set("/sink/spout/enable", True)
+    desk.done("/engine/status")
+    desk.done("/sink/start", "null")
+    assert desk.engine.params.get("/sink/spout/enable") is False
+
+
+def test_a_snapshot_is_taken_on_a_trigger(desk: Desk, wait_for: Callable, tmp_path: Path) -> None:
+    desk.engine.params.set("/sink/snapshot/file", "still.png")
+    desk.client.send(encode_message("/sink/snapshot/take", 1))
+    wait_for(lambda: list((tmp_path / "recordings").glob("still*.png")), "the snapshot")
+
+
+def test_presets_are_saved_listed_loaded_and_deleted(desk: Desk) -> None:
+    desk.engine.params.set("/layer/1/curve", 0.5)
+    desk.done("/preset/save", "evening")
+    desk.engine.params.set("/layer/1/curve", 0.0)
+    desk.done("/preset/load", "evening")
+    assert desk.engine.params.get("/layer/1/curve") == 0.5
+    names = [message.args[0] for message in desk.ask("/preset/list") if message.address == "/preset/name"]
+    assert {"evening", "default", "VAV original"} <= set(names)
+    desk.done("/preset/delete", "evening")
+    assert "evening" in desk.failed("/preset/load", "evening")
+    assert "preset" in desk.failed("/preset/save", "../evil")
+    assert "name" in desk.failed("/preset/save")
+
+
+def test_smoothing_is_changed_while_it_runs(desk: Desk) -> None:
+    assert desk.done("/smooth", "/layer/1/angle", 500.0) == ("/smooth", "/layer/1/angle", 500.0)
+    assert "glide" in desk.failed("/smooth", "/mirror", 500.0)
+    assert "outside" in desk.failed("/smooth", "/layer/1/angle", -1.0)
+    assert "takes" in desk.failed("/smooth", "/layer/1/angle")
+
+
+def test_quit_ends_the_engine(desk: Desk, wait_for: Callable) -> None:
+    desk.done("/engine/quit")
+    wait_for(lambda: desk.engine.is_stopping, "the end")

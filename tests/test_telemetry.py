@@ -1,0 +1,51 @@
+"""Frame times and warnings, on clocks the test makes up."""
+
+import logging
+
+import pytest
+
+from engine.backoff import next_delay_s
+from engine.clock import SteppedClock
+from engine.telemetry import FrameTimes, Warnings
+
+
+def add_frames(times: FrameTimes, work_ms: list[float], period_s: float = 0.1) -> None:
+    for index, work in enumerate(work_ms):
+        times.add(work_s=work / 1000, draw_s=work / 2000, published_s=index * period_s, is_late=work > 90)
+
+
+def test_percentiles_are_of_the_work_and_of_what_the_draw_leaves() -> None:
+    times = FrameTimes()
+    add_frames(times, [float(ms) for ms in range(1, 102)])
+    assert times.work_ms().p50 == pytest.approx(51)
+    assert times.work_ms().max == pytest.approx(101)
+    assert times.overhead_ms().p50 == pytest.approx(25.5)
+    assert times.work_ms(newest=3).p50 == pytest.approx(100)
+    assert times.late == 11
+
+
+def test_the_rate_is_of_the_latest_two_seconds() -> None:
+    times = FrameTimes()
+    add_frames(times, [1.0] * 50, period_s=0.1)
+    assert times.fps_now() == pytest.approx(10)
+    assert times.fps_overall() == pytest.approx(10)
+    assert FrameTimes().fps_now() == 0.0
+
+
+def test_a_cause_is_said_once_a_second_and_counted_always(caplog: pytest.LogCaptureFixture) -> None:
+    clock = SteppedClock()
+    warnings = Warnings(clock)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(1000):
+            warnings.report("osc", "not OSC")
+        warnings.report("sink", "disk full")
+        clock.advance(1.0)
+        warnings.report("osc", "not OSC")
+    assert [record.message for record in caplog.records] == ["not OSC", "disk full", "not OSC (and 999 more like it)"]
+    assert warnings.counts == {"osc": 1001, "sink": 1}
+    assert warnings.latest[-1] == "not OSC (and 999 more like it)"
+
+
+def test_delays_double_from_half_a_second_to_thirty() -> None:
+    assert [next_delay_s(failures) for failures in range(1, 9)] == [0.5, 1, 2, 4, 8, 16, 30, 30]
+    assert next_delay_s(10_000) == 30
