@@ -1,0 +1,55 @@
+"""What a person at a terminal sees."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.cli.status_line import BARS, level_bar
+
+pty = pytest.importorskip("pty", reason="pseudo-terminals are a Unix thing")
+
+
+def run_on_a_terminal(home: Path, *arguments: str) -> tuple[str, int]:
+    """Everything the command writes to a terminal of its own, and its exit code."""
+    command = [sys.executable, "-m", "engine.cli.main", "run", "--size", "64x64", "--audio", "demo", *arguments]
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "120", "MULTIVERSE_HOME": str(home)}
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(command, cwd=home, env=environment, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        seen = b""
+        try:
+            while block := os.read(ours, 65_536):
+                seen += block
+        except OSError:  # Linux's way to say that the other end was closed
+            pass
+    os.close(ours)
+    return seen.decode(), process.returncode
+
+
+def test_a_live_line_shows_rate_times_levels_and_sinks(tmp_path: Path) -> None:
+    seen, code = run_on_a_terminal(
+        tmp_path, "--osc", "127.0.0.1:0", "--web", "off", "--sink", "null", "--seconds", "0.8", "--fps", "30"
+    )
+    assert code == 0
+    line = next(line for line in seen.split("\r") if "fps  p99" in line)
+    assert "/30 fps  p99 " in line
+    assert "null:running" in line
+    assert "osc 0/s" in line
+    assert any(bar in line for bar in BARS[1:])
+
+
+def test_offline_a_bar_counts_every_frame(tmp_path: Path) -> None:
+    seen, code = run_on_a_terminal(tmp_path, "--offline", "--frames", "40")
+    assert code == 0
+    assert "40/40" in seen
+
+
+def test_a_level_bar_is_empty_under_the_floor_and_full_at_full_scale() -> None:
+    assert level_bar(0.0) == BARS[0]
+    assert level_bar(0.0039) == BARS[0]  # -48.2 dBFS
+    assert level_bar(0.0631) == BARS[4]  # -24 dBFS, half way up
+    assert level_bar(1.0) == BARS[-1]
+    assert level_bar(4.0) == BARS[-1]
