@@ -5,7 +5,7 @@ live capture in blocks of any size, a file and an offline run all give the same 
 the four channels in one NumPy call: this thread shares the interpreter with the frame loop.
 
 Levels: `gain` = set gain + automatic gain scales waves and levels; whether anything sounds at all (pitch,
-onsets) is judged before gain, at -60 dBFS RMS over the spectrum's 85 ms.
+onsets) is judged before gain, at -60 dBFS RMS.
 """
 
 import numpy as np
@@ -70,11 +70,12 @@ class Analyser:
         mean_squares = self._plan.mean_squares(power)  # (4, fine bands)
         newest_power = power_spectrum(self._history.latest(len(self._onset_window)), self._onset_window)
         newest_mean_squares = self._onset_plan.mean_squares(newest_power)  # (4, fine bands)
-        rms = np.sqrt(np.einsum("cn,cn->c", recent, recent) / recent.shape[1])
-        peak = np.maximum(recent.max(axis=1), -recent.min(axis=1))
-        is_sounding = rms >= HOLD_BELOW_RMS
-        pitch_hz = self._pitch.follow(strongest_hz(power, self._rate_hz), is_sounding)
-        onset = self._onset.step(np.sqrt(newest_mean_squares), gain, is_sounding)
+        rms = _rms(recent)
+        peak = np.abs(recent).max(axis=1)
+        # Held by the newest hop: what is left of a note that has ended is too short to have a pitch.
+        has_pitch = _rms(spread) >= HOLD_BELOW_RMS
+        pitch_hz = self._pitch.follow(strongest_hz(power, self._rate_hz), has_pitch)
+        onset = self._onset.step(np.sqrt(newest_mean_squares), gain, rms >= HOLD_BELOW_RMS)
         self._onset_counts += onset > 0
         low, mid, high = self._plan.low_mid_high(mean_squares) * gain
         envelope = self._envelope.follow(loudness * gain[:, None], settings.decay_ms)
@@ -84,9 +85,7 @@ class Analyser:
     def features(self, settings: AudioSettings) -> AudioFeatures:
         """The newest hop's features, with the waves that end with it; before the first hop silence, and a
         pitch of its own for each channel."""
-        waves = self._wave.cut(
-            self._history, settings.window_ms, settings.ratios, settings.width_px, settings.trigger
-        )
+        waves = self._wave.cut(self._history, settings.window_ms, settings.ratios, settings.width_px, settings.trigger)
         waves *= self._gain_linear[:, None]
         np.clip(waves, -1.0, 1.0, out=waves)
         channels = tuple(
@@ -94,3 +93,7 @@ class Analyser:
             for column, count in zip(self._measured.T.tolist(), self._onset_counts.tolist(), strict=True)
         )
         return AudioFeatures(channels=channels, waves=waves, end_sample=self.samples_analysed)
+
+
+def _rms(sound: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.einsum("cn,cn->c", sound, sound) / sound.shape[1])

@@ -77,9 +77,7 @@ class WaveWindow:
         return ((sums[:, 1] - sums[:, 0]) * self._per_frame).astype(np.float32)
 
     def _triggered_start(self, samples: np.ndarray, latest_start: float) -> float:
-        end = int(
-            latest_start + 0.5
-        )  # the last sample of the search stands at end - 0.5, in time for a start
+        end = int(latest_start + 0.5)  # the last sample of the search stands at end - 0.5, in time for a start
         first = end - round(TRIGGER_SEARCH_S * self._rate_hz)
         crossing = newest_rising_crossing(samples[first:end])
         return latest_start if crossing is None else first + crossing

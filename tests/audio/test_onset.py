@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.audio.onset import spectral_flux
+from engine.audio.onset import OnsetDetector, spectral_flux
 from engine.audio.settings import AudioSettings
 
 RATE_HZ = 48_000
@@ -24,16 +24,12 @@ def test_clicks_are_counted_exactly(every, analyse) -> None:
 
 def test_a_click_is_told_within_two_hops_of_sounding(analyse) -> None:
     train = clicks(12_000, 10)
-    for hop, at in zip(
-        analyse(train, train, train, train).onset_hops[0], 5000 + 12_000 * np.arange(10), strict=True
-    ):
+    for hop, at in zip(analyse(train, train, train, train).onset_hops[0], 5000 + 12_000 * np.arange(10), strict=True):
         assert at // 480 <= hop <= at // 480 + 2
 
 
 def test_a_steady_tone_is_one_onset_where_it_begins(sine, analyse) -> None:
-    tones = [
-        np.concatenate([np.zeros(4800, np.float32), sine(hz, seconds=3.0)]) for hz in (47.3, 110, 440, 5000)
-    ]
+    tones = [np.concatenate([np.zeros(4800, np.float32), sine(hz, seconds=3.0)]) for hz in (47.3, 110, 440, 5000)]
     analysis = analyse(*tones)
     assert analysis.onset_counts == [1, 1, 1, 1]
     assert all(10 <= hops[0] <= 12 for hops in analysis.onset_hops)
@@ -81,5 +77,43 @@ def test_flux_is_the_mean_growth_of_the_compressed_level() -> None:
     before, level = np.zeros((1, 10), np.float32), np.zeros((1, 10), np.float32)
     level[0, 3] = 0.1
     assert spectral_flux(level, before, np.array([2.0]))[0] == pytest.approx(np.log1p(200.0) / 10, rel=1e-5)
-    before[0, 4] = 0.1  # the neighbour sounded: a glide
-    assert spectral_flux(level, before, np.array([2.0]))[0] == 0.0
+    for neighbour in (2, 4):  # one of them sounded: a glide
+        before[:] = 0.0
+        before[0, neighbour] = 0.1
+        assert spectral_flux(level, before, np.array([2.0]))[0] == 0.0
+
+
+def onset_hops(flux: list[float]) -> list[int]:
+    """Hops with an onset when each hop but the silent ones (0) grows from silence by `flux`."""
+    detector = OnsetDetector(bands=4, hop_s=0.01)
+    found = []
+    for hop, growth in enumerate(flux):
+        level = np.full((4, 4), np.expm1(growth) / 1000, np.float32)
+        if detector.step(level, np.ones(4), np.ones(4, bool))[0]:
+            found.append(hop)
+        detector.step(np.zeros((4, 4), np.float32), np.ones(4), np.ones(4, bool))
+    return [2 * hop for hop in found]
+
+
+def test_a_sound_that_swells_is_one_onset() -> None:
+    detector = OnsetDetector(bands=4, hop_s=0.01)
+    strengths = [
+        detector.step(np.full((4, 4), np.expm1(0.4 * hop) / 1000, np.float32), np.ones(4), np.ones(4, bool))[0]
+        for hop in range(20)
+    ]
+    assert np.count_nonzero(strengths) == 1
+
+
+def test_a_strong_onset_hides_a_weak_one_that_follows_at_once_but_not_later() -> None:
+    assert onset_hops([0.0, 2.0, 0.0, 0.0, 0.2]) == [2]
+    assert onset_hops([0.0, 2.0, *[0.0] * 20, 0.2]) == [2, 44]
+
+
+def test_onsets_are_50_ms_apart() -> None:
+    assert onset_hops([1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]) == [0, 6, 12]
+
+
+def test_nothing_starts_where_nothing_sounds() -> None:
+    detector = OnsetDetector(bands=4, hop_s=0.01)
+    strengths = detector.step(np.ones((4, 4), np.float32), np.ones(4), np.array([True, False, True, False]))
+    assert (strengths > 0).tolist() == [True, False, True, False]

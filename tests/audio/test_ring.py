@@ -72,20 +72,20 @@ def test_readers_never_see_a_sample_in_the_wrong_place_while_the_writer_laps_the
     assert wrong == []
 
 
-def test_the_waiter_wakes_for_the_sample_it_waits_for() -> None:
+def test_the_waiter_wakes_for_the_sample_it_waits_for(wait_for) -> None:
     ring = SampleRing(1000, 1, seconds=1.0)
     heard: list[int] = []
 
     def listen() -> None:
-        while ring.newest < 500:
-            if ring.wait_beyond(len(heard) * 100 + 99, timeout_s=30.0):
-                heard.append(ring.newest)
+        while len(heard) < 5 and ring.wait_beyond(len(heard) * 100 + 99, timeout_s=300.0):
+            heard.append(ring.newest)
 
-    thread = threading.Thread(target=listen)
+    thread = threading.Thread(target=listen, daemon=True)
     thread.start()
-    for first in range(0, 500, 50):
-        ring.write(numbered(first, 50))
+    for rounds in range(1, 6):
+        ring.write(numbered(0, 50))
+        ring.write(numbered(0, 50))
+        wait_for(lambda rounds=rounds: len(heard) == rounds, "the waiter to wake")
     thread.join(timeout=30.0)
-    assert not thread.is_alive()
-    assert heard[-1] == 500
+    assert heard == [100, 200, 300, 400, 500]
     assert ring.wait_beyond(500, timeout_s=0.0) is False
