@@ -1,0 +1,59 @@
+"""A feed played into the ring in time: a block is written when its last sample would have been heard."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from engine.audio.feed import Feed
+from engine.audio.ring import SampleRing
+from engine.clock import Clock
+
+BLOCK_S = 0.01
+LATE_S = 0.5  # further behind than this (a suspended machine) the lost time is dropped instead of caught up
+
+logger = logging.getLogger(__name__)
+
+
+class Playback:
+    """One thread from `start` to `close`."""
+
+    def __init__(self, feed: Feed, clock: Clock, report: Callable[[str, str], None]) -> None:
+        self.ring = SampleRing(feed.sample_rate_hz, feed.channels)
+        self.description = feed.description
+        self.state = "playing"
+        self.lost_blocks = 0
+        self._feed = feed
+        self._clock = clock
+        self._report = report
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="audio playback", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closing.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._feed.close()
+
+    def _run(self) -> None:
+        try:
+            self._play()
+        except Exception as error:  # top of the thread: the picture goes on without sound
+            self.state = "lost"
+            logger.exception("audio playback stopped")
+            self._report("audio.lost", f"audio: {self.description} stopped: {error}")
+
+    def _play(self) -> None:
+        frames = round(self.ring.sample_rate_hz * BLOCK_S)
+        block_s = frames / self.ring.sample_rate_hz
+        due_s = self._clock.now_s()
+        while not self._closing.is_set():
+            block = self._feed.read(frames)
+            due_s += block_s
+            if self._clock.now_s() > due_s + LATE_S:
+                due_s = self._clock.now_s()
+            self._clock.sleep_until(due_s)
+            self.ring.write(block)
+            self.state = "finished" if self._feed.is_finished else "playing"

@@ -1,0 +1,140 @@
+"""Sound files, ordinary and odd."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from engine.audio.file import FileFeed
+from engine.audio.open import open_audio
+from engine.clock import SteppedClock
+from engine.errors import AudioError
+
+
+def write(path: Path, samples: np.ndarray, rate_hz: int = 48_000, **how: str) -> str:
+    soundfile.write(path, samples, rate_hz, **how)
+    return str(path)
+
+
+@pytest.fixture
+def noise() -> np.ndarray:
+    return np.random.default_rng(10).uniform(-0.25, 0.25, (7001, 2)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("name", "subtype"), [("a.wav", "FLOAT"), ("a.flac", "PCM_24"), ("a.aiff", "PCM_24"), ("a.ogg", "VORBIS")]
+)
+def test_a_file_loops_without_a_gap_sample_for_sample(name, subtype, noise, tmp_path, reports) -> None:
+    path = write(tmp_path / name, noise, subtype=subtype)
+    decoded = soundfile.read(path, dtype="float32")[0]
+    feed = FileFeed(path, is_looped=True, report=reports)
+    heard = np.concatenate([feed.read(480) for _ in range(60)])
+    feed.close()
+    assert np.array_equal(heard, np.tile(decoded, (5, 1))[: len(heard)])
+    assert not feed.is_finished
+    assert reports.lines == []
+
+
+def test_an_mp3_is_heard(sine, tmp_path, reports) -> None:
+    path = write(tmp_path / "a.mp3", sine(440.0, rate_hz=44_100), 44_100, format="MP3")
+    feed = FileFeed(path, is_looped=False, report=reports)
+    block = feed.read(22_050)
+    feed.close()
+    assert (feed.sample_rate_hz, feed.channels) == (44_100, 1)
+    assert np.sqrt((block[5000:] ** 2).mean()) == pytest.approx(0.354, rel=0.02)
+
+
+def test_played_once_a_file_ends_in_silence_and_says_so(noise, tmp_path, reports) -> None:
+    feed = FileFeed(write(tmp_path / "a.wav", noise, subtype="FLOAT"), is_looped=False, report=reports)
+    heard = np.concatenate([feed.read(4000) for _ in range(3)])
+    feed.close()
+    assert np.array_equal(heard[:7001], noise)
+    assert not heard[7001:].any()
+    assert feed.is_finished
+
+
+@pytest.mark.parametrize(("rate_hz", "channels"), [(8000, 1), (96_000, 2), (44_100, 6), (192_000, 1), (11_025, 64)])
+def test_files_of_any_rate_and_width_are_analysed_as_they_are(rate_hz, channels, sine, tmp_path, reports) -> None:
+    tone = np.repeat(sine(440.0, rate_hz=rate_hz)[:, None], channels, axis=1)
+    path = write(tmp_path / "a.wav", tone, rate_hz, subtype="FLOAT")
+    audio = open_audio(path, offline=True, clock=SteppedClock(), report=reports)
+    features = audio.advance_to(0.9)
+    audio.close()
+    assert (audio.sample_rate_hz, audio.source_channels) == (rate_hz, channels)
+    assert f"{rate_hz} Hz" in audio.choice
+    own = features.channels[1 if channels == 1 else 0]  # of mono, the band from 250 to 1000 Hz
+    assert own.pitch_hz == pytest.approx(440.0, rel=0.003)
+
+
+def test_nan_and_overshoot_in_a_float_file_do_not_reach_the_analysis(tmp_path, reports) -> None:
+    samples = np.zeros((480, 1), np.float32)
+    samples[:4, 0] = [np.nan, np.inf, -np.inf, 3.0]
+    path = write(tmp_path / "a.wav", samples, subtype="FLOAT")
+    feed = FileFeed(path, is_looped=False, report=reports)
+    assert feed.read(5)[:, 0].tolist() == [0.0, 1.0, -1.0, 1.0, 0.0]
+    feed.close()
+
+
+def unplayable(tmp_path: Path) -> dict[str, str]:
+    text = tmp_path / "text.wav"
+    text.write_text("this is no sound at all")
+    nothing = tmp_path / "nothing.wav"
+    nothing.touch()
+    header = tmp_path / "header.wav"
+    soundfile.write(header, np.zeros((0, 2)), 48_000)
+    cut = tmp_path / "cut.flac"
+    soundfile.write(cut, np.random.default_rng(1).uniform(-1, 1, 48_000), 48_000)
+    cut.write_bytes(cut.read_bytes()[:60])
+    slow = tmp_path / "slow.wav"
+    soundfile.write(slow, np.zeros(100), 1000)
+    return {
+        str(tmp_path / "missing.wav"): "no such file",
+        str(tmp_path): "no such file",
+        str(text): "ormat",
+        str(nothing): "ormat",
+        str(header): "no sound",
+        str(cut): "cut.flac",
+        str(slow): "1000 Hz is outside",
+    }
+
+
+def test_what_cannot_be_played_is_an_error_of_one_line_that_names_the_file(tmp_path, reports) -> None:
+    for path, reason in unplayable(tmp_path).items():
+        with pytest.raises(AudioError) as error:
+            open_audio(path, offline=True, clock=SteppedClock(), report=reports)
+        assert str(error.value).startswith(path)
+        assert reason in str(error.value)
+        assert "\n" not in str(error.value)
+
+
+def test_a_wav_cut_short_plays_what_is_there(noise, tmp_path, reports) -> None:
+    path = Path(write(tmp_path / "a.wav", noise, subtype="FLOAT"))
+    path.write_bytes(path.read_bytes()[: -4000 * 8])
+    feed = FileFeed(str(path), is_looped=True, report=reports)
+    heard = feed.read(6002)
+    feed.close()
+    assert np.array_equal(heard, np.tile(noise[:3001], (2, 1)))
+
+
+def test_a_flac_cut_short_plays_what_is_there_with_a_report_and_loops(tmp_path, reports) -> None:
+    noise = np.random.default_rng(11).uniform(-0.5, 0.5, 48_000)
+    path = Path(write(tmp_path / "a.flac", noise))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    feed = FileFeed(str(path), is_looped=True, report=reports)
+    heard = np.concatenate([feed.read(480) for _ in range(200)])
+    feed.close()
+    levels = np.sqrt((heard.reshape(-1, 4800) ** 2).mean(axis=1))
+    assert levels.min() > 0.2
+    assert set(reports.keys) == {"audio.file"}
+    assert "damaged" in reports.lines[0][1]
+
+
+def test_a_file_emptied_while_it_plays_ends_in_silence(noise, tmp_path, reports) -> None:
+    path = Path(write(tmp_path / "a.wav", noise, subtype="FLOAT"))
+    feed = FileFeed(str(path), is_looped=True, report=reports)
+    feed.read(480)
+    path.write_bytes(b"")
+    silence = [feed.read(7001) for _ in range(3)][-1]
+    feed.close()
+    assert not silence.any()
