@@ -1,0 +1,154 @@
+"""Which audio inputs there are, which one is meant, and which one carries the computer's own sound."""
+
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+
+from engine.errors import AudioError
+
+portaudio_lock = threading.Lock()
+"""Held while PortAudio is asked for its list or started anew: it must not do both at once."""
+
+MOST_CHANNELS = 64
+
+# Parts of names, lower case, under which a device that carries the computer's own sound appears.
+_LOOPBACKS = (
+    "blackhole",
+    "soundflower",
+    "loopback audio",
+    "cable output",
+    "voicemeeter out",
+    "stereo mix",
+    "what u hear",
+    "monitor of",
+    ".monitor",
+)
+# One card shows up under each of Windows' interfaces; the first of these that has it is taken. WDM-KS is
+# never taken: PortAudio cannot read from it without a callback.
+_HOSTAPI_ORDER = ("Windows WASAPI", "ASIO", "Windows DirectSound", "MME")
+_UNREADABLE_HOSTAPI = "Windows WDM-KS"
+# ALSA devices that are a sound server: they offer any number of channels and mix the source up or down to it.
+_SERVER_NAMES = ("default", "sysdefault", "pulse", "pipewire")
+_SERVER_CHANNELS = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioDevice:
+    """An audio input."""
+
+    index: int
+    name: str
+    inputs: int
+    """Channels that the device says it has."""
+    rate_hz: int
+    """Its own sample rate."""
+    is_default: bool
+    is_loopback: bool
+    hostapi: str
+
+    @property
+    def channels(self) -> int:
+        """Channels to open: all, 64 at most. A sound server's device has no number of its own: 2, or 4 where
+        ALSA's configuration gives it a name of its own (`pcm.NAME { type pulse ... }`)."""
+        if self.hostapi == "ALSA" and self.inputs >= _SERVER_CHANNELS and "(hw:" not in self.name:
+            return 2 if self.name in _SERVER_NAMES else 4
+        return min(self.inputs, MOST_CHANNELS)
+
+
+def load_portaudio() -> ModuleType:
+    """The sounddevice module; importing it starts PortAudio. Raises AudioError where there is none."""
+    try:
+        import sounddevice
+    except OSError as error:
+        advice = "install it with: apt install libportaudio2" if sys.platform == "linux" else str(error)
+        raise AudioError(f"no PortAudio on this machine ({advice})") from None
+    return sounddevice
+
+
+def list_devices() -> tuple[AudioDevice, ...]:
+    """Every audio input, in PortAudio's order; empty when there is none. AudioError without PortAudio."""
+    sounddevice = load_portaudio()
+    with portaudio_lock:
+        hostapis = [api["name"] for api in sounddevice.query_hostapis()]
+        try:
+            default_index = sounddevice.query_devices(kind="input")["index"]
+        except sounddevice.PortAudioError:  # no input at all
+            return ()
+        return tuple(
+            AudioDevice(
+                index=device["index"],
+                name=device["name"],
+                inputs=device["max_input_channels"],
+                rate_hz=round(device["default_samplerate"]),
+                is_default=device["index"] == default_index,
+                is_loopback=is_loopback_name(device["name"]),
+                hostapi=hostapis[device["hostapi"]],
+            )
+            for device in sounddevice.query_devices()
+            if device["max_input_channels"] > 0
+        )
+
+
+def is_loopback_name(name: str) -> bool:
+    return any(part in name.lower() for part in _LOOPBACKS)
+
+
+def find_device(devices: Sequence[AudioDevice], wanted: str | None) -> AudioDevice:
+    """The input that `wanted` means: an index, a name, or part of a name in any case; None is the default
+    input. Pure.
+
+    A whole name wins over a part. Raises AudioError, listing the inputs, when none or more than one is meant.
+    """
+    if not devices:
+        raise AudioError("no audio input device")
+    usable = [device for device in devices if device.hostapi != _UNREADABLE_HOSTAPI]
+    if wanted is None:
+        for device in usable:
+            if device.is_default:
+                return device
+        raise AudioError("no default audio input device")
+    if wanted.isdigit():
+        found = [device for device in usable if device.index == int(wanted)]
+    else:
+        found = [device for device in usable if device.name.lower() == wanted.lower()]
+        found = found or [device for device in usable if wanted.lower() in device.name.lower()]
+        found = _best_hostapi(found)
+    if len(found) == 1:
+        return found[0]
+    listing = ", ".join(f"{device.index} {device.name!r}" for device in found or usable)
+    if found:
+        raise AudioError(f"audio device {wanted!r} could be any of {listing}: give the index or more of the name")
+    raise AudioError(f"no audio input {wanted!r}; there are {listing}")
+
+
+def _best_hostapi(found: list[AudioDevice]) -> list[AudioDevice]:
+    for hostapi in _HOSTAPI_ORDER:
+        same = [device for device in found if device.hostapi == hostapi]
+        if same:
+            return same
+    return found
+
+
+def loopback_advice(devices: Sequence[AudioDevice], platform: str = sys.platform) -> str:
+    """One line: how to feed the computer's own sound in here; the device to pick if it is there already.
+    Pure.
+    """
+    loopbacks = [device for device in devices if device.is_loopback]
+    if loopbacks:
+        return f"for the computer's own sound: --audio 'device:{loopbacks[0].name}'"
+    if platform == "darwin":
+        return (
+            "for the computer's own sound: brew install blackhole-2ch (or blackhole-16ch), "
+            "play into it (Audio MIDI Setup, Multi-Output Device), then --audio device:BlackHole"
+        )
+    if platform == "win32":
+        return (
+            "for the computer's own sound: enable 'Stereo Mix' (Sound settings, Recording), or install "
+            "VB-Cable (vb-audio.com/Cable), play into 'CABLE Input', then --audio 'device:CABLE Output'"
+        )
+    return (
+        "for the computer's own sound: PULSE_SOURCE=@DEFAULT_MONITOR@ multiverse run --audio device:pulse "
+        "(PulseAudio or PipeWire; needs libasound2-plugins), or pick 'Monitor of ...' in pavucontrol"
+    )

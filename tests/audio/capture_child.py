@@ -1,0 +1,48 @@
+"""Listens to `device:NAME` and prints what it hears as a line of JSON, twenty times a second, until stdin ends.
+
+A process of its own: PortAudio and ALSA read the environment that names the sound server once in a process.
+"""
+
+import json
+import select
+import sys
+
+import numpy as np
+
+from engine.audio import AudioSettings, open_audio
+from engine.clock import SystemClock
+from engine.errors import AudioError
+
+
+def main(spec: str) -> None:
+    reports: list[str] = []
+    try:
+        audio = open_audio(
+            spec, offline=False, clock=SystemClock(), report=lambda key, message: reports.append(message)
+        )
+    except AudioError as error:
+        print(json.dumps({"error": str(error)}), flush=True)
+        return
+    audio.settings = AudioSettings(auto=(False,) * 4)
+    audio.start()
+    newest = 0
+    while not select.select([sys.stdin], [], [], 0.05)[0]:
+        features, block = audio.latest_features(), audio.read_block(newest)
+        newest = block.first_sample + len(block.samples)
+        heard = {
+            "choice": audio.choice,
+            "state": audio.status().state,
+            "channels": audio.source_channels,
+            "end_sample": features.end_sample,
+            "pitch_hz": [channel.pitch_hz for channel in features.channels],
+            "rms": [channel.rms for channel in features.channels],
+            "wave_peak": float(np.abs(features.waves).max()),
+            "raw_peak": float(np.abs(block.samples).max(initial=0.0)),
+            "reports": reports,
+        }
+        print(json.dumps(heard), flush=True)
+    audio.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

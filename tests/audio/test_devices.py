@@ -1,0 +1,187 @@
+"""Which device is meant, and what is said about those that are there."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from engine.audio.device import heard_state
+from engine.audio.devices import AudioDevice, find_device, is_loopback_name, list_devices, loopback_advice
+from engine.cli.devices import devices
+from engine.errors import AudioError
+
+
+def device(index: int, name: str, hostapi: str = "Core Audio", inputs: int = 2, **more: bool) -> AudioDevice:
+    return AudioDevice(
+        index=index,
+        name=name,
+        inputs=inputs,
+        rate_hz=48_000,
+        is_default=more.get("is_default", False),
+        is_loopback=is_loopback_name(name),
+        hostapi=hostapi,
+    )
+
+
+MAC = (
+    device(0, "MacBook Pro Microphone", is_default=True, inputs=1),
+    device(2, "BlackHole 16ch", inputs=16),
+    device(3, "Scarlett 18i20 USB", inputs=18),
+    device(4, "Scarlett 2i2 USB"),
+    device(5, "Scarlett"),
+)
+WINDOWS = (
+    device(0, "Microphone (Realtek(R) Audio)", "MME", is_default=True),
+    device(1, "CABLE Output (VB-Audio Virtual ", "MME"),
+    device(5, "CABLE Output (VB-Audio Virtual Cable)", "Windows DirectSound"),
+    device(9, "CABLE Output (VB-Audio Virtual Cable)", "Windows WASAPI"),
+    device(14, "CABLE Output (VB-Audio Point)", "Windows WDM-KS"),
+    device(15, "Line In", "Windows WDM-KS"),
+)
+
+
+def test_a_device_is_found_by_index_by_part_of_its_name_in_any_case_or_as_the_default() -> None:
+    assert find_device(MAC, "3").name == "Scarlett 18i20 USB"
+    assert find_device(MAC, "blackhole").index == 2
+    assert find_device(MAC, "2i2").index == 4
+    assert find_device(MAC, None).index == 0
+
+
+def test_the_whole_name_wins_over_a_part() -> None:
+    assert find_device(MAC, "scarlett").index == 5
+
+
+def test_an_ambiguous_name_lists_what_it_could_mean() -> None:
+    with pytest.raises(AudioError, match=r"could be any of 3 'Scarlett 18i20 USB', 4 'Scarlett 2i2 USB'"):
+        find_device(MAC, "usb")
+
+
+def test_a_missing_device_lists_what_there_is() -> None:
+    for wanted in ("99", "Behringer"):
+        with pytest.raises(AudioError, match=r"no audio input '\w+'; there are 0 'MacBook Pro Microphone', 2"):
+            find_device(MAC, wanted)
+    with pytest.raises(AudioError, match="no audio input device"):
+        find_device((), "anything")
+
+
+def test_of_a_card_under_several_windows_interfaces_the_best_is_taken_and_never_the_unreadable_one() -> None:
+    assert find_device(WINDOWS, "cable output").index == 9
+    assert find_device(WINDOWS, "1").index == 1
+    for wanted in ("Line In", "15"):
+        with pytest.raises(AudioError):
+            find_device(WINDOWS, wanted)
+
+
+def test_all_channels_of_a_card_are_opened_but_a_sound_server_is_not_asked_for_32() -> None:
+    assert device(0, "Dante", inputs=128).channels == 64
+    assert device(0, "UMC1820: USB Audio (hw:2,0)", "ALSA", inputs=32).channels == 32
+    assert device(0, "default", "ALSA", inputs=32).channels == 2
+    assert device(0, "pulse", "ALSA", inputs=32).channels == 2
+    assert device(0, "my four channels", "ALSA", inputs=32).channels == 4
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "BlackHole 2ch",
+        "CABLE Output (VB-Audio Virtual Cable)",
+        "Soundflower (64ch)",
+        "Stereo Mix (Realtek(R) Audio)",
+        "Monitor of Built-in Audio Analog Stereo",
+        "alsa_output.pci-0000_00_1f.3.analog-stereo.monitor",
+        "VoiceMeeter Out B1 (VB-Audio VoiceMeeter VAIO)",
+    ],
+)
+def test_loopback_devices_are_known_by_name(name) -> None:
+    assert is_loopback_name(name)
+
+
+def test_a_microphone_or_a_cable_input_is_no_loopback() -> None:
+    for name in ("MacBook Pro Microphone", "CABLE Input", "Line In", "USB Audio Device"):
+        assert not is_loopback_name(name)
+
+
+def test_advice_names_the_loopback_that_is_there_or_the_one_to_install() -> None:
+    assert "device:BlackHole 16ch" in loopback_advice(MAC)
+    assert "blackhole-2ch" in loopback_advice((), "darwin")
+    assert "VB-Cable" in loopback_advice((), "win32")
+    assert "PULSE_SOURCE=@DEFAULT_MONITOR@" in loopback_advice((), "linux")
+
+
+def test_two_seconds_of_exact_zeros_mean_no_permission_on_macos_and_silence_elsewhere() -> None:
+    assert heard_state(1.99, is_loopback=False, platform="darwin") == "playing"
+    assert heard_state(2.0, is_loopback=False, platform="darwin") == "permission?"
+    assert heard_state(60.0, is_loopback=True, platform="darwin") == "silence"
+    assert heard_state(2.0, is_loopback=False, platform="linux") == "silence"
+
+
+@pytest.fixture
+def run_devices():
+    app = typer.Typer()
+    app.command()(devices)
+    return lambda *options: CliRunner().invoke(app, list(options))
+
+
+def test_the_devices_command_lists_inputs_cameras_and_advice(run_devices, require) -> None:
+    require(_has_portaudio(), "PortAudio (apt install libportaudio2)")
+    plain = run_devices()
+    assert plain.exit_code == 0
+    assert "Audio inputs" in plain.output
+    assert "Cameras" in plain.output
+    assert "the computer's own sound" in plain.output
+    found = json.loads(run_devices("--json").output)
+    assert set(found) == {"audio_inputs", "cameras", "loopback_advice", "problems"}
+
+
+CHOICE = """
+{prelude}
+from engine.audio import open_audio
+from engine.clock import SystemClock
+from engine.errors import AudioError
+try:
+    audio = open_audio({spec!r}, offline=False, clock=SystemClock(), report=print)
+    print(audio.choice)
+    audio.close()
+except AudioError as error:
+    print("AudioError:", error)
+"""
+NO_PORTAUDIO = "import ctypes.util; ctypes.util.find_library = lambda name: None"
+
+
+def open_in_a_machine(spec: str | None, prelude: str = "", **environment: str) -> str:
+    code = CHOICE.format(spec=spec, prelude=prelude)
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment, timeout=60
+    ).stdout.strip()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="wheels for macOS and Windows bring PortAudio along")
+def test_without_portaudio_the_demo_plays_and_says_what_to_install() -> None:
+    assert open_in_a_machine(None, NO_PORTAUDIO) == (
+        "demo loop (no PortAudio on this machine (install it with: apt install libportaudio2))"
+    )
+    assert open_in_a_machine("device:0", NO_PORTAUDIO).startswith("AudioError: no PortAudio")
+
+
+def test_without_a_choice_the_default_input_plays_or_else_the_demo_which_says_why(require) -> None:
+    require(_has_portaudio(), "PortAudio (apt install libportaudio2)")
+    try:
+        default = find_device(list_devices(), None)
+    except AudioError as error:
+        expected = f"demo loop ({error})"
+    else:
+        expected = f"device {default.name!r}"
+    assert open_in_a_machine(None, **os.environ).startswith(expected)
+    assert open_in_a_machine("device:?", **os.environ).startswith("AudioError: no audio input")
+
+
+def _has_portaudio() -> bool:
+    try:
+        import sounddevice  # noqa: F401
+    except OSError:
+        return False
+    return True
