@@ -1,0 +1,182 @@
+"""`AudioInput`: what the rest of the engine sees of the sound."""
+
+import logging
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from engine.audio.analyser import Analyser
+from engine.audio.feed import Feed
+from engine.audio.ring import SampleRing
+from engine.audio.settings import AudioSettings
+from engine.errors import UsageError
+from engine.frame import AudioBlock, AudioFeatures
+
+logger = logging.getLogger(__name__)
+
+
+class Capture(Protocol):
+    """Something that fills a ring on a thread of its own: a device, or a feed being played."""
+
+    ring: SampleRing
+    description: str
+    state: str
+    lost_blocks: int
+
+    def start(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioStatus:
+    state: str
+    """playing, silence (exact zeros for 2 s), permission? (the same from a microphone of macOS), lost,
+    finished.
+    """
+    description: str
+    level: tuple[float, ...]
+    """Peak of each of the four channels over the last 85 ms, linear, after gain."""
+    lost_blocks: int
+    """How often the device was read too late."""
+
+
+class AudioInput(ABC):
+    """Made by `open_audio`. All may be used from any thread, `advance_to` from one."""
+
+    def __init__(self, ring: SampleRing, choice: str) -> None:
+        self.choice = choice
+        """Which sound this is, and why where nobody chose it."""
+        self.settings = AudioSettings()
+        """Replaced as a whole; the next hop goes by it."""
+        self._ring = ring
+        self._analyser = Analyser(ring.sample_rate_hz, ring.channels)
+        self._features = self._analyser.features(self.settings)
+
+    @property
+    def sample_rate_hz(self) -> int:
+        return self._ring.sample_rate_hz
+
+    @property
+    def source_channels(self) -> int:
+        return self._ring.channels
+
+    def latest_features(self) -> AudioFeatures:
+        """The newest features; one reference read."""
+        return self._features
+
+    def read_block(self, first_sample: int) -> AudioBlock:
+        """A copy of the source's samples from `first_sample` to the newest; it begins later when those are
+        overwritten (after about 10 s), and has no rows when there is nothing new."""
+        first, samples = self._ring.read(first_sample)
+        return AudioBlock(samples=samples, sample_rate_hz=self.sample_rate_hz, first_sample=first)
+
+    @abstractmethod
+    def start(self) -> None: ...
+
+    @abstractmethod
+    def advance_to(self, time_s: float) -> AudioFeatures: ...
+
+    @property
+    @abstractmethod
+    def is_finished(self) -> bool:
+        """True once a file played once has ended; silence follows."""
+
+    @abstractmethod
+    def status(self) -> AudioStatus: ...
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    def _analyse_hops(self) -> None:
+        """All whole hops that are there. Sound that was overwritten unheard (10 s behind) is left out."""
+        analyser = self._analyser
+        while analyser.next_hop_end <= self._ring.newest:
+            _, block = self._ring.read(analyser.samples_analysed, analyser.next_hop_end)
+            if len(block) == analyser.hop_frames:
+                analyser.hop(block, self.settings)
+            else:
+                analyser.samples_analysed = self._ring.newest
+        self._features = analyser.features(self.settings)
+
+    def _status(self, state: str, description: str, lost_blocks: int) -> AudioStatus:
+        level = tuple([channel.peak for channel in self._features.channels])
+        return AudioStatus(state=state, description=description, level=level, lost_blocks=lost_blocks)
+
+
+class LiveAudio(AudioInput):
+    """A capture, analysed on a thread of its own."""
+
+    is_finished = False
+
+    def __init__(self, capture: Capture, choice: str, report: Callable[[str, str], None]) -> None:
+        super().__init__(capture.ring, choice)
+        self._capture = capture
+        self._report = report
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="audio analysis", daemon=True)
+
+    def start(self) -> None:
+        """Begin to play and to analyse."""
+        self._capture.start()
+        self._thread.start()
+
+    def advance_to(self, time_s: float) -> AudioFeatures:
+        raise UsageError("live sound goes at its own pace: only sound opened offline can be advanced")
+
+    def status(self) -> AudioStatus:
+        return self._status(self._capture.state, self._capture.description, self._capture.lost_blocks)
+
+    def close(self) -> None:
+        """End the threads, give back device or file."""
+        self._closing.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._capture.close()
+
+    def _run(self) -> None:
+        has_failed = False
+        while not self._closing.is_set():
+            if not self._ring.wait_beyond(self._analyser.next_hop_end - 1, timeout_s=0.1):
+                continue
+            try:
+                self._analyse_hops()
+            except Exception as error:  # top of the thread: the picture keeps its last features
+                if not has_failed:
+                    logger.exception("audio analysis failed")
+                has_failed = True
+                self._report("audio.analysis", f"audio: analysis failed: {error}")
+
+
+class OfflineAudio(AudioInput):
+    """A feed, read and analysed when the caller says how far. Nothing depends on the time of day."""
+
+    def __init__(self, feed: Feed, choice: str) -> None:
+        super().__init__(SampleRing(feed.sample_rate_hz, feed.channels), choice)
+        self._feed = feed
+
+    @property
+    def is_finished(self) -> bool:
+        return self._feed.is_finished
+
+    def start(self) -> None:
+        """Nothing to start: `advance_to` does the work."""
+
+    def advance_to(self, time_s: float) -> AudioFeatures:
+        """Take in all sound up to `time_s` from the start and analyse it, here and now. The same calls on the
+        same sound give the same features, bit for bit. A time that has passed already takes in nothing."""
+        end = round(time_s * self.sample_rate_hz)
+        while self._ring.newest < end:
+            # No more than a second at once, so that the ring never runs over.
+            self._ring.write(self._feed.read(min(self.sample_rate_hz, end - self._ring.newest)))
+            self._analyse_hops()
+        return self._features
+
+    def status(self) -> AudioStatus:
+        return self._status("finished" if self.is_finished else "playing", self._feed.description, 0)
+
+    def close(self) -> None:
+        """Give back the file."""
+        self._feed.close()

@@ -1,0 +1,65 @@
+"""From what the user wrote after `--audio` to a source of sound."""
+
+from collections.abc import Callable
+
+from engine.audio.feed import Feed
+from engine.audio.input import AudioInput, LiveAudio, OfflineAudio
+from engine.clock import Clock
+from engine.errors import AudioError, UsageError
+
+DEVICE_PREFIX = "device:"
+
+
+def open_audio(spec: str | None, *, offline: bool, clock: Clock, report: Callable[[str, str], None]) -> AudioInput:
+    """The sound that `spec` names, not yet started.
+
+    "demo" is the built-in loop, "device:NAME_OR_INDEX" a capture device, anything else a sound file (looped
+    live, played once offline). None is the default device, or else the demo loop, and `choice` says why. A
+    device that is not there or a file that cannot be played raises AudioError; a device offline raises
+    UsageError.
+    """
+    if spec is None:
+        return _open_default(offline, clock, report)
+    if spec == "demo":
+        return _open_demo("demo loop", offline, clock, report)
+    if spec.startswith(DEVICE_PREFIX):
+        if offline:
+            raise UsageError(f"--audio {spec}: a device cannot be captured offline; give a file or demo")
+        return _open_device(spec.removeprefix(DEVICE_PREFIX), report=report, clock=clock)
+    from engine.audio.file import FileFeed
+
+    feed = FileFeed(spec, is_looped=not offline, report=report)
+    choice = f"file {feed.description}"
+    return _play(feed, choice, offline, clock, report)
+
+
+def _open_default(offline: bool, clock: Clock, report: Callable[[str, str], None]) -> AudioInput:
+    if offline:
+        return _open_demo("demo loop (offline, where no device can be captured)", offline, clock, report)
+    try:
+        return _open_device(None, clock=clock, report=report)
+    except AudioError as error:
+        return _open_demo(f"demo loop ({error})", offline, clock, report)
+
+
+def _open_device(wanted: str | None, *, clock: Clock, report: Callable[[str, str], None]) -> AudioInput:
+    from engine.audio.device import DeviceCapture
+
+    capture = DeviceCapture(wanted, clock, report)
+    choice = capture.description + (" (the default input)" if wanted is None else "")
+    return LiveAudio(capture, choice, report)
+
+
+def _open_demo(choice: str, offline: bool, clock: Clock, report: Callable[[str, str], None]) -> AudioInput:
+    from engine.audio.demo import demo_feed
+
+    feed = demo_feed()
+    return _play(feed, choice, offline, clock, report)
+
+
+def _play(feed: Feed, choice: str, offline: bool, clock: Clock, report: Callable[[str, str], None]) -> AudioInput:
+    if offline:
+        return OfflineAudio(feed, choice)
+    from engine.audio.playback import Playback
+
+    return LiveAudio(Playback(feed, clock, report), choice, report)

@@ -1,0 +1,125 @@
+"""Sound that plays by itself."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from engine.audio import AudioSettings, open_audio
+from engine.audio.input import LiveAudio
+from engine.audio.ring import SampleRing
+from engine.clock import SystemClock
+from engine.errors import UsageError
+
+
+class Hand:
+    """A capture whose samples the test writes."""
+
+    def __init__(self, rate_hz: int = 48_000, channels: int = 4) -> None:
+        self.ring = SampleRing(rate_hz, channels)
+        self.description = "by hand"
+        self.state = "playing"
+        self.lost_blocks = 0
+        self.is_closed = False
+
+    def start(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+@pytest.fixture
+def live(reports):
+    hand = Hand()
+    audio = LiveAudio(hand, "by hand", reports)
+    audio.settings = AudioSettings(auto=(False,) * 4)
+    audio.start()
+    yield hand, audio
+    audio.close()
+    assert hand.is_closed
+
+
+def test_the_demo_plays_at_the_speed_of_sound_and_is_analysed(reports, wait_for) -> None:
+    audio = open_audio("demo", offline=False, clock=SystemClock(), report=reports)
+    audio.start()
+    wait_for(lambda: audio.latest_features().channels[3].onset_count >= 4, "four notes of the arpeggio")
+    status = audio.status()
+    assert status.state == "playing"
+    assert status.description == "demo loop (4 channels, 48000 Hz)"
+    assert len(status.level) == 4
+    assert max(status.level) > 0.05
+    assert status.lost_blocks == 0
+    heard = audio.read_block(0).samples
+    audio.close()
+    from engine.audio.demo import synthesise_loop
+
+    assert np.array_equal(heard, synthesise_loop()[: len(heard)])
+    assert audio.is_finished is False
+    assert reports.lines == []
+
+
+def test_a_file_is_looped_live(sine, tmp_path, reports, wait_for) -> None:
+    soundfile.write(tmp_path / "short.wav", sine(1000.0, seconds=0.05), 48_000, subtype="FLOAT")
+    audio = open_audio(str(tmp_path / "short.wav"), offline=False, clock=SystemClock(), report=reports)
+    audio.start()
+    wait_for(lambda: audio.latest_features().end_sample > 12_000, "five rounds")
+    heard = audio.read_block(0).samples[:, 0]
+    audio.close()
+    assert heard[:12_000] == pytest.approx(np.tile(sine(1000.0, seconds=0.05), 5), abs=1e-6)
+
+
+def test_blocks_of_any_size_give_the_same_features(live, analyse, wait_for) -> None:
+    hand, audio = live
+    rng = np.random.default_rng(13)
+    sound = rng.uniform(-0.5, 0.5, (48_000, 4)).astype(np.float32)
+    cuts = np.sort(rng.choice(48_000, 97, replace=False))
+    for block in np.split(sound, cuts):
+        hand.ring.write(block)
+    features = wait_for(lambda: (newest := audio.latest_features()).end_sample == 48_000 and newest, "all hops")
+    expected = analyse(*sound.T).features
+    assert features.channels == expected.channels
+    assert np.array_equal(features.waves, expected.waves)
+
+
+def test_new_settings_count_from_the_next_hop(live, sine, wait_for) -> None:
+    hand, audio = live
+    tone = np.repeat(sine(440.0)[:, None], 4, axis=1)
+    hand.ring.write(tone[:4800])
+    wait_for(lambda: audio.latest_features().end_sample == 4800, "the first hops")
+    audio.settings = AudioSettings(auto=(False,) * 4, gain_db=(-60.0, 0.0, 6.0, 12.0))
+    hand.ring.write(tone[4800:5280])
+    wait_for(lambda: audio.latest_features().end_sample == 5280, "the next hop")
+    gains = [channel.gain_db for channel in audio.latest_features().channels]
+    assert gains == [-60.0, 0.0, 6.0, 12.0]
+
+
+def test_features_are_published_as_a_whole(live, wait_for) -> None:
+    hand, audio = live
+    before = audio.latest_features()
+    hand.ring.write(np.full((480, 4), 0.5, np.float32))
+    after = wait_for(lambda: (newest := audio.latest_features()) is not before and newest, "a hop")
+    assert before.end_sample == 0
+    assert not before.waves.any()
+    assert after.channels[0].peak == 0.5
+
+
+def test_sound_that_was_overwritten_unheard_is_left_out(reports, wait_for) -> None:
+    hand = Hand()
+    audio = LiveAudio(hand, "by hand", reports)
+    for _ in range(12):
+        hand.ring.write(np.full((48_000, 4), 0.05, np.float32))
+    audio.start()
+    features = wait_for(lambda: (newest := audio.latest_features()).end_sample and newest, "the newest sound")
+    audio.close()
+    assert features.end_sample == 12 * 48_000
+    assert features.channels[0].gain_db == 0.0  # seconds of it would have turned the gain up
+    assert reports.lines == []
+
+
+def test_live_sound_cannot_be_advanced(live) -> None:
+    with pytest.raises(UsageError):
+        live[1].advance_to(1.0)
+
+
+def test_sound_that_was_never_started_can_be_closed(reports) -> None:
+    open_audio("demo", offline=False, clock=SystemClock(), report=reports).close()

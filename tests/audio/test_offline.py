@@ -1,0 +1,99 @@
+"""Sound for a picture that is rendered as fast as it can be."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import soundfile
+
+from engine.audio import AudioInput, AudioSettings, open_audio
+from engine.clock import SteppedClock
+from engine.errors import UsageError
+from engine.frame import AudioFeatures
+
+
+def render(spec: str, frames: int, reports, fps: float = 30.0, **settings: object) -> list[AudioFeatures]:
+    audio = open_audio(spec, offline=True, clock=SteppedClock(), report=reports)
+    audio.settings = AudioSettings(**settings)
+    audio.start()
+    features = [audio.advance_to(frame / fps) for frame in range(frames)]
+    audio.close()
+    return features
+
+
+def as_bytes(features: list[AudioFeatures]) -> bytes:
+    return b"".join(repr(dataclasses.astuple(of)[0]).encode() + of.waves.tobytes() for of in features)
+
+
+@pytest.fixture
+def recording(tmp_path) -> str:
+    path = tmp_path / "sound.flac"
+    rng = np.random.default_rng(12)
+    soundfile.write(path, rng.uniform(-0.5, 0.5, (44_100, 2)) * np.linspace(0, 1, 44_100)[:, None], 44_100)
+    return str(path)
+
+
+def test_two_runs_are_the_same_byte_for_byte(recording, reports) -> None:
+    for spec in ("demo", recording):
+        settings = {"trigger": ("rising",) * 4, "window_ms": 100.0, "layout": "mono"}
+        first = as_bytes(render(spec, 60, reports, **settings))
+        assert first == as_bytes(render(spec, 60, reports, **settings))
+
+
+def test_frame_rate_changes_when_features_are_looked_at_not_what_they_are(recording, reports) -> None:
+    at_10 = render(recording, 9, reports, fps=10.0)
+    at_100 = render(recording, 81, reports, fps=100.0)
+    at_250 = render(recording, 201, reports, fps=250.0)
+    assert as_bytes(at_10[-1:]) == as_bytes(at_100[-1:]) == as_bytes(at_250[-1:])
+
+
+def test_sound_is_taken_in_up_to_the_time_and_no_further(reports) -> None:
+    audio = open_audio("demo", offline=True, clock=SteppedClock(), report=reports)
+    features = audio.advance_to(0.105)
+    assert features.end_sample == 4800  # ten whole hops
+    block = audio.read_block(0)
+    assert (len(block.samples), block.first_sample, block.sample_rate_hz) == (5040, 0, 48_000)
+    assert len(audio.read_block(5040).samples) == 0
+    assert audio.latest_features() is features
+    audio.advance_to(0.05)
+    assert len(audio.read_block(0).samples) == 5040
+    audio.close()
+
+
+def test_a_long_step_is_analysed_throughout(reports) -> None:
+    audio = open_audio("demo", offline=True, clock=SteppedClock(), report=reports)
+    features = audio.advance_to(25.0)
+    audio.close()
+    assert features.end_sample == 1_200_000
+    assert features.channels[0].onset_count == 17 * 3 + 5
+
+
+def test_a_file_ends_once_and_is_finished(recording, reports) -> None:
+    audio = open_audio(recording, offline=True, clock=SteppedClock(), report=reports)
+    audio.advance_to(0.9)
+    assert not audio.is_finished
+    assert audio.status().state == "playing"
+    features = audio.advance_to(1.5)
+    assert audio.is_finished
+    assert audio.status().state == "finished"
+    assert not features.waves.any()
+    assert features.channels[0].rms == 0.0
+    audio.close()
+
+
+def test_before_the_first_sound_there_is_silence_with_four_hues(reports) -> None:
+    (features,) = render("demo", 1, reports)
+    assert not features.waves.any()
+    pitches = [channel.pitch_hz for channel in features.channels]
+    assert pitches == pytest.approx([261.63, 311.13, 369.99, 440.0])
+
+
+def test_a_device_cannot_be_captured_offline(reports) -> None:
+    with pytest.raises(UsageError, match="device:0"):
+        open_audio("device:0", offline=True, clock=SteppedClock(), report=reports)
+
+
+def test_without_a_choice_offline_plays_the_demo_and_says_why(reports) -> None:
+    audio: AudioInput = open_audio(None, offline=True, clock=SteppedClock(), report=reports)
+    assert audio.choice == "demo loop (offline, where no device can be captured)"
+    audio.close()
