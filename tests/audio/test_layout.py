@@ -11,9 +11,7 @@ RATE_HZ = 48_000
 MAP = (1, 2, 3, 4)
 
 
-def spread(
-    block: np.ndarray, layout: str, channel_map: tuple[int, ...] = MAP, rate_hz: int = RATE_HZ
-) -> np.ndarray:
+def spread(block: np.ndarray, layout: str, channel_map: tuple[int, ...] = MAP, rate_hz: int = RATE_HZ) -> np.ndarray:
     return Layout(rate_hz, block.shape[1], len(block)).spread(block, layout, channel_map)
 
 
@@ -86,9 +84,7 @@ def test_block_size_does_not_change_the_bands() -> None:
     results = []
     for frames in (48, 160, 480, 1600):
         splitter = BandSplitter(RATE_HZ, frames)
-        results.append(
-            np.concatenate([splitter.split(block, (0, 3)) for block in sound.reshape(-1, frames)], axis=1)
-        )
+        results.append(np.concatenate([splitter.split(block, (0, 3)) for block in sound.reshape(-1, frames)], axis=1))
     for result in results[1:]:
         assert np.abs(result - results[0]).max() < 1e-6
 

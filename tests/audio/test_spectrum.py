@@ -32,9 +32,7 @@ def test_rms_and_peak_of_a_sine(sine, analyse) -> None:
     tones = [sine(1000.0, amplitude=level) for level in (1.0, 0.5, 0.1, 0.001)]
     channels = analyse(*tones).features.channels
     assert [channel.peak for channel in channels] == pytest.approx([1.0, 0.5, 0.1, 0.001], rel=1e-3)
-    assert [channel.rms for channel in channels] == pytest.approx(
-        [0.7071, 0.35355, 0.07071, 0.0007071], rel=1e-3
-    )
+    assert [channel.rms for channel in channels] == pytest.approx([0.7071, 0.35355, 0.07071, 0.0007071], rel=1e-3)
 
 
 def test_levels_are_after_gain(sine, analyse) -> None:

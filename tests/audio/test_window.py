@@ -52,9 +52,7 @@ def test_only_the_latest_window_is_shown() -> None:
 def test_a_window_of_1024_samples_shows_the_samples_themselves() -> None:
     rate_hz = 1024 * 20
     sound = np.random.default_rng(2).uniform(-1, 1, 3000)
-    assert np.allclose(
-        wave_of(sound, window_ms=50.0, rate_hz=rate_hz), sound[-1024:].astype(np.float32), atol=1e-6
-    )
+    assert np.allclose(wave_of(sound, window_ms=50.0, rate_hz=rate_hz), sound[-1024:].astype(np.float32), atol=1e-6)
 
 
 def test_each_point_is_the_mean_of_its_samples() -> None:
