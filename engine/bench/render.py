@@ -63,16 +63,15 @@ class PlainPass:
     def __init__(self, fragment: str, uniforms: dict[str, Any], width: int, height: int) -> None:
         self._context = open_context()
         self._finish = load_finish()
-        with self._context as context:
-            program = context.program(vertex_shader=VERTEX, fragment_shader=fragment)
-            for name, value in uniforms.items():
-                program[name].value = value
-            self._waves = context.texture((1024, 4), 1, tones().tobytes(), dtype="f4")
-            self._target = context.framebuffer([context.texture((width, height), 4)])
-            self._vertices = context.vertex_array(program, [])
+        program = self._context.program(vertex_shader=VERTEX, fragment_shader=fragment)
+        for name, value in uniforms.items():
+            program[name].value = value
+        self._waves = self._context.texture((1024, 4), 1, tones().tobytes(), dtype="f4")
+        self._target = self._context.framebuffer([self._context.texture((width, height), 4)])
+        self._vertices = self._context.vertex_array(program, [])
 
     def draw(self) -> None:
-        with self._context:
+        with self._context:  # the renderer under test makes its own current again
             self._waves.use(0)
             self._target.use()
             self._vertices.render(moderngl.TRIANGLES, vertices=3)

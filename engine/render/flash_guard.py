@@ -66,7 +66,9 @@ class FlashGuard:
         return lowest, allowed
 
     def _forget(self, time_s: float) -> None:
-        while self._history and not 0 <= time_s - self._history[0][0] <= WINDOW_S:  # a clock set back starts afresh
+        if self._history and time_s < self._history[-1][0]:  # the clock was set back: a new show
+            self._history.clear()
+        while self._history and time_s - self._history[0][0] > WINDOW_S:
             self._history.popleft()
 
     def _allows(self, levels: Levels) -> bool:

@@ -70,7 +70,7 @@ class GLRenderer:
         largest = self._context.info["GL_MAX_TEXTURE_SIZE"]
         if not (0 < width <= largest and 0 < height <= largest):
             raise RenderError(f"size {width}x{height}: this GPU draws 1x1 to {largest}x{largest}")
-        with self._as_render_error():
+        with self._drawing():
             targets = _Targets(self._context, self._finish, (width, height), is_direct=self.is_software)
             if self._targets is not None:
                 self._targets.release()
@@ -86,7 +86,7 @@ class GLRenderer:
 
     def draw(self, picture: PictureInput) -> None:
         """Begin this picture. While the look is frozen the one before stays, and only fades."""
-        with self._as_render_error():
+        with self._drawing():
             if self._picture is None or not picture.look.is_frozen:
                 self._draw_pass(picture)
             self._picture = picture
@@ -97,7 +97,7 @@ class GLRenderer:
         """Return when the picture is drawn, faded and guarded. Other Python threads run meanwhile."""
         if not self._is_waiting:
             return
-        with self._as_render_error():
+        with self._drawing():
             self._finish()
             look, time_s = self._picture.look, self._picture.time_s
             samples = self._read_samples() if look.is_flash_guarded else None
@@ -122,7 +122,7 @@ class GLRenderer:
         """The finished picture, (height, width, 4) uint8, row 0 at the top; read back once a picture."""
         self.wait()
         if self._pixels is None:
-            with self._as_render_error():
+            with self._drawing():
                 self._pixels = self._targets.readback.read(self._published.framebuffer)
         return self._pixels
 
@@ -130,13 +130,13 @@ class GLRenderer:
         """Give the context and everything in it back."""
         if self._context is None:
             return
-        with self._context:
-            self._targets.release()
-            for part in (self._block, self._waves, self._layer5, self._region):
-                part.release()
-            for vertices in (*self._passes.values(), self._publish, self._sample):
-                vertices.program.release()
-                vertices.release()
+        self._context.__enter__()
+        self._targets.release()
+        for part in (self._block, self._waves, self._layer5, self._region):
+            part.release()
+        for vertices in (*self._passes.values(), self._publish, self._sample):
+            vertices.program.release()
+            vertices.release()
         self._context.release()
         self._context = None
 
@@ -212,11 +212,14 @@ class GLRenderer:
         return self._context.vertex_array(program, [])
 
     @contextmanager
-    def _as_render_error(self) -> Iterator[None]:
-        """This context current inside; what the driver refuses is a RenderError, so that the loop opens it again."""
+    def _drawing(self) -> Iterator[None]:
+        """This context current, inside and after it: sinks publish from it. A refusal of the driver is a RenderError.
+
+        Never `with context`: leaving it makes none current, not the one before.
+        """
         try:
-            with self._context:
-                yield
+            self._context.__enter__()
+            yield
         except moderngl.Error as error:
             raise RenderError(f"OpenGL: {error}") from error
 

@@ -1,0 +1,115 @@
+"""The last picture under this one."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from engine.render import Renderer
+
+SIMPLE = {"/mode": "simple"}  # what is under the trail is exactly what the camera shows
+BLACK = np.zeros((48, 64, 3), np.uint8)
+
+
+def spot(column: int, row: int, colour: tuple[int, int, int] = (255, 255, 255)) -> np.ndarray:
+    camera = BLACK.copy()
+    camera[row - 2 : row + 2, column - 2 : column + 2] = colour
+    return camera
+
+
+def centre_of(rgba: np.ndarray) -> tuple[float, float]:
+    """Column and row of the light's centroid, from the centre of the picture."""
+    light = rgba[..., :3].astype(float).sum(axis=-1)
+    rows, columns = np.mgrid[: light.shape[0], : light.shape[1]]
+    height, width = light.shape
+    return (
+        float((light * columns).sum() / light.sum()) - (width - 1) / 2,
+        float((light * rows).sum() / light.sum()) - (height - 1) / 2,
+    )
+
+
+@pytest.mark.parametrize("changes", [{}, {"/feedback/zoom": 1.02, "/feedback/rotate": 3.0}, {"/feedback/hue": 0.07}])
+def test_the_longest_trail_fades_to_black_and_leaves_no_ghost(
+    renderer: Renderer, draw: Callable, changes: dict
+) -> None:
+    trail = SIMPLE | {"/feedback/amount": 0.98} | changes
+    card = np.random.default_rng(5).integers(0, 70, (48, 64, 3), dtype=np.uint8)  # rounding would hold 24 and below
+    draw(renderer, trail, size=(64, 48), layer5=card)
+    brightest = 70
+    for _ in range(70):
+        rgba = draw(renderer, trail, layer5=BLACK)
+        assert rgba[..., :3].max() <= brightest
+        brightest = rgba[..., :3].max()
+    assert brightest == 0
+
+
+def test_a_trail_loses_a_fiftieth_a_frame_while_it_is_bright(renderer: Renderer, draw: Callable) -> None:
+    trail = SIMPLE | {"/feedback/amount": 0.98}
+    draw(renderer, trail, size=(64, 48), layer5=np.full((48, 64, 3), 250, np.uint8))
+    rgba = draw(renderer, trail, layer5=BLACK)
+    assert (rgba[..., :3] == 245).all()  # 250 x 0.98 = 245
+
+
+def test_without_feedback_nothing_of_the_last_picture_stays(renderer: Renderer, draw: Callable) -> None:
+    draw(renderer, SIMPLE, size=(64, 48), layer5=spot(20, 20))
+    assert (draw(renderer, SIMPLE, layer5=BLACK)[..., :3] == 0).all()
+
+
+def test_the_brighter_of_picture_and_trail_is_seen(renderer: Renderer, draw: Callable) -> None:
+    trail = SIMPLE | {"/feedback/amount": 0.5}
+    draw(renderer, trail, size=(64, 48), layer5=np.full((48, 64, 3), 200, np.uint8))
+    rgba = draw(renderer, trail, layer5=np.full((48, 64, 3), (150, 20, 99), np.uint8))
+    assert rgba[0, 0].tolist() == [150, 100, 100, 255]
+
+
+def test_zoom_above_1_carries_the_trail_outwards(renderer: Renderer, draw: Callable) -> None:
+    trail = SIMPLE | {"/feedback/amount": 0.98, "/feedback/zoom": 1.1}
+    before = centre_of(draw(renderer, trail, size=(64, 48), layer5=spot(44, 24)))
+    after = centre_of(draw(renderer, trail, layer5=BLACK))
+    assert after[0] == pytest.approx(before[0] * 1.1, rel=0.03)
+
+
+def test_rotate_above_0_carries_the_trail_clockwise(renderer: Renderer, draw: Callable) -> None:
+    trail = SIMPLE | {"/feedback/amount": 0.98, "/feedback/rotate": 10.0}
+    draw(renderer, trail, size=(64, 48), layer5=spot(48, 24))
+    x, y = centre_of(draw(renderer, trail, layer5=BLACK))
+    assert y > 0 and np.degrees(np.arctan2(y, x)) == pytest.approx(10, abs=2)  # right of the centre goes down
+
+
+def test_hue_turns_red_over_yellow_to_green(renderer: Renderer, draw: Callable) -> None:
+    trail = SIMPLE | {"/feedback/amount": 0.98, "/feedback/hue": 1 / 12}
+    draw(renderer, trail, size=(64, 48), layer5=np.full((48, 64, 3), (240, 0, 0), np.uint8))
+    seen = [draw(renderer, trail, layer5=BLACK)[5, 5].tolist() for _ in range(4)]
+    assert [(red > 100, green > 100, blue) for red, green, blue, _ in seen] == [
+        (True, True, 0),  # orange
+        (True, True, 0),  # yellow
+        (True, True, 0),
+        (False, True, 0),  # green
+    ]
+
+
+def test_what_comes_from_outside_the_last_picture_is_black(renderer: Renderer, draw: Callable) -> None:
+    trail = SIMPLE | {"/feedback/amount": 0.98, "/feedback/zoom": 0.9}
+    draw(renderer, trail, size=(64, 48), layer5=np.full((48, 64, 3), 255, np.uint8))
+    rgba = draw(renderer, trail, layer5=BLACK)
+    assert (rgba[0, :, :3] == 0).all() and (rgba[:, 0, :3] == 0).all() and (rgba[24, 32, :3] == 249).all()
+
+
+def test_the_trail_is_of_the_picture_before_master_fade(renderer: Renderer, draw: Callable) -> None:
+    trail = SIMPLE | {"/feedback/amount": 0.5}
+    draw(renderer, trail | {"/master/fade": 0.1}, size=(64, 48), layer5=np.full((48, 64, 3), 200, np.uint8))
+    assert (draw(renderer, trail, layer5=BLACK)[..., :3] == 100).all()
+
+
+def test_a_trail_under_a_mirror_is_as_symmetrical_as_the_picture(renderer: Renderer, draw: Callable) -> None:
+    trail = {"/feedback/amount": 0.9, "/feedback/zoom": 1.05, "/mirror": "xy"}
+    renderer.resize(64, 48)
+    for frame in range(5):
+        rgba = draw(renderer, trail, pitches_hz=(100.0 + 9 * frame, 150.0, 210.0, 300.0)).astype(int)
+    assert np.abs(rgba - rgba[:, ::-1]).max() <= 2 and np.abs(rgba - rgba[::-1]).max() <= 2
+
+
+def test_a_new_size_starts_without_a_trail(renderer: Renderer, draw: Callable) -> None:
+    trail = SIMPLE | {"/feedback/amount": 0.98}
+    draw(renderer, trail, size=(64, 48), layer5=np.full((48, 64, 3), 255, np.uint8))
+    assert (draw(renderer, trail, size=(62, 48), layer5=BLACK)[..., :3] == 0).all()

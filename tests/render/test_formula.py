@@ -1,0 +1,210 @@
+"""The picture's formula at pixels worked out by hand, in plain Python numbers."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from engine.render import Renderer
+
+C4_EFLAT4_FSHARP4_A4_HZ = (261.63, 311.13, 369.99, 440.0)
+RED_HZ = 261.63  # C is red
+ONLY_LAYER_1 = {"/layer/1/solo": True}
+LINEAR = {"/multiverse/tone": "clip", "/multiverse/brightness": 1.0, "/multiverse/bias": 0.0}
+
+
+def waves_of(*channels: np.ndarray | float) -> np.ndarray:
+    """(4, 1024) float32; a number is a constant wave, channels left out are silent."""
+    waves = np.zeros((4, 1024), np.float32)
+    for channel, wave in enumerate(channels):
+        waves[channel] = wave
+    return waves
+
+
+def level(value: float) -> int:
+    return math.floor(min(max(value, 0), 1) * 255 + 0.5)
+
+
+RAMP = np.arange(1024, dtype=np.float32) / 1024  # the value at place u, 0..1, is u
+
+
+def test_silence_is_a_red_of_level_70_where_layer_1_alone_plays_a_c(renderer: Renderer, draw: Callable) -> None:
+    rgba = draw(renderer, ONLY_LAYER_1, size=(2, 2), waves=waves_of(), pitches_hz=(RED_HZ,) * 4)
+    # bias 0.1 x brightness 2.5 = 0.25; (0.25 / 1.25)^0.8 = 0.2^0.8 = 0.27595; x 255 = 70.4
+    assert (rgba == (70, 0, 0, 255)).all()
+
+
+def test_silence_of_four_hues_is_grey_109_to_119(renderer: Renderer, draw: Callable) -> None:
+    rgba = draw(renderer, size=(2, 2), waves=waves_of(), pitches_hz=C4_EFLAT4_FSHARP4_A4_HZ)
+    # Hues 0, 1/4, 1/2, 3/4: red, green with half red, cyan, blue with half red: red 2, green 2, blue 2 in all.
+    light = 0.1 * 2 * 2.5
+    expected = level((light / (1 + light)) ** 0.8)
+    assert expected == 106
+    assert np.abs(rgba[..., :3].astype(int) - expected).max() <= 1  # A4 and F#4 are not exactly 3/4 and 1/2
+
+
+def test_a_ramp_is_read_between_its_points_at_pixel_centres(renderer: Renderer, draw: Callable) -> None:
+    changes = LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": "repeat"}
+    rgba = draw(renderer, changes, size=(4, 2), waves=waves_of(RAMP), pitches_hz=(RED_HZ,) * 4)
+    # Pixel centres at x = 1/8, 3/8, 5/8, 7/8.
+    assert rgba[0, :, 0].tolist() == [level(x) for x in (1 / 8, 3 / 8, 5 / 8, 7 / 8)] == [32, 96, 159, 223]
+    assert (rgba[0] == rgba[1]).all()
+
+
+def test_between_two_points_the_wave_is_interpolated(renderer: Renderer, draw: Callable) -> None:
+    wave = np.zeros(1024, np.float32)
+    wave[100], wave[101] = 0.2, 0.8
+    changes = LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": "repeat", "/layer/1/phase": 100.25 / 1024 - 0.5}
+    rgba = draw(renderer, changes, size=(1, 1), waves=waves_of(wave), pitches_hz=(RED_HZ,) * 4)
+    # u = 0.5 + phase, p = 100.25: 0.75 x 0.2 + 0.25 x 0.8 = 0.35
+    assert rgba[0, 0].tolist() == [level(0.35), 0, 0, 255]
+
+
+@pytest.mark.parametrize(("wrap", "after_the_last"), [("repeat", 0.1), ("mirror", 0.9)])
+def test_after_the_newest_point_comes_the_oldest_or_itself(
+    renderer: Renderer, draw: Callable, wrap: str, after_the_last: float
+) -> None:
+    wave = np.full(1024, 0.5, np.float32)
+    wave[0], wave[1023] = 0.1, 0.9
+    changes = LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": wrap, "/layer/1/phase": 1023.5 / 1024 - 0.5}
+    rgba = draw(renderer, changes, size=(1, 1), waves=waves_of(wave), pitches_hz=(RED_HZ,) * 4)
+    assert abs(int(rgba[0, 0, 0]) - level((0.9 + after_the_last) / 2)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("wrap", "places"),
+    [("repeat", [0.25, 0.75, 0.25, 0.75]), ("mirror", [0.25, 0.75, 0.75, 0.25])],
+)
+def test_a_ratio_of_two_shows_the_wave_twice(
+    renderer: Renderer, draw: Callable, wrap: str, places: list[float]
+) -> None:
+    changes = LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": wrap, "/layer/1/ratio": 2.0}
+    rgba = draw(renderer, changes, size=(4, 1), waves=waves_of(RAMP), pitches_hz=(RED_HZ,) * 4)
+    assert rgba[0, :, 0].tolist() == [level(place) for place in places]
+
+
+def test_phase_is_multiplied_by_the_ratio(renderer: Renderer, draw: Callable) -> None:
+    changes = LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": "repeat", "/layer/1/ratio": 0.5, "/layer/1/phase": 0.5}
+    rgba = draw(renderer, changes, size=(2, 1), waves=waves_of(RAMP), pitches_hz=(RED_HZ,) * 4)
+    assert rgba[0, :, 0].tolist() == [level((x + 0.5) * 0.5) for x in (0.25, 0.75)]
+
+
+def test_at_90_degrees_the_wave_runs_down(renderer: Renderer, draw: Callable) -> None:
+    changes = LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": "repeat", "/layer/1/angle": 90.0}
+    rgba = draw(renderer, changes, size=(4, 2), waves=waves_of(RAMP), pitches_hz=(RED_HZ,) * 4)
+    # s = max(H/W, W/H) = 2; x' = 1/2 + (dy/2)/4 with dy = -1/2, 1/2
+    assert (rgba[0, :, 0] == level(0.5 - 1 / 16)).all() and (rgba[1, :, 0] == level(0.5 + 1 / 16)).all()
+
+
+def test_a_turned_layer_is_zoomed_so_that_corners_stay_filled(renderer: Renderer, draw: Callable) -> None:
+    changes = LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": "repeat", "/layer/1/angle": 30.0}
+    rgba = draw(renderer, changes, size=(16, 9), waves=waves_of(RAMP), pitches_hz=(RED_HZ,) * 4)
+    cos, sin = math.cos(math.radians(30)), math.sin(math.radians(30))
+    zoom = max((16 * cos + 9 * sin) / 16, (16 * sin + 9 * cos) / 9)
+    for i, j in ((0, 0), (15, 8), (3, 7)):
+        dx, dy = (i + 0.5 - 8) / zoom, (j + 0.5 - 4.5) / zoom
+        place = 0.5 + (dx * cos + dy * sin) / 16
+        assert 0 < place < 1
+        assert abs(int(rgba[j, i, 0]) - level(place)) <= 1
+
+
+def test_the_curve_bends_by_the_sine_of_the_place(renderer: Renderer, draw: Callable) -> None:
+    changes = LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": "repeat", "/layer/1/curve": 0.3}
+    rgba = draw(renderer, changes, size=(4, 4), waves=waves_of(RAMP), pitches_hz=(RED_HZ,) * 4)
+    for i, j in ((0, 0), (1, 0), (2, 3), (3, 1)):
+        x, y = (i + 0.5) / 4, (j + 0.5) / 4
+        u = (x + 2 * 0.3 * (2 * y - 1) * math.sin(math.pi * x)) % 1
+        assert abs(int(rgba[j, i, 0]) - level(u)) <= 1
+
+
+def test_a_layer_below_a_twentieth_of_intensity_is_weighed_down_as_well(renderer: Renderer, draw: Callable) -> None:
+    changes = LINEAR | ONLY_LAYER_1 | {"/layer/1/intensity": 0.025, "/multiverse/brightness": 4.0}
+    rgba = draw(renderer, changes, size=(1, 1), waves=waves_of(1.0), pitches_hz=(RED_HZ,) * 4)
+    # v = 0.025, weight smoothstep(0.5) = 0.5, x 4
+    assert rgba[0, 0, 0] == level(0.025 * 0.5 * 4)
+
+
+RED_OVER_RED = {"/layer/1/solo": True, "/layer/2/solo": True}
+A, B = 0.3, 0.6
+
+
+@pytest.mark.parametrize(
+    ("blend", "tone", "expected"),
+    [
+        (0.0, "clip", A + B),
+        (1.0, "clip", 1 - (1 - A) * (1 - B)),
+        (2.0, "clip", B - A),
+        (3.0, "clip", A / (1 - B)),
+        (0.5, "clip", (A + B) / 2 + (1 - (1 - A) * (1 - B)) / 2),
+        (1.75, "clip", (1 - (1 - A) * (1 - B)) * 0.25 + (B - A) * 0.75),
+        (2.5, "clip", (B - A) / 2 + A / (1 - B) / 2),
+        (0.0, "soft", ((A + B) / (1 + A + B)) ** 0.8),
+    ],
+)
+def test_each_blend_and_what_lies_between(
+    renderer: Renderer, draw: Callable, blend: float, tone: str, expected: float
+) -> None:
+    changes = LINEAR | RED_OVER_RED | {"/multiverse/blend": blend, "/multiverse/tone": tone}
+    rgba = draw(renderer, changes, size=(1, 1), waves=waves_of(A, B), pitches_hz=(RED_HZ,) * 4)
+    assert abs(int(rgba[0, 0, 0]) - level(expected)) <= 1
+
+
+def test_dodge_over_black_lifts_it_and_full_white_stays_white(renderer: Renderer, draw: Callable) -> None:
+    changes = LINEAR | RED_OVER_RED | {"/multiverse/blend": 3.0}
+    rgba = draw(renderer, changes, size=(1, 1), waves=waves_of(0.0, 0.5), pitches_hz=(RED_HZ,) * 4)
+    assert rgba[0, 0].tolist() == [level(0.06 / 0.5), level(0.06), level(0.06), 255]
+    rgba = draw(renderer, changes, size=(1, 1), waves=waves_of(0.0, 1.0), pitches_hz=(RED_HZ,) * 4)
+    assert rgba[0, 0, 0] == 255
+
+
+def test_the_first_layer_that_plays_is_the_base(renderer: Renderer, draw: Callable) -> None:
+    changes = LINEAR | {"/layer/1/mute": True, "/multiverse/blend": 3.0, "/layer/2/solo": True}
+    rgba = draw(renderer, changes, size=(1, 1), waves=waves_of(0.9, 0.4), pitches_hz=(RED_HZ,) * 4)
+    assert rgba[0, 0].tolist() == [level(0.4), 0, 0, 255]
+
+
+def test_add_is_clamped_at_each_step_only_with_clip(renderer: Renderer, draw: Callable) -> None:
+    loud = {"/multiverse/bias": 0.0, "/multiverse/brightness": 0.5}
+    pitches = (RED_HZ,) * 4
+    clip = draw(
+        renderer, loud | {"/multiverse/tone": "clip"}, size=(1, 1), waves=waves_of(1, 1, 1, 1), pitches_hz=pitches
+    )
+    soft = draw(renderer, loud, size=(1, 1), waves=waves_of(1, 1, 1, 1), pitches_hz=pitches)
+    assert clip[0, 0, 0] == level(0.5)
+    assert soft[0, 0, 0] == level((2 / 3) ** 0.8)
+
+
+def test_layer_5_is_mixed_in_by_its_intensity(renderer: Renderer, draw: Callable) -> None:
+    camera = np.full((2, 2, 3), 102, np.uint8)  # 0.4
+    changes = LINEAR | ONLY_LAYER_1 | {"/layer/5/intensity": 0.5, "/multiverse/blend": 1.0}
+    rgba = draw(renderer, changes, size=(1, 1), waves=waves_of(0.5), pitches_hz=(RED_HZ,) * 4, layer5=camera)
+    assert rgba[0, 0, :3].tolist() == [level(0.5 + 0.5 * (0.7 - 0.5)), level(0.2), level(0.2)]
+    changes |= {"/layer/5/source": "off"}
+    rgba = draw(renderer, changes, size=(1, 1), waves=waves_of(0.5), pitches_hz=(RED_HZ,) * 4, layer5=camera)
+    assert rgba[0, 0, :3].tolist() == [level(0.5), 0, 0]
+
+
+def test_a_region_gives_each_place_to_its_layer(renderer: Renderer, draw: Callable) -> None:
+    regions = np.array([[0, 1], [2, 3]], np.uint8)
+    changes = LINEAR | {"/region/enable": True}
+    pitches = C4_EFLAT4_FSHARP4_A4_HZ
+    rgba = draw(renderer, changes, size=(4, 4), waves=waves_of(1, 1, 1, 1), pitches_hz=pitches, region=regions)
+    assert rgba[0, 0].tolist() == [255, 0, 0, 255]  # C is red
+    assert np.abs(rgba[0, 3].astype(int) - (127, 255, 0, 255)).max() <= 2  # E flat, a quarter further
+    assert np.abs(rgba[3, 0].astype(int) - (0, 255, 255, 255)).max() <= 2  # F sharp, a half
+    assert np.abs(rgba[3, 3].astype(int) - (127, 0, 255, 255)).max() <= 2  # A, three quarters
+
+
+def test_region_spread_is_the_weight_of_the_others(renderer: Renderer, draw: Callable) -> None:
+    changes = LINEAR | RED_OVER_RED | {"/region/enable": True, "/region/spread": 0.25}
+    for leader, expected in ((0, 0.44 + 0.25 * 0.2), (1, 0.25 * 0.44 + 0.2), (3, 0.25 * 0.44 + 0.25 * 0.2)):
+        rgba = draw(
+            renderer,
+            changes,
+            size=(1, 1),
+            waves=waves_of(0.44, 0.2),
+            pitches_hz=(RED_HZ,) * 4,
+            region=np.full((3, 3), leader, np.uint8),
+        )
+        assert rgba[0, 0, 0] == level(expected)

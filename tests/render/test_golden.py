@@ -1,0 +1,157 @@
+"""Pictures as they were once looked at and found good; each beside a claim about what is to be seen in it.
+
+Not compared on a GPU, which rounds differently. `MULTIVERSE_UPDATE_GOLDEN=1` has OpenGL draw them anew.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.render import Renderer
+
+FOLDER = Path(__file__).parent.parent / "golden"
+SIZE = (160, 90)
+TOLERANCE = 2
+SHARE = 0.99
+AMPLIFIED = 16
+
+
+def columns_apart(rgba: np.ndarray) -> float:
+    """How far neighbouring columns differ, mean over the picture, against neighbouring rows."""
+    light = rgba[..., :3].astype(float)
+    return float(np.abs(np.diff(light, axis=1)).mean() - np.abs(np.diff(light, axis=0)).mean())
+
+
+def has_all_hues(rgba: np.ndarray) -> bool:
+    red, green, blue = (rgba[..., channel].astype(int) for channel in range(3))
+    leads = [(red > green + 60) & (red > blue), (green > red) & (green > blue + 60), (blue > green + 60)]
+    return all(lead.mean() > 0.02 for lead in leads)
+
+
+def turned_by_a_sector(rgba: np.ndarray, segments: int) -> np.ndarray:
+    """The picture turned about its centre by one sector, nearest pixels, and where that stays inside."""
+    height, width = rgba.shape[:2]
+    y, x = np.mgrid[:height, :width] + 0.5
+    angle = 2 * np.pi / segments
+    dx, dy = x - width / 2, y - height / 2
+    source_x = np.floor(dx * np.cos(angle) + dy * np.sin(angle) + width / 2).astype(int)
+    source_y = np.floor(dy * np.cos(angle) - dx * np.sin(angle) + height / 2).astype(int)
+    inside = np.hypot(dx, dy) < height / 2 - 2
+    return np.where(inside[..., None], rgba[source_y.clip(0, height - 1), source_x.clip(0, width - 1)], rgba)
+
+
+def looks_woven(rgba: np.ndarray) -> bool:
+    """Dark gaps, bright crossings, neither burnt out nor drowned, all hues."""
+    light = rgba[..., :3].max(axis=-1)
+    return has_all_hues(rgba) and (light < 40).mean() > 0.02 and 90 < light.mean() < 200 and light.max() < 250
+
+
+def looks_burnt_out(rgba: np.ndarray) -> bool:
+    """The original at brightness 2.5: nearly all white, as it was on stage."""
+    return (rgba[..., :3].min(axis=-1) == 255).mean() > 0.85
+
+
+def looks_striped_upright(rgba: np.ndarray) -> bool:
+    return (rgba == rgba[:1]).all() and columns_apart(rgba) > 5
+
+
+def looks_like_star(rgba: np.ndarray) -> bool:
+    """Unchanged by a turn of one sector but for what lies between pixels, and the same upside down."""
+    light = rgba[..., :3].astype(int)
+    turned = turned_by_a_sector(rgba, 6)[..., :3].astype(int)
+    return np.abs(light - turned).mean() < 12 and np.abs(light - light[::-1]).max() <= 2 and light.std() > 30
+
+
+def looks_halved(rgba: np.ndarray) -> bool:
+    """Left and right the same, and more than one colour."""
+    return np.abs(rgba.astype(int) - rgba[:, ::-1].astype(int)).max() <= 1 and has_all_hues(rgba)
+
+
+def looks_grey(rgba: np.ndarray) -> bool:
+    return np.ptp(rgba[..., :3]) <= 2 and 95 < rgba[..., :3].mean() < 115
+
+
+def looks_trailing(rgba: np.ndarray) -> bool:
+    """What was dark between the stripes has filled with older pictures."""
+    light = rgba[..., :3].max(axis=-1)
+    return (light < 40).mean() < 0.01 and rgba[..., :3].std() > 20
+
+
+def looks_quartered(rgba: np.ndarray) -> bool:
+    """Each quarter in the hue of its layer: red, green-yellow, cyan, violet."""
+    height, width = rgba.shape[:2]
+    means = [
+        rgba[rows, columns, :3].mean(axis=(0, 1))
+        for rows in (slice(0, height // 2), slice(height // 2, height))
+        for columns in (slice(0, width // 2), slice(width // 2, width))
+    ]
+    return all(np.abs(one - other).max() > 30 for n, one in enumerate(means) for other in means[:n])
+
+
+SCENES: dict[str, tuple[dict[str, Any], Callable[[np.ndarray], bool], int]] = {
+    "default": ({}, looks_woven, 1),
+    "one_layer": ({"/layer/1/solo": True}, looks_striped_upright, 1),
+    "difference": ({"/multiverse/blend": 2.0}, has_all_hues, 1),
+    "dodge": ({"/multiverse/blend": 3.0}, lambda rgba: 20 < rgba[..., :3].mean() < 120, 1),
+    "curved": ({f"/layer/{n}/curve": 0.2 for n in (1, 2, 3, 4)}, looks_woven, 1),
+    "kaleidoscope": ({"/mirror": "kaleidoscope"}, looks_like_star, 1),
+    "mirrored": ({"/mirror": "x"}, looks_halved, 1),
+    "trail": ({"/feedback/amount": 0.95, "/feedback/zoom": 1.03, "/feedback/rotate": 2.0}, looks_trailing, 12),
+    "regions": ({"/region/enable": True, "/colour/mode": "scheme"}, looks_quartered, 1),
+}
+
+
+@pytest.fixture
+def compare(renderer: Renderer, tmp_path: Path) -> Callable[[np.ndarray, str], None]:
+    """Holds a picture against the one in tests/golden; on failure writes the difference, 16 times stronger."""
+
+    def check(rgba: np.ndarray, name: str) -> None:
+        path = FOLDER / f"{name}.png"
+        if not renderer.is_software:
+            return
+        if renderer.kind == "gl" and os.environ.get("MULTIVERSE_UPDATE_GOLDEN") == "1":
+            Image.fromarray(rgba).save(path, optimize=True)
+        golden = np.asarray(Image.open(path))
+        apart = np.abs(rgba.astype(int) - golden.astype(int))
+        if (apart <= TOLERANCE).all(axis=-1).mean() < SHARE:
+            amplified = np.minimum(apart[..., :3] * AMPLIFIED, 255).astype(np.uint8)
+            Image.fromarray(amplified).save(tmp_path / f"{name}-apart.png")
+            Image.fromarray(rgba).save(tmp_path / f"{name}-drawn.png")
+            pytest.fail(f"{name}: up to {apart.max()} of 255 apart; see {tmp_path}")
+
+    return check
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_the_picture_is_the_one_that_was_looked_at(
+    renderer: Renderer, draw: Callable, compare: Callable, name: str
+) -> None:
+    changes, looks_right, frames = SCENES[name]
+    renderer.resize(*SIZE)
+    quarters = np.array([[0, 1], [2, 3]], np.uint8)
+    for frame in range(frames):
+        pitches_hz = tuple(hz * (1 + 0.01 * frame) for hz in (110.0, 164.8, 220.0, 277.2))
+        rgba = draw(renderer, changes, pitches_hz=pitches_hz, region=quarters, time_s=frame / 30)
+    assert looks_right(rgba)
+    compare(rgba, name)
+
+
+def test_vav_original_burns_out_as_the_original_did(
+    renderer: Renderer, draw: Callable, compare: Callable, vav: dict[str, Any]
+) -> None:
+    rgba = draw(renderer, vav, size=SIZE)
+    assert looks_burnt_out(rgba)
+    compare(rgba, "vav_original")
+
+
+def test_silence_of_the_first_four_pitches_is_an_even_grey(
+    renderer: Renderer, draw: Callable, compare: Callable
+) -> None:
+    rgba = draw(renderer, size=SIZE, waves=np.zeros((4, 1024), np.float32), pitches_hz=(261.63, 311.13, 369.99, 440.0))
+    assert looks_grey(rgba)
+    compare(rgba, "silence")

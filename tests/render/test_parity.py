@@ -1,0 +1,107 @@
+"""OpenGL, Numba and the formula spelled out in NumPy draw the same picture, pixel by pixel."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.bench.render_reference import draw_reference
+from engine.render import Renderer
+
+SIZES = {"wide": (160, 90), "tall and odd": (91, 131)}
+TOLERANCE = 2  # of 255 a channel
+SHARE = 0.99  # the rest lies on wrap, rotation and region edges
+FRAMES_OF_FEEDBACK = 6
+
+ROTATED_RATIOS = {f"/layer/{n}/ratio": ratio for n, ratio in zip((1, 2, 3, 4), (0.0625, 0.5, 3.0, 16.0), strict=True)}
+REPEAT = {f"/layer/{n}/wrap": "repeat" for n in (1, 2, 3, 4)}
+TRAIL = {"/feedback/amount": 0.9, "/feedback/zoom": 1.04, "/feedback/rotate": 2.5}
+LOOKS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "screen": {"/multiverse/blend": 1.0},
+    "difference": {"/multiverse/blend": 2.0},
+    "dodge": {"/multiverse/blend": 3.0},
+    "add to screen": {"/multiverse/blend": 0.5},
+    "screen to difference": {"/multiverse/blend": 1.5},
+    "difference to dodge": {"/multiverse/blend": 2.3},
+    "curve": {f"/layer/{n}/curve": 0.25 * n for n in (1, 2, 3, 4)},
+    "phase": {f"/layer/{n}/phase": 0.23 * n for n in (1, 2, 3, 4)},
+    "ratio": ROTATED_RATIOS,
+    "ratio, repeating": ROTATED_RATIOS | REPEAT,
+    "angles": {f"/layer/{n}/angle": 33.0 * n - 100 for n in (1, 2, 3, 4)},
+    "intensities": {"/layer/1/intensity": 0.02, "/layer/2/intensity": 1.4, "/multiverse/blend": 3.0},
+    "mute and solo": {"/layer/2/solo": True, "/layer/3/solo": True, "/layer/3/mute": True},
+    "scheme": {"/colour/mode": "scheme", "/colour/scheme": 0.7, "/colour/base_hue": 0.1},
+    "simple": {"/mode": "simple", "/layer/5/mirror": True},
+    "layer 5": {"/layer/5/intensity": 0.6},
+    "layer 5 dodged": {"/layer/5/intensity": 0.6, "/layer/5/mirror": True, "/multiverse/blend": 3.0},
+    "regions": {"/region/enable": True},
+    "regions spread, dodged": {"/region/enable": True, "/region/spread": 0.3, "/multiverse/blend": 3.0},
+    "mirror x": {"/mirror": "x"},
+    "mirror y": {"/mirror": "y"},
+    "mirror xy": {"/mirror": "xy", "/layer/5/intensity": 0.5},
+    "kaleidoscope": {"/mirror": "kaleidoscope"},
+    "seven sectors": {"/mirror": "kaleidoscope", "/mirror/segments": 7, "/layer/5/intensity": 0.4},
+    "luma": {"/multiverse/alpha": "luma"},
+    "bright clip": {"/multiverse/tone": "clip", "/multiverse/brightness": 4.0},
+    "feedback": TRAIL,
+    "feedback shrinking": TRAIL | {"/feedback/zoom": 0.93, "/feedback/amount": 0.98},
+    "feedback of hues": TRAIL | {"/feedback/hue": 0.03},
+    "everything": TRAIL
+    | {"/feedback/hue": -0.02, "/mirror": "kaleidoscope", "/multiverse/blend": 2.5, "/layer/5/intensity": 0.3}
+    | {"/region/enable": True, "/region/spread": 0.5, "/layer/2/curve": 0.4, "/layer/5/mirror": True},
+}
+
+
+@pytest.fixture(params=SIZES.values(), ids=SIZES.keys())
+def size(request: pytest.FixtureRequest) -> tuple[int, int]:
+    return request.param
+
+
+@pytest.fixture
+def compare(gl: Renderer, cpu: Renderer, picture: Callable, values: Callable, tones: Callable) -> Callable[..., None]:
+    """Draws one look with all three over several frames of changing sound, and compares the last pictures."""
+    random = np.random.default_rng(3)
+    camera = random.integers(0, 256, (12, 17, 3), dtype=np.uint8).repeat(7, 0).repeat(7, 1)
+    regions = random.integers(0, 4, (9, 16), dtype=np.uint8).repeat(5, 0).repeat(5, 1)
+
+    def drawn(changes: dict[str, Any], size: tuple[int, int]) -> Iterator[list[np.ndarray]]:
+        last = None
+        for frame in range(FRAMES_OF_FEEDBACK if "/feedback/amount" in changes else 1):
+            pitches_hz = (110.0 * 1.06**frame, 164.8, 220.0, 277.2 / 1.03**frame)
+            asked = picture(changes, pitches_hz=pitches_hz, layer5=camera, region=regions, time_s=frame / 30)
+            for renderer in (gl, cpu):
+                renderer.draw(asked)
+                renderer.wait()
+            last = draw_reference(
+                values(changes), asked.waves, pitches_hz, *size, layer5=camera, region=regions, last=last
+            )
+        yield from (gl.read_rgba(), cpu.read_rgba(), last)
+
+    def check(changes: dict[str, Any], size: tuple[int, int]) -> None:
+        gl.resize(*size)
+        cpu.resize(*size)
+        by_gl, by_numba, by_numpy = (rgba.astype(int) for rgba in drawn(changes, size))
+        assert by_gl.shape == by_numba.shape == (size[1], size[0], 4)
+        for name, one, other in (
+            ("GL and Numba", by_gl, by_numba),
+            ("GL and NumPy", by_gl, by_numpy),
+            ("Numba and NumPy", by_numba, by_numpy),
+        ):
+            share = (np.abs(one - other) <= TOLERANCE).mean(axis=(0, 1))
+            assert (share >= SHARE).all(), f"{name} agree at only {share} of the pixels"
+
+    return check
+
+
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS.keys())
+def test_three_renderers_draw_the_same_picture(compare: Callable, look: dict[str, Any], size: tuple[int, int]) -> None:
+    compare(look, size)
+
+
+@pytest.mark.parametrize("blend", [0.0, 0.5, 1.0, 2.0, 3.0])
+def test_vav_original_is_the_same_everywhere(
+    compare: Callable, vav: dict[str, Any], blend: float, size: tuple[int, int]
+) -> None:
+    compare(vav | {"/multiverse/blend": blend}, size)

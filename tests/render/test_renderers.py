@@ -1,0 +1,303 @@
+"""Opening, losing and closing renderers; reading back; what waiting lets others do."""
+
+import ctypes
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.errors import NoGLError, RenderError
+from engine.render import Renderer, open_renderer
+from engine.render.context import explain, is_software, load_finish, open_context, refusal
+from engine.render.pixel_pool import MOST_BUFFERS, PixelPool
+from engine.render.readback import Readback
+from engine.render.shader_source import compile_program, name_places, read_shader
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def run_python(code: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | environment,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_importing_the_package_loads_no_graphics_library() -> None:
+    code = "import sys, engine.render; print([name for name in ('moderngl', 'numba', 'cv2') if name in sys.modules])"
+    assert run_python(code) == "[]"
+
+
+def test_the_gl_renderer_needs_neither_numba_nor_opencv(gl: Renderer) -> None:
+    code = (
+        "import sys; from engine.render import open_renderer; open_renderer('gl', 64, 36).close();"
+        "print([name for name in ('numba', 'cv2') if name in sys.modules])"
+    )
+    assert run_python(code) == "[]"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="EGL is how contexts are made on Linux only")
+def test_without_a_driver_auto_takes_numba_and_says_why() -> None:
+    code = (
+        "from engine.errors import NoGLError\n"
+        "from engine.render import open_renderer\n"
+        "renderer = open_renderer('auto', 64, 36)\n"
+        "print(renderer.kind, '|', renderer.reason)\n"
+        "try: open_renderer('gl', 64, 36)\n"
+        "except NoGLError as error: print(error)\n"
+    )
+    nowhere = "/nonexistent"
+    first, second = run_python(code, __EGL_VENDOR_LIBRARY_FILENAMES=nowhere, LIBGL_DRIVERS_PATH=nowhere).splitlines()
+    assert first.startswith("numba | no OpenGL: ") and "libgl1-mesa-dri" in first
+    assert second == first.removeprefix("numba | ")
+
+
+@pytest.mark.parametrize(
+    ("message", "advice"),
+    [
+        ("libEGL.so.1 not loaded", "apt-get install libegl1"),
+        ("(detect) libGL.so not loaded", "apt-get install libegl1"),
+        ("eglInitialize failed (0x3001)", "install the GPU's"),
+        ("requested device index 3, but found 1 devices", "install the GPU's"),
+        ("eglCreateContext failed (0x3009)", "3.3 core"),
+        ("Requested OpenGL version 330, got version 210", "3.3 core"),
+        ("something new", "no OpenGL: something new"),
+    ],
+)
+def test_each_known_cause_says_what_to_install(message: str, advice: str) -> None:
+    line = explain(message)
+    assert advice in line and message in line and "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("renderer", "version", "profile", "piece"),
+    [
+        ("Apple Software Renderer", 410, 1, "--renderer numba"),
+        ("GDI Generic", 110, 0, "graphics card's own driver"),
+        ("Some Card", 320, 1, "legacy"),
+        ("Some Card", 460, 2, "legacy"),
+        ("Apple M2", 410, 1, None),
+        ("llvmpipe (LLVM 15.0.6, 256 bits)", 450, 1, None),
+    ],
+)
+def test_contexts_that_cannot_carry_a_show_are_refused(
+    renderer: str, version: int, profile: int, piece: str | None
+) -> None:
+    reason = refusal(renderer, version, profile)
+    assert reason is None if piece is None else piece in reason
+
+
+def test_software_rasterisers_are_known_by_name() -> None:
+    assert is_software("llvmpipe (LLVM 15.0.6, 256 bits)") and is_software("softpipe")
+    assert not is_software("NVIDIA H100/PCIe/SSE2") and not is_software("Apple M2")
+
+
+def test_an_unknown_renderer_is_named_with_the_choices() -> None:
+    with pytest.raises(RenderError, match="'vulkan': choose auto, gl or numba"):
+        open_renderer("vulkan", 64, 36)
+
+
+def test_a_renderer_can_be_closed_and_opened_again(gl: Renderer, draw: Callable) -> None:
+    before = draw(gl, size=(64, 36)).copy()
+    gl.close()
+    gl.close()
+    again = open_renderer("gl", 64, 36)
+    try:
+        assert (draw(again) == before).all()
+    finally:
+        again.close()
+
+
+def test_two_renderers_in_one_thread_do_not_disturb_each_other(gl: Renderer, draw: Callable) -> None:
+    other = open_renderer("gl", 48, 27)
+    try:
+        first = draw(gl, size=(64, 36)).copy()
+        second = draw(other, {"/multiverse/blend": 2.0}).copy()
+        assert (draw(gl) == first).all() and (draw(other, {"/multiverse/blend": 2.0}) == second).all()
+    finally:
+        other.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="EGL is how contexts are made on Linux only")
+def test_the_context_stays_current_for_the_sinks(gl: Renderer, draw: Callable) -> None:
+    current = ctypes.CDLL("libEGL.so.1").eglGetCurrentContext
+    current.restype = ctypes.c_void_p
+    draw(gl, size=(64, 36))
+    own = current()
+    other = open_renderer("gl", 48, 27)
+    try:
+        draw(other)
+        assert current() not in (None, own)
+        draw(gl)
+        assert current() == own
+    finally:
+        other.close()
+    draw(gl, {"/master/fade": 0.5})
+    assert current() == own
+
+
+def test_a_size_that_cannot_be_drawn_is_refused_and_the_old_one_stays(renderer: Renderer, draw: Callable) -> None:
+    before = draw(renderer, size=(64, 36)).copy()
+    with pytest.raises(RenderError, match="1000000x36"):
+        renderer.resize(1_000_000, 36)
+    assert (draw(renderer) == before).all()
+
+
+def test_a_gl_error_of_the_driver_is_a_render_error(gl: Renderer, draw: Callable, picture: Callable) -> None:
+    draw(gl, size=(64, 36))
+    gl.draw(picture())
+    gl._context.enable_direct(0xFFFF)  # no such capability: the driver notes an error
+    with pytest.raises(RenderError, match="GL_INVALID_ENUM"):
+        gl.wait()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (641, 361), (512, 256)])
+def test_any_size_is_drawn_and_read(renderer: Renderer, draw: Callable, size: tuple[int, int]) -> None:
+    rgba = draw(renderer, size=size)
+    assert rgba.shape == (size[1], size[0], 4) and rgba.dtype == np.uint8 and rgba.flags.c_contiguous
+    assert (rgba[..., 3] == 255).all()
+
+
+def test_a_picture_that_is_kept_is_not_drawn_over(renderer: Renderer, draw: Callable) -> None:
+    renderer.resize(64, 36)
+    kept, copies, views = [], [], []
+    for frame in range(12):
+        rgba = draw(renderer, pitches_hz=(100.0 + 10 * frame,) * 4)
+        copies.append(rgba.copy())
+        if frame % 2:
+            kept.append((frame, rgba))
+        else:
+            views.append((frame, memoryview(rgba[::2, :, :3])))
+        del rgba
+    assert all((rgba == copies[frame]).all() for frame, rgba in kept)
+    assert all((np.asarray(view) == copies[frame][::2, :, :3]).all() for frame, view in views)
+
+
+def test_reading_twice_reads_back_once(renderer: Renderer, draw: Callable) -> None:
+    assert draw(renderer, size=(64, 36)) is renderer.read_rgba()
+
+
+def test_what_is_read_is_this_frame(renderer: Renderer, draw: Callable) -> None:
+    renderer.resize(16, 16)
+    for level in (10, 250, 90):
+        assert draw(renderer, {"/mode": "simple"}, layer5=np.full((4, 4, 3), level, np.uint8))[8, 8, 0] == level
+
+
+def test_buffers_are_used_again_once_nobody_holds_them() -> None:
+    pool = PixelPool(8, 4)
+    first = pool.take()
+    assert first.shape == (4, 8, 4)
+    place = first.ctypes.data
+    second = pool.take()
+    assert second.ctypes.data != place
+    del first
+    assert pool.take().ctypes.data == place
+    held = [pool.take() for _ in range(3 * MOST_BUFFERS)]
+    assert len({buffer.ctypes.data for buffer in held}) == 3 * MOST_BUFFERS
+
+
+def test_both_ways_of_reading_back_give_the_same_bytes(gl: Renderer, draw: Callable) -> None:
+    """Through a pixel buffer object, as on a GPU, and directly, as from a software rasteriser."""
+    expected = draw(gl, size=(67, 35)).copy()
+    for is_direct in (True, False):
+        readback = Readback(gl._context, load_finish(), (67, 35), is_direct=is_direct)
+        assert (readback.read(gl._published.framebuffer) == expected).all()
+        readback.release()
+
+
+class Heartbeat:
+    """A thread that does nothing but note how long it was kept from running."""
+
+    def __init__(self) -> None:
+        self.longest_gap_s = 0.0
+        self._is_done = False
+        self._thread = threading.Thread(target=self._beat)
+
+    def __enter__(self) -> "Heartbeat":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_done = True
+        self._thread.join()
+
+    def _beat(self) -> None:
+        last_s = time.perf_counter()
+        while not self._is_done:
+            now_s = time.perf_counter()
+            self.longest_gap_s = max(self.longest_gap_s, now_s - last_s)
+            last_s = now_s
+
+
+def test_other_threads_run_while_a_picture_is_waited_for(gl: Renderer, picture: Callable) -> None:
+    """moderngl alone would hold the GIL for the whole draw: no other thread would run in all that time."""
+    gl.resize(1920, 1080)
+    look = {"/multiverse/blend": 2.5, "/feedback/amount": 0.9, "/mirror": "kaleidoscope", "/layer/1/curve": 0.4}
+    standstills = []
+    with Heartbeat() as heartbeat:
+        for _ in range(8):
+            gl.draw(picture(look))
+            heartbeat.longest_gap_s = 0.0
+            started_s = time.perf_counter()
+            gl.wait()
+            standstills.append(heartbeat.longest_gap_s / (time.perf_counter() - started_s))
+    assert min(standstills) < 0.5, standstills  # the best of eight: a busy machine delays threads as well
+
+
+def test_no_texture_of_an_odd_source_has_a_side_that_is_a_power_of_two(gl: Renderer, draw: Callable) -> None:
+    for side in (1, 2, 3, 4, 512, 640):
+        draw(gl, {"/layer/5/intensity": 1.0}, layer5=np.zeros((side, side, 3), np.uint8))
+        width, height = gl._layer5._texture.size
+        assert width >= side and height >= side
+        assert all(side & (side - 1) for side in (width, height))
+
+
+def test_a_shader_that_does_not_compile_is_named_with_file_and_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "fullscreen.glsl").write_text((ROOT / "engine/render/shaders/fullscreen.glsl").read_text())
+    (tmp_path / "part.glsl").write_text("// Provides part().\nfloat part() {\n    return nothing_known;\n}\n")
+    (tmp_path / "whole.glsl").write_text(
+        '#version 330 core\n#include "part.glsl"\nout vec4 f_rgba;\nvoid main() { f_rgba = vec4(part()); }\n'
+    )
+    monkeypatch.setattr("engine.render.shader_source.FOLDER", tmp_path)
+    context = open_context()
+    try:
+        with pytest.raises(RenderError, match=r"shader whole: .*nothing_known.*part\.glsl:3") as caught:
+            compile_program(context, "whole", ("FEATURE",))
+        assert "\n" not in str(caught.value)
+    finally:
+        context.release()
+
+
+def test_lines_after_an_include_keep_their_numbers() -> None:
+    text, files = read_shader("multiverse", ("WARP", "SEEN", "FEEDBACK", "BLENDS"))
+    assert files[0] == "multiverse.glsl" and {"block.glsl", "warp.glsl", "feedback.glsl"} <= set(files)
+    lines = text.splitlines()
+    main = lines.index("void main() {")
+    back = max(n for n in range(main) if lines[n].startswith("#line") and lines[n].endswith(" 0"))
+    original = (ROOT / "engine/render/shaders/multiverse.glsl").read_text().splitlines()
+    assert original.index("void main() {") + 1 == int(lines[back].split()[1]) + main - back - 1
+
+
+@pytest.mark.parametrize(
+    "message", ["1:14(3): error: no", "1(14) : error C1: no", "ERROR: 1:14: no"], ids=["Mesa", "NVIDIA", "Apple"]
+)
+def test_every_vendor_spelling_of_a_place_is_understood(message: str) -> None:
+    assert "blend.glsl" in name_places(message, ["multiverse.glsl", "blend.glsl"])
+
+
+def test_no_gl_error_is_a_render_error() -> None:
+    assert issubclass(NoGLError, RenderError)
