@@ -58,7 +58,8 @@ def heard_state(zeros_s: float, is_loopback: bool, platform: str = sys.platform)
 
 
 class DeviceCapture:
-    """Listens from construction on. Raises AudioError when the device is not there or cannot be opened.
+    """Opens the device when constructed, with AudioError when it is not there or cannot be opened; sample 0
+    is heard after `start`.
 
     `wanted` is an index, a name or part of one; None is the default input. While the device is lost the ring
     goes on filling with silence, at the same rate.
@@ -70,6 +71,7 @@ class DeviceCapture:
         self._wanted = wanted
         self._clock = clock
         self._report = report
+        self._is_started = False
         self._closing = threading.Event()
         self._last_sample_s = 0.0
         opened: Future[tuple[AudioDevice, SampleRing]] = Future()
@@ -79,7 +81,7 @@ class DeviceCapture:
         self.description = f"device {self._device.name!r} ({self._device.channels} channels, {self._device.rate_hz} Hz)"
 
     def start(self) -> None:
-        """Nothing is left to do: the device is listened to already."""
+        self._is_started = True
 
     def close(self) -> None:
         self._closing.set()
@@ -128,11 +130,12 @@ class DeviceCapture:
         while True:
             frames = self._wait_for_frames(stream, stalled_after_s)
             data, is_overflown = stream.read(frames)
-            if is_overflown:
+            if is_overflown and self._is_started:
                 self.lost_blocks += 1
                 self._report("audio.overflow", f"audio: {device.name!r} was read too late, sound is missing")
             block = bring_into_range(np.frombuffer(data, np.float32).reshape(frames, -1))
-            ring.write(_widened(block, ring.channels))
+            if self._is_started:
+                ring.write(_widened(block, ring.channels))
             self._last_sample_s = self._clock.now_s()
             stalled_after_s = STALL_S
             zeros_s = 0.0 if block.any() else zeros_s + frames / ring.sample_rate_hz
@@ -148,17 +151,19 @@ class DeviceCapture:
         return frames
 
     def _wait_until_back(self, device: AudioDevice, ring: SampleRing) -> Any:
+        portaudio_error = load_portaudio().PortAudioError
         failures = 1
         try_at_s = self._clock.now_s() + next_delay_s(failures, longest_s=LONGEST_RETRY_S)
         silent_block = np.zeros((round(ring.sample_rate_hz * BLOCK_S), ring.channels), np.float32)
         while True:
             while self._last_sample_s + BLOCK_S <= self._clock.now_s():
-                ring.write(silent_block)
+                if self._is_started:
+                    ring.write(silent_block)
                 self._last_sample_s += BLOCK_S
             if self._clock.now_s() >= try_at_s:
                 try:
                     return _reopen_stream(device, ring)
-                except AudioError:
+                except (AudioError, portaudio_error):
                     failures += 1
                     try_at_s = self._clock.now_s() + next_delay_s(failures, longest_s=LONGEST_RETRY_S)
             self._pause(BLOCK_S)
@@ -191,7 +196,8 @@ def _reopen_stream(device: AudioDevice, ring: SampleRing) -> Any:
     """
     sounddevice = load_portaudio()
     with portaudio_lock:
-        sounddevice._terminate()
+        if sounddevice._initialized:  # the last attempt may have ended half way
+            sounddevice._terminate()
         sounddevice._initialize()
     same = [found for found in list_devices() if (found.name, found.hostapi) == (device.name, device.hostapi)]
     if not same:
