@@ -226,6 +226,8 @@ class FrameLoop:
 
     def _publish(self, tick: FrameId, features: AudioFeatures) -> PublishedFrame:
         parts = self.parts
+        if tick.index == 0 and not parts.stage.is_offline:  # what was heard before is no part of the show
+            self._next_sample = max(0, features.end_sample - round(parts.audio.sample_rate_hz / parts.stage.fps))
         audio = parts.audio.read_block(self._next_sample)
         self._next_sample = audio.first_sample + len(audio.samples)
         frame = PublishedFrame(

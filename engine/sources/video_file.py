@@ -107,9 +107,12 @@ class VideoFile:
             start_s += length_s
 
     def _read_first(self) -> TimedPicture:
-        for picture in read_pass(self._path, self._count_corrupt):
+        """What cannot be decoded before it is counted when it is played; here it only explains a failure."""
+        reasons: list[str] = []
+        for picture in read_pass(self._path, reasons.append):
             return picture
-        raise SourceError(f"{self._path}: not one picture can be decoded")
+        reason = f" ({reasons[0]})" if reasons else ""
+        raise SourceError(f"{self._path}: not one picture can be decoded{reason}")
 
     def _rewind(self) -> None:
         self._pass = read_pass(self._path, self._count_corrupt)
