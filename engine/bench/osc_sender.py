@@ -1,7 +1,8 @@
 """The other end of `multiverse bench osc`: a program of its own that floods the engine and times its answers.
 
 Standard library only, started by its path. Reads one JSON object from standard input (`host`, `port`, `rate`,
-`seconds`, `packets` in hex), waits for a line, sends the packets in turn at that rate, and prints one JSON object.
+`seconds`, `packets` in hex), waits for a line, sends the packets in turn at that rate, and writes one JSON object
+to standard output.
 """
 
 import json
@@ -72,19 +73,24 @@ def flood(sock: socket.socket, packets: list[bytes], rate: float, seconds: float
     return sent, probe
 
 
+def tell(fact: object) -> None:
+    sys.stdout.write(json.dumps(fact) + "\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     order = json.loads(sys.stdin.readline())
     packets = [bytes.fromhex(packet) for packet in order["packets"]]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         sock.connect((order["host"], order["port"]))
-        print("ready", flush=True)
+        tell("ready")
         if not sys.stdin.readline():  # whoever started this is gone
             return
         started_s = time.perf_counter()
         sent, probe = flood(sock, packets, order["rate"], order["seconds"])
         took_s = time.perf_counter() - started_s
-    print(json.dumps({"sent": sent, "asked": probe.asked, "waits_ms": probe.waits_ms, "took_s": took_s}), flush=True)
+    tell({"sent": sent, "asked": probe.asked, "waits_ms": probe.waits_ms, "took_s": took_s})
 
 
 if __name__ == "__main__":

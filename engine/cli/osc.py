@@ -71,7 +71,7 @@ def listen(
             message = client.receive(min(left_s, ANSWER_WITHIN_S))
             if message is None and left_s > ANSWER_WITHIN_S:  # not even a heartbeat
                 raise MultiverseError(f"{to}: nothing heard for {ANSWER_WITHIN_S:.0f} s")
-            if message is not None and message.address != "/engine/heartbeat":
+            if message is not None and message.address not in ("/engine/heartbeat", "/done"):
                 print(as_line(message), flush=True)
     except KeyboardInterrupt:
         pass

@@ -105,7 +105,7 @@ class Dispatcher:
             counters.malformed += 1
             self.report("osc.malformed", f"{sender.name}: not an OSC packet: {error}")
         except Exception as error:  # the top of the receiver's loop, whichever transport runs it
-            self._on_own_error(error)
+            self.on_own_error(error)
 
     def run_deferred(self) -> None:
         """Carry out what due bundles left for an OSC thread: their commands, and what stands after them."""
@@ -114,9 +114,10 @@ class Dispatcher:
             try:
                 self._carry_out(plan.steps, plan.sender)
             except Exception as error:  # the top of the sender thread's loop
-                self._on_own_error(error)
+                self.on_own_error(error)
 
-    def _on_own_error(self, error: Exception) -> None:
+    def on_own_error(self, error: Exception) -> None:
+        """Count and report what is the engine's own fault; the first traceback goes to the log."""
         self.counters.errors += 1
         if self.counters.errors == 1:
             log.exception("OSC: an error of the engine itself; further ones are only counted")
@@ -261,7 +262,7 @@ class Dispatcher:
             reply.fail(str(rejection))
             return
         if not params:
-            reply.fail(str(_unknown(address)))
+            reply.fail(_unknown(address))
         for param in params:
             reply.send(param.address, *self.feedback.reply_values(param, self._store.get(param.address)))
 
@@ -311,10 +312,10 @@ class Dispatcher:
     def _on_mistake(self, key: str, address: str, reason: str, sender: Sender) -> None:
         is_told = self._explain.allows(sender.name, self.clock.now_s())
         if not reason:  # the nearest address takes milliseconds to find: only for those who are told
-            reason = str(_unknown(address)) if is_told else f"{shown(address)}: no such parameter"
+            reason = _unknown(address) if is_told else f"{shown(address)}: no such parameter"
         self.report(key, f"{reason} (from {sender.name})")
         if is_told:
-            self._reply(shown(address), sender).fail(reason)
+            self._reply(shown(address), sender).fail(reason.removeprefix(f"{shown(address)}: "))
 
     # -- the frame loop's thread ---------------------------------------------------------------
 
@@ -340,10 +341,10 @@ def _matches(address: str) -> tuple[Param, ...]:
     return osc_schema.match(address) if osc_schema.is_pattern(address) else ()
 
 
-def _unknown(address: str) -> Rejected:
+def _unknown(address: str) -> str:
     if osc_schema.is_pattern(address):
-        return Rejected(f"{shown(address)}: matches no parameter")
-    return osc_schema.unknown_address(address)
+        return f"{shown(address)}: matches no parameter"
+    return str(osc_schema.unknown_address(address))
 
 
 def _differs(param: Param, value: object, accepted: Accepted) -> bool:

@@ -5,7 +5,6 @@ Everything that goes out is queued and leaves on the sending thread, which also 
 loop only puts packets there.
 """
 
-import logging
 import selectors
 import socket
 import threading
@@ -15,11 +14,9 @@ from engine.control.allow import AllowList
 from engine.control.dispatcher import Dispatcher, Report
 from engine.control.sender import display_address
 from engine.control.tcp import TcpTransport, listen
-from engine.control.udp import UdpTransport, ask_for_receive_buffer, granted_receive_buffer_bytes
+from engine.control.udp import UdpTransport, ask_for_buffers, granted_receive_buffer_bytes
 from engine.errors import MultiverseError
 from engine.frame import ChannelFeatures
-
-log = logging.getLogger(__name__)
 
 LOST_INTERVAL_S = 1.0
 RETRY_S = 1 / 60  # how soon a TCP connection that was full is tried again
@@ -47,8 +44,10 @@ class OscServer:
         self._dispatcher.counters.receive_buffer_bytes = self.granted_receive_buffer_bytes
         self.address: tuple[str, int] = udp_socket.getsockname()[:2]
         """Host and port in use, UDP and TCP."""
-        self._udp = UdpTransport(udp_socket, self._dispatcher, self._allow)
-        self._tcp = TcpTransport(listener, self._dispatcher, self._allow, self._selector, self._udp.sender_at)
+        self._udp = UdpTransport(udp_socket, self._dispatcher, self._allow, self._report)
+        self._tcp = TcpTransport(
+            listener, self._dispatcher, self._allow, self._report, self._selector, self._udp.sender_at
+        )
         self._wake_end, self._woken_end = socket.socketpair()
         self._selector.register(udp_socket, selectors.EVENT_READ, self._udp.read)
         self._selector.register(listener, selectors.EVENT_READ, self._tcp.accept)
@@ -101,8 +100,8 @@ class OscServer:
             for key, _ in self._selector.select():
                 try:
                     key.data()
-                except Exception:  # the top of this thread's loop: the next packet is another matter
-                    self._on_own_error()
+                except Exception as error:  # the top of this thread's loop: the next packet is another matter
+                    self._dispatcher.on_own_error(error)
 
     def _send(self) -> None:
         outbox, feedback, clock = self._dispatcher.outbox, self._dispatcher.feedback, self._dispatcher.clock
@@ -119,8 +118,8 @@ class OscServer:
                 if now_s >= next_lost_s:
                     next_lost_s = now_s + LOST_INTERVAL_S
                     self._udp.count_lost()
-            except Exception:  # the top of this thread's loop
-                self._on_own_error()
+            except Exception as error:  # the top of this thread's loop
+                self._dispatcher.on_own_error(error)
             if is_last:
                 return
             due_s = feedback.next_due_s()
@@ -128,13 +127,6 @@ class OscServer:
                 outbox.wait(min(max(due_s - clock.now_s(), SHORTEST_WAIT_S), RETRY_S))
             else:
                 outbox.wait(RETRY_S if something_waits else LOST_INTERVAL_S)
-
-    def _on_own_error(self) -> None:
-        counters = self._dispatcher.counters
-        counters.errors += 1
-        if counters.errors == 1:
-            log.exception("OSC: an error of the engine itself; further ones are only counted")
-        self._report("osc.error", "OSC: an error of the engine itself (the traceback is in the log)")
 
     # -- binding -------------------------------------------------------------------------------
 
@@ -157,7 +149,7 @@ def _bind_both(family: socket.AddressFamily, address: tuple) -> tuple[socket.soc
     for attempt in range(1, PORT_ATTEMPTS + 1):
         udp_socket = socket.socket(family, socket.SOCK_DGRAM)
         try:
-            ask_for_receive_buffer(udp_socket)
+            ask_for_buffers(udp_socket)
             udp_socket.bind(address)
             udp_socket.setblocking(False)
             return udp_socket, listen(family, (*address[:1], udp_socket.getsockname()[1], *address[2:]))

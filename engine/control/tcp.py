@@ -9,7 +9,7 @@ from functools import partial
 from selectors import EVENT_READ, BaseSelector
 
 from engine.control.allow import AllowList
-from engine.control.dispatcher import Dispatcher
+from engine.control.dispatcher import Dispatcher, Report
 from engine.control.sender import Sender, display_address
 from engine.errors import OscDecodeError
 from engine.osc.framing import Framing, StreamReader, frame
@@ -63,7 +63,7 @@ class TcpClient:
             return
         del self._unsent[:sent]
         if len(self._unsent) > MAX_UNSENT_BYTES:
-            self._transport.dispatcher.report(
+            self._transport.report(
                 "osc.slow", f"{self.sender.name} does not read: {len(self._unsent)} bytes wait; hung up"
             )
             self._hang_up()
@@ -86,10 +86,12 @@ class TcpTransport:
         listener: socket.socket,
         dispatcher: Dispatcher,
         allow: AllowList,
+        report: Report,
         selector: BaseSelector,
         udp_sender_at: Callable[[str, int], Sender],
     ) -> None:
         self.dispatcher = dispatcher
+        self.report = report
         self.udp_sender_at = udp_sender_at
         self._listener = listener
         self._allow = allow
@@ -103,7 +105,7 @@ class TcpTransport:
             sock, address = self._listener.accept()
         except OSError:  # gone again before it was answered, or no file descriptors left
             return
-        counters, report = self.dispatcher.counters, self.dispatcher.report
+        counters, report = self.dispatcher.counters, self.report
         if not self._allow.allows(address[0]):
             counters.refused += 1
             report("osc.refused", f"OSC from {address[0]} refused: not in --osc-allow")
@@ -133,7 +135,7 @@ class TcpTransport:
                 self.dispatcher.receive(packet, client.sender)
         except OscDecodeError as error:
             self.dispatcher.counters.malformed += 1
-            self.dispatcher.report("osc.malformed", f"{client.sender.name}: {error}; hung up")
+            self.report("osc.malformed", f"{client.sender.name}: {error}; hung up")
             self._close(client)
 
     def _close(self, client: TcpClient) -> None:

@@ -6,10 +6,12 @@ import sys
 from functools import partial
 
 from engine.control.allow import AllowList
-from engine.control.dispatcher import Dispatcher
+from engine.control.dispatcher import Dispatcher, Report
 from engine.control.sender import Sender, display_address
 
 WANTED_RECEIVE_BUFFER_BYTES = 8 << 20  # 10 000 small packets: a quarter of a second at 40 000 a second
+WANTED_SEND_BUFFER_BYTES = 1 << 20  # feedback to many subscribers leaves in bursts
+SMALLEST_BUFFER_BYTES = 1 << 16
 PACKETS_A_TURN = 256  # then TCP has its turn
 LARGEST_DATAGRAM_BYTES = 65_536
 KEPT_SENDERS = 1024
@@ -19,8 +21,9 @@ _SO_MEMINFO, _DROPS_AT, _MEMINFO = 55, 8, struct.Struct("=9I")  # Linux: sock_di
 
 
 class UdpTransport:
-    def __init__(self, sock: socket.socket, dispatcher: Dispatcher, allow: AllowList) -> None:
+    def __init__(self, sock: socket.socket, dispatcher: Dispatcher, allow: AllowList, report: Report) -> None:
         self.socket = sock
+        self._report = report
         self._dispatcher = dispatcher
         self._counters = dispatcher.counters
         self._allow = allow
@@ -58,7 +61,7 @@ class UdpTransport:
 
     def _refuse(self, address: tuple) -> None:
         self._counters.refused += 1
-        self._dispatcher.report("osc.refused", f"OSC from {address[0]} refused: not in --osc-allow")
+        self._report("osc.refused", f"OSC from {address[0]} refused: not in --osc-allow")
 
     # -- any thread ----------------------------------------------------------------------------
 
@@ -77,7 +80,7 @@ class UdpTransport:
         except OSError as error:  # nobody there, no route, too large, buffer full: nothing that stops a show
             self._counters.dropped += 1
             reason = error.strerror or error
-            self._dispatcher.report("osc.unsent", f"OSC to {display_address(*address)}: {reason}")
+            self._report("osc.unsent", f"OSC to {display_address(*address)}: {reason}")
         else:
             self._counters.sent += 1
 
@@ -91,23 +94,27 @@ class UdpTransport:
         if newly > 0:
             self._counters.lost = lost
             size = granted_receive_buffer_bytes(self.socket)
-            self._dispatcher.report("osc.lost", f"OSC: {newly} packets lost, the buffer of {size} bytes was full")
+            self._report("osc.lost", f"OSC: {newly} packets lost, the buffer of {size} bytes was full")
 
 
-def ask_for_receive_buffer(sock: socket.socket) -> None:
-    """Ask for 8 MiB, as far as the system grants it."""
-    wanted = WANTED_RECEIVE_BUFFER_BYTES
-    while wanted >= 1 << 16:
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, wanted)
-            break
-        except OSError:  # macOS refuses more than kern.ipc.maxsockbuf; Linux and Windows give what they can
-            wanted //= 2
+def ask_for_buffers(sock: socket.socket) -> None:
+    """Ask for 8 MiB to receive and 1 MiB to send, and take what the system grants."""
+    _ask(sock, socket.SO_SNDBUF, WANTED_SEND_BUFFER_BYTES)
+    _ask(sock, socket.SO_RCVBUF, WANTED_RECEIVE_BUFFER_BYTES)
     if sys.platform == "linux" and granted_receive_buffer_bytes(sock) < WANTED_RECEIVE_BUFFER_BYTES:
         try:
             sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, WANTED_RECEIVE_BUFFER_BYTES)
         except PermissionError:
             pass  # `doctor` says how an administrator raises net.core.rmem_max
+
+
+def _ask(sock: socket.socket, option: int, size: int) -> None:
+    while size >= SMALLEST_BUFFER_BYTES:
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, option, size)
+            return
+        except OSError:  # macOS refuses more than kern.ipc.maxsockbuf; Linux and Windows give what they can
+            size //= 2
 
 
 def granted_receive_buffer_bytes(sock: socket.socket) -> int:
