@@ -1,0 +1,50 @@
+"""The sink that puts pictures nowhere: the example to copy for a new one, and the cost of publishing alone.
+
+To add a sink: copy this file, fill the methods in, add a line to `registry.KINDS`, and run it through
+`tests/sinks/test_contract.py`, which takes every kind of the registry.
+"""
+
+from engine.frame import PublishedFrame
+from engine.sinks.sink import DEFAULT_NAME, SinkStatus, Stage
+
+
+class NullSink:
+    kind = "null"
+
+    def __init__(self, argument: str) -> None:
+        """`argument` is what follows `=` in `--sink null=...`. Libraries are imported in `start`, not
+        here."""
+        self.name = argument or DEFAULT_NAME
+        self._frames = 0
+
+    @property
+    def wants_pixels(self) -> bool:
+        return False  # a sink that takes `frame.texture` on the GPU needs no pixels either
+
+    def start(self, stage: Stage) -> None:
+        """Open the device, the file, the memory."""
+
+    def restage(self, stage: Stage) -> None:
+        """Make ready for another size or rate; a sink that looks at each frame's own size has nothing to
+        do."""
+
+    def publish(self, frame: PublishedFrame) -> None:
+        """`frame.texture` is the picture on the GPU (None from the CPU renderer), `frame.read_rgba()` its
+        pixels.
+
+        Both have row 0 at the top. The array may be kept and handed to a thread; the texture is drawn over
+        next frame.
+        """
+        self._frames += 1
+
+    def pump(self) -> None:
+        """Whatever must be done every frame, picture or not."""
+
+    def drain(self) -> bool:
+        return True  # nothing is under way; a sink with a thread tells it to finish and says whether it has
+
+    def close(self) -> None:
+        """Nothing to let go of. Join threads, close files, free memory here; twice must be harmless."""
+
+    def status(self) -> SinkStatus:
+        return SinkStatus(kind=self.kind, name=self.name, state="running", frames=self._frames, dropped=0)

@@ -1,0 +1,105 @@
+"""Which kinds of sink there are, and which can run here. Imports a sink's module only when one is made."""
+
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from engine.errors import SinkUnavailableError
+
+if TYPE_CHECKING:
+    from engine.sinks.sink import Sink, SinkSpec
+
+PLATFORM = sys.platform
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    module: str
+    sink: str
+    argument: str
+    """What follows `=`."""
+    platform: str = ""
+    """`sys.platform` it needs; "" for any."""
+    system: str = ""
+    """That platform in words."""
+    packages: tuple[tuple[str, str], ...] = ()
+    """(module, how to install it): what must be importable."""
+
+
+KINDS = {
+    "syphon": Kind(
+        module="engine.sinks.syphon",
+        sink="SyphonSink",
+        argument="name of the texture",
+        platform="darwin",
+        system="macOS",
+        packages=(
+            ("syphon", "pip install 'syphon-python[opengl]'"),
+            ("OpenGL", "pip install 'syphon-python[opengl]'"),  # else its GL server raises ImportError
+        ),
+    ),
+    "spout": Kind(
+        module="engine.sinks.spout",
+        sink="SpoutSink",
+        argument="name of the texture",
+        platform="win32",
+        system="Windows",
+        packages=(("SpoutGL", "pip install SpoutGL, which needs Python 3.11 to 3.13"),),
+    ),
+    "shared": Kind(module="engine.sinks.shared", sink="SharedSink", argument="name of the texture"),
+    "record": Kind(
+        module="engine.sinks.record",
+        sink="RecordSink",
+        argument="file.mp4 or file.mov; without it a name from date and time",
+        packages=(("av", "pip install av"),),
+    ),
+    "snapshot": Kind(
+        module="engine.sinks.snapshot",
+        sink="SnapshotSink",
+        argument="file.png, or file.png@SECONDS for the frame at that time",
+        packages=(("cv2", "pip install opencv-python-headless"),),
+    ),
+    "null": Kind(module="engine.sinks.null", sink="NullSink", argument="name"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindInfo:
+    kind: str
+    argument: str
+    is_available: bool
+    reason: str
+    """Why not, with the next step; "" when it is."""
+
+
+def available_kinds() -> tuple[KindInfo, ...]:
+    """Every kind, and whether it can run here. Imports none of their libraries."""
+    infos = []
+    for kind, entry in KINDS.items():
+        reason = unavailable_reason(kind)
+        infos.append(KindInfo(kind=kind, argument=entry.argument, is_available=not reason, reason=reason))
+    return tuple(infos)
+
+
+def unavailable_reason(kind: str) -> str:
+    """Like "needs macOS"; "" when the sink can run."""
+    entry = KINDS[kind]
+    if entry.platform not in ("", PLATFORM):
+        return f"needs {entry.system}"
+    missing = [(module, remedy) for module, remedy in entry.packages if find_spec(module) is None]
+    return f"needs {missing[0][0]}: {missing[0][1]}" if missing else ""
+
+
+def require_available(kind: str) -> None:
+    if reason := unavailable_reason(kind):
+        raise SinkUnavailableError(f"{kind}: unavailable ({reason})")
+
+
+def make_sink(spec: "SinkSpec") -> "Sink":
+    """A sink, not yet started. SinkUnavailableError when this system cannot run it."""
+    require_available(spec.kind)
+    entry = KINDS[spec.kind]
+    sink: Sink = getattr(import_module(entry.module), entry.sink)(spec.argument)
+    return sink

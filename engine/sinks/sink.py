@@ -1,0 +1,114 @@
+"""What a sink is, and the values it is made of. `null.py` shows it at work."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from engine.errors import SinkError
+from engine.frame import PublishedFrame
+
+DEFAULT_NAME = "Multiverse"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkSpec:
+    """What `--sink` and `/sink/start` ask for."""
+
+    kind: str
+    argument: str = ""
+    """A texture's name (syphon, spout, shared) or a file (record, snapshot); "" for the default of the
+    kind."""
+
+    @classmethod
+    def parse(cls, text: str) -> "SinkSpec":
+        """`kind` or `kind=argument`. SinkError names the kinds there are."""
+        from engine.sinks.registry import KINDS
+
+        kind, _, argument = text.partition("=")
+        if kind not in KINDS:
+            raise SinkError(f"sink {kind!r}: there is no such kind; one of {', '.join(KINDS)}")
+        return cls(kind=kind, argument=argument)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What all sinks of a run share."""
+
+    width: int
+    height: int
+    fps: float
+    """Nominal; offline it is exact."""
+    sample_rate_hz: int
+    """Of the source's sound; 0 when there is none."""
+    audio_channels: int
+    """Of the source's sound; 0 when there is none."""
+    is_offline: bool
+    """Offline a sink may wait and must lose nothing; live it never waits and may."""
+    record_folder: Path
+    """Where files without a name of their own go; made when needed."""
+
+    def with_format(self, width: int, height: int, fps: float) -> "Stage":
+        return dataclasses.replace(self, width=width, height=height, fps=fps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkStatus:
+    kind: str
+    name: str
+    """The texture's name as receivers see it, or the file."""
+    state: str
+    """running | finishing (writes what it still has) | retrying | failed (offline: not tried again) |
+    ended"""
+    frames: int
+    """Pictures put out."""
+    dropped: int
+    """Pictures that came while the sink was behind."""
+    detail: str = ""
+    """One line for people."""
+
+
+class Sink(Protocol):
+    """Everything but `status` is called on the render thread, with its GL context current.
+
+    Raising from any of them is the way to fail: `SinkSet` then closes the sink, reports and tries a fresh one
+    later.
+    """
+
+    kind: str
+    name: str
+
+    @property
+    def wants_pixels(self) -> bool:
+        """Whether the next frame's `read_rgba` will be called: lets the renderer start reading back early."""
+
+    def start(self, stage: Stage) -> None:
+        """Open. SinkUnavailableError when this system can never run it, SinkError for what can be mended."""
+
+    def restage(self, stage: Stage) -> None:
+        """The picture has another size or rate from the next frame on."""
+
+    def publish(self, frame: PublishedFrame) -> None:
+        """Put one picture out. Live: never waits. Offline: may wait, loses nothing."""
+
+    def pump(self) -> None:
+        """Once a frame, after `publish`: heartbeats and run loops."""
+
+    def drain(self) -> bool:
+        """Take no more frames and write what is left, without waiting. True once `close` will not wait
+        either."""
+
+    def close(self) -> None:
+        """Write what is left and let go of everything; waits for it. Also after a failure, and more than
+        once."""
+
+    def status(self) -> SinkStatus:
+        """Any thread."""
+
+
+@runtime_checkable
+class Taker(Protocol):
+    """A sink that puts a picture out when asked."""
+
+    def take(self) -> None:
+        """Take the next frame. Render thread."""

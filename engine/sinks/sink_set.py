@@ -1,0 +1,221 @@
+"""The sinks of a run, several at once. One that fails is closed, reported and tried again; the rest never
+notice."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from engine.backoff import LONGEST_DELAY_S, next_delay_s
+from engine.clock import Clock
+from engine.errors import MultiverseError, SinkError
+from engine.frame import PublishedFrame
+from engine.sinks.registry import KINDS, make_sink
+from engine.sinks.sink import Sink, SinkSpec, SinkStatus, Stage, Taker
+
+log = logging.getLogger(__name__)
+
+Report = Callable[[str, str], None]
+
+
+@dataclass(slots=True)
+class _Place:
+    """One sink asked for, whatever became of it: running, waiting to be tried again, finishing, ended."""
+
+    spec: SinkSpec
+    sink: Sink | None
+    last: SinkStatus
+    """Of the sink that is gone, with the sums of all before it."""
+    started_s: float
+    failures: int = 0
+    retry_at_s: float = 0.0
+    was_logged: bool = False
+    """The first failure's traceback is in the log; later ones are counted only."""
+
+    def status(self) -> SinkStatus:
+        sink = self.sink  # the render thread may take it away meanwhile
+        if sink is None:
+            return self.last
+        now = sink.status()
+        return replace(now, frames=now.frames + self.last.frames, dropped=now.dropped + self.last.dropped)
+
+
+class SinkSet:
+    """All methods but `status` on the render thread, with the GL context current; close it before the
+    renderer."""
+
+    def __init__(self, stage: Stage, clock: Clock, report: Report) -> None:
+        self.stage = stage
+        self._clock = clock
+        self._report = report
+        self._places: tuple[_Place, ...] = ()
+        self._finishing: tuple[_Place, ...] = ()
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """What runs, or is about to be tried again."""
+        return frozenset(place.spec.kind for place in self._places)
+
+    @property
+    def wants_pixels(self) -> bool:
+        """Whether any sink will read the next frame back."""
+        return any(place.sink.wants_pixels for place in self._places if place.sink)
+
+    def start(self, spec: SinkSpec) -> None:
+        """Open one more sink. SinkError, SinkUnavailableError when it cannot be opened or its name runs
+        already."""
+        if spec.kind not in KINDS:
+            raise SinkError(f"sink {spec.kind!r}: there is no such kind; one of {', '.join(KINDS)}")
+        sink = make_sink(spec)
+        if any(place.spec.kind == spec.kind and place.status().name == sink.name for place in self._places):
+            raise SinkError(f"{spec.kind}: {sink.name} runs already; give the second one a name of its own")
+        try:
+            sink.start(self.stage)
+        except BaseException:
+            sink.close()
+            raise
+        self._places += (_Place(spec, sink, _nothing_yet(sink), self._clock.now_s()),)
+
+    def stop(self, kind: str, name: str | None = None) -> int:
+        """Close the sinks of a kind, or the one of that name (or argument); how many. None of them is tried
+        again.
+
+        Live, what a sink still has to write is written while the show goes on: it is then `finishing`.
+        """
+        chosen = tuple(
+            place
+            for place in self._places
+            if place.spec.kind == kind and name in (None, place.spec.argument, place.status().name)
+        )
+        self._places = tuple(place for place in self._places if place not in chosen)
+        self._finishing += chosen
+        self._finish()
+        return len(chosen)
+
+    def publish(self, frame: PublishedFrame) -> None:
+        """Hand a frame to every sink. Hot path; a blind except is right here: any sink may fail in any
+        way."""
+        for place in self._places:
+            if place.sink is not None:
+                try:
+                    place.sink.publish(frame)
+                except Exception as error:
+                    self._fail(place, error)
+
+    def pump(self) -> None:
+        """Once a frame: run loops, heartbeats, second tries, and the ends of sinks that were stopped."""
+        for place in self._places:
+            try:
+                if place.sink is not None:
+                    place.sink.pump()
+                elif place.last.state == "retrying" and self._clock.now_s() >= place.retry_at_s:
+                    self._retry(place)
+            except Exception as error:
+                self._fail(place, error)
+        if self._finishing:
+            self._finish()
+
+    def take_snapshot(self) -> int:
+        """Ask every snapshot sink for a picture of the next frame; how many there are."""
+        sinks = [place.sink for place in self._places]
+        takers = [sink for sink in sinks if isinstance(sink, Taker)]
+        for taker in takers:
+            taker.take()
+        return len(takers)
+
+    def restart_all(self, stage: Stage) -> None:
+        """Go on with another size or rate: files roll over to new ones, rings to new memory, textures as they
+        are."""
+        self.stage = stage
+        for place in self._places:
+            if place.sink is not None:
+                try:
+                    place.sink.restage(stage)
+                except Exception as error:
+                    self._fail(place, error)
+
+    def status(self) -> tuple[SinkStatus, ...]:
+        """All that run, wait or finish; after `close` how each ended. Any thread."""
+        finishing = (place.status() for place in self._finishing)
+        return tuple(place.status() for place in self._places) + tuple(
+            status if status.state == "ended" else replace(status, state="finishing") for status in finishing
+        )
+
+    def close(self) -> None:
+        """End every sink, waiting until its files are whole."""
+        for place in (*self._places, *self._finishing):
+            self._end(place)
+        self._finishing = ()
+
+    def _finish(self) -> None:
+        """End the stopped sinks that have nothing left to write (offline: all of them)."""
+        for place in self._finishing:
+            try:
+                is_done = place.sink is None or self.stage.is_offline or place.sink.drain()
+            except Exception as error:
+                self._note(place, error)
+                is_done = True
+            if is_done:
+                self._end(place)
+        self._finishing = tuple(place for place in self._finishing if place.sink is not None)
+
+    def _end(self, place: _Place) -> None:
+        if place.sink is None:
+            if place.last.state == "retrying":
+                place.last = replace(place.last, state="failed")
+            return
+        error = self._close(place)
+        if error is not None:
+            self._note(place, error)
+        place.last = replace(place.last, state="failed" if error else "ended")
+
+    def _close(self, place: _Place) -> Exception | None:
+        """Close the place's sink, keeping its last word; the error, if it had one to the end."""
+        assert place.sink is not None
+        failure = None
+        try:
+            place.sink.close()
+        except Exception as error:
+            failure = error
+        place.last = place.status()
+        place.sink = None
+        return failure
+
+    def _fail(self, place: _Place, error: Exception) -> None:
+        """Close what failed and say when it is tried again; offline never: a file with a hole is of no
+        use."""
+        self._note(place, error)
+        now_s = self._clock.now_s()
+        if place.sink is not None:
+            if now_s - place.started_s > LONGEST_DELAY_S:
+                place.failures = 0
+            self._close(place)
+        place.failures += 1
+        delay_s = next_delay_s(place.failures)
+        place.retry_at_s = now_s + delay_s
+        if self.stage.is_offline:
+            place.last = replace(place.last, state="failed", detail=str(error))
+        else:
+            place.last = replace(place.last, state="retrying", detail=f"{error}; next try in {delay_s:g} s")
+
+    def _note(self, place: _Place, error: Exception) -> None:
+        if not place.was_logged and not isinstance(error, MultiverseError):
+            log.error("sink %s failed", place.spec.kind, exc_info=error)
+            place.was_logged = True
+        text = (
+            str(error) if isinstance(error, MultiverseError) else f"{place.spec.kind}: {type(error).__name__}: {error}"
+        )
+        self._report(f"sink.{place.spec.kind}", text)
+
+    def _retry(self, place: _Place) -> None:
+        sink = make_sink(place.spec)
+        try:
+            sink.start(self.stage)
+        except BaseException:
+            sink.close()
+            raise
+        place.sink = sink
+        place.started_s = self._clock.now_s()
+
+
+def _nothing_yet(sink: Sink) -> SinkStatus:
+    return SinkStatus(kind=sink.kind, name=sink.name, state="running", frames=0, dropped=0)

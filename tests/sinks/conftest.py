@@ -1,0 +1,236 @@
+"""Stages, frames, and stand-ins for the libraries of other systems, strict to their recorded interfaces."""
+
+import ctypes
+import inspect
+import json
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.frame import AudioBlock, FrameId, PublishedFrame, TextureRef
+from engine.sinks import Stage
+
+PUBLISHED_API = Path(__file__).parent / "published_api"
+
+
+@pytest.fixture
+def make_stage(tmp_path: Path) -> Callable[..., Stage]:
+    def make(**changes: Any) -> Stage:
+        values: dict[str, Any] = {
+            "width": 64,
+            "height": 48,
+            "fps": 30.0,
+            "sample_rate_hz": 48_000,
+            "audio_channels": 2,
+            "is_offline": False,
+            "record_folder": tmp_path / "recordings",
+        }
+        return Stage(**{**values, **changes})
+
+    return make
+
+
+@pytest.fixture
+def make_frame() -> Callable[..., PublishedFrame]:
+    """`make_frame(index, pixels=..., time_s=..., audio=..., texture=...)`; `reads` collects what was read back."""
+
+    def make(
+        index: int = 0,
+        pixels: np.ndarray | None = None,
+        *,
+        time_s: float | None = None,
+        audio: AudioBlock | None = None,
+        texture: TextureRef | None = None,
+        reads: list[int] | None = None,
+    ) -> PublishedFrame:
+        picture = np.full((48, 64, 4), 255, np.uint8) if pixels is None else pixels
+
+        def read_rgba() -> np.ndarray:
+            if reads is not None:
+                reads.append(index)
+            return picture
+
+        return PublishedFrame(
+            id=FrameId(index=index, time_s=index / 30 if time_s is None else time_s),
+            width=picture.shape[1],
+            height=picture.shape[0],
+            texture=texture,
+            read_rgba=read_rgba,
+            audio=audio,
+        )
+
+    return make
+
+
+@pytest.fixture
+def tone() -> Callable[..., np.ndarray]:
+    """(frames, channels) float32: silence, then from `starts_s` a sine of half scale."""
+
+    def make(
+        seconds: float, *, hz: float = 1000, starts_s: float = 0, rate_hz: int = 48_000, channels: int = 2
+    ) -> np.ndarray:
+        at_s = np.arange(round(seconds * rate_hz)) / rate_hz
+        wave = np.where(at_s >= starts_s, 0.5 * np.sin(2 * np.pi * hz * at_s), 0)
+        return np.repeat(wave[:, None], channels, axis=1).astype(np.float32)
+
+    return make
+
+
+class StandIn:
+    """A library that is not here: takes only calls that its recorded interface allows, and remembers them."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.answers: dict[str, Callable[..., Any]] = {}
+        """What a call returns; None where nothing is set."""
+
+    def named(self, name: str) -> list[dict[str, Any]]:
+        return [arguments for called, arguments in self.calls if called == name]
+
+    def callable(self, name: str, signature: inspect.Signature) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            self.calls.append((name, dict(bound.arguments)))
+            return self.answers[name](**bound.arguments) if name in self.answers else None
+
+        return call
+
+    def klass(self, name: str, methods: dict[str, inspect.Signature], properties: dict[str, Any]) -> type:
+        members: dict[str, Any] = dict(properties)
+        for method, signature in methods.items():
+            call = self.callable(f"{name}.{method}", signature)
+            members[method] = lambda instance, *args, call=call, **kwargs: call(*args, **kwargs)
+        return type(name, (), members)
+
+
+def python_signature(parameters: list[dict[str, Any]]) -> inspect.Signature:
+    return inspect.Signature(
+        [
+            inspect.Parameter(
+                entry["name"],
+                getattr(inspect.Parameter, entry["kind"]),
+                default=f"<default of {entry['name']}>" if entry["has_default"] else inspect.Parameter.empty,
+            )
+            for entry in parameters
+        ]
+    )
+
+
+def load_api(name: str) -> dict[str, Any]:
+    return json.loads((PUBLISHED_API / f"{name}.json").read_text())
+
+
+@pytest.fixture
+def published_api() -> Callable[[str], dict[str, Any]]:
+    return load_api
+
+
+@pytest.fixture
+def stand_in_syphon(monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    """macOS, as far as the Syphon sink sees it. `answers` may be set for `glGetError` and the rest."""
+    api = load_api("syphon")
+    library = StandIn()
+    modules = {name: types.ModuleType(name) for name in api["modules"]}
+    for module, contents in api["modules"].items():
+        for function, parameters in contents["functions"].items():
+            signature = python_signature(parameters)
+            setattr(modules[module], function, library.callable(f"{module}.{function}", signature))
+    servers = api["modules"]["syphon.server"]["classes"]
+    for name in ("SyphonOpenGLServer", "SyphonMetalServer"):
+        methods = {**servers["BaseSyphonServer"]["methods"], **servers[name]["methods"]}
+        signatures = {method: python_signature(parameters) for method, parameters in methods.items()}
+        setattr(modules["syphon"], name, library.klass(name, signatures, {"device": "the default device"}))
+
+    objc = types.ModuleType("objc")
+    opaque = inspect.Signature(
+        [
+            inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+            for name in api["pyobjc"]["objc.createOpaquePointerType"]
+        ]
+    )
+    objc.createOpaquePointerType = library.callable("objc.createOpaquePointerType", opaque)
+    library.answers["objc.createOpaquePointerType"] = lambda **_: lambda *, c_void_p: ("CGLContextObj", c_void_p)
+    pool = {name: python_signature(p) for name, p in api["pyobjc"]["objc.autorelease_pool"]["methods"].items()}
+    pool["__exit__"] = inspect.signature(lambda kind, error, traceback: None)
+    objc.autorelease_pool = library.klass("objc.autorelease_pool", pool, {})
+
+    core = types.ModuleType("CoreFoundation")
+    core.kCFRunLoopDefaultMode = "kCFRunLoopDefaultMode"
+    count = api["pyobjc"]["CoreFoundation.CFRunLoopRunInMode"]
+    positional = [inspect.Parameter(f"argument_{n}", inspect.Parameter.POSITIONAL_ONLY) for n in range(count)]
+    core.CFRunLoopRunInMode = library.callable("CoreFoundation.CFRunLoopRunInMode", inspect.Signature(positional))
+
+    foundation = types.ModuleType("Foundation")
+    set_name = library.callable("NSProcessInfo.setProcessName_", inspect.signature(lambda name, /: None))
+    information = types.SimpleNamespace(setProcessName_=set_name)
+    foundation.NSProcessInfo = types.SimpleNamespace(processInfo=lambda: information)
+
+    for name, module in {**modules, "objc": objc, "CoreFoundation": core, "Foundation": foundation}.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr("engine.sinks.registry.PLATFORM", "darwin")
+    monkeypatch.setattr("engine.sinks.registry.find_spec", lambda name: object())
+
+    def function(name: str, default: int) -> Callable[..., int]:
+        def call(*args: Any) -> int:
+            library.calls.append((name, {"args": args}))
+            return library.answers.get(name, lambda *_: default)(*args)
+
+        return call
+
+    framework = types.SimpleNamespace(
+        CGLGetCurrentContext=function("CGLGetCurrentContext", 0xC0FFEE),
+        CGLSetCurrentContext=function("CGLSetCurrentContext", 0),
+        glGetError=function("glGetError", 0),
+    )
+    opened = library.callable("CDLL", inspect.signature(lambda name, /: None))
+    library.answers["CDLL"] = lambda **_: framework
+    monkeypatch.setattr("engine.sinks.syphon.ctypes", types.SimpleNamespace(CDLL=opened, c_void_p=ctypes.c_void_p))
+    return library
+
+
+@pytest.fixture
+def stand_in_spout(monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    """Windows, as far as the Spout sink sees it. Arguments by position only, of the recorded types."""
+    api = load_api("spout")
+    library = StandIn()
+    accepts = {"int": int, "bool": bool, "str": str, "Buffer": np.ndarray}
+    module, enums = types.ModuleType("SpoutGL"), types.ModuleType("SpoutGL.enums")
+    for number, constant in enumerate(api["constants"]["SpoutGL.enums"]):
+        setattr(enums, constant, 0x1900 + number)
+    module.enums = enums
+
+    def checked(name: str, kinds: list[str]) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            assert len(args) == len(kinds), f"{name} takes {kinds}"
+            for value, kind in zip(args, kinds, strict=True):
+                assert type(value) is accepts[kind], f"{name} takes {kinds}, not {args}"
+            library.calls.append((name, {"args": args}))
+            return library.answers[name](*args) if name in library.answers else None
+
+        return call
+
+    for owner, methods in api["classes"].items():
+        members = {}
+        for method, signatures in methods.items():
+            call = checked(f"{owner}.{method}", signatures[0]["parameters"])
+            members[method] = lambda instance, *args, call=call: call(*args)
+        setattr(module, owner, type(owner, (), members))
+
+    monkeypatch.setitem(sys.modules, "SpoutGL", module)
+    monkeypatch.setitem(sys.modules, "SpoutGL.enums", enums)
+    monkeypatch.setattr("engine.sinks.registry.PLATFORM", "win32")
+    monkeypatch.setattr("engine.sinks.registry.find_spec", lambda name: object())
+
+    def current_context() -> int:
+        return library.answers.get("wglGetCurrentContext", lambda: 0xC0FFEE)()
+
+    opengl = types.SimpleNamespace(wglGetCurrentContext=current_context)
+    stand_in = types.SimpleNamespace(CDLL=lambda name: opengl, c_void_p=ctypes.c_void_p)
+    monkeypatch.setattr("engine.sinks.spout.ctypes", stand_in)
+    return library

@@ -1,0 +1,101 @@
+"""What holds for every kind of sink."""
+
+import inspect
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.errors import SinkError, SinkUnavailableError
+from engine.sinks import SinkSpec, available_kinds
+from engine.sinks.null import NullSink
+from engine.sinks.registry import KINDS, make_sink
+from engine.sinks.sink import Sink
+
+REPOSITORY = Path(__file__).parents[2]
+AVAILABLE = [info.kind for info in available_kinds() if info.is_available]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_the_members_of_a_sink_with_the_same_parameters(kind: str) -> None:
+    sink = getattr(import_module(KINDS[kind].module), KINDS[kind].sink)
+    assert sink.kind == kind
+    for name, member in vars(Sink).items():
+        if name.startswith("_"):
+            continue
+        own = getattr(sink, name)
+        if isinstance(member, property):
+            assert isinstance(own, property)
+        else:
+            assert inspect.signature(own) == inspect.signature(getattr(NullSink, name))
+    assert inspect.signature(sink) == inspect.signature(NullSink)
+
+
+@pytest.mark.parametrize("kind", AVAILABLE)
+def test_a_sink_lives_through_sizes_and_two_closings(
+    kind: str, make_stage, make_frame, tmp_path: Path, wait_for
+) -> None:
+    argument = {"record": str(tmp_path / "life.mp4"), "snapshot": str(tmp_path / "life.png")}.get(kind, "life")
+    sink = make_sink(SinkSpec(kind=kind, argument=argument))
+    sink.start(make_stage())
+    for index in range(3):
+        assert isinstance(sink.wants_pixels, bool)
+        sink.publish(make_frame(index))
+        sink.pump()
+    sink.restage(make_stage(width=32, height=16))
+    sink.publish(make_frame(3, np.zeros((16, 32, 4), np.uint8)))
+    sink.pump()
+    status = sink.status()
+    assert (status.kind, status.state, status.dropped) == (kind, "running", 0)
+    wait_for(sink.drain, "the sink to finish")
+    sink.close()
+    sink.close()
+    assert sink.status().frames == {"snapshot": 1}.get(kind, 4)
+
+
+@pytest.mark.parametrize("kind", AVAILABLE)
+def test_a_sink_that_was_never_started_can_be_closed(kind: str) -> None:
+    make_sink(SinkSpec(kind=kind)).close()
+
+
+def test_what_needs_another_system_is_listed_with_its_reason_and_refused_with_it(
+    make_stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.sinks.registry.PLATFORM", "linux")
+    reasons = {info.kind: info.reason for info in available_kinds()}
+    assert (reasons["syphon"], reasons["spout"]) == ("needs macOS", "needs Windows")
+    with pytest.raises(SinkUnavailableError, match=r"^syphon: unavailable \(needs macOS\)$"):
+        make_sink(SinkSpec(kind="syphon"))
+    for kind in ("syphon", "spout"):
+        sink = getattr(import_module(KINDS[kind].module), KINDS[kind].sink)("")
+        with pytest.raises(SinkUnavailableError, match=f"^{kind}: unavailable"):
+            sink.start(make_stage())
+        sink.close()
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("engine.sinks.registry.PLATFORM", "darwin")
+    monkeypatch.setattr("engine.sinks.registry.find_spec", lambda name: None if name == "OpenGL" else object())
+    with pytest.raises(SinkUnavailableError, match=r"syphon: .*OpenGL: pip install 'syphon-python\[opengl\]'"):
+        make_sink(SinkSpec(kind="syphon"))
+
+
+def test_a_spec_is_a_kind_and_an_argument() -> None:
+    assert SinkSpec.parse("null") == SinkSpec(kind="null", argument="")
+    assert SinkSpec.parse("record=a=b.mp4") == SinkSpec(kind="record", argument="a=b.mp4")
+    with pytest.raises(SinkError, match=r"'hologram': .*syphon, spout, shared, record, snapshot, null"):
+        SinkSpec.parse("hologram=x")
+
+
+def test_asking_for_sinks_loads_none_of_their_libraries() -> None:
+    code = (
+        "import sys; from engine.sinks import SinkSet, available_kinds; available_kinds();"
+        "print([name for name in ('av', 'cv2', 'syphon', 'SpoutGL', 'moderngl') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

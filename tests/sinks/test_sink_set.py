@@ -1,0 +1,253 @@
+"""Several sinks at once: starting, stopping, and one failing without the rest noticing."""
+
+import sys
+import types
+from pathlib import Path
+from typing import ClassVar
+
+import av
+import pytest
+
+from engine.clock import SteppedClock
+from engine.errors import SinkError
+from engine.ipc import FrameRing
+from engine.sinks import SinkSet, SinkSpec
+from engine.sinks.null import NullSink
+from engine.sinks.registry import KINDS, Kind
+
+
+class Fragile(NullSink):
+    """Does nothing, until its instructions say so."""
+
+    kind = "fragile"
+    fails_in: ClassVar[set[str]] = set()
+    error: Exception = SinkError("fragile: broken")
+    closed = 0
+
+    def _perhaps_fail(self, place: str) -> None:
+        if place in type(self).fails_in:
+            raise type(self).error
+
+    def start(self, stage) -> None:
+        self._perhaps_fail("start")
+
+    def publish(self, frame) -> None:
+        self._perhaps_fail("publish")
+        super().publish(frame)
+
+    def pump(self) -> None:
+        self._perhaps_fail("pump")
+
+    def restage(self, stage) -> None:
+        self._perhaps_fail("restage")
+
+    def close(self) -> None:
+        type(self).closed += 1
+        self._perhaps_fail("close")
+
+
+@pytest.fixture
+def fragile(monkeypatch: pytest.MonkeyPatch) -> type[Fragile]:
+    module = types.ModuleType("fragile_sink")
+    module.FragileSink = Fragile
+    monkeypatch.setitem(sys.modules, "fragile_sink", module)
+    monkeypatch.setitem(KINDS, "fragile", Kind(module="fragile_sink", sink="FragileSink", argument="name"))
+    monkeypatch.setattr(Fragile, "fails_in", set())
+    monkeypatch.setattr(Fragile, "error", SinkError("fragile: broken"))
+    monkeypatch.setattr(Fragile, "closed", 0)
+    return Fragile
+
+
+@pytest.fixture
+def clock() -> SteppedClock:
+    return SteppedClock()
+
+
+@pytest.fixture
+def sinks(make_stage, clock: SteppedClock, reports):
+    made = SinkSet(make_stage(), clock, reports)
+    yield made
+    made.close()
+
+
+def states(sinks: SinkSet) -> dict[str, str]:
+    return {status.kind: status.state for status in sinks.status()}
+
+
+def test_several_run_at_once_each_with_its_own_name(sinks: SinkSet, make_frame, tmp_path: Path) -> None:
+    for spec in ("null", "shared=one", "shared=two", f"record={tmp_path / 'a.mp4'}"):
+        sinks.start(SinkSpec.parse(spec))
+    sinks.publish(make_frame())
+    assert sinks.kinds == {"null", "shared", "record"}
+    assert sinks.wants_pixels
+    for name in ("one", "two"):
+        reader = FrameRing.open(name)
+        assert reader.latest() is not None
+        reader.close()
+
+
+def test_the_same_name_twice_is_refused(sinks: SinkSet) -> None:
+    sinks.start(SinkSpec.parse("shared=one"))
+    with pytest.raises(SinkError, match="shared: one runs already"):
+        sinks.start(SinkSpec.parse("shared=one"))
+    with pytest.raises(SinkError, match="no such kind"):
+        sinks.start(SinkSpec(kind="hologram"))
+
+
+def test_stopping_takes_one_by_its_name_or_all_of_a_kind(sinks: SinkSet, make_frame, tmp_path: Path) -> None:
+    for spec in ("shared=one", "shared=two", "null=x", "null=y"):
+        sinks.start(SinkSpec.parse(spec))
+    assert sinks.stop("shared", "two") == 1
+    assert sinks.stop("shared", "three") == 0
+    assert sinks.stop("null") == 2
+    sinks.publish(make_frame())
+    assert [status.name for status in sinks.status()] == ["one"]
+
+
+def test_a_sink_that_cannot_start_is_closed_and_not_kept(sinks: SinkSet, fragile: type[Fragile]) -> None:
+    fragile.fails_in = {"start"}
+    with pytest.raises(SinkError, match="broken"):
+        sinks.start(SinkSpec(kind="fragile"))
+    assert sinks.status() == () and fragile.closed == 1
+
+
+@pytest.mark.parametrize("place", ["publish", "pump", "restage"])
+def test_one_that_fails_is_closed_and_reported_while_the_rest_go_on(
+    sinks: SinkSet, fragile: type[Fragile], make_frame, make_stage, reports, place: str
+) -> None:
+    sinks.start(SinkSpec(kind="fragile"))
+    sinks.start(SinkSpec(kind="null"))
+    fragile.fails_in = {place, "close"}
+    for index in range(5):
+        sinks.publish(make_frame(index))
+        sinks.pump()
+        sinks.restart_all(make_stage())
+    assert reports.lines == [("sink.fragile", "fragile: broken")]
+    assert fragile.closed == 1
+    assert states(sinks) == {"fragile": "retrying", "null": "running"}
+    assert {status.kind: status.frames for status in sinks.status()}["null"] == 5
+    assert "fragile" in sinks.kinds
+    fragile.fails_in = set()
+
+
+def test_it_is_tried_again_at_growing_intervals_and_counts_on_when_it_works(
+    sinks: SinkSet, fragile: type[Fragile], clock: SteppedClock, make_frame, reports
+) -> None:
+    sinks.start(SinkSpec(kind="fragile"))
+    sinks.publish(make_frame(0))
+    fragile.fails_in = {"publish", "start"}
+    sinks.publish(make_frame(1))
+    tries = []
+    for _ in range(28):  # 7 s
+        clock.advance(0.25)
+        before = len(reports.lines)
+        sinks.pump()
+        if len(reports.lines) > before:
+            tries.append(clock.now_s())
+    assert tries == [0.5, 1.5, 3.5]  # 0.5, then 1, then 2, then 4 after each failure
+    assert "next try in 4 s" in sinks.status()[0].detail
+    fragile.fails_in = set()
+    clock.advance(4)
+    sinks.pump()
+    sinks.publish(make_frame(2))
+    assert states(sinks) == {"fragile": "running"}
+    assert sinks.status()[0].frames == 2
+
+
+def test_after_half_a_minute_of_working_the_first_interval_is_short_again(
+    sinks: SinkSet, fragile: type[Fragile], clock: SteppedClock, make_frame
+) -> None:
+    sinks.start(SinkSpec(kind="fragile"))
+    for _ in range(3):
+        fragile.fails_in = {"publish"}
+        sinks.publish(make_frame())
+        fragile.fails_in = set()
+        clock.advance(4)
+        sinks.pump()
+    clock.advance(31)
+    fragile.fails_in = {"publish"}
+    sinks.publish(make_frame())
+    assert "next try in 0.5 s" in sinks.status()[0].detail
+
+
+def test_an_unforeseen_error_is_logged_once_with_its_traceback(
+    sinks: SinkSet, fragile: type[Fragile], clock: SteppedClock, make_frame, reports, caplog
+) -> None:
+    sinks.start(SinkSpec(kind="fragile"))
+    fragile.error = ZeroDivisionError("by zero")
+    fragile.fails_in = {"publish"}
+    for _ in range(3):
+        sinks.publish(make_frame())
+        clock.advance(10)
+        sinks.pump()
+    assert reports.lines == [("sink.fragile", "fragile: ZeroDivisionError: by zero")] * 3
+    assert [record.exc_info is not None for record in caplog.records] == [True]
+    fragile.fails_in = set()
+
+
+def test_offline_a_failed_sink_is_not_tried_again_and_stays_failed(
+    make_stage, fragile: type[Fragile], clock: SteppedClock, make_frame, reports
+) -> None:
+    sinks = SinkSet(make_stage(is_offline=True), clock, reports)
+    sinks.start(SinkSpec(kind="fragile"))
+    fragile.fails_in = {"publish"}
+    sinks.publish(make_frame())
+    fragile.fails_in = set()
+    clock.advance(60)
+    sinks.pump()
+    sinks.close()
+    assert states(sinks) == {"fragile": "failed"}
+    assert sinks.status()[0].detail == "fragile: broken"
+
+
+def test_a_stopped_recording_finishes_beside_the_show_and_then_leaves_the_list(
+    sinks: SinkSet, make_frame, tmp_path: Path, wait_for
+) -> None:
+    path = tmp_path / "a.mp4"
+    sinks.start(SinkSpec(kind="record", argument=str(path)))
+    for index in range(10):
+        sinks.publish(make_frame(index))
+    sinks.stop("record", str(path))
+    assert "record" not in sinks.kinds
+    assert states(sinks) in ({"record": "finishing"}, {})
+
+    def is_gone() -> bool:
+        sinks.publish(make_frame(11))
+        sinks.pump()
+        return sinks.status() == ()
+
+    wait_for(is_gone, "the recording to be finished")
+    with av.open(str(path)) as movie:
+        assert sum(1 for _ in movie.decode(video=0)) == 10
+
+
+def test_after_the_end_the_status_tells_how_each_ended(make_stage, clock, reports, make_frame, tmp_path) -> None:
+    sinks = SinkSet(make_stage(is_offline=True), clock, reports)
+    sinks.start(SinkSpec(kind="record", argument=str(tmp_path / "a.mp4")))
+    sinks.start(SinkSpec(kind="snapshot", argument=str(tmp_path / "a.png")))
+    sinks.start(SinkSpec(kind="snapshot", argument=str(tmp_path / "late.png@99")))
+    for index in range(5):
+        sinks.publish(make_frame(index))
+        sinks.pump()
+    sinks.close()
+    sinks.close()
+    assert [(s.kind, s.state, s.frames) for s in sinks.status()] == [
+        ("record", "ended", 5),
+        ("snapshot", "ended", 1),
+        ("snapshot", "failed", 0),
+    ]
+    assert reports.lines == [("sink.snapshot", "snapshot: the run ended at 0.133333 s, before 99 s: no picture")]
+    sinks.publish(make_frame(6))
+    sinks.pump()
+
+
+def test_a_snapshot_is_taken_from_every_snapshot_sink(sinks: SinkSet, make_frame, wait_for, tmp_path) -> None:
+    assert sinks.take_snapshot() == 0
+    sinks.start(SinkSpec(kind="snapshot", argument=str(tmp_path / "a.png")))
+    sinks.start(SinkSpec(kind="snapshot"))
+    assert not sinks.wants_pixels
+    assert sinks.take_snapshot() == 2
+    assert sinks.wants_pixels
+    sinks.publish(make_frame())
+    wait_for(lambda: [status.frames for status in sinks.status()] == [1, 1], "two pictures")
+    assert not sinks.wants_pixels
