@@ -1,0 +1,57 @@
+"""The picture in shared memory, for programs on the same machine: a frame ring (`engine.ipc.layout`).
+
+A foreign program reads it with `shared_reader.py`, one file to copy. Newest wins, offline too: a reader sees
+what it is fast enough for, and the engine never waits for it.
+"""
+
+from engine.errors import SharedMemoryError, SinkError
+from engine.frame import PublishedFrame
+from engine.ipc import FrameRing, RingWriter
+from engine.sinks.sink import DEFAULT_NAME, SinkStatus, Stage
+
+
+class SharedSink:
+    kind = "shared"
+
+    def __init__(self, argument: str) -> None:
+        self.name = argument or DEFAULT_NAME
+        self._ring: RingWriter | None = None
+        self._frames = 0
+
+    @property
+    def wants_pixels(self) -> bool:
+        return True
+
+    def start(self, stage: Stage) -> None:
+        try:
+            self._ring = FrameRing.create(self.name, stage.width, stage.height, fps=stage.fps)
+        except SharedMemoryError as error:
+            raise SinkError(f"shared: {error}") from error
+
+    def restage(self, stage: Stage) -> None:
+        if self._ring is not None:
+            self._ring.fps = stage.fps
+            self._ring.resize(stage.width, stage.height)
+
+    def publish(self, frame: PublishedFrame) -> None:
+        assert self._ring is not None
+        self._ring.write(frame.read_rgba(), index=frame.id.index, time_s=frame.id.time_s)
+        self._frames += 1
+
+    def pump(self) -> None:
+        """Nothing: each picture carries a heartbeat."""
+
+    def drain(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        if self._ring is not None:
+            self._ring.close()
+            self._ring = None
+
+    def status(self) -> SinkStatus:
+        ring = self._ring
+        detail = f"segment {ring.segment}" if ring else ""
+        return SinkStatus(
+            kind=self.kind, name=self.name, state="running", frames=self._frames, dropped=0, detail=detail
+        )

@@ -1,0 +1,128 @@
+"""The shared sink, as a foreign program sees it: through a copy of shared_reader.py alone."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.clock import SteppedClock
+from engine.ipc.ring_folder import find_ring, system_folder
+from engine.sinks import SinkSet, SinkSpec
+
+READER = Path(__file__).parents[2] / "engine/sinks/shared_reader.py"
+
+FOREIGN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from copied_reader import SharedReader
+import numpy as np
+reader = SharedReader(sys.argv[2])
+for line in sys.stdin:
+    before, picture = reader.picture, reader.latest()
+    if picture is not None:
+        np.save(sys.argv[1] + "/seen.npy", picture)
+    print("nothing" if picture is None else "same" if picture is before else picture.shape, flush=True)
+"""
+
+
+class Foreign:
+    """An interpreter without the engine on its path, holding a copy of the reader."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder = folder
+        (folder / "copied_reader.py").write_bytes(READER.read_bytes())
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", "-c", FOREIGN, str(folder), name],
+            cwd="/",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def look(self) -> str:
+        assert self.process.stdin and self.process.stdout
+        print("look", file=self.process.stdin, flush=True)
+        return self.process.stdout.readline().strip()
+
+    def seen(self) -> np.ndarray:
+        return np.load(self.folder / "seen.npy")
+
+    def end(self) -> str:
+        """What it wrote to stderr until its end."""
+        return self.process.communicate()[1]
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Iterator[Foreign]:
+    reader = Foreign(tmp_path, "Bühne links")
+    yield reader
+    reader.process.kill()
+    reader.process.communicate()
+
+
+def test_a_foreign_program_sees_the_picture_upright_follows_sizes_and_leaves_the_ring(
+    foreign: Foreign, make_stage, make_frame, f_card, reports
+) -> None:
+    assert foreign.look() == "nothing"
+    sinks = SinkSet(make_stage(), SteppedClock(), reports)
+    sinks.start(SinkSpec(kind="shared", argument="Bühne links"))
+    assert foreign.look() == "nothing", "the ring is there, but no picture yet"
+    card = f_card(64, 48)
+    sinks.publish(make_frame(0, card))
+    assert foreign.look() == "(48, 64, 4)"
+    assert np.array_equal(foreign.seen(), card)
+    assert foreign.look() == "same"
+
+    wide = f_card(120, 20)
+    sinks.restart_all(make_stage(width=120, height=20))
+    assert foreign.look() == "same"
+    sinks.publish(make_frame(1, wide))
+    assert foreign.look() == "(20, 120, 4)"
+    assert np.array_equal(foreign.seen(), wide)
+
+    sinks.close()
+    assert foreign.look() == "same", "the engine is gone; its last picture stays"
+    again = SinkSet(make_stage(), SteppedClock(), reports)
+    again.start(SinkSpec(kind="shared", argument="Bühne links"))
+    again.publish(make_frame(0, card))
+    assert foreign.look() == "(48, 64, 4)", "an engine that was started again is found"
+
+    assert foreign.end() == ""
+    ring = find_ring("Bühne links", system_folder())
+    assert ring is not None and ring.is_live, "the reader's end took the memory away"
+    again.close()
+
+
+def test_a_torn_picture_is_not_given_out(make_stage, make_frame, reports) -> None:
+    from engine.sinks.shared_reader import SharedReader
+
+    sinks = SinkSet(make_stage(), SteppedClock(), reports)
+    sinks.start(SinkSpec(kind="shared", argument="torn"))
+    sinks.publish(make_frame(0))
+    reader = SharedReader("torn")
+    whole = reader.latest()
+    sinks.publish(make_frame(1))
+    ring = sinks._places[0].sink._ring
+    for word in (0, 1):  # begin, end: as while frame 5 is written over frame 2
+        ring._block.slots[2][0][word] = 5
+        assert reader.latest() is whole
+        ring._block.slots[2][0][word] = 2
+    assert reader.latest() is not whole
+    del reader
+    sinks.close()
+
+
+def test_the_reader_is_at_most_60_lines_and_needs_numpy_only() -> None:
+    source = READER.read_text()
+    assert len(source.splitlines()) <= 60
+    imported = {
+        (node.module if isinstance(node, ast.ImportFrom) else node.names[0].name).split(".")[0]
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+    assert imported - sys.stdlib_module_names == {"numpy"}
