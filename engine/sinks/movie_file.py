@@ -1,0 +1,179 @@
+"""One H.264 and AAC movie being written with PyAV. Used by one thread; imported by that thread, not by the
+engine.
+
+The MP4 is fragmented: twice a second everything so far is whole on the disk, so a killed run plays up to
+there. The first fragment carries the header (`delay_moov`): with an empty header in front, FFmpeg cannot say
+that AAC begins with 1024 samples of nothing, and shifts the pictures by 21 ms instead. No B-frames: decoding
+order is showing order.
+"""
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.frame import PictureType
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
+
+from engine.errors import SinkError
+
+FRAGMENT_S = 0.5
+LIVE_TICKS_HZ = 90_000  # MPEG's clock: fine enough for any frame time
+QUALITY = "18"  # x264's constant rate factor; 18 is hard to tell from the original
+AAC_RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
+BIT_RATE_PER_CHANNEL = 96_000
+BOX_HEAD = struct.Struct(">I4sQ")
+BT709_MATRIX = 1  # AVCOL_SPC_BT709: how H.264 names what swscale calls ITU709
+
+
+class MovieFile:
+    """`sound_channels` 0 makes a silent movie. Errors of FFmpeg come out as SinkError."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        width: int,
+        height: int,
+        fps: float,
+        sample_rate_hz: int,
+        sound_channels: int,
+        is_offline: bool,
+    ) -> None:
+        self._path = path
+        self._padded = (height + height % 2, width + width % 2)  # 4:2:0 has one colour for two by two pixels
+        rate = Fraction(fps).limit_denominator(1001)
+        self._time_base = 1 / rate if is_offline else Fraction(1, LIVE_TICKS_HZ)
+        self._next_key_s = 0.0
+        self._reformatter = VideoReformatter()
+        self._samples = 0
+        self._sound = None
+        self._file = _File(path)
+        with self._errors():
+            self._container = av.open(
+                self._file,
+                "w",
+                format=path.suffix[1:].lower(),
+                options={"movflags": "frag_keyframe+delay_moov+default_base_moof", "flush_packets": "1"},
+            )
+            speed = {"preset": "veryfast"} if is_offline else {"preset": "ultrafast", "tune": "zerolatency"}
+            self._picture = self._container.add_stream(
+                "libx264", rate=rate, options={**speed, "crf": QUALITY, "bf": "0", "forced-idr": "1"}
+            )
+            self._picture.height, self._picture.width = self._padded
+            self._picture.pix_fmt = "yuv420p"
+            codec = self._picture.codec_context
+            codec.time_base = self._time_base
+            codec.gop_size = max(1, round(fps * 10 * FRAGMENT_S))  # keys are asked for by time
+            codec.color_range = ColorRange.MPEG
+            codec.color_primaries = ColorPrimaries.BT709
+            codec.color_trc = ColorTrc.BT709
+            codec.colorspace = BT709_MATRIX
+            if sample_rate_hz and sound_channels:
+                layout = "mono" if sound_channels == 1 else "stereo"
+                file_rate_hz = sample_rate_hz if sample_rate_hz in AAC_RATES_HZ else 48_000
+                self._sound = self._container.add_stream("aac", rate=file_rate_hz, layout=layout)
+                self._sound.bit_rate = BIT_RATE_PER_CHANNEL * min(sound_channels, 2)
+                self._layout, self._sample_rate_hz = layout, sample_rate_hz
+
+    def add_picture(self, pixels: np.ndarray, time_s: float) -> None:
+        """(height, width, 4) uint8 at `time_s` after the start; alpha is dropped. Times must grow."""
+        height, width = pixels.shape[:2]
+        if (height, width) != self._padded:
+            right, bottom = self._padded[1] - width, self._padded[0] - height
+            pixels = np.pad(pixels, ((0, bottom), (0, right), (0, 0)), mode="edge")
+        with self._errors():
+            picture = self._reformatter.reformat(
+                av.VideoFrame.from_numpy_buffer(pixels, format="rgba"),
+                format="yuv420p",
+                dst_colorspace=Colorspace.ITU709,
+                src_color_range=ColorRange.JPEG,
+                dst_color_range=ColorRange.MPEG,
+                threads=1,
+            )
+            picture.pts = round(time_s / self._time_base)
+            picture.time_base = self._time_base
+            if time_s >= self._next_key_s - 1e-6:
+                picture.pict_type = PictureType.I
+                self._next_key_s = time_s + FRAGMENT_S
+            self._container.mux(self._picture.encode(picture))
+
+    def add_sound(self, samples: np.ndarray) -> None:
+        """(frames, 1 or 2) float32 within [-1, 1], following what came before without a gap."""
+        if self._sound is None or not len(samples):
+            return
+        with self._errors():
+            planes = np.ascontiguousarray(samples.T)  # (channels, frames)
+            block = av.AudioFrame.from_ndarray(planes, format="fltp", layout=self._layout)
+            block.sample_rate = self._sample_rate_hz
+            block.time_base = Fraction(1, self._sample_rate_hz)
+            block.pts = self._samples
+            self._samples += len(samples)
+            self._container.mux(self._sound.encode(block))  # cut into AAC's 1024 and resampled inside
+
+    def close(self) -> None:
+        """Write what the encoders still hold and end the file; after an error, with its last whole fragment."""
+        try:
+            with self._errors():
+                self._container.mux(self._picture.encode(None))
+                if self._sound is not None and self._samples:
+                    self._container.mux(self._sound.encode(None))
+        finally:
+            with self._errors():
+                try:
+                    self._container.close()
+                finally:
+                    self._file.close()
+                    if self._file.error is not None:
+                        cut_torn_end(self._path)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (av.FFmpegError, OSError) as error:
+            reason = self._file.error or error  # PyAV says only "Error in PyAV callback"
+            raise SinkError(f"record: {self._path}: {reason.strerror or reason}") from error
+
+
+def cut_torn_end(path: Path) -> None:
+    """Shorten a fragmented movie to its last whole fragment. (Boxes: length, kind, long length; ISO 14496-12, 4.2)"""
+    size = path.stat().st_size
+    at = whole = 0
+    with path.open("r+b") as file:
+        while at + BOX_HEAD.size <= size:
+            file.seek(at)
+            length, kind, long_length = BOX_HEAD.unpack(file.read(BOX_HEAD.size))
+            at += max(long_length if length == 1 else length, 8)
+            if kind == b"mdat" and at <= size:
+                whole = at
+        file.truncate(whole)
+
+
+class _File:
+    """Where the muxer writes. Left to open the file itself, PyAV holds the GIL until a sleeping disk has
+    woken up."""
+
+    def __init__(self, path: Path) -> None:
+        self.error: OSError | None = None
+        """Why it could not be written."""
+        try:
+            self._file = path.open("wb", buffering=0)  # what is written survives a kill
+        except OSError as error:
+            raise SinkError(f"record: {path}: {error.strerror}") from error
+
+    def write(self, data: bytes) -> int:
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            self.error = error
+            raise
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()

@@ -1,0 +1,232 @@
+"""The picture and the sound in a movie file, encoded on a thread of its own (`movie_file`).
+
+Live, `publish` never waits: when the encoder is behind by the whole queue, a picture is dropped and counted,
+while its sound is kept; pictures carry the time of their frame, so both stay together. Offline it waits and
+loses nothing.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.errors import MultiverseError, SinkError
+from engine.frame import AudioBlock, PublishedFrame
+from engine.sinks.new_file import check_suffix, dated_file, reserve
+from engine.sinks.sink import SinkStatus, Stage
+from engine.sinks.sound_track import SoundTrack
+
+log = logging.getLogger(__name__)
+
+SUFFIXES = (".mp4", ".mov")
+QUEUE_BYTES = 64 * 2**20  # 17 pictures of 720p, 8 of 1080p
+QUEUE_LIMITS = (2, 30)
+LONGEST_STANDSTILL_S = 60.0  # then the disk is gone, and the sound kept meanwhile would fill the memory
+CLOSE_CEILING_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What belongs to one frame; `pixels` is None when the picture was dropped."""
+
+    time_s: float
+    pixels: np.ndarray | None
+    sound: AudioBlock | None
+
+
+class Recording:
+    """One file and the thread that writes it."""
+
+    def __init__(self, path: Path, stage: Stage, size: tuple[int, int], queue_pictures: int | None = None) -> None:
+        """`size` is (width, height). The file must exist, empty; it is removed if nothing comes to stand in
+        it."""
+        self.path = path
+        self.size = size
+        self.written = 0
+        self.dropped = 0
+        self.seconds = 0.0
+        self.error: Exception | None = None
+        """Why the thread ended before it was told to; what was written by then plays."""
+        self._stage = stage
+        least, most = QUEUE_LIMITS
+        self._room = queue_pictures or max(least, min(QUEUE_BYTES // (size[0] * size[1] * 4), most))
+        self._moments: deque[_Moment] = deque()
+        self._pictures = 0
+        self._state = threading.Condition()
+        self._is_ending = False
+        self._was_raised = False
+        self._is_stuck = False
+        self._thread = threading.Thread(target=self._run, name=f"record {path.name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_done(self) -> bool:
+        return not self._thread.is_alive()
+
+    def add(self, frame: PublishedFrame) -> None:
+        """Queue one frame. Live a full queue costs the picture; offline the caller waits."""
+        self._raise_error()
+        with self._state:
+            if self._stage.is_offline:
+                self._state.wait_for(lambda: self._pictures < self._room or self.error)
+            has_room = self._pictures < self._room
+        self._raise_error()
+        pixels = frame.read_rgba() if has_room else None  # this thread alone adds: the room stays
+        with self._state:
+            self._moments.append(_Moment(frame.id.time_s, pixels, frame.audio))
+            self._pictures += pixels is not None
+            self._state.notify_all()
+            behind_s = frame.id.time_s - self._moments[0].time_s
+        if pixels is None:
+            self.dropped += 1
+            if behind_s > LONGEST_STANDSTILL_S:
+                self._is_stuck = True
+                raise SinkError(f"record: {self.path}: nothing could be written for {behind_s:.0f} s")
+
+    def end(self) -> None:
+        """No more frames come; the thread writes what is queued and ends the file. Returns at once."""
+        with self._state:
+            self._is_ending = True
+            self._state.notify_all()
+
+    def close(self) -> None:
+        """`end`, and wait for it. SinkError when the file could not be ended as it should."""
+        self.end()
+        self._thread.join(0 if self._is_stuck else CLOSE_CEILING_S)
+        if not self._is_stuck and self._thread.is_alive():
+            self._is_stuck = True
+            raise SinkError(f"record: {self.path} is not ended after {CLOSE_CEILING_S:.0f} s; is the disk there?")
+        if not self._was_raised:
+            self._raise_error()
+
+    def _raise_error(self) -> None:
+        if self.error is not None:
+            self._was_raised = True
+            raise self.error
+
+    def _run(self) -> None:
+        try:
+            self._write()
+        except Exception as error:  # the top of a thread: whatever it is, the show goes on and is told
+            if not isinstance(error, MultiverseError):
+                log.exception("record: %s", self.path)
+            with self._state:
+                self.error = error
+                self._moments.clear()
+                self._state.notify_all()
+        if self.path.exists() and self.path.stat().st_size == 0:
+            self.path.unlink()
+
+    def _write(self) -> None:
+        from engine.sinks.movie_file import MovieFile  # takes a while: not on the render thread
+
+        stage = self._stage
+        movie = MovieFile(
+            self.path,
+            width=self.size[0],
+            height=self.size[1],
+            fps=stage.fps,
+            sample_rate_hz=stage.sample_rate_hz,
+            sound_channels=stage.audio_channels,
+            is_offline=stage.is_offline,
+        )
+        track = SoundTrack(
+            sample_rate_hz=stage.sample_rate_hz, channels=stage.audio_channels, is_offline=stage.is_offline
+        )
+        try:
+            origin_s = None
+            while (moment := self._next()) is not None:
+                if origin_s is None:
+                    origin_s = moment.time_s
+                since_s = self.written / stage.fps if stage.is_offline else moment.time_s - origin_s
+                if moment.pixels is not None:
+                    movie.add_picture(moment.pixels, since_s)
+                    self.written += 1
+                    self.seconds = since_s
+                movie.add_sound(track.place(moment.sound, moment.time_s))
+        finally:
+            movie.close()
+
+    def _next(self) -> _Moment | None:
+        with self._state:
+            self._state.wait_for(lambda: self._moments or self._is_ending)
+            if not self._moments:
+                return None
+            moment = self._moments.popleft()
+            self._pictures -= moment.pixels is not None
+            self._state.notify_all()
+            return moment
+
+
+class RecordSink:
+    kind = "record"
+
+    def __init__(self, argument: str) -> None:
+        """A file ending in .mp4 or .mov, or "" for a name from date and time in the stage's record folder."""
+        self.name = argument
+        self._wanted = Path(argument) if argument else None
+        self._stage: Stage | None = None
+        self._recordings: list[Recording] = []
+        """The last is the one being recorded; those before it ended with a change of size."""
+
+    @property
+    def wants_pixels(self) -> bool:
+        return True
+
+    def start(self, stage: Stage) -> None:
+        self._stage = stage
+        if self._wanted is None:
+            self._wanted = dated_file(self.kind, stage.record_folder, time.time(), ".mp4")
+        check_suffix(self.kind, self._wanted, SUFFIXES)
+        self._open((stage.width, stage.height))
+        self.name = str(self._recordings[0].path)
+
+    def restage(self, stage: Stage) -> None:
+        self._stage = stage  # the next frame's size decides whether a new file is needed
+
+    def publish(self, frame: PublishedFrame) -> None:
+        size = (frame.width, frame.height)
+        if size != self._recordings[-1].size:
+            self._recordings[-1].end()
+            self._open(size)
+        self._recordings[-1].add(frame)
+
+    def pump(self) -> None:
+        """Nothing: the thread works by itself."""
+
+    def drain(self) -> bool:
+        for recording in self._recordings:
+            recording.end()
+        return all(recording.is_done for recording in self._recordings)
+
+    def close(self) -> None:
+        for recording in self._recordings:
+            recording.end()
+        for recording in self._recordings:
+            recording.close()
+
+    def status(self) -> SinkStatus:
+        recordings = self._recordings
+        detail = ""
+        if recordings:
+            path = recordings[-1].path
+            files = "" if len(recordings) == 1 else f", file {len(recordings)}"
+            renamed = f" ({self._wanted} was there already)" if path != self._wanted and not files else ""
+            detail = f"{path}{renamed}, {recordings[-1].seconds:.1f} s{files}"
+        return SinkStatus(
+            kind=self.kind,
+            name=self.name,
+            state="running",
+            frames=sum(recording.written for recording in recordings),
+            dropped=sum(recording.dropped for recording in recordings),
+            detail=detail,
+        )
+
+    def _open(self, size: tuple[int, int]) -> None:
+        assert self._stage is not None and self._wanted is not None
+        path = reserve(self.kind, self._wanted)
+        self._recordings = [*self._recordings, Recording(path, self._stage, size)]

@@ -1,0 +1,317 @@
+"""Recordings, played back."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from engine.errors import SinkError
+from engine.frame import AudioBlock
+from engine.sinks.record import Recording, RecordSink
+
+REPOSITORY = Path(__file__).parents[2]
+RATE_HZ = 48_000
+
+
+def pictures(path: Path) -> list[av.VideoFrame]:
+    with av.open(str(path)) as movie:
+        return list(movie.decode(video=0))
+
+
+def sound(path: Path) -> tuple[float, np.ndarray, int]:
+    """(time of the first sample, samples (channels, frames), rate)"""
+    with av.open(str(path)) as movie:
+        blocks = list(movie.decode(audio=0))
+    return float(blocks[0].time), np.concatenate([b.to_ndarray() for b in blocks], axis=1), blocks[0].sample_rate
+
+
+def onset_s(path: Path) -> float:
+    start_s, samples, rate_hz = sound(path)
+    return start_s + float(np.argmax(np.abs(samples[0]) > 0.1)) / rate_hz
+
+
+def pitch_hz(path: Path) -> float:
+    _, samples, rate_hz = sound(path)
+    tail = samples[0][-24_000:-2000] * np.hanning(22_000)
+    return float(np.argmax(np.abs(np.fft.rfft(tail)))) * rate_hz / 22_000
+
+
+def blocks_of(samples: np.ndarray, fps: float = 30) -> Callable[[int], AudioBlock]:
+    """The sound of frame n: what is heard while it is shown."""
+
+    def block(index: int) -> AudioBlock:
+        first, last = round(index * RATE_HZ / fps), round((index + 1) * RATE_HZ / fps)
+        return AudioBlock(samples=samples[first:last], sample_rate_hz=RATE_HZ, first_sample=first)
+
+    return block
+
+
+def record_offline(path: Path, stage, frames) -> RecordSink:
+    sink = RecordSink(str(path))
+    sink.start(stage)
+    for frame in frames:
+        sink.publish(frame)
+    sink.close()
+    return sink
+
+
+@pytest.mark.parametrize(("fps", "seconds"), [(30.0, 3), (29.97, 3), (60.0, 2)])
+def test_offline_every_frame_is_there_at_its_time_with_its_sound(
+    make_stage, make_frame, tone, tmp_path: Path, fps: float, seconds: int
+) -> None:
+    count = round(fps * seconds)
+    block = blocks_of(tone(seconds + 1, hz=1000, starts_s=1.0), fps)
+    frames = (make_frame(n, time_s=n / fps, audio=block(n)) for n in range(count))
+    path = tmp_path / "a.mp4"
+    sink = record_offline(path, make_stage(fps=fps, is_offline=True), frames)
+    shown = pictures(path)
+    assert len(shown) == count == sink.status().frames
+    rate = shown[1].time
+    assert [frame.time for frame in shown] == pytest.approx([n * rate for n in range(count)], abs=1e-9)
+    assert rate == pytest.approx(1 / fps, rel=1e-4)
+    assert onset_s(path) == pytest.approx(1.0, abs=0.003)
+    assert pitch_hz(path) == pytest.approx(1000, abs=3)
+
+
+def test_the_f_card_comes_back_upright_in_its_colours(make_stage, make_frame, f_card, tmp_path: Path) -> None:
+    card = f_card(320, 240)
+    path = tmp_path / "a.mp4"
+    record_offline(path, make_stage(width=320, height=240, is_offline=True), [make_frame(0, card)])
+    (shown,) = pictures(path)
+    assert (shown.colorspace, shown.color_range) == (1, 1)  # BT.709, video range
+    decoded = shown.to_ndarray(format="rgb24").astype(int)
+    assert np.abs(decoded - card[..., :3]).mean() < 3
+    corners = decoded[10, 10], decoded[10, -10], decoded[-10, 10], decoded[-10, -10]
+    for corner, colour in zip(corners, [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)], strict=True):
+        assert np.abs(corner - colour).max() < 12
+
+
+def test_an_odd_size_is_rounded_up_by_repeating_the_edge(make_stage, make_frame, f_card, tmp_path: Path) -> None:
+    path = tmp_path / "a.mov"
+    record_offline(path, make_stage(width=161, height=121, is_offline=True), [make_frame(0, f_card(161, 121))])
+    (shown,) = pictures(path)
+    assert (shown.width, shown.height) == (162, 122)
+    decoded = shown.to_ndarray(format="rgb24").astype(int)
+    assert np.abs(decoded[-1, -1] - 255).max() < 12
+
+
+@pytest.mark.parametrize(("channels", "layout"), [(1, "mono"), (2, "stereo"), (4, "stereo")])
+def test_the_file_has_one_or_two_channels(
+    make_stage, make_frame, tone, tmp_path: Path, channels: int, layout: str
+) -> None:
+    block = blocks_of(tone(1, channels=channels))
+    path = tmp_path / "a.mp4"
+    stage = make_stage(is_offline=True, audio_channels=channels)
+    record_offline(path, stage, (make_frame(n, audio=block(n)) for n in range(30)))
+    with av.open(str(path)) as movie:
+        assert movie.streams.audio[0].layout.name == layout
+    expected = 0.5 if channels < 4 else 0.5 * 2 * 1.4 / np.sqrt(2)
+    assert np.abs(sound(path)[1][:, 10_000:40_000]).max() == pytest.approx(expected, rel=0.05)
+
+
+def test_a_rate_that_aac_does_not_know_becomes_48000(make_stage, make_frame, tone, tmp_path: Path) -> None:
+    samples = tone(3, hz=1000, starts_s=1.0, rate_hz=192_000)
+    path = tmp_path / "a.mp4"
+    frames = (
+        make_frame(
+            n, audio=AudioBlock(samples=samples[n * 6400 : (n + 1) * 6400], sample_rate_hz=192_000, first_sample=0)
+        )
+        for n in range(90)
+    )
+    record_offline(path, make_stage(is_offline=True, sample_rate_hz=192_000), frames)
+    assert sound(path)[2] == 48_000
+    assert onset_s(path) == pytest.approx(1.0, abs=0.003)
+
+
+def test_without_sound_the_movie_is_silent(make_stage, make_frame, tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    stage = make_stage(is_offline=True, sample_rate_hz=0, audio_channels=0)
+    record_offline(path, stage, (make_frame(n) for n in range(3)))
+    with av.open(str(path)) as movie:
+        assert (len(movie.streams.video), len(movie.streams.audio)) == (1, 0)
+
+
+def test_live_pictures_are_dropped_when_the_disk_holds_and_sound_and_times_stay_right(
+    make_stage, make_frame, tone, tmp_path: Path, require, wait_for
+) -> None:
+    """The file is a pipe that nobody reads yet: the encoder's thread waits for it while frames keep coming."""
+    require(hasattr(os, "mkfifo"), "named pipes (not on Windows)")
+    pipe, path = tmp_path / "pipe.mp4", tmp_path / "read.mp4"
+    os.mkfifo(pipe)
+    recording = Recording(pipe, make_stage(), (64, 48), queue_pictures=4)
+    block = blocks_of(tone(4, hz=1000, starts_s=1.0))
+    reads: list[int] = []
+
+    def add(index: int) -> None:
+        # live, a frame's block ends when the frame is shown
+        recording.add(make_frame(index, audio=block(index - 1) if index else None, reads=reads))
+
+    for index in range(60):
+        add(index)
+    assert recording.dropped == 56
+    assert reads == [0, 1, 2, 3], "a picture that is dropped is not even read back"
+
+    reader = threading.Thread(target=lambda: path.write_bytes(pipe.read_bytes()))
+    reader.start()
+    for index in range(60, 90):
+        wait_for(lambda: recording._pictures < 4, "room in the queue")
+        add(index)
+    recording.close()
+    reader.join()
+    times = [float(frame.time) for frame in pictures(path)]
+    assert times == pytest.approx([n / 30 for n in (0, 1, 2, 3, *range(60, 90))], abs=1e-4)
+    assert (recording.written, recording.dropped) == (34, 56)
+    assert onset_s(path) == pytest.approx(1.0, abs=0.003)
+    assert sound(path)[1].shape[1] == pytest.approx(89 * 1600, abs=2048)
+
+
+def test_live_a_recording_that_cannot_be_written_for_a_minute_fails_without_waiting(
+    make_stage, make_frame, tmp_path: Path, require
+) -> None:
+    require(hasattr(os, "mkfifo"), "named pipes (not on Windows)")
+    pipe = tmp_path / "pipe.mp4"
+    os.mkfifo(pipe)
+    recording = Recording(pipe, make_stage(), (64, 48), queue_pictures=2)
+    for index in range(3):
+        recording.add(make_frame(index))
+    with pytest.raises(SinkError, match="nothing could be written for 61 s"):
+        recording.add(make_frame(3, time_s=61.0))
+    recording.close()
+    pipe.read_bytes()  # lets the thread go
+
+
+def test_what_exists_is_never_overwritten(make_stage, make_frame, tmp_path: Path) -> None:
+    path = tmp_path / "take.mp4"
+    path.write_bytes(b"precious")
+    for number in (2, 3):
+        sink = record_offline(path, make_stage(is_offline=True), [make_frame(0)])
+        assert len(pictures(tmp_path / f"take {number}.mp4")) == 1
+        assert f"take {number}.mp4 ({path} was there already)" in sink.status().detail
+    assert path.read_bytes() == b"precious"
+
+
+def test_without_a_name_the_file_is_dated_and_lies_in_the_record_folder(make_stage, make_frame) -> None:
+    stage = make_stage(is_offline=True)
+    sink = RecordSink("")
+    sink.start(stage)
+    sink.publish(make_frame(0))
+    sink.close()
+    (path,) = stage.record_folder.iterdir()
+    assert path.name.startswith("multiverse 20") and path.suffix == ".mp4" and ":" not in path.name
+    assert sink.status().name == str(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [("a.avi", "'a.avi' must end in .mp4 or .mov"), ("nowhere/a.mp4", "cannot write .*No such file")],
+)
+def test_a_file_that_cannot_be_is_refused_at_start(make_stage, tmp_path: Path, name: str, complaint: str) -> None:
+    sink = RecordSink(str(tmp_path / name))
+    with pytest.raises(SinkError, match=complaint):
+        sink.start(make_stage())
+    sink.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_recording_without_a_frame_leaves_no_file(make_stage, tmp_path: Path) -> None:
+    record_offline(tmp_path / "a.mp4", make_stage(), [])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_size_goes_on_in_a_second_file(make_stage, make_frame, f_card, tmp_path: Path) -> None:
+    frames = [make_frame(n) for n in range(5)] + [make_frame(n, f_card(80, 40)) for n in range(5, 8)]
+    sink = record_offline(tmp_path / "a.mp4", make_stage(is_offline=True), frames)
+    first, second = pictures(tmp_path / "a.mp4"), pictures(tmp_path / "a 2.mp4")
+    assert [len(first), len(second)] == [5, 3]
+    assert (second[0].width, second[0].height, second[0].time) == (80, 40, 0)
+    assert sink.status().frames == 8
+
+
+RECORD_UNTIL_KILLED = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from engine.frame import FrameId, PublishedFrame, AudioBlock
+from engine.sinks import Stage
+from engine.sinks.record import RecordSink
+
+sink = RecordSink(sys.argv[1])
+sink.start(Stage(width=160, height=120, fps=30, sample_rate_hz=48000, audio_channels=2, is_offline=False,
+                 record_folder=Path()))
+rng = np.random.default_rng(0)
+for index in range(1, 200):
+    pixels = rng.integers(0, 255, (120, 160, 4), np.uint8)
+    block = AudioBlock(samples=np.zeros((1600, 2), np.float32), sample_rate_hz=48000, first_sample=index * 1600)
+    sink.publish(PublishedFrame(id=FrameId(index=index, time_s=index / 30), width=160, height=120, texture=None,
+                                read_rgba=lambda: pixels, audio=block))
+    while sink.status().frames < index:
+        time.sleep(0.0005)
+print("written", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_killed_recording_plays_up_to_its_last_second(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    child = subprocess.Popen(
+        [sys.executable, "-c", RECORD_UNTIL_KILLED, str(path)],
+        cwd=REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "written\n"
+    child.kill()
+    child.communicate()
+    times = [float(frame.time) for frame in pictures(path)]
+    assert times[-1] >= 198 / 30 - 1
+    assert len(times) == round(times[-1] * 30) + 1, "no frame is missing before it"
+    assert sound(path)[1].shape[1] >= (198 / 30 - 1.1) * RATE_HZ
+
+
+RECORD_INTO_A_FULL_DISK = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from engine.clock import SteppedClock
+from engine.frame import FrameId, PublishedFrame
+from engine.sinks import SinkSet, SinkSpec, Stage
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+lines = []
+stage = Stage(width=160, height=120, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=True, record_folder=Path())
+sinks = SinkSet(stage, SteppedClock(), lambda key, text: lines.append(text))
+sinks.start(SinkSpec(kind="record", argument=sys.argv[1]))
+sinks.start(SinkSpec(kind="null"))
+rng = np.random.default_rng(0)
+for index in range(200):
+    pixels = rng.integers(0, 255, (120, 160, 4), np.uint8)
+    sinks.publish(PublishedFrame(id=FrameId(index=index, time_s=index / 30), width=160, height=120, texture=None,
+                                 read_rgba=lambda: pixels))
+    sinks.pump()
+sinks.close()
+print(lines)
+print([(s.kind, s.state) for s in sinks.status()], sinks.status()[1].frames)
+"""
+
+
+def test_a_full_disk_is_reported_the_rest_goes_on_and_the_file_so_far_plays(tmp_path: Path, require) -> None:
+    require(sys.platform == "linux", "a limit of file size (Linux)")
+    path = tmp_path / "a.mp4"
+    done = subprocess.run(
+        [sys.executable, "-c", RECORD_INTO_A_FULL_DISK, str(path)],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    lines, states = done.stdout.splitlines()
+    assert lines == f"['record: {path}: File too large']"
+    assert states == "[('record', 'failed'), ('null', 'ended')] 200"
+    shown = pictures(path)
+    assert len(shown) >= 5
+    assert path.stat().st_size < 300_000, "half a fragment at the end was cut off"

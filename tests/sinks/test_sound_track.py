@@ -1,0 +1,86 @@
+"""Sound stays with the pictures, whatever happens to either."""
+
+import numpy as np
+import pytest
+
+from engine.frame import AudioBlock
+from engine.sinks.sound_track import SoundTrack, stereo
+
+RATE_HZ = 48_000
+FPS = 30
+
+
+def block(count: int, value: float = 0.25, channels: int = 2) -> AudioBlock:
+    samples = np.full((count, channels), value, np.float32)
+    return AudioBlock(samples=samples, sample_rate_hz=RATE_HZ, first_sample=0)
+
+
+def live_track(channels: int = 2) -> SoundTrack:
+    return SoundTrack(sample_rate_hz=RATE_HZ, channels=channels, is_offline=False)
+
+
+def run(track: SoundTrack, blocks, start: int = 0) -> np.ndarray:
+    """Place one block a frame, frame `start` first; the track's samples."""
+    return np.concatenate([track.place(given, (start + n) / FPS) for n, given in enumerate(blocks)])
+
+
+def test_live_the_track_begins_with_the_first_frame() -> None:
+    track = live_track()
+    assert track.place(block(9999), 5.0).shape == (0, 2)
+    assert track.place(block(1600), 5.0 + 1 / FPS).shape == (1600, 2)
+
+
+def test_offline_every_sample_is_taken_as_it_comes() -> None:
+    track = SoundTrack(sample_rate_hz=RATE_HZ, channels=2, is_offline=True)
+    assert len(run(track, [block(1600), block(0), None, block(99_999)])) == 101_599
+
+
+def test_one_late_frame_is_no_reason_to_touch_the_sound() -> None:
+    track = live_track()
+    blocks = [block(1600)] * 10 + [block(1600 + 9600)] + [block(0)] * 6 + [block(1600)] * 60
+    assert len(run(track, blocks)) == 76 * 1600
+    assert track.mended == 0
+
+
+def test_a_device_that_was_away_leaves_silence_of_the_same_length() -> None:
+    track = live_track()
+    blocks = [block(1600)] * 31 + [None] * 60 + [block(1600)] * 90
+    sound = run(track, blocks)
+    assert track.mended == 1
+    assert len(sound) == 180 * 1600
+    assert (sound[: 30 * 1600] == 0.25).all()
+    assert (sound[30 * 1600 : 90 * 1600] == 0).all()
+    assert (sound[90 * 1600 :] == 0.25).all()
+
+
+@pytest.mark.parametrize("drift", [-0.02, 0.02])
+def test_a_sound_card_whose_clock_is_off_stays_within_a_tenth_of_a_second(drift: float) -> None:
+    track = live_track()
+    placed = 0
+    for number in range(FPS * 60):
+        placed += len(track.place(block(round(1600 * (1 + drift))), number / FPS))
+        expected = number / FPS * RATE_HZ
+        # a tenth of a second, and what drifts by in the second of patience
+        assert abs(placed - expected) <= (0.1 + 0.025) * RATE_HZ
+    assert track.mended > 3
+
+
+def test_mono_stays_mono_and_more_than_two_channels_lean_left_and_right_in_turn() -> None:
+    assert live_track(channels=1).place(block(10, channels=1), 0).shape == (0, 1)
+    one = np.eye(4, dtype=np.float32)  # channel n alone in row n
+    mixed = stereo(one)
+    assert mixed.dtype == np.float32
+    level = np.sqrt(2)  # of four channels: half their number, square root
+    assert mixed == pytest.approx(np.array([[0.8, 0.6], [0.6, 0.8], [0.8, 0.6], [0.6, 0.8]]) / level)
+
+
+def test_unrelated_channels_keep_their_level_and_loud_ones_do_not_pass_full_scale() -> None:
+    noise = np.random.default_rng(1).normal(0, 0.1, (50_000, 6)).astype(np.float32)
+    assert np.sqrt((stereo(noise) ** 2).mean()) == pytest.approx(0.1, rel=0.02)
+    assert np.abs(stereo(np.ones((5, 6), np.float32))).max() == 1.0
+
+
+def test_a_source_that_becomes_mono_fills_both_sides() -> None:
+    track = live_track(channels=4)
+    track.place(None, 0)
+    assert track.place(block(1600, 0.5, channels=1), 1 / FPS).tolist() == [[0.5, 0.5]] * 1600
