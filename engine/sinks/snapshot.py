@@ -1,0 +1,208 @@
+"""Single pictures as PNG files, encoded on a thread of their own.
+
+    snapshot              each `take()` gives a file named from date and time in the record folder
+    snapshot=FILE.png     each `take()` gives FILE.png, then FILE 2.png, ...; without any, the last frame does
+    snapshot=FILE.png@S   the first frame at or after S seconds; `take()` besides
+
+Nothing is read back for frames that are not wanted: of the last frame only its `read_rgba` is kept, which
+works until the next draw, so the set of sinks must be closed before the renderer. A PNG's colours are not
+premultiplied: where alpha is below 255 they are divided by it.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections import deque
+from pathlib import Path
+
+import numpy as np
+
+from engine.errors import MultiverseError, SinkError
+from engine.frame import PublishedFrame
+from engine.sinks.new_file import check_suffix, dated_file, reserve
+from engine.sinks.sink import SinkStatus, Stage
+
+log = logging.getLogger(__name__)
+
+QUEUE_PICTURES = 4
+PNG_COMPRESSION = 3  # of 0..9: 50 ms for 1080p, a fifth of the size of level 1
+
+
+class SnapshotSink:
+    kind = "snapshot"
+
+    def __init__(self, argument: str) -> None:
+        self.name = argument or self.kind
+        self._wanted, self._at_s = split_argument(argument)
+        self._keeps_last = self._wanted is not None and self._at_s is None
+        self._takes = 0
+        self._last: PublishedFrame | None = None
+        self._stage: Stage | None = None
+        self._newest_s = 0.0
+        self._frames = 0
+        self._dropped = 0
+        self._path: Path | None = None
+        self._error: Exception | None = None
+        self._queue: deque[np.ndarray] = deque()
+        self._state = threading.Condition()
+        self._is_ending = False
+        self._thread = threading.Thread(target=self._run, name="snapshot", daemon=True)
+
+    @property
+    def wants_pixels(self) -> bool:
+        if self._takes:
+            return True
+        return self._at_s is not None and self._stage is not None and self._is_next(self._at_s)
+
+    def take(self) -> None:
+        self._takes += 1
+
+    def start(self, stage: Stage) -> None:
+        self._stage = stage
+        if self._wanted is not None:
+            check_suffix(self.kind, self._wanted, (".png",))
+            if not self._wanted.absolute().parent.is_dir():
+                raise SinkError(f"snapshot: there is no folder {self._wanted.absolute().parent}")
+        self._thread.start()
+
+    def restage(self, stage: Stage) -> None:
+        self._stage = stage
+        self._last = None  # its texture is gone; the next frame takes its place
+
+    def publish(self, frame: PublishedFrame) -> None:
+        self._raise_error()
+        self._newest_s = frame.id.time_s
+        is_due = self._at_s is not None and frame.id.time_s >= self._at_s - 1e-6
+        if is_due:
+            self._at_s = None
+        for _ in range(self._takes + is_due):
+            self._keeps_last = False
+            if self._has_room():
+                self._put(frame)
+            else:
+                self._dropped += 1
+        self._takes = 0
+        self._last = frame if self._keeps_last else None
+
+    def pump(self) -> None:
+        """Nothing: the thread works by itself."""
+
+    def drain(self) -> bool:
+        if self._last is not None:
+            self._put(self._last)
+            self._last = None
+        with self._state:
+            self._is_ending = True
+            self._state.notify_all()
+        return not self._thread.is_alive()
+
+    def close(self) -> None:
+        if self._thread.ident is None:  # never started
+            return
+        if not self.drain():
+            self._thread.join()
+        self._raise_error()
+        if self._at_s is not None:
+            missed_s, self._at_s = self._at_s, None
+            raise SinkError(f"snapshot: the run ended at {self._newest_s:g} s, before {missed_s:g} s: no picture")
+
+    def status(self) -> SinkStatus:
+        waits = "" if self._at_s is None else f"waits for {self._at_s:g} s"
+        return SinkStatus(
+            kind=self.kind,
+            name=self.name,
+            state="running",
+            frames=self._frames,
+            dropped=self._dropped,
+            detail=str(self._path) if self._path else waits,
+        )
+
+    def _is_next(self, at_s: float) -> bool:
+        assert self._stage is not None
+        return self._newest_s + 1 / self._stage.fps >= at_s - 1e-6
+
+    def _has_room(self) -> bool:
+        """Whether the thread has time for one more; offline waits until it has."""
+        assert self._stage is not None
+        with self._state:
+            if self._stage.is_offline:
+                self._state.wait_for(lambda: len(self._queue) < QUEUE_PICTURES or self._error)
+            return len(self._queue) < QUEUE_PICTURES
+
+    def _put(self, frame: PublishedFrame) -> None:
+        pixels = frame.read_rgba()
+        with self._state:
+            self._queue.append(pixels)
+            self._state.notify_all()
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+    def _run(self) -> None:
+        try:
+            while (pixels := self._next()) is not None:
+                self._path = self._write(pixels)
+                self._frames += 1
+        except Exception as error:  # the top of a thread: whatever it is, the show goes on and is told
+            if not isinstance(error, MultiverseError):
+                log.exception("snapshot")
+            with self._state:
+                self._error = error
+                self._state.notify_all()
+
+    def _next(self) -> np.ndarray | None:
+        with self._state:
+            self._state.wait_for(lambda: self._queue or self._is_ending)
+            pixels = self._queue.popleft() if self._queue else None
+            self._state.notify_all()
+            return pixels
+
+    def _write(self, pixels: np.ndarray) -> Path:
+        """Encode beside the target, then move it there: nobody sees half a picture."""
+        assert self._stage is not None
+        data = encode_png(pixels)
+        wanted = self._wanted or dated_file(self.kind, self._stage.record_folder, time.time(), ".png")
+        path = reserve(self.kind, wanted)
+        partial = path.with_name(f".{path.name}.partial")
+        try:
+            partial.write_bytes(data)
+            os.replace(partial, path)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            raise SinkError(f"snapshot: cannot write {path}: {error.strerror}") from error
+        return path
+
+
+def split_argument(argument: str) -> tuple[Path | None, float | None]:
+    """`FILE.png@2.5` as (FILE.png, 2.5); a name may hold an @ of its own. SinkError for a time below 0."""
+    file, at, seconds = argument.rpartition("@")
+    try:
+        at_s = float(seconds) if at and file else None
+    except ValueError:
+        at_s = None
+    if at_s is None:
+        return (Path(argument) if argument else None), None
+    if not 0 <= at_s < float("inf"):
+        raise SinkError(f"snapshot: {seconds!r} in {argument!r} is no time; write FILE.png@SECONDS")
+    return Path(file), at_s
+
+
+def encode_png(pixels: np.ndarray) -> bytes:
+    """(height, width, 4) uint8 RGBA, premultiplied, as a PNG: RGB where all is opaque, else RGBA."""
+    import cv2
+
+    alpha = pixels[..., 3:]
+    if (alpha == 255).all():
+        ordered = pixels[..., 2::-1]
+    else:
+        colours = pixels[..., 2::-1].astype(np.uint16)
+        straight = np.minimum((colours * 255 + alpha // 2) // np.maximum(alpha, 1), 255)
+        ordered = np.concatenate([straight.astype(np.uint8), alpha], axis=2)
+    is_done, data = cv2.imencode(".png", np.ascontiguousarray(ordered), [cv2.IMWRITE_PNG_COMPRESSION, PNG_COMPRESSION])
+    if not is_done:
+        raise SinkError("snapshot: OpenCV could not encode the picture")
+    return data.tobytes()

@@ -1,0 +1,150 @@
+"""Snapshots, read back from their PNG files."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.errors import SinkError
+from engine.sinks.snapshot import SnapshotSink, encode_png, split_argument
+
+
+def png(path: Path) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+def run(argument: str | Path, stage, frames, takes: tuple[int, ...] = ()) -> SnapshotSink:
+    """Publish the frames; a picture is asked for before each frame whose number is in `takes`."""
+    sink = SnapshotSink(str(argument))
+    sink.start(stage)
+    for frame in frames:
+        for _ in range(takes.count(frame.id.index)):
+            sink.take()
+        sink.publish(frame)
+    sink.close()
+    return sink
+
+
+def shade(index: int) -> np.ndarray:
+    return np.full((48, 64, 4), [index, 0, 0, 255], np.uint8)
+
+
+def test_the_f_card_comes_back_upright_and_exact(make_stage, make_frame, f_card, tmp_path: Path) -> None:
+    card = f_card()
+    run(tmp_path / "card.png", make_stage(), [make_frame(0, card)])
+    assert np.array_equal(png(tmp_path / "card.png"), card[..., :3])
+
+
+def test_a_named_file_gets_the_last_frame_and_only_that_is_read_back(make_stage, make_frame, tmp_path: Path) -> None:
+    reads: list[int] = []
+    sink = run(tmp_path / "a.png", make_stage(), (make_frame(n, shade(n), reads=reads) for n in range(10)))
+    assert reads == [9]
+    assert png(tmp_path / "a.png")[0, 0, 0] == 9
+    assert (sink.status().frames, sink.status().detail) == (1, str(tmp_path / "a.png"))
+
+
+def test_a_named_file_gets_each_take_instead_numbered_from_the_second(make_stage, make_frame, tmp_path: Path) -> None:
+    reads: list[int] = []
+    frames = (make_frame(n, shade(n), reads=reads) for n in range(10))
+    run(tmp_path / "a.png", make_stage(), frames, takes=(2, 5))
+    assert reads == [2, 5]
+    files = {path.name: int(png(path)[0, 0, 0]) for path in tmp_path.iterdir()}
+    assert files == {"a.png": 2, "a 2.png": 5}
+
+
+def test_without_a_name_takes_are_dated_and_the_last_frame_is_not_kept(make_stage, make_frame) -> None:
+    stage = make_stage()
+    run("", stage, (make_frame(n, shade(n)) for n in range(4)), takes=(1,))
+    (path,) = stage.record_folder.iterdir()
+    assert path.name.startswith("multiverse 20") and path.suffix == ".png"
+    assert png(path)[0, 0, 0] == 1
+
+
+def test_a_time_gives_the_first_frame_at_or_after_it(make_stage, make_frame, tmp_path: Path) -> None:
+    reads: list[int] = []
+    sink = SnapshotSink(f"{tmp_path / 'a.png'}@0.5")
+    sink.start(make_stage())
+    wanted = []
+    for number in range(30):
+        if sink.wants_pixels:
+            wanted.append(number)
+        sink.publish(make_frame(number, shade(number), reads=reads))
+    sink.close()
+    assert reads == wanted == [15]
+    assert png(tmp_path / "a.png")[0, 0, 0] == 15
+
+
+def test_a_time_that_never_comes_is_an_error_at_the_end(make_stage, make_frame, tmp_path: Path) -> None:
+    sink = SnapshotSink(f"{tmp_path / 'a.png'}@2.5")
+    sink.start(make_stage())
+    sink.publish(make_frame(30))
+    assert sink.status().detail == "waits for 2.5 s"
+    with pytest.raises(SinkError, match=r"ended at 1 s, before 2\.5 s"):
+        sink.close()
+    sink.close()
+
+
+def test_what_exists_is_never_overwritten_and_nothing_half_done_stays(make_stage, make_frame, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"precious")
+    run(tmp_path / "a.png", make_stage(), [make_frame(0)])
+    assert (tmp_path / "a.png").read_bytes() == b"precious"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a 2.png", "a.png"]
+
+
+def test_offline_no_take_is_lost_however_many_come_at_once(make_stage, make_frame, tmp_path: Path) -> None:
+    frames = (make_frame(n, shade(n)) for n in range(3))
+    sink = run(tmp_path / "a.png", make_stage(is_offline=True), frames, takes=(0,) * 9 + (1,) * 9)
+    assert (sink.status().frames, sink.status().dropped) == (18, 0)
+    assert len(list(tmp_path.iterdir())) == 18
+
+
+def test_a_folder_that_goes_away_is_an_error_not_a_silence(make_stage, make_frame, tmp_path: Path, wait_for) -> None:
+    folder = tmp_path / "usb stick"
+    folder.mkdir()
+    sink = SnapshotSink(str(folder / "a.png"))
+    sink.start(make_stage())
+    folder.rmdir()
+    sink.take()
+    sink.publish(make_frame(0))
+    with pytest.raises(SinkError, match=r"cannot write .*usb stick"):
+        sink.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"), [("a.jpg", "must end in .png"), ("nowhere/a.png", "there is no folder .*nowhere")]
+)
+def test_a_file_that_cannot_be_is_refused_at_start(make_stage, tmp_path: Path, name: str, complaint: str) -> None:
+    sink = SnapshotSink(str(tmp_path / name))
+    with pytest.raises(SinkError, match=complaint):
+        sink.start(make_stage())
+    sink.close()
+
+
+def test_colours_under_alpha_are_divided_by_it_for_png(tmp_path: Path) -> None:
+    pixels = np.array([[[64, 32, 0, 128], [10, 20, 30, 255], [0, 0, 0, 0], [200, 9, 9, 100]]], np.uint8)
+    (tmp_path / "a.png").write_bytes(encode_png(pixels))
+    assert png(tmp_path / "a.png").tolist() == [
+        [[128, 64, 0, 128], [10, 20, 30, 255], [0, 0, 0, 0], [255, 23, 23, 100]]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        ("", (None, None)),
+        ("out.png", (Path("out.png"), None)),
+        ("out.png@2.5", (Path("out.png"), 2.5)),
+        ("me@home.png", (Path("me@home.png"), None)),
+        ("me@home.png@0", (Path("me@home.png"), 0.0)),
+    ],
+)
+def test_the_time_is_what_follows_the_last_at(argument: str, expected: tuple[Path | None, float | None]) -> None:
+    assert split_argument(argument) == expected
+
+
+@pytest.mark.parametrize("argument", ["out.png@-1", "out.png@nan", "out.png@inf"])
+def test_a_time_that_is_none_is_refused(argument: str) -> None:
+    with pytest.raises(SinkError, match="is no time"):
+        split_argument(argument)
