@@ -1,0 +1,127 @@
+"""The picture as a Spout texture (Windows), shared on the GPU.
+
+Spout's shared texture belongs to DirectX, whose row 0 is the top, as ours is: `invert` is False for textures
+and pixels. SpoutGL takes arguments by position only. Spout gives a taken name a number (`Multiverse_1`): the
+real one is reported. Without a GL context (CPU renderer) Spout makes one of its own and takes pixels. Size
+changes it notices by itself.
+"""
+
+import ctypes
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.errors import SinkError
+from engine.frame import PublishedFrame
+from engine.sinks.registry import require_available
+from engine.sinks.sink import DEFAULT_NAME, SinkStatus, Stage
+
+if TYPE_CHECKING:
+    from SpoutGL import SpoutSender
+
+IS_INVERTED = False
+HOST_FBO = 0  # bound again after a send; the renderer binds its own before each draw
+REFUSALS_BEFORE_FAILURE = 3
+
+
+class SpoutSink:
+    kind = "spout"
+
+    def __init__(self, argument: str) -> None:
+        self.name = argument or DEFAULT_NAME
+        self._sender: SpoutSender | None = None
+        self._names_before: frozenset[str] = frozenset()
+        self._has_own_context = False
+        self._refusals = 0
+        self._frames = 0
+        self._way = ""
+
+    @property
+    def wants_pixels(self) -> bool:
+        return self._has_own_context
+
+    def start(self, stage: Stage) -> None:
+        require_available(self.kind)
+        import SpoutGL
+
+        opengl = ctypes.CDLL("opengl32")
+        opengl.wglGetCurrentContext.restype = ctypes.c_void_p
+        self._names_before = _sender_names()
+        self._sender = SpoutGL.SpoutSender()
+        if not opengl.wglGetCurrentContext():
+            if not self._sender.createOpenGL():
+                raise SinkError(
+                    "spout: Spout could not make an OpenGL context of its own; is a graphics driver installed?"
+                )
+            self._has_own_context = True
+        self._sender.setSenderName(self.name)
+
+    def restage(self, stage: Stage) -> None:
+        """Nothing: each frame is sent with its own size."""
+
+    def publish(self, frame: PublishedFrame) -> None:
+        from SpoutGL import enums
+
+        assert self._sender is not None
+        if self._has_own_context:
+            pixels = np.ascontiguousarray(frame.read_rgba())
+            is_sent = self._sender.sendImage(pixels, frame.width, frame.height, enums.GL_RGBA, IS_INVERTED, HOST_FBO)
+        elif frame.texture is not None:
+            texture = frame.texture
+            is_sent = self._sender.sendTexture(
+                texture.glo, texture.target, texture.width, texture.height, IS_INVERTED, HOST_FBO
+            )
+        else:
+            return  # the renderer could not draw: receivers keep the last picture
+        if not is_sent:
+            self._refuse()
+            return
+        self._refusals = 0
+        self._frames += 1
+        if self._frames == 1:
+            self._learn()
+
+    def pump(self) -> None:
+        """Nothing: Spout needs no loop."""
+
+    def drain(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            sender.releaseSender()
+            if self._has_own_context:
+                sender.closeOpenGL()
+
+    def status(self) -> SinkStatus:
+        return SinkStatus(
+            kind=self.kind, name=self.name, state="running", frames=self._frames, dropped=0, detail=self._way
+        )
+
+    def _refuse(self) -> None:
+        self._refusals += 1
+        if self._refusals >= REFUSALS_BEFORE_FAILURE:
+            raise SinkError(
+                f"spout: {self._refusals} pictures in a row were refused ({self._sharing()}); "
+                f"python.exe and the receiver must run on the same graphics card"
+            )
+
+    def _learn(self) -> None:
+        """After the first picture: the name that Spout gave us, and how the texture is shared."""
+        new = _sender_names() - self._names_before
+        if self.name not in new:
+            numbered = sorted(name for name in new if name.startswith(f"{self.name}_"))
+            self.name = numbered[0] if numbered else self.name
+        self._way = self._sharing()
+
+    def _sharing(self) -> str:
+        assert self._sender is not None
+        interop = "ready" if self._sender.isGLDXReady() else "not available"
+        return f"GL/DX interop {interop}, CPU share {'on' if self._sender.getCPUshare() else 'off'}"
+
+
+def _sender_names() -> frozenset[str]:
+    from SpoutGL import SpoutReceiver
+
+    return frozenset(SpoutReceiver().getSenderList())

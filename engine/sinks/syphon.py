@@ -1,0 +1,148 @@
+"""The picture as a Syphon texture (macOS), published on the GPU.
+
+Syphon reads memory row 0 as the bottom of the picture, in GL and in Metal alike; ours is the top:
+`is_flipped=True`. A context made by moderngl belongs to no NSOpenGLContext, where syphon-python would look
+for it, so its CGL pointer is handed over. Without GL, or when GL fails three times in a row, pixels go
+through Syphon's Metal server instead.
+"""
+
+import ctypes
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.errors import SinkError
+from engine.frame import PublishedFrame, TextureRef
+from engine.sinks.registry import require_available
+from engine.sinks.sink import DEFAULT_NAME, SinkStatus, Stage
+
+if TYPE_CHECKING:
+    from syphon import SyphonMetalServer, SyphonOpenGLServer
+
+OPENGL = "/System/Library/Frameworks/OpenGL.framework/OpenGL"
+CGL_CONTEXT_ENCODING = b"^{_CGLContextObject=}"  # as syphon-python declares it
+APPLICATION = "Multiverse"
+GL_ERRORS_BEFORE_METAL = 3
+GL_ERROR_FLAGS = 8  # a driver may keep several; without a context it would report one for ever
+METAL_TEXTURES = 3  # a texture is overwritten when the GPU has had two frames to copy it
+
+
+class SyphonSink:
+    kind = "syphon"
+
+    def __init__(self, argument: str) -> None:
+        self.name = argument or DEFAULT_NAME
+        self._gl_server: SyphonOpenGLServer | None = None
+        self._metal_server: SyphonMetalServer | None = None
+        self._metal_textures: cycle[Any] = cycle(())
+        self._metal_size = (0, 0)
+        self._context = 0
+        self._gl_errors = 0
+        self._frames = 0
+        self._way = ""
+
+    @property
+    def wants_pixels(self) -> bool:
+        return self._metal_server is not None
+
+    def start(self, stage: Stage) -> None:
+        require_available(self.kind)
+        import Foundation
+        import objc
+        import syphon
+
+        # Receivers list servers by application; without this ours would be called Python.
+        Foundation.NSProcessInfo.processInfo().setProcessName_(APPLICATION)
+        self._gl = ctypes.CDLL(OPENGL)
+        self._gl.CGLGetCurrentContext.restype = ctypes.c_void_p
+        self._gl.CGLSetCurrentContext.argtypes = [ctypes.c_void_p]
+        self._context = self._gl.CGLGetCurrentContext() or 0
+        try:
+            if self._context:
+                pointer_type = objc.createOpaquePointerType("CGLContextObj", CGL_CONTEXT_ENCODING, "CGL context")
+                self._gl_server = syphon.SyphonOpenGLServer(self.name, pointer_type(c_void_p=self._context))
+                self._way = "on the GPU"
+            else:
+                self._open_metal("no GL: through Metal")
+        except (RuntimeError, ImportError) as error:
+            raise SinkError(f"syphon: {error}") from error
+
+    def restage(self, stage: Stage) -> None:
+        """Nothing: each frame is published with its own size."""
+
+    def publish(self, frame: PublishedFrame) -> None:
+        import objc
+
+        with objc.autorelease_pool():  # nobody else drains what Objective-C leaves behind each frame
+            if self._gl_server is None:
+                self._publish_pixels(frame.read_rgba())
+            elif frame.texture is not None:
+                self._publish_texture(frame.texture)
+            else:
+                return  # the renderer could not draw: receivers keep the last picture
+        self._frames += 1
+
+    def pump(self) -> None:
+        """Let macOS answer receivers: without it those that start later never see the server."""
+        import CoreFoundation
+        import objc
+
+        with objc.autorelease_pool():
+            CoreFoundation.CFRunLoopRunInMode(CoreFoundation.kCFRunLoopDefaultMode, 0, True)
+
+    def drain(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        gl_server, self._gl_server = self._gl_server, None
+        metal_server, self._metal_server = self._metal_server, None
+        if gl_server is not None:
+            gl_server.stop()
+        if metal_server is not None:
+            metal_server.stop()
+
+    def status(self) -> SinkStatus:
+        return SinkStatus(
+            kind=self.kind, name=self.name, state="running", frames=self._frames, dropped=0, detail=self._way
+        )
+
+    def _publish_texture(self, texture: TextureRef) -> None:
+        assert self._gl_server is not None
+        self._take_gl_error()  # an old one of the renderer is not Syphon's
+        self._gl_server.publish_frame_texture(
+            texture.glo, size=(texture.width, texture.height), is_flipped=True, target=texture.target
+        )
+        if self._gl.CGLGetCurrentContext() != self._context:
+            self._gl.CGLSetCurrentContext(self._context)
+        error = self._take_gl_error()
+        self._gl_errors = self._gl_errors + 1 if error else 0
+        if self._gl_errors >= GL_ERRORS_BEFORE_METAL:
+            self._gl_server.stop()
+            self._gl_server = None
+            self._open_metal(f"through Metal, after GL error {error:#x} {self._gl_errors} times in a row")
+
+    def _publish_pixels(self, pixels: np.ndarray) -> None:
+        from syphon.utils.numpy import copy_image_to_mtl_texture
+        from syphon.utils.raw import create_mtl_texture
+
+        assert self._metal_server is not None
+        height, width = pixels.shape[:2]
+        if (width, height) != self._metal_size:
+            device = self._metal_server.device
+            self._metal_size = (width, height)
+            self._metal_textures = cycle([create_mtl_texture(device, width, height) for _ in range(METAL_TEXTURES)])
+        texture = next(self._metal_textures)
+        copy_image_to_mtl_texture(pixels, texture)
+        self._metal_server.publish_frame_texture(texture, size=(width, height), is_flipped=True)
+
+    def _open_metal(self, way: str) -> None:
+        import syphon
+
+        self._metal_server = syphon.SyphonMetalServer(self.name)
+        self._way = way
+
+    def _take_gl_error(self) -> int:
+        """One of the GL errors since the last call, 0 for none; all are cleared."""
+        errors = [int(self._gl.glGetError()) for _ in range(GL_ERROR_FLAGS)]
+        return max(errors)

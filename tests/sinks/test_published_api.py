@@ -1,0 +1,338 @@
+"""Syphon and Spout cannot run here: every call our modules make is held against the libraries' published interfaces."""
+
+import ast
+import inspect
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.errors import SinkError
+from engine.frame import TextureRef
+from engine.sinks import syphon as syphon_module
+from engine.sinks.registry import KINDS
+from engine.sinks.spout import SpoutSink
+from engine.sinks.syphon import SyphonSink
+
+SINKS = Path(__file__).parents[2] / "engine/sinks"
+TEXTURE = TextureRef(glo=7, width=64, height=48)
+
+
+# -- what is called, read from the source ---------------------------------------------------------
+
+
+def calls_of(module: str, owners: set[str], functions: set[str]) -> list[tuple[str, ast.Call]]:
+    """(what, call) for every call of a library's function or class, or of a method of one of its objects.
+
+    Objects are known by their annotation (`self._sender: SpoutSender | None`) or by being made on the spot.
+    """
+    tree = ast.parse((SINKS / module).read_text())
+    kinds: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AnnAssign):
+            named = [n.id for n in ast.walk(node.annotation) if isinstance(n, ast.Name) and n.id in owners]
+            if named:
+                kinds[ast.unparse(node.target)] = named[0]
+    for node in ast.walk(tree):
+        pairs: list[tuple[ast.expr, ast.expr]] = []
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Tuple)
+            and isinstance(node.value, ast.Tuple)
+        ):
+            pairs = list(zip(node.targets[0].elts, node.value.elts, strict=True))
+        elif isinstance(node, ast.Assign):
+            pairs = [(node.targets[0], node.value)]
+        for target, value in pairs:
+            if ast.unparse(value) in kinds:
+                kinds.setdefault(ast.unparse(target), kinds[ast.unparse(value)])
+    found = []
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        what = ast.unparse(node.func)
+        receiver, _, name = what.rpartition(".")
+        if name in owners and receiver in ("", "syphon", "SpoutGL"):
+            found.append((f"{name}.__init__", node))
+        elif receiver in kinds:
+            found.append((f"{kinds[receiver]}.{name}", node))
+        elif receiver.endswith("()") and receiver[:-2] in owners:
+            found.append((f"{receiver[:-2]}.{name}", node))
+        elif what in functions:
+            found.append((what, node))
+    return found
+
+
+def bind(parameters: list[dict[str, Any]], call: ast.Call) -> None:
+    signature = inspect.Signature(
+        [
+            inspect.Parameter(
+                entry["name"],
+                getattr(inspect.Parameter, entry["kind"]),
+                default=None if entry["has_default"] else inspect.Parameter.empty,
+            )
+            for entry in parameters
+        ]
+    )
+    signature.bind(*call.args, **{str(keyword.arg): keyword for keyword in call.keywords})
+
+
+def test_every_call_of_syphon_python_fits_its_published_signature(published_api) -> None:
+    api = published_api("syphon")
+    servers = api["modules"]["syphon.server"]["classes"]
+    owners = {"SyphonOpenGLServer", "SyphonMetalServer"}
+    functions = {
+        name: parameters
+        for module in ("syphon.utils.numpy", "syphon.utils.raw")
+        for name, parameters in api["modules"][module]["functions"].items()
+    }
+    checked = set()
+    for what, call in calls_of("syphon.py", owners, set(functions)):
+        if what in functions:
+            bind(functions[what], call)
+        else:
+            owner, method = what.split(".")
+            methods = {**servers["BaseSyphonServer"]["methods"], **servers[owner]["methods"]}
+            bind(methods[method], call)
+        checked.add(what)
+    assert checked == {
+        "SyphonOpenGLServer.__init__",
+        "SyphonOpenGLServer.publish_frame_texture",
+        "SyphonOpenGLServer.stop",
+        "SyphonMetalServer.__init__",
+        "SyphonMetalServer.publish_frame_texture",
+        "SyphonMetalServer.stop",
+        "copy_image_to_mtl_texture",
+        "create_mtl_texture",
+    }
+    assert owners <= set(api["exported"])
+    for module, names in (
+        ("syphon.utils.numpy", {"copy_image_to_mtl_texture"}),
+        ("syphon.utils.raw", {"create_mtl_texture"}),
+    ):
+        assert names <= set(api["modules"][module]["functions"])
+
+
+def test_what_syphons_gl_server_demands_is_what_we_install_and_hand_over(published_api) -> None:
+    api = published_api("syphon")
+    demands = api["modules"]["syphon.server"]["classes"]["SyphonOpenGLServer"]["constructor_calls"]
+    assert "opengl._require_pyopengl" in demands and "opengl" in api["extras"]
+    assert ("OpenGL", "pip install 'syphon-python[opengl]'") in KINDS["syphon"].packages
+    pyproject = (SINKS.parents[1] / "pyproject.toml").read_text()
+    assert "syphon-python[opengl]" in pyproject
+    assert api["cgl_context_encoding"].encode() == syphon_module.CGL_CONTEXT_ENCODING
+
+
+def test_every_call_of_spoutgl_fits_its_published_signature_and_names_no_argument(published_api) -> None:
+    api = published_api("spout")
+    classes = {name: {**methods, "__init__": [{"parameters": []}]} for name, methods in api["classes"].items()}
+    checked = set()
+    for what, call in calls_of("spout.py", set(classes), set()):
+        owner, method = what.split(".")
+        assert call.keywords == []
+        assert len(call.args) in [len(signature["parameters"]) for signature in classes[owner][method]]
+        checked.add(what)
+    assert checked == {
+        *("SpoutSender.__init__", "SpoutSender.createOpenGL", "SpoutSender.closeOpenGL"),
+        *("SpoutSender.setSenderName", "SpoutSender.sendTexture", "SpoutSender.sendImage"),
+        *("SpoutSender.isGLDXReady", "SpoutSender.getCPUshare", "SpoutSender.releaseSender"),
+        *("SpoutReceiver.__init__", "SpoutReceiver.getSenderList"),
+    }
+    assert "GL_RGBA" in api["constants"]["SpoutGL.enums"]
+
+
+# -- the life of a sink, on stand-ins that take only what those interfaces allow -------------------
+
+
+def test_syphon_publishes_the_texture_flipped_with_its_size(stand_in_syphon, make_stage, make_frame) -> None:
+    sink = SyphonSink("")
+    sink.start(make_stage())
+    assert stand_in_syphon.named("NSProcessInfo.setProcessName_") == [{"name": "Multiverse"}]
+    assert stand_in_syphon.named("SyphonOpenGLServer.__init__")[0]["name"] == "Multiverse"
+    assert stand_in_syphon.named("SyphonOpenGLServer.__init__")[0]["cgl_context_obj"] == ("CGLContextObj", 0xC0FFEE)
+    reads: list[int] = []
+    for index in range(3):
+        assert not sink.wants_pixels
+        sink.publish(make_frame(index, texture=TEXTURE, reads=reads))
+        sink.pump()
+    published = stand_in_syphon.named("SyphonOpenGLServer.publish_frame_texture")
+    assert len(published) == 3
+    assert published[0]["texture"] == 7
+    assert (published[0]["size"], published[0]["is_flipped"], published[0]["target"]) == ((64, 48), True, 0x0DE1)
+    assert (
+        stand_in_syphon.named("CoreFoundation.CFRunLoopRunInMode")
+        == [{"argument_0": "kCFRunLoopDefaultMode", "argument_1": 0, "argument_2": True}] * 3
+    )
+    pools = stand_in_syphon.named("objc.autorelease_pool.__enter__")
+    assert len(pools) == len(stand_in_syphon.named("objc.autorelease_pool.__exit__")) == 6
+    assert reads == []
+    assert (sink.status().frames, sink.status().detail) == (3, "on the GPU")
+    sink.publish(make_frame(3))  # the renderer could not draw
+    assert len(stand_in_syphon.named("SyphonOpenGLServer.publish_frame_texture")) == 3
+    sink.close()
+    sink.close()
+    assert len(stand_in_syphon.named("SyphonOpenGLServer.stop")) == 1
+
+
+def test_syphon_takes_its_context_back_when_publishing_left_another(stand_in_syphon, make_stage, make_frame) -> None:
+    current = [0xC0FFEE]
+    stand_in_syphon.answers["CGLGetCurrentContext"] = lambda: current[0]
+    sink = SyphonSink("")
+    sink.start(make_stage())
+    current[0] = 0xBAD
+    sink.publish(make_frame(0, texture=TEXTURE))
+    assert stand_in_syphon.named("CGLSetCurrentContext") == [{"args": (0xC0FFEE,)}]
+
+
+def test_syphon_changes_to_metal_after_three_gl_errors_in_a_row(
+    stand_in_syphon, make_stage, make_frame, f_card
+) -> None:
+    errors: list[int] = []
+    stand_in_syphon.answers["glGetError"] = lambda: errors.pop() if errors else 0
+    stand_in_syphon.answers["SyphonOpenGLServer.publish_frame_texture"] = lambda **_: errors.extend(to_come.pop(0))
+    stand_in_syphon.answers["syphon.utils.raw.create_mtl_texture"] = lambda width, height, **_: object()
+    to_come = [[0x502], [0x502], [], [0x502], [0x502, 0x506], [0x502]]
+    sink = SyphonSink("wall")
+    sink.start(make_stage())
+    card = f_card(64, 48)
+    for index in range(6):
+        assert not sink.wants_pixels
+        sink.publish(make_frame(index, card, texture=TEXTURE))
+    assert sink.wants_pixels
+    assert sink.status().detail == "through Metal, after GL error 0x502 3 times in a row"
+    assert len(stand_in_syphon.named("SyphonOpenGLServer.stop")) == 1
+    assert stand_in_syphon.named("SyphonMetalServer.__init__")[0]["name"] == "wall"
+    for index in range(6, 10):
+        sink.publish(make_frame(index, card, texture=TEXTURE))
+    copied = stand_in_syphon.named("syphon.utils.numpy.copy_image_to_mtl_texture")
+    published = stand_in_syphon.named("SyphonMetalServer.publish_frame_texture")
+    assert [np.array_equal(copy["image"], card) for copy in copied] == [True] * 4
+    textures = [entry["texture"] for entry in published]
+    assert [copy["texture"] for copy in copied] == textures
+    assert len(set(map(id, textures))) == 3 and textures[0] is textures[3]
+    assert {(entry["size"], entry["is_flipped"]) for entry in published} == {((64, 48), True)}
+    sink.close()
+
+
+def test_an_old_gl_error_of_the_renderer_is_not_held_against_syphon(stand_in_syphon, make_stage, make_frame) -> None:
+    errors: list[int] = []
+    stand_in_syphon.answers["glGetError"] = lambda: errors.pop() if errors else 0
+    sink = SyphonSink("")
+    sink.start(make_stage())
+    for index in range(5):
+        errors.append(0x501)
+        sink.publish(make_frame(index, texture=TEXTURE))
+    assert not sink.wants_pixels
+
+
+def test_syphon_without_gl_takes_pixels_through_metal_and_follows_their_size(
+    stand_in_syphon, make_stage, make_frame, f_card
+) -> None:
+    stand_in_syphon.answers["CGLGetCurrentContext"] = lambda: None
+    sink = SyphonSink("")
+    sink.start(make_stage())
+    assert sink.wants_pixels and stand_in_syphon.named("SyphonOpenGLServer.__init__") == []
+    sink.publish(make_frame(0, f_card(64, 48)))
+    sink.publish(make_frame(1, f_card(100, 50)))
+    made = stand_in_syphon.named("syphon.utils.raw.create_mtl_texture")
+    assert {(entry["width"], entry["height"]) for entry in made} == {(64, 48), (100, 50)}
+    assert made[0]["device"] == "the default device"
+    sink.close()
+    assert len(stand_in_syphon.named("SyphonMetalServer.stop")) == 1
+
+
+def test_syphons_refusal_to_make_a_server_is_one_clear_line(stand_in_syphon, make_stage) -> None:
+    def refuse(**_: Any) -> None:
+        raise RuntimeError("Syphon could not create the server")
+
+    stand_in_syphon.answers["SyphonOpenGLServer.__init__"] = refuse
+    with pytest.raises(SinkError, match=r"^syphon: Syphon could not create the server$"):
+        SyphonSink("").start(make_stage())
+
+
+def spout_answers(library: Any, *, name: str = "Multiverse") -> None:
+    """Two other senders; ours appears under `name` with its first picture."""
+    senders = ["Resolume", "Multiverse_7"]
+    library.answers["SpoutReceiver.getSenderList"] = lambda: list(senders)
+
+    def send(*_: Any) -> bool:
+        if name not in senders:
+            senders.append(name)
+        return True
+
+    for method in ("sendTexture", "sendImage"):
+        library.answers[f"SpoutSender.{method}"] = send
+    library.answers["SpoutSender.isGLDXReady"] = lambda: True
+    library.answers["SpoutSender.getCPUshare"] = lambda: False
+    library.answers["SpoutSender.createOpenGL"] = lambda: True
+
+
+def test_spout_sends_the_texture_as_it_lies_and_reports_how_it_is_shared(
+    stand_in_spout, make_stage, make_frame
+) -> None:
+    spout_answers(stand_in_spout)
+    sink = SpoutSink("")
+    sink.start(make_stage())
+    reads: list[int] = []
+    sink.publish(make_frame(0, texture=TEXTURE, reads=reads))
+    larger = TextureRef(glo=8, width=100, height=50)
+    sink.publish(make_frame(1, texture=larger, reads=reads))
+    sink.publish(make_frame(2))  # the renderer could not draw
+    assert [call["args"] for call in stand_in_spout.named("SpoutSender.sendTexture")] == [
+        (7, 0x0DE1, 64, 48, False, 0),
+        (8, 0x0DE1, 100, 50, False, 0),
+    ]
+    assert reads == [] and not sink.wants_pixels
+    status = sink.status()
+    assert (status.name, status.frames, status.detail) == ("Multiverse", 2, "GL/DX interop ready, CPU share off")
+    sink.close()
+    sink.close()
+    assert len(stand_in_spout.named("SpoutSender.releaseSender")) == 1
+    assert stand_in_spout.named("SpoutSender.closeOpenGL") == []
+
+
+def test_the_number_that_spout_gives_a_taken_name_is_reported(stand_in_spout, make_stage, make_frame) -> None:
+    spout_answers(stand_in_spout, name="Multiverse_1")
+    sink = SpoutSink("")
+    sink.start(make_stage())
+    sink.publish(make_frame(0, texture=TEXTURE))
+    assert sink.status().name == "Multiverse_1"
+
+
+def test_spout_without_gl_makes_its_own_context_and_takes_pixels_upright(
+    stand_in_spout, make_stage, make_frame, f_card
+) -> None:
+    spout_answers(stand_in_spout)
+    stand_in_spout.answers["wglGetCurrentContext"] = lambda: None
+    sink = SpoutSink("wall")
+    sink.start(make_stage())
+    assert sink.wants_pixels
+    card = f_card(64, 48)
+    sink.publish(make_frame(0, card))
+    ((pixels, *rest),) = (call["args"] for call in stand_in_spout.named("SpoutSender.sendImage"))
+    assert np.array_equal(pixels, card)
+    assert rest[:2] == [64, 48] and rest[3:] == [False, 0]
+    sink.close()
+    assert len(stand_in_spout.named("SpoutSender.closeOpenGL")) == 1
+
+
+def test_spout_that_cannot_make_a_context_says_so(stand_in_spout, make_stage) -> None:
+    spout_answers(stand_in_spout)
+    stand_in_spout.answers["wglGetCurrentContext"] = lambda: None
+    stand_in_spout.answers["SpoutSender.createOpenGL"] = lambda: False
+    with pytest.raises(SinkError, match="could not make an OpenGL context"):
+        SpoutSink("").start(make_stage())
+
+
+def test_spout_fails_when_three_pictures_in_a_row_are_refused(stand_in_spout, make_stage, make_frame) -> None:
+    spout_answers(stand_in_spout)
+    answers = [False, False, True, False, False, False]
+    stand_in_spout.answers["SpoutSender.sendTexture"] = lambda *_: answers.pop(0)
+    sink = SpoutSink("")
+    sink.start(make_stage())
+    for index in range(5):
+        sink.publish(make_frame(index, texture=TEXTURE))
+    with pytest.raises(SinkError, match=r"3 pictures in a row were refused .*same graphics card"):
+        sink.publish(make_frame(5, texture=TEXTURE))
+    assert sink.status().frames == 1
