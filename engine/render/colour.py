@@ -33,7 +33,8 @@ def scheme_hue(scheme: float, channel: int) -> float:
 
 def hue_rgb(hue: float) -> tuple[float, float, float]:
     """RGB of a hue at saturation and value 1; any number of turns."""
-    return tuple(min(max(abs((hue * 6 + shift) % 6 - 3) - 1, 0.0), 1.0) for shift in (0, 4, 2))
+    red, green, blue = (min(max(abs((hue * 6 + shift) % 6 - 3) - 1, 0.0), 1.0) for shift in (0, 4, 2))
+    return red, green, blue
 
 
 def layer_colours(

@@ -7,6 +7,7 @@ thread that opened it, and must stay there.
 import ctypes
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import moderngl
 
@@ -39,7 +40,7 @@ _CAUSES = (
 
 def open_context() -> moderngl.Context:
     """A standalone core context, current on this thread. NoGLError says why there is none and what to do."""
-    options: dict[str, object] = {"standalone": True, "require": REQUIRED_VERSION}
+    options: dict[str, Any] = {"standalone": True, "require": REQUIRED_VERSION}
     if sys.platform.startswith("linux"):
         # Named outright: glcontext would otherwise run a compiler or ldconfig to find them.
         options |= {"backend": "egl", "libgl": "libGL.so.1", "libegl": "libEGL.so.1"}

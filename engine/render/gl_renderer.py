@@ -62,44 +62,35 @@ class GLRenderer:
         self._layer5 = UploadedImage(self._context, 3, "f1")
         self._region = UploadedImage(self._context, 1, "u1")
         self._master = Master()
-        self._targets: _Targets | None = None
-        self.resize(width, height)
+        self._has_picture = False
+        self._unfinished: PictureInput | None = None  # drawn, but not yet waited for
+        self._pixels: np.ndarray | None = None
+        self._is_closed = False
+        self._start(self._make_targets(width, height))
 
     def resize(self, width: int, height: int) -> None:
         """Draw at this size from now on; the last picture is forgotten. RenderError when the GPU cannot."""
-        largest = self._context.info["GL_MAX_TEXTURE_SIZE"]
-        if not (0 < width <= largest and 0 < height <= largest):
-            raise RenderError(f"size {width}x{height}: this GPU draws 1x1 to {largest}x{largest}")
         with self._drawing():
-            targets = _Targets(self._context, self._finish, (width, height), is_direct=self.is_software)
-            if self._targets is not None:
-                self._targets.release()
-            self._targets = targets
-            self._size_px = (width, height)
-            self._current, self._last = targets.drawn
-            self._published = self._current
-            self._picture: PictureInput | None = None
-            self._is_waiting = False
-            self._pixels: np.ndarray | None = None
-            self._master.forget_picture()
-            self._warm_up()
+            targets = self._make_targets(width, height)  # before the old ones go: refused, they stay
+            self._targets.release()
+            self._start(targets)
 
     def draw(self, picture: PictureInput) -> None:
         """Begin this picture. While the look is frozen the one before stays, and only fades."""
         with self._drawing():
-            if self._picture is None or not picture.look.is_frozen:
+            if not (picture.look.is_frozen and self._has_picture):
                 self._draw_pass(picture)
-            self._picture = picture
-            self._is_waiting = True
+            self._unfinished = picture
             self._pixels = None
 
     def wait(self) -> None:
         """Return when the picture is drawn, faded and guarded. Other Python threads run meanwhile."""
-        if not self._is_waiting:
+        if self._unfinished is None:
             return
+        look, time_s = self._unfinished.look, self._unfinished.time_s
+        self._unfinished = None
         with self._drawing():
             self._finish()
-            look, time_s = self._picture.look, self._picture.time_s
             samples = self._read_samples() if look.is_flash_guarded else None
             mixture = self._master.mixture(look, samples, time_s)
             if mixture.is_untouched:
@@ -107,7 +98,6 @@ class GLRenderer:
             else:
                 self._draw_published(look, mixture.fade, mixture.share)
                 self._finish()
-            self._is_waiting = False
             error = self._context.error
         if error != "GL_NO_ERROR":
             raise RenderError(f"the GL driver reports {error}")
@@ -116,7 +106,9 @@ class GLRenderer:
     def texture(self) -> TextureRef:
         """The finished picture; untouched until the next `draw`."""
         self.wait()
-        return TextureRef(glo=self._published.texture.glo, width=self._size_px[0], height=self._size_px[1])
+        return TextureRef(
+            glo=self._published.texture.glo, width=self._targets.size_px[0], height=self._targets.size_px[1]
+        )
 
     def read_rgba(self) -> np.ndarray:
         """The finished picture, (height, width, 4) uint8, row 0 at the top; read back once a picture."""
@@ -128,8 +120,9 @@ class GLRenderer:
 
     def close(self) -> None:
         """Give the context and everything in it back."""
-        if self._context is None:
+        if self._is_closed:
             return
+        self._is_closed = True
         self._context.__enter__()
         self._targets.release()
         for part in (self._block, self._waves, self._layer5, self._region):
@@ -138,7 +131,23 @@ class GLRenderer:
             vertices.program.release()
             vertices.release()
         self._context.release()
-        self._context = None
+
+    def _make_targets(self, width: int, height: int) -> "_Targets":
+        largest = self._context.info["GL_MAX_TEXTURE_SIZE"]
+        if not (0 < width <= largest and 0 < height <= largest):
+            raise RenderError(f"size {width}x{height}: this GPU draws 1x1 to {largest}x{largest}")
+        return _Targets(self._context, self._finish, (width, height), is_direct=self.is_software)
+
+    def _start(self, targets: "_Targets") -> None:
+        """Draw into these from now on, beginning with nothing on screen."""
+        self._targets = targets
+        self._current, self._last = targets.drawn
+        self._published = self._current
+        self._has_picture = False
+        self._unfinished = None
+        self._pixels = None
+        self._master.forget_picture()
+        self._warm_up()
 
     def _draw_pass(self, picture: PictureInput) -> None:
         look, layer5, region = picture.look, picture.layer5, picture.region
@@ -147,12 +156,14 @@ class GLRenderer:
         self._layer5.follow(layer5, layer5.pixels if layer5 else None)
         self._region.follow(region, region.indices if region else None)
         colours = layer_colours(look.colour_mode, look.base_hue, look.scheme, picture.features)
-        block = pack_block(look, colours, self._size_px, self._layer5.size_px, self._region.size_px)
+        block = pack_block(look, colours, self._targets.size_px, self._layer5.size_px, self._region.size_px)
         self._block.write(block)
         self._run_pass(_features(look, picture) if self.is_software else _FEATURES)
+        self._has_picture = True
 
     def _run_pass(self, features: tuple[str, ...]) -> None:
         vertices = self._passes.get(features) or self._make_pass(features)
+        self._context.enable_only(moderngl.NOTHING)  # a sink that shares the context may have switched blending on
         self._block.bind_to_uniform_block(0)
         self._waves.use(_WAVES)
         self._layer5.use(_LAYER5)
@@ -174,9 +185,9 @@ class GLRenderer:
         first, second = self._targets.finished
         target = second if self._published is first else first
         program = self._publish.program
-        program["u_fade"].value = fade
-        program["u_share"].value = share
-        program["u_is_luma"].value = look.is_alpha_luma
+        program["u_fade"] = fade
+        program["u_share"] = share
+        program["u_is_luma"] = look.is_alpha_luma
         self._current.texture.use(0)
         self._published.texture.use(1)
         target.framebuffer.use()
@@ -188,7 +199,7 @@ class GLRenderer:
         program["Frame"].binding = 0
         for name, unit in _UNITS.items():
             if name in program:
-                program[name].value = unit
+                program[name] = unit
         self._passes[features] = self._context.vertex_array(program, [])
         return self._passes[features]
 
@@ -208,7 +219,7 @@ class GLRenderer:
     def _small_pass(self, name: str, **units: int) -> moderngl.VertexArray:
         program = compile_program(self._context, name)
         for uniform, unit in units.items():
-            program[uniform].value = unit
+            program[uniform] = unit
         return self._context.vertex_array(program, [])
 
     @contextmanager
@@ -235,6 +246,7 @@ class _Targets:
         *,
         is_direct: bool,
     ) -> None:
+        self.size_px = size_px
         self.drawn = (Target(context, size_px), Target(context, size_px))
         self.finished = (Target(context, size_px), Target(context, size_px))
         self.samples = SampleTarget(context, size_px)

@@ -61,7 +61,11 @@ class UploadedImage:
 
 def _odd(width: int, height: int) -> tuple[int, int]:
     """The smallest size that holds this one and has no side that is a power of two."""
-    return tuple(max(side + (side & (side - 1) == 0), 3) for side in (width, height))
+    return _odd_side(width), _odd_side(height)
+
+
+def _odd_side(side: int) -> int:
+    return max(side + (side & (side - 1) == 0), 3)
 
 
 def wave_texture(context: moderngl.Context) -> moderngl.Texture:

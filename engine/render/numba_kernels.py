@@ -41,19 +41,24 @@ TONE_STEPS = 4096
 LAST_TONE_STEP = np.float32(TONE_STEPS - 1)
 FEEDBACK_LOSS = np.float32(0.498)  # levels; see shaders/feedback.glsl
 
-# Level 0..255 after the soft tone curve, by x / (1 + x) in 4095 steps: the power is taken here, not a million
-# times.
+# Level 0..255 after the soft tone curve, by x / (1 + x) in 4095 steps: here the power is taken once for each.
 SOFT_LEVELS = (WHITE * np.linspace(0, 1, TONE_STEPS) ** 0.8).astype(np.float32)
 
 # sin(pi x) as a series in (x - 1/2)^2, for x in 0..1.
 C1, C2, C3, C4, C5 = (np.float32((-1) ** k * math.pi ** (2 * k) / math.factorial(2 * k)) for k in range(1, 6))
 
-_stage = njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+Row = np.ndarray  # (width,) float32
+Rgb = np.ndarray  # (3, width) float32: red, green and blue of a row
+Block = np.ndarray  # (26, 4) float32, see frame_block.py
+Image = np.ndarray  # (height, width, 4) uint8
+
+_stage = njit(fastmath=True, error_model="numpy")
 _kernel = njit(cache=True, fastmath=True, error_model="numpy", nogil=True, parallel=True)
 
 
 @_stage
-def fold_row(xs, ys, row, block):  # -> None; xs, ys: where each pixel of the row looks, pixels from the centre
+def fold_row(xs: Row, ys: Row, row: int, block: Block) -> None:
+    """xs, ys: where each pixel of the row looks, pixels from the centre."""
     half_w, half_h = block[SIZE, 2], block[SIZE, 3]
     mirror_x, mirror_y, sector_rad = block[FOLD, 0] > ZERO, block[FOLD, 1] > ZERO, block[FOLD, 2]
     y = np.float32(row) + HALF - half_h
@@ -74,7 +79,8 @@ def fold_row(xs, ys, row, block):  # -> None; xs, ys: where each pixel of the ro
 
 
 @_stage
-def reflect(place, half):  # folded back at -half and half
+def reflect(place: float, half: float) -> float:
+    """The place folded back at -half and half."""
     whole = TWO * half
     turned = place + half
     turned -= TWO * whole * np.floor(turned / (TWO * whole))
@@ -82,7 +88,7 @@ def reflect(place, half):  # folded back at -half and half
 
 
 @_stage
-def wave_row(values, xs, ys, channel, table, block):
+def wave_row(values: Row, xs: Row, ys: Row, channel: int, table: np.ndarray, block: Block) -> None:
     """values: brightness of one layer, 0..1. table (1025, 2): value and step to the next."""
     u_x, u_y, u_0, period_points = block[LAYER_U + channel]
     x_x, x_y, x_0, curve = block[LAYER_X + channel]
@@ -106,15 +112,38 @@ def wave_row(values, xs, ys, channel, table, block):
 
 
 @_stage
-def add_row(picture, values, colour):
-    """Plain add of one layer, colour already times its weight."""
-    for c in range(3):
-        for i in range(values.size):
-            picture[c, i] += colour[c] * values[i]
+def fill_row(values: Row, value: float) -> None:
+    for i in range(values.size):
+        values[i] = value
 
 
 @_stage
-def blend_row(picture, layer, weights, has_base, block):
+def colour_row(layer: Rgb, values: Row, colour: np.ndarray) -> None:
+    """layer (3, width): a layer's brightness in its colour."""
+    for c in range(3):
+        for i in range(values.size):
+            layer[c, i] = colour[c] * values[i]
+
+
+@_stage
+def whole_row(picture: Rgb, layer: Rgb) -> None:
+    """Simple mode: the layer is the picture, in levels."""
+    for c in range(3):
+        for i in range(picture.shape[1]):
+            picture[c, i] = layer[c, i] * WHITE
+
+
+@_stage
+def add_row(picture: Rgb, values: Row, colour: np.ndarray, weight: float) -> None:
+    """Plain add of one layer."""
+    for c in range(3):
+        light = colour[c] * weight
+        for i in range(values.size):
+            picture[c, i] += light * values[i]
+
+
+@_stage
+def blend_row(picture: Rgb, layer: Rgb, weights: Row, has_base: Row, block: Block) -> None:
     """layer (3, width) over picture, weighed per pixel; where nothing was drawn before, it is the base."""
     add, screen, difference, dodge = block[BLEND]
     ceiling = block[TONE, 2]
@@ -144,7 +173,7 @@ def blend_row(picture, layer, weights, has_base, block):
 
 
 @_stage
-def region_row(weights, xs, ys, channel, indices, block):
+def region_row(weights: Row, xs: Row, ys: Row, channel: int, indices: np.ndarray, block: Block) -> None:
     """Weight of a layer at each pixel: its own where it leads, times the spread elsewhere."""
     scale_x, from_x, scale_y, from_y = block[REGION_MAP]
     full = block[LAYER_RGB + channel, 3]
@@ -157,7 +186,7 @@ def region_row(weights, xs, ys, channel, indices, block):
 
 
 @_stage
-def image_row(layer, xs, ys, pixels, block):
+def image_row(layer: Rgb, xs: Row, ys: Row, pixels: np.ndarray, block: Block) -> None:
     """layer (3, width): the image at each place, 0..1, between its pixels."""
     scale_x, from_x, scale_y, from_y = block[LAYER5_MAP]
     height, width = pixels.shape[0], pixels.shape[1]
@@ -176,7 +205,7 @@ def image_row(layer, xs, ys, pixels, block):
 
 
 @_stage
-def tone_row(picture, block):
+def tone_row(picture: Rgb, block: Block) -> None:
     """picture: from light to levels 0..255."""
     brightness, soft = block[TONE, 0], block[TONE, 1]
     for c in range(3):
@@ -190,7 +219,7 @@ def tone_row(picture, block):
 
 
 @_stage
-def feedback_row(picture, layer, xs, ys, last, block):
+def feedback_row(picture: Rgb, layer: Rgb, xs: Row, ys: Row, last: Image, block: Block) -> None:
     """picture: the brighter of itself and the last picture, moved, hue-shifted and dimmed. Levels; layer is scratch."""
     height, width = last.shape[0], last.shape[1]
     amount, hue = block[FEEDBACK_X, 3], block[FEEDBACK_Y, 3]
@@ -216,7 +245,7 @@ def feedback_row(picture, layer, xs, ys, last, block):
 
 
 @_stage
-def turn_hue_row(layer, hue):
+def turn_hue_row(layer: Rgb, hue: float) -> None:
     """layer: HSV hue turned by `hue` turns."""
     for i in range(layer.shape[1]):
         red, green, blue = layer[0, i], layer[1, i], layer[2, i]
@@ -237,7 +266,7 @@ def turn_hue_row(layer, hue):
 
 
 @_stage
-def pack_row(out, picture, block):
+def pack_row(out: np.ndarray, picture: Rgb, block: Block) -> None:
     """out (width, 4) uint8 from levels, rounded to the nearest; alpha 255, or the largest of the three."""
     is_luma = block[TONE, 3] > ZERO
     for i in range(out.shape[0]):
@@ -249,54 +278,48 @@ def pack_row(out, picture, block):
 
 
 @_kernel
-def draw_picture(out, last, tables, block, image, indices):
-    """One picture into `out` (height, width, 4) uint8; `last` is the one before.
+def draw_picture(
+    out: Image, last: Image, tables: np.ndarray, block: Block, image: np.ndarray, indices: np.ndarray
+) -> None:
+    """One picture into `out`; `last` is the one before.
 
-    tables (4, 1025, 2) float32 and block (26, 4) float32 as `bake_waves` and `pack_block` make them; image
-    (h, w, 3) uint8 for layer 5 and indices (h, w) uint8 for the regions, any 1 x 1 array where the block says
-    there is none.
+    tables (4, 1025, 2) float32 and block as `bake_waves` and `pack_block` make them; image (h, w, 3) uint8 for
+    layer 5 and indices (h, w) uint8 for the regions, any 1 x 1 array where the block says there is none.
     """
     height, width = out.shape[0], out.shape[1]
     is_simple = block[LAYER5, 3] > ZERO
     layer5_weight = block[LAYER5, 0]
     has_regions = block[REGION, 3] > ZERO
-    is_plain = (
-        block[BLEND, 0] == ONE and block[TONE, 1] > ZERO and not has_regions
-    )  # add with nothing to clamp or weigh
+    # Add with nothing to clamp and nothing to weigh by place.
+    is_plain = block[BLEND, 0] == ONE and block[TONE, 1] > ZERO and not has_regions
     for row in prange(height):
-        buffers = np.empty((11, width), np.float32)
+        buffers = np.zeros((11, width), np.float32)
         xs, ys, values, weights, has_base = buffers[0], buffers[1], buffers[2], buffers[3], buffers[4]
         picture, layer = buffers[5:8], buffers[8:11]
         fold_row(xs, ys, row, block)
-        picture[:] = ZERO
-        has_base[:] = ZERO
         for channel in range(4):
             weight = block[LAYER_RGB + channel, 3]
             if is_simple or weight == ZERO:
                 continue
             wave_row(values, xs, ys, channel, tables[channel], block)
-            colour = block[LAYER_RGB + channel, :3]
+            colour = block[LAYER_RGB + channel]
             if is_plain:
-                add_row(picture, values, colour * weight)
-                has_base[:] = ONE
+                add_row(picture, values, colour, weight)
+                fill_row(has_base, ONE)
                 continue
-            for c in range(3):
-                for i in range(width):
-                    layer[c, i] = colour[c] * values[i]
+            colour_row(layer, values, colour)
             if has_regions:
                 region_row(weights, xs, ys, channel, indices, block)
             else:
-                weights[:] = weight
+                fill_row(weights, weight)
             blend_row(picture, layer, weights, has_base, block)
         if is_simple or layer5_weight > ZERO:
             image_row(layer, xs, ys, image, block)
         if is_simple:
-            for c in range(3):
-                for i in range(width):
-                    picture[c, i] = layer[c, i] * WHITE
+            whole_row(picture, layer)
         else:
             if layer5_weight > ZERO:
-                weights[:] = layer5_weight
+                fill_row(weights, layer5_weight)
                 blend_row(picture, layer, weights, has_base, block)
             tone_row(picture, block)
         if block[FEEDBACK_X, 3] > ZERO:
@@ -305,8 +328,10 @@ def draw_picture(out, last, tables, block, image, indices):
 
 
 @_kernel
-def mix_published(out, current, previous, fade, share, is_luma):
-    """The picture that goes out, all (height, width, 4) uint8: see shaders/publish.glsl. fade and share float32."""
+def mix_published(
+    out: Image, current: Image, previous: Image, fade: np.float32, share: np.float32, is_luma: bool
+) -> None:
+    """The picture that goes out: see shaders/publish.glsl."""
     for row in prange(out.shape[0]):
         for i in range(out.shape[1]):
             for c in range(3):

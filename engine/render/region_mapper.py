@@ -112,11 +112,11 @@ class RegionMapper:
         while True:
             with self._wake:
                 self._wake.wait_for(lambda: self._is_closed or self._wanted is not None)
-                if self._is_closed:
+                if self._is_closed or self._wanted is None:
                     return
-                wanted, self._wanted = self._wanted, None
+                (frame, settings), self._wanted = self._wanted, None
             try:
-                self._latest = self.compute(*wanted)
+                self._latest = self.compute(frame, settings)
             except Exception as error:  # the top of the thread: a picture that cannot be mapped must not end it
                 self._failures += 1
                 if self._failures == 1:

@@ -25,7 +25,7 @@ def gl(require: Callable[[object, str], None]) -> Iterator[Renderer]:
         require(False, str(error))
     assert renderer._context.error == "GL_NO_ERROR"
     yield renderer
-    if renderer._context is not None:
+    if not renderer._is_closed:
         assert renderer._context.error == "GL_NO_ERROR"
     renderer.close()
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import moderngl
 import numpy as np
 import pytest
 
@@ -161,6 +162,14 @@ def test_a_gl_error_of_the_driver_is_a_render_error(gl: Renderer, draw: Callable
     gl._context.enable_direct(0xFFFF)  # no such capability: the driver notes an error
     with pytest.raises(RenderError, match="GL_INVALID_ENUM"):
         gl.wait()
+
+
+def test_state_that_a_sink_left_switched_on_does_not_show(gl: Renderer, draw: Callable) -> None:
+    expected = draw(gl, size=(64, 36)).copy()
+    gl._context.enable(moderngl.BLEND | moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+    gl._context.blend_func = moderngl.ONE, moderngl.ONE
+    assert (draw(gl) == expected).all()
+    assert (draw(gl) == expected).all()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (641, 361), (512, 256)])
