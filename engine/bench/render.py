@@ -9,7 +9,6 @@ from collections.abc import Callable
 from statistics import median
 from typing import Any
 
-import moderngl
 import numpy as np
 
 import osc_schema
@@ -17,7 +16,6 @@ from engine.bench.render_reference import draw_reference
 from engine.errors import NoGLError
 from engine.frame import ChannelFeatures
 from engine.render import Look, PictureInput, Renderer, open_renderer
-from engine.render.context import load_finish, open_context
 
 PITCHES_HZ = (110.0, 164.81, 220.0, 277.18)
 COLOURS = [(1.0, 0.0, 0.0), (0.5, 1.0, 0.0), (0.0, 1.0, 1.0), (0.5, 0.0, 1.0)]
@@ -61,11 +59,13 @@ class PlainPass:
     """One shader over one target: what a picture costs at least."""
 
     def __init__(self, fragment: str, uniforms: dict[str, Any], width: int, height: int) -> None:
+        from engine.render.context import load_finish, open_context  # where there is no moderngl, Numba is measured
+
         self._context = open_context()
         self._finish = load_finish()
         program = self._context.program(vertex_shader=VERTEX, fragment_shader=fragment)
         for name, value in uniforms.items():
-            program[name].value = value
+            program[name] = value
         self._waves = self._context.texture((1024, 4), 1, tones().tobytes(), dtype="f4")
         self._target = self._context.framebuffer([self._context.texture((width, height), 4)])
         self._vertices = self._context.vertex_array(program, [])
@@ -74,7 +74,7 @@ class PlainPass:
         with self._context:  # the renderer under test makes its own current again
             self._waves.use(0)
             self._target.use()
-            self._vertices.render(moderngl.TRIANGLES, vertices=3)
+            self._vertices.render(vertices=3)
             self._finish()
 
     def close(self) -> None:

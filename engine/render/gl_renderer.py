@@ -7,7 +7,7 @@ second pass (publish.glsl) into a target of its own. Otherwise the pass's own te
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import combinations
 
 import moderngl
@@ -51,22 +51,25 @@ class GLRenderer:
     def __init__(self, width: int, height: int) -> None:
         """Opens a context and compiles. NoGLError where there is none, RenderError when it refuses a shader or size."""
         self._context = open_context()
-        self._finish = load_finish()
-        self.description = self._context.info["GL_RENDERER"]
-        self.is_software = is_software(self.description)
-        self._passes: dict[tuple[str, ...], moderngl.VertexArray] = {}
-        self._publish = self._small_pass("publish", u_current=0, u_previous=1)
-        self._sample = self._small_pass("flash_samples", u_picture=0, u_places=1)
-        self._block = self._context.buffer(reserve=ROWS * 16)
-        self._waves = wave_texture(self._context)
-        self._layer5 = UploadedImage(self._context, 3, "f1")
-        self._region = UploadedImage(self._context, 1, "u1")
-        self._master = Master()
-        self._has_picture = False
-        self._unfinished: PictureInput | None = None  # drawn, but not yet waited for
-        self._pixels: np.ndarray | None = None
-        self._is_closed = False
-        self._start(self._make_targets(width, height))
+        with ExitStack() as undo:
+            undo.callback(self._context.release)
+            self._finish = load_finish()
+            self.description = self._context.info["GL_RENDERER"]
+            self.is_software = is_software(self.description)
+            self._passes: dict[tuple[str, ...], moderngl.VertexArray] = {}
+            self._publish = self._small_pass("publish", u_current=0, u_previous=1)
+            self._sample = self._small_pass("flash_samples", u_picture=0, u_places=1)
+            self._block = self._context.buffer(reserve=ROWS * 16)
+            self._waves = wave_texture(self._context)
+            self._layer5 = UploadedImage(self._context, 3, "f1")
+            self._region = UploadedImage(self._context, 1, "u1")
+            self._master = Master()
+            self._has_picture = False
+            self._unfinished: PictureInput | None = None  # drawn, but not yet waited for
+            self._pixels: np.ndarray | None = None
+            self._is_closed = False
+            self._start(self._make_targets(width, height))
+            undo.pop_all()
 
     def resize(self, width: int, height: int) -> None:
         """Draw at this size from now on; the last picture is forgotten. RenderError when the GPU cannot."""

@@ -1,4 +1,7 @@
-"""Which renderer draws: OpenGL where there is one, else Numba."""
+"""Which renderer draws: OpenGL where there is one, else Numba.
+
+Either is imported when it is wanted: the engine with OpenGL needs no numba, the one with Numba no moderngl.
+"""
 
 from engine.errors import NoGLError, RenderError
 from engine.render.picture import Renderer
@@ -9,28 +12,32 @@ CHOICES = ("auto", "gl", "numba")
 def open_renderer(choice: str, width: int, height: int) -> Renderer:
     """A renderer of this size, "auto", "gl" or "numba"; its calls belong to the calling thread.
 
-    "auto" takes Numba where there is no usable OpenGL, and says why in `.reason`. NoGLError when "gl" is not
-    to be had; RenderError when a shader or size is refused.
+    "auto" takes Numba where OpenGL is not to be had, and says why in `.reason`. NoGLError when "gl" is not to be
+    had; RenderError when a shader or size is refused.
     """
     if choice not in CHOICES:
         raise RenderError(f"renderer {choice!r}: choose auto, gl or numba")
-    reason = ""
-    if choice != "numba":
-        # Imported when wanted: the engine with Numba needs no moderngl, the one with OpenGL no numba.
-        from engine.render.gl_renderer import GLRenderer
+    if choice == "numba":
+        return _open_numba(width, height, "")
+    try:
+        return _open_gl(width, height)
+    except RenderError as error:  # no OpenGL, or a driver that refuses a shader
+        if choice == "gl":
+            raise
+        return _open_numba(width, height, str(error))
 
-        try:
-            return GLRenderer(width, height)
-        except NoGLError as error:
-            if choice == "gl":
-                raise
-            reason = str(error)
+
+def _open_gl(width: int, height: int) -> Renderer:
+    try:
+        from engine.render.gl_renderer import GLRenderer
+    except ImportError as error:  # not every system has a wheel
+        raise NoGLError(f"no OpenGL: {error}; install moderngl, or use --renderer numba") from error
+    return GLRenderer(width, height)
+
+
+def _open_numba(width: int, height: int, reason: str) -> Renderer:
     try:
         from engine.render.numba_renderer import NumbaRenderer
-    except (
-        ImportError,
-        RuntimeError,
-    ) as error:  # no wheel for this Python; no folder for the compiled kernels
-        raise RenderError(f"Numba: {error} (its cache needs a writable folder: set NUMBA_CACHE_DIR)") from error
-
+    except (ImportError, RuntimeError) as error:  # no wheel for this Python; nowhere to keep compiled code
+        raise RenderError(f"Numba: {error} (it needs a writable folder: set NUMBA_CACHE_DIR)") from error
     return NumbaRenderer(width, height, reason=reason)

@@ -65,6 +65,27 @@ def test_without_a_driver_auto_takes_numba_and_says_why() -> None:
     assert second == first.removeprefix("numba | ")
 
 
+def test_without_moderngl_auto_takes_numba_and_says_why() -> None:
+    code = (
+        "import sys; sys.modules['moderngl'] = None\n"
+        "from engine.render import open_renderer\n"
+        "renderer = open_renderer('auto', 64, 36)\n"
+        "print(renderer.kind, '|', renderer.reason)\n"
+    )
+    assert run_python(code).startswith("numba | no OpenGL: import of moderngl halted")
+
+
+def test_a_driver_that_refuses_a_shader_leaves_the_show_to_numba(
+    gl: Renderer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for shader in (ROOT / "engine/render/shaders").iterdir():
+        (tmp_path / shader.name).write_text(shader.read_text().replace("u_waves;", "u_waves"))
+    monkeypatch.setattr("engine.render.shader_source.FOLDER", tmp_path)
+    renderer = open_renderer("auto", 64, 36)
+    assert renderer.kind == "numba" and "refuses shader multiverse: " in renderer.reason
+    renderer.close()
+
+
 @pytest.mark.parametrize(
     ("message", "advice"),
     [

@@ -1,0 +1,37 @@
+"""The renderers' benchmark gives its ratios, and what it measures is what it says."""
+
+import json
+
+import numpy as np
+
+from engine.bench import render
+from engine.bench.render_reference import draw_reference
+from engine.render import Renderer
+
+
+def test_the_figures_are_whole_and_ready_for_json(gl: Renderer) -> None:
+    figures = json.loads(json.dumps(render.run(64, 36, 2)))
+    assert figures["width"] == 64 and figures["frames"] == 2
+    assert {"times_minimal", "times_trivial", "flash_guard_ms", "all_but_pixels_ms"} <= figures["gl"].keys()
+    assert {"times_faster_than_numpy", "multiverse_ms", "numpy_float32_ms"} <= figures["numba"].keys()
+    ratio = figures["gl"]["multiverse_ms"] / figures["gl"]["minimal_four_layers_ms"]
+    assert abs(ratio - figures["gl"]["times_minimal"]) < 0.05 * ratio + 0.01
+
+
+def test_the_minimal_shader_draws_four_layers(gl: Renderer) -> None:
+    turns = [(1.0, 0.0), (0.0, 1.0), (0.7, 0.7), (-0.7, 0.7)]
+    uniforms = {"u_size_px": (32, 18), "u_turn": turns, "u_colour": render.COLOURS, "u_waves": 0}
+    minimal = render.PlainPass(render.MINIMAL, uniforms, 32, 18)
+    minimal.draw()
+    with minimal._context:
+        drawn = np.frombuffer(minimal._target.read(components=3), np.uint8).reshape(18, 32, 3)
+    minimal.close()
+    assert all(np.ptp(drawn[..., channel]) > 50 for channel in range(3))
+
+
+def test_numpy_and_renderers_are_timed_on_the_same_picture(gl: Renderer) -> None:
+    frame = render.Frame(gl, {"/safety/flash": False})
+    gl.resize(64, 36)
+    frame.draw()
+    expected = draw_reference(render._values({}), render.tones(), render.PITCHES_HZ, 64, 36)
+    assert np.abs(gl.read_rgba().astype(int) - expected.astype(int)).max() <= 2
