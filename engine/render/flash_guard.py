@@ -36,10 +36,9 @@ class FlashGuard:
         self._history: deque[tuple[float, Levels]] = deque()
 
     def admit(self, levels_at: Callable[[float], Levels], time_s: float) -> float:
-        """The largest share, 0..1, of the new picture that may be mixed over the published one; counted as published.
+        """The largest share, 0..1, of the new picture that may go out, mixed with the published one; it is counted.
 
-        `levels_at(share)` gives the levels of such a mixture. 1 is tried first, and the only one on a calm
-        picture.
+        `levels_at(share)` gives the levels of such a mixture. 1 is tried first, and on a calm picture alone.
         """
         self._forget(time_s)
         share, levels = 1.0, levels_at(1.0)

@@ -11,8 +11,7 @@ FOLDER = Path(__file__).parent / "shaders"
 
 _INCLUDE = re.compile(r'^#include "(?P<name>\w+\.glsl)"$')
 _VERSION = "#version 330 core"
-# Mesa writes 2:14(3): error, NVIDIA and AMD 2(14) : error, Apple ERROR: 2:14: error; 2 is the number set by
-# #line.
+# Mesa writes 2:14(3): error, NVIDIA and AMD 2(14) : error, Apple ERROR: 2:14: error; the 2 is what #line set.
 _PLACE = re.compile(r"^(?P<lead>(?:ERROR: )?)(?P<file>\d+)(?P<mark>[:(])", re.MULTILINE)
 
 
@@ -40,9 +39,7 @@ def _lines_of(file: str, files: list[str]) -> list[str]:
 
 
 def compile_program(context: moderngl.Context, name: str, defines: tuple[str, ...] = ()) -> moderngl.Program:
-    """The program that draws `shaders/<name>.glsl` over the whole target (3 vertices). RenderError names file
-    and line.
-    """
+    """`shaders/<name>.glsl` ready to draw over the whole target (3 vertices). RenderError names file and line."""
     text, files = read_shader(name, defines)
     vertex, _ = read_shader("fullscreen")
     try:
