@@ -1,6 +1,7 @@
 // The Multiverse picture in one pass: mirror, four layers, layer 5, brightness, tone, feedback.
 // Inputs: the block Frame; waves (4 rows of 1025 texels: value, step to the next); layer 5 (RGB); region indices; the
-// last picture as drawn by this pass (mirrored already, before fade and flash guard). Display values without a gamma step. Row 0 of the target's memory is the top row.
+// last picture as drawn by this pass (mirrored already, before fade and flash guard).
+// Display values without a gamma step. Row 0 of the target's memory is the top row.
 // Source: the project's formula of the Multiverse; render_reference.py spells it out.
 // Each of these adds what it names, so that a software rasteriser need not run it for nothing: WARP curve and mirror,
 // BLENDS all but add, SEEN layer 5, simple mode and regions, FEEDBACK the last picture.
