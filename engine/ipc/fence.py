@@ -13,8 +13,7 @@ import threading
 
 
 class Fence:
-    """`fence()` orders all loads and stores before it against all after it. One object a ring: never
-    contended."""
+    """`fence()` orders all loads and stores before it against all after it. One a ring: never contended."""
 
     __slots__ = ("_lock",)
 

@@ -43,9 +43,7 @@ class FrameRing:
         folder = folder or system_folder()
         info = find_ring(name, folder)
         if info is None:
-            raise SharedMemoryError(
-                f"no live ring is called {name!r}: is an engine running with --sink shared={name}?"
-            )
+            raise SharedMemoryError(f"no live ring is called {name!r}: is an engine running with --sink shared={name}?")
         return RingReader(info.segment, folder)
 
     @staticmethod

@@ -17,15 +17,11 @@ class RingBlock:
     """Drop every reference to it before the memory is unmapped: arrays keep memory mapped."""
 
     def __init__(self, buf: memoryview) -> None:
-        checked = np.frombuffer(
-            bytes(buf[: layout.HEADER_BYTES]).ljust(layout.HEADER_BYTES, b"\0"), layout.HEADER
-        )[0]
+        checked = np.frombuffer(bytes(buf[: layout.HEADER_BYTES]).ljust(layout.HEADER_BYTES, b"\0"), layout.HEADER)[0]
         if checked["magic"] != layout.MAGIC.rstrip(b"\0"):  # NumPy drops the zeros at the end
             raise SharedMemoryError("no frame ring, or one that is still being made")
         if checked["version"] != layout.VERSION:
-            raise SharedMemoryError(
-                f"a ring of version {checked['version']}; this engine reads {layout.VERSION}"
-            )
+            raise SharedMemoryError(f"a ring of version {checked['version']}; this engine reads {layout.VERSION}")
         self.shape = int(checked["height"]), int(checked["width"]), int(checked["channels"])
         self.header = np.frombuffer(buf, layout.HEADER, 1)[0]
         self.words = np.frombuffer(buf, np.uint64, layout.HEADER_BYTES // 8)

@@ -22,20 +22,17 @@ _serials = itertools.count(1)
 class RingWriter:
     """The one writer, used by one thread at a time. Nothing here waits for a reader."""
 
-    def __init__(
-        self, name: str, width: int, height: int, channels: int, fps: float, folder: RingFolder
-    ) -> None:
+    def __init__(self, name: str, width: int, height: int, channels: int, fps: float, folder: RingFolder) -> None:
         if not 1 <= len(name.encode()) <= 64:
             raise SharedMemoryError(f"a ring's name has 1 to 64 bytes, not {len(name.encode())}: {name!r}")
         self.name = name
-        self.fps = fps
         self.generation = 0
         """Goes out with each frame; raised by `resize`, and by you when older frames must not be used."""
         self._folder = folder
         self._pid = os.getpid()
         self._fence = Fence()
         self._sequence = 0
-        self._segment, self._block = self._make(width, height, channels)
+        self._segment, self._block = self._make(width, height, channels, fps)
 
     @property
     def segment(self) -> str:
@@ -47,15 +44,22 @@ class RingWriter:
         """(height, width, channels)"""
         return self._block.shape
 
+    @property
+    def fps(self) -> float:
+        """Nominal rate, for readers; 0 when there is none."""
+        return float(self._block.header["fps"])
+
+    @fps.setter
+    def fps(self, fps: float) -> None:
+        self._block.header["fps"] = fps
+
     def write(self, pixels: np.ndarray, *, index: int, time_s: float) -> None:
         """Publish one picture of the ring's shape, uint8, row 0 at the top."""
         # hot path: one copy, no allocation, no lock that anybody else takes
         sequence = self._sequence + 1
         words, floats, slot_pixels = self._block.slots[sequence % layout.SLOTS]
         if pixels.shape != slot_pixels.shape:  # copyto would stretch a single row over the picture
-            raise SharedMemoryError(
-                f"{self.name}: picture {pixels.shape} does not fit ring {slot_pixels.shape}"
-            )
+            raise SharedMemoryError(f"{self.name}: picture {pixels.shape} does not fit ring {slot_pixels.shape}")
         words[BEGIN] = sequence
         self._fence()
         np.copyto(slot_pixels, pixels, casting="no")
@@ -78,7 +82,7 @@ class RingWriter:
 
         Raises SharedMemoryError when there is no room; the ring then stays as it was.
         """
-        segment, block = self._make(width, height, channels or self.shape[2])
+        segment, block = self._make(width, height, channels or self.shape[2], self.fps)
         self.generation += 1
         self._block.header["successor"] = segment.name.encode()
         self._fence()
@@ -100,7 +104,7 @@ class RingWriter:
         with suppress(AttributeError):  # of a ring that could not be made
             self.close()
 
-    def _make(self, width: int, height: int, channels: int) -> tuple[SharedMemory, RingBlock]:
+    def _make(self, width: int, height: int, channels: int, fps: float) -> tuple[SharedMemory, RingBlock]:
         size = layout.segment_bytes(width, height, channels)
         segment = None
         while segment is None:
@@ -120,7 +124,7 @@ class RingWriter:
             "slot_count": layout.SLOTS,
             "slot_stride": layout.slot_stride(width, height, channels),
             "first_slot": layout.HEADER_BYTES,
-            "fps": self.fps,
+            "fps": fps,
             "heartbeat_ns": now_ns,
             "writer_pid": me.pid,
             "writer_start": me.start,

@@ -30,13 +30,13 @@ class Mapping(Protocol):
 
 
 class _ReadOnlyMapping:
-    def __init__(self, mapping: mmap.mmap) -> None:
-        self._mapping = mapping
-        self.buf = memoryview(mapping)
+    def __init__(self, memory: mmap.mmap | SharedMemory, buf: memoryview) -> None:
+        self._memory = memory
+        self.buf = buf
 
     def close(self) -> None:
         self.buf.release()
-        self._mapping.close()
+        self._memory.close()
 
 
 def create_segment(name: str, size: int) -> SharedMemory:
@@ -68,13 +68,15 @@ def create_segment(name: str, size: int) -> SharedMemory:
 def map_segment(name: str) -> Mapping:
     """Look at another process's segment. OSError when there is none or it is another user's."""
     if sys.platform == "win32":
-        return SharedMemory(name=name)
+        memory = SharedMemory(name=name)
+        return _ReadOnlyMapping(memory, memory.buf.toreadonly())
     descriptor = _posixshmem.shm_open(f"/{name}", os.O_RDONLY, mode=0o600)
     try:
         size = os.fstat(descriptor).st_size
         if size == 0:  # its maker has not come to the second step
             raise FileNotFoundError(f"{name} is still being made")
-        return _ReadOnlyMapping(mmap.mmap(descriptor, size, access=mmap.ACCESS_READ))
+        mapping = mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)
+        return _ReadOnlyMapping(mapping, memoryview(mapping))
     finally:
         os.close(descriptor)
 

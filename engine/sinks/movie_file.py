@@ -25,6 +25,7 @@ LIVE_TICKS_HZ = 90_000  # MPEG's clock: fine enough for any frame time
 QUALITY = "18"  # x264's constant rate factor; 18 is hard to tell from the original
 AAC_RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
 BIT_RATE_PER_CHANNEL = 96_000
+WRITE_BYTES = 8 * 2**20  # a fragment goes out in one write: a kill seldom finds half of one on the disk
 BOX_HEAD = struct.Struct(">I4sQ")
 BT709_MATRIX = 1  # AVCOL_SPC_BT709: how H.264 names what swscale calls ITU709
 
@@ -57,6 +58,7 @@ class MovieFile:
                 self._file,
                 "w",
                 format=path.suffix[1:].lower(),
+                buffer_size=WRITE_BYTES,
                 options={"movflags": "frag_keyframe+delay_moov+default_base_moof", "flush_packets": "1"},
             )
             speed = {"preset": "veryfast"} if is_offline else {"preset": "ultrafast", "tune": "zerolatency"}
@@ -154,8 +156,7 @@ def cut_torn_end(path: Path) -> None:
 
 
 class _File:
-    """Where the muxer writes. Left to open the file itself, PyAV holds the GIL until a sleeping disk has
-    woken up."""
+    """Where the muxer writes. PyAV would open the file itself with the GIL held, however long the disk sleeps."""
 
     def __init__(self, path: Path) -> None:
         self.error: OSError | None = None

@@ -12,8 +12,7 @@ class NullSink:
     kind = "null"
 
     def __init__(self, argument: str) -> None:
-        """`argument` is what follows `=` in `--sink null=...`. Libraries are imported in `start`, not
-        here."""
+        """`argument` follows the `=` of `--sink null=...`. Libraries are imported in `start`, not here."""
         self.name = argument or DEFAULT_NAME
         self._frames = 0
 
@@ -25,8 +24,7 @@ class NullSink:
         """Open the device, the file, the memory."""
 
     def restage(self, stage: Stage) -> None:
-        """Make ready for another size or rate; a sink that looks at each frame's own size has nothing to
-        do."""
+        """Make ready for another size or rate. Not needed by a sink that looks at each frame's own size."""
 
     def publish(self, frame: PublishedFrame) -> None:
         """`frame.texture` is the picture on the GPU (None from the CPU renderer), `frame.read_rgba()` its

@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,8 +43,7 @@ class Recording:
     """One file and the thread that writes it."""
 
     def __init__(self, path: Path, stage: Stage, size: tuple[int, int], queue_pictures: int | None = None) -> None:
-        """`size` is (width, height). The file must exist, empty; it is removed if nothing comes to stand in
-        it."""
+        """`size` is (width, height). `path` is an empty file; it is removed if it stays empty."""
         self.path = path
         self.size = size
         self.written = 0
@@ -118,8 +118,9 @@ class Recording:
                 self.error = error
                 self._moments.clear()
                 self._state.notify_all()
-        if self.path.exists() and self.path.stat().st_size == 0:
-            self.path.unlink()
+        with suppress(OSError):  # the disk may be gone
+            if self.path.stat().st_size == 0:
+                self.path.unlink()
 
     def _write(self) -> None:
         from engine.sinks.movie_file import MovieFile  # takes a while: not on the render thread

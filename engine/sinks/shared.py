@@ -29,8 +29,9 @@ class SharedSink:
             raise SinkError(f"shared: {error}") from error
 
     def restage(self, stage: Stage) -> None:
-        if self._ring is not None:
-            self._ring.fps = stage.fps
+        assert self._ring is not None
+        self._ring.fps = stage.fps
+        if self._ring.shape != (stage.height, stage.width, 4):
             self._ring.resize(stage.width, stage.height)
 
     def publish(self, frame: PublishedFrame) -> None:

@@ -17,8 +17,7 @@ class SinkSpec:
 
     kind: str
     argument: str = ""
-    """A texture's name (syphon, spout, shared) or a file (record, snapshot); "" for the default of the
-    kind."""
+    """A texture's name (syphon, spout, shared) or a file (record, snapshot); "" for the kind's default."""
 
     @classmethod
     def parse(cls, text: str) -> "SinkSpec":
@@ -95,12 +94,10 @@ class Sink(Protocol):
         """Once a frame, after `publish`: heartbeats and run loops."""
 
     def drain(self) -> bool:
-        """Take no more frames and write what is left, without waiting. True once `close` will not wait
-        either."""
+        """Begin to end without waiting: no more frames come. True once `close` will not wait either."""
 
     def close(self) -> None:
-        """Write what is left and let go of everything; waits for it. Also after a failure, and more than
-        once."""
+        """End: write what is left, waiting for it, and let go of everything. Harmless twice and after a failure."""
 
     def status(self) -> SinkStatus:
         """Any thread."""

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 Report = Callable[[str, str], None]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Place:
     """One sink asked for, whatever became of it: running, waiting to be tried again, finishing, ended."""
 
@@ -40,8 +40,7 @@ class _Place:
 
 
 class SinkSet:
-    """All methods but `status` on the render thread, with the GL context current; close it before the
-    renderer."""
+    """Everything but `status` on the render thread with its GL context current. Close it before the renderer."""
 
     def __init__(self, stage: Stage, clock: Clock, report: Report) -> None:
         self.stage = stage
@@ -61,8 +60,7 @@ class SinkSet:
         return any(place.sink.wants_pixels for place in self._places if place.sink)
 
     def start(self, spec: SinkSpec) -> None:
-        """Open one more sink. SinkError, SinkUnavailableError when it cannot be opened or its name runs
-        already."""
+        """Open one more sink. SinkError or SinkUnavailableError when that fails or its name runs already."""
         if spec.kind not in KINDS:
             raise SinkError(f"sink {spec.kind!r}: there is no such kind; one of {', '.join(KINDS)}")
         sink = make_sink(spec)
@@ -76,8 +74,7 @@ class SinkSet:
         self._places += (_Place(spec, sink, _nothing_yet(sink), self._clock.now_s()),)
 
     def stop(self, kind: str, name: str | None = None) -> int:
-        """Close the sinks of a kind, or the one of that name (or argument); how many. None of them is tried
-        again.
+        """Close the sinks of a kind, or the one of that name or argument, for good; how many there were.
 
         Live, what a sink still has to write is written while the show goes on: it is then `finishing`.
         """
@@ -92,8 +89,7 @@ class SinkSet:
         return len(chosen)
 
     def publish(self, frame: PublishedFrame) -> None:
-        """Hand a frame to every sink. Hot path; a blind except is right here: any sink may fail in any
-        way."""
+        """Hand a frame to every sink. The blind except is the point: a sink may fail in any way."""
         for place in self._places:
             if place.sink is not None:
                 try:
@@ -116,15 +112,15 @@ class SinkSet:
 
     def take_snapshot(self) -> int:
         """Ask every snapshot sink for a picture of the next frame; how many there are."""
-        sinks = [place.sink for place in self._places]
-        takers = [sink for sink in sinks if isinstance(sink, Taker)]
-        for taker in takers:
-            taker.take()
-        return len(takers)
+        takers = 0
+        for place in self._places:
+            if isinstance(place.sink, Taker):
+                place.sink.take()
+                takers += 1
+        return takers
 
     def restart_all(self, stage: Stage) -> None:
-        """Go on with another size or rate: files roll over to new ones, rings to new memory, textures as they
-        are."""
+        """Go on with another size or rate: recordings in a new file, rings in new memory, the rest as is."""
         self.stage = stage
         for place in self._places:
             if place.sink is not None:
@@ -181,8 +177,7 @@ class SinkSet:
         return failure
 
     def _fail(self, place: _Place, error: Exception) -> None:
-        """Close what failed and say when it is tried again; offline never: a file with a hole is of no
-        use."""
+        """Close what failed; live it is tried again, offline never: a file with a hole is of no use."""
         self._note(place, error)
         now_s = self._clock.now_s()
         if place.sink is not None:

@@ -105,9 +105,7 @@ def test_a_spare_array_is_filled_when_it_fits_and_left_alone_when_not(
 
 
 @pytest.mark.parametrize("wrong", [picture(0, height=1), picture(0, channels=3)])
-def test_a_picture_of_another_shape_is_refused(
-    ring: tuple[RingWriter, RingReader], wrong: np.ndarray
-) -> None:
+def test_a_picture_of_another_shape_is_refused(ring: tuple[RingWriter, RingReader], wrong: np.ndarray) -> None:
     with pytest.raises(SharedMemoryError, match="does not fit ring"):
         ring[0].write(wrong, index=0, time_s=0)
 
@@ -150,6 +148,15 @@ def test_a_reader_of_a_ring_that_moved_and_closed_keeps_its_last_frame() -> None
     writer.close()
     assert reader.latest() is frame
     reader.close()
+
+
+def test_a_new_rate_is_told_at_once_and_outlives_a_new_size(ring: tuple[RingWriter, RingReader]) -> None:
+    writer, reader = ring
+    writer.fps = 59.94
+    assert reader.fps == 59.94
+    writer.resize(8, 5)
+    reader.latest()
+    assert reader.fps == 59.94
 
 
 def test_a_closed_ring_says_so_and_cannot_be_found_again() -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -22,6 +23,15 @@ RATE_HZ = 48_000
 def pictures(path: Path) -> list[av.VideoFrame]:
     with av.open(str(path)) as movie:
         return list(movie.decode(video=0))
+
+
+def playable(path: Path, **streams: int) -> list:
+    """What a player makes of a file that may end in the middle of a fragment: the frames of `video=0` or `audio=0`."""
+    played = []
+    with av.open(str(path)) as movie, suppress(av.error.InvalidDataError):
+        for frame in movie.decode(**streams):
+            played.append(frame)
+    return played
 
 
 def sound(path: Path) -> tuple[float, np.ndarray, int]:
@@ -270,10 +280,10 @@ def test_a_killed_recording_plays_up_to_its_last_second(tmp_path: Path) -> None:
     assert child.stdout.readline() == "written\n"
     child.kill()
     child.communicate()
-    times = [float(frame.time) for frame in pictures(path)]
+    times = [float(frame.time) for frame in playable(path, video=0)]
     assert times[-1] >= 198 / 30 - 1
     assert len(times) == round(times[-1] * 30) + 1, "no frame is missing before it"
-    assert sound(path)[1].shape[1] >= (198 / 30 - 1.1) * RATE_HZ
+    assert sum(block.samples for block in playable(path, audio=0)) >= (198 / 30 - 1.1) * RATE_HZ
 
 
 RECORD_INTO_A_FULL_DISK = """

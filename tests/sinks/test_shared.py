@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from engine.clock import SteppedClock
+from engine.ipc import FrameRing
 from engine.ipc.ring_folder import find_ring, system_folder
 from engine.sinks import SinkSet, SinkSpec
 
@@ -66,31 +67,36 @@ def foreign(tmp_path: Path) -> Iterator[Foreign]:
 
 
 def test_a_foreign_program_sees_the_picture_upright_follows_sizes_and_leaves_the_ring(
-    foreign: Foreign, make_stage, make_frame, f_card, reports
+    foreign: Foreign, make_stage, make_frame, f_card, reports, wait_for
 ) -> None:
+    def shows(sinks: SinkSet, index: int, picture: np.ndarray) -> None:
+        """Publish until it is seen: a reader believes in an engine only while it shows signs of life."""
+
+        def is_seen() -> bool:
+            sinks.publish(make_frame(index, picture))
+            return foreign.look() == str(picture.shape)
+
+        wait_for(is_seen, "the foreign program to see the picture")
+        assert np.array_equal(foreign.seen(), picture)
+
     assert foreign.look() == "nothing"
     sinks = SinkSet(make_stage(), SteppedClock(), reports)
     sinks.start(SinkSpec(kind="shared", argument="Bühne links"))
     assert foreign.look() == "nothing", "the ring is there, but no picture yet"
     card = f_card(64, 48)
-    sinks.publish(make_frame(0, card))
-    assert foreign.look() == "(48, 64, 4)"
-    assert np.array_equal(foreign.seen(), card)
+    shows(sinks, 0, card)
     assert foreign.look() == "same"
 
     wide = f_card(120, 20)
     sinks.restart_all(make_stage(width=120, height=20))
     assert foreign.look() == "same"
-    sinks.publish(make_frame(1, wide))
-    assert foreign.look() == "(20, 120, 4)"
-    assert np.array_equal(foreign.seen(), wide)
+    shows(sinks, 1, wide)
 
     sinks.close()
     assert foreign.look() == "same", "the engine is gone; its last picture stays"
     again = SinkSet(make_stage(), SteppedClock(), reports)
     again.start(SinkSpec(kind="shared", argument="Bühne links"))
-    again.publish(make_frame(0, card))
-    assert foreign.look() == "(48, 64, 4)", "an engine that was started again is found"
+    shows(again, 0, card)
 
     assert foreign.end() == ""
     ring = find_ring("Bühne links", system_folder())
@@ -126,3 +132,14 @@ def test_the_reader_is_at_most_60_lines_and_needs_numpy_only() -> None:
         if isinstance(node, ast.Import | ast.ImportFrom)
     }
     assert imported - sys.stdlib_module_names == {"numpy"}
+
+
+def test_a_new_rate_alone_is_told_to_readers_in_the_same_memory(make_stage, reports) -> None:
+    sinks = SinkSet(make_stage(), SteppedClock(), reports)
+    sinks.start(SinkSpec(kind="shared", argument="rated"))
+    reader = FrameRing.open("rated")
+    before = sinks.status()[0].detail
+    sinks.restart_all(make_stage(fps=60.0))
+    assert (reader.fps, sinks.status()[0].detail) == (60.0, before)
+    reader.close()
+    sinks.close()
