@@ -192,7 +192,7 @@ class FrameLoop:
             look=Look.from_values(values),
             waves=features.waves,
             features=features.channels,
-            layer5=video,
+            layer5=None if values["/layer/5/source"] == "sd" else video,
             region=region,
             time_s=tick.time_s,
         )

@@ -21,6 +21,12 @@ Report = Callable[[str, str], None]
 
 SYSTEM_SINK = {"darwin": "syphon", "win32": "spout"}  # elsewhere: shared memory
 
+NOT_YET = {
+    "/layer/5/matte": (("subject", "background"), "needs SAM3, which is not built yet; the whole picture is shown"),
+    "/layer/5/source": (("sd",), "needs Stable Diffusion, which is not built yet; layer 5 stays empty"),
+}
+"""Settings that have no effect so far, and what happens instead."""
+
 SINK_SWITCHES = tuple(
     param.address
     for param in osc_schema.PARAMS
@@ -48,6 +54,7 @@ class ShowControl:
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="presets")
         self._takes: object = 0
         self._switches: dict[str, object] = {}
+        self._asked_for: dict[str, object] = {}
 
     def connect(self, hooks: Hooks) -> None:
         self._hooks = hooks
@@ -104,6 +111,11 @@ class ShowControl:
         if snapshot["/sink/snapshot/take"] != self._takes:
             self._takes = snapshot["/sink/snapshot/take"]
             self._take_snapshot(str(snapshot["/sink/snapshot/file"]))
+
+        for address, (values, what) in NOT_YET.items():
+            if snapshot[address] in values and self._asked_for.get(address) != snapshot[address]:
+                self._report("not yet", f"{address} {snapshot[address]}: {what}")
+            self._asked_for[address] = snapshot[address]
 
     def _take_snapshot(self, file: str) -> None:
         try:

@@ -143,3 +143,12 @@ def test_smoothing_is_changed_while_it_runs(desk: Desk) -> None:
 def test_quit_ends_the_engine(desk: Desk, wait_for: Callable) -> None:
     desk.done("/engine/quit")
     wait_for(lambda: desk.engine.is_stopping, "the end")
+
+
+def test_a_setting_that_has_no_effect_yet_says_so_once(desk: Desk) -> None:
+    desk.engine.params.set("/layer/5/matte", "subject")
+    for _ in range(3):
+        desk.done("/sink/start", "null", "twin")
+        desk.done("/sink/stop", "null", "twin")
+    said = [line for line in desk.engine.status().warnings if line.startswith("/layer/5/matte subject: needs SAM3")]
+    assert len(said) == 1
