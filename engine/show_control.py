@@ -118,10 +118,17 @@ class ShowControl:
             self._asked_for[address] = snapshot[address]
 
     def _take_snapshot(self, file: str) -> None:
+        """Into the file of that name, or wherever the snapshot sinks that run write to."""
         try:
-            if "snapshot" not in self._sinks.kinds:
-                self._start_sink("snapshot", file)
-            self._sinks.take_snapshot()
+            if file:
+                path = self._path_in_folder("snapshot", file)
+                if not self._sinks.take_snapshot(path):
+                    self._sinks.start(SinkSpec(kind="snapshot", argument=path))
+                    self._sinks.take_snapshot(path)
+            elif not self._sinks.take_snapshot():
+                self._sinks.start(SinkSpec(kind="snapshot"))
+                self._sinks.take_snapshot()
+            self.show_sinks()
         except MultiverseError as error:
             self._report("sink.snapshot", str(error))
 
@@ -140,20 +147,22 @@ class ShowControl:
             self._store.set(address, False, by="engine")
 
     def _start_sink(self, kind: str, argument: str) -> None:
-        """Start a sink asked for over OSC: files stay inside the recordings folder, whoever asks."""
+        """Start a sink asked for over OSC."""
         if kind in ("record", "snapshot") and argument:
-            if not is_plain_file_name(argument):
-                raise SinkError(
-                    f"{kind}: {argument!r} is not a plain file name; over OSC, files go to the recordings folder"
-                )
-            folder = self._sinks.stage.record_folder
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise SinkError(f"{kind}: {folder} cannot be made ({error.strerror or error})") from None
-            argument = str(folder / argument)
+            argument = self._path_in_folder(kind, argument)
         self._sinks.start(SinkSpec(kind=kind, argument=argument))
         self.show_sinks()
+
+    def _path_in_folder(self, kind: str, name: str) -> str:
+        """The file of that name in the recordings folder: nothing asked for over OSC is written elsewhere."""
+        if not is_plain_file_name(name):
+            raise SinkError(f"{kind}: {name!r} is not a plain file name; over OSC, files go to the recordings folder")
+        folder = self._sinks.stage.record_folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SinkError(f"{kind}: {folder} cannot be made ({error.strerror or error})") from None
+        return str(folder / name)
 
     def show_sinks(self) -> None:
         """Set the switches to what runs, so that every surface shows the truth. Frame loop's thread."""

@@ -116,7 +116,14 @@ def test_a_sink_that_cannot_run_here_says_why(desk: Desk) -> None:
 def test_a_snapshot_is_taken_on_a_trigger(desk: Desk, wait_for: Callable, tmp_path: Path) -> None:
     desk.engine.params.set("/sink/snapshot/file", "still.png")
     desk.client.send(encode_message("/sink/snapshot/take", 1))
-    wait_for(lambda: list((tmp_path / "recordings").glob("still*.png")), "the snapshot")
+    folder = tmp_path / "recordings"
+    wait_for(lambda: (folder / "still.png").exists(), "the snapshot")
+    desk.engine.params.set("/sink/snapshot/file", "second.png")
+    desk.client.send(encode_message("/sink/snapshot/take", 1))
+    wait_for(lambda: (folder / "second.png").exists(), "the second snapshot")
+    desk.done("/sink/stop", "snapshot")
+    wait_for(lambda: not desk.engine.status().sinks, "the end of the snapshots")
+    assert sorted(path.name for path in folder.iterdir()) == ["second.png", "still.png"]
 
 
 def test_presets_are_saved_listed_loaded_and_deleted(desk: Desk) -> None:

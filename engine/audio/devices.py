@@ -102,7 +102,8 @@ def find_device(devices: Sequence[AudioDevice], wanted: str | None) -> AudioDevi
     A whole name wins over a part. Raises AudioError, listing the inputs, when none or more than one is meant.
     """
     if not devices:
-        raise AudioError("no audio input device" if wanted is None else f"no audio input {wanted!r}: there is none here")
+        none = "there is no audio input device here"
+        raise AudioError(none if wanted is None else f"no audio input {wanted!r}: {none}")
     usable = [device for device in devices if device.hostapi != _UNREADABLE_HOSTAPI]
     if wanted is None:
         for device in usable:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.errors import UsageError
+from engine.errors import SinkError, UsageError
 
 if TYPE_CHECKING:
     from engine.app import Engine
@@ -117,6 +117,10 @@ def run(
         _show_while_running(engine, frames, seconds, is_quiet=json_)
     if json_:  # after the end: by now every file is closed and its last counts stand
         print(json.dumps(summary(engine)))
+    if settings.offline:
+        for sink in engine.status().sinks:
+            if sink.state == "failed":
+                raise SinkError(f"{sink.kind} {sink.name} is not whole: {sink.detail}")
 
 
 def build_settings(path: Path | None, options: dict[str, Any], assignments: list[str]) -> "Config":

@@ -79,7 +79,8 @@ class StatusLine:
         self._live = Live(console=console, auto_refresh=False, transient=False)
         self._live.start()
         self._handlers = logging.getLogger().handlers[:]
-        logging.getLogger().handlers[:] = [RichHandler(console=console, show_path=False, show_level=False, highlighter=NullHighlighter())]
+        above_the_line = RichHandler(console=console, show_path=False, show_level=False, highlighter=NullHighlighter())
+        logging.getLogger().handlers[:] = [above_the_line]
         self._thread.start()
         return self
 

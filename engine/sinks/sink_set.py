@@ -110,11 +110,11 @@ class SinkSet:
         if self._finishing:
             self._finish()
 
-    def take_snapshot(self) -> int:
-        """Ask every snapshot sink for a picture of the next frame; how many there are."""
+    def take_snapshot(self, argument: str = "") -> int:
+        """Ask the snapshot sink of this argument, or every one, for a picture of the next frame; how many."""
         takers = 0
         for place in self._places:
-            if isinstance(place.sink, Taker):
+            if isinstance(place.sink, Taker) and argument in ("", place.spec.argument):
                 place.sink.take()
                 takers += 1
         return takers

@@ -64,7 +64,7 @@ def test_a_missing_device_lists_what_there_is() -> None:
     for wanted in ("99", "Behringer"):
         with pytest.raises(AudioError, match=r"no audio input '\w+'; there are 0 'MacBook Pro Microphone', 2"):
             find_device(MAC, wanted)
-    with pytest.raises(AudioError, match="no audio input 'anything': there is none here"):
+    with pytest.raises(AudioError, match="no audio input 'anything': there is no"):
         find_device((), "anything")
 
 
