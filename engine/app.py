@@ -6,6 +6,7 @@ Whatever cannot be had is an error here, before the first picture; after it noth
 """
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -79,6 +80,10 @@ class Engine:
         for _ in self.frames(count, seconds):
             pass
 
+    def post(self, action: Callable[[], None]) -> None:
+        """Run `action` on the drawing thread before its next frame, with the GL context current. Any thread."""
+        self._loop.post(action)
+
     def stop(self) -> None:
         """End `frames` after the picture in hand. Any thread, and signal handlers."""
         self._loop.stop()
@@ -119,7 +124,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
     with contextlib.ExitStack() as stack:
         closing = _closer(stack)
         stack.enter_context(kept_awake())
-        clock: Clock = SteppedClock() if config.offline else SystemClock()
+        clock: Clock = SteppedClock(wall_start_s=time.time()) if config.offline else SystemClock()
         warnings = Warnings(clock)
         sweep_dead_rings()
 

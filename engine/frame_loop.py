@@ -4,6 +4,7 @@ The loop owns the thread it is run on (on macOS that must be the main thread), t
 it calls waits for a child, a socket or a disk; other threads reach it through `post` and the parameter store.
 """
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +26,8 @@ from engine.sinks import SinkSet, Stage
 from engine.sources import Source
 from engine.telemetry import FrameTimes, Warnings
 from engine.web import PreviewTap
+
+log = logging.getLogger(__name__)
 
 LONGEST_STEP_S = 0.25  # after a hiccup a smoothed value moves as if at least 4 frames a second had been drawn
 ROUNDING_S = 1e-6  # due times are sums of periods: 90 frames at 30 fps last 3 s less a rounding
@@ -63,7 +66,8 @@ class FrameLoop:
         self._stop = threading.Event()
         self._index = 0
         self._first_due_s: float | None = None
-        self._previous_s = 0.0
+        self._previous_s = self._shown_until_s = 0.0
+        self._has_failed = False
         self._next_sample = 0
         self._is_drawn = False
         self._held = np.zeros((parts.stage.height, parts.stage.width, 4), np.uint8)
@@ -85,18 +89,29 @@ class FrameLoop:
 
     def frames(self, *, count: int | None = None, seconds: float | None = None) -> Iterator[PublishedFrame]:
         """Frames as they are published: `count` of them, or `seconds` of the loop's time, or until `stop`."""
-        drawn = 0
-        first_s = shown_s = 0.0
+        published, end_s = 0, None
         while not self._stop.is_set():
-            if count is not None and drawn >= count:
+            if count is not None and published >= count:
                 return
-            if seconds is not None and shown_s >= seconds - ROUNDING_S:
+            if end_s is not None and self._shown_until_s >= end_s - ROUNDING_S:
                 return
-            frame = self.draw_frame()
-            first_s = frame.time_s if drawn == 0 else first_s
-            shown_s = frame.time_s - first_s + self.schedule.period_s
-            drawn += 1
+            try:
+                frame = self.draw_frame()
+            except Exception as error:  # the top of the engine's thread: one bad frame must not end the show
+                if self.parts.stage.is_offline:
+                    raise
+                self._on_own_error(error)
+                continue
+            if seconds is not None and end_s is None:
+                end_s = frame.time_s + seconds
+            published += 1
             yield frame
+
+    def _on_own_error(self, error: Exception) -> None:
+        if not self._has_failed:
+            log.exception("a frame failed; further ones are only counted")
+        self._has_failed = True
+        self.parts.warnings.report("frame", f"a frame failed: {type(error).__name__}: {error}")
 
     def draw_frame(self) -> PublishedFrame:
         """Wait for the next due time, then draw and publish one picture."""
@@ -120,6 +135,7 @@ class FrameLoop:
             self._first_due_s = due_s
         tick = FrameId(index=self._index, time_s=due_s - self._first_due_s)
         self._index += 1
+        self._shown_until_s = tick.time_s + self.schedule.period_s
         return tick
 
     def _run_posted(self) -> None:

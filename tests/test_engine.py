@@ -157,3 +157,25 @@ def test_oscsend_changes_the_picture_while_it_runs(wait_for, require) -> None:
         assert wait_for(lambda: next(frames).read_rgba()[..., :3].mean() > 10, "a bright picture")
         subprocess.run(["oscsend", host, str(port), "/master/blackout", "i", "1"], check=True)
         assert wait_for(lambda: next(frames).read_rgba()[..., :3].max() == 0, "a black picture")
+
+
+def test_a_frame_that_fails_does_not_end_the_show(caplog: pytest.LogCaptureFixture) -> None:
+    with open_engine(quiet()) as engine:
+        frames = engine.frames(count=5)
+        next(frames)
+        engine.post(lambda: 1 / 0)
+        assert [frame.index for frame in frames] == [2, 3, 4, 5]
+        assert engine.status().warning_counts == {"frame": 1}
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_offline_a_frame_that_fails_ends_the_run_so_that_nothing_is_missing(chord: Path) -> None:
+    with pytest.raises(ZeroDivisionError), open_engine(quiet(audio=str(chord), offline=True)) as engine:
+        engine.post(lambda: 1 / 0)
+        list(engine.frames(count=5))
+
+
+def test_seconds_end_after_that_much_of_the_loops_time(chord: Path) -> None:
+    with open_engine(quiet(audio=str(chord), offline=True)) as engine:
+        assert len(list(engine.frames(seconds=3.0))) == 90
+        assert len(list(engine.frames(seconds=0.1))) == 3

@@ -162,10 +162,10 @@ def _check_sinks() -> Iterator[Check]:
 
 
 def _granted_receive_buffer() -> int:
-    from engine.control.udp import ask_for_receive_buffer, granted_receive_buffer_bytes
+    from engine.control.udp import ask_for_buffers, granted_receive_buffer_bytes
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
-        ask_for_receive_buffer(trial)
+        ask_for_buffers(trial)
         return granted_receive_buffer_bytes(trial)
 
 

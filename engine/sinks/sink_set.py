@@ -68,9 +68,13 @@ class SinkSet:
             raise SinkError(f"{spec.kind}: {sink.name} runs already; give the second one a name of its own")
         try:
             sink.start(self.stage)
-        except BaseException:
+        except MultiverseError:
             sink.close()
             raise
+        except Exception as error:  # any sink may fail in any way, and whoever asked for it must hear
+            log.exception("sink %s failed to start", spec.kind)
+            sink.close()
+            raise SinkError(f"{spec.kind}: {type(error).__name__}: {error}") from error
         self._places += (_Place(spec, sink, _nothing_yet(sink), self._clock.now_s()),)
 
     def stop(self, kind: str, name: str | None = None) -> int:
