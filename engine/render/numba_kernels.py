@@ -186,18 +186,22 @@ def region_row(weights: Row, xs: Row, ys: Row, channel: int, indices: np.ndarray
 
 
 @_stage
+def corners(at: np.float32, size: int) -> tuple[int, int, np.float32]:
+    """The two texels around a place on one axis, clamped to 0..size - 1, and the share of the second."""
+    first = np.floor(at)
+    low = np.int32(first)
+    return min(max(low, 0), size - 1), min(max(low + 1, 0), size - 1), at - first
+
+
+@_stage
 def image_row(layer: Rgb, xs: Row, ys: Row, pixels: np.ndarray, block: Block) -> None:
     """layer (3, width): the image at each place, 0..1, between its pixels."""
     scale_x, from_x, scale_y, from_y = block[LAYER5_MAP]
     height, width = pixels.shape[0], pixels.shape[1]
     for i in range(xs.size):
         x, y = xs[i] * scale_x + from_x, ys[i] * scale_y + from_y
-        left, top = np.floor(x), np.floor(y)
-        share_x, share_y = x - left, y - top
-        x0 = min(max(np.int32(left), 0), width - 1)
-        x1 = min(max(np.int32(left) + 1, 0), width - 1)
-        y0 = min(max(np.int32(top), 0), height - 1)
-        y1 = min(max(np.int32(top) + 1, 0), height - 1)
+        x0, x1, share_x = corners(x, width)
+        y0, y1, share_y = corners(y, height)
         for c in range(3):
             upper = pixels[y0, x0, c] * (ONE - share_x) + pixels[y0, x1, c] * share_x
             lower = pixels[y1, x0, c] * (ONE - share_x) + pixels[y1, x1, c] * share_x
@@ -227,12 +231,8 @@ def feedback_row(picture: Rgb, layer: Rgb, xs: Row, ys: Row, last: Image, block:
         x = xs[i] * block[FEEDBACK_X, 0] + ys[i] * block[FEEDBACK_X, 1] + block[FEEDBACK_X, 2]
         y = xs[i] * block[FEEDBACK_Y, 0] + ys[i] * block[FEEDBACK_Y, 1] + block[FEEDBACK_Y, 2]
         is_inside = x >= -HALF and x <= np.float32(width) - HALF and y >= -HALF and y <= np.float32(height) - HALF
-        left, top = np.floor(x), np.floor(y)
-        share_x, share_y = x - left, y - top
-        x0 = min(max(np.int32(left), 0), width - 1)
-        x1 = min(max(np.int32(left) + 1, 0), width - 1)
-        y0 = min(max(np.int32(top), 0), height - 1)
-        y1 = min(max(np.int32(top) + 1, 0), height - 1)
+        x0, x1, share_x = corners(x, width)
+        y0, y1, share_y = corners(y, height)
         for c in range(3):
             upper = last[y0, x0, c] * (ONE - share_x) + last[y0, x1, c] * share_x
             lower = last[y1, x0, c] * (ONE - share_x) + last[y1, x1, c] * share_x
