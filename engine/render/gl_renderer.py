@@ -5,10 +5,11 @@ feedback; a few thousand of its pixels for the flash guard; and only when it mus
 second pass (publish.glsl) into a target of its own. Otherwise the pass's own texture is published.
 """
 
-import time
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import combinations
+from typing import TypeVar
 
 import moderngl
 import numpy as np
@@ -26,20 +27,20 @@ from engine.render.readback import Readback
 from engine.render.shader_source import compile_program
 from engine.render.wave_table import bake_waves
 
+log = logging.getLogger(__name__)
+
 # Texture units. moderngl binds a new texture to a unit of its own choosing: every one is bound again before
 # each draw.
 _WAVES, _LAYER5, _REGION, _LAST = range(4)
 _UNITS = {"u_waves": _WAVES, "u_layer5_rgb": _LAYER5, "u_region_index": _REGION, "u_last": _LAST}
 
-# What the pass can leave out, likeliest to be played first. A GPU skips what is off by itself, and gets one
-# program with everything. A software rasteriser runs both sides of every branch (10 ms bare, 26 ms with all
-# at 720p), so there each set of features has a program of its own. Mesa compiles one in 10 ms when its disk
-# cache knows it, else in 100: as many as the budget allows are made at the start, the rest when first played.
+# What the pass can leave out. A GPU skips what is off by itself, and gets one program with everything. A
+# software rasteriser runs both sides of every branch (10 ms bare, 26 ms with all at 720p), so there each set of
+# features has a program of its own. All are made at the start, so that no frame ever waits for a disk or a
+# compiler: 0.1 s for the sixteen when Mesa's disk cache knows them, 2.4 s the first time on a machine.
 _FEATURES = ("FEEDBACK", "SEEN", "BLENDS", "WARP")
-_SETS = sorted(
-    (features for count in range(len(_FEATURES) + 1) for features in combinations(_FEATURES, count)), key=len
-)
-COMPILE_BUDGET_S = 0.4
+_SETS = [features for count in range(len(_FEATURES) + 1) for features in combinations(_FEATURES, count)]
+NO_ERROR = "GL_NO_ERROR"
 
 
 class GLRenderer:
@@ -51,12 +52,14 @@ class GLRenderer:
     def __init__(self, width: int, height: int) -> None:
         """Opens a context and compiles. NoGLError where there is none, RenderError when it refuses a shader or size."""
         self._context = open_context()
-        with ExitStack() as undo:
+        self._is_closed = False
+        with _driver_errors(), ExitStack() as undo:
             undo.callback(self._context.release)
             self._finish = load_finish()
             self.description = self._context.info["GL_RENDERER"]
             self.is_software = is_software(self.description)
-            self._passes: dict[tuple[str, ...], moderngl.VertexArray] = {}
+            sets = _SETS if self.is_software else [_FEATURES]
+            self._passes = {features: self._make_pass(features) for features in sets}
             self._publish = self._small_pass("publish", u_current=0, u_previous=1)
             self._sample = self._small_pass("flash_samples", u_picture=0, u_places=1)
             self._block = self._context.buffer(reserve=ROWS * 16)
@@ -67,7 +70,6 @@ class GLRenderer:
             self._has_picture = False
             self._unfinished: PictureInput | None = None  # drawn, but not yet waited for
             self._pixels: np.ndarray | None = None
-            self._is_closed = False
             self._start(self._make_targets(width, height))
             undo.pop_all()
 
@@ -81,6 +83,7 @@ class GLRenderer:
     def draw(self, picture: PictureInput) -> None:
         """Begin this picture. While the look is frozen the one before stays, and only fades."""
         with self._drawing():
+            self._context.error  # noqa: B018  reading clears: what a sink left behind is not this picture's
             if not (picture.look.is_frozen and self._has_picture):
                 self._draw_pass(picture)
             self._unfinished = picture
@@ -88,6 +91,7 @@ class GLRenderer:
 
     def wait(self) -> None:
         """Return when the picture is drawn, faded and guarded. Other Python threads run meanwhile."""
+        self._require_open()
         if self._unfinished is None:
             return
         look, time_s = self._unfinished.look, self._unfinished.time_s
@@ -101,9 +105,7 @@ class GLRenderer:
             else:
                 self._draw_published(look, mixture.fade, mixture.share)
                 self._finish()
-            error = self._context.error
-        if error != "GL_NO_ERROR":
-            raise RenderError(f"the GL driver reports {error}")
+            self._require_no_error()
 
     @property
     def texture(self) -> TextureRef:
@@ -118,28 +120,42 @@ class GLRenderer:
         self.wait()
         if self._pixels is None:
             with self._drawing():
-                self._pixels = self._targets.readback.read(self._published.framebuffer)
+                pixels = self._targets.readback.read(self._published.framebuffer)
+                self._require_no_error()
+                self._pixels = pixels
         return self._pixels
 
     def close(self) -> None:
-        """Give the context and everything in it back."""
+        """Give the context and everything in it back. Harmless twice, and when the context is lost already."""
         if self._is_closed:
             return
         self._is_closed = True
-        self._context.__enter__()
-        self._targets.release()
-        for part in (self._block, self._waves, self._layer5, self._region):
-            part.release()
-        for vertices in (*self._passes.values(), self._publish, self._sample):
-            vertices.program.release()
-            vertices.release()
-        self._context.release()
+        try:
+            with _driver_errors():
+                self._context.__enter__()
+                self._targets.release()
+                for part in (self._block, self._waves, self._layer5, self._region):
+                    part.release()
+                for vertices in (*self._passes.values(), self._publish, self._sample):
+                    vertices.program.release()
+                    vertices.release()
+                self._context.release()
+        except RenderError as error:
+            log.warning("a lost context was left as it is: %s", error)
 
     def _make_targets(self, width: int, height: int) -> "_Targets":
         largest = self._context.info["GL_MAX_TEXTURE_SIZE"]
         if not (0 < width <= largest and 0 < height <= largest):
             raise RenderError(f"size {width}x{height}: this GPU draws 1x1 to {largest}x{largest}")
-        return _Targets(self._context, self._finish, (width, height), is_direct=self.is_software)
+        self._context.error  # noqa: B018  reading clears
+        try:
+            targets = _Targets(self._context, self._finish, (width, height), is_direct=self.is_software)
+        finally:
+            error = self._context.error  # taken either way: it is not the next picture's
+        if error != NO_ERROR:
+            targets.release()
+            raise RenderError(f"size {width}x{height}: the GL driver reports {error}")
+        return targets
 
     def _start(self, targets: "_Targets") -> None:
         """Draw into these from now on, beginning with nothing on screen."""
@@ -169,7 +185,6 @@ class GLRenderer:
         self._has_picture = True
 
     def _run_pass(self, features: tuple[str, ...]) -> None:
-        vertices = self._passes.get(features) or self._make_pass(features)
         self._context.enable_only(moderngl.NOTHING)  # a sink that shares the context may have switched blending on
         self._block.bind_to_uniform_block(0)
         self._waves.use(_WAVES)
@@ -177,7 +192,7 @@ class GLRenderer:
         self._region.use(_REGION)
         self._last.texture.use(_LAST)
         self._current.framebuffer.use()
-        vertices.render(moderngl.TRIANGLES, vertices=3)
+        self._passes[features].render(moderngl.TRIANGLES, vertices=3)
 
     def _read_samples(self) -> np.ndarray:
         """Only once the picture is drawn: a pass that reads it before would make moderngl wait, holding the GIL."""
@@ -207,17 +222,13 @@ class GLRenderer:
         for name, unit in _UNITS.items():
             if name in program:
                 program[name] = unit
-        self._passes[features] = self._context.vertex_array(program, [])
-        return self._passes[features]
+        return self._context.vertex_array(program, [])
 
     def _warm_up(self) -> None:
         """Draw one pixel with each program: drivers finish compiling at the first draw, for the very formats bound."""
-        started_s = time.perf_counter()
         self._block.write(np.zeros((ROWS, 4), np.float32))
         self._current.framebuffer.scissor = (0, 0, 1, 1)
-        for features in _SETS if self.is_software else [_FEATURES]:
-            if time.perf_counter() - started_s > COMPILE_BUDGET_S:
-                break
+        for features in self._passes:
             self._run_pass(features)
             self._finish()
         self._current.framebuffer.scissor = None
@@ -231,15 +242,37 @@ class GLRenderer:
 
     @contextmanager
     def _drawing(self) -> Iterator[None]:
-        """This context current, inside and after it: sinks publish from it. A refusal of the driver is a RenderError.
+        """This context current, inside and after it: sinks publish from it.
 
         Never `with context`: leaving it makes none current, not the one before.
         """
-        try:
+        self._require_open()
+        with _driver_errors():
             self._context.__enter__()
             yield
-        except moderngl.Error as error:
-            raise RenderError(f"OpenGL: {error}") from error
+
+    def _require_open(self) -> None:
+        if self._is_closed:
+            raise RenderError("the renderer is closed")
+
+    def _require_no_error(self) -> None:
+        error = self._context.error
+        if error != NO_ERROR:
+            raise RenderError(f"the GL driver reports {error}")
+
+
+@contextmanager
+def _driver_errors() -> Iterator[None]:
+    """Whatever moderngl, its context or the driver raise comes out as RenderError."""
+    try:
+        yield
+    except RenderError:
+        raise
+    except Exception as error:  # moderngl.Error, glcontext's bare Exception, a lost context's AttributeError, OSError
+        raise RenderError(f"OpenGL: {str(error) or type(error).__name__}") from error
+
+
+_Part = TypeVar("_Part", Target, SampleTarget, Readback)
 
 
 class _Targets:
@@ -254,14 +287,20 @@ class _Targets:
         is_direct: bool,
     ) -> None:
         self.size_px = size_px
-        self.drawn = (Target(context, size_px), Target(context, size_px))
-        self.finished = (Target(context, size_px), Target(context, size_px))
-        self.samples = SampleTarget(context, size_px)
-        self.readback = Readback(context, finish, size_px, is_direct=is_direct)
+        with ExitStack() as undo:  # refused half way, the GPU's memory goes back
+
+            def kept(part: _Part) -> _Part:
+                undo.callback(part.release)
+                return part
+
+            self.drawn = (kept(Target(context, size_px)), kept(Target(context, size_px)))
+            self.finished = (kept(Target(context, size_px)), kept(Target(context, size_px)))
+            self.samples = kept(SampleTarget(context, size_px))
+            self.readback = kept(Readback(context, finish, size_px, is_direct=is_direct))
+            self._parts = undo.pop_all()
 
     def release(self) -> None:
-        for part in (*self.drawn, *self.finished, self.samples, self.readback):
-            part.release()
+        self._parts.close()
 
 
 def _features(look: Look, is_seen: bool) -> tuple[str, ...]:

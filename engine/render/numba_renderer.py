@@ -1,5 +1,8 @@
 """The Multiverse drawn by the processor, where no OpenGL is to be had; the same picture within 2/255."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numba
 import numpy as np
 
@@ -24,55 +27,81 @@ class NumbaRenderer:
 
     kind = "numba"
     is_software = True
-    texture = None
 
     def __init__(self, width: int, height: int, *, reason: str = "") -> None:
         """Compiles, so that no picture has to wait: 5 s the first time on a machine, 0.4 s from Numba's cache."""
         self.reason = reason
         self.description = f"Numba {numba.__version__}, {numba.get_num_threads()} threads"
         self._master = Master()
+        self._is_closed = False
         self.resize(2, 2)
         self._compile()
         self.resize(width, height)
 
     def resize(self, width: int, height: int) -> None:
-        """Draw at this size from now on; the last picture is forgotten."""
+        """Draw at this size from now on; the last picture is forgotten. RenderError when there is no memory for it."""
         if not (0 < width <= LARGEST_PX and 0 < height <= LARGEST_PX):
             raise RenderError(f"size {width}x{height}: allowed are 1x1 to {LARGEST_PX}x{LARGEST_PX}")
+        with self._drawing():
+            black = np.zeros((height, width, 4), np.uint8)  # before the old one goes: refused, it stays
+        self._current = self._published = black
         self._size_px = (width, height)
         self._pool = PixelPool(width, height)
         places = sample_places(width, height)
         self._columns, self._rows = places[..., 0].ravel(), places[..., 1].ravel()
-        self._current = self._published = np.zeros((height, width, 4), np.uint8)
         self._has_picture = False
         self._master.forget_picture()
 
     def draw(self, picture: PictureInput) -> None:
         """Draw this picture. While the look is frozen the one before stays, and only fades."""
         look = picture.look
-        if not (look.is_frozen and self._has_picture):
-            self._draw_picture(picture)
-        samples = None
-        if look.is_flash_guarded:
-            samples = self._current[self._rows, self._columns, :3]
-        mixture = self._master.mixture(look, samples, picture.time_s)
-        if mixture.is_untouched:
-            self._published = self._current
-            return
-        out = self._pool.take()
-        fade, share = np.float32(mixture.fade), np.float32(mixture.share)
-        mix_published(out, self._current, self._published, fade, share, look.is_alpha_luma)
-        self._published = out
+        with self._drawing():
+            if not (look.is_frozen and self._has_picture):
+                self._draw_picture(picture)
+            samples = None
+            if look.is_flash_guarded:
+                samples = self._current[self._rows, self._columns, :3]
+            mixture = self._master.mixture(look, samples, picture.time_s)
+            if mixture.is_untouched:
+                self._published = self._current
+            else:
+                out = self._pool.take()
+                fade, share = np.float32(mixture.fade), np.float32(mixture.share)
+                mix_published(out, self._current, self._published, fade, share, look.is_alpha_luma)
+                self._published = out
 
     def wait(self) -> None:
         """Nothing to wait for."""
+        self._require_open()
+
+    @property
+    def texture(self) -> None:
+        """There is none without a GPU."""
+        self._require_open()
 
     def read_rgba(self) -> np.ndarray:
         """The finished picture, (height, width, 4) uint8, row 0 at the top."""
+        self._require_open()
         return self._published
 
     def close(self) -> None:
-        """Nothing to give back but memory."""
+        """Give the memory back. Harmless twice."""
+        self._is_closed = True
+        self._pool = PixelPool(1, 1)
+        self._current = self._published = self._pool.take()
+
+    @contextmanager
+    def _drawing(self) -> Iterator[None]:
+        """Open, and out of memory is a RenderError."""
+        self._require_open()
+        try:
+            yield
+        except MemoryError as error:
+            raise RenderError(f"Numba: {error or 'no memory'}") from error
+
+    def _require_open(self) -> None:
+        if self._is_closed:
+            raise RenderError("the renderer is closed")
 
     def _draw_picture(self, picture: PictureInput) -> None:
         look = picture.look

@@ -35,8 +35,8 @@ class PictureInput:
 class Renderer(Protocol):
     """Draws pictures, one at a time: `draw`, `wait`, then `texture` and `read_rgba` give that picture.
 
-    All calls from one thread. RenderError from any of them means that the renderer is lost: close it, open
-    another.
+    All calls from one thread. RenderError from any of them but `resize` means that the renderer is lost: close
+    it, open another.
     """
 
     kind: str
@@ -49,7 +49,10 @@ class Renderer(Protocol):
     """Why this renderer rather than GL; "" when nothing better was wanted."""
 
     def resize(self, width: int, height: int) -> None:
-        """Draw at this size from now on; the last picture (feedback, freeze) is forgotten."""
+        """Draw at this size from now on; the last picture (feedback, freeze) is forgotten.
+
+        RenderError when there is no memory for it or the size is not allowed: then the old one stays.
+        """
 
     def draw(self, picture: PictureInput) -> None:
         """Begin a picture; may return before it is drawn."""
@@ -69,4 +72,4 @@ class Renderer(Protocol):
         """
 
     def close(self) -> None:
-        """Give everything back. Nothing may be called after it but `close`."""
+        """Give everything back. Harmless twice; everything else raises RenderError after it."""

@@ -1,4 +1,13 @@
-"""Reading a drawn picture back into memory, without a copy too many and without holding the GIL while the GPU works."""
+"""Reading a drawn picture back into memory, without a copy too many and without holding the GIL while the GPU works.
+
+On a GPU in three steps: `glReadPixels` into a pixel buffer object, which only queues the transfer; `glFinish`
+through ctypes, which waits for it while other threads run; then the buffer is mapped and copied out. The usual
+pair of buffers, of which the older is read while the newer fills, is not used: it gives the picture before. A
+recording would put each picture to the next one's sound, a snapshot would miss the moment it was asked for, the
+last frame of a run would never come, and all that is saved is the wait for the transfer (8 MB at 1080p, under a
+millisecond over PCIe) that no one but the frame loop feels. A software rasteriser's framebuffer is in memory
+already: read at once.
+"""
 
 from collections.abc import Callable
 
@@ -9,13 +18,7 @@ from engine.render.pixel_pool import PixelPool
 
 
 class Readback:
-    """Reads framebuffers of one size.
-
-    On a GPU through a pixel buffer object: the transfer is queued, waited for through `finish` (which lets
-    other threads run) and copied out. It is this frame's picture that comes, not the one before: a lag of one
-    frame would put a snapshot's or a recording's picture to the wrong sound, and would save no more than the
-    wait for the transfer. A software rasteriser's framebuffer is in memory already: read at once.
-    """
+    """Reads framebuffers of one size, drawn into before; `is_direct` on a software rasteriser."""
 
     def __init__(
         self,
@@ -36,7 +39,7 @@ class Readback:
             framebuffer.read_into(pixels, components=4)
         else:
             framebuffer.read_into(self._transfer, components=4)
-            self._finish()
+            self._finish()  # without the GIL; the copy below then finds everything there
             self._transfer.read_into(pixels)
         return pixels
 

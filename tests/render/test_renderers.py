@@ -170,6 +170,91 @@ def test_the_context_stays_current_for_the_sinks(gl: Renderer, draw: Callable) -
     assert current() == own
 
 
+def test_a_closed_renderer_says_so_and_closes_twice(renderer: Renderer, draw: Callable, picture: Callable) -> None:
+    draw(renderer, size=(64, 36))
+    renderer.close()
+    renderer.close()
+    calls = [
+        lambda: renderer.draw(picture()),
+        renderer.wait,
+        renderer.read_rgba,
+        lambda: renderer.texture,
+        lambda: renderer.resize(32, 18),
+    ]
+    for call in calls:
+        with pytest.raises(RenderError, match="the renderer is closed"):
+            call()
+
+
+def test_a_lost_context_is_a_render_error_wherever_it_is_noticed(
+    gl: Renderer, draw: Callable, picture: Callable
+) -> None:
+    draw(gl, size=(64, 36))
+    lost = open_renderer("gl", 64, 36)
+    lost.draw(picture())
+    lost._context.release()  # as after a driver's reset: gone, and nobody was told
+    for call in (lost.wait, lambda: lost.draw(picture()), lambda: lost.resize(32, 18)):
+        with pytest.raises(RenderError, match="OpenGL: "):
+            call()
+    with pytest.raises(RenderError):
+        lost.read_rgba()
+    lost.close()
+    lost.close()
+    draw(gl)
+
+
+def test_a_gl_error_that_a_sink_left_behind_is_not_the_pictures(gl: Renderer, draw: Callable) -> None:
+    expected = draw(gl, size=(64, 36)).copy()
+    gl._context.enable_direct(0xFFFF)
+    assert (draw(gl) == expected).all()
+    gl._context.enable_direct(0xFFFF)
+    gl.resize(32, 18)
+    assert draw(gl).shape == (18, 32, 4)
+
+
+SHORT_OF_MEMORY = """
+import resource, sys
+from pathlib import Path
+from engine.errors import RenderError
+from engine.render import open_renderer
+
+renderer = open_renderer(sys.argv[1], 64, 36)
+renderer.resize(64, 36)
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 100 * 2**20,) * 2)
+try: renderer.resize(8192, 8192)
+except RenderError as error: print("refused")
+print(renderer.read_rgba().shape)
+renderer.resize(32, 18)
+print(renderer.read_rgba().shape)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a limit of memory that holds is Linux's")
+@pytest.mark.parametrize("kind", ["gl", "numba"])
+def test_without_memory_for_a_new_size_the_old_one_stays(request: pytest.FixtureRequest, kind: str) -> None:
+    if kind == "gl":
+        request.getfixturevalue("gl")
+    code = SHORT_OF_MEMORY.replace("sys.argv[1]", repr(kind))
+    assert run_python(code).splitlines() == ["refused", "(36, 64, 4)", "(18, 32, 4)"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Mesa's rasteriser is Linux's")
+def test_once_open_no_picture_reads_a_shader_or_waits_for_the_compiler(
+    gl: Renderer, draw: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("engine.render.shader_source.FOLDER", tmp_path / "a disk that went away")
+    image = np.zeros((4, 4, 3), np.uint8)
+    for feedback in (0.0, 0.5):
+        for weight in (0.0, 1.0):
+            for blend in (0.0, 2.0):
+                for mirror in ("off", "x"):
+                    look = {"/feedback/amount": feedback, "/layer/5/intensity": weight, "/multiverse/blend": blend}
+                    draw(gl, {**look, "/mirror": mirror}, layer5=image)
+    gl.resize(48, 27)
+    draw(gl)
+
+
 def test_a_size_that_cannot_be_drawn_is_refused_and_the_old_one_stays(renderer: Renderer, draw: Callable) -> None:
     before = draw(renderer, size=(64, 36)).copy()
     with pytest.raises(RenderError, match="1000000x36"):
