@@ -8,19 +8,23 @@ Whatever cannot be had is an error here, before the first picture; after it noth
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
+
+import msgspec
 
 from engine import folders
 from engine.audio import open_audio
 from engine.clock import Clock, SteppedClock, SystemClock
-from engine.config import Config, split_host_port
+from engine.config import Config, build_config, split_host_port
 from engine.control import CommandTable, Dispatcher, OscServer
+from engine.drawing import Drawing
 from engine.frame import PublishedFrame
 from engine.frame_loop import FrameLoop, Parts
 from engine.ipc import sweep_dead_rings
 from engine.params import Autosave, ParamStore, PresetFolder, Slew
-from engine.render import RegionMapper, Renderer, open_renderer
+from engine.render import RegionMapper, open_renderer
 from engine.show_control import Hooks, ShowControl
 from engine.sinks import SinkSet, Stage
 from engine.sources import open_source
@@ -42,7 +46,9 @@ class Engine:
         self._parts = parts
         self._loop = FrameLoop(parts)
         self._started_s = parts.stopwatch.now_s()
-        parts.show.connect(Hooks(post=self._loop.post, stop=self._loop.stop, status=self.status))
+        parts.show.connect(
+            Hooks(post=self._loop.post, stop=self._loop.stop, restage=self._loop.restage, status=self.status)
+        )
 
     @property
     def params(self) -> ParamStore:
@@ -65,7 +71,7 @@ class Engine:
         if self._web is None:
             return None
         host, port = self._web.address
-        return f"http://{host}:{port}/"
+        return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
     @property
     def times(self) -> FrameTimes:
@@ -105,7 +111,7 @@ class Engine:
             dropped=parts.times.dropped,
             width=parts.stage.width,
             height=parts.stage.height,
-            renderer=f"{parts.renderer.kind}: {parts.renderer.description}",
+            renderer=parts.drawing.description,
             audio=parts.audio.status(),
             camera=parts.source.status() if parts.source else None,
             sinks=parts.sinks.status(),
@@ -121,6 +127,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
 
     Raises MultiverseError (one line) for whatever cannot be had. Installs no signal handlers.
     """
+    config = build_config(msgspec.to_builtins(config), origin="Config")  # made in Python it was not checked yet
     with contextlib.ExitStack() as stack:
         closing = _closer(stack)
         stack.enter_context(kept_awake())
@@ -135,15 +142,15 @@ def open_engine(config: Config) -> Iterator[Engine]:
         source = open_source(config.camera, offline=config.offline, clock=clock, report=warnings.report)
         if source is not None:
             closing(source)
-        renderer = open_renderer(config.renderer, config.width, config.height)
-        stack.callback(lambda: renderer.close())  # whichever it is then: a lost one is opened again
-
-        def reopen_renderer(width: int, height: int) -> Renderer:
-            nonlocal renderer
-            renderer = open_renderer(config.renderer, width, height)
-            return renderer
-
-        fps = config.fps or (SOFTWARE_FPS if renderer.is_software else GPU_FPS)
+        drawing = closing(
+            Drawing(
+                partial(open_renderer, config.renderer),
+                (config.width, config.height),
+                clock=clock,
+                report=warnings.report,
+            )
+        )
+        fps = config.fps or (SOFTWARE_FPS if drawing.is_software else GPU_FPS)
         stage = Stage(
             width=config.width,
             height=config.height,
@@ -174,8 +181,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
             audio=audio,
             source=source,
             regions=closing(RegionMapper(warnings.report)),
-            renderer=renderer,
-            reopen_renderer=reopen_renderer,
+            drawing=drawing,
             sinks=sinks,
             stage=stage,
             preview=preview,

@@ -14,7 +14,6 @@ from msgspec import Meta, Struct
 
 import osc_schema
 from engine.errors import ConfigError
-from osc_schema import ParamType
 
 LARGEST_SIDE_PX = 8192
 
@@ -105,7 +104,7 @@ def build_config(values: dict[str, Any], *, origin: str = "configuration") -> Co
         param = osc_schema.lookup(address)
         if param is None:
             raise ConfigError(f'{origin}: smoothing."{address}": {_unknown(address)}')
-        if param.type not in (ParamType.FLOAT, ParamType.STOPS):
+        if not param.can_glide:
             raise ConfigError(f'{origin}: smoothing."{address}": does not glide; only floats do')
     return config
 

@@ -1,5 +1,6 @@
 """The values that travel between the parts of the engine. All are immutable; arrays are treated as read-only."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -36,6 +37,21 @@ class ChannelFeatures:
     """Follower, attack 5 ms, release `/audio/<n>/decay_ms`; linear."""
     gain_db: float = 0.0
     """Gain in force: set gain plus automatic gain."""
+
+    @property
+    def rms_dbfs(self) -> float:
+        """-120 for silence."""
+        return dbfs(self.rms)
+
+    @property
+    def peak_dbfs(self) -> float:
+        """-120 for silence."""
+        return dbfs(self.peak)
+
+
+def dbfs(level: float) -> float:
+    """Decibels below full scale of a linear level: 1.0 is 0, 0.5 is -6.02, nothing is under -120."""
+    return 20.0 * math.log10(max(level, 1e-6))
 
 
 def silent_waves() -> np.ndarray:
@@ -91,8 +107,9 @@ class PublishedFrame:
     texture: TextureRef | None
     """None from the Numba renderer."""
     read_rgba: Callable[[], np.ndarray]
-    """(height, width, 4) uint8, row 0 at the top; reads back once a frame however many ask. Render thread only.
-    The array may be kept: it is never written again while anybody holds it."""
+    """(height, width, 4) uint8, row 0 at the top; reads back once a frame however many ask. Render thread only, and
+    for the first time before the next frame is drawn: RenderError after that. The array may be kept: it is never
+    written again while anybody holds it."""
     audio: AudioBlock | None = None
     """Source samples since the previous published frame."""
     features: tuple[ChannelFeatures, ...] = ()

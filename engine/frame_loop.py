@@ -9,17 +9,16 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TypeVar
 
 from engine.audio import AudioInput, AudioSettings
-from engine.backoff import next_delay_s
 from engine.clock import Clock
 from engine.control import Dispatcher, OscServer
+from engine.drawing import Drawing
 from engine.errors import RenderError
 from engine.frame import AudioFeatures, FrameId, PublishedFrame, VideoFrame
 from engine.params import ParamStore, Slew, Snapshot
-from engine.render import Look, PictureInput, RegionMap, RegionMapper, RegionSettings, Renderer
+from engine.render import Look, PictureInput, RegionMap, RegionMapper, RegionSettings
 from engine.schedule import Schedule
 from engine.show_control import ShowControl
 from engine.sinks import SinkSet, Stage
@@ -29,13 +28,15 @@ from engine.web import PreviewTap
 
 log = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
+
 LONGEST_STEP_S = 0.25  # after a hiccup a smoothed value moves as if at least 4 frames a second had been drawn
 ROUNDING_S = 1e-6  # due times are sums of periods: 90 frames at 30 fps last 3 s less a rounding
 
 
 @dataclass(slots=True, kw_only=True)
 class Parts:
-    """Everything a frame needs. `renderer` and `stage` change while running; the rest are fixed."""
+    """Everything a frame needs. `stage` changes while running; the rest is fixed."""
 
     clock: Clock
     """What frames are due by; offline it stands still between them."""
@@ -49,8 +50,7 @@ class Parts:
     audio: AudioInput
     source: Source | None
     regions: RegionMapper
-    renderer: Renderer
-    reopen_renderer: Callable[[int, int], Renderer]
+    drawing: Drawing
     sinks: SinkSet
     stage: Stage
     preview: PreviewTap
@@ -69,11 +69,7 @@ class FrameLoop:
         self._previous_s = self._shown_until_s = 0.0
         self._has_failed = False
         self._next_sample = 0
-        self._is_drawn = False
-        self._held = np.zeros((parts.stage.height, parts.stage.width, 4), np.uint8)
         self._draw_s = 0.0
-        self._failures = 0
-        self._retry_at_s = 0.0
 
     def post(self, action: Callable[[], None]) -> None:
         """Run `action` on the loop's thread before its next frame. Any thread."""
@@ -95,29 +91,17 @@ class FrameLoop:
                 return
             if end_s is not None and self._shown_until_s >= end_s - ROUNDING_S:
                 return
-            try:
-                frame = self.draw_frame()
-            except Exception as error:  # the top of the engine's thread: one bad frame must not end the show
-                if self.parts.stage.is_offline:
-                    raise
-                self._on_own_error(error)
-                continue
+            frame = self._attempt(self.draw_frame)
             if seconds is not None and end_s is None:
-                end_s = frame.time_s + seconds
-            published += 1
-            yield frame
-
-    def _on_own_error(self, error: Exception) -> None:
-        if not self._has_failed:
-            log.exception("a frame failed; further ones are only counted")
-        self._has_failed = True
-        self.parts.warnings.report("frame", f"a frame failed: {type(error).__name__}: {error}")
+                end_s = self._shown_until_s - self.schedule.period_s + seconds
+            if frame is not None:
+                published += 1
+                yield frame
 
     def draw_frame(self) -> PublishedFrame:
         """Wait for the next due time, then draw and publish one picture."""
         tick = self._wait_until_due()
         started_s = self.parts.stopwatch.now_s()
-        self._run_posted()
         snapshot, values = self._read_parameters(tick)
         self._follow_stage(snapshot)
         features = self._listen(values, tick)
@@ -126,6 +110,19 @@ class FrameLoop:
         frame = self._publish(tick, features)
         self._report(frame, snapshot, started_s)
         return frame
+
+    def _attempt(self, action: Callable[[], Result]) -> Result | None:
+        """The top of the engine's thread: one bad frame or command must not end the show. Offline it must."""
+        try:
+            return action()
+        except Exception as error:
+            if self.parts.stage.is_offline:
+                raise
+            if not self._has_failed:
+                log.exception("a frame or a command failed; further failures are only counted")
+            self._has_failed = True
+            self.parts.warnings.report("frame", f"a frame or a command failed: {type(error).__name__}: {error}")
+            return None
 
     def _wait_until_due(self) -> FrameId:
         clock = self.parts.clock
@@ -138,16 +135,14 @@ class FrameLoop:
         self._shown_until_s = tick.time_s + self.schedule.period_s
         return tick
 
-    def _run_posted(self) -> None:
-        for _ in range(len(self._posted)):  # what an action posts itself waits for the next frame
-            self._posted.popleft()()
-
     def _read_parameters(self, tick: FrameId) -> tuple[Snapshot, Mapping[str, object]]:
         """The newest values (one immutable snapshot a frame) and the same smoothed."""
         parts = self.parts
-        parts.dispatcher.tick()
+        parts.dispatcher.tick()  # before the commands: whoever waits for them by /sync counts from here
+        for _ in range(len(self._posted)):  # what an action posts itself waits for the next frame
+            self._attempt(self._posted.popleft())
         snapshot = parts.store.snapshot()
-        parts.show.follow(snapshot)
+        self._attempt(lambda: parts.show.follow(snapshot))
         if tick.index == 0:
             parts.slew.jump(snapshot)
         step_s = min(max(tick.time_s - self._previous_s, 0.0), LONGEST_STEP_S)
@@ -156,22 +151,25 @@ class FrameLoop:
 
     def _follow_stage(self, snapshot: Snapshot) -> None:
         """Take over a new size or frame rate; a size the renderer refuses is put back."""
-        stage = self.parts.stage
         width, height, fps = snapshot["/engine/width"], snapshot["/engine/height"], snapshot["/engine/fps"]
+        try:
+            self.restage(width, height, fps)
+        except RenderError as error:
+            stage = self.parts.stage
+            self.parts.warnings.report("size", f"/engine/size {width} {height}: {error}")
+            self.parts.store.set_many([("/engine/width", stage.width), ("/engine/height", stage.height)], by="engine")
+
+    def restage(self, width: int, height: int, fps: float | None = None) -> None:
+        """Draw at this size and rate from now on. RenderError, and nothing changed, when the size is refused."""
+        parts, stage = self.parts, self.parts.stage
+        fps = fps or stage.fps
         if (width, height, fps) == (stage.width, stage.height, stage.fps):
             return
         if (width, height) != (stage.width, stage.height):
-            try:
-                self.parts.renderer.resize(width, height)
-            except RenderError as error:
-                self.parts.warnings.report("size", f"/engine/size {width} {height}: {error}")
-                old = [("/engine/width", stage.width), ("/engine/height", stage.height)]
-                self.parts.store.set_many(old, by="engine")
-                return
-            self._held = np.zeros((height, width, 4), np.uint8)
+            parts.drawing.resize(width, height)
         self.schedule.set_fps(fps)
-        self.parts.stage = stage.with_format(width, height, fps)
-        self.parts.sinks.restart_all(self.parts.stage)
+        parts.stage = stage.with_format(width, height, fps)
+        parts.sinks.restart_all(parts.stage)
 
     def _listen(self, values: Mapping[str, object], tick: FrameId) -> AudioFeatures:
         audio = self.parts.audio
@@ -214,31 +212,8 @@ class FrameLoop:
         )
         stopwatch = self.parts.stopwatch
         started_s = stopwatch.now_s()
-        try:
-            self.parts.renderer.draw(picture)
-            self.parts.renderer.wait()
-        except RenderError as error:
-            self._is_drawn = False
-            self._recover(error)
-        else:
-            self._is_drawn = True
-            self._failures = 0
+        self.parts.drawing.draw(picture)
         self._draw_s = stopwatch.now_s() - started_s
-
-    def _recover(self, error: RenderError) -> None:
-        """A driver that was reset takes the context along: hold the last picture and open the renderer again."""
-        parts = self.parts
-        self._failures += 1
-        parts.warnings.report("renderer", f"renderer: {error}; the last picture is held, opening it again")
-        now_s = parts.clock.now_s()
-        if now_s < self._retry_at_s:
-            return
-        self._retry_at_s = now_s + next_delay_s(self._failures)
-        try:
-            parts.renderer.close()
-            parts.renderer = parts.reopen_renderer(parts.stage.width, parts.stage.height)
-        except RenderError as again:
-            parts.warnings.report("renderer", f"renderer: {again}")
 
     def _publish(self, tick: FrameId, features: AudioFeatures) -> PublishedFrame:
         parts = self.parts
@@ -250,8 +225,8 @@ class FrameLoop:
             id=tick,
             width=parts.stage.width,
             height=parts.stage.height,
-            texture=parts.renderer.texture if self._is_drawn else None,
-            read_rgba=self._reader_of_this_frame(),
+            texture=parts.drawing.texture,
+            read_rgba=parts.drawing.reader(),
             audio=audio,
             features=features.channels,
         )
@@ -260,21 +235,6 @@ class FrameLoop:
         if parts.preview.wants_frame(parts.clock.now_s()):
             parts.preview.offer(frame.read_rgba())
         return frame
-
-    def _reader_of_this_frame(self) -> Callable[[], np.ndarray]:
-        """Reads the picture back once, however many ask; a held picture is the last that was read."""
-        is_drawn = self._is_drawn
-        pixels: np.ndarray | None = None
-
-        def read_rgba() -> np.ndarray:
-            nonlocal pixels
-            if pixels is None:
-                if is_drawn:
-                    self._held = self.parts.renderer.read_rgba()
-                pixels = self._held
-            return pixels
-
-        return read_rgba
 
     def _report(self, frame: PublishedFrame, snapshot: Snapshot, started_s: float) -> None:
         parts = self.parts

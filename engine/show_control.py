@@ -1,9 +1,10 @@
 """The commands and switches that act on the engine itself: size, sinks, presets, smoothing, status, end.
 
-A command arrives on an OSC thread. What needs the GL context is posted to the frame loop; what touches the disk goes
-to one worker thread; the answer (`/done`, `/fail`) leaves when the thing has happened.
+A command arrives on an OSC thread. What needs the GL context is posted to the frame loop; a preset is written by a
+worker thread; the answer (`/done`, `/fail`) leaves when the thing has happened.
 """
 
+import logging
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,10 +13,13 @@ from dataclasses import dataclass
 import osc_schema
 from engine.config import Config
 from engine.control import CommandTable, Reply
-from engine.errors import MultiverseError, SinkError
+from engine.errors import MultiverseError, PresetError, SinkError
+from engine.file_names import clean_name
 from engine.params import Autosave, LoadedPreset, ParamStore, PresetFolder, Slew, Snapshot
 from engine.sinks import SinkSet, SinkSpec, available_kinds
 from engine.status import EngineStatus
+
+log = logging.getLogger(__name__)
 
 Report = Callable[[str, str], None]
 
@@ -40,6 +44,8 @@ class Hooks:
 
     post: Callable[[Callable[[], None]], None]
     stop: Callable[[], None]
+    restage: Callable[[int, int], None]
+    """New width and height, at once; RenderError when the renderer refuses them."""
     status: Callable[[], EngineStatus]
 
 
@@ -84,7 +90,7 @@ class ShowControl:
         if config.preset is not None:
             self.load_preset(config.preset)
         stage = [("/engine/width", config.width), ("/engine/height", config.height), ("/engine/fps", fps)]
-        self._store.set_many([*config.params.items(), *stage], by="configuration")
+        self._store.set_many([*stage, *config.params.items()], by="configuration")
 
     def start_first_sinks(self, specs: tuple[str, ...] | None) -> None:
         """Start what was asked for (an error ends the start), or the system's texture sharing where it works."""
@@ -155,8 +161,10 @@ class ShowControl:
 
     def _path_in_folder(self, kind: str, name: str) -> str:
         """The file of that name in the recordings folder: nothing asked for over OSC is written elsewhere."""
-        if not is_plain_file_name(name):
-            raise SinkError(f"{kind}: {name!r} is not a plain file name; over OSC, files go to the recordings folder")
+        try:
+            name = clean_name(name)
+        except ValueError as reason:
+            raise SinkError(f"{kind}: {name!r}: {reason}; over OSC, files go to the recordings folder") from None
         folder = self._sinks.stage.record_folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -181,14 +189,31 @@ class ShowControl:
         if len(args) != 2:
             reply.fail("takes width and height in pixels")
             return
-        sides = [("/engine/width", args[0]), ("/engine/height", args[1])]
-        try:
-            accepted = [(osc_schema.lookup(address), osc_schema.accept(address, side)) for address, side in sides]
-        except osc_schema.Rejected as error:
-            reply.fail(str(error))
-            return
-        self._store.apply([(param, value.value) for param, value in accepted], by="/engine/size")
-        reply.done(*(value.value for _, value in accepted))
+        width, height = (
+            osc_schema.accept(address, side).value
+            for address, side in zip(("/engine/width", "/engine/height"), args, strict=True)
+        )
+
+        def resize() -> None:
+            self._hooks.restage(width, height)
+            self._store.set_many([("/engine/width", width), ("/engine/height", height)], by="/engine/size")
+            reply.done(width, height)
+
+        self._post(resize, reply)
+
+    def _post(self, action: Callable[[], None], reply: Reply) -> None:
+        """Do it on the frame loop's thread; what the user can mend is answered with `/fail`."""
+
+        def act() -> None:
+            try:
+                action()
+            except (MultiverseError, osc_schema.Rejected) as error:
+                reply.fail(str(error))
+            except Exception as error:
+                reply.fail(f"an error of the engine itself: {type(error).__name__}")
+                raise
+
+        self._hooks.post(act)
 
     def _on_quit(self, args: tuple, reply: Reply) -> None:
         reply.done()
@@ -202,38 +227,57 @@ class ShowControl:
         kind, argument = str(args[0]), str(args[1]) if len(args) > 1 else ""
 
         def start() -> None:
-            try:
-                self._start_sink(kind, argument)
-            except MultiverseError as error:
-                reply.fail(str(error))
-            else:
-                reply.done(kind)
+            self._start_sink(kind, argument)
+            reply.done(kind)
 
-        self._hooks.post(start)
+        self._post(start, reply)
 
     def _on_sink_stop(self, args: tuple, reply: Reply) -> None:
         if not args:
             reply.fail("takes a kind and, if several of it run, a name or file")
             return
+        kind, *names = map(str, args[:2])
 
         def stop() -> None:
-            stopped = self._sinks.stop(str(args[0]), str(args[1]) if len(args) > 1 else None)
+            stopped = self._sinks.stop(kind, *names)
             self.show_sinks()
-            if stopped:
-                reply.done(*args[:2])
-            else:
-                reply.fail(f"no such sink runs: {' '.join(map(str, args[:2]))}")
+            if not stopped:
+                raise SinkError(f"no such sink runs: {' '.join((kind, *names))}")
+            reply.done(kind, *names)
 
-        self._hooks.post(stop)
+        self._post(stop, reply)
 
     def _on_preset_save(self, args: tuple, reply: Reply) -> None:
-        self._on_disk(args, reply, lambda name: self._presets.save(name, self._store.snapshot()))
+        """The values of now are saved; the file is written by the worker, because a disk may take its time."""
+        name, values = only_name(args), self._store.snapshot()
 
-    def _on_preset_delete(self, args: tuple, reply: Reply) -> None:
-        self._on_disk(args, reply, self._presets.delete)
+        def save() -> None:
+            try:
+                self._presets.save(name, values)
+            except MultiverseError as error:
+                reply.fail(str(error))
+            except Exception as error:  # the top of the worker's thread
+                log.exception("a preset cannot be saved")
+                self._report("preset", f"preset {name}: {error}")
+                reply.fail(f"an error of the engine itself: {type(error).__name__}")
+            else:
+                reply.done(name)
+
+        self._disk.submit(save)
 
     def _on_preset_load(self, args: tuple, reply: Reply) -> None:
-        self._on_disk(args, reply, self.load_preset)
+        """At once, so that what comes after it in its bundle stands: a small file is read within a millisecond."""
+        self.load_preset(only_name(args))
+        reply.done(*args)
+
+    def _on_preset_delete(self, args: tuple, reply: Reply) -> None:
+        self._presets.delete(only_name(args))
+        reply.done(*args)
+
+    def _on_preset_list(self, args: tuple, reply: Reply) -> None:
+        for name in self._presets.list():
+            reply.send("/preset/name", name)
+        reply.done()
 
     def load_preset(self, name: str) -> None:
         """Apply a preset; every entry that does not fit is reported, the rest lands in one frame. Any thread."""
@@ -244,30 +288,6 @@ class ShowControl:
             self._report("preset", f"{origin}: {problem}")
         self._store.set_many(loaded.values, by=origin)
 
-    def _on_preset_list(self, args: tuple, reply: Reply) -> None:
-        def answer() -> None:
-            for name in self._presets.list():
-                reply.send("/preset/name", name)
-            reply.done()
-
-        self._disk.submit(answer)
-
-    def _on_disk(self, args: tuple, reply: Reply, action: Callable[[str], object]) -> None:
-        if len(args) != 1:
-            reply.fail("takes the preset's name")
-            return
-        name = str(args[0])
-
-        def run() -> None:
-            try:
-                action(name)
-            except MultiverseError as error:
-                reply.fail(str(error))
-            else:
-                reply.done(name)
-
-        self._disk.submit(run)
-
     def _on_smooth(self, args: tuple, reply: Reply) -> None:
         if len(args) != 2 or not isinstance(args[1], int | float):
             reply.fail("takes a parameter's address and a time in ms, 0 to 60000")
@@ -275,16 +295,13 @@ class ShowControl:
         address, smoothing_ms = str(args[0]), float(args[1])
 
         def change() -> None:
-            try:
-                self._slew.set_smoothing(address, smoothing_ms)
-            except osc_schema.Rejected as error:
-                reply.fail(str(error))
-            else:
-                reply.done(address, smoothing_ms)
+            self._slew.set_smoothing(address, smoothing_ms)
+            reply.done(address, smoothing_ms)
 
-        self._hooks.post(change)
+        self._post(change, reply)
 
 
-def is_plain_file_name(text: str) -> bool:
-    """Whether `text` names a file and nothing else: no folder, no drive, not hidden."""
-    return not text.startswith(".") and not set(text) & set("/\\:\0")
+def only_name(args: tuple) -> str:
+    if len(args) != 1 or not isinstance(args[0], str):
+        raise PresetError("takes the preset's name")
+    return args[0]

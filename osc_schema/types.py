@@ -63,6 +63,11 @@ class Param:
     """Which child process is told of it; None: the engine itself."""
 
     @property
+    def can_glide(self) -> bool:
+        """Whether a smoothing time means anything: numbers that are not whole, except the engine's own rate."""
+        return self.type in (ParamType.FLOAT, ParamType.STOPS) and self.area != "engine"
+
+    @property
     def area(self) -> str:
         """First part of the address: `layer` of `/layer/1/angle`."""
         return self.address.split("/", 2)[1]

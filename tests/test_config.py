@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from engine import open_engine
 from engine.config import Config, build_config, read_config_file, split_host_port
 from engine.errors import ConfigError
 
@@ -66,3 +67,9 @@ def test_an_address_that_is_none_names_the_option(text: str) -> None:
 
 def test_an_ipv6_address_stands_in_brackets() -> None:
     assert split_host_port("[::1]:9000", "--osc") == ("::1", 9000)
+
+
+@pytest.mark.parametrize("changes", [{"fps": -1}, {"fps": float("nan")}, {"params": {"/nope": 1}}, {"width": 8}])
+def test_a_configuration_made_in_python_is_checked_when_it_is_opened(changes: dict) -> None:
+    with pytest.raises(ConfigError, match="Config: "), open_engine(Config(**changes)):
+        pass

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -83,9 +84,7 @@ def test_size_and_rate_change_while_running(chord: Path) -> None:
         assert engine.status().target_fps == 60
 
 
-def test_a_failing_sink_leaves_the_others_running(tmp_path: Path, chord: Path) -> None:
-    blocked = tmp_path / "folder.png"
-    blocked.mkdir()
+def test_sinks_are_switched_while_it_runs(tmp_path: Path, chord: Path) -> None:
     config = quiet(audio=str(chord), offline=True, sinks=("null", f"snapshot={tmp_path / 'ok.png'}"))
     with open_engine(config) as engine:
         list(engine.frames(count=2))
@@ -96,6 +95,28 @@ def test_a_failing_sink_leaves_the_others_running(tmp_path: Path, chord: Path) -
         list(engine.frames(count=2))
         assert {sink.kind for sink in engine.status().sinks} == {"null", "snapshot"}
     assert (tmp_path / "ok.png").exists()
+
+
+def test_a_sink_that_fails_leaves_the_others_running(tmp_path: Path, wait_for: Callable) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    config = quiet(sinks=("null", f"snapshot={folder / 'a.png'}"))
+    with open_engine(config) as engine:
+        frames = engine.frames()
+        next(frames)
+        folder.rmdir()  # as a pulled memory stick does
+        engine.params.set("/sink/snapshot/take", 1)
+
+        def failed() -> bool:
+            next(frames)
+            return any(sink.state == "retrying" for sink in engine.status().sinks)
+
+        wait_for(failed, "the snapshot sink to fail")
+        before = next(sink.frames for sink in engine.status().sinks if sink.kind == "null")
+        next(frames)
+        assert next(sink.frames for sink in engine.status().sinks if sink.kind == "null") == before + 1
+        assert "sink.snapshot" in engine.status().warning_counts
+        frames.close()
 
 
 def test_panic_returns_looks_and_leaves_the_rest(chord: Path) -> None:
@@ -159,12 +180,38 @@ def test_oscsend_changes_the_picture_while_it_runs(wait_for, require) -> None:
         assert wait_for(lambda: next(frames).read_rgba()[..., :3].max() == 0, "a black picture")
 
 
+class BrokenCable:
+    """A source, unplugged in a way that nobody thought of: its third picture raises."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def latest_frame(self) -> None:
+        self.asked += 1
+        if self.asked == 3:
+            raise OSError("no such device")
+
+    def status(self) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+
 def test_a_frame_that_fails_does_not_end_the_show(caplog: pytest.LogCaptureFixture) -> None:
+    with open_engine(quiet()) as engine:
+        engine._parts.source = BrokenCable()
+        assert [frame.index for frame in engine.frames(count=5)] == [0, 1, 3, 4, 5]
+        assert engine.status().warning_counts == {"frame": 1}
+    assert "no such device" in caplog.text
+
+
+def test_a_command_that_fails_does_not_cost_a_frame(caplog: pytest.LogCaptureFixture) -> None:
     with open_engine(quiet()) as engine:
         frames = engine.frames(count=5)
         next(frames)
         engine.post(lambda: 1 / 0)
-        assert [frame.index for frame in frames] == [2, 3, 4, 5]
+        assert [frame.index for frame in frames] == [1, 2, 3, 4]
         assert engine.status().warning_counts == {"frame": 1}
     assert "ZeroDivisionError" in caplog.text
 

@@ -9,7 +9,7 @@ import pytest
 from engine import Engine, open_engine
 from engine.config import build_config
 from engine.control import OscClient
-from engine.osc import Message, encode_message
+from engine.osc import Message, encode_bundle, encode_message
 
 
 class Desk:
@@ -29,6 +29,11 @@ class Desk:
             answers.append(message)
             if message.address in ("/done", "/fail"):
                 return answers
+
+    def answer(self) -> Message:
+        message = self.client.receive(timeout_s=30.0)
+        assert message is not None
+        return message
 
     def done(self, address: str, *args: object) -> tuple:
         answer = self.ask(address, *args)[-1]
@@ -84,6 +89,7 @@ def test_size_is_changed_in_one_go(desk: Desk, wait_for: Callable) -> None:
     wait_for(lambda: (desk.engine.status().width, desk.engine.status().height) == (128, 96), "the new size")
     assert "width and height" in desk.failed("/engine/size", 128)
     assert "/engine/width" in desk.failed("/engine/size", "wide", 96)
+    assert "/engine/width" in desk.failed("/engine/size", float("nan"), 96)
 
 
 def test_sinks_start_and_stop_while_it_runs(desk: Desk, wait_for: Callable, tmp_path: Path) -> None:
@@ -98,8 +104,8 @@ def test_sinks_start_and_stop_while_it_runs(desk: Desk, wait_for: Callable, tmp_
 
 
 def test_files_asked_for_over_osc_stay_in_their_folder(desk: Desk, tmp_path: Path) -> None:
-    for escape in ("../out.mp4", "/tmp/out.mp4", "a/b.mp4", "C:out.mp4", ".hidden.mp4"):
-        assert "plain file name" in desk.failed("/sink/start", "record", escape)
+    for escape in ("../out.mp4", "/tmp/out.mp4", "a/b.mp4", "C:out.mp4", ".hidden.mp4", "NUL.mp4", "a\nb.mp4"):
+        assert "over OSC, files go to the recordings folder" in desk.failed("/sink/start", "record", escape)
     assert not (tmp_path / "out.mp4").exists()
 
 
@@ -140,9 +146,38 @@ def test_presets_are_saved_listed_loaded_and_deleted(desk: Desk) -> None:
     assert "name" in desk.failed("/preset/save")
 
 
+def test_a_preset_keeps_the_order_of_its_bundle(desk: Desk) -> None:
+    steps = [("/layer/1/angle", 5.0), ("/preset/save", "five"), ("/layer/1/angle", 90.0)]
+    desk.client.send(encode_bundle(1, [encode_message(*step) for step in steps]))
+    assert desk.answer().args == ("/preset/save", "five")
+    assert desk.engine.params.get("/layer/1/angle") == 90.0
+    steps = [("/preset/load", "five"), ("/layer/1/phase", 0.25)]
+    desk.client.send(encode_bundle(1, [encode_message(*step) for step in steps]))
+    assert desk.answer().args == ("/preset/load", "five")
+    desk.done("/engine/status")
+    assert desk.engine.params.get("/layer/1/angle") == 5.0
+    assert desk.engine.params.get("/layer/1/phase") == 0.25
+
+
+def test_a_presets_folder_that_is_none_is_told(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "presets").write_text("a file where the folder should be")
+    assert "presets" in desk.failed("/preset/list")
+    assert "presets" in desk.failed("/preset/save", "lost")
+
+
+def test_sync_waits_for_what_the_loop_was_asked_for_before(desk: Desk) -> None:
+    for turn in range(20):
+        desk.client.send(encode_message("/sink/start", "null", f"turn {turn}"))
+        desk.client.send(encode_message("/sink/stop", "null", f"turn {turn}"))
+        desk.client.send(encode_message("/sync", turn))
+        order = [desk.answer().address for _ in range(3)]
+        assert order == ["/done", "/done", "/synced"]
+
+
 def test_smoothing_is_changed_while_it_runs(desk: Desk) -> None:
     assert desk.done("/smooth", "/layer/1/angle", 500.0) == ("/smooth", "/layer/1/angle", 500.0)
     assert "glide" in desk.failed("/smooth", "/mirror", 500.0)
+    assert "glide" in desk.failed("/smooth", "/engine/fps", 500.0)
     assert "outside" in desk.failed("/smooth", "/layer/1/angle", -1.0)
     assert "takes" in desk.failed("/smooth", "/layer/1/angle")
 

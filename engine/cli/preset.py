@@ -1,15 +1,18 @@
-"""`multiverse preset`: the folder of presets. A running engine saves and loads over OSC, `/preset/save`."""
+"""`multiverse preset`: the folder of presets, and saving and loading in a running engine over OSC."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli import osc
+from engine.cli.osc import Target
+
 if TYPE_CHECKING:
     from engine.params import PresetFolder
 
 app = typer.Typer(
-    help="Saved looks. A running engine saves and loads them over OSC: /preset/save NAME, /preset/load NAME.",
+    help="Saved looks.",
     no_args_is_help=True,
 )
 
@@ -47,6 +50,18 @@ def show(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
     width = max((len(address) for address, _ in loaded.values), default=0)
     for address, value in loaded.values:
         print(f"{address:{width}}  {_plain(value)}")
+
+
+@app.command()
+def save(name: Name, to: Target = "127.0.0.1:9000") -> None:
+    """Have the running engine save its look as a preset (/preset/save)."""
+    osc.send("/preset/save", [f"s:{name}"], to=to, wait=True)
+
+
+@app.command()
+def load(name: Name, to: Target = "127.0.0.1:9000") -> None:
+    """Have the running engine take a preset (/preset/load)."""
+    osc.send("/preset/load", [f"s:{name}"], to=to, wait=True)
 
 
 @app.command()

@@ -4,6 +4,7 @@ import gc
 import json
 import signal
 import sys
+import time
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from engine.config import Config
     from osc_schema import Param
 
-LIVE, FILES, CONTROL, LOOK, LENGTH = "Live", "Outputs", "Control", "Look", "Length"
+INSISTS_AFTER_S = 1.0  # a terminal that closes sends several signals at once; a person presses again later
 
 
 def run(
@@ -109,8 +110,9 @@ def run(
         raise UsageError("--offline needs --frames N or --seconds S")
 
     from engine.app import open_engine
+    from engine.cli.log_thread import LogThread
 
-    with open_engine(settings) as engine:
+    with LogThread(), open_engine(settings) as engine:
         _end_on_signals(engine)
         gc.collect()
         gc.freeze()  # what lives as long as the engine is never walked again: no pause in mid-show
@@ -188,12 +190,21 @@ def _value_for(param: "Param", raw: str) -> int | float | str:
 
 
 def _end_on_signals(engine: "Engine") -> None:
+    """The first signal ends the run with every file whole; another, a second later or more, ends it at once."""
+    first_s: list[float] = []
+
     def end(signal_number: int, stack_frame: FrameType | None) -> None:
         engine.stop()
+        now_s = time.perf_counter()
+        if first_s and now_s - first_s[0] > INSISTS_AFTER_S:
+            signal.signal(signal_number, signal.SIG_DFL)
+            signal.raise_signal(signal_number)
+        first_s.append(now_s)
 
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), end)
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # nohup stays nohup
+            signal.signal(number, end)
 
 
 def _show_while_running(engine: "Engine", frames: int | None, seconds: float | None, *, is_quiet: bool) -> None:

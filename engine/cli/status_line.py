@@ -5,6 +5,8 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from engine.cli.log_thread import LONGEST_END_S, LogThread
+
 if TYPE_CHECKING:
     from engine.app import Engine
     from engine.status import EngineStatus
@@ -66,33 +68,26 @@ class StatusLine:
         self._thread = threading.Thread(target=self._refresh, name="status line", daemon=True)
 
     def __enter__(self) -> Self:
-        import logging
-
         from rich.console import Console
-        from rich.highlighter import NullHighlighter
         from rich.live import Live
-        from rich.logging import RichHandler
 
         console = Console(stderr=True)
         for line in started_lines(self._engine):
             console.print(line, style="dim", highlight=False, markup=False)
         self._live = Live(console=console, auto_refresh=False, transient=False)
         self._live.start()
-        self._handlers = logging.getLogger().handlers[:]
-        above_the_line = RichHandler(console=console, show_path=False, show_level=False, highlighter=NullHighlighter())
-        logging.getLogger().handlers[:] = [above_the_line]
+        self._log = LogThread(lambda line: console.print(line, highlight=False, markup=False))
+        self._log.__enter__()
         self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        import logging
-
         self._stop.set()
-        self._thread.join()
+        self._thread.join(LONGEST_END_S)  # a terminal that stands still holds it
+        self._log.__exit__(kind, error, trace)
         self._live.stop()
-        logging.getLogger().handlers[:] = self._handlers
 
     def _refresh(self) -> None:
         from rich.text import Text

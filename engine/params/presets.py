@@ -1,25 +1,17 @@
 """One folder of presets: save, load, list, delete. `default` and `VAV original` are built in."""
 
 import dataclasses
-import re
-import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
 import osc_schema
+from engine import file_names
 from engine.errors import PresetError
 from engine.params.atomic_file import write_atomic
 from engine.params.preset_file import LoadedPreset, preset_text, read_preset
 from osc_schema import Param, Value
 
 SUFFIX = ".toml"
-LONGEST_NAME_CHARACTERS = 64
-LONGEST_NAME_BYTES = 200  # file systems end at 255, with the suffix
-
-# What Windows refuses, or reads as a folder, drive or stream; refused everywhere, so that presets travel.
-_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
-_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
-
 _FACTORY: dict[str, dict[str, Value]] = {
     "default": {},
     "VAV original": {
@@ -38,19 +30,11 @@ def is_stored(param: Param) -> bool:
 
 def clean_name(name: str) -> str:
     """`name` in Unicode NFC, if every system takes it as a file name; else PresetError says why."""
-    clean = unicodedata.normalize("NFC", name)
-    shown = repr(name[:LONGEST_NAME_CHARACTERS])
-    if not clean or clean != clean.strip():
-        raise PresetError(f"preset {shown}: a name needs characters, and no blanks around it")
-    if len(clean) > LONGEST_NAME_CHARACTERS or len(clean.encode("utf-8", "replace")) > LONGEST_NAME_BYTES:
-        raise PresetError(f"preset {shown}...: a name has at most {LONGEST_NAME_CHARACTERS} characters")
-    if found := _FORBIDDEN.search(clean):
-        raise PresetError(f"preset {shown}: a name cannot contain {found[0]!r}")
-    if clean.startswith(".") or clean.endswith("."):
-        raise PresetError(f"preset {shown}: a name neither begins nor ends with a dot")
-    if _RESERVED.fullmatch(clean):
-        raise PresetError(f"preset {shown}: Windows keeps this name for a device")
-    return clean
+    try:
+        return file_names.clean_name(name)
+    except ValueError as reason:
+        shown = name if len(name) <= file_names.LONGEST_CHARACTERS else f"{name[: file_names.LONGEST_CHARACTERS]}..."
+        raise PresetError(f"preset {shown!r}: {reason}") from None
 
 
 def is_factory(name: str) -> bool:

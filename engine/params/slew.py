@@ -14,12 +14,10 @@ from types import MappingProxyType
 
 import osc_schema
 from engine.params.store import Snapshot
-from osc_schema import Param, ParamType, Rejected, Value
+from osc_schema import Param, Rejected, Value
 
 LANDING = 1e-4  # of the range: a tenth of an 8-bit step of brightness, a third of a pixel at the edge of 720p
 LONGEST_SMOOTHING_MS = 60_000.0
-
-_GLIDING_TYPES = (ParamType.FLOAT, ParamType.STOPS)
 
 
 @dataclass(slots=True)
@@ -72,9 +70,7 @@ class Slew:
     """
 
     def __init__(self, smoothing_overrides: Mapping[str, float] = MappingProxyType({})) -> None:
-        self._glides = {
-            param.address: _glide(param) for param in osc_schema.PARAMS if param.type in _GLIDING_TYPES
-        }
+        self._glides = {param.address: _glide(param) for param in osc_schema.PARAMS if param.can_glide}
         self._moving: dict[str, _Glide] = {}
         self._snapshot: Snapshot | None = None
         self._values: Mapping[str, Value] = MappingProxyType({})
@@ -87,11 +83,9 @@ class Slew:
         if glide is None:
             if osc_schema.lookup(address) is None:
                 raise osc_schema.unknown_address(address)
-            raise Rejected(f"{address}: does not glide; only numbers that are not whole do")
+            raise Rejected(f"{address}: does not glide")
         if not 0.0 <= smoothing_ms <= LONGEST_SMOOTHING_MS:
-            raise Rejected(
-                f"{address}: a smoothing of {smoothing_ms:g} ms is outside 0..{LONGEST_SMOOTHING_MS:g}"
-            )
+            raise Rejected(f"{address}: a smoothing of {smoothing_ms:g} ms is outside 0..{LONGEST_SMOOTHING_MS:g}")
         glide.smoothing_ms = smoothing_ms
 
     def jump(self, snapshot: Snapshot) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -192,3 +193,34 @@ def test_help_names_every_option(home: Path) -> None:
         "--seconds --frames --offline --json"
     ).split():
         assert option in text
+
+
+def test_nohup_stays_nohup(home: Path, wait_for: Callable) -> None:
+    arguments = [*SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "shared", "--frames", "45"]
+    command = ["nohup", *MULTIVERSE, "run", "--json", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=home) as process:
+        wait_for(lambda: any(str(process.pid) in name for name in ring_files()), "the first picture")
+        process.send_signal(signal.SIGHUP)
+        summary, _ = process.communicate(timeout=30)
+    assert json.loads(summary)["frames"] == 45
+
+
+def test_a_preset_is_saved_and_loaded_from_the_command_line(home: Path, free_port: Callable[[], int]) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    process = start(home, *SMALL, "--audio", "demo", "--osc", address, "--web", "off", "--sink", "null")
+    wait_until_running(process)
+
+    def multiverse(*arguments: str) -> str:
+        done = subprocess.run([*MULTIVERSE, *arguments], capture_output=True, text=True, cwd=home, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    multiverse("osc", "send", "/layer/1/curve", "0.5", "--to", address)
+    multiverse("preset", "save", "evening", "--to", address)
+    multiverse("osc", "send", "/layer/1/curve", "0.0", "--to", address)
+    multiverse("preset", "load", "evening", "--to", address)
+    assert "/layer/1/curve 0.5" in multiverse("osc", "send", "/get", "/layer/1/curve", "--to", address, "--wait")
+    assert "evening" in multiverse("preset", "list")
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 0

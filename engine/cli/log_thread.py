@@ -1,0 +1,62 @@
+"""Log lines written by a thread of their own: a terminal that stands still never stops the picture.
+
+A full pipe, Ctrl-S, or a mouse selection in a Windows console make a write to stderr wait for ever. Whoever logs only
+puts the line into a queue; when the queue is full, lines are lost and counted.
+"""
+
+import logging
+import queue
+import sys
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+KEPT_LINES = 1000
+LONGEST_END_S = 1.0
+
+Write = Callable[[str], None]
+
+
+def write_to_stderr(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+class LogThread(logging.Handler):
+    """Takes the place of the root logger's handlers while inside."""
+
+    def __init__(self, write: Write = write_to_stderr) -> None:
+        super().__init__()
+        self.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+        self.lost = 0
+        self._write = write
+        self._lines: queue.Queue[str | None] = queue.Queue(KEPT_LINES)
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._lines.put_nowait(self.format(record))
+        except queue.Full:
+            self.lost += 1
+
+    def __enter__(self) -> Self:
+        root = logging.getLogger()
+        self._before = root.handlers[:]
+        root.handlers[:] = [self]
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        logging.getLogger().handlers[:] = self._before
+        try:
+            self._lines.put_nowait(None)
+        except queue.Full:
+            return  # the terminal stands still: what waits is lost
+        self._thread.join(LONGEST_END_S)
+
+    def _run(self) -> None:
+        while (line := self._lines.get()) is not None:
+            self._write(line)

@@ -1,0 +1,137 @@
+"""The renderer as the frame loop sees it: it may be lost at any moment, the loop never is.
+
+A driver that is reset, or a GPU that is pulled, takes the GL context along. The renderer is then closed and opened
+again, at once and then ever more seldom; until that succeeds the last picture is held.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from engine.backoff import next_delay_s
+from engine.clock import Clock
+from engine.errors import RenderError
+from engine.frame import TextureRef
+from engine.render import PictureInput, Renderer
+
+
+class Drawing:
+    """Render thread only, but for `description`."""
+
+    def __init__(
+        self,
+        open_renderer: Callable[[int, int], Renderer],
+        size_px: tuple[int, int],
+        *,
+        clock: Clock,
+        report: Callable[[str, str], None],
+    ) -> None:
+        """Opens the renderer: RenderError when there is none to be had."""
+        self._open = open_renderer
+        self._size_px = size_px
+        self._clock = clock
+        self._report = report
+        self._renderer: Renderer | None = open_renderer(*size_px)
+        self._is_drawn = False
+        self._draws = 0
+        self._losses = 0
+        self._retry_at_s = 0.0
+        self._held = self._black()
+        self.is_software = self._renderer.is_software
+        self.description = f"{self._renderer.kind}: {self._renderer.description}"
+        """What draws, for people."""
+        self.on_reopened: Callable[[], None] = lambda: None
+        """Called with the new context current: whoever kept something of the old one lets it go."""
+
+    @property
+    def reason(self) -> str:
+        """Why this renderer and not OpenGL; "" when nothing better was wanted."""
+        return self._renderer.reason if self._renderer is not None else ""
+
+    @property
+    def texture(self) -> TextureRef | None:
+        """The picture drawn last, on the GPU; None from the CPU, and while the renderer is lost."""
+        if not self._is_drawn or self._renderer is None:
+            return None
+        return self._renderer.texture
+
+    def resize(self, width: int, height: int) -> None:
+        """Draw at this size from now on. RenderError, and the old size, when the GPU refuses it."""
+        if self._renderer is not None:
+            self._renderer.resize(width, height)
+        self._size_px = (width, height)
+        self._held = self._black()
+
+    def draw(self, picture: PictureInput) -> None:
+        """Draw and wait until it is done (other threads run meanwhile); while the renderer is lost, try to have it."""
+        self._draws += 1
+        self._is_drawn = False
+        if self._renderer is None and not self._reopen():
+            return
+        try:
+            self._renderer.draw(picture)
+            self._renderer.wait()
+        except RenderError as error:
+            self._lose(error)
+        else:
+            self._is_drawn = True
+            self._losses = 0
+
+    def reader(self) -> Callable[[], np.ndarray]:
+        """Reads the picture drawn last, once however many ask; RenderError when another was drawn before the first."""
+        draw = self._draws
+        pixels: np.ndarray | None = None
+
+        def read_rgba() -> np.ndarray:
+            nonlocal pixels
+            if pixels is None:
+                if draw != self._draws:
+                    raise RenderError("this picture is gone: read it before the next one is drawn")
+                pixels = self._read()
+            return pixels
+
+        return read_rgba
+
+    def close(self) -> None:
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
+
+    def _read(self) -> np.ndarray:
+        if self._is_drawn and self._renderer is not None:
+            try:
+                self._held = self._renderer.read_rgba()
+            except RenderError as error:
+                self._lose(error)
+        return self._held
+
+    def _lose(self, error: RenderError) -> None:
+        self._is_drawn = False
+        self._report("renderer", f"renderer lost: {error}; the last picture is held")
+        try:
+            self.close()
+        except RenderError as closing:
+            self._report("renderer", f"renderer: {closing}")
+            self._renderer = None
+        self._retry_at_s = self._clock.now_s() + (next_delay_s(self._losses) if self._losses else 0.0)
+        self._losses += 1
+
+    def _reopen(self) -> bool:
+        """Whether there is a renderer again."""
+        if self._clock.now_s() < self._retry_at_s:
+            return False
+        try:
+            self._renderer = self._open(*self._size_px)
+        except RenderError as error:
+            self._retry_at_s = self._clock.now_s() + next_delay_s(self._losses)
+            self._losses += 1
+            self._report("renderer", f"renderer: {error}")
+            return False
+        self.description = f"{self._renderer.kind}: {self._renderer.description}"
+        self._report("renderer", f"renderer: opened again ({self.description})")
+        self.on_reopened()
+        return True
+
+    def _black(self) -> np.ndarray:
+        width, height = self._size_px
+        return np.zeros((height, width, 4), np.uint8)

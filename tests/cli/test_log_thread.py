@@ -1,0 +1,31 @@
+"""A log that nobody reads."""
+
+import logging
+import threading
+
+from engine.cli.log_thread import KEPT_LINES, LogThread
+
+
+def test_lines_are_written_in_order() -> None:
+    written: list[str] = []
+    with LogThread(written.append):
+        for number in range(50):
+            logging.getLogger("test").warning("line %d", number)
+    assert [line.split(" ", 1)[1] for line in written] == [f"line {number}" for number in range(50)]
+
+
+def test_a_terminal_that_stands_still_stops_nobody() -> None:
+    moves_again = threading.Event()
+    log = LogThread(lambda line: moves_again.wait() and None)
+    with log:
+        for number in range(3 * KEPT_LINES):
+            logging.getLogger("test").warning("line %d", number)
+    assert log.lost >= 2 * KEPT_LINES - 1
+    moves_again.set()
+
+
+def test_afterwards_the_log_is_as_before() -> None:
+    before = logging.getLogger().handlers[:]
+    with LogThread(lambda line: None):
+        pass
+    assert logging.getLogger().handlers == before

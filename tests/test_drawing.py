@@ -1,0 +1,129 @@
+"""The renderer is lost in mid-show, really: closed under the hands of the one who draws."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from engine.clock import SteppedClock
+from engine.drawing import Drawing
+from engine.errors import RenderError
+from engine.frame import ChannelFeatures, silent_waves
+from engine.params import ParamStore
+from engine.render import Look, PictureInput, Renderer, open_renderer
+
+
+class Driver:
+    """Opens real renderers, unless it is told to refuse, and can pull the newest away."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.opened: list[Renderer] = []
+        self.refuses = False
+
+    def open(self, width: int, height: int) -> Renderer:
+        if self.refuses:
+            raise RenderError("the driver is not back yet")
+        self.opened.append(open_renderer(self.kind, width, height))
+        return self.opened[-1]
+
+    def reset(self) -> None:
+        self.opened[-1].close()
+
+
+@pytest.fixture(params=["gl", "numba"])
+def driver(request: pytest.FixtureRequest) -> Driver:
+    return Driver(request.param)
+
+
+@pytest.fixture
+def clock() -> SteppedClock:
+    return SteppedClock()
+
+
+@pytest.fixture
+def drawing(driver: Driver, clock: SteppedClock, reports: Callable):
+    drawing = Drawing(driver.open, (64, 48), clock=clock, report=reports)
+    yield drawing
+    drawing.close()
+
+
+@pytest.fixture
+def picture() -> PictureInput:
+    """Silence: an even grey."""
+    return PictureInput(
+        look=Look.from_values(ParamStore().snapshot()),
+        waves=silent_waves(),
+        features=(ChannelFeatures(),) * 4,
+        layer5=None,
+        region=None,
+        time_s=0.0,
+    )
+
+
+def test_a_lost_renderer_is_opened_again_and_draws_the_same(
+    drawing: Drawing, driver: Driver, picture: PictureInput, reports: Callable
+) -> None:
+    drawing.draw(picture)
+    before = drawing.reader()()
+    told = []
+    drawing.on_reopened = lambda: told.append(len(driver.opened))
+    driver.reset()
+    drawing.draw(picture)  # is lost here
+    assert np.array_equal(drawing.reader()(), before)  # and held
+    assert drawing.texture is None
+    drawing.draw(picture)  # is opened again here
+    assert np.array_equal(drawing.reader()(), before)
+    assert (len(driver.opened), told) == (2, [2])
+    assert [key for key, _ in reports.lines] == ["renderer", "renderer"]
+
+
+def test_while_it_cannot_be_opened_the_picture_is_held_and_tries_grow_seldom(
+    drawing: Drawing, driver: Driver, clock: SteppedClock, picture: PictureInput, reports: Callable
+) -> None:
+    drawing.draw(picture)
+    before = drawing.reader()()
+    driver.reset()
+    driver.refuses = True
+    for _ in range(40):
+        drawing.draw(picture)
+        assert np.array_equal(drawing.reader()(), before)
+        clock.advance(0.1)
+    tries = [line for _, line in reports.lines if "not back yet" in line]
+    assert len(tries) == 4  # at 0.1, 0.6, 1.6 and 3.6 s
+    driver.refuses = False
+    clock.advance(30.0)
+    drawing.draw(picture)
+    assert len(driver.opened) == 2
+    assert np.array_equal(drawing.reader()(), before)
+
+
+def test_a_renderer_lost_while_it_is_read_back_holds_what_was_read_last(
+    drawing: Drawing, driver: Driver, picture: PictureInput
+) -> None:
+    drawing.draw(picture)
+    before = drawing.reader()()
+    drawing.draw(picture)
+    driver.reset()
+    assert np.array_equal(drawing.reader()(), before)
+    drawing.draw(picture)
+    assert len(driver.opened) == 2
+
+
+def test_a_picture_that_was_drawn_over_cannot_be_read_under_its_old_name(
+    drawing: Drawing, picture: PictureInput
+) -> None:
+    drawing.draw(picture)
+    kept, unread = drawing.reader(), drawing.reader()
+    pixels = kept()
+    drawing.draw(picture)
+    assert kept() is pixels
+    with pytest.raises(RenderError, match="this picture is gone"):
+        unread()
+
+
+def test_a_size_the_renderer_refuses_leaves_the_old_one(drawing: Drawing, picture: PictureInput) -> None:
+    with pytest.raises(RenderError):
+        drawing.resize(0, 48)
+    drawing.draw(picture)
+    assert drawing.reader()().shape == (48, 64, 4)
