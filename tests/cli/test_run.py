@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from engine.ipc import FrameRing
+
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
 SMALL = ["--size", "160x90", "--fps", "30"]
 
@@ -196,10 +198,13 @@ def test_help_names_every_option(home: Path) -> None:
 
 
 def test_nohup_stays_nohup(home: Path, wait_for: Callable) -> None:
-    arguments = [*SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "shared", "--frames", "45"]
+    arguments = [*SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "shared=nohup", "--frames", "45"]
     command = ["nohup", *MULTIVERSE, "run", "--json", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=home) as process:
-        wait_for(lambda: any(str(process.pid) in name for name in ring_files()), "the first picture")
+        wait_for(lambda: any(str(process.pid) in name for name in ring_files()), "the ring")
+        reader = FrameRing.open("nohup")
+        wait_for(lambda: reader.latest() is not None, "the first picture")
+        reader.close()
         process.send_signal(signal.SIGHUP)
         summary, _ = process.communicate(timeout=30)
     assert json.loads(summary)["frames"] == 45
