@@ -19,10 +19,11 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import osc_schema
 from engine.clock import Clock
+from engine.control.changes import Changes
 from engine.control.coercion import PLAIN_TAGS, value_of
 from engine.control.commands import CommandTable, Reply
 from engine.control.counters import OscCounters
@@ -36,7 +37,7 @@ from engine.osc import Bundle, Message, decode_packet, encode_reply
 from engine.osc.decode import shown
 from engine.osc.time_tag import is_at_once, wall_s_of
 from engine.params import ParamStore
-from osc_schema import Accepted, Param, Rejected, Value
+from osc_schema import Accepted, Param, Rejected
 
 log = logging.getLogger(__name__)
 
@@ -44,16 +45,8 @@ Report = Callable[[str, str], None]
 Question = Callable[[Message, Sender], None]
 
 MAX_PENDING_SYNCS = 1024
-
-
-@dataclass(slots=True)
-class Changes:
-    """Values that are set together."""
-
-    values: list[tuple[Param, Value]] = field(default_factory=list)
-    differing: list[str] = field(default_factory=list)
-    """Addresses whose accepted value is not the one that was sent: the sender must be told."""
-
+MAX_VALUES_A_BUNDLE = 8192  # a pattern counts as many as it matches: every parameter eighty times over
+BYTES_A_VALUE = 16  # what a waiting command may hold of its packet, in the unit the queue is bounded in
 
 Step = Changes | Message
 
@@ -64,6 +57,12 @@ class Plan:
 
     sender: Sender
     steps: list[Step]
+
+    def cost(self, packet_bytes: int) -> int:
+        """How much of the queue it takes, in values; `packet_bytes`: the packet it came in."""
+        commands = sum(isinstance(step, Message) for step in self.steps)
+        values = sum(len(step) for step in self.steps if isinstance(step, Changes))
+        return values + (commands + packet_bytes // BYTES_A_VALUE if commands else 0)
 
 
 class Dispatcher:
@@ -86,7 +85,8 @@ class Dispatcher:
         self._schedule: Schedule[Plan] = Schedule()
         self._deferred: deque[Plan] = deque()
         self._handling = threading.Lock()  # handlers run one at a time, whichever thread a command came on
-        self._syncs: deque[tuple[int, Callable[[bytes], None], bytes]] = deque()
+        self._syncs: deque[tuple[int, int, Callable[[bytes], None], bytes]] = deque()
+        self._ticks = 0
 
     # -- OSC's threads -------------------------------------------------------------------------
 
@@ -100,7 +100,7 @@ class Dispatcher:
             if isinstance(packet, Message):
                 self._on_message(packet, sender)
             else:
-                self._on_bundle(packet, sender)
+                self._on_bundle(packet, len(data), sender)
         except OscDecodeError as error:
             counters.malformed += 1
             self.report("osc.malformed", f"{sender.name}: not an OSC packet: {error}")
@@ -110,11 +110,13 @@ class Dispatcher:
     def run_deferred(self) -> None:
         """Carry out what due bundles left for an OSC thread: their commands, and what stands after them."""
         while self._deferred:
-            plan = self._deferred.popleft()
+            plan = self._deferred[0]  # stays until it is done: `tick` holds back what comes after it
             try:
                 self._carry_out(plan.steps, plan.sender)
             except Exception as error:  # the top of the sender thread's loop
                 self.on_own_error(error)
+            finally:
+                self._deferred.popleft()
 
     def on_own_error(self, error: Exception) -> None:
         """Count and report what is the engine's own fault; the first traceback goes to the log."""
@@ -129,7 +131,8 @@ class Dispatcher:
         address, args, tags = message
         param = osc_schema.lookup(address)
         if param is None:
-            self._carry_out(self._steps_of([message], sender), sender)
+            steps, _ = self._steps_of([message], sender, MAX_VALUES_A_BUNDLE)
+            self._carry_out(steps, sender)
             return
         try:
             value = args[0] if tags in PLAIN_TAGS else value_of(param, args)
@@ -142,14 +145,15 @@ class Dispatcher:
         if accepted.value is not value and _differs(param, value, accepted):
             self.feedback.owe(sender.name, (address,))
 
-    def _on_bundle(self, bundle: Bundle, sender: Sender) -> None:
+    def _on_bundle(self, bundle: Bundle, packet_bytes: int, sender: Sender) -> None:
         groups: dict[float, list[Message]] = {}
         self._gather(bundle, 0.0, self.clock.wall_s(), groups)
+        allowance = MAX_VALUES_A_BUNDLE
         for wait_s, messages in groups.items():
             self.counters.messages += len(messages)
-            steps = self._steps_of(messages, sender)
+            steps, allowance = self._steps_of(messages, sender, allowance)
             if wait_s > 0.0:
-                self._keep(wait_s, len(messages), Plan(sender, steps))
+                self._keep(wait_s, packet_bytes, Plan(sender, steps))
             else:
                 self._carry_out(steps, sender)
 
@@ -165,11 +169,11 @@ class Dispatcher:
             else:
                 self._gather(element, wait_s, wall_s, groups)
 
-    def _keep(self, wait_s: float, messages: int, plan: Plan) -> None:
+    def _keep(self, wait_s: float, packet_bytes: int, plan: Plan) -> None:
         """Put a plan away until its time, or refuse it."""
         if wait_s > LONGEST_WAIT_S:
             reason = f"bundle {wait_s:.1f} s ahead; {LONGEST_WAIT_S:.0f} s are allowed (is a clock wrong?)"
-        elif self._schedule.add(self.clock.now_s() + wait_s, messages, plan):
+        elif self._schedule.add(self.clock.now_s() + wait_s, plan.cost(packet_bytes), plan):
             self.counters.scheduled += 1
             return
         else:
@@ -177,12 +181,15 @@ class Dispatcher:
         self.counters.rejected += 1
         self._on_mistake("osc.bundle", "#bundle", reason, plan.sender)
 
-    def _steps_of(self, messages: list[Message], sender: Sender) -> list[Step]:
-        """The messages as steps; what cannot be used is counted and answered here."""
+    def _steps_of(self, messages: list[Message], sender: Sender, allowance: int) -> tuple[list[Step], int]:
+        """The messages as steps, of at most `allowance` values, and how many of those are left over.
+
+        What cannot be used is counted and answered here.
+        """
         steps: list[Step] = []
         questions: list[Step] = []
         gathering: Changes | None = None
-        for message in messages:
+        for number, message in enumerate(messages):
             if message.address in self._questions:
                 questions.append(message)
                 continue
@@ -190,19 +197,29 @@ class Dispatcher:
                 steps.append(message)
                 gathering = None
                 continue
+            if allowance <= 0:
+                self._on_overfull(messages[number:], sender)
+                break
             if gathering is None:
                 gathering = Changes()
                 steps.append(gathering)
-            self._gather_changes(message, sender, gathering)
-        return steps + questions
+            allowance -= self._gather_changes(message, sender, gathering)
+        return steps + questions, allowance
 
-    def _gather_changes(self, message: Message, sender: Sender, into: Changes) -> None:
+    def _on_overfull(self, left: list[Message], sender: Sender) -> None:
+        """Patterns have made of one bundle more values than anybody can mean: the rest of it is left out."""
+        self.counters.rejected += len(left)
+        reason = f"sets more than {MAX_VALUES_A_BUNDLE} values; the last {len(left)} messages are left out"
+        self._on_mistake("osc.bundle", "#bundle", reason, sender)
+
+    def _gather_changes(self, message: Message, sender: Sender, into: Changes) -> int:
+        """How many values the message stood for, wrong ones too; at least one."""
         param = osc_schema.lookup(message.address)
         try:
             params = (param,) if param else _matches(message.address)
         except Rejected as rejection:
             self._on_rejected(message, rejection, sender)
-            return
+            return 1
         if not params:
             self._on_unknown(message, sender)
         for param in params:
@@ -212,9 +229,9 @@ class Dispatcher:
             except Rejected as rejection:
                 self._on_rejected(message, rejection, sender)
                 continue
-            into.values.append((param, accepted.value))
-            if _differs(param, value, accepted):
-                into.differing.append(param.address)
+            self.counters.changes += 1
+            into.add(param, accepted.value, differs=_differs(param, value, accepted))
+        return max(1, len(params))
 
     def _carry_out(self, steps: list[Step], sender: Sender) -> None:
         for step in steps:
@@ -224,9 +241,8 @@ class Dispatcher:
                 self._run_command(step, sender)
 
     def _apply(self, changes: Changes, sender: Sender) -> None:
-        if changes.values:
-            self._store.apply(changes.values, by=sender.name)
-            self.counters.changes += len(changes.values)
+        if changes:
+            self._store.apply(changes.for_store(), by=sender.name)
             self.feedback.owe(sender.name, changes.differing)
 
     def _run_command(self, message: Message, sender: Sender) -> None:
@@ -267,7 +283,10 @@ class Dispatcher:
             reply.send(param.address, *self.feedback.reply_values(param, self._store.get(param.address)))
 
     def _on_sync(self, message: Message, sender: Sender) -> None:
-        """What came before is in the store now: `/synced` leaves with the first frame drawn from there."""
+        """`/synced` leaves with the first frame that was begun after this and drawn with all that came before.
+
+        What came before is in the store now, or was posted to the frame loop, which runs it right after `tick`.
+        """
         ids = message.args
         if len(ids) > 1 or not all(isinstance(value, int | float | str) for value in ids):
             self._reply("/sync", sender).fail("takes one number or text, which comes back")
@@ -276,7 +295,8 @@ class Dispatcher:
             self._reply("/sync", sender).fail("no frame has been drawn for a long time")
             return
         target = self.feedback.listener_of(sender)
-        self._syncs.append((self._store.version, target.post, encode_reply("/synced", *ids)))
+        packet = encode_reply("/synced", *ids)
+        self._syncs.append((self._store.version, self._ticks, target.post, packet))
 
     def _on_notify(self, message: Message, sender: Sender) -> None:
         args = message.args
@@ -320,20 +340,27 @@ class Dispatcher:
     # -- the frame loop's thread ---------------------------------------------------------------
 
     def tick(self) -> None:
-        """At the start of a frame: apply the bundles that are due. Takes no socket, runs no handler."""
+        """First thing in a frame: apply the bundles that are due. Takes no socket, runs no handler.
+
+        Nothing that is due overtakes a bundle whose command an OSC thread has yet to carry out.
+        """
+        self._ticks += 1
+        if self._deferred:
+            return
         for plan in self._schedule.take_due(self.clock.now_s()):
             steps = plan.steps
-            while steps and isinstance(steps[0], Changes):
+            while steps and isinstance(steps[0], Changes) and not self._deferred:
                 self._apply(steps[0], plan.sender)
                 steps = steps[1:]
             if steps:
                 self._deferred.append(Plan(plan.sender, steps))
-                self.outbox.wake()
+        if self._deferred:
+            self.outbox.wake()
 
     def frame_drawn(self, version: int) -> None:
-        """A frame has been drawn with the store at `version`: the `/sync`s up to there are answered."""
-        while self._syncs and self._syncs[0][0] <= version:
-            _, post, packet = self._syncs.popleft()
+        """The frame begun with the last `tick` has been drawn, with the store at `version`: answer `/sync`s."""
+        while self._syncs and self._syncs[0][0] <= version and self._syncs[0][1] < self._ticks:
+            _, _, post, packet = self._syncs.popleft()
             post(packet)
 
 

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 LONGEST_WAIT_S = 10.0
 LATE_S = 1 / 60  # a tag of "now" (osc.js) is a few ms old when it comes: only more than a frame is late
 MAX_BUNDLES = 1024
-MAX_MESSAGES = 65_536  # in all of them together: tens of MB at most
+MAX_VALUES = 16_384  # in all of them together: should all be due at once, the frame takes 5 ms longer
 
 Plan = TypeVar("Plan")
 
@@ -18,7 +18,7 @@ class _Waiting(Generic[Plan]):
     due_s: float
     arrival: int
     """Bundles for the same moment keep the order in which they came."""
-    messages: int = field(compare=False)
+    values: int = field(compare=False)
     plan: Plan = field(compare=False)
 
 
@@ -29,16 +29,16 @@ class Schedule(Generic[Plan]):
         self._lock = threading.Lock()
         self._heap: list[_Waiting[Plan]] = []
         self._arrivals = 0
-        self._messages = 0
+        self._values = 0
 
-    def add(self, due_s: float, messages: int, plan: Plan) -> bool:
-        """Keep `plan` (of `messages` messages) until `due_s`; False when the queue is full."""
+    def add(self, due_s: float, values: int, plan: Plan) -> bool:
+        """Keep `plan` (as costly as `values` values) until `due_s`; False when the queue is full."""
         with self._lock:
-            if len(self._heap) >= MAX_BUNDLES or self._messages + messages > MAX_MESSAGES:
+            if len(self._heap) >= MAX_BUNDLES or self._values + values > MAX_VALUES:
                 return False
             self._arrivals += 1
-            self._messages += messages
-            heapq.heappush(self._heap, _Waiting(due_s, self._arrivals, messages, plan))
+            self._values += values
+            heapq.heappush(self._heap, _Waiting(due_s, self._arrivals, values, plan))
             return True
 
     def take_due(self, now_s: float) -> list[Plan]:
@@ -49,6 +49,6 @@ class Schedule(Generic[Plan]):
         with self._lock:
             while self._heap and self._heap[0].due_s <= now_s:
                 waiting = heapq.heappop(self._heap)
-                self._messages -= waiting.messages
+                self._values -= waiting.values
                 due.append(waiting.plan)
         return due

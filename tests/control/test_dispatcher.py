@@ -11,7 +11,9 @@ import pytest
 import osc_schema
 from engine.clock import SteppedClock
 from engine.control import CommandTable, Dispatcher, Reply
-from engine.control.scheduled import MAX_BUNDLES
+from engine.control.changes import MOST_PULLS
+from engine.control.dispatcher import MAX_VALUES_A_BUNDLE
+from engine.control.scheduled import MAX_BUNDLES, MAX_VALUES
 from engine.errors import PresetError
 from engine.osc import Message, encode_bundle, encode_message, encode_reply
 from engine.osc.time_tag import time_tag_of
@@ -364,6 +366,79 @@ def test_the_commands_of_a_waiting_bundle_are_left_for_an_osc_thread(desk: Desk)
     assert (seen, desk[ANGLE]) == ([1.0], 2.0)
 
 
+def test_nothing_overtakes_a_due_bundle_whose_command_is_still_to_come(desk: Desk) -> None:
+    desk.commands.add("/preset/load", lambda args, reply: desk.store.set(ANGLE, 50.0))
+    desk.bundle(encode_reply("/preset/load", "x"), encode_reply("/mode", 1), after_s=1.0)
+    desk.bundle(encode_reply(ANGLE, 7.0), after_s=1.0)
+    desk.bundle(encode_reply(ANGLE, 8.0), after_s=2.0)
+    for _ in range(2):
+        desk.clock.advance(1.0)
+        desk.frame()
+    assert (desk[ANGLE], desk["/mode"]) == (0.0, "multiverse")
+    desk.dispatcher.run_deferred()
+    assert (desk[ANGLE], desk["/mode"]) == (7.0, "simple")
+    desk.frame()
+    assert desk[ANGLE] == 8.0
+
+
+@pytest.mark.parametrize("after_s", [None, 1.0])
+def test_a_command_that_sets_values_stands_between_the_values_around_it(desk: Desk, after_s: float | None) -> None:
+    """As `/preset/load` does: what comes before it is replaced, what comes after it stands."""
+    preset = [(ANGLE, 50.0), ("/layer/2/angle", 50.0)]
+    desk.commands.add("/preset/load", lambda args, reply: desk.store.set_many(preset, by="preset"))
+    elements = (encode_reply(ANGLE, 1.0), encode_reply("/preset/load", "x"), encode_reply("/layer/2/angle", 2.0))
+    desk.bundle(*elements, after_s=after_s)
+    desk.clock.advance(1.0)
+    desk.frame()
+    desk.dispatcher.run_deferred()
+    assert (desk[ANGLE], desk["/layer/2/angle"]) == (50.0, 2.0)
+    for element in elements:
+        desk.packet(element)
+    assert (desk[ANGLE], desk["/layer/2/angle"]) == (50.0, 2.0)
+
+
+def test_of_many_values_for_one_address_in_a_bundle_the_last_one_stands(desk: Desk) -> None:
+    desk.bundle(*(encode_reply("/layer/*/angle", float(value)) for value in range(1000)), encode_reply(ANGLE, 3.0))
+    assert [desk[f"/layer/{n}/angle"] for n in (1, 2, 3, 4)] == pytest.approx([3.0, -81.0, -81.0, -81.0])
+    assert desk.store.version == 1
+
+
+def test_a_panic_in_a_bundle_resets_what_stands_before_it_and_not_what_comes_after(desk: Desk) -> None:
+    panic = encode_message("/master/panic")
+    elements = [encode_reply(ANGLE, 5.0), panic, panic, encode_reply("/layer/2/angle", 6.0)]
+    desk.bundle(*elements, encode_reply("/master/panic", 0))
+    assert (desk[ANGLE], desk["/layer/2/angle"], desk["/master/panic"]) == (0.0, 6.0, 2)
+    desk.bundle(*[panic] * 1000)
+    assert desk["/master/panic"] == 2 + MOST_PULLS
+
+
+def test_the_values_of_one_bundle_are_bounded_and_the_rest_is_refused_aloud(desk: Desk) -> None:
+    """A datagram has room for 4000 patterns that match everything."""
+    count = MAX_VALUES_A_BUNDLE // len(osc_schema.match("//mute")) + 10
+    (answer,) = desk.bundle(*[encode_reply("//mute", 1)] * count, encode_reply(ANGLE, 9.0))
+    assert answer.args == ("#bundle", f"sets more than {MAX_VALUES_A_BUNDLE} values; the last 11 messages are left out")
+    assert desk["/layer/1/mute"] is True and desk[ANGLE] == 0.0
+    assert (desk.counters.rejected, desk.counters.changes) == (11, MAX_VALUES_A_BUNDLE)
+
+
+def test_the_values_that_wait_for_their_time_are_bounded(desk: Desk) -> None:
+    matched = len(osc_schema.match("//angle"))
+    per_bundle = [encode_reply("//angle", 1.0), encode_reply("//{intensity,mute,ratio}", 1.0)]
+    weight = matched + len(osc_schema.match("//{intensity,mute,ratio}"))
+    fitting = MAX_VALUES // weight
+    for _ in range(fitting + 3):
+        desk.bundle(*per_bundle, after_s=1.0)
+    assert (desk.counters.scheduled, desk.counters.rejected) == (min(fitting, MAX_BUNDLES), 3)
+
+
+def test_commands_that_wait_for_their_time_count_with_all_they_carry(desk: Desk) -> None:
+    desk.commands.add("/preset/save", lambda args, reply: None)
+    big = encode_reply("/preset/save", "x" * 60_000)
+    for _ in range(10):
+        desk.bundle(big, after_s=1.0)
+    assert (desk.counters.scheduled, desk.counters.rejected) == (4, 6)
+
+
 # -- questions and commands --------------------------------------------------------------------
 
 
@@ -391,6 +466,15 @@ def test_sync_is_answered_by_the_first_frame_that_shows_what_came_before(desk: D
     assert desk.peer.take() == []
     assert desk.frame() == [Message("/synced", (42,), "i")]
     assert desk.frame() == []
+
+
+def test_sync_waits_for_a_frame_that_was_begun_after_it(desk: Desk) -> None:
+    """What a command posted to the frame loop is run after the frame's beginning, and is in that picture."""
+    desk.dispatcher.tick()
+    desk.say("/sync", 42)
+    desk.dispatcher.frame_drawn(desk.store.snapshot().version)  # begun before the question came
+    assert desk.peer.take() == []
+    assert desk.frame() == [Message("/synced", (42,), "i")]
 
 
 def test_sync_gives_back_what_it_was_given(desk: Desk) -> None:
