@@ -246,6 +246,6 @@ class FrameLoop:
             work_s=published_s - started_s,
             draw_s=self._draw_s,
             published_s=published_s,
-            is_late=self.schedule.is_late(parts.clock.now_s()),
+            is_late=frame.index > 0 and self.schedule.is_late(parts.clock.now_s()),  # nobody waited for the first
         )
         parts.times.dropped = self.schedule.dropped

@@ -28,9 +28,9 @@ def elsewhere(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with the wheel; the libraries it depends on are borrowed from this one."""
     folder = tmp_path_factory.mktemp("elsewhere")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
+    subprocess.run([*pip, "--no-deps", "--no-index", str(wheel)], check=True, capture_output=True)
     site = next(folder.glob("lib/python*/site-packages"))
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(site)
     (site / "borrowed.pth").write_text(sysconfig.get_paths()["purelib"])
     return folder
 
@@ -39,7 +39,7 @@ def run(elsewhere: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     environment["MULTIVERSE_HOME"] = str(elsewhere / "home")
     return subprocess.run(
-        [str(elsewhere / "bin" / "python"), *arguments],
+        [str(elsewhere / "bin" / arguments[0]), *arguments[1:]],
         capture_output=True, text=True, cwd=elsewhere, env=environment, timeout=120,
     )  # fmt: skip
 
@@ -61,7 +61,7 @@ def test_the_installed_engine_is_the_wheel_and_draws(elsewhere: Path) -> None:
         "with open_engine(config) as eng:\n"
         "    print(*[frame.read_rgba().shape for frame in eng.frames(count=2)])\n"
     )
-    done = run(elsewhere, "-c", code)
+    done = run(elsewhere, "python", "-c", code)
     assert done.returncode == 0, done.stderr
     path, shapes = done.stdout.splitlines()
     assert path.startswith(str(elsewhere))
@@ -69,7 +69,7 @@ def test_the_installed_engine_is_the_wheel_and_draws(elsewhere: Path) -> None:
 
 
 def test_doctor_runs_from_the_wheel(elsewhere: Path) -> None:
-    done = run(elsewhere, "-m", "engine.cli.main", "doctor", "--json")
+    done = run(elsewhere, "multiverse", "doctor", "--json")
     assert done.returncode == 0, done.stderr
     checks = json.loads(done.stdout)["checks"]
     assert "failed" not in {check["state"] for check in checks}

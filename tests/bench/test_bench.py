@@ -1,0 +1,41 @@
+"""The benchmarks run and report what the issue of speed is judged by. Their figures are nobody's business here."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))
+    return tmp_path
+
+
+def bench(home: Path, *arguments: str) -> dict:
+    command = [*MULTIVERSE, "bench", *arguments, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=home, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_render_reports_ratios_overhead_first_frame_and_memory(home: Path) -> None:
+    result = bench(home, "render", "--size", "96x64", "--frames", "10", "--seconds", "1")
+    assert result["first_frame_s"] > 0
+    loop = result["loop"]
+    assert loop["frames"] == 30
+    assert {"overhead_ms_p50", "overhead_ms_p99", "memory_growth_mib", "late", "dropped"} <= set(loop)
+    assert result["gl"]["times_minimal"] > 0
+    assert result["numba"]["times_faster_than_numpy"] > 0
+
+
+def test_osc_reports_losses_and_what_the_flood_costs(home: Path) -> None:
+    result = bench(home, "osc", "--size", "96x64", "--rate", "2000", "--seconds", "1")
+    assert result["messages"] == pytest.approx(2000, rel=0.05)
+    assert result["lost"] == 0
+    assert result["receive_buffer_bytes"] > 0
+    assert {"frame_p99_ratio", "arrival_to_frame_frames_p99"} <= set(result)
