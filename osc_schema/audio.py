@@ -52,7 +52,7 @@ AREA = Area(
     title="Audio",
     description="How the channels of the sound source become audio channels 1 to 4. When "
     "`/audio/features/rate_hz` asks for it, subscribers get `/audio/<1-4>/rms`, `peak`, `low`, `mid`, `high` "
-    "(linear, 1 is full scale), `pitch` (Hz) and `onset` (strength 0..1, 0 between onsets).",
+    "(linear, 1 is full scale), `pitch` (Hz) and `onset` (1 in the first message after an onset, else 0).",
     params=(
         menu(
             "/audio/layout",
