@@ -17,7 +17,9 @@ app = typer.Typer(help="Talk to a running engine.", no_args_is_help=True)
 
 ANSWER_WITHIN_S = 5.0
 
-Target = Annotated[str, typer.Option("--to", metavar="HOST:PORT", help="Where the engine hears OSC.")]
+Target = Annotated[
+    str, typer.Option("--to", metavar="HOST:PORT", help="Where the engine hears OSC; localhost is 127.0.0.1.")
+]
 OverTcp = Annotated[bool, typer.Option("--tcp", help="Send over TCP instead of UDP.")]
 
 

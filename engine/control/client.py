@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
-from engine.control.sender import display_address
+from engine.control.sender import display_address, numeric_localhost
 from engine.errors import MultiverseError, OscDecodeError
 from engine.osc import Bundle, Message, decode_packet
 from engine.osc.framing import Framing, StreamReader, frame
@@ -19,6 +19,7 @@ class OscClient:
 
     def __init__(self, host: str, port: int, *, tcp: bool = False, framing: Framing = Framing.SLIP) -> None:
         self._target = display_address(host, port)
+        host = numeric_localhost(host)
         self._framing = framing if tcp else None
         self._reader = StreamReader()
         self._messages: deque[Message] = deque()

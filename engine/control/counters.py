@@ -1,17 +1,24 @@
-"""What OSC has done since the start. Each field is written by one thread; read from any."""
+"""What OSC has done since the start; read from any thread.
 
+A field is written by one thread, the receiving one or the sending one, or else through `add`.
+"""
+
+import threading
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 @dataclass(slots=True)
 class OscCounters:
+    _adding: ClassVar[threading.Lock] = threading.Lock()  # of the class: the fields are all there is to copy
+
     packets: int = 0
     """Datagrams and stream packets from senders that are allowed."""
     bytes: int = 0
     messages: int = 0
     """Well-formed messages, those in bundles too."""
     changes: int = 0
-    """Accepted values; a pattern gives one for each parameter it matches."""
+    """Usable values; a pattern gives one for each parameter it matches."""
     commands: int = 0
     rejected: int = 0
     """Messages with a value that cannot be used, and bundles whose time cannot be kept."""
@@ -35,3 +42,10 @@ class OscCounters:
     """Granted by the system, in the unit it was asked in: 8 MiB where it may be so large. Not a count."""
     errors: int = 0
     """Failures of the engine's own code while it served a packet; the first traceback is in the log."""
+
+    def add(self, field: str, count: int = 1) -> int:
+        """Count what several threads count: `rejected`, `dropped`, `errors`, `commands`. What it is now."""
+        with self._adding:
+            total = getattr(self, field) + count
+            setattr(self, field, total)
+            return total

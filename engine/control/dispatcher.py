@@ -29,6 +29,7 @@ from engine.control.commands import CommandTable, Reply
 from engine.control.counters import OscCounters
 from engine.control.explain import ExplainLimit
 from engine.control.feedback import Feedback
+from engine.control.listing import ListingLimit
 from engine.control.outbox import Outbox
 from engine.control.scheduled import LATE_S, LONGEST_WAIT_S, Schedule
 from engine.control.sender import Sender
@@ -82,6 +83,7 @@ class Dispatcher:
             "/engine/notify": self._on_notify,
         }
         self._explain = ExplainLimit()
+        self._listing = ListingLimit()
         self._schedule: Schedule[Plan] = Schedule()
         self._deferred: deque[Plan] = deque()
         self._handling = threading.Lock()  # handlers run one at a time, whichever thread a command came on
@@ -120,8 +122,7 @@ class Dispatcher:
 
     def on_own_error(self, error: Exception) -> None:
         """Count and report what is the engine's own fault; the first traceback goes to the log."""
-        self.counters.errors += 1
-        if self.counters.errors == 1:
+        if self.counters.add("errors") == 1:
             log.exception("OSC: an error of the engine itself; further ones are only counted")
         self.report("osc.error", f"OSC: {type(error).__name__}: {error}")
 
@@ -178,7 +179,7 @@ class Dispatcher:
             return
         else:
             reason = "bundle refused: too many wait for their time"
-        self.counters.rejected += 1
+        self.counters.add("rejected")
         self._on_mistake("osc.bundle", "#bundle", reason, plan.sender)
 
     def _steps_of(self, messages: list[Message], sender: Sender, allowance: int) -> tuple[list[Step], int]:
@@ -208,7 +209,7 @@ class Dispatcher:
 
     def _on_overfull(self, left: list[Message], sender: Sender) -> None:
         """Patterns have made of one bundle more values than anybody can mean: the rest of it is left out."""
-        self.counters.rejected += len(left)
+        self.counters.add("rejected", len(left))
         reason = f"sets more than {MAX_VALUES_A_BUNDLE} values; the last {len(left)} messages are left out"
         self._on_mistake("osc.bundle", "#bundle", reason, sender)
 
@@ -246,7 +247,7 @@ class Dispatcher:
             self.feedback.owe(sender.name, changes.differing)
 
     def _run_command(self, message: Message, sender: Sender) -> None:
-        self.counters.commands += 1
+        self.counters.add("commands")
         with self._handling:
             question = self._questions.get(message.address)
             if question is not None:
@@ -279,6 +280,10 @@ class Dispatcher:
             return
         if not params:
             reply.fail(_unknown(address))
+        if not param and not self._listing.allows(sender.name, len(params), self.clock.now_s()):
+            self.counters.add("rejected")
+            self._on_mistake("osc.get", "/get", "too many patterns at once (/engine/notify 1 tells changes)", sender)
+            return
         for param in params:
             reply.send(param.address, *self.feedback.reply_values(param, self._store.get(param.address)))
 
@@ -322,7 +327,7 @@ class Dispatcher:
     # -- mistakes ------------------------------------------------------------------------------
 
     def _on_rejected(self, message: Message, rejection: Rejected, sender: Sender) -> None:
-        self.counters.rejected += 1
+        self.counters.add("rejected")
         self._on_mistake("osc.rejected", message.address, str(rejection), sender)
 
     def _on_unknown(self, message: Message, sender: Sender) -> None:

@@ -105,10 +105,6 @@ class Feedback:
         """Frame loop's thread, every frame: only a reference changes hands."""
         self._features = channels
 
-    @property
-    def has_subscribers(self) -> bool:
-        return bool(self._subscribers)
-
     @staticmethod
     def reply_values(param: Param, value: object) -> tuple[ReplyValue, ...]:
         """A parameter's value as OSC arguments; a trigger is 0, not pulled, whenever it is asked for."""

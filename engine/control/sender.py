@@ -14,6 +14,11 @@ class Sender:
     """The same host at another UDP port: a host asks for itself only, so nobody can be flooded by a third."""
 
 
+def numeric_localhost(host: str) -> str:
+    """`localhost` as 127.0.0.1, where programs send to; its name may mean ::1 first. Any other host as it is."""
+    return "127.0.0.1" if host.casefold() == "localhost" else host
+
+
 def display_address(host: str, port: int) -> str:
     """`127.0.0.1:9000`, `[::1]:9000`."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -12,8 +12,9 @@ from collections.abc import Iterable
 
 from engine.control.allow import AllowList
 from engine.control.dispatcher import Dispatcher, Report
-from engine.control.sender import display_address
-from engine.control.tcp import TcpTransport, listen
+from engine.control.outbox import MAX_PACKETS, PACKETS_A_SENDING
+from engine.control.sender import display_address, numeric_localhost
+from engine.control.tcp import ACCEPT_PAUSE_S, TcpTransport, listen
 from engine.control.udp import UdpTransport, ask_for_buffers, granted_receive_buffer_bytes
 from engine.errors import MultiverseError
 from engine.frame import ChannelFeatures
@@ -50,7 +51,6 @@ class OscServer:
         )
         self._wake_end, self._woken_end = socket.socketpair()
         self._selector.register(udp_socket, selectors.EVENT_READ, self._udp.read)
-        self._selector.register(listener, selectors.EVENT_READ, self._tcp.accept)
         self._selector.register(self._woken_end, selectors.EVENT_READ, self._is_closing.wait)
         self._threads = (
             threading.Thread(target=self._receive, name="osc receive", daemon=True),
@@ -97,10 +97,17 @@ class OscServer:
 
     def _receive(self) -> None:
         while not self._is_closing.is_set():
-            for key, _ in self._selector.select():
+            try:
+                self._tcp.resume()
+                ready = self._selector.select(ACCEPT_PAUSE_S if self._tcp.is_paused else None)
+            except Exception as error:  # the top of this thread's loop: what the system refuses now it may not later
+                self._dispatcher.on_own_error(error)
+                self._is_closing.wait(RETRY_S)
+                continue
+            for key, _ in ready:
                 try:
                     key.data()
-                except Exception as error:  # the top of this thread's loop: the next packet is another matter
+                except Exception as error:  # the same: the next packet is another matter
                     self._dispatcher.on_own_error(error)
 
     def _send(self) -> None:
@@ -113,7 +120,7 @@ class OscServer:
                 self._dispatcher.run_deferred()
                 now_s = clock.now_s()
                 feedback.tick(now_s)
-                outbox.send_all()
+                outbox.send(2 * MAX_PACKETS if is_last else PACKETS_A_SENDING)
                 something_waits = self._tcp.send_rest()
                 if now_s >= next_lost_s:
                     next_lost_s = now_s + LOST_INTERVAL_S
@@ -131,11 +138,11 @@ class OscServer:
     # -- binding -------------------------------------------------------------------------------
 
     def _bind(self) -> tuple[socket.socket, socket.socket]:
-        """A UDP socket and a TCP listener at the same address."""
+        """A UDP socket and a TCP listener at the same address; `localhost` is 127.0.0.1."""
         host, port = self._wanted
         option = f"--osc {display_address(host, port)}"
         try:
-            family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+            family, _, _, _, address = socket.getaddrinfo(numeric_localhost(host), port, type=socket.SOCK_DGRAM)[0]
         except OSError as error:
             raise MultiverseError(f"{option}: no such host here ({error.strerror or error})") from None
         try:

@@ -1,6 +1,7 @@
 """OSC over TCP: several clients, bounded buffers. One thread receives and accepts, one sends."""
 
 import contextlib
+import errno
 import socket
 import sys
 import threading
@@ -16,7 +17,9 @@ from engine.osc.framing import Framing, StreamReader, frame
 
 MAX_CLIENTS = 64
 READ_BYTES = 65_536  # a turn and client
+ACCEPT_PAUSE_S = 1.0
 MAX_UNSENT_BYTES = 1 << 20  # 30 000 changes: who is that far behind does not read at all
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _KEEPALIVE_S = 10  # a client whose cable was pulled is known to be gone after three of these
 
 
@@ -25,9 +28,10 @@ class TcpClient:
 
     def __init__(self, sock: socket.socket, address: tuple, transport: "TcpTransport") -> None:
         self.socket = sock
+        name = f"tcp {display_address(*address[:2])}"
         self.sender = Sender(
-            name=f"tcp {display_address(*address[:2])}",
-            post=partial(transport.dispatcher.outbox.put, self._deliver),
+            name=name,
+            post=partial(transport.dispatcher.outbox.put, name, self._deliver),
             at_port=partial(transport.udp_sender_at, address[0]),
         )
         self.reader = StreamReader()
@@ -40,7 +44,7 @@ class TcpClient:
     def _deliver(self, packet: bytes) -> None:
         with self._lock:
             if not self._is_open:
-                self._counters.dropped += 1
+                self._counters.add("dropped")
                 return
             self._unsent += frame(packet, self.reader.framing or Framing.LENGTH)
             self._counters.sent += 1
@@ -97,28 +101,56 @@ class TcpTransport:
         self._allow = allow
         self._selector = selector
         self._clients: dict[socket.socket, TcpClient] = {}
+        self._resume_s: float | None = None
+        selector.register(listener, EVENT_READ, self.accept)
 
     # -- the receiving thread ------------------------------------------------------------------
 
     def accept(self) -> None:
         try:
             sock, address = self._listener.accept()
-        except OSError:  # gone again before it was answered, or no file descriptors left
-            return
+        except OSError as error:
+            if error.errno in _EXHAUSTED:
+                self._pause(error)
+            return  # else it is gone again before it was answered
         counters, report = self.dispatcher.counters, self.report
+        name = display_address(*address[:2])
         if not self._allow.allows(address[0]):
             counters.refused += 1
-            report("osc.refused", f"OSC from {address[0]} refused: not in --osc-allow")
+            report("osc.refused", f"OSC from {name} refused: not in --osc-allow")
             sock.close()
         elif len(self._clients) >= MAX_CLIENTS:
             counters.refused += 1
-            report("osc.clients", f"OSC from {address[0]} refused: {MAX_CLIENTS} TCP clients are connected")
+            report("osc.clients", f"OSC from {name} refused: {MAX_CLIENTS} TCP clients are connected")
             sock.close()
         else:
+            self._take(sock, address)
+
+    def _take(self, sock: socket.socket, address: tuple) -> None:
+        client = TcpClient(sock, address, self)
+        try:
             prepare(sock)
-            client = TcpClient(sock, address, self)
-            self._clients = {**self._clients, sock: client}
             self._selector.register(sock, EVENT_READ, partial(self._read, client))
+        except OSError:  # reset already (macOS refuses options then), or the system watches no more sockets
+            client.close()
+        else:
+            self._clients = {**self._clients, sock: client}
+
+    def _pause(self, error: OSError) -> None:
+        """Leave connections unanswered for a second: the selector would name them again and again."""
+        self.report("osc.clients", f"OSC: no TCP connection can be accepted ({error.strerror or error})")
+        self._selector.unregister(self._listener)
+        self._resume_s = self.dispatcher.clock.now_s() + ACCEPT_PAUSE_S
+
+    def resume(self) -> None:
+        """Accept again when the pause is over."""
+        if self._resume_s is not None and self.dispatcher.clock.now_s() >= self._resume_s:
+            self._resume_s = None
+            self._selector.register(self._listener, EVENT_READ, self.accept)
+
+    @property
+    def is_paused(self) -> bool:
+        return self._resume_s is not None
 
     def _read(self, client: TcpClient) -> None:
         try:
@@ -147,7 +179,8 @@ class TcpTransport:
     def close_all(self) -> None:
         for client in self._clients.values():
             self._close(client)
-        self._selector.unregister(self._listener)
+        if not self.is_paused:
+            self._selector.unregister(self._listener)
         self._listener.close()
 
     # -- the sending thread --------------------------------------------------------------------

@@ -61,14 +61,15 @@ class UdpTransport:
 
     def _refuse(self, address: tuple) -> None:
         self._counters.refused += 1
-        self._report("osc.refused", f"OSC from {address[0]} refused: not in --osc-allow")
+        self._report("osc.refused", f"OSC from {display_address(*address[:2])} refused: not in --osc-allow")
 
     # -- any thread ----------------------------------------------------------------------------
 
     def sender_at(self, host: str, port: int) -> Sender:
+        name = f"udp {display_address(host, port)}"
         return Sender(
-            name=f"udp {display_address(host, port)}",
-            post=partial(self._dispatcher.outbox.put, partial(self._deliver, (host, port))),
+            name=name,
+            post=partial(self._dispatcher.outbox.put, name, partial(self._deliver, (host, port))),
             at_port=partial(self.sender_at, host),
         )
 
@@ -78,7 +79,7 @@ class UdpTransport:
         try:
             self.socket.sendto(packet, address)
         except OSError as error:  # nobody there, no route, too large, buffer full: nothing that stops a show
-            self._counters.dropped += 1
+            self._counters.add("dropped")
             reason = error.strerror or error
             self._report("osc.unsent", f"OSC to {display_address(*address)}: {reason}")
         else:

@@ -405,8 +405,8 @@ def test_of_many_values_for_one_address_in_a_bundle_the_last_one_stands(desk: De
 
 def test_a_panic_in_a_bundle_resets_what_stands_before_it_and_not_what_comes_after(desk: Desk) -> None:
     panic = encode_message("/master/panic")
-    elements = [encode_reply(ANGLE, 5.0), panic, panic, encode_reply("/layer/2/angle", 6.0)]
-    desk.bundle(*elements, encode_reply("/master/panic", 0))
+    after = encode_reply("/layer/2/angle", 6.0)
+    desk.bundle(after, panic, encode_reply(ANGLE, 5.0), panic, after, encode_reply("/master/panic", 0))
     assert (desk[ANGLE], desk["/layer/2/angle"], desk["/master/panic"]) == (0.0, 6.0, 2)
     desk.bundle(*[panic] * 1000)
     assert desk["/master/panic"] == 2 + MOST_PULLS
@@ -450,6 +450,24 @@ def test_get_answers_with_the_value(desk: Desk) -> None:
     assert desk.say("/get", "/layer/1/mute") == [Message("/layer/1/mute", (0,), "i")]
     desk.say("/master/panic")
     assert desk.say("/get", "/master/panic") == [Message("/master/panic", (0,), "i")]
+
+
+def test_patterns_in_get_are_answered_eight_full_listings_at_once_and_then_one_a_second(desk: Desk) -> None:
+    """Sixteen bytes from a forged address would else bring a hundred packets to whoever lives there."""
+    full = len(osc_schema.PARAMS)
+    answers = [desk.say("/get", "//*") for _ in range(20)]
+    assert [len(answer) for answer in answers] == [full] * 8 + [1] + [0] * 11
+    (failure,) = answers[8]
+    assert failure.address == "/fail" and failure.args[0] == "/get" and "too many patterns" in failure.args[1]
+    desk.peer.name = "udp 192.0.2.1:5001"  # another port of that host shares its limit
+    assert len(desk.say("/get", "//*")) == 1
+    desk.peer.name = "udp 192.0.2.2:5000"
+    assert len(desk.say("/get", "//*")) == full
+    desk.peer.name = "udp 192.0.2.1:5000"
+    assert desk.say("/get", ANGLE) == [Message(ANGLE, (0.0,), "f")]  # one value for one question: never refused
+    desk.clock.advance(1.0)
+    assert [len(desk.say("/get", "//*")) for _ in range(2)] == [full, 1]
+    assert desk.counters.rejected == 14
 
 
 @pytest.mark.parametrize("args", [(), (1,), ("/nowhere",), ("/nowhere/*",), ("/layer/[/x",), ("a", "b")])

@@ -9,7 +9,7 @@ import osc_schema
 from engine.clock import SteppedClock
 from engine.control import CommandTable, Dispatcher
 from engine.control.feedback import MAX_SUBSCRIBERS, PACKETS_A_SENDING
-from engine.control.outbox import MAX_PACKETS
+from engine.control.outbox import MAX_PACKETS, PACKETS_A_TURN
 from engine.frame import ChannelFeatures
 from engine.osc import Message, encode_message
 from engine.params import ParamStore
@@ -219,7 +219,7 @@ def test_a_subscription_that_cannot_be_understood_fails(hall: Hall, peers: tuple
     hall.say(one, "/engine/notify", *args)
     (answer,) = one.take()
     assert answer.address == "/fail" and answer.args[0] == "/engine/notify"
-    assert not hall.feedback.has_subscribers
+    assert hall.feedback.next_due_s() is None
 
 
 def test_the_number_of_subscribers_is_bounded_and_the_oldest_makes_room(
@@ -283,7 +283,30 @@ def test_packets_that_nobody_fetches_are_dropped_and_counted(hall: Hall, reports
     outbox = hall.dispatcher.outbox
     sent: list[bytes] = []
     for number in range(MAX_PACKETS + 3):
-        outbox.put(sent.append, b"%d" % number)
+        outbox.put("udp 192.0.2.1:5000", sent.append, b"%d" % number)
     assert hall.dispatcher.counters.dropped == 3 and reports.keys == ["osc.dropped"] * 3
-    outbox.send_all()
+    outbox.send(2 * MAX_PACKETS)
     assert len(sent) == MAX_PACKETS and sent[0] == b"0"
+
+
+def test_a_receiver_that_is_sent_too_much_takes_nothing_from_the_others(hall: Hall, reports: Any) -> None:
+    outbox = hall.dispatcher.outbox
+    sent: list[str] = []
+    for number in range(10 * MAX_PACKETS):
+        outbox.put(f"udp 192.0.2.9:{number % 80}", lambda _: sent.append("flood"), b"")
+    for number in range(50):
+        outbox.put("udp 192.0.2.1:5000", lambda packet: sent.append(packet.decode()), b"%d" % number)
+    outbox.send(100 * PACKETS_A_TURN)  # every receiver has had its turn
+    assert [what for what in sent if what != "flood"] == [str(number) for number in range(PACKETS_A_TURN)]
+    outbox.send(2 * MAX_PACKETS)
+    assert [what for what in sent if what != "flood"] == [str(number) for number in range(50)]
+    assert len(sent) == MAX_PACKETS + 50
+
+
+def test_packets_to_ever_new_receivers_are_bounded_too(hall: Hall) -> None:
+    outbox = hall.dispatcher.outbox
+    sent: list[bytes] = []
+    for number in range(3 * MAX_PACKETS):
+        outbox.put(f"udp 192.0.2.9:{number}", sent.append, b"")
+    outbox.send(3 * MAX_PACKETS)
+    assert len(sent) == MAX_PACKETS

@@ -1,11 +1,15 @@
 """The whole way through real UDP and TCP sockets on 127.0.0.1."""
 
+import errno
 import math
+import os
+import selectors
 import socket
 import struct
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +18,8 @@ from pythonosc.tcp_client import SimpleTCPClient
 
 import osc_schema
 from engine.clock import SteppedClock
-from engine.control import CommandTable, Dispatcher, OscServer
-from engine.control.tcp import MAX_CLIENTS
+from engine.control import CommandTable, Dispatcher, OscClient, OscServer
+from engine.control.tcp import ACCEPT_PAUSE_S, MAX_CLIENTS
 from engine.control.udp import WANTED_RECEIVE_BUFFER_BYTES
 from engine.errors import ConfigError, MultiverseError
 from engine.osc import Message, encode_bundle, encode_message, encode_reply
@@ -244,6 +248,54 @@ def test_the_server_is_heard_over_ipv6(require: Callable[..., None], reports: An
         server.close()
 
 
+def test_localhost_is_where_programs_send_to(
+    monkeypatch: pytest.MonkeyPatch, reports: Any, wait_for: Callable[..., Any]
+) -> None:
+    """Many systems name ::1 first, and nobody who sends to 127.0.0.1 would be heard."""
+    asked = socket.getaddrinfo
+
+    def ipv6_first(host: str, port: int, **options: Any) -> list:
+        return asked("::1" if host == "localhost" else host, port, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", ipv6_first)
+    store = ParamStore()
+    server = OscServer(Dispatcher(store, CommandTable(), SteppedClock(), reports), "localhost", 0, (), reports)
+    server.start()
+    try:
+        assert server.address[0] == "127.0.0.1"
+        client = OscClient("localhost", server.address[1])
+        client.send(encode_reply(ANGLE, 5.0))
+        wait_for(lambda: store.get(ANGLE) == 5.0, "the value")
+        client.close()
+    finally:
+        server.close()
+
+
+class Hiccup(selectors.DefaultSelector):
+    """Refuses once when told to, as a system short of memory does."""
+
+    refusals = 0
+
+    def select(self, timeout: float | None = None) -> list:
+        ready = super().select(timeout)
+        if ready and self.refusals:
+            self.refusals -= 1
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+        return ready
+
+
+def test_an_error_while_waiting_for_packets_is_reported_and_not_the_end(
+    monkeypatch: pytest.MonkeyPatch, open_rig: Callable[..., Any], wait_for: Callable[..., Any], reports: Any
+) -> None:
+    monkeypatch.setattr(selectors, "DefaultSelector", Hiccup)
+    rig = open_rig()
+    rig.server._selector.refusals = 2
+    rig.client().say(ANGLE, 5.0)
+    wait_for(lambda: rig.store.get(ANGLE) == 5.0, "the value")
+    assert reports.keys == ["osc.error"] * 2
+    assert rig.dispatcher.counters.errors == 2
+
+
 # -- subscriptions through sockets -------------------------------------------------------------
 
 
@@ -354,10 +406,10 @@ def test_garbage_ends_its_own_connection_and_no_other(rig: Any, wait_for: Callab
 def test_a_connection_left_half_way_is_forgotten(rig: Any, wait_for: Callable[..., Any]) -> None:
     half = socket.create_connection(rig.server.address)
     half.sendall(frame(encode_message("/engine/notify", 1), Framing.LENGTH) + struct.pack(">i", 400) + b"/half")
-    wait_for(lambda: rig.dispatcher.feedback.has_subscribers, "the subscription")
+    wait_for(lambda: rig.dispatcher.feedback.next_due_s() is not None, "the subscription")
     half.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # the end comes as a reset
     half.close()
-    wait_for(lambda: not rig.dispatcher.feedback.has_subscribers, "the end of the subscription")
+    wait_for(lambda: rig.dispatcher.feedback.next_due_s() is None, "the end of the subscription")
     assert rig.dispatcher.counters.errors == 0
 
 
@@ -375,7 +427,7 @@ def test_a_tcp_client_that_does_not_read_is_hung_up_and_the_rest_go_on(
 ) -> None:
     slow = rig.client(tcp=True)
     slow.say("/engine/notify", 1)
-    wait_for(lambda: rig.dispatcher.feedback.has_subscribers, "the subscription")
+    wait_for(lambda: rig.dispatcher.feedback.next_due_s() is not None, "the subscription")
     (connection,) = rig.server._tcp._clients.values()
     answer = encode_reply("/engine/status/warning", "x" * 1000)
 
@@ -385,7 +437,7 @@ def test_a_tcp_client_that_does_not_read_is_hung_up_and_the_rest_go_on(
         return "osc.slow" in reports.keys
 
     wait_for(answer_on, "the slow client to be hung up")
-    wait_for(lambda: not rig.dispatcher.feedback.has_subscribers, "the end of its subscription")
+    wait_for(lambda: rig.dispatcher.feedback.next_due_s() is None, "the end of its subscription")
     fine = rig.client(tcp=True)
     fine.say("/get", "/mode")
     assert fine.hear("/mode").args == ("multiverse",)
@@ -416,6 +468,51 @@ def test_the_number_of_tcp_clients_is_bounded(rig: Any, wait_for: Callable[..., 
     crowd[0].close()
     later = wait_for(lambda: try_again(rig), "room for another")
     assert later == Message(ANGLE, (0.0,), "f")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of open files to set")
+def test_without_file_descriptors_tcp_waits_and_udp_goes_on(
+    open_rig: Callable[..., Any], wait_for: Callable[..., Any], reports: Any
+) -> None:
+    import resource
+
+    clock = SteppedClock()
+    rig = open_rig(clock=clock)
+    client = rig.client()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as late:
+        late.settimeout(30.0)
+        unused = os.dup(late.fileno())
+        os.close(unused)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (unused, limits[1]))
+        try:
+            late.connect(rig.server.address)
+            wait_for(lambda: "osc.clients" in reports.keys, "the report")
+            for _ in range(20):
+                client.say("/get", ANGLE)
+                client.hear(ANGLE)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert reports.keys == ["osc.clients"]  # asked once, not again and again
+        clock.advance(ACCEPT_PAUSE_S)
+        client.say("/get", ANGLE)
+        late.sendall(frame(encode_message("/get", ANGLE), Framing.LENGTH))
+        assert late.recv(100) == frame(encode_reply(ANGLE, 0.0), Framing.LENGTH)
+    assert rig.dispatcher.counters.errors == 0
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs a socket that takes no TCP options")
+def test_a_connection_that_takes_no_options_any_more_is_closed_and_no_error(rig: Any, tmp_path: Path) -> None:
+    """macOS refuses options to a peer that has reset; here a socket that never takes them."""
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as peer:
+        listener.bind(str(tmp_path / "osc"))
+        listener.listen()
+        peer.connect(listener.getsockname())
+        connection, _ = listener.accept()
+        rig.server._tcp._take(connection, ("192.0.2.1", 5000))
+        peer.settimeout(30.0)
+        assert peer.recv(1) == b""
+    assert rig.server._tcp._clients == {}
 
 
 def try_again(rig: Any) -> Message | None:
