@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 ENGINE = ROOT / "engine"
 
 LEVELS = [
-    {"osc_schema", "errors", "clock", "frame", "backoff", "schedule", "folders", "wakefulness"},
+    {"osc_schema", "errors", "clock", "frame", "backoff", "schedule", "folders", "file_names", "wakefulness"},
     {"config", "telemetry", "ipc", "osc"},
     {"audio", "sources", "params", "models"},
     {"control", "render", "children", "sinks"},
