@@ -189,10 +189,14 @@ class ShowControl:
         if len(args) != 2:
             reply.fail("takes width and height in pixels")
             return
-        width, height = (
-            osc_schema.accept(address, side).value
+        sides = [
+            osc_schema.accept(address, side)
             for address, side in zip(("/engine/width", "/engine/height"), args, strict=True)
-        )
+        ]
+        if notes := [side.note for side in sides if side.note]:  # a typo must not become the largest picture there is
+            reply.fail("; ".join(notes))
+            return
+        width, height = (side.value for side in sides)
 
         def resize() -> None:
             self._hooks.restage(width, height)
@@ -239,7 +243,10 @@ class ShowControl:
         kind, *names = map(str, args[:2])
 
         def stop() -> None:
-            stopped = self._sinks.stop(kind, *names)
+            # A file goes by the name it was started with, or by its path in the status.
+            stopped = self._sinks.stop(kind, *names) or self._sinks.stop(
+                kind, *(str(self._sinks.stage.record_folder / name) for name in names)
+            )
             self.show_sinks()
             if not stopped:
                 raise SinkError(f"no such sink runs: {' '.join((kind, *names))}")

@@ -48,7 +48,7 @@ LAYER_5 = (
     menu(
         "/layer/5/source",
         "auto camera sd off",
-        "Picture on layer 5. auto: the SD picture while SD is on, else the camera.",
+        "Picture on layer 5. auto: the SD picture while SD is on, else the camera. sd comes later: empty until then.",
     ),
     number(
         "/layer/5/intensity", 0, 0, 1, "How much of layer 5 is mixed in (Camera Intensity of the original)."
@@ -57,7 +57,7 @@ LAYER_5 = (
     menu(
         "/layer/5/matte",
         "all subject background",
-        "Part of layer 5 that is used, cut out by SAM3; all: the whole picture.",
+        "Part of layer 5 that is used, cut out by SAM3 (comes later); all: the whole picture.",
     ),
 )
 

@@ -12,7 +12,7 @@ AREA = Area(
             "/region/mode",
             "brightness colour quadrant edges sam3",
             "How the map is made: from luma, hue, the four quarters of the picture, its outlines, or "
-            "from the objects that SAM3 finds.",
+            "from the objects that SAM3 finds. edges and sam3 come later: until then they draw quadrant.",
         ),
         number(
             "/region/spread",

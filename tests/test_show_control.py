@@ -88,6 +88,7 @@ def test_size_is_changed_in_one_go(desk: Desk, wait_for: Callable) -> None:
     assert desk.done("/engine/size", 128, 96) == ("/engine/size", 128, 96)
     wait_for(lambda: (desk.engine.status().width, desk.engine.status().height) == (128, 96), "the new size")
     assert "width and height" in desk.failed("/engine/size", 128)
+    assert "100000 is outside 64..8192" in desk.failed("/engine/size", 100000, 96)
     assert "/engine/width" in desk.failed("/engine/size", "wide", 96)
     assert "/engine/width" in desk.failed("/engine/size", float("nan"), 96)
 
@@ -101,6 +102,9 @@ def test_sinks_start_and_stop_while_it_runs(desk: Desk, wait_for: Callable, tmp_
     wait_for(lambda: not desk.engine.status().sinks, "the end of the recording")
     assert (tmp_path / "recordings" / "show.mp4").stat().st_size > 0
     assert "no such sink" in desk.failed("/sink/stop", "record")
+    desk.done("/sink/start", "record", "second.mp4")
+    assert "no such sink" in desk.failed("/sink/stop", "record", "third.mp4")
+    desk.done("/sink/stop", "record", "second.mp4")
 
 
 def test_files_asked_for_over_osc_stay_in_their_folder(desk: Desk, tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from engine.errors import ConfigError
 
 KEPT_HOSTS = 1024
+THIS_MACHINE = (ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1"))
 
 
 class AllowList:
-    """Networks in CIDR notation; without any, every sender that reaches the address is heard."""
+    """Networks in CIDR notation, and always this machine; without any, every sender that reaches the address."""
 
     def __init__(self, networks: Iterable[str]) -> None:
         self._networks = tuple(_network(text) for text in networks)
@@ -30,7 +31,7 @@ class AllowList:
         address = ipaddress.ip_address(host.partition("%")[0])
         # An IPv4 sender at a socket that hears both families shows up as ::ffff:192.0.2.1.
         plain = getattr(address, "ipv4_mapped", None) or address
-        return any(plain in network for network in self._networks)
+        return plain in THIS_MACHINE or any(plain in network for network in self._networks)
 
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:

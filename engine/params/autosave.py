@@ -1,6 +1,7 @@
 """The state of the show on disk, at most 5 s old, for `--resume` after a crash."""
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,8 @@ from engine.params.store import ParamStore
 from osc_schema import Param
 
 FILE_NAME = ".autosave.toml"  # begins with a dot: no preset can have this name
+PREVIOUS_NAME = ".autosave.previous.toml"
+"""The last run's file, put aside when this one saves for the first time."""
 INTERVAL_S = 5.0
 
 _log = logging.getLogger(__name__)
@@ -41,12 +44,15 @@ class Autosave:
         self._report = report
         self._interval_s = interval_s
         self._saved_version = store.version
-        self._saved_text = ""
+        # A run in which nothing is touched saves nothing: after a crash and a hasty plain start, `--resume` still helps.
+        self._saved_text = self._text_of_now()
+        self._keeps_previous = True
         self._is_closing = threading.Event()
         self._thread: threading.Thread | None = None
 
     def load(self) -> LoadedPreset:
         """What the last run left. Never raises: a missing or corrupt file gives no values and one problem."""
+        self._saved_text = ""  # from here on even the defaults are news
         if not self.path.exists():
             return _nothing(f"nothing to resume: no {self.path}")
         try:
@@ -72,16 +78,21 @@ class Autosave:
         """Write the file if its content has changed; a failure is reported, and tried again the next time."""
         if self._store.version == self._saved_version:
             return
-        snapshot = self._store.snapshot()
-        text = preset_text("autosave", snapshot, holds=is_resumed)
+        version, text = self._store.version, self._text_of_now()
         try:
             if text != self._saved_text:  # else only something changed that is not resumed
+                if self._keeps_previous and self.path.exists():
+                    os.replace(self.path, self.path.with_name(PREVIOUS_NAME))
                 write_atomic(self.path, text)
+                self._keeps_previous = False
         except OSError as error:
             self._report("autosave", f"{self.path}: cannot be written ({error.strerror or error})")
             return
         self._saved_text = text
-        self._saved_version = snapshot.version
+        self._saved_version = version
+
+    def _text_of_now(self) -> str:
+        return preset_text("autosave", self._store.snapshot(), holds=is_resumed)
 
     def _run(self) -> None:
         while not self._is_closing.wait(self._interval_s):

@@ -194,6 +194,12 @@ def test_a_full_receive_buffer_is_counted_as_lost(rig: Any, wait_for: Callable[.
     assert "osc.lost" in reports.keys
 
 
+def test_this_machine_is_heard_whatever_is_allowed(open_rig: Callable, wait_for: Callable) -> None:
+    rig = open_rig(allow=("192.0.2.0/24",))
+    rig.client().send(encode_message("/layer/1/curve", 0.5))
+    wait_for(lambda: rig.store.get("/layer/1/curve") == 0.5, "the value")
+
+
 def test_senders_outside_the_allow_list_are_not_heard(
     open_rig: Callable[..., Any], wait_for: Callable[..., Any], reports: Any
 ) -> None:

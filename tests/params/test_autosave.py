@@ -86,3 +86,32 @@ def test_the_autosave_is_not_among_the_presets(tmp_path: Path) -> None:
     store.set("/layer/1/angle", 5)
     Autosave(tmp_path, store).save_if_changed()
     assert PresetFolder(tmp_path).list() == ("default", "VAV original")
+
+
+def test_a_run_in_which_nothing_is_touched_keeps_what_the_last_one_left(tmp_path: Path) -> None:
+    store = ParamStore()
+    crashed = Autosave(tmp_path, store)
+    store.set("/layer/1/curve", 0.75)
+    crashed.save_if_changed()
+    hasty_store = ParamStore()
+    hasty = Autosave(tmp_path, hasty_store)
+    hasty_store.set("/engine/fps", 25.0)  # not resumed
+    hasty.save_if_changed()
+    assert ("/layer/1/curve", 0.75) in Autosave(tmp_path, ParamStore()).load().values
+    hasty_store.set("/layer/1/curve", 0.25)
+    hasty.save_if_changed()
+    assert ("/layer/1/curve", 0.25) in Autosave(tmp_path, ParamStore()).load().values
+    assert "0.75" in (tmp_path / ".autosave.previous.toml").read_text()
+
+
+def test_a_resumed_run_saves_even_the_defaults(tmp_path: Path) -> None:
+    first_store = ParamStore()
+    first = Autosave(tmp_path, first_store)
+    first_store.set("/layer/1/curve", 0.75)
+    first.save_if_changed()
+    resumed_store = ParamStore()
+    resumed = Autosave(tmp_path, resumed_store)
+    resumed_store.set_many(resumed.load().values, by="resume")
+    resumed_store.set("/master/panic", 1)
+    resumed.save_if_changed()
+    assert ("/layer/1/curve", 0.0) in Autosave(tmp_path, ParamStore()).load().values
