@@ -66,6 +66,11 @@ class Engine:
         return self._parts.audio.choice
 
     @property
+    def has_sound_ended(self) -> bool:
+        """Whether a file that plays once (offline) is over."""
+        return self._parts.audio.is_finished
+
+    @property
     def page_url(self) -> str | None:
         """Where a browser finds the page, or None when it is off."""
         if self._web is None:
@@ -165,6 +170,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
         commands = CommandTable()
         show.add_commands(commands)
         dispatcher = Dispatcher(store, commands, clock, warnings.report)
+        warnings.on_said = dispatcher.feedback.warn
         osc = None
         if config.osc.listen != "off":
             host, port = split_host_port(config.osc.listen, "--osc")

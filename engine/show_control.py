@@ -97,12 +97,12 @@ class ShowControl:
         if specs is None:
             kind = SYSTEM_SINK.get(sys.platform, "shared")
             try:
-                self._sinks.start(SinkSpec(kind=kind, argument=""))
+                self._sinks.start(SinkSpec(kind=kind), may_wait=True)
             except SinkError as error:
                 self._report(f"sink.{kind}", f"{error}; no texture is published, the page shows the picture")
         else:
             for spec in specs:
-                self._sinks.start(SinkSpec.parse(spec))
+                self._sinks.start(SinkSpec.parse(spec), may_wait=True)
         self.show_sinks()
 
     # -- the frame loop's thread ---------------------------------------------------------------
@@ -127,14 +127,10 @@ class ShowControl:
         """Into the file of that name, or wherever the snapshot sinks that run write to."""
         try:
             if file:
-                path = self._path_in_folder("snapshot", file)
-                if not self._sinks.take_snapshot(path):
-                    self._sinks.start(SinkSpec(kind="snapshot", argument=path))
-                    self._sinks.take_snapshot(path)
+                self._sinks.take_snapshot(self._path_in_folder("snapshot", file))
             elif not self._sinks.take_snapshot():
-                self._sinks.start(SinkSpec(kind="snapshot"))
+                self._start_sink("snapshot", "")
                 self._sinks.take_snapshot()
-            self.show_sinks()
         except MultiverseError as error:
             self._report("sink.snapshot", str(error))
 

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,6 +102,8 @@ class Warnings:
         self._unsaid: Counter[str] = Counter()
         self._said_s: dict[str, float] = {}
         self._latest: deque[str] = deque(maxlen=KEPT_WARNINGS)
+        self.on_said: Callable[[str], None] = lambda line: None
+        """Called with each line that is logged, on the thread that reports: must not wait."""
 
     def report(self, key: str, message: str) -> None:
         """Count `key`; log `message` unless the same key was logged within the last second."""
@@ -116,6 +119,7 @@ class Warnings:
             line = f"{message} (and {unsaid} more like it)" if unsaid else message
             self._latest.append(line)
         log.warning("%s", line)
+        self.on_said(line)
 
     @property
     def counts(self) -> dict[str, int]:

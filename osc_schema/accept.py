@@ -152,9 +152,7 @@ def _limit(param: Param, number: float) -> Accepted:
     if param.out_of_range == "wrap":
         return Accepted(_like(param, low + (number - low) % (high - low)))
     if param.out_of_range == "clip":
-        return Accepted(
-            _like(param, limit), f"{_show(number)} is outside {_range(param)} (clipped to {_show(limit)})"
-        )
+        return Accepted(_like(param, limit), f"{_show(number)} is outside {_range(param)} (clipped to {_show(limit)})")
     raise _wrong(param, number, f"outside {_range(param)}")
 
 

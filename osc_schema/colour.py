@@ -12,9 +12,7 @@ AREA = Area(
             "pitch scheme",
             "pitch: C is red, an octave is once round the hue circle; scheme: the hues of /colour/scheme.",
         ),
-        circle(
-            "/colour/base_hue", 0, 0, 1, "Turns the hues of all layers together; 1 is once round.", "turns"
-        ),
+        circle("/colour/base_hue", 0, 0, 1, "Turns the hues of all layers together; 1 is once round.", "turns"),
         number(
             "/colour/scheme",
             0,

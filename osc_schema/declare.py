@@ -48,9 +48,7 @@ def circle(
     return number(address, default, low, high, description, unit, out_of_range="wrap", **more)
 
 
-def whole(
-    address: str, default: int, low: int, high: int, description: str, unit: str = "", **more: Any
-) -> Param:
+def whole(address: str, default: int, low: int, high: int, description: str, unit: str = "", **more: Any) -> Param:
     """An int, clipped."""
     return Param(
         address=address,
@@ -66,9 +64,7 @@ def whole(
 
 
 def switch(address: str, default: bool, description: str, **more: Any) -> Param:
-    return Param(
-        address=address, type=ParamType.BOOL, default=default, low=0, high=1, description=description, **more
-    )
+    return Param(address=address, type=ParamType.BOOL, default=default, low=0, high=1, description=description, **more)
 
 
 def menu(address: str, items: str, description: str, default: str = "", **more: Any) -> Param:

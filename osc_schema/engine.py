@@ -12,12 +12,8 @@ AREA = Area(
     title="Engine",
     description="The engine itself, and how a program talks with it.",
     params=(
-        whole(
-            "/engine/width", 1280, 64, 8192, "Width of the picture; changes while running.", "px", **_RUNNING
-        ),
-        whole(
-            "/engine/height", 720, 64, 8192, "Height of the picture; changes while running.", "px", **_RUNNING
-        ),
+        whole("/engine/width", 1280, 64, 8192, "Width of the picture; changes while running.", "px", **_RUNNING),
+        whole("/engine/height", 720, 64, 8192, "Height of the picture; changes while running.", "px", **_RUNNING),
         number(
             "/engine/fps",
             60,

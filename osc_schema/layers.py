@@ -17,13 +17,9 @@ def _layer(n: int) -> tuple[Param, ...]:
             1.5,
             f"Strength of layer {n}; at 0 it is gone, without a jump on the way.",
         ),
-        circle(
-            f"{at}/angle", ANGLES_DEG[n - 1], -180, 180, f"Turns layer {n} clockwise about the centre.", "deg"
-        ),
+        circle(f"{at}/angle", ANGLES_DEG[n - 1], -180, 180, f"Turns layer {n} clockwise about the centre.", "deg"),
         number(f"{at}/curve", 0, 0, 1, f"Bends the stripes of layer {n}; 0 is straight."),
-        circle(
-            f"{at}/phase", 0, 0, 1, f"Shifts the wave of layer {n} along itself; 1 is one width.", "widths"
-        ),
+        circle(f"{at}/phase", 0, 0, 1, f"Shifts the wave of layer {n} along itself; 1 is one width.", "widths"),
         number(
             f"{at}/ratio",
             1,
@@ -50,9 +46,7 @@ LAYER_5 = (
         "auto camera sd off",
         "Picture on layer 5. auto: the SD picture while SD is on, else the camera. sd comes later: empty until then.",
     ),
-    number(
-        "/layer/5/intensity", 0, 0, 1, "How much of layer 5 is mixed in (Camera Intensity of the original)."
-    ),
+    number("/layer/5/intensity", 0, 0, 1, "How much of layer 5 is mixed in (Camera Intensity of the original)."),
     switch("/layer/5/mirror", False, "Flips layer 5 left to right, as a mirror would."),
     menu(
         "/layer/5/matte",

@@ -19,9 +19,7 @@ AREA = Area(
     description="A preset holds every parameter marked as stored. `default` and `VAV original` are built in.",
     commands=(
         _command("save", "Writes the values of now under a name, over an older preset of that name."),
-        _command(
-            "load", "Applies a preset in one frame; entries that do not fit are reported, the rest applied."
-        ),
+        _command("load", "Applies a preset in one frame; entries that do not fit are reported, the rest applied."),
         _command("delete", "Deletes a preset."),
         Command(
             address="/preset/list",

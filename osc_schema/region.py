@@ -29,8 +29,6 @@ AREA = Area(
         ),
         number("/region/hue_offset", 0, 0, 1, "Where the first of the four hue quarters begins.", "turns"),
         number("/region/sat_min", 0.2, 0, 1, "In colour mode greyer places than this go by brightness."),
-        whole(
-            "/region/background", 3, 0, 3, "In sam3 mode the region of what is in no object (0 is layer 1)."
-        ),
+        whole("/region/background", 3, 0, 3, "In sam3 mode the region of what is in no object (0 is layer 1)."),
     ),
 )

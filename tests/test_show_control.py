@@ -131,7 +131,6 @@ def test_a_snapshot_is_taken_on_a_trigger(desk: Desk, wait_for: Callable, tmp_pa
     desk.engine.params.set("/sink/snapshot/file", "second.png")
     desk.client.send(encode_message("/sink/snapshot/take", 1))
     wait_for(lambda: (folder / "second.png").exists(), "the second snapshot")
-    desk.done("/sink/stop", "snapshot")
     wait_for(lambda: not desk.engine.status().sinks, "the end of the snapshots")
     assert sorted(path.name for path in folder.iterdir()) == ["second.png", "still.png"]
 
@@ -198,3 +197,12 @@ def test_a_setting_that_has_no_effect_yet_says_so_once(desk: Desk) -> None:
         desk.done("/sink/stop", "null", "twin")
     said = [line for line in desk.engine.status().warnings if line.startswith("/layer/5/matte subject: needs SAM3")]
     assert len(said) == 1
+
+
+def test_subscribers_hear_what_the_log_says(desk: Desk) -> None:
+    desk.client.send(encode_message("/engine/notify", 1))
+    desk.engine.params.set("/sink/spout/enable", True)
+    heard = []
+    while not any(message.address == "/engine/warning" for message in heard):
+        heard.append(desk.answer())
+    assert "spout: unavailable (needs Windows)" in heard[-1].args[0]

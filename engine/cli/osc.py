@@ -49,6 +49,7 @@ def send(
     client = _connect(to, tcp)
     try:
         client.send(packet)
+        wait = wait or address == "/get"  # whoever asks wants to see the answer
         has_failed = wait and _print_answers(client, address, to)
     finally:
         client.close()

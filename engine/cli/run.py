@@ -80,7 +80,11 @@ def run(
     frames: Annotated[int | None, typer.Option(min=0, metavar="COUNT", help="End after so many pictures.")] = None,
     offline: Annotated[
         bool,
-        typer.Option("--offline", help="As fast as possible; the same input gives the same bytes."),
+        typer.Option(
+            "--offline",
+            help="As fast as possible, to the end of the sound file or of --frames or --seconds;"
+            " the same input gives the same bytes.",
+        ),
     ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print one summary object at the end.")] = False,
 ) -> None:
@@ -106,8 +110,8 @@ def run(
     if size is not None:
         options["width"], options["height"] = parse_size(size)
     settings = build_settings(config, options, set_ or [])
-    if settings.offline and frames is None and seconds is None:
-        raise UsageError("--offline needs --frames N or --seconds S")
+    if settings.offline and frames is None and seconds is None and settings.audio in (None, "demo"):
+        raise UsageError("--offline needs --frames N or --seconds S, or a sound file, whose end is its own")
 
     from engine.app import open_engine
     from engine.cli.log_thread import LogThread
@@ -119,6 +123,10 @@ def run(
         _show_while_running(engine, frames, seconds, is_quiet=json_)
     if json_:  # after the end: by now every file is closed and its last counts stand
         print(json.dumps(summary(engine)))
+    else:
+        for sink in engine.status().sinks:
+            if sink.kind in ("record", "snapshot") and sink.frames:
+                print(f"wrote     {sink.detail or sink.name}", file=sys.stderr)
     if settings.offline:
         for sink in engine.status().sinks:
             if sink.state == "failed":
@@ -215,8 +223,11 @@ def _show_while_running(engine: "Engine", frames: int | None, seconds: float | N
         display: Any = ProgressLine(engine, frames, seconds) if is_terminal else PlainLines(engine, is_quiet)
     else:
         display = StatusLine(engine) if is_terminal else PlainLines(engine, is_quiet)
+    ends_with_sound = engine.config.offline and frames is None and seconds is None
     with display:
-        engine.run(count=frames, seconds=seconds)
+        for _ in engine.frames(count=frames, seconds=seconds):
+            if ends_with_sound and engine.has_sound_ended:
+                break
 
 
 def summary(engine: "Engine") -> dict[str, Any]:

@@ -33,8 +33,10 @@ def started_lines(engine: "Engine") -> list[str]:
         f"sound     {engine.sound}",
     ]
     if status.camera is not None:
-        lines.append(f"camera    {status.camera.description}")
-    lines += [f"sink      {sink.kind} {sink.name} {sink.detail}".rstrip() for sink in status.sinks]
+        is_hidden = engine.params.get("/layer/5/intensity") == 0 and engine.params.get("/mode") != "simple"
+        hint = " (not seen yet: raise /layer/5/intensity)" if is_hidden else ""
+        lines.append(f"camera    {status.camera.description}{hint}")
+    lines += [f"sink      {sink.kind} {sink.name}" for sink in status.sinks]
     if engine.osc_address is not None:
         host, port = engine.osc_address
         lines.append(f"osc       {host}:{port} (UDP and TCP)")
@@ -112,7 +114,8 @@ class PlainLines:
         if not self._is_quiet:
             for line in started_lines(self._engine):
                 print(line, file=sys.stderr)
-            print("running; stop with Ctrl-C or --seconds N", file=sys.stderr, flush=True)
+            if not self._engine.config.offline:
+                print("running; stop with Ctrl-C or --seconds N", file=sys.stderr, flush=True)
         return self
 
     def __exit__(
@@ -130,10 +133,8 @@ class ProgressLine:
 
         self._engine = engine
         fps = engine.status().target_fps
-        self._total = min(
-            frames if frames is not None else sys.maxsize,
-            round(seconds * fps) if seconds is not None else sys.maxsize,
-        )
+        ends = [frames, None if seconds is None else round(seconds * fps)]
+        self._total = min((end for end in ends if end is not None), default=None)  # None: at the end of the sound
         self._progress = Progress(
             TextColumn("rendering"),
             BarColumn(),

@@ -34,6 +34,7 @@ CHANGE_INTERVAL_S = 1 / 60
 PACKETS_A_SENDING = 64
 HEARTBEAT_INTERVAL_S = 1.0
 MAX_OWED = 4096
+MAX_WARNINGS = 64
 
 FEATURES = ("rms", "peak", "pitch", "onset", "low", "mid", "high")
 
@@ -59,6 +60,7 @@ class Feedback:
         self._subscribers: dict[str, Subscriber] = {}  # by the target's name, longest subscribed first
         self._by_origin: dict[str, Subscriber] = {}
         self._owed: deque[tuple[str, str]] = deque(maxlen=MAX_OWED)
+        self._warnings: deque[str] = deque(maxlen=MAX_WARNINGS)
         self._version = 0
         self._next_change_s = self._next_heartbeat_s = self._features_due_s = float("-inf")
         self._heartbeats = 0
@@ -101,6 +103,11 @@ class Feedback:
         if origin in self._by_origin:
             self._owed.extend((origin, address) for address in addresses)
 
+    def warn(self, line: str) -> None:
+        """Tell every subscriber what the log says, as `/engine/warning <line>`. Takes no lock: whoever reports may
+        hold this one."""
+        self._warnings.append(line)
+
     def offer_features(self, channels: tuple[ChannelFeatures, ...]) -> None:
         """Frame loop's thread, every frame: only a reference changes hands."""
         self._features = channels
@@ -130,6 +137,8 @@ class Feedback:
                 self._next_change_s = now_s + CHANGE_INTERVAL_S
                 self._gather_changes()
                 self._send_waiting()
+                while self._warnings:
+                    self._send_to_all(encode_reply("/engine/warning", self._warnings.popleft()))
             if now_s >= self._next_heartbeat_s:
                 self._next_heartbeat_s = now_s + HEARTBEAT_INTERVAL_S
                 self._heartbeats += 1

@@ -44,7 +44,7 @@ class Autosave:
         self._report = report
         self._interval_s = interval_s
         self._saved_version = store.version
-        # A run in which nothing is touched saves nothing: after a crash and a hasty plain start, `--resume` still helps.
+        # A run in which nothing is touched saves nothing: after a crash and a hasty start, `--resume` still helps.
         self._saved_text = self._text_of_now()
         self._keeps_previous = True
         self._is_closing = threading.Event()

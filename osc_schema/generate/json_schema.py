@@ -31,9 +31,7 @@ def json_schema(areas: Iterable[Area]) -> str:
         "title": "Multiverse parameters by OSC address",
         "type": "object",
         "additionalProperties": False,
-        "properties": {
-            param.address: _property(param, area.title) for area in areas for param in area.params
-        },
+        "properties": {param.address: _property(param, area.title) for area in areas for param in area.params},
         "x-multiverse": {
             "version": SCHEMA_VERSION,
             "commands": [_command(command) for area in areas for command in area.commands],

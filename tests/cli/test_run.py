@@ -84,6 +84,14 @@ def test_a_sound_file_becomes_a_recording_a_picture_and_a_summary(home: Path, so
     assert (home / "out.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_offline_a_sound_file_is_rendered_to_its_end(home: Path, song: Path) -> None:
+    done = run(home, *SMALL, "--offline", "--audio", str(song), "--sink", "record=out.mp4")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1].startswith("wrote     out.mp4")
+    with av.open(str(home / "out.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) in (60, 61)
+
+
 def test_without_a_terminal_it_says_what_it_chose_and_how_to_stop(home: Path) -> None:
     done = run(home, *SMALL, "--audio", "demo", "--osc", "127.0.0.1:0", "--web", "127.0.0.1:0", "--seconds", "0.3")
     assert done.returncode == 0, done.stderr
