@@ -46,6 +46,7 @@ AREA = Area(
             replies=(
                 "<address> <value>, now and at each change",
                 "/engine/heartbeat <count>, once a second",
+                "/engine/warning <line>, when the engine has something to say",
                 "/done /engine/notify",
                 "/fail /engine/notify <reason>",
             ),
