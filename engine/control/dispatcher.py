@@ -46,7 +46,7 @@ Report = Callable[[str, str], None]
 Question = Callable[[Message, Sender], None]
 
 MAX_PENDING_SYNCS = 1024
-MAX_VALUES_A_BUNDLE = 8192  # a pattern counts as many as it matches: every parameter eighty times over
+MAX_VALUES_A_BUNDLE = 4096  # a pattern counts as many as it matches: every parameter forty times over
 BYTES_A_VALUE = 16  # what a waiting command may hold of its packet, in the unit the queue is bounded in
 
 Step = Changes | Message
