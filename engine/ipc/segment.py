@@ -42,9 +42,18 @@ class _ReadOnlyMapping:
 def create_segment(name: str, size: int) -> SharedMemory:
     """A new zeroed segment, mode 0600, its memory taken at once. FileExistsError when the name is in use.
 
-    SharedMemoryError when the memory is not there: Linux would otherwise say so by SIGBUS at the first write.
+    SharedMemoryError when the system gives no shared memory or has not enough: Linux would otherwise say so by
+    SIGBUS at the first write.
     """
-    segment = SharedMemory(name=name, create=True, size=size)
+    try:
+        segment = SharedMemory(name=name, create=True, size=size)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        place = f" in {SHM_FOLDER}" if sys.platform == "linux" else ""
+        raise SharedMemoryError(
+            f"shared memory: the system gives none{place} ({error.strerror}); a container or sandbox must allow it"
+        ) from error
     if sys.platform != "linux":
         return segment
     try:

@@ -3,6 +3,8 @@
 import os
 import re
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,8 @@ from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing, RingReader, RingWriter, layout
 from engine.ipc.ring_block import BEGIN, END, NEWEST
 from engine.ipc.ring_folder import LONGEST_SEGMENT_NAME, RingFolder, segment_name
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 def picture(value: int, height: int = 4, width: int = 6, channels: int = 4) -> np.ndarray:
@@ -263,3 +267,23 @@ def test_the_documented_table_is_the_layout() -> None:
         for offset, letter, _ in table:
             assert letter.startswith("S") or int(offset) % int(letter[1:]) == 0
     assert rows[-1] == (str(layout.SLOT_PIXELS), "u1", "pixels")
+
+
+NO_SHARED_MEMORY = """
+import resource
+from engine.errors import SharedMemoryError
+from engine.ipc import FrameRing
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))  # standard streams only: no file can be opened
+try: FrameRing.create("none", 6, 4, fps=30)
+except SharedMemoryError as error: print(error)
+"""
+
+
+def test_a_system_that_gives_no_shared_memory_is_one_clear_line(require) -> None:
+    require(sys.platform == "linux", "a limit of open files (Linux)")
+    done = subprocess.run(
+        [sys.executable, "-c", NO_SHARED_MEMORY], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.startswith("shared memory: the system gives none in /dev/shm ("), done
+    assert done.stdout.count("\n") == 1
