@@ -7,17 +7,23 @@ from pathlib import Path
 from engine.errors import SinkError
 
 
-def dated_file(kind: str, folder: Path, wall_s: float, suffix: str) -> Path:
+def dated_file(folder: Path, wall_s: float, suffix: str) -> Path:
     """Like `folder/multiverse 2025-11-20 19.30.05.mp4`, in local time and without a colon, which Windows
-    refuses.
-
-    Makes the folder. Raises SinkError when it cannot.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SinkError(f"{kind}: cannot make the folder {folder}: {error.strerror}") from error
+    refuses. Pure."""
     return folder / (time.strftime("multiverse %Y-%m-%d %H.%M.%S", time.localtime(wall_s)) + suffix)
+
+
+def check_folder(kind: str, path: Path, record_folder: Path) -> None:
+    """Raise SinkError when the folder of `path` is not there. The record folder is made when it is wanted."""
+    folder = path.absolute().parent
+    try:
+        if folder == record_folder.absolute():
+            folder.mkdir(parents=True, exist_ok=True)
+        is_there = folder.is_dir()
+    except OSError as error:
+        raise SinkError(f"{kind}: cannot use the folder {folder}: {error.strerror}") from error
+    if not is_there:
+        raise SinkError(f"{kind}: there is no folder {folder}")
 
 
 def check_suffix(kind: str, path: Path, allowed: tuple[str, ...]) -> None:

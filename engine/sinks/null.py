@@ -16,12 +16,8 @@ class NullSink:
         self.name = argument or DEFAULT_NAME
         self._frames = 0
 
-    @property
-    def wants_pixels(self) -> bool:
-        return False  # a sink that takes `frame.texture` on the GPU needs no pixels either
-
-    def start(self, stage: Stage) -> None:
-        """Open the device, the file, the memory."""
+    def start(self, stage: Stage, *, may_wait: bool = False) -> None:
+        """Open the device, the file, the memory; what may take long on a thread, unless the caller may wait."""
 
     def restage(self, stage: Stage) -> None:
         """Make ready for another size or rate. Not needed by a sink that looks at each frame's own size."""

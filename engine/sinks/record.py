@@ -1,4 +1,4 @@
-"""The picture and the sound in a movie file, encoded on a thread of its own (`movie_file`).
+"""The picture and the sound in a movie file, opened and encoded on a thread of its own (`movie_file`).
 
 Live, `publish` never waits: when the encoder is behind by the whole queue, a picture is dropped and counted,
 while its sound is kept; pictures carry the time of their frame, so both stay together. Offline it waits and
@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 
 from engine.errors import MultiverseError, SinkError
 from engine.frame import AudioBlock, PublishedFrame
-from engine.sinks.new_file import check_suffix, dated_file, reserve
+from engine.sinks.new_file import check_folder, check_suffix, dated_file, reserve
 from engine.sinks.sink import SinkStatus, Stage
 from engine.sinks.sound_track import SoundTrack
 
@@ -42,9 +43,21 @@ class _Moment:
 class Recording:
     """One file and the thread that writes it."""
 
-    def __init__(self, path: Path, stage: Stage, size: tuple[int, int], queue_pictures: int | None = None) -> None:
-        """`size` is (width, height). `path` is an empty file; it is removed if it stays empty."""
-        self.path = path
+    def __init__(
+        self,
+        wanted: Path,
+        stage: Stage,
+        size: tuple[int, int],
+        *,
+        claim: Callable[[Path, Path], Path],
+        after: "Recording | None" = None,
+        queue_pictures: int | None = None,
+    ) -> None:
+        """`size` is (width, height). `claim` gets the wanted path and the record folder on the recording's
+        thread, and gives the empty file to write; it is removed if it stays empty. Not before `after` has its own:
+        files are numbered in the order of what they show."""
+        self.path = wanted
+        """As claimed, once it is."""
         self.size = size
         self.written = 0
         self.dropped = 0
@@ -52,6 +65,10 @@ class Recording:
         self.error: Exception | None = None
         """Why the thread ended before it was told to; what was written by then plays."""
         self._stage = stage
+        self._claim, self._after = claim, after
+        self._has_claimed = threading.Event()
+        self._is_claimed = False
+        self._is_open = False
         least, most = QUEUE_LIMITS
         self._room = queue_pictures or max(least, min(QUEUE_BYTES // (size[0] * size[1] * 4), most))
         self._moments: deque[_Moment] = deque()
@@ -60,12 +77,18 @@ class Recording:
         self._is_ending = False
         self._was_raised = False
         self._is_stuck = False
-        self._thread = threading.Thread(target=self._run, name=f"record {path.name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"record {wanted.name}", daemon=True)
         self._thread.start()
 
     @property
     def is_done(self) -> bool:
         return not self._thread.is_alive()
+
+    def wait_until_open(self) -> None:
+        """Return when the file is there to be written. SinkError when it cannot be."""
+        with self._state:
+            self._state.wait_for(lambda: self._is_open or self.error)
+        self._raise_error()
 
     def add(self, frame: PublishedFrame) -> None:
         """Queue one frame. Live a full queue costs the picture; offline the caller waits."""
@@ -118,14 +141,20 @@ class Recording:
                 self.error = error
                 self._moments.clear()
                 self._state.notify_all()
-        with suppress(OSError):  # the disk may be gone
-            if self.path.stat().st_size == 0:
+        self._has_claimed.set()  # or never will
+        with suppress(OSError):  # the disk may be gone, or the file never was
+            if self._is_claimed and self.path.stat().st_size == 0:
                 self.path.unlink()
 
     def _write(self) -> None:
         from engine.sinks.movie_file import MovieFile  # takes a while: not on the render thread
 
         stage = self._stage
+        if self._after is not None:
+            self._after._has_claimed.wait()
+        self.path = self._claim(self.path, stage.record_folder)
+        self._is_claimed = True
+        self._has_claimed.set()
         movie = MovieFile(
             self.path,
             width=self.size[0],
@@ -135,6 +164,9 @@ class Recording:
             sound_channels=stage.audio_channels,
             is_offline=stage.is_offline,
         )
+        with self._state:
+            self._is_open = True
+            self._state.notify_all()
         track = SoundTrack(
             sample_rate_hz=stage.sample_rate_hz, channels=stage.audio_channels, is_offline=stage.is_offline
         )
@@ -168,23 +200,24 @@ class RecordSink:
 
     def __init__(self, argument: str) -> None:
         """A file ending in .mp4 or .mov, or "" for a name from date and time in the stage's record folder."""
-        self.name = argument
-        self._wanted = Path(argument) if argument else None
+        self._argument = argument
+        self._wanted = Path(argument)
         self._stage: Stage | None = None
         self._recordings: list[Recording] = []
         """The last is the one being recorded; those before it ended with a change of size."""
 
     @property
-    def wants_pixels(self) -> bool:
-        return True
+    def name(self) -> str:
+        return str(self._recordings[0].path) if self._recordings else self._argument
 
-    def start(self, stage: Stage) -> None:
+    def start(self, stage: Stage, *, may_wait: bool = False) -> None:
         self._stage = stage
-        if self._wanted is None:
-            self._wanted = dated_file(self.kind, stage.record_folder, time.time(), ".mp4")
+        if not self._argument:
+            self._wanted = dated_file(stage.record_folder, time.time(), ".mp4")
         check_suffix(self.kind, self._wanted, SUFFIXES)
         self._open((stage.width, stage.height))
-        self.name = str(self._recordings[0].path)
+        if may_wait:
+            self._recordings[0].wait_until_open()
 
     def restage(self, stage: Stage) -> None:
         self._stage = stage  # the next frame's size decides whether a new file is needed
@@ -228,6 +261,13 @@ class RecordSink:
         )
 
     def _open(self, size: tuple[int, int]) -> None:
-        assert self._stage is not None and self._wanted is not None
-        path = reserve(self.kind, self._wanted)
-        self._recordings = [*self._recordings, Recording(path, self._stage, size)]
+        assert self._stage is not None
+        before = self._recordings[-1] if self._recordings else None
+        recording = Recording(self._wanted, self._stage, size, claim=claim_file, after=before)
+        self._recordings = [*self._recordings, recording]
+
+
+def claim_file(wanted: Path, record_folder: Path) -> Path:
+    """A new empty file, `wanted` or numbered. Waits for the disk."""
+    check_folder(RecordSink.kind, wanted, record_folder)
+    return reserve(RecordSink.kind, wanted)

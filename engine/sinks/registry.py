@@ -1,4 +1,4 @@
-"""Which kinds of sink there are, and which can run here. Imports a sink's module only when one is made."""
+"""Which kinds of sink there are, and which can run here. Imports no library of theirs."""
 
 import sys
 from dataclasses import dataclass
@@ -26,6 +26,8 @@ class Kind:
     """That platform in words."""
     packages: tuple[tuple[str, str], ...] = ()
     """(module, how to install it): what must be importable."""
+    holds_context: bool = False
+    """Keeps objects of the GL context that is current when it starts, so it ends with that context."""
 
 
 KINDS = {
@@ -39,6 +41,7 @@ KINDS = {
             ("syphon", "pip install 'syphon-python[opengl]'"),
             ("OpenGL", "pip install 'syphon-python[opengl]'"),  # else its GL server raises ImportError
         ),
+        holds_context=True,
     ),
     "spout": Kind(
         module="engine.sinks.spout",
@@ -47,6 +50,7 @@ KINDS = {
         platform="win32",
         system="Windows",
         packages=(("SpoutGL", "pip install SpoutGL, which needs Python 3.11 to 3.13"),),
+        holds_context=True,
     ),
     "shared": Kind(module="engine.sinks.shared", sink="SharedSink", argument="name of the texture"),
     "record": Kind(
@@ -88,13 +92,34 @@ def unavailable_reason(kind: str) -> str:
     entry = KINDS[kind]
     if entry.platform not in ("", PLATFORM):
         return f"needs {entry.system}"
-    missing = [(module, remedy) for module, remedy in entry.packages if find_spec(module) is None]
+    missing = [(module, remedy) for module, remedy in entry.packages if not _is_installed(module)]
     return f"needs {missing[0][0]}: {missing[0][1]}" if missing else ""
+
+
+def _is_installed(module: str) -> bool:
+    if sys.modules.get(module) is not None:
+        return True
+    try:
+        return find_spec(module) is not None
+    except ValueError:  # another thread is importing it at this moment (cv2 takes itself out and in again)
+        return True
 
 
 def require_available(kind: str) -> None:
     if reason := unavailable_reason(kind):
         raise SinkUnavailableError(f"{kind}: unavailable ({reason})")
+
+
+def load_kinds() -> None:
+    """Import the modules of all kinds that can run here (not their libraries), so that `make_sink` reads no disk."""
+    for kind, entry in KINDS.items():
+        if not unavailable_reason(kind):
+            import_module(entry.module)
+
+
+def broken(kind: str, error: Exception) -> SinkUnavailableError:
+    """For a library that is there but cannot be loaded."""
+    return SinkUnavailableError(f"{kind}: unavailable ({type(error).__name__}: {error})")
 
 
 def make_sink(spec: "SinkSpec") -> "Sink":

@@ -18,11 +18,7 @@ class SharedSink:
         self._ring: RingWriter | None = None
         self._frames = 0
 
-    @property
-    def wants_pixels(self) -> bool:
-        return True
-
-    def start(self, stage: Stage) -> None:
+    def start(self, stage: Stage, *, may_wait: bool = False) -> None:
         try:
             self._ring = FrameRing.create(self.name, stage.width, stage.height, fps=stage.fps)
         except SharedMemoryError as error:

@@ -77,12 +77,12 @@ class Sink(Protocol):
     kind: str
     name: str
 
-    @property
-    def wants_pixels(self) -> bool:
-        """Whether the next frame's `read_rgba` will be called: lets the renderer start reading back early."""
+    def start(self, stage: Stage, *, may_wait: bool = False) -> None:
+        """Open. SinkUnavailableError when this system can never run it, SinkError for what can be mended.
 
-    def start(self, stage: Stage) -> None:
-        """Open. SinkUnavailableError when this system can never run it, SinkError for what can be mended."""
+        `may_wait` before a show and offline: return when everything is open. Else never wait for a disk: what
+        needs one goes to a thread, and its error is raised by a later call.
+        """
 
     def restage(self, stage: Stage) -> None:
         """The picture has another size or rate from the next frame on."""

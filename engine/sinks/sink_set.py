@@ -9,12 +9,14 @@ from engine.backoff import LONGEST_DELAY_S, next_delay_s
 from engine.clock import Clock
 from engine.errors import MultiverseError, SinkError
 from engine.frame import PublishedFrame
-from engine.sinks.registry import KINDS, make_sink
+from engine.sinks.registry import KINDS, load_kinds, make_sink
 from engine.sinks.sink import Sink, SinkSpec, SinkStatus, Stage, Taker
 
 log = logging.getLogger(__name__)
 
 Report = Callable[[str, str], None]
+
+MOST_SINKS = 16  # each may hold a thread and pictures; whoever may send OSC may ask for sinks
 
 
 @dataclass(slots=True, eq=False)
@@ -30,6 +32,8 @@ class _Place:
     retry_at_s: float = 0.0
     was_logged: bool = False
     """The first failure's traceback is in the log; later ones are counted only."""
+    is_once: bool = False
+    """For one picture: stopped when that is taken."""
 
     def status(self) -> SinkStatus:
         sink = self.sink  # the render thread may take it away meanwhile
@@ -48,26 +52,31 @@ class SinkSet:
         self._report = report
         self._places: tuple[_Place, ...] = ()
         self._finishing: tuple[_Place, ...] = ()
+        load_kinds()  # now, so that no start in the middle of a show has to
 
     @property
     def kinds(self) -> frozenset[str]:
         """What runs, or is about to be tried again."""
-        return frozenset(place.spec.kind for place in self._places)
+        return frozenset(place.spec.kind for place in self._places if not place.is_once)
 
-    @property
-    def wants_pixels(self) -> bool:
-        """Whether any sink will read the next frame back."""
-        return any(place.sink.wants_pixels for place in self._places if place.sink)
+    def start(self, spec: SinkSpec, *, may_wait: bool = False) -> None:
+        """Open one more sink. SinkError or SinkUnavailableError when that fails or its name runs already.
 
-    def start(self, spec: SinkSpec) -> None:
-        """Open one more sink. SinkError or SinkUnavailableError when that fails or its name runs already."""
+        Before a show (`may_wait`) and offline everything is open on return. In a show nothing waits for a disk:
+        a file that cannot be written is reported later and tried again, like any failure.
+        """
+        self._places += (self._opened(spec, may_wait),)
+
+    def _opened(self, spec: SinkSpec, may_wait: bool) -> _Place:
         if spec.kind not in KINDS:
             raise SinkError(f"sink {spec.kind!r}: there is no such kind; one of {', '.join(KINDS)}")
+        if len(self._places) + len(self._finishing) >= MOST_SINKS:
+            raise SinkError(f"{spec.kind}: {MOST_SINKS} sinks run already, and no more are allowed; stop one first")
         sink = make_sink(spec)
         if any(place.spec.kind == spec.kind and place.status().name == sink.name for place in self._places):
             raise SinkError(f"{spec.kind}: {sink.name} runs already; give the second one a name of its own")
         try:
-            sink.start(self.stage)
+            sink.start(self.stage, may_wait=may_wait or self.stage.is_offline)
         except MultiverseError:
             sink.close()
             raise
@@ -75,7 +84,7 @@ class SinkSet:
             log.exception("sink %s failed to start", spec.kind)
             sink.close()
             raise SinkError(f"{spec.kind}: {type(error).__name__}: {error}") from error
-        self._places += (_Place(spec, sink, _nothing_yet(sink), self._clock.now_s()),)
+        return _Place(spec, sink, _nothing_yet(sink), self._clock.now_s())
 
     def stop(self, kind: str, name: str | None = None) -> int:
         """Close the sinks of a kind, or the one of that name or argument, for good; how many there were.
@@ -100,6 +109,9 @@ class SinkSet:
                     place.sink.publish(frame)
                 except Exception as error:
                     self._fail(place, error)
+        if any(place.is_once for place in self._places):
+            self._finishing += tuple(place for place in self._places if place.is_once)
+            self._places = tuple(place for place in self._places if not place.is_once)
 
     def pump(self) -> None:
         """Once a frame: run loops, heartbeats, second tries, and the ends of sinks that were stopped."""
@@ -115,12 +127,22 @@ class SinkSet:
             self._finish()
 
     def take_snapshot(self, argument: str = "") -> int:
-        """Ask the snapshot sink of this argument, or every one, for a picture of the next frame; how many."""
+        """Ask the snapshot sink of this argument, or every one, for a picture of the next frame; how many.
+
+        Where none has a named file for its argument, one is opened for this picture alone.
+        """
         takers = 0
         for place in self._places:
             if isinstance(place.sink, Taker) and argument in ("", place.spec.argument):
                 place.sink.take()
                 takers += 1
+        if argument and not takers:
+            place = self._opened(SinkSpec(kind="snapshot", argument=argument), may_wait=False)
+            assert isinstance(place.sink, Taker)
+            place.sink.take()
+            place.is_once = True
+            self._places += (place,)
+            takers = 1
         return takers
 
     def restart_all(self, stage: Stage) -> None:
@@ -130,6 +152,21 @@ class SinkSet:
             if place.sink is not None:
                 try:
                     place.sink.restage(stage)
+                except Exception as error:
+                    self._fail(place, error)
+
+    def renew_context(self) -> None:
+        """Open the sinks that hold objects of the GL context again: the renderer is a new one.
+
+        To be called as soon as its context is current, before anything is published.
+        """
+        for place in self._places:
+            if place.sink is not None and KINDS[place.spec.kind].holds_context:
+                try:
+                    error = self._close(place)
+                    if error is not None:  # a dead context may not let go of everything
+                        self._note(place, error)
+                    self._retry(place)
                 except Exception as error:
                     self._fail(place, error)
 
@@ -208,7 +245,7 @@ class SinkSet:
     def _retry(self, place: _Place) -> None:
         sink = make_sink(place.spec)
         try:
-            sink.start(self.stage)
+            sink.start(self.stage, may_wait=self.stage.is_offline)
         except BaseException:
             sink.close()
             raise

@@ -1,4 +1,4 @@
-"""Single pictures as PNG files, encoded on a thread of their own.
+"""Single pictures as PNG files, encoded and written on a thread of their own.
 
     snapshot              each `take()` gives a file named from date and time in the record folder
     snapshot=FILE.png     each `take()` gives FILE.png, then FILE 2.png, ...; without any, the last frame does
@@ -20,7 +20,7 @@ import numpy as np
 
 from engine.errors import MultiverseError, SinkError
 from engine.frame import PublishedFrame
-from engine.sinks.new_file import check_suffix, dated_file, reserve
+from engine.sinks.new_file import check_folder, check_suffix, dated_file, reserve
 from engine.sinks.sink import SinkStatus, Stage
 
 log = logging.getLogger(__name__)
@@ -46,31 +46,29 @@ class SnapshotSink:
         self._error: Exception | None = None
         self._queue: deque[np.ndarray] = deque()
         self._state = threading.Condition()
+        self._is_open = False
         self._is_ending = False
         self._thread = threading.Thread(target=self._run, name="snapshot", daemon=True)
-
-    @property
-    def wants_pixels(self) -> bool:
-        if self._takes:
-            return True
-        return self._at_s is not None and self._stage is not None and self._is_next(self._at_s)
 
     def take(self) -> None:
         self._takes += 1
 
-    def start(self, stage: Stage) -> None:
+    def start(self, stage: Stage, *, may_wait: bool = False) -> None:
         self._stage = stage
         if self._wanted is not None:
             check_suffix(self.kind, self._wanted, (".png",))
-            if not self._wanted.absolute().parent.is_dir():
-                raise SinkError(f"snapshot: there is no folder {self._wanted.absolute().parent}")
         self._thread.start()
+        if may_wait:
+            with self._state:
+                self._state.wait_for(lambda: self._is_open or self._error)
+            self._raise_error()
 
     def restage(self, stage: Stage) -> None:
         self._stage = stage
         self._last = None  # its texture is gone; the next frame takes its place
 
     def publish(self, frame: PublishedFrame) -> None:
+        self._last = None  # the one before cannot be read any more
         self._raise_error()
         self._newest_s = frame.id.time_s
         is_due = self._at_s is not None and frame.id.time_s >= self._at_s - 1e-6
@@ -83,24 +81,29 @@ class SnapshotSink:
             else:
                 self._dropped += 1
         self._takes = 0
-        self._last = frame if self._keeps_last else None
+        if self._keeps_last:
+            self._last = frame
 
     def pump(self) -> None:
         """Nothing: the thread works by itself."""
 
     def drain(self) -> bool:
-        if self._last is not None:
-            self._put(self._last)
-            self._last = None
-        with self._state:
-            self._is_ending = True
-            self._state.notify_all()
+        last, self._last = self._last, None
+        try:
+            if last is not None and self._thread.is_alive():
+                self._put(last)
+        finally:
+            with self._state:
+                self._is_ending = True
+                self._state.notify_all()
         return not self._thread.is_alive()
 
     def close(self) -> None:
         if self._thread.ident is None:  # never started
             return
-        if not self.drain():
+        try:
+            self.drain()
+        finally:
             self._thread.join()
         self._raise_error()
         if self._at_s is not None:
@@ -117,10 +120,6 @@ class SnapshotSink:
             dropped=self._dropped,
             detail=str(self._path) if self._path else waits,
         )
-
-    def _is_next(self, at_s: float) -> bool:
-        assert self._stage is not None
-        return self._newest_s + 1 / self._stage.fps >= at_s - 1e-6
 
     def _has_room(self) -> bool:
         """Whether the thread has time for one more; offline waits until it has."""
@@ -139,10 +138,12 @@ class SnapshotSink:
     def _raise_error(self) -> None:
         if self._error is not None:
             error, self._error = self._error, None
+            self._at_s = None  # there is no use in waiting for it, nor in complaining that it did not come
             raise error
 
     def _run(self) -> None:
         try:
+            self._open()
             while (pixels := self._next()) is not None:
                 self._path = self._write(pixels)
                 self._frames += 1
@@ -152,6 +153,16 @@ class SnapshotSink:
             with self._state:
                 self._error = error
                 self._state.notify_all()
+
+    def _open(self) -> None:
+        import cv2  # noqa: F401  takes a while: not when the first picture is wanted
+
+        assert self._stage is not None
+        if self._wanted is not None:
+            check_folder(self.kind, self._wanted, self._stage.record_folder)
+        with self._state:
+            self._is_open = True
+            self._state.notify_all()
 
     def _next(self) -> np.ndarray | None:
         with self._state:
@@ -164,7 +175,10 @@ class SnapshotSink:
         """Encode beside the target, then move it there: nobody sees half a picture."""
         assert self._stage is not None
         data = encode_png(pixels)
-        wanted = self._wanted or dated_file(self.kind, self._stage.record_folder, time.time(), ".png")
+        wanted = self._wanted
+        if wanted is None:
+            wanted = dated_file(self._stage.record_folder, time.time(), ".png")
+            check_folder(self.kind, wanted, self._stage.record_folder)
         path = reserve(self.kind, wanted)
         partial = path.with_name(f".{path.name}.partial")
         try:

@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.errors import SinkError
 from engine.frame import PublishedFrame
-from engine.sinks.registry import require_available
+from engine.sinks.registry import broken, require_available
 from engine.sinks.sink import DEFAULT_NAME, SinkStatus, Stage
 
 if TYPE_CHECKING:
@@ -36,15 +36,15 @@ class SpoutSink:
         self._frames = 0
         self._way = ""
 
-    @property
-    def wants_pixels(self) -> bool:
-        return self._has_own_context
-
-    def start(self, stage: Stage) -> None:
+    def start(self, stage: Stage, *, may_wait: bool = False) -> None:
         require_available(self.kind)
-        import SpoutGL
+        try:
+            import SpoutGL
+            from SpoutGL import enums  # noqa: F401  here, so that no frame waits for an import
 
-        opengl = ctypes.CDLL("opengl32")
+            opengl = ctypes.CDLL("opengl32")
+        except (ImportError, OSError) as error:
+            raise broken(self.kind, error) from error
         opengl.wglGetCurrentContext.restype = ctypes.c_void_p
         self._names_before = _sender_names()
         self._sender = SpoutGL.SpoutSender()

@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.errors import SinkError
 from engine.frame import PublishedFrame, TextureRef
-from engine.sinks.registry import require_available
+from engine.sinks.registry import broken, require_available
 from engine.sinks.sink import DEFAULT_NAME, SinkStatus, Stage
 
 if TYPE_CHECKING:
@@ -42,19 +42,21 @@ class SyphonSink:
         self._frames = 0
         self._way = ""
 
-    @property
-    def wants_pixels(self) -> bool:
-        return self._metal_server is not None
-
-    def start(self, stage: Stage) -> None:
+    def start(self, stage: Stage, *, may_wait: bool = False) -> None:
         require_available(self.kind)
-        import Foundation
-        import objc
-        import syphon
+        try:
+            import CoreFoundation  # noqa: F401  all that is used later: no frame waits for an import
+            import Foundation
+            import objc
+            import syphon
+            import syphon.utils.numpy
+            import syphon.utils.raw
 
+            self._gl = ctypes.CDLL(OPENGL)
+        except (ImportError, OSError) as error:
+            raise broken(self.kind, error) from error
         # Receivers list servers by application; without this ours would be called Python.
         Foundation.NSProcessInfo.processInfo().setProcessName_(APPLICATION)
-        self._gl = ctypes.CDLL(OPENGL)
         self._gl.CGLGetCurrentContext.restype = ctypes.c_void_p
         self._gl.CGLSetCurrentContext.argtypes = [ctypes.c_void_p]
         self._context = self._gl.CGLGetCurrentContext() or 0
@@ -95,10 +97,8 @@ class SyphonSink:
         return True
 
     def close(self) -> None:
-        gl_server, self._gl_server = self._gl_server, None
+        self._stop_gl_server()
         metal_server, self._metal_server = self._metal_server, None
-        if gl_server is not None:
-            gl_server.stop()
         if metal_server is not None:
             metal_server.stop()
 
@@ -113,13 +113,11 @@ class SyphonSink:
         self._gl_server.publish_frame_texture(
             texture.glo, size=(texture.width, texture.height), is_flipped=True, target=texture.target
         )
-        if self._gl.CGLGetCurrentContext() != self._context:
-            self._gl.CGLSetCurrentContext(self._context)
+        self._make_current(self._context)
         error = self._take_gl_error()
         self._gl_errors = self._gl_errors + 1 if error else 0
         if self._gl_errors >= GL_ERRORS_BEFORE_METAL:
-            self._gl_server.stop()
-            self._gl_server = None
+            self._stop_gl_server()
             self._open_metal(f"through Metal, after GL error {error:#x} {self._gl_errors} times in a row")
 
     def _publish_pixels(self, pixels: np.ndarray) -> None:
@@ -135,6 +133,18 @@ class SyphonSink:
         texture = next(self._metal_textures)
         copy_image_to_mtl_texture(pixels, texture)
         self._metal_server.publish_frame_texture(texture, size=(width, height), is_flipped=True)
+
+    def _stop_gl_server(self) -> None:
+        """Stopping makes the server's own context current, which may be one of a renderer that is gone."""
+        if self._gl_server is not None:
+            current = self._gl.CGLGetCurrentContext()
+            self._gl_server.stop()
+            self._gl_server = None
+            self._make_current(current)
+
+    def _make_current(self, context: int | None) -> None:
+        if self._gl.CGLGetCurrentContext() != context:
+            self._gl.CGLSetCurrentContext(context)
 
     def _open_metal(self, way: str) -> None:
         import syphon

@@ -42,7 +42,6 @@ def test_a_sink_lives_through_sizes_and_two_closings(
     sink = make_sink(SinkSpec(kind=kind, argument=argument))
     sink.start(make_stage())
     for index in range(3):
-        assert isinstance(sink.wants_pixels, bool)
         sink.publish(make_frame(index))
         sink.pump()
     sink.restage(make_stage(width=32, height=16))

@@ -6,13 +6,16 @@ Syphon takes memory row 0 for the bottom unless told that it is flipped; Spout's
 
 import ctypes
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 
 from engine.clock import SteppedClock
+from engine.errors import NoGLError
 from engine.frame import PublishedFrame, TextureRef
 from engine.ipc import FrameRing
+from engine.render import Renderer, open_renderer
 from engine.sinks import SinkSet, SinkSpec
 
 
@@ -93,3 +96,91 @@ def test_a_spout_receiver_sees_the_texture_upright(textured, stand_in_spout, mak
     sinks.close()
     assert reports.lines == []
     assert np.array_equal(seen[0], card)
+
+
+@pytest.fixture
+def open_gl(require) -> Iterator[Callable[[], Renderer]]:
+    """Opens a real renderer; closed at the end if not before."""
+    opened: list[Renderer] = []
+
+    def open_one() -> Renderer:
+        try:
+            opened.append(open_renderer("gl", 64, 48))
+        except NoGLError as error:
+            require(False, str(error))
+        return opened[-1]
+
+    yield open_one
+    for renderer in opened:
+        renderer.close()
+
+
+def current_context() -> int:
+    current = ctypes.CDLL("libEGL.so.1").eglGetCurrentContext
+    current.restype = ctypes.c_void_p
+    return current()
+
+
+LIFE = {
+    "syphon": ["SyphonOpenGLServer.__init__", "SyphonOpenGLServer.publish_frame_texture", "SyphonOpenGLServer.stop"],
+    "spout": ["SpoutSender.setSenderName", "SpoutSender.sendTexture", "SpoutSender.releaseSender"],
+}
+
+
+@pytest.fixture(params=LIFE)
+def texture_kind(request: pytest.FixtureRequest) -> tuple[str, Any]:
+    """Syphon and Spout in turn, on stand-ins that take the real current context for their own system's."""
+    library = request.getfixturevalue(f"stand_in_{request.param}")
+    library.answers["CGLGetCurrentContext"] = library.answers["wglGetCurrentContext"] = current_context
+    library.answers["SpoutReceiver.getSenderList"] = lambda: []
+    library.answers["SpoutSender.sendTexture"] = lambda *_: True
+    return request.param, library
+
+
+def test_a_new_renderer_gets_new_servers_of_its_own_context(
+    texture_kind, open_gl, make_stage, make_frame, reports
+) -> None:
+    """The context that a server was made with died with its renderer: to make it current again would be a crash."""
+    kind, library = texture_kind
+    renderer = open_gl()
+    sinks = SinkSet(make_stage(), SteppedClock(), reports)
+    for spec in (SinkSpec(kind=kind), SinkSpec(kind="null")):
+        sinks.start(spec)
+    sinks.publish(make_frame(0, texture=renderer.texture))
+    renderer.close()
+    renderer = open_gl()
+    sinks.renew_context()
+    assert current_context() is not None
+    sinks.publish(make_frame(1, texture=renderer.texture))
+    assert [call for call, _ in library.calls if call in LIFE[kind]] == [*LIFE[kind], *LIFE[kind][:2]]
+    if kind == "syphon":
+        made_in = [call["cgl_context_obj"] for call in library.named("SyphonOpenGLServer.__init__")]
+        assert made_in[1] == ("CGLContextObj", current_context())
+    assert [(status.kind, status.frames) for status in sinks.status()] == [(kind, 2), ("null", 2)]
+    sinks.close()
+    assert reports.lines == []
+
+
+def test_a_server_that_cannot_be_made_again_is_tried_later_and_the_rest_go_on(
+    texture_kind, open_gl, make_stage, make_frame, reports
+) -> None:
+    kind, library = texture_kind
+    renderer = open_gl()
+    clock = SteppedClock()
+    sinks = SinkSet(make_stage(), clock, reports)
+    for spec in (SinkSpec(kind=kind), SinkSpec(kind=kind, argument="second"), SinkSpec(kind="null")):
+        sinks.start(spec)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("not now")
+
+    library.answers[LIFE[kind][0]] = library.answers[LIFE[kind][2]] = refuse
+    sinks.renew_context()
+    assert [status.state for status in sinks.status()] == ["retrying", "retrying", "running"]
+    assert {key for key, _ in reports.lines} == {f"sink.{kind}"}
+    del library.answers[LIFE[kind][0]], library.answers[LIFE[kind][2]]
+    clock.advance(1)
+    sinks.pump()
+    sinks.publish(make_frame(0, texture=renderer.texture))
+    assert [(status.state, status.frames) for status in sinks.status()] == [("running", 1)] * 3
+    sinks.close()

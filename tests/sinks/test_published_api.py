@@ -2,13 +2,14 @@
 
 import ast
 import inspect
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from engine.errors import SinkError
+from engine.errors import SinkError, SinkUnavailableError
 from engine.frame import TextureRef
 from engine.sinks import syphon as syphon_module
 from engine.sinks.registry import KINDS
@@ -153,7 +154,6 @@ def test_syphon_publishes_the_texture_flipped_with_its_size(stand_in_syphon, mak
     assert stand_in_syphon.named("SyphonOpenGLServer.__init__")[0]["cgl_context_obj"] == ("CGLContextObj", 0xC0FFEE)
     reads: list[int] = []
     for index in range(3):
-        assert not sink.wants_pixels
         sink.publish(make_frame(index, texture=TEXTURE, reads=reads))
         sink.pump()
     published = stand_in_syphon.named("SyphonOpenGLServer.publish_frame_texture")
@@ -185,6 +185,17 @@ def test_syphon_takes_its_context_back_when_publishing_left_another(stand_in_syp
     assert stand_in_syphon.named("CGLSetCurrentContext") == [{"args": (0xC0FFEE,)}]
 
 
+def test_syphon_stops_its_server_and_gives_back_the_context_that_was_current(stand_in_syphon, make_stage) -> None:
+    current = [0xC0FFEE]
+    stand_in_syphon.answers["CGLGetCurrentContext"] = lambda: current[0]
+    stand_in_syphon.answers["SyphonOpenGLServer.stop"] = lambda: current.insert(0, 0xDEAD)
+    sink = SyphonSink("")
+    sink.start(make_stage())
+    current[0] = 0xBEEF  # of the renderer that came after
+    sink.close()
+    assert stand_in_syphon.named("CGLSetCurrentContext") == [{"args": (0xBEEF,)}]
+
+
 def test_syphon_changes_to_metal_after_three_gl_errors_in_a_row(
     stand_in_syphon, make_stage, make_frame, f_card
 ) -> None:
@@ -197,9 +208,7 @@ def test_syphon_changes_to_metal_after_three_gl_errors_in_a_row(
     sink.start(make_stage())
     card = f_card(64, 48)
     for index in range(6):
-        assert not sink.wants_pixels
         sink.publish(make_frame(index, card, texture=TEXTURE))
-    assert sink.wants_pixels
     assert sink.status().detail == "through Metal, after GL error 0x502 3 times in a row"
     assert len(stand_in_syphon.named("SyphonOpenGLServer.stop")) == 1
     assert stand_in_syphon.named("SyphonMetalServer.__init__")[0]["name"] == "wall"
@@ -223,7 +232,6 @@ def test_an_old_gl_error_of_the_renderer_is_not_held_against_syphon(stand_in_syp
     for index in range(5):
         errors.append(0x501)
         sink.publish(make_frame(index, texture=TEXTURE))
-    assert not sink.wants_pixels
 
 
 def test_syphon_without_gl_takes_pixels_through_metal_and_follows_their_size(
@@ -232,7 +240,7 @@ def test_syphon_without_gl_takes_pixels_through_metal_and_follows_their_size(
     stand_in_syphon.answers["CGLGetCurrentContext"] = lambda: None
     sink = SyphonSink("")
     sink.start(make_stage())
-    assert sink.wants_pixels and stand_in_syphon.named("SyphonOpenGLServer.__init__") == []
+    assert stand_in_syphon.named("SyphonOpenGLServer.__init__") == []
     sink.publish(make_frame(0, f_card(64, 48)))
     sink.publish(make_frame(1, f_card(100, 50)))
     made = stand_in_syphon.named("syphon.utils.raw.create_mtl_texture")
@@ -283,7 +291,7 @@ def test_spout_sends_the_texture_as_it_lies_and_reports_how_it_is_shared(
         (7, 0x0DE1, 64, 48, False, 0),
         (8, 0x0DE1, 100, 50, False, 0),
     ]
-    assert reads == [] and not sink.wants_pixels
+    assert reads == []
     status = sink.status()
     assert (status.name, status.frames, status.detail) == ("Multiverse", 2, "GL/DX interop ready, CPU share off")
     sink.close()
@@ -307,7 +315,6 @@ def test_spout_without_gl_makes_its_own_context_and_takes_pixels_upright(
     stand_in_spout.answers["wglGetCurrentContext"] = lambda: None
     sink = SpoutSink("wall")
     sink.start(make_stage())
-    assert sink.wants_pixels
     card = f_card(64, 48)
     sink.publish(make_frame(0, card))
     ((pixels, *rest),) = (call["args"] for call in stand_in_spout.named("SpoutSender.sendImage"))
@@ -336,3 +343,14 @@ def test_spout_fails_when_three_pictures_in_a_row_are_refused(stand_in_spout, ma
     with pytest.raises(SinkError, match=r"3 pictures in a row were refused .*same graphics card"):
         sink.publish(make_frame(5, texture=TEXTURE))
     assert sink.status().frames == 1
+
+
+def test_a_library_that_is_there_but_broken_makes_its_sink_unavailable_with_the_reason(
+    stand_in_syphon, stand_in_spout, make_stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind, sink, module in (("syphon", SyphonSink(""), "syphon"), ("spout", SpoutSink(""), "SpoutGL")):
+        monkeypatch.setattr("engine.sinks.registry.PLATFORM", KINDS[kind].platform)
+        monkeypatch.setitem(sys.modules, module, None)  # what an import that fails leaves to be seen
+        with pytest.raises(SinkUnavailableError, match=rf"^{kind}: unavailable \(ModuleNotFoundError: .*{module}"):
+            sink.start(make_stage())
+        sink.close()

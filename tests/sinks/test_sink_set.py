@@ -1,5 +1,6 @@
 """Several sinks at once: starting, stopping, and one failing without the rest noticing."""
 
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -14,6 +15,9 @@ from engine.ipc import FrameRing
 from engine.sinks import SinkSet, SinkSpec
 from engine.sinks.null import NullSink
 from engine.sinks.registry import KINDS, Kind
+from engine.sinks.sink_set import MOST_SINKS
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 class Fragile(NullSink):
@@ -28,7 +32,7 @@ class Fragile(NullSink):
         if place in type(self).fails_in:
             raise type(self).error
 
-    def start(self, stage) -> None:
+    def start(self, stage, *, may_wait=False) -> None:
         self._perhaps_fail("start")
 
     def publish(self, frame) -> None:
@@ -79,7 +83,6 @@ def test_several_run_at_once_each_with_its_own_name(sinks: SinkSet, make_frame, 
         sinks.start(SinkSpec.parse(spec))
     sinks.publish(make_frame())
     assert sinks.kinds == {"null", "shared", "record"}
-    assert sinks.wants_pixels
     for name in ("one", "two"):
         reader = FrameRing.open(name)
         assert reader.latest() is not None
@@ -245,9 +248,123 @@ def test_a_snapshot_is_taken_from_every_snapshot_sink(sinks: SinkSet, make_frame
     assert sinks.take_snapshot() == 0
     sinks.start(SinkSpec(kind="snapshot", argument=str(tmp_path / "a.png")))
     sinks.start(SinkSpec(kind="snapshot"))
-    assert not sinks.wants_pixels
     assert sinks.take_snapshot() == 2
-    assert sinks.wants_pixels
     sinks.publish(make_frame())
     wait_for(lambda: [status.frames for status in sinks.status()] == [1, 1], "two pictures")
-    assert not sinks.wants_pixels
+
+
+def test_a_snapshot_under_a_new_name_takes_one_picture_and_leaves_nothing_running(
+    sinks: SinkSet, make_frame, wait_for, tmp_path
+) -> None:
+    paths = [tmp_path / f"{number}.png" for number in range(MOST_SINKS + 4)]
+    for index, path in enumerate(paths):
+        assert sinks.take_snapshot(str(path)) == 1
+        assert sinks.kinds == frozenset()
+        sinks.publish(make_frame(index))
+
+        def is_gone() -> bool:
+            sinks.pump()
+            return sinks.status() == ()
+
+        wait_for(is_gone, "the snapshot to be written")
+    assert sorted(tmp_path.iterdir()) == sorted(paths)
+
+
+def test_there_is_an_end_to_how_many_may_run(sinks: SinkSet) -> None:
+    for number in range(MOST_SINKS):
+        sinks.start(SinkSpec(kind="null", argument=str(number)))
+    with pytest.raises(SinkError, match=r"^null: 16 sinks run already, .*; stop one first$"):
+        sinks.start(SinkSpec(kind="null", argument="one more"))
+    sinks.stop("null", "0")
+    sinks.start(SinkSpec(kind="null", argument="one more"))
+    assert len(sinks.status()) == MOST_SINKS
+
+
+@pytest.mark.parametrize("spec", ["record=nowhere/a.mp4", "snapshot=nowhere/a.png"])
+def test_before_a_show_a_file_that_cannot_be_ends_the_start_and_during_it_is_reported_later(
+    make_stage, clock: SteppedClock, reports, make_frame, wait_for, monkeypatch, tmp_path: Path, spec: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for is_offline in (False, True):
+        sinks = SinkSet(make_stage(is_offline=is_offline), clock, reports)
+        with pytest.raises(SinkError, match=r"there is no folder .*nowhere"):
+            sinks.start(SinkSpec.parse(spec), may_wait=not is_offline)
+        assert sinks.status() == () and reports.lines == []
+        sinks.close()
+
+    sinks = SinkSet(make_stage(), clock, reports)
+    sinks.start(SinkSpec.parse(spec))
+
+    def is_reported() -> bool:
+        sinks.publish(make_frame())
+        sinks.pump()
+        return bool(reports.lines)
+
+    wait_for(is_reported, "the report")
+    assert "there is no folder" in reports.lines[0][1]
+    assert [status.state for status in sinks.status()] == ["retrying"]
+    (tmp_path / "nowhere").mkdir()
+    clock.advance(1)
+    sinks.pump()
+    sinks.publish(make_frame())
+    sinks.close()
+    assert [status.state for status in sinks.status()] == ["ended"]
+    assert len(list((tmp_path / "nowhere").iterdir())) == 1
+
+
+RENDER_THREAD_AT_WORK = """
+import sys, threading
+from pathlib import Path
+import numpy as np
+from engine.clock import SteppedClock
+from engine.frame import FrameId, PublishedFrame
+from engine.sinks import SinkSet, SinkSpec, Stage
+
+folder = Path(sys.argv[1])
+stage = Stage(width=64, height=48, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=False, record_folder=folder)
+lines = []
+sinks = SinkSet(stage, SteppedClock(), lambda key, text: lines.append(text))
+render_thread = threading.get_ident()
+disk = {"open", "import", "os.mkdir", "os.listdir", "os.scandir", "os.remove", "os.rename", "os.truncate"}
+seen, is_watching = [], True
+
+def watch(event, arguments):
+    if is_watching and event in disk and threading.get_ident() == render_thread:
+        seen.append((event, *map(str, arguments[:1])))
+
+sys.addaudithook(watch)
+pixels = np.zeros((48, 64, 4), np.uint8)
+index = 0
+
+def publish():
+    global index
+    sinks.publish(PublishedFrame(id=FrameId(index=index, time_s=index / 30), width=64, height=48, texture=None,
+                                 read_rgba=lambda: pixels))
+    sinks.pump()
+    index += 1
+
+for spec in ("record", "snapshot", "record=" + str(folder / "a.mp4"), "snapshot=" + str(folder / "a.png"), "null"):
+    sinks.start(SinkSpec.parse(spec))
+    publish()
+sinks.take_snapshot()
+sinks.take_snapshot(str(folder / "b.png"))
+publish()
+for place in sinks._places:
+    if place.spec.kind == "record":
+        place.sink._recordings[0].wait_until_open()
+publish()
+for kind in ("record", "snapshot", "null"):
+    sinks.stop(kind)
+while sinks.status():
+    sinks.pump()
+is_watching = False
+print(seen, lines, len(list(folder.iterdir())))
+"""
+
+
+def test_in_a_show_the_render_thread_neither_opens_files_nor_imports(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", RENDER_THREAD_AT_WORK, str(tmp_path / "recordings")],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.strip() == "[] [] 5"
