@@ -1,8 +1,10 @@
 """What holds for every kind of sink."""
 
+import dataclasses
 import inspect
 import subprocess
 import sys
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -53,6 +55,24 @@ def test_a_sink_lives_through_sizes_and_two_closings(
     sink.close()
     sink.close()
     assert sink.status().frames == {"snapshot": 1}.get(kind, 4)
+
+
+@pytest.mark.parametrize("kind", AVAILABLE)
+def test_no_sink_reads_a_frame_that_another_has_followed(kind: str, make_stage, make_frame, tmp_path: Path) -> None:
+    argument = {"record": str(tmp_path / "new.mp4"), "snapshot": str(tmp_path / "new.png")}.get(kind, "new")
+    sink = make_sink(SinkSpec(kind=kind, argument=argument))
+    sink.start(make_stage(is_offline=True), may_wait=True)
+    newest = 0
+
+    def read_rgba(index: int) -> np.ndarray:
+        assert index == newest, "drawn over"
+        return np.zeros((48, 64, 4), np.uint8)
+
+    for newest in range(12):
+        sink.publish(dataclasses.replace(make_frame(newest), read_rgba=partial(read_rgba, newest)))
+        sink.pump()
+    sink.close()
+    assert sink.status().frames == {"snapshot": 1}.get(kind, 12)
 
 
 @pytest.mark.parametrize("kind", AVAILABLE)
