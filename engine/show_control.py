@@ -161,12 +161,7 @@ class ShowControl:
             name = clean_name(name)
         except ValueError as reason:
             raise SinkError(f"{kind}: {name!r}: {reason}; over OSC, files go to the recordings folder") from None
-        folder = self._sinks.stage.record_folder
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SinkError(f"{kind}: {folder} cannot be made ({error.strerror or error})") from None
-        return str(folder / name)
+        return str(self._sinks.stage.record_folder / name)
 
     def show_sinks(self) -> None:
         """Set the switches to what runs, so that every surface shows the truth. Frame loop's thread."""
