@@ -1,11 +1,13 @@
 """A flood of OSC beside a running picture: what is lost, what it costs a frame, how soon a value is seen.
 
 Half of the quiet time lies before the flood and half after it, so that a machine that grows warm or busy counts on both
-sides. The flood sets 50 addresses to values so close to their defaults that the picture costs the same with it and
-without: what differs is the OSC alone.
+sides. Before the flood the same program floods a socket of its own: what the picture then costs more than in quiet is
+the sender's share of the processors, not the engine's doing. The flood sets 50 addresses to values so close to their
+defaults that the picture costs the same with it and without: what differs is the OSC alone.
 """
 
 import json
+import select
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,6 +27,8 @@ ADDRESSES = 50
 VALUES = 20  # to each address, in turn
 LONGEST_SETTLING_S = 2.0  # caches, pools and clock rates, not measured
 ARRIVED_WITHIN_S = 2.0
+SWITCHES_ON = {"/feedback/amount", "/layer/5/intensity", *(f"/layer/{n}/curve" for n in range(1, 5))}
+"""Floats that make the picture cost more from 0 on are sent at their default, so that the look stays the default."""
 LEFT_ALONE = {"engine", "master", "safety", "sink"}
 
 
@@ -42,15 +46,18 @@ def run(rate: float, seconds: float, width: int, height: int, fps: float, progre
     )
     settling_s = min(seconds, LONGEST_SETTLING_S)
     with open_engine(config) as engine, _sender(engine, rate, seconds) as sender:
-        loop = _Loop(engine, 2.0 * seconds + settling_s, progress)
+        loop = _Loop(engine, 3.0 * seconds + settling_s, progress)
         for address, value in _values(0):
             engine.params.set(address, value)
         loop.draw("settling", settling_s)
         quiet_ms = loop.draw("quiet", seconds / 2)
+        _order(sender, "elsewhere")
+        elsewhere_ms = loop.draw("flood elsewhere", seconds)
+        loop.draw_until(lambda: bool(select.select([sender.stdout], [], [], 0.0)[0]))
+        sender.stdout.readline()
         before = engine.status().osc.messages
         late_before = engine.times.late
-        sender.stdin.write("go\n")
-        sender.stdin.flush()
+        _order(sender, "engine")
         flooded_ms = loop.draw("flood", seconds)
         late = engine.times.late - late_before
         loop.draw_until(lambda: sender.poll() is not None)
@@ -60,6 +67,7 @@ def run(rate: float, seconds: float, width: int, height: int, fps: float, progre
         quiet_ms += loop.draw("quiet", seconds / 2)
         counters = engine.status().osc
     quiet_p50, quiet_p99 = np.percentile(quiet_ms, (50, 99))
+    elsewhere_p99 = np.percentile(elsewhere_ms, 99)
     flooded_p50, flooded_p99 = np.percentile(flooded_ms, (50, 99))
     wait_p50, wait_p99 = np.percentile(told["waits_ms"], (50, 99))
     return {
@@ -70,8 +78,10 @@ def run(rate: float, seconds: float, width: int, height: int, fps: float, progre
         "frame_ms_p50_quiet": round(float(quiet_p50), 3),
         "frame_ms_p50_flooded": round(float(flooded_p50), 3),
         "frame_ms_p99_quiet": round(float(quiet_p99), 3),
+        "frame_ms_p99_flood_elsewhere": round(float(elsewhere_p99), 3),
         "frame_ms_p99_flooded": round(float(flooded_p99), 3),
         "frame_p99_ratio": round(float(flooded_p99 / quiet_p99), 3),
+        "frame_p99_ratio_to_flood_elsewhere": round(float(flooded_p99 / elsewhere_p99), 3),
         "late_flooded": late,
         "questions": told["asked"],
         "unanswered": told["asked"] - len(told["waits_ms"]),
@@ -118,6 +128,11 @@ def _sender(engine: Engine, rate: float, seconds: float) -> subprocess.Popen[str
     return sender
 
 
+def _order(sender: subprocess.Popen[str], flood: str) -> None:
+    sender.stdin.write(f"{flood}\n")
+    sender.stdin.flush()
+
+
 def _values(number: int) -> list[tuple[str, float | int | str]]:
     """The flood's `number`-th value of each address: the default, floats a thousandth of the range beside it."""
     shift = 1e-3 * (number + 1) / VALUES
@@ -125,7 +140,7 @@ def _values(number: int) -> list[tuple[str, float | int | str]]:
 
 
 def _near_default(param: Param, shift: float) -> float | int | str:
-    if param.type is not ParamType.FLOAT:
+    if param.type is not ParamType.FLOAT or param.address in SWITCHES_ON:
         return param.default
     step = shift * (param.high - param.low)
     return param.default + step if param.default + step <= param.high else param.default - step

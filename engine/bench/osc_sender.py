@@ -1,8 +1,9 @@
 """The other end of `multiverse bench osc`: a program of its own that floods the engine and times its answers.
 
 Standard library only, started by its path. Reads one JSON object from standard input (`host`, `port`, `rate`,
-`seconds`, `packets` in hex), waits for a line, sends the packets in turn at that rate, and writes one JSON object
-to standard output.
+`seconds`, `packets` in hex) and then a line a flood: `elsewhere` sends the packets in turn at that rate to a socket of
+its own that nobody reads, which costs the machine the sending alone; `engine` sends them to the engine, writes one JSON
+object to standard output and ends.
 """
 
 import json
@@ -53,9 +54,8 @@ class Probe:
         return self._number
 
 
-def flood(sock: socket.socket, packets: list[bytes], rate: float, seconds: float) -> tuple[int, Probe]:
-    """Packets sent, questions left out, and the questions."""
-    probe = Probe(sock)
+def flood(sock: socket.socket, packets: list[bytes], rate: float, seconds: float, probe: Probe | None) -> int:
+    """Packets sent, questions left out."""
     total = round(rate * seconds)
     sent = 0
     started_s = time.perf_counter()
@@ -64,13 +64,24 @@ def flood(sock: socket.socket, packets: list[bytes], rate: float, seconds: float
         for number in range(sent, due):
             sock.send(packets[number % len(packets)])
         sent = max(sent, due)
-        probe.look()
+        if probe:
+            probe.look()
         time.sleep(BURST_INTERVAL_S)
     end_s = time.perf_counter() + ANSWERS_WITHIN_S
-    while probe.is_waiting and time.perf_counter() < end_s:
+    while probe and probe.is_waiting and time.perf_counter() < end_s:
         probe.look()
         time.sleep(BURST_INTERVAL_S)
-    return sent, probe
+    return sent
+
+
+def flood_elsewhere(packets: list[bytes], rate: float, seconds: float) -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unread,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock,
+    ):
+        unread.bind(("127.0.0.1", 0))
+        sock.connect(unread.getsockname())
+        flood(sock, packets, rate, seconds, None)
 
 
 def tell(fact: object) -> None:
@@ -85,10 +96,16 @@ def main() -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         sock.connect((order["host"], order["port"]))
         tell("ready")
-        if not sys.stdin.readline():  # whoever started this is gone
+        for line in sys.stdin:
+            if line.strip() == "engine":
+                break
+            flood_elsewhere(packets, order["rate"], order["seconds"])
+            tell("sent")
+        else:  # whoever started this is gone
             return
+        probe = Probe(sock)
         started_s = time.perf_counter()
-        sent, probe = flood(sock, packets, order["rate"], order["seconds"])
+        sent = flood(sock, packets, order["rate"], order["seconds"], probe)
         took_s = time.perf_counter() - started_s
     tell({"sent": sent, "asked": probe.asked, "waits_ms": probe.waits_ms, "took_s": took_s})
 

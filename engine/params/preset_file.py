@@ -90,9 +90,7 @@ def _accepted(
     name = header.get("name")
     return LoadedPreset(
         name=name if isinstance(name, str) else stem,
-        values=[
-            (param.address, found[param.address]) for param in osc_schema.PARAMS if param.address in found
-        ],
+        values=[(param.address, found[param.address]) for param in osc_schema.PARAMS if param.address in found],
         problems=problems,
     )
 

@@ -67,8 +67,7 @@ class ParamStore:
         self._lock = threading.Lock()
         self._version = 0
         self._values: dict[str, Value] = {
-            param.address: 0 if param.type is ParamType.TRIGGER else param.default
-            for param in osc_schema.PARAMS
+            param.address: 0 if param.type is ParamType.TRIGGER else param.default for param in osc_schema.PARAMS
         }
         self._last_set: dict[str, tuple[int, str]] = {}  # address -> version, by
         self._snapshot = Snapshot(dict(self._values), 0)

@@ -129,8 +129,7 @@ def matches_by_trying(pattern: str, address: str) -> bool:
     if first == "{":
         words, _, rest = rest.partition("}")
         return any(
-            address.startswith(word) and matches_by_trying(rest, address[len(word) :])
-            for word in words.split(",")
+            address.startswith(word) and matches_by_trying(rest, address[len(word) :]) for word in words.split(",")
         )
     if not address:
         return False

@@ -69,8 +69,7 @@ def test_entries_that_do_not_fit_are_told_one_by_one_and_the_rest_is_applied(pre
     assert loaded.problems == [
         "written by a newer version (schema 99, here 1)",
         "/multiverse/brightness: 9 is outside 0..4 (clipped to 4)",
-        "/layr/1/angle: no such parameter "
-        "(nearest: /layer/1/angle, /layer/4/angle, /layer/3/angle) (left out)",
+        "/layr/1/angle: no such parameter (nearest: /layer/1/angle, /layer/4/angle, /layer/3/angle) (left out)",
         "/layer/1/curve: nan is not a finite number (left out)",
         "/master/fade: is never kept in such a file (left out)",
         "/mode: a value of type date is not a number (left out)",
@@ -124,9 +123,7 @@ def test_the_original_look_is_built_in(presets: PresetFolder) -> None:
 
 
 def test_the_default_preset_is_the_state_of_a_fresh_start(presets: PresetFolder) -> None:
-    assert dict(presets.load("default").values) == {
-        param.address: param.default for param in PARAMS if param.stored
-    }
+    assert dict(presets.load("default").values) == {param.address: param.default for param in PARAMS if param.stored}
 
 
 def test_built_in_presets_cannot_be_overwritten_or_deleted(presets: PresetFolder) -> None:
@@ -147,9 +144,7 @@ def test_presets_are_listed_and_deleted_by_name(presets: PresetFolder) -> None:
     presets.delete("A")
     assert presets.list() == ("default", "VAV original", "b", "Ü")
     for ask in (presets.load, presets.delete):
-        with pytest.raises(
-            PresetError, match=r"preset 'A': not found in .* \(known: default, VAV original, b, Ü\)"
-        ):
+        with pytest.raises(PresetError, match=r"preset 'A': not found in .* \(known: default, VAV original, b, Ü\)"):
             ask("A")
 
 

@@ -169,7 +169,5 @@ def test_a_smoothing_that_cannot_be_is_rejected(address: str, smoothing_ms: floa
 def test_every_value_is_there_on_every_frame() -> None:
     store = ParamStore()
     slew = started(store)
-    store.apply(
-        [(param, param.high) for param in PARAMS if param.type in (ParamType.FLOAT, ParamType.STOPS)], by="x"
-    )
+    store.apply([(param, param.high) for param in PARAMS if param.type in (ParamType.FLOAT, ParamType.STOPS)], by="x")
     assert slew.step(store.snapshot(), 0.01).keys() == store.snapshot().keys()

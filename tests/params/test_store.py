@@ -171,9 +171,7 @@ def test_a_group_is_never_seen_in_part(frequent_switches: None, wait_for: Callab
 
 def test_presses_from_many_threads_are_all_counted(frequent_switches: None) -> None:
     store = ParamStore()
-    threads = [
-        threading.Thread(target=lambda: [store.set("/master/panic", 1) for _ in range(500)]) for _ in range(4)
-    ]
+    threads = [threading.Thread(target=lambda: [store.set("/master/panic", 1) for _ in range(500)]) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
