@@ -57,18 +57,21 @@ class RingWriter:
         """Publish one picture of the ring's shape, uint8, row 0 at the top."""
         # hot path: one copy, no allocation, no lock that anybody else takes
         sequence = self._sequence + 1
+        if pixels.shape != self._block.shape:  # copyto would stretch a single row over the picture
+            raise SharedMemoryError(f"{self.name}: picture {pixels.shape} does not fit ring {self._block.shape}")
         words, floats, slot_pixels = self._block.slots[sequence % layout.SLOTS]
-        if pixels.shape != slot_pixels.shape:  # copyto would stretch a single row over the picture
-            raise SharedMemoryError(f"{self.name}: picture {pixels.shape} does not fit ring {slot_pixels.shape}")
-        words[BEGIN] = sequence
-        self._fence()
-        np.copyto(slot_pixels, pixels, casting="no")
-        words[INDEX] = index
-        floats[TIME] = time_s
-        words[GENERATION] = self.generation
-        self._fence()
-        words[END] = sequence
-        self._fence()
+        try:
+            words[BEGIN] = sequence
+            self._fence()
+            np.copyto(slot_pixels, pixels, casting="no")
+            words[INDEX] = index
+            floats[TIME] = time_s
+            words[GENERATION] = self.generation
+            self._fence()
+            words[END] = sequence
+            self._fence()
+        finally:  # an error's traceback would keep the arrays, and they the memory, beyond `close`
+            del words, floats, slot_pixels
         self._block.words[NEWEST] = sequence
         self._sequence = sequence
         self.beat()
@@ -140,5 +143,5 @@ class RingWriter:
 
     def _remove(self, segment: SharedMemory) -> None:
         self._folder.remove(segment.name)
+        segment.unlink()  # first: the name goes even if an array still looks into the memory
         segment.close()
-        segment.unlink()

@@ -287,3 +287,27 @@ def test_a_system_that_gives_no_shared_memory_is_one_clear_line(require) -> None
     )
     assert done.stdout.startswith("shared memory: the system gives none in /dev/shm ("), done
     assert done.stdout.count("\n") == 1
+
+
+CLOSED_WHILE_AN_ERROR_IS_HANDLED = """
+import sys
+import numpy as np
+from engine.ipc import FrameRing
+
+writer = FrameRing.create("mistaken", 6, 4)
+pixels = {"size": np.zeros((5, 6, 4), np.uint8), "type": np.zeros((4, 6, 4), np.float32)}[sys.argv[1]]
+try:
+    writer.write(pixels, index=0, time_s=0)
+except Exception as error:
+    writer.close()
+    print(type(error).__name__)
+"""
+
+
+@pytest.mark.parametrize(("mistake", "error"), [("size", "SharedMemoryError"), ("type", "TypeError")])
+def test_a_ring_closed_while_the_error_of_a_write_is_handled_leaves_nothing(mistake: str, error: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CLOSED_WHILE_AN_ERROR_IS_HANDLED, mistake],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == (f"{error}\n", "")
