@@ -54,8 +54,8 @@ class Recording:
         queue_pictures: int | None = None,
     ) -> None:
         """`size` is (width, height). `claim` gets the wanted path and the record folder on the recording's
-        thread, and gives the empty file to write; it is removed if it stays empty. Not before `after` has its own:
-        files are numbered in the order of what they show."""
+        thread, and gives the empty file to write; it is removed if it stays empty. Not before `after` has its own,
+        or has given it back unused: files are numbered in the order of what they show."""
         self.path = wanted
         """As claimed, once it is."""
         self.size = size
@@ -72,6 +72,7 @@ class Recording:
         least, most = QUEUE_LIMITS
         self._room = queue_pictures or max(least, min(QUEUE_BYTES // (size[0] * size[1] * 4), most))
         self._moments: deque[_Moment] = deque()
+        self._has_moments = False
         self._pictures = 0
         self._state = threading.Condition()
         self._is_ending = False
@@ -83,6 +84,11 @@ class Recording:
     @property
     def is_done(self) -> bool:
         return not self._thread.is_alive()
+
+    @property
+    def has_moments(self) -> bool:
+        """Whether any frame came. Without one there is no file in the end."""
+        return self._has_moments
 
     def wait_until_open(self) -> None:
         """Return when the file is there to be written. SinkError when it cannot be."""
@@ -101,6 +107,7 @@ class Recording:
         pixels = frame.read_rgba() if has_room else None  # this thread alone adds: the room stays
         with self._state:
             self._moments.append(_Moment(frame.id.time_s, pixels, frame.audio))
+            self._has_moments = True
             self._pictures += pixels is not None
             self._state.notify_all()
             behind_s = frame.id.time_s - self._moments[0].time_s
@@ -152,6 +159,9 @@ class Recording:
         stage = self._stage
         if self._after is not None:
             self._after._has_claimed.wait()
+            if not self._after.has_moments:  # nor will have: it was told to end before this one was made
+                self._after._thread.join()
+            self._after = None
         self.path = self._claim(self.path, stage.record_folder)
         self._is_claimed = True
         self._has_claimed.set()
@@ -204,7 +214,7 @@ class RecordSink:
         self._wanted = Path(argument)
         self._stage: Stage | None = None
         self._recordings: list[Recording] = []
-        """The last is the one being recorded; those before it ended with a change of size."""
+        """The last is the one being recorded; those before it ended with a change of size. One file each."""
 
     @property
     def name(self) -> str:
@@ -247,10 +257,10 @@ class RecordSink:
         recordings = self._recordings
         detail = ""
         if recordings:
-            path = recordings[-1].path
-            files = "" if len(recordings) == 1 else f", file {len(recordings)}"
-            renamed = f" ({self._wanted} was there already)" if path != self._wanted and not files else ""
-            detail = f"{path}{renamed}, {recordings[-1].seconds:.1f} s{files}"
+            path = recordings[0].path
+            renamed = f" ({self._wanted} was there already)" if path != self._wanted else ""
+            more = f", first of {len(recordings)} files" if len(recordings) > 1 else ""
+            detail = f"{path}{renamed}{more}, {sum(recording.seconds for recording in recordings):.1f} s"
         return SinkStatus(
             kind=self.kind,
             name=self.name,
@@ -264,7 +274,8 @@ class RecordSink:
         assert self._stage is not None
         before = self._recordings[-1] if self._recordings else None
         recording = Recording(self._wanted, self._stage, size, claim=claim_file, after=before)
-        self._recordings = [*self._recordings, recording]
+        kept = self._recordings if before is None or before.has_moments else self._recordings[:-1]
+        self._recordings = [*kept, recording]
 
 
 def claim_file(wanted: Path, record_folder: Path) -> Path:

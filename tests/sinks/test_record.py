@@ -246,6 +246,25 @@ def test_a_new_size_goes_on_in_a_second_file(make_stage, make_frame, f_card, tmp
     assert [len(first), len(second)] == [5, 3]
     assert (second[0].width, second[0].height, second[0].time) == (80, 40, 0)
     assert sink.status().frames == 8
+    assert sink.status().detail == f"{tmp_path / 'a.mp4'}, first of 2 files, 0.2 s"  # 4/30 + 2/30
+
+
+@pytest.mark.parametrize("is_offline", [True, False])
+def test_new_sizes_before_the_first_frame_keep_the_name(
+    make_stage, make_frame, f_card, tmp_path: Path, is_offline: bool
+) -> None:
+    path = tmp_path / "a.mp4"
+    sink = RecordSink(str(path))
+    sink.start(make_stage(is_offline=is_offline), may_wait=True)
+    assert path.exists()
+    for width in (80, 100):
+        sink.restage(make_stage(is_offline=is_offline, width=width, height=40))
+    for index in range(3):
+        sink.publish(make_frame(index, f_card(100, 40)))
+    sink.close()
+    assert list(tmp_path.iterdir()) == [path]
+    assert [(picture.width, picture.height) for picture in pictures(path)] == [(100, 40)] * 3
+    assert (sink.name, sink.status().detail) == (str(path), f"{path}, 0.1 s")
 
 
 RECORD_UNTIL_KILLED = """
