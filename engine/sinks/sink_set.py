@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 Report = Callable[[str, str], None]
 
 MOST_SINKS = 16  # each may hold a thread and pictures; whoever may send OSC may ask for sinks
+MOST_ENDED = 64  # of those stopped during the run, how many are remembered
 
 
 @dataclass(slots=True, eq=False)
@@ -30,6 +31,8 @@ class _Place:
     started_s: float
     failures: int = 0
     retry_at_s: float = 0.0
+    reason: str = ""
+    """Of the last failure."""
     was_logged: bool = False
     """The first failure's traceback is in the log; later ones are counted only."""
     is_once: bool = False
@@ -52,6 +55,9 @@ class SinkSet:
         self._report = report
         self._places: tuple[_Place, ...] = ()
         self._finishing: tuple[_Place, ...] = ()
+        self._ended: tuple[_Place, ...] = ()
+        """Stopped during the run; the latest `MOST_ENDED`, told of after `close`."""
+        self._is_closed = False
         load_kinds()  # now, so that no start in the middle of a show has to
 
     @property
@@ -171,7 +177,9 @@ class SinkSet:
                     self._fail(place, error)
 
     def status(self) -> tuple[SinkStatus, ...]:
-        """All that run, wait or finish; after `close` how each ended. Any thread."""
+        """All that run, wait or finish; after `close` how each ended, the stopped ones first. Any thread."""
+        if self._is_closed:
+            return tuple(place.status() for place in (*self._ended, *self._places))
         finishing = (place.status() for place in self._finishing)
         return tuple(place.status() for place in self._places) + tuple(
             status if status.state == "ended" else replace(status, state="finishing") for status in finishing
@@ -181,7 +189,8 @@ class SinkSet:
         """End every sink, waiting until its files are whole."""
         for place in (*self._places, *self._finishing):
             self._end(place)
-        self._finishing = ()
+        self._keep_ended()
+        self._is_closed = True
 
     def _finish(self) -> None:
         """End the stopped sinks that have nothing left to write (offline: all of them)."""
@@ -193,17 +202,24 @@ class SinkSet:
                 is_done = True
             if is_done:
                 self._end(place)
+        self._keep_ended()
+
+    def _keep_ended(self) -> None:
+        ended = tuple(place for place in self._finishing if place.sink is None)
+        self._ended = (*self._ended, *ended)[-MOST_ENDED:]
         self._finishing = tuple(place for place in self._finishing if place.sink is not None)
 
     def _end(self, place: _Place) -> None:
         if place.sink is None:
             if place.last.state == "retrying":
-                place.last = replace(place.last, state="failed")
+                place.last = replace(place.last, state="failed", detail=place.reason)
             return
         error = self._close(place)
-        if error is not None:
+        if error is None:
+            place.last = replace(place.last, state="ended")
+        else:
             self._note(place, error)
-        place.last = replace(place.last, state="failed" if error else "ended")
+            place.last = replace(place.last, state="failed", detail=place.reason)
 
     def _close(self, place: _Place) -> Exception | None:
         """Close the place's sink, keeping its last word; the error, if it had one to the end."""
@@ -229,18 +245,18 @@ class SinkSet:
         delay_s = next_delay_s(place.failures)
         place.retry_at_s = now_s + delay_s
         if self.stage.is_offline:
-            place.last = replace(place.last, state="failed", detail=str(error))
+            place.last = replace(place.last, state="failed", detail=place.reason)
         else:
-            place.last = replace(place.last, state="retrying", detail=f"{error}; next try in {delay_s:g} s")
+            place.last = replace(place.last, state="retrying", detail=f"{place.reason}; next try in {delay_s:g} s")
 
     def _note(self, place: _Place, error: Exception) -> None:
         if not place.was_logged and not isinstance(error, MultiverseError):
             log.error("sink %s failed", place.spec.kind, exc_info=error)
             place.was_logged = True
-        text = (
+        place.reason = (
             str(error) if isinstance(error, MultiverseError) else f"{place.spec.kind}: {type(error).__name__}: {error}"
         )
-        self._report(f"sink.{place.spec.kind}", text)
+        self._report(f"sink.{place.spec.kind}", place.reason)
 
     def _retry(self, place: _Place) -> None:
         sink = make_sink(place.spec)

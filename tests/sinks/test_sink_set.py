@@ -15,7 +15,7 @@ from engine.ipc import FrameRing
 from engine.sinks import SinkSet, SinkSpec
 from engine.sinks.null import NullSink
 from engine.sinks.registry import KINDS, Kind
-from engine.sinks.sink_set import MOST_SINKS
+from engine.sinks.sink_set import MOST_ENDED, MOST_SINKS
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -240,8 +240,51 @@ def test_after_the_end_the_status_tells_how_each_ended(make_stage, clock, report
         ("snapshot", "failed", 0),
     ]
     assert reports.lines == [("sink.snapshot", "snapshot: the run ended at 0.133333 s, before 99 s: no picture")]
+    assert sinks.status()[2].detail == reports.lines[0][1]
     sinks.publish(make_frame(6))
     sinks.pump()
+
+
+def test_after_the_end_the_status_tells_of_those_that_were_stopped_too(
+    sinks: SinkSet, fragile: type[Fragile], make_frame, tmp_path: Path, wait_for
+) -> None:
+    sinks.start(SinkSpec(kind="null"))
+    sinks.start(SinkSpec(kind="record", argument=str(tmp_path / "a.mp4")))
+    sinks.take_snapshot(str(tmp_path / "b.png"))
+    sinks.publish(make_frame())
+    sinks.stop("record")
+
+    def are_gone() -> bool:
+        sinks.pump()
+        return states(sinks) == {"null": "running"}
+
+    wait_for(are_gone, "the recording and the snapshot to be finished")
+    sinks.start(SinkSpec(kind="fragile"))
+    fragile.error = ZeroDivisionError("by zero")
+    fragile.fails_in = {"publish"}
+    sinks.publish(make_frame())
+    sinks.stop("fragile")
+    sinks.take_snapshot(str(tmp_path / "c.png"))
+    sinks.publish(make_frame())  # still being written when the end comes
+    sinks.close()
+    ended = sinks.status()
+    assert sorted((s.kind, s.state, s.frames) for s in ended) == [
+        ("fragile", "failed", 0),
+        ("null", "ended", 3),
+        ("record", "ended", 1),
+        ("snapshot", "ended", 1),
+        ("snapshot", "ended", 1),
+    ]
+    assert [s.detail for s in ended if s.kind == "fragile"] == ["fragile: ZeroDivisionError: by zero"]
+
+
+def test_of_the_stopped_ones_the_latest_are_remembered(sinks: SinkSet) -> None:
+    for number in range(MOST_ENDED + 3):
+        sinks.start(SinkSpec(kind="null", argument=str(number)))
+        sinks.stop("null")
+        assert sinks.status() == ()
+    sinks.close()
+    assert [status.name for status in sinks.status()] == [str(n) for n in range(3, MOST_ENDED + 3)]
 
 
 def test_a_snapshot_is_taken_from_every_snapshot_sink(sinks: SinkSet, make_frame, wait_for, tmp_path) -> None:
