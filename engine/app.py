@@ -66,6 +66,11 @@ class Engine:
         return self._parts.audio.choice
 
     @property
+    def renderer_choice(self) -> str:
+        """Why this renderer and not OpenGL; "" when nothing better was wanted."""
+        return self._parts.drawing.reason
+
+    @property
     def has_sound_ended(self) -> bool:
         """Whether a file that plays once (offline) is over."""
         return self._parts.audio.is_finished
@@ -105,17 +110,17 @@ class Engine:
 
     def status(self) -> EngineStatus:
         """How everything is doing now. Any thread."""
-        parts = self._parts
+        parts, stage = self._parts, self._parts.stage  # one stage: it may be replaced meanwhile
         return EngineStatus(
             seconds=parts.stopwatch.now_s() - self._started_s,
             frames=parts.times.frames,
             fps=parts.times.fps_now(),
-            target_fps=parts.stage.fps,
+            target_fps=stage.fps,
             frame_ms=parts.times.recent_ms(),
             late=parts.times.late,
             dropped=parts.times.dropped,
-            width=parts.stage.width,
-            height=parts.stage.height,
+            width=stage.width,
+            height=stage.height,
             renderer=parts.drawing.description,
             audio=parts.audio.status(),
             camera=parts.source.status() if parts.source else None,
@@ -166,6 +171,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
             record_folder=Path(config.recordings) if config.recordings else folders.recordings_folder(),
         )
         sinks = closing(SinkSet(stage, clock=clock, report=warnings.report))
+        drawing.on_reopened = sinks.renew_context
         show = closing(ShowControl(store=store, slew=slew, sinks=sinks, presets=presets, report=warnings.report))
         commands = CommandTable()
         show.add_commands(commands)

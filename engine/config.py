@@ -106,7 +106,18 @@ def build_config(values: dict[str, Any], *, origin: str = "configuration") -> Co
             raise ConfigError(f'{origin}: smoothing."{address}": {_unknown(address)}')
         if not param.can_glide:
             raise ConfigError(f'{origin}: smoothing."{address}": does not glide; only floats do')
-    return config
+    return _with_size_from_params(config)
+
+
+def _with_size_from_params(config: Config) -> Config:
+    """`/engine/width` and its like among the parameters are what the keys of those names say."""
+    given = {
+        key: osc_schema.accept(f"/engine/{key}", config.params[f"/engine/{key}"]).value
+        for key in ("width", "height", "fps")
+        if f"/engine/{key}" in config.params
+    }
+    others = {address: value for address, value in config.params.items() if address.split("/")[1] != "engine"}
+    return msgspec.structs.replace(config, params=others, **given) if given else config
 
 
 def split_host_port(text: str, option: str) -> tuple[str, int]:

@@ -56,9 +56,10 @@ class Drawing:
         return self._renderer.texture
 
     def resize(self, width: int, height: int) -> None:
-        """Draw at this size from now on. RenderError, and the old size, when the GPU refuses it."""
-        if self._renderer is not None:
-            self._renderer.resize(width, height)
+        """Draw at this size from now on. RenderError, and the old size, when that is refused."""
+        if self._renderer is None:
+            raise RenderError("the renderer is lost; the size can change when it is back")
+        self._renderer.resize(width, height)
         self._size_px = (width, height)
         self._held = self._black()
 
@@ -128,7 +129,7 @@ class Drawing:
             self._report("renderer", f"renderer: {error}")
             return False
         self.description = f"{self._renderer.kind}: {self._renderer.description}"
-        self._report("renderer", f"renderer: opened again ({self.description})")
+        self._report("renderer.opened", f"renderer: opened again ({self.description})")
         self.on_reopened()
         return True
 

@@ -6,6 +6,7 @@ it calls waits for a child, a socket or a disk; other threads reach it through `
 
 import logging
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 LONGEST_STEP_S = 0.25  # after a hiccup a smoothed value moves as if at least 4 frames a second had been drawn
+MOST_TRACEBACKS = 20  # of different faults; a log is read by a person
 ROUNDING_S = 1e-6  # due times are sums of periods: 90 frames at 30 fps last 3 s less a rounding
 
 
@@ -67,7 +69,8 @@ class FrameLoop:
         self._index = 0
         self._first_due_s: float | None = None
         self._previous_s = self._shown_until_s = 0.0
-        self._has_failed = False
+        self._known_faults: set[tuple] = set()
+        self._has_published = False
         self._next_sample = 0
         self._draw_s = 0.0
 
@@ -118,9 +121,10 @@ class FrameLoop:
         except Exception as error:
             if self.parts.stage.is_offline:
                 raise
-            if not self._has_failed:
-                log.exception("a frame or a command failed; further failures are only counted")
-            self._has_failed = True
+            fault = (type(error), traceback.extract_tb(error.__traceback__)[-1][:2])  # file and line
+            if fault not in self._known_faults and len(self._known_faults) < MOST_TRACEBACKS:
+                self._known_faults.add(fault)
+                log.exception("a frame or a command failed; the same again is only counted")
             self.parts.warnings.report("frame", f"a frame or a command failed: {type(error).__name__}: {error}")
             return None
 
@@ -143,8 +147,6 @@ class FrameLoop:
             self._attempt(self._posted.popleft())
         snapshot = parts.store.snapshot()
         self._attempt(lambda: parts.show.follow(snapshot))
-        if tick.index == 0:
-            parts.slew.jump(snapshot)
         step_s = min(max(tick.time_s - self._previous_s, 0.0), LONGEST_STEP_S)
         self._previous_s = tick.time_s
         return snapshot, parts.slew.step(snapshot, step_s)
@@ -217,9 +219,10 @@ class FrameLoop:
 
     def _publish(self, tick: FrameId, features: AudioFeatures) -> PublishedFrame:
         parts = self.parts
-        if tick.index == 0 and not parts.stage.is_offline:  # what was heard before is no part of the show
+        if not self._has_published and not parts.stage.is_offline:  # what was heard before is no part of the show
             self._next_sample = max(0, features.end_sample - round(parts.audio.sample_rate_hz / parts.stage.fps))
         audio = parts.audio.read_block(self._next_sample)
+        self._has_published = True
         self._next_sample = audio.first_sample + len(audio.samples)
         frame = PublishedFrame(
             id=tick,

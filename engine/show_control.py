@@ -7,7 +7,7 @@ worker thread; the answer (`/done`, `/fail`) leaves when the thing has happened.
 import logging
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import osc_schema
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 Report = Callable[[str, str], None]
 
+LONGEST_SAVE_S = 5.0
 SYSTEM_SINK = {"darwin": "syphon", "win32": "spout"}  # elsewhere: shared memory
 
 NOT_YET = {
@@ -58,6 +59,8 @@ class ShowControl:
         self._report = report
         self._hooks: Hooks | None = None
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="presets")
+        self._last_save: Future[None] = Future()
+        self._last_save.set_result(None)
         self._takes: object = 0
         self._switches: dict[str, object] = {}
         self._asked_for: dict[str, object] = {}
@@ -261,18 +264,28 @@ class ShowControl:
             else:
                 reply.done(name)
 
-        self._disk.submit(save)
+        self._last_save = self._disk.submit(save)
+
+    def _wait_for_saves(self) -> None:
+        """What was to be saved before is in its file, or PresetError."""
+        try:
+            self._last_save.result(LONGEST_SAVE_S)
+        except TimeoutError:
+            raise PresetError("the disk is still busy with the preset before") from None
 
     def _on_preset_load(self, args: tuple, reply: Reply) -> None:
         """At once, so that what comes after it in its bundle stands: a small file is read within a millisecond."""
+        self._wait_for_saves()
         self.load_preset(only_name(args))
         reply.done(*args)
 
     def _on_preset_delete(self, args: tuple, reply: Reply) -> None:
+        self._wait_for_saves()
         self._presets.delete(only_name(args))
         reply.done(*args)
 
     def _on_preset_list(self, args: tuple, reply: Reply) -> None:
+        self._wait_for_saves()
         for name in self._presets.list():
             reply.send("/preset/name", name)
         reply.done()

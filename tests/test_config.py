@@ -54,6 +54,12 @@ def test_a_good_file_is_taken_whole(tmp_path: Path) -> None:
     assert [(target.host, target.port) for target in config.osc.feedback] == [("127.0.0.1", 9200)]
 
 
+def test_the_engines_own_parameters_are_what_the_keys_say() -> None:
+    config = build_config({"params": {"/engine/width": 640, "/engine/fps": 25, "/layer/1/curve": 0.5}})
+    assert (config.width, config.height, config.fps) == (640, 720, 25.0)
+    assert config.params == {"/layer/1/curve": 0.5}
+
+
 def test_a_configuration_alone_opens_nothing() -> None:
     config = Config()
     assert (config.osc.listen, config.web, config.sinks, config.autosave) == ("off", "off", (), False)

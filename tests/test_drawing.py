@@ -75,7 +75,7 @@ def test_a_lost_renderer_is_opened_again_and_draws_the_same(
     drawing.draw(picture)  # is opened again here
     assert np.array_equal(drawing.reader()(), before)
     assert (len(driver.opened), told) == (2, [2])
-    assert [key for key, _ in reports.lines] == ["renderer", "renderer"]
+    assert [key for key, _ in reports.lines] == ["renderer", "renderer.opened"]
 
 
 def test_while_it_cannot_be_opened_the_picture_is_held_and_tries_grow_seldom(
@@ -85,12 +85,15 @@ def test_while_it_cannot_be_opened_the_picture_is_held_and_tries_grow_seldom(
     before = drawing.reader()()
     driver.reset()
     driver.refuses = True
+    drawing.draw(picture)
+    with pytest.raises(RenderError, match="is lost"):
+        drawing.resize(32, 32)
     for _ in range(40):
         drawing.draw(picture)
         assert np.array_equal(drawing.reader()(), before)
         clock.advance(0.1)
     tries = [line for _, line in reports.lines if "not back yet" in line]
-    assert len(tries) == 4  # at 0.1, 0.6, 1.6 and 3.6 s
+    assert len(tries) == 4  # at 0.0, 0.5, 1.5 and 3.5 s
     driver.refuses = False
     clock.advance(30.0)
     drawing.draw(picture)

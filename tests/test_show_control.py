@@ -162,6 +162,14 @@ def test_a_preset_keeps_the_order_of_its_bundle(desk: Desk) -> None:
     assert desk.engine.params.get("/layer/1/phase") == 0.25
 
 
+def test_a_preset_saved_in_a_bundle_can_be_loaded_in_the_same(desk: Desk) -> None:
+    steps = [("/layer/1/angle", 77.0), ("/preset/save", "new"), ("/layer/1/angle", 2.0), ("/preset/load", "new")]
+    desk.client.send(encode_bundle(1, [encode_message(*step) for step in [*steps, ("/preset/delete", "new")]]))
+    assert {desk.answer().args for _ in range(3)} == {(f"/preset/{verb}", "new") for verb in ("save", "load", "delete")}
+    assert desk.engine.params.get("/layer/1/angle") == 77.0
+    assert "new" in desk.failed("/preset/load", "new")
+
+
 def test_a_presets_folder_that_is_none_is_told(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "presets").write_text("a file where the folder should be")
     assert "presets" in desk.failed("/preset/list")

@@ -67,6 +67,8 @@ class FileFeed:
             filled += got
             if got == 0:
                 self._rewind()
+        if not self._is_looped and self._file.tell() >= self._file.frames:
+            self.is_finished = True  # with the last sample, not with the first one after it
         return bring_into_range(block)
 
     def close(self) -> None:

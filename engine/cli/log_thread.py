@@ -30,13 +30,22 @@ class LogThread(logging.Handler):
         super().__init__()
         self.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
         self.lost = 0
-        self._write = write
+        self.write = write
+        """Writes one line; may wait. May be replaced at any time."""
         self._lines: queue.Queue[str | None] = queue.Queue(KEPT_LINES)
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._lines.put_nowait(self.format(record))
+            line = self.format(record)
+        except Exception as error:  # a log line that cannot be formatted must not stop whoever logs it
+            line = f"{record.msg} ({error})"
+        self.say(line)
+
+    def say(self, line: str) -> None:
+        """Write a line as it is. Never waits."""
+        try:
+            self._lines.put_nowait(line)
         except queue.Full:
             self.lost += 1
 
@@ -58,5 +67,12 @@ class LogThread(logging.Handler):
         self._thread.join(LONGEST_END_S)
 
     def _run(self) -> None:
+        told = 0
         while (line := self._lines.get()) is not None:
-            self._write(line)
+            try:
+                if self.lost > told:
+                    self.write(f"({self.lost - told} lines were lost here)")
+                    told = self.lost
+                self.write(line)
+            except OSError:  # a closed pipe, a full disk: perhaps not for long
+                self.lost += 1

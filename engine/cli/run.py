@@ -5,6 +5,7 @@ import json
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,7 @@ from engine.errors import SinkError, UsageError
 
 if TYPE_CHECKING:
     from engine.app import Engine
+    from engine.cli.log_thread import LogThread
     from engine.config import Config
     from osc_schema import Param
 
@@ -116,17 +118,19 @@ def run(
     from engine.app import open_engine
     from engine.cli.log_thread import LogThread
 
-    with LogThread(), open_engine(settings) as engine:
-        _end_on_signals(engine)
-        gc.collect()
-        gc.freeze()  # what lives as long as the engine is never walked again: no pause in mid-show
-        _show_while_running(engine, frames, seconds, is_quiet=json_)
-    if json_:  # after the end: by now every file is closed and its last counts stand
+    signals = Signals()
+    with LogThread() as log:
+        with open_engine(settings) as engine:
+            signals.connect(engine.stop)
+            gc.collect()
+            gc.freeze()  # what lives as long as the engine is never walked again: no pause in mid-show
+            _show_while_running(engine, frames, seconds, log, is_quiet=json_)
+        if not json_:  # after the end: by now every file is closed
+            for sink in engine.status().sinks:
+                if sink.kind in ("record", "snapshot") and sink.frames and sink.state == "ended":
+                    log.say(f"wrote     {sink.detail or sink.name}")
+    if json_:
         print(json.dumps(summary(engine)))
-    else:
-        for sink in engine.status().sinks:
-            if sink.kind in ("record", "snapshot") and sink.frames:
-                print(f"wrote     {sink.detail or sink.name}", file=sys.stderr)
     if settings.offline:
         for sink in engine.status().sinks:
             if sink.state == "failed":
@@ -197,32 +201,43 @@ def _value_for(param: "Param", raw: str) -> int | float | str:
     return raw
 
 
-def _end_on_signals(engine: "Engine") -> None:
+class Signals:
     """The first signal ends the run with every file whole; another, a second later or more, ends it at once."""
-    first_s: list[float] = []
 
-    def end(signal_number: int, stack_frame: FrameType | None) -> None:
-        engine.stop()
+    def __init__(self) -> None:
+        """From here on signals count, also while the engine is being opened."""
+        self._first_s: float | None = None
+        self._stop: Callable[[], None] | None = None
+        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # nohup stays nohup
+                signal.signal(number, self._end)
+
+    def connect(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+        if self._first_s is not None:
+            stop()
+
+    def _end(self, signal_number: int, stack_frame: FrameType | None) -> None:
         now_s = time.perf_counter()
-        if first_s and now_s - first_s[0] > INSISTS_AFTER_S:
+        if self._stop is not None:
+            self._stop()
+        if self._first_s is None:
+            self._first_s = now_s
+        elif now_s - self._first_s > INSISTS_AFTER_S:
             signal.signal(signal_number, signal.SIG_DFL)
             signal.raise_signal(signal_number)
-        first_s.append(now_s)
-
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # nohup stays nohup
-            signal.signal(number, end)
 
 
-def _show_while_running(engine: "Engine", frames: int | None, seconds: float | None, *, is_quiet: bool) -> None:
+def _show_while_running(
+    engine: "Engine", frames: int | None, seconds: float | None, log: "LogThread", *, is_quiet: bool
+) -> None:
     from engine.cli.status_line import PlainLines, ProgressLine, StatusLine
 
     is_terminal = sys.stderr.isatty() and not is_quiet
-    if engine.config.offline:
-        display: Any = ProgressLine(engine, frames, seconds) if is_terminal else PlainLines(engine, is_quiet)
-    else:
-        display = StatusLine(engine) if is_terminal else PlainLines(engine, is_quiet)
+    display: PlainLines | ProgressLine | StatusLine = PlainLines(engine, log, is_quiet=is_quiet)
+    if is_terminal:
+        display = ProgressLine(engine, frames, seconds) if engine.config.offline else StatusLine(engine, log)
     ends_with_sound = engine.config.offline and frames is None and seconds is None
     with display:
         for _ in engine.frames(count=frames, seconds=seconds):

@@ -1,11 +1,10 @@
 """What a person sees while the engine runs: one live line on a terminal, plain lines in a log, a bar offline."""
 
-import sys
 import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from engine.cli.log_thread import LONGEST_END_S, LogThread
+from engine.cli.log_thread import LONGEST_END_S, LogThread, write_to_stderr
 
 if TYPE_CHECKING:
     from engine.app import Engine
@@ -28,8 +27,9 @@ def level_bar(level: float) -> str:
 def started_lines(engine: "Engine") -> list[str]:
     """What was chosen and why, once, before the first picture."""
     status = engine.status()
+    why = f" ({engine.renderer_choice})" if engine.renderer_choice else ""
     lines = [
-        f"picture   {status.width}x{status.height} at {status.target_fps:g} fps, {status.renderer}",
+        f"picture   {status.width}x{status.height} at {status.target_fps:g} fps, {status.renderer}{why}",
         f"sound     {engine.sound}",
     ]
     if status.camera is not None:
@@ -62,10 +62,11 @@ def live_line(status: "EngineStatus", messages_a_second: float) -> str:
 
 
 class StatusLine:
-    """The live line, refreshed by a thread of its own; warnings appear above it."""
+    """The live line, drawn by a thread of its own; what the log says appears above it."""
 
-    def __init__(self, engine: "Engine") -> None:
+    def __init__(self, engine: "Engine", log: LogThread) -> None:
         self._engine = engine
+        self._log = log
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._refresh, name="status line", daemon=True)
 
@@ -74,12 +75,10 @@ class StatusLine:
         from rich.live import Live
 
         console = Console(stderr=True)
-        for line in started_lines(self._engine):
-            console.print(line, style="dim", highlight=False, markup=False)
         self._live = Live(console=console, auto_refresh=False, transient=False)
-        self._live.start()
-        self._log = LogThread(lambda line: console.print(line, highlight=False, markup=False))
-        self._log.__enter__()
+        for line in started_lines(self._engine):
+            self._log.say(line)
+        self._log.write = lambda line: console.print(line, style="dim", highlight=False, markup=False)
         self._thread.start()
         return self
 
@@ -88,34 +87,35 @@ class StatusLine:
     ) -> None:
         self._stop.set()
         self._thread.join(LONGEST_END_S)  # a terminal that stands still holds it
-        self._log.__exit__(kind, error, trace)
-        self._live.stop()
+        self._log.write = write_to_stderr
 
     def _refresh(self) -> None:
         from rich.text import Text
 
         messages_before = 0
-        while not self._stop.wait(REFRESH_S):
-            status = self._engine.status()
-            messages = status.osc.messages if status.osc else 0
-            line = live_line(status, (messages - messages_before) / REFRESH_S)
-            messages_before = messages
-            self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
+        with self._live:
+            while not self._stop.wait(REFRESH_S):
+                status = self._engine.status()
+                messages = status.osc.messages if status.osc else 0
+                line = live_line(status, (messages - messages_before) / REFRESH_S)
+                messages_before = messages
+                self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
 
 
 class PlainLines:
     """Where nobody watches: what was chosen, then only warnings (through logging)."""
 
-    def __init__(self, engine: "Engine", is_quiet: bool) -> None:
+    def __init__(self, engine: "Engine", log: LogThread, *, is_quiet: bool) -> None:
         self._engine = engine
+        self._log = log
         self._is_quiet = is_quiet
 
     def __enter__(self) -> Self:
         if not self._is_quiet:
             for line in started_lines(self._engine):
-                print(line, file=sys.stderr)
+                self._log.say(line)
             if not self._engine.config.offline:
-                print("running; stop with Ctrl-C or --seconds N", file=sys.stderr, flush=True)
+                self._log.say("running; stop with Ctrl-C or --seconds N")
         return self
 
     def __exit__(

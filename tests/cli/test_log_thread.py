@@ -29,3 +29,18 @@ def test_afterwards_the_log_is_as_before() -> None:
     with LogThread(lambda line: None):
         pass
     assert logging.getLogger().handlers == before
+
+
+def test_a_pipe_that_breaks_for_a_moment_costs_a_line_and_says_so() -> None:
+    written: list[str] = []
+    breaks = [True]
+
+    def write(line: str) -> None:
+        if breaks.pop() if breaks else False:
+            raise BrokenPipeError
+        written.append(line)
+
+    with LogThread(write) as log:
+        log.say("one")
+        log.say("two")
+    assert written == ["(1 lines were lost here)", "two"]
