@@ -72,6 +72,8 @@ class Feedback:
     def subscribe(self, target: Sender, origin: str) -> None:
         """Send `target` every value, then the changes that `origin` did not make; again: all over again."""
         with self._lock:
+            if not self._subscribers:  # what was reported while nobody listened is old
+                self._warnings.clear()
             self._forget(target.name)
             if len(self._subscribers) >= MAX_SUBSCRIBERS:
                 oldest = next(iter(self._subscribers))

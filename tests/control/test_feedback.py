@@ -162,6 +162,17 @@ def test_of_many_changes_only_the_newest_goes_out_sixty_times_a_second(hall: Hal
     assert values == sorted(values)
 
 
+def test_a_first_subscriber_is_not_told_old_warnings(hall: Hall, peers: tuple[Any, Any]) -> None:
+    one, other = peers
+    hall.feedback.warn("old")
+    hall.say(one, "/engine/notify", 1)
+    hall.feedback.warn("new")
+    hall.say(other, "/engine/notify", 1)
+    hall.after(0.5)
+    for peer in peers:
+        assert [message.args for message in peer.take() if message.address == "/engine/warning"] == [("new",)]
+
+
 def test_a_heartbeat_counts_the_seconds(hall: Hall, peers: tuple[Any, Any]) -> None:
     one, _ = peers
     hall.say(one, "/engine/notify", 1)
