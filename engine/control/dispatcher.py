@@ -31,6 +31,7 @@ from engine.control.explain import ExplainLimit
 from engine.control.feedback import Feedback
 from engine.control.listing import ListingLimit
 from engine.control.outbox import Outbox
+from engine.control.patterns import VALUES_A_SECOND, PatternLimit, settable
 from engine.control.scheduled import LATE_S, LONGEST_WAIT_S, Schedule
 from engine.control.sender import Sender
 from engine.errors import MultiverseError, OscDecodeError
@@ -84,6 +85,7 @@ class Dispatcher:
         }
         self._explain = ExplainLimit()
         self._listing = ListingLimit()
+        self._patterns = PatternLimit()
         self._schedule: Schedule[Plan] = Schedule()
         self._deferred: deque[Plan] = deque()
         self._handling = threading.Lock()  # handlers run one at a time, whichever thread a command came on
@@ -217,7 +219,10 @@ class Dispatcher:
         """How many values the message stood for, wrong ones too; at least one."""
         param = osc_schema.lookup(message.address)
         try:
-            params = (param,) if param else _matches(message.address)
+            params = (param,) if param else settable(message.address)
+            if not param and not self._patterns.allows(len(params), self.clock.now_s()):
+                reason = f"patterns set more than {VALUES_A_SECOND} values a second; this one is left out"
+                raise Rejected(f"{shown(message.address)}: {reason}")
         except Rejected as rejection:
             self._on_rejected(message, rejection, sender)
             return 1

@@ -10,9 +10,10 @@ import pytest
 
 import osc_schema
 from engine.clock import SteppedClock
-from engine.control import CommandTable, Dispatcher, Reply
+from engine.control import CommandTable, Dispatcher, Reply, patterns
 from engine.control.changes import MOST_PULLS
 from engine.control.dispatcher import MAX_VALUES_A_BUNDLE
+from engine.control.patterns import VALUES_A_SECOND
 from engine.control.scheduled import MAX_BUNDLES, MAX_VALUES
 from engine.errors import PresetError
 from engine.osc import Message, encode_bundle, encode_message, encode_reply
@@ -168,9 +169,64 @@ def test_a_pattern_sets_every_parameter_it_matches_and_reports_those_that_refuse
     assert [desk[f"/layer/{n}/angle"] for n in (1, 2, 3, 4)] == [10.0, 10.0, 10.0, 135.0]
     assert desk.say("//mute", 1) == []
     assert all(desk[f"/layer/{n}/mute"] for n in (1, 2, 3, 4))
-    (answer,) = desk.say("//{mode,fade}", "simple")  # /colour/mode, /region/mode and /master/fade have no "simple"
-    assert (desk["/mode"], desk["/colour/mode"], desk["/master/fade"]) == ("simple", "pitch", 1.0)
-    assert answer.address == "/fail" and desk.counters.rejected == 3
+    (answer,) = desk.say("//{mode,angle}", "simple")  # only /mode has a "simple"
+    assert (desk["/mode"], desk["/colour/mode"], desk[ANGLE]) == ("simple", "pitch", 10.0)
+    assert answer.address == "/fail" and desk.counters.rejected == 6
+
+
+@pytest.mark.parametrize("pattern", ["//*", "//{mute,width,take,enable}", "/*/*", "/?*//*", "/{engine,sink,layer}//*"])
+def test_a_pattern_without_a_plain_first_part_leaves_the_engine_the_sinks_and_triggers_alone(
+    desk: Desk, pattern: str
+) -> None:
+    before = desk.store.snapshot()
+    desk.say(pattern, 1)
+    changed = {address for address, value in desk.store.snapshot().items() if value != before[address]}
+    assert changed
+    assert all(osc_schema.lookup(address).area not in ("engine", "sink", "master") for address in changed)
+    assert all(osc_schema.lookup(address).type is not osc_schema.ParamType.TRIGGER for address in changed)
+
+
+def test_a_trigger_in_any_area_needs_a_plain_first_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patterns, "NAMED_AREAS", frozenset())
+    reached = patterns.settable.__wrapped__("//*")  # past the cache
+    triggers = [param for param in osc_schema.PARAMS if param.type is osc_schema.ParamType.TRIGGER]
+    assert len(triggers) >= 2 and set(reached) == set(osc_schema.PARAMS) - set(triggers)
+
+
+@pytest.mark.parametrize("pattern", ["//width", "/*/width", "/engin[e]/width", "/{engine,sink}/*", "//panic"])
+def test_a_pattern_that_would_reach_only_what_must_be_named_is_refused_and_explained(desk: Desk, pattern: str) -> None:
+    (answer,) = desk.say(pattern, 64)
+    assert answer.args[0] == pattern and "with the first part in full, as in /" in answer.args[1]
+    assert (desk["/engine/width"], desk["/master/panic"]) == (osc_schema.lookup("/engine/width").default, 0)
+    assert (desk.counters.rejected, desk.counters.changes) == (1, 0)
+
+
+def test_a_pattern_with_a_plain_first_part_reaches_all_of_its_area(desk: Desk) -> None:
+    desk.say("/engine/*", 64)
+    desk.say("/sink/*/enable", 1)
+    desk.say("/master//*", 1)
+    assert (desk["/engine/width"], desk["/sink/record/enable"], desk["/master/panic"]) == (64, True, 1)
+
+
+def test_patterns_set_fifty_thousand_values_a_second_and_the_rest_is_refused_aloud(desk: Desk) -> None:
+    most = VALUES_A_SECOND // 4
+    answers = [desk.say("/layer/*/angle", 1.0) for _ in range(most + 3)]
+    assert desk.counters.changes == VALUES_A_SECOND
+    assert desk.counters.rejected == 3
+    (refusal,) = answers[most]
+    assert refusal.args[0] == "/layer/*/angle" and "values a second" in refusal.args[1]
+    desk.say(ANGLE, 7.0)
+    assert desk[ANGLE] == 7.0  # an address in full is nobody's flood
+    desk.clock.advance(0.001)
+    desk.bundle(*[encode_reply("/layer/*/angle", 9.0)] * 20)
+    assert desk.counters.changes == VALUES_A_SECOND + 1 + 48  # a millisecond's worth
+
+
+def test_a_fader_on_a_pattern_a_thousand_times_a_second_is_never_refused(desk: Desk) -> None:
+    for _ in range(15_000):
+        desk.clock.advance(0.001)
+        desk.say("/layer/*/angle", 1.0)
+    assert (desk.counters.changes, desk.counters.rejected) == (60_000, 0)
 
 
 @pytest.mark.parametrize("address", ["/layr/1/angle", "/layer/1/angel", "/engine/statsu"])
