@@ -208,7 +208,7 @@ def test_a_setting_that_has_no_effect_yet_says_so_once(desk: Desk) -> None:
 
 
 def test_subscribers_hear_what_the_log_says(desk: Desk) -> None:
-    desk.client.send(encode_message("/engine/notify", 1))
+    desk.done("/engine/notify", 1)
     desk.engine.params.set("/sink/spout/enable", True)
     heard = []
     while not any(message.address == "/engine/warning" for message in heard):
