@@ -78,7 +78,7 @@ class StatusLine:
         self._live = Live(console=console, auto_refresh=False, transient=False)
         for line in started_lines(self._engine):
             self._log.say(line)
-        self._log.write = lambda line: console.print(line, style="dim", highlight=False, markup=False)
+        self._log.write = lambda line: console.print(line, highlight=False, markup=False)
         self._thread.start()
         return self
 
