@@ -214,7 +214,13 @@ class FrameLoop:
         )
         stopwatch = self.parts.stopwatch
         started_s = stopwatch.now_s()
-        self.parts.drawing.draw(picture)
+        if self.parts.osc is not None:
+            self.parts.osc.draw_begins()
+        try:
+            self.parts.drawing.draw(picture)
+        finally:
+            if self.parts.osc is not None:
+                self.parts.osc.draw_ends()
         self._draw_s = stopwatch.now_s() - started_s
 
     def _publish(self, tick: FrameId, features: AudioFeatures) -> PublishedFrame:

@@ -23,6 +23,8 @@ from engine.frame import ChannelFeatures
 
 LOST_INTERVAL_S = 1.0
 READ_INTERVAL_S = 0.001  # packets that come one by one are read together: at 40 000 a second half the processor time
+LONGEST_HOLD_S = 0.05  # how long packets lie in the system's buffer while a picture is drawn
+HOLDING_BUFFER_BYTES = 4 << 20  # of the 8 MiB asked for: 5000 small packets, more than a flood brings in that time
 RETRY_S = 1 / 60  # how soon a TCP connection that was full is tried again
 SHORTEST_WAIT_S = 0.001  # a stepped clock stands still while the thread waits for it
 PORT_ATTEMPTS = 16
@@ -38,6 +40,8 @@ class OscServer:
         self._allow = AllowList(allow)
         self._report = report
         self._is_closing = threading.Event()
+        self._may_read = threading.Event()
+        self._may_read.set()
         self._threads: tuple[threading.Thread, ...] = ()
 
     def start(self) -> None:
@@ -80,11 +84,21 @@ class OscServer:
         """Frame loop's thread: the newest features, for those who asked (`/audio/features/rate_hz`)."""
         self._dispatcher.feedback.offer_features(channels)
 
+    def draw_begins(self) -> None:
+        """Frame loop's thread: leave packets where they are for now. What comes while a picture is drawn cannot be in
+        that picture anyway; carried out after it, it costs the draw nothing and is in the next one as before."""
+        if self.granted_receive_buffer_bytes >= HOLDING_BUFFER_BYTES:
+            self._may_read.clear()
+
+    def draw_ends(self) -> None:
+        self._may_read.set()
+
     def close(self) -> None:
         """End both threads and close every socket. Queued packets are sent first; a handler gets 3 s to end."""
         if not self._threads:
             return
         self._is_closing.set()
+        self._may_read.set()
         self._wake_end.send(b"\0")
         self._dispatcher.outbox.wake()
         for thread in self._threads:
@@ -107,6 +121,7 @@ class OscServer:
                 self._dispatcher.on_own_error(error)
                 self._is_closing.wait(RETRY_S)
                 continue
+            self._may_read.wait(LONGEST_HOLD_S)
             for key, _ in ready:
                 try:
                     key.data()

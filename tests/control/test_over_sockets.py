@@ -18,7 +18,7 @@ from pythonosc.tcp_client import SimpleTCPClient
 
 import osc_schema
 from engine.clock import SteppedClock
-from engine.control import CommandTable, Dispatcher, OscClient, OscServer
+from engine.control import CommandTable, Dispatcher, OscClient, OscServer, server
 from engine.control.tcp import ACCEPT_PAUSE_S, MAX_CLIENTS
 from engine.control.udp import WANTED_RECEIVE_BUFFER_BYTES
 from engine.errors import ConfigError, MultiverseError
@@ -192,6 +192,40 @@ def test_a_full_receive_buffer_is_counted_as_lost(rig: Any, wait_for: Callable[.
     counters = rig.dispatcher.counters
     wait_for(lambda: counters.messages + counters.lost == 201, "the account of every packet")
     assert "osc.lost" in reports.keys
+
+
+def test_packets_wait_while_a_picture_is_drawn_and_are_carried_out_after_it(
+    open_rig: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.control.server.LONGEST_HOLD_S", 30.0)
+    rig = open_rig()
+    if rig.server.granted_receive_buffer_bytes < server.HOLDING_BUFFER_BYTES:
+        rig.server.granted_receive_buffer_bytes = server.HOLDING_BUFFER_BYTES  # few packets here: the buffer does
+    client = rig.client()
+    rig.server.draw_begins()
+    client.send(encode_message("/get", "/layer/1/curve"))
+    assert client.receive(timeout_s=0.1) is None
+    rig.server.draw_ends()
+    assert client.receive(timeout_s=30.0) is not None
+
+
+def test_a_draw_that_takes_for_ever_does_not_shut_osc_out(open_rig: Callable) -> None:
+    rig = open_rig()
+    rig.server.granted_receive_buffer_bytes = server.HOLDING_BUFFER_BYTES
+    rig.server.draw_begins()
+    client = rig.client()
+    client.send(encode_message("/get", "/layer/1/curve"))
+    assert client.receive(timeout_s=30.0) is not None
+
+
+def test_a_small_receive_buffer_is_never_held_back(open_rig: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.control.server.LONGEST_HOLD_S", 60.0)
+    rig = open_rig()
+    rig.server.granted_receive_buffer_bytes = 212_992  # what Linux grants without being asked
+    rig.server.draw_begins()
+    client = rig.client()
+    client.send(encode_message("/get", "/layer/1/curve"))
+    assert client.receive(timeout_s=30.0) is not None
 
 
 def test_this_machine_is_heard_whatever_is_allowed(open_rig: Callable, wait_for: Callable) -> None:
