@@ -53,21 +53,23 @@ def show(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def save(name: Name, to: Target = "127.0.0.1:9000") -> None:
+def save(name: Name, to: Target = "127.0.0.1:9000", as_json: AsJson = False) -> None:
     """Have the running engine save its look as a preset (/preset/save)."""
-    osc.send("/preset/save", [f"s:{name}"], to=to, wait=True)
+    _carry_out("save", name, to, as_json)
 
 
 @app.command()
-def load(name: Name, to: Target = "127.0.0.1:9000") -> None:
+def load(name: Name, to: Target = "127.0.0.1:9000", as_json: AsJson = False) -> None:
     """Have the running engine take a preset (/preset/load)."""
-    osc.send("/preset/load", [f"s:{name}"], to=to, wait=True)
+    _carry_out("load", name, to, as_json)
 
 
 @app.command()
-def delete(name: Name, folder: Folder = None) -> None:
+def delete(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
     """Delete a preset."""
     _open(folder).delete(name)
+    if as_json:
+        _print_json({"deleted": name})
 
 
 @app.command("import")
@@ -77,9 +79,13 @@ def import_preset(
         str | None, typer.Option(metavar="NAME", help="Keep it under this name. [default: its own]")
     ] = None,
     folder: Folder = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take a preset file into the folder; entries that do not fit are named on stderr and left out."""
     loaded = _open(folder).import_file(file, name)
+    if as_json:
+        _print_json({"name": name or loaded.name, "problems": loaded.problems})
+        return
     _warn(loaded.problems)
     print(name or loaded.name)
 
@@ -91,11 +97,15 @@ def export(
         Path | None, typer.Option("--to", metavar="FILE", help="Write here instead of to the terminal.")
     ] = None,
     folder: Folder = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print a preset as a file for another machine, also a built-in one."""
     text = _open(folder).export_text(name)
     if file is None:
-        print(text, end="")
+        if as_json:
+            _print_json({"name": name, "toml": text})
+        else:
+            print(text, end="")
         return
     from engine.errors import PresetError
     from engine.params.atomic_file import write_atomic
@@ -104,12 +114,29 @@ def export(
         write_atomic(file, text)
     except OSError as error:
         raise PresetError(f"{file}: cannot be written ({error.strerror or error})") from None
+    if as_json:
+        _print_json({"name": name, "file": str(file)})
 
 
 @app.command("path")
-def print_path(folder: Folder = None) -> None:
+def print_path(folder: Folder = None, as_json: AsJson = False) -> None:
     """Print the folder of the presets."""
-    print(_open(folder).path)
+    path = _open(folder).path
+    if as_json:
+        _print_json({"path": str(path)})
+    else:
+        print(path)
+
+
+def _carry_out(verb: str, name: str, to: str, as_json: bool) -> None:
+    """Over OSC; exits 1 when the engine says /fail."""
+    import contextlib
+    import sys
+
+    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+        osc.send(f"/preset/{verb}", [f"s:{name}"], to=to, wait=True)
+    if as_json:
+        _print_json({verb: name})
 
 
 def _open(folder: Path | None) -> "PresetFolder":

@@ -138,26 +138,23 @@ def run(
 
 
 def build_settings(path: Path | None, options: dict[str, Any], assignments: list[str]) -> "Config":
-    """The Config of this run: its defaults, under the file, under the options that were given."""
+    """The Config of this run: what a live run asks for by itself, under the file, under the options that were given.
+
+    Offline nothing is opened unasked: the picture depends on its input alone.
+    """
     from engine.config import RUN_DEFAULTS, build_config, read_config_file
 
     values: dict[str, Any] = {"osc": {}, "params": {}}
     given = {key: value for key, value in options.items() if value is not None}
-    for layer in (RUN_DEFAULTS, read_config_file(path) if path else {}, given):
+    file = read_config_file(path) if path else {}
+    is_offline = given.get("offline", file.get("offline", False))
+    for layer in ({} if is_offline else RUN_DEFAULTS, file, given):
         for key, value in layer.items():
             table, _, name = key.rpartition(".")
             if table or key in ("osc", "params"):
                 values.setdefault(table or key, {}).update({name: value} if table else value)
             else:
                 values[key] = value
-    if values.get("offline") and "osc.listen" not in given:
-        values["osc"]["listen"] = "off"  # an offline picture depends on its input alone
-    if values.get("offline"):
-        values["autosave"] = False
-        if "web" not in given:
-            values["web"] = "off"
-        if "sinks" not in given:
-            values["sinks"] = ()
     for assignment in assignments:
         values["params"].update(parse_assignment(assignment))
     return build_config(values, origin="options" if path is None else f"{path} with options")

@@ -84,6 +84,14 @@ def test_a_sound_file_becomes_a_recording_a_picture_and_a_summary(home: Path, so
     assert (home / "out.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_offline_the_sinks_of_a_configuration_file_are_kept(home: Path, song: Path) -> None:
+    (home / "show.toml").write_text('width = 160\nheight = 90\nfps = 30\nsinks = ["record=out.mp4"]\n')
+    done = run(home, "--config", "show.toml", "--offline", "--audio", str(song), "--frames", "5", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [(sink["kind"], sink["frames"]) for sink in json.loads(done.stdout)["sinks"]] == [("record", 5)]
+    assert (home / "out.mp4").exists()
+
+
 def test_offline_a_sound_file_is_rendered_to_its_end(home: Path, song: Path) -> None:
     done = run(home, *SMALL, "--offline", "--audio", str(song), "--sink", "record=out.mp4")
     assert done.returncode == 0, done.stderr

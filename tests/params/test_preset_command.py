@@ -54,3 +54,14 @@ def test_delete_removes_it_and_a_second_time_says_so(run) -> None:
 
 def test_path_prints_the_folder(run, tmp_path: Path) -> None:
     assert run("path").stdout.strip() == str(tmp_path)
+
+
+def test_every_verb_has_a_form_for_scripts(run, tmp_path: Path) -> None:
+    assert json.loads(run("path", "--json").stdout) == {"path": str(tmp_path)}
+    exported = json.loads(run("export", "night", "--json").stdout)
+    assert exported["name"] == "night"
+    file = tmp_path / "sent.toml"
+    file.write_text(exported["toml"])
+    assert json.loads(run("import", str(file), "--name", "day", "--json").stdout) == {"name": "day", "problems": []}
+    assert json.loads(run("delete", "day", "--json").stdout) == {"deleted": "day"}
+    assert "day" not in run("list").stdout
