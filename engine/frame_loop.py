@@ -6,7 +6,6 @@ it calls waits for a child, a socket or a disk; other threads reach it through `
 
 import logging
 import threading
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -121,7 +120,7 @@ class FrameLoop:
         except Exception as error:
             if self.parts.stage.is_offline:
                 raise
-            fault = (type(error), traceback.extract_tb(error.__traceback__)[-1][:2])  # file and line
+            fault = (type(error), *place_of(error))
             if fault not in self._known_faults and len(self._known_faults) < MOST_TRACEBACKS:
                 self._known_faults.add(fault)
                 log.exception("a frame or a command failed; the same again is only counted")
@@ -258,3 +257,11 @@ class FrameLoop:
             is_late=frame.index > 0 and self.schedule.is_late(parts.clock.now_s()),  # nobody waited for the first
         )
         parts.times.dropped = self.schedule.dropped
+
+
+def place_of(error: Exception) -> tuple[str, int]:
+    """File and line where it was raised, without reading the file."""
+    trace = error.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace.tb_frame.f_code.co_filename, trace.tb_lineno

@@ -120,7 +120,6 @@ class ShowControl:
         if snapshot["/sink/snapshot/take"] != self._takes:
             self._takes = snapshot["/sink/snapshot/take"]
             self._take_snapshot(str(snapshot["/sink/snapshot/file"]))
-
         for address, (values, what) in NOT_YET.items():
             if snapshot[address] in values and self._asked_for.get(address) != snapshot[address]:
                 self._report("not yet", f"{address} {snapshot[address]}: {what}")
