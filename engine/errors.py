@@ -11,7 +11,10 @@ MultiverseError                 something the user can act on: what, which value
 │   └── SinkUnavailableError    an output that can never run here (wrong system, package missing)
 ├── PresetError                 a preset cannot be read or written
 ├── OscDecodeError              bytes that are not a valid OSC packet
-└── SharedMemoryError           a ring cannot be made or opened
+├── SharedMemoryError           a ring cannot be made or opened
+├── ModelError                  a model cannot be loaded or used
+└── ChildError                  a child process cannot be had, or refused what was asked of it
+    └── PipeClosedError         the other end of a control pipe is gone
 
 `osc_schema.Rejected` stands apart: the schema is standard library only and imports nothing of the engine.
 """
@@ -62,4 +65,16 @@ class OscDecodeError(MultiverseError):
 
 
 class SharedMemoryError(MultiverseError):
+    pass
+
+
+class ModelError(MultiverseError):
+    pass
+
+
+class ChildError(MultiverseError):
+    pass
+
+
+class PipeClosedError(ChildError):
     pass
