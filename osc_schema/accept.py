@@ -4,7 +4,7 @@
 |---|---|---|
 | float | float, int, bool | clipped or wrapped as declared |
 | stops | the same, and a stop's name | clipped |
-| int | int, bool, a float (rounded, with a note) | clipped |
+| int | int, bool, a float (rounded, to a whole step where it has steps, with a note) | clipped |
 | bool | bool, a number (on from 0.5 up), "on" "off" "true" "false" "1" "0" | - |
 | menu | an item's name, an index as int, float (rounded, with a note) or text | rejected |
 | trigger | a number or bool (0: the button was let go, nothing happens), nil, "bang" | - |
@@ -71,6 +71,8 @@ def _accept_stops(param: Param, value: object) -> Accepted:
 def _accept_int(param: Param, value: object) -> Accepted:
     number = _finite(param, value)
     nearest_whole = number if type(number) is int else math.floor(number + 0.5)
+    if param.step > 1:
+        nearest_whole = math.floor(number / param.step + 0.5) * param.step
     if not param.low <= nearest_whole <= param.high:
         return _limit(param, number)
     is_whole = nearest_whole == number

@@ -44,7 +44,7 @@ LAYER_5 = (
     menu(
         "/layer/5/source",
         "auto camera sd off",
-        "Picture on layer 5. auto: the SD picture while SD is on, else the camera. sd comes later: empty until then.",
+        "Picture on layer 5. auto: the SD picture while SD is on, else the camera.",
     ),
     number("/layer/5/intensity", 0, 0, 1, "How much of layer 5 is mixed in (Camera Intensity of the original)."),
     switch("/layer/5/mirror", False, "Flips layer 5 left to right, as a mirror would."),

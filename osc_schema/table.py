@@ -4,7 +4,9 @@ from functools import lru_cache
 
 from osc_schema import (
     audio,
+    children,
     colour,
+    diffusion,
     engine,
     feedback,
     layers,
@@ -28,12 +30,14 @@ AREAS = tuple(
         colour,
         layers,
         region,
+        diffusion,
         feedback,
         mirror,
         master,
         audio,
         sinks,
         presets,
+        children,
         engine,
     )
 )

@@ -43,6 +43,8 @@ class Param:
     """Smallest value; for TEXT and FILE the fewest characters; for MENU 0."""
     high: float
     """Largest value, itself allowed; for TEXT and FILE the most characters; for MENU the last index."""
+    step: int = 1
+    """Of an INT: only multiples of it are values; what lies between is rounded."""
     unit: str = ""
     description: str
     out_of_range: OutOfRange = "reject"

@@ -44,6 +44,8 @@ def _property(param: Param, title: str) -> dict[str, Any]:
     entry: dict[str, Any] = {"type": _JSON_TYPE[param.type], "description": param.description}
     if param.type in (ParamType.FLOAT, ParamType.STOPS, ParamType.INT):
         entry |= {"minimum": param.low, "maximum": param.high}
+        if param.step > 1:
+            entry["multipleOf"] = param.step
     elif param.type is ParamType.MENU:
         entry["enum"] = param.menu
     elif param.type in (ParamType.TEXT, ParamType.FILE):

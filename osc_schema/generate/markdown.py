@@ -18,7 +18,7 @@ Send `ADDRESS VALUE` to the engine, by default at 127.0.0.1:9000, UDP or TCP.
 - **Patterns**: `*` any characters and `?` one character within a level, `[a-c]` one of these characters and
   `[!x]` any other, `{one,two}` one of these words, `//` any number of levels.
   `/layer/*/mute 1` mutes layers 1 to 4.
-  Setting `/engine`, `/master`, `/sink` or a trigger by a pattern needs its first part in full (`/sink/*/enable 0`):
+  Setting `/engine`, `/master`, `/sd`, `/sink` or a trigger by a pattern needs its first part in full (`/sink/*/enable 0`):
   `//*` and `/*/width` leave them alone.
 - **Bundles**: all changes of a bundle appear in the same frame; one with a time tag waits for its time.
 - **Menus** take an item's name or its index, counted from 0. **Stops** are numbers with names: send either.
@@ -78,7 +78,7 @@ def _families(params: Iterable[Param]) -> list[list[Param]]:
 
 def _in_general(description: str, n: str) -> str:
     """`Turns layer 1` -> `Turns layer n`."""
-    return re.sub(rf"\b(layer|channel|wave) {n}\b", r"\1 n", description)
+    return re.sub(rf"\b(layer|channel|wave|ControlNet|LoRA) {n}\b", r"\1 n", description)
 
 
 def _param_row(family: list[Param]) -> str:
@@ -109,9 +109,11 @@ def _values(param: Param) -> str:
         return "0, 1"
     if param.type is ParamType.TRIGGER:
         return "1"
-    span = f"{param.low:g}..{param.high:g}{' ' if param.unit else ''}{param.unit}"
+    span = f"{param.low:.10g}..{param.high:.10g}{' ' if param.unit else ''}{param.unit}"
     if param.type is ParamType.STOPS:
         return f"{span}: " + ", ".join(f"{at} `{name}`" for at, name in enumerate(param.stops))
+    if param.step > 1:
+        return f"{span}, multiples of {param.step}"
     return f"{span}, exponential" if param.scale == "exponential" else span
 
 

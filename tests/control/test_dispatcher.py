@@ -19,6 +19,7 @@ from engine.errors import PresetError
 from engine.osc import Message, encode_bundle, encode_message, encode_reply
 from engine.osc.time_tag import time_tag_of
 from engine.params import ParamStore
+from osc_schema import Rejected
 
 ANGLE = "/layer/1/angle"
 
@@ -122,6 +123,18 @@ def test_a_value_without_plain_meaning_is_refused_and_explained(desk: Desk, pack
     assert desk.reports.keys == ["osc.rejected"]
 
 
+@pytest.mark.parametrize("is_bundled", [False, True])
+def test_a_value_that_this_run_cannot_use_is_answered_with_the_reason(desk: Desk, is_bundled: bool) -> None:
+    def refuse(value: object) -> None:
+        raise Rejected("/sd/enable: no model is configured")
+
+    desk.store.add_condition("/sd/enable", refuse)
+    message = encode_message("/sd/enable", 1)
+    (answer,) = desk.bundle(message) if is_bundled else desk.packet(message)
+    assert answer.args == ("/sd/enable", "no model is configured")
+    assert desk["/sd/enable"] is False
+
+
 def midi(status: int, data1: int, data2: int) -> tuple[int, int, int, int]:
     return (0, status, data1, data2)
 
@@ -182,7 +195,7 @@ def test_a_pattern_without_a_plain_first_part_leaves_the_engine_the_sinks_and_tr
     desk.say(pattern, 1)
     changed = {address for address, value in desk.store.snapshot().items() if value != before[address]}
     assert changed
-    assert all(osc_schema.lookup(address).area not in ("engine", "sink", "master") for address in changed)
+    assert all(osc_schema.lookup(address).area not in ("engine", "sink", "master", "sd") for address in changed)
     assert all(osc_schema.lookup(address).type is not osc_schema.ParamType.TRIGGER for address in changed)
 
 

@@ -211,3 +211,10 @@ def test_an_unknown_address_is_rejected_by_name(address: str) -> None:
     if osc_schema.lookup(address) is None:
         with pytest.raises(Rejected, match="no such parameter"):
             accept(address, 1)
+
+
+@pytest.mark.parametrize(("given", "value"), [(512, 512), (500, 512), (543.9, 512), (545, 576), (70, 64)])
+def test_a_whole_number_with_steps_is_rounded_to_one_and_says_so(given: float, value: int) -> None:
+    accepted = accept("/sd/width", given)
+    assert accepted.value == value
+    assert accepted.note == ("" if given == value else f"{given:g} rounded to {value}")

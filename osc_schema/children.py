@@ -1,0 +1,27 @@
+"""Child processes: commands to start, stop and restart them. How they are is told by /engine/status."""
+
+from osc_schema.types import Area, Command
+
+NAMES = ("sd",)
+_VERBS = {
+    "start": "Starts it, also after it has failed; what was in quarantine is tried again.",
+    "stop": "Ends it; its last picture stays, or what /sd/fallback says.",
+    "restart": "Ends it and starts it anew.",
+}
+
+
+def _command(name: str, verb: str) -> Command:
+    address = f"/child/{name}/{verb}"
+    return Command(
+        address=address,
+        description=_VERBS[verb],
+        replies=(f"/done {address}", f"/fail {address} <reason>"),
+    )
+
+
+AREA = Area(
+    title="Child processes",
+    description="Inference runs in processes of its own, which may hang, run out of memory or die: the picture goes "
+    "on, and they are started again. `/engine/status` tells state, process id, restarts and the last fault.",
+    commands=tuple(_command(name, verb) for name in NAMES for verb in _VERBS),
+)
