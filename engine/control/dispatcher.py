@@ -140,6 +140,7 @@ class Dispatcher:
         try:
             value = args[0] if tags in PLAIN_TAGS else value_of(param, args)
             accepted = osc_schema.accept(param, value)
+            self._store.require(param, accepted.value)
         except Rejected as rejection:
             self._on_rejected(message, rejection, sender)
             return
@@ -232,6 +233,7 @@ class Dispatcher:
             try:
                 value = value_of(param, message.args)
                 accepted = osc_schema.accept(param, value)
+                self._store.require(param, accepted.value)
             except Rejected as rejection:
                 self._on_rejected(message, rejection, sender)
                 continue

@@ -1,7 +1,7 @@
 """The values of all parameters: set from any thread, read as one immutable snapshot a frame."""
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import osc_schema
@@ -71,6 +71,20 @@ class ParamStore:
         }
         self._last_set: dict[str, tuple[int, str]] = {}  # address -> version, by
         self._snapshot = Snapshot(dict(self._values), 0)
+        self._conditions: dict[str, Callable[[Value], None]] = {}
+
+    def add_condition(self, address: str, check: Callable[[Value], None]) -> None:
+        """Let `check(value)` refuse a value that the schema takes but this run cannot use, by raising Rejected.
+
+        Before the first value is set; `check` runs on whatever thread sets the value and must not wait.
+        """
+        self._conditions[_known(address).address] = check
+
+    def require(self, param: Param, value: Value) -> None:
+        """Rejected where this run cannot use an accepted value."""
+        check = self._conditions.get(param.address)
+        if check is not None:
+            check(value)
 
     @property
     def version(self) -> int:
@@ -81,6 +95,7 @@ class ParamStore:
         """Set one parameter to whatever `osc_schema.accept` takes for it; Rejected says why not."""
         param = _known(address)
         accepted = osc_schema.accept(param, value)
+        self.require(param, accepted.value)
         self.apply([(param, accepted.value)], by=by)
         return accepted
 
@@ -91,7 +106,9 @@ class ParamStore:
         for address, value in changes:
             try:
                 param = _known(address)
-                good.append((param, osc_schema.accept(param, value).value))
+                accepted = osc_schema.accept(param, value)
+                self.require(param, accepted.value)
+                good.append((param, accepted.value))
             except Rejected as rejection:
                 results.append(rejection)
             else:
@@ -101,7 +118,7 @@ class ParamStore:
             return [self._newest(item) if isinstance(item, Param) else item for item in results]
 
     def apply(self, changes: Iterable[tuple[Param, Value]], *, by: str) -> None:
-        """Set a group of accepted values in one go.
+        """Set a group of values in one go that were accepted, and passed `require`.
 
         Hot path: one call an OSC message or bundle, 40 000 a second.
         """

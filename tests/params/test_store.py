@@ -178,3 +178,19 @@ def test_presses_from_many_threads_are_all_counted(frequent_switches: None) -> N
         thread.join()
     assert store.get("/master/panic") == 2000
     assert store.version == 2000
+
+
+def needs_a_model(value: object) -> None:
+    if value:
+        raise Rejected("/sd/enable: no model is configured")
+
+
+def test_a_value_that_this_run_cannot_use_is_refused_and_the_rest_of_its_group_lands() -> None:
+    store = ParamStore()
+    store.add_condition("/sd/enable", needs_a_model)
+    with pytest.raises(Rejected, match="no model is configured"):
+        store.set("/sd/enable", 1)
+    refused, landed = store.set_many([("/sd/enable", True), ("/layer/1/angle", 5)], by="preset")
+    assert isinstance(refused, Rejected) and isinstance(landed, Change)
+    assert (store.get("/sd/enable"), store.get("/layer/1/angle")) == (False, 5.0)
+    store.set("/sd/enable", 0)
