@@ -4,6 +4,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -104,3 +105,49 @@ def f_card() -> Callable[..., np.ndarray]:
         return card
 
     return draw
+
+
+class TinyModels:
+    """Tiny random diffusion models by their arguments, each written once a session, when first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def sd(self, **options: Any) -> Path:
+        """`build_tiny_sd`: kind, vae, sampler, seed. The diffusers folder."""
+        return self._built("build_tiny_sd", "sd", options)
+
+    def controlnet(self, sd: Path, **options: Any) -> Path:
+        return self._built("build_tiny_controlnet", "controlnet", options, sd)
+
+    def lora(self, sd: Path, **options: Any) -> Path:
+        """`build_tiny_lora`: style, with_text, with_conv, seed. The .safetensors file."""
+        return self._built("build_tiny_lora", "lora.safetensors", options, sd)
+
+    def ip_adapter(self, sd: Path, **options: Any) -> Path:
+        """`build_tiny_ip_adapter`: kind, seed. The adapter's file; `image_encoder` lies beside it."""
+        return self._built("build_tiny_ip_adapter", "ip", options, sd)
+
+    def _built(self, builder: str, name: str, options: dict[str, Any], *models: Path) -> Path:
+        from tests import tiny_models  # torch is loaded by the tests that need it
+
+        words = [*(model.name for model in models), *(f"{key}={options[key]}" for key in sorted(options)), name]
+        path = self._folder / "-".join(words)
+        answer = path / "ip-adapter.safetensors" if name == "ip" else path
+        if not answer.exists():
+            getattr(tiny_models, builder)(path, *models, **options)
+        return answer
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> TinyModels:
+    import torch
+
+    torch.set_num_threads(1)  # two threads on a shared machine take four times as long
+    return TinyModels(tmp_path_factory.mktemp("tiny_models"))
+
+
+@pytest.fixture(scope="session")
+def tiny_sd(tiny_models: TinyModels) -> Path:
+    """A diffusers folder: the shape of SD 1.5, LCM scheduler, analytic VAE."""
+    return tiny_models.sd()
