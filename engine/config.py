@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 import osc_schema
 from engine.errors import ConfigError
+from osc_schema.diffusion import CONTROLNETS, LORAS
 
 LARGEST_SIDE_PX = 8192
 
@@ -37,6 +38,39 @@ class OscConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     feedback: tuple[FeedbackTarget, ...] = ()
 
 
+class LoraConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One LoRA: `[[sd.loras]]`. Its weight while running is `/sd/lora/<n>/weight`."""
+
+    path: str
+    """A `.safetensors` file, a folder or a Hugging Face id."""
+    weight: Annotated[float, Meta(ge=-2, le=2)] = 1.0
+
+
+class SdConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Live Stable Diffusion: `[sd]`. What changes while running is a parameter, under `/sd`."""
+
+    model: str = ""
+    """A diffusers folder, one `.safetensors` file or a Hugging Face id; "" for none."""
+    vae: str = "auto"
+    """`auto` and `taesd`: the tiny one where it is to be had; `full`: the model's own; or a folder."""
+    sampler: Literal["auto", "lcm", "turbo", "scheduler"] = "auto"
+    loras: Annotated[tuple[LoraConfig, ...], Meta(max_length=len(LORAS))] = ()
+    controlnets: Annotated[tuple[str, ...], Meta(max_length=len(CONTROLNETS))] = ()
+    ip_adapter: str = ""
+    image_encoder: str = ""
+    """Of the IP-Adapter, where it does not lie beside it."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    threads: Annotated[int, Meta(ge=1, le=64)] = 1
+    """CPU threads of the child."""
+    video: str = ""
+    """Video or picture file for `/sd/source video`."""
+    folders: tuple[str, ...] = ()
+    """Folders whose models `/sd/model` may name over OSC; the command line may name any model."""
+    pictures: str | None = None
+    """Folder of the pictures `/sd/ip_adapter/image` may name; None: `pictures` here."""
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     width: Pixels = 1280
     height: Pixels = 720
@@ -50,6 +84,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     sinks: tuple[str, ...] | None = ()
     """`KIND` or `KIND=ARGUMENT`, for example `shared`, `record=show.mp4`; None: the system's texture sharing."""
     osc: OscConfig = OscConfig()
+    sd: SdConfig = SdConfig()
     web: str = "off"
     """`HOST:PORT` of the page, or `off`."""
     params: dict[str, Any] = {}
@@ -152,7 +187,8 @@ def _explained(message: str, values: dict[str, Any]) -> str:
     if missing := re.fullmatch(r"Object missing required field `(.+)`", text):
         return f"{key_path}.{missing[1]}: is missing"
     if text.startswith("Invalid enum value"):
-        text = f"Expected one of {', '.join(get_args(Config.__annotations__[key_path]))}"
+        key = key_path.rpartition(".")[2]
+        text = f"Expected one of {', '.join(get_args(_table_of(key_path).__annotations__[key]))}"
     return f"{key_path}: {_value_at(key_path, values)!r} is not allowed ({text[0].lower()}{text[1:].replace('`', '')})"
 
 
@@ -164,10 +200,18 @@ def _value_at(key_path: str, values: Any) -> Any:
     return values
 
 
+_TABLES: dict[str, type[Struct]] = {
+    "osc.feedback[": FeedbackTarget,
+    "osc.": OscConfig,
+    "sd.loras[": LoraConfig,
+    "sd.": SdConfig,
+}
+
+
+def _table_of(key_path: str) -> type[Struct]:
+    """What the table that holds this key is made of."""
+    return next((table for start, table in _TABLES.items() if key_path.startswith(start)), Config)
+
+
 def _known_keys(key_path: str) -> str:
-    owner: type[Struct] = Config
-    if key_path.startswith("osc.feedback"):
-        owner = FeedbackTarget
-    elif key_path.startswith("osc."):
-        owner = OscConfig
-    return "known: " + ", ".join(owner.__struct_fields__)
+    return "known: " + ", ".join(_table_of(key_path).__struct_fields__)
