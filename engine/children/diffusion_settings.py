@@ -1,0 +1,173 @@
+"""The values of `/sd/*` as the diffusion child uses them, and what a change of them costs. Pure.
+
+Four costs, from dear to cheap: a new schedule (and its lead-in), new conditioning (the text encoders run), a new
+generation (pictures from before it are told apart), nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import osc_schema
+from engine.errors import ModelError
+from osc_schema.diffusion import CONTROLNETS, LORAS
+
+SIZE_STEP_PX = 64
+TABLE_STEPS = 50  # of the table that a t_index points into
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What the text encoders are given."""
+
+    prompt: str
+    negative: str
+    prompt_b: str
+    mix: float
+    """0..1, from `prompt` to `prompt_b`."""
+
+    def newly_tried(self, before: "Words | None") -> list[tuple[str, str]]:
+        """(address, text) of each text that was not in `before`: what is to blame if the process dies of it."""
+        texts = (("/sd/prompt", "prompt"), ("/sd/negative", "negative"), ("/sd/prompt_b", "prompt_b"))
+        return [
+            (address, getattr(self, name))
+            for address, name in texts
+            if getattr(self, name) and (before is None or getattr(self, name) != getattr(before, name))
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """What a schedule is made from; a change needs a new one."""
+
+    is_stream: bool
+    steps: int
+    strength: float
+    t_index: tuple[int, ...]
+    """Places in the 50-step table, from noisy to clean; empty: steps and strength count."""
+    cfg_type: str
+    guidance: float
+    """At most 1: off."""
+    delta: float
+    seed: int
+    """-1: new noise for each picture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """One ControlNet of the model."""
+
+    number: int
+    """From 1, as in the address."""
+    scale: float
+    """0..2; 0 where it is switched off."""
+    sees_edges: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    words: Words
+    image: str
+    """File of the picture that the IP-Adapter follows; empty: none."""
+    image_scale: float
+    size: tuple[int, int]
+    """(width, height) in pixels, multiples of 64."""
+    steps: Steps
+    controls: tuple[Control, ...]
+    lora_weights: tuple[float, ...]
+    is_paused: bool
+    """Or switched off: the model stays loaded."""
+    interval_s: float
+    """Least time from the beginning of one call to that of the next; 0: as fast as it can."""
+    is_feedback: bool
+    zoom: float
+    rotate_deg: float
+    similarity: float | None
+    """None: no picture is left out."""
+    duty: float | None
+    """None: found by itself."""
+    slice_ms: float
+    has_gate: bool
+    may_shrink: bool
+    problem: str = ""
+    """One line about a value that cannot be used and is not."""
+
+    @property
+    def take(self) -> object:
+        """What a viewer would call another picture: it changes, the generation is raised."""
+        words = self.words
+        return words.prompt, words.negative, words.prompt_b, self.image, self.size, self.steps
+
+
+def read_settings(values: Mapping[str, Any]) -> Settings:
+    """`values` by address, as `osc_schema` accepted them; what is missing has its default."""
+
+    def value(name: str) -> Any:
+        address = f"/sd/{name}"
+        return values[address] if address in values else osc_schema.lookup(address).default
+
+    problem = ""
+    try:
+        t_index = parse_t_index(value("t_index"))
+    except ModelError as error:
+        t_index, problem = (), str(error)
+    return Settings(
+        words=Words(
+            prompt=value("prompt"),
+            negative=value("negative"),
+            prompt_b=value("prompt_b"),
+            mix=value("prompt_mix") if value("prompt_b") else 0.0,
+        ),
+        image=value("ip_adapter/image"),
+        image_scale=value("ip_adapter/scale"),
+        size=(value("width"), value("height")),
+        steps=Steps(
+            is_stream=value("mode") == "stream",
+            steps=value("steps"),
+            strength=value("strength"),
+            t_index=t_index,
+            cfg_type=value("cfg_type"),
+            guidance=value("guidance"),
+            delta=value("delta"),
+            seed=value("seed"),
+        ),
+        controls=tuple(
+            Control(
+                number=number,
+                scale=value(f"controlnet/{number}/scale") if value(f"controlnet/{number}/enable") else 0.0,
+                sees_edges=value(f"controlnet/{number}/source") == "edges",
+            )
+            for number in CONTROLNETS
+        ),
+        lora_weights=tuple(value(f"lora/{number}/weight") for number in LORAS),
+        is_paused=value("paused") or not value("enable"),
+        interval_s=value("interval_s"),
+        is_feedback=value("source") == "feedback",
+        zoom=value("feedback/zoom"),
+        rotate_deg=value("feedback/rotate"),
+        similarity=value("similarity/threshold") if value("similarity/enable") else None,
+        duty=None if value("duty_auto") else value("duty"),
+        slice_ms=value("slice_ms"),
+        has_gate=value("gate"),
+        may_shrink=value("oom") == "shrink",
+        problem=problem,
+    )
+
+
+def parse_t_index(text: str) -> tuple[int, ...]:
+    """`"32 45"` (or with commas) as (32, 45); ModelError unless they are rising places in the 50-step table."""
+    try:
+        places = tuple(int(word) for word in text.replace(",", " ").split())
+    except ValueError:
+        places = (-1,)
+    if any(not 0 <= place < TABLE_STEPS for place in places) or list(places) != sorted(set(places)):
+        raise ModelError(
+            f"/sd/t_index: {text!r} is not rising places of 0..{TABLE_STEPS - 1}, such as 32 45 (not used)"
+        )
+    return places
+
+
+def smaller(size: tuple[int, int]) -> tuple[int, int] | None:
+    """64 px less on each side that has them; None where there is nothing to take."""
+    shrunk = (max(SIZE_STEP_PX, size[0] - SIZE_STEP_PX), max(SIZE_STEP_PX, size[1] - SIZE_STEP_PX))
+    return shrunk if shrunk != size else None

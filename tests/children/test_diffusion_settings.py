@@ -1,0 +1,79 @@
+"""What the diffusion child makes of its parameters."""
+
+import dataclasses
+
+import pytest
+
+import osc_schema
+from engine.children.diffusion_settings import parse_t_index, read_settings, smaller
+from engine.errors import ModelError
+
+
+def test_what_is_not_set_has_the_schemas_default() -> None:
+    settings = read_settings({})
+    assert settings.size == (512, 512)
+    assert (settings.steps.steps, settings.steps.strength, settings.steps.guidance) == (2, 0.5, 1.0)
+    assert settings.steps.is_stream
+    assert settings.duty is None and settings.similarity is None and settings.problem == ""
+    assert [control.scale for control in settings.controls] == [0.0, 0.0]
+
+
+def test_every_parameter_that_the_child_is_told_changes_its_settings() -> None:
+    others = {"/sd/prompt_b": "sea", "/sd/controlnet/1/enable": True, "/sd/controlnet/2/enable": True}
+    others |= {"/sd/similarity/enable": True, "/sd/duty_auto": False, "/sd/enable": True}
+    for param in osc_schema.PARAMS:
+        if param.child != "sd" or param.address == "/sd/model":  # a new model is a new process
+            continue
+        given = {address: value for address, value in others.items() if address != param.address}
+        assert any(
+            read_settings(given | {param.address: value}) != read_settings(given) for value in some_values(param)
+        ), param.address
+
+
+def some_values(param: osc_schema.Param) -> list[osc_schema.Value]:
+    match param.type:
+        case "text" | "file":
+            return ["12 34"]
+        case "bool":
+            return [False, True]
+        case "menu":
+            return list(param.menu)
+        case "int":
+            return [int(param.low), int(param.high)]
+    return [param.low, param.high]
+
+
+def test_a_new_prompt_size_or_step_count_is_another_take_and_a_new_mix_is_not() -> None:
+    before = read_settings({"/sd/prompt": "sea", "/sd/prompt_b": "fire"})
+    for address, value in (("/sd/prompt", "air"), ("/sd/width", 256), ("/sd/steps", 4), ("/sd/ip_adapter/image", "a")):
+        assert read_settings({"/sd/prompt": "sea", "/sd/prompt_b": "fire", address: value}).take != before.take
+    for address, value in (("/sd/prompt_mix", 0.5), ("/sd/lora/1/weight", 0.2), ("/sd/interval_s", 1.0)):
+        assert read_settings({"/sd/prompt": "sea", "/sd/prompt_b": "fire", address: value}).take == before.take
+
+
+def test_only_texts_that_are_new_are_on_trial() -> None:
+    before = read_settings({"/sd/prompt": "sea", "/sd/negative": "blur"}).words
+    after = dataclasses.replace(before, prompt="air")
+    assert before.newly_tried(None) == [("/sd/prompt", "sea"), ("/sd/negative", "blur")]
+    assert after.newly_tried(before) == [("/sd/prompt", "air")]
+    assert before.newly_tried(before) == []
+
+
+@pytest.mark.parametrize(("text", "places"), [("", ()), ("32 45", (32, 45)), ("0,16, 32,45", (0, 16, 32, 45))])
+def test_t_index_is_read_with_blanks_or_commas(text: str, places: tuple[int, ...]) -> None:
+    assert parse_t_index(text) == places
+
+
+@pytest.mark.parametrize("text", ["45 32", "50", "-1", "a few", "3 3", "1.5"])
+def test_a_t_index_that_makes_no_sense_is_told_and_not_used(text: str) -> None:
+    with pytest.raises(ModelError, match=r"rising places of 0\.\.49"):
+        parse_t_index(text)
+    settings = read_settings({"/sd/t_index": text})
+    assert settings.steps.t_index == ()
+    assert text in settings.problem
+
+
+def test_shrinking_takes_64_px_of_each_side_and_ends_at_64() -> None:
+    assert smaller((512, 768)) == (448, 704)
+    assert smaller((64, 128)) == (64, 64)
+    assert smaller((64, 64)) is None
