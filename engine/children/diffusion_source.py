@@ -1,4 +1,4 @@
-"""The picture that is painted next: the newest the engine wrote, or the last one of our own, moved. NumPy and OpenCV."""
+"""The picture that is painted next: the newest the engine wrote, or our own last one, moved. NumPy and OpenCV."""
 
 import cv2
 import numpy as np
