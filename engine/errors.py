@@ -14,6 +14,7 @@ MultiverseError                 something the user can act on: what, which value
 ├── SharedMemoryError           a ring cannot be made or opened
 ├── ModelError                  a model cannot be loaded or used
 └── ChildError                  a child process cannot be had, or refused what was asked of it
+    ├── ControlPipeError        a letter that cannot be sent or read; the pipe goes on
     └── PipeClosedError         the other end of a control pipe is gone
 
 `osc_schema.Rejected` stands apart: the schema is standard library only and imports nothing of the engine.
@@ -73,6 +74,10 @@ class ModelError(MultiverseError):
 
 
 class ChildError(MultiverseError):
+    pass
+
+
+class ControlPipeError(ChildError):
     pass
 
 

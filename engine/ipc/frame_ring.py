@@ -10,16 +10,22 @@ fence beside each (`fence`). The bytes are drawn in `layout`.
 A new size is a new segment: the old one is marked as moved and names its successor, so a reader notices at
 its next look and never sees pixels of one size under a header of another. A `generation` travels with each
 frame: whoever changes a prompt or a take raises it, and a reader that cares discards frames of older ones.
+
+Who makes a ring need not be who writes it. The engine makes the rings its children write: they outlive a
+child that is killed, with their last picture, and the next child goes on in them.
 """
 
 from engine.errors import SharedMemoryError
+from engine.ipc import layout
+from engine.ipc.owned_segment import open_segment
 from engine.ipc.ring_folder import RingFolder, find_ring, system_folder
 from engine.ipc.ring_reader import RingReader
-from engine.ipc.ring_writer import RingWriter
+from engine.ipc.ring_writer import RingOwner, RingWriter
 
 
 class FrameRing:
-    """The doors: `create` for the one writer, `open` or `attach` for any number of readers."""
+    """The doors: `create` for who makes it, `write_to` for another process that writes it instead; `open` or
+    `attach` for any number of readers."""
 
     @staticmethod
     def create(
@@ -30,12 +36,21 @@ class FrameRing:
         channels: int = 4,
         fps: float = 0.0,
         folder: RingFolder | None = None,
-    ) -> RingWriter:
+    ) -> RingOwner:
         """A new ring of this process, called by its texture's name (1 to 64 bytes of UTF-8).
 
         Raises SharedMemoryError when there is no room.
         """
-        return RingWriter(name, width, height, channels, fps, folder or system_folder())
+        return RingOwner(name, width, height, channels, fps, folder or system_folder())
+
+    @staticmethod
+    def write_to(segment: str) -> RingWriter:
+        """Write into a ring that another process made, as told by it; numbers go on after the newest frame.
+
+        Its owner and other processes must not write meanwhile. Closing the writer leaves the ring alone.
+        SharedMemoryError when it is gone.
+        """
+        return RingWriter(open_segment(layout.FRAME_RING, segment, is_writable=True))
 
     @staticmethod
     def open(name: str, *, folder: RingFolder | None = None) -> RingReader:

@@ -1,14 +1,26 @@
-"""The bytes of a frame ring: the one place that says where everything is. Stable; a change raises `VERSION`.
+"""The bytes of every segment: the one place that says where everything is. A changed field raises its `version`.
 
-A ring is one shared memory segment: a header of 4096 bytes, then three slots. Every number is little-endian
-and lies on a multiple of its size, so that one load or store moves it whole. Rows run from the top of the
+A segment is one piece of shared memory. Every number is little-endian and lies on a multiple of its size, so
+that one load or store moves it whole. Bytes without a field are zero. There are four kinds; each begins with
+the same head, at the same offsets in every version, so that any engine can sweep any segment.
+
+    head
+    offset  type  field             meaning
+    0       S8    magic             the kind, stored last at creation: before that it is none. All begin with "MV"
+    8       u4    version           of the kind
+    72      u8    heartbeat_ns      a writer's last sign of life, ns since 1970
+    80      u8    writer_pid        the process that made it and removes it
+    88      f8    writer_start      when that process started (see process_identity), against reused ids
+    96      u8    writer_namespace  Linux: number of the pid namespace the id counts in; 0 elsewhere
+    104     u8    created_ns        ns since 1970; of several of one name the newest is meant
+    128     S64   name              UTF-8, padded with zeros
+
+FRAME RING, magic b"MVRING\\0\\0": a header of 4096 bytes, then three slots. Rows run from the top of the
 picture.
 
-    header
+    ring
     offset  type  field             meaning
-    0       S8    magic             b"MVRING\\0\\0", stored last at creation: before that it is no ring
-    8       u4    version           1
-    12      u4    state             1 open, 2 closed (the writer ended), 3 moved to `successor`
+    12      u4    state             1 open, 2 closed (its maker ended), 3 moved to `successor`
     16      u4    width             pixels
     20      u4    height            pixels
     24      u4    channels          1 grey, 3 RGB, 4 RGBA
@@ -19,12 +31,8 @@ picture.
     48      u8    first_slot        offset of slot 0
     56      f8    fps               nominal frames a second, 0 when there is none
     64      u8    newest            number of the newest whole frame, which is in slot newest % 3; 0: none
-    72      u8    heartbeat_ns      the writer's last sign of life, ns since 1970
-    80      u8    writer_pid        process id
-    88      f8    writer_start      when that process started (see process_identity), against reused ids
-    96      u8    writer_namespace  Linux: number of the pid namespace the id counts in; 0 elsewhere
-    104     u8    created_ns        ns since 1970; of several rings of one name the newest is meant
-    128     S64   name              the texture's name, UTF-8, padded with zeros
+    112     u8    number_before     newest frame of the segment before a new size: numbers go on after it
+    120     u8    generation_before generation of the first frame here, until its writer says otherwise
     192     S32   successor         segment name, ASCII, set before `state` becomes 3
 
     slot
@@ -38,54 +46,178 @@ picture.
 
 Reading frame n: read `newest` = n, then `end` of slot n % 3, copy, then read `begin`. The copy is whole if
 both are n. The writer goes round the slots, so a reader has two frame times before the slot under it is
-written again. The writer's fields (80 to 112), `magic` and `version` keep their offsets in every version: any
-engine can sweep any ring.
+written again. A writer that is killed leaves a slot whose `begin` is newest + 1: no reader looks there, and
+the next writer starts with that very number.
+
+AUDIO RING, magic b"MVAUDIO\\0": a header of 4096 bytes, then `capacity` frames of `channels` float32 each,
+interleaved; sample s lies in frame s % capacity.
+
+    audio
+    offset  type  field             meaning
+    16      u4    channels          numbers in a frame
+    20      u4    rate_hz           frames a second
+    24      u8    capacity          frames the ring holds
+    192     u8    announced         one past the last sample whose writing has begun: stored before the copy
+    200     u8    end               one past the last whole sample: stored after it
+
+Reading samples a to b: b must not be over `end`; copy; the copy is whole if `announced` is then not over
+a + capacity. A writer never lowers `announced`, not even after one that was killed between the two stores.
+
+CHILD WORDS, magic b"MVWORDS\\0", 4096 bytes: what one child process says of itself without a message. Each
+word is written by one thread of the child. Times are `time.perf_counter_ns` of the machine, not since 1970.
+
+    words
+    offset  type  field             meaning
+    192     u8    alive_ns          when a thread that does nothing else last ran
+    200     u8    progress          phase * 2^60 + when the main loop entered it or renewed it, ns
+    208     u8    results           results published so far
+    216     f8    last_result_ms    what the newest took
+    224     u8    last_result_ns    when it was published
+    232     u8    wants_frame       1: the next picture will be read; 0: do not make one for it
+
+GATE, magic b"MVGATE\\0\\0", 4096 bytes: who is using the GPU now, one for the engine and all its children.
+
+    gate
+    offset  type  field             meaning
+    192     u8    drawing_ns        when the engine submitted the draw under way, perf_counter_ns; 0: none is
+    200     u8    period_ns         one frame of the engine; a draw older than that stops nobody
+    208     u8    late_frames       frames the engine has published late, a growing count
+    216     u8    voice_ns          when the voice child began the block under way; 0: none is
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-MAGIC: Final = b"MVRING\0\0"
-VERSION: Final = 1
-SLOTS: Final = 3
-HEADER_BYTES: Final = 4096
-SLOT_PIXELS: Final = 64  # offset of the pixels in a slot
 PAGE_BYTES: Final = 4096
+HEADER_BYTES: Final = PAGE_BYTES
+SLOTS: Final = 3
+SLOT_PIXELS: Final = 64  # offset of the pixels in a slot
 
 OPEN, CLOSED, MOVED = 1, 2, 3
 UINT8_DISPLAY: Final = 1
 
-HEADER: Final = np.dtype(
-    {
-        "names": [
-            *("magic", "version", "state", "width", "height", "channels", "pixel_format", "row_stride"),
-            *("slot_count", "slot_stride", "first_slot", "fps", "newest", "heartbeat_ns", "writer_pid"),
-            *("writer_start", "writer_namespace", "created_ns", "name", "successor"),
-        ],
-        "formats": [
-            *("S8", "<u4", "<u4", "<u4", "<u4", "<u4", "<u4", "<u4"),
-            *("<u4", "<u8", "<u8", "<f8", "<u8", "<u8", "<u8"),
-            *("<f8", "<u8", "<u8", "S64", "S32"),
-        ],
-        "offsets": [0, 8, 12, 16, 20, 24, 28, 32, 36, 40, 48, 56, 64, 72, 80, 88, 96, 104, 128, 192],
-        "itemsize": HEADER_BYTES,
-    }
+Field = tuple[int, str, str]
+
+_HEAD: Final[list[Field]] = [
+    (0, "S8", "magic"),
+    (8, "<u4", "version"),
+    (72, "<u8", "heartbeat_ns"),
+    (80, "<u8", "writer_pid"),
+    (88, "<f8", "writer_start"),
+    (96, "<u8", "writer_namespace"),
+    (104, "<u8", "created_ns"),
+    (128, "S64", "name"),
+]
+
+
+def _dtype(fields: list[Field], size: int = HEADER_BYTES) -> np.dtype:
+    offsets, formats, names = zip(*sorted(fields), strict=True)
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size})
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    title: str
+    """What messages call it."""
+    magic: bytes
+    """Eight bytes, beginning with MAGIC_START; without the zeros at the end, as NumPy gives them."""
+    version: int
+    header: np.dtype
+    """The head and the fields of the kind."""
+
+    def word(self, field: str) -> int:
+        """Where an 8-byte field lies in the header seen as 8-byte words."""
+        return int(self.header.fields[field][1]) // 8  # type: ignore[index]
+
+
+MAGIC_START: Final = b"MV"
+HEAD: Final = _dtype(_HEAD)
+
+FRAME_RING: Final = Kind(
+    "frame ring",
+    b"MVRING",
+    1,
+    _dtype(
+        [
+            *_HEAD,
+            (12, "<u4", "state"),
+            (16, "<u4", "width"),
+            (20, "<u4", "height"),
+            (24, "<u4", "channels"),
+            (28, "<u4", "pixel_format"),
+            (32, "<u4", "row_stride"),
+            (36, "<u4", "slot_count"),
+            (40, "<u8", "slot_stride"),
+            (48, "<u8", "first_slot"),
+            (56, "<f8", "fps"),
+            (64, "<u8", "newest"),
+            (112, "<u8", "number_before"),
+            (120, "<u8", "generation_before"),
+            (192, "S32", "successor"),
+        ]
+    ),
 )
 
-SLOT: Final = np.dtype(
-    {
-        "names": ["begin", "end", "index", "time_s", "generation"],
-        "formats": ["<u8", "<u8", "<u8", "<f8", "<u8"],
-        "offsets": [0, 8, 16, 24, 32],
-        "itemsize": SLOT_PIXELS,
-    }
+SLOT: Final = _dtype(
+    [
+        (0, "<u8", "begin"),
+        (8, "<u8", "end"),
+        (16, "<u8", "index"),
+        (24, "<f8", "time_s"),
+        (32, "<u8", "generation"),
+    ],
+    SLOT_PIXELS,
 )
 
+AUDIO_RING: Final = Kind(
+    "audio ring",
+    b"MVAUDIO",
+    1,
+    _dtype(
+        [
+            *_HEAD,
+            (16, "<u4", "channels"),
+            (20, "<u4", "rate_hz"),
+            (24, "<u8", "capacity"),
+            (192, "<u8", "announced"),
+            (200, "<u8", "end"),
+        ]
+    ),
+)
 
-def header_offset(field: str) -> int:
-    """Bytes from the start of the segment to a field of the header."""
-    return int(HEADER.fields[field][1])  # type: ignore[index]
+CHILD_WORDS: Final = Kind(
+    "child words",
+    b"MVWORDS",
+    1,
+    _dtype(
+        [
+            *_HEAD,
+            (192, "<u8", "alive_ns"),
+            (200, "<u8", "progress"),
+            (208, "<u8", "results"),
+            (216, "<f8", "last_result_ms"),
+            (224, "<u8", "last_result_ns"),
+            (232, "<u8", "wants_frame"),
+        ]
+    ),
+)
+
+GATE: Final = Kind(
+    "gate",
+    b"MVGATE",
+    1,
+    _dtype(
+        [
+            *_HEAD,
+            (192, "<u8", "drawing_ns"),
+            (200, "<u8", "period_ns"),
+            (208, "<u8", "late_frames"),
+            (216, "<u8", "voice_ns"),
+        ]
+    ),
+)
 
 
 def slot_stride(width: int, height: int, channels: int) -> int:
@@ -94,5 +226,5 @@ def slot_stride(width: int, height: int, channels: int) -> int:
 
 
 def segment_bytes(width: int, height: int, channels: int) -> int:
-    """Bytes of the whole segment."""
+    """Bytes of a whole frame ring."""
     return HEADER_BYTES + SLOTS * slot_stride(width, height, channels)

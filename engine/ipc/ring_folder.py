@@ -1,6 +1,6 @@
 """Where rings are found by their texture's name, and where the leftovers of dead engines are swept.
 
-A segment is called `multiverse-<pid>-<serial>-<start of the name>`, at most 30 characters (macOS allows 31
+A segment of any kind is called `multiverse-<pid>-<serial>-<start of the name>`, at most 30 characters (macOS allows 31
 with the slash). Its full name stands in its header; a reader that knows only "Multiverse" takes, of all
 segments with the prefix, the newest live one whose header says so. Linux lists segments in /dev/shm. macOS
 and Windows list none, so there each has an empty marker file of the same name in the folder
@@ -55,19 +55,22 @@ def system_folder() -> RingFolder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RingInfo:
-    """What a ring's header says, read once."""
+class SegmentInfo:
+    """What a segment's head says, read once."""
 
     segment: str
+    magic: bytes
     name: str
-    state: int
     writer: ProcessIdentity
     created_ns: int
     heartbeat_ns: int
+    ring_state: int
+    """Of a frame ring; of other kinds without meaning."""
 
     @property
     def is_live(self) -> bool:
-        return self.state == layout.OPEN and is_writer_alive(self.writer, self.heartbeat_ns)
+        is_open_ring = self.magic == layout.FRAME_RING.magic and self.ring_state == layout.OPEN
+        return is_open_ring and is_writer_alive(self.writer, self.heartbeat_ns)
 
 
 def segment_name(name: str, pid: int, serial: int) -> str:
@@ -81,8 +84,8 @@ def is_writer_alive(writer: ProcessIdentity, heartbeat_ns: int) -> bool:
     return is_alive(writer)
 
 
-def read_info(segment: str) -> RingInfo | None:
-    """The header of a segment; None when it is gone, not ours, or not (yet) a ring."""
+def read_info(segment: str) -> SegmentInfo | None:
+    """The head of a segment; None when it is gone, not ours, or still being made."""
     try:
         mapping = map_segment(segment)
     except OSError:
@@ -90,18 +93,20 @@ def read_info(segment: str) -> RingInfo | None:
     try:
         if len(mapping.buf) < layout.HEADER_BYTES:
             return None
-        header = np.frombuffer(bytes(mapping.buf[: layout.HEADER_BYTES]), layout.HEADER)[0]
+        header = np.frombuffer(bytes(mapping.buf[: layout.HEADER_BYTES]), layout.FRAME_RING.header)[0]
     finally:
         mapping.close()
-    if bytes(header["magic"]) != layout.MAGIC.rstrip(b"\0"):  # NumPy drops the zeros at the end
+    magic = bytes(header["magic"])
+    if not magic.startswith(layout.MAGIC_START):
         return None
-    return RingInfo(
+    return SegmentInfo(
         segment=segment,
+        magic=magic,
         name=bytes(header["name"]).decode(errors="replace"),
-        state=int(header["state"]),
         writer=writer_of(header),
         created_ns=int(header["created_ns"]),
         heartbeat_ns=int(header["heartbeat_ns"]),
+        ring_state=int(header["state"]),
     )
 
 
@@ -113,7 +118,7 @@ def writer_of(header: np.void) -> ProcessIdentity:
     )
 
 
-def find_ring(name: str, folder: RingFolder, *, pid: int | None = None) -> RingInfo | None:
+def find_ring(name: str, folder: RingFolder, *, pid: int | None = None) -> SegmentInfo | None:
     """The newest live ring of this name (of this process, if one is given)."""
     infos = (read_info(segment) for segment in folder.segments())
     live = [i for i in infos if i and i.name == name and pid in (None, i.writer.pid) and i.is_live]
@@ -122,6 +127,8 @@ def find_ring(name: str, folder: RingFolder, *, pid: int | None = None) -> RingI
 
 def sweep_dead_rings(folder: RingFolder | None = None) -> list[str]:
     """Remove the segments of engines that are gone (kill -9, power); names of those removed. Called at start.
+
+    Segments of every kind, of this version and of others: their heads are alike.
 
     An id in use again is told from the dead engine by its start time. Segments of other containers stay:
     their ids say nothing here. One without its magic is removed once no process of the id in its name is left

@@ -9,9 +9,10 @@ import numpy as np
 from engine.errors import SharedMemoryError
 from engine.ipc import layout
 from engine.ipc.fence import Fence
+from engine.ipc.owned_segment import open_segment
 from engine.ipc.ring_block import BEGIN, END, GENERATION, HEARTBEAT, INDEX, NEWEST, TIME, RingBlock
 from engine.ipc.ring_folder import RingFolder, find_ring, is_writer_alive, writer_of
-from engine.ipc.segment import Mapping, map_segment
+from engine.ipc.segment import ForeignSegment
 
 READ_ATTEMPTS = 3  # the first and two more
 POLL_S = 0.001
@@ -47,6 +48,11 @@ class RingReader:
     def shape(self) -> tuple[int, int, int]:
         """(height, width, channels) of the frames to come."""
         return self._block.shape
+
+    @property
+    def sequence(self) -> int:
+        """Number of the newest frame `latest` has given; 0 before the first."""
+        return self._sequence
 
     @property
     def fps(self) -> float:
@@ -96,7 +102,7 @@ class RingReader:
 
     @property
     def state(self) -> Literal["live", "closed", "dead"]:
-        """closed: the writer ended as it should. dead: its process is gone without a word."""
+        """closed: the ring's owner ended as it should. dead: its process is gone without a word."""
         if self._block.states[0] == layout.CLOSED:
             return "closed"
         is_alive = is_writer_alive(writer_of(self._block.header), int(self._block.words[HEARTBEAT]))
@@ -104,7 +110,7 @@ class RingReader:
 
     @property
     def heartbeat_age_s(self) -> float:
-        """Seconds since the writer's last sign of life: grows while it hangs."""
+        """Seconds since a sign of life of whoever writes, the owner or another: grows while it hangs."""
         return (time.time_ns() - int(self._block.words[HEARTBEAT])) / 1e9
 
     def close(self) -> None:
@@ -132,13 +138,6 @@ class RingReader:
         old.close()
 
 
-def _map(segment: str) -> tuple[Mapping, RingBlock]:
-    try:
-        mapping = map_segment(segment)
-    except OSError as error:
-        raise SharedMemoryError(f"ring {segment}: {error.strerror or error}") from error
-    try:
-        return mapping, RingBlock(mapping.buf)
-    except SharedMemoryError as error:
-        mapping.close()
-        raise SharedMemoryError(f"ring {segment}: {error}") from error
+def _map(segment: str) -> tuple[ForeignSegment, RingBlock]:
+    memory = open_segment(layout.FRAME_RING, segment)
+    return memory, RingBlock(memory.buf)

@@ -3,8 +3,8 @@
 Python's resource tracker unlinks what a process registered when that process and its relatives are gone. The
 engine's own segments stay registered: they vanish even after kill -9, as long as the tracker lives. Up to
 Python 3.12 merely opening a `SharedMemory` registers too, and the exit of a foreign reader would then unlink
-the engine's ring; so `map_segment` goes below that class and never registers. Its mapping is read-only: no
-reader can damage a ring.
+the engine's ring; so `map_segment` goes below that class and never registers. Its mapping is read-only unless
+a writer asks for more: no reader can damage a ring.
 """
 
 import mmap
@@ -22,17 +22,24 @@ if sys.platform != "win32":
 SHM_FOLDER = "/dev/shm"  # where Linux shows POSIX shared memory as files
 
 
-class Mapping(Protocol):
+class Segment(Protocol):
+    """Mapped memory, of our own or another process's making."""
+
+    @property
+    def name(self) -> str: ...
     @property
     def buf(self) -> memoryview: ...
     def close(self) -> None:
         """Unmap. BufferError while an array still looks into `buf`."""
 
 
-class _ReadOnlyMapping:
-    def __init__(self, memory: mmap.mmap | SharedMemory, buf: memoryview) -> None:
-        self._memory = memory
+class ForeignSegment:
+    """Another process's segment, mapped here: closing it takes it away from nobody."""
+
+    def __init__(self, name: str, memory: mmap.mmap | SharedMemory, buf: memoryview) -> None:
+        self.name = name
         self.buf = buf
+        self._memory = memory
 
     def close(self) -> None:
         self.buf.release()
@@ -74,18 +81,18 @@ def create_segment(name: str, size: int) -> SharedMemory:
     return segment
 
 
-def map_segment(name: str) -> Mapping:
-    """Look at another process's segment. OSError when there is none or it is another user's."""
+def map_segment(name: str, *, is_writable: bool = False) -> ForeignSegment:
+    """Map another process's segment. OSError when there is none or it is another user's."""
     if sys.platform == "win32":
         memory = SharedMemory(name=name)
-        return _ReadOnlyMapping(memory, memory.buf.toreadonly())
-    descriptor = _posixshmem.shm_open(f"/{name}", os.O_RDONLY, mode=0o600)
+        return ForeignSegment(name, memory, memory.buf if is_writable else memory.buf.toreadonly())
+    descriptor = _posixshmem.shm_open(f"/{name}", os.O_RDWR if is_writable else os.O_RDONLY, mode=0o600)
     try:
         size = os.fstat(descriptor).st_size
         if size == 0:  # its maker has not come to the second step
             raise FileNotFoundError(f"{name} is still being made")
-        mapping = mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)
-        return _ReadOnlyMapping(mapping, memoryview(mapping))
+        mapping = mmap.mmap(descriptor, size, access=mmap.ACCESS_WRITE if is_writable else mmap.ACCESS_READ)
+        return ForeignSegment(name, mapping, memoryview(mapping))
     finally:
         os.close(descriptor)
 

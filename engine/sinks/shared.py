@@ -6,7 +6,7 @@ what it is fast enough for, and the engine never waits for it.
 
 from engine.errors import SharedMemoryError, SinkError
 from engine.frame import PublishedFrame
-from engine.ipc import FrameRing, RingWriter
+from engine.ipc import FrameRing, RingOwner
 from engine.sinks.sink import DEFAULT_NAME, SinkStatus, Stage
 
 
@@ -15,7 +15,7 @@ class SharedSink:
 
     def __init__(self, argument: str) -> None:
         self.name = argument or DEFAULT_NAME
-        self._ring: RingWriter | None = None
+        self._ring: RingOwner | None = None
         self._frames = 0
 
     def start(self, stage: Stage, *, may_wait: bool = False) -> None:

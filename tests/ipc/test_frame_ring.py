@@ -257,18 +257,6 @@ def test_where_segments_cannot_be_listed_markers_take_their_place(tmp_path: Path
     assert os.listdir(folder.path) == []
 
 
-def test_the_documented_table_is_the_layout() -> None:
-    rows = re.findall(r"^    (\d+) +([uSf]\d+) +(\w+) ", layout.__doc__ or "", re.MULTILINE)
-    split = [field for _, _, field in rows].index("begin")
-    for table, dtype in ((rows[:split], layout.HEADER), (rows[split:-1], layout.SLOT)):
-        assert [(int(o), f, t) for o, t, f in table] == [
-            (dtype.fields[f][1], f, dtype.fields[f][0].str.lstrip("<|")) for f in dtype.names
-        ]
-        for offset, letter, _ in table:
-            assert letter.startswith("S") or int(offset) % int(letter[1:]) == 0
-    assert rows[-1] == (str(layout.SLOT_PIXELS), "u1", "pixels")
-
-
 NO_SHARED_MEMORY = """
 import resource
 from engine.errors import SharedMemoryError

@@ -1,0 +1,92 @@
+"""Typed letters between the engine and a child: MessagePack over a duplex `multiprocessing` connection.
+
+What may come is declared as a union of tagged `msgspec.Struct`s and checked on arrival, so a letter of another
+version, or a broken one, is an error with its reason and the pipe goes on. A letter has at most 60 KiB:
+pictures and sound go through rings, never through here.
+
+A process that is stopped reads nothing. Letters to it fill the pipe (200 KiB on Linux), and the thread that
+wrote the next would be stopped as well, just the one that must notice the hang. So `send` waits for room at
+most a second. Up to 16 KiB a letter is written by one call of the system, so none but a longer one can be cut
+in two by a sender that is stopped.
+"""
+
+import select
+import sys
+from multiprocessing.connection import Connection
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from engine.errors import ControlPipeError, PipeClosedError
+
+LONGEST_BYTES = 60 * 1024
+ROOM_WAIT_S = 1.0
+SHOWN_BYTES = 40  # of a letter that cannot be read
+
+Received = TypeVar("Received")
+
+
+class ControlPipe(Generic[Received]):
+    """One end. `receives` is the union of Structs the other end may send.
+
+    One thread sends at a time and one receives; they may be two.
+    """
+
+    def __init__(self, connection: Connection, receives: Any) -> None:
+        self.connection = connection
+        """For `multiprocessing.connection.wait`: ready when there is a letter, or the other end is gone."""
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder: msgspec.msgpack.Decoder[Received] = msgspec.msgpack.Decoder(receives)
+
+    def send(self, message: msgspec.Struct) -> None:
+        """Write one letter; returns before it is read.
+
+        Raises PipeClosedError when the other end is gone, ControlPipeError when the letter is too long or the
+        other end has read so little that there is no room within a second (not on Windows, which waits).
+        """
+        letter = self._encoder.encode(message)
+        if len(letter) > LONGEST_BYTES:
+            raise ControlPipeError(
+                f"control pipe: a {type(message).__name__} of {len(letter)} bytes is too long (at most {LONGEST_BYTES})"
+            )
+        try:
+            if not _has_room(self.connection):
+                raise ControlPipeError(
+                    f"control pipe: no room for a {type(message).__name__}: the other end does not read"
+                )
+            self.connection.send_bytes(letter)
+        except OSError as error:
+            raise PipeClosedError(f"control pipe: the other end is gone ({error.strerror or error})") from error
+
+    def receive(self, timeout_s: float = 0.0) -> Received | None:
+        """The next letter, or None when none comes within `timeout_s`.
+
+        Raises PipeClosedError when the other end is gone and all its letters are read, ControlPipeError for a
+        letter that is none of `receives`: the one after it can be read.
+        """
+        try:
+            if not self.connection.poll(timeout_s):
+                return None
+            letter = self.connection.recv_bytes(LONGEST_BYTES)
+        except EOFError as error:
+            raise PipeClosedError("control pipe: the other end is gone") from error
+        except OSError as error:
+            raise PipeClosedError(f"control pipe: the other end is gone ({error.strerror or error})") from error
+        try:
+            return self._decoder.decode(letter)
+        except msgspec.DecodeError as error:  # ValidationError is one
+            start = letter[:SHOWN_BYTES] + (b"..." if len(letter) > SHOWN_BYTES else b"")
+            raise ControlPipeError(f"control pipe: a letter that cannot be read: {error} (it is {start!r})") from error
+
+    def close(self) -> None:
+        """Close this end; the other end reads what is left, then gets PipeClosedError."""
+        self.connection.close()
+
+
+def _has_room(connection: Connection) -> bool:
+    """Whether a letter can be written without waiting, now or within a second."""
+    if sys.platform == "win32":
+        return True
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLOUT)
+    return bool(poll.poll(ROOM_WAIT_S * 1000))  # also when the other end is gone: the write then says so

@@ -1,0 +1,48 @@
+"""A page of 8-byte words between processes. Each word has one writer, so a store and a load are all it takes."""
+
+from contextlib import suppress
+from typing import Self
+
+import numpy as np
+
+from engine.ipc import layout
+from engine.ipc.fence import Fence
+from engine.ipc.owned_segment import OwnedSegment, open_segment
+from engine.ipc.ring_folder import RingFolder, system_folder
+from engine.ipc.segment import Segment
+
+
+class WordSegment:
+    """What `ChildWords` and `Gate` are made of. All words may be used by any thread until `close`."""
+
+    _kind: layout.Kind
+
+    def __init__(self, memory: Segment) -> None:
+        self._memory = memory
+        self._fence = Fence()
+        self._words = np.frombuffer(memory.buf, np.uint64, layout.PAGE_BYTES // 8)
+        self._floats = self._words.view(np.float64)
+
+    @classmethod
+    def _make(cls, name: str, folder: RingFolder | None) -> Self:
+        return cls(OwnedSegment(cls._kind, name, layout.PAGE_BYTES, folder or system_folder()))
+
+    @classmethod
+    def open(cls, segment: str) -> Self:
+        """The words another process made, as told by it. SharedMemoryError when they are gone."""
+        return cls(open_segment(cls._kind, segment, is_writable=True))
+
+    @property
+    def segment(self) -> str:
+        """What another process is told to open."""
+        return self._memory.name
+
+    def close(self) -> None:
+        """Let go of the memory; its maker takes the name away as well. No thread may use the words any more."""
+        if self._words is not None:
+            self._words = self._floats = None  # type: ignore[assignment]
+            self._memory.close()
+
+    def __del__(self) -> None:
+        with suppress(AttributeError):  # of words that could not be made
+            self.close()

@@ -1,0 +1,159 @@
+"""Words of a child and the gate: what one process stores, another reads."""
+
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from engine.errors import SharedMemoryError
+from engine.ipc import ChildWords, Gate, Phase, sweep_dead_rings
+from engine.ipc.ring_folder import system_folder
+
+MS = 1_000_000
+
+
+@pytest.fixture
+def words() -> Iterator[tuple[ChildWords, ChildWords]]:
+    """The engine's side and the child's."""
+    engine = ChildWords.create("sd")
+    child = ChildWords.open(engine.segment)
+    yield engine, child
+    child.close()
+    engine.close()
+
+
+@pytest.fixture
+def gate() -> Iterator[tuple[Gate, Gate]]:
+    """The engine's side and a child's."""
+    engine = Gate.create()
+    child = Gate.open(engine.segment)
+    yield engine, child
+    child.close()
+    engine.close()
+
+
+def test_a_new_child_has_said_nothing(words: tuple[ChildWords, ChildWords]) -> None:
+    engine, _ = words
+    assert (engine.alive_ns, engine.progress, engine.results) == (0, (Phase.STARTING, 0), 0)
+    assert (engine.last_result_ms, engine.last_result_ns, engine.wants_frame) == (0.0, 0, False)
+
+
+def test_what_the_child_says_the_engine_reads(words: tuple[ChildWords, ChildWords]) -> None:
+    engine, child = words
+    child.beat(11)
+    child.count_result(17.25, 12)
+    child.count_result(16.5, 13)
+    child.wants_frame = True
+    assert (engine.alive_ns, engine.results, engine.last_result_ms, engine.last_result_ns) == (11, 2, 16.5, 13)
+    assert engine.wants_frame is True
+    child.wants_frame = False
+    assert engine.wants_frame is False
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_a_phase_and_its_time_come_back_as_they_were(words: tuple[ChildWords, ChildWords], phase: Phase) -> None:
+    engine, child = words
+    for now_ns in (1, time.perf_counter_ns(), 36 * 365 * 86_400 * 10**9):
+        child.enter(phase, now_ns)
+        assert engine.progress == (phase, now_ns)
+
+
+FLICKER = """
+import sys
+from engine.ipc import ChildWords, Phase
+words = ChildWords.open(sys.argv[1])
+low, high = 1, 1 << 59
+words.enter(Phase.LOADING, low)
+print("ready", flush=True)
+while True:
+    words.enter(Phase.LOADING, low)
+    words.enter(Phase.RUNNING, high)
+"""
+
+
+def test_a_phase_is_never_seen_with_the_time_of_another(children, words: tuple[ChildWords, ChildWords]) -> None:
+    engine, _ = words
+    children.start(FLICKER, engine.segment).stdout.readline()
+    seen = {engine.progress for _ in range(100_000)}
+    assert seen == {(Phase.LOADING, 1), (Phase.RUNNING, 1 << 59)}
+
+
+def test_the_next_child_starts_from_new_words_and_the_old_ones_are_gone() -> None:
+    words = ChildWords.create("sd")
+    segment = words.segment
+    assert segment.startswith(f"multiverse-{os.getpid()}-") and segment.endswith("-sd")
+    assert segment in system_folder().segments()
+    words.close()
+    words.close()
+    assert segment not in system_folder().segments()
+    with pytest.raises(SharedMemoryError, match=f"child words {segment}: No such file"):
+        ChildWords.open(segment)
+
+
+def test_a_child_that_closes_its_words_leaves_them_to_the_engine(words: tuple[ChildWords, ChildWords]) -> None:
+    engine, child = words
+    child.beat(5)
+    child.close()
+    assert engine.alive_ns == 5
+    ChildWords.open(engine.segment).close()
+
+
+def test_one_kind_of_segment_is_not_taken_for_another(words: tuple[ChildWords, ChildWords]) -> None:
+    with pytest.raises(SharedMemoryError, match=f"gate {words[0].segment}: no gate"):
+        Gate.open(words[0].segment)
+
+
+def test_the_gate_is_shut_from_submit_to_fence(gate: tuple[Gate, Gate]) -> None:
+    engine, child = gate
+    engine.period_ns = 33 * MS
+    assert not child.is_drawing(1000 * MS)
+    engine.draw_begins(1000 * MS)
+    assert child.is_drawing(1000 * MS) and child.is_drawing(1032 * MS)
+    engine.draw_ends()
+    assert not child.is_drawing(1000 * MS)
+
+
+def test_a_draw_older_than_one_frame_stops_no_child(gate: tuple[Gate, Gate]) -> None:
+    engine, child = gate
+    engine.draw_begins(1000 * MS)
+    assert not child.is_drawing(1000 * MS), "no engine has told its period"
+    engine.period_ns = 33 * MS
+    assert not child.is_drawing(1033 * MS)
+
+
+def test_the_voice_goes_first_for_a_second_at_most(gate: tuple[Gate, Gate]) -> None:
+    engine, child = gate
+    assert not engine.is_voice_running(0)
+    child.voice_begins(5000 * MS)
+    assert engine.is_voice_running(5000 * MS) and engine.is_voice_running(5999 * MS)
+    assert not engine.is_voice_running(6000 * MS)
+    child.voice_ends()
+    assert not engine.is_voice_running(5000 * MS)
+
+
+def test_late_frames_and_the_period_reach_the_children(gate: tuple[Gate, Gate]) -> None:
+    engine, child = gate
+    engine.period_ns = 16_666_667
+    engine.late_frames = 3
+    assert (child.period_ns, child.late_frames) == (16_666_667, 3)
+
+
+MAKE_ALL = """
+import sys
+from engine.ipc import ChildWords, Gate
+segments = [ChildWords.create("sd"), Gate.create()]
+print(*(s.segment for s in segments), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_after_kill_9_of_the_engine_words_and_gate_are_swept_at_once(children) -> None:
+    engine = children.start(MAKE_ALL)
+    segments = set(engine.stdout.readline().split())
+    assert len(segments) == 2
+    assert segments.isdisjoint(sweep_dead_rings()), "their engine lives"
+    children.kill(engine)
+    assert segments <= set(system_folder().segments())
+    assert segments <= set(sweep_dead_rings())
+    assert segments.isdisjoint(system_folder().segments())

@@ -1,0 +1,155 @@
+"""Letters between two ends of a pipe, in one process and across real ones."""
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from multiprocessing.connection import Connection, wait
+
+import msgspec
+import pytest
+
+from engine.errors import ControlPipeError, PipeClosedError
+from engine.ipc import ControlPipe
+from engine.ipc.control_pipe import LONGEST_BYTES
+
+
+class Values(msgspec.Struct, tag="values", frozen=True):
+    values: dict[str, float | str]
+    version: int
+
+
+class Stop(msgspec.Struct, tag="stop", frozen=True):
+    pass
+
+
+class Ready(msgspec.Struct, tag="ready", frozen=True):
+    facts: dict[str, float]
+
+
+Ends = tuple[ControlPipe[Ready], ControlPipe[Values | Stop]]
+
+
+@pytest.fixture
+def ends() -> Iterator[Ends]:
+    """The engine's end and the child's."""
+    engine, child = multiprocessing.Pipe()
+    pipes = ControlPipe[Ready](engine, Ready), ControlPipe[Values | Stop](child, Values | Stop)
+    yield pipes
+    for pipe in pipes:
+        pipe.close()
+
+
+def test_letters_arrive_in_order_as_what_they_were(ends: Ends) -> None:
+    engine, child = ends
+    assert child.receive() is None
+    engine.send(Values({"/sd/prompt": "a bird", "/sd/strength": 0.5}, 7))
+    engine.send(Stop())
+    assert child.receive(30.0) == Values({"/sd/prompt": "a bird", "/sd/strength": 0.5}, 7)
+    assert child.receive() == Stop()
+    assert child.receive() is None
+    child.send(Ready({"loaded_s": 3.5}))
+    assert wait([engine.connection], 30.0) == [engine.connection]
+    assert engine.receive() == Ready({"loaded_s": 3.5})
+
+
+def test_what_was_sent_before_the_end_is_read_before_it(ends: Ends) -> None:
+    engine, child = ends
+    engine.send(Stop())
+    engine.close()
+    assert child.receive(30.0) == Stop()
+    for _ in range(2):
+        with pytest.raises(PipeClosedError, match="the other end is gone"):
+            child.receive()
+
+
+def test_a_letter_to_nobody_says_so(ends: Ends) -> None:
+    engine, child = ends
+    child.close()
+    with pytest.raises(PipeClosedError, match=r"the other end is gone \(Broken pipe\)"):
+        engine.send(Stop())
+
+
+def test_a_pipe_closed_at_this_end_is_closed(ends: Ends) -> None:
+    engine, _ = ends
+    engine.close()
+    with pytest.raises(PipeClosedError, match="closed"):
+        engine.send(Stop())
+    with pytest.raises(PipeClosedError, match="closed"):
+        engine.receive()
+
+
+@pytest.mark.parametrize(
+    ("letter", "reason"),
+    [
+        (msgspec.msgpack.encode(Ready({})), r"Invalid value 'ready' .*(it is .*ready)"),
+        (msgspec.msgpack.encode({"type": "values", "values": {}}), "missing required field `version`"),
+        (msgspec.msgpack.encode({"type": "values", "values": {}, "version": "x"}), r"Expected `int`.*`\$.version`"),
+        (b"\xc1", "malformed"),
+        (b"", "truncated"),
+        (b"\x00" * 200, r"\.\.\."),
+    ],
+)
+def test_a_letter_that_cannot_be_read_is_named_and_the_next_one_arrives(ends: Ends, letter: bytes, reason: str) -> None:
+    engine, child = ends
+    engine.connection.send_bytes(letter)
+    engine.send(Stop())
+    with pytest.raises(ControlPipeError, match=f"a letter that cannot be read: .*{reason}"):
+        child.receive(30.0)
+    assert child.receive(30.0) == Stop()
+
+
+def test_the_longest_letter_fits_into_an_empty_pipe_and_a_longer_one_is_refused(ends: Ends) -> None:
+    engine, child = ends
+    room = LONGEST_BYTES - len(msgspec.msgpack.encode(Values({"text": "x" * 50_000}, 0))) + 50_000
+    longest = Values({"text": "x" * room}, 0)
+    engine.send(longest)  # nobody reads yet
+    assert child.receive(30.0) == longest
+    with pytest.raises(ControlPipeError, match=rf"a Values of {LONGEST_BYTES + 1} bytes is too long \(at most 61440\)"):
+        engine.send(Values({"text": "x" * (room + 1)}, 0))
+    assert child.receive() is None
+
+
+def test_a_longer_letter_from_a_stranger_ends_the_pipe_and_is_not_taken_in(ends: Ends) -> None:
+    engine, child = ends
+    engine.connection.send_bytes(b"x" * (LONGEST_BYTES + 1))
+    for _ in range(2):
+        with pytest.raises(PipeClosedError):
+            child.receive(30.0)
+
+
+def test_an_end_that_never_reads_does_not_hold_the_sender(ends: Ends, require) -> None:
+    require(os.name == "posix", "poll of a pipe (POSIX)")
+    engine, child = ends
+    letter = Values({"text": "x" * 15_000}, 1)
+    with pytest.raises(ControlPipeError, match="no room for a Values: the other end does not read"):
+        for _ in range(10_000):
+            engine.send(letter)
+    while child.receive():
+        pass
+    engine.send(Stop())
+    assert child.receive(30.0) == Stop()
+
+
+def answer(connection: Connection) -> None:
+    pipe = ControlPipe[Values | Stop](connection, Values | Stop)
+    while not isinstance(message := pipe.receive(30.0), Stop):
+        assert message is not None
+        pipe.send(Ready({"version": message.version}))
+    os.kill(os.getpid(), 9)
+
+
+def test_a_real_child_answers_and_its_death_is_noticed() -> None:
+    engine, child = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=answer, args=(child,))
+    process.start()
+    child.close()
+    pipe = ControlPipe[Ready](engine, Ready)
+    for version in range(100):
+        pipe.send(Values({}, version))
+        assert pipe.receive(30.0) == Ready({"version": version})
+    pipe.send(Stop())
+    with pytest.raises(PipeClosedError):
+        pipe.receive(30.0)
+    process.join()
+    process.close()
+    pipe.close()

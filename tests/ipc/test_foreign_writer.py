@@ -1,0 +1,164 @@
+"""A ring one process makes and another writes: who takes over, what a death leaves, whose the life is."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from engine.errors import SharedMemoryError
+from engine.ipc import FrameRing, RingOwner, RingReader
+from engine.ipc.ring_folder import read_info, system_folder
+
+
+def picture(value: int, height: int = 4, width: int = 6) -> np.ndarray:
+    return np.full((height, width, 3), value, np.uint8)
+
+
+@pytest.fixture
+def ring() -> Iterator[tuple[RingOwner, RingReader]]:
+    owner = FrameRing.create("sd", 6, 4, channels=3)
+    reader = FrameRing.attach(owner.segment)
+    yield owner, reader
+    reader.close()
+    owner.close()
+
+
+def test_a_foreign_writer_writes_what_everybody_reads(ring: tuple[RingOwner, RingReader]) -> None:
+    owner, reader = ring
+    writer = FrameRing.write_to(owner.segment)
+    assert (writer.name, writer.shape, writer.segment, writer.sequence) == ("sd", (4, 6, 3), owner.segment, 0)
+    writer.write(picture(7), index=3, time_s=0.1)
+    frame = reader.latest()
+    assert frame is not None and (frame.pixels == 7).all()
+    assert (frame.index, frame.sequence) == (3, 1)
+    assert (owner.sequence, writer.sequence, reader.sequence) == (1, 1, 1)
+    writer.close()
+
+
+def test_the_next_writer_goes_on_with_number_and_generation(ring: tuple[RingOwner, RingReader]) -> None:
+    owner, reader = ring
+    first = FrameRing.write_to(owner.segment)
+    first.generation = 4
+    for number in range(5):
+        first.write(picture(number), index=number, time_s=0)
+    first.close()
+    first.close()
+    second = FrameRing.write_to(owner.segment)
+    assert (second.sequence, second.generation) == (5, 4)
+    second.write(picture(9), index=0, time_s=0)
+    frame = reader.latest()
+    assert frame is not None and (frame.sequence, frame.generation) == (6, 4)
+    second.close()
+
+
+def test_a_foreign_writer_that_ends_neither_closes_nor_removes_the_ring(ring: tuple[RingOwner, RingReader]) -> None:
+    owner, reader = ring
+    writer = FrameRing.write_to(owner.segment)
+    writer.write(picture(1), index=0, time_s=0)
+    writer.close()
+    assert reader.state == "live"
+    assert owner.segment in system_folder().segments()
+    late = FrameRing.attach(owner.segment)
+    assert late.latest() is not None
+    late.close()
+
+
+def test_frames_keep_their_order_over_a_new_size_that_another_process_fills(
+    ring: tuple[RingOwner, RingReader],
+) -> None:
+    """Were numbers to start anew, the first picture of the new size would look like the one already seen."""
+    owner, reader = ring
+    writer = FrameRing.write_to(owner.segment)
+    writer.generation = 4
+    writer.write(picture(1), index=0, time_s=0)
+    small = reader.latest()
+    writer.close()
+    owner.resize(8, 5)
+    assert reader.latest() is small
+    writer = FrameRing.write_to(owner.segment)
+    assert (writer.sequence, writer.generation) == (1, 5)
+    writer.write(picture(2, 5, 8), index=1, time_s=0)
+    frame = reader.latest()
+    assert frame is not None and frame.pixels.shape == (5, 8, 3)
+    assert (frame.sequence, frame.generation) == (2, 5)
+    writer.close()
+
+
+def test_writing_is_a_sign_of_life_for_the_ring(ring: tuple[RingOwner, RingReader]) -> None:
+    owner, reader = ring
+    owner._block.header["heartbeat_ns"] = 0
+    writer = FrameRing.write_to(owner.segment)
+    assert reader.heartbeat_age_s > 1e9
+    writer.write(picture(1), index=0, time_s=0)
+    assert reader.heartbeat_age_s < 30
+    writer.close()
+
+
+def test_there_is_no_writing_to_a_ring_that_is_gone_moved_or_none() -> None:
+    owner = FrameRing.create("short", 6, 4)
+    segment = owner.segment
+    old = FrameRing.write_to(segment)
+    owner.resize(8, 5)
+    with pytest.raises(SharedMemoryError, match=segment):
+        FrameRing.write_to(segment)
+    owner.close()
+    old.write(np.zeros((4, 6, 4), np.uint8), index=0, time_s=0)  # into memory nobody looks at any more
+    old.close()
+    with pytest.raises(SharedMemoryError, match="frame ring nonsense: No such file"):
+        FrameRing.write_to("nonsense")
+
+
+WRITE_NUMBERS = """
+import sys, numpy as np
+from engine.ipc import FrameRing
+writer = FrameRing.write_to(sys.argv[1])
+height, width, channels = writer.shape
+picture = np.empty(writer.shape, np.uint8)
+rows = picture.reshape(height, -1)[:, :8].view(np.uint64)
+print(writer.sequence, flush=True)
+while True:
+    number = writer.sequence + 1
+    picture[:] = number % 251
+    rows[:] = number
+    writer.write(picture, index=number, time_s=0.0)
+"""
+
+
+def assert_whole(frame, since: int) -> None:
+    """Every row carries the frame's number, and every other byte the number's remainder."""
+    assert frame.sequence >= since and frame.index == frame.sequence
+    rows = frame.pixels.reshape(len(frame.pixels), -1)
+    assert (rows[:, :8].copy().view(np.uint64) == frame.sequence).all(), f"frame {frame.sequence} is torn"
+    assert (rows[:, 8:] == frame.sequence % 251).all(), f"frame {frame.sequence} is torn"
+
+
+def test_a_writer_killed_in_the_middle_of_a_picture_is_followed_by_the_next(children, wait_for) -> None:
+    """The pictures are so large that a writer spends nearly all its time in the copy: most kills cut one."""
+    owner = FrameRing.create("killed", 1024, 768, channels=3)
+    reader = FrameRing.attach(owner.segment)
+    cut = 0
+    for _ in range(8):
+        before = owner.sequence
+        child = children.start(WRITE_NUMBERS, owner.segment)
+        assert int(child.stdout.readline()) == before
+        frame = wait_for(lambda before=before: (f := reader.latest()) and f.sequence > before + 20 and f, "frames")
+        assert_whole(frame, before)
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        newest = owner.sequence
+        begun = max(int(words[0]) for words, _, _ in owner._block.slots)
+        assert begun in (newest, newest + 1)
+        cut += begun == newest + 1
+        late = FrameRing.attach(owner.segment)  # one that has no earlier picture to fall back on
+        frame = late.latest()
+        assert frame is not None and frame.sequence == newest and late.torn == 0
+        assert_whole(frame, newest)
+        late.close()
+    assert cut, "no kill has hit a copy"
+    assert reader.state == "live"
+    info = read_info(owner.segment)
+    assert info is not None and info.writer.pid == os.getpid()
+    reader.close()
+    owner.close()
