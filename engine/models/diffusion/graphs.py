@@ -1,0 +1,132 @@
+"""Runs a chain of model parts: directly, or as captured CUDA graphs, through one seam.
+
+A UNet call is some thousand kernels of microseconds each, launched one by one from Python: on a fast card the launches
+are the limit. A CUDA graph replays them all at once, but from the addresses it was captured with. So inputs are copied
+into buffers that stay, results lie in buffers that stay, and every number that may change is a tensor: a Python float
+would be baked in. Graphs belong to one shape; the last four are kept.
+
+Each chain has a memory pool of its own (the parts of one chain share it, for they run in the order of their capture),
+so that two chains may run on two streams at once. Unverified without a device: the capture itself.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+
+KEPT = 4
+WARM_UP_RUNS = 3  # as torch's documentation has it: libraries pick kernels and allocate workspaces in the first runs
+
+State = dict[str, Any]
+"""Tensors by name; a value may be a tensor, None, or a tuple of these."""
+Part = Callable[[State], State]
+Capture = Callable[[Sequence[Part], State], tuple[list[Callable[[], None]], State]]
+"""(parts, buffers) -> (what replays each part, what the last one leaves in its buffers)."""
+
+
+def nothing() -> None:
+    """Between two parts, where nobody else wants the device."""
+
+
+class Calls(Protocol):
+    def run(self, key: Hashable, parts: Sequence[Part], inputs: State, between: Callable[[], None] = nothing) -> State:
+        """The state after all `parts`; each gets what the one before it returned. `between` is called between two.
+
+        `key` names everything but the inputs' values: same key, same parts and shapes. The result may lie in buffers
+        that the next run with this key overwrites.
+        """
+
+    def drop(self) -> None:
+        """Gives back what is kept from run to run: the first thing to do when device memory runs out."""
+
+
+class DirectCalls:
+    """One thread; nothing is kept."""
+
+    def run(self, key: Hashable, parts: Sequence[Part], inputs: State, between: Callable[[], None] = nothing) -> State:
+        state = inputs
+        for place, part in enumerate(parts):
+            if place:
+                between()
+            state = part(state)
+        return state
+
+    def drop(self) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    buffers: State
+    replays: list[Callable[[], None]]
+    result: State
+
+
+class GraphCalls:
+    """One thread. The first run of a key captures it (seconds), the next ones replay it."""
+
+    def __init__(self, capture: Capture, kept: int = KEPT) -> None:
+        self._capture = capture
+        self._kept = kept
+        self._chains: dict[Hashable, Chain] = {}
+
+    def run(self, key: Hashable, parts: Sequence[Part], inputs: State, between: Callable[[], None] = nothing) -> State:
+        chain = self._chains.pop(key, None)
+        if chain is None:
+            while len(self._chains) >= self._kept:
+                del self._chains[next(iter(self._chains))]
+            buffers = {name: cloned(value) for name, value in inputs.items()}
+            chain = Chain(buffers, *self._capture(parts, buffers))
+        self._chains[key] = chain  # last in the dict: the most recently used
+        copy_into(tuple(chain.buffers.values()), tuple(inputs[name] for name in chain.buffers))
+        for place, replay in enumerate(chain.replays):
+            if place:
+                between()
+            replay()
+        return chain.result
+
+    def drop(self) -> None:
+        self._chains.clear()
+
+
+def cloned(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(cloned(item) for item in value)
+    return value.clone() if isinstance(value, torch.Tensor) else value
+
+
+def copy_into(buffer: Any, value: Any) -> None:
+    if isinstance(buffer, tuple):
+        for inner, item in zip(buffer, value, strict=True):
+            copy_into(inner, item)
+    elif isinstance(buffer, torch.Tensor):
+        buffer.copy_(value)
+
+
+def capture_cuda(parts: Sequence[Part], buffers: State) -> tuple[list[Callable[[], None]], State]:
+    """Captures the parts one after the other; needs a CUDA device. Unverified without one."""
+    device = next(value.device for value in buffers.values() if isinstance(value, torch.Tensor))
+    replays: list[Callable[[], None]] = []
+    pool = None
+    with torch.cuda.device(device):
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(WARM_UP_RUNS):
+                DirectCalls().run(None, parts, buffers)
+        torch.cuda.current_stream().wait_stream(side)
+        state = buffers
+        for part in parts:
+            graph = torch.cuda.CUDAGraph()
+            # thread_local: another thread of this process (a copy to pinned memory, say) must not spoil the capture.
+            with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
+                state = part(state)
+            pool = pool or graph.pool()
+            replays.append(graph.replay)
+    return replays, state
+
+
+def calls_for(device: torch.device | str) -> Calls:
+    """Graphs on CUDA devices, direct calls elsewhere."""
+    return GraphCalls(capture_cuda) if torch.device(device).type == "cuda" else DirectCalls()

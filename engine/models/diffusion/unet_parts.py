@@ -1,0 +1,160 @@
+"""The UNet's forward pass as a chain of parts, so that a call can be interrupted where the device is wanted elsewhere.
+
+down -> mid -> up do, operation for operation, what `UNet2DConditionModel.forward` does for Stable Diffusion 1, 2 and
+XL (time and size embeddings, ControlNet residuals, IP-Adapter, guidance embedding): the results are bit-identical.
+Before them `rows` lays the batch out and `controlnets` adds the residuals. Every part takes and returns a State.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from engine.models.diffusion.graphs import Part, State
+
+
+def chain(unet: Any, controlnets: Sequence[Any], negatives: int, *, is_split: bool) -> tuple[Part, ...]:
+    """The parts of one UNet call; the last leaves `output` (N + B, 4, h, w) in the model's dtype, negatives first.
+
+    `controlnets`: those that `controls` in the inputs belong to. `negatives`: how many rows, from the first on, run a
+    second time with the negative prompt: 0, some or all.
+    """
+
+    def rows(state: State) -> State:
+        return lay_rows(state, negatives)
+
+    def controlled(state: State) -> State:
+        return run_controlnets(controlnets, rows(state))
+
+    start = controlled if controlnets else rows
+    if not is_split:
+        return (lambda state: whole(unet, start(state)),)
+    first: tuple[Part, ...] = (lambda state: down(unet, start(state)),)
+    if controlnets:
+        first = (controlled, lambda state: down(unet, state))
+    return (*first, lambda state: mid(unet, state), lambda state: up(unet, state))
+
+
+def lay_rows(state: State, negatives: int) -> State:
+    """One row for each row of `sample` (B, 4, h, w), after the first `negatives` of them once more, for the negative.
+
+    In: sample, timesteps (B,), text (1, 77, D), and where there are any negative_text, pooled (1, P), negative_pooled,
+    time_ids (1, 6), ip (tuple of (1, ...)), negative_ip, guidance (1, G), controls (tuple of ((B, 3, H, W), scale ())).
+    """
+    count = state["sample"].shape[0]
+
+    def repeat(value: torch.Tensor) -> torch.Tensor:
+        return torch.cat((value[:negatives], value)) if negatives else value
+
+    def spread(positive: torch.Tensor, negative: torch.Tensor | None) -> torch.Tensor:
+        shape = positive.shape[1:]
+        if not negatives:
+            return positive.expand(count, *shape)
+        return torch.cat((negative.expand(negatives, *shape), positive.expand(count, *shape)))
+
+    added: dict[str, Any] = {}
+    if state["pooled"] is not None:
+        added["text_embeds"] = spread(state["pooled"], state["negative_pooled"])
+        added["time_ids"] = state["time_ids"].expand(negatives + count, -1)
+    images = None
+    if state["ip"] is not None:
+        against = state["negative_ip"] or (None,) * len(state["ip"])
+        images = [spread(image, other) for image, other in zip(state["ip"], against, strict=True)]
+    guidance = state["guidance"]
+    return {
+        "sample": repeat(state["sample"]),
+        "timesteps": repeat(state["timesteps"]),
+        "hidden": spread(state["text"], state["negative_text"]),
+        "added": added,
+        "images": images,
+        "guidance": guidance if guidance is None else guidance.expand(negatives + count, -1),
+        "controls": tuple((repeat(picture), scale) for picture, scale in state["controls"]),
+        "residuals": None,
+    }
+
+
+def run_controlnets(controlnets: Sequence[Any], state: State) -> State:
+    """Adds up what each ControlNet says, row for row, times its scale."""
+    down_sum, mid_sum = None, None
+    for controlnet, (picture, scale) in zip(controlnets, state["controls"], strict=True):
+        down_residuals, mid_residual = controlnet(
+            state["sample"],
+            state["timesteps"],
+            encoder_hidden_states=state["hidden"],
+            controlnet_cond=picture,
+            conditioning_scale=scale,
+            added_cond_kwargs=state["added"],
+            return_dict=False,
+        )
+        if down_sum is None:
+            down_sum, mid_sum = list(down_residuals), mid_residual
+        else:
+            down_sum = [total + more for total, more in zip(down_sum, down_residuals, strict=True)]
+            mid_sum = mid_sum + mid_residual
+    return state | {"residuals": (tuple(down_sum), mid_sum)}
+
+
+def with_images(state: State) -> dict[str, Any]:
+    return state["added"] if state["images"] is None else state["added"] | {"image_embeds": state["images"]}
+
+
+def whole(unet: Any, state: State) -> State:
+    down_residuals, mid_residual = state["residuals"] or (None, None)
+    output = unet(
+        state["sample"],
+        state["timesteps"],
+        encoder_hidden_states=state["hidden"],
+        timestep_cond=state["guidance"],
+        added_cond_kwargs=with_images(state),
+        down_block_additional_residuals=down_residuals,
+        mid_block_additional_residual=mid_residual,
+        return_dict=False,
+    )
+    return {"output": output[0]}
+
+
+def down(unet: Any, state: State) -> State:
+    sample, added = state["sample"], with_images(state)
+    time = unet.get_time_embed(sample=sample, timestep=state["timesteps"])
+    embedding = unet.time_embedding(time, state["guidance"])
+    size = unet.get_aug_embed(emb=embedding, encoder_hidden_states=state["hidden"], added_cond_kwargs=added)
+    if size is not None:
+        embedding = embedding + size
+    hidden = unet.process_encoder_hidden_states(encoder_hidden_states=state["hidden"], added_cond_kwargs=added)
+    sample = unet.conv_in(sample)
+    skips = (sample,)
+    for block in unet.down_blocks:
+        if getattr(block, "has_cross_attention", False):
+            sample, more = block(hidden_states=sample, temb=embedding, encoder_hidden_states=hidden)
+        else:
+            sample, more = block(hidden_states=sample, temb=embedding)
+        skips += more
+    if state["residuals"] is not None:
+        skips = tuple(skip + residual for skip, residual in zip(skips, state["residuals"][0], strict=True))
+    return {
+        "sample": sample,
+        "skips": skips,
+        "embedding": embedding,
+        "hidden": hidden,
+        "residual": None if state["residuals"] is None else state["residuals"][1],
+    }
+
+
+def mid(unet: Any, state: State) -> State:
+    sample = unet.mid_block(state["sample"], state["embedding"], encoder_hidden_states=state["hidden"])
+    return state | {"sample": sample if state["residual"] is None else sample + state["residual"]}
+
+
+def up(unet: Any, state: State) -> State:
+    sample, skips = state["sample"], state["skips"]
+    for place, block in enumerate(unet.up_blocks):
+        count = len(block.resnets)
+        own, skips = skips[-count:], skips[:-count]
+        # Sides that cannot be halved to the bottom: each block must come out at the size of the next one's skips.
+        options: dict[str, Any] = {"upsample_size": skips[-1].shape[2:] if place < len(unet.up_blocks) - 1 else None}
+        if getattr(block, "has_cross_attention", False):
+            options["encoder_hidden_states"] = state["hidden"]
+        sample = block(hidden_states=sample, temb=state["embedding"], res_hidden_states_tuple=own, **options)
+    if unet.conv_norm_out is not None:
+        sample = unet.conv_act(unet.conv_norm_out(sample))
+    return {"output": unet.conv_out(sample)}
