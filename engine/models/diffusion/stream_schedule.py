@@ -1,0 +1,183 @@
+"""Live pictures: all steps of consecutive frames in one UNet call (StreamDiffusion, Kodaira et al., arXiv 2312.12491).
+
+A picture takes S steps, one after the other; done so, each frame costs S calls. Here each call takes new frames in at
+the first step and moves those of the last S - 1 calls one step on, all as rows of one batch: the same work a picture,
+but in one large call where small ones leave a card idle. A picture comes out S calls after its frame went in.
+
+Rows are step-major: with F frames a call, rows 0..F-1 are the newest at the noisiest step, the last F rows are done.
+The ring holds x0, not x: noise is added when a call begins, with the coefficients of that call, so that a change of
+timesteps or seed reaches all rows at once. Each step has one noise of its own for all frames: with one a row, every
+F-th picture would look alike and the rest flicker.
+
+Residual guidance (section 3.2 there) replaces the negative prediction by one that costs nothing. Of a row with sample
+x at (abar), take the latent a that it comes from; the noise between them, e = (x - sqrt(abar) a) / sqrt(1 - abar),
+stands for the negative prediction, times delta. `self`: a is the encoded frame. `initialise`: a is what the model sees
+in the frame's first step with the negative prompt, so that only F rows are computed twice. Guidance is affine in the
+prediction, so it is worked out on x0, where delta e becomes delta a + (1 - delta) x / sqrt(abar): no division by small
+numbers at delta 1, and the same for every prediction type.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from engine.models.diffusion.coefficients import step_coefficients
+from engine.models.diffusion.denoiser import Control, Denoiser
+from engine.models.diffusion.graphs import nothing
+
+if TYPE_CHECKING:
+    from engine.models.diffusion.conditioner import Cond
+    from engine.models.diffusion.model import Model
+
+LATENT_CHANNELS = 4
+PIXELS_PER_LATENT = 8
+
+CfgType = Literal["none", "full", "self", "initialise"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSettings:
+    """What a stream is asked for; values in the ranges of the schema's /sd parameters of the same names."""
+
+    width: int
+    height: int
+    steps: int = 2
+    strength: float = 0.5
+    t_index: tuple[int, ...] = ()
+    """Places in the 50-step table, noisiest first; where there are any, steps and strength are not used."""
+    frames: int = 1
+    """Frames a call."""
+    guidance: float = 1.0
+    """1 and below is off; always off for turbo models."""
+    cfg_type: CfgType = "self"
+    delta: float = 1.0
+    seed: int = 0
+
+
+class StreamSchedule:
+    """One thread. LCM and turbo models: ModelError for others, and for a t_index outside the table."""
+
+    def __init__(self, model: "Model", denoiser: Denoiser, settings: StreamSettings) -> None:
+        self.generation = 0
+        """Grows whenever frames in flight are given up; pictures of before it must not be shown any more."""
+        self._model = model
+        self._denoiser = denoiser
+        self._take(settings)
+        self._clear()
+
+    @property
+    def steps(self) -> int:
+        """S: calls from a frame to its picture."""
+        return self._steps
+
+    def change(self, settings: StreamSettings) -> None:
+        """Takes effect from the next push on, in all rows. Size, number of steps, frames a call, and the kind of
+        guidance give up the frames in flight and raise `generation`; anything else keeps them."""
+        if settings == self._settings:
+            return
+        before = self._shape
+        self._take(settings)
+        if self._shape != before:
+            self.reset()
+
+    def reset(self) -> None:
+        """Gives up the frames in flight: the next S - 1 pushes give no picture."""
+        self.generation += 1
+        self._clear()
+
+    def fill(self, z: torch.Tensor, cond: "Cond", control: Sequence[Control] = ()) -> None:
+        """Runs the lead-in with one frame's latents `z` (F, 4, h, w), so that every push from now on gives pictures."""
+        while self._pushed < self._steps - 1:
+            self.push(z, cond, control)
+
+    def push(
+        self,
+        z: torch.Tensor,
+        cond: "Cond",
+        control: Sequence[Control] = (),
+        *,
+        between: Callable[[], None] = nothing,
+    ) -> torch.Tensor | None:
+        """Takes F frames in; the latents (F, 4, h, w) float32 of those that went in S - 1 calls ago, or None in the
+        lead-in, when there were none. `z` (F, 4, h, w) scaled latents; `control` shows F pictures each."""
+        frames, rows = self._settings.frames, self._rows
+        clean = torch.cat((z.float(), self._ring))  # (S F, 4, h, w)
+        x = rows.signal * clean + self._noise
+        x0 = self._guided_x0(x, clean[:frames], cond, self._shown(control), between)
+        denoised = rows.c_out * x0 + rows.c_skip * x
+        self._ring = denoised[:-frames]
+        self._pushed += 1
+        return denoised[-frames:] if self._pushed >= self._steps else None
+
+    def _guided_x0(
+        self,
+        x: torch.Tensor,
+        newest: torch.Tensor,
+        cond: "Cond",
+        control: Sequence[Control],
+        between: Callable[[], None],
+    ) -> torch.Tensor:
+        t, frames = self._rows.timesteps, self._settings.frames
+        if self._cfg_type in ("none", "full"):
+            return self._denoiser.predict(x, t, cond, control, guidance=self._guidance, between=between)
+        negatives = frames if self._cfg_type == "initialise" else 0
+        against, output = self._denoiser.outputs(
+            x, t, cond, control, negatives=negatives, guidance=self._guidance, between=between
+        )
+        if against is not None:
+            newest = self._denoiser.x0(x[:frames], t[:frames], against)
+        origin = torch.cat((newest, self._origins))  # (S F, 4, h, w)
+        self._origins = origin[:-frames]
+        delta = self._settings.delta
+        negative = origin if delta == 1.0 else delta * origin + (1.0 - delta) * x / self._rows.signal
+        return negative + self._guidance * (self._denoiser.x0(x, t, output) - negative)
+
+    def _shown(self, control: Sequence[Control]) -> list[Control]:
+        """The pictures of all rows: those in flight keep the picture that came with their frame.
+
+        A ControlNet that has just been switched on shows its first pictures to the frames in flight, too.
+        """
+        frames, kept, shown = self._settings.frames, {}, []
+        for new in control:
+            older = self._pictures.get(new.index)
+            if older is None:
+                older = new.picture.repeat(self._steps - 1, 1, 1, 1)
+            pictures = torch.cat((new.picture, older))  # (S F, 3, height, width)
+            kept[new.index] = pictures[:-frames]
+            shown.append(Control(index=new.index, picture=pictures, scale=new.scale))
+        self._pictures = kept
+        return shown
+
+    def _take(self, settings: StreamSettings) -> None:
+        model = self._model
+        coefficients = step_coefficients(
+            model.alphas_cumprod,
+            model.scheduler_config,
+            sampler=model.sampler,
+            steps=settings.steps,
+            strength=settings.strength,
+            t_index=settings.t_index,
+        )
+        self._settings = settings
+        self._steps = coefficients.steps
+        self._rows = coefficients.rows(settings.frames, self._denoiser.device)
+        self._guidance = 1.0 if model.sampler == "turbo" else settings.guidance
+        if settings.cfg_type == "none" and model.time_cond_proj_dim is None:
+            self._guidance = 1.0
+        self._cfg_type: CfgType = settings.cfg_type if self._denoiser.uses_negative(self._guidance) else "none"
+        size = (LATENT_CHANNELS, settings.height // PIXELS_PER_LATENT, settings.width // PIXELS_PER_LATENT)
+        self._shape = (self._steps, settings.frames, size, self._cfg_type)
+        # Drawn step by step from a generator on the CPU: what BatchSchedule draws, on every kind of device.
+        generator = torch.Generator().manual_seed(settings.seed)
+        noise = torch.cat([torch.randn((1, *size), generator=generator) for _ in range(self._steps)])
+        self._noise = self._rows.noise * noise.repeat_interleave(settings.frames, dim=0).to(self._denoiser.device)
+
+    def _clear(self) -> None:
+        size = self._shape[2]
+        empty = torch.zeros(((self._steps - 1) * self._settings.frames, *size), device=self._denoiser.device)
+        self._ring = empty
+        self._origins = empty
+        self._pictures: dict[int, torch.Tensor] = {}
+        self._pushed = 0
