@@ -197,7 +197,7 @@ def tiny_kl(scaling_factor: float) -> Any:
 
 
 def build_tiny_controlnet(folder: Path, sd_folder: Path, *, seed: int = 1) -> Path:
-    """A ControlNet of the model in `sd_folder`, written to `folder`; its zero convolutions are random, so that it shows."""
+    """A ControlNet of the model in `sd_folder`, written to `folder`; its zero convolutions are random, so it shows."""
     from diffusers import ControlNetModel, UNet2DConditionModel
 
     unet = UNet2DConditionModel.from_pretrained(sd_folder, subfolder="unet", local_files_only=True)

@@ -1,0 +1,16 @@
+"""Stable Diffusion as picture to picture, for one picture as for a stream.
+
+    model = load(ModelSpec(model="stabilityai/sd-turbo"), "cuda", "float16")
+    cond = Conditioner(model).encode("a forest of glass", None)     # when a text changes
+    pixels = Pixels(model, 512, 512)
+    z = pixels.encode(rgb)                                          # every picture
+    ...                                                             # a schedule paints
+    rgb = pixels.decode(z)
+
+Read `model.py` (what the parts share), `load.py`, then the schedules. Importing this package does not load torch;
+`spec.py`, `locate.py`, `model_folder.py` and `check.py` never do.
+"""
+
+from engine.models.diffusion.spec import ModelSpec
+
+__all__ = ["ModelSpec"]

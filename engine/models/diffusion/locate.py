@@ -1,0 +1,46 @@
+"""Where a model's files lie on this machine: nothing here reaches for the network, and nothing loads torch."""
+
+import re
+from pathlib import Path
+
+from engine.errors import ModelError
+
+_HUB_NAME = re.compile(r"(?P<id>[\w-][\w.-]*/[\w.-]+)(?P<file>(/[\w. -]+)*)")
+
+MODEL_FILES = ("*.json", "*.txt", "*/*.safetensors")
+CONFIG_FILES = ("*.json", "*.txt")
+
+
+def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
+    """The file or folder that `name` stands for: a path, or `owner/name[/file]` in the Hugging Face cache.
+
+    ModelError where there is none, with the command that fetches `files` (patterns) from the Hub. A live show never
+    downloads by itself: gigabytes in the wrong moment.
+    """
+    path = Path(name).expanduser()
+    if path.exists():
+        return path
+    parts = _HUB_NAME.fullmatch(name)
+    if parts is None:
+        raise ModelError(f"{name}: no such file or folder, and not the id of a Hugging Face model (owner/name)")
+    folder = cached(parts["id"])
+    file = parts["file"].lstrip("/")
+    if folder is None or not (folder / file).exists():
+        command = download_command(parts["id"], (file,) if file else files)
+        raise ModelError(f"{name}: neither a path here nor in the Hugging Face cache; fetch it once: {command}")
+    return folder / file
+
+
+def cached(hub_id: str) -> Path | None:
+    """The newest snapshot of `owner/name` in the Hugging Face cache; None where it was never fetched."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(hub_id, local_files_only=True))
+    except (OSError, ValueError):
+        return None
+
+
+def download_command(hub_id: str, files: tuple[str, ...]) -> str:
+    patterns = " ".join(f'--include "{pattern}"' for pattern in files)
+    return f"hf download {hub_id} {patterns}   (https://huggingface.co/{hub_id})"

@@ -1,0 +1,79 @@
+"""What the parts of a loaded model share."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from engine.models.diffusion.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from engine.models.diffusion.ip_adapter import IpAdapter
+    from engine.models.diffusion.lora import LoraSet
+
+
+@dataclass(slots=True, kw_only=True)
+class Model:
+    """One Stable Diffusion model on its device. No parameter wants a gradient; all are in evaluation mode.
+
+    Used by one thread at a time.
+    """
+
+    spec: ModelSpec
+    device: torch.device
+    dtype: torch.dtype
+    """Of UNet, text encoders and ControlNets; the full VAE of SDXL stays float32 where this is float16."""
+    family: str
+    """sd15, sd21 or sdxl."""
+    unet: Any
+    vae: Any
+    is_tiny_vae: bool
+    text_encoders: tuple[Any, ...]
+    """One, or two for SDXL."""
+    tokenizers: tuple[Any, ...]
+    scheduler_config: dict[str, Any]
+    """The scheduler's whole configuration, defaults filled in, with `_class_name`."""
+    prediction_type: str
+    """epsilon, v_prediction or sample."""
+    scaling_factor: float
+    shift_factor: float
+    alphas_cumprod: torch.Tensor
+    """(1000,) float64 on the CPU."""
+    sampler: str
+    """lcm, turbo or scheduler."""
+    time_cond_proj_dim: int | None
+    """Size of the guidance embedding of fully distilled LCMs; None for all others."""
+    zeroes_empty_negative: bool
+    """SDXL: no negative text means zeros instead of the embedding of an empty text."""
+    controlnets: tuple[Any, ...] = ()
+    ip_adapter: "IpAdapter | None" = None
+    loras: "LoraSet | None" = None
+    notes: tuple[str, ...] = field(default=())
+    """What the user should know about how it was loaded, a line each."""
+
+    @property
+    def latent_scale(self) -> int:
+        """Pixels a latent spans: 8."""
+        return 2 ** (len(vae_channels(self.vae)) - 1)
+
+    def memory_bytes(self) -> int:
+        """Bytes of all weights on the device, with LoRA factors and the copies kept for them; shared ones count once."""
+        return sum({tensor.data_ptr(): tensor.nbytes for tensor in self._tensors()}.values())
+
+    def _tensors(self) -> Iterator[torch.Tensor]:
+        modules = [self.unet, self.vae, *self.text_encoders, *self.controlnets]
+        if self.ip_adapter is not None:
+            modules += self.ip_adapter.modules()
+            yield from self.ip_adapter.tensors()
+        for module in modules:
+            yield from module.parameters()
+            yield from module.buffers()
+        if self.loras is not None:
+            yield from self.loras.tensors()
+
+
+def vae_channels(vae: Any) -> tuple[int, ...]:
+    """Channels of each level of an AutoencoderKL or AutoencoderTiny."""
+    config = vae.config
+    return config["block_out_channels"] if "block_out_channels" in config else config["encoder_block_out_channels"]

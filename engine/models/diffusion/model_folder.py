@@ -1,0 +1,114 @@
+"""What a diffusers folder says about itself in its JSON files; no weights are read and torch is not loaded."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ModelError
+
+TEXT_PARTS = {
+    "sd15": ("text_encoder", "tokenizer"),
+    "sd21": ("text_encoder", "tokenizer"),
+    "sdxl": ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2"),
+}
+SUPPORTED = "Stable Diffusion 1.5, 2.x and XL with their turbo and LCM relatives"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """The weight files of one part, as `from_pretrained` finds them with this variant."""
+
+    files: tuple[Path, ...]
+    variant: str | None
+    is_pickle: bool
+
+
+class ModelFolder:
+    """`path` holds `model_index.json`. ModelError in one line where it is no Stable Diffusion model we can run."""
+
+    def __init__(self, path: Path, name: str = "") -> None:
+        self.path = path
+        self.name = name or str(path)
+        if not (path / "model_index.json").is_file():
+            raise ModelError(f"{self.name}: no diffusers model (model_index.json is missing)")
+        self.index = self.config("model_index.json")
+        if not (path / "unet" / "config.json").is_file():
+            kind = self.index.get("_class_name", "model of an unknown kind")
+            raise ModelError(f"{self.name}: a {kind} without unet/config.json; known are {SUPPORTED}")
+        self.unet = self.config("unet/config.json")
+        if self.unet.get("in_channels", 4) != 4:
+            raise ModelError(
+                f"{self.name}: its UNet takes {self.unet['in_channels']} channels (inpainting or editing); known are "
+                f"{SUPPORTED}"
+            )
+
+    def config(self, file: str) -> dict[str, Any]:
+        """One JSON file of the folder."""
+        try:
+            values = json.loads((self.path / file).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ModelError(f"{self.name}: {file} is missing") from None
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{self.name}: {file} cannot be read ({error})") from None
+        if not isinstance(values, dict):
+            raise ModelError(f"{self.name}: {file} holds no JSON object")
+        return values
+
+    @property
+    def family(self) -> str:
+        """sd15, sd21 or sdxl, told by the UNet: SD 2.x projects into attention with linear layers, 1.5 does not."""
+        if self.unet.get("addition_embed_type") == "text_time":
+            return "sdxl"
+        return "sd21" if self.unet.get("use_linear_projection") else "sd15"
+
+    @cached_property
+    def scheduler(self) -> dict[str, Any]:
+        return self.config("scheduler/scheduler_config.json")
+
+    @property
+    def prediction_type(self) -> str:
+        return self.scheduler.get("prediction_type", "epsilon")
+
+    @property
+    def is_taesd(self) -> bool:
+        return self.vae.get("_class_name") == "AutoencoderTiny"
+
+    @cached_property
+    def vae(self) -> dict[str, Any]:
+        return self.config("vae/config.json") if (self.path / "vae").is_dir() else {}
+
+    @property
+    def zeroes_empty_negative(self) -> bool:
+        """SDXL was trained with zeros for an empty prompt; the others with its embedding."""
+        return self.family == "sdxl" and self.index.get("force_zeros_for_empty_prompt", True)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return ("unet", "vae", *TEXT_PARTS[self.family], "scheduler")
+
+    def sampler(self, loras: tuple[str, ...]) -> str:
+        """lcm, turbo or scheduler: what `sampler="auto"` means for this model with LoRAs of these names."""
+        kind = self.scheduler.get("_class_name", "")
+        if kind == "LCMScheduler" or any("lcm" in lora.lower() for lora in loras):
+            return "lcm"
+        is_euler = kind in ("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler")
+        return "turbo" if is_euler and self.scheduler.get("timestep_spacing") == "trailing" else "scheduler"
+
+    def weights(self, part: str, *, wants_half: bool = False) -> Weights | None:
+        """The weight files of `part`: safetensors before pickles, half precision first if wanted; None if none."""
+        return weights_in(self.path / part, wants_half=wants_half)
+
+
+def weights_in(folder: Path, *, wants_half: bool = False) -> Weights | None:
+    for suffix in ("safetensors", "bin"):
+        for variant in ("fp16", None) if wants_half else (None, "fp16"):
+            middle = f".{variant}" if variant else ""
+            for stem in ("diffusion_pytorch_model", "model", "pytorch_model"):
+                whole = folder / f"{stem}{middle}.{suffix}"
+                shards = sorted(folder.glob(f"{stem}{middle}-*-of-*.{suffix}"))
+                files = (whole,) if whole.is_file() else tuple(shards)
+                if files:
+                    return Weights(files=files, variant=variant, is_pickle=suffix == "bin")
+    return None

@@ -1,0 +1,48 @@
+"""Networks read from disk through their libraries' own loaders, whose troubles become one line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.errors import ModelError
+from engine.models.diffusion.model_folder import weights_in
+
+
+@contextmanager
+def one_line(what: str) -> Iterator[None]:
+    """Turns what a library raises about a broken file into a ModelError of one line; running out of memory passes."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise ModelError(f"{what}: cannot be loaded ({lines[0].strip()})") from error
+
+
+def pretrained(kind: str, path: Path, subfolder: str, dtype: torch.dtype, what: str) -> Any:
+    """`kind` (a class of diffusers or transformers) read from `path`; ModelError where a tensor is missing or misfits."""
+    if kind.startswith("CLIP"):
+        import transformers as library
+    else:
+        import diffusers as library
+    weights = weights_in(path / subfolder, wants_half=dtype != torch.float32)
+    with one_line(what):
+        module, told = getattr(library, kind).from_pretrained(
+            path,
+            subfolder=subfolder,
+            dtype=dtype,
+            variant=weights.variant if weights else None,
+            use_safetensors=not (weights and weights.is_pickle),
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    absent = sorted(map(str, told["missing_keys"])) + sorted(map(str, told["mismatched_keys"]))
+    if absent:
+        raise ModelError(f"{what}: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}")
+    return module

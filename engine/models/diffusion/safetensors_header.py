@@ -1,0 +1,43 @@
+"""Names, shapes and types of the tensors in a `.safetensors` file, without reading its weights."""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import ModelError
+
+# 8 bytes little-endian length, then that much JSON: https://github.com/huggingface/safetensors (format)
+_LENGTH_BYTES = 8
+_LONGEST_HEADER = 100_000_000
+DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8", "I64": "int64"}
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """Numbers in it."""
+        return math.prod(self.shape)
+
+
+def read_header(file: Path) -> dict[str, Tensor]:
+    """Tensors by name; ModelError where the file is cut off or no safetensors file."""
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as stream:
+            length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
+            if not 2 <= length <= min(size - _LENGTH_BYTES, _LONGEST_HEADER):
+                raise ModelError(f"{file}: no safetensors file, or cut off in its header")
+            header = json.loads(stream.read(length))
+        header.pop("__metadata__", None)
+        tensors = {name: Tensor(DTYPES.get(t["dtype"], t["dtype"]), tuple(t["shape"])) for name, t in header.items()}
+        end = max((t["data_offsets"][1] for t in header.values()), default=0)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ModelError(f"{file}: cannot be read as safetensors ({error})") from None
+    if _LENGTH_BYTES + length + end > size:
+        raise ModelError(f"{file}: cut off, {_LENGTH_BYTES + length + end - size} bytes are missing")
+    return tensors

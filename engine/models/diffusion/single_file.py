@@ -1,0 +1,81 @@
+"""Models in one `.safetensors` file, as most checkpoints are passed around: the weights without any configuration."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.errors import ModelError
+from engine.models.diffusion import locate
+from engine.models.diffusion.model_folder import SUPPORTED, ModelFolder
+from engine.models.diffusion.safetensors_header import Tensor, read_header
+
+# Where the configuration of such a file is published. What a file was distilled to cannot be read from its weights,
+# but makers put it in its name.
+CONFIGS = {
+    ("sd15", False): "stable-diffusion-v1-5/stable-diffusion-v1-5",
+    ("sd15", True): "stable-diffusion-v1-5/stable-diffusion-v1-5",
+    ("sd21", False): "stabilityai/stable-diffusion-2-1",
+    ("sd21", True): "stabilityai/sd-turbo",
+    ("sdxl", False): "stabilityai/stable-diffusion-xl-base-1.0",
+    ("sdxl", True): "stabilityai/sdxl-turbo",
+}
+_UNET = "model.diffusion_model."
+_INPUT = f"{_UNET}input_blocks.0.0.weight"
+_SECOND_TEXT_ENCODER = "conditioner.embedders.1."
+_OPEN_CLIP = "cond_stage_model.model."
+
+
+def family_of(file: Path) -> str:
+    """sd15, sd21 or sdxl, told by the names of its tensors; ModelError where it is no such checkpoint."""
+    return family_in(read_header(file), str(file))
+
+
+def family_in(tensors: dict[str, Tensor], name: str) -> str:
+    if _INPUT not in tensors:
+        raise ModelError(f"{name}: holds no UNet of a whole checkpoint ({len(tensors)} tensors); known are {SUPPORTED}")
+    channels = tensors[_INPUT].shape[1]
+    if channels != 4:
+        raise ModelError(f"{name}: its UNet takes {channels} channels (inpainting or editing); known are {SUPPORTED}")
+    if any(key.startswith(_SECOND_TEXT_ENCODER) for key in tensors):
+        return "sdxl"
+    return "sd21" if any(key.startswith(_OPEN_CLIP) for key in tensors) else "sd15"
+
+
+def config_folder(file: Path) -> Path:
+    """The diffusers folder whose JSON files describe `file`.
+
+    The folder of the same name beside it (`x/` for `x.safetensors`), else the published one in the Hugging Face cache;
+    ModelError with the command that fetches that one.
+    """
+    beside = file.with_suffix("")
+    if (beside / "model_index.json").is_file():
+        return beside
+    is_turbo = re.search("turbo", file.name, re.IGNORECASE) is not None
+    published = CONFIGS[family_of(file), is_turbo]
+    folder = locate.cached(published)
+    if folder is None or not (folder / "model_index.json").is_file():
+        command = locate.download_command(published, locate.CONFIG_FILES)
+        raise ModelError(
+            f"{file}: one file holds no configuration; put a diffusers folder of it (JSON and tokenizer only) at "
+            f"{beside}, or fetch the published one once: {command}"
+        )
+    return folder
+
+
+def read(file: Path, folder: ModelFolder, dtype: torch.dtype, vae: Any | None) -> dict[str, Any]:
+    """unet, vae (unless given) and text_encoders of `file`, on the CPU, through diffusers' own conversion."""
+    from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionXLImg2ImgPipeline
+
+    options: dict[str, Any] = {"config": str(folder.path), "local_files_only": True, "dtype": dtype}
+    if vae is not None:
+        options["vae"] = vae
+    if folder.family == "sdxl":
+        pipeline = StableDiffusionXLImg2ImgPipeline.from_single_file(str(file), add_watermarker=False, **options)
+    else:
+        pipeline = StableDiffusionImg2ImgPipeline.from_single_file(
+            str(file), safety_checker=None, feature_extractor=None, image_encoder=None, **options
+        )
+    encoders = [pipeline.text_encoder, *([pipeline.text_encoder_2] if folder.family == "sdxl" else [])]
+    return {"unet": pipeline.unet, "vae": pipeline.vae, "text_encoders": tuple(encoders)}

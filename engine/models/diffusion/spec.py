@@ -1,0 +1,23 @@
+"""What a model is made of, as the user names it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """Names are paths or Hugging Face ids, as `locate.find` takes them; which are allowed is the caller's concern."""
+
+    model: str
+    """A diffusers folder, an id, or one `.safetensors` file of Stable Diffusion 1.5, 2.x or XL."""
+    vae: str = "auto"
+    """auto: TAESD where it is to be had, else the model's own. taesd; full: the model's own. Else a folder or id."""
+    sampler: str = "auto"
+    """lcm, turbo, scheduler (the model's own), or auto: what the scheduler's configuration and the LoRAs tell."""
+    loras: tuple[tuple[str, float], ...] = ()
+    """(`.safetensors` file, folder or id; weight to start with)."""
+    controlnets: tuple[str, ...] = ()
+    """Diffusers folders or ids."""
+    ip_adapter: str = ""
+    """A `.safetensors` file, on disk or `owner/name/path/in/it.safetensors`; "" for none."""
+    image_encoder: str = ""
+    """Folder or id of the IP-Adapter's CLIP vision model; "": `image_encoder` beside the adapter."""
