@@ -121,3 +121,18 @@ class PublishedFrame:
     @property
     def time_s(self) -> float:
         return self.id.time_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownPicture:
+    """A picture beside the main one, at its own size, as a renderer offers it. It costs nothing until it is asked for.
+
+    Render thread only, and for the first time before the next frame is drawn: RenderError after that.
+    """
+
+    width: int
+    height: int
+    draw_texture: Callable[[], TextureRef | None]
+    """Opaque RGBA on the GPU, untouched until the next frame is drawn; None where the CPU draws."""
+    read_rgba: Callable[[], np.ndarray]
+    """(height, width, 4) uint8, opaque, row 0 at the top. May be kept: never written again while anybody holds it."""

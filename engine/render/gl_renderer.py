@@ -2,12 +2,14 @@
 
 A picture: upload, the pass (multiverse.glsl) into one of two targets, the other holding the last picture for
 feedback; a few thousand of its pixels for the flash guard; and only when it must be faded or held back a
-second pass (publish.glsl) into a target of its own. Otherwise the pass's own texture is published.
+second pass (publish.glsl) into a target of its own. Otherwise the pass's own texture is published. Two pictures
+of layer 5 that crossfade are mixed beforehand, at their own size (gl_crossfade.py).
 """
 
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import combinations
 from typing import TypeVar
 
@@ -15,10 +17,12 @@ import moderngl
 import numpy as np
 
 from engine.errors import RenderError
-from engine.frame import TextureRef
+from engine.frame import ShownPicture, TextureRef, VideoFrame
 from engine.render.colour import layer_colours
 from engine.render.context import is_software, load_finish, open_context
+from engine.render.crossfade import Crossfade
 from engine.render.frame_block import ROWS, pack_block
+from engine.render.gl_crossfade import CrossfadedImage
 from engine.render.gl_textures import SampleTarget, Target, UploadedImage, wave_texture
 from engine.render.look import Look
 from engine.render.master import Master
@@ -42,6 +46,8 @@ _FEATURES = ("FEEDBACK", "SEEN", "BLENDS", "WARP")
 _SETS = [features for count in range(len(_FEATURES) + 1) for features in combinations(_FEATURES, count)]
 NO_ERROR = "GL_NO_ERROR"
 
+_Answer = TypeVar("_Answer")
+
 
 class GLRenderer:
     """Owns a context that is current on the thread that made it; all calls from there."""
@@ -64,7 +70,8 @@ class GLRenderer:
             self._sample = self._small_pass("flash_samples", u_picture=0, u_places=1)
             self._block = self._context.buffer(reserve=ROWS * 16)
             self._waves = wave_texture(self._context)
-            self._layer5 = UploadedImage(self._context, 3, "f1")
+            self._layer5 = self._crossfaded()
+            self._beside: CrossfadedImage | None = None
             self._region = UploadedImage(self._context, 1, "u1")
             self._master = Master()
             self._has_picture = False
@@ -83,7 +90,7 @@ class GLRenderer:
     def draw(self, picture: PictureInput) -> None:
         """Begin this picture. While the look is frozen the one before stays, and only fades."""
         with self._drawing():
-            self._context.error  # noqa: B018  reading clears: what a sink left behind is not this picture's
+            self._take_context_back()
             if not (picture.look.is_frozen and self._has_picture):
                 self._draw_pass(picture)
             self._unfinished = picture
@@ -125,6 +132,18 @@ class GLRenderer:
                 self._pixels = pixels
         return self._pixels
 
+    def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:
+        """`picture` by itself, crossfaded from `before`; drawn when it is asked for."""
+        fade = Crossfade.of(picture, before, mix)
+        assert fade is not None
+        width, height = fade.size_px
+        return ShownPicture(
+            width=width,
+            height=height,
+            draw_texture=partial(self._ask_beside, fade, CrossfadedImage.draw_texture),
+            read_rgba=partial(self._ask_beside, fade, CrossfadedImage.read_rgba),
+        )
+
     def close(self) -> None:
         """Give the context and everything in it back. Harmless twice, and when the context is lost already."""
         if self._is_closed:
@@ -136,12 +155,29 @@ class GLRenderer:
                 self._targets.release()
                 for part in (self._block, self._waves, self._layer5, self._region):
                     part.release()
+                if self._beside is not None:
+                    self._beside.release()
                 for vertices in (*self._passes.values(), self._publish, self._sample):
                     vertices.program.release()
                     vertices.release()
                 self._context.release()
         except RenderError as error:
             log.warning("a lost context was left as it is: %s", error)
+
+    def _crossfaded(self) -> CrossfadedImage:
+        return CrossfadedImage(self._context, self._publish, self._finish, is_software=self.is_software)
+
+    def _ask_beside(self, fade: Crossfade, ask: Callable[[CrossfadedImage], _Answer]) -> _Answer:
+        """The answer of an image that shows this: layer 5's own when it does, else one beside the picture."""
+        with self._drawing():
+            self._take_context_back()
+            image = self._layer5
+            if not image.holds(fade):
+                image = self._beside = self._beside or self._crossfaded()
+                image.follow(fade)
+            answer = ask(image)
+            self._require_no_error()
+            return answer
 
     def _make_targets(self, width: int, height: int) -> "_Targets":
         largest = self._context.info["GL_MAX_TEXTURE_SIZE"]
@@ -171,11 +207,14 @@ class GLRenderer:
     def _draw_pass(self, picture: PictureInput) -> None:
         look = picture.look
         # What does not show is not uploaded: a 1080p camera picture takes 2 ms.
-        layer5 = picture.layer5 if look.is_simple or look.layer5_weight > 0 else None
+        layer5 = None
+        if look.is_simple or look.layer5_weight > 0:
+            layer5 = Crossfade.of(picture.layer5, picture.layer5_before, picture.layer5_mix)
         region = picture.region if look.has_regions else None
         self._current, self._last = self._last, self._current
         self._waves.write(bake_waves(look, picture.waves))
-        self._layer5.follow(layer5, layer5.pixels if layer5 else None)
+        self._layer5.follow(layer5)
+        self._layer5.make_ready()
         self._region.follow(region, region.indices if region else None)
         colours = layer_colours(look.colour_mode, look.base_hue, look.scheme, picture.features)
         block = pack_block(look, colours, self._targets.size_px, self._layer5.size_px, self._region.size_px)
@@ -185,7 +224,6 @@ class GLRenderer:
         self._has_picture = True
 
     def _run_pass(self, features: tuple[str, ...]) -> None:
-        self._context.enable_only(moderngl.NOTHING)  # a sink that shares the context may have switched blending on
         self._block.bind_to_uniform_block(0)
         self._waves.use(_WAVES)
         self._layer5.use(_LAYER5)
@@ -226,6 +264,7 @@ class GLRenderer:
 
     def _warm_up(self) -> None:
         """Draw one pixel with each program: drivers finish compiling at the first draw, for the very formats bound."""
+        self._context.enable_only(moderngl.NOTHING)
         self._block.write(np.zeros((ROWS, 4), np.float32))
         self._current.framebuffer.scissor = (0, 0, 1, 1)
         for features in self._passes:
@@ -250,6 +289,11 @@ class GLRenderer:
         with _driver_errors():
             self._context.__enter__()
             yield
+
+    def _take_context_back(self) -> None:
+        """Whatever a sink that shares the context left behind, errors or blending, is not this picture's."""
+        self._context.error  # noqa: B018  reading clears
+        self._context.enable_only(moderngl.NOTHING)
 
     def _require_open(self) -> None:
         if self._is_closed:

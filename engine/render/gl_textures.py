@@ -22,7 +22,8 @@ class UploadedImage:
 
     def __init__(self, context: moderngl.Context, components: int, dtype: str) -> None:
         self._context, self._components, self._dtype = context, components, dtype
-        self._source: object = None
+        self.source: VideoFrame | RegionMap | None = None
+        """Whose pixels it holds."""
         self._texture = self._allocate(1, 1)
         self._blacken()
         self.size_px: tuple[int, int] | None = None
@@ -30,18 +31,18 @@ class UploadedImage:
     def follow(self, source: VideoFrame | RegionMap | None, pixels: np.ndarray | None) -> None:
         """Hold `pixels`, (height, width) or (height, width, components) uint8, of this source."""
         if source is None or pixels is None:
-            if self._source is not None:
+            if self.source is not None:
                 self._blacken()
-            self._source, self.size_px = None, None
+            self.source, self.size_px = None, None
             return
-        if source is self._source:
+        if source is self.source:
             return
         height, width = pixels.shape[:2]
-        if self._texture.size != _odd(width, height):
+        if self._texture.size != odd_size(width, height):
             self._texture.release()
             self._texture = self._allocate(width, height)
         self._texture.write(np.ascontiguousarray(pixels), viewport=(0, 0, width, height), alignment=1)
-        self._source, self.size_px = source, (width, height)
+        self.source, self.size_px = source, (width, height)
 
     def use(self, unit: int) -> None:
         self._texture.use(unit)
@@ -54,12 +55,12 @@ class UploadedImage:
         self._texture.write(bytes(self._components), viewport=(0, 0, 1, 1), alignment=1)
 
     def _allocate(self, width: int, height: int) -> moderngl.Texture:
-        texture = self._context.texture(_odd(width, height), self._components, alignment=1, dtype=self._dtype)
+        texture = self._context.texture(odd_size(width, height), self._components, alignment=1, dtype=self._dtype)
         texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
         return texture
 
 
-def _odd(width: int, height: int) -> tuple[int, int]:
+def odd_size(width: int, height: int) -> tuple[int, int]:
     """The smallest size that holds this one and has no side that is a power of two."""
     return _odd_side(width), _odd_side(height)
 
@@ -78,8 +79,8 @@ def wave_texture(context: moderngl.Context) -> moderngl.Texture:
 class Target:
     """A texture that can be drawn into; black at first."""
 
-    def __init__(self, context: moderngl.Context, size_px: tuple[int, int]) -> None:
-        self.texture = context.texture(size_px, 4)
+    def __init__(self, context: moderngl.Context, size_px: tuple[int, int], components: int = 4) -> None:
+        self.texture = context.texture(size_px, components, alignment=1)
         self.texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
         self.framebuffer = context.framebuffer([self.texture])
         self.framebuffer.clear()

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import numba
 import numpy as np
 
 from engine.errors import RenderError
-from engine.frame import CHANNELS
+from engine.frame import CHANNELS, ShownPicture, VideoFrame
 from engine.render.colour import layer_colours
+from engine.render.crossfade import Crossfade
 from engine.render.flash_levels import sample_places
 from engine.render.frame_block import ROWS, pack_block
 from engine.render.master import Master
@@ -34,6 +36,8 @@ class NumbaRenderer:
         self.description = f"Numba {numba.__version__}, {numba.get_num_threads()} threads"
         self._master = Master()
         self._is_closed = False
+        self._mixed: tuple[Crossfade, np.ndarray] | None = None
+        self._mix_pool = PixelPool(1, 1)
         self.resize(2, 2)
         self._compile()
         self.resize(width, height)
@@ -84,9 +88,23 @@ class NumbaRenderer:
         self._require_open()
         return self._published
 
+    def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:
+        """`picture` by itself, crossfaded from `before`; mixed when it is asked for."""
+        fade = Crossfade.of(picture, before, mix)
+        assert fade is not None
+        width, height = fade.size_px
+        return ShownPicture(
+            width=width,
+            height=height,
+            draw_texture=self._draw_no_texture,
+            read_rgba=partial(self._read_beside, fade),
+        )
+
     def close(self) -> None:
         """Give the memory back. Harmless twice."""
         self._is_closed = True
+        self._mixed = None
+        self._mix_pool = PixelPool(1, 1)
         self._pool = PixelPool(1, 1)
         self._current = self._published = self._pool.take()
 
@@ -103,16 +121,47 @@ class NumbaRenderer:
         if self._is_closed:
             raise RenderError("the renderer is closed")
 
+    def _draw_no_texture(self) -> None:
+        self._require_open()
+
+    def _read_beside(self, fade: Crossfade) -> np.ndarray:
+        with self._drawing():
+            return self._mix(fade)
+
+    def _mix(self, fade: Crossfade) -> np.ndarray:
+        """(height, width, 4) uint8, opaque; the same array while nothing is new."""
+        if self._mixed is None or not fade.is_same(self._mixed[0]):
+            width, height = fade.size_px
+            if not self._mix_pool.makes(width, height):
+                self._mix_pool = PixelPool(width, height)
+            out = self._mix_pool.take()
+            pixels = _plain(fade.picture.pixels)
+            before = pixels if fade.before is None else _plain(fade.before.pixels)
+            mix_published(out, pixels, before, np.float32(1), np.float32(fade.mix), False)
+            self._mixed = (fade, out)
+        return self._mixed[1]
+
+    def _layer5_pixels(self, picture: PictureInput) -> np.ndarray | None:
+        """(height, width, 3 or 4) uint8 of what layer 5 shows; None while it does not."""
+        look = picture.look
+        if not (look.is_simple or look.layer5_weight > 0):
+            return None
+        fade = Crossfade.of(picture.layer5, picture.layer5_before, picture.layer5_mix)
+        if fade is None or fade.before is None:
+            return None if fade is None else fade.picture.pixels
+        return self._mix(fade)
+
     def _draw_picture(self, picture: PictureInput) -> None:
         look = picture.look
-        image = _NO_IMAGE if picture.layer5 is None else picture.layer5.pixels
+        layer5 = self._layer5_pixels(picture)
+        image = _NO_IMAGE if layer5 is None else layer5
         indices = _NO_REGIONS if picture.region is None else picture.region.indices
         colours = layer_colours(look.colour_mode, look.base_hue, look.scheme, picture.features)
         block = pack_block(
             look,
             colours,
             self._size_px,
-            None if picture.layer5 is None else image.shape[1::-1],
+            None if layer5 is None else image.shape[1::-1],
             None if picture.region is None else indices.shape[::-1],
         )
         out = self._pool.take()

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from engine.frame import ChannelFeatures, TextureRef, VideoFrame
+from engine.frame import ChannelFeatures, ShownPicture, TextureRef, VideoFrame
 from engine.render.look import Look
 
 
@@ -30,6 +30,10 @@ class PictureInput:
     """None: all layers everywhere, even where the look asks for regions."""
     time_s: float
     """Due time of the picture; the flash guard counts by it."""
+    layer5_before: VideoFrame | None = None
+    """The picture that fades out while `layer5` fades in. Of another size it does not show."""
+    layer5_mix: float = 1.0
+    """Share of `layer5`, 0..1: 0 shows `layer5_before` alone, 1 `layer5` alone."""
 
 
 class Renderer(Protocol):
@@ -63,6 +67,12 @@ class Renderer(Protocol):
     @property
     def texture(self) -> TextureRef | None:
         """The finished picture on the GPU, untouched until the next `draw`; None from Numba."""
+
+    def show(self, picture: VideoFrame, before: VideoFrame | None = None, mix: float = 1.0) -> ShownPicture:
+        """`picture` by itself, crossfaded from `before` as layer 5 is; nothing of the look is applied to it.
+
+        Returns at once. What it gives is drawn when it is asked for, and belongs to the time until the next `draw`.
+        """
 
     def read_rgba(self) -> np.ndarray:
         """The finished picture, (height, width, 4) uint8, row 0 at the top: this frame's, never the one before.

@@ -22,6 +22,10 @@ class PixelPool:
         self._shape = (height, width, 4)
         self._buffers: list[np.ndarray] = []
 
+    def makes(self, width: int, height: int) -> bool:
+        """Whether its arrays have this size."""
+        return self._shape == (height, width, 4)
+
     def take(self) -> np.ndarray:
         """An array that nobody else holds; its content is left over from before."""
         holders = _holders(self._buffers)

@@ -18,7 +18,7 @@ from engine.render.pixel_pool import PixelPool
 
 
 class Readback:
-    """Reads framebuffers of one size, drawn into before; `is_direct` on a software rasteriser."""
+    """Reads this size from framebuffers drawn into before; `is_direct` on a software rasteriser."""
 
     def __init__(
         self,
@@ -30,15 +30,16 @@ class Readback:
     ) -> None:
         self._pool = PixelPool(*size_px)
         self._finish = finish
+        self._viewport = (0, 0, *size_px)  # the framebuffer may be larger
         self._transfer = None if is_direct else context.buffer(reserve=size_px[0] * size_px[1] * 4)
 
     def read(self, framebuffer: moderngl.Framebuffer) -> np.ndarray:
         """(height, width, 4) uint8, row 0 at the top; not written again while anybody holds it."""
         pixels = self._pool.take()
         if self._transfer is None:
-            framebuffer.read_into(pixels, components=4)
+            framebuffer.read_into(pixels, self._viewport, components=4)
         else:
-            framebuffer.read_into(self._transfer, components=4)
+            framebuffer.read_into(self._transfer, self._viewport, components=4)
             self._finish()  # without the GIL; the copy below then finds everything there
             self._transfer.read_into(pixels)
         return pixels

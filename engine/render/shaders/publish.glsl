@@ -1,4 +1,5 @@
 // The picture that goes out: this frame's, faded, with as much of the last published one as the flash guard asks.
+// Also what layer 5 shows while one of its pictures takes the other's place (gl_crossfade.py); the fade is 1 then.
 // u_share: of this frame, 0..1. Alpha as in multiverse.glsl: 1, or premultiplied luma.
 #version 330 core
 

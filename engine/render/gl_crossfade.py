@@ -1,0 +1,166 @@
+"""One picture, or two while one takes the other's place, as a texture for the pass and for sinks.
+
+Two crossfading pictures are mixed once, at their own size, by publish.glsl. Reading both in the pass would cost a
+software rasteriser four texels more at each pixel of the frame, and a second version of every program that shows
+layer 5.
+"""
+
+from collections.abc import Callable
+
+import moderngl
+import numpy as np
+
+from engine.frame import TextureRef, VideoFrame
+from engine.render.crossfade import Crossfade
+from engine.render.gl_textures import Target, UploadedImage, odd_size
+from engine.render.readback import Readback
+
+
+class CrossfadedImage:
+    """Follows what is asked for; nothing is uploaded, mixed or read back twice. Render thread, context current."""
+
+    def __init__(
+        self,
+        context: moderngl.Context,
+        mix_pass: moderngl.VertexArray,
+        finish: Callable[[], None],
+        *,
+        is_software: bool,
+    ) -> None:
+        """`mix_pass`: publish.glsl with u_current on unit 0 and u_previous on unit 1."""
+        self._context, self._mix_pass, self._finish = context, mix_pass, finish
+        self._is_software = is_software
+        self._picture = UploadedImage(context, 3, "f1")
+        self._before = UploadedImage(context, 3, "f1")
+        self._fade: Crossfade | None = None
+        self._outputs: _Outputs | None = None
+        self._warm_up()
+
+    @property
+    def size_px(self) -> tuple[int, int] | None:
+        """Width and height of what is held."""
+        return None if self._fade is None else self._fade.size_px
+
+    def holds(self, fade: Crossfade) -> bool:
+        return fade.is_same(self._fade)
+
+    def follow(self, fade: Crossfade | None) -> None:
+        """Hold this; None is black. A picture that is held already, on either side, is not uploaded again."""
+        if fade is None:
+            self._picture.follow(None, None)
+            self._fade = None
+            return
+        if self.holds(fade):
+            return
+        before = fade.before
+        if fade.picture is self._before.source or (before is not None and before is self._picture.source):
+            self._picture, self._before = self._before, self._picture
+        self._picture.follow(fade.picture, fade.picture.pixels)
+        if before is not None:
+            self._before.follow(before, before.pixels)
+        self._fade = fade
+        if self._outputs is not None:
+            self._outputs.are_old()
+
+    def make_ready(self) -> None:
+        """Mix what must be mixed before `use`."""
+        if self._is_crossing:
+            outputs = self._sized_outputs()
+            self._draw_into(outputs.for_pass)
+
+    def use(self, unit: int) -> None:
+        """Bind it as RGB for the pass; texels outside `size_px` hold anything."""
+        if self._is_crossing:
+            assert self._outputs is not None
+            self._outputs.for_pass.texture.use(unit)
+        else:
+            self._picture.use(unit)
+
+    def read_rgba(self) -> np.ndarray:
+        """(height, width, 4) uint8, opaque, row 0 at the top. May be kept."""
+        outputs = self._sized_outputs()
+        if outputs.pixels is None:
+            source = outputs.for_pass if outputs.for_pass in outputs.drawn else outputs.for_others
+            self._draw_into(source)
+            self._finish()  # without the GIL, which moderngl would hold
+            outputs.pixels = outputs.readback.read(source.framebuffer)
+        return outputs.pixels
+
+    def draw_texture(self) -> TextureRef:
+        """Opaque RGBA of exactly `size_px`, as other programs take it."""
+        outputs = self._sized_outputs()
+        self._draw_into(outputs.for_others)
+        self._finish()
+        width, height = outputs.size_px
+        return TextureRef(glo=outputs.for_others.texture.glo, width=width, height=height)
+
+    def release(self) -> None:
+        if self._outputs is not None:
+            self._outputs.release()
+        self._picture.release()
+        self._before.release()
+
+    @property
+    def _is_crossing(self) -> bool:
+        return self._fade is not None and self._fade.before is not None
+
+    def _draw_into(self, target: Target) -> None:
+        """Unless it is there already."""
+        assert self._fade is not None and self._outputs is not None
+        if target in self._outputs.drawn:
+            return
+        program = self._mix_pass.program
+        program["u_fade"] = 1.0
+        program["u_share"] = self._fade.mix
+        program["u_is_luma"] = False
+        self._picture.use(0)
+        (self._before if self._is_crossing else self._picture).use(1)
+        target.framebuffer.viewport = (0, 0, *self._fade.size_px)
+        target.framebuffer.use()
+        self._mix_pass.render(moderngl.TRIANGLES, vertices=3)
+        self._outputs.drawn.append(target)
+
+    def _sized_outputs(self) -> "_Outputs":
+        assert self._fade is not None
+        old, size_px = self._outputs, self._fade.size_px
+        if old is None or old.size_px != size_px:
+            self._outputs = _Outputs(self._context, self._finish, size_px, is_software=self._is_software)
+            if old is not None:
+                # moderngl binds the framebuffer used last again whenever it makes another: never one that is gone.
+                self._outputs.for_pass.framebuffer.use()
+                old.release()
+        return self._outputs
+
+    def _warm_up(self) -> None:
+        """Mix one pixel: drivers finish compiling at the first draw, for the very formats bound."""
+        first, second = (
+            VideoFrame(pixels=np.zeros((1, 1, 3), np.uint8), index=index, time_s=0.0, source="warm-up")
+            for index in (0, 1)
+        )
+        self.follow(Crossfade(first, second, 0.5))
+        self.make_ready()
+        self.draw_texture()
+        self.follow(None)
+
+
+class _Outputs:
+    """What has the size of the picture, and which of it shows the newest."""
+
+    def __init__(
+        self, context: moderngl.Context, finish: Callable[[], None], size_px: tuple[int, int], *, is_software: bool
+    ) -> None:
+        self.size_px = size_px
+        # In the format and kind of size of an uploaded picture: to a software rasteriser another one is another version
+        # of each program, 0.2 s to compile. RGB cannot be drawn into everywhere: a GPU, which does not mind, gets RGBA.
+        self.for_pass = Target(context, odd_size(*size_px), 3 if is_software else 4)
+        self.for_others = Target(context, size_px)
+        self.readback = Readback(context, finish, size_px, is_direct=is_software)
+        self.are_old()
+
+    def are_old(self) -> None:
+        self.drawn: list[Target] = []
+        self.pixels: np.ndarray | None = None
+
+    def release(self) -> None:
+        for part in (self.for_pass, self.for_others, self.readback):
+            part.release()

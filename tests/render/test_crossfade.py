@@ -1,0 +1,282 @@
+"""One picture of layer 5 taking another's place, and the same two shown by themselves beside the main picture."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any
+
+import moderngl
+import numpy as np
+import pytest
+
+from engine.bench.render_reference import draw_reference
+from engine.errors import RenderError
+from engine.frame import VideoFrame
+from engine.render import Renderer
+from engine.render.crossfade import Crossfade
+
+SIMPLE = {"/mode": "simple"}
+LINEAR = {"/multiverse/tone": "clip", "/multiverse/brightness": 0.8, "/multiverse/bias": 0.0}
+RED_HZ = 261.63  # C is red
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+
+
+def frame(pixels: np.ndarray | tuple[int, int, int], size: tuple[int, int] = (9, 7)) -> VideoFrame:
+    """Of these pixels, or of one colour in this size."""
+    if isinstance(pixels, tuple):
+        pixels = np.full((size[1], size[0], 3), pixels, np.uint8)
+    return VideoFrame(pixels=pixels, index=0, time_s=0.0, source="sd")
+
+
+def noise(seed: int, size: tuple[int, int] = (64, 48)) -> VideoFrame:
+    return frame(np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
+
+
+def mixed(picture: VideoFrame, before: VideoFrame, mix: float) -> np.ndarray:
+    exact = before.pixels * (1.0 - mix) + picture.pixels * mix
+    return np.floor(exact + 0.5).astype(np.uint8)
+
+
+def opaque(pixels: np.ndarray) -> np.ndarray:
+    return np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
+
+
+def apart(one: np.ndarray, other: np.ndarray) -> int:
+    """The largest difference of a channel."""
+    return int(np.abs(one.astype(int) - other.astype(int)).max())
+
+
+@pytest.fixture
+def fade(picture: Callable) -> Callable[..., np.ndarray]:
+    """`fade(renderer, look, after, before, mix, ...)`: the finished picture."""
+
+    def draw_one(
+        renderer: Renderer,
+        changes: dict[str, Any],
+        after: VideoFrame,
+        before: VideoFrame | None,
+        mix: float,
+        size: tuple[int, int] | None = None,
+        **more: Any,
+    ) -> np.ndarray:
+        if size is not None:
+            renderer.resize(*size)
+        asked = picture(changes, **more)
+        renderer.draw(dataclasses.replace(asked, layer5=after, layer5_before=before, layer5_mix=mix))
+        renderer.wait()
+        return renderer.read_rgba()
+
+    return draw_one
+
+
+def test_a_quarter_from_red_to_blue_goes_through_the_whole_formula(renderer: Renderer, fade: Callable) -> None:
+    waves = np.zeros((4, 1024), np.float32)
+    waves[0] = 0.2
+    changes = LINEAR | {"/layer/1/solo": True, "/layer/5/intensity": 1.0}
+    rgba = fade(renderer, changes, frame(BLUE), frame(RED), 0.25, (3, 2), waves=waves, pitches_hz=(RED_HZ,) * 4)
+    # 191.25 red and 63.75 blue are 191 and 64; plus 0.2 x 255 = 51 of layer 1's red; brightness 0.8.
+    assert (rgba == (round(0.8 * (191 + 51)), 0, round(0.8 * 64), 255)).all()
+
+
+def test_a_crossfade_is_toned_like_any_picture(renderer: Renderer, fade: Callable) -> None:
+    changes = {"/layer/5/intensity": 1.0} | {f"/layer/{n}/mute": True for n in (1, 2, 3, 4)}
+    rgba = fade(renderer, changes, frame(BLUE), frame(RED), 0.25, (2, 2))
+
+    def toned(level: int) -> float:
+        light = 2.5 * level / 255
+        return 255 * (light / (1 + light)) ** 0.8
+
+    assert apart(rgba, np.array([math.floor(toned(191) + 0.5), 0, math.floor(toned(64) + 0.5), 255])) <= 1
+
+
+@pytest.mark.parametrize("mix", [0.01, 0.25, 0.5, 0.73, 0.99])
+def test_simple_mode_shows_exactly_the_mixture(renderer: Renderer, fade: Callable, mix: float) -> None:
+    after, before = noise(1), noise(2)
+    rgba = fade(renderer, SIMPLE, after, before, mix, (64, 48))
+    exact = before.pixels * (1 - mix) + after.pixels * mix
+    assert np.abs(rgba[..., :3] - exact).max() <= 0.5 + 0.01  # rounded; which way from a half is not told
+
+
+@pytest.mark.parametrize("side", [2, 31, 64, 512])
+def test_a_crossfade_of_any_size_stays_in_its_edges(renderer: Renderer, fade: Callable, side: int) -> None:
+    rgba = fade(renderer, SIMPLE, frame(BLUE, (side, side)), frame(RED, (side, side)), 0.25, (80, 60))
+    assert (rgba == (191, 0, 64, 255)).all()
+
+
+def test_at_its_ends_a_crossfade_is_the_one_picture_or_the_other(renderer: Renderer, fade: Callable) -> None:
+    after, before = noise(1), noise(2)
+    for mix, seen in ((0.0, before), (1.0, after), (0.0, before), (1.0, after)):
+        assert (fade(renderer, SIMPLE, after, before, mix, (64, 48)) == opaque(seen.pixels)).all()
+    assert (fade(renderer, SIMPLE, after, None, 0.0) == opaque(after.pixels)).all()
+    assert (fade(renderer, SIMPLE, after, after, 0.5) == opaque(after.pixels)).all()
+
+
+def test_a_picture_of_another_size_is_not_faded_from(renderer: Renderer, fade: Callable) -> None:
+    rgba = fade(renderer, SIMPLE, frame(BLUE, (16, 16)), frame(RED, (8, 8)), 0.25, (16, 16))
+    assert (rgba == (*BLUE, 255)).all()
+
+
+def test_sizes_change_between_crossfades(renderer: Renderer, fade: Callable) -> None:
+    renderer.resize(32, 24)
+    for side in (16, 64, 5, 512, 64):
+        rgba = fade(renderer, SIMPLE, frame(BLUE, (side, side)), frame(RED, (side, side)), 0.5)
+        assert apart(rgba, np.array([128, 0, 128, 255])) <= 1
+
+
+LOOKS: dict[str, dict[str, Any]] = {
+    "simple": SIMPLE | {"/layer/5/mirror": True},
+    "added": {"/layer/5/intensity": 0.6},
+    "dodged, kaleidoscope": {"/layer/5/intensity": 0.7, "/multiverse/blend": 3.0, "/mirror": "kaleidoscope"},
+    "bright clip": {"/layer/5/intensity": 1.0, "/multiverse/tone": "clip", "/multiverse/brightness": 4.0},
+}
+
+
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS.keys())
+def test_opengl_numba_and_the_formula_crossfade_alike(
+    gl: Renderer, cpu: Renderer, fade: Callable, values: Callable, tones: Callable, look: dict[str, Any]
+) -> None:
+    size, pitches_hz = (160, 90), (110.0, 164.8, 220.0, 277.2)
+    after, before = (frame(noise(seed, (17, 12)).pixels.repeat(7, 0).repeat(7, 1)) for seed in (3, 4))
+    by_gl, by_numba = (fade(renderer, look, after, before, 0.3, size) for renderer in (gl, cpu))
+    expected = draw_reference(values(look), tones(), pitches_hz, *size, layer5=mixed(after, before, 0.3))
+    for one, other in ((by_gl, by_numba), (by_gl, expected), (by_numba, expected)):
+        assert (np.abs(one.astype(int) - other.astype(int)) <= 2).mean(axis=(0, 1)).min() >= 0.99
+
+
+def test_a_picture_that_becomes_the_old_one_is_not_uploaded_again(gl: Renderer, fade: Callable) -> None:
+    """Its pixels are changed behind the renderer's back: what shows is what went up the first time."""
+    first, second, third = (frame((level, level, level)) for level in (10, 110, 210))
+    fade(gl, SIMPLE, first, None, 1.0, (16, 16))
+    first.pixels[:] = 99
+    assert (fade(gl, SIMPLE, second, first, 0.5)[..., :3] == 60).all()
+    second.pixels[:] = 99
+    assert (fade(gl, SIMPLE, second, first, 0.75)[..., :3] == 85).all()
+    assert (fade(gl, SIMPLE, second, None, 1.0)[..., :3] == 110).all()
+    assert (fade(gl, SIMPLE, third, second, 0.5)[..., :3] == 160).all()
+    assert (fade(gl, SIMPLE, second, third, 0.25)[..., :3] == 185).all()  # and back again
+    assert (fade(gl, SIMPLE, first, second, 0.5)[..., :3] != 60).all()  # long gone: this one had to go up again
+
+
+def test_a_frozen_picture_stays_while_its_crossfade_goes_on(renderer: Renderer, fade: Callable) -> None:
+    after, before = frame((200, 200, 200)), frame((0, 0, 0))
+    fade(renderer, SIMPLE, after, before, 0.25, (16, 16))
+    frozen = SIMPLE | {"/master/freeze": True}
+    assert (fade(renderer, frozen, after, before, 0.75)[..., :3] == 50).all()
+    assert (renderer.show(after, before, 0.75).read_rgba()[..., :3] == 150).all()
+    assert (renderer.read_rgba()[..., :3] == 50).all()
+    assert (fade(renderer, SIMPLE, after, before, 1.0)[..., :3] == 200).all()
+
+
+def test_feedback_keeps_the_trail_of_a_crossfade(renderer: Renderer, fade: Callable) -> None:
+    trail = SIMPLE | {"/feedback/amount": 0.5}
+    white, black = frame((200, 200, 200)), frame((0, 0, 0))
+    levels = [
+        int(fade(renderer, trail, black, white, mix, (16, 16) if mix == 0 else None)[8, 8, 0])
+        for mix in (0.0, 0.25, 0.9, 1.0)
+    ]
+    assert levels == [200, 150, 75, 37]  # the mixture, the mixture, half of the last, half of that
+
+
+def test_what_sinks_and_the_show_beside_it_do_leaves_the_main_picture_alone(
+    gl: Renderer, fade: Callable, draw: Callable
+) -> None:
+    expected = fade(gl, {"/layer/5/intensity": 0.5}, noise(1), noise(2), 0.4, (64, 48)).copy()
+    for _ in range(2):
+        gl._context.enable(moderngl.BLEND)
+        gl._context.blend_func = moderngl.ONE, moderngl.ONE
+        gl._context.enable_direct(0xFFFF)  # no such capability: an error is left behind
+        beside = gl.show(noise(5, (33, 20)), noise(6, (33, 20)), 0.5)
+        beside.draw_texture()
+        assert apart(beside.read_rgba(), opaque(mixed(noise(5, (33, 20)), noise(6, (33, 20)), 0.5))) <= 1
+        assert (fade(gl, {"/layer/5/intensity": 0.5}, noise(1), noise(2), 0.4) == expected).all()
+
+
+@pytest.mark.parametrize("size", [(64, 48), (512, 512), (7, 5)])
+def test_shown_by_itself_it_has_its_own_size_and_nothing_of_the_look(
+    renderer: Renderer, draw: Callable, f_card: Callable, size: tuple[int, int]
+) -> None:
+    draw(renderer, {"/master/fade": 0.5, "/layer/5/mirror": True, "/multiverse/alpha": "luma"}, size=(32, 18))
+    card = f_card(*size)
+    picture = frame(np.ascontiguousarray(card[..., :3]))
+    shown = renderer.show(picture)
+    assert (shown.width, shown.height) == size
+    assert (shown.read_rgba() == card).all()
+    upside_down = frame(np.ascontiguousarray(card[::-1, :, :3]))
+    half = renderer.show(picture, upside_down, 0.5).read_rgba()
+    assert apart(half, opaque(mixed(picture, upside_down, 0.5))) <= 1
+    assert (renderer.show(picture, upside_down, 0.0).read_rgba() == card[::-1]).all()
+
+
+def test_shown_as_a_texture_it_is_upright_opaque_and_of_exactly_its_size(
+    gl: Renderer, fade: Callable, f_card: Callable
+) -> None:
+    def read(glo: int, width: int, height: int) -> np.ndarray:
+        known = gl._context.external_texture(glo, (width, height), 4, 0, "f1")
+        return np.frombuffer(known.read(), np.uint8).reshape(height, width, 4)
+
+    card = f_card(64, 32)
+    picture, black = frame(np.ascontiguousarray(card[..., :3])), frame((0, 0, 0), (64, 32))
+    for mix in (1.0, 0.5):
+        fade(gl, SIMPLE, picture, black, mix, (64, 48))  # layer 5 shows the same: nothing is mixed for a second size
+        texture = gl.show(picture, black, mix).draw_texture()
+        assert (texture.width, texture.height) == (64, 32)
+        assert apart(read(texture.glo, 64, 32), opaque(mixed(picture, black, mix))) <= 1
+    assert gl._beside is None
+    gl.resize(64, 48)
+    texture = gl.show(black).draw_texture()
+    assert (read(texture.glo, 64, 32) == (0, 0, 0, 255)).all()
+
+
+def test_numba_has_no_texture_to_show(cpu: Renderer) -> None:
+    assert cpu.show(noise(1)).draw_texture() is None
+
+
+def test_a_shown_picture_costs_nothing_until_it_is_asked_for_and_then_once(renderer: Renderer) -> None:
+    picture, before = noise(1), noise(2)
+    shown = renderer.show(picture, before, 0.5)
+    picture.pixels[:] = before.pixels  # read only now
+    first = shown.read_rgba()
+    assert (first == opaque(before.pixels)).all()
+    picture.pixels[:] = 0
+    assert renderer.show(picture, before, 0.5).read_rgba() is first
+    assert renderer.show(picture, before, 0.6).read_rgba() is not first
+
+
+def test_a_shown_picture_that_is_kept_is_not_drawn_over(renderer: Renderer, fade: Callable) -> None:
+    after, before = noise(1), noise(2)
+    kept = []
+    for step in range(12):
+        fade(renderer, SIMPLE if step % 2 else {}, after, before, step / 12)
+        rgba = renderer.show(after, before, step / 12).read_rgba()
+        kept.append((rgba, rgba.copy()))
+    assert all((rgba == copy).all() for rgba, copy in kept)
+
+
+def test_read_only_pictures_are_shown_too(renderer: Renderer, fade: Callable) -> None:
+    pictures = [noise(1), noise(2)]
+    for one in pictures:
+        one.pixels.flags.writeable = False
+    rgba = fade(renderer, SIMPLE, *pictures, 0.5, (64, 48))
+    assert apart(rgba, opaque(mixed(*pictures, 0.5))) <= 1
+    assert (renderer.show(*pictures, 0.5).read_rgba() == rgba).all()
+
+
+def test_a_closed_renderer_shows_nothing(renderer: Renderer) -> None:
+    shown = renderer.show(noise(1))
+    shown.read_rgba()
+    renderer.close()
+    for ask in (shown.read_rgba, shown.draw_texture):
+        with pytest.raises(RenderError, match="the renderer is closed"):
+            ask()
+
+
+def test_which_of_two_pictures_is_seen_is_decided_without_a_renderer() -> None:
+    one, other, small = frame(RED), frame(BLUE), frame(BLUE, (4, 4))
+    assert Crossfade.of(None, other, 0.5) is None
+    for before, mix, seen in ((None, 0.3, one), (other, 1.0, one), (other, 0.0, other), (small, 0.3, one)):
+        alone = Crossfade.of(one, before, mix)
+        assert alone is not None and (alone.picture, alone.before, alone.mix) == (seen, None, 1.0)
+    both = Crossfade.of(one, other, 0.3)
+    assert both is not None and (both.picture, both.before, both.mix, both.size_px) == (one, other, 0.3, (9, 7))
+    assert both.is_same(Crossfade.of(one, other, 0.3)) and not both.is_same(None)
+    assert not both.is_same(Crossfade.of(one, other, 0.4)) and not both.is_same(Crossfade.of(other, one, 0.3))
