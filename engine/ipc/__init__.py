@@ -8,6 +8,7 @@ control_pipe.py   typed letters
 ring_folder.py    where segments are found by name, and swept when their engine is dead
 """
 
+from engine.ipc.audio_ring import AudioRing, AudioRingReader, AudioRingWriter
 from engine.ipc.child_words import ChildWords, Phase
 from engine.ipc.control_pipe import ControlPipe
 from engine.ipc.frame_ring import FrameRing
@@ -18,6 +19,9 @@ from engine.ipc.ring_writer import RingOwner, RingWriter
 from engine.ipc.segment import map_segment
 
 __all__ = [
+    "AudioRing",
+    "AudioRingReader",
+    "AudioRingWriter",
     "ChildWords",
     "ControlPipe",
     "FrameRing",

@@ -1,0 +1,145 @@
+"""Sound from one process to others by sample number: one writer that never waits, the newest seconds kept.
+
+Samples are numbered from 0 for as long as the ring lives, through every change of writer, so that whoever reads
+says which ones it means and knows where it stands. The writer announces how far it is about to write, copies,
+then says how far it has come. A reader copies, then looks at what is announced: did it overtake the start of
+the copy, the copy is thrown away. That is the frame ring's seqlock with a moving border in place of slots. The
+bytes are drawn in `layout`.
+"""
+
+import math
+from contextlib import suppress
+
+import numpy as np
+
+from engine.errors import SharedMemoryError
+from engine.ipc import layout
+from engine.ipc.fence import Fence
+from engine.ipc.owned_segment import OwnedSegment, open_segment
+from engine.ipc.ring_folder import RingFolder, system_folder
+from engine.ipc.segment import Segment
+
+ANNOUNCED = layout.AUDIO_RING.word("announced")
+END = layout.AUDIO_RING.word("end")
+READ_ATTEMPTS = 3  # the first and two more
+
+SAMPLE_BYTES = 4
+
+
+class AudioRing:
+    """The doors: `create` for who makes it, `write_to` for another process that writes it instead, `open` for any
+    number of readers."""
+
+    @staticmethod
+    def create(
+        name: str, *, channels: int, rate_hz: int, seconds: float, folder: RingFolder | None = None
+    ) -> "AudioRingWriter":
+        """A new ring of this process that keeps the newest `seconds`. SharedMemoryError when there is no room."""
+        capacity = math.ceil(seconds * rate_hz)
+        fields = {"channels": channels, "rate_hz": rate_hz, "capacity": capacity}
+        size = layout.HEADER_BYTES + capacity * channels * SAMPLE_BYTES
+        return AudioRingWriter(OwnedSegment(layout.AUDIO_RING, name, size, folder or system_folder(), fields))
+
+    @staticmethod
+    def write_to(segment: str) -> "AudioRingWriter":
+        """Go on where the last writer of this ring stopped; nobody else must write meanwhile.
+
+        Closing the writer leaves the ring alone. SharedMemoryError when it is gone.
+        """
+        return AudioRingWriter(open_segment(layout.AUDIO_RING, segment, is_writable=True))
+
+    @staticmethod
+    def open(segment: str) -> "AudioRingReader":
+        """Read this very segment, as told by its owner. SharedMemoryError when it is gone."""
+        return AudioRingReader(open_segment(layout.AUDIO_RING, segment))
+
+
+class _AudioRingEnd:
+    """What both sides see. Used by one thread at a time."""
+
+    def __init__(self, memory: Segment) -> None:
+        header = np.frombuffer(bytes(memory.buf[: layout.HEADER_BYTES]), layout.AUDIO_RING.header)[0]
+        self.channels = int(header["channels"])
+        self.rate_hz = int(header["rate_hz"])
+        self.capacity = int(header["capacity"])
+        """Frames the ring holds."""
+        self._memory = memory
+        self._fence = Fence()
+        self._words = np.frombuffer(memory.buf, np.uint64, layout.HEADER_BYTES // 8)
+        samples = np.frombuffer(memory.buf, np.float32, self.capacity * self.channels, layout.HEADER_BYTES)
+        self._samples = samples.reshape(self.capacity, self.channels)
+
+    @property
+    def segment(self) -> str:
+        """What another process is told to open, or to write to."""
+        return self._memory.name
+
+    @property
+    def end_sample(self) -> int:
+        """One past the newest whole sample: samples written so far."""
+        return int(self._words[END])
+
+    def close(self) -> None:
+        """Let go of the memory; the process that made the ring takes its name away as well."""
+        if self._words is not None:
+            self._words = self._samples = None  # type: ignore[assignment]
+            self._memory.close()
+
+    def __del__(self) -> None:
+        with suppress(AttributeError):  # of a ring that could not be made
+            self.close()
+
+
+class AudioRingWriter(_AudioRingEnd):
+    """The one writer. Nothing here waits for a reader."""
+
+    def write(self, samples: np.ndarray) -> None:
+        """Add (frames, channels) float32. Of a block longer than the ring only its end can be read."""
+        # hot path: two copies at most, no allocation, no lock that anybody else takes
+        if samples.ndim != 2 or samples.shape[1] != self.channels or samples.dtype != np.float32:
+            raise SharedMemoryError(
+                f"audio ring {self.segment}: {samples.dtype} {samples.shape} is not float32 (frames, {self.channels})"
+            )
+        end = self.end_sample + len(samples)
+        kept = samples[-self.capacity :]
+        start = (end - len(kept)) % self.capacity
+        head = min(len(kept), self.capacity - start)
+        # A writer that was killed may have announced, and overwritten, more than this.
+        self._words[ANNOUNCED] = max(end, int(self._words[ANNOUNCED]))
+        self._fence()
+        self._samples[start : start + head] = kept[:head]
+        self._samples[: len(kept) - head] = kept[head:]
+        self._fence()
+        self._words[END] = end
+
+
+class AudioRingReader(_AudioRingEnd):
+    """One of any number of readers. It only looks: nobody is disturbed or waited for."""
+
+    def read(self, first_sample: int, frames: int) -> np.ndarray | None:
+        """The samples from `first_sample` on, a copy of shape (frames, channels) float32.
+
+        None when not all of them are there: not written yet, overwritten already, or overwritten during the
+        copy. SharedMemoryError for more than the ring can hold.
+        """
+        if not 0 < frames <= self.capacity:
+            raise SharedMemoryError(f"audio ring {self.segment}: holds {self.capacity} frames, {frames} are asked for")
+        if first_sample < 0 or first_sample + frames > self.end_sample:
+            return None
+        self._fence()
+        start = first_sample % self.capacity
+        head = min(frames, self.capacity - start)
+        copy = np.empty((frames, self.channels), np.float32)
+        copy[:head] = self._samples[start : start + head]
+        copy[head:] = self._samples[: frames - head]
+        self._fence()
+        is_whole = int(self._words[ANNOUNCED]) - self.capacity <= first_sample
+        return copy if is_whole else None
+
+    def read_newest(self, frames: int) -> np.ndarray | None:
+        """The last `frames` samples written, like `read`; None while there are fewer, or after three torn copies."""
+        for _ in range(READ_ATTEMPTS):
+            copy = self.read(self.end_sample - frames, frames)
+            if copy is not None:
+                return copy
+        return None

@@ -1,0 +1,231 @@
+"""Sound by sample number: each sample's value is its number, so that every copy proves itself."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from engine.errors import SharedMemoryError
+from engine.ipc import AudioRing, AudioRingReader, AudioRingWriter, sweep_dead_rings
+from engine.ipc.audio_ring import ANNOUNCED, END
+from engine.ipc.ring_folder import system_folder
+
+CAPACITY = 100
+
+
+def numbered(first: int, frames: int, channels: int = 2) -> np.ndarray:
+    """(frames, channels) float32; sample s of channel c is s + c / 4."""
+    return (np.arange(first, first + frames)[:, None] + np.arange(channels) / 4).astype(np.float32)
+
+
+@pytest.fixture
+def ring() -> Iterator[tuple[AudioRingWriter, AudioRingReader]]:
+    writer = AudioRing.create("voice", channels=2, rate_hz=1000, seconds=CAPACITY / 1000)
+    reader = AudioRing.open(writer.segment)
+    yield writer, reader
+    reader.close()
+    writer.close()
+
+
+def test_a_ring_says_what_it_holds(ring: tuple[AudioRingWriter, AudioRingReader]) -> None:
+    for end in ring:
+        assert (end.channels, end.rate_hz, end.capacity, end.end_sample) == (2, 1000, CAPACITY, 0)
+    odd = AudioRing.create("odd", channels=1, rate_hz=44_100, seconds=0.01001)
+    assert odd.capacity == 442, "a part of a sample is one more"
+    odd.close()
+
+
+def test_samples_are_read_by_their_number(ring: tuple[AudioRingWriter, AudioRingReader]) -> None:
+    writer, reader = ring
+    writer.write(numbered(0, 30))
+    writer.write(numbered(30, 30))
+    assert writer.end_sample == reader.end_sample == 60
+    assert np.array_equal(reader.read(25, 10), numbered(25, 10))
+    assert np.array_equal(reader.read_newest(7), numbered(53, 7))
+
+
+def test_every_block_and_every_place_of_the_seam_arrives_as_written(
+    ring: tuple[AudioRingWriter, AudioRingReader],
+) -> None:
+    writer, reader = ring
+    end = 0
+    for frames in [1, 99, 100, 33, 64, 7, 50, 100, 1] * 3:
+        writer.write(numbered(end, frames))
+        end += frames
+        oldest = max(0, end - CAPACITY)
+        for first in range(oldest, end):
+            assert np.array_equal(reader.read(first, end - first), numbered(first, end - first))
+        assert np.array_equal(reader.read_newest(end - oldest), numbered(oldest, end - oldest))
+
+
+def test_what_is_not_there_yet_and_what_is_there_no_more_is_nothing(
+    ring: tuple[AudioRingWriter, AudioRingReader],
+) -> None:
+    writer, reader = ring
+    assert reader.read(0, 1) is None and reader.read_newest(1) is None
+    writer.write(numbered(0, 90))
+    assert reader.read(89, 2) is None and reader.read(-1, 2) is None and reader.read_newest(91) is None
+    writer.write(numbered(90, 30))
+    assert reader.read(19, 1) is None
+    assert np.array_equal(reader.read(20, 100), numbered(20, 100))
+
+
+def test_of_a_block_longer_than_the_ring_the_end_is_kept(ring: tuple[AudioRingWriter, AudioRingReader]) -> None:
+    writer, reader = ring
+    writer.write(numbered(0, 30))
+    writer.write(numbered(30, 250))
+    assert reader.end_sample == 280
+    assert np.array_equal(reader.read_newest(CAPACITY), numbered(180, CAPACITY))
+    assert reader.read(179, 1) is None
+
+
+@pytest.mark.parametrize("frames", [0, CAPACITY + 1])
+def test_a_copy_the_ring_can_never_hold_is_a_mistake(
+    ring: tuple[AudioRingWriter, AudioRingReader], frames: int
+) -> None:
+    for read in (lambda: ring[1].read(0, frames), lambda: ring[1].read_newest(frames)):
+        with pytest.raises(SharedMemoryError, match=f"holds 100 frames, {frames} are asked for"):
+            read()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (np.zeros(10, np.float32), r"float32 \(10,\)"),
+        (np.zeros((10, 3), np.float32), r"float32 \(10, 3\)"),
+        (np.zeros((10, 2)), r"float64 \(10, 2\)"),
+    ],
+)
+def test_samples_of_another_shape_or_type_are_refused_and_spoil_nothing(
+    ring: tuple[AudioRingWriter, AudioRingReader], wrong: np.ndarray, told: str
+) -> None:
+    writer, reader = ring
+    writer.write(numbered(0, 100))
+    with pytest.raises(SharedMemoryError, match=rf"{told} is not float32 \(frames, 2\)"):
+        writer.write(wrong)
+    assert np.array_equal(reader.read(0, 100), numbered(0, 100))
+
+
+def test_what_is_being_overwritten_is_not_given(ring: tuple[AudioRingWriter, AudioRingReader]) -> None:
+    writer, reader = ring
+    writer.write(numbered(0, 100))
+    writer._words[ANNOUNCED] = 130  # as the writer leaves it while samples 100 to 130 replace 0 to 30
+    assert reader.read(29, 1) is None and reader.read_newest(CAPACITY) is None
+    assert np.array_equal(reader.read(30, 70), numbered(30, 70))
+
+
+def test_what_a_killed_writer_has_spoilt_stays_lost_when_the_next_one_writes_less(
+    ring: tuple[AudioRingWriter, AudioRingReader],
+) -> None:
+    writer, reader = ring
+    writer.write(numbered(0, 100))
+    writer._words[ANNOUNCED] = 150  # killed in the middle of a block of 50
+    successor = AudioRing.write_to(writer.segment)
+    assert successor.end_sample == 100
+    successor.write(numbered(100, 10))
+    assert reader.read(49, 1) is None, "it may have been overwritten by what was never finished"
+    assert np.array_equal(reader.read(50, 60), numbered(50, 60))
+    successor.write(numbered(110, 60))
+    assert np.array_equal(reader.read(70, 100), numbered(70, 100))
+    successor.close()
+    assert reader.end_sample == 170
+    AudioRing.open(writer.segment).close()
+
+
+def test_a_reader_cannot_damage_a_ring(ring: tuple[AudioRingWriter, AudioRingReader]) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        ring[1]._words[END] = 3
+
+
+def test_a_ring_closed_by_its_maker_is_gone_and_a_reader_keeps_what_it_has() -> None:
+    writer = AudioRing.create("short", channels=1, rate_hz=1000, seconds=0.1)
+    reader = AudioRing.open(writer.segment)
+    writer.write(numbered(0, 10, 1))
+    segment = writer.segment
+    writer.close()
+    assert segment not in system_folder().segments()
+    assert np.array_equal(reader.read_newest(10), numbered(0, 10, 1))
+    reader.close()
+    with pytest.raises(SharedMemoryError, match=f"audio ring {segment}"):
+        AudioRing.open(segment)
+
+
+WRITE_NUMBERS = """
+import sys, numpy as np
+from engine.ipc import AudioRing
+writer = AudioRing.write_to(sys.argv[1])
+sizes = [480, 1, 4800, 37, 1024, 20_000]
+block = np.empty((max(sizes), writer.channels), np.float32)
+print(writer.end_sample, flush=True)
+while True:
+    for size in sizes:
+        first = writer.end_sample % 2**22
+        block[:size] = (np.arange(first, first + size) % 2**22)[:, None] + np.arange(writer.channels) / 4
+        writer.write(block[:size])
+"""
+
+
+def assert_whole(copy: np.ndarray, first: int) -> None:
+    expected = (np.arange(first, first + len(copy)) % 2**22)[:, None] + np.arange(copy.shape[1]) / 4
+    assert np.array_equal(copy, expected.astype(np.float32)), f"samples from {first} on are torn"
+
+
+@pytest.mark.soak
+def test_no_copy_is_torn_while_a_child_writes_without_pause_and_is_killed(children, wait_for) -> None:
+    """Readers ask for the very oldest samples, over which the writer comes during many a copy."""
+    is_soak = os.environ.get("MULTIVERSE_SOAK") == "1"
+    kills, copies_wanted = (100, 500) if is_soak else (6, 50)
+    owner = AudioRing.create("killed", channels=2, rate_hz=48_000, seconds=0.5)
+    reader = AudioRing.open(owner.segment)
+    overtaken = 0
+    for _ in range(kills):
+        before = owner.end_sample
+        child = children.start(WRITE_NUMBERS, owner.segment)
+        assert int(child.stdout.readline()) == before
+        copies = 0
+
+        def is_proven() -> bool:
+            nonlocal copies, overtaken
+            end = reader.end_sample
+            frames = reader.capacity - copies % 500
+            first = end - frames
+            if first < 0:
+                return False
+            copy = reader.read(first, frames)
+            if copy is None:
+                overtaken += 1
+            else:
+                assert_whole(copy, first)
+                copies += 1
+            return copies >= copies_wanted
+
+        wait_for(lambda check=is_proven: any(check() for _ in range(1000)), "copies enough")
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        end = owner.end_sample
+        kept = owner.capacity - (int(owner._words[ANNOUNCED]) - end)
+        copy = reader.read(end - kept, kept)
+        assert copy is not None
+        assert_whole(copy, end - kept)
+    assert overtaken, "the writer never came round"
+    reader.close()
+    owner.close()
+
+
+MAKE_RING = """
+import sys
+from engine.ipc import AudioRing
+ring = AudioRing.create("left", channels=1, rate_hz=1000, seconds=1)
+print(ring.segment, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_after_kill_9_of_its_maker_a_ring_is_swept_at_once(children) -> None:
+    child = children.start(MAKE_RING)
+    segment = child.stdout.readline().strip()
+    assert segment not in sweep_dead_rings()
+    children.kill(child)
+    assert segment in sweep_dead_rings()
