@@ -1,0 +1,239 @@
+"""The stream against pictures worked out one by one from the formulas, and what it promises a player."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from engine.errors import ModelError
+from engine.models.diffusion.batch_schedule import BatchSchedule
+from engine.models.diffusion.conditioner import Cond, Conditioner
+from engine.models.diffusion.denoiser import Control, Denoiser, is_finite
+from engine.models.diffusion.model import Model
+from engine.models.diffusion.stream_schedule import StreamSchedule, StreamSettings
+from tests.models.diffusion.plain_stream import loaded, plain_picture, random_latents, with_short_scaling
+
+THREE_STEPS = StreamSettings(width=64, height=64, t_index=(5, 25, 45), seed=3)
+
+
+@pytest.fixture(scope="module")
+def model(tiny_models: Any) -> Model:
+    sd = tiny_models.sd()
+    nets = (str(tiny_models.controlnet(sd)), str(tiny_models.controlnet(sd, seed=9)))
+    return with_short_scaling(loaded(sd, controlnets=nets))
+
+
+@pytest.fixture(scope="module")
+def conds(model: Model) -> list[Cond]:
+    conditioner = Conditioner(model)
+    return [conditioner.encode(text, "grey") for text in ("the cat", "a thing", "an inn")]
+
+
+def pushed(
+    stream: StreamSchedule, z: torch.Tensor, conds: Sequence[Cond], controls: Sequence[Sequence[Control]] = ()
+) -> list[torch.Tensor | None]:
+    """What each push gives: `z` (calls, F, 4, h, w), a cond and the controls of each call."""
+    controls = controls or [()] * len(z)
+    return [stream.push(frames, cond, shown) for frames, cond, shown in zip(z, conds, controls, strict=True)]
+
+
+def stream_of(model: Model, settings: StreamSettings) -> StreamSchedule:
+    return StreamSchedule(model, Denoiser(model), settings)
+
+
+def control(index: int, calls: int, frames: int, scale: float = 1.0) -> list[Control]:
+    generator = torch.Generator().manual_seed(100 + index)
+    pictures = torch.rand((calls, frames, 3, 64, 64), generator=generator)
+    return [Control(index=index, picture=picture, scale=scale) for picture in pictures]
+
+
+CFG = [
+    {},
+    {"guidance": 2.0, "cfg_type": "full"},
+    {"guidance": 2.0, "cfg_type": "self"},
+    {"guidance": 2.0, "cfg_type": "self", "delta": 0.6},
+    {"guidance": 2.0, "cfg_type": "initialise"},
+    {"guidance": 2.0, "cfg_type": "initialise", "delta": 0.6},
+]
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+@pytest.mark.parametrize("cfg", CFG, ids=lambda cfg: "-".join(map(str, cfg.values())) or "off")
+def test_every_picture_is_the_one_worked_out_alone_from_the_formulas(
+    model: Model, conds: list[Cond], frames: int, cfg: dict[str, Any]
+) -> None:
+    """Moving pictures, and a prompt that changes with every call: it takes effect in all rows at once."""
+    settings = replace(THREE_STEPS, frames=frames, **cfg)
+    calls = 5
+    z = random_latents(calls * frames, seed=1).view(calls, frames, 4, 8, 8)
+    asked = [conds[call % 3] for call in range(calls)]
+    given = pushed(stream_of(model, settings), z, asked)
+    assert given[:2] == [None, None]
+    for call in range(calls - 2):
+        for frame in range(frames):
+            expected = plain_picture(model, settings, z[call, frame : frame + 1], asked[call : call + 3])
+            picture = given[call + 2][frame : frame + 1]
+            torch.testing.assert_close(picture, expected, rtol=1e-3, atol=1e-3 * expected.abs().max().item())
+
+
+@pytest.mark.parametrize("cfg", [CFG[0], CFG[1], CFG[4]], ids=["off", "full", "initialise"])
+def test_a_control_picture_stays_with_its_frame(model: Model, conds: list[Cond], cfg: dict[str, Any]) -> None:
+    settings = replace(THREE_STEPS, frames=2, **cfg)
+    calls = 4
+    z = random_latents(calls * 2, seed=2).view(calls, 2, 4, 8, 8)
+    shown = list(zip(control(0, calls, 2), control(1, calls, 2, scale=0.5), strict=True))
+    given = pushed(stream_of(model, settings), z, [conds[0]] * calls, shown)
+    for call in range(calls - 2):
+        for frame in range(2):
+            own = [replace(one, picture=one.picture[frame : frame + 1]) for one in shown[call]]
+            expected = plain_picture(model, settings, z[call, frame : frame + 1], [conds[0]] * 3, own)
+            picture = given[call + 2][frame : frame + 1]
+            torch.testing.assert_close(picture, expected, rtol=1e-3, atol=1e-3 * expected.abs().max().item())
+
+
+def test_a_controlnet_switched_on_steers_the_frames_in_flight_with_its_first_picture(
+    model: Model, conds: list[Cond]
+) -> None:
+    z = random_latents(3, seed=2).view(3, 1, 4, 8, 8)
+    shown = control(0, 1, 1)
+    late, early = stream_of(model, THREE_STEPS), stream_of(model, THREE_STEPS)
+    late_pictures = pushed(late, z, [conds[0]] * 3, [(), (), shown])
+    for call in range(2):
+        early.push(z[call], conds[0])
+    early_picture = early.push(z[2], conds[0], shown)
+    assert torch.equal(late_pictures[2], early_picture)
+    assert not torch.equal(late_pictures[2], pushed(stream_of(model, THREE_STEPS), z, [conds[0]] * 3)[2])
+
+
+def test_two_frames_of_the_same_picture_do_not_flicker(model: Model, conds: list[Cond]) -> None:
+    """Each step has one noise for all frames: a still scene is a still picture."""
+    still = random_latents(1, seed=4).expand(2, -1, -1, -1)
+    stream = stream_of(model, replace(THREE_STEPS, frames=2))
+    stream.fill(still, conds[0])
+    first, second = stream.push(still, conds[0]), stream.push(still, conds[0])
+    torch.testing.assert_close(first[0], first[1], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(first, second, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("cfg", CFG[:2], ids=["off", "full"])
+@pytest.mark.parametrize("asked", [{"steps": 2, "strength": 0.5}, {"steps": 4, "strength": 0.75}])
+def test_a_stream_gives_what_the_batch_gives(
+    model: Model, conds: list[Cond], asked: dict[str, Any], cfg: dict[str, Any]
+) -> None:
+    """One step: the very same call as for a single picture. Three: the same picture, S - 1 calls later."""
+    z = random_latents(5, seed=5).view(5, 1, 4, 8, 8)
+    stream = stream_of(model, StreamSettings(width=64, height=64, seed=11, **asked, **cfg))
+    assert stream.steps == (1 if asked["steps"] == 2 else 3)
+    given = pushed(stream, z, [conds[0]] * 5)
+    batch = BatchSchedule(model, Denoiser(model), seed=11, guidance=cfg.get("guidance", 1.0), **asked)
+    for call in range(5 - stream.steps + 1):
+        expected = batch.run(z[call], conds[0])
+        torch.testing.assert_close(given[call + stream.steps - 1], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_first_pictures_are_held_back_and_filling_spares_the_wait(model: Model, conds: list[Cond]) -> None:
+    z = random_latents(1, seed=6)
+    stream = stream_of(model, THREE_STEPS)
+    waited = [stream.push(z, conds[0]) for _ in range(3)]
+    assert [picture is None for picture in waited] == [True, True, False]
+    filled = stream_of(model, THREE_STEPS)
+    filled.fill(z, conds[0])
+    assert torch.equal(filled.push(z, conds[0]), waited[2])
+    filled.fill(z, conds[0])  # full already: nothing is run
+    assert filled.push(z, conds[0]) is not None
+
+
+def test_same_seed_same_frames_same_pictures(model: Model, conds: list[Cond]) -> None:
+    z = random_latents(4, seed=7).view(4, 1, 4, 8, 8)
+    runs = [pushed(stream_of(model, replace(THREE_STEPS, seed=seed)), z, [conds[0]] * 4)[-1] for seed in (5, 5, 6)]
+    assert torch.equal(runs[0], runs[1])
+    assert not torch.allclose(runs[0], runs[2], atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"width": 128}, {"t_index": (5, 45)}, {"frames": 2}, {"guidance": 2.0}, {"guidance": 2.0, "cfg_type": "full"}],
+    ids=["size", "steps", "frames", "guidance on", "cfg_type"],
+)
+def test_what_rows_are_made_of_cannot_change_without_a_new_generation(
+    model: Model, conds: list[Cond], change: dict[str, Any]
+) -> None:
+    stream = stream_of(model, THREE_STEPS)
+    z = random_latents(1, seed=8)
+    stream.fill(z, conds[0])
+    settings = replace(THREE_STEPS, **change)
+    stream.change(settings)
+    assert stream.generation == 1
+    fresh = stream_of(model, settings)
+    frames = random_latents(settings.frames, seed=8, size=(settings.height // 8, settings.width // 8))
+    given = [stream.push(frames, conds[0]) for _ in range(stream.steps)]
+    expected = [fresh.push(frames, conds[0]) for _ in range(stream.steps)]
+    assert given[:-1] == expected[:-1] == [None] * (stream.steps - 1)
+    assert torch.equal(given[-1], expected[-1])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"seed": 8}, {"t_index": (15, 30, 48)}, {"cfg_type": "none"}, {"guidance": 0.5}, {"delta": 0.5}, {}],
+    ids=["seed", "other steps", "cfg_type while off", "guidance still off", "delta", "nothing"],
+)
+def test_a_knob_that_is_turned_costs_no_picture(model: Model, conds: list[Cond], change: dict[str, Any]) -> None:
+    """A fader in motion must not stop the stream: once it rests, the pictures are those of a new stream."""
+    stream = stream_of(model, THREE_STEPS)
+    z = random_latents(1, seed=9)
+    stream.fill(z, conds[0])
+    settings = replace(THREE_STEPS, **change)
+    stream.change(settings)
+    given = [stream.push(z, conds[0]) for _ in range(4)]
+    assert all(picture is not None for picture in given)
+    assert stream.generation == 0
+    fresh = stream_of(model, settings)
+    fresh.fill(z, conds[0])
+    assert torch.equal(given[-1], fresh.push(z, conds[0]))
+
+
+def test_guidance_may_move_while_it_is_on(model: Model, conds: list[Cond]) -> None:
+    stream = stream_of(model, replace(THREE_STEPS, guidance=2.0))
+    z = random_latents(1, seed=9)
+    stream.fill(z, conds[0])
+    at_two = stream.push(z, conds[0])
+    stream.change(replace(THREE_STEPS, guidance=3.0))
+    at_three = stream.push(z, conds[0])
+    assert stream.generation == 0
+    assert not torch.allclose(at_two, at_three, atol=1e-2)
+
+
+def test_a_broken_frame_leaves_the_others_alone(model: Model, conds: list[Cond]) -> None:
+    """NaN, as float16 makes it, passes through with its own frame; the flag tells which, and nothing lingers."""
+    z = random_latents(6, seed=10).view(6, 1, 4, 8, 8)
+    broken = z.clone()
+    broken[1] = float("nan")
+    given = pushed(stream_of(model, THREE_STEPS), broken, [conds[0]] * 6)
+    expected = pushed(stream_of(model, THREE_STEPS), z, [conds[0]] * 6)
+    assert [bool(is_finite(picture).all()) for picture in given[2:]] == [True, False, True, True]
+    for call in (2, 4, 5):
+        assert torch.equal(given[call], expected[call])
+
+
+def test_the_flag_is_one_a_picture() -> None:
+    pictures = torch.zeros((3, 4, 2, 2))
+    pictures[1, 3, 1, 0] = float("inf")
+    assert is_finite(pictures).tolist() == [True, False, True]
+
+
+def test_models_that_cannot_stream_say_how_to_run_them(model: Model) -> None:
+    with pytest.raises(ModelError, match="/sd/mode single"):
+        stream_of(replace(model, sampler="scheduler"), THREE_STEPS)
+
+
+def test_turbo_is_never_guided(model: Model, conds: list[Cond]) -> None:
+    turbo = replace(model, sampler="turbo")
+    z = random_latents(1, seed=9)
+    pictures = []
+    for guidance in (1.0, 5.0):
+        stream = stream_of(turbo, replace(THREE_STEPS, guidance=guidance, cfg_type="full"))
+        stream.fill(z, conds[0])
+        pictures.append(stream.push(z, conds[0]))
+    assert torch.equal(pictures[0], pictures[1])
