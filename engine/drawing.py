@@ -5,14 +5,17 @@ again, at once and then ever more seldom; until that succeeds the last picture i
 """
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
 from engine.backoff import next_delay_s
 from engine.clock import Clock
 from engine.errors import RenderError
-from engine.frame import TextureRef
+from engine.frame import ShownPicture, TextureRef, VideoFrame
 from engine.render import PictureInput, Renderer
+
+Answer = TypeVar("Answer")
 
 
 class Drawing:
@@ -37,6 +40,8 @@ class Drawing:
         self._losses = 0
         self._retry_at_s = 0.0
         self._held = self._black()
+        self._held_beside = opaque_black(1, 1)
+        self._nothing = black_frame(1, 1)
         self.is_software = self._renderer.is_software
         self.description = f"{self._renderer.kind}: {self._renderer.description}"
         """What draws, for people."""
@@ -80,31 +85,79 @@ class Drawing:
 
     def reader(self) -> Callable[[], np.ndarray]:
         """Reads the picture drawn last, once however many ask; RenderError when another was drawn before the first."""
-        draw = self._draws
-        pixels: np.ndarray | None = None
+        return self._until_next_draw(self._read)
+
+    def show(
+        self,
+        picture: VideoFrame | None,
+        before: VideoFrame | None = None,
+        mix: float = 1.0,
+        *,
+        size_px: tuple[int, int],
+    ) -> ShownPicture:
+        """`picture` by itself at its own size, crossfaded from `before`; black of `size_px` while there is none.
+
+        To be called after `draw`. While the renderer is lost the picture shown last is held.
+        """
+        if picture is None:
+            if self._nothing.pixels.shape[1::-1] != size_px:
+                self._nothing = black_frame(*size_px)
+            picture = self._nothing
+        height, width = picture.pixels.shape[:2]
 
         def read_rgba() -> np.ndarray:
-            nonlocal pixels
-            if pixels is None:
-                if draw != self._draws:
-                    raise RenderError("this picture is gone: read it before the next one is drawn")
-                pixels = self._read()
-            return pixels
+            rgba = self._ask(lambda renderer: renderer.show(picture, before, mix).read_rgba())
+            if rgba is not None:
+                self._held_beside = rgba
+            elif self._held_beside.shape[:2] != (height, width):
+                self._held_beside = opaque_black(width, height)
+            return self._held_beside
 
-        return read_rgba
+        def draw_texture() -> TextureRef | None:
+            return self._ask(lambda renderer: renderer.show(picture, before, mix).draw_texture())
+
+        return ShownPicture(
+            width=width,
+            height=height,
+            draw_texture=self._until_next_draw(draw_texture),
+            read_rgba=self._until_next_draw(read_rgba),
+        )
 
     def close(self) -> None:
         if self._renderer is not None:
             self._renderer.close()
             self._renderer = None
 
+    def _until_next_draw(self, ask: Callable[[], Answer]) -> Callable[[], Answer]:
+        """`ask`, once however often it is called; RenderError when the next picture was drawn before the first time."""
+        draw = self._draws
+        answers: list[Answer] = []
+
+        def ask_once() -> Answer:
+            if not answers:
+                if draw != self._draws:
+                    raise RenderError("this picture is gone: read it before the next one is drawn")
+                answers.append(ask())
+            return answers[0]
+
+        return ask_once
+
     def _read(self) -> np.ndarray:
-        if self._is_drawn and self._renderer is not None:
-            try:
-                self._held = self._renderer.read_rgba()
-            except RenderError as error:
-                self._lose(error)
+        if self._is_drawn:
+            rgba = self._ask(lambda renderer: renderer.read_rgba())
+            if rgba is not None:
+                self._held = rgba
         return self._held
+
+    def _ask(self, ask: Callable[[Renderer], Answer]) -> Answer | None:
+        """The renderer's answer; None while it is lost."""
+        if self._renderer is None:
+            return None
+        try:
+            return ask(self._renderer)
+        except RenderError as error:
+            self._lose(error)
+            return None
 
     def _lose(self, error: RenderError) -> None:
         self._is_drawn = False
@@ -136,3 +189,14 @@ class Drawing:
     def _black(self) -> np.ndarray:
         width, height = self._size_px
         return np.zeros((height, width, 4), np.uint8)
+
+
+def opaque_black(width: int, height: int) -> np.ndarray:
+    """(height, width, 4) uint8."""
+    rgba = np.zeros((height, width, 4), np.uint8)
+    rgba[..., 3] = 255
+    return rgba
+
+
+def black_frame(width: int, height: int) -> VideoFrame:
+    return VideoFrame(pixels=np.zeros((height, width, 3), np.uint8), index=0, time_s=0.0, source="black")

@@ -8,7 +8,7 @@ import pytest
 from engine.clock import SteppedClock
 from engine.drawing import Drawing
 from engine.errors import RenderError
-from engine.frame import ChannelFeatures, silent_waves
+from engine.frame import ChannelFeatures, VideoFrame, silent_waves
 from engine.params import ParamStore
 from engine.render import Look, PictureInput, Renderer, open_renderer
 
@@ -130,3 +130,55 @@ def test_a_size_the_renderer_refuses_leaves_the_old_one(drawing: Drawing, pictur
         drawing.resize(0, 48)
     drawing.draw(picture)
     assert drawing.reader()().shape == (48, 64, 4)
+
+
+def sd_picture(level: int, side: int = 16) -> VideoFrame:
+    return VideoFrame(pixels=np.full((side, side, 3), level, np.uint8), index=level, time_s=0.0, source="sd")
+
+
+def test_before_the_first_picture_beside_it_there_is_black_of_its_size(
+    drawing: Drawing, driver: Driver, picture: PictureInput
+) -> None:
+    drawing.draw(picture)
+    for size_px in ((32, 16), (16, 16), (16, 16)):
+        shown = drawing.show(None, size_px=size_px)
+        assert (shown.width, shown.height) == size_px
+        assert shown.read_rgba().shape == (size_px[1], size_px[0], 4)
+        assert (shown.read_rgba() == (0, 0, 0, 255)).all()
+        texture = shown.draw_texture()
+        assert (texture is None) if driver.kind == "numba" else ((texture.width, texture.height) == size_px)
+
+
+def test_the_picture_beside_is_crossfaded_read_once_and_gone_with_the_next_draw(
+    drawing: Drawing, picture: PictureInput
+) -> None:
+    drawing.draw(picture)
+    shown = drawing.show(sd_picture(200), sd_picture(100), 0.25, size_px=(512, 512))
+    unread = drawing.show(sd_picture(200), size_px=(512, 512))
+    assert (shown.width, shown.height) == (16, 16)
+    pixels = shown.read_rgba()
+    assert (pixels == (125, 125, 125, 255)).all()
+    drawing.draw(picture)
+    assert shown.read_rgba() is pixels
+    for ask in (unread.read_rgba, unread.draw_texture):
+        with pytest.raises(RenderError, match="this picture is gone"):
+            ask()
+
+
+def test_while_the_renderer_is_lost_the_picture_beside_is_held(
+    drawing: Drawing, driver: Driver, clock: SteppedClock, picture: PictureInput
+) -> None:
+    drawing.draw(picture)
+    before = drawing.show(sd_picture(200), size_px=(16, 16)).read_rgba()
+    driver.reset()
+    driver.refuses = True
+    lost = drawing.show(sd_picture(100), size_px=(16, 16))
+    assert lost.read_rgba() is before and lost.draw_texture() is None  # noticed here
+    drawing.draw(picture)
+    assert drawing.show(sd_picture(50), size_px=(16, 16)).read_rgba() is before
+    larger = drawing.show(sd_picture(50, 32), size_px=(16, 16))
+    assert larger.read_rgba().shape == (32, 32, 4) and (larger.read_rgba() == (0, 0, 0, 255)).all()
+    driver.refuses = False
+    clock.advance(30.0)
+    drawing.draw(picture)
+    assert (drawing.show(sd_picture(50), size_px=(16, 16)).read_rgba()[..., :3] == 50).all()
