@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.errors import SharedMemoryError
-from engine.ipc import FrameRing, RingOwner, RingReader
+from engine.ipc import FrameRing, RingOwner, RingReader, layout
 from engine.ipc.ring_folder import read_info, system_folder
 
 
@@ -108,6 +108,14 @@ def test_there_is_no_writing_to_a_ring_that_is_gone_moved_or_none() -> None:
     old.close()
     with pytest.raises(SharedMemoryError, match="frame ring nonsense: No such file"):
         FrameRing.write_to("nonsense")
+
+
+@pytest.mark.parametrize("state", [layout.CLOSED, layout.MOVED])
+def test_a_ring_on_its_way_out_takes_no_new_writer(ring: tuple[RingOwner, RingReader], state: int) -> None:
+    owner, _ = ring
+    owner._block.states[0] = state  # as its owner leaves it just before the name goes
+    with pytest.raises(SharedMemoryError, match=f"{owner.segment}: closed, or moved"):
+        FrameRing.write_to(owner.segment)
 
 
 WRITE_NUMBERS = """

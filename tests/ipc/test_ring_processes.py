@@ -149,19 +149,33 @@ def test_a_stranger_that_reads_and_exits_leaves_the_ring(children) -> None:
     ring.close()
 
 
-def test_a_forked_child_does_not_take_its_parents_ring_away(children, require) -> None:
+MAKE_ALL = """
+import sys
+from engine.ipc import AudioRing, ChildWords, FrameRing, Gate
+made = [FrameRing.create("forked", 6, 4), ChildWords.create("forked"), Gate.create()]
+made.append(AudioRing.create("forked", channels=1, rate_hz=1000, seconds=1))
+"""
+
+FORK_AND_CLOSE = """
+import gc, os
+pid = os.fork()
+if pid == 0:
+    for segment in made: segment.close()
+    del made, segment; gc.collect(); os._exit(0)
+os.waitpid(pid, 0)
+print(*(segment.segment for segment in made), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_forked_child_does_not_take_its_parents_segments_away(children, require) -> None:
     require(hasattr(os, "fork"), "os.fork (not on Windows)")
-    child = children.start(
-        MAKE_RING + "import os, gc\n"
-        "pid = os.fork()\n"
-        "if pid == 0:\n"
-        "    ring.close(); del ring; gc.collect(); os._exit(0)\n"
-        "os.waitpid(pid, 0)\n" + SAY_AND_STAY,
-        "forked",
-    )
-    segment = line_of(child)
-    assert segment in system_folder().segments()
-    FrameRing.attach(segment).close()
+    child = children.start(MAKE_ALL + FORK_AND_CLOSE)
+    segments = line_of(child).split()
+    assert len(segments) == 4 and set(segments) <= set(system_folder().segments())
+    reader = FrameRing.attach(segments[0])
+    assert reader.state == "live"
+    reader.close()
 
 
 def test_a_process_is_told_from_a_later_one_of_the_same_id(children) -> None:
