@@ -221,19 +221,26 @@ def build_tiny_lora(
 ) -> Path:
     """Rank-4 deltas for the attention of the UNet (and the text encoder, and convolutions), alpha 2, written to `file`.
 
-    style: "diffusers" (peft's names, alpha folded into the weights) or "kohya" (lora_unet_..., alpha beside them).
+    style: "diffusers" (peft's names, alpha folded into the weights) or "kohya" (lora_unet_..., alpha beside them; not
+    for XL).
     """
     from diffusers import UNet2DConditionModel
     from safetensors.torch import save_file
-    from transformers import CLIPTextModel
+    from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
     unet = UNet2DConditionModel.from_pretrained(sd_folder, subfolder="unet", local_files_only=True)
     parts: dict[str, tuple[Any, tuple[str, ...]]] = {"unet": (unet, ("to_q", "to_k", "to_v", "to_out.0"))}
     if with_conv:
         parts["unet"] = (unet, (*parts["unet"][1], "conv1", "proj_in"))
     if with_text:
+        projections = ("q_proj", "k_proj", "v_proj", "out_proj")
         text = CLIPTextModel.from_pretrained(sd_folder, subfolder="text_encoder", local_files_only=True)
-        parts["text_encoder"] = (text, ("q_proj", "k_proj", "v_proj", "out_proj"))
+        parts["text_encoder"] = (text, projections)
+        if (sd_folder / "text_encoder_2").is_dir():
+            second = CLIPTextModelWithProjection.from_pretrained(
+                sd_folder, subfolder="text_encoder_2", local_files_only=True
+            )
+            parts["text_encoder_2"] = (second, projections)
     rank, alpha = 4, 2.0
     tensors: dict[str, torch.Tensor] = {}
     with seeded(seed):
@@ -245,7 +252,7 @@ def build_tiny_lora(
                 down = torch.randn(rank, module.weight.shape[1], *kernel) * 0.3
                 up = torch.randn(module.weight.shape[0], rank, *(1 for _ in kernel)) * 0.3
                 if style == "kohya":
-                    prefix = f"lora_{'te' if part == 'text_encoder' else part}_{kohya_name(part, name)}"
+                    prefix = f"lora_{'unet' if part == 'unet' else 'te'}_{kohya_name(part, name)}"
                     tensors[f"{prefix}.lora_down.weight"] = down
                     tensors[f"{prefix}.lora_up.weight"] = up
                     tensors[f"{prefix}.alpha"] = torch.tensor(alpha)

@@ -75,8 +75,9 @@ class Conditioner:
     ) -> Cond:
         """`mix` 0..1 goes from `prompt` to `prompt_b` over the sphere, token by token; without `prompt_b` nowhere.
 
-        A negative of None leaves it out; an empty one is what the model was trained with: for SDXL zeros, else the empty text. `ip_image` is
-        (height, width, 3) uint8 RGB; None: the IP-Adapter changes nothing. `size`: width and height of the pictures.
+        A negative of None leaves it out; an empty one is what the model was trained with: for SDXL zeros, else the
+        empty text. `ip_image` is (height, width, 3) uint8 RGB; None: the IP-Adapter changes nothing. `size`: width and
+        height of the pictures.
         """
         text, pooled = self._mixed(prompt, prompt_b, mix)
         negative_text, negative_pooled = None, None
@@ -87,11 +88,12 @@ class Conditioner:
         ip, negative_ip = None, None
         if self._model.ip_adapter is not None:
             ip, negative_ip = self._model.ip_adapter.encode(ip_image)
+        # Copies: the result may become the buffers that later ones are copied into.
         return Cond(
-            text=text,
-            negative_text=negative_text,
-            pooled=pooled,
-            negative_pooled=negative_pooled,
+            text=text.clone(),
+            negative_text=_copy(negative_text),
+            pooled=_copy(pooled),
+            negative_pooled=_copy(negative_pooled),
             time_ids=None if pooled is None else self._time_ids(*size),
             ip=ip,
             negative_ip=negative_ip if negative is not None else None,
@@ -146,6 +148,10 @@ class Conditioner:
     def _time_ids(self, width: int, height: int) -> torch.Tensor:
         # Full size, uncropped, for a picture of this size (SDXL, Podell et al. 2023, section 2.2).
         return torch.tensor([[height, width, 0, 0, height, width]], dtype=self._model.dtype, device=self._model.device)
+
+
+def _copy(tensor: torch.Tensor | None) -> torch.Tensor | None:
+    return None if tensor is None else tensor.clone()
 
 
 def slerp(start: torch.Tensor, end: torch.Tensor, mix: float) -> torch.Tensor:

@@ -58,7 +58,7 @@ class Model:
         return 2 ** (len(vae_channels(self.vae)) - 1)
 
     def memory_bytes(self) -> int:
-        """Bytes of all weights on the device, with LoRA factors and the copies kept for them; shared ones count once."""
+        """Bytes of all weights on the device, with LoRA factors and the copies kept for them."""
         return sum({tensor.data_ptr(): tensor.nbytes for tensor in self._tensors()}.values())
 
     def _tensors(self) -> Iterator[torch.Tensor]:

@@ -26,7 +26,7 @@ def one_line(what: str) -> Iterator[None]:
 
 
 def pretrained(kind: str, path: Path, subfolder: str, dtype: torch.dtype, what: str) -> Any:
-    """`kind` (a class of diffusers or transformers) read from `path`; ModelError where a tensor is missing or misfits."""
+    """`kind`, a class of diffusers or transformers, read from `path`; ModelError where a tensor is missing."""
     if kind.startswith("CLIP"):
         import transformers as library
     else:
