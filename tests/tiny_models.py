@@ -205,6 +205,9 @@ def build_tiny_controlnet(folder: Path, sd_folder: Path, *, seed: int = 1) -> Pa
         controlnet = ControlNetModel.from_unet(unet)
         for convolution in (*controlnet.controlnet_down_blocks, controlnet.controlnet_mid_block):
             convolution.weight.normal_(0.0, 0.3)
+        # As they are drawn, the layers a picture goes through shrink it to nothing: any picture would do.
+        for convolution in (controlnet.controlnet_cond_embedding.conv_in, *controlnet.controlnet_cond_embedding.blocks):
+            convolution.weight.mul_(2.0)
         controlnet.controlnet_cond_embedding.conv_out.weight.normal_(0.0, 0.3)
     controlnet.save_pretrained(folder)
     return folder
@@ -321,7 +324,7 @@ def standard_projection(width: int) -> dict[str, torch.Tensor]:
 
 
 def plus_projection(width: int) -> dict[str, torch.Tensor]:
-    """A resampler of one layer, one head of 64: the names of the published ip-adapter-plus files."""
+    """A resampler of four layers, one head of 64: the names of the published ip-adapter-plus files."""
     inner = 64
     tensors = {
         "latents": torch.randn(1, 4, inner) * 0.2,
@@ -332,16 +335,17 @@ def plus_projection(width: int) -> dict[str, torch.Tensor]:
         "norm_out.weight": torch.ones(width),
         "norm_out.bias": torch.zeros(width),
     }
-    attention, feed = "layers.0.0", "layers.0.1"
-    for norm in (f"{attention}.norm1", f"{attention}.norm2", f"{feed}.0"):
-        tensors |= {f"{norm}.weight": torch.ones(inner), f"{norm}.bias": torch.zeros(inner)}
-    tensors |= {
-        f"{attention}.to_q.weight": torch.randn(inner, inner) * 0.2,
-        f"{attention}.to_kv.weight": torch.randn(2 * inner, inner) * 0.2,
-        f"{attention}.to_out.weight": torch.randn(inner, inner) * 0.2,
-        f"{feed}.1.weight": torch.randn(4 * inner, inner) * 0.2,
-        f"{feed}.3.weight": torch.randn(inner, 4 * inner) * 0.2,
-    }
+    for layer in range(4):
+        attention, feed = f"layers.{layer}.0", f"layers.{layer}.1"
+        for norm in (f"{attention}.norm1", f"{attention}.norm2", f"{feed}.0"):
+            tensors |= {f"{norm}.weight": torch.ones(inner), f"{norm}.bias": torch.zeros(inner)}
+        tensors |= {
+            f"{attention}.to_q.weight": torch.randn(inner, inner) * 0.2,
+            f"{attention}.to_kv.weight": torch.randn(2 * inner, inner) * 0.2,
+            f"{attention}.to_out.weight": torch.randn(inner, inner) * 0.2,
+            f"{feed}.1.weight": torch.randn(4 * inner, inner) * 0.2,
+            f"{feed}.3.weight": torch.randn(inner, 4 * inner) * 0.2,
+        }
     return tensors
 
 

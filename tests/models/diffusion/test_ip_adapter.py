@@ -1,0 +1,120 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from engine.errors import ModelError
+from engine.models.diffusion import ModelSpec
+from engine.models.diffusion.conditioner import Cond, Conditioner
+from engine.models.diffusion.load import load
+from engine.models.diffusion.model import Model
+from tests.models.diffusion.oracle import (
+    difference,
+    diffusers_picture,
+    our_latents,
+    our_picture,
+    pipeline_of,
+    source_picture,
+)
+
+SHOWN = source_picture(seed=5, side_px=48)
+
+
+@pytest.fixture(scope="module", params=["standard", "plus"])
+def adapter(request: pytest.FixtureRequest, tiny_models: Any, tiny_sd: Path) -> Path:
+    return tiny_models.ip_adapter(tiny_sd, kind=request.param)
+
+
+@pytest.fixture(scope="module")
+def model(tiny_sd: Path, adapter: Path) -> Model:
+    return load(ModelSpec(model=str(tiny_sd), ip_adapter=str(adapter)), "cpu", "fp32")
+
+
+def diffusers_pipeline(tiny_sd: Path, adapter: Path) -> Any:
+    pipeline = pipeline_of(tiny_sd)
+    pipeline.load_ip_adapter(
+        str(adapter.parent),
+        subfolder="",
+        weight_name=adapter.name,
+        image_encoder_folder="image_encoder",
+        local_files_only=True,
+    )
+    return pipeline
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.6])
+def test_a_shown_picture_counts_as_in_diffusers(tiny_sd: Path, adapter: Path, model: Model, scale: float) -> None:
+    pipeline = diffusers_pipeline(tiny_sd, adapter)
+    pipeline.set_ip_adapter_scale(scale)
+    theirs = diffusers_picture(pipeline, ip_adapter_image=Image.fromarray(SHOWN))
+    model.ip_adapter.set_scale(scale)
+    ours = our_picture(model, Conditioner(model).encode("a cat", None, ip_image=SHOWN))
+    assert difference(theirs, diffusers_picture(pipeline_of(tiny_sd))) > 5.0
+    assert difference(theirs, ours) < 0.5 + 0.255
+
+
+def test_what_guidance_goes_away_from_is_what_diffusers_takes_for_no_picture(
+    tiny_sd: Path, adapter: Path, model: Model
+) -> None:
+    pipeline = diffusers_pipeline(tiny_sd, adapter)
+    (both,) = pipeline.prepare_ip_adapter_image_embeds(Image.fromarray(SHOWN), None, "cpu", 1, True)
+    (tokens,) = pipeline.unet.encoder_hid_proj([both])
+    cond = Conditioner(model).encode("a cat", "", ip_image=SHOWN)
+    assert torch.allclose(torch.cat([cond.negative_ip[0], cond.ip[0]]), tokens, atol=1e-5)
+
+
+def test_at_strength_0_and_without_a_picture_nothing_changes_by_a_bit(tiny_sd: Path, model: Model) -> None:
+    plain = load(ModelSpec(model=str(tiny_sd)), "cpu", "fp32")
+    base = our_latents(plain, Conditioner(plain).encode("a cat", None))
+    conditioner = Conditioner(model)
+    model.ip_adapter.set_scale(1.0)
+    assert torch.equal(our_latents(model, conditioner.encode("a cat", None)), base)
+    shown = conditioner.encode("a cat", None, ip_image=SHOWN)
+    assert not torch.equal(our_latents(model, shown), base)
+    model.ip_adapter.set_scale(0.0)
+    assert torch.equal(our_latents(model, shown), base)
+
+
+def test_the_strength_changes_weights_in_place_and_comes_back_exactly(model: Model) -> None:
+    model.ip_adapter.set_scale(1.0)
+    weights = [weight for weight, _ in model.ip_adapter._values]
+    addresses, before = [weight.data_ptr() for weight in weights], [weight.clone() for weight in weights]
+    for scale in (0.3, 0.0, 1.5, 1.0):
+        model.ip_adapter.set_scale(scale)
+    assert [weight.data_ptr() for weight in weights] == addresses
+    assert all(torch.equal(weight, was) for weight, was in zip(weights, before, strict=True))
+
+
+def test_a_shown_picture_is_copied_into_buffers_and_leaves_them_again(model: Model) -> None:
+    conditioner = Conditioner(model)
+    buffers: Cond = conditioner.encode("a cat", None)
+    address = buffers.ip[0].data_ptr()
+    conditioner.encode("a cat", None, ip_image=SHOWN).into(buffers)
+    assert buffers.ip[0].abs().sum() > 0
+    conditioner.encode("a cat", None).into(buffers)
+    assert buffers.ip[0].abs().sum() == 0
+    assert buffers.ip[0].data_ptr() == address
+
+
+def test_an_adapter_without_its_image_encoder_says_so(tiny_sd: Path, adapter: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "folder" / "alone.safetensors"
+    alone.parent.mkdir()
+    alone.write_bytes(adapter.read_bytes())
+    with pytest.raises(ModelError, match="no image_encoder folder beside it"):
+        load(ModelSpec(model=str(tiny_sd), ip_adapter=str(alone)), "cpu", "fp32")
+    named = ModelSpec(model=str(tiny_sd), ip_adapter=str(alone), image_encoder=str(adapter.parent / "image_encoder"))
+    assert load(named, "cpu", "fp32").ip_adapter is not None
+
+
+def test_an_adapter_for_another_model_is_refused(tiny_models: Any, tiny_sd: Path) -> None:
+    other = tiny_models.ip_adapter(tiny_models.sd(kind="sdxl"))
+    with pytest.raises(ModelError, match="made for another model"):
+        load(ModelSpec(model=str(tiny_sd), ip_adapter=str(other)), "cpu", "fp32")
+
+
+def test_any_picture_shape_is_taken(model: Model) -> None:
+    for shape in ((3, 5, 3), (200, 31, 3)):
+        assert model.ip_adapter.encode(np.full(shape, 99, np.uint8))[0][0].isfinite().all()
