@@ -1,0 +1,109 @@
+"""What a child process runs: it takes its first letter, calls the loop, and says why it ends.
+
+forked:  fork_server.serve -> run(descriptor)
+spawned: main(handle)      -> run(handle)
+"""
+
+import faulthandler
+import importlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import Final
+
+from engine.children.mailbox import EXIT_ORPHANED, Mailbox
+from engine.children.messages import Begin, Fault, Hello, ToChild
+from engine.children.port import ChildFault, ChildPort
+from engine.errors import ChildError, MultiverseError, PipeClosedError
+from engine.ipc import ChildWords, ControlPipe, Gate, Phase
+
+BEGIN_WAIT_S: Final = 10.0  # the letter is written before the process is born
+EXIT_FAULT: Final = 1
+LONGEST_TEXT: Final = 500
+
+
+def main(handle: int) -> None:
+    """The main function of a spawned interpreter; ends the process."""
+    os._exit(run(handle))
+
+
+def ignore_signals() -> None:
+    """Leave it to the engine when to end.
+
+    Ctrl-C in a terminal and a service manager's SIGTERM go to all processes at once; the engine then ends its
+    children in order, and its own death ends them in any case.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def run(handle: int) -> int:
+    """Serve the engine at the other end of this pipe; returns the exit code. Flushes what was printed."""
+    ignore_signals()
+    faulthandler.enable()
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # goes where stderr goes
+    pipe: ControlPipe[ToChild] = ControlPipe(_connection(handle), ToChild)
+    try:
+        begin = pipe.receive(BEGIN_WAIT_S)
+        if not isinstance(begin, Begin):
+            return EXIT_ORPHANED
+        return _serve(pipe, begin)
+    except PipeClosedError:  # a thread notices too, and may be first
+        return EXIT_ORPHANED
+    finally:
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+
+
+def _serve(pipe: ControlPipe[ToChild], begin: Begin) -> int:
+    os.environ.update(begin.environment)  # a fork has its server's, which others may have started
+    if hasattr(os, "nice"):
+        os.nice(begin.niceness)
+    words = ChildWords.open(begin.words)
+    mailbox = Mailbox(pipe, words)
+    gate = Gate.open(begin.gate) if begin.gate else None
+    port = ChildPort(settings=begin.settings, send=pipe.send, mailbox=mailbox, words=words, gate=gate)
+    port.enter(Phase.STARTING)
+    mailbox.open()
+    pipe.send(Hello(pid=os.getpid()))
+    port.wait_first()
+    try:
+        _loop(begin.loop)(port)
+    except ChildFault as error:
+        pipe.send(error.fault)
+        return EXIT_FAULT
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    except Exception as error:  # a child's main
+        traceback.print_exc()
+        pipe.send(Fault(kind="error", text=_in_one_line(error), is_final=False))
+        return EXIT_FAULT
+    port.enter(Phase.STOPPING)
+    port.close()
+    return 0
+
+
+def _loop(name: str) -> Callable[[ChildPort], None]:
+    module, _, function = name.partition(":")
+    loop = getattr(importlib.import_module(module), function, None)
+    if loop is None:
+        raise ChildError(f"{name}: {module} has no such function")
+    return loop
+
+
+def _in_one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())[:LONGEST_TEXT]
+    return text if isinstance(error, MultiverseError) else f"{type(error).__name__}: {text}"
+
+
+def _connection(handle: int) -> Connection:
+    if sys.platform == "win32":
+        from multiprocessing.connection import PipeConnection
+
+        return PipeConnection(handle)
+    return Connection(handle)

@@ -1,0 +1,298 @@
+"""One process of a child, from its launch to its end: its pipe, its words, its rings. `supervisor` decides about it.
+
+Everything here is called by the supervisor's thread and waits for nothing.
+"""
+
+import socket
+from collections import deque
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
+from typing import Any, Final
+
+from engine.children import stderr_file
+from engine.children.launcher import Launcher
+from engine.children.messages import (
+    CALL_BYTES,
+    VALUES_BYTES,
+    Answer,
+    Begin,
+    Call,
+    Facts,
+    Fault,
+    Hello,
+    Letter,
+    Note,
+    OutputMade,
+    Proved,
+    Ready,
+    Stop,
+    Taken,
+    ToEngine,
+    Trying,
+    Update,
+    WantAudioOutput,
+    WantOutput,
+    packed_bytes,
+)
+from engine.children.policy import Deadlines, DeathPolicy
+from engine.children.spec import ChildSpec
+from engine.errors import ChildError, ControlPipeError, PipeClosedError, SharedMemoryError
+from engine.ipc import AudioRing, AudioRingWriter, ChildWords, ControlPipe, FrameRing, RingOwner
+
+Ring = RingOwner | AudioRingWriter
+OnAnswer = Callable[[bool, str], None]
+Report = Callable[[str, str], None]
+
+MOST_CALLS: Final = 64  # unanswered by one child: a stopped one is no reason to remember all that is asked of it
+LONGEST_LOOK_S: Final = 2.0  # between two looks at a child: longer, and it was we who stood still (sleep, debugger)
+
+
+class Child:
+    def __init__(
+        self,
+        spec: ChildSpec,
+        settings: Mapping[str, Any],
+        *,
+        values: Mapping[str, Any],
+        inputs: Mapping[str, str],
+        gate: str,
+        launcher: Launcher,
+        policy: DeathPolicy,
+        times: Deadlines,
+        report: Report,
+        now_s: float,
+    ) -> None:
+        """Launch it, to be told these values and inputs before its loop runs.
+
+        ChildError or SharedMemoryError: it cannot be had.
+        """
+        self.settings = settings
+        self.outputs: dict[str, Ring] = {}
+        """The rings it writes into, which are ours; they outlive it, for what was published stays to be seen."""
+        self.new_rings: set[Ring] = set()
+        """All that were made since somebody emptied this: theirs to close."""
+        self.tried: dict[str, Any] = {}
+        """What it tries and has not proved: to blame if it dies now."""
+        self.facts: dict[str, int | float | str] = {}
+        self.fault: Fault | None = None
+        """Why it is about to end, if it knew."""
+        self.hung = ""
+        """Why we killed it; "" if we did not."""
+        self._spec = spec
+        self._launcher = launcher
+        self._policy = policy
+        self._times = times
+        self._report = report
+        self._values = dict(values)  # not told yet, like the next two
+        self._inputs = dict(inputs)
+        self._calls: deque[Call] = deque()
+        self._answers: dict[int, OnAnswer] = {}
+        self._letters = 0
+        self._in_flight = 0
+        self._is_pipe_open = True
+        self._is_born = False
+        self._own_pid = 0
+        self._floor_s = self._looked_s = now_s
+        self._stop_by_s: float | None = None
+        self._killed_s: float | None = None
+        self.words = ChildWords.create(f"{spec.name} words")
+        self._stderr = stderr_file.create()
+        begin = Begin(
+            loop=spec.loop,
+            settings=dict(settings),
+            environment=dict(spec.environment),
+            niceness=spec.niceness,
+            words=self.words.segment,
+            gate=gate,
+        )
+        try:
+            if packed_bytes(begin) > VALUES_BYTES:
+                raise ChildError(f"{spec.name}: its settings do not fit into a letter of {VALUES_BYTES} bytes")
+            self._process, connection = launcher.launch(self._stderr, spec.environment)
+        except BaseException:
+            self.words.close()
+            self._stderr.close()
+            raise
+        self._pipe: ControlPipe[ToEngine] = ControlPipe(connection, ToEngine)
+        self._send(begin)
+        self._send_update()  # the loop begins with it, even if there is nothing in it
+
+    @property
+    def pid(self) -> int:
+        """0 while it is not born yet. What the child says: a virtual environment's python.exe starts another."""
+        return self._own_pid or self._process.pid
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it was asked to end, or killed."""
+        return self._stop_by_s is not None or self._killed_s is not None
+
+    @property
+    def waitables(self) -> list[Connection | socket.socket]:
+        """Ready when there is something to see."""
+        pipe = [self._pipe.connection] if self._is_pipe_open else []
+        return pipe + ([self._process.news] if self._process.news else [])
+
+    def heartbeat_age_s(self, now_s: float) -> float:
+        return max(0.0, now_s - max(self._floor_s, self.words.alive_ns / 1e9))
+
+    def tell(self, values: Mapping[str, Any], inputs: Mapping[str, str]) -> None:
+        """To be sent as soon as it has taken what is under way."""
+        self._values |= values
+        self._inputs |= inputs
+
+    def call(self, name: str, arguments: tuple[Any, ...], on_answer: OnAnswer) -> None:
+        if len(self._answers) == MOST_CALLS:
+            on_answer(False, f"{self._spec.name} has {MOST_CALLS} commands to answer already")
+            return
+        if packed_bytes(arguments) > CALL_BYTES:
+            on_answer(False, f"{name}: its arguments do not fit into a letter of {CALL_BYTES} bytes")
+            return
+        self._letters += 1
+        self._answers[self._letters] = on_answer
+        self._calls.append(Call(number=self._letters, name=name, arguments=list(arguments)))
+
+    def exchange(self) -> None:
+        """Read all its letters, then send what it has not been told, if it has taken what came before."""
+        while self._is_pipe_open:
+            try:
+                letter = self._pipe.receive()
+            except ControlPipeError as error:
+                self._report(f"child.{self._spec.name}.letter", f"{self._spec.name}: {error}")
+                continue
+            except PipeClosedError:
+                self._is_pipe_open = False
+                return
+            if letter is None:
+                break
+            self._take(letter)
+        if not self._in_flight and (self._values or self._inputs or self._calls):
+            self._send_update()
+
+    def hang(self, now_s: float) -> str:
+        """Why it counts as hung now; "" when it does not."""
+        if now_s - self._looked_s > LONGEST_LOOK_S or (self.pid and not self._is_born):
+            self._floor_s = now_s
+        self._looked_s = now_s
+        self._is_born = self.pid > 0
+        phase, since_ns = self.words.progress
+        in_phase_s = now_s - max(self._floor_s, since_ns / 1e9)
+        silent_s = self.heartbeat_age_s(now_s) if self.pid else 0.0
+        return self._times.hang(phase, in_phase_s, silent_s)
+
+    def ask_to_stop(self, now_s: float) -> None:
+        """Let it end by itself, or kill it when it does not. One that is not born yet is given up."""
+        if self.is_leaving:
+            return
+        if self.pid:
+            self._send(Stop())
+            self._stop_by_s = now_s + self._times.stop_s
+        else:
+            self.kill(now_s)
+
+    def kill(self, now_s: float) -> None:
+        if not self.pid and self.hung:  # the server is what hangs
+            self._launcher.renew()
+        self._process.kill()
+        self._killed_s = now_s
+
+    def has_ended(self, now_s: float) -> bool:
+        """Whether the process is gone; kills one that did not end when asked to."""
+        if self._process.has_ended(now_s):
+            return True
+        if self._stop_by_s is not None and self._killed_s is None and now_s > self._stop_by_s:
+            self.kill(now_s)
+        return False
+
+    def is_stuck(self, now_s: float) -> bool:
+        """Whether it should be gone long since: in a driver, where no signal reaches it."""
+        return self._killed_s is not None and now_s - self._killed_s > self._times.gone_s
+
+    def epitaph(self) -> tuple[str, list[str]]:
+        """How it ended, in one line, and the last lines of its stderr. Once it has ended."""
+        tail = stderr_file.tail_of(self._stderr)
+        if self.hung:
+            return f"hung: {self.hung}", tail
+        if self.fault is not None:
+            return self.fault.text if self.fault.kind == "error" else f"{self.fault.kind}: {self.fault.text}", tail
+        said = stderr_file.gist(tail)
+        return self._process.exit_reason + (f": {said}" if said else ""), tail
+
+    def close(self) -> None:
+        """Let go of everything but the outputs. Whoever waits for an answer gets one."""
+        self._pipe.close()
+        self._process.close()
+        self._stderr.close()
+        self.words.close()
+        for on_answer in self._answers.values():
+            on_answer(False, f"{self._spec.name} ended before it answered")
+
+    def _take(self, letter: ToEngine) -> None:
+        match letter:
+            case Hello():
+                self._own_pid = letter.pid
+            case Taken():
+                self._in_flight = 0
+            case Ready() | Facts():
+                self.facts |= letter.facts
+            case Trying():
+                self.tried[letter.key] = letter.value
+            case Proved():
+                self.tried.pop(letter.key, None)
+                self._policy.proved(letter.key, letter.value)
+            case Fault():
+                self.fault = letter
+            case Note():
+                self._report(f"child.{self._spec.name}.{letter.key}", f"{self._spec.name}: {letter.text}")
+            case Answer():
+                self._answers.pop(letter.number)(letter.is_done, letter.text)
+            case WantOutput():
+                size = letter.width, letter.height
+                self._open(letter.name, lambda name: FrameRing.create(name, *size, channels=letter.channels))
+            case WantAudioOutput():
+                sound = {"channels": letter.channels, "rate_hz": letter.rate_hz, "seconds": letter.seconds}
+                self._open(letter.name, lambda name: AudioRing.create(name, **sound))
+
+    def _open(self, name: str, create: Callable[[str], Ring]) -> None:
+        try:
+            ring = create(f"{self._spec.name} {name}")
+        except SharedMemoryError as error:
+            self._send(OutputMade(name=name, segment="", reason=str(error)))
+            return
+        self.outputs[name] = ring
+        self.new_rings.add(ring)
+        self._send(OutputMade(name=name, segment=ring.segment))
+
+    def _send_update(self) -> None:
+        self._letters += 1
+        self._in_flight = self._letters
+        values = self._policy.admitted(self._next_values())
+        call = self._calls.popleft() if self._calls else None
+        self._send(Update(number=self._letters, values=values, inputs=self._inputs, call=call))
+        self._inputs = {}
+
+    def _next_values(self) -> dict[str, Any]:
+        """As many as fit into one letter, in their order."""
+        batch: dict[str, Any] = {}
+        room: float = VALUES_BYTES
+        while self._values:
+            key = next(iter(self._values))
+            length = packed_bytes((key, self._values[key]))
+            if length > VALUES_BYTES:
+                del self._values[key]
+                text = f"{self._spec.name}: {key} does not fit into a letter of {VALUES_BYTES} bytes: not sent"
+                self._report(f"child.{self._spec.name}.value", text)
+                continue
+            room -= length
+            if room < 0:
+                break
+            batch[key] = self._values.pop(key)
+        return batch
+
+    def _send(self, letter: Letter) -> None:
+        try:
+            self._pipe.send(letter)
+        except PipeClosedError:  # it is about to be found dead
+            pass
+        except ControlPipeError as error:
+            self._report(f"child.{self._spec.name}.letter", f"{self._spec.name}: {error}")
