@@ -4,7 +4,7 @@ Four costs, from dear to cheap: a new schedule (and its lead-in), new conditioni
 generation (pictures from before it are told apart), nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,19 +26,10 @@ class Words:
     mix: float
     """0..1, from `prompt` to `prompt_b`."""
 
-    def newly_tried(self, before: "Words | None") -> list[tuple[str, str]]:
-        """(address, text) of each text that was not in `before`: what is to blame if the process dies of it."""
-        texts = (("/sd/prompt", "prompt"), ("/sd/negative", "negative"), ("/sd/prompt_b", "prompt_b"))
-        return [
-            (address, getattr(self, name))
-            for address, name in texts
-            if getattr(self, name) and (before is None or getattr(self, name) != getattr(before, name))
-        ]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
-    """What a schedule is made from; a change needs a new one."""
+    """What a schedule is made from."""
 
     is_stream: bool
     steps: int
@@ -93,10 +84,24 @@ class Settings:
     """One line about a value that cannot be used and is not."""
 
     @property
-    def take(self) -> object:
-        """What a viewer would call another picture: it changes, the generation is raised."""
+    def texts(self) -> dict[str, str]:
+        """By address, what a process may die of at its first use; nothing that is empty."""
         words = self.words
-        return words.prompt, words.negative, words.prompt_b, self.image, self.size, self.steps
+        texts = {
+            "/sd/prompt": words.prompt,
+            "/sd/negative": words.negative,
+            "/sd/prompt_b": words.prompt_b,
+            "/sd/ip_adapter/image": self.image,
+        }
+        return {address: text for address, text in texts.items() if text}
+
+    @property
+    def take(self) -> Hashable:
+        """What a viewer would call another picture: when it changes, the generation is raised. Not so for numbers that
+        glide, such as mix, guidance and weights."""
+        steps = self.steps
+        schedule = (steps.is_stream, steps.steps, steps.strength, steps.t_index, steps.seed)
+        return tuple(self.texts.items()), self.size, schedule
 
 
 def read_settings(values: Mapping[str, Any]) -> Settings:

@@ -82,6 +82,8 @@ class Pacer:
         """Off on a CPU, where a picture being drawn does not hold the device."""
         self.slice_ms = 4.0
         """A call whose whole work was at most this long is one slice."""
+        self.idle_s = 0.0
+        """Spent in waits for others and in rests so far."""
         self._gate = gate
         self._wait_device = wait_device
         self._rest = rest
@@ -130,7 +132,9 @@ class Pacer:
         if self.fixed_duty is None and self._gate is not None:
             self._control.update(self._gate.late_frames, self._now_ns() / 1e9)
         if self.duty < 1.0:
+            began_ns = self._now_ns()
             self._rest(work_ms / 1000.0 * (1.0 / self.duty - 1.0))
+            self.idle_s += (self._now_ns() - began_ns) / 1e9
 
     def slice_times(self) -> SliceTimes:
         ordered = sorted(self._slices_ms)
@@ -151,3 +155,4 @@ class Pacer:
         while not is_free(now_ns) and now_ns - began_ns < longest_ns:
             self._rest(LOOK_S)
             now_ns = self._now_ns()
+        self.idle_s += (now_ns - began_ns) / 1e9

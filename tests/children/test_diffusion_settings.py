@@ -1,7 +1,5 @@
 """What the diffusion child makes of its parameters."""
 
-import dataclasses
-
 import pytest
 
 import osc_schema
@@ -43,20 +41,20 @@ def some_values(param: osc_schema.Param) -> list[osc_schema.Value]:
     return [param.low, param.high]
 
 
+ANOTHER_TAKE = {"/sd/prompt": "air", "/sd/width": 256, "/sd/steps": 4, "/sd/seed": 2, "/sd/ip_adapter/image": "a.png"}
+SAME_TAKE = {"/sd/prompt_mix": 0.5, "/sd/lora/1/weight": 0.2, "/sd/guidance": 2.0, "/sd/interval_s": 1.0}
+
+
 def test_a_new_prompt_size_or_step_count_is_another_take_and_a_new_mix_is_not() -> None:
-    before = read_settings({"/sd/prompt": "sea", "/sd/prompt_b": "fire"})
-    for address, value in (("/sd/prompt", "air"), ("/sd/width", 256), ("/sd/steps", 4), ("/sd/ip_adapter/image", "a")):
-        assert read_settings({"/sd/prompt": "sea", "/sd/prompt_b": "fire", address: value}).take != before.take
-    for address, value in (("/sd/prompt_mix", 0.5), ("/sd/lora/1/weight", 0.2), ("/sd/interval_s", 1.0)):
-        assert read_settings({"/sd/prompt": "sea", "/sd/prompt_b": "fire", address: value}).take == before.take
+    values = {"/sd/prompt": "sea", "/sd/prompt_b": "fire"}
+    before = read_settings(values)
+    assert all(read_settings(values | {address: new}).take != before.take for address, new in ANOTHER_TAKE.items())
+    assert all(read_settings(values | {address: new}).take == before.take for address, new in SAME_TAKE.items())
 
 
-def test_only_texts_that_are_new_are_on_trial() -> None:
-    before = read_settings({"/sd/prompt": "sea", "/sd/negative": "blur"}).words
-    after = dataclasses.replace(before, prompt="air")
-    assert before.newly_tried(None) == [("/sd/prompt", "sea"), ("/sd/negative", "blur")]
-    assert after.newly_tried(before) == [("/sd/prompt", "air")]
-    assert before.newly_tried(before) == []
+def test_texts_name_what_a_process_may_die_of() -> None:
+    settings = read_settings({"/sd/prompt": "sea", "/sd/negative": "", "/sd/ip_adapter/image": "a.png"})
+    assert settings.texts == {"/sd/prompt": "sea", "/sd/ip_adapter/image": "a.png"}
 
 
 @pytest.mark.parametrize(("text", "places"), [("", ()), ("32 45", (32, 45)), ("0,16, 32,45", (0, 16, 32, 45))])

@@ -1,0 +1,65 @@
+"""What the diffusion child tells about its work, once a second."""
+
+from collections import deque
+from collections.abc import Mapping
+
+KEPT_CALLS = 32
+TELL_EVERY_S = 1.0
+FPS_WINDOW_S = 5.0
+
+Facts = dict[str, int | float | str]
+
+
+class Figures:
+    """Counts and times of the child's main loop. Seconds come in as arguments."""
+
+    def __init__(self) -> None:
+        self.pictures = 0
+        self.skipped = 0
+        """Left out because they hardly differed from the last."""
+        self.nan = 0
+        """Not shown because the model's output was not a number."""
+        self.call_s = 0.0
+        """Of the newest call, waits and rests included."""
+        self._stages: deque[Mapping[str, float]] = deque(maxlen=KEPT_CALLS)
+        self._shown_s: deque[float] = deque(maxlen=1024)
+        self._told_s = float("-inf")
+
+    def count_call(self, stages_ms: Mapping[str, float], call_s: float) -> None:
+        """One call with the milliseconds of each of its stages."""
+        self._stages.append(stages_ms)
+        self.call_s = call_s
+
+    def count_picture(self, now_s: float) -> None:
+        """One published picture."""
+        self.pictures += 1
+        self._shown_s.append(now_s)
+
+    def fps(self, now_s: float) -> float:
+        """Published pictures a second over the last five; 0 until there are two."""
+        recent = [shown_s for shown_s in self._shown_s if now_s - shown_s <= FPS_WINDOW_S]
+        return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
+
+    def stages_ms(self) -> Facts:
+        """`encode_ms` and so on: means over the newest 32 calls."""
+        names = self._stages[-1] if self._stages else ()
+        return {
+            f"{name}_ms": round(sum(stages.get(name, 0.0) for stages in self._stages) / len(self._stages), 2)
+            for name in names
+        }
+
+    def is_due(self, now_s: float) -> bool:
+        """True once a second."""
+        if now_s - self._told_s < TELL_EVERY_S:
+            return False
+        self._told_s = now_s
+        return True
+
+    def facts(self, now_s: float) -> Facts:
+        return {
+            "fps": round(self.fps(now_s), 2),
+            **self.stages_ms(),
+            "pictures": self.pictures,
+            "skipped": self.skipped,
+            "nan": self.nan,
+        }

@@ -1,0 +1,218 @@
+"""A model with all that follows from the settings: conditioning, schedule, pixels. Picture in, picture out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.children.diffusion_settings import Settings
+from engine.children.diffusion_source import edges
+from engine.errors import SourceError
+from engine.sources.still import read_still
+
+if TYPE_CHECKING:
+    import torch
+
+    from engine.children.diffusion_plan import Plan
+    from engine.models.diffusion.denoiser import Control
+    from engine.models.diffusion.graphs import State
+    from engine.models.diffusion.model import Model
+
+Note = Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Painted:
+    pixels: np.ndarray
+    """(height, width, 3) uint8; overwritten by the next picture."""
+    is_finite: bool
+    """Whether the model's output was a number everywhere: if not, the picture must not be shown."""
+    generation: int
+    """Of the settings in force when its frame went in."""
+
+
+class Painter:
+    """One thread: the model's. It keeps captured graphs for the newest shapes."""
+
+    def __init__(self, model: "Model", *, between: Callable[[], None], idle_s: Callable[[], float], note: Note) -> None:
+        """`between` is called wherever the work can be cut, `idle_s()` are the seconds spent there so far;
+        `note(key, text)` tells what is not done as asked."""
+        from engine.models.diffusion.conditioner import Conditioner
+        from engine.models.diffusion.denoiser import Denoiser
+        from engine.models.diffusion.device_work import DeviceCopy, StageClock
+        from engine.models.diffusion.graphs import calls_for
+
+        self.model = model
+        self.generation = 0
+        """Grows with every change after which a viewer would speak of another picture."""
+        self.clock = StageClock(model.device, idle_s)
+        """Stages encode, unet, decode and copy of the newest call."""
+        self._between = between
+        self._note = note
+        self._conditioner = Conditioner(model, note=note)
+        self._denoiser = Denoiser(model, is_split=True)
+        self._vae_calls = calls_for(model.device), calls_for(model.device)
+        self._device_copy = DeviceCopy(model.device)
+        self._settings: Settings | None = None
+        self._plan: Plan | None = None
+        self._conditioned: tuple[object, ...] = ()
+        self._image: np.ndarray | None = None
+        self._last: torch.Tensor | None = None
+
+    def take(self, settings: Settings) -> None:
+        """Paint with these from now on. Runs the text encoders if a text has changed, keeps frames in flight if it can.
+
+        After an error (out of memory) it may be called again.
+        """
+        before = self._settings
+        if before is None or settings.size != before.size:
+            self._resize(*settings.size)
+        if before is None or settings.lora_weights != before.lora_weights:
+            self._weigh(settings.lora_weights)
+        if before is None or settings.image != before.image:
+            self._image = self._read_image(settings.image)
+        self._condition(settings)
+        has_given_up = self._schedule(settings)
+        if has_given_up or before is None or settings.take != before.take:
+            self.generation += 1
+        self._settings = settings
+
+    def paint(self, picture: "np.ndarray | torch.Tensor") -> Painted | None:
+        """`picture` (H, W, 3 or 4) uint8 of any size painted anew; None while a stream fills, S - 1 calls long.
+
+        A tensor lies on the model's device.
+        """
+        from engine.models.diffusion.denoiser import is_finite
+
+        assert self._plan is not None
+        self.clock.begin()
+        rgb = self._device_copy.send(picture)[..., :3] if isinstance(picture, np.ndarray) else picture[None]
+        controls = self._controls(picture)
+        z = self._vae_calls[0].run(("encode", rgb.shape, self._size), (self._encode,), {"rgb": rgb})["z"]
+        self.clock.end("encode")
+        self._between()
+        latents, generation = self._plan.paint(z, self._cond, controls, self._between, self.generation)
+        self.clock.end("unet")
+        if latents is None:
+            return None
+        self._between()
+        decoded = self._vae_calls[1].run(("decode", self._size), (self._decode,), {"z": latents})["rgb"][0]
+        self.clock.end("decode")
+        pixels, is_shown = self._host_copy.fetch(decoded, is_finite(latents)[0])
+        self.clock.end("copy")
+        if is_shown:
+            self._last = decoded
+        else:
+            self._plan.forget()  # what is in flight may hold the same NaN
+        return Painted(pixels=pixels, is_finite=is_shown, generation=generation)
+
+    def feedback(self, zoom: float, rotate_deg: float) -> "torch.Tensor | None":
+        """The last picture grown by `zoom` and turned clockwise, (height, width, 3) uint8; None when there is none."""
+        from engine.models.diffusion.pixels import moved
+
+        return None if self._last is None else moved(self._last[None], zoom, rotate_deg)[0]
+
+    @property
+    def steps(self) -> int:
+        """Real steps of a picture; in a stream the calls from a frame to its picture."""
+        assert self._plan is not None
+        return self._plan.steps
+
+    @property
+    def memory_mb(self) -> float:
+        """MiB that this process holds on the device; on a CPU the weights alone."""
+        from engine.models.diffusion.device_work import memory_mb
+
+        held_mb = memory_mb(self.model.device)
+        return self.model.memory_bytes() / 2**20 if held_mb is None else held_mb
+
+    def free_memory(self) -> None:
+        """Give back all that is only kept for speed: captured graphs, then what the allocator holds."""
+        from engine.models.diffusion.device_work import free_memory
+
+        self._denoiser.calls.drop()
+        for calls in self._vae_calls:
+            calls.drop()
+        free_memory(self.model.device)
+
+    # -- settings
+
+    def _resize(self, width: int, height: int) -> None:
+        from engine.models.diffusion.device_work import HostCopy
+        from engine.models.diffusion.pixels import Pixels
+
+        self._size = width, height
+        self._pixels = Pixels(self.model, width, height)
+        self._host_copy = HostCopy(self.model.device, (height, width, 3))
+        self._last = None
+
+    def _weigh(self, weights: tuple[float, ...]) -> None:
+        loras = self.model.loras
+        if loras is not None:
+            loras.set_weights(dict(zip(loras.names, weights, strict=False)))
+
+    def _read_image(self, file: str) -> np.ndarray | None:
+        if not file:
+            return None
+        try:
+            return read_still(Path(file))
+        except SourceError as error:
+            self._note("sd.picture", f"/sd/ip_adapter/image: {error}; the picture before stays")
+            return self._image
+
+    def _condition(self, settings: Settings) -> None:
+        """Run the encoders if what they are given has changed."""
+        model, words = self.model, settings.words
+        if model.ip_adapter is not None:
+            model.ip_adapter.set_scale(settings.image_scale)
+        text_version = model.loras.text_version if model.loras is not None else 0
+        needed = words, settings.size, text_version, id(self._image)
+        if needed == self._conditioned:
+            return
+        self._cond = self._conditioner.encode(
+            words.prompt,
+            words.negative,
+            prompt_b=words.prompt_b,
+            mix=words.mix,
+            ip_image=self._image,
+            size=settings.size,
+        )
+        self._conditioned = needed
+
+    def _schedule(self, settings: Settings) -> bool:
+        """Whether frames in flight were given up."""
+        from engine.children.diffusion_plan import SinglePlan, StreamPlan
+
+        is_stream = settings.steps.is_stream and self.model.sampler != "scheduler"
+        if is_stream != settings.steps.is_stream:
+            self._note("sd.mode", "/sd/mode stream: LCM and turbo models only; this one paints picture by picture")
+        kind = StreamPlan if is_stream else SinglePlan
+        if not isinstance(self._plan, kind):
+            self._plan = kind(self.model, self._denoiser, settings)
+            return True
+        return self._plan.change(settings)
+
+    # -- one call
+
+    def _controls(self, picture: "np.ndarray | torch.Tensor") -> "list[Control]":
+        """What each ControlNet that counts is shown."""
+        from engine.models.diffusion.denoiser import Control
+
+        assert self._settings is not None
+        shown = []
+        for control in self._settings.controls:
+            if control.scale == 0.0 or control.number > len(self.model.controlnets):
+                continue
+            seen = picture if isinstance(picture, np.ndarray) else picture.cpu().numpy()
+            seen = edges(seen, self._size) if control.sees_edges else np.ascontiguousarray(seen[..., :3])
+            prepared = self._pixels.prepare_control(seen[None])  # (1, 3, height, width)
+            shown.append(Control(index=control.number - 1, picture=prepared, scale=control.scale))
+        return shown
+
+    def _encode(self, state: "State") -> "State":
+        return {"z": self._pixels.encode(state["rgb"])}
+
+    def _decode(self, state: "State") -> "State":
+        return {"rgb": self._pixels.decode(state["z"])}

@@ -1,0 +1,131 @@
+"""The two ways a picture is painted, behind one face: as a stream, or one after the other."""
+
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from engine.children.diffusion_settings import Settings
+from engine.models.diffusion.batch_schedule import BatchSchedule
+from engine.models.diffusion.coefficients import real_steps
+from engine.models.diffusion.stream_schedule import StreamSchedule, StreamSettings
+
+if TYPE_CHECKING:
+    import torch
+
+    from engine.models.diffusion.conditioner import Cond
+    from engine.models.diffusion.denoiser import Control, Denoiser
+    from engine.models.diffusion.model import Model
+
+SEEDS = 2**31
+
+
+class Plan(Protocol):
+    steps: int
+    """Real steps of a picture."""
+
+    def change(self, settings: Settings) -> bool:
+        """Go on with these; True when frames in flight were given up for it."""
+
+    def paint(
+        self,
+        z: "torch.Tensor",
+        cond: "Cond",
+        controls: "Sequence[Control]",
+        between: Callable[[], None],
+        generation: int,
+    ) -> "tuple[torch.Tensor | None, int]":
+        """The finished latents (1, 4, h, w), or None while a stream fills, and the generation their frame came with."""
+
+    def forget(self) -> None:
+        """Give up the frames in flight."""
+
+
+class StreamPlan:
+    """Pictures come out `steps` calls after their frames went in, one a call."""
+
+    def __init__(self, model: "Model", denoiser: "Denoiser", settings: Settings) -> None:
+        self._settings = _stream_settings(settings)
+        self._schedule = StreamSchedule(model, denoiser, self._settings)
+        self._is_random = settings.steps.seed < 0
+        self._in_flight: deque[int] = deque()
+
+    @property
+    def steps(self) -> int:
+        return self._schedule.steps
+
+    def change(self, settings: Settings) -> bool:
+        before = self._schedule.generation
+        self._settings = _stream_settings(settings)
+        self._is_random = settings.steps.seed < 0
+        self._schedule.change(self._settings)
+        is_given_up = self._schedule.generation != before
+        if is_given_up:
+            self._in_flight.clear()
+        return is_given_up
+
+    def paint(
+        self,
+        z: "torch.Tensor",
+        cond: "Cond",
+        controls: "Sequence[Control]",
+        between: Callable[[], None],
+        generation: int,
+    ) -> "tuple[torch.Tensor | None, int]":
+        if self._is_random:
+            self._schedule.change(replace(self._settings, seed=random.randrange(SEEDS)))
+        self._in_flight.append(generation)
+        latents = self._schedule.push(z, cond, controls, between=between)
+        return latents, generation if latents is None else self._in_flight.popleft()
+
+    def forget(self) -> None:
+        self._schedule.reset()
+        self._in_flight.clear()
+
+
+class SinglePlan:
+    """Each call makes all steps of one picture."""
+
+    def __init__(self, model: "Model", denoiser: "Denoiser", settings: Settings) -> None:
+        self._model, self._denoiser = model, denoiser
+        self.change(settings)
+
+    def change(self, settings: Settings) -> bool:
+        steps = settings.steps
+        self._is_random = steps.seed < 0
+        self._asked = {"steps": steps.steps, "strength": steps.strength, "guidance": steps.guidance}
+        self._schedule = BatchSchedule(self._model, self._denoiser, **self._asked, seed=max(0, steps.seed))
+        self.steps = real_steps(steps.steps, steps.strength)
+        return False
+
+    def paint(
+        self,
+        z: "torch.Tensor",
+        cond: "Cond",
+        controls: "Sequence[Control]",
+        between: Callable[[], None],
+        generation: int,
+    ) -> "tuple[torch.Tensor | None, int]":
+        schedule = self._schedule
+        if self._is_random:
+            schedule = BatchSchedule(self._model, self._denoiser, **self._asked, seed=random.randrange(SEEDS))
+        return schedule.run(z, cond, controls, between=between), generation
+
+    def forget(self) -> None:
+        """There are none."""
+
+
+def _stream_settings(settings: Settings) -> StreamSettings:
+    steps = settings.steps
+    return StreamSettings(
+        width=settings.size[0],
+        height=settings.size[1],
+        steps=steps.steps,
+        strength=steps.strength,
+        t_index=steps.t_index,
+        guidance=steps.guidance,
+        cfg_type=steps.cfg_type,
+        delta=steps.delta,
+        seed=max(0, steps.seed),
+    )

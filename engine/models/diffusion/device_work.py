@@ -1,0 +1,151 @@
+"""What a loop asks of a device apart from a model: which one, wait for it, time it, copy to and from it, is it full."""
+
+import gc
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from engine.errors import ModelError
+
+# The CPU's and MPS's allocators raise a bare RuntimeError; these are their words.
+FULL = (
+    "DefaultCPUAllocator: can't allocate memory",
+    "DefaultCPUAllocator: not enough memory",
+    "MPS backend out of memory",
+)
+
+
+def chosen_device(wanted: str) -> str:
+    """`auto` as the fastest kind of device here; ModelError for a kind that is not."""
+    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        return next(kind for kind, is_here in here.items() if is_here)
+    kind = wanted.partition(":")[0]
+    if not here.get(kind, False):
+        found = ", ".join(kind for kind, is_here in here.items() if is_here)
+        raise ModelError(f"device {wanted}: not here (found: {found}); `multiverse doctor` tells why")
+    return wanted
+
+
+def chosen_dtype(wanted: str, device: str) -> str:
+    """`auto` as float16 on a GPU and float32 on a CPU, whose convolutions are slower in half precision."""
+    if wanted != "auto":
+        return wanted
+    return "float32" if device == "cpu" else "float16"
+
+
+def use_threads(count: int) -> None:
+    """Let the CPU's share of the work use so many threads, from now on, in this whole process."""
+    torch.set_num_threads(count)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the device was full. After any other error of a CUDA device its context cannot be used any more."""
+    return isinstance(error, torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in FULL)
+    )
+
+
+def device_wait(device: torch.device) -> Callable[[], None]:
+    """A function that returns when the device has done all it was given; the thread sleeps meanwhile."""
+    if device.type == "cuda":
+        done = torch.cuda.Event(blocking=True)  # without it the driver spins and takes a core from the renderer
+
+        def wait() -> None:
+            done.record()
+            done.synchronize()
+
+        return wait
+    if device.type == "mps":
+        return torch.mps.synchronize
+    return lambda: None  # a CPU has done it when the call returns
+
+
+def free_memory(device: torch.device) -> None:
+    """Give what the allocator keeps for later back to the device."""
+    gc.collect()  # an error's traceback holds the tensors of the call that failed
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
+
+
+def memory_mb(device: torch.device) -> float | None:
+    """MiB of device memory that this process holds; None on a CPU, where it is the process's own."""
+    if device.type == "cuda":
+        return torch.cuda.memory_reserved(device) / 2**20
+    if device.type == "mps":
+        return torch.mps.driver_allocated_memory() / 2**20
+    return None
+
+
+class StageClock:
+    """Milliseconds of each stage of a call, without waiting for the device: CUDA events there, host time elsewhere."""
+
+    def __init__(self, device: torch.device, idle_s: Callable[[], float] = lambda: 0.0) -> None:
+        """`idle_s`: seconds that the caller has spent on purpose without giving work; they belong to no stage."""
+        self._is_cuda = device.type == "cuda"
+        self._idle_s = idle_s
+        self._marks: list[tuple[str, Any, float]] = []
+
+    def begin(self) -> None:
+        self._marks = [("", self._now(), self._idle_s())]
+
+    def end(self, stage: str) -> None:
+        """What was given to the device since the last mark was `stage`."""
+        self._marks.append((stage, self._now(), self._idle_s()))
+
+    def read_ms(self) -> dict[str, float]:
+        """After the device has finished; a stage that was marked twice is the sum."""
+        times: dict[str, float] = {}
+        for (_, before, idle_before_s), (stage, after, idle_s) in zip(self._marks, self._marks[1:], strict=False):
+            ms = before.elapsed_time(after) if self._is_cuda else (after - before) * 1000.0
+            times[stage] = times.get(stage, 0.0) + ms - (idle_s - idle_before_s) * 1000.0
+        return times
+
+    def _now(self) -> Any:
+        if not self._is_cuda:
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+
+class DeviceCopy:
+    """Brings pictures to the device through a pinned buffer: copied from pageable memory they would stop the host."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._buffer = torch.empty(0, dtype=torch.uint8)
+
+    def send(self, picture: np.ndarray) -> torch.Tensor:
+        """(1, height, width, channels) uint8 on the device, on a CPU the picture's own memory. The device must have
+        finished with the picture before."""
+        given = torch.from_numpy(picture)[None]
+        if self._device.type != "cuda":
+            return given.to(self._device)
+        if self._buffer.shape != given.shape:
+            self._buffer = torch.empty(given.shape, dtype=torch.uint8, pin_memory=True)
+        self._buffer.copy_(given)
+        return self._buffer.to(self._device, non_blocking=True)
+
+
+class HostCopy:
+    """Brings pictures home through a pinned buffer, with one wait for picture and verdict."""
+
+    def __init__(self, device: torch.device, shape: tuple[int, int, int]) -> None:
+        is_cuda = device.type == "cuda"
+        self._is_cuda = is_cuda
+        self._wait = device_wait(device)
+        self._picture = torch.empty(shape, dtype=torch.uint8, pin_memory=is_cuda)
+        self._is_finite = torch.empty((), dtype=torch.bool, pin_memory=is_cuda)
+
+    def fetch(self, picture: torch.Tensor, is_finite: torch.Tensor) -> tuple[np.ndarray, bool]:
+        """(height, width, 3) uint8 and whether it may be shown; the array is overwritten by the next fetch."""
+        self._picture.copy_(picture, non_blocking=self._is_cuda)
+        self._is_finite.copy_(is_finite, non_blocking=self._is_cuda)
+        self._wait()
+        return self._picture.numpy(), bool(self._is_finite)
