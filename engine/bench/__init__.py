@@ -1,1 +1,1 @@
-"""Measurements of this machine, in ratios within one run: `multiverse bench render` and `multiverse bench osc`."""
+"""Measurements of this machine, in ratios within one run: `multiverse bench render`, `osc` and `ipc`."""

@@ -59,6 +59,20 @@ def osc(
     _print(result, json_)
 
 
+@app.command()
+def ipc(
+    blocks: Annotated[int, typer.Option(min=1, help="Blocks of ten pictures of each size and each way.")] = 10,
+    frames: Annotated[int, typer.Option(min=1, help="Numbered pictures read; 1000000 for the long proof.")] = 100_000,
+    json_: AsJson = False,
+) -> None:
+    """Pictures to another process: the ring beside a queue, and how many arrive torn."""
+    from engine.bench import ipc as ipc_bench
+
+    with _progress(json_) as progress:
+        result = ipc_bench.run(blocks, frames, progress)
+    _print(result, json_)
+
+
 @contextmanager
 def _progress(is_quiet: bool) -> "Iterator[Progress]":
     if is_quiet or not sys.stderr.isatty():

@@ -1,0 +1,161 @@
+"""Pictures from one process to another: the frame ring beside `multiprocessing.Queue`, in one run and in turn.
+
+A handover lasts from the call that gives a picture away until the other process has its own copy of it. Two
+things make it up, told apart here. Copying grows with the picture: the ring is copied into and out of, and its
+reader looks without sleeping meanwhile; of the queue's handover the median of one pixel is taken off. Waking up
+does not grow: a reader that sleeps in `wait_newer` looks every millisecond, one in `Queue.get` is woken by the
+system. That is what the queue is better at, and 33 ms a frame are not in need of.
+
+Blocks of handovers alternate, so that a machine that grows busy slows both, and neither finds the other's
+picture in each of its caches. Then the ring alone, as fast as the writer can: each picture carries its number
+in every byte, so that a torn one would show.
+"""
+
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from engine.bench import ipc_reader
+from engine.bench.progress import Progress
+from engine.ipc import FrameRing, RingOwner
+
+SIZES = ((512, 512, 3), (1920, 1080, 4))
+"""(width, height, channels)"""
+BLOCK = 10  # handovers of one kind in a row
+SETTLING = 3  # of each block, not counted: every slot is mapped and in reach
+NUMBERED = (64, 64, 3)
+LOOK_EVERY = 100  # pictures, for what the reader tells
+ASLEEP_S = 0.003  # before a picture that is to wake the reader
+
+
+def run(blocks: int, frames: int, progress: Progress) -> dict[str, Any]:
+    """`blocks` blocks of each size and each way, then `frames` numbered pictures read; times in ms."""
+    stages = len(SIZES) + 2
+    progress("waking up", 0.0)
+    result: dict[str, Any] = {"wake_up": _wake_up(blocks)}
+    for done, size in enumerate(SIZES, start=1):
+        progress("x".join(map(str, size)), done / stages)
+        result["x".join(map(str, size))] = _compare(size, blocks, result["wake_up"]["queue_ms_p50"])
+    result["numbered"] = _count_torn(frames, lambda share: progress("numbered", (stages - 1 + share) / stages))
+    return result
+
+
+class _Pair:
+    """A ring and a queue that lead to one child process, and the pipe by which it tells its times."""
+
+    def __init__(self, ring: RingOwner, queue: Any, pipe: Connection) -> None:
+        self.ring, self.queue, self.pipe = ring, queue, pipe
+        self._given = 0
+
+    def give_queue(self, picture: np.ndarray) -> tuple[float, ...]:
+        """Seconds the handover took."""
+        began_s = time.perf_counter()
+        self.queue.put(picture)
+        (got_s,) = self.pipe.recv()
+        return (got_s - began_s,)
+
+    def give_ring(self, picture: np.ndarray) -> tuple[float, ...]:
+        """Seconds of the handover, and of the copies into the ring and out of it."""
+        self._given += 1
+        began_s = time.perf_counter()
+        self.ring.write(picture, index=self._given, time_s=began_s)
+        written_s = time.perf_counter() - began_s
+        found_s, got_s = self.pipe.recv()
+        return got_s - began_s, written_s, got_s - found_s
+
+
+@contextmanager
+def _pair(size: tuple[int, int, int], target: Callable[..., None], *arguments: object) -> Iterator[_Pair]:
+    """A child process that runs `target(segment, queue, pipe, *arguments)`, ready."""
+    context = multiprocessing.get_context("spawn")
+    width, height, channels = size
+    ring = FrameRing.create("bench ipc", width, height, channels=channels)
+    queue = context.Queue(2)
+    pipe, child_pipe = context.Pipe()
+    child = context.Process(target=target, args=(ring.segment, queue, child_pipe, *arguments), daemon=True)
+    child.start()
+    child_pipe.close()
+    try:
+        pipe.recv()
+        yield _Pair(ring, queue, pipe)
+        child.join()
+    finally:
+        child.kill()  # nothing to do when all went well
+        child.join()
+        for part in (queue, pipe, ring, child):
+            part.close()
+
+
+def _compare(size: tuple[int, int, int], blocks: int, queue_wake_ms: float) -> dict[str, float]:
+    width, height, channels = size
+    picture = np.random.default_rng(1).integers(0, 256, (height, width, channels), np.uint8)
+    queue_s, ring_s = [], []
+    with _pair(size, ipc_reader.take_in_turn, blocks, BLOCK) as pair:
+        for _ in range(blocks):
+            queue_s += [pair.give_queue(picture) for _ in range(BLOCK)][SETTLING:]
+            ring_s += [pair.give_ring(picture) for _ in range(BLOCK)][SETTLING:]
+    (queue_ms,) = _medians_ms(queue_s)
+    handover_ms, write_ms, read_ms = _medians_ms(ring_s)
+    copied_ms = queue_ms - queue_wake_ms
+    return {
+        "queue_handover_ms": round(queue_ms, 4),
+        "ring_handover_ms": round(handover_ms, 4),
+        "ring_write_ms": round(write_ms, 4),
+        "ring_read_ms": round(read_ms, 4),
+        "times_faster_a_copy": round(copied_ms / max(write_ms, read_ms), 1),
+        "times_faster_handover": round(copied_ms / handover_ms, 1),
+    }
+
+
+def _wake_up(blocks: int) -> dict[str, float]:
+    """How long after it was given a reader that sleeps has a picture of one pixel."""
+    pixel = np.zeros((1, 1, 3), np.uint8)
+    queue_s, ring_s = [], []
+    with _pair((1, 1, 3), ipc_reader.sleep_in_turn, blocks, BLOCK) as pair:
+        for _ in range(blocks):
+            for give, times in ((pair.give_queue, queue_s), (pair.give_ring, ring_s)):
+                for number in range(BLOCK):
+                    time.sleep(ASLEEP_S + number * 1e-4)  # else the pictures keep in step with the reader's looks
+                    times.append(give(pixel)[0])
+    return {
+        f"{way}_ms_p{percent}": round(float(np.percentile(times, percent)) * 1000, 4)
+        for way, times in (("queue", queue_s), ("ring", ring_s))
+        for percent in (50, 99)
+    }
+
+
+def _count_torn(frames: int, progress: Callable[[float], None]) -> dict[str, int]:
+    """What a reader gets from a writer that never pauses, until it has read `frames` pictures."""
+    width, height, channels = NUMBERED
+    picture = np.empty((height, width, channels), np.uint8)
+    numbers = picture.reshape(-1).view(np.uint64)
+    written, told = 0, ipc_reader.Numbered(0, 0, 0)
+    with _pair(NUMBERED, ipc_reader.check_numbers, frames) as pair:
+        began_s = time.perf_counter()
+        while told.read < frames:
+            for _ in range(LOOK_EVERY):
+                written += 1
+                numbers[:] = written
+                pair.ring.write(picture, index=written, time_s=0.0)
+            while pair.pipe.poll():
+                told = pair.pipe.recv()
+                progress(told.read / frames)
+        took_s = time.perf_counter() - began_s
+    return {
+        "written": written,
+        "written_a_second": round(written / took_s),
+        "read": told.read,
+        "torn": told.torn,
+        "thrown_away": told.thrown_away,
+    }
+
+
+def _medians_ms(rounds: list[tuple[float, ...]]) -> list[float]:
+    """The median of each place of the tuples, from seconds."""
+    return [median(times) * 1000 for times in zip(*rounds, strict=True)]
