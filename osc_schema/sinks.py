@@ -1,4 +1,4 @@
-"""Outputs: which run, and under which name."""
+"""Outputs: which run, under which name, and for which picture."""
 
 from typing import Any
 
@@ -22,7 +22,8 @@ _WHAT = {
 
 
 def _sink(kind: str) -> tuple[Param, ...]:
-    enable = switch(f"/sink/{kind}/enable", False, f"Starts and stops {_WHAT[kind]}.", **_RUNNING)
+    also = " In a run with Stable Diffusion, its picture's comes and goes with it." if kind in NAMED else ""
+    enable = switch(f"/sink/{kind}/enable", False, f"Starts and stops {_WHAT[kind]}.{also}", **_RUNNING)
     if kind not in NAMED:
         return (enable,)
     name = text(
@@ -58,13 +59,15 @@ AREA = Area(
             address="/sink/start",
             arguments=arguments("kind:s name_or_file:s?"),
             description=f"Starts a sink ({', '.join(KINDS)}) under a name, or into a file of the recordings "
-            "folder. Several of one kind can run under different names.",
+            "folder. Several of one kind can run under different names. After `sd:` (sd:record) it is for the picture "
+            "of Stable Diffusion, at that picture's size; the kinds with a name bring theirs along by themselves.",
             replies=("/done /sink/start <kind>", "/fail /sink/start <reason>"),
         ),
         Command(
             address="/sink/stop",
             arguments=arguments("kind:s name_or_file:s?"),
-            description="Stops a sink; without a name every sink of the kind. Recordings are finished.",
+            description="Stops a sink; without a name every sink of the kind (record, sd:record). Recordings are "
+            "finished.",
             replies=("/done /sink/stop <kind> [name_or_file]", "/fail /sink/stop <reason>"),
         ),
     ),

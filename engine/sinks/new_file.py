@@ -5,12 +5,15 @@ import time
 from pathlib import Path
 
 from engine.errors import SinkError
+from engine.sinks.sink import Picture
+
+_STEMS: dict[Picture, str] = {"main": "multiverse", "sd": "multiverse SD"}
 
 
-def dated_file(folder: Path, wall_s: float, suffix: str) -> Path:
-    """Like `folder/multiverse 2025-11-20 19.30.05.mp4`, in local time and without a colon, which Windows
-    refuses. Pure."""
-    return folder / (time.strftime("multiverse %Y-%m-%d %H.%M.%S", time.localtime(wall_s)) + suffix)
+def dated_file(folder: Path, picture: Picture, wall_s: float, suffix: str) -> Path:
+    """Like `folder/multiverse 2025-11-20 19.30.05.mp4`, or `multiverse SD ...`, in local time and without a colon,
+    which Windows refuses. Pure."""
+    return folder / (_STEMS[picture] + time.strftime(" %Y-%m-%d %H.%M.%S", time.localtime(wall_s)) + suffix)
 
 
 def check_folder(kind: str, path: Path, record_folder: Path) -> None:

@@ -5,15 +5,16 @@ To add a sink: copy this file, fill the methods in, add a line to `registry.KIND
 """
 
 from engine.frame import PublishedFrame
-from engine.sinks.sink import DEFAULT_NAME, SinkStatus, Stage
+from engine.sinks.sink import TITLES, Picture, SinkStatus, Stage
 
 
 class NullSink:
     kind = "null"
 
-    def __init__(self, argument: str) -> None:
-        """`argument` follows the `=` of `--sink null=...`. Libraries are imported in `start`, not here."""
-        self.name = argument or DEFAULT_NAME
+    def __init__(self, argument: str, picture: Picture = "main") -> None:
+        """`argument` follows the `=` of `--sink null=...` or `--sink sd:null=...`. Libraries are imported in `start`,
+        not here."""
+        self.name = argument or TITLES[picture]
         self._frames = 0
 
     def start(self, stage: Stage, *, may_wait: bool = False) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from engine.errors import MultiverseError, SinkError
 from engine.frame import AudioBlock, PublishedFrame
 from engine.sinks.new_file import check_folder, check_suffix, dated_file, reserve
-from engine.sinks.sink import SinkStatus, Stage
+from engine.sinks.sink import Picture, SinkStatus, Stage
 from engine.sinks.sound_track import SoundTrack
 
 log = logging.getLogger(__name__)
@@ -208,9 +208,9 @@ class Recording:
 class RecordSink:
     kind = "record"
 
-    def __init__(self, argument: str) -> None:
+    def __init__(self, argument: str, picture: Picture = "main") -> None:
         """A file ending in .mp4 or .mov, or "" for a name from date and time in the stage's record folder."""
-        self._argument = argument
+        self._argument, self._picture = argument, picture
         self._wanted = Path(argument)
         self._stage: Stage | None = None
         self._recordings: list[Recording] = []
@@ -223,7 +223,7 @@ class RecordSink:
     def start(self, stage: Stage, *, may_wait: bool = False) -> None:
         self._stage = stage
         if not self._argument:
-            self._wanted = dated_file(stage.record_folder, time.time(), ".mp4")
+            self._wanted = dated_file(stage.record_folder, self._picture, time.time(), ".mp4")
         check_suffix(self.kind, self._wanted, SUFFIXES)
         self._open((stage.width, stage.height))
         if may_wait:

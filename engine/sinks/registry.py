@@ -26,8 +26,10 @@ class Kind:
     """That platform in words."""
     packages: tuple[tuple[str, str], ...] = ()
     """(module, how to install it): what must be importable."""
-    holds_context: bool = False
-    """Keeps objects of the GL context that is current when it starts, so it ends with that context."""
+    is_on_gpu: bool = False
+    """Takes textures, and keeps objects of the GL context that is current when it starts: it ends with that context."""
+    brings_sd: bool = False
+    """For other programs to look at: where the Multiverse is published, the picture of Stable Diffusion is too."""
 
 
 KINDS = {
@@ -41,7 +43,8 @@ KINDS = {
             ("syphon", "pip install 'syphon-python[opengl]'"),
             ("OpenGL", "pip install 'syphon-python[opengl]'"),  # else its GL server raises ImportError
         ),
-        holds_context=True,
+        is_on_gpu=True,
+        brings_sd=True,
     ),
     "spout": Kind(
         module="engine.sinks.spout",
@@ -50,9 +53,10 @@ KINDS = {
         platform="win32",
         system="Windows",
         packages=(("SpoutGL", "pip install SpoutGL, which needs Python 3.11 to 3.13"),),
-        holds_context=True,
+        is_on_gpu=True,
+        brings_sd=True,
     ),
-    "shared": Kind(module="engine.sinks.shared", sink="SharedSink", argument="name of the texture"),
+    "shared": Kind(module="engine.sinks.shared", sink="SharedSink", argument="name of the texture", brings_sd=True),
     "record": Kind(
         module="engine.sinks.record",
         sink="RecordSink",
@@ -126,5 +130,5 @@ def make_sink(spec: "SinkSpec") -> "Sink":
     """A sink, not yet started. SinkUnavailableError when this system cannot run it."""
     require_available(spec.kind)
     entry = KINDS[spec.kind]
-    sink: Sink = getattr(import_module(entry.module), entry.sink)(spec.argument)
+    sink: Sink = getattr(import_module(entry.module), entry.sink)(spec.argument, spec.picture)
     return sink

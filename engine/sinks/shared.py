@@ -7,14 +7,14 @@ what it is fast enough for, and the engine never waits for it.
 from engine.errors import SharedMemoryError, SinkError
 from engine.frame import PublishedFrame
 from engine.ipc import FrameRing, RingOwner
-from engine.sinks.sink import DEFAULT_NAME, SinkStatus, Stage
+from engine.sinks.sink import TITLES, Picture, SinkStatus, Stage
 
 
 class SharedSink:
     kind = "shared"
 
-    def __init__(self, argument: str) -> None:
-        self.name = argument or DEFAULT_NAME
+    def __init__(self, argument: str, picture: Picture = "main") -> None:
+        self.name = argument or TITLES[picture]
         self._ring: RingOwner | None = None
         self._frames = 0
 

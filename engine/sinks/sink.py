@@ -3,12 +3,17 @@
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from engine.errors import SinkError
 from engine.frame import PublishedFrame
 
-DEFAULT_NAME = "Multiverse"
+Picture = Literal["main", "sd"]
+"""Which of the run's pictures: the Multiverse itself, or what Stable Diffusion paints, at its own size."""
+SD_MARK = "sd:"
+
+TITLES: dict[Picture, str] = {"main": "Multiverse", "sd": "Multiverse SD"}
+"""Under what name receivers find a picture, where none is given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,21 +23,34 @@ class SinkSpec:
     kind: str
     argument: str = ""
     """A texture's name (syphon, spout, shared) or a file (record, snapshot); "" for the kind's default."""
+    picture: Picture = "main"
 
     @classmethod
     def parse(cls, text: str) -> "SinkSpec":
-        """`kind` or `kind=argument`. SinkError names the kinds there are."""
+        """`kind` or `kind=argument`, either after `sd:` for the picture of Stable Diffusion. SinkError names the kinds
+        there are."""
+        label, _, argument = text.partition("=")
+        return cls.labelled(label, argument)
+
+    @classmethod
+    def labelled(cls, label: str, argument: str = "") -> "SinkSpec":
+        """From `label` and what follows its `=`. SinkError names the kinds there are."""
         from engine.sinks.registry import KINDS
 
-        kind, _, argument = text.partition("=")
+        kind = label.removeprefix(SD_MARK)
         if kind not in KINDS:
-            raise SinkError(f"sink {kind!r}: there is no such kind; one of {', '.join(KINDS)}")
-        return cls(kind=kind, argument=argument)
+            raise SinkError(f"sink {label!r}: there is no such kind; one of {', '.join(KINDS)}, or one after sd:")
+        return cls(kind=kind, argument=argument, picture="main" if kind == label else "sd")
+
+    @property
+    def label(self) -> str:
+        """The kind as it is asked for: `record`, or `sd:record`."""
+        return self.kind if self.picture == "main" else f"{SD_MARK}{self.kind}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """What all sinks of a run share."""
+    """What all sinks of one picture share."""
 
     width: int
     height: int
@@ -65,6 +83,7 @@ class SinkStatus:
     """Pictures that came while the sink was behind."""
     detail: str = ""
     """One line for people."""
+    picture: Picture = "main"
 
 
 class Sink(Protocol):

@@ -1,5 +1,5 @@
-"""The sinks of a run, several at once. One that fails is closed, reported and tried again; the rest never
-notice."""
+"""The sinks of a run, several at once, each for one of its pictures. One that fails is closed, reported and tried
+again; the rest never notice."""
 
 import logging
 from collections.abc import Callable
@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from engine.backoff import LONGEST_DELAY_S, next_delay_s
 from engine.clock import Clock
 from engine.errors import MultiverseError, SinkError
-from engine.frame import PublishedFrame
+from engine.frame import PublishedFrame, ShownPicture
 from engine.sinks.registry import KINDS, load_kinds, make_sink
-from engine.sinks.sink import Sink, SinkSpec, SinkStatus, Stage, Taker
+from engine.sinks.sink import TITLES, Picture, Sink, SinkSpec, SinkStatus, Stage, Taker
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +37,22 @@ class _Place:
     """The first failure's traceback is in the log; later ones are counted only."""
     is_once: bool = False
     """For one picture: stopped when that is taken."""
+    brought_by: "_Place | None" = None
+    """The main picture's sink that this one came along with, and will go with."""
+
+    def is_for(self, spec: SinkSpec) -> bool:
+        """Whether this is what is asked for, of those that go by the picture's title without an argument."""
+        own, asked_for = ((one.kind, one.picture, one.argument or TITLES[one.picture]) for one in (self.spec, spec))
+        return own == asked_for
 
     def status(self) -> SinkStatus:
         sink = self.sink  # the render thread may take it away meanwhile
         if sink is None:
             return self.last
-        now = sink.status()
-        return replace(now, frames=now.frames + self.last.frames, dropped=now.dropped + self.last.dropped)
+        now, last = sink.status(), self.last
+        return replace(
+            now, picture=self.spec.picture, frames=now.frames + last.frames, dropped=now.dropped + last.dropped
+        )
 
 
 class SinkSet:
@@ -51,6 +60,8 @@ class SinkSet:
 
     def __init__(self, stage: Stage, clock: Clock, report: Report) -> None:
         self.stage = stage
+        """Of the main picture."""
+        self._sd_stage: Stage | None = None
         self._clock = clock
         self._report = report
         self._places: tuple[_Place, ...] = ()
@@ -62,8 +73,19 @@ class SinkSet:
 
     @property
     def kinds(self) -> frozenset[str]:
-        """What runs, or is about to be tried again."""
-        return frozenset(place.spec.kind for place in self._places if not place.is_once)
+        """What runs, or is about to be tried again: `record`, `sd:record`, ..."""
+        return frozenset(place.spec.label for place in self._places if not place.is_once)
+
+    def add_sd(self, width: int, height: int, *, may_wait: bool = False) -> None:
+        """From now on the run has a picture of Stable Diffusion, and sinks can be started for it.
+
+        Where the main picture is published for other programs to look at, this one is too, now and later; a file gets
+        it only when asked to. The size may be another in each frame published: its sinks follow.
+        """
+        if self._sd_stage is None:
+            self._sd_stage = self.stage.with_format(width, height, self.stage.fps)
+            for place in self._places:
+                self._bring_sd(place, may_wait)
 
     def start(self, spec: SinkSpec, *, may_wait: bool = False) -> None:
         """Open one more sink. SinkError or SinkUnavailableError when that fails or its name runs already.
@@ -71,53 +93,116 @@ class SinkSet:
         Before a show (`may_wait`) and offline everything is open on return. In a show nothing waits for a disk:
         a file that cannot be written is reported later and tried again, like any failure.
         """
-        self._places += (self._opened(spec, may_wait),)
+        for place in self._places:
+            if place.brought_by is not None and place.is_for(spec):
+                place.brought_by = None  # asked for by name, it runs by itself from now on
+                return
+        place = self._asked_for(spec, may_wait)
+        self._places += (place,)
+        self._bring_sd(place, may_wait)
 
-    def _opened(self, spec: SinkSpec, may_wait: bool) -> _Place:
-        if spec.kind not in KINDS:
-            raise SinkError(f"sink {spec.kind!r}: there is no such kind; one of {', '.join(KINDS)}")
-        if len(self._places) + len(self._finishing) >= MOST_SINKS:
-            raise SinkError(f"{spec.kind}: {MOST_SINKS} sinks run already, and no more are allowed; stop one first")
-        sink = make_sink(spec)
-        if any(place.spec.kind == spec.kind and place.status().name == sink.name for place in self._places):
-            raise SinkError(f"{spec.kind}: {sink.name} runs already; give the second one a name of its own")
+    def _asked_for(self, spec: SinkSpec, may_wait: bool) -> _Place:
+        asked_for = [place for place in (*self._places, *self._finishing) if place.brought_by is None]
+        if len(asked_for) >= MOST_SINKS:
+            raise SinkError(f"{spec.label}: {MOST_SINKS} sinks run already, and no more are allowed; stop one first")
+        return self._opened(spec, self._made(spec), may_wait)
+
+    def _opened(self, spec: SinkSpec, sink: Sink, may_wait: bool) -> _Place:
         try:
-            sink.start(self.stage, may_wait=may_wait or self.stage.is_offline)
+            sink.start(self._stage_of(spec), may_wait=may_wait or self.stage.is_offline)
         except MultiverseError:
             sink.close()
             raise
         except Exception as error:  # any sink may fail in any way, and whoever asked for it must hear
-            log.exception("sink %s failed to start", spec.kind)
+            log.exception("sink %s failed to start", spec.label)
             sink.close()
-            raise SinkError(f"{spec.kind}: {type(error).__name__}: {error}") from error
-        return _Place(spec, sink, _nothing_yet(sink), self._clock.now_s())
+            raise SinkError(f"{spec.label}: {type(error).__name__}: {error}") from error
+        return _Place(spec, sink, _nothing_yet(spec, sink.name), self._clock.now_s())
 
-    def stop(self, kind: str, name: str | None = None) -> int:
-        """Close the sinks of a kind, or the one of that name or argument, for good; how many there were.
+    def _made(self, spec: SinkSpec) -> Sink:
+        """Not yet started. SinkError where it must not be."""
+        if spec.kind not in KINDS:
+            raise SinkError(f"sink {spec.kind!r}: there is no such kind; one of {', '.join(KINDS)}")
+        self._stage_of(spec)
+        sink = make_sink(spec)
+        if any(place.spec.kind == spec.kind and place.status().name == sink.name for place in self._places):
+            raise SinkError(f"{spec.label}: {sink.name} runs already; give the second one a name of its own")
+        return sink
+
+    def _bring_sd(self, main: _Place, may_wait: bool) -> None:
+        """Publish the picture of Stable Diffusion beside the main one, which runs on whatever goes wrong with it."""
+        if self._sd_stage is None or main.spec.picture != "main" or not KINDS[main.spec.kind].brings_sd:
+            return
+        argument = f"{main.spec.argument} SD" if main.spec.argument else ""
+        spec = SinkSpec(kind=main.spec.kind, argument=argument, picture="sd")
+        if any(place.is_for(spec) for place in self._places):
+            return
+        try:
+            sink = self._made(spec)
+        except SinkError as error:
+            self._report(f"sink.{spec.label}", str(error))
+            return
+        try:
+            place = self._opened(spec, sink, may_wait)
+        except MultiverseError as error:
+            place = _Place(spec, None, _nothing_yet(spec, sink.name), self._clock.now_s())
+            self._fail(place, error)
+        place.brought_by = main
+        self._places += (place,)
+
+    def _stage_of(self, spec: SinkSpec) -> Stage:
+        """SinkError when the run has no such picture."""
+        if spec.picture == "main":
+            return self.stage
+        if self._sd_stage is None:
+            raise SinkError(f"{spec.label}: this run has no Stable Diffusion; give it a model (--sd MODEL)")
+        return self._sd_stage
+
+    def stop(self, label: str, name: str | None = None) -> int:
+        """Close the sinks of a kind (`record`, `sd:record`), or the one of that name or argument, for good; how many
+        there were. What came along with them goes too.
 
         Live, what a sink still has to write is written while the show goes on: it is then `finishing`.
         """
         chosen = tuple(
             place
             for place in self._places
-            if place.spec.kind == kind and name in (None, place.spec.argument, place.status().name)
+            if place.spec.label == label and name in (None, place.spec.argument, place.status().name)
         )
-        self._places = tuple(place for place in self._places if place not in chosen)
-        self._finishing += chosen
+        leaving = tuple(place for place in self._places if place in chosen or place.brought_by in chosen)
+        self._places = tuple(place for place in self._places if place not in leaving)
+        self._finishing += leaving
         self._finish()
         return len(chosen)
 
-    def publish(self, frame: PublishedFrame) -> None:
-        """Hand a frame to every sink. The blind except is the point: a sink may fail in any way."""
+    def publish(self, frame: PublishedFrame, sd: ShownPicture | None = None) -> None:
+        """Hand a frame to every sink of the main picture, then the picture of Stable Diffusion to those for it.
+
+        `sd` is None in a run without it. It goes out under the frame's number and time, with its sound.
+        """
+        self._publish("main", frame)
+        if sd is not None and self._sd_stage is not None:
+            self._follow_size(sd, self._sd_stage)
+            kinds = [KINDS[place.spec.kind] for place in self._places if place.sink and place.spec.picture == "sd"]
+            if kinds:
+                self._publish("sd", _beside(frame, sd, is_drawn=any(kind.is_on_gpu for kind in kinds)))
+        if any(place.is_once for place in self._places):
+            self._finishing += tuple(place for place in self._places if place.is_once)
+            self._places = tuple(place for place in self._places if not place.is_once)
+
+    def _publish(self, picture: Picture, frame: PublishedFrame) -> None:
+        """The blind except is the point: a sink may fail in any way."""
         for place in self._places:
-            if place.sink is not None:
+            if place.sink is not None and place.spec.picture == picture:
                 try:
                     place.sink.publish(frame)
                 except Exception as error:
                     self._fail(place, error)
-        if any(place.is_once for place in self._places):
-            self._finishing += tuple(place for place in self._places if place.is_once)
-            self._places = tuple(place for place in self._places if not place.is_once)
+
+    def _follow_size(self, sd: ShownPicture, stage: Stage) -> None:
+        if (sd.width, sd.height) != (stage.width, stage.height):
+            self._sd_stage = stage.with_format(sd.width, sd.height, stage.fps)
+            self._restage("sd", self._sd_stage)
 
     def pump(self) -> None:
         """Once a frame: run loops, heartbeats, second tries, and the ends of sinks that were stopped."""
@@ -143,7 +228,7 @@ class SinkSet:
                 place.sink.take()
                 takers += 1
         if argument and not takers:
-            place = self._opened(SinkSpec(kind="snapshot", argument=argument), may_wait=False)
+            place = self._asked_for(SinkSpec(kind="snapshot", argument=argument), may_wait=False)
             assert isinstance(place.sink, Taker)
             place.sink.take()
             place.is_once = True
@@ -152,10 +237,17 @@ class SinkSet:
         return takers
 
     def restart_all(self, stage: Stage) -> None:
-        """Go on with another size or rate: recordings in a new file, rings in new memory, the rest as is."""
+        """Go on with another size or rate of the main picture: recordings in a new file, rings in new memory, the rest
+        as is. Of Stable Diffusion's only the rate may be new: its size comes with it."""
         self.stage = stage
+        self._restage("main", stage)
+        if self._sd_stage is not None and self._sd_stage.fps != stage.fps:
+            self._sd_stage = stage.with_format(self._sd_stage.width, self._sd_stage.height, stage.fps)
+            self._restage("sd", self._sd_stage)
+
+    def _restage(self, picture: Picture, stage: Stage) -> None:
         for place in self._places:
-            if place.sink is not None:
+            if place.sink is not None and place.spec.picture == picture:
                 try:
                     place.sink.restage(stage)
                 except Exception as error:
@@ -167,7 +259,7 @@ class SinkSet:
         To be called as soon as its context is current, before anything is published.
         """
         for place in self._places:
-            if place.sink is not None and KINDS[place.spec.kind].holds_context:
+            if place.sink is not None and KINDS[place.spec.kind].is_on_gpu:
                 try:
                     error = self._close(place)
                     if error is not None:  # a dead context may not let go of everything
@@ -251,17 +343,19 @@ class SinkSet:
 
     def _note(self, place: _Place, error: Exception) -> None:
         if not place.was_logged and not isinstance(error, MultiverseError):
-            log.error("sink %s failed", place.spec.kind, exc_info=error)
+            log.error("sink %s failed", place.spec.label, exc_info=error)
             place.was_logged = True
-        place.reason = (
-            str(error) if isinstance(error, MultiverseError) else f"{place.spec.kind}: {type(error).__name__}: {error}"
-        )
-        self._report(f"sink.{place.spec.kind}", place.reason)
+        spec = place.spec
+        reason = str(error) if isinstance(error, MultiverseError) else f"{type(error).__name__}: {error}"
+        # What a sink says itself begins with its kind, but not with whose picture it is.
+        reason = reason.removeprefix(f"{spec.label}: ").removeprefix(f"{spec.kind}: ")
+        place.reason = f"{spec.label}: {reason}"
+        self._report(f"sink.{spec.label}", place.reason)
 
     def _retry(self, place: _Place) -> None:
         sink = make_sink(place.spec)
         try:
-            sink.start(self.stage, may_wait=self.stage.is_offline)
+            sink.start(self._stage_of(place.spec), may_wait=self.stage.is_offline)
         except BaseException:
             sink.close()
             raise
@@ -269,5 +363,11 @@ class SinkSet:
         place.started_s = self._clock.now_s()
 
 
-def _nothing_yet(sink: Sink) -> SinkStatus:
-    return SinkStatus(kind=sink.kind, name=sink.name, state="running", frames=0, dropped=0)
+def _beside(frame: PublishedFrame, sd: ShownPicture, *, is_drawn: bool) -> PublishedFrame:
+    """The picture of Stable Diffusion as a frame of its own, `is_drawn` where somebody takes a texture."""
+    texture = sd.draw_texture() if is_drawn else None
+    return replace(frame, width=sd.width, height=sd.height, texture=texture, read_rgba=sd.read_rgba)
+
+
+def _nothing_yet(spec: SinkSpec, name: str) -> SinkStatus:
+    return SinkStatus(kind=spec.kind, name=name, state="running", frames=0, dropped=0, picture=spec.picture)

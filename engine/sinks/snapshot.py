@@ -21,7 +21,7 @@ import numpy as np
 from engine.errors import MultiverseError, SinkError
 from engine.frame import PublishedFrame
 from engine.sinks.new_file import check_folder, check_suffix, dated_file, reserve
-from engine.sinks.sink import SinkStatus, Stage
+from engine.sinks.sink import SD_MARK, Picture, SinkStatus, Stage
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +32,9 @@ PNG_COMPRESSION = 3  # of 0..9: 50 ms for 1080p, a fifth of the size of level 1
 class SnapshotSink:
     kind = "snapshot"
 
-    def __init__(self, argument: str) -> None:
-        self.name = argument or self.kind
+    def __init__(self, argument: str, picture: Picture = "main") -> None:
+        self.name = argument or (self.kind if picture == "main" else f"{SD_MARK}{self.kind}")
+        self._picture = picture
         self._wanted, self._at_s = split_argument(argument)
         self._keeps_last = self._wanted is not None and self._at_s is None
         self._takes = 0
@@ -177,7 +178,7 @@ class SnapshotSink:
         data = encode_png(pixels)
         wanted = self._wanted
         if wanted is None:
-            wanted = dated_file(self._stage.record_folder, time.time(), ".png")
+            wanted = dated_file(self._stage.record_folder, self._picture, time.time(), ".png")
             check_folder(self.kind, wanted, self._stage.record_folder)
         path = reserve(self.kind, wanted)
         partial = path.with_name(f".{path.name}.partial")

@@ -2,8 +2,8 @@
 
 Spout's shared texture belongs to DirectX, whose row 0 is the top, as ours is: `invert` is False for textures
 and pixels. SpoutGL takes arguments by position only. Spout gives a taken name a number (`Multiverse_1`): the
-real one is reported. Without a GL context (CPU renderer) Spout makes one of its own and takes pixels. Size
-changes it notices by itself.
+real one is reported. Without a GL context (CPU renderer) Spout makes one of its own, for all its senders together, and
+takes pixels. Size changes it notices by itself.
 """
 
 import ctypes
@@ -14,7 +14,7 @@ import numpy as np
 from engine.errors import SinkError
 from engine.frame import PublishedFrame
 from engine.sinks.registry import broken, require_available
-from engine.sinks.sink import DEFAULT_NAME, SinkStatus, Stage
+from engine.sinks.sink import TITLES, Picture, SinkStatus, Stage
 
 if TYPE_CHECKING:
     from SpoutGL import SpoutSender
@@ -24,11 +24,38 @@ HOST_FBO = 0  # bound again after a send; the renderer binds its own before each
 REFUSALS_BEFORE_FAILURE = 3
 
 
+class _OwnContext:
+    """The context that Spout makes where the renderer has none. It is current for the senders after the first, too, who
+    could not tell it from a renderer's; and it must outlive the one that made it."""
+
+    def __init__(self) -> None:
+        self.senders = 0
+        self._maker: SpoutSender | None = None
+
+    def join(self, sender: "SpoutSender") -> None:
+        if not self.senders:
+            if not sender.createOpenGL():
+                raise SinkError(
+                    "spout: Spout could not make an OpenGL context of its own; is a graphics driver installed?"
+                )
+            self._maker = sender
+        self.senders += 1
+
+    def leave(self) -> None:
+        self.senders -= 1
+        if not self.senders and self._maker is not None:
+            self._maker.closeOpenGL()
+            self._maker = None
+
+
+_OWN_CONTEXT = _OwnContext()  # render thread
+
+
 class SpoutSink:
     kind = "spout"
 
-    def __init__(self, argument: str) -> None:
-        self.name = argument or DEFAULT_NAME
+    def __init__(self, argument: str, picture: Picture = "main") -> None:
+        self.name = argument or TITLES[picture]
         self._sender: SpoutSender | None = None
         self._names_before: frozenset[str] = frozenset()
         self._has_own_context = False
@@ -48,11 +75,8 @@ class SpoutSink:
         opengl.wglGetCurrentContext.restype = ctypes.c_void_p
         self._names_before = _sender_names()
         self._sender = SpoutGL.SpoutSender()
-        if not opengl.wglGetCurrentContext():
-            if not self._sender.createOpenGL():
-                raise SinkError(
-                    "spout: Spout could not make an OpenGL context of its own; is a graphics driver installed?"
-                )
+        if _OWN_CONTEXT.senders or not opengl.wglGetCurrentContext():
+            _OWN_CONTEXT.join(self._sender)
             self._has_own_context = True
         self._sender.setSenderName(self.name)
 
@@ -90,9 +114,11 @@ class SpoutSink:
     def close(self) -> None:
         sender, self._sender = self._sender, None
         if sender is not None:
-            sender.releaseSender()
-            if self._has_own_context:
-                sender.closeOpenGL()
+            try:
+                sender.releaseSender()
+            finally:
+                if self._has_own_context:
+                    _OWN_CONTEXT.leave()
 
     def status(self) -> SinkStatus:
         return SinkStatus(

@@ -15,7 +15,7 @@ import numpy as np
 from engine.errors import SinkError
 from engine.frame import PublishedFrame, TextureRef
 from engine.sinks.registry import broken, require_available
-from engine.sinks.sink import DEFAULT_NAME, SinkStatus, Stage
+from engine.sinks.sink import TITLES, Picture, SinkStatus, Stage
 
 if TYPE_CHECKING:
     from syphon import SyphonMetalServer, SyphonOpenGLServer
@@ -31,8 +31,8 @@ METAL_TEXTURES = 3  # a texture is overwritten when the GPU has had two frames t
 class SyphonSink:
     kind = "syphon"
 
-    def __init__(self, argument: str) -> None:
-        self.name = argument or DEFAULT_NAME
+    def __init__(self, argument: str, picture: Picture = "main") -> None:
+        self.name = argument or TITLES[picture]
         self._gl_server: SyphonOpenGLServer | None = None
         self._metal_server: SyphonMetalServer | None = None
         self._metal_textures: cycle[Any] = cycle(())

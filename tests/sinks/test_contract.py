@@ -15,10 +15,11 @@ from engine.errors import SinkError, SinkUnavailableError
 from engine.sinks import SinkSpec, available_kinds
 from engine.sinks.null import NullSink
 from engine.sinks.registry import KINDS, make_sink
-from engine.sinks.sink import Sink
+from engine.sinks.sink import Picture, Sink
 
 REPOSITORY = Path(__file__).parents[2]
 AVAILABLE = [info.kind for info in available_kinds() if info.is_available]
+PICTURES = ("main", "sd")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -36,12 +37,13 @@ def test_every_kind_has_the_members_of_a_sink_with_the_same_parameters(kind: str
     assert inspect.signature(sink) == inspect.signature(NullSink)
 
 
+@pytest.mark.parametrize("picture", PICTURES)
 @pytest.mark.parametrize("kind", AVAILABLE)
 def test_a_sink_lives_through_sizes_and_two_closings(
-    kind: str, make_stage, make_frame, tmp_path: Path, wait_for
+    kind: str, picture: Picture, make_stage, make_frame, tmp_path: Path, wait_for
 ) -> None:
     argument = {"record": str(tmp_path / "life.mp4"), "snapshot": str(tmp_path / "life.png")}.get(kind, "life")
-    sink = make_sink(SinkSpec(kind=kind, argument=argument))
+    sink = make_sink(SinkSpec(kind=kind, argument=argument, picture=picture))
     sink.start(make_stage())
     for index in range(3):
         sink.publish(make_frame(index))
@@ -75,9 +77,31 @@ def test_no_sink_reads_a_frame_that_another_has_followed(kind: str, make_stage, 
     assert sink.status().frames == {"snapshot": 1}.get(kind, 12)
 
 
+@pytest.mark.parametrize("picture", PICTURES)
 @pytest.mark.parametrize("kind", AVAILABLE)
-def test_a_sink_that_was_never_started_can_be_closed(kind: str) -> None:
-    make_sink(SinkSpec(kind=kind)).close()
+def test_a_sink_that_was_never_started_can_be_closed(kind: str, picture: Picture) -> None:
+    make_sink(SinkSpec(kind=kind, picture=picture)).close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_an_argument_the_two_pictures_go_by_two_names(
+    kind: str, make_stage, make_frame, wait_for, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = getattr(import_module(KINDS[kind].module), KINDS[kind].sink)
+    named = {picture: made("", picture) for picture in PICTURES}
+    if kind == "record":  # named at the start, from date and time, which may be the same for both
+        monkeypatch.setattr("engine.sinks.record.time.time", lambda: 0.0)
+        for sink in named.values():
+            sink.start(make_stage(), may_wait=True)
+    names = [Path(named[picture].name).name for picture in PICTURES]
+    for sink in named.values():
+        sink.close()
+    expected = {"record": None, "snapshot": ["snapshot", "sd:snapshot"]}.get(kind, ["Multiverse", "Multiverse SD"])
+    if expected is None:
+        assert names[0].startswith("multiverse 19") and names[1].startswith("multiverse SD 19")
+        assert names[0].removeprefix("multiverse") == names[1].removeprefix("multiverse SD")
+    else:
+        assert names == expected
 
 
 def test_what_needs_another_system_is_listed_with_its_reason_and_refused_with_it(
@@ -104,11 +128,16 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
         make_sink(SinkSpec(kind="syphon"))
 
 
-def test_a_spec_is_a_kind_and_an_argument() -> None:
-    assert SinkSpec.parse("null") == SinkSpec(kind="null", argument="")
+def test_a_spec_is_a_kind_and_an_argument_for_one_of_the_pictures() -> None:
+    assert SinkSpec.parse("null") == SinkSpec(kind="null", argument="", picture="main")
     assert SinkSpec.parse("record=a=b.mp4") == SinkSpec(kind="record", argument="a=b.mp4")
-    with pytest.raises(SinkError, match=r"'hologram': .*syphon, spout, shared, record, snapshot, null"):
-        SinkSpec.parse("hologram=x")
+    assert SinkSpec.parse("sd:record=sd:b.mp4") == SinkSpec(kind="record", argument="sd:b.mp4", picture="sd")
+    assert SinkSpec.labelled("sd:null", "x") == SinkSpec(kind="null", argument="x", picture="sd")
+    for label in ("null", "sd:null"):
+        assert SinkSpec.parse(label).label == label
+    for label in ("hologram", "sd:hologram", "sd:", "", "main:null"):
+        with pytest.raises(SinkError, match=rf"'{label}': .*syphon, spout, shared, record, snapshot, null, .*sd:"):
+            SinkSpec.parse(f"{label}=x")
 
 
 def test_asking_for_sinks_loads_none_of_their_libraries() -> None:

@@ -324,6 +324,27 @@ def test_spout_without_gl_makes_its_own_context_and_takes_pixels_upright(
     assert len(stand_in_spout.named("SpoutSender.closeOpenGL")) == 1
 
 
+def test_two_spout_senders_share_the_context_that_spout_makes(stand_in_spout, make_stage, make_frame) -> None:
+    spout_answers(stand_in_spout)
+    current: list[int] = []
+    stand_in_spout.answers["wglGetCurrentContext"] = lambda: current[0] if current else None
+    stand_in_spout.answers["SpoutSender.createOpenGL"] = lambda: not current.append(0xC0FFEE)
+    stand_in_spout.answers["SpoutSender.closeOpenGL"] = lambda: not current.clear()
+    for order in (0, 1), (1, 0):
+        sinks = SpoutSink(""), SpoutSink("", "sd")
+        for sink in sinks:
+            sink.start(make_stage())
+            sink.publish(make_frame())
+            assert sink.status().frames == 1  # as pixels: nobody takes Spout's context for a renderer's
+        sinks[order[0]].close()
+        sinks[order[1]].publish(make_frame())
+        assert current, "the other still needs it"
+        sinks[order[1]].close()
+        assert not current
+    for call in ("createOpenGL", "closeOpenGL"):
+        assert len(stand_in_spout.named(f"SpoutSender.{call}")) == 2
+
+
 def test_spout_that_cannot_make_a_context_says_so(stand_in_spout, make_stage) -> None:
     spout_answers(stand_in_spout)
     stand_in_spout.answers["wglGetCurrentContext"] = lambda: None
