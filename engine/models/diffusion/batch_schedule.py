@@ -110,7 +110,8 @@ class BatchSchedule:
         scheduler.set_timesteps(self._steps, device=z.device)
         start = (self._steps - real_steps(self._steps, self._strength)) * scheduler.order
         timesteps = scheduler.timesteps[start:]
-        scheduler.set_begin_index(start)
+        if hasattr(scheduler, "set_begin_index"):  # those that count their steps; DDIM and PNDM look the timestep up
+            scheduler.set_begin_index(start)
         x = scheduler.add_noise(z, self._noise(z, generator).expand_as(z), timesteps[:1].expand(len(z)))
         options: dict[str, Any] = {"return_dict": False}
         if "generator" in inspect.signature(scheduler.step).parameters:

@@ -1,0 +1,56 @@
+"""One picture, end to end: what `multiverse sd` does, and what is compared with diffusers' own pipelines."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from engine.errors import ModelError
+from engine.models.diffusion.batch_schedule import BatchSchedule, Progress, Sampler, ignore
+from engine.models.diffusion.conditioner import Conditioner
+from engine.models.diffusion.denoiser import Control, Denoiser, is_finite
+from engine.models.diffusion.pixels import Pixels
+
+if TYPE_CHECKING:
+    from engine.models.diffusion.model import Model
+
+
+def paint(
+    model: "Model",
+    image: np.ndarray,
+    *,
+    prompt: str,
+    negative: str = "",
+    strength: float = 0.5,
+    steps: int = 2,
+    guidance: float = 1.0,
+    seed: int = 0,
+    width: int = 512,
+    height: int = 512,
+    sampler: Sampler = "auto",
+    controls: Sequence[tuple[np.ndarray, float]] = (),
+    ip_image: np.ndarray | None = None,
+    progress: Progress = ignore,
+) -> np.ndarray:
+    """`image` (H, W, 3) uint8 of any size painted anew: (height, width, 3) uint8. Same arguments, same picture.
+
+    `controls`: for each ControlNet of the model what it sees, (H, W, 3) uint8 of any size, and its scale. `ip_image`
+    (H, W, 3) uint8. ModelError for sizes and settings the model cannot take, and when the result holds NaN (float16).
+    """
+    if len(controls) > len(model.controlnets):
+        raise ModelError(f"{len(controls)} control pictures, but {model.spec.model} has {len(model.controlnets)} nets")
+    pixels = Pixels(model, width, height)
+    cond = Conditioner(model).encode(prompt, negative, ip_image=ip_image, size=(width, height))
+    # One generator for both draws, in the order of diffusers' pipelines: first the full VAE's, then the noise.
+    generator = torch.Generator().manual_seed(seed)
+    z = pixels.encode_sampled(image[None], generator)
+    shown = [
+        Control(index=index, picture=pixels.prepare_control(picture[None]), scale=scale)
+        for index, (picture, scale) in enumerate(controls)
+    ]
+    schedule = BatchSchedule(model, Denoiser(model), steps=steps, strength=strength, guidance=guidance, sampler=sampler)
+    latents = schedule.run(z, cond, shown, generator, progress=progress)
+    if not is_finite(latents).item():
+        raise ModelError(f"{model.spec.model}: the result is not a number; try bf16 or fp32 instead of {model.dtype}")
+    return pixels.decode(latents)[0].cpu().numpy()

@@ -1,0 +1,98 @@
+"""Batches: every picture as if it were alone, whatever the sampler."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from engine.errors import ModelError
+from engine.models.diffusion.batch_schedule import BatchSchedule
+from engine.models.diffusion.conditioner import Cond, Conditioner
+from engine.models.diffusion.denoiser import Control, Denoiser
+from engine.models.diffusion.model import Model
+from tests.models.diffusion.plain_stream import loaded, random_latents
+
+SAMPLERS = [
+    ({"sampler": "lcm"}, {}),
+    ({"sampler": "lcm"}, {"sampler": "turbo"}),
+    ({"sampler": "lcm"}, {"sampler": "scheduler"}),
+    ({"sampler": "ddim"}, {"sampler": "scheduler"}),
+    ({"sampler": "pndm"}, {"sampler": "scheduler"}),
+    ({"kind": "turbo", "sampler": "turbo_ancestral"}, {"sampler": "scheduler"}),
+]
+IDS = ["lcm", "turbo", "library's lcm", "ddim", "pndm", "euler ancestral"]
+
+
+def batch(model: Model, **asked: Any) -> BatchSchedule:
+    return BatchSchedule(model, Denoiser(model), **{"steps": 4, "strength": 0.75, "guidance": 2.0, "seed": 5} | asked)
+
+
+def cond_of(model: Model) -> Cond:
+    return Conditioner(model).encode("the cat", "grey")
+
+
+@pytest.mark.parametrize(("built", "asked"), SAMPLERS, ids=IDS)
+def test_a_picture_does_not_depend_on_the_batch_it_is_in(
+    tiny_models: Any, built: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    model = loaded(tiny_models.sd(**built))
+    cond, z = cond_of(model), random_latents(3, seed=1)
+    together = batch(model, **asked).run(z, cond)
+    for frame in range(3):
+        alone = batch(model, **asked).run(z[frame : frame + 1], cond)
+        torch.testing.assert_close(together[frame : frame + 1], alone, rtol=1e-4, atol=1e-4)
+
+
+def test_a_control_picture_belongs_to_its_own_frame(tiny_models: Any) -> None:
+    sd = tiny_models.sd()
+    model = loaded(sd, controlnets=(str(tiny_models.controlnet(sd)),))
+    cond, z = cond_of(model), random_latents(2, seed=1)
+    pictures = torch.rand((2, 3, 64, 64), generator=torch.Generator().manual_seed(1))
+    together = batch(model).run(z, cond, [Control(index=0, picture=pictures, scale=1.0)])
+    for frame in range(2):
+        own = Control(index=0, picture=pictures[frame : frame + 1], scale=1.0)
+        alone = batch(model).run(z[frame : frame + 1], cond, [own])
+        torch.testing.assert_close(together[frame : frame + 1], alone, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(together, batch(model).run(z, cond), atol=1e-2)
+
+
+@pytest.mark.parametrize(("built", "asked"), SAMPLERS, ids=IDS)
+def test_the_same_seed_gives_the_same_pictures_run_after_run(
+    tiny_models: Any, built: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    model = loaded(tiny_models.sd(**built))
+    cond, z = cond_of(model), random_latents(2, seed=1)
+    schedule = batch(model, **asked)
+    first = schedule.run(z, cond)
+    assert torch.equal(schedule.run(z, cond), first)
+    assert not torch.allclose(batch(model, seed=6, **asked).run(z, cond), first, atol=1e-2)
+
+
+@pytest.mark.parametrize(("built", "asked"), SAMPLERS[:3], ids=IDS[:3])
+def test_others_may_use_the_device_between_steps(
+    tiny_models: Any, built: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    model = loaded(tiny_models.sd(**built))
+    interruptions: list[None] = []
+    told: list[tuple[int, int]] = []
+    batch(model, **asked).run(
+        random_latents(1, seed=1),
+        cond_of(model),
+        between=lambda: interruptions.append(None),
+        progress=lambda done, steps: told.append((done, steps)),
+    )
+    assert len(interruptions) == 2
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_turbo_is_never_guided(tiny_models: Any) -> None:
+    model = loaded(tiny_models.sd(kind="turbo"))
+    cond, z = cond_of(model), random_latents(1, seed=1)
+    assert torch.equal(batch(model, guidance=5.0).run(z, cond), batch(model, guidance=1.0).run(z, cond))
+
+
+def test_a_scheduler_this_library_does_not_have_is_named(tiny_models: Any) -> None:
+    model = loaded(tiny_models.sd(sampler="ddim"))
+    model.scheduler_config["_class_name"] = "TomorrowsScheduler"
+    with pytest.raises(ModelError, match="TomorrowsScheduler"):
+        batch(model, sampler="scheduler").run(random_latents(1, seed=1), cond_of(model))
