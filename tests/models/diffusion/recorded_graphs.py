@@ -1,0 +1,24 @@
+"""A capture for machines without CUDA: it records and replays as a graph does, from the same buffers."""
+
+from collections.abc import Callable, Sequence
+
+from engine.models.diffusion.graphs import Part, State
+
+
+class Recording:
+    """Replays compute from the buffers of the capture, into results that the next replay overwrites."""
+
+    def __init__(self) -> None:
+        self.captured: list[State] = []
+        """The buffers of every capture."""
+
+    def __call__(self, parts: Sequence[Part], buffers: State) -> tuple[list[Callable[[], None]], State]:
+        self.captured.append(buffers)
+        states = [buffers]
+        for part in parts:
+            states.append(dict(part(states[-1])))
+
+        def replay(place: int) -> None:
+            states[place + 1].update(parts[place](states[place]))
+
+        return [lambda place=place: replay(place) for place in range(len(parts))], states[-1]

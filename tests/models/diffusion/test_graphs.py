@@ -1,0 +1,117 @@
+"""Buffers, keys and the last four of the captured graphs, with a capture that records without a device."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+import torch
+
+from engine.models.diffusion.graphs import Calls, DirectCalls, GraphCalls, Part, State, calls_for, capture_cuda
+from tests.models.diffusion.recorded_graphs import Recording
+
+
+def double(state: State) -> State:
+    return {"value": 2.0 * state["value"]}
+
+
+def add_one(state: State) -> State:
+    return {"value": state["value"] + 1.0}
+
+
+def value(number: float) -> State:
+    return {"value": torch.full((3,), number)}
+
+
+@pytest.mark.parametrize("calls", [DirectCalls(), GraphCalls(Recording())], ids=["direct", "graphs"])
+def test_a_chain_runs_in_order_and_can_be_interrupted_between_its_parts_only(calls: Calls) -> None:
+    interruptions: list[str] = []
+    for runs, number in enumerate((3.0, 4.0), start=1):
+        result = calls.run("a", [double, add_one, double], value(number), lambda: interruptions.append("now"))
+        assert result["value"].tolist() == [4.0 * number + 2.0] * 3
+        assert len(interruptions) == 2 * runs
+
+
+def test_a_direct_chain_is_interrupted_when_the_part_before_is_done() -> None:
+    events: list[str] = []
+
+    def noted(state: State) -> State:
+        events.append("part")
+        return state
+
+    DirectCalls().run("a", [noted, noted], value(1.0), lambda: events.append("between"))
+    assert events == ["part", "between", "part"]
+
+
+def test_the_same_key_is_captured_once_and_fed_through_the_same_memory() -> None:
+    capture = Recording()
+    calls = GraphCalls(capture)
+    addresses = set()
+    for number in (1.0, 2.0, 3.0):
+        result = calls.run("a", [double], value(number))
+        assert result["value"].tolist() == [2.0 * number] * 3
+        addresses.add(capture.captured[0]["value"].data_ptr())
+    assert len(capture.captured) == len(addresses) == 1
+
+
+def test_the_callers_tensors_are_not_the_buffers() -> None:
+    capture = Recording()
+    calls = GraphCalls(capture)
+    first = value(1.0)
+    calls.run("a", [double], first)
+    calls.run("a", [double], value(5.0))
+    assert first["value"].tolist() == [1.0, 1.0, 1.0]
+
+
+def test_tensors_in_tuples_are_fed_too_and_what_is_absent_stays_absent() -> None:
+    def total(state: State) -> State:
+        assert state["missing"] is None
+        return {"value": sum(picture * scale for picture, scale in state["controls"])}
+
+    calls = GraphCalls(Recording())
+    for number in (1.0, 4.0):
+        pairs = tuple((torch.full((2,), number + n), torch.full((), 10.0)) for n in range(2))
+        result = calls.run("a", [total], {"controls": pairs, "missing": None})
+        assert result["value"].tolist() == [10.0 * (2 * number + 1)] * 2
+
+
+def test_the_last_four_used_are_kept() -> None:
+    capture = Recording()
+    calls = GraphCalls(capture)
+    for key in ("a", "b", "c", "d", "a", "e", "a", "c", "d", "e"):
+        calls.run(key, [double], value(1.0))
+    assert len(capture.captured) == 5
+    calls.run("b", [double], value(1.0))
+    assert len(capture.captured) == 6
+
+
+def test_a_capture_that_fails_leaves_nothing_behind() -> None:
+    def fail(parts: Sequence[Part], buffers: State) -> tuple[list[Callable[[], None]], State]:
+        raise torch.OutOfMemoryError("full")
+
+    calls = GraphCalls(fail)
+    for _ in range(2):
+        with pytest.raises(torch.OutOfMemoryError):
+            calls.run("a", [double], value(1.0))
+
+
+def test_dropped_graphs_are_captured_again() -> None:
+    capture = Recording()
+    calls = GraphCalls(capture)
+    for _ in range(2):
+        assert calls.run("a", [double], value(1.0))["value"].tolist() == [2.0, 2.0, 2.0]
+        calls.drop()
+    assert len(capture.captured) == 2
+
+
+def test_graphs_are_for_cuda_only() -> None:
+    assert isinstance(calls_for("cpu"), DirectCalls)
+    assert isinstance(calls_for(torch.device("mps")), DirectCalls)
+    assert isinstance(calls_for("cuda:1"), GraphCalls)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_captured_graphs_compute_what_direct_calls_do() -> None:
+    calls = GraphCalls(capture_cuda)
+    for number in (1.0, 2.0, 7.0):
+        inputs = {"value": torch.full((3,), number, device="cuda")}
+        expected = DirectCalls().run("a", [double, add_one], inputs)["value"]
+        assert torch.equal(calls.run("a", [double, add_one], inputs)["value"], expected)
