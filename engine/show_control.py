@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import osc_schema
 from engine.config import Config
 from engine.control import CommandTable, Reply
-from engine.errors import MultiverseError, PresetError, SinkError
+from engine.errors import ConfigError, MultiverseError, PresetError, SinkError
 from engine.file_names import clean_name
 from engine.params import Autosave, LoadedPreset, ParamStore, PresetFolder, Slew, Snapshot
 from engine.sinks import SinkSet, SinkSpec, available_kinds
@@ -28,7 +28,6 @@ SYSTEM_SINK = {"darwin": "syphon", "win32": "spout"}  # elsewhere: shared memory
 
 NOT_YET = {
     "/layer/5/matte": (("subject", "background"), "needs SAM3, which is not built yet; the whole picture is shown"),
-    "/layer/5/source": (("sd",), "needs Stable Diffusion, which is not built yet; layer 5 stays empty"),
 }
 """Settings that have no effect so far, and what happens instead."""
 
@@ -93,7 +92,11 @@ class ShowControl:
         if config.preset is not None:
             self.load_preset(config.preset)
         stage = [("/engine/width", config.width), ("/engine/height", config.height), ("/engine/fps", fps)]
-        self._store.set_many([*stage, *config.params.items()], by="configuration")
+        weights = [(f"/sd/lora/{n}/weight", lora.weight) for n, lora in enumerate(config.sd.loras, start=1)]
+        sd = [("/sd/enable", bool(config.sd.model)), *weights]
+        for result in self._store.set_many([*stage, *sd, *config.params.items()], by="configuration"):
+            if isinstance(result, osc_schema.Rejected):
+                raise ConfigError(str(result))
 
     def start_first_sinks(self, specs: tuple[str, ...] | None) -> None:
         """Start what was asked for (an error ends the start), or the system's texture sharing where it works."""
@@ -150,11 +153,12 @@ class ShowControl:
             self._report(f"sink.{kind}", str(error))
             self._store.set(address, False, by="engine")
 
-    def _start_sink(self, kind: str, argument: str) -> None:
-        """Start a sink asked for over OSC."""
-        if kind in ("record", "snapshot") and argument:
-            argument = self._path_in_folder(kind, argument)
-        self._sinks.start(SinkSpec(kind=kind, argument=argument))
+    def _start_sink(self, label: str, argument: str) -> None:
+        """Start a sink asked for over OSC, `record` or `sd:record`."""
+        spec = SinkSpec.labelled(label, argument)
+        if argument and spec.kind in ("record", "snapshot"):
+            spec = SinkSpec.labelled(label, self._path_in_folder(label, argument))
+        self._sinks.start(spec)
         self.show_sinks()
 
     def _path_in_folder(self, kind: str, name: str) -> str:

@@ -113,6 +113,18 @@ def test_files_asked_for_over_osc_stay_in_their_folder(desk: Desk, tmp_path: Pat
     assert not (tmp_path / "out.mp4").exists()
 
 
+def test_sinks_for_the_picture_of_stable_diffusion_obey_the_same_rules(desk: Desk, tmp_path: Path) -> None:
+    assert "no Stable Diffusion" in desk.failed("/sink/start", "sd:record", "sd.mp4")
+    desk.engine.post(lambda: desk.engine._parts.sinks.add_sd(64, 64))
+    for escape in ("../a.mp4", str(tmp_path / "a.mp4")):
+        assert "over OSC, files go to the recordings folder" in desk.failed("/sink/start", "sd:record", escape)
+    desk.done("/sink/start", "sd:record", "sd.mp4")
+    assert [(sink.kind, sink.picture) for sink in desk.engine.status().sinks] == [("record", "sd")]
+    assert desk.engine.params.get("/sink/record/enable") is False
+    assert "no such sink" in desk.failed("/sink/stop", "record")
+    desk.done("/sink/stop", "sd:record", "sd.mp4")
+
+
 def test_a_sink_that_cannot_run_here_says_why(desk: Desk) -> None:
     assert "needs" in desk.failed("/sink/start", "spout")
     assert "no such kind" in desk.failed("/sink/start", "hologram")
