@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.frame import VideoFrame
-from engine.render import RegionMapper, RegionSettings
+from engine.render import RegionMapper, RegionSettings, Renderer
 from engine.render.region_maps import (
     brightness_regions,
     colour_regions,
@@ -196,3 +196,20 @@ def test_closing_ends_the_thread(reports: Callable) -> None:
     mapper.submit(frame_of(grey_ramp(np.array([0, 255]))), settings("brightness"))
     mapper.close()
     assert "regions" not in [thread.name for thread in threading.enumerate()]
+
+
+@pytest.mark.parametrize("side", [64, 512])
+def test_a_square_picture_of_stable_diffusion_is_mapped_where_it_is_seen(
+    renderer: Renderer, mapper: RegionMapper, draw: Callable, side: int
+) -> None:
+    """Four bands from dark to bright, each to be led by the layer of its number, while the camera is wide."""
+    painted = np.repeat(np.array([10, 80, 150, 220], np.uint8), side // 4)[None, :, None].repeat(side, 0).repeat(3, 2)
+    frame = VideoFrame(pixels=np.ascontiguousarray(painted), index=0, time_s=0.0, source="sd")
+    seen = draw(renderer, {"/mode": "simple"}, size=(160, 90), layer5=frame.pixels)
+    region = mapper.compute(frame, settings("brightness"))
+    assert region is not None
+    alone = {"/region/enable": True, "/multiverse/bias": 0.5, "/colour/mode": "scheme"}
+    for layer in range(4):
+        led = draw(renderer, alone | {f"/layer/{layer + 1}/solo": True}, region=region.indices)
+        is_led = led[..., :3].max(axis=-1) > 0
+        assert (is_led == (np.digitize(seen[..., 0], (45, 115, 185)) == layer)).mean() > 0.99
