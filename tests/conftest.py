@@ -128,6 +128,10 @@ class TinyModels:
         """`build_tiny_ip_adapter`: kind, seed. The adapter's file; `image_encoder` lies beside it."""
         return self._built("build_tiny_ip_adapter", "ip", options, sd)
 
+    def single_file(self, sd: Path) -> Path:
+        """`build_tiny_single_file`: the .safetensors file; a folder with its configuration lies beside it."""
+        return self._built("build_tiny_single_file", "single.safetensors", {}, sd)
+
     def _built(self, builder: str, name: str, options: dict[str, Any], *models: Path) -> Path:
         from tests import tiny_models  # torch is loaded by the tests that need it
 

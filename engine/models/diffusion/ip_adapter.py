@@ -15,6 +15,7 @@ from PIL import Image
 
 from engine.errors import ModelError
 from engine.models.diffusion import locate
+from engine.models.diffusion.extras import encoder_beside
 from engine.models.diffusion.pretrained import one_line, pretrained
 
 if TYPE_CHECKING:
@@ -119,11 +120,3 @@ class IpAdapter:
     @torch.no_grad()
     def _tokens(self, embeds: torch.Tensor) -> torch.Tensor:
         return self._projection(embeds)[:, None]
-
-
-def encoder_beside(file: "Path") -> "Path":
-    """`image_encoder` in the adapter's folder or the one above it, where the published ones lie."""
-    for folder in (file.parent, file.parent.parent, file.parent.parent / "models"):
-        if (folder / "image_encoder" / "config.json").is_file():
-            return folder / "image_encoder"
-    raise ModelError(f"{file}: no image_encoder folder beside it; name one with image_encoder")

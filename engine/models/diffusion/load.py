@@ -1,6 +1,5 @@
 """`load`: from the names in a ModelSpec to a Model on its device."""
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,10 @@ from engine.errors import ModelError
 from engine.models.diffusion import locate
 from engine.models.diffusion.coefficients import noise_table
 from engine.models.diffusion.model import Model
-from engine.models.diffusion.model_folder import ModelFolder, weights_in
+from engine.models.diffusion.model_folder import ModelFolder, Weights
 from engine.models.diffusion.pretrained import one_line, pretrained
 from engine.models.diffusion.spec import ModelSpec
+from engine.models.diffusion.vae_choice import VaeChoice, choose_vae
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,6 @@ DTYPES = {
     "bfloat16": torch.bfloat16,
     "float32": torch.float32,
 }
-TAESD = {"sd15": "madebyollin/taesd", "sd21": "madebyollin/taesd", "sdxl": "madebyollin/taesdxl"}
 SAMPLERS = ("auto", "lcm", "turbo", "scheduler")
 _TEXT_CLASSES = {"text_encoder": "CLIPTextModel", "text_encoder_2": "CLIPTextModelWithProjection"}
 
@@ -69,18 +68,22 @@ class _Loading:
         texts = [part for part in folder.parts if part in _TEXT_CLASSES]
         return self._assembled(
             folder,
-            unet=self.part(folder, "unet", "UNet2DConditionModel"),
-            vae=self._vae(folder),
-            text_encoders=tuple(self.part(folder, part, _TEXT_CLASSES[part]) for part in texts),
+            unet=self._part(folder, "unet", "UNet2DConditionModel"),
+            vae=self._vae(folder, choose_vae(folder, self.spec.vae)),
+            text_encoders=tuple(self._part(folder, part, _TEXT_CLASSES[part]) for part in texts),
         )
 
     def from_file(self, path: Path) -> Model:
         from engine.models.diffusion.single_file import config_folder, read
 
         folder = ModelFolder(config_folder(path), self.spec.model)
-        vae = self._vae(folder, is_own_in_file=True)
+        choice = choose_vae(folder, self.spec.vae, is_in_file=True)
+        vae = None if choice.folder is None else self._vae(folder, choice)
         with one_line(str(path)):
             parts = read(path, folder, self.dtype, vae)
+        if vae is None:
+            self.notes += [choice.note] if choice.note else []
+            parts["vae"].to(self._vae_dtype(folder, choice))
         return self._assembled(folder, **parts)
 
     def _assembled(self, folder: ModelFolder, *, unet: Any, vae: Any, text_encoders: tuple[Any, ...]) -> Model:
@@ -97,7 +100,7 @@ class _Loading:
             dtype=self.dtype,
             family=folder.family,
             unet=self.placed(unet),
-            vae=self.placed(vae, self._vae_dtype(vae)),
+            vae=self.placed(vae, vae.dtype),
             is_tiny_vae=isinstance(vae, AutoencoderTiny),
             text_encoders=tuple(self.placed(encoder) for encoder in text_encoders),
             tokenizers=tokenizers,
@@ -133,54 +136,32 @@ class _Loading:
 
     # -- parts
 
-    def part(self, folder: ModelFolder, part: str, kind: str) -> Any:
-        """One network of a folder, in evaluation mode on the CPU."""
-        weights = folder.weights(part, wants_half=self.dtype != torch.float32)
+    def _part(self, folder: ModelFolder, part: str, kind: str) -> Any:
+        """One network of a folder, on the CPU."""
+        weights = folder.weights(part)
         if weights is None:
-            raise ModelError(f"{folder.name}: {part} has no weights{_how_to_get(self.spec.model)}")
-        if weights.is_pickle:
-            self.notes.append(f"{part}: read from a pickle ({weights.files[0].name}); safetensors would be safer")
+            raise ModelError(f"{folder.name}: {part} has no weights{locate.how_to_get(self.spec.model)}")
+        self._note_pickle(part, weights)
         return pretrained(kind, folder.path, part, self.dtype, f"{folder.name}/{part}")
 
-    def _vae(self, folder: ModelFolder, *, is_own_in_file: bool = False) -> Any:
-        """The VAE that the spec asks for; None: the one inside the single file."""
-        wanted, tiny = self.spec.vae, TAESD[folder.family]
-        has_own = is_own_in_file or folder.weights("vae") is not None
-        if wanted == "full" and folder.is_taesd:
-            raise ModelError(f"{folder.name}: its own VAE is a TAESD, there is no full one; name another with vae")
-        if wanted in ("auto", "taesd") and folder.is_taesd and folder.weights("vae") is not None:
-            return self.part(folder, "vae", "AutoencoderTiny")
-        if wanted == "taesd" or (wanted == "auto" and locate.cached(tiny) is not None):
-            return self._vae_from(tiny)
-        if wanted not in ("auto", "full"):
-            return self._vae_from(wanted)
-        if not has_own:
-            raise ModelError(f"{folder.name}: vae has no weights{_how_to_get(self.spec.model)}")
-        if wanted == "auto":
-            command = locate.download_command(tiny, ("*",))
-            self.notes.append(f"TAESD is not here, so the slower full VAE decodes; fetch it once: {command}")
-        return None if is_own_in_file else self.part(folder, "vae", "AutoencoderKL")
+    def _vae(self, folder: ModelFolder, choice: VaeChoice) -> Any:
+        self.notes += [choice.note] if choice.note else []
+        self._note_pickle("vae", choice.weights)
+        return pretrained(choice.kind, choice.folder, "", self._vae_dtype(folder, choice), str(choice.folder))
 
-    def _vae_from(self, name: str) -> Any:
-        path = locate.find(name, files=("*.json", "*.safetensors"))
-        if not (path / "config.json").is_file():
-            raise ModelError(f"{name}: no VAE folder (config.json is missing)")
-        with one_line(name):
-            kind = json.loads((path / "config.json").read_text(encoding="utf-8")).get("_class_name")
-        if kind not in ("AutoencoderTiny", "AutoencoderKL"):
-            raise ModelError(f"{name}: a {kind}, where an AutoencoderTiny or AutoencoderKL is needed")
-        if weights_in(path) is None:
-            raise ModelError(f"{name}: has no weights{_how_to_get(name)}")
-        return pretrained(kind, path, "", self.dtype, name)
+    def _note_pickle(self, part: str, weights: Weights) -> None:
+        if weights.is_pickle:
+            self.notes.append(f"{part}: read from a pickle ({weights.files[0].name}); safetensors would be safer")
 
-    def _vae_dtype(self, vae: Any) -> torch.dtype:
-        # The full VAE of SDXL overflows in float16: its configuration asks for float32.
-        must_be_float32 = self.dtype == torch.float16 and vae.config.get("force_upcast", False)
-        return torch.float32 if must_be_float32 and type(vae).__name__ == "AutoencoderKL" else self.dtype
+    def _vae_dtype(self, folder: ModelFolder, choice: VaeChoice) -> torch.dtype:
+        # The full VAE of SDXL overflows in float16; its configuration asks for float32, those mended do not.
+        overflows = folder.family == "sdxl" and choice.wants_float32 and self.dtype == torch.float16
+        return torch.float32 if overflows else self.dtype
 
     def _tokenizer(self, folder: ModelFolder, part: str) -> Any:
         from transformers import CLIPTokenizer
 
+        folder.demand_tokenizer(part)
         with one_line(f"{folder.name}/{part}"):
             return CLIPTokenizer.from_pretrained(folder.path, subfolder=part, local_files_only=True)
 
@@ -198,9 +179,3 @@ class _Loading:
         """On the device, without gradients; convolutions run faster there with channels last."""
         module.requires_grad_(False).eval().to(self.device, dtype or self.dtype)
         return module.to(memory_format=torch.channels_last) if self.device.type == "cuda" else module
-
-
-def _how_to_get(name: str) -> str:
-    if Path(name).expanduser().exists():
-        return ""
-    return f"; fetch it: {locate.download_command(name, locate.MODEL_FILES)}"

@@ -44,3 +44,10 @@ def cached(hub_id: str) -> Path | None:
 def download_command(hub_id: str, files: tuple[str, ...]) -> str:
     patterns = " ".join(f'--include "{pattern}"' for pattern in files)
     return f"hf download {hub_id} {patterns}   (https://huggingface.co/{hub_id})"
+
+
+def how_to_get(name: str) -> str:
+    """ "; fetch it: ..." where `name` is an id whose files are incomplete here; "" for a folder of the user's own."""
+    if Path(name).expanduser().exists() or not _HUB_NAME.fullmatch(name):
+        return ""
+    return f"; fetch it: {download_command(name, MODEL_FILES)}"

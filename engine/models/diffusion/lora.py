@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from engine.errors import ModelError
-from engine.models.diffusion import locate
+from engine.models.diffusion.extras import lora_file, lora_name
 from engine.models.diffusion.pretrained import one_line
 from engine.models.diffusion.safetensors_header import read_header
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 # Other kinds of delta, told by the names of their tensors: they are no product of two factors added to the weight.
 OTHER_KINDS = {"dora_scale": "DoRA", "lora_magnitude_vector": "DoRA", "hada_w1": "LoHa", "lokr_w1": "LoKr"}
 _ADAPTER = "merging"
-_PUBLISHED = "pytorch_lora_weights"  # the file name that diffusers gives to every LoRA
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,27 +125,6 @@ def _merge(merged: Merged) -> None:
         if strength:
             total = torch.add(total, delta.product(), alpha=strength)
     merged.weight.copy_(total.view(merged.original.shape))
-
-
-def lora_file(name: str) -> Path:
-    """The one `.safetensors` file that `name` (file, folder or id) stands for."""
-    path = locate.find(name, files=("*.safetensors",))
-    if path.is_file():
-        return path
-    files = sorted(path.glob("*.safetensors"))
-    if len(files) != 1:
-        found = ", ".join(file.name for file in files) or "none"
-        raise ModelError(f"{name}: one .safetensors file is wanted, found {found}; name the file")
-    return files[0]
-
-
-def lora_name(file: Path) -> str:
-    """The file's name; its folder's where that says nothing, and the id's for one from the Hugging Face cache."""
-    if file.stem != _PUBLISHED:
-        return file.stem
-    if file.parent.parent.name == "snapshots":
-        return file.parent.parent.parent.name.rpartition("--")[2]
-    return file.parent.name
 
 
 def _refuse_other_kinds(file: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ModelError
+from engine.models.diffusion import locate
 
 TEXT_PARTS = {
     "sd15": ("text_encoder", "tokenizer"),
@@ -95,6 +96,11 @@ class ModelFolder:
             return "lcm"
         is_euler = kind in ("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler")
         return "turbo" if is_euler and self.scheduler.get("timestep_spacing") == "trailing" else "scheduler"
+
+    def demand_tokenizer(self, part: str) -> None:
+        """ModelError where it is missing: transformers would quietly make one that knows no word."""
+        if not any((self.path / part / file).is_file() for file in ("tokenizer.json", "vocab.json")):
+            raise ModelError(f"{self.name}: {part} is missing{locate.how_to_get(self.name)}")
 
     def weights(self, part: str, *, wants_half: bool = False) -> Weights | None:
         """The weight files of `part`: safetensors before pickles, half precision first if wanted; None if none."""

@@ -2,14 +2,15 @@
 
 import re
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import ModelError
 from engine.models.diffusion import locate
 from engine.models.diffusion.model_folder import SUPPORTED, ModelFolder
 from engine.models.diffusion.safetensors_header import Tensor, read_header
+
+if TYPE_CHECKING:
+    import torch
 
 # Where the configuration of such a file is published. What a file was distilled to cannot be read from its weights,
 # but makers put it in its name.
@@ -49,11 +50,14 @@ def config_folder(file: Path) -> Path:
     The folder of the same name beside it (`x/` for `x.safetensors`), else the published one in the Hugging Face cache;
     ModelError with the command that fetches that one.
     """
+    if file.suffix != ".safetensors":
+        raise ModelError(f"{file}: of single files only .safetensors are read; convert it with diffusers or ComfyUI")
+    family = family_of(file)
     beside = file.with_suffix("")
     if (beside / "model_index.json").is_file():
         return beside
     is_turbo = re.search("turbo", file.name, re.IGNORECASE) is not None
-    published = CONFIGS[family_of(file), is_turbo]
+    published = CONFIGS[family, is_turbo]
     folder = locate.cached(published)
     if folder is None or not (folder / "model_index.json").is_file():
         command = locate.download_command(published, locate.CONFIG_FILES)
@@ -64,7 +68,7 @@ def config_folder(file: Path) -> Path:
     return folder
 
 
-def read(file: Path, folder: ModelFolder, dtype: torch.dtype, vae: Any | None) -> dict[str, Any]:
+def read(file: Path, folder: ModelFolder, dtype: "torch.dtype", vae: Any | None) -> dict[str, Any]:
     """unet, vae (unless given) and text_encoders of `file`, on the CPU, through diffusers' own conversion."""
     from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionXLImg2ImgPipeline
 

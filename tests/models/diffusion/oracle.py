@@ -65,7 +65,8 @@ def our_latents(model: Model, cond: Cond, residuals: Any = None) -> torch.Tensor
     scheduler = getattr(diffusers, model.scheduler_config["_class_name"]).from_config(model.scheduler_config)
     scheduler.set_timesteps(4)
     timesteps = scheduler.timesteps[2:]
-    scheduler.set_begin_index(2)
+    if hasattr(scheduler, "set_begin_index"):
+        scheduler.set_begin_index(2)
     noise = torch.randn(z.shape, generator=generator)
     z = scheduler.add_noise(z, noise, timesteps[:1])
     added: dict[str, Any] = {}

@@ -1,0 +1,191 @@
+"""What a model is, what it needs and what is missing, told from file headers in milliseconds. Does not load torch."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import ModelError
+from engine.models.diffusion import locate, single_file
+from engine.models.diffusion.extras import encoder_beside, lora_file, lora_name
+from engine.models.diffusion.model_folder import ModelFolder, Weights, weights_in
+from engine.models.diffusion.safetensors_header import Tensor, read_header
+from engine.models.diffusion.spec import ModelSpec
+from engine.models.diffusion.vae_choice import VAE_FILES, choose_vae
+
+BYTES = {"float16": 2, "float32": 4}
+# Which tensors of a single file belong to which part: the names of the original training code, SD first, then XL.
+FILE_PARTS = {
+    "unet": ("model.diffusion_model.",),
+    "vae": ("first_stage_model.",),
+    "text_encoder": ("cond_stage_model.", "conditioner.embedders.0."),
+    "text_encoder_2": ("conditioner.embedders.1.",),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartReport:
+    name: str
+    """unet, vae, text_encoder, or such as `lora glass`."""
+    parameters: int | None
+    """None where only a pickle is there, which is not opened."""
+    dtype: str
+    """On disk: float16, float32, ..., the commonest first where mixed."""
+    files: tuple[str, ...]
+    is_pickle: bool = False
+
+    def memory_bytes(self, dtype: str) -> int | None:
+        """Bytes of its weights in float16 or float32."""
+        return None if self.parameters is None else self.parameters * BYTES[dtype]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReport:
+    """Weights only: pictures in work and the copies kept for LoRAs come on top."""
+
+    model: str
+    path: str
+    family: str
+    """sd15, sd21 or sdxl."""
+    prediction_type: str
+    sampler: str
+    vae: str
+    """AutoencoderTiny (TAESD) or AutoencoderKL."""
+    parts: tuple[PartReport, ...]
+    missing: tuple[str, ...]
+    """What is absent or broken, a line each, with the command that fetches it where there is one."""
+    notes: tuple[str, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        return not self.missing
+
+    @property
+    def pickles(self) -> tuple[str, ...]:
+        return tuple(file for part in self.parts if part.is_pickle for file in part.files)
+
+    def memory_bytes(self, dtype: str) -> int:
+        """Bytes of all weights that are there, in float16 or float32."""
+        return sum(part.memory_bytes(dtype) or 0 for part in self.parts)
+
+
+def check(spec: ModelSpec) -> ModelReport:
+    """ModelError where `spec.model` is not found or is no model we know; all else that is wrong is in the report."""
+    path = locate.find(spec.model)
+    return _Check(spec, path).report()
+
+
+class _Check:
+    def __init__(self, spec: ModelSpec, path: Path) -> None:
+        self._spec, self._path = spec, path
+        self._parts: list[PartReport] = []
+        self._missing: list[str] = []
+        self._notes: list[str] = []
+
+    def report(self) -> ModelReport:
+        if self._path.is_file():
+            tensors = read_header(self._path)
+            family, folder = single_file.family_in(tensors, str(self._path)), None
+            with self._listed():
+                folder = ModelFolder(single_file.config_folder(self._path), self._spec.model)
+            self._add_file_parts(tensors, family)
+        else:
+            folder = ModelFolder(self._path, self._spec.model)
+            family = folder.family
+            self._add_folder_parts(folder)
+        prediction_type, sampler, vae = "", self._spec.sampler, ""
+        if folder is not None:
+            with self._listed():
+                vae = self._add_vae(folder)
+            with self._listed():
+                prediction_type = folder.prediction_type
+                if sampler == "auto":
+                    sampler = folder.sampler(tuple(name for name, _ in self._spec.loras))
+        self._add_extras()
+        return ModelReport(
+            model=self._spec.model,
+            path=str(self._path),
+            family=family,
+            prediction_type=prediction_type,
+            sampler=sampler,
+            vae=vae,
+            parts=tuple(self._parts),
+            missing=tuple(self._missing),
+            notes=tuple(self._notes),
+        )
+
+    @contextmanager
+    def _listed(self) -> Iterator[None]:
+        """What is wrong inside goes on the list of what is missing; the rest of the check goes on."""
+        try:
+            yield
+        except ModelError as error:
+            if str(error) not in self._missing:
+                self._missing.append(str(error))
+
+    def _add_folder_parts(self, folder: ModelFolder) -> None:
+        for part in folder.parts:
+            with self._listed():
+                if part == "scheduler":
+                    folder.config("scheduler/scheduler_config.json")
+                elif part.startswith("tokenizer"):
+                    folder.demand_tokenizer(part)
+                elif part != "vae":
+                    folder.config(f"{part}/config.json")
+                    self._add(part, folder.weights(part), f"{folder.name}: {part}", self._spec.model)
+
+    def _add_file_parts(self, tensors: dict[str, Tensor], family: str) -> None:
+        for part, starts in FILE_PARTS.items():
+            own = {name: tensor for name, tensor in tensors.items() if name.startswith(starts)}
+            if own:
+                if part != "vae" or self._spec.vae in ("auto", "full"):
+                    self._parts.append(_counted(part, own, (self._path.name,)))
+            elif part != "text_encoder_2" or family == "sdxl":
+                self._missing.append(f"{self._path}: {part} is not in the file")
+
+    def _add_vae(self, folder: ModelFolder) -> str:
+        choice = choose_vae(folder, self._spec.vae, is_in_file=self._path.is_file())
+        self._notes += [choice.note] if choice.note else []
+        if choice.folder is not None:
+            self._parts = [part for part in self._parts if part.name != "vae"]
+            self._add("vae", choice.weights, str(choice.folder))
+        return choice.kind
+
+    def _add_extras(self) -> None:
+        for name, _ in self._spec.loras:
+            with self._listed():
+                file = lora_file(name)
+                self._parts.append(_counted(f"lora {lora_name(file)}", read_header(file), (str(file),)))
+        for name in self._spec.controlnets:
+            with self._listed():
+                path = locate.find(name, files=VAE_FILES)
+                self._add(f"controlnet {path.name}", weights_in(path), name, name)
+        if self._spec.ip_adapter:
+            with self._listed():
+                file = locate.find(self._spec.ip_adapter)
+                self._parts.append(_counted("ip_adapter", read_header(file), (str(file),)))
+                encoder = locate.find(self._spec.image_encoder) if self._spec.image_encoder else encoder_beside(file)
+                self._add("image_encoder", weights_in(encoder), str(encoder))
+
+    def _add(self, part: str, weights: Weights | None, what: str, hub_name: str = "") -> None:
+        if weights is None:
+            raise ModelError(f"{what} has no weights{locate.how_to_get(hub_name)}")
+        files = tuple(str(file) for file in weights.files)
+        if weights.is_pickle:
+            self._parts.append(PartReport(name=part, parameters=None, dtype="unknown", files=files, is_pickle=True))
+            self._notes.append(f"{part}: a pickle, read with weights_only; safetensors would be safer")
+            return
+        tensors: dict[str, Tensor] = {}
+        for file in weights.files:
+            tensors |= read_header(file)
+        self._parts.append(_counted(part, tensors, files))
+
+
+def _counted(part: str, tensors: dict[str, Tensor], files: tuple[str, ...]) -> PartReport:
+    numbers: Counter[str] = Counter()
+    for tensor in tensors.values():
+        if "float" in tensor.dtype:  # integers are tables of positions, no weights
+            numbers[tensor.dtype] += tensor.count
+    dtypes = " + ".join(dtype for dtype, _ in numbers.most_common())
+    return PartReport(name=part, parameters=numbers.total(), dtype=dtypes, files=files)
