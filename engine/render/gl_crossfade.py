@@ -65,8 +65,7 @@ class CrossfadedImage:
     def make_ready(self) -> None:
         """Mix what must be mixed before `use`."""
         if self._is_crossing:
-            outputs = self._sized_outputs()
-            self._draw_into(outputs.for_pass)
+            self._draw_into(self._sized_outputs().for_pass)
 
     def use(self, unit: int) -> None:
         """Bind it as RGB for the pass; texels outside `size_px` hold anything."""
@@ -123,13 +122,14 @@ class CrossfadedImage:
     def _sized_outputs(self) -> "_Outputs":
         assert self._fade is not None
         old, size_px = self._outputs, self._fade.size_px
-        if old is None or old.size_px != size_px:
-            self._outputs = _Outputs(self._context, self._finish, size_px, is_software=self._is_software)
-            if old is not None:
-                # moderngl binds the framebuffer used last again whenever it makes another: never one that is gone.
-                self._outputs.for_pass.framebuffer.use()
-                old.release()
-        return self._outputs
+        if old is not None and old.size_px == size_px:
+            return old
+        self._outputs = new = _Outputs(self._context, self._finish, size_px, is_software=self._is_software)
+        if old is not None:
+            # moderngl binds the framebuffer used last again whenever it makes another: never one that is gone.
+            new.for_pass.framebuffer.use()
+            old.release()
+        return new
 
     def _warm_up(self) -> None:
         """Mix one pixel: drivers finish compiling at the first draw, for the very formats bound."""
