@@ -16,18 +16,22 @@ import msgspec
 
 from engine import folders
 from engine.audio import open_audio
+from engine.child_control import ChildControl
+from engine.children.diffusion_conditions import NO_MODEL, conditions
+from engine.children.diffusion_link import DiffusionLink
 from engine.clock import Clock, SteppedClock, SystemClock
 from engine.config import Config, build_config, split_host_port
 from engine.control import CommandTable, Dispatcher, OscServer
 from engine.drawing import Drawing
+from engine.errors import ConfigError
 from engine.frame import PublishedFrame
 from engine.frame_loop import FrameLoop, Parts
-from engine.ipc import sweep_dead_rings
+from engine.ipc import Gate, sweep_dead_rings
 from engine.params import Autosave, ParamStore, PresetFolder, Slew
 from engine.render import RegionMapper, open_renderer
 from engine.show_control import Hooks, ShowControl
 from engine.sinks import SinkSet, Stage
-from engine.sources import open_source
+from engine.sources import Source, open_source
 from engine.status import EngineStatus
 from engine.telemetry import FrameTimes, Warnings
 from engine.wakefulness import kept_awake
@@ -124,6 +128,7 @@ class Engine:
             renderer=parts.drawing.description,
             audio=parts.audio.status(),
             camera=parts.source.status() if parts.source else None,
+            children=(parts.sd.status(),) if parts.sd else (),
             sinks=parts.sinks.status(),
             osc=parts.dispatcher.counters if parts.osc else None,
             warnings=tuple(parts.warnings.latest),
@@ -138,14 +143,19 @@ def open_engine(config: Config) -> Iterator[Engine]:
     Raises MultiverseError (one line) for whatever cannot be had. Installs no signal handlers.
     """
     config = build_config(msgspec.to_builtins(config), origin="Config")  # made in Python it was not checked yet
+    if config.sd.model and config.offline:
+        raise ConfigError("sd.model: live Stable Diffusion cannot be repeated offline; `multiverse sd` paints pictures")
     with contextlib.ExitStack() as stack:
         closing = _closer(stack)
         stack.enter_context(kept_awake())
         clock: Clock = SteppedClock(wall_start_s=time.time()) if config.offline else SystemClock()
         warnings = Warnings(clock)
         sweep_dead_rings()
+        gate = closing(Gate.create())
 
         store = ParamStore()
+        for address, check in conditions(config.sd, has_camera=config.camera != "none"):
+            store.add_condition(address, check)
         slew = Slew(config.smoothing)
         presets = PresetFolder(Path(config.presets) if config.presets else folders.presets_folder())
         audio = closing(open_audio(config.audio, offline=config.offline, clock=clock, report=warnings.report))
@@ -173,8 +183,21 @@ def open_engine(config: Config) -> Iterator[Engine]:
         sinks = closing(SinkSet(stage, clock=clock, report=warnings.report))
         drawing.on_reopened = sinks.renew_context
         show = closing(ShowControl(store=store, slew=slew, sinks=sinks, presets=presets, report=warnings.report))
+        sd = None
+        if config.sd.model:
+            video = _open_sd_video(config, clock, warnings, closing)
+            sd = closing(
+                DiffusionLink(
+                    config.sd,
+                    video=video,
+                    has_camera=source is not None,
+                    gate=gate,
+                    report=warnings.report,
+                )
+            )
         commands = CommandTable()
         show.add_commands(commands)
+        ChildControl({"sd": sd.supervisor} if sd else {}, missing={"sd": NO_MODEL}).add_commands(commands)
         dispatcher = Dispatcher(store, commands, clock, warnings.report)
         warnings.on_said = dispatcher.feedback.warn
         osc = None
@@ -192,6 +215,8 @@ def open_engine(config: Config) -> Iterator[Engine]:
             show=show,
             audio=audio,
             source=source,
+            sd=sd,
+            gate=gate,
             regions=closing(RegionMapper(warnings.report)),
             drawing=drawing,
             sinks=sinks,
@@ -213,6 +238,9 @@ def open_engine(config: Config) -> Iterator[Engine]:
         audio.start()
         if source is not None:
             source.start()
+        if sd is not None:
+            sd.start()
+            sinks.add_sd(int(store.get("/sd/width")), int(store.get("/sd/height")), may_wait=True)
         show.start_first_sinks(config.sinks)
         if osc is not None:
             osc.start()
@@ -221,6 +249,18 @@ def open_engine(config: Config) -> Iterator[Engine]:
         if web is not None:
             web.start()
         yield engine
+
+
+def _open_sd_video(
+    config: Config, clock: Clock, warnings: Warnings, closing: Callable[[Source], Source]
+) -> Source | None:
+    """The file of `/sd/source video`, playing."""
+    if not config.sd.video:
+        return None
+    video = open_source(config.sd.video, offline=False, clock=clock, report=warnings.report)
+    if video is not None:
+        closing(video).start()
+    return video
 
 
 class Closable(Protocol):

@@ -6,17 +6,21 @@ it calls waits for a child, a socket or a disk; other threads reach it through `
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from engine.audio import AudioInput, AudioSettings
+from engine.children.crossfade import Fade
+from engine.children.diffusion_link import DiffusionLink, SdView
 from engine.clock import Clock
 from engine.control import Dispatcher, OscServer
 from engine.drawing import Drawing
 from engine.errors import RenderError
-from engine.frame import AudioFeatures, FrameId, PublishedFrame, VideoFrame
+from engine.frame import AudioFeatures, FrameId, PublishedFrame, ShownPicture, VideoFrame
+from engine.ipc import Gate
 from engine.params import ParamStore, Slew, Snapshot
 from engine.render import Look, PictureInput, RegionMap, RegionMapper, RegionSettings
 from engine.schedule import Schedule
@@ -32,6 +36,7 @@ Result = TypeVar("Result")
 
 LONGEST_STEP_S = 0.25  # after a hiccup a smoothed value moves as if at least 4 frames a second had been drawn
 MOST_TRACEBACKS = 20  # of different faults; a log is read by a person
+NO_SD = SdView(fade=None, is_on=False)
 ROUNDING_S = 1e-6  # due times are sums of periods: 90 frames at 30 fps last 3 s less a rounding
 
 
@@ -50,6 +55,9 @@ class Parts:
     show: ShowControl
     audio: AudioInput
     source: Source | None
+    sd: DiffusionLink | None
+    gate: Gate
+    """Tells children when the picture is being drawn."""
     regions: RegionMapper
     drawing: Drawing
     sinks: SinkSet
@@ -72,6 +80,7 @@ class FrameLoop:
         self._has_published = False
         self._next_sample = 0
         self._draw_s = 0.0
+        parts.gate.period_ns = round(self.schedule.period_s * 1e9)
 
     def post(self, action: Callable[[], None]) -> None:
         """Run `action` on the loop's thread before its next frame. Any thread."""
@@ -107,9 +116,11 @@ class FrameLoop:
         snapshot, values = self._read_parameters(tick)
         self._follow_stage(snapshot)
         features = self._listen(values, tick)
-        video, region = self._watch(values, tick)
-        self._draw(values, features, video, region, tick)
-        frame = self._publish(tick, features)
+        video, sd, region = self._watch(values, tick)
+        self._draw(values, features, chosen_layer5(values["/layer/5/source"], sd, video), region, tick)
+        frame = self._publish(tick, features, sd)
+        if self.parts.sd is not None:
+            self.parts.sd.feed(tick, self.parts.stopwatch.now_s(), video, frame.read_rgba)
         self._report(frame, snapshot, started_s)
         return frame
 
@@ -146,6 +157,8 @@ class FrameLoop:
             self._attempt(self._posted.popleft())
         snapshot = parts.store.snapshot()
         self._attempt(lambda: parts.show.follow(snapshot))
+        if parts.sd is not None:
+            parts.sd.follow(snapshot)
         step_s = min(max(tick.time_s - self._previous_s, 0.0), LONGEST_STEP_S)
         self._previous_s = tick.time_s
         return snapshot, parts.slew.step(snapshot, step_s)
@@ -169,6 +182,7 @@ class FrameLoop:
         if (width, height) != (stage.width, stage.height):
             parts.drawing.resize(width, height)
         self.schedule.set_fps(fps)
+        parts.gate.period_ns = round(self.schedule.period_s * 1e9)
         parts.stage = stage.with_format(width, height, fps)
         parts.sinks.restart_all(parts.stage)
 
@@ -180,26 +194,28 @@ class FrameLoop:
             return audio.advance_to(tick.time_s + self.schedule.period_s)
         return audio.latest_features()
 
-    def _watch(self, values: Mapping[str, object], tick: FrameId) -> tuple[VideoFrame | None, RegionMap | None]:
-        """The newest camera picture and the newest region map made of one."""
+    def _watch(self, values: Mapping[str, object], tick: FrameId) -> tuple[VideoFrame | None, SdView, RegionMap | None]:
+        """The newest camera picture, what there is of SD, and the newest region map made of either."""
         parts = self.parts
         is_offline = parts.stage.is_offline
         video = None
         if parts.source is not None:
             video = parts.source.frame_at(tick.time_s) if is_offline else parts.source.latest_frame()
+        sd = parts.sd.view(parts.stopwatch.now_s(), video) if parts.sd is not None else NO_SD
         settings = RegionSettings.from_values(values)
         if not settings.is_enabled:
-            return video, None
+            return video, sd, None
+        mapped = sd.fade.picture if sd.is_on and sd.fade is not None else video
         if is_offline:
-            return video, parts.regions.compute(video, settings)
-        parts.regions.submit(video, settings)
-        return video, parts.regions.latest()
+            return video, sd, parts.regions.compute(mapped, settings)
+        parts.regions.submit(mapped, settings)
+        return video, sd, parts.regions.latest()
 
     def _draw(
         self,
         values: Mapping[str, object],
         features: AudioFeatures,
-        video: VideoFrame | None,
+        layer5: Fade | None,
         region: RegionMap | None,
         tick: FrameId,
     ) -> None:
@@ -207,12 +223,15 @@ class FrameLoop:
             look=Look.from_values(values),
             waves=features.waves,
             features=features.channels,
-            layer5=None if values["/layer/5/source"] == "sd" else video,
+            layer5=layer5.picture if layer5 else None,
+            layer5_before=layer5.before if layer5 else None,
+            layer5_mix=layer5.share if layer5 else 1.0,
             region=region,
             time_s=tick.time_s,
         )
         stopwatch = self.parts.stopwatch
         started_s = stopwatch.now_s()
+        self.parts.gate.draw_begins(time.perf_counter_ns())
         if self.parts.osc is not None:
             self.parts.osc.draw_begins()
         try:
@@ -220,9 +239,10 @@ class FrameLoop:
         finally:
             if self.parts.osc is not None:
                 self.parts.osc.draw_ends()
+            self.parts.gate.draw_ends()
         self._draw_s = stopwatch.now_s() - started_s
 
-    def _publish(self, tick: FrameId, features: AudioFeatures) -> PublishedFrame:
+    def _publish(self, tick: FrameId, features: AudioFeatures, sd: SdView) -> PublishedFrame:
         parts = self.parts
         if not self._has_published and not parts.stage.is_offline:  # what was heard before is no part of the show
             self._next_sample = max(0, features.end_sample - round(parts.audio.sample_rate_hz / parts.stage.fps))
@@ -238,11 +258,21 @@ class FrameLoop:
             audio=audio,
             features=features.channels,
         )
-        parts.sinks.publish(frame)
+        parts.sinks.publish(frame, self._shown_sd(sd))
         parts.sinks.pump()
         if parts.preview.wants_frame(parts.clock.now_s()):
             parts.preview.offer(frame.read_rgba())
         return frame
+
+    def _shown_sd(self, sd: SdView) -> ShownPicture | None:
+        """SD's picture by itself; costs nothing until a sink asks for it."""
+        parts = self.parts
+        if parts.sd is None:
+            return None
+        if sd.fade is None:
+            return parts.drawing.show(None, size_px=parts.sd.size_px)
+        fade = sd.fade
+        return parts.drawing.show(fade.picture, fade.before, fade.share, size_px=parts.sd.size_px)
 
     def _report(self, frame: PublishedFrame, snapshot: Snapshot, started_s: float) -> None:
         parts = self.parts
@@ -257,6 +287,14 @@ class FrameLoop:
             is_late=frame.index > 0 and self.schedule.is_late(parts.clock.now_s()),  # nobody waited for the first
         )
         parts.times.dropped = self.schedule.dropped
+        parts.gate.late_frames = parts.times.late + parts.times.dropped
+
+
+def chosen_layer5(source: object, sd: SdView, video: VideoFrame | None) -> Fade | None:
+    """What layer 5 and simple mode show at this `/layer/5/source`."""
+    if source == "sd" or (source != "camera" and sd.is_on):
+        return sd.fade
+    return Fade(picture=video, before=None, share=1.0) if video is not None else None
 
 
 def place_of(error: Exception) -> tuple[str, int]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from engine.audio import AudioStatus
+from engine.children.spec import ChildStatus
 from engine.control import OscCounters
 from engine.sinks import SinkStatus
 from engine.sources import SourceStatus
@@ -27,6 +28,7 @@ class EngineStatus:
     renderer: str
     audio: AudioStatus
     camera: SourceStatus | None
+    children: tuple[ChildStatus, ...]
     sinks: tuple[SinkStatus, ...]
     osc: OscCounters | None
     warnings: tuple[str, ...]
@@ -48,8 +50,23 @@ class EngineStatus:
         ]
         if self.camera is not None:
             lines.append(("/engine/status/camera", (self.camera.state, self.camera.description)))
+        for child in self.children:
+            lines += _child_lines(child)
         for sink in self.sinks:
             lines.append((f"/engine/status/sink/{sink.kind}", (sink.name, sink.state, sink.detail)))
         for line in self.warnings[-3:]:
             lines.append(("/engine/status/warning", (line,)))
         return lines
+
+
+def _child_lines(child: ChildStatus) -> list[tuple[str, tuple[OscValue, ...]]]:
+    at = f"/engine/status/child/{child.name}"
+    return [
+        (f"{at}/state", (child.state, child.detail)),
+        (f"{at}/pid", (child.pid,)),
+        (f"{at}/heartbeat_age_s", (child.heartbeat_age_s,)),
+        (f"{at}/restarts", (child.restarts,)),
+        (f"{at}/results", (child.results, child.ms_a_result)),
+        *((f"{at}/quarantined", (what,)) for what in child.quarantined),
+        *((f"{at}/{name}", (value,)) for name, value in child.facts.items()),
+    ]

@@ -200,7 +200,7 @@ class Lifecycle:
             ms_a_result=words.last_result_ms if words else 0.0,
             detail=self._detail,
             quarantined=self._policy.quarantined,
-            facts=MappingProxyType(dict(child.facts)) if child else MappingProxyType({}),
+            facts=dict(child.facts) if child else {},
         )
 
     def _state(self, now_s: float) -> State:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Final, Literal
 
 CHILD_ENVIRONMENT: Final[Mapping[str, str]] = {
@@ -49,5 +48,5 @@ class ChildStatus:
     """The last fault in one line: what happened, the signal or exit code by name, what stderr said last."""
     quarantined: tuple[str, ...] = ()
     """`address: value` of what killed three processes and is kept from the next."""
-    facts: Mapping[str, int | float | str] = field(default_factory=lambda: MappingProxyType({}))
+    facts: dict[str, int | float | str] = field(default_factory=dict)  # a dict, which every JSON writer knows
     """What the child says about itself."""

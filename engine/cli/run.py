@@ -41,6 +41,14 @@ def run(
             help="Layer 5: a camera, a video, a picture or the test card.",
         ),
     ] = None,
+    sd: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Live Stable Diffusion: a diffusers folder, a .safetensors file or a Hugging Face id.",
+        ),
+    ] = None,
+    sd_video: Annotated[str | None, typer.Option(metavar="FILE", help="Video or picture for /sd/source video.")] = None,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Picture size in pixels. (default: 1280x720)")] = None,
     fps: Annotated[
         float | None, typer.Option(metavar="RATE", help="Frames a second. (default: 60 on a GPU, 30 in software)")
@@ -106,6 +114,8 @@ def run(
         "presets": presets,
         "resume": resume or None,
         "offline": offline or None,
+        "sd.model": sd,
+        "sd.video": sd_video,
         "osc.listen": osc,
         "osc.allow": osc_allow,
     }
@@ -144,14 +154,14 @@ def build_settings(path: Path | None, options: dict[str, Any], assignments: list
     """
     from engine.config import RUN_DEFAULTS, build_config, read_config_file
 
-    values: dict[str, Any] = {"osc": {}, "params": {}}
+    values: dict[str, Any] = {"osc": {}, "sd": {}, "params": {}}
     given = {key: value for key, value in options.items() if value is not None}
     file = read_config_file(path) if path else {}
     is_offline = given.get("offline", file.get("offline", False))
     for layer in ({} if is_offline else RUN_DEFAULTS, file, given):
         for key, value in layer.items():
             table, _, name = key.rpartition(".")
-            if table or key in ("osc", "params"):
+            if table or isinstance(values.get(key), dict):
                 values.setdefault(table or key, {}).update({name: value} if table else value)
             else:
                 values[key] = value
@@ -258,6 +268,7 @@ def summary(engine: "Engine") -> dict[str, Any]:
         "renderer": status.renderer,
         "audio": asdict(status.audio),
         "camera": asdict(status.camera) if status.camera else None,
+        "children": [asdict(child) for child in status.children],
         "sinks": [asdict(sink) for sink in status.sinks],
         "osc": asdict(status.osc) if status.osc else None,
         "warnings": status.warning_counts,

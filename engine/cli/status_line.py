@@ -36,6 +36,8 @@ def started_lines(engine: "Engine") -> list[str]:
         is_hidden = engine.params.get("/layer/5/intensity") == 0 and engine.params.get("/mode") != "simple"
         hint = " (not seen yet: raise /layer/5/intensity)" if is_hidden else ""
         lines.append(f"camera    {status.camera.description}{hint}")
+    for child in status.children:
+        lines.append(f"{child.name:<9} {engine.config.sd.model} ({child.state})")
     lines += [f"sink      {sink.kind} {sink.name}" for sink in status.sinks]
     if engine.osc_address is not None:
         host, port = engine.osc_address
@@ -54,6 +56,9 @@ def live_line(status: "EngineStatus", messages_a_second: float) -> str:
         " ".join(f"{sink.kind}:{sink.state}" for sink in status.sinks) or "no sink",
         f"osc {messages_a_second:.0f}/s",
     ]
+    for child in status.children:
+        pace = f" {1000 / child.ms_a_result:.1f}/s" if child.state in ("ready", "busy") and child.ms_a_result else ""
+        parts.append(f"{child.name}:{child.state}{pace}")
     if status.late:
         parts.append(f"late {status.late}")
     if status.audio.state != "playing":

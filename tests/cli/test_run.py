@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 from engine.ipc import FrameRing
+from engine.ipc.ring_folder import find_ring, system_folder
 
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
 SMALL = ["--size", "160x90", "--fps", "30"]
@@ -234,7 +235,7 @@ def test_nohup_stays_nohup(home: Path, wait_for: Callable) -> None:
     arguments = [*SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "shared=nohup", "--frames", "45"]
     command = ["nohup", *MULTIVERSE, "run", "--json", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=home) as process:
-        wait_for(lambda: any(str(process.pid) in name for name in ring_files()), "the ring")
+        wait_for(lambda: find_ring("nohup", system_folder()), "the ring")
         reader = FrameRing.open("nohup")
         wait_for(lambda: reader.latest() is not None, "the first picture")
         reader.close()
