@@ -57,18 +57,23 @@ class IpAdapter:
         values = [processor.to_v_ip[0].weight for processor in processors if hasattr(processor, "to_v_ip")]
         self._values = [(weight, weight.detach().clone()) for weight in values]
         self._nothing = self._tokens(self._embedded(np.zeros((8, 8, 3), np.uint8))[1]).zero_()
+        self._shown: tuple[np.ndarray, torch.Tensor, torch.Tensor] | None = None
         self.scale = 1.0
 
     @torch.no_grad()
     def encode(self, picture: np.ndarray | None) -> tuple[Tokens, Tokens]:
         """Tokens (1, 1, tokens, D) of `picture` (height, width, 3) uint8 RGB and of none at all, for guidance.
 
-        None: zeros for both, with which the UNet does exactly what it does without an IP-Adapter.
+        None: zeros for both, with which the UNet does exactly what it does without an IP-Adapter. The same array again
+        costs nothing: it must not be written to in between.
         """
         if picture is None:
             return (self._nothing.clone(),), (self._nothing.clone(),)
-        shown, empty = self._embedded(picture)
-        return (self._tokens(shown),), (self._tokens(empty),)
+        if self._shown is None or self._shown[0] is not picture:
+            embeds, empty = self._embedded(picture)
+            self._shown = (picture, self._tokens(embeds), self._tokens(empty))
+        _, tokens, no_tokens = self._shown
+        return (tokens.clone(),), (no_tokens.clone(),)
 
     @torch.no_grad()
     def set_scale(self, scale: float) -> None:

@@ -99,6 +99,20 @@ def test_a_shown_picture_is_copied_into_buffers_and_leaves_them_again(model: Mod
     assert buffers.ip[0].data_ptr() == address
 
 
+def test_the_same_picture_again_is_not_encoded_again(model: Model) -> None:
+    calls: list[int] = []
+    hook = model.ip_adapter.modules()[0].register_forward_hook(lambda *_: calls.append(1))
+    first, _ = model.ip_adapter.encode(SHOWN.copy())
+    once = len(calls)
+    other = source_picture(seed=1)
+    second, _ = model.ip_adapter.encode(other)
+    second[0].zero_()  # as if it were the buffers that another condition is copied into
+    again, _ = model.ip_adapter.encode(other)
+    hook.remove()
+    assert len(calls) == 2 * once
+    assert again[0].abs().sum() > 0 and not torch.equal(again[0], first[0])
+
+
 def test_an_adapter_without_its_image_encoder_says_so(tiny_sd: Path, adapter: Path, tmp_path: Path) -> None:
     alone = tmp_path / "folder" / "alone.safetensors"
     alone.parent.mkdir()
