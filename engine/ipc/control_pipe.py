@@ -4,13 +4,15 @@ What may come is declared as a union of tagged `msgspec.Struct`s and checked on 
 version, or a broken one, is an error with its reason and the pipe goes on. A letter has at most 60 KiB:
 pictures and sound go through rings, never through here.
 
-A process that is stopped reads nothing. Letters to it fill the pipe (200 KiB on Linux), and the thread that
-wrote the next would be stopped as well, just the one that must notice the hang. So `send` waits for room at
-most a second. Up to 16 KiB a letter is written by one call of the system, so none but a longer one can be cut
-in two by a sender that is stopped.
+A process that is stopped reads nothing. Letters to it fill the pipe, and the thread that wrote the next would
+be stopped as well, just the one that must notice the hang. So `send` waits for room at most a second. Up to
+16 KiB a letter is written by one call of the system, so none but a longer one can be cut in two by a sender
+that is stopped.
 """
 
+import os
 import select
+import socket
 import sys
 from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
@@ -20,6 +22,7 @@ import msgspec
 from engine.errors import ControlPipeError, PipeClosedError
 
 LONGEST_BYTES = 60 * 1024
+PIPE_BYTES = 3 * LONGEST_BYTES  # Linux gives 208 KiB, macOS 8: there a long letter would wait for its reader
 ROOM_WAIT_S = 1.0
 SHOWN_BYTES = 40  # of a letter that cannot be read
 
@@ -35,6 +38,7 @@ class ControlPipe(Generic[Received]):
     def __init__(self, connection: Connection, receives: Any) -> None:
         self.connection = connection
         """For `multiprocessing.connection.wait`: ready when there is a letter, or the other end is gone."""
+        _widen(connection)
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder: msgspec.msgpack.Decoder[Received] = msgspec.msgpack.Decoder(receives)
 
@@ -81,6 +85,15 @@ class ControlPipe(Generic[Received]):
     def close(self) -> None:
         """Close this end; the other end reads what is left, then gets PipeClosedError."""
         self.connection.close()
+
+
+def _widen(connection: Connection) -> None:
+    """Make room for letters nobody reads yet, where the system gives little. On Windows a pipe is no socket."""
+    if sys.platform == "win32":
+        return
+    with socket.socket(fileno=os.dup(connection.fileno())) as end:
+        if end.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) < PIPE_BYTES:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, PIPE_BYTES)
 
 
 def _has_room(connection: Connection) -> bool:

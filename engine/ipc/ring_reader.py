@@ -62,7 +62,8 @@ class RingReader:
     def latest(self, spare: np.ndarray | None = None) -> RingFrame | None:
         """The newest whole frame; the same object again when nothing is new; None before the first.
 
-        `spare` is an array that may be overwritten with the picture if it has the ring's shape; else a new
+        `spare` is an array that may be overwritten, with a torn copy too, if it has the ring's shape; so the
+        pixels of the frame given last only if you are done with them for good. Without one that fits, a new
         one is made. After three torn copies the previous frame stays. Never waits.
         """
         if self._block.states[0] == layout.MOVED:

@@ -13,12 +13,13 @@ from engine.ipc.segment import Segment
 
 
 class WordSegment:
-    """What `ChildWords` and `Gate` are made of. All words may be used by any thread until `close`."""
+    """What `ChildWords` and `Gate` are made of. Any thread may use the words, at any time."""
 
     _kind: layout.Kind
 
     def __init__(self, memory: Segment) -> None:
         self._memory = memory
+        self._is_open = True
         self._fence = Fence()
         self._words = np.frombuffer(memory.buf, np.uint64, layout.PAGE_BYTES // 8)
         self._floats = self._words.view(np.float64)
@@ -38,9 +39,14 @@ class WordSegment:
         return self._memory.name
 
     def close(self) -> None:
-        """Let go of the memory; its maker takes the name away as well. No thread may use the words any more."""
-        if self._words is not None:
-            self._words = self._floats = None  # type: ignore[assignment]
+        """Let go of the memory; its maker takes the name away as well. The last values stay here, for threads
+        that have not heard of the end."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        words = self._words.copy()
+        self._words, self._floats = words, words.view(np.float64)
+        with suppress(BufferError):  # a thread is at a word this very moment: the mapping goes with its array
             self._memory.close()
 
     def __del__(self) -> None:

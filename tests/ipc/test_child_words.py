@@ -1,6 +1,7 @@
 """Words of a child and the gate: what one process stores, another reads."""
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 
@@ -97,6 +98,30 @@ def test_a_child_that_closes_its_words_leaves_them_to_the_engine(words: tuple[Ch
     child.close()
     assert engine.alive_ns == 5
     ChildWords.open(engine.segment).close()
+
+
+def test_threads_that_do_not_know_of_the_end_read_the_last_values() -> None:
+    for _ in range(50):
+        words = ChildWords.create("sd")
+        words.beat(7)
+        words.wants_frame = True
+        wrong: list[object] = []
+        is_over = threading.Event()
+
+        def look(words: ChildWords = words, wrong: list[object] = wrong, is_over: threading.Event = is_over) -> None:
+            while not is_over.is_set():
+                if (words.alive_ns, words.wants_frame, words.progress) != (7, True, (Phase.STARTING, 0)):
+                    wrong.append(words.alive_ns)
+
+        threads = [threading.Thread(target=look) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        words.close()
+        is_over.set()
+        for thread in threads:
+            thread.join()
+        assert not wrong
+        assert words.segment not in system_folder().segments()
 
 
 def test_one_kind_of_segment_is_not_taken_for_another(words: tuple[ChildWords, ChildWords]) -> None:

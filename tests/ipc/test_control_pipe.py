@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import socket
 from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
 
@@ -107,6 +108,21 @@ def test_the_longest_letter_fits_into_an_empty_pipe_and_a_longer_one_is_refused(
     with pytest.raises(ControlPipeError, match=rf"a Values of {LONGEST_BYTES + 1} bytes is too long \(at most 61440\)"):
         engine.send(Values({"text": "x" * (room + 1)}, 0))
     assert child.receive() is None
+
+
+def test_a_pipe_the_system_made_narrow_is_widened(require) -> None:
+    require(os.name == "posix", "a pipe that is a socket (POSIX)")
+    engine, child = multiprocessing.Pipe()
+    with socket.socket(fileno=os.dup(engine.fileno())) as end:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+    pipe = ControlPipe[Ready](engine, Ready)
+    longest = Values({"text": "x" * (LONGEST_BYTES - 100)}, 0)
+    pipe.send(longest)
+    pipe.send(longest)  # the first would have left no room in what was 8 KiB
+    pipe.close()
+    other = ControlPipe[Values](child, Values)
+    assert other.receive(30.0) == other.receive(30.0) == longest
+    other.close()
 
 
 def test_a_longer_letter_from_a_stranger_ends_the_pipe_and_is_not_taken_in(ends: Ends) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.errors import SharedMemoryError
-from engine.ipc import FrameRing, RingOwner, RingReader, layout
+from engine.ipc import AudioRing, ChildWords, FrameRing, Gate, RingOwner, RingReader, layout
 from engine.ipc.ring_folder import read_info, system_folder
 
 
@@ -118,28 +118,55 @@ def test_a_ring_on_its_way_out_takes_no_new_writer(ring: tuple[RingOwner, RingRe
         FrameRing.write_to(owner.segment)
 
 
+VISIT = """
+import sys, numpy as np
+from engine.ipc import AudioRing, ChildWords, FrameRing, Gate
+picture, words, gate, sound = sys.argv[1:]
+FrameRing.write_to(picture).write(np.full((4, 6, 3), 9, np.uint8), index=0, time_s=0)
+ChildWords.open(words).beat(1)
+Gate.open(gate).voice_begins(2)
+AudioRing.write_to(sound).write(np.ones((3, 1), np.float32))
+"""
+
+
+def test_a_process_that_wrote_into_everything_and_ended_has_taken_nothing_away(
+    children, ring: tuple[RingOwner, RingReader]
+) -> None:
+    owner, reader = ring
+    words, gate = ChildWords.create("sd"), Gate.create()
+    sound = AudioRing.create("voice", channels=1, rate_hz=1000, seconds=0.1)
+    made = [owner, words, gate, sound]
+    child = children.start(VISIT, *(part.segment for part in made))
+    assert child.wait() == 0
+    frame = reader.latest()
+    assert frame is not None and (frame.pixels == 9).all()
+    assert (words.alive_ns, gate.is_voice_running(2), sound.end_sample) == (1, True, 3)
+    assert {part.segment for part in made} <= set(system_folder().segments())
+    for part in made[1:]:
+        part.close()
+
+
 WRITE_NUMBERS = """
 import sys, numpy as np
 from engine.ipc import FrameRing
 writer = FrameRing.write_to(sys.argv[1])
-height, width, channels = writer.shape
-picture = np.empty(writer.shape, np.uint8)
-rows = picture.reshape(height, -1)[:, :8].view(np.uint64)
+height = writer.shape[0]
+pictures = [np.full(writer.shape, value, np.uint8) for value in range(8)]
 print(writer.sequence, flush=True)
 while True:
     number = writer.sequence + 1
-    picture[:] = number % 251
-    rows[:] = number
+    picture = pictures[number % 8]
+    picture.reshape(height, -1)[:, :8].view(np.uint64)[:] = number
     writer.write(picture, index=number, time_s=0.0)
 """
 
 
 def assert_whole(frame, since: int) -> None:
-    """Every row carries the frame's number, and every other byte the number's remainder."""
+    """Every row carries the frame's number, and every other byte its remainder by 8."""
     assert frame.sequence >= since and frame.index == frame.sequence
     rows = frame.pixels.reshape(len(frame.pixels), -1)
     assert (rows[:, :8].copy().view(np.uint64) == frame.sequence).all(), f"frame {frame.sequence} is torn"
-    assert (rows[:, 8:] == frame.sequence % 251).all(), f"frame {frame.sequence} is torn"
+    assert (rows[:, 8:] == frame.sequence % 8).all(), f"frame {frame.sequence} is torn"
 
 
 def test_a_writer_killed_in_the_middle_of_a_picture_is_followed_by_the_next(children, wait_for) -> None:
