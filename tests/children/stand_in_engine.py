@@ -1,0 +1,28 @@
+"""An engine with two children that are at work, to be killed. Prints what must be gone afterwards."""
+
+import os
+import sys
+import time
+
+import numpy as np
+
+from engine.children import ChildSpec, Supervisor
+from engine.children.launcher import Launcher
+from engine.ipc import FrameRing, Gate
+
+launcher = Launcher(is_forking=sys.argv[1] == "forked")
+gate = Gate.create()
+ring = FrameRing.create("source", 4, 4, channels=3)
+ring.write(np.zeros((4, 4, 3), np.uint8), index=0, time_s=0.0)
+supervisors = []
+for name in ("idle", "hanging"):
+    spec = ChildSpec(name=name, loop="tests.children.toy:run", settings={})
+    supervisor = Supervisor(spec, report=lambda key, line: None, gate=gate, launcher=launcher)
+    supervisor.connect_input("source", ring.segment)
+    supervisor.start()
+    supervisors.append(supervisor)
+while not all(supervisor.outputs for supervisor in supervisors):
+    time.sleep(0.01)
+supervisors[1].set_values({"/toy/busy": "hang"})
+print(os.getpid(), launcher.server_pid, *(supervisor.status().pid for supervisor in supervisors), flush=True)
+time.sleep(1000)

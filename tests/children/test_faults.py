@@ -1,0 +1,264 @@
+"""Everything a child can do wrong, on real processes. The `toys` fixture counts what is left afterwards."""
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+import pytest
+
+from engine.children.launcher import Launcher
+from tests.children.toys import IMPATIENT, SOON, descriptors, processes, segments
+
+STATES = ("loading", "compiling", "ready", "busy")
+
+
+def bring_to(toy: Any, state: str) -> int:
+    """A toy that stays in this state; its process id."""
+    if state == "busy":
+        toy.supervisor.set_values({"/toy/busy": "wait"})
+    elif state == "ready":
+        toy.supervisor.set_values({"/toy/paint": False})
+    toy.supervisor.start()
+    return toy.wait_for(lambda: toy.status.pid if toy.status.state == state and toy.status.pid else 0, state)
+
+
+def go_on(toy: Any) -> None:
+    toy.supervisor.set_values({"/toy/go": True, "/toy/paint": True})
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_child_killed_in_any_state_comes_back(state: str, toys: Callable[..., Any], reports: Any) -> None:
+    toy = toys({state: "wait"})
+    pid = bring_to(toy, state)
+    os.kill(pid, signal.SIGKILL)
+    go_on(toy)
+    toy.until("busy", not_pid=pid)
+    toy.until_results()
+    assert toy.status.restarts == 1
+    assert toy.status.detail == "killed by SIGKILL"
+    assert reports.lines == [("child.toy", "toy: killed by SIGKILL")]
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_child_stopped_in_any_state_is_found_killed_and_comes_back(state: str, toys: Callable[..., Any]) -> None:
+    toy = toys({state: "wait"}, times=IMPATIENT)
+    pid = bring_to(toy, state)
+    os.kill(pid, signal.SIGSTOP)
+    toy.until("restarting", "loading", "busy", not_pid=pid)
+    assert "hung" in toy.states
+    assert toy.status.detail.startswith("hung: ")
+    assert not psutil.pid_exists(pid)
+    go_on(toy)
+    toy.until_results()
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("is_stopped", [False, True], ids=["running", "stopped"])
+def test_closing_in_any_state_leaves_nothing(state: str, is_stopped: bool, toys: Callable[..., Any]) -> None:
+    toy = toys({state: "wait"}, times=IMPATIENT)
+    pid = bring_to(toy, state)
+    if is_stopped:
+        os.kill(pid, signal.SIGSTOP)
+    toy.supervisor.close()
+    assert (toy.status.state, toy.status.pid) == ("off", 0)
+    assert not psutil.pid_exists(pid)
+
+
+def test_closing_right_after_the_start_leaves_nothing(toys: Callable[..., Any]) -> None:
+    toy = toys(preload=("decimal", "xml.dom.minidom"))
+    toy.supervisor.start()
+    toy.supervisor.close()
+
+
+def test_closing_during_the_delay_after_a_death_leaves_nothing(toys: Callable[..., Any]) -> None:
+    toy = toys({"loading": "kill"}, times=type(SOON)(first_delay_s=1000.0, longest_delay_s=1000.0))
+    toy.supervisor.start()
+    toy.until("restarting")
+    toy.supervisor.close()
+    assert toy.status.state == "off"
+
+
+@pytest.mark.soak
+def test_a_child_killed_again_and_again_is_ready_each_time(toys: Callable[..., Any]) -> None:
+    toy = toys()
+    toy.supervisor.start()
+    pid, outputs = 0, {}
+    held: list[tuple[int, int, int]] = []
+    kills = 100 if os.environ.get("MULTIVERSE_SOAK") == "1" else 10
+    for kill in range(kills):
+        pid = toy.until("busy", not_pid=pid).pid
+        outputs = toy.other_outputs(outputs)
+        if kill >= 2:
+            held.append((descriptors(), len(segments()), len(processes())))
+        os.kill(pid, signal.SIGKILL)
+        toy.wait_for(lambda pid=pid: toy.status.pid != pid, "another process")
+    toy.until("busy")
+    assert toy.status.restarts == kills
+    assert len(set(held)) == 1, "the same descriptors, segments and processes each time"
+
+
+@pytest.mark.parametrize(
+    ("act", "detail"),
+    [
+        ("exit 3", "exit code 3: three it is"),
+        ("sys.exit", "exit code 4"),
+        ("raise", "ZeroDivisionError: one by nought"),
+        ("memory", "memory: 7 GiB asked for"),
+    ],
+)
+@pytest.mark.parametrize("where", ["loading", "/toy/idle"])
+def test_a_loop_that_ends_is_started_again_and_its_reason_named(
+    where: str, act: str, detail: str, toys: Callable[..., Any]
+) -> None:
+    toy = toys({where: act})
+    toy.supervisor.set_values({where: act})
+    toy.supervisor.start()
+    toy.wait_for(lambda: toy.status.detail.startswith(detail), detail)
+    toy.wait_for(lambda: toy.status.restarts >= 1, "another start")
+
+
+def test_a_segfault_names_its_line(toys: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
+    toy = toys({"compiling": "segfault"})
+    toy.supervisor.start()
+    detail = toy.wait_for(lambda: toy.status.detail, "the reason")
+    assert detail.startswith('killed by SIGSEGV: Segmentation fault in File "')
+    assert detail.endswith("in string_at")
+    assert "toy.py" in caplog.text, "the log has the whole traceback"
+
+
+@pytest.mark.parametrize(
+    ("act", "detail"), [("hang", "hung: running for"), ("hold the GIL", "hung: no sign of life for")]
+)
+def test_a_loop_that_hangs_is_killed(act: str, detail: str, toys: Callable[..., Any]) -> None:
+    toy = toys(times=IMPATIENT)
+    toy.supervisor.start()
+    pid = toy.until("busy").pid
+    toy.supervisor.set_values({"/toy/busy": act})
+    toy.wait_for(lambda: toy.status.detail, "the hang")
+    assert "hung" in toy.states
+    toy.supervisor.set_values({"/toy/busy": ""})
+    toy.until("busy", not_pid=pid)
+    if act == "hang":
+        assert toy.status.detail.startswith(detail)
+
+
+def test_a_loop_that_hangs_while_loading_is_killed(toys: Callable[..., Any]) -> None:
+    toy = toys({"loading": "hang"}, times=IMPATIENT)
+    toy.supervisor.start()
+    toy.wait_for(lambda: toy.status.detail.startswith("hung: loading for 1."), "the hang")
+
+
+def test_a_final_fault_fails_until_somebody_starts_it(toys: Callable[..., Any]) -> None:
+    toy = toys()
+    toy.supervisor.set_values({"/toy/idle": "memory, finally"})
+    toy.supervisor.start()
+    status = toy.until("failed")
+    assert (status.detail, status.pid, status.restarts) == ("memory: 7 GiB asked for", 0, 0)
+    toy.supervisor.set_values({"/toy/idle": ""})
+    toy.supervisor.start()
+    assert toy.until("busy").detail == ""
+
+
+def test_a_poisoned_prompt_is_quarantined_and_the_last_good_one_goes_on(toys: Callable[..., Any], reports: Any) -> None:
+    toy = toys()
+    toy.supervisor.set_values({"/toy/prompt": "a lake"})
+    toy.supervisor.start()
+    toy.until_results()
+    toy.supervisor.set_values({"/toy/prompt": "poison"})
+    status = toy.wait_for(lambda: toy.status if toy.status.quarantined else None, "the quarantine")
+    assert status.quarantined == ("/toy/prompt: poison",)
+    toy.until("busy")
+    toy.wait_for(lambda: toy.status.facts.get("prompt") == "a lake", "the last good prompt")
+    assert toy.status.restarts == 3
+    assert reports.lines[-1] == ("child.toy", "toy: killed by SIGKILL; quarantined /toy/prompt: poison")
+    toy.supervisor.set_values({"/toy/prompt": "a tree"})
+    toy.wait_for(lambda: toy.status.facts.get("prompt") == "a tree", "another prompt")
+    toy.supervisor.set_values({"/toy/prompt": "poison"})
+    toy.wait_for(lambda: toy.status.facts.get("prompt") == "a tree", "the last good prompt")
+    assert toy.status.restarts == 3
+
+
+def test_a_prompt_that_is_poisoned_from_the_start_is_left_out(toys: Callable[..., Any]) -> None:
+    toy = toys()
+    toy.supervisor.set_values({"/toy/prompt": "poison"})
+    toy.supervisor.start()
+    toy.wait_for(lambda: toy.status.facts.get("prompt") == "a meadow", "the loop's own prompt")
+    assert toy.status.quarantined == ("/toy/prompt: poison",)
+    toy.supervisor.restart()
+    toy.wait_for(lambda: toy.status.quarantined == (), "forgiveness")
+    toy.wait_for(lambda: toy.status.quarantined, "the same again")
+
+
+def test_a_prompt_that_worked_is_not_blamed_for_kills_from_outside(toys: Callable[..., Any]) -> None:
+    toy = toys()
+    toy.supervisor.set_values({"/toy/prompt": "a lake"})
+    toy.supervisor.start()
+    toy.until_results()
+    toy.supervisor.set_values({"/toy/busy": "wait"})
+    pid = 0
+    for _ in range(5):
+        pid = toy.until("busy", not_pid=pid).pid
+        os.kill(pid, signal.SIGKILL)
+    assert toy.status.quarantined == ()
+
+
+def test_a_model_that_kills_while_it_loads_fails_by_name(toys: Callable[..., Any]) -> None:
+    toy = toys({"model": "broken.safetensors", "loading": "kill"})
+    toy.supervisor.start()
+    status = toy.until("failed")
+    assert status.detail == "killed by SIGKILL; quarantined model: broken.safetensors"
+    assert status.restarts == 2
+
+
+def test_a_loop_that_is_not_there_is_named(toys: Callable[..., Any]) -> None:
+    toy = toys(loop="tests.children.toy:walk")
+    toy.supervisor.start()
+    toy.wait_for(
+        lambda: toy.status.detail == "tests.children.toy:walk: tests.children.toy has no such function", "the reason"
+    )
+
+
+def test_what_a_child_prints_stays_below_a_megabyte(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
+    toy = toys()
+    toy.supervisor.set_values({"/toy/idle": "chatter"})
+    toy.supervisor.start()
+    pid = toy.until_results(5).pid
+    file = f"/proc/{pid}/fd/2"
+    toy.supervisor.set_values({"/toy/idle": ""})
+    wait_for(lambda: os.stat(file).st_size < 1 << 20, "the cut")
+
+
+def test_a_signal_to_the_whole_group_does_not_end_a_child(toys: Callable[..., Any]) -> None:
+    toy = toys()
+    toy.supervisor.start()
+    pid = toy.until_results().pid
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(pid, number)
+    toy.until_results(toy.status.results + 5)
+    assert toy.status.pid == pid
+    assert os.getsid(pid) != os.getsid(0), "Ctrl-C in the engine's terminal does not even reach it"
+
+
+def test_the_fork_servers_death_is_not_the_childs_and_does_not_hinder_the_next(
+    toys: Callable[..., Any], launcher: Launcher
+) -> None:
+    toy = toys()
+    toy.supervisor.start()
+    pid = toy.until_results().pid
+    os.kill(launcher.server_pid, signal.SIGKILL)
+    toy.until_results(toy.status.results + 20)
+    assert (toy.status.pid, toy.states.count("restarting")) == (pid, 0)
+    os.kill(pid, signal.SIGKILL)
+    toy.until("busy", not_pid=pid)
+    assert toy.status.detail == "ended, nobody knows how (its fork server was gone)"
+
+
+def test_a_fork_server_that_dies_with_a_request_is_replaced(toys: Callable[..., Any], launcher: Launcher) -> None:
+    toy = toys(preload=("decimal", "xml.dom.minidom", "asyncio"))
+    toy.supervisor.start()
+    server = toy.wait_for(lambda: launcher.server_pid, "the server")
+    os.kill(server, signal.SIGKILL)
+    toy.until_results()
+    assert (launcher.server_pid != server, toy.status.restarts, toy.status.detail) == (True, 0, "")

@@ -1,0 +1,202 @@
+"""How processes come to be: forked or spawned, whose environment and script, and what they leave alone."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from engine.children.interpreter import exit_reason
+from engine.children.launcher import CAN_FORK, Launcher
+from engine.children.spec import CHILD_ENVIRONMENT
+from engine.children.stderr_file import gist
+from tests.children.toys import processes
+
+ROOT = Path(__file__).parents[2]
+HEAVY = ("decimal", "asyncio", "unittest.mock", "xml.dom.minidom")
+
+
+@pytest.fixture
+def spawning() -> Iterator[Launcher]:
+    """What macOS and Windows have."""
+    yield Launcher(is_forking=False)
+
+
+def test_a_spawned_child_lives_dies_and_comes_back_like_a_forked_one(
+    toys: Callable[..., Any], spawning: Launcher
+) -> None:
+    toy = toys({"grey": 3}, launcher=spawning)
+    toy.supervisor.set_values({"/toy/prompt": "a lake"})
+    toy.supervisor.start()
+    pid = toy.until_results().pid
+    assert toy.grey() == 3
+    assert psutil.Process(pid).ppid() == os.getpid()
+    psutil.Process(pid).kill()
+    toy.until("busy", not_pid=pid)
+    assert toy.status.detail == "killed by SIGKILL"
+    toy.supervisor.stop()
+    toy.until("off")
+    assert spawning.server_pid == 0
+
+
+def test_a_spawned_child_that_crashes_names_its_line(toys: Callable[..., Any], spawning: Launcher) -> None:
+    toy = toys({"loading": "segfault"}, launcher=spawning)
+    toy.supervisor.start()
+    detail = toy.wait_for(lambda: toy.status.detail, "the reason")
+    assert detail.startswith("killed by SIGSEGV: Segmentation fault in File ")
+
+
+def test_a_spawned_child_that_is_closed_while_it_starts_leaves_nothing(
+    toys: Callable[..., Any], spawning: Launcher
+) -> None:
+    toy = toys(launcher=spawning)
+    toy.supervisor.start()
+    toy.wait_for(lambda: toy.status.pid, "the process")
+    toy.supervisor.close()
+
+
+def test_a_warm_server_has_a_child_sooner_than_an_interpreter(
+    toys: Callable[..., Any], launcher: Launcher, spawning: Launcher, require: Callable[..., None]
+) -> None:
+    require(CAN_FORK, "Linux with pidfd")
+
+    def start_s(toy: Any) -> float:
+        began_s = time.perf_counter()
+        toy.supervisor.restart()
+        toy.wait_for(lambda: toy.status.pid != pid and "loaded" in toy.status.facts, "a ready child")
+        return time.perf_counter() - began_s
+
+    took_s = {}
+    for kind in (launcher, spawning):
+        toy = toys(preload=HEAVY, launcher=kind)
+        pid = 0
+        toy.supervisor.start()
+        pid = toy.until_results().pid
+        took_s[kind] = min(start_s(toy) for _ in range(3))
+    assert took_s[launcher] < took_s[spawning] / 2
+
+
+def test_two_supervisors_share_one_server_which_ends_with_the_last(
+    toys: Callable[..., Any], launcher: Launcher, require: Callable[..., None]
+) -> None:
+    require(CAN_FORK, "Linux with pidfd")
+    before = processes()
+    first, second = toys(preload=("decimal",), name="first"), toys(preload=("asyncio",), name="second")
+    first.supervisor.start()
+    server = first.until_results() and launcher.server_pid
+    second.supervisor.start()
+    second.until_results()
+    assert launcher.server_pid == server
+    assert len(processes() - before) == 3
+    first.supervisor.close()
+    assert launcher.server_pid == server
+    second.supervisor.close()
+    assert (launcher.server_pid, processes()) == (0, before)
+    third = toys()
+    third.supervisor.start()
+    third.until_results()
+    assert launcher.server_pid not in (0, server), "engine after engine in one process"
+
+
+def test_a_child_has_its_own_environment_from_its_start_and_the_engine_keeps_its_own(toys: Callable[..., Any]) -> None:
+    before = dict(os.environ)
+    toy = toys(environment={**CHILD_ENVIRONMENT, "TOY_COLOUR": "green"})
+    toy.supervisor.start()
+    pid = toy.until_results().pid
+    at_start = psutil.Process(pid).environ()
+    assert CHILD_ENVIRONMENT.items() <= at_start.items()
+    assert at_start["TOY_COLOUR"] == "green"
+    assert dict(os.environ) == before
+
+
+def test_what_is_preloaded_is_in_the_child_already(toys: Callable[..., Any], require: Callable[..., None]) -> None:
+    require(CAN_FORK, "Linux with pidfd")
+    toy = toys(preload=("decimal", "no_such_module_anywhere"), loop="tests.children.toy:tell_modules")
+    toy.supervisor.start()
+    toy.until("ready")
+    facts = toy.wait_for(lambda: toy.status.facts, "the facts")
+    assert facts == {"decimal": True, "argument": "-c", "threads": 2, "from stdin": 0}
+
+
+SCRIPT = """
+    import time
+    print("ran", flush=True)
+    from engine.children import ChildSpec, Supervisor
+    supervisor = Supervisor(
+        ChildSpec(name="echo", loop="engine.children.echo:run", settings={{"gain": 1.0}}), report=print{more}
+    )
+    supervisor.start()
+    while supervisor.status().state != "ready":
+        time.sleep(0.01)
+        assert not supervisor.status().detail, supervisor.status()
+    supervisor.restart()
+    while supervisor.status().restarts != 1 or supervisor.status().state != "ready":
+        time.sleep(0.01)
+    supervisor.close()
+    print("done")
+"""
+
+
+@pytest.mark.parametrize(
+    "more", ["", ", launcher=__import__('engine.children.launcher').children.launcher.Launcher(is_forking=False)"]
+)
+def test_a_script_without_a_guard_runs_once(more: str, tmp_path: Path) -> None:
+    script = tmp_path / "show.py"
+    script.write_text(textwrap.dedent(SCRIPT.format(more=more)))
+    assert _output_of([str(script)], tmp_path) == "ran\ndone\n"
+
+
+def test_an_engine_folder_in_the_current_folder_is_not_ours(tmp_path: Path) -> None:
+    (tmp_path / "engine").mkdir()
+    (tmp_path / "engine" / "__init__.py").write_text("raise SystemExit('the wrong engine')")
+    code = f"import sys; sys.path.append({str(ROOT)!r}); sys.path.remove(''); import engine; sys.path.insert(0, '')\n"
+    assert _output_of(["-c", code + textwrap.dedent(SCRIPT.format(more=""))], tmp_path) == "ran\ndone\n"
+
+
+def _output_of(arguments: list[str], folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)} if "-c" not in arguments else None,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stderr == ""
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (-9, "killed by SIGKILL"),
+        (-11, "killed by SIGSEGV"),
+        (-40, "killed by signal 40"),
+        (3, "exit code 3"),
+        (0xC0000005, "exit code 0xc0000005"),
+        (None, "ended, nobody knows how (its fork server was gone)"),
+    ],
+)
+def test_an_exit_status_is_told_by_name(code: int | None, words: str) -> None:
+    assert exit_reason(code) == words
+
+
+def test_the_gist_of_a_crash_is_its_own_threads_innermost_line() -> None:
+    crash = [
+        "Fatal Python error: Aborted",
+        "Thread 0x1 (most recent call first):",
+        '  File "selectors.py", line 415 in select',
+        "Current thread 0x2 (most recent call first):",
+        '  File "model.py", line 7 in forward',
+        '  File "loop.py", line 3 in run',
+        "Extension modules: numpy (total: 1)",
+    ]
+    assert gist(crash) == 'Aborted in File "model.py", line 7 in forward'
+    assert gist(["Traceback (most recent call last):", "ValueError: no"]) == "ValueError: no"
+    assert gist([]) == ""

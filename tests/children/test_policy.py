@@ -1,0 +1,127 @@
+"""Decisions about the dead, without a process: times and deaths come in as arguments."""
+
+import pytest
+
+from engine.children.policy import Deadlines, DeathPolicy
+from engine.ipc import Phase
+
+TIMES = Deadlines()
+
+
+def deaths(policy: DeathPolicy, count: int, **tried: object) -> list[float | None]:
+    return [policy.died(tried, had_result=False, is_final=False).delay_s for _ in range(count)]
+
+
+def test_the_delay_doubles_from_half_a_second_to_thirty() -> None:
+    assert deaths(DeathPolicy(TIMES), 9) == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+
+
+def test_a_result_resets_the_delay() -> None:
+    policy = DeathPolicy(TIMES)
+    deaths(policy, 5)
+    assert policy.died({}, had_result=True, is_final=False).delay_s == 0.5
+    assert deaths(policy, 2) == [0.5, 1]
+
+
+def test_a_child_killed_after_each_result_always_starts_after_the_first_delay() -> None:
+    policy = DeathPolicy(TIMES)
+    assert {policy.died({}, had_result=True, is_final=False).delay_s for _ in range(50)} == {0.5}
+
+
+def test_a_prompt_is_quarantined_at_the_third_death_in_its_first_call() -> None:
+    policy = DeathPolicy(TIMES)
+    deaths(policy, 2, **{"/sd/prompt": "poison"})
+    assert policy.quarantined == ()
+    verdict = policy.died({"/sd/prompt": "poison"}, had_result=False, is_final=False)
+    assert verdict.blamed == policy.quarantined == ("/sd/prompt: poison",)
+    assert verdict.delay_s is not None
+    assert policy.admitted({"/sd/prompt": "poison", "/sd/seed": 1}) == {"/sd/seed": 1}
+
+
+def test_the_last_proved_value_stands_in_for_a_quarantined_one() -> None:
+    policy = DeathPolicy(TIMES)
+    policy.proved("/sd/prompt", "a meadow")
+    policy.proved("/sd/prompt", "a lake")
+    deaths(policy, 3, **{"/sd/prompt": "poison"})
+    assert policy.admitted({"/sd/prompt": "poison"}) == {"/sd/prompt": "a lake"}
+    assert policy.admitted({"/sd/prompt": "a tree"}) == {"/sd/prompt": "a tree"}
+
+
+def test_a_proved_prompt_is_never_blamed() -> None:
+    policy = DeathPolicy(TIMES)
+    policy.proved("/sd/prompt", "a meadow")
+    deaths(policy, 10, **{"/sd/prompt": "a meadow"})
+    assert policy.quarantined == ()
+
+
+def test_a_prompt_that_worked_after_two_deaths_starts_from_nought() -> None:
+    policy = DeathPolicy(TIMES)
+    deaths(policy, 2, **{"/sd/prompt": "heavy"})
+    policy.proved("/sd/prompt", "heavy")
+    deaths(policy, 3, **{"/sd/prompt": "heavy"})
+    assert policy.quarantined == ()
+
+
+def test_results_with_a_good_prompt_in_between_do_not_save_a_poisoned_one() -> None:
+    policy = DeathPolicy(TIMES)
+    for _ in range(3):
+        policy.proved("/sd/prompt", "a meadow")
+        policy.died({"/sd/prompt": "poison"}, had_result=True, is_final=False)
+    assert policy.quarantined == ("/sd/prompt: poison",)
+
+
+def test_a_model_that_kills_three_times_is_not_started_again() -> None:
+    assert deaths(DeathPolicy(TIMES), 3, model="broken.safetensors") == [0.5, 1, None]
+
+
+def test_a_final_fault_is_not_started_again() -> None:
+    assert DeathPolicy(TIMES).died({}, had_result=True, is_final=True).delay_s is None
+
+
+def test_a_start_by_hand_forgets_blame_and_delay_but_not_what_was_proved() -> None:
+    policy = DeathPolicy(TIMES)
+    policy.proved("/sd/prompt", "a lake")
+    deaths(policy, 5, **{"/sd/prompt": "poison"})
+    policy.forgive()
+    assert policy.quarantined == ()
+    assert policy.admitted({"/sd/prompt": "poison"}) == {"/sd/prompt": "poison"}
+    assert deaths(policy, 1) == [0.5]
+
+
+def test_tuples_and_the_lists_that_letters_make_of_them_are_one_value() -> None:
+    policy = DeathPolicy(TIMES)
+    deaths(policy, 3, **{"/sd/t_index": [10, 20]})
+    assert policy.admitted({"/sd/t_index": (10, 20)}) == {}
+
+
+def test_the_oldest_proved_prompts_are_forgotten_one_by_one() -> None:
+    policy = DeathPolicy(TIMES)
+    for number in range(257):
+        policy.proved("/sd/prompt", number)
+    deaths(policy, 3, **{"/sd/prompt": 0})
+    deaths(policy, 3, **{"/sd/prompt": 1})
+    assert policy.quarantined == ("/sd/prompt: 0",)
+
+
+@pytest.mark.parametrize(
+    ("phase", "limit_s"),
+    [
+        (Phase.LOADING, 300),
+        (Phase.COMPILING, 600),
+        (Phase.CAPTURING, 60),
+        (Phase.RUNNING, 10),
+        (Phase.IDLE, 10),
+    ],
+)
+def test_each_phase_has_its_own_deadline(phase: Phase, limit_s: float) -> None:
+    assert TIMES.hang(phase, limit_s, 0.0) == ""
+    assert (
+        TIMES.hang(phase, limit_s + 0.1, 0.0)
+        == f"{phase.name.lower()} for {limit_s + 0.1:.3g} s, longer than {limit_s} s"
+    )
+
+
+@pytest.mark.parametrize(("phase", "limit_s"), [(Phase.RUNNING, 10), (Phase.IDLE, 10), (Phase.LOADING, 30)])
+def test_silence_is_a_hang_sooner_while_pictures_are_made(phase: Phase, limit_s: float) -> None:
+    assert TIMES.hang(phase, 0.0, limit_s) == ""
+    assert TIMES.hang(phase, 0.0, limit_s + 0.1).startswith("no sign of life for")

@@ -1,0 +1,259 @@
+"""A child's ordinary life: values, inputs, outputs, commands, restarts, ends."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.children import ChildSpec, Supervisor
+from engine.errors import SharedMemoryError
+from engine.ipc import FrameRing
+
+
+def test_a_child_loads_then_publishes_pictures(toys: Callable[..., Any]) -> None:
+    toy = toys({"model": "tiny", "grey": 7}, niceness=3)
+    assert toy.status.state == "off"
+    toy.supervisor.start()
+    status = toy.until_results(3)
+    assert toy.grey() == 7
+    assert status.pid != os.getpid()
+    assert status.ms_a_result > 0.0
+    assert status.facts["loaded"] == "tiny"
+    assert status.facts["nice"] == min(19, os.nice(0) + 3)
+    assert toy.states[0] == "loading"
+    toy.until("busy")
+
+
+def test_a_child_that_publishes_nothing_for_a_second_is_ready_not_busy(toys: Callable[..., Any]) -> None:
+    toy = toys()
+    toy.supervisor.set_values({"/toy/paint": True})
+    toy.supervisor.start()
+    toy.until("busy")
+    toy.supervisor.set_values({"/toy/paint": False})
+    toy.until("ready")
+
+
+def test_values_set_before_the_start_are_there_when_the_loop_begins(toys: Callable[..., Any]) -> None:
+    toy = toys()
+    toy.supervisor.set_values({"/toy/prompt": "a lake"})
+    toy.supervisor.set_values({"/toy/paint": True})
+    toy.supervisor.start()
+    assert toy.until_results().facts["prompt"] == "a lake"
+
+
+def test_the_newest_of_many_values_arrives(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
+    toy = toys()
+    toy.supervisor.start()
+    toy.until_results()
+    for number in range(5000):
+        toy.supervisor.set_values({"/toy/prompt": f"lake {number}"})
+    wait_for(lambda: toy.status.facts["prompt"] == "lake 4999", "the newest prompt")
+
+
+def test_more_values_than_fit_into_one_letter_all_arrive(
+    toys: Callable[..., Any], wait_for: Callable[..., Any], reports: Any
+) -> None:
+    toy = toys()
+    toy.supervisor.set_values({f"/toy/text/{number}": "x" * 30_000 for number in range(20)})
+    toy.supervisor.set_values({"/toy/long": "x" * 70_000, "/toy/prompt": "the last"})
+    toy.supervisor.start()
+    wait_for(lambda: toy.status.facts.get("prompt") == "the last", "the last value")
+    assert reports.lines == [("child.toy.value", "toy: /toy/long does not fit into a letter of 40000 bytes: not sent")]
+
+
+def test_a_stopped_child_takes_no_letters_and_nobody_waits_for_it(toys: Callable[..., Any]) -> None:
+    toy = toys()
+    toy.supervisor.start()
+    pid = toy.until_results().pid
+    os.kill(pid, signal.SIGSTOP)
+    for number in range(20_000):  # 20 000 letters of this length are many times what a pipe holds
+        toy.supervisor.set_values({"/toy/prompt": f"{number} " + "x" * 1000})
+        toy.supervisor.call("double", number, on_answer=lambda is_done, text: None)
+    os.kill(pid, signal.SIGCONT)
+    toy.supervisor.set_values({"/toy/prompt": "after all"})
+    toy.wait_for(lambda: toy.status.facts["prompt"] == "after all", "the newest prompt")
+    assert toy.status.pid == pid
+
+
+def test_a_command_is_answered_later_and_a_refusal_names_what_there_is(
+    toys: Callable[..., Any], wait_for: Callable[..., Any]
+) -> None:
+    toy = toys()
+    answers: list[tuple[bool, str]] = []
+    ask = toy.supervisor.call
+
+    def note(is_done: bool, text: str) -> None:
+        answers.append((is_done, text))
+        assert threading.current_thread().name == "child toy"
+
+    ask("double", 21, on_answer=note)
+    wait_for(lambda: answers == [(False, "toy is off")], "the refusal")
+    toy.supervisor.start()
+    toy.until_results()
+    ask("double", 21, on_answer=note)
+    ask("treble", 21, on_answer=note)
+    ask("double", "x" * 9000, on_answer=note)
+    wait_for(lambda: len(answers) == 4, "the answers")
+    assert sorted(answers[1:]) == [
+        (False, "double: its arguments do not fit into a letter of 8000 bytes"),
+        (False, "no command 'treble'; there are: double, grumble"),
+        (True, "42"),
+    ]
+
+
+def test_a_command_that_kills_the_child_is_answered(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
+    toy = toys()
+    toy.supervisor.start()
+    toy.until_results()
+    answers: list[tuple[bool, str]] = []
+    toy.supervisor.call("grumble", on_answer=lambda is_done, text: answers.append((is_done, text)))
+    wait_for(lambda: answers == [(False, "toy ended before it answered")], "the answer")
+
+
+def test_an_input_is_read_and_another_in_its_place_too(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
+    toy = toys()
+    first, second = (FrameRing.create("source", 2, 2, channels=3) for _ in range(2))
+    try:
+        first.write(np.full((2, 2, 3), 50, np.uint8), index=0, time_s=0.0)
+        second.write(np.full((2, 2, 3), 60, np.uint8), index=0, time_s=0.0)
+        toy.supervisor.connect_input("source", first.segment)
+        toy.supervisor.start()
+        toy.until_results()
+        assert toy.grey() == 50
+        toy.supervisor.connect_input("source", second.segment)
+        wait_for(lambda: toy.grey() == 60, "the second ring's picture")
+    finally:
+        first.close()
+        second.close()
+
+
+def test_an_output_of_another_size_is_a_new_segment(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
+    toy = toys()
+    toy.supervisor.start()
+    toy.until_results()
+    before = toy.supervisor.outputs["picture"]
+    toy.supervisor.set_values({"/toy/width": 16})
+    wait_for(lambda: toy.supervisor.outputs["picture"] != before, "a new segment")
+    reader = FrameRing.attach(toy.supervisor.outputs["picture"])
+    assert reader.shape == (4, 16, 3)
+    reader.close()
+    with pytest.raises(SharedMemoryError):
+        FrameRing.attach(before)
+
+
+def test_what_is_published_is_an_unchanging_mapping(toys: Callable[..., Any]) -> None:
+    toy = toys()
+    toy.supervisor.start()
+    toy.until_results()
+    toy.wait_for(lambda: toy.supervisor.outputs, "outputs")
+    outputs = toy.supervisor.outputs
+    toy.until_results(20)
+    assert toy.supervisor.outputs is outputs
+    with pytest.raises(TypeError):
+        outputs["picture"] = "mine"
+
+
+def test_whether_a_child_wants_pictures_is_seen_at_once(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
+    toy = toys()
+    toy.supervisor.start()
+    toy.until_results()
+    assert not toy.supervisor.wants_frame
+    toy.supervisor.set_values({"/toy/wants_frame": True})
+    wait_for(lambda: toy.supervisor.wants_frame, "the wish")
+    toy.supervisor.stop()
+    wait_for(lambda: not toy.supervisor.wants_frame, "the end of the wish")
+
+
+def test_a_stopped_child_is_off_and_publishes_nothing_until_started_again(toys: Callable[..., Any]) -> None:
+    toy = toys()
+    toy.supervisor.start()
+    first = toy.until_results()
+    toy.supervisor.stop()
+    status = toy.until("off")
+    assert (status.pid, status.restarts, dict(toy.supervisor.outputs)) == (0, 0, {})
+    toy.supervisor.start()
+    assert toy.until("busy").pid != first.pid
+    assert toy.status.restarts == 0
+
+
+def test_a_restart_replays_values_and_inputs_to_another_process(
+    toys: Callable[..., Any], wait_for: Callable[..., Any]
+) -> None:
+    toy = toys()
+    ring = FrameRing.create("source", 2, 2, channels=3)
+    try:
+        ring.write(np.full((2, 2, 3), 90, np.uint8), index=0, time_s=0.0)
+        toy.supervisor.connect_input("source", ring.segment)
+        toy.supervisor.set_values({"/toy/prompt": "a lake"})
+        toy.supervisor.start()
+        pid = toy.until("busy").pid
+        toy.supervisor.restart()
+        toy.until("busy", not_pid=pid)
+        wait_for(lambda: toy.status.facts.get("prompt"), "its first picture")
+        assert (toy.status.facts["prompt"], toy.status.restarts, toy.grey()) == ("a lake", 1, 90)
+    finally:
+        ring.close()
+
+
+def test_a_child_that_ends_slowly_is_given_its_time(toys: Callable[..., Any]) -> None:
+    toy = toys({"stopping": "exit 3"})
+    toy.supervisor.start()
+    toy.until_results()
+    toy.supervisor.stop()
+    assert toy.until("off").detail == ""
+
+
+def test_closing_twice_and_calling_afterwards_does_no_harm(toys: Callable[..., Any]) -> None:
+    toy = toys()
+    toy.supervisor.close()
+    toy.supervisor.close()
+    toy.supervisor.start()
+    toy.supervisor.set_values({"/toy/prompt": "too late"})
+    toy.supervisor.connect_input("source", "none")
+    assert (toy.status.state, toy.supervisor.wants_frame) == ("off", False)
+
+
+def test_the_frame_loop_never_waits_while_a_child_is_being_started(toys: Callable[..., Any]) -> None:
+    """Counted, not timed: thousands of calls fit into the time one process takes to start."""
+    toy = toys()
+    toy.supervisor.start()
+    calls = 0
+    while toy.status.results == 0:
+        toy.supervisor.set_values({"/toy/number": calls})
+        _ = toy.supervisor.outputs, toy.supervisor.wants_frame
+        calls += 1
+        time.sleep(0)
+    assert calls > 100
+
+
+def test_the_echo_child_returns_what_it_is_given(wait_for: Callable[..., Any], reports: Any) -> None:
+    supervisor = Supervisor(
+        ChildSpec(name="echo", loop="engine.children.echo:run", settings={"gain": 2.0}), report=reports
+    )
+    ring = FrameRing.create("source", 6, 4, channels=3)
+    reader = None
+    try:
+        supervisor.connect_input("source", ring.segment)
+        supervisor.set_values({"/echo/delay_ms": 1.0})
+        supervisor.start()
+        wait_for(lambda: supervisor.wants_frame, "the wish for a picture")
+        picture = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(4, 6, 3)
+        ring.generation = 5
+        ring.write(picture, index=42, time_s=1.5)
+        segment = wait_for(lambda: supervisor.outputs.get("picture"), "the output")
+        reader = FrameRing.attach(segment)
+        frame = wait_for(reader.latest, "the picture")
+        np.testing.assert_array_equal(frame.pixels, 2 * picture)
+        assert (frame.index, frame.time_s, frame.generation) == (42, 1.5, 5)
+        assert supervisor.status().facts == {"model": "echo"}
+    finally:
+        supervisor.close()
+        ring.close()
+        if reader is not None:
+            reader.close()
+    assert reports.lines == []

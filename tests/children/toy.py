@@ -1,0 +1,99 @@
+"""A child that does what it is told: hang, raise, end, be poisoned. Paints 8 x 4 pictures of one value."""
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+
+import numpy as np
+
+from engine.children.port import ChildPort
+from engine.ipc import Phase
+
+CLEAN_PROMPT = "a meadow"
+
+
+def run(port: ChildPort) -> None:
+    """Settings `loading`, `compiling` and value `/toy/idle`, `/toy/busy`: what to `act` there. `grey`: the picture.
+
+    `/toy/prompt` kills the process if "poison" is in it. `/toy/paint` False: publish nothing.
+    """
+    port.on_call("double", lambda number: str(2 * number))
+    port.on_call("grumble", lambda: port.settings["missing"])
+    port.enter(Phase.LOADING)
+    port.trying("model", port.settings.get("model", ""))
+    act(port, port.settings.get("loading", ""))
+    port.proved("model", port.settings.get("model", ""))
+    port.enter(Phase.COMPILING)
+    act(port, port.settings.get("compiling", ""))
+    port.ready(loaded=port.settings.get("model", ""), nice=os.nice(0))
+    writer = None
+    index = 0
+    while not port.should_stop:
+        port.poll()
+        port.wants_frame = bool(port.values.get("/toy/wants_frame", False))
+        act(port, port.values.get("/toy/idle", ""))
+        if port.values.get("/toy/paint", True):
+            port.enter(Phase.RUNNING)
+            began_s = time.perf_counter()
+            act(port, port.values.get("/toy/busy", ""))
+            prompt = port.values.get("/toy/prompt", CLEAN_PROMPT)
+            port.trying("/toy/prompt", prompt)
+            if "poison" in prompt:
+                os.kill(os.getpid(), signal.SIGKILL)
+            height, width = 4, int(port.values.get("/toy/width", 8))
+            if writer is None or writer.shape[1] != width:
+                writer = port.open_output("picture", width, height)
+            index += 1
+            grey = port.settings.get("grey", 1)
+            source = port.input("source")
+            if source is not None and (frame := source.latest()) is not None:
+                grey = int(frame.pixels[0, 0, 0])
+            writer.write(np.full((height, width, 3), grey, np.uint8), index=index, time_s=0.0)
+            port.proved("/toy/prompt", prompt)
+            port.facts(prompt=prompt)
+            port.result((time.perf_counter() - began_s) * 1000.0)
+        time.sleep(0.005)
+    act(port, port.settings.get("stopping", ""))
+
+
+def act(port: ChildPort, what: str) -> None:
+    match what:
+        case "wait":  # until it is told to go on
+            while not port.values.get("/toy/go") and not port.should_stop:
+                port.poll()
+                time.sleep(0.005)
+        case "hang":
+            while True:
+                time.sleep(1.0)
+        case "hold the GIL":
+            ctypes.PyDLL(None).sleep(1000)  # unlike CDLL it lets no other thread run
+        case "raise":
+            raise ZeroDivisionError("one by nought")
+        case "exit 3":
+            print("three it is")
+            os._exit(3)
+        case "sys.exit":
+            raise SystemExit(4)
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "segfault":
+            ctypes.string_at(0)
+        case "memory":
+            port.fail("memory", "7 GiB asked for", is_final=False)
+        case "memory, finally":
+            port.fail("memory", "7 GiB asked for", is_final=True)
+        case "chatter":
+            for _ in range(100):
+                os.write(2, b"x" * 20_000 + b"\n")
+
+
+def tell_modules(port: ChildPort) -> None:
+    """What a process finds at its start, as facts."""
+    facts = {"argument": sys.argv[0], "threads": threading.active_count(), "from stdin": len(sys.stdin.read())}
+    port.ready(decimal="decimal" in sys.modules, **facts)
+    while not port.should_stop:
+        port.poll()
+        time.sleep(0.01)

@@ -1,0 +1,101 @@
+"""A supervised toy child and what is left of it, for tests."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from engine.children import ChildStatus, Deadlines, Supervisor
+from engine.errors import SharedMemoryError
+from engine.ipc import FrameRing
+
+SOON = Deadlines(first_delay_s=0.02, longest_delay_s=0.1)
+"""What tests of deaths run with: as patient as ever, but soon back."""
+IMPATIENT = Deadlines(
+    loading_s=1.0,
+    compiling_s=1.0,
+    running_s=1.0,
+    idle_s=1.0,
+    silent_s=1.5,
+    silent_loading_s=1.5,
+    stop_s=1.0,
+    first_delay_s=0.02,
+    longest_delay_s=0.1,
+)
+"""What tests of hangs run with."""
+
+
+def segments() -> set[str]:
+    """Names of this process's shared memory."""
+    ours = f"multiverse-{os.getpid()}-"
+    return {name for name in os.listdir("/dev/shm") if name.startswith(ours)} if Path("/dev/shm").is_dir() else set()
+
+
+def descriptors() -> int:
+    """How many files this process has open."""
+    return len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").is_dir() else 0
+
+
+def processes() -> set[int]:
+    """Every live process that descends from this one, without multiprocessing's resource tracker."""
+    return {
+        process.pid
+        for process in psutil.Process().children(recursive=True)
+        if process.status() != psutil.STATUS_ZOMBIE and "resource_tracker" not in " ".join(process.cmdline())
+    }
+
+
+class Toy:
+    """A supervisor of the toy child, and what became of it."""
+
+    def __init__(self, supervisor: Supervisor, wait_for: Callable[..., Any]) -> None:
+        self.supervisor = supervisor
+        self.wait_for = wait_for
+        self.states: list[str] = []
+        self.pids: set[int] = set()
+        supervisor.on_change = self._note
+
+    def _note(self, status: ChildStatus) -> None:
+        self.states.append(status.state)
+        if status.pid:
+            self.pids.add(status.pid)
+
+    @property
+    def status(self) -> ChildStatus:
+        return self.supervisor.status()
+
+    def until(self, *states: str, not_pid: int = 0) -> ChildStatus:
+        """Wait for a state, with a process other than `not_pid`."""
+
+        def look() -> ChildStatus | None:
+            status = self.status
+            return status if status.state in states and (status.pid != not_pid or not not_pid) else None
+
+        return self.wait_for(look, f"{states}")
+
+    def until_results(self, count: int = 1) -> ChildStatus:
+        return self.wait_for(lambda: self.status if self.status.results >= count else None, f"{count} results")
+
+    def other_outputs(self, than: Mapping[str, str]) -> Mapping[str, str]:
+        """Wait until something else is published."""
+
+        def look() -> Mapping[str, str] | None:
+            outputs = self.supervisor.outputs
+            return outputs if outputs and outputs != than else None
+
+        return self.wait_for(look, "other outputs")
+
+    def grey(self) -> int:
+        """Value of the newest picture that is published, once there is one."""
+        return int(self.wait_for(self._grey, "a picture"))
+
+    def _grey(self) -> str:
+        try:
+            reader = FrameRing.attach(self.supervisor.outputs.get("picture", "none"))
+        except SharedMemoryError:  # none yet, or replaced this moment
+            return ""
+        frame = reader.latest()
+        reader.close()
+        return str(frame.pixels[0, 0, 0]) if frame else ""
