@@ -95,7 +95,8 @@ def _pair(size: tuple[int, int, int], target: Callable[..., None], *arguments: o
 def _compare(size: tuple[int, int, int], blocks: int, queue_wake_ms: float) -> dict[str, float]:
     width, height, channels = size
     picture = np.random.default_rng(1).integers(0, 256, (height, width, channels), np.uint8)
-    queue_s, ring_s = [], []
+    queue_s: list[tuple[float, ...]] = []
+    ring_s: list[tuple[float, ...]] = []
     with _pair(size, ipc_reader.take_in_turn, blocks, BLOCK) as pair:
         for _ in range(blocks):
             queue_s += [pair.give_queue(picture) for _ in range(BLOCK)][SETTLING:]
@@ -116,7 +117,8 @@ def _compare(size: tuple[int, int, int], blocks: int, queue_wake_ms: float) -> d
 def _wake_up(blocks: int) -> dict[str, float]:
     """How long after it was given a reader that sleeps has a picture of one pixel."""
     pixel = np.zeros((1, 1, 3), np.uint8)
-    queue_s, ring_s = [], []
+    queue_s: list[float] = []
+    ring_s: list[float] = []
     with _pair((1, 1, 3), ipc_reader.sleep_in_turn, blocks, BLOCK) as pair:
         for _ in range(blocks):
             for give, times in ((pair.give_queue, queue_s), (pair.give_ring, ring_s)):
