@@ -60,8 +60,9 @@ def run(
     sink: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME[=ARG]",
+            metavar="[sd:]KIND[=ARG]",
             help="Where pictures go, repeatable: syphon, spout, shared, record=FILE.mp4, snapshot=FILE.png, null."
+            " After sd: it is the picture of Stable Diffusion, which syphon, spout and shared bring along."
             " (default: the system's texture sharing)",
         ),
     ] = None,

@@ -1,0 +1,318 @@
+"""Stable Diffusion in a running engine: real process, real model (a tiny one), real OSC, real recording."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from engine import Engine, MultiverseError, open_engine
+from engine.children.crossfade import Fade
+from engine.children.diffusion_link import SdView
+from engine.config import build_config
+from engine.control import OscClient
+from engine.errors import ConfigError
+from engine.frame import VideoFrame
+from engine.frame_loop import NO_SD, chosen_layer5
+from engine.ipc import FrameRing
+from engine.osc import Message, encode_message
+
+SEA_RGB, SAND_RGB = (40, 90, 200), (210, 180, 60)
+FAITHFUL = {"/sd/steps": 20, "/sd/strength": 0.05, "/sd/crossfade_s": 0.0}  # one step of little noise: near its source
+SMALL = {"/sd/width": 64, "/sd/height": 64, "/sd/prompt": "sea", "/sd/duty_auto": False}
+
+
+class Stage:
+    """An engine that draws on a thread of its own, and a client that plays it."""
+
+    def __init__(self, config: dict[str, Any], wait_for: Callable[..., Any]) -> None:
+        self.wait_for = wait_for
+        self.pictures: list[np.ndarray] = []
+        self.indices: list[int] = []
+        opened = threading.Event()
+        self._errors: list[BaseException] = []
+
+        def play() -> None:
+            try:
+                with open_engine(build_config(config)) as self.engine:
+                    opened.set()
+                    for frame in self.engine.frames():
+                        self.indices.append(frame.index)
+                        self.pictures[:] = [frame.read_rgba()]
+            except BaseException as error:
+                self._errors.append(error)
+                opened.set()
+
+        self._thread = threading.Thread(target=play)
+        self.engine: Engine
+        self._thread.start()
+        opened.wait(60.0)
+        if self._errors:
+            raise self._errors[0]
+        self.client = OscClient(*self.engine.osc_address)
+
+    def set(self, **values: object) -> None:
+        """`set(sd_prompt="x")` is `/sd/prompt x`."""
+        for name, value in values.items():
+            self.engine.params.set("/" + name.replace("__", "/"), value)
+
+    def reset(self, values: dict[str, object]) -> None:
+        for result in self.engine.params.set_many(list(values.items()), by="test"):
+            assert not isinstance(result, Exception), result
+
+    def ask(self, address: str, *args: object) -> list[Message]:
+        """Everything that is answered up to /done or /fail of this very command."""
+        self.client.send(encode_message(address, *args))
+        answers = []
+        while True:
+            message = self.client.receive(timeout_s=60.0)
+            assert message is not None, f"no answer to {address}"
+            answers.append(message)
+            if message.address in ("/done", "/fail") and message.args[0] == address:
+                return answers
+
+    def done(self, address: str) -> None:
+        assert self.ask(address)[-1].address == "/done"
+
+    @property
+    def child(self) -> Any:
+        return self.engine.status().children[0]
+
+    def await_results(self, count: int = 1) -> None:
+        """Until so many more results than now have been published."""
+        before = self.child.results
+        self.wait_for(lambda: self.child.results >= before + count, f"{count} results ({self.child})", ceiling_s=60.0)
+
+    def colour(self) -> np.ndarray:
+        """Mean of the newest picture, RGB."""
+        return self.pictures[0][..., :3].reshape(-1, 3).mean(axis=0)
+
+    def shows(self, rgb: tuple[int, int, int], what: str, within: float = 30.0) -> None:
+        self.wait_for(lambda: self.pictures and np.abs(self.colour() - rgb).max() < within, f"{what} on screen")
+
+    def close(self) -> None:
+        self.client.close()
+        self.engine.stop()
+        self._thread.join(30.0)
+        assert not self._thread.is_alive()
+        if self._errors:
+            raise self._errors[0]
+
+
+def picture_file(path: Path, rgb: tuple[int, int, int]) -> str:
+    cv2.imwrite(str(path), np.full((72, 128, 3), rgb[::-1], np.uint8))
+    return str(path)
+
+
+def stage_config(folder: Path, model: Path, **more: Any) -> dict[str, Any]:
+    return {
+        "width": 128,
+        "height": 72,
+        "fps": 30.0,
+        "audio": "demo",
+        "renderer": "numba",
+        "osc": {"listen": "127.0.0.1:0"},
+        "presets": str(folder / "presets"),
+        "recordings": str(folder / "recordings"),
+        "camera": picture_file(folder / "sea.png", SEA_RGB),
+        "sd": {"model": str(model), "video": picture_file(folder / "sand.png", SAND_RGB)},
+    } | more
+
+
+@pytest.fixture(scope="module")
+def open_stage(tmp_path_factory: pytest.TempPathFactory, tiny_sd: Path) -> Iterator[Stage]:
+    """One engine with SD for all tests of this file: a model is loaded once."""
+    folder = tmp_path_factory.mktemp("stage")
+    config = stage_config(folder, tiny_sd, sinks=("shared=stage",))
+    stages: list[Stage] = []
+
+    def on(wait_for: Callable[..., Any]) -> Stage:
+        if not stages:
+            stages.append(Stage(config, wait_for))
+        return stages[0]
+
+    yield on
+    for stage in stages:
+        stage.close()
+
+
+@pytest.fixture
+def stage(open_stage: Callable[..., Stage], wait_for: Callable[..., Any]) -> Stage:
+    """Simple mode, which shows nothing but the SD picture, and a child at work."""
+    stage = open_stage(wait_for)
+    looks = {"/mode": "simple", "/sd/source": "camera", "/sd/enable": True, "/sd/freeze": False, "/sd/fallback": "hold"}
+    stage.reset(looks | FAITHFUL | SMALL | {"/layer/5/source": "auto", "/safety/flash": False})
+    if stage.child.state not in ("ready", "busy"):
+        stage.done("/child/sd/start")
+    stage.await_results(2)
+    return stage
+
+
+def test_simple_mode_shows_the_camera_as_sd_paints_it(stage: Stage) -> None:
+    stage.shows(SEA_RGB, "the camera, painted")
+    blocks = stage.pictures[0][..., :3].reshape(-1, 3).std(axis=0)
+    assert blocks.max() > 0.5, "this is the camera itself"
+
+
+def test_the_source_is_chosen_while_running(stage: Stage) -> None:
+    stage.shows(SEA_RGB, "the camera, painted")
+    stage.set(sd__source="video")
+    stage.shows(SAND_RGB, "the video, painted")
+    stage.set(sd__source="feedback")
+    stage.await_results(2)
+    stage.shows(SAND_RGB, "the video, painted again and again", within=60.0)
+
+
+def test_the_multiverse_can_be_painted_and_shown_in_itself(stage: Stage) -> None:
+    """Multiverse -> SD -> layer 5 -> Multiverse."""
+    stage.set(sd__source="multiverse", mode="multiverse", layer__5__intensity=0.5)
+    stage.await_results(3)
+    stage.set(master__blackout=True)
+    stage.wait_for(lambda: stage.colour().max() == 0, "black")
+    stage.set(master__blackout=False)
+    stage.wait_for(lambda: stage.colour().max() > 5, "the picture again")
+
+
+def test_region_maps_are_made_of_the_sd_picture(stage: Stage) -> None:
+    stage.set(mode="multiverse", region__enable=True, region__mode="colour", layer__5__intensity=0.0)
+    before = stage.engine.times.frames
+    stage.wait_for(lambda: stage.engine.times.frames > before + 10, "ten frames")
+    assert "region" not in stage.engine.status().warning_counts
+    stage.set(region__enable=False)
+
+
+def test_freeze_holds_the_picture_while_sd_works_on(stage: Stage) -> None:
+    stage.shows(SEA_RGB, "the camera, painted")
+    stage.set(sd__freeze=True, sd__source="video")
+    stage.await_results(3)
+    assert np.abs(stage.colour() - SEA_RGB).max() < 30
+    stage.set(sd__freeze=False)
+    stage.shows(SAND_RGB, "the video, painted")
+
+
+def test_the_sd_picture_is_published_by_itself(stage: Stage) -> None:
+    reader = FrameRing.open("stage SD")
+    frame = stage.wait_for(reader.latest, "the SD texture")
+    assert frame.pixels.shape == (64, 64, 4)
+    stage.wait_for(
+        lambda: np.abs(reader.latest().pixels[..., :3].reshape(-1, 3).mean(axis=0) - SEA_RGB).max() < 30,
+        "the camera, painted, in the SD texture",
+    )
+    stage.set(sd__width=128)
+    stage.wait_for(lambda: reader.latest().pixels.shape == (64, 128, 4), "the new size", ceiling_s=60.0)
+    reader.close()
+
+
+@pytest.mark.parametrize(("fallback", "seen"), [("hold", SAND_RGB), ("black", (0, 0, 0)), ("source", SEA_RGB)])
+def test_while_the_child_is_away_what_was_asked_for_is_shown(
+    stage: Stage, fallback: str, seen: tuple[int, int, int]
+) -> None:
+    stage.set(sd__source="video")
+    stage.shows(SAND_RGB, "the video, painted")
+    stage.set(sd__fallback=fallback)
+    stage.done("/child/sd/stop")
+    if fallback == "source":
+        stage.set(sd__source="camera")
+    stage.shows(seen, f"fallback {fallback}")
+    assert stage.child.state == "off"
+
+
+def test_commands_answer_when_it_has_happened(stage: Stage) -> None:
+    first = stage.child.pid
+    assert stage.ask("/child/sd/start")[-1].address == "/done", "it runs already"
+    stage.done("/child/sd/restart")
+    second = stage.child.pid
+    assert second not in (0, first)
+    stage.done("/child/sd/stop")
+    assert stage.child.state == "off" and not Path(f"/proc/{second}").exists()
+    stage.done("/child/sd/start")
+    assert stage.child.state in ("ready", "busy")
+
+
+def test_status_tells_how_the_child_is(stage: Stage) -> None:
+    facts = {message.address: message.args for message in stage.ask("/engine/status")}
+    at = "/engine/status/child/sd"
+    assert facts[f"{at}/state"][0] in ("ready", "busy")
+    assert facts[f"{at}/pid"] == (stage.child.pid,)
+    assert facts[f"{at}/results"][0] >= 2
+    assert {f"{at}/heartbeat_age_s", f"{at}/restarts", f"{at}/family"} <= set(facts)
+
+
+def test_switched_off_layer_5_is_the_camera_again(stage: Stage) -> None:
+    stage.set(sd__source="video")
+    stage.shows(SAND_RGB, "the video, painted")
+    stage.set(sd__enable=False)
+    stage.shows(SEA_RGB, "the camera", within=2.0)
+
+
+@pytest.mark.soak
+def test_pictures_keep_coming_and_are_all_recorded_while_the_child_is_killed(
+    tmp_path: Path, tiny_sd: Path, wait_for: Callable[..., Any]
+) -> None:
+    """Each time it has published, the child is killed; every frame is in the recording."""
+    kills = 100 if os.environ.get("MULTIVERSE_SOAK") == "1" else 4
+    looks = {"/mode": "simple"} | FAITHFUL | SMALL
+    stage = Stage(stage_config(tmp_path, tiny_sd, sinks=(f"record={tmp_path / 'out.mp4'}",), params=looks), wait_for)
+    killed: list[int] = []
+    for _ in range(kills):
+        stage.await_results(1)
+        killed.append(stage.child.pid)
+        os.kill(killed[-1], signal.SIGKILL)
+        wait_for(lambda: stage.child.pid not in (0, *killed), f"a new child ({stage.child})")
+    stage.await_results(1)
+    assert stage.child.restarts == kills
+    status = stage.engine.status()
+    stage.shows(SEA_RGB, "the camera, painted")
+    stage.close()
+    assert stage.indices == list(range(len(stage.indices))), "a frame was not drawn"
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == len(stage.indices)
+    assert [sink.dropped for sink in status.sinks] == [0]
+    if kills == 100:  # long enough to tell a late frame from the noise of a shared machine
+        assert status.late + status.dropped <= 0.01 * status.frames
+
+
+def test_offline_sd_is_refused_because_it_cannot_be_repeated(tiny_sd: Path) -> None:
+    config = build_config({"offline": True, "audio": "demo", "sd": {"model": str(tiny_sd)}})
+    with pytest.raises(ConfigError, match="offline"), open_engine(config):
+        pass
+
+
+def test_a_value_that_needs_a_model_ends_the_start_without_one() -> None:
+    with (
+        pytest.raises(MultiverseError, match="run --sd MODEL"),
+        open_engine(build_config({"audio": "demo", "params": {"/sd/enable": 1}})),
+    ):
+        pass
+
+
+def frame_called(name: str) -> VideoFrame:
+    return VideoFrame(pixels=np.zeros((2, 2, 3), np.uint8), index=0, time_s=0.0, source=name)
+
+
+@pytest.mark.parametrize(
+    ("source", "is_on", "shown"),
+    [
+        ("auto", True, "sd"),
+        ("auto", False, "camera"),
+        ("sd", True, "sd"),
+        ("sd", False, "sd"),
+        ("camera", True, "camera"),
+        ("off", True, "sd"),  # simple mode has a picture all the same; layer 5 has no weight then
+    ],
+)
+def test_what_layer_5_shows_at_each_of_its_sources(source: str, is_on: bool, shown: str) -> None:
+    sd = SdView(fade=Fade(picture=frame_called("sd"), before=None, share=1.0), is_on=is_on)
+    fade = chosen_layer5(source, sd, frame_called("camera"))
+    assert fade is not None and fade.picture.source == shown
+
+
+def test_without_camera_and_sd_layer_5_is_empty() -> None:
+    assert chosen_layer5("auto", NO_SD, None) is None
+    assert chosen_layer5("sd", NO_SD, frame_called("camera")) is None
