@@ -82,7 +82,7 @@ def _load(port: ChildPort) -> "Model":
             raise
         port.fail("memory", f"{spec.model}: there is no room for its weights on {device}", is_final=True)
     for number, note in enumerate(model.notes):
-        port.note(f"sd.model.{number}", f"{spec.model}: {note}")
+        port.note(f"model.{number}", f"{spec.model}: {note}")
     return model
 
 
@@ -106,8 +106,7 @@ class Loop:
         self._writer: RingWriter | None = None
         self._shrunk: tuple[int, int] | None = None
         self._captured: tuple[object, ...] = ()
-        self._call_began_s = 0.0
-        self._due_s = 0.0
+        self._call_began_s = float("-inf")
         self._settings = read_settings({})
         self._take_values()
 
@@ -159,7 +158,7 @@ class Loop:
         if settings.size != before.size:
             self._shrunk = None  # another size was asked for: it gets its chance
         if settings.problem and settings.problem != before.problem:
-            self._port.note("sd.t_index", settings.problem)
+            self._port.note("t_index", settings.problem)
         self._pacer.fixed_duty = settings.duty
         self._pacer.slice_ms = settings.slice_ms
         self._pacer.yields_to_drawing = settings.has_gate and self._model.device.type != "cpu"
@@ -217,7 +216,6 @@ class Loop:
     def _call(self, picture: "np.ndarray | torch.Tensor") -> None:
         """Paint, publish, rest."""
         began_s = self._call_began_s = time.perf_counter()
-        self._due_s = began_s + self._settings.interval_s
         shape = self._shape
         self._phase = Phase.RUNNING if shape == self._captured else Phase.CAPTURING
         self._port.enter(self._phase)
@@ -247,7 +245,7 @@ class Loop:
     def _publish(self, painted: "Painted", began_s: float) -> None:
         if not painted.is_finite:
             self._figures.nan += 1
-            self._port.note("sd.nan", f"{self._model.spec.model}: the picture is not a number; the last one stays")
+            self._port.note("nan", f"{self._model.spec.model}: the picture is not a number; the last one stays")
             return
         height, width, channels = painted.pixels.shape
         if self._writer is None or self._writer.shape != painted.pixels.shape:
@@ -287,7 +285,7 @@ class Loop:
         if shrunk is None:
             mend = "set a smaller /sd/width and /sd/height, or /sd/oom shrink"
             self._port.fail("memory", f"{full}; {mend}", is_final=True)
-        self._port.note("sd.memory", f"{full}; going on with {shrunk[0]}x{shrunk[1]} (/sd/oom shrink)")
+        self._port.note("memory", f"{full}; going on with {shrunk[0]}x{shrunk[1]} (/sd/oom shrink)")
         self._shrunk = shrunk
         self._is_changed = True
 
@@ -326,6 +324,11 @@ class Loop:
     @property
     def _uses_source(self) -> bool:
         return not self._settings.is_paused and not (self._settings.is_feedback and self._source is not None)
+
+    @property
+    def _due_s(self) -> float:
+        """When the next call may begin."""
+        return self._call_began_s + self._settings.interval_s
 
     @property
     def _ask_from_s(self) -> float:

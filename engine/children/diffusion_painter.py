@@ -159,7 +159,7 @@ class Painter:
         try:
             return read_still(Path(file))
         except SourceError as error:
-            self._note("sd.picture", f"/sd/ip_adapter/image: {error}; the picture before stays")
+            self._note("picture", f"/sd/ip_adapter/image: {error}; the picture before stays")
             return self._image
 
     def _condition(self, settings: Settings) -> None:
@@ -187,7 +187,7 @@ class Painter:
 
         is_stream = settings.steps.is_stream and self.model.sampler != "scheduler"
         if is_stream != settings.steps.is_stream:
-            self._note("sd.mode", "/sd/mode stream: LCM and turbo models only; this one paints picture by picture")
+            self._note("mode", "/sd/mode stream: LCM and turbo models only; this one paints picture by picture")
         kind = StreamPlan if is_stream else SinglePlan
         if not isinstance(self._plan, kind):
             self._plan = kind(self.model, self._denoiser, settings)

@@ -1,0 +1,36 @@
+"""The diffusion child with things that go wrong on purpose, in its own process, before the real loop begins.
+
+`/sd/prompt`: `poison` kills the process in the text encoder; `nan` makes the UNet's output not a number. The setting
+`room_px` is the widest picture the simulated device has memory for.
+"""
+
+import os
+import signal
+from typing import Any
+
+import torch
+
+import engine.children.diffusion as diffusion
+from engine.children.port import ChildPort
+from engine.models.diffusion.conditioner import Conditioner
+from engine.models.diffusion.denoiser import Denoiser
+
+
+def run(port: ChildPort) -> None:
+    encode, outputs = Conditioner.encode, Denoiser.outputs
+    room_px = port.settings.get("room_px", 1024)
+
+    def encode_or_die(self: Conditioner, prompt: str, *arguments: Any, **options: Any) -> Any:
+        if prompt == "poison":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return encode(self, prompt, *arguments, **options)
+
+    def outputs_or_fail(self: Denoiser, z: torch.Tensor, *arguments: Any, **options: Any) -> Any:
+        if z.shape[-1] * 8 > room_px:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (simulated)")
+        against, output = outputs(self, z, *arguments, **options)
+        return against, output * float("nan") if port.values["/sd/prompt"] == "nan" else output
+
+    Conditioner.encode = encode_or_die
+    Denoiser.outputs = outputs_or_fail
+    diffusion.run(port)
