@@ -17,7 +17,7 @@ from engine.children.crossfade import Fade
 from engine.children.diffusion_link import SdView
 from engine.config import build_config
 from engine.control import OscClient
-from engine.errors import ConfigError
+from engine.errors import ConfigError, ModelError
 from engine.frame import VideoFrame
 from engine.frame_loop import NO_SD, chosen_layer5
 from engine.ipc import FrameRing
@@ -289,6 +289,13 @@ def test_a_value_that_needs_a_model_ends_the_start_without_one() -> None:
         pytest.raises(MultiverseError, match="run --sd MODEL"),
         open_engine(build_config({"audio": "demo", "params": {"/sd/enable": 1}})),
     ):
+        pass
+
+
+@pytest.mark.parametrize("sd", [{"model": "no/such/model/here"}, {"model": "{tiny}", "controlnets": ["nothing-there"]}])
+def test_a_model_that_is_not_there_ends_the_start(sd: dict[str, Any], tiny_sd: Path) -> None:
+    config = {"audio": "demo", "sd": sd | {"model": sd["model"].format(tiny=tiny_sd)}}
+    with pytest.raises(ModelError, match="no such file|not in|neither a path here"), open_engine(build_config(config)):
         pass
 
 
