@@ -1,14 +1,14 @@
 """Pictures from one process to another: the frame ring beside `multiprocessing.Queue`, in one run and in turn.
 
 A handover lasts from the call that gives a picture away until the other process has its own copy of it. Two
-things make it up, told apart here. Copying grows with the picture: the ring is copied into and out of, and its
-reader looks without sleeping meanwhile; of the queue's handover the median of one pixel is taken off. Waking up
-does not grow: a reader that sleeps in `wait_newer` looks every millisecond, one in `Queue.get` is woken by the
-system. That is what the queue is better at, and 33 ms a frame are not in need of.
+things make it up, told apart here. Copying grows with the picture. The ring is copied into and out of, each
+timed by itself and both together, while its reader looks without sleeping; from the queue's handover that of
+one pixel is taken off. Waking up does not grow. A reader that sleeps in `wait_newer` looks every millisecond,
+one in `Queue.get` is woken by the system: here the queue is the better one.
 
 Blocks of handovers alternate, so that a machine that grows busy slows both, and neither finds the other's
-picture in each of its caches. Then the ring alone, as fast as the writer can: each picture carries its number
-in every byte, so that a torn one would show.
+picture in its caches each time. Then the ring alone, as fast as the writer can: each picture carries its
+number in every byte, so that a torn one would show.
 """
 
 import multiprocessing

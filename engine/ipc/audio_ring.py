@@ -22,8 +22,7 @@ from engine.ipc.segment import Segment
 ANNOUNCED = layout.AUDIO_RING.word("announced")
 END = layout.AUDIO_RING.word("end")
 READ_ATTEMPTS = 3  # the first and two more
-
-SAMPLE_BYTES = 4
+SAMPLE_BYTES = 4  # float32
 
 
 class AudioRing:

@@ -1,9 +1,9 @@
 """Where rings are found by their texture's name, and where the leftovers of dead engines are swept.
 
-A segment of any kind is called `multiverse-<pid>-<serial>-<start of the name>`, at most 30 characters (macOS allows 31
-with the slash). Its full name stands in its header; a reader that knows only "Multiverse" takes, of all
-segments with the prefix, the newest live one whose header says so. Linux lists segments in /dev/shm. macOS
-and Windows list none, so there each has an empty marker file of the same name in the folder
+A segment of any kind is called `multiverse-<pid>-<serial>-<start of the name>`, at most 30 characters (macOS
+allows 31 with the slash). Its full name stands in its header; a reader that knows only "Multiverse" takes, of
+all frame rings with the prefix, the newest live one whose header says so. Linux lists segments in /dev/shm.
+macOS and Windows list none, so there each has an empty marker file of the same name in the folder
 `multiverse-rings` of the temporary folder (`tempfile.gettempdir()`).
 """
 
@@ -69,6 +69,7 @@ class SegmentInfo:
 
     @property
     def is_live(self) -> bool:
+        """Whether it is a frame ring that may still get pictures."""
         is_open_ring = self.magic == layout.FRAME_RING.magic and self.ring_state == layout.OPEN
         return is_open_ring and is_writer_alive(self.writer, self.heartbeat_ns)
 
