@@ -231,7 +231,8 @@ class Lifecycle:
         child = self._main
         if child is None:
             return
-        self._kill_if_hung(child, now_s)
+        if self._killed_as_hung(child, now_s):
+            return  # so that it is seen as hung once
         if child.has_ended(now_s):
             self._main = None
             self._main_died(child, now_s)
@@ -258,7 +259,7 @@ class Lifecycle:
         child = self._second
         if child is None:
             return
-        self._kill_if_hung(child, now_s)
+        self._killed_as_hung(child, now_s)
         if child.has_ended(now_s) or child.is_stuck(now_s):
             self._second = None
             self._second_died(child, now_s)
@@ -281,11 +282,14 @@ class Lifecycle:
             self._is_restart = True
             self._dismiss(now_s)
 
-    def _kill_if_hung(self, child: Child, now_s: float) -> None:
-        if not child.is_leaving:
-            child.hung = child.hang(now_s)
-            if child.hung:
-                child.kill(now_s)
+    def _killed_as_hung(self, child: Child, now_s: float) -> bool:
+        """Whether it was found hung, and killed, just now."""
+        if child.is_leaving:
+            return False
+        child.hung = child.hang(now_s)
+        if child.hung:
+            child.kill(now_s)
+        return bool(child.hung)
 
     def _launch_what_is_due(self, now_s: float) -> None:
         if self._main is None and now_s >= self._start_at_s:

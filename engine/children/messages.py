@@ -24,6 +24,9 @@ VALUES_BYTES: Final = 40_000  # in one update; with a command and the inputs sti
 CALL_BYTES: Final = 8_000
 
 
+Fact = bool | int | float | str
+
+
 class Letter(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     pass
 
@@ -74,11 +77,11 @@ class Taken(Letter):
 
 
 class Ready(Letter):
-    facts: dict[str, int | float | str]
+    facts: dict[str, Fact]
 
 
 class Facts(Letter):
-    facts: dict[str, int | float | str]
+    facts: dict[str, Fact]
 
 
 class WantOutput(Letter):

@@ -9,6 +9,7 @@ from engine.children.mailbox import Mailbox
 from engine.children.messages import (
     Answer,
     Call,
+    Fact,
     Facts,
     Fault,
     Letter,
@@ -33,8 +34,6 @@ from engine.ipc import (
     RingReader,
     RingWriter,
 )
-
-Fact = int | float | str
 
 
 class ChildFault(Exception):

@@ -17,6 +17,7 @@ from engine.children.messages import (
     Answer,
     Begin,
     Call,
+    Fact,
     Facts,
     Fault,
     Hello,
@@ -73,7 +74,7 @@ class Child:
         """All that were made since somebody emptied this: theirs to close."""
         self.tried: dict[str, Any] = {}
         """What it tries and has not proved: to blame if it dies now."""
-        self.facts: dict[str, int | float | str] = {}
+        self.facts: dict[str, Fact] = {}
         self.fault: Fault | None = None
         """Why it is about to end, if it knew."""
         self.hung = ""

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from engine.children.messages import Fact
+
 CHILD_ENVIRONMENT: Final[Mapping[str, str]] = {
     "OMP_NUM_THREADS": "1",  # more take the drawing thread's core, and thrash
     # glibc returns large blocks to the kernel at every free and faults them in again: 1.2 to 3.4 times slower.
@@ -48,5 +50,5 @@ class ChildStatus:
     """The last fault in one line: what happened, the signal or exit code by name, what stderr said last."""
     quarantined: tuple[str, ...] = ()
     """`address: value` of what killed three processes and is kept from the next."""
-    facts: dict[str, int | float | str] = field(default_factory=dict)  # a dict, which every JSON writer knows
+    facts: dict[str, Fact] = field(default_factory=dict)  # a dict, which every JSON writer knows
     """What the child says about itself."""

@@ -15,6 +15,7 @@ LONGEST_BYTES: Final = 1 << 20
 TAIL_BYTES: Final = 16 << 10
 TAIL_LINES: Final = 20
 CRASH: Final = "Fatal Python error: "  # faulthandler's first line
+CRASHED_THREAD: Final = "Current thread "
 FRAME: Final = "  File "
 
 
@@ -38,16 +39,18 @@ def cut_long(descriptor: int = 2) -> None:
 
 
 def tail_of(file: IO[bytes]) -> list[str]:
-    """The last lines, at most 20, without line ends and blank lines. For a child that has ended: it moves the end."""
+    """The last 20 lines, or all of Python's account of a crash; without blank ones. For a child that has ended."""
     file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
     text = file.read(TAIL_BYTES).decode(errors="replace").replace("\0", "")
-    return [line.rstrip() for line in text.splitlines() if line.strip()][-TAIL_LINES:]
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    crashes = [number for number, line in enumerate(lines) if line.startswith(CRASH)]
+    return lines[crashes[-1] if crashes else -TAIL_LINES :]
 
 
 def gist(lines: list[str]) -> str:
-    """The one line of a tail that says most: a crash with the innermost frame it names, else the last line."""
-    for number, line in enumerate(lines):
-        if line.startswith(CRASH):
-            frame = next((frame.strip() for frame in lines[number:] if frame.startswith(FRAME)), "")
-            return f"{line.removeprefix(CRASH)} in {frame}" if frame else line.removeprefix(CRASH)
-    return lines[-1].strip() if lines else ""
+    """The one line of a tail that says most: a crash with the innermost frame of its thread, else the last line."""
+    if not lines or not lines[0].startswith(CRASH):
+        return lines[-1].strip() if lines else ""
+    thread = next((number for number, line in enumerate(lines) if line.startswith(CRASHED_THREAD)), len(lines))
+    frames = [line.strip() for line in lines[thread:] if line.startswith(FRAME)]
+    return " in ".join([lines[0].removeprefix(CRASH), *frames[:1]])

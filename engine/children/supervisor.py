@@ -50,7 +50,7 @@ class Supervisor:
         """Starts no process yet. `report(key, line)` is called from the supervisor's thread."""
         self.spec = spec
         self.on_change: Callable[[ChildStatus], None] | None = None
-        """Called with each new state on the supervisor's thread."""
+        """Called on the supervisor's thread with each new state or process, and after each order."""
         self._report = report
         self._now_s = now_s
         self._launcher = launcher
@@ -140,9 +140,9 @@ class Supervisor:
         with self._lock:
             if self._is_closed:
                 return
-            self._is_closed = True
             self._orders.append(self._lifecycle.stop)
             self._wake()
+            self._is_closed = True
         self._thread.join()
         self._launcher.leave()
         self._ear.close()
@@ -156,7 +156,7 @@ class Supervisor:
 
     def _wake(self) -> None:
         """Under the lock. One byte at most is under way, so it never waits."""
-        if not self._is_awake:
+        if not self._is_awake and not self._is_closed:
             self._is_awake = True
             self._bell.send_bytes(b"!")
 
@@ -197,14 +197,15 @@ class Supervisor:
         for order in orders:
             order(now_s)
         self._lifecycle.step(now_s)
-        self._show(now_s)
+        self._show(now_s, is_ordered=bool(orders))
         return is_closed and self._lifecycle.is_over(now_s)
 
-    def _show(self, now_s: float) -> None:
-        before, self._status = self._status, self._lifecycle.status(now_s)
+    def _show(self, now_s: float, *, is_ordered: bool = False) -> None:
         self._outputs = self._lifecycle.outputs
+        before, self._status = self._status, self._lifecycle.status(now_s)
         with self._lock:
             self._wanting = self._lifecycle.wanting
         self._lifecycle.bury()  # nobody looks at their words any more
-        if self._status.state != before.state and self.on_change is not None:
+        is_new = (self._status.state, self._status.pid) != (before.state, before.pid)
+        if (is_new or is_ordered) and self.on_change is not None:
             self.on_change(self._status)

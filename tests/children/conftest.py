@@ -1,4 +1,4 @@
-"""Fixtures of the tests that start child processes."""
+"""Toy children, and a look at what is left of them."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -9,19 +9,8 @@ import psutil
 import pytest
 
 from engine.children import ChildSpec, Deadlines, Supervisor
-from engine.children.launcher import LAUNCHER, Launcher
-from engine.children.spec import CHILD_ENVIRONMENT
+from engine.children.launcher import Launcher
 from tests.children.toys import SOON, Toy, descriptors, processes, segments
-
-
-@pytest.fixture(scope="session")
-def sd_server() -> Iterator[None]:
-    """Keeps the process that diffusion children are forked from: it takes seconds to import what they need."""
-    from engine.children.diffusion_link import PRELOAD
-
-    LAUNCHER.join(PRELOAD, CHILD_ENVIRONMENT)
-    yield
-    LAUNCHER.leave()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Everything a child can do wrong, on real processes. The `toys` fixture counts what is left afterwards."""
 
+import dataclasses
 import os
 import signal
 from collections.abc import Callable
@@ -8,8 +9,9 @@ from typing import Any
 import psutil
 import pytest
 
+from engine.children import Deadlines
 from engine.children.launcher import Launcher
-from tests.children.toys import IMPATIENT, SOON, descriptors, processes, segments
+from tests.children.toys import IMPATIENT, descriptors, processes, segments
 
 STATES = ("loading", "compiling", "ready", "busy")
 
@@ -73,7 +75,7 @@ def test_closing_right_after_the_start_leaves_nothing(toys: Callable[..., Any]) 
 
 
 def test_closing_during_the_delay_after_a_death_leaves_nothing(toys: Callable[..., Any]) -> None:
-    toy = toys({"loading": "kill"}, times=type(SOON)(first_delay_s=1000.0, longest_delay_s=1000.0))
+    toy = toys({"loading": "kill"}, times=Deadlines(first_delay_s=1000.0, longest_delay_s=1000.0))
     toy.supervisor.start()
     toy.until("restarting")
     toy.supervisor.close()
@@ -253,6 +255,60 @@ def test_the_fork_servers_death_is_not_the_childs_and_does_not_hinder_the_next(
     os.kill(pid, signal.SIGKILL)
     toy.until("busy", not_pid=pid)
     assert toy.status.detail == "ended, nobody knows how (its fork server was gone)"
+
+
+def test_a_fork_server_that_hangs_while_it_imports_is_replaced(toys: Callable[..., Any], launcher: Launcher) -> None:
+    times = Deadlines(starting_s=0.3, first_delay_s=0.02, longest_delay_s=0.02)
+    toy = toys(preload=("tests.children.endless_import",), times=times)
+    toy.supervisor.start()
+    server = toy.wait_for(lambda: launcher.server_pid, "the server")
+    toy.wait_for(lambda: toy.status.detail.startswith("hung: starting for"), "the hang")
+    toy.wait_for(lambda: launcher.server_pid not in (0, server), "another server")
+    assert toy.status.pid == 0
+
+
+def test_closing_while_the_fork_server_imports_leaves_nothing(toys: Callable[..., Any], launcher: Launcher) -> None:
+    toy = toys(preload=("tests.children.endless_import",))
+    toy.supervisor.start()
+    toy.wait_for(lambda: launcher.server_pid, "the server")
+    assert toy.until("loading").pid == 0
+    toy.supervisor.close()
+    assert launcher.server_pid == 0
+
+
+def test_a_child_that_is_born_after_it_was_given_up_ends(
+    toys: Callable[..., Any], launcher: Launcher, wait_for: Callable[..., Any]
+) -> None:
+    neighbour, late = toys(name="neighbour"), toys(name="late")
+    neighbour.supervisor.start()
+    neighbour.until_results()
+    family = processes()
+    os.kill(launcher.server_pid, signal.SIGSTOP)
+    late.supervisor.start()
+    late.until("loading")
+    late.supervisor.close()
+    os.kill(launcher.server_pid, signal.SIGCONT)
+    third = toys(name="third")
+    third.supervisor.start()  # asked for after it, so forked after it
+    third.until_results()
+    wait_for(lambda: processes() - family == {third.status.pid}, "the end of the late one")
+
+
+def test_a_process_that_no_signal_ends_is_a_drivers_failure(toys: Callable[..., Any], launcher: Launcher) -> None:
+    """A stopped server tells no exit code, so the child counts as there for a second more: a driver's grip."""
+    toy = toys({"busy": "wait"}, times=dataclasses.replace(IMPATIENT, gone_s=0.2))
+    pid = bring_to(toy, "busy")
+    server = launcher.server_pid
+    os.kill(server, signal.SIGSTOP)
+    os.kill(pid, signal.SIGSTOP)
+    detail = toy.until("failed").detail
+    assert detail == f"driver: process {pid} is not gone 0.2 s after SIGKILL"
+    os.kill(server, signal.SIGCONT)
+    toy.wait_for(lambda: toy.status.pid == 0, "its end at last")
+    assert toy.status.state == "failed"
+    go_on(toy)
+    toy.supervisor.start()
+    toy.until_results()
 
 
 def test_a_fork_server_that_dies_with_a_request_is_replaced(toys: Callable[..., Any], launcher: Launcher) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from engine.children import ChildSpec, Supervisor
 from engine.errors import SharedMemoryError
-from engine.ipc import FrameRing
+from engine.ipc import AudioRing, FrameRing, Gate
 
 
 def test_a_child_loads_then_publishes_pictures(toys: Callable[..., Any]) -> None:
@@ -229,6 +229,44 @@ def test_the_frame_loop_never_waits_while_a_child_is_being_started(toys: Callabl
         calls += 1
         time.sleep(0)
     assert calls > 100
+
+
+def test_a_child_sees_the_engines_gate(wait_for: Callable[..., Any], reports: Any) -> None:
+    gate = Gate.create()
+    gate.period_ns = 16_666_667
+    spec = ChildSpec(name="toy", loop="tests.children.toy:run", settings={})
+    supervisor = Supervisor(spec, report=reports, gate=gate)
+    try:
+        supervisor.start()
+        wait_for(lambda: supervisor.status().facts.get("period_ns") == 16_666_667, "the gate's period")
+    finally:
+        supervisor.close()
+        gate.close()
+
+
+def test_what_a_child_notes_is_reported_under_its_name(toys: Callable[..., Any], wait_for: Any, reports: Any) -> None:
+    toy = toys({"compiling": "note"})
+    toy.supervisor.start()
+    wait_for(lambda: reports.lines == [("child.toy.odd", "toy: the lake is frozen")], "the note")
+
+
+def test_sound_goes_through_a_child_by_sample_number(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
+    toy = toys(loop="tests.children.toy:hum")
+    voice = AudioRing.create("voice", channels=2, rate_hz=1000, seconds=1.0)
+    reader = None
+    try:
+        ramp = np.arange(600, dtype=np.float32).reshape(300, 2)
+        voice.write(ramp)
+        toy.supervisor.connect_input("voice", voice.segment)
+        toy.supervisor.start()
+        segment = wait_for(lambda: toy.supervisor.outputs.get("voice"), "the output")
+        reader = AudioRing.open(segment)
+        wait_for(lambda: reader.end_sample == 300, "all of it")
+        np.testing.assert_array_equal(reader.read(0, 300), 2.0 * ramp)
+    finally:
+        voice.close()
+        if reader is not None:
+            reader.close()
 
 
 def test_the_echo_child_returns_what_it_is_given(wait_for: Callable[..., Any], reports: Any) -> None:

@@ -28,7 +28,8 @@ def run(port: ChildPort) -> None:
     port.proved("model", port.settings.get("model", ""))
     port.enter(Phase.COMPILING)
     act(port, port.settings.get("compiling", ""))
-    port.ready(loaded=port.settings.get("model", ""), nice=os.nice(0))
+    period_ns = port.gate.period_ns if port.gate is not None else 0
+    port.ready(loaded=port.settings.get("model", ""), nice=os.nice(0), period_ns=period_ns)
     writer = None
     index = 0
     while not port.should_stop:
@@ -85,9 +86,25 @@ def act(port: ChildPort, what: str) -> None:
             port.fail("memory", "7 GiB asked for", is_final=False)
         case "memory, finally":
             port.fail("memory", "7 GiB asked for", is_final=True)
+        case "note":
+            port.note("odd", "the lake is frozen")
         case "chatter":
             for _ in range(100):
                 os.write(2, b"x" * 20_000 + b"\n")
+
+
+def hum(port: ChildPort) -> None:
+    """Doubles the sound of input `voice` into the output of the same name, 100 samples at a time."""
+    out = port.open_audio_output("voice", 2, 1000, 1.0)
+    port.ready()
+    while not port.should_stop:
+        port.poll()
+        voice = port.audio_input("voice")
+        block = voice.read(out.end_sample, 100) if voice is not None else None
+        if block is not None:
+            out.write(2.0 * block)
+            port.result(1.0)
+        time.sleep(0.005)
 
 
 def tell_modules(port: ChildPort) -> None:
