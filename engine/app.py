@@ -7,7 +7,7 @@ Whatever cannot be had is an error here, before the first picture; after it noth
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -19,6 +19,7 @@ from engine.audio import open_audio
 from engine.child_control import ChildControl
 from engine.children.diffusion_conditions import NO_MODEL, conditions
 from engine.children.diffusion_link import DiffusionLink
+from engine.children.supervisor import Supervisor
 from engine.clock import Clock, SteppedClock, SystemClock
 from engine.config import Config, SdConfig, build_config, split_host_port
 from engine.control import CommandTable, Dispatcher, OscServer
@@ -59,6 +60,11 @@ class Engine:
     def params(self) -> ParamStore:
         """Every control by its address. Any thread."""
         return self._parts.store
+
+    @property
+    def children(self) -> Mapping[str, Supervisor]:
+        """The child processes of this run by name: start, stop and restart them from any thread."""
+        return {"sd": self._parts.sd.supervisor} if self._parts.sd else {}
 
     @property
     def osc_address(self) -> tuple[str, int] | None:

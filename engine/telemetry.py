@@ -71,6 +71,10 @@ class FrameTimes:
         """Percentiles over the newest `newest` frames that are kept."""
         return _percentiles(self._work_ms[self._newest(newest)])
 
+    def draw_ms(self, newest: int = RESERVOIR_FRAMES) -> FrameMs:
+        """The same of the draw alone."""
+        return _percentiles(self._draw_ms[self._newest(newest)])
+
     def overhead_ms(self, newest: int = RESERVOIR_FRAMES) -> FrameMs:
         """The same of all work but the draw: parameters, analysis hand-over, upload, publication."""
         rows = self._newest(newest)

@@ -5,7 +5,7 @@ thread of its own.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,7 @@ class DiffusionLink:
             report=report,
             gate=gate,
         )
+        self._last: ChildStatus | None = None
         self._crossfade = Crossfade()
         self._values: Snapshot | None = None
         self._input: RingWriter | None = None
@@ -80,14 +81,17 @@ class DiffusionLink:
         self.supervisor.start()
 
     def close(self) -> None:
+        last = self.supervisor.status()
         self.supervisor.close()
+        self._last = replace(self.supervisor.status(), ms_a_result=last.ms_a_result, facts=last.facts)
         if self._reader is not None:
             self._reader.close()
         if self._input is not None:
             self._input.close()
 
     def status(self) -> ChildStatus:
-        return self.supervisor.status()
+        """Any thread. After `close`: what the child last said of itself."""
+        return self._last or self.supervisor.status()
 
     def follow(self, values: Snapshot) -> None:
         """Tell the child what has changed since the last frame; another model is a planned swap."""

@@ -73,6 +73,29 @@ def ipc(
     _print(result, json_)
 
 
+@app.command()
+def isolation(
+    model: Annotated[
+        str, typer.Option(metavar="MODEL", help="What the child paints with; random:SHAPE needs no weights.")
+    ] = "random:tiny",
+    size: Annotated[str, typer.Option(metavar="WxH", help="Picture size in pixels.")] = "1280x720",
+    fps: Annotated[float, typer.Option(help="Rate of the loop.")] = 30.0,
+    seconds: Annotated[float, typer.Option(min=1.0, help="Length of each scene; 600 for the long proof.")] = 30.0,
+    sd_size: Annotated[str, typer.Option(metavar="WxH", help="Size of the SD picture.")] = "512x512",
+    json_: AsJson = False,
+) -> None:
+    """What a child does to the picture: away, idle, busy, with and without the gate, killed every second."""
+    from engine.bench import isolation as isolation_bench
+    from engine.cli.run import parse_size
+
+    width, height = parse_size(size)
+    sd_width, sd_height = parse_size(sd_size)
+    params = {"/sd/width": sd_width, "/sd/height": sd_height}
+    with _progress(json_) as progress:
+        result = isolation_bench.run(width, height, fps, seconds, model, params, progress)
+    _print(result, json_)
+
+
 @contextmanager
 def _progress(is_quiet: bool) -> "Iterator[Progress]":
     if is_quiet or not sys.stderr.isatty():

@@ -1,0 +1,177 @@
+"""What a busy child does to the picture: the same engine with its SD child away, idle, at work, and being killed.
+
+The scenes take turns in one engine, several rounds each, so that what else happens on the machine falls on all of
+them alike. What must hold is the time from one published picture to the next; the time of the draw itself is told
+beside it, because a GPU or a cache is shared whatever the processes do.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from engine.app import Engine, open_engine
+from engine.bench.progress import Progress
+from engine.config import build_config
+from engine.errors import ChildError
+
+ROUNDS = 3
+SETTLE_S = 0.5  # after a change, before anything is counted
+KILL_EVERY_S = 1.0
+LONGEST_LOAD_S = 300.0
+AT_WORK = ("ready", "busy")
+
+
+@dataclass(slots=True)
+class Scene:
+    name: str
+    params: dict[str, Any]
+    has_child: bool = True
+    is_killed: bool = False
+    intervals_ms: list[float] = field(default_factory=list)
+    draws_ms: list[float] = field(default_factory=list)
+    late: int = 0
+    dropped: int = 0
+    results: int = 0
+    seconds: float = 0.0
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def scenes() -> list[Scene]:
+    work = {"/sd/paused": False, "/sd/gate": True, "/sd/duty_auto": True}
+    return [
+        Scene("no_child", {}, has_child=False),
+        Scene("idle_child", {"/sd/paused": True}),
+        Scene("busy_child", work),
+        Scene("busy_child_at_full_duty", work | {"/sd/duty_auto": False, "/sd/duty": 1.0}),
+        Scene("busy_child_without_gate", work | {"/sd/duty_auto": False, "/sd/duty": 1.0, "/sd/gate": False}),
+        Scene("child_killed_every_second", work, is_killed=True),
+    ]
+
+
+def run(
+    width: int, height: int, fps: float, seconds: float, model: str, params: dict[str, Any], progress: Progress
+) -> dict[str, Any]:
+    """Figures of each scene after `seconds` of it in all, in three rounds; `params` are set from the start.
+
+    Raises ChildError when the model does not come to work.
+    """
+    config = build_config(
+        {
+            "width": width,
+            "height": height,
+            "fps": fps,
+            "audio": "demo",
+            "camera": "test",
+            "sinks": ("null", "shared=bench"),
+            "sd": {"model": model},
+            "params": {"/layer/5/intensity": 0.5} | params,
+        }
+    )
+    played = scenes()
+    with open_engine(config) as engine:
+        steps = ROUNDS * len(played)
+        for step in range(steps):
+            scene = played[step % len(played)]
+            progress(scene.name.replace("_", " "), step / steps)
+            _prepare(engine, scene)
+            _play(engine, scene, seconds / ROUNDS)
+        status = engine.status()
+    said = played[1].facts
+    child = {name: said.get(name) for name in ("family", "size", "device", "dtype")}
+    result: dict[str, Any] = {
+        "renderer": status.renderer,
+        "size": f"{width}x{height}",
+        "fps": fps,
+        "sd": {"model": model, **child},
+        "cores": os.cpu_count(),
+        "scenes": {scene.name: _figures(scene) for scene in played},
+    }
+    quiet = result["scenes"]["no_child"]["interval_ms_p99"]
+    result["interval_p99_ratio"] = {
+        scene.name: round(result["scenes"][scene.name]["interval_ms_p99"] / quiet, 3) for scene in played[1:]
+    }
+    if child["device"] != "cuda":
+        result["unverified"] = "without a device: GPU contention, the gate and slices on a GPU, duty auto beside GL"
+    return result
+
+
+def _prepare(engine: Engine, scene: Scene) -> None:
+    """Bring the engine into the scene, drawing all the while."""
+    child = engine.children["sd"]
+    engine.params.set_many(scene.params.items(), by="bench")
+    if not scene.has_child:
+        child.stop()
+        _draw_until(engine, lambda: child.status().state == "off")
+    elif child.status().state not in AT_WORK:
+        child.start()
+        _draw_until(engine, lambda: child.status().state in (*AT_WORK, "failed"))
+        if child.status().state == "failed":
+            raise ChildError(f"the child does not come to work: {child.status().detail}")
+    end_s = time.perf_counter() + SETTLE_S
+    _draw_until(engine, lambda: time.perf_counter() >= end_s)
+
+
+def _draw_until(engine: Engine, is_reached: Callable[[], bool]) -> None:
+    end_s = time.perf_counter() + LONGEST_LOAD_S
+    for _ in engine.frames():
+        if is_reached():
+            return
+        if time.perf_counter() > end_s:
+            raise ChildError(f"the child is not ready after {LONGEST_LOAD_S:.0f} s: {engine.children['sd'].status()}")
+
+
+def _play(engine: Engine, scene: Scene, seconds: float) -> None:
+    """`seconds` of the scene, counted from its first picture."""
+    times, child = engine.times, engine.children["sd"]
+    late, dropped, results = times.late, times.dropped, child.status().results
+    before_s = kill_s = started_s = None
+    for now_s in _publications(engine):
+        if before_s is None:
+            started_s = kill_s = now_s
+        else:
+            scene.intervals_ms.append((now_s - before_s) * 1000)
+            scene.draws_ms.append(times.draw_ms(1).max)
+        before_s = now_s
+        if scene.is_killed and now_s - kill_s >= KILL_EVERY_S:
+            kill_s = now_s
+            if pid := child.status().pid:
+                with suppress(ProcessLookupError):  # it died since
+                    os.kill(pid, signal.SIGKILL)
+        if now_s - started_s >= seconds:
+            break
+    scene.late += times.late - late
+    scene.dropped += times.dropped - dropped
+    scene.results += child.status().results - results
+    scene.seconds += before_s - started_s
+    scene.facts = dict(child.status().facts)
+
+
+def _publications(engine: Engine) -> Iterator[float]:
+    for _ in engine.frames():
+        yield time.perf_counter()
+
+
+def _figures(scene: Scene) -> dict[str, Any]:
+    intervals, draws = np.array(scene.intervals_ms), np.array(scene.draws_ms)
+    figures = {
+        "frames": len(intervals),
+        "interval_ms_p50": _percentile(intervals, 50),
+        "interval_ms_p99": _percentile(intervals, 99),
+        "interval_ms_max": _percentile(intervals, 100),
+        "draw_ms_p50": _percentile(draws, 50),
+        "draw_ms_p99": _percentile(draws, 99),
+        "late": scene.late,
+        "dropped": scene.dropped,
+        "sd_pictures_a_second": round(scene.results / scene.seconds, 2),
+    }
+    return figures | {name: scene.facts[name] for name in ("duty", "slice_p99_ms") if name in scene.facts}
+
+
+def _percentile(values: np.ndarray, percent: float) -> float:
+    return round(float(np.percentile(values, percent)), 3)
