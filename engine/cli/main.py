@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from engine.cli import bench, devices, doctor, osc, preset, run, schema
+from engine.cli import bench, devices, doctor, model, osc, preset, run, schema, sd
 from engine.errors import MultiverseError, UsageError
 
 DONE, FAILED, USAGE = 0, 1, 2
@@ -22,6 +22,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("sd")(sd.sd)
+app.add_typer(model.app, name="model")
 app.command("devices")(devices.devices)
 app.command("doctor")(doctor.doctor)
 app.add_typer(preset.app, name="preset")

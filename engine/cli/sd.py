@@ -1,0 +1,257 @@
+"""`multiverse sd`: one picture repainted, by the core that paints live."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from engine.errors import ModelError, MultiverseError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from engine.models.diffusion import ModelSpec
+    from engine.models.diffusion.batch_schedule import Progress
+
+SIDE_STEP_PX = 64  # three halvings of latents that span 8 px each
+LARGEST_SEED = 2**31 - 1
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
+NO_MODEL = (
+    "no model: name one with --model (a diffusers folder, a .safetensors file or a Hugging Face id, for example "
+    "--model stabilityai/sd-turbo), or set model under [sd] in a file and pass --config FILE.toml"
+)
+
+
+def sd(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The picture to start from.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write the result: .png, .jpg or .jpeg.")],
+    prompt: Annotated[str, typer.Option(metavar="TEXT", help="What the picture shall show.")],
+    negative: Annotated[str, typer.Option(metavar="TEXT", help="What not; needs a guidance above 1.")] = "",
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="PATH|ID", help="Diffusers folder, .safetensors file or Hugging Face id."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="Take the model and what belongs to it from its [sd].")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, max=50, help="Of these, `strength` are made.")] = 4,
+    strength: Annotated[float, typer.Option(min=0.05, max=1.0, help="How far the result may leave the picture.")] = 0.5,
+    guidance: Annotated[float, typer.Option(min=1.0, max=15.0, help="How hard the prompt pulls; 1 is off.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=-1, max=LARGEST_SEED, help="Noise to start from; -1: any.")] = 1,
+    size: Annotated[str, typer.Option(metavar="WxH", help="Multiples of 64 px; the picture is cropped.")] = "512x512",
+    lora: Annotated[list[str] | None, typer.Option(metavar="PATH[=WEIGHT]", help="A LoRA, repeatable.")] = None,
+    controlnet: Annotated[
+        list[str] | None, typer.Option(metavar="PATH[=SCALE]", help="A ControlNet, repeatable.")
+    ] = None,
+    control: Annotated[
+        str, typer.Option(metavar="edges|input|FILE", help="What the ControlNets see; edges and input: of IMAGE.")
+    ] = "edges",
+    ip_adapter: Annotated[str | None, typer.Option(metavar="PATH", help="An IP-Adapter; needs --ip-image.")] = None,
+    ip_image: Annotated[Path | None, typer.Option(metavar="FILE", help="The picture that it follows.")] = None,
+    ip_scale: Annotated[float, typer.Option(min=0.0, max=1.5, help="How closely.")] = 0.6,
+    device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = None,
+    dtype: Annotated[str | None, typer.Option(metavar="auto|float16|bfloat16|float32", help="Precision.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Repaint one picture with Stable Diffusion."""
+    width, height = _checked_size(size)
+    _check_out(out, overwrite)
+    from engine.config import build_config, read_config_file
+    from engine.models.diffusion import locate
+    from engine.sources.still import read_still
+
+    configured = build_config(read_config_file(config) if config else {}).sd
+    spec = _spec(
+        model or configured.model,
+        configured,
+        [_split_number(text, "--lora") for text in lora or ()],
+        [_split_number(text, "--controlnet") for text in controlnet or ()],
+        ip_adapter,
+    )
+    if (ip_image is None) == bool(spec.ip_adapter):
+        raise UsageError("--ip-adapter PATH and --ip-image FILE belong together")
+    locate.find(spec.model)  # a wrong name is told at once, before seconds of loading
+    picture = _writable(read_still(image))
+    shown = _control_picture(control, picture, (width, height)) if spec.controlnets else None
+    scales = [_split_number(text, "--controlnet")[1] for text in controlnet or ()] or [1.0] * len(spec.controlnets)
+    options = {
+        "prompt": prompt,
+        "negative": negative,
+        "strength": strength,
+        "steps": steps,
+        "guidance": guidance,
+        "seed": seed if seed >= 0 else int.from_bytes(os.urandom(4), "little") & LARGEST_SEED,
+        "width": width,
+        "height": height,
+        "controls": [(shown, scale) for scale in scales] if shown is not None else [],
+        "ip_image": read_still(ip_image) if ip_image is not None else None,
+    }
+    where = device or configured.device, dtype or configured.dtype
+    with _progress(as_json) as progress, _one_line_when_full(width, height):
+        painted, told = _paint(spec, where, ip_scale, picture, options | {"progress": progress})
+    _write(out, painted)
+    if as_json:
+        print(json.dumps({"file": str(out)} | told, ensure_ascii=False))
+        return
+    for note in told["notes"]:
+        print(f"multiverse: {note}", file=sys.stderr)
+    print(f"{out}  ({width}x{height}, seed {told['seed']}, {told['paint_s']:.1f} s on {told['device']})")
+
+
+def _paint(
+    spec: "ModelSpec", where: tuple[str, str], ip_scale: float, picture: "np.ndarray", options: dict[str, Any]
+) -> tuple["np.ndarray", dict[str, Any]]:
+    """The picture, and what there is to tell about it."""
+    from engine.models.diffusion.coefficients import real_steps
+    from engine.models.diffusion.device_work import chosen_device, chosen_dtype
+    from engine.models.diffusion.load import load
+    from engine.models.diffusion.single import paint
+
+    began_s = time.perf_counter()
+    device = chosen_device(where[0])
+    model = load(spec, device, chosen_dtype(where[1], device))
+    if model.ip_adapter is not None:
+        model.ip_adapter.set_scale(ip_scale)
+    loaded_s = time.perf_counter()
+    painted = paint(model, picture, **options)
+    painted_s = time.perf_counter()
+    return painted, {
+        "width": options["width"],
+        "height": options["height"],
+        "model": spec.model,
+        "family": model.family,
+        "sampler": model.sampler,
+        "steps_asked": options["steps"],
+        "steps": real_steps(options["steps"], options["strength"]),
+        "seed": options["seed"],
+        "device": device,
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "load_s": round(loaded_s - began_s, 3),
+        "paint_s": round(painted_s - loaded_s, 3),
+        "notes": list(model.notes),
+    }
+
+
+def _checked_size(text: str) -> tuple[int, int]:
+    from engine.cli.run import parse_size
+
+    size = parse_size(text)
+    if any(side % SIDE_STEP_PX or not side for side in size):
+        raise UsageError(f"--size: {text}: both sides must be multiples of {SIDE_STEP_PX} (for example 768x512)")
+    return size
+
+
+def _check_out(out: Path, overwrite: bool) -> None:
+    """Before anything is loaded: a result that cannot be written is no result."""
+    if out.suffix.lower() not in FORMATS:
+        raise UsageError(f"{out}: the name must end in {', '.join(FORMATS)}")
+    if not out.absolute().parent.is_dir():
+        raise UsageError(f"{out}: there is no folder {out.absolute().parent}")
+    if out.exists() and not overwrite:
+        raise UsageError(f"{out}: exists already; --overwrite replaces it")
+
+
+def _spec(
+    model: str,
+    configured: Any,
+    loras: list[tuple[str, float]],
+    controlnets: list[tuple[str, float]],
+    ip_adapter: str | None,
+) -> "ModelSpec":
+    """Options win over the configuration, each as a whole."""
+    from engine.models.diffusion import ModelSpec
+
+    if not model:
+        raise UsageError(NO_MODEL)
+    return ModelSpec(
+        model=model,
+        vae=configured.vae,
+        sampler=configured.sampler,
+        loras=tuple(loras) or tuple((lora.path, lora.weight) for lora in configured.loras),
+        controlnets=tuple(path for path, _ in controlnets) or configured.controlnets,
+        ip_adapter=configured.ip_adapter if ip_adapter is None else ip_adapter,
+        image_encoder=configured.image_encoder if ip_adapter is None else "",
+    )
+
+
+def _split_number(text: str, option: str) -> tuple[str, float]:
+    """`PATH=0.5` as (PATH, 0.5); without a number 1. A path may hold = itself."""
+    path, is_given, number = text.rpartition("=")
+    if not is_given:
+        return text, 1.0
+    try:
+        return path, float(number)
+    except ValueError:
+        if Path(text).exists():
+            return text, 1.0
+        raise UsageError(f"{option}: {number!r} in {text!r} is no number (PATH=0.8)") from None
+
+
+def _control_picture(control: str, picture: "np.ndarray", size: tuple[int, int]) -> "np.ndarray":
+    from engine.children.diffusion_source import edges
+    from engine.sources.still import read_still
+
+    if control == "input":
+        return picture
+    return edges(picture, size) if control == "edges" else _writable(read_still(Path(control)))
+
+
+def _writable(picture: "np.ndarray") -> "np.ndarray":
+    """A copy: torch warns of Pillow's read-only memory."""
+    return picture.copy()
+
+
+def _write(out: Path, picture: "np.ndarray") -> None:
+    """Beside the target, then moved there: nobody sees half a picture, and an old one stays until then."""
+    from PIL import Image
+
+    unfinished = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    try:
+        Image.fromarray(picture).save(unfinished, format=FORMATS[out.suffix.lower()], quality=95)
+        os.replace(unfinished, out)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise MultiverseError(f"{out}: cannot be written ({error.strerror or error})") from None
+
+
+@contextmanager
+def _one_line_when_full(width: int, height: int) -> Iterator[None]:
+    from engine.models.diffusion.device_work import is_out_of_memory
+
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise ModelError(f"no memory for {width}x{height} with this model; choose a smaller --size") from None
+
+
+@contextmanager
+def _progress(is_quiet: bool) -> "Iterator[Progress]":
+    """A bar on a terminal; else nothing."""
+    if is_quiet or not sys.stderr.isatty():
+        yield lambda done, steps: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    with Progress(
+        *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True
+    ) as bars:
+        task = bars.add_task("loading", total=None)
+        yield lambda done, steps: bars.update(task, description="painting", total=steps, completed=done)

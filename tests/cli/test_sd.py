@@ -1,0 +1,141 @@
+"""`multiverse sd` and `multiverse model check`, as people start them, with a tiny model."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.cli.main import main
+from tests.conftest import TinyModels
+
+MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
+SMALL = ["--size", "128x64", "--prompt", "sea", "--device", "cpu"]
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+Fail = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: it holds `in.png`, 96 x 96."""
+    blocks = np.random.default_rng(0).integers(0, 256, (12, 12, 3), np.uint8)
+    Image.fromarray(blocks.repeat(8, axis=0).repeat(8, axis=1)).save(tmp_path / "in.png")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(home: Path) -> Run:
+    """The command as a process."""
+
+    def start(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        one_thread = os.environ | {"OMP_NUM_THREADS": "1"}  # as in this process: the same sums in the same order
+        command = [*MULTIVERSE, *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, env=one_thread)
+
+    return start
+
+
+@pytest.fixture
+def fail(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Fail:
+    """The command in this process, where it gets no further than its arguments: exit code and what it says."""
+
+    def start(*arguments: str | Path) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["multiverse", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0), capsys.readouterr().err
+
+    return start
+
+
+def test_one_picture_is_what_the_core_paints(run: Run, tiny_sd: Path, tmp_path: Path) -> None:
+    (tmp_path / "out.png").write_text("of before")
+    done = run("sd", "in.png", "out.png", *SMALL, "--model", tiny_sd, "--seed", "3", "--overwrite", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    told = json.loads(done.stdout)
+    assert (told["width"], told["height"], told["seed"], told["sampler"]) == (128, 64, 3, "lcm")
+    assert (told["steps_asked"], told["steps"]) == (4, 2)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "out.png")), painted(tiny_sd, tmp_path / "in.png"))
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["in.png", "out.png"]
+
+
+def painted(model: Path, image: Path) -> np.ndarray:
+    from engine.models.diffusion import ModelSpec
+    from engine.models.diffusion.load import load
+    from engine.models.diffusion.single import paint
+
+    options = {"prompt": "sea", "steps": 4, "strength": 0.5, "seed": 3, "width": 128, "height": 64}
+    return paint(load(ModelSpec(model=str(model)), "cpu", "float32"), np.array(Image.open(image)), **options)
+
+
+def test_a_configuration_names_the_model_and_what_belongs_to_it(
+    run: Run, tiny_sd: Path, tiny_models: TinyModels, tmp_path: Path
+) -> None:
+    lora, controlnet = tiny_models.lora(tiny_sd), tiny_models.controlnet(tiny_sd)
+    (tmp_path / "show.toml").write_text(
+        f"[sd]\nmodel = '{tiny_sd}'\ncontrolnets = ['{controlnet}']\n[[sd.loras]]\npath = '{lora}'\n"
+    )
+    done = run("sd", "in.png", "configured.jpg", *SMALL, "--config", "show.toml")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "configured.jpg  (128x64, seed 1, " in done.stdout
+    with Image.open(tmp_path / "configured.jpg") as picture:
+        assert (picture.format, picture.size) == ("JPEG", (128, 64))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--prompt", "sea"], "no model: name one with --model (a diffusers folder, a .safetensors file or"),
+        (["--prompt", "sea", "--model", "nowhere"], "nowhere: no such file or folder"),
+        (["--prompt", "sea", "--model", "m", "--size", "100x64"], "--size: 100x64: both sides must be multiples of 64"),
+        (["--prompt", "sea", "--model", "m", "--lora", "a=b"], "--lora: 'b' in 'a=b' is no number"),
+        (["--prompt", "sea", "--model", "m", "--ip-adapter", "x"], "--ip-adapter PATH and --ip-image FILE belong"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_said_in_one_line(fail: Fail, arguments: list[str], reason: str) -> None:
+    code, said = fail("sd", "in.png", "out.png", *arguments)
+    assert code in (1, 2)
+    assert said.startswith(f"multiverse: {reason}")
+    assert said.count("\n") == 1
+
+
+def test_an_existing_file_is_not_replaced_unasked(fail: Fail, home: Path) -> None:
+    (home / "out.png").write_text("precious")
+    answer = fail("sd", "in.png", "out.png", *SMALL, "--model", "m")
+    assert answer == (2, "multiverse: out.png: exists already; --overwrite replaces it\n")
+    assert (home / "out.png").read_text() == "precious"
+
+
+def test_an_output_that_cannot_be_is_told_before_anything_is_loaded(fail: Fail) -> None:
+    assert "must end in .png, .jpg, .jpeg" in fail("sd", "in.png", "out.gif", *SMALL, "--model", "m")[1]
+    assert "there is no folder" in fail("sd", "in.png", "no/out.png", *SMALL, "--model", "m")[1]
+
+
+def test_a_check_tells_what_a_model_is_without_loading_torch(run: Run, tiny_sd: Path) -> None:
+    code = "import sys; from engine.cli.main import app; app(sys.argv[1:], standalone_mode=False)"
+    command = [sys.executable, "-c", f"{code}; print('torch' in sys.modules)", "model", "check", str(tiny_sd), "--json"]
+    *lines, has_torch = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    report = json.loads("\n".join(lines))
+    assert (report["family"], report["is_complete"], has_torch) == ("sd15", True, "False")
+    assert report["memory_bytes"]["float32"] == 2 * report["memory_bytes"]["float16"] > 0
+
+
+def test_a_check_names_what_is_missing_and_exits_with_1(
+    tiny_models: TinyModels, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tiny_models.sd(seed=98)
+    (broken / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    monkeypatch.setattr(sys, "argv", ["multiverse", "model", "check", str(broken)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("missing") and "unet has no weights" in line for line in lines)
+    assert lines[-1].split() == ["complete", "no"]
