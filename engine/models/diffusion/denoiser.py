@@ -111,6 +111,7 @@ class Denoiser:
             ),
         }
         used = tuple(shown.index for shown in control)
+        # Strengths of LoRAs and IP-Adapter are not in the key: they lie in the weights, changed in place.
         key: Hashable = ("unet", tuple(z.shape), t.dtype, negatives, used, cond.negative_text is None, cond.ip is None)
         controlnets = [self.model.controlnets[index] for index in used]
         parts = chain(self.model.unet, controlnets, negatives, is_split=self._is_split)
