@@ -28,7 +28,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from engine.children.launcher import Launcher
-from engine.children.policy import Deadlines, DeathPolicy
+from engine.children.policy import Deadlines, DeathPolicy, Verdict
 from engine.children.process import Child, OnAnswer, Report, Ring
 from engine.children.spec import ChildSpec, ChildStatus, State
 from engine.errors import ChildError, SharedMemoryError
@@ -105,15 +105,21 @@ class Lifecycle:
 
     def swap(self, settings: Mapping[str, Any], now_s: float) -> None:
         """Go over to other settings without a gap; while off, they are for the next start."""
+        coming = self._second.settings if self._second is not None else self._next_settings
+        if settings == (self._settings if coming is None else coming):
+            return
         self._forgive()
+        self._next_settings = None
         if self._second is not None:
             self._send_away(self._second, now_s)
             self._second = None
+        if settings == self._settings:
+            return
         if self._main is not None and self._main.words.results and not self._main.is_leaving:
-            self._next_settings = settings if settings != self._settings else None
-        elif settings != self._settings:
+            self._next_settings = settings
+        else:  # it has shown nothing yet: the next takes its place
             self._settings = settings
-            self._dismiss(now_s)  # it has shown nothing yet: the next takes its place
+            self._dismiss(now_s)
 
     def call(self, name: str, arguments: tuple[Any, ...], on_answer: OnAnswer, now_s: float) -> None:
         """Hand a command to the process in charge; answered at once when there is none."""
@@ -139,8 +145,9 @@ class Lifecycle:
             if child.has_ended(now_s):
                 self._leaving.remove(child)
                 self._ended.append(child)
-            elif child.is_stuck(now_s):
-                self._fail(f"driver: process {child.pid} is not gone {self._times.gone_s:g} s after SIGKILL")
+            elif child.is_stuck(now_s) and not self._failure:
+                self._failure = f"driver: process {child.pid} is not gone {self._times.gone_s:g} s after SIGKILL"
+                self._tell_fault(self._failure)
         self._look_after_second(now_s)
         self._look_after_main(now_s)
         if self._is_wanted and not self._failure and not self._leaving:
@@ -244,16 +251,12 @@ class Lifecycle:
         detail = self._last_words(child)
         is_final = child.fault is not None and child.fault.is_final
         verdict = self._policy.died(child.tried, had_result=child.words.results > 0, is_final=is_final)
-        self._detail = "; ".join([detail, *(f"quarantined {blamed}" for blamed in verdict.blamed)])
-        self._report(f"child.{self._spec.name}", f"{self._spec.name}: {self._detail}")
-        self._is_restart = True
-        if self._second is not None:
+        self._tell_fault("; ".join([detail, *(f"quarantined {blamed}" for blamed in verdict.blamed)]))
+        if self._second is None:
+            self._follow(verdict, now_s)
+        else:
             self._main, self._second = self._second, None
             self._settings = self._main.settings
-        elif verdict.delay_s is None:
-            self._failure = self._detail
-        else:
-            self._start_at_s = now_s + verdict.delay_s
 
     def _look_after_second(self, now_s: float) -> None:
         child = self._second
@@ -275,8 +278,7 @@ class Lifecycle:
             return
         is_memory = child.fault is not None and child.fault.kind == "memory"
         what_now = "the former are stopped first" if is_memory else "the former go on"
-        self._detail = f"new settings: {self._last_words(child)}; {what_now}"
-        self._report(f"child.{self._spec.name}", f"{self._spec.name}: {self._detail}")
+        self._tell_fault(f"new settings: {self._last_words(child)}; {what_now}")
         if is_memory:
             self._settings = child.settings
             self._is_restart = True
@@ -294,32 +296,39 @@ class Lifecycle:
     def _launch_what_is_due(self, now_s: float) -> None:
         if self._main is None and now_s >= self._start_at_s:
             self._restarts += self._is_restart
-            self._main = self._launch(self._settings, now_s)
+            try:
+                self._main = self._launch(self._settings, now_s)
+            except (ChildError, SharedMemoryError) as error:
+                self._tell_fault(str(error))
+                self._follow(self._policy.died({}, had_result=False, is_final=False), now_s)
         elif self._main is not None and self._next_settings is not None:
-            self._second = self._launch(self._next_settings, now_s)
-            self._next_settings = None
+            settings, self._next_settings = self._next_settings, None
+            try:
+                self._second = self._launch(settings, now_s)
+            except (ChildError, SharedMemoryError) as error:
+                self._tell_fault(f"new settings: {error}; the former go on")
 
-    def _launch(self, settings: Mapping[str, Any], now_s: float) -> Child | None:
-        try:
-            return Child(
-                self._spec,
-                settings,
-                values=self._values,
-                inputs=self._inputs,
-                gate=self._gate,
-                launcher=self._launcher,
-                policy=self._policy,
-                times=self._times,
-                report=self._report,
-                now_s=now_s,
-            )
-        except (ChildError, SharedMemoryError) as error:
-            self._detail = str(error)
-            self._report(f"child.{self._spec.name}", f"{self._spec.name}: {self._detail}")
-            verdict = self._policy.died({}, had_result=False, is_final=False)
-            self._start_at_s = now_s + (verdict.delay_s or 0.0)
-            self._is_restart = True
-            return None
+    def _launch(self, settings: Mapping[str, Any], now_s: float) -> Child:
+        return Child(
+            self._spec,
+            settings,
+            values=self._values,
+            inputs=self._inputs,
+            gate=self._gate,
+            launcher=self._launcher,
+            policy=self._policy,
+            times=self._times,
+            report=self._report,
+            now_s=now_s,
+        )
+
+    def _follow(self, verdict: Verdict, now_s: float) -> None:
+        """What a death of the main process leads to."""
+        self._is_restart = True
+        if verdict.delay_s is None:
+            self._failure = self._detail
+        else:
+            self._start_at_s = now_s + verdict.delay_s
 
     def _last_words(self, child: Child) -> str:
         """Why it ended, in one line; all of it goes into the log."""
@@ -344,10 +353,9 @@ class Lifecycle:
         self._failure = self._detail = ""
         self._start_at_s = 0.0
 
-    def _fail(self, why: str) -> None:
-        if not self._failure:
-            self._failure = self._detail = why
-            self._report(f"child.{self._spec.name}", f"{self._spec.name}: {why}")
+    def _tell_fault(self, detail: str) -> None:
+        self._detail = detail
+        self._report(f"child.{self._spec.name}", f"{self._spec.name}: {detail}")
 
     def _publish(self) -> None:
         """Show the outputs of the process in charge once it has a result, and close what nobody needs any more."""

@@ -26,6 +26,7 @@ from engine.ipc import Phase
 
 DEATHS_TO_QUARANTINE: Final = 3
 MODEL: Final = "model"  # the key without which there is nothing to run: quarantined means failed
+LONGEST_LOOK_S: Final = 2.0  # between two looks at a child: longer, and it was we who stood still
 KEPT_PROVED: Final = 256  # values remembered as good: prompts come and go for hours
 SHOWN_CHARACTERS: Final = 80
 
@@ -72,6 +73,32 @@ class Deadlines:
         if in_phase_s > limit_s:
             return f"{phase.name.lower()} for {in_phase_s:.3g} s, longer than {limit_s:g} s"
         return ""
+
+
+class Watch:
+    """Looks at one process's words again and again. Its times count from a look, not from before it:
+
+    from the launch, from its birth (the fork server may have imported for a minute), and from the first look after a
+    pause of ours, in which the machine slept or a debugger stood.
+    """
+
+    def __init__(self, times: Deadlines, now_s: float) -> None:
+        self._times = times
+        self._from_s = self._looked_s = now_s
+        self._is_born = False
+
+    def hang(self, phase: Phase, since_s: float, alive_s: float, now_s: float, *, is_born: bool) -> str:
+        """Why it counts as hung; "" when it does not. `since_s`, `alive_s`: its words' times, 0 before the first."""
+        if now_s - self._looked_s > LONGEST_LOOK_S or is_born > self._is_born:
+            self._from_s = now_s
+        self._looked_s = now_s
+        self._is_born = is_born
+        silent_s = self.silent_s(alive_s, now_s) if is_born else 0.0
+        return self._times.hang(phase, now_s - max(self._from_s, since_s), silent_s)
+
+    def silent_s(self, alive_s: float, now_s: float) -> float:
+        """Seconds since its last sign of life."""
+        return max(0.0, now_s - max(self._from_s, alive_s))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

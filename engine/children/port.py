@@ -103,8 +103,8 @@ class ChildPort:
 
     def ready(self, **facts: Fact) -> None:
         """The model is loaded: IDLE from now on. `facts` show in the status."""
+        self.enter(Phase.IDLE)  # first: the letter makes the engine look at it
         self._send(Ready(facts=facts))
-        self.enter(Phase.IDLE)
 
     def facts(self, **facts: Fact) -> None:
         """Facts for the status, over those of before. A letter each time: a few a second at most."""

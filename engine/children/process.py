@@ -35,7 +35,7 @@ from engine.children.messages import (
     WantOutput,
     packed_bytes,
 )
-from engine.children.policy import Deadlines, DeathPolicy
+from engine.children.policy import Deadlines, DeathPolicy, Watch
 from engine.children.spec import ChildSpec
 from engine.errors import ChildError, ControlPipeError, PipeClosedError, SharedMemoryError
 from engine.ipc import AudioRing, AudioRingWriter, ChildWords, ControlPipe, FrameRing, RingOwner
@@ -45,7 +45,6 @@ OnAnswer = Callable[[bool, str], None]
 Report = Callable[[str, str], None]
 
 MOST_CALLS: Final = 64  # unanswered by one child: a stopped one is no reason to remember all that is asked of it
-LONGEST_LOOK_S: Final = 2.0  # between two looks at a child: longer, and it was we who stood still (sleep, debugger)
 
 
 class Child:
@@ -91,9 +90,8 @@ class Child:
         self._letters = 0
         self._in_flight = 0
         self._is_pipe_open = True
-        self._is_born = False
         self._own_pid = 0
-        self._floor_s = self._looked_s = now_s
+        self._watch = Watch(times, now_s)
         self._stop_by_s: float | None = None
         self._killed_s: float | None = None
         self.words = ChildWords.create(f"{spec.name} words")
@@ -135,7 +133,7 @@ class Child:
         return pipe + ([self._process.news] if self._process.news else [])
 
     def heartbeat_age_s(self, now_s: float) -> float:
-        return max(0.0, now_s - max(self._floor_s, self.words.alive_ns / 1e9))
+        return self._watch.silent_s(self.words.alive_ns / 1e9, now_s)
 
     def tell(self, values: Mapping[str, Any], inputs: Mapping[str, str]) -> None:
         """To be sent as soon as it has taken what is under way."""
@@ -172,14 +170,8 @@ class Child:
 
     def hang(self, now_s: float) -> str:
         """Why it counts as hung now; "" when it does not."""
-        if now_s - self._looked_s > LONGEST_LOOK_S or (self.pid and not self._is_born):
-            self._floor_s = now_s
-        self._looked_s = now_s
-        self._is_born = self.pid > 0
         phase, since_ns = self.words.progress
-        in_phase_s = now_s - max(self._floor_s, since_ns / 1e9)
-        silent_s = self.heartbeat_age_s(now_s) if self.pid else 0.0
-        return self._times.hang(phase, in_phase_s, silent_s)
+        return self._watch.hang(phase, since_ns / 1e9, self.words.alive_ns / 1e9, now_s, is_born=self.pid > 0)
 
     def ask_to_stop(self, now_s: float) -> None:
         """Let it end by itself, or kill it when it does not. One that is not born yet is given up."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.children.policy import Deadlines, DeathPolicy
+from engine.children.policy import Deadlines, DeathPolicy, Watch
 from engine.ipc import Phase
 
 TIMES = Deadlines()
@@ -125,3 +125,23 @@ def test_each_phase_has_its_own_deadline(phase: Phase, limit_s: float) -> None:
 def test_silence_is_a_hang_sooner_while_pictures_are_made(phase: Phase, limit_s: float) -> None:
     assert TIMES.hang(phase, 0.0, limit_s) == ""
     assert TIMES.hang(phase, 0.0, limit_s + 0.1).startswith("no sign of life for")
+
+
+def test_a_fork_servers_imports_do_not_count_as_the_childs_silence() -> None:
+    watch = Watch(TIMES, 100.0)
+    for second in range(101, 160):
+        assert watch.hang(Phase.STARTING, 0.0, 0.0, second, is_born=False) == ""
+    assert watch.hang(Phase.STARTING, 0.0, 0.0, 160.0, is_born=True) == ""
+    assert watch.hang(Phase.STARTING, 160.1, 160.1, 161.0, is_born=True) == ""
+    for second in range(162, 191):
+        assert watch.hang(Phase.STARTING, 160.1, 160.1, second, is_born=True) == ""
+    assert watch.hang(Phase.STARTING, 160.1, 160.1, 191.0, is_born=True) == "no sign of life for 30.9 s while starting"
+
+
+def test_a_machine_that_slept_is_no_hang() -> None:
+    watch = Watch(TIMES, 100.0)
+    assert watch.hang(Phase.IDLE, 100.0, 100.0, 101.0, is_born=True) == ""
+    assert watch.hang(Phase.IDLE, 100.0, 100.0, 3700.0, is_born=True) == ""
+    for second in range(3701, 3711):
+        assert watch.hang(Phase.IDLE, 100.0, 100.0, second, is_born=True) == ""
+    assert watch.hang(Phase.IDLE, 100.0, 100.0, 3710.5, is_born=True) != ""

@@ -116,6 +116,39 @@ def test_the_last_of_several_swaps_in_a_row_wins(toys: Callable[..., Any], wait_
     wait_for(lambda: toy.grey() == 4, "the last settings' picture")
 
 
+def test_a_swap_to_what_there_is_changes_nothing(toys: Callable[..., Any]) -> None:
+    toy = toys({"grey": 1})
+    toy.supervisor.start()
+    pid = toy.until_results().pid
+    toy.supervisor.swap({"grey": 1})
+    toy.until_results(toy.status.results + 5)
+    toy.supervisor.swap({"grey": 2, "loading": "wait"})
+    toy.wait_for(lambda: len(processes()) == 3, "the second process")
+    toy.supervisor.swap({"grey": 1})
+    toy.wait_for(lambda: len(processes()) == 2, "its end")
+    assert (toy.status.pid, toy.grey()) == (pid, 1)
+
+
+def test_a_failure_is_not_led_out_of_by_the_same_settings(toys: Callable[..., Any]) -> None:
+    toy = toys({"loading": "memory, finally"})
+    toy.supervisor.start()
+    toy.until("failed")
+    toy.supervisor.swap({"loading": "memory, finally"})
+    answers: list[str] = []
+    toy.supervisor.call("double", 1, on_answer=lambda is_done, text: answers.append(text))
+    toy.wait_for(lambda: answers == ["toy is failed"], "the answer")
+
+
+def test_settings_too_long_for_a_letter_leave_the_old_ones_running(toys: Callable[..., Any], reports: Any) -> None:
+    toy = toys({"grey": 1})
+    toy.supervisor.start()
+    pid = toy.until_results().pid
+    toy.supervisor.swap({"grey": 2, "text": "x" * 50_000})
+    why = "new settings: toy: its settings do not fit into a letter of 40000 bytes; the former go on"
+    toy.wait_for(lambda: toy.status.detail == why, "the reason")
+    assert (toy.status.pid, toy.grey()) == (pid, 1)
+
+
 def test_a_swap_while_off_is_for_the_next_start(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
     toy = toys({"grey": 1})
     toy.supervisor.swap({"grey": 2})
