@@ -85,6 +85,15 @@ def test_all_that_is_missing_is_listed_at_once(tiny_models: Any, tmp_path: Path)
     assert 'hf download a/b --include "c.safetensors"' in " ".join(report.missing)
 
 
+def test_tables_of_positions_are_no_weights(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(tiny_sd, tmp_path / "model")
+    file = folder / "text_encoder" / "model.safetensors"
+    save_file(load_file(file) | {"embeddings.position_ids": torch.arange(77)[None]}, file, {"format": "pt"})
+    assert [part.parameters for part in checked(folder).parts] == [part.parameters for part in checked(tiny_sd).parts]
+
+
 def test_a_pickle_is_named_and_never_opened(tiny_models: Any, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_models.sd(), tmp_path / "model")
     file = folder / "unet" / "diffusion_pytorch_model.safetensors"

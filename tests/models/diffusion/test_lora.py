@@ -57,7 +57,8 @@ def test_at_nothing_the_weights_are_those_of_the_file_and_never_move(
     for strength in (0.3, -1.7, 0.0):
         model.loras.set_weights({name: strength})
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(weights_of(model), weights_of(plain), strict=True))
-    model.loras.set_weights({name: 0.8})
+    for strength in (2.0, -1.1, 0.8):
+        model.loras.set_weights({name: strength})
     assert all(torch.equal(ours, was) for ours, was in zip(weights_of(model), changed, strict=True))
     assert [weight.data_ptr() for weight in weights_of(model)] == addresses
 

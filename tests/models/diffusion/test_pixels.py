@@ -81,9 +81,8 @@ def test_latents_are_decoded_as_diffusers_does(kl_folder: Path, kl_model: Model)
         decoded = pipeline.vae.decode(z / pipeline.vae.config.scaling_factor).sample
     theirs = pipeline.image_processor.postprocess(decoded, output_type="pil")
     ours = Pixels(kl_model, 64, 64).decode(z)
-    assert (
-        np.abs(ours.numpy().astype(int) - np.stack([np.asarray(picture) for picture in theirs]).astype(int)).max() <= 1
-    )
+    off = np.abs(ours.numpy().astype(int) - np.stack([np.asarray(picture) for picture in theirs]).astype(int))
+    assert off.max() <= 1 and off.mean() < 1e-3
 
 
 def test_a_picture_of_the_right_size_reaches_the_vae_bit_for_bit(kl_folder: Path, kl_model: Model) -> None:
@@ -101,11 +100,11 @@ def test_a_wide_picture_is_cropped_in_the_middle_not_squashed(model: Model) -> N
     assert covering(tall, 32, 64)[0, :, 0, 0].tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
-def test_shrinking_keeps_the_mean_of_fine_stripes(model: Model) -> None:
-    stripes = np.zeros((512, 512, 3), np.uint8)
-    stripes[::2] = 200
-    small = Pixels(model, 64, 64).fitted(stripes[None])
-    assert (small[:, :, 1:-1] * 255 - 100).abs().max() < 0.01  # without antialiasing: all stripes, or none
+def test_shrinking_loses_no_fine_lines(model: Model) -> None:
+    lines = np.zeros((512, 512, 3), np.uint8)
+    lines[3::8] = 200
+    small = Pixels(model, 64, 64).fitted(lines[None])
+    assert (small[:, :, 1:-1] * 255 - 200 / 8).abs().max() < 1.0  # without antialiasing half a line or none
 
 
 def test_control_pictures_are_in_0_to_1_with_channels_first(model: Model) -> None:
