@@ -10,6 +10,7 @@ from engine.errors import ModelError
 from engine.models.diffusion.batch_schedule import BatchSchedule, Progress, Sampler, ignore
 from engine.models.diffusion.conditioner import Conditioner
 from engine.models.diffusion.denoiser import Control, Denoiser, is_finite
+from engine.models.diffusion.graphs import DirectCalls
 from engine.models.diffusion.pixels import Pixels
 
 if TYPE_CHECKING:
@@ -49,7 +50,10 @@ def paint(
         Control(index=index, picture=pixels.prepare_control(picture[None]), scale=scale)
         for index, (picture, scale) in enumerate(controls)
     ]
-    schedule = BatchSchedule(model, Denoiser(model), steps=steps, strength=strength, guidance=guidance, sampler=sampler)
+    # Direct calls on every device: to capture a graph takes longer than to paint one picture.
+    schedule = BatchSchedule(
+        model, Denoiser(model, calls=DirectCalls()), steps=steps, strength=strength, guidance=guidance, sampler=sampler
+    )
     latents = schedule.run(z, cond, shown, generator, progress=progress)
     if not is_finite(latents).item():
         raise ModelError(f"{model.spec.model}: the result is not a number; try bf16 or fp32 instead of {model.dtype}")

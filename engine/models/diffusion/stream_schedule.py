@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from engine.models.diffusion.model import Model
 
 LATENT_CHANNELS = 4
-PIXELS_PER_LATENT = 8
 
 CfgType = Literal["none", "full", "self", "initialise"]
 
@@ -56,6 +55,20 @@ class StreamSettings:
     seed: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flight:
+    """What the rows from the second step on, (S - 1) F of them, have with them from call to call."""
+
+    clean: torch.Tensor
+    """((S - 1) F, 4, h, w) float32: x0 as the step before saw it."""
+    origins: torch.Tensor
+    """As `clean`: what residual guidance takes the rows to come from."""
+    pictures: dict[int, torch.Tensor]
+    """((S - 1) F, 3, height, width) by ControlNet: what it was shown with the frame."""
+    calls: int
+    """Since there was nothing in flight."""
+
+
 class StreamSchedule:
     """One thread. LCM and turbo models: ModelError for others, and for a t_index outside the table."""
 
@@ -64,8 +77,8 @@ class StreamSchedule:
         """Grows whenever frames in flight are given up; pictures of before it must not be shown any more."""
         self._model = model
         self._denoiser = denoiser
+        self._flight: Flight | None = None
         self._take(settings)
-        self._clear()
 
     @property
     def steps(self) -> int:
@@ -85,11 +98,11 @@ class StreamSchedule:
     def reset(self) -> None:
         """Gives up the frames in flight: the next S - 1 pushes give no picture."""
         self.generation += 1
-        self._clear()
+        self._flight = None
 
     def fill(self, z: torch.Tensor, cond: "Cond", control: Sequence[Control] = ()) -> None:
         """Runs the lead-in with one frame's latents `z` (F, 4, h, w), so that every push from now on gives pictures."""
-        while self._pushed < self._steps - 1:
+        while self._flight_for(z).calls < self._steps - 1:
             self.push(z, cond, control)
 
     def push(
@@ -102,56 +115,66 @@ class StreamSchedule:
     ) -> torch.Tensor | None:
         """Takes F frames in; the latents (F, 4, h, w) float32 of those that went in S - 1 calls ago, or None in the
         lead-in, when there were none. `z` (F, 4, h, w) scaled latents; `control` shows F pictures each."""
-        frames, rows = self._settings.frames, self._rows
-        clean = torch.cat((z.float(), self._ring))  # (S F, 4, h, w)
+        frames, rows, flight = self._settings.frames, self._rows, self._flight_for(z)
+        clean = torch.cat((z.float(), flight.clean))  # (S F, 4, h, w)
         x = rows.signal * clean + self._noise
-        x0 = self._guided_x0(x, clean[:frames], cond, self._shown(control), between)
+        shown = self._shown(control, flight)
+        x0, origins = self._guided_x0(x, clean, flight, cond, shown, between)
         denoised = rows.c_out * x0 + rows.c_skip * x
-        self._ring = denoised[:-frames]
-        self._pushed += 1
-        return denoised[-frames:] if self._pushed >= self._steps else None
+        # All at once, and last: a call that fails, for want of memory say, leaves the frames in flight together.
+        self._flight = Flight(
+            clean=denoised[:-frames],
+            origins=origins[:-frames],
+            pictures={one.index: one.picture[:-frames] for one in shown},
+            calls=flight.calls + 1,
+        )
+        return denoised[-frames:] if self._flight.calls >= self._steps else None
+
+    def _flight_for(self, z: torch.Tensor) -> Flight:
+        if self._flight is not None:
+            return self._flight
+        empty = z.new_zeros(((self._steps - 1) * len(z), *z.shape[1:]), dtype=torch.float32)
+        return Flight(clean=empty, origins=empty, pictures={}, calls=0)
 
     def _guided_x0(
         self,
         x: torch.Tensor,
-        newest: torch.Tensor,
+        clean: torch.Tensor,
+        flight: Flight,
         cond: "Cond",
-        control: Sequence[Control],
+        shown: Sequence[Control],
         between: Callable[[], None],
-    ) -> torch.Tensor:
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(x0, what the rows come from), both (S F, 4, h, w)."""
         t, frames = self._rows.timesteps, self._settings.frames
         if self._cfg_type in ("none", "full"):
-            return self._denoiser.predict(x, t, cond, control, guidance=self._guidance, between=between)
+            return self._denoiser.predict(x, t, cond, shown, guidance=self._guidance, between=between), clean
         negatives = frames if self._cfg_type == "initialise" else 0
         against, output = self._denoiser.outputs(
-            x, t, cond, control, negatives=negatives, guidance=self._guidance, between=between
+            x, t, cond, shown, negatives=negatives, guidance=self._guidance, between=between
         )
-        if against is not None:
-            newest = self._denoiser.x0(x[:frames], t[:frames], against)
-        origin = torch.cat((newest, self._origins))  # (S F, 4, h, w)
-        self._origins = origin[:-frames]
+        newest = clean[:frames] if against is None else self._denoiser.x0(x[:frames], t[:frames], against)
+        origin = torch.cat((newest, flight.origins))
         delta = self._settings.delta
         negative = origin if delta == 1.0 else delta * origin + (1.0 - delta) * x / self._rows.signal
-        return negative + self._guidance * (self._denoiser.x0(x, t, output) - negative)
+        return negative + self._guidance * (self._denoiser.x0(x, t, output) - negative), origin
 
-    def _shown(self, control: Sequence[Control]) -> list[Control]:
+    def _shown(self, control: Sequence[Control], flight: Flight) -> list[Control]:
         """The pictures of all rows: those in flight keep the picture that came with their frame.
 
         A ControlNet that has just been switched on shows its first pictures to the frames in flight, too.
         """
-        frames, kept, shown = self._settings.frames, {}, []
+        shown = []
         for new in control:
-            older = self._pictures.get(new.index)
+            older = flight.pictures.get(new.index)
             if older is None:
                 older = new.picture.repeat(self._steps - 1, 1, 1, 1)
             pictures = torch.cat((new.picture, older))  # (S F, 3, height, width)
-            kept[new.index] = pictures[:-frames]
             shown.append(Control(index=new.index, picture=pictures, scale=new.scale))
-        self._pictures = kept
         return shown
 
     def _take(self, settings: StreamSettings) -> None:
-        model = self._model
+        model, device = self._model, self._denoiser.device
         coefficients = step_coefficients(
             model.alphas_cumprod,
             model.scheduler_config,
@@ -160,24 +183,16 @@ class StreamSchedule:
             strength=settings.strength,
             t_index=settings.t_index,
         )
-        self._settings = settings
-        self._steps = coefficients.steps
-        self._rows = coefficients.rows(settings.frames, self._denoiser.device)
-        self._guidance = 1.0 if model.sampler == "turbo" else settings.guidance
-        if settings.cfg_type == "none" and model.time_cond_proj_dim is None:
-            self._guidance = 1.0
-        self._cfg_type: CfgType = settings.cfg_type if self._denoiser.uses_negative(self._guidance) else "none"
-        size = (LATENT_CHANNELS, settings.height // PIXELS_PER_LATENT, settings.width // PIXELS_PER_LATENT)
-        self._shape = (self._steps, settings.frames, size, self._cfg_type)
+        rows = coefficients.rows(settings.frames, device)
+        has_embedding = model.time_cond_proj_dim is not None
+        is_guided = model.sampler != "turbo" and (settings.cfg_type != "none" or has_embedding)
+        guidance = settings.guidance if is_guided else 1.0
+        size = (LATENT_CHANNELS, settings.height // model.latent_scale, settings.width // model.latent_scale)
         # Drawn step by step from a generator on the CPU: what BatchSchedule draws, on every kind of device.
         generator = torch.Generator().manual_seed(settings.seed)
-        noise = torch.cat([torch.randn((1, *size), generator=generator) for _ in range(self._steps)])
-        self._noise = self._rows.noise * noise.repeat_interleave(settings.frames, dim=0).to(self._denoiser.device)
-
-    def _clear(self) -> None:
-        size = self._shape[2]
-        empty = torch.zeros(((self._steps - 1) * self._settings.frames, *size), device=self._denoiser.device)
-        self._ring = empty
-        self._origins = empty
-        self._pictures: dict[int, torch.Tensor] = {}
-        self._pushed = 0
+        noise = torch.cat([torch.randn((1, *size), generator=generator) for _ in range(coefficients.steps)])
+        self._noise = rows.noise * noise.repeat_interleave(settings.frames, dim=0).to(device)
+        self._rows, self._steps, self._guidance = rows, coefficients.steps, guidance
+        self._cfg_type: CfgType = settings.cfg_type if self._denoiser.uses_negative(guidance) else "none"
+        self._shape = (coefficients.steps, settings.frames, size, self._cfg_type)
+        self._settings = settings

@@ -217,6 +217,27 @@ def test_a_broken_frame_leaves_the_others_alone(model: Model, conds: list[Cond])
         assert torch.equal(given[call], expected[call])
 
 
+@pytest.mark.parametrize("cfg", [CFG[0], CFG[3], CFG[4]], ids=["off", "self", "initialise"])
+def test_a_call_that_fails_can_be_made_again(model: Model, conds: list[Cond], cfg: dict[str, Any]) -> None:
+    """For want of memory, in the middle of the UNet: frames, origins and control pictures stay together."""
+    settings = replace(THREE_STEPS, **cfg)
+    z = random_latents(5, seed=10).view(5, 1, 4, 8, 8)
+    shown = [[one] for one in control(0, 5, 1)]
+    expected = pushed(stream_of(model, settings), z, [conds[0]] * 5, shown)
+    stream = StreamSchedule(model, Denoiser(model, is_split=True), settings)
+
+    def fail() -> None:
+        raise torch.OutOfMemoryError("full")
+
+    given = []
+    for call in range(5):
+        with pytest.raises(torch.OutOfMemoryError):
+            stream.push(z[call], conds[0], shown[call], between=fail)
+        given.append(stream.push(z[call], conds[0], shown[call]))
+    assert given[:2] == expected[:2] == [None, None]
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(given[2:], expected[2:], strict=True))
+
+
 def test_the_flag_is_one_a_picture() -> None:
     pictures = torch.zeros((3, 4, 2, 2))
     pictures[1, 3, 1, 0] = float("inf")
