@@ -40,13 +40,13 @@ def load(spec: ModelSpec, device: str, dtype: str) -> Model:
         raise ModelError(f"dtype {dtype}: not one of {', '.join(DTYPES)}")
     if spec.sampler not in SAMPLERS:
         raise ModelError(f"sampler {spec.sampler}: not one of {', '.join(SAMPLERS)}")
-    _quieten_libraries()
+    quieten_libraries()
     path = locate.find(spec.model)
     loading = _Loading(spec, torch.device(device), DTYPES[dtype])
     return loading.from_folder(path) if path.is_dir() else loading.from_file(path)
 
 
-def _quieten_libraries() -> None:
+def quieten_libraries() -> None:
     """No progress bars and no advice on stderr: what matters is said in our own notes and errors."""
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
