@@ -39,6 +39,12 @@ class ModelFolder:
             kind = self.index.get("_class_name", "model of an unknown kind")
             raise ModelError(f"{self.name}: a {kind} without unet/config.json; known are {SUPPORTED}")
         self.unet = self.config("unet/config.json")
+        for part in TEXT_PARTS[self.family]:
+            kind = (self.index.get(part) or (None, None))[1]
+            if kind is None:
+                raise ModelError(f"{self.name}: has no {part} of its own (a refiner?); known are {SUPPORTED}")
+            if not kind.startswith("CLIP"):
+                raise ModelError(f"{self.name}: its {part} is a {kind}; known are {SUPPORTED}")
         if self.unet.get("in_channels", 4) != 4:
             raise ModelError(
                 f"{self.name}: its UNet takes {self.unet['in_channels']} channels (inpainting or editing); known are "

@@ -66,7 +66,8 @@ class Pixels:
     def fitted(self, rgb: Pictures) -> torch.Tensor:
         """(F, 3, height, width) float32 in 0..1: the middle of the picture at this size, antialiased when shrunk."""
         if isinstance(rgb, np.ndarray):
-            rgb = torch.from_numpy(np.ascontiguousarray(rgb))
+            # A copy of what may only be read: torch has no such tensors and warns.
+            rgb = torch.from_numpy(np.require(rgb, requirements=("C", "W")))
         x = covering(rgb.to(self._model.device, non_blocking=True), self.width, self.height)
         x = x.permute(0, 3, 1, 2).float() / 255.0  # (F, 3, H, W)
         if x.shape[2:] == (self.height, self.width):

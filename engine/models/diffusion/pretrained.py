@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 
 from engine.errors import ModelError
 from engine.models.diffusion.model_folder import weights_in
+
+_TROUBLES = (OSError, EOFError, UnpicklingError, ValueError, RuntimeError, KeyError, TypeError, AttributeError)
 
 
 @contextmanager
@@ -20,7 +23,7 @@ def one_line(what: str) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError:
         raise
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+    except (*_TROUBLES, SafetensorError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise ModelError(f"{what}: cannot be loaded ({lines[0].strip()})") from error
 

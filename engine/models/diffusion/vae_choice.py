@@ -36,7 +36,7 @@ def choose_vae(folder: ModelFolder, wanted: str, *, is_in_file: bool = False) ->
     if wanted in ("auto", "taesd") and folder.is_taesd and weights_in(own):
         return VaeChoice(kind="AutoencoderTiny", folder=own, weights=weights_in(own))
     tiny = TAESD[folder.family]
-    if wanted == "taesd" or (wanted == "auto" and locate.cached(tiny) is not None):
+    if wanted == "taesd" or (wanted == "auto" and _is_here(tiny)):
         return _elsewhere(tiny)
     if wanted not in ("auto", "full"):
         return _elsewhere(wanted)
@@ -68,6 +68,11 @@ def _elsewhere(name: str) -> VaeChoice:
     if weights is None:
         raise ModelError(f"{name}: has no weights{locate.how_to_get(name)}")
     return VaeChoice(kind=kind, folder=path, weights=weights, wants_float32=_wants_float32(config))
+
+
+def _is_here(hub_id: str) -> bool:
+    folder = locate.cached(hub_id)
+    return folder is not None and weights_in(folder) is not None
 
 
 def _wants_float32(config: dict[str, Any]) -> bool:

@@ -118,12 +118,15 @@ class Evil:
         return (Path.touch, (self.file,))
 
 
-def test_a_pickle_that_runs_code_is_refused(copied: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("part", "name"), [("unet", "diffusion_pytorch_model.bin"), ("text_encoder", "pytorch_model.bin")]
+)
+def test_a_pickle_that_runs_code_is_refused(copied: Any, tmp_path: Path, part: str, name: str) -> None:
     folder = copied()
-    file = folder / "unet" / "diffusion_pytorch_model.safetensors"
-    torch.save({"conv_in.weight": Evil(tmp_path / "touched")}, file.with_suffix(".bin"))
-    file.unlink()
-    with pytest.raises(ModelError, match="unet: cannot be loaded"):
+    for file in (folder / part).glob("*.safetensors"):
+        file.unlink()
+    torch.save({"conv_in.weight": Evil(tmp_path / "touched")}, folder / part / name)
+    with pytest.raises(ModelError, match=f"{part}: cannot be loaded"):
         load_tiny(folder)
     assert not (tmp_path / "touched").exists()
 
@@ -157,6 +160,18 @@ def test_a_vae_that_is_not_here_is_named_with_what_to_do(tiny_models: Any, tiny_
         load_tiny(tiny_models.sd(kind="sdxl", vae="kl"), vae="taesd")
     with pytest.raises(ModelError, match="its own VAE is a TAESD"):
         load_tiny(tiny_sd, vae="full")
+
+
+def test_a_taesd_that_was_fetched_by_halves_does_not_stand_in_the_way(
+    tiny_models: Any, hub: Any, tmp_path: Path
+) -> None:
+    half = shutil.copytree(tiny_models.sd() / "vae", tmp_path / "half")
+    (half / "diffusion_pytorch_model.safetensors").unlink()
+    hub("madebyollin/taesd", half)
+    folder = tiny_models.sd(vae="kl")
+    assert not load_tiny(folder).is_tiny_vae
+    with pytest.raises(ModelError, match="madebyollin/taesd: has no weights; fetch it: hf download"):
+        load_tiny(folder, vae="taesd")
 
 
 # -- names
@@ -195,6 +210,16 @@ def broken_index(folder: Path) -> None:
 def other_kind(folder: Path) -> None:
     (folder / "model_index.json").write_text(json.dumps({"_class_name": "FluxPipeline"}))
     shutil.rmtree(folder / "unet")
+
+
+def refiner(folder: Path) -> None:
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps(index | {"text_encoder": [None, None]}))
+
+
+def other_texts(folder: Path) -> None:
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps(index | {"text_encoder": ["kolors", "ChatGLMModel"]}))
 
 
 def inpainting(folder: Path) -> None:
@@ -247,6 +272,8 @@ def no_text_encoder(folder: Path) -> None:
     [
         (broken_index, "model_index.json cannot be read"),
         (other_kind, "a FluxPipeline without unet/config.json; known are Stable Diffusion"),
+        (refiner, "has no text_encoder of its own"),
+        (other_texts, "its text_encoder is a ChatGLMModel"),
         (inpainting, "its UNet takes 9 channels"),
         (cut_off, "unet: cannot be loaded"),
         (other_shapes, "unet: cannot be loaded"),

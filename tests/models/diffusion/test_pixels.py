@@ -107,6 +107,12 @@ def test_shrinking_loses_no_fine_lines(model: Model) -> None:
     assert (small[:, :, 1:-1] * 255 - 200 / 8).abs().max() < 1.0  # without antialiasing half a line or none
 
 
+def test_pictures_that_may_only_be_read_are_taken(model: Model) -> None:
+    picture = source_picture()[None]
+    picture.setflags(write=False)
+    assert Pixels(model, 64, 64).encode(picture).isfinite().all()
+
+
 def test_control_pictures_are_in_0_to_1_with_channels_first(model: Model) -> None:
     picture = source_picture()
     control = Pixels(model, 64, 64).prepare_control(picture[None])
