@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import ModelError
 from engine.models.diffusion import locate
-from engine.models.diffusion.pretrained import pretrained
+from engine.models.diffusion.model_folder import weights_in
+from engine.models.diffusion.pretrained import pickle_notes, pretrained
 
 if TYPE_CHECKING:
     from engine.models.diffusion.model import Model
@@ -16,6 +17,7 @@ def load_controlnet(name: str, model: "Model") -> Any:
     if not (path / "config.json").is_file():
         raise ModelError(f"{name}: no ControlNet folder of diffusers (config.json is missing)")
     controlnet = pretrained("ControlNetModel", path, "", model.dtype, name)
+    model.notes += pickle_notes(f"ControlNet {name}", weights_in(path))
     theirs, ours = controlnet.config.cross_attention_dim, model.unet.config.cross_attention_dim
     if theirs != ours:
         raise ModelError(

@@ -16,7 +16,8 @@ from PIL import Image
 from engine.errors import ModelError
 from engine.models.diffusion import locate
 from engine.models.diffusion.extras import encoder_beside
-from engine.models.diffusion.pretrained import one_line, pretrained
+from engine.models.diffusion.model_folder import weights_in
+from engine.models.diffusion.pretrained import one_line, pickle_notes, pretrained
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +49,7 @@ class IpAdapter:
         self._encoder = pretrained(
             "CLIPVisionModelWithProjection", encoder_folder, "", model.dtype, str(encoder_folder)
         )
+        model.notes += pickle_notes("image_encoder", weights_in(encoder_folder))
         self._encoder.requires_grad_(False).eval().to(model.device)
         side = self._encoder.config.image_size
         self._processor = CLIPImageProcessor(size=side, crop_size=side)

@@ -10,8 +10,8 @@ from engine.errors import ModelError
 from engine.models.diffusion import locate
 from engine.models.diffusion.coefficients import noise_table
 from engine.models.diffusion.model import Model
-from engine.models.diffusion.model_folder import ModelFolder, Weights
-from engine.models.diffusion.pretrained import one_line, pretrained
+from engine.models.diffusion.model_folder import ModelFolder
+from engine.models.diffusion.pretrained import one_line, pickle_notes, pretrained
 from engine.models.diffusion.spec import ModelSpec
 from engine.models.diffusion.vae_choice import VaeChoice, choose_vae
 
@@ -112,10 +112,10 @@ class _Loading:
             sampler=sampler,
             time_cond_proj_dim=unet.config.time_cond_proj_dim,
             zeroes_empty_negative=folder.zeroes_empty_negative,
+            notes=tuple(self.notes),
         )
         self._add_extras(model)
-        model.notes = tuple(self.notes)
-        for note in self.notes:
+        for note in model.notes:
             log.info("%s: %s", self.spec.model, note)
         return model
 
@@ -141,17 +141,13 @@ class _Loading:
         weights = folder.weights(part)
         if weights is None:
             raise ModelError(f"{folder.name}: {part} has no weights{locate.how_to_get(self.spec.model)}")
-        self._note_pickle(part, weights)
+        self.notes += pickle_notes(part, weights)
         return pretrained(kind, folder.path, part, self.dtype, f"{folder.name}/{part}")
 
     def _vae(self, folder: ModelFolder, choice: VaeChoice) -> Any:
         self.notes += [choice.note] if choice.note else []
-        self._note_pickle("vae", choice.weights)
+        self.notes += pickle_notes("vae", choice.weights)
         return pretrained(choice.kind, choice.folder, "", self._vae_dtype(folder, choice), str(choice.folder))
-
-    def _note_pickle(self, part: str, weights: Weights) -> None:
-        if weights.is_pickle:
-            self.notes.append(f"{part}: read from a pickle ({weights.files[0].name}); safetensors would be safer")
 
     def _vae_dtype(self, folder: ModelFolder, choice: VaeChoice) -> torch.dtype:
         # The full VAE of SDXL overflows in float16; its configuration asks for float32, those mended do not.

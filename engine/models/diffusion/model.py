@@ -1,7 +1,7 @@
 """What the parts of a loaded model share."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -49,7 +49,7 @@ class Model:
     controlnets: tuple[Any, ...] = ()
     ip_adapter: "IpAdapter | None" = None
     loras: "LoraSet | None" = None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
     """What the user should know about how it was loaded, a line each."""
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
-from engine.models.diffusion.model_folder import weights_in
+from engine.models.diffusion.model_folder import Weights, weights_in
 
 _TROUBLES = (OSError, EOFError, UnpicklingError, ValueError, RuntimeError, KeyError, TypeError, AttributeError)
 
@@ -49,3 +49,10 @@ def pretrained(kind: str, path: Path, subfolder: str, dtype: torch.dtype, what: 
     if absent:
         raise ModelError(f"{what}: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}")
     return module
+
+
+def pickle_notes(what: str, weights: Weights | None) -> tuple[str, ...]:
+    """A note where `what` comes from a pickle, which torch reads without running what it asks for; else none."""
+    if weights is None or not weights.is_pickle:
+        return ()
+    return (f"{what}: read from a pickle ({weights.files[0].name}); safetensors would be safer",)

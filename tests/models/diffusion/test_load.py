@@ -98,15 +98,24 @@ def test_half_precision_files_alone_are_enough(copied: Any) -> None:
     assert load_tiny(folder).unet.dtype == torch.float32
 
 
-def test_pickles_are_read_with_weights_only_and_mentioned(copied: Any, tiny_sd: Path) -> None:
+def test_pickles_are_read_with_weights_only_and_mentioned(
+    copied: Any, tiny_models: Any, tiny_sd: Path, tmp_path: Path
+) -> None:
     from safetensors.torch import load_file
 
     folder = copied()
     file = folder / "unet" / "diffusion_pytorch_model.safetensors"
     torch.save(load_file(file), file.with_suffix(".bin"))
     file.unlink()
-    model = load_tiny(folder)
-    assert model.notes == ("unet: read from a pickle (diffusion_pytorch_model.bin); safetensors would be safer",)
+    controlnet = shutil.copytree(tiny_models.controlnet(tiny_sd), tmp_path / "net")
+    other = controlnet / "diffusion_pytorch_model.safetensors"
+    torch.save(load_file(other), other.with_suffix(".bin"))
+    other.unlink()
+    model = load_tiny(folder, controlnets=(str(controlnet),))
+    assert model.notes == tuple(
+        f"{what}: read from a pickle (diffusion_pytorch_model.bin); safetensors would be safer"
+        for what in ("unet", f"ControlNet {controlnet}")
+    )
     assert torch.equal(model.unet.conv_in.weight, load_tiny(tiny_sd).unet.conv_in.weight)
 
 
