@@ -99,10 +99,10 @@ class _Loading:
             device=self.device,
             dtype=self.dtype,
             family=folder.family,
-            unet=self.placed(unet),
-            vae=self.placed(vae, vae.dtype),
+            unet=self._placed(unet),
+            vae=self._placed(vae, vae.dtype),
             is_tiny_vae=isinstance(vae, AutoencoderTiny),
-            text_encoders=tuple(self.placed(encoder) for encoder in text_encoders),
+            text_encoders=tuple(self._placed(encoder) for encoder in text_encoders),
             tokenizers=tokenizers,
             scheduler_config=scheduler_config,
             prediction_type=scheduler_config.get("prediction_type", "epsilon"),
@@ -128,7 +128,7 @@ class _Loading:
             from engine.models.diffusion.controlnet import load_controlnet
 
             nets = [load_controlnet(name, model) for name in self.spec.controlnets]
-            model.controlnets = tuple(self.placed(net) for net in nets)
+            model.controlnets = tuple(self._placed(net) for net in nets)
         if self.spec.ip_adapter:
             from engine.models.diffusion.ip_adapter import IpAdapter
 
@@ -171,7 +171,7 @@ class _Loading:
         with one_line(f"{folder.name}/scheduler"):
             return dict(getattr(diffusers, kind).from_config(folder.scheduler).config) | {"_class_name": kind}
 
-    def placed(self, module: Any, dtype: torch.dtype | None = None) -> Any:
+    def _placed(self, module: Any, dtype: torch.dtype | None = None) -> Any:
         """On the device, without gradients; convolutions run faster there with channels last."""
         module.requires_grad_(False).eval().to(self.device, dtype or self.dtype)
         return module.to(memory_format=torch.channels_last) if self.device.type == "cuda" else module

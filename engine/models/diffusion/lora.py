@@ -1,11 +1,12 @@
 """LoRAs merged into the weights (Hu et al. 2021): W = W0 + sum of w_i s_i B_i A_i, worked out anew from W0 each time.
 
-Adding and taking away again would drift by rounding, and adapter layers beside each weight cost a third of the speed.
-W0 is kept, weights change in place: a captured graph sees the new ones at the addresses it knows, and with every w_i
+Adding and taking away again would drift by rounding, and adapter layers beside the weights would slow every call. W0
+is kept, weights change in place: a captured graph sees the new ones at the addresses it knows, and with every w_i
 at 0 the weights are bit for bit those of the file. diffusers' own loader reads the files (kohya, peft, its own names,
 alphas and metadata): the adapters it puts in are read out and taken away again.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 # Other kinds of delta, told by the names of their tensors: they are no product of two factors added to the weight.
 OTHER_KINDS = {"dora_scale": "DoRA", "lora_magnitude_vector": "DoRA", "hada_w1": "LoHa", "lokr_w1": "LoKr"}
+_DOWN = re.compile(r"(lora_A|lora_down|lora\.down|lora_linear_layer\.down)\.weight$")
 _ADAPTER = "merging"
 
 
@@ -106,14 +108,17 @@ class LoraSet:
                 yield delta.up
 
     def _read(self, model: "Model", file: Path, key: str) -> None:
-        _refuse_other_kinds(file)
+        pairs = _pairs_in(file)
         with one_line(f"LoRA {file}, made for another model?"):
             found = list(_deltas(model, file, key))
         if not found:
             raise ModelError(f"{file}: none of its tensors belongs to {model.spec.model}")
+        if len(found) < pairs:
+            model.notes += (f"LoRA {key}: only {len(found)} of its {pairs} changes have a place in this model",)
         for weight, delta, is_text in found:
-            merged = self._merged.setdefault(id(weight), Merged(weight, weight.detach().clone(), is_text))
-            merged.deltas.append(delta)
+            if id(weight) not in self._merged:
+                self._merged[id(weight)] = Merged(weight, weight.detach().clone(), is_text)
+            self._merged[id(weight)].deltas.append(delta)
 
 
 def _merge(merged: Merged) -> None:
@@ -127,11 +132,14 @@ def _merge(merged: Merged) -> None:
     merged.weight.copy_(total.view(merged.original.shape))
 
 
-def _refuse_other_kinds(file: Path) -> None:
-    for tensor in read_header(file):
+def _pairs_in(file: Path) -> int:
+    """How many weights the file changes; ModelError for deltas that are no LoRA."""
+    tensors = read_header(file)
+    for tensor in tensors:
         for mark, kind in OTHER_KINDS.items():
             if mark in tensor:
                 raise ModelError(f"{file}: a {kind}, which cannot be merged as a LoRA can; convert it to a LoRA")
+    return sum(_DOWN.search(tensor) is not None for tensor in tensors)
 
 
 def _deltas(model: "Model", file: Path, key: str) -> Iterator[tuple[torch.Tensor, Delta, bool]]:

@@ -30,6 +30,7 @@ def test_a_merged_lora_paints_what_diffusers_paints_with_it(tiny_models: Any, ti
     pipeline.set_adapters(["one"], [0.7])
     theirs = diffusers_picture(pipeline)
     ours = our_picture(model, Conditioner(model).encode("a cat", None))
+    assert model.notes == ()
     assert difference(before, theirs) > 5.0
     assert difference(theirs, ours) < 0.5 + 0.255
 
@@ -142,3 +143,14 @@ def test_a_folder_stands_for_its_one_lora_and_names_it(tiny_models: Any, tiny_sd
     (folder / "second.safetensors").write_bytes(data)
     with pytest.raises(ModelError, match="file is wanted, found pytorch_lora"):
         load(ModelSpec(model=str(tiny_sd), loras=((str(folder), 1.0),)), "cpu", "fp32")
+
+
+def test_what_has_no_place_in_the_model_is_mentioned(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(tiny_models.lora(tiny_sd))
+    pairs = sum("lora_A" in name for name in tensors)
+    lost = {f"unet.nowhere.to_q.lora_{side}.weight": torch.ones(4, 4) for side in "AB"}
+    save_file(tensors | lost, tmp_path / "more.safetensors")
+    model = load(ModelSpec(model=str(tiny_sd), loras=((str(tmp_path / "more.safetensors"), 1.0),)), "cpu", "fp32")
+    assert model.notes == (f"LoRA more: only {pairs} of its {pairs + 1} changes have a place in this model",)
