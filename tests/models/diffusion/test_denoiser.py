@@ -6,19 +6,36 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.errors import ModelError
+from engine.models.diffusion.batch_schedule import BatchSchedule
 from engine.models.diffusion.conditioner import Cond, Conditioner
-from engine.models.diffusion.denoiser import Control, Denoiser, guidance_embedding
-from engine.models.diffusion.graphs import GraphCalls
+from engine.models.diffusion.denoiser import Control, Denoiser, guidance_embedding, is_finite
+from engine.models.diffusion.graphs import DirectCalls, GraphCalls
 from engine.models.diffusion.load import load
 from engine.models.diffusion.model import Model
 from engine.models.diffusion.spec import ModelSpec
+from engine.models.diffusion.stream_schedule import StreamSchedule, StreamSettings
 from tests.models.diffusion.oracle import source_picture
 from tests.models.diffusion.plain_stream import random_latents
 from tests.models.diffusion.recorded_graphs import Recording
 
 T = torch.tensor([999, 459, 19])
+# What makes the CPU wait for a device: a value read, a shape that depends on values, a copy to the CPU.
+WAITS = {"aten::_local_scalar_dense", "aten::item", "aten::nonzero", "aten::equal"}
+
+
+class Watch(TorchDispatchMode):
+    """Notes the names of all operations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.add(func.name().split(".")[0])
+        return func(*args, **(kwargs or {}))
 
 
 def model_of(tiny_models: Any, kind: str, **spec: Any) -> Model:
@@ -185,3 +202,34 @@ def test_lora_and_ip_adapter_strengths_reach_a_graph_that_was_captured_before(ti
     assert torch.equal(changed, Denoiser(model).predict(z, T, cond))
     assert {name: weight.data_ptr() for name, weight in model.unet.named_parameters()} == before
     assert len(capture.captured) == 1
+
+
+@pytest.mark.parametrize("cfg_type", ["none", "full", "self", "initialise"])
+def test_nothing_on_the_way_of_a_picture_waits_for_the_device(tiny_models: Any, cfg_type: Any) -> None:
+    model = full_model(tiny_models, "sd15")
+    cond = cond_of(model)
+    settings = StreamSettings(width=64, height=64, t_index=(5, 25, 45), frames=3, guidance=2.0, cfg_type=cfg_type)
+    stream = StreamSchedule(model, Denoiser(model), settings)
+    batch = BatchSchedule(model, Denoiser(model), steps=4, strength=0.5)
+    with Watch() as watch:
+        for seed in range(1, 4):
+            given = stream.push(random_latents(3, seed=seed), cond, controls(seed))
+        is_finite(given)
+        batch.run(random_latents(3, seed=1), cond, controls(1))
+    assert "aten::convolution" in watch.names
+    assert watch.names & WAITS == set()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("is_split", [False, True], ids=["whole", "split"])
+@pytest.mark.parametrize("kind", ["sd15", "sdxl"])
+def test_captured_graphs_paint_what_direct_calls_do(tiny_models: Any, kind: str, is_split: bool) -> None:
+    sd = tiny_models.sd(kind=kind)
+    model = load(ModelSpec(model=str(sd), controlnets=(str(tiny_models.controlnet(sd)),)), "cuda", "fp32")
+    graphed, direct = Denoiser(model, is_split=is_split), Denoiser(model, calls=DirectCalls())
+    assert isinstance(graphed.calls, GraphCalls)
+    for seed, prompt in enumerate(("the cat", "a thing in an inn"), start=1):
+        shown = [replace(one, picture=one.picture.cuda()) for one in controls(seed) if one.index == 0]
+        asked = (random_latents(3, seed=seed).cuda(), T.roll(seed).cuda(), cond_of(model, prompt), shown)
+        expected = direct.predict(*asked, guidance=1.0 + seed)
+        torch.testing.assert_close(graphed.predict(*asked, guidance=1.0 + seed), expected, rtol=1e-3, atol=1e-3)
