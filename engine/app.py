@@ -29,6 +29,7 @@ from engine.frame import PublishedFrame
 from engine.frame_loop import FrameLoop, Parts
 from engine.ipc import Gate, sweep_dead_rings
 from engine.models.diffusion.locate import find
+from engine.models.diffusion.spec import RANDOM
 from engine.params import Autosave, ParamStore, PresetFolder, Slew
 from engine.render import RegionMapper, open_renderer
 from engine.show_control import Hooks, ShowControl
@@ -264,7 +265,7 @@ def _require_files(sd: SdConfig) -> None:
     vae = () if sd.vae in ("auto", "taesd", "full") else (sd.vae,)
     extras = (*(lora.path for lora in sd.loras), *sd.controlnets, sd.ip_adapter, sd.image_encoder)
     for name in (sd.model, *vae, *extras):
-        if name:
+        if name and not name.startswith(RANDOM):
             find(name)
 
 

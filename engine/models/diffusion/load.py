@@ -41,9 +41,19 @@ def load(spec: ModelSpec, device: str, dtype: str) -> Model:
     if spec.sampler not in SAMPLERS:
         raise ModelError(f"sampler {spec.sampler}: not one of {', '.join(SAMPLERS)}")
     quieten_libraries()
+    if spec.random_shape:
+        return _random(spec, device, DTYPES[dtype])
     path = locate.find(spec.model)
     loading = _Loading(spec, torch.device(device), DTYPES[dtype])
     return loading.from_folder(path) if path.is_dir() else loading.from_file(path)
+
+
+def _random(spec: ModelSpec, device: str, dtype: torch.dtype) -> Model:
+    if spec != ModelSpec(model=spec.model):
+        raise ModelError(f"{spec.model}: random weights take no LoRA, ControlNet, IP-Adapter, VAE or sampler")
+    from engine.models.diffusion.shapes import build
+
+    return build(spec.random_shape, device, dtype)
 
 
 def quieten_libraries() -> None:

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 
+RANDOM = "random:"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
     """Names are paths or Hugging Face ids, as `locate.find` takes them; which are allowed is the caller's concern."""
 
     model: str
-    """A diffusers folder, an id, or one `.safetensors` file of Stable Diffusion 1.5, 2.x or XL."""
+    """A diffusers folder, an id, or one `.safetensors` file of Stable Diffusion 1.5, 2.x or XL; or `random:SHAPE`, a
+    model of a true size with random weights, for measuring."""
     vae: str = "auto"
     """auto: TAESD where it is to be had, else the model's own. taesd; full: the model's own. Else a folder or id."""
     sampler: str = "auto"
@@ -21,3 +24,8 @@ class ModelSpec:
     """A `.safetensors` file, on disk or `owner/name/path/in/it.safetensors`; "" for none."""
     image_encoder: str = ""
     """Folder or id of the IP-Adapter's CLIP vision model; "": `image_encoder` beside the adapter."""
+
+    @property
+    def random_shape(self) -> str:
+        """A name in `shapes.SHAPES`; "" where the model has weights of its own."""
+        return self.model.removeprefix(RANDOM) if self.model.startswith(RANDOM) else ""

@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from engine.errors import ModelError
+from engine.models.diffusion import ModelSpec
+from engine.models.diffusion.load import load
 from engine.models.diffusion.shapes import build, build_pipeline, gflop
 
 PARAMETERS = {"sd15": 859_520_964, "sd-turbo": 865_910_724, "sdxl-turbo": 2_567_463_684}
@@ -45,3 +47,12 @@ def test_the_tiny_one_paints_as_diffusers_does_with_the_same_modules() -> None:
 def test_a_shape_nobody_has_is_refused() -> None:
     with pytest.raises(ModelError, match="not one of sd15, sd-turbo, sdxl-turbo, tiny"):
         build("sd3", "meta", torch.float16)
+
+
+def test_a_model_with_random_weights_is_loaded_by_the_name_of_its_shape() -> None:
+    model = load(ModelSpec(model="random:tiny"), "cpu", "float32")
+    assert (model.family, model.sampler, model.is_tiny_vae) == ("sd15", "lcm", True)
+    with pytest.raises(ModelError, match="huge: not one of sd15, sd-turbo"):
+        load(ModelSpec(model="random:huge"), "cpu", "float32")
+    with pytest.raises(ModelError, match="random weights take no LoRA"):
+        load(ModelSpec(model="random:tiny", loras=(("a", 1.0),)), "cpu", "float32")
