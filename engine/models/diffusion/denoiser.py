@@ -116,7 +116,8 @@ class Denoiser:
         controlnets = [self.model.controlnets[index] for index in used]
         parts = chain(self.model.unet, controlnets, negatives, is_split=self._is_split)
         with torch.no_grad():
-            output = self.calls.run(key, parts, inputs, between)["output"].float()
+            result = self.calls.run(key, parts, inputs, between)["output"]
+            output = result.to(torch.float32, copy=True)  # float32 too: a graph overwrites its result
         return (output[:negatives], output[negatives:]) if negatives else (None, output)
 
     def x0(self, z: torch.Tensor, t: torch.Tensor, output: torch.Tensor) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from engine.models.diffusion.graphs import Part, State
+from engine.models.diffusion.graphs import Part, State, copy_into
 
 
 class Recording:
@@ -19,6 +19,11 @@ class Recording:
             states.append(dict(part(states[-1])))
 
         def replay(place: int) -> None:
-            states[place + 1].update(parts[place](states[place]))
+            computed = parts[place](states[place])
+            if place + 1 < len(parts):
+                states[place + 1].update(computed)
+            else:
+                for name, value in computed.items():
+                    copy_into(states[-1][name], value)
 
         return [lambda place=place: replay(place) for place in range(len(parts))], states[-1]

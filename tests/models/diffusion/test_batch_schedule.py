@@ -9,8 +9,10 @@ from engine.errors import ModelError
 from engine.models.diffusion.batch_schedule import BatchSchedule
 from engine.models.diffusion.conditioner import Cond, Conditioner
 from engine.models.diffusion.denoiser import Control, Denoiser
+from engine.models.diffusion.graphs import GraphCalls
 from engine.models.diffusion.model import Model
 from tests.models.diffusion.plain_stream import loaded, random_latents
+from tests.models.diffusion.recorded_graphs import Recording
 
 SAMPLERS = [
     ({"sampler": "lcm"}, {}),
@@ -83,6 +85,20 @@ def test_others_may_use_the_device_between_steps(
     )
     assert len(interruptions) == 2
     assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize(("built", "asked"), SAMPLERS, ids=IDS)
+def test_a_sampler_that_remembers_predictions_keeps_its_own_through_graphs(
+    tiny_models: Any, built: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    """A graph writes each prediction over the one before it."""
+    model = loaded(tiny_models.sd(**built))
+    cond, z = cond_of(model), random_latents(2, seed=1)
+    graphed = Denoiser(model, calls=GraphCalls(Recording()))
+    for guidance in (1.0, 2.0):
+        request = {"steps": 8, "strength": 1.0, "guidance": guidance, **asked}
+        expected = BatchSchedule(model, Denoiser(model), **request).run(z, cond)
+        assert torch.equal(BatchSchedule(model, graphed, **request).run(z, cond), expected)
 
 
 def test_turbo_is_never_guided(tiny_models: Any) -> None:
