@@ -90,7 +90,7 @@ class Pacer:
         self._now_ns = now_ns
         self._control = DutyControl()
         self._slices_ms: deque[float] = deque(maxlen=KEPT_SLICES)
-        self._slice_began_ns = 0
+        self._slice_began_ns: int | None = None  # None: no picture is being worked on
         self._work_ms = 0.0
         self._last_call_ms = float("inf")
 
@@ -105,8 +105,9 @@ class Pacer:
         self._slice_began_ns = self._now_ns()
 
     def between(self) -> None:
-        """Where the work can be cut; not used where the last picture's whole work fitted into one slice."""
-        if self._last_call_ms > self.slice_ms:
+        """Where the work can be cut; not used where the last picture's whole work fitted into one slice, nor outside
+        a call: a warm-up is nobody's picture."""
+        if self._slice_began_ns is not None and self._last_call_ms > self.slice_ms:
             self._end_slice()
             self.before_slice()
             self._slice_began_ns = self._now_ns()
@@ -114,6 +115,7 @@ class Pacer:
     def end_call(self) -> float:
         """After the last work of a picture; returns the milliseconds of its work, without waits and rests."""
         self._end_slice()
+        self._slice_began_ns = None
         self._last_call_ms = self._work_ms
         return self._work_ms
 
@@ -145,6 +147,7 @@ class Pacer:
         )
 
     def _end_slice(self) -> None:
+        assert self._slice_began_ns is not None
         self._wait_device()
         work_ms = (self._now_ns() - self._slice_began_ns) / 1e6
         self._work_ms += work_ms

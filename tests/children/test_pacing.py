@@ -203,3 +203,16 @@ def test_slice_times_are_percentiles_of_the_newest_slices(time: Time) -> None:
         pacer.after_slice(float(ms))
     assert pacer.slice_times().p50_ms == 51.0
     assert pacer.slice_times().p99_ms == 100.0
+
+
+def test_a_warm_up_is_no_slice_and_earns_no_rest(time: Time) -> None:
+    """It is cut like a picture, but before the first: a rest for all the time since the clock's start would hang."""
+    pacer = Pacer(None, rest=time.rest, now_ns=time)
+    pacer.fixed_duty = 0.5
+    pacer.between()
+    pacer.begin_call()
+    time.work(10)
+    pacer.between()
+    pacer.end_call()
+    pacer.between()
+    assert time.rests_s == [pytest.approx(0.01), 0.0]
