@@ -15,6 +15,7 @@ from engine.children.interpreter import command, exit_reason
 from engine.errors import ChildError
 
 ATTEMPTS: Final = 3
+KILL_WAIT_S: Final = 1.0
 STATUS_WAIT_S: Final = 1.0  # a dead child's exit code comes from its server; a stopped server never tells
 
 
@@ -51,7 +52,8 @@ class ForkServer:
     def kill(self) -> str:
         """End it, at once: it has nothing to save, and children go on. What it last said on stderr."""
         self._popen.kill()
-        self._popen.wait()
+        with suppress(subprocess.TimeoutExpired):  # imports from a network folder that is away
+            self._popen.wait(KILL_WAIT_S)
         self._control.close()
         said = stderr_file.gist(stderr_file.tail_of(self._stderr))
         self._stderr.close()

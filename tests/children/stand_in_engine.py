@@ -24,5 +24,7 @@ for name in ("idle", "hanging"):
 while not all(supervisor.outputs for supervisor in supervisors):
     time.sleep(0.01)
 supervisors[1].set_values({"/toy/busy": "hang"})
+while not supervisors[1].status().facts.get("hangs"):
+    time.sleep(0.01)
 print(os.getpid(), launcher.server_pid, *(supervisor.status().pid for supervisor in supervisors), flush=True)
 time.sleep(1000)

@@ -16,8 +16,9 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize("kind", ["forked", "spawned"])
 def test_children_end_and_shared_memory_is_gone_when_the_engine_is_killed(
-    kind: str, wait_for: Callable[..., Any]
+    kind: str, wait_for: Callable[..., Any], require: Callable[..., None]
 ) -> None:
+    require(sys.platform == "linux", "Linux, where shared memory can be listed")
     engine = subprocess.Popen(
         [sys.executable, "-m", "tests.children.stand_in_engine", kind], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )

@@ -154,7 +154,7 @@ def test_a_script_without_a_guard_runs_once(more: str, tmp_path: Path) -> None:
 def test_an_engine_folder_in_the_current_folder_is_not_ours(tmp_path: Path) -> None:
     (tmp_path / "engine").mkdir()
     (tmp_path / "engine" / "__init__.py").write_text("raise SystemExit('the wrong engine')")
-    code = f"import sys; sys.path.append({str(ROOT)!r}); sys.path.remove(''); import engine; sys.path.insert(0, '')\n"
+    code = f"import sys; sys.path[0] = {str(ROOT)!r}; import engine; sys.path.insert(0, '')\n"
     assert _output_of(["-c", code + textwrap.dedent(SCRIPT.format(more=""))], tmp_path) == "ran\ndone\n"
 
 

@@ -8,11 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
-from engine.children import ChildSpec, Supervisor
+from engine.children import ChildSpec, ChildStatus, Supervisor
+from engine.children.process import MOST_CALLS
 from engine.errors import SharedMemoryError
 from engine.ipc import AudioRing, FrameRing, Gate
+from tests.children.toys import IMPATIENT
 
 
 def test_a_child_loads_then_publishes_pictures(toys: Callable[..., Any]) -> None:
@@ -36,6 +39,21 @@ def test_a_child_that_publishes_nothing_for_a_second_is_ready_not_busy(toys: Cal
     toy.until("busy")
     toy.supervisor.set_values({"/toy/paint": False})
     toy.until("ready")
+
+
+def test_an_idle_child_beats(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
+    toy = toys()
+    toy.supervisor.set_values({"/toy/paint": False})
+    toy.supervisor.start()
+    toy.until("ready")
+    ages_s: list[float] = []
+
+    def has_beaten() -> bool:
+        ages_s.append(toy.status.heartbeat_age_s)
+        return ages_s[-1] < max(ages_s)  # without beats it only grows
+
+    wait_for(has_beaten, "a beat")
+    assert toy.status.restarts == 0
 
 
 def test_values_set_before_the_start_are_there_when_the_loop_begins(toys: Callable[..., Any]) -> None:
@@ -66,18 +84,22 @@ def test_more_values_than_fit_into_one_letter_all_arrive(
     assert reports.lines == [("child.toy.value", "toy: /toy/long does not fit into a letter of 40000 bytes: not sent")]
 
 
-def test_a_stopped_child_takes_no_letters_and_nobody_waits_for_it(toys: Callable[..., Any]) -> None:
+def test_a_stopped_child_fills_no_pipe(toys: Callable[..., Any], reports: Any) -> None:
     toy = toys()
     toy.supervisor.start()
     pid = toy.until_results().pid
     os.kill(pid, signal.SIGSTOP)
-    for number in range(20_000):  # 20 000 letters of this length are many times what a pipe holds
-        toy.supervisor.set_values({"/toy/prompt": f"{number} " + "x" * 1000})
-        toy.supervisor.call("double", number, on_answer=lambda is_done, text: None)
+    refused: list[str] = []
+    for number in range(MOST_CALLS + 50):
+        toy.supervisor.set_values({"/toy/prompt": f"{number}" + "x" * 30_000})
+        toy.supervisor.call("double", number, on_answer=lambda is_done, text: refused.append(text))
+        if number >= MOST_CALLS:  # each refusal shows that the supervisor has been round: 1.5 MB, were it all sent
+            toy.wait_for(lambda seen=number - MOST_CALLS: len(refused) > seen, "a refusal")
+    assert set(refused) == {"toy has 64 commands to answer already"}
     os.kill(pid, signal.SIGCONT)
     toy.supervisor.set_values({"/toy/prompt": "after all"})
     toy.wait_for(lambda: toy.status.facts["prompt"] == "after all", "the newest prompt")
-    assert toy.status.pid == pid
+    assert (toy.status.pid, reports.lines) == (pid, [])
 
 
 def test_a_command_is_answered_later_and_a_refusal_names_what_there_is(
@@ -198,6 +220,23 @@ def test_a_restart_replays_values_and_inputs_to_another_process(
         assert (toy.status.facts["prompt"], toy.status.restarts, toy.grey()) == ("a lake", 1, 90)
     finally:
         ring.close()
+
+
+def test_the_old_process_is_gone_before_the_next_starts(toys: Callable[..., Any]) -> None:
+    toy = toys(times=IMPATIENT)
+    toy.supervisor.start()
+    old = toy.until_results().pid
+    both: list[bool] = []
+
+    def look(status: ChildStatus) -> None:
+        if status.pid not in (0, old):
+            both.append(psutil.pid_exists(old))
+
+    toy.supervisor.on_change = look
+    os.kill(old, signal.SIGSTOP)
+    toy.supervisor.restart()
+    toy.wait_for(lambda: both, "the next process")
+    assert not any(both)
 
 
 def test_a_child_that_ends_slowly_is_given_its_time(toys: Callable[..., Any]) -> None:

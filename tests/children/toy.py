@@ -67,6 +67,7 @@ def act(port: ChildPort, what: str) -> None:
                 port.poll()
                 time.sleep(0.005)
         case "hang":
+            port.facts(hangs=True)
             while True:
                 time.sleep(1.0)
         case "hold the GIL":
