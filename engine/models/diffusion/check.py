@@ -8,11 +8,11 @@ from pathlib import Path
 
 from engine.errors import ModelError
 from engine.models.diffusion import locate, single_file
-from engine.models.diffusion.extras import encoder_beside, lora_file, lora_name
+from engine.models.diffusion.extras import image_encoder, lora_file, lora_name
 from engine.models.diffusion.model_folder import ModelFolder, Weights, weights_in
 from engine.models.diffusion.safetensors_header import Tensor, read_header
 from engine.models.diffusion.spec import ModelSpec
-from engine.models.diffusion.vae_choice import VAE_FILES, choose_vae
+from engine.models.diffusion.vae_choice import choose_vae
 
 BYTES = {"float16": 2, "float32": 4}
 # Which tensors of a single file belong to which part: the names of the original training code, SD first, then XL.
@@ -140,7 +140,7 @@ class _Check:
             own = {name: tensor for name, tensor in tensors.items() if name.startswith(starts)}
             if own:
                 if part != "vae" or self._spec.vae in ("auto", "full"):
-                    self._parts.append(_counted(part, own, (self._path.name,)))
+                    self._parts.append(_counted(part, own, (str(self._path),)))
             elif part != "text_encoder_2" or family == "sdxl":
                 self._missing.append(f"{self._path}: {part} is not in the file")
 
@@ -159,13 +159,13 @@ class _Check:
                 self._parts.append(_counted(f"lora {lora_name(file)}", read_header(file), (str(file),)))
         for name in self._spec.controlnets:
             with self._listed():
-                path = locate.find(name, files=VAE_FILES)
+                path = locate.find(name, files=locate.PART_FILES)
                 self._add(f"controlnet {path.name}", weights_in(path), name, name)
         if self._spec.ip_adapter:
             with self._listed():
                 file = locate.find(self._spec.ip_adapter)
                 self._parts.append(_counted("ip_adapter", read_header(file), (str(file),)))
-                encoder = locate.find(self._spec.image_encoder) if self._spec.image_encoder else encoder_beside(file)
+                encoder = image_encoder(self._spec.ip_adapter, file, self._spec.image_encoder)
                 self._add("image_encoder", weights_in(encoder), str(encoder))
 
     def _add(self, part: str, weights: Weights | None, what: str, hub_name: str = "") -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def load_controlnet(name: str, model: "Model") -> Any:
     """A diffusers ControlNetModel on the CPU, made for a UNet like the model's; ModelError otherwise."""
-    path = locate.find(name, files=("*.json", "*.safetensors"))
+    path = locate.find(name, files=locate.PART_FILES)
     if not (path / "config.json").is_file():
         raise ModelError(f"{name}: no ControlNet folder of diffusers (config.json is missing)")
     controlnet = pretrained("ControlNetModel", path, "", model.dtype, name)

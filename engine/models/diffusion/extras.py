@@ -29,9 +29,17 @@ def lora_name(file: Path) -> str:
     return file.parent.name
 
 
-def encoder_beside(file: Path) -> Path:
-    """`image_encoder` in the adapter's folder or the one above it, where the published ones lie."""
+def image_encoder(adapter: str, file: Path, named: str) -> Path:
+    """The folder of the CLIP vision model of the IP-Adapter `adapter`, whose file is `file`.
+
+    `named` (a folder or id) or, where that is empty, `image_encoder` beside the file, in the folder above or in
+    `models` next to it, as the published ones lie. ModelError with what to do where there is none.
+    """
+    if named:
+        return locate.find(named, files=locate.PART_FILES)
     for folder in (file.parent, file.parent.parent, file.parent.parent / "models"):
         if (folder / "image_encoder" / "config.json").is_file():
             return folder / "image_encoder"
-    raise ModelError(f"{file}: no image_encoder folder beside it; name one with image_encoder")
+    if Path(adapter).expanduser().exists():
+        raise ModelError(f"{adapter}: no image_encoder folder beside it; put one there or name one with image_encoder")
+    return locate.find(f"{adapter.rpartition('/')[0]}/image_encoder")

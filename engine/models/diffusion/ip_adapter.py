@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from diffusers.models.embeddings import ImageProjection, IPAdapterFullImageProjection, IPAdapterPlusImageProjection
 from PIL import Image
 
 from engine.errors import ModelError
 from engine.models.diffusion import locate
-from engine.models.diffusion.extras import encoder_beside
+from engine.models.diffusion.extras import image_encoder
 from engine.models.diffusion.model_folder import weights_in
 from engine.models.diffusion.pretrained import one_line, pickle_notes, pretrained
 
@@ -37,15 +38,18 @@ class GivenTokens(torch.nn.Module):
 class IpAdapter:
     """Put into `model.unet` by its constructor. Thread of the model only."""
 
-    def __init__(self, model: "Model", name: str, image_encoder: str) -> None:
-        """`name`: the adapter's `.safetensors` file. ModelError where it or its image encoder is missing or misfits."""
+    def __init__(self, model: "Model", name: str, encoder: str) -> None:
+        """`name`: the adapter's `.safetensors` file; `encoder`: its image encoder, "" for the one beside it.
+
+        ModelError where one of them is missing or does not fit.
+        """
         from transformers import CLIPImageProcessor
 
         file = locate.find(name)
         if file.suffix != ".safetensors":
             raise ModelError(f"{name}: an IP-Adapter is one .safetensors file")
         self._device, self._dtype = model.device, model.dtype
-        encoder_folder = locate.find(image_encoder) if image_encoder else encoder_beside(file)
+        encoder_folder = image_encoder(name, file, encoder)
         self._encoder = pretrained(
             "CLIPVisionModelWithProjection", encoder_folder, "", model.dtype, str(encoder_folder)
         )
@@ -55,10 +59,10 @@ class IpAdapter:
         self._processor = CLIPImageProcessor(size=side, crop_size=side)
         with one_line(f"IP-Adapter {name}, made for another model?"):
             self._projection = self._put_into(model, file)
+            self._nothing = self._tokens(self._embedded(np.zeros((8, 8, 3), np.uint8))[1]).zero_()
         processors = model.unet.attn_processors.values()
         values = [processor.to_v_ip[0].weight for processor in processors if hasattr(processor, "to_v_ip")]
         self._values = [(weight, weight.detach().clone()) for weight in values]
-        self._nothing = self._tokens(self._embedded(np.zeros((8, 8, 3), np.uint8))[1]).zero_()
         self._shown: tuple[np.ndarray, torch.Tensor, torch.Tensor] | None = None
         self.scale = 1.0
 
@@ -103,9 +107,11 @@ class IpAdapter:
         pipeline.load_ip_adapter(
             str(file.parent), subfolder="", weight_name=file.name, image_encoder_folder=None, local_files_only=True
         )
-        if getattr(model.unet, "peft_config", None):
-            raise ModelError(f"{file}: a FaceID adapter, which needs a face detector; standard and plus are known")
         (projection,) = model.unet.encoder_hid_proj.image_projection_layers
+        if not isinstance(projection, (ImageProjection, IPAdapterPlusImageProjection, IPAdapterFullImageProjection)):
+            raise ModelError(
+                f"{file}: a FaceID adapter, which needs a face detector; known are standard, plus and full"
+            )
         model.unet.encoder_hid_proj = GivenTokens()
         model.unet.requires_grad_(False)
         return projection.requires_grad_(False).eval()
@@ -113,8 +119,6 @@ class IpAdapter:
     @torch.no_grad()
     def _embedded(self, picture: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """What the projection takes, of the picture and of no picture: (1, E), or (1, patches, E) for plus."""
-        from diffusers.models.embeddings import ImageProjection
-
         shown = self._processor(Image.fromarray(picture), return_tensors="pt").pixel_values
         shown = shown.to(self._device, self._dtype)
         if isinstance(self._projection, ImageProjection):

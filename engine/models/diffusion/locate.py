@@ -8,6 +8,7 @@ from engine.errors import ModelError
 _HUB_NAME = re.compile(r"(?P<id>[\w-][\w.-]*/[\w.-]+)(?P<file>(/[\w. -]+)*)")
 
 MODEL_FILES = ("*.json", "*.txt", "*/*.safetensors")
+PART_FILES = ("*.json", "*.safetensors")
 CONFIG_FILES = ("*.json", "*.txt")
 
 
@@ -26,7 +27,8 @@ def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
     folder = cached(parts["id"])
     file = parts["file"].lstrip("/")
     if folder is None or not (folder / file).exists():
-        command = download_command(parts["id"], (file,) if file else files)
+        wanted = (file if Path(file).suffix else f"{file}/*",) if file else files
+        command = download_command(parts["id"], wanted)
         raise ModelError(f"{name}: neither a path here nor in the Hugging Face cache; fetch it once: {command}")
     return folder / file
 

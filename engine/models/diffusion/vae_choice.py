@@ -10,7 +10,6 @@ from engine.models.diffusion import locate
 from engine.models.diffusion.model_folder import ModelFolder, Weights, weights_in
 
 TAESD = {"sd15": "madebyollin/taesd", "sd21": "madebyollin/taesd", "sdxl": "madebyollin/taesdxl"}
-VAE_FILES = ("*.json", "*.safetensors")
 KINDS = ("AutoencoderTiny", "AutoencoderKL")
 
 
@@ -44,7 +43,7 @@ def choose_vae(folder: ModelFolder, wanted: str, *, is_in_file: bool = False) ->
         raise ModelError(f"{folder.name}: its own VAE is a TAESD; there is no full one here, name another")
     note = ""
     if wanted == "auto":
-        command = locate.download_command(tiny, VAE_FILES)
+        command = locate.download_command(tiny, locate.PART_FILES)
         note = f"no TAESD here, so the much slower full VAE is used; fetch it once: {command}"
     if is_in_file:
         return VaeChoice(kind="AutoencoderKL", folder=None, wants_float32=_wants_float32(folder.vae), note=note)
@@ -56,7 +55,7 @@ def choose_vae(folder: ModelFolder, wanted: str, *, is_in_file: bool = False) ->
 
 
 def _elsewhere(name: str) -> VaeChoice:
-    path = locate.find(name, files=VAE_FILES)
+    path = locate.find(name, files=locate.PART_FILES)
     try:
         config = json.loads((path / "config.json").read_text(encoding="utf-8"))
         kind = config.get("_class_name")

@@ -123,6 +123,49 @@ def test_an_adapter_without_its_image_encoder_says_so(tiny_sd: Path, adapter: Pa
     assert load(named, "cpu", "fp32").ip_adapter is not None
 
 
+def test_an_image_encoder_of_another_size_is_refused(tiny_sd: Path, adapter: Path, tmp_path: Path) -> None:
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    config = CLIPVisionConfig.from_pretrained(adapter.parent / "image_encoder")
+    config.update({"projection_dim": 48, "hidden_size": 64})
+    CLIPVisionModelWithProjection(config).save_pretrained(tmp_path / "big")
+    with pytest.raises(ModelError, match="made for another model") as told:
+        load(ModelSpec(model=str(tiny_sd), ip_adapter=str(adapter), image_encoder=str(tmp_path / "big")), "cpu", "fp32")
+    assert "\n" not in str(told.value)
+
+
+def test_an_adapter_that_wants_a_face_detector_is_refused(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    standard = tiny_models.ip_adapter(tiny_sd)
+    attention = {name: t for name, t in load_file(standard).items() if name.startswith("ip_adapter.")}
+    face = {"norm.weight": (32,), "norm.bias": (32,), "proj.0.weight": (64, 32), "proj.0.bias": (64,)}
+    face |= {"proj.2.weight": (128, 64), "proj.2.bias": (128,)}
+    face_id = {f"image_proj.{name}": torch.zeros(shape) for name, shape in face.items()}
+    save_file(attention | face_id, tmp_path / "face.safetensors")
+    named = ModelSpec(
+        model=str(tiny_sd),
+        ip_adapter=str(tmp_path / "face.safetensors"),
+        image_encoder=str(standard.parent / "image_encoder"),
+    )
+    with pytest.raises(ModelError, match="a FaceID adapter"):
+        load(named, "cpu", "fp32")
+
+
+def test_a_published_adapter_without_its_encoder_says_how_to_get_it(
+    tiny_sd: Path, adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    snapshot = tmp_path / "models--h94--IP-Adapter" / "snapshots" / ("0" * 40)
+    (snapshot / "models").mkdir(parents=True)
+    (snapshot.parent.parent / "refs").mkdir()
+    (snapshot.parent.parent / "refs" / "main").write_text("0" * 40)
+    (snapshot / "models" / "ip.safetensors").write_bytes(adapter.read_bytes())
+    spec = ModelSpec(model=str(tiny_sd), ip_adapter="h94/IP-Adapter/models/ip.safetensors")
+    with pytest.raises(ModelError, match=r'hf download h94/IP-Adapter --include "models/image_encoder/\*"'):
+        load(spec, "cpu", "fp32")
+
+
 def test_an_adapter_for_another_model_is_refused(tiny_models: Any, tiny_sd: Path) -> None:
     other = tiny_models.ip_adapter(tiny_models.sd(kind="sdxl"))
     with pytest.raises(ModelError, match="made for another model"):
