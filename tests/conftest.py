@@ -1,5 +1,6 @@
 """Fixtures every package's tests share. No fixture sleeps for a fixed time: they wait for events."""
 
+import importlib
 import os
 import socket
 import time
@@ -115,31 +116,31 @@ class TinyModels:
 
     def sd(self, **options: Any) -> Path:
         """`build_tiny_sd`: kind, vae, sampler, seed. The diffusers folder."""
-        return self._built("build_tiny_sd", "sd", options)
+        return self._built("tiny_models.build_tiny_sd", "sd", options)
 
     def controlnet(self, sd: Path, **options: Any) -> Path:
-        return self._built("build_tiny_controlnet", "controlnet", options, sd)
+        return self._built("tiny_models.build_tiny_controlnet", "controlnet", options, sd)
 
     def lora(self, sd: Path, **options: Any) -> Path:
         """`build_tiny_lora`: style, with_text, with_conv, seed. The .safetensors file."""
-        return self._built("build_tiny_lora", "lora.safetensors", options, sd)
+        return self._built("tiny_models.build_tiny_lora", "lora.safetensors", options, sd)
 
     def ip_adapter(self, sd: Path, **options: Any) -> Path:
         """`build_tiny_ip_adapter`: kind, seed. The adapter's file; `image_encoder` lies beside it."""
-        return self._built("build_tiny_ip_adapter", "ip", options, sd)
+        return self._built("tiny_models.build_tiny_ip_adapter", "ip", options, sd)
 
     def single_file(self, sd: Path) -> Path:
         """`build_tiny_single_file`: the .safetensors file; a folder with its configuration lies beside it."""
-        return self._built("build_tiny_single_file", "single.safetensors", {}, sd)
+        return self._built("tiny_single_file.build_tiny_single_file", "single.safetensors", {}, sd)
 
     def _built(self, builder: str, name: str, options: dict[str, Any], *models: Path) -> Path:
-        from tests import tiny_models  # torch is loaded by the tests that need it
-
         words = [*(model.name for model in models), *(f"{key}={options[key]}" for key in sorted(options)), name]
         path = self._folder / "-".join(words)
         answer = path / "ip-adapter.safetensors" if name == "ip" else path
         if not answer.exists():
-            getattr(tiny_models, builder)(path, *models, **options)
+            module, _, function = builder.partition(".")
+            # Torch is loaded by the tests that need it.
+            getattr(importlib.import_module(f"tests.{module}"), function)(path, *models, **options)
         return answer
 
 
