@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Final
 
 from engine.children import stderr_file
@@ -23,10 +23,12 @@ class ForkServer:
     """The engine's end of a running fork server. Used under its launcher's lock."""
 
     def __init__(self, modules: tuple[str, ...], environment: Mapping[str, str]) -> None:
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._control.setblocking(False)
-        self._stderr = stderr_file.create()
-        with theirs:
+        with ExitStack() as undo:
+            self._control, theirs = (
+                undo.enter_context(end) for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            )
+            self._control.setblocking(False)
+            self._stderr = undo.enter_context(stderr_file.create())
             self._popen = subprocess.Popen(
                 command("engine.children.fork_server", f"serve({theirs.fileno()}, {modules!r})"),
                 stdin=subprocess.DEVNULL,
@@ -36,6 +38,8 @@ class ForkServer:
                 env={**os.environ, **environment},
                 start_new_session=True,  # Ctrl-C and a terminal that closes are for the engine to hear
             )
+            undo.pop_all()
+            theirs.close()
 
     @property
     def pid(self) -> int:
@@ -64,19 +68,24 @@ class ForkedProcess:
     """A child that was asked for, and is born when its server comes to it. Used by one thread."""
 
     def __init__(self, request: Callable[[list[int]], None], pipe_descriptor: int, stderr_descriptor: int) -> None:
-        """`request` hands descriptors to a live fork server, or raises ChildError. Both given are duplicated."""
+        """`request` hands descriptors to a live fork server, or raises ChildError. Both given are duplicated.
+
+        ChildError or OSError: it cannot be had.
+        """
         self.pid = 0
         self.news: socket.socket | None = None
         self._request = request
-        self._theirs = [os.dup(pipe_descriptor), os.dup(stderr_descriptor)]
+        self._theirs: list[int] = []
         self._pidfd = -1
         self._code: int | None = None
         self._gone_s: float | None = None
         self._attempts = 0
         self._problem = ""
         try:
+            for descriptor in (pipe_descriptor, stderr_descriptor):
+                self._theirs.append(os.dup(descriptor))
             self._ask()
-        except ChildError:
+        except BaseException:
             self.close()
             raise
 
@@ -149,7 +158,7 @@ class ForkedProcess:
             return
         try:
             self._ask()
-        except ChildError as error:
+        except (ChildError, OSError) as error:
             self._problem = str(error)
 
     def _hang_up(self) -> None:

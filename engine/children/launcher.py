@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import ExitStack
 from multiprocessing.connection import Connection, Pipe
 from typing import IO, Final, Protocol
 
@@ -76,17 +77,20 @@ class Launcher:
 
     def launch(self, stderr: IO[bytes], environment: Mapping[str, str]) -> tuple[ChildProcess, Connection]:
         """A new process that runs `child_main`, and our end of its pipe. ChildError: none to be had."""
-        ours, theirs = _pipe()
         try:
-            with theirs:
-                if self._is_forking:
-                    return ForkedProcess(self._request, theirs.fileno(), stderr.fileno()), ours
-                return SpawnedProcess(theirs, stderr, environment), ours
-        except BaseException as error:
-            ours.close()
-            if isinstance(error, OSError):
-                raise ChildError(f"no child process can be started: {error.strerror or error}") from error
-            raise
+            with ExitStack() as undo:
+                ours, theirs = _pipe()
+                undo.enter_context(ours)
+                with theirs:
+                    process: ChildProcess = (
+                        ForkedProcess(self._request, theirs.fileno(), stderr.fileno())
+                        if self._is_forking
+                        else SpawnedProcess(theirs, stderr, environment)
+                    )
+                undo.pop_all()
+                return process, ours
+        except OSError as error:
+            raise ChildError(f"no child process can be started: {error.strerror or error}") from error
 
     def renew(self) -> None:
         """The server hangs: the next launch makes another. Children go on, and those not born are asked for again."""

@@ -6,6 +6,7 @@ Everything here is called by the supervisor's thread and waits for nothing.
 import socket
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
@@ -94,24 +95,22 @@ class Child:
         self._watch = Watch(times, now_s)
         self._stop_by_s: float | None = None
         self._killed_s: float | None = None
-        self.words = ChildWords.create(f"{spec.name} words")
-        self._stderr = stderr_file.create()
-        begin = Begin(
-            loop=spec.loop,
-            settings=dict(settings),
-            environment=dict(spec.environment),
-            niceness=spec.niceness,
-            words=self.words.segment,
-            gate=gate,
-        )
-        try:
+        with ExitStack() as undo:
+            self.words = ChildWords.create(f"{spec.name} words")
+            undo.callback(self.words.close)
+            begin = Begin(
+                loop=spec.loop,
+                settings=dict(settings),
+                environment=dict(spec.environment),
+                niceness=spec.niceness,
+                words=self.words.segment,
+                gate=gate,
+            )
             if packed_bytes(begin) > VALUES_BYTES:
                 raise ChildError(f"{spec.name}: its settings do not fit into a letter of {VALUES_BYTES} bytes")
+            self._stderr = undo.enter_context(stderr_file.create())
             self._process, connection = launcher.launch(self._stderr, spec.environment)
-        except BaseException:
-            self.words.close()
-            self._stderr.close()
-            raise
+            undo.pop_all()
         self._pipe: ControlPipe[ToEngine] = ControlPipe(connection, ToEngine)
         self._send(begin)
         self._send_update()  # the loop begins with it, even if there is nothing in it

@@ -11,6 +11,8 @@ import tempfile
 from contextlib import suppress
 from typing import IO, Final
 
+from engine.errors import ChildError
+
 LONGEST_BYTES: Final = 1 << 20
 TAIL_BYTES: Final = 16 << 10
 TAIL_LINES: Final = 20
@@ -20,8 +22,11 @@ FRAME: Final = "  File "
 
 
 def create() -> IO[bytes]:
-    """A new empty file, to be handed to one child as its stdout and stderr."""
-    file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - its owner closes it
+    """A new empty file, to be handed to one child as its stdout and stderr. ChildError: none to be had."""
+    try:
+        file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - its owner closes it
+    except OSError as error:
+        raise ChildError(f"no child process can be started: no temporary file: {error.strerror}") from error
     if sys.platform != "win32":
         import fcntl
 

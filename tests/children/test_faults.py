@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import resource
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -212,6 +213,31 @@ def test_a_model_that_kills_while_it_loads_fails_by_name(toys: Callable[..., Any
     status = toy.until("failed")
     assert status.detail == "killed by SIGKILL; quarantined model: broken.safetensors"
     assert status.restarts == 2
+
+
+@pytest.mark.parametrize("is_forking", [True, False], ids=["forked", "spawned"])
+def test_a_system_without_descriptors_is_named_and_waited_for(is_forking: bool, toys: Callable[..., Any]) -> None:
+    """With one descriptor more each time, until all that a start needs are there; what was opened is closed again."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    toy = toys(launcher=Launcher(is_forking=is_forking))
+    taken = {int(name) for name in os.listdir("/proc/self/fd")}
+    free = [number for number in range(1000) if number not in taken]
+    details = set()
+    for spare in range(30):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (free[spare], limits[1]))
+            toy.supervisor.start()
+            toy.wait_for(lambda: toy.status.detail or toy.status.pid, "a process or a reason")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        if toy.status.pid:
+            break
+        details.add(toy.status.detail)
+        toy.supervisor.stop()
+        toy.until("off")
+    toy.until_results()
+    assert all("Too many open files" in detail for detail in details)
+    assert len(details) >= 2, "at the shared memory, and later"
 
 
 def test_a_loop_that_is_not_there_is_named(toys: Callable[..., Any]) -> None:
