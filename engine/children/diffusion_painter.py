@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 Note = Callable[[str, str], None]
 
 
+def _nothing() -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Painted:
     pixels: np.ndarray
@@ -36,14 +40,25 @@ class Painted:
 class Painter:
     """One thread: the model's. It keeps captured graphs for the newest shapes."""
 
-    def __init__(self, model: "Model", *, between: Callable[[], None], idle_s: Callable[[], float], note: Note) -> None:
-        """`between` is called wherever the work can be cut, `idle_s()` are the seconds spent there so far;
-        `note(key, text)` tells what is not done as asked."""
+    def __init__(
+        self,
+        model: "Model",
+        *,
+        note: Note,
+        between: Callable[[], None] = _nothing,
+        idle_s: Callable[[], float] = lambda: 0.0,
+        has_graphs: bool = True,
+    ) -> None:
+        """`note(key, text)` tells what is not done as asked. `between` is called wherever the work can be cut,
+        `idle_s()` are the seconds spent there so far. `has_graphs` False: CUDA is launched kernel by kernel."""
         from engine.models.diffusion.conditioner import Conditioner
         from engine.models.diffusion.denoiser import Denoiser
         from engine.models.diffusion.device_work import DeviceCopy, StageClock
-        from engine.models.diffusion.graphs import calls_for
+        from engine.models.diffusion.graphs import DirectCalls, calls_for
 
+        unet_calls, encode_calls, decode_calls = (
+            calls_for(model.device) if has_graphs else DirectCalls() for _ in range(3)
+        )
         self.model = model
         self.generation = 0
         """Grows with every change after which a viewer would speak of another picture."""
@@ -52,8 +67,8 @@ class Painter:
         self._between = between
         self._note = note
         self._conditioner = Conditioner(model, note=note)
-        self._denoiser = Denoiser(model, is_split=True)
-        self._vae_calls = calls_for(model.device), calls_for(model.device)
+        self._denoiser = Denoiser(model, calls=unet_calls, is_split=True)
+        self._vae_calls = encode_calls, decode_calls
         self._device_copy = DeviceCopy(model.device)
         self._settings: Settings | None = None
         self._plan: Plan | None = None

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engine.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -93,6 +95,41 @@ def isolation(
     params = {"/sd/width": sd_width, "/sd/height": sd_height}
     with _progress(json_) as progress:
         result = isolation_bench.run(width, height, fps, seconds, model, params, progress)
+    _print(result, json_)
+
+
+@app.command()
+def sd(
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="sd15|sd-turbo|sdxl-turbo|tiny",
+            help="Repeatable. (default: tiny on a CPU, the three others elsewhere)",
+        ),
+    ] = None,
+    size: Annotated[list[int] | None, typer.Option(metavar="PX", help="Side, repeatable. (default: 512 768)")] = None,
+    steps: Annotated[list[int] | None, typer.Option(metavar="COUNT", help="Repeatable. (default: 1 2 4)")] = None,
+    seconds: Annotated[float, typer.Option(metavar="SECONDS", help="For each size and number of steps.")] = 5.0,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = "auto",
+    threads: Annotated[int, typer.Option(min=1, help="Of the CPU's work.")] = 1,
+    json_: AsJson = False,
+) -> None:
+    """Live diffusion, random weights of the true shapes, against diffusers' own pipelines and the device's limit."""
+    from engine.bench import sd as sd_bench
+
+    sizes, counts = size or (512, 768), steps or (1, 2, 4)
+    if any(side <= 0 or side % 64 for side in sizes) or any(not 1 <= count <= 10 for count in counts):
+        raise UsageError("--size takes multiples of 64, --steps 1 to 10")
+    asked = {
+        "shapes": shape or (),
+        "sizes": sizes,
+        "steps": counts,
+        "seconds": seconds,
+        "device": device,
+        "threads": threads,
+    }
+    with _progress(json_) as progress:
+        result = sd_bench.run(asked, progress)
     _print(result, json_)
 
 

@@ -39,3 +39,19 @@ def test_osc_reports_losses_and_what_the_flood_costs(home: Path) -> None:
     assert result["lost"] == 0
     assert result["receive_buffer_bytes"] > 0
     assert {"frame_p99_ratio", "arrival_to_frame_frames_p99"} <= set(result)
+
+
+def test_sd_reports_stages_the_limit_and_what_a_cpu_cannot_show(home: Path) -> None:
+    result = bench(home, "sd", "--size", "64", "--steps", "1", "--steps", "2", "--seconds", "0", "--device", "cpu")
+    assert result["limit_tflops"] > 0
+    assert "what CUDA graphs gain" in result["unverified without a device"]
+    assert set(result["tiny"]) == {"64x64, 1 step", "64x64, 2 steps"}
+    for case in result["tiny"].values():
+        assert {"encode_ms", "unet_ms", "decode_ms", "share_of_limit", "memory_mb"} <= set(case)
+        assert case["fps"] > 0 and case["times_diffusers_call"] > 0 and case["times_diffusers_tensors"] > 0
+
+
+def test_sd_refuses_what_it_cannot_measure(home: Path) -> None:
+    command = [*MULTIVERSE, "bench", "sd", "--shape", "sd3", "--device", "cpu"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=home, timeout=120)
+    assert (done.returncode, done.stderr) == (1, "multiverse: shape sd3: not one of sd15, sd-turbo, sdxl-turbo, tiny\n")
