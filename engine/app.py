@@ -29,7 +29,7 @@ from engine.frame import PublishedFrame
 from engine.frame_loop import FrameLoop, Parts
 from engine.ipc import Gate, sweep_dead_rings
 from engine.models.diffusion.locate import find
-from engine.models.diffusion.spec import RANDOM
+from engine.models.diffusion.spec import RANDOM, VAE_WORDS
 from engine.params import Autosave, ParamStore, PresetFolder, Slew
 from engine.render import RegionMapper, open_renderer
 from engine.show_control import Hooks, ShowControl
@@ -262,7 +262,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
 
 def _require_files(sd: SdConfig) -> None:
     """ModelError for what is not on this machine: now, not when the child gets to it."""
-    vae = () if sd.vae in ("auto", "taesd", "full") else (sd.vae,)
+    vae = () if sd.vae in VAE_WORDS else (sd.vae,)
     extras = (*(lora.path for lora in sd.loras), *sd.controlnets, sd.ip_adapter, sd.image_encoder)
     for name in (sd.model, *vae, *extras):
         if name and not name.startswith(RANDOM):

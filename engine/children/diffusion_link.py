@@ -6,6 +6,7 @@ thread of its own.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ from engine.children.supervisor import Supervisor
 from engine.config import SdConfig
 from engine.errors import SharedMemoryError
 from engine.frame import FrameId, VideoFrame
-from engine.ipc import FrameRing, Gate, RingReader, RingWriter
+from engine.ipc import FrameRing, Gate, RingOwner, RingReader
+from engine.models.diffusion.spec import VAE_WORDS
 from engine.params import Snapshot
 from engine.sources import Source
 from osc_schema.diffusion import CHILD
@@ -68,7 +70,7 @@ class DiffusionLink:
         self._last: ChildStatus | None = None
         self._crossfade = Crossfade()
         self._values: Snapshot | None = None
-        self._input: RingWriter | None = None
+        self._input: RingOwner | None = None
         self._fed: VideoFrame | None = None
         self._fed_s = 0.0
         self._reader: RingReader | None = None
@@ -200,31 +202,44 @@ class DiffusionLink:
         return _frame(frame.pixels, frame.index, frame.time_s)
 
     def _write(self, pixels: np.ndarray, tick: FrameId) -> None:
-        height, width, channels = pixels.shape
+        try:
+            ring = self._ring_of(pixels.shape)
+        except SharedMemoryError as error:  # the picture goes on, and so does SD with what it has
+            self._report("sd.source", f"sd is fed nothing: {error}")
+            return
+        ring.write(pixels, index=tick.index, time_s=tick.time_s)
+
+    def _ring_of(self, shape: tuple[int, ...]) -> RingOwner:
+        height, width, channels = shape
         if self._input is None:
             self._input = FrameRing.create("sd source", width, height, channels=channels)
-            self.supervisor.connect_input("source", self._input.segment)
-        elif self._input.shape != pixels.shape:
+        elif self._input.shape != shape:
             self._input.resize(width, height, channels)
-            self.supervisor.connect_input("source", self._input.segment)
-        self._input.write(pixels, index=tick.index, time_s=tick.time_s)
+        self.supervisor.connect_input("source", self._input.segment)
+        return self._input
 
     def _settings(self, model: str) -> Mapping[str, Any]:
         config = self._config
         return {
             "spec": {
-                "model": model,
-                "vae": config.vae,
+                "model": _absolute(model),
+                "vae": config.vae if config.vae in VAE_WORDS else _absolute(config.vae),
                 "sampler": config.sampler,
-                "loras": [[lora.path, lora.weight] for lora in config.loras],
-                "controlnets": list(config.controlnets),
-                "ip_adapter": config.ip_adapter,
-                "image_encoder": config.image_encoder,
+                "loras": [[_absolute(lora.path), lora.weight] for lora in config.loras],
+                "controlnets": [_absolute(name) for name in config.controlnets],
+                "ip_adapter": _absolute(config.ip_adapter),
+                "image_encoder": _absolute(config.image_encoder),
             },
             "device": config.device,
             "dtype": config.dtype,
             "threads": config.threads,
         }
+
+
+def _absolute(name: str) -> str:
+    """A path as a child finds it, whose current folder may be another one; an id stays as it is."""
+    path = Path(name).expanduser()
+    return str(path.resolve()) if name and path.exists() else name
 
 
 def _frame(pixels: np.ndarray, index: int, time_s: float) -> VideoFrame:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 RANDOM = "random:"
+VAE_WORDS = ("auto", "taesd", "full")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
