@@ -68,17 +68,18 @@ def _load(port: ChildPort) -> "Model":
     port.enter(Phase.LOADING)
     spec = spec_from(port.settings["spec"])
     port.trying("model", spec.model)
-    from engine.models.diffusion.device_work import chosen_device, chosen_dtype, is_out_of_memory, use_threads
+    from engine.models.diffusion import device_work
     from engine.models.diffusion.load import load
 
-    use_threads(port.settings["threads"])
+    device_work.use_threads(port.settings["threads"])
     try:
-        device = chosen_device(port.settings["device"])
-        model = load(spec, device, chosen_dtype(port.settings["dtype"], device))
+        device = device_work.chosen_device(port.settings["device"])
+        device_work.forbid_spilling(device)
+        model = load(spec, device, device_work.chosen_dtype(port.settings["dtype"], device))
     except ModelError as error:
         port.fail("model", str(error), is_final=True)
     except RuntimeError as error:
-        if not is_out_of_memory(error):
+        if not device_work.is_out_of_memory(error):
             raise
         port.fail("memory", f"{spec.model}: there is no room for its weights on {device}", is_final=True)
     for number, note in enumerate(model.notes):
@@ -106,6 +107,7 @@ class Loop:
         self._writer: RingWriter | None = None
         self._shrunk: tuple[int, int] | None = None
         self._captured: tuple[object, ...] = ()
+        self._is_nan = False
         self._call_began_s = float("-inf")
         self._settings = read_settings({})
         self._take_values()
@@ -129,7 +131,7 @@ class Loop:
             self._ask()
             picture = None if self._settings.is_paused else self._next_picture()
             if picture is None:
-                time.sleep(LOOK_S)
+                time.sleep(self._until_look_s)
             else:
                 self._call(picture)
             self._tell()
@@ -203,6 +205,13 @@ class Loop:
             return None
         return frame.pixels
 
+    @property
+    def _until_look_s(self) -> float:
+        """Until there may be something to do."""
+        if self._settings.is_paused:
+            return LONGEST_REST_S
+        return min(LONGEST_REST_S, max(LOOK_S, self._due_s - time.perf_counter()))
+
     def _newest(self) -> RingFrame | None:
         """The engine's newest picture, once."""
         reader = self._port.input("source")
@@ -244,9 +253,12 @@ class Loop:
 
     def _publish(self, painted: "Painted", began_s: float) -> None:
         if not painted.is_finite:
+            if not self._is_nan:
+                self._port.note("nan", f"{self._model.spec.model}: the picture is not a number; the last one stays")
+            self._is_nan = True
             self._figures.nan += 1
-            self._port.note("nan", f"{self._model.spec.model}: the picture is not a number; the last one stays")
             return
+        self._is_nan = False
         height, width, channels = painted.pixels.shape
         if self._writer is None or self._writer.shape != painted.pixels.shape:
             self._writer = self._port.open_output("picture", width, height, channels)

@@ -201,7 +201,8 @@ class Painter:
         from engine.children.diffusion_plan import SinglePlan, StreamPlan
 
         is_stream = settings.steps.is_stream and self.model.sampler != "scheduler"
-        if is_stream != settings.steps.is_stream:
+        was_asked = self._settings is not None and self._settings.steps.is_stream
+        if settings.steps.is_stream and not is_stream and not was_asked:
             self._note("mode", "/sd/mode stream: LCM and turbo models only; this one paints picture by picture")
         kind = StreamPlan if is_stream else SinglePlan
         if not isinstance(self._plan, kind):

@@ -1,6 +1,7 @@
 """What a loop asks of a device apart from a model: which one, wait for it, time it, copy to and from it, is it full."""
 
 import gc
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,7 @@ FULL = (
     "DefaultCPUAllocator: not enough memory",
     "MPS backend out of memory",
 )
+LARGEST_SHARE = 0.9  # of a device's memory under Windows: the desktop and the renderer have the rest
 
 
 def chosen_device(wanted: str) -> str:
@@ -40,6 +42,13 @@ def chosen_dtype(wanted: str, device: str) -> str:
 def use_threads(count: int) -> None:
     """Let the CPU's share of the work use so many threads, from now on, in this whole process."""
     torch.set_num_threads(count)
+
+
+def forbid_spilling(device: str) -> None:
+    """Let a full CUDA device fail on Windows, where the driver would move what does not fit into main memory: the
+    child would go on, many times slower, and nobody would know why."""
+    if sys.platform == "win32" and device.startswith("cuda"):
+        torch.cuda.set_per_process_memory_fraction(LARGEST_SHARE, device)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -1,0 +1,73 @@
+"""What a loop asks of its device, as far as a CPU can tell."""
+
+import numpy as np
+import pytest
+import torch
+
+from engine.errors import ModelError
+from engine.models.diffusion.device_work import (
+    DeviceCopy,
+    HostCopy,
+    StageClock,
+    chosen_device,
+    chosen_dtype,
+    device_wait,
+    free_memory,
+    is_out_of_memory,
+    memory_mb,
+)
+
+CPU = torch.device("cpu")
+
+
+def test_auto_is_the_best_device_here_in_the_precision_it_is_fastest_in() -> None:
+    best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    assert chosen_device("auto") == best
+    assert chosen_device("cpu") == "cpu"
+    assert (chosen_dtype("auto", "cpu"), chosen_dtype("auto", "cuda:1")) == ("float32", "float16")
+    assert chosen_dtype("bfloat16", "cpu") == "bfloat16"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has a CUDA device")
+def test_a_device_that_is_not_there_is_named_with_those_that_are() -> None:
+    with pytest.raises(ModelError, match=r"device cuda:1: not here \(found: .*cpu\); `multiverse doctor` tells why"):
+        chosen_device("cuda:1")
+
+
+def test_full_memory_is_told_from_other_errors() -> None:
+    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
+    with pytest.raises(RuntimeError) as too_much:
+        torch.empty(1 << 60, dtype=torch.uint8)
+    assert is_out_of_memory(too_much.value)
+    assert not is_out_of_memory(RuntimeError("CUDA error: an illegal memory access was encountered"))
+    assert not is_out_of_memory(ValueError("DefaultCPUAllocator"))
+
+
+def test_pictures_go_there_and_back_unchanged() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (8, 16, 3), np.uint8)
+    there = DeviceCopy(CPU).send(picture)
+    assert there.shape == (1, 8, 16, 3)
+    pixels, is_shown = HostCopy(CPU, (8, 16, 3)).fetch(there[0], torch.tensor(True))
+    assert np.array_equal(pixels, picture) and is_shown
+    assert HostCopy(CPU, (8, 16, 3)).fetch(there[0], torch.tensor(False))[1] is False
+
+
+def test_idle_time_belongs_to_no_stage() -> None:
+    idle_s = 0.0
+    clock = StageClock(CPU, lambda: idle_s)
+    clock.begin()
+    clock.end("encode")
+    idle_s = 5.0  # spent at once: more than has passed, so the stage comes out below nothing
+    clock.end("unet")
+    clock.end("decode")
+    clock.end("unet")
+    times_ms = clock.read_ms()
+    assert list(times_ms) == ["encode", "unet", "decode"]
+    assert times_ms["encode"] >= 0.0 and times_ms["decode"] >= 0.0
+    assert -5000.0 <= times_ms["unet"] < -4000.0
+
+
+def test_a_cpu_is_never_waited_for_and_its_memory_is_the_processs_own() -> None:
+    device_wait(CPU)()
+    free_memory(CPU)
+    assert memory_mb(CPU) is None
