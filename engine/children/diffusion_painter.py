@@ -119,8 +119,6 @@ class Painter:
         self.clock.end("copy")
         if is_shown:
             self._last = decoded
-        else:
-            self._plan.forget()  # what is in flight may hold the same NaN
         return Painted(pixels=pixels, is_finite=is_shown, generation=generation)
 
     def feedback(self, zoom: float, rotate_deg: float) -> "torch.Tensor | None":

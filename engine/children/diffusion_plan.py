@@ -38,9 +38,6 @@ class Plan(Protocol):
     ) -> "tuple[torch.Tensor | None, int]":
         """The finished latents (1, 4, h, w), or None while a stream fills, and the generation their frame came with."""
 
-    def forget(self) -> None:
-        """Give up the frames in flight."""
-
 
 class StreamPlan:
     """Pictures come out `steps` calls after their frames went in, one a call."""
@@ -79,10 +76,6 @@ class StreamPlan:
         latents = self._schedule.push(z, cond, controls, between=between)
         return latents, generation if latents is None else self._in_flight.popleft()
 
-    def forget(self) -> None:
-        self._schedule.reset()
-        self._in_flight.clear()
-
 
 class SinglePlan:
     """Each call makes all steps of one picture."""
@@ -111,9 +104,6 @@ class SinglePlan:
         if self._is_random:
             schedule = BatchSchedule(self._model, self._denoiser, **self._asked, seed=random.randrange(SEEDS))
         return schedule.run(z, cond, controls, between=between), generation
-
-    def forget(self) -> None:
-        """There are none."""
 
 
 def _stream_settings(settings: Settings) -> StreamSettings:

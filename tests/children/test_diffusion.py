@@ -182,10 +182,17 @@ def test_feedback_goes_on_without_a_source(studio: Studio, wait_for: WaitFor) ->
     assert studio.fed == fed
 
 
-def test_pictures_alike_are_left_out_and_counted(studio: Studio, wait_for: WaitFor) -> None:
+def test_a_picture_like_the_last_is_left_out_and_counted_until_a_value_changes(
+    studio: Studio, wait_for: WaitFor
+) -> None:
     studio.set({"/sd/similarity/enable": True})
-    skipped = studio.fact("skipped") or 0
-    wait_for(lambda: studio.shows() and (studio.fact("skipped") or 0) > skipped + 5, "pictures left out")
+    studio.taken(wait_for)
+    painted = studio.feed_one(wait_for)
+    assert studio.feed_one(wait_for).sequence == studio.feed_one(wait_for).sequence == painted.sequence
+    studio.set({"/sd/prompt": "fire"})
+    studio.taken(wait_for)
+    assert studio.feed_one(wait_for).sequence == painted.sequence + 1
+    wait_for(lambda: studio.fact("skipped") == 2, "the count")
 
 
 def test_two_prompts_mix_on_the_way(studio: Studio, wait_for: WaitFor, paint: Any) -> None:
@@ -362,6 +369,8 @@ def test_loras_controlnets_and_a_picture_to_follow_change_the_picture_and_at_zer
         wait_for(lambda: studio.shows(lambda frame: not is_plain(frame)), f"a change by {on}")
         studio.set(off)
         wait_for(lambda: studio.shows(is_plain), f"the model alone with {off}")
+    studio.set({"/sd/ip_adapter/image": str(picture)})
+    followed = wait_for(lambda: studio.shows(lambda frame: not is_plain(frame)), "the picture that is followed")
     studio.set({"/sd/ip_adapter/image": str(tmp_path / "none.png")})
     wait_for(lambda: "none.png" in studio.told("picture"), "a word about the picture that is not there")
-    wait_for(lambda: studio.shows(is_plain), "what was before")
+    assert (studio.feed_one(wait_for).pixels == followed.pixels).all()
