@@ -181,8 +181,9 @@ class _ShapeBench:
         """As the child has it. `steps` real steps: twice as many at half strength."""
         from engine.children.diffusion_painter import Painter
         from engine.children.diffusion_settings import read_settings
+        from engine.models.diffusion.graphs import DirectCalls, calls_for
 
-        painter = Painter(self._model, note=_refuse, has_graphs=has_graphs)
+        painter = Painter(self._model, note=_refuse, calls=calls_for if has_graphs else lambda device: DirectCalls())
         values = {"/sd/prompt": PROMPT, "/sd/width": side, "/sd/height": side}
         painter.take(read_settings(values | {"/sd/steps": 2 * steps, "/sd/strength": 0.5}))
         return painter

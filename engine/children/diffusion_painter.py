@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from engine.children.diffusion_plan import Plan
     from engine.models.diffusion.denoiser import Control
-    from engine.models.diffusion.graphs import State
+    from engine.models.diffusion.graphs import Calls, State
     from engine.models.diffusion.model import Model
 
 Note = Callable[[str, str], None]
@@ -47,18 +47,17 @@ class Painter:
         note: Note,
         between: Callable[[], None] = _nothing,
         idle_s: Callable[[], float] = lambda: 0.0,
-        has_graphs: bool = True,
+        calls: "Callable[[torch.device], Calls] | None" = None,
     ) -> None:
         """`note(key, text)` tells what is not done as asked. `between` is called wherever the work can be cut,
-        `idle_s()` are the seconds spent there so far. `has_graphs` False: CUDA is launched kernel by kernel."""
+        `idle_s()` are the seconds spent there so far. `calls(device)` runs the parts of the model: graphs on CUDA,
+        unless given."""
         from engine.models.diffusion.conditioner import Conditioner
         from engine.models.diffusion.denoiser import Denoiser
         from engine.models.diffusion.device_work import DeviceCopy, StageClock
-        from engine.models.diffusion.graphs import DirectCalls, calls_for
+        from engine.models.diffusion.graphs import calls_for
 
-        unet_calls, encode_calls, decode_calls = (
-            calls_for(model.device) if has_graphs else DirectCalls() for _ in range(3)
-        )
+        unet_calls, encode_calls, decode_calls = ((calls or calls_for)(model.device) for _ in range(3))
         self.model = model
         self.generation = 0
         """Grows with every change after which a viewer would speak of another picture."""

@@ -1,0 +1,121 @@
+"""The painter, in this process: what captured graphs must not change, and the order things are paid for."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.children.diffusion_painter import Painter
+from engine.children.diffusion_settings import read_settings
+from tests.children.sd_studio import BASE, source_picture
+from tests.conftest import TinyModels
+
+
+@pytest.fixture(scope="module")
+def model(tiny_sd: Path, tiny_models: TinyModels) -> Any:
+    from engine.models.diffusion import ModelSpec
+    from engine.models.diffusion.load import load
+
+    spec = ModelSpec(
+        model=str(tiny_sd),
+        loras=((str(tiny_models.lora(tiny_sd)), 0.0),),
+        controlnets=(str(tiny_models.controlnet(tiny_sd)),),
+    )
+    return load(spec, "cpu", "float32")
+
+
+def no_note(key: str, line: str) -> None:
+    pytest.fail(f"{key}: {line}")
+
+
+SHOW: list[dict[str, Any]] = [
+    {},
+    {"/sd/prompt": "fire"},
+    {"/sd/prompt_b": "ice", "/sd/prompt_mix": 0.3},
+    {"/sd/guidance": 2.5, "/sd/negative": "fog"},
+    {"/sd/cfg_type": "full"},
+    {"/sd/seed": 9},
+    {"/sd/lora/1/weight": 0.7},
+    {"/sd/controlnet/1/enable": True},
+    {"/sd/controlnet/1/scale": 0.4, "/sd/controlnet/1/source": "input"},
+    {"/sd/steps": 4},
+    {"/sd/width": 128},
+    {"/sd/mode": "single"},
+    {"/sd/width": 64, "/sd/mode": "stream"},
+]
+"""Values as they change from scene to scene; three pictures each."""
+
+
+def scenes(painter: Painter, *, is_feedback: bool = False) -> list[np.ndarray | None]:
+    values: dict[str, Any] = {**BASE, "/sd/lora/1/weight": 0.0}
+    pictures: list[np.ndarray | None] = []
+    for number, change in enumerate(SHOW):
+        values |= change
+        painter.take(read_settings(values))
+        for index in range(3):
+            moved = painter.feedback(1.05, 10.0 * number) if is_feedback else None
+            painted = painter.paint(source_picture(3 * number + index) if moved is None else moved)
+            pictures.append(None if painted is None else painted.pixels.copy())
+    return pictures
+
+
+@pytest.mark.parametrize("is_feedback", [False, True], ids=["source", "feedback"])
+def test_captured_graphs_show_every_change_that_direct_calls_show(model: Any, is_feedback: bool) -> None:
+    from engine.models.diffusion.graphs import GraphCalls
+    from tests.models.diffusion.recorded_graphs import Recording
+
+    direct = scenes(Painter(model, note=no_note), is_feedback=is_feedback)
+    captured = scenes(
+        Painter(model, note=no_note, calls=lambda device: GraphCalls(Recording())), is_feedback=is_feedback
+    )
+    assert [picture is None for picture in captured] == [picture is None for picture in direct]
+    for place, (theirs, ours) in enumerate(zip(direct, captured, strict=True)):
+        assert theirs is None or np.array_equal(theirs, ours), SHOW[place // 3]
+    shown = [picture for picture in direct if picture is not None]
+    assert len({picture.tobytes() for picture in shown}) > len(SHOW)
+
+
+def test_texts_are_encoded_when_they_change_and_not_for_a_number(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.models.diffusion.conditioner import Conditioner
+
+    encoded: list[str] = []
+    encode = Conditioner.encode
+
+    def noted(self: Conditioner, prompt: str, *more: Any, **options: Any) -> Any:
+        encoded.append(prompt)
+        return encode(self, prompt, *more, **options)
+
+    monkeypatch.setattr(Conditioner, "encode", noted)
+    painter = Painter(model, note=no_note)
+    for change in ({}, {"/sd/guidance": 2.0}, {"/sd/seed": 4}, {"/sd/prompt": "fire"}, {"/sd/strength": 0.6}):
+        painter.take(read_settings(BASE | change))
+    assert encoded == ["sea", "fire", "sea"]
+
+
+def test_after_an_error_the_same_settings_can_be_taken_again(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from engine.models.diffusion.conditioner import Conditioner
+
+    painter = Painter(model, note=no_note)
+    painter.take(read_settings(BASE))
+    before = painter.generation
+    fire = read_settings(BASE | {"/sd/prompt": "fire", "/sd/width": 128})
+    with monkeypatch.context() as broken:
+        broken.setattr(Conditioner, "encode", failing(torch.OutOfMemoryError("full")))
+        with pytest.raises(torch.OutOfMemoryError):
+            painter.take(fire)
+    painter.free_memory()
+    painter.take(fire)
+    assert painter.generation == before + 1
+    painted = painter.paint(source_picture(0))
+    assert painted is not None and painted.pixels.shape == (64, 128, 3)
+
+
+def failing(error: Exception) -> Callable[..., Any]:
+    def fail(*arguments: Any, **options: Any) -> Any:
+        raise error
+
+    return fail
