@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from engine.models.diffusion.similarity import SimilarityFilter
 
 LOOK_S = 0.002  # between two looks for a new picture
+LONG_CALL_S = 4.0  # a CPU may take half a minute for one piece of it, which the deadline of RUNNING would call a hang
 LONGEST_REST_S = 0.05  # between two looks at the control pipe: a command waits no longer
 
 T = TypeVar("T")
@@ -226,7 +227,8 @@ class Loop:
         """Paint, publish, rest."""
         began_s = self._call_began_s = time.perf_counter()
         shape = self._shape
-        self._phase = Phase.RUNNING if shape == self._captured else Phase.CAPTURING
+        is_long = shape != self._captured or self._figures.call_s > LONG_CALL_S
+        self._phase = Phase.CAPTURING if is_long else Phase.RUNNING
         self._port.enter(self._phase)
         alarm = self._ask_in_time()
         self._pacer.begin_call()

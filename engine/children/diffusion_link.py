@@ -34,6 +34,14 @@ PRELOAD = (
     "diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_img2img",
     "transformers.models.clip.modeling_clip",
     "transformers.models.clip.tokenization_clip",
+    "diffusers.models.autoencoders.autoencoder_tiny",
+    "diffusers.schedulers.scheduling_lcm",
+    "engine.children.diffusion_painter",
+    "engine.children.diffusion_plan",
+    "engine.models.diffusion.conditioner",
+    "engine.models.diffusion.device_work",
+    "engine.models.diffusion.load",
+    "engine.models.diffusion.pixels",
 )
 """What the process that SD children are forked from has imported."""
 AT_WORK = ("ready", "busy")

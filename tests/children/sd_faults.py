@@ -1,11 +1,12 @@
 """The diffusion child with things that go wrong on purpose, in its own process, before the real loop begins.
 
 `/sd/prompt`: `poison` kills the process in the text encoder; `nan` makes the UNet's output not a number. The setting
-`room_px` is the widest picture the simulated device has memory for.
+`room_px` is the widest picture the simulated device has memory for, `slow_s` what decoding takes at least.
 """
 
 import os
 import signal
+import time
 from typing import Any
 
 import torch
@@ -14,11 +15,12 @@ import engine.children.diffusion as diffusion
 from engine.children.port import ChildPort
 from engine.models.diffusion.conditioner import Conditioner
 from engine.models.diffusion.denoiser import Denoiser
+from engine.models.diffusion.pixels import Pixels
 
 
 def run(port: ChildPort) -> None:
-    encode, outputs = Conditioner.encode, Denoiser.outputs
-    room_px = port.settings.get("room_px", 1024)
+    encode, outputs, decode = Conditioner.encode, Denoiser.outputs, Pixels.decode
+    room_px, slow_s = port.settings.get("room_px", 1024), port.settings.get("slow_s", 0.0)
 
     def encode_or_die(self: Conditioner, prompt: str, *arguments: Any, **options: Any) -> Any:
         if prompt == "poison":
@@ -31,6 +33,11 @@ def run(port: ChildPort) -> None:
         against, output = outputs(self, z, *arguments, **options)
         return against, output * float("nan") if port.values["/sd/prompt"] == "nan" else output
 
+    def decode_slowly(self: Pixels, z: torch.Tensor) -> torch.Tensor:
+        time.sleep(slow_s)
+        return decode(self, z)
+
+    Pixels.decode = decode_slowly
     Conditioner.encode = encode_or_die
     Denoiser.outputs = outputs_or_fail
     diffusion.run(port)

@@ -301,6 +301,24 @@ def test_an_output_that_is_not_a_number_leaves_the_last_picture_and_is_counted(
     assert studio.status.restarts == 0
 
 
+def test_a_slow_child_asks_for_its_next_picture_while_it_paints_and_not_all_the_time(
+    open_studio: Open, tiny_sd: Path, wait_for: WaitFor
+) -> None:
+    studio = open_studio(tiny_sd, settings={"slow_s": 0.4})
+    wait_for(studio.shows, "a picture")
+    seen: list[tuple[bool, int]] = []
+
+    def look() -> bool:
+        wants = studio.supervisor.wants_frame  # read before the ring: what is asked after a picture is not in time
+        if wants and not (seen and seen[-1][0]):
+            studio.feed()
+        seen.append((wants, studio.newest().sequence))
+        quiet = {sequence for wants, sequence in seen if not wants}
+        return any(wants and sequence in quiet for wants, sequence in seen[-1:])
+
+    wait_for(look, "a wish between two pictures, after a time without one")
+
+
 def test_a_model_that_is_not_there_fails_in_one_line(open_studio: Open, tmp_path: Path, wait_for: WaitFor) -> None:
     studio = open_studio(tmp_path / "nowhere")
     wait_for(lambda: studio.status.state == "failed", "the failure")
