@@ -164,9 +164,15 @@ def test_the_source_is_chosen_while_running(stage: Stage) -> None:
     stage.shows(SEA_RGB, "the camera, painted")
     stage.set(sd__source="video")
     stage.shows(SAND_RGB, "the video, painted")
+
+
+def test_feedback_paints_its_own_pictures_without_being_fed(stage: Stage) -> None:
+    stage.shows(SEA_RGB, "the camera, painted")
     stage.set(sd__source="feedback")
-    stage.await_results(2)
-    stage.shows(SAND_RGB, "the video, painted again and again", within=60.0)
+    stage.wait_for(lambda: not stage.engine.children["sd"].wants_frame, "a child that wants no pictures")
+    seen = stage.pictures[0]
+    stage.await_results(3)
+    stage.wait_for(lambda: (stage.pictures[0] != seen).any(), "another picture")
 
 
 def test_the_multiverse_can_be_painted_and_shown_in_itself(stage: Stage) -> None:

@@ -29,7 +29,7 @@ LONGEST_SETTLING_S = 2.0  # caches, pools and clock rates, not measured
 ARRIVED_WITHIN_S = 2.0
 SWITCHES_ON = {"/feedback/amount", "/layer/5/intensity", *(f"/layer/{n}/curve" for n in range(1, 5))}
 """Floats that make the picture cost more from 0 on are sent at their default, so that the look stays the default."""
-LEFT_ALONE = {"engine", "master", "safety", "sink"}
+LEFT_ALONE = {"engine", "master", "safety", "sd", "sink"}
 
 
 def run(rate: float, seconds: float, width: int, height: int, fps: float, progress: Progress) -> dict[str, Any]:
