@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -306,15 +307,16 @@ def test_a_slow_child_asks_for_its_next_picture_while_it_paints_and_not_all_the_
 ) -> None:
     studio = open_studio(tiny_sd, settings={"slow_s": 0.4})
     wait_for(studio.shows, "a picture")
-    seen: list[tuple[bool, int]] = []
+    quiet: Counter[int] = Counter()  # looks without a wish after each picture
 
     def look() -> bool:
         wants = studio.supervisor.wants_frame  # read before the ring: what is asked after a picture is not in time
-        if wants and not (seen and seen[-1][0]):
+        sequence = studio.newest().sequence
+        if not wants:
+            quiet[sequence] += 1
+        elif not quiet[sequence]:
             studio.feed()
-        seen.append((wants, studio.newest().sequence))
-        quiet = {sequence for wants, sequence in seen if not wants}
-        return any(wants and sequence in quiet for wants, sequence in seen[-1:])
+        return wants and quiet[sequence] > 10
 
     wait_for(look, "a wish between two pictures, after a time without one")
 
