@@ -1,6 +1,7 @@
 """The diffusion child with things that go wrong on purpose, in its own process, before the real loop begins.
 
-`/sd/prompt`: `poison` kills the process in the text encoder; `nan` makes the UNet's output not a number. The setting
+`/sd/prompt`: `poison` kills the process in the text encoder; `nan` makes the UNet's output not a number; at
+`tight` the device is full for one call. The setting
 `room_px` is the widest picture the simulated device has memory for, `slow_s` what decoding takes at least.
 """
 
@@ -20,6 +21,7 @@ from engine.models.diffusion.pixels import Pixels
 
 def run(port: ChildPort) -> None:
     encode, outputs, decode = Conditioner.encode, Denoiser.outputs, Pixels.decode
+    was_tight: list[bool] = []
     room_px, slow_s = port.settings.get("room_px", 1024), port.settings.get("slow_s", 0.0)
 
     def encode_or_die(self: Conditioner, prompt: str, *arguments: Any, **options: Any) -> Any:
@@ -30,6 +32,9 @@ def run(port: ChildPort) -> None:
     def outputs_or_fail(self: Denoiser, z: torch.Tensor, *arguments: Any, **options: Any) -> Any:
         if z.shape[-1] * 8 > room_px:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (simulated)")
+        if port.values["/sd/prompt"] == "tight" and not was_tight:
+            was_tight.append(True)
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (simulated, once)")
         against, output = outputs(self, z, *arguments, **options)
         return against, output * float("nan") if port.values["/sd/prompt"] == "nan" else output
 

@@ -274,6 +274,16 @@ def test_a_full_device_makes_the_picture_smaller_where_that_is_allowed(
     assert studio.status.restarts == 0
 
 
+def test_a_device_that_is_full_for_one_call_is_asked_again_and_nobody_notices(
+    open_studio: Open, tiny_sd: Path, wait_for: WaitFor
+) -> None:
+    studio = open_studio(tiny_sd)
+    before = wait_for(studio.shows, "a picture")
+    studio.set({"/sd/prompt": "tight"})
+    wait_for(lambda: studio.shows(lambda frame: frame.generation > before.generation), "the next prompt's picture")
+    assert (studio.status.restarts, studio.told("memory")) == (0, "")
+
+
 def test_a_full_device_ends_the_child_for_good_where_shrinking_is_not_allowed(
     open_studio: Open, tiny_sd: Path, wait_for: WaitFor
 ) -> None:
