@@ -26,6 +26,21 @@ def source_picture(seed: int) -> np.ndarray:
     return blocks.repeat(8, axis=0).repeat(8, axis=1)
 
 
+def painting_core(model: Path) -> Callable[..., np.ndarray]:
+    """`paint(**options)`: what the core makes of `source_picture(0)` in this process, for the values of BASE."""
+    from engine.models.diffusion import ModelSpec
+    from engine.models.diffusion.load import load
+    from engine.models.diffusion.single import paint
+
+    loaded = load(ModelSpec(model=str(model)), "cpu", "float32")
+
+    def painted(**options: Any) -> np.ndarray:
+        options = {"prompt": "sea", "seed": 1, "width": SIDE_PX, "height": SIDE_PX} | options
+        return paint(loaded, source_picture(0), **options)
+
+    return painted
+
+
 class Studio:
     def __init__(
         self,
@@ -83,6 +98,10 @@ class Studio:
             return None
         self._seen = (self._segment, frame.sequence)
         return frame
+
+    def shows_just(self, picture: np.ndarray) -> RingFrame | None:
+        """The same, where this very picture is the right one."""
+        return self.shows(lambda frame: np.array_equal(frame.pixels, picture))
 
     @property
     def status(self) -> ChildStatus:

@@ -14,7 +14,7 @@ import pytest
 from engine.children.diffusion_link import PRELOAD
 from engine.children.launcher import LAUNCHER
 from engine.children.spec import CHILD_ENVIRONMENT
-from tests.children.sd_studio import SIDE_PX, Studio, source_picture
+from tests.children.sd_studio import Studio, painting_core, source_picture
 from tests.conftest import TinyModels
 
 WaitFor = Callable[..., Any]
@@ -66,27 +66,13 @@ def open_studio(sd_server: None) -> Iterator[Open]:
 @pytest.fixture(scope="module")
 def paint(tiny_sd: Path) -> Callable[..., np.ndarray]:
     """What the core paints of the same source picture in this process."""
-    from engine.models.diffusion import ModelSpec
-    from engine.models.diffusion.load import load
-    from engine.models.diffusion.single import paint
-
-    model = load(ModelSpec(model=str(tiny_sd)), "cpu", "float32")
-
-    def painted(**options: Any) -> np.ndarray:
-        options = {"prompt": "sea", "seed": 1, "width": SIDE_PX, "height": SIDE_PX} | options
-        return paint(model, source_picture(0), **options)
-
-    return painted
-
-
-def shows(picture: np.ndarray) -> Callable[[Any], bool]:
-    return lambda frame: np.array_equal(frame.pixels, picture)
+    return painting_core(tiny_sd)
 
 
 def test_it_paints_the_source_as_the_core_does(studio: Studio, wait_for: WaitFor, paint: Any) -> None:
     expected = paint()
     assert not np.array_equal(expected, paint(prompt="fire"))
-    wait_for(lambda: studio.shows(shows(expected)), "the picture of the core")
+    wait_for(lambda: studio.shows_just(expected), "the picture of the core")
 
 
 def test_the_same_input_gives_the_same_picture(studio: Studio, wait_for: WaitFor) -> None:
@@ -108,7 +94,7 @@ def test_a_new_prompt_seed_strength_or_guidance_takes_effect_while_it_runs(
         ),
     ):
         studio.set(values)
-        wait_for(lambda: studio.shows(shows(paint(**options))), f"the picture with {values}")  # noqa: B023
+        wait_for(lambda: studio.shows_just(paint(**options)), f"the picture with {values}")  # noqa: B023
     wait_for(lambda: studio.fact("steps") == 3, "the number of real steps")
     assert studio.fact("steps_asked") == 4
 
@@ -198,7 +184,7 @@ def test_a_picture_like_the_last_is_left_out_and_counted_until_a_value_changes(
 
 def test_two_prompts_mix_on_the_way(studio: Studio, wait_for: WaitFor, paint: Any) -> None:
     studio.set({"/sd/prompt_b": "fire", "/sd/prompt_mix": 1.0})
-    wait_for(lambda: studio.shows(shows(paint(prompt="fire"))), "the second prompt alone")
+    wait_for(lambda: studio.shows_just(paint(prompt="fire")), "the second prompt alone")
     studio.set({"/sd/prompt_mix": 0.5})
     ends = [paint(), paint(prompt="fire")]
     wait_for(
