@@ -10,8 +10,6 @@ from engine.children.supervisor import Supervisor
 from engine.control import CommandTable, Reply
 from osc_schema.children import NAMES
 
-AT_WORK = ("ready", "busy")
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Wish:
@@ -23,7 +21,7 @@ class _Wish:
     def is_granted(self, status: ChildStatus) -> bool:
         if self.verb == "stop":
             return status.state == "off"
-        return status.state in AT_WORK and (self.verb == "start" or status.pid != self.pid)
+        return status.is_at_work and (self.verb == "start" or status.pid != self.pid)
 
     def is_refused(self, status: ChildStatus) -> bool:
         return self.verb != "stop" and status.state in ("off", "failed")

@@ -24,7 +24,6 @@ ROUNDS = 3
 SETTLE_S = 0.5  # after a change, before anything is counted
 KILL_EVERY_S = 1.0
 LONGEST_LOAD_S = 300.0
-AT_WORK = ("ready", "busy")
 
 
 @dataclass(slots=True)
@@ -108,9 +107,9 @@ def _prepare(engine: Engine, scene: Scene) -> None:
     if not scene.has_child:
         child.stop()
         _draw_until(engine, lambda: child.status().state == "off")
-    elif child.status().state not in AT_WORK:
+    elif not child.status().is_at_work:
         child.start()
-        _draw_until(engine, lambda: child.status().state in (*AT_WORK, "failed"))
+        _draw_until(engine, lambda: child.status().is_at_work or child.status().state == "failed")
         if child.status().state == "failed":
             raise ChildError(f"the child does not come to work: {child.status().detail}")
     end_s = time.perf_counter() + SETTLE_S

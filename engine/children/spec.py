@@ -52,3 +52,13 @@ class ChildStatus:
     """`address: value` of what killed three processes and is kept from the next."""
     facts: dict[str, Fact] = field(default_factory=dict)  # a dict, which every JSON writer knows
     """What the child says about itself."""
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it makes results, or would."""
+        return self.state in ("ready", "busy")
+
+    @property
+    def is_away(self) -> bool:
+        """Whether no result is to be expected. Compiling for a new shape is no absence: it is back in a moment."""
+        return self.state in ("off", "loading", "hung", "restarting", "failed")
