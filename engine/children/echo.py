@@ -16,7 +16,8 @@ loop here imports it inside `run`, in the child's process, and never runs in the
 
 Four rules keep a loop out of trouble:
 
-- Say what comes (`enter`): each phase has a deadline, and silence beyond it counts as a hang.
+- Say what comes (`enter`): each phase has a deadline, and silence beyond it counts as a hang. Where one piece of work
+  may honestly take longer than 10 s, say how long it takes (`expect`).
 - Say what is new (`trying`) before the call that uses it, and that it worked (`proved`) after: if the process dies
   in between three times, that value is kept from it instead of killing it for ever.
 - Publish, then `result`: a child that never had one waits longer after each death.

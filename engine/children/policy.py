@@ -26,6 +26,8 @@ from engine.ipc import Phase
 
 DEATHS_TO_QUARANTINE: Final = 3
 MODEL: Final = "model"  # the key without which there is nothing to run: quarantined means failed
+MOST_OF_EXPECTED: Final = 4  # a machine that other programs share may take so many times as long as at its best
+MOST_EXPECTED_S: Final = 300.0
 LONGEST_LOOK_S: Final = 2.0  # between two looks at a child: longer, and it was we who stood still
 KEPT_PROVED: Final = 256  # values remembered as good: prompts come and go for hours
 SHOWN_CHARACTERS: Final = 80
@@ -56,8 +58,8 @@ class Deadlines:
     first_delay_s: float = FIRST_DELAY_S
     longest_delay_s: float = LONGEST_DELAY_S
 
-    def hang(self, phase: Phase, in_phase_s: float, silent_s: float) -> str:
-        """Why a child in this phase counts as hung; "" when it does not."""
+    def hang(self, phase: Phase, in_phase_s: float, silent_s: float, expected_s: float = 0.0) -> str:
+        """Why a child in this phase counts as hung; "" when it does not. `expected_s`: what it said of its work."""
         limit_s = {
             Phase.STARTING: self.starting_s,
             Phase.LOADING: self.loading_s,
@@ -67,6 +69,8 @@ class Deadlines:
             Phase.IDLE: self.idle_s,
             Phase.STOPPING: self.stop_s,
         }[phase]
+        if phase in (Phase.RUNNING, Phase.CAPTURING):
+            limit_s = max(limit_s, min(MOST_OF_EXPECTED * expected_s, MOST_EXPECTED_S))
         is_slow = phase in (Phase.STARTING, Phase.LOADING, Phase.COMPILING)
         if silent_s > (self.silent_loading_s if is_slow else self.silent_s):
             return f"no sign of life for {silent_s:.3g} s while {phase.name.lower()}"
@@ -87,14 +91,23 @@ class Watch:
         self._from_s = self._looked_s = now_s
         self._is_born = False
 
-    def hang(self, phase: Phase, since_s: float, alive_s: float, now_s: float, *, is_born: bool) -> str:
+    def hang(
+        self,
+        phase: Phase,
+        since_s: float,
+        alive_s: float,
+        now_s: float,
+        *,
+        is_born: bool,
+        expected_s: float = 0.0,
+    ) -> str:
         """Why it counts as hung; "" when it does not. `since_s`, `alive_s`: its words' times, 0 before the first."""
         if now_s - self._looked_s > LONGEST_LOOK_S or is_born > self._is_born:
             self._from_s = now_s
         self._looked_s = now_s
         self._is_born = is_born
         silent_s = self.silent_s(alive_s, now_s) if is_born else 0.0
-        return self._times.hang(phase, now_s - max(self._from_s, since_s), silent_s)
+        return self._times.hang(phase, now_s - max(self._from_s, since_s), silent_s, expected_s)
 
     def silent_s(self, alive_s: float, now_s: float) -> float:
         """Seconds since its last sign of life."""

@@ -82,6 +82,13 @@ class ChildPort:
         """Say what comes now. LOADING, COMPILING, CAPTURING and RUNNING are done with before their deadlines."""
         self.words.enter(phase, time.perf_counter_ns())
 
+    def expect(self, seconds: float) -> None:
+        """Say how long the longest piece of work takes: RUNNING and CAPTURING then get four times that.
+
+        For what is honestly slow, like a large picture on a CPU. Never less than their deadlines, nor more than 300 s.
+        """
+        self.words.expected_s = seconds
+
     def poll(self) -> None:
         """Take what the engine has sent: values, inputs, commands. Call it at least every second while idle.
 

@@ -170,7 +170,14 @@ class Child:
     def hang(self, now_s: float) -> str:
         """Why it counts as hung now; "" when it does not."""
         phase, since_ns = self.words.progress
-        return self._watch.hang(phase, since_ns / 1e9, self.words.alive_ns / 1e9, now_s, is_born=self.pid > 0)
+        return self._watch.hang(
+            phase,
+            since_ns / 1e9,
+            self.words.alive_ns / 1e9,
+            now_s,
+            is_born=self.pid > 0,
+            expected_s=self.words.expected_s,
+        )
 
     def ask_to_stop(self, now_s: float) -> None:
         """Let it end by itself, or kill it when it does not. One that is not born yet is given up."""

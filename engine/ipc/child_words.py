@@ -38,6 +38,7 @@ class ChildWords(WordSegment):
     _LAST_MS = _kind.word("last_result_ms")
     _LAST_NS = _kind.word("last_result_ns")
     _WANTS_FRAME = _kind.word("wants_frame")
+    _EXPECTED_S = _kind.word("expected_s")
 
     @classmethod
     def create(cls, name: str, *, folder: RingFolder | None = None) -> Self:
@@ -67,6 +68,15 @@ class ChildWords(WordSegment):
     @wants_frame.setter
     def wants_frame(self, wants: bool) -> None:
         self._words[self._WANTS_FRAME] = wants
+
+    @property
+    def expected_s(self) -> float:
+        """Seconds that the longest piece of work may honestly take; set by the child, 0: it has not said."""
+        return float(self._floats[self._EXPECTED_S])
+
+    @expected_s.setter
+    def expected_s(self, seconds: float) -> None:
+        self._floats[self._EXPECTED_S] = seconds
 
     @property
     def alive_ns(self) -> int:

@@ -74,6 +74,7 @@ word is written by one thread of the child. Times are `time.perf_counter_ns` of 
     216     f8    last_result_ms    what the newest took
     224     u8    last_result_ns    when it was published
     232     u8    wants_frame       1: the next picture will be read; 0: do not make one for it
+    240     f8    expected_s        the longest piece of work it expects, s; 0: it has not said
 
 GATE, magic b"MVGATE\\0\\0", 4096 bytes: who is using the GPU now, one for the engine and all its children.
 
@@ -200,6 +201,7 @@ CHILD_WORDS: Final = Kind(
             (216, "<f8", "last_result_ms"),
             (224, "<u8", "last_result_ns"),
             (232, "<u8", "wants_frame"),
+            (240, "<f8", "expected_s"),
         ]
     ),
 )

@@ -147,6 +147,15 @@ def test_a_loop_that_hangs_is_killed(act: str, detail: str, toys: Callable[..., 
         assert toy.status.detail.startswith(detail)
 
 
+def test_a_loop_that_said_how_long_its_work_may_take_is_waited_for(toys: Callable[..., Any]) -> None:
+    toy = toys({"expected_s": 10.0}, times=Deadlines(running_s=0.1))
+    toy.supervisor.start()
+    pid = toy.until_results().pid
+    toy.supervisor.set_values({"/toy/busy": "nap"})
+    toy.wait_for(lambda: toy.status.ms_a_result > 300.0, "a result that took longer than the deadline")
+    assert (toy.status.pid, toy.status.detail) == (pid, "")
+
+
 def test_a_loop_that_hangs_while_loading_is_killed(toys: Callable[..., Any]) -> None:
     toy = toys({"loading": "hang"}, times=IMPATIENT)
     toy.supervisor.start()

@@ -121,6 +121,25 @@ def test_each_phase_has_its_own_deadline(phase: Phase, limit_s: float) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("phase", "expected_s", "limit_s"),
+    [
+        (Phase.RUNNING, 1.0, 10),
+        (Phase.RUNNING, 12.0, 48),
+        (Phase.CAPTURING, 12.0, 60),
+        (Phase.CAPTURING, 20.0, 80),
+        (Phase.RUNNING, 1000.0, 300),
+        (Phase.IDLE, 12.0, 10),
+        (Phase.LOADING, 100.0, 300),
+    ],
+)
+def test_work_that_takes_long_has_four_times_as_long_and_five_minutes_at_most(
+    phase: Phase, expected_s: float, limit_s: float
+) -> None:
+    assert TIMES.hang(phase, limit_s, 0.0, expected_s) == ""
+    assert TIMES.hang(phase, limit_s + 0.1, 0.0, expected_s).endswith(f" s, longer than {limit_s:g} s")
+
+
 @pytest.mark.parametrize(("phase", "limit_s"), [(Phase.RUNNING, 10), (Phase.IDLE, 10), (Phase.LOADING, 30)])
 def test_silence_is_a_hang_sooner_while_pictures_are_made(phase: Phase, limit_s: float) -> None:
     assert TIMES.hang(phase, 0.0, limit_s) == ""

@@ -17,6 +17,7 @@ CLEAN_PROMPT = "a meadow"
 
 def run(port: ChildPort) -> None:
     """Settings `loading`, `compiling` and value `/toy/idle`, `/toy/busy`: what to `act` there. `grey`: the picture.
+    `expected_s`: how long its longest piece of work takes.
 
     `/toy/prompt` kills the process if "poison" is in it. `/toy/paint` False: publish nothing.
     """
@@ -28,6 +29,7 @@ def run(port: ChildPort) -> None:
     port.proved("model", port.settings.get("model", ""))
     port.enter(Phase.COMPILING)
     act(port, port.settings.get("compiling", ""))
+    port.expect(port.settings.get("expected_s", 0.0))
     period_ns = port.gate.period_ns if port.gate is not None else 0
     port.ready(loaded=port.settings.get("model", ""), nice=os.nice(0), period_ns=period_ns)
     writer = None
@@ -70,6 +72,8 @@ def act(port: ChildPort, what: str) -> None:
             port.facts(hangs=True)
             while True:
                 time.sleep(1.0)
+        case "nap":
+            time.sleep(0.4)
         case "hold the GIL":
             ctypes.PyDLL(None).sleep(1000)  # unlike CDLL it lets no other thread run
         case "raise":

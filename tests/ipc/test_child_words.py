@@ -41,6 +41,9 @@ def test_a_new_child_has_said_nothing(words: tuple[ChildWords, ChildWords]) -> N
 
 def test_what_the_child_says_the_engine_reads(words: tuple[ChildWords, ChildWords]) -> None:
     engine, child = words
+    assert engine.expected_s == 0.0
+    child.expected_s = 12.5
+    assert engine.expected_s == 12.5
     child.beat(11)
     child.count_result(17.25, 12)
     child.count_result(16.5, 13)
