@@ -202,6 +202,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
                     has_camera=source is not None,
                     gate=gate,
                     report=warnings.report,
+                    set_value=partial(store.set, by="sd"),
                 )
             )
         commands = CommandTable()

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from engine.audio import AudioInput, AudioSettings
-from engine.children.crossfade import Fade
 from engine.children.diffusion_link import DiffusionLink, SdView
+from engine.children.fader import Fade
 from engine.clock import Clock
 from engine.control import Dispatcher, OscServer
 from engine.drawing import Drawing
@@ -158,7 +158,7 @@ class FrameLoop:
         snapshot = parts.store.snapshot()
         self._attempt(lambda: parts.show.follow(snapshot))
         if parts.sd is not None:
-            parts.sd.follow(snapshot)
+            self._attempt(lambda: parts.sd.follow(snapshot))
         step_s = min(max(tick.time_s - self._previous_s, 0.0), LONGEST_STEP_S)
         self._previous_s = tick.time_s
         return snapshot, parts.slew.step(snapshot, step_s)

@@ -175,7 +175,8 @@ AREA = Area(
         menu(
             "/sd/fallback",
             "hold black source",
-            "What is shown while SD is away. hold: its last picture; black; source: what it was fed.",
+            "What is shown while SD is away. hold: its last picture; black; source: what it is fed, in its size (of "
+            "feedback its last picture).",
             **_SHOWN,
         ),
     ),

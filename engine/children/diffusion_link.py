@@ -1,10 +1,12 @@
 """The engine's end of the SD child: pictures in, parameters in, pictures out, and what is shown while it is away.
 
-Everything here runs on the frame loop's thread and waits for nothing: the rings are newest wins, the supervisor has a
-thread of its own.
+All of it runs on the frame loop's thread and waits for nothing: the rings are newest wins, the supervisor has a thread
+of its own, and what needs a disk or fresh memory is done by a worker.
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +14,15 @@ from typing import Any
 import numpy as np
 
 import osc_schema
-from engine.children.crossfade import Crossfade, Fade
 from engine.children.diffusion_conditions import model_named, picture_named
+from engine.children.fader import Fade, Fader
+from engine.children.source_rings import SourceRings
 from engine.children.spec import ChildSpec, ChildStatus
 from engine.children.supervisor import Supervisor
 from engine.config import SdConfig
 from engine.errors import SharedMemoryError
 from engine.frame import FrameId, VideoFrame
-from engine.ipc import FrameRing, Gate, RingOwner, RingReader
+from engine.ipc import FrameRing, Gate, RingReader
 from engine.models.diffusion.spec import VAE_WORDS
 from engine.params import Snapshot
 from engine.sources import Source
@@ -27,6 +30,8 @@ from osc_schema.diffusion import CHILD
 
 Report = Callable[[str, str], None]
 
+LOOP = "engine.children.diffusion:run"
+MODEL, IMAGE = "/sd/model", "/sd/ip_adapter/image"
 TOLD = frozenset(param.address for param in osc_schema.PARAMS if param.child == CHILD)
 REPEAT_S = 0.1  # a still picture is painted again so often at most: prompts and seeds change under it
 PRELOAD = (
@@ -44,7 +49,6 @@ PRELOAD = (
     "engine.models.diffusion.pixels",
 )
 """What the process that SD children are forked from has imported."""
-AT_WORK = ("ready", "busy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,30 +64,46 @@ class SdView:
 class DiffusionLink:
     """Frame loop's thread, but for `supervisor` and `status`."""
 
-    def __init__(self, config: SdConfig, *, video: Source | None, has_camera: bool, gate: Gate, report: Report) -> None:
+    def __init__(
+        self,
+        config: SdConfig,
+        *,
+        video: Source | None,
+        has_camera: bool,
+        gate: Gate,
+        report: Report,
+        set_value: Callable[[str, str], None],
+    ) -> None:
+        """`set_value(address, value)` puts a parameter back that could not be had. Any thread."""
         self._config = config
         self._video = video
         self._has_camera = has_camera
         self._report = report
+        self._set_value = set_value
+        settings = self._settings(config.model)
         self.supervisor = Supervisor(
-            ChildSpec(
-                name=CHILD,
-                loop="engine.children.diffusion:run",
-                settings=self._settings(config.model),
-                preload=PRELOAD,
-            ),
-            report=report,
-            gate=gate,
+            ChildSpec(name=CHILD, loop=LOOP, settings=settings, preload=PRELOAD), report=report, gate=gate
         )
-        self._last: ChildStatus | None = None
-        self._crossfade = Crossfade()
+        self.supervisor.on_swap = self._on_swap
+        self._models_asked: deque[str] = deque()
+        self._model = ""
+        """Name of the model in force, as /sd/model has it."""
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sd files")
+        self._input = SourceRings(
+            "sd source", self._worker, lambda segment: self.supervisor.connect_input("source", segment), report
+        )
+        self._last_status: ChildStatus | None = None
+        self._fader = Fader()
         self._values: Snapshot | None = None
-        self._input: RingOwner | None = None
+        self._told: Snapshot | None = None
         self._fed: VideoFrame | None = None
         self._fed_s = 0.0
+        self._multiverse: VideoFrame | None = None
+        self._fitted: tuple[VideoFrame, VideoFrame] | None = None
         self._reader: RingReader | None = None
         self._segment = ""
         self._sequence = 0
+        self._newest: VideoFrame | None = None
         self._is_black = False
 
     def start(self) -> None:
@@ -92,74 +112,111 @@ class DiffusionLink:
 
     def close(self) -> None:
         last = self.supervisor.status()
+        self._worker.shutdown()
         self.supervisor.close()
-        self._last = replace(self.supervisor.status(), ms_a_result=last.ms_a_result, facts=last.facts)
+        self._last_status = replace(self.supervisor.status(), ms_a_result=last.ms_a_result, facts=last.facts)
         if self._reader is not None:
             self._reader.close()
-        if self._input is not None:
-            self._input.close()
+        self._input.close()
 
     def status(self) -> ChildStatus:
         """Any thread. After `close`: what the child last said of itself."""
-        return self._last or self.supervisor.status()
+        return self._last_status or self.supervisor.status()
+
+    # -- parameters ----------------------------------------------------------------------------
 
     def follow(self, values: Snapshot) -> None:
         """Tell the child what has changed since the last frame; another model is a planned swap."""
-        before, self._values = self._values, values
-        changed = TOLD if before is None else TOLD.intersection(values.changed_from(before))
-        if not changed:
+        self._values = values
+        if values is self._told:
             return
-        told = {address: values[address] for address in changed if address != "/sd/model"}
-        image = "/sd/ip_adapter/image"
+        changed = TOLD if self._told is None else TOLD.intersection(values.changed_from(self._told))
+        plain = {address: values[address] for address in changed if address not in (MODEL, IMAGE)}
+        if plain:
+            self.supervisor.set_values(plain)
+        if IMAGE in changed:
+            self._worker.submit(self._change_image, str(values[IMAGE]))
+        if MODEL in changed and (self._told is not None or values[MODEL]):
+            self._worker.submit(self._change_model, str(values[MODEL]))
+        self._told = values
+
+    def _change_image(self, name: str) -> None:
+        """The worker's thread."""
         try:
-            if image in told:
-                told[image] = picture_named(self._config, str(told[image]))
+            self.supervisor.set_values({IMAGE: picture_named(self._config, name)})
         except ValueError as reason:  # it was there when it was set
-            self._report("sd.picture", f'{image} "{told.pop(image)}": {reason}; the picture before stays')
-        self.supervisor.set_values(told)
-        if "/sd/model" in changed and before is not None:
-            try:
-                model = model_named(self._config, str(values["/sd/model"]))
-            except ValueError as reason:
-                self._report("sd.model", f'/sd/model "{values["/sd/model"]}": {reason}; the model before stays')
-            else:
-                self.supervisor.swap(self._settings(model))
+            self._report("sd.picture", f'{IMAGE} "{name}": {reason}; the picture before stays')
+
+    def _change_model(self, name: str) -> None:
+        """The worker's thread."""
+        try:
+            model = model_named(self._config, name)
+        except ValueError as reason:  # it was there when it was set
+            self._refuse_model(name, str(reason))
+        else:
+            self._models_asked.append(name)
+            self.supervisor.swap(self._settings(model))
+
+    def _on_swap(self, is_done: bool, reason: str) -> None:
+        """The supervisor's thread: of the swaps under way the first has ended."""
+        name = self._models_asked.popleft()
+        if is_done:
+            self._model = name
+        elif not self._models_asked:  # else it was given up for the next
+            self._refuse_model(name, reason)
+
+    def _refuse_model(self, name: str, reason: str) -> None:
+        self._report("sd.model", f'{MODEL} "{name}": {reason}; the model before stays')
+        self._set_value(MODEL, self._models_asked[-1] if self._models_asked else self._model)
+
+    # -- pictures in ---------------------------------------------------------------------------
 
     def feed(
         self, tick: FrameId, now_s: float, camera: VideoFrame | None, read_picture: Callable[[], np.ndarray]
     ) -> None:
         """Hand the child a picture if it wants one. `read_picture` reads back what was drawn last, RGBA."""
-        source = self.source
-        if not self._is_enabled or source == "feedback" or not self.supervisor.wants_frame:
+        if not self._is_enabled:
             return
-        if source == "multiverse":
-            self._write(read_picture(), tick)
+        is_wanted = self.supervisor.wants_frame
+        if self.source == "multiverse":
+            if is_wanted:
+                self._input.write(read_picture(), tick, now_s)
+            if self._shows_source:
+                rgb = np.ascontiguousarray(read_picture()[..., :3])
+                self._multiverse = VideoFrame(pixels=rgb, index=tick.index, time_s=tick.time_s, source="multiverse")
             return
         frame = self._picture_fed(camera)
-        if frame is not None and (frame is not self._fed or now_s - self._fed_s >= REPEAT_S):
+        if is_wanted and frame is not None and (frame is not self._fed or now_s - self._fed_s >= REPEAT_S):
             self._fed, self._fed_s = frame, now_s
-            self._write(frame.pixels, tick)
+            self._input.write(frame.pixels, tick, now_s)
+
+    @property
+    def source(self) -> str:
+        """Where the pictures come from: /sd/source with `auto` decided, and feedback by what it may begin with."""
+        assert self._values is not None
+        chosen = str(self._values["/sd/source"])
+        return chosen if chosen not in ("auto", "feedback") else "camera" if self._has_camera else "multiverse"
+
+    def _picture_fed(self, camera: VideoFrame | None) -> VideoFrame | None:
+        """The newest picture of what SD repaints."""
+        if self.source == "camera":
+            return camera
+        if self.source == "video":
+            return None if self._video is None else self._video.latest_frame()
+        return self._multiverse
+
+    # -- pictures out --------------------------------------------------------------------------
 
     def view(self, now_s: float, camera: VideoFrame | None) -> SdView:
         """What is seen of SD now. Takes the newest picture out of the ring, unless frozen."""
         assert self._values is not None
-        values = self._values
-        crossfade_s = float(values["/sd/crossfade_s"])
-        is_away = self.supervisor.status().state not in AT_WORK
-        if not values["/sd/freeze"]:
-            self._take_newest(now_s, crossfade_s, is_away=is_away)
-        fade = self._crossfade.at(now_s, crossfade_s)
-        if is_away and values["/sd/fallback"] == "source":
-            fed = self._picture_fed(camera)
-            fade = None if fed is None else Fade(picture=fed, before=None, share=1.0)
+        crossfade_s = float(self._values["/sd/crossfade_s"])
+        if not self._values["/sd/freeze"]:
+            self._take_newest(now_s, crossfade_s)
+        fade = self._fader.at(now_s, crossfade_s)
+        if self._shows_source and (fed := self._picture_fed(camera)) is not None:
+            fade = Fade(picture=self._fit(fed), before=None, share=1.0)
         return SdView(fade=fade, is_on=self._is_enabled and fade is not None)
-
-    @property
-    def source(self) -> str:
-        """Where SD's pictures come from: /sd/source with `auto` decided."""
-        assert self._values is not None
-        chosen = str(self._values["/sd/source"])
-        return chosen if chosen != "auto" else "camera" if self._has_camera else "multiverse"
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -171,24 +228,29 @@ class DiffusionLink:
     def _is_enabled(self) -> bool:
         return self._values is not None and bool(self._values["/sd/enable"])
 
-    def _picture_fed(self, camera: VideoFrame | None) -> VideoFrame | None:
-        """The newest picture of the camera or the video, whichever SD repaints."""
-        if self.source == "camera":
-            return camera
-        return self._video.latest_frame() if self.source == "video" and self._video is not None else None
+    @property
+    def _is_away(self) -> bool:
+        return self.supervisor.status().is_away
 
-    def _take_newest(self, now_s: float, crossfade_s: float, *, is_away: bool) -> None:
+    @property
+    def _shows_source(self) -> bool:
+        assert self._values is not None
+        is_fed = self._values["/sd/source"] != "feedback"
+        return is_fed and self._values["/sd/fallback"] == "source" and self._is_away
+
+    def _take_newest(self, now_s: float, crossfade_s: float) -> None:
         assert self._values is not None
         frame = self._newest_frame()
+        is_black = self._values["/sd/fallback"] == "black" and self._is_away
         if frame is not None:
-            self._crossfade.show(frame, now_s, crossfade_s)
-            self._is_black = False
-        elif is_away and self._values["/sd/fallback"] == "black" and not self._is_black:
-            seen = self._crossfade.at(now_s, crossfade_s)
-            if seen is not None:
-                black = np.zeros_like(seen.picture.pixels)
-                self._crossfade.show(_frame(black, seen.picture.index, seen.picture.time_s), now_s, crossfade_s)
-                self._is_black = True
+            self._newest = frame
+        elif self._newest is None or is_black == self._is_black:
+            return
+        self._is_black = is_black and frame is None
+        shown = self._newest
+        if self._is_black:
+            shown = replace(shown, pixels=np.zeros_like(shown.pixels))
+        self._fader.show(shown, now_s, crossfade_s)
 
     def _newest_frame(self) -> VideoFrame | None:
         """The child's newest picture, once."""
@@ -207,24 +269,14 @@ class DiffusionLink:
         if frame is None or frame.sequence == self._sequence:
             return None
         self._sequence = frame.sequence
-        return _frame(frame.pixels, frame.index, frame.time_s)
+        return VideoFrame(pixels=frame.pixels, index=frame.index, time_s=frame.time_s, source="sd")
 
-    def _write(self, pixels: np.ndarray, tick: FrameId) -> None:
-        try:
-            ring = self._ring_of(pixels.shape)
-        except SharedMemoryError as error:  # the picture goes on, and so does SD with what it has
-            self._report("sd.source", f"sd is fed nothing: {error}")
-            return
-        ring.write(pixels, index=tick.index, time_s=tick.time_s)
-
-    def _ring_of(self, shape: tuple[int, ...]) -> RingOwner:
-        height, width, channels = shape
-        if self._input is None:
-            self._input = FrameRing.create("sd source", width, height, channels=channels)
-        elif self._input.shape != shape:
-            self._input.resize(width, height, channels)
-        self.supervisor.connect_input("source", self._input.segment)
-        return self._input
+    def _fit(self, frame: VideoFrame) -> VideoFrame:
+        """The middle of `frame` at SD's size, so that no sink of SD's picture has to follow another size."""
+        width, height = self.size_px
+        if self._fitted is None or self._fitted[0] is not frame or self._fitted[1].pixels.shape[:2] != (height, width):
+            self._fitted = frame, replace(frame, pixels=self._fader.fitted(frame.pixels, width, height))
+        return self._fitted[1]
 
     def _settings(self, model: str) -> Mapping[str, Any]:
         config = self._config
@@ -248,7 +300,3 @@ def _absolute(name: str) -> str:
     """A path as a child finds it, whose current folder may be another one; an id stays as it is."""
     path = Path(name).expanduser()
     return str(path.resolve()) if name and path.exists() else name
-
-
-def _frame(pixels: np.ndarray, index: int, time_s: float) -> VideoFrame:
-    return VideoFrame(pixels=pixels, index=index, time_s=time_s, source="sd")

@@ -24,7 +24,7 @@ class Fade:
     """Of `picture`, 0..1."""
 
 
-class Crossfade:
+class Fader:
     """One thread."""
 
     def __init__(self) -> None:
@@ -54,6 +54,15 @@ class Crossfade:
             self._fade = Fade(picture=fade.picture, before=None, share=1.0)
             return self._fade
         return Fade(picture=fade.picture, before=fade.before, share=max(share, 0.0))
+
+    def fitted(self, pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+        """The middle of a picture (H, W, 3) at this size, nothing stretched: (height, width, 3) uint8."""
+        full_height, full_width = pixels.shape[:2]
+        part_width = min(full_width, max(1, round(full_height * width / height)))
+        part_height = min(full_height, max(1, round(full_width * height / width)))
+        left, top = (full_width - part_width) // 2, (full_height - part_height) // 2
+        part = pixels[top : top + part_height, left : left + part_width]
+        return self._cv2.resize(part, (width, height), interpolation=self._cv2.INTER_AREA)
 
     def _seen_as(self, seen: Fade, picture: VideoFrame) -> VideoFrame:
         """What is seen now as one picture, in the size of the next."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.children.crossfade import Crossfade, Fade
+from engine.children.fader import Fade, Fader
 from engine.frame import VideoFrame
 
 
@@ -19,21 +19,21 @@ def seen(fade: Fade | None) -> float:
 
 
 def test_before_the_first_picture_there_is_nothing_and_then_it_stands_at_once() -> None:
-    fade = Crossfade()
+    fade = Fader()
     assert fade.at(0.0, 1.0) is None
     fade.show(picture(100), 1.0, 1.0)
     assert (seen(fade.at(1.0, 1.0)), fade.at(1.0, 1.0).before) == (100.0, None)
 
 
 def test_a_new_picture_takes_the_time_asked_for() -> None:
-    fade = Crossfade()
+    fade = Fader()
     fade.show(picture(0), 0.0, 1.0)
     fade.show(picture(200), 5.0, 1.0)
     assert [seen(fade.at(5.0 + step / 4, 1.0)) for step in range(6)] == [0, 50, 100, 150, 200, 200]
 
 
 def test_a_fade_never_lasts_longer_than_pictures_take_to_come() -> None:
-    fade = Crossfade()
+    fade = Fader()
     fade.show(picture(0), 0.0, 1.0)
     fade.show(picture(200), 0.5, 1.0)
     assert seen(fade.at(0.75, 1.0)) == 100
@@ -41,7 +41,7 @@ def test_a_fade_never_lasts_longer_than_pictures_take_to_come() -> None:
 
 
 def test_a_picture_that_comes_in_mid_fade_starts_from_what_is_seen() -> None:
-    fade = Crossfade()
+    fade = Fader()
     fade.show(picture(0), 0.0, 1.0)
     fade.show(picture(200), 10.0, 1.0)
     before = seen(fade.at(10.5, 1.0))
@@ -51,7 +51,7 @@ def test_a_picture_that_comes_in_mid_fade_starts_from_what_is_seen() -> None:
 
 
 def test_without_a_crossfade_pictures_are_cut() -> None:
-    fade = Crossfade()
+    fade = Fader()
     fade.show(picture(0), 0.0, 0.0)
     fade.show(picture(200), 1.0, 0.0)
     assert seen(fade.at(1.0, 0.0)) == 200
@@ -59,7 +59,7 @@ def test_without_a_crossfade_pictures_are_cut() -> None:
 
 def test_the_picture_that_fades_out_is_the_very_one_that_was_shown() -> None:
     """So that the renderer need not upload it again."""
-    fade, first = Crossfade(), picture(0)
+    fade, first = Fader(), picture(0)
     fade.show(first, 0.0, 1.0)
     fade.show(picture(200), 2.0, 1.0)
     assert fade.at(2.1, 1.0).before is first
@@ -67,7 +67,7 @@ def test_the_picture_that_fades_out_is_the_very_one_that_was_shown() -> None:
 
 @pytest.mark.parametrize("size", [(16, 4), (4, 16)])
 def test_a_new_size_is_faded_to_as_well(size: tuple[int, int]) -> None:
-    fade = Crossfade()
+    fade = Fader()
     fade.show(picture(60), 0.0, 1.0)
     fade.show(picture(200, *size), 2.0, 1.0)
     now = fade.at(2.5, 1.0)
