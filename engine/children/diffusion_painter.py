@@ -98,8 +98,6 @@ class Painter:
 
         A tensor lies on the model's device.
         """
-        from engine.models.diffusion.denoiser import is_finite
-
         assert self._plan is not None
         self.clock.begin()
         rgb = self._device_copy.send(picture)[..., :3] if isinstance(picture, np.ndarray) else picture[None]
@@ -112,12 +110,12 @@ class Painter:
         if latents is None:
             return None
         self._between()
-        decoded = self._vae_calls[1].run(("decode", self._size), (self._decode,), {"z": latents})["rgb"][0]
+        decoded = self._vae_calls[1].run(("decode", self._size), (self._decode,), {"z": latents})
         self.clock.end("decode")
-        pixels, is_shown = self._host_copy.fetch(decoded, is_finite(latents)[0])
+        pixels, is_shown = self._host_copy.fetch(decoded["rgb"][0], decoded["is_finite"][0])
         self.clock.end("copy")
         if is_shown:
-            self._last = decoded
+            self._last = decoded["rgb"][0].clone()  # a graph's next result, shown or not, lies where this one does
         return Painted(pixels=pixels, is_finite=is_shown, generation=generation)
 
     def feedback(self, zoom: float, rotate_deg: float) -> "torch.Tensor | None":
@@ -228,4 +226,5 @@ class Painter:
         return {"z": self._pixels.encode(state["rgb"])}
 
     def _decode(self, state: "State") -> "State":
-        return {"rgb": self._pixels.decode(state["z"])}
+        rgb, is_finite = self._pixels.decode(state["z"])
+        return {"rgb": rgb, "is_finite": is_finite}

@@ -38,7 +38,7 @@ def run(port: ChildPort) -> None:
         against, output = outputs(self, z, *arguments, **options)
         return against, output * float("nan") if port.values["/sd/prompt"] == "nan" else output
 
-    def decode_slowly(self: Pixels, z: torch.Tensor) -> torch.Tensor:
+    def decode_slowly(self: Pixels, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         time.sleep(slow_s)
         return decode(self, z)
 

@@ -114,6 +114,28 @@ def test_after_an_error_the_same_settings_can_be_taken_again(model: Any, monkeyp
     assert painted is not None and painted.pixels.shape == (64, 128, 3)
 
 
+def test_a_picture_that_overflows_in_the_vae_is_not_to_be_shown_nor_to_follow_from(tiny_models: TinyModels) -> None:
+    import torch
+
+    from engine.models.diffusion import ModelSpec
+    from engine.models.diffusion.graphs import GraphCalls
+    from engine.models.diffusion.load import load
+    from tests.models.diffusion.recorded_graphs import Recording
+
+    model = load(ModelSpec(model=str(tiny_models.sd(vae="kl")), vae="full"), "cpu", "float32")
+    painter = Painter(model, note=no_note, calls=lambda device: GraphCalls(Recording()))
+    painter.take(read_settings(BASE))
+    painted = painter.paint(source_picture(0))
+    assert painted is not None and painted.is_finite
+    good = painted.pixels.copy()
+    with torch.no_grad():
+        model.vae.decoder.conv_out.bias.fill_(float("inf"))
+    painted = painter.paint(source_picture(1))
+    assert painted is not None and not painted.is_finite
+    last = painter.feedback(1.0, 0.0)
+    assert last is not None and np.array_equal(last.numpy(), good)
+
+
 def failing(error: Exception) -> Callable[..., Any]:
     def fail(*arguments: Any, **options: Any) -> Any:
         raise error

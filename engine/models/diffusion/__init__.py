@@ -5,7 +5,7 @@
     pixels = Pixels(model, 512, 512)
     z = pixels.encode(rgb)                                          # every picture
     ...                                                             # a schedule paints
-    rgb = pixels.decode(z)
+    rgb, is_finite = pixels.decode(z)
 
 Read `model.py` (what the parts share), `load.py`, then the schedules. Importing this package does not load torch;
 `spec.py`, `locate.py`, `model_folder.py` and `check.py` never do.

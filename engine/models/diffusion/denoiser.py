@@ -140,8 +140,3 @@ def guidance_embedding(guidance: float, size: int) -> torch.Tensor:
     rates = torch.exp(torch.arange(half) * -(math.log(10000.0) / (half - 1)))
     angles = (guidance - 1.0) * 1000.0 * rates
     return torch.nn.functional.pad(torch.cat((angles.sin(), angles.cos())), (0, size % 2))[None]
-
-
-def is_finite(pictures: torch.Tensor) -> torch.Tensor:
-    """(F,) bool on the device, without waiting for it: which of `pictures` (F, ...) hold neither NaN nor infinity."""
-    return torch.isfinite(pictures).flatten(1).all(dim=1)

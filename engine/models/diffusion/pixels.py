@@ -52,12 +52,16 @@ class Pixels:
         return (z.float() - self._model.shift_factor) * self._model.scaling_factor
 
     @torch.no_grad()
-    def decode(self, z: torch.Tensor) -> torch.Tensor:
-        """Scaled latents (F, 4, h, w) into (F, 8 h, 8 w, 3) uint8 on the device."""
+    def decode(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Scaled latents (F, 4, h, w) into (F, 8 h, 8 w, 3) uint8, and (F,) bool, both on the device: which pictures
+        were numbers everywhere, before and after the VAE. What was not looks like a picture too, black or white."""
+        are_latents_finite = is_finite(z)
         z = z.float() / self._model.scaling_factor + self._model.shift_factor
         x = self._vae.decode(z.to(self._dtype), return_dict=False)[0].float()
+        are_finite = are_latents_finite & is_finite(x)
         x = (x * 0.5 + 0.5).clamp(0.0, 1.0)
-        return (x * 255.0).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()  # (F, height, width, 3)
+        rgb = (x * 255.0).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()  # (F, height, width, 3)
+        return rgb, are_finite
 
     def prepare_control(self, rgb: Pictures) -> torch.Tensor:
         """(F, H, W, 3) uint8 as a ControlNet wants it: (F, 3, height, width) in 0..1, in the model's dtype."""
@@ -73,6 +77,11 @@ class Pixels:
         if x.shape[2:] == (self.height, self.width):
             return x
         return F.interpolate(x, (self.height, self.width), mode="bilinear", antialias=True)
+
+
+def is_finite(pictures: torch.Tensor) -> torch.Tensor:
+    """(F,) bool on the device, without waiting for it: which of `pictures` (F, ...) hold neither NaN nor infinity."""
+    return torch.isfinite(pictures).flatten(1).all(dim=1)
 
 
 def covering(rgb: torch.Tensor, width: int, height: int) -> torch.Tensor:

@@ -9,7 +9,7 @@ import torch
 from engine.errors import ModelError
 from engine.models.diffusion.batch_schedule import BatchSchedule, Progress, Sampler, ignore
 from engine.models.diffusion.conditioner import Conditioner
-from engine.models.diffusion.denoiser import Control, Denoiser, is_finite
+from engine.models.diffusion.denoiser import Control, Denoiser
 from engine.models.diffusion.graphs import DirectCalls
 from engine.models.diffusion.pixels import Pixels
 
@@ -55,6 +55,7 @@ def paint(
         model, Denoiser(model, calls=DirectCalls()), steps=steps, strength=strength, guidance=guidance, sampler=sampler
     )
     latents = schedule.run(z, cond, shown, generator, progress=progress)
-    if not is_finite(latents).item():
-        raise ModelError(f"{model.spec.model}: the result is not a number; try bf16 or fp32 instead of {model.dtype}")
-    return pixels.decode(latents)[0].cpu().numpy()
+    rgb, is_finite = pixels.decode(latents)
+    if not is_finite.item():
+        raise ModelError(f"{model.spec.model}: the picture is not a number; try --dtype float32")
+    return rgb[0].cpu().numpy()

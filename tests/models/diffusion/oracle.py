@@ -85,7 +85,7 @@ def our_latents(model: Model, cond: Cond, residuals: Any = None) -> torch.Tensor
 
 def our_picture(model: Model, cond: Cond, residuals: Any = None) -> np.ndarray:
     """(64, 64, 3) uint8 of `our_latents`."""
-    return Pixels(model, SIDE_PX, SIDE_PX).decode(our_latents(model, cond, residuals))[0].numpy()
+    return Pixels(model, SIDE_PX, SIDE_PX).decode(our_latents(model, cond, residuals))[0][0].numpy()
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> float:

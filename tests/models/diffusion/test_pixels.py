@@ -47,9 +47,10 @@ def test_latents_of_the_analytic_vae_are_block_means_where_the_blocks_are(model:
 def test_a_round_trip_gives_the_blocks_back_in_their_colours(model: Model) -> None:
     picture = source_picture()
     pixels = Pixels(model, 64, 64)
-    back = pixels.decode(pixels.encode(picture[None]))
+    back, is_finite = pixels.decode(pixels.encode(picture[None]))
     assert back.shape == (1, 64, 64, 3) and back.dtype == torch.uint8 and back.is_contiguous()
     assert np.abs(blocks(back[0].numpy().astype(np.float64)) - blocks(picture)).max() < 0.01 * 255
+    assert is_finite.tolist() == [True]
 
 
 def test_several_pictures_are_encoded_as_each_alone(model: Model) -> None:
@@ -80,9 +81,21 @@ def test_latents_are_decoded_as_diffusers_does(kl_folder: Path, kl_model: Model)
     with torch.no_grad():
         decoded = pipeline.vae.decode(z / pipeline.vae.config.scaling_factor).sample
     theirs = pipeline.image_processor.postprocess(decoded, output_type="pil")
-    ours = Pixels(kl_model, 64, 64).decode(z)
+    ours, _ = Pixels(kl_model, 64, 64).decode(z)
     off = np.abs(ours.numpy().astype(int) - np.stack([np.asarray(picture) for picture in theirs]).astype(int))
     assert off.max() <= 1 and off.mean() < 1e-3
+
+
+def test_a_picture_whose_decoding_overflows_is_told_from_its_neighbours(kl_folder: Path) -> None:
+    model = load(ModelSpec(model=str(kl_folder), vae="full"), "cpu", "bf16")
+    pixels = Pixels(model, 64, 64)
+    z = torch.randn(4, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    z[1] *= 3e38 / z[1].abs().max()
+    z[2, 0, 0, 0] = float("nan")
+    assert torch.isfinite(z[1]).all(), "the latents are numbers, what the VAE makes of them is not"
+    rgb, is_finite = pixels.decode(z)
+    assert rgb.dtype == torch.uint8
+    assert is_finite.tolist() == [True, False, False, True]
 
 
 def test_a_picture_of_the_right_size_reaches_the_vae_bit_for_bit(kl_folder: Path, kl_model: Model) -> None:

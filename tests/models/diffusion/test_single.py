@@ -223,6 +223,14 @@ def test_a_result_that_is_not_a_number_is_an_error_and_no_picture(tiny_models: A
         paint(model, source_picture(), prompt=PROMPT, width=64, height=64)
 
 
+def test_a_picture_that_overflows_in_the_vae_is_an_error_with_a_way_out(tiny_models: Any) -> None:
+    model = model_of(tiny_models, {"vae": "kl"})
+    with torch.no_grad():
+        model.vae.decoder.conv_out.bias.fill_(float("inf"))
+    with pytest.raises(ModelError, match="the picture is not a number; try --dtype float32"):
+        paint(model, source_picture(), prompt=PROMPT, width=64, height=64)
+
+
 def test_a_control_picture_without_its_net_is_refused(tiny_models: Any) -> None:
     with pytest.raises(ModelError, match="1 control pictures"):
         paint(model_of(tiny_models, {}), source_picture(), prompt=PROMPT, controls=[(source_picture(), 1.0)])

@@ -10,8 +10,9 @@ import torch
 from engine.errors import ModelError
 from engine.models.diffusion.batch_schedule import BatchSchedule
 from engine.models.diffusion.conditioner import Cond, Conditioner
-from engine.models.diffusion.denoiser import Control, Denoiser, is_finite
+from engine.models.diffusion.denoiser import Control, Denoiser
 from engine.models.diffusion.model import Model
+from engine.models.diffusion.pixels import is_finite
 from engine.models.diffusion.stream_schedule import StreamSchedule, StreamSettings
 from tests.models.diffusion.plain_stream import loaded, plain_picture, random_latents, with_short_scaling
 
