@@ -45,8 +45,8 @@ class Steps:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
-    """One ControlNet of the model."""
+class ControlSetting:
+    """How one ControlNet of the model is used."""
 
     number: int
     """From 1, as in the address."""
@@ -64,7 +64,7 @@ class Settings:
     size: tuple[int, int]
     """(width, height) in pixels, multiples of 64."""
     steps: Steps
-    controls: tuple[Control, ...]
+    controls: tuple[ControlSetting, ...]
     lora_weights: tuple[float, ...]
     is_paused: bool
     """Or switched off: the model stays loaded."""
@@ -85,12 +85,16 @@ class Settings:
 
     @property
     def texts(self) -> dict[str, str]:
-        """By address, what a process may die of at its first use; nothing that is empty."""
+        """By address, what is encoded for a picture, and what a process may thus die of; nothing that is empty.
+
+        Not a prompt that the mix leaves out: a picture made without it would prove it, and what is proved is never
+        blamed. The negative is encoded whatever the guidance, so that turning that up costs nothing.
+        """
         words = self.words
         texts = {
-            "/sd/prompt": words.prompt,
+            "/sd/prompt": words.prompt if words.mix < 1.0 else "",
             "/sd/negative": words.negative,
-            "/sd/prompt_b": words.prompt_b,
+            "/sd/prompt_b": words.prompt_b if words.mix > 0.0 else "",
             "/sd/ip_adapter/image": self.image,
         }
         return {address: text for address, text in texts.items() if text}
@@ -99,9 +103,10 @@ class Settings:
     def take(self) -> Hashable:
         """What a viewer would call another picture: when it changes, the generation is raised. Not so for numbers that
         glide, such as mix, guidance and weights."""
-        steps = self.steps
+        words, steps = self.words, self.steps
+        shown = (words.prompt, words.negative, words.prompt_b, self.image)
         schedule = (steps.is_stream, steps.steps, steps.strength, steps.t_index, steps.seed)
-        return tuple(self.texts.items()), self.size, schedule
+        return shown, self.size, schedule
 
 
 def read_settings(values: Mapping[str, Any]) -> Settings:
@@ -137,7 +142,7 @@ def read_settings(values: Mapping[str, Any]) -> Settings:
             seed=value("seed"),
         ),
         controls=tuple(
-            Control(
+            ControlSetting(
                 number=number,
                 scale=value(f"controlnet/{number}/scale") if value(f"controlnet/{number}/enable") else 0.0,
                 sees_edges=value(f"controlnet/{number}/source") == "edges",

@@ -1,6 +1,6 @@
 """The diffusion child with things that go wrong on purpose, in its own process, before the real loop begins.
 
-`/sd/prompt`: `poison` kills the process in the text encoder; `nan` makes the UNet's output not a number; at
+The text `poison` kills the process when it is encoded. `/sd/prompt`: `nan` makes the UNet's output not a number, at
 `tight` the device is full for one call. The setting
 `room_px` is the widest picture the simulated device has memory for, `slow_s` what decoding takes at least.
 """
@@ -20,14 +20,14 @@ from engine.models.diffusion.pixels import Pixels
 
 
 def run(port: ChildPort) -> None:
-    encode, outputs, decode = Conditioner.encode, Denoiser.outputs, Pixels.decode
+    encode, outputs, decode = Conditioner._encode, Denoiser.outputs, Pixels.decode
     was_tight: list[bool] = []
     room_px, slow_s = port.settings.get("room_px", 1024), port.settings.get("slow_s", 0.0)
 
-    def encode_or_die(self: Conditioner, prompt: str, *arguments: Any, **options: Any) -> Any:
-        if prompt == "poison":
+    def encode_or_die(self: Conditioner, text: str) -> Any:
+        if text == "poison":
             os.kill(os.getpid(), signal.SIGKILL)
-        return encode(self, prompt, *arguments, **options)
+        return encode(self, text)
 
     def outputs_or_fail(self: Denoiser, z: torch.Tensor, *arguments: Any, **options: Any) -> Any:
         if z.shape[-1] * 8 > room_px:
@@ -43,6 +43,6 @@ def run(port: ChildPort) -> None:
         return decode(self, z)
 
     Pixels.decode = decode_slowly
-    Conditioner.encode = encode_or_die
+    Conditioner._encode = encode_or_die
     Denoiser.outputs = outputs_or_fail
     diffusion.run(port)

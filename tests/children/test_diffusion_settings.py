@@ -57,6 +57,23 @@ def test_texts_name_what_a_process_may_die_of() -> None:
     assert settings.texts == {"/sd/prompt": "sea", "/sd/ip_adapter/image": "a.png"}
 
 
+@pytest.mark.parametrize(
+    ("mix", "named"),
+    [
+        (0.0, {"/sd/prompt": "sea"}),
+        (0.5, {"/sd/prompt": "sea", "/sd/prompt_b": "fire"}),
+        (1.0, {"/sd/prompt_b": "fire"}),
+    ],
+)
+def test_a_prompt_that_is_not_mixed_in_is_neither_proved_nor_blamed(mix: float, named: dict[str, str]) -> None:
+    settings = read_settings({"/sd/prompt": "sea", "/sd/prompt_b": "fire", "/sd/prompt_mix": mix})
+    assert settings.texts == named
+
+
+def test_without_a_second_prompt_the_mix_names_the_first() -> None:
+    assert read_settings({"/sd/prompt": "sea", "/sd/prompt_mix": 1.0}).texts == {"/sd/prompt": "sea"}
+
+
 @pytest.mark.parametrize(("text", "places"), [("", ()), ("32 45", (32, 45)), ("0,16, 32,45", (0, 16, 32, 45))])
 def test_t_index_is_read_with_blanks_or_commas(text: str, places: tuple[int, ...]) -> None:
     assert parse_t_index(text) == places
