@@ -1,6 +1,6 @@
 """What to do when a child hangs or dies: pure decisions, the time comes in as an argument. `supervisor` acts on them.
 
-Three questions, each answered from what was seen alone:
+Four questions, each answered from what was seen alone:
 
 - Does it hang? `Deadlines.hang` looks at two ages: of the alive word, which a thread of the child beats (old: somebody
   holds the GIL, or the process is stopped), and of the progress word, which the main loop stores with its phase (old:
@@ -12,6 +12,9 @@ Three questions, each answered from what was seen alone:
   last proved value of that key instead, or none. What was proved once is never blamed, or a script that kills the
   child would have every prompt taken away. Nor does a result that was made with another prompt clear the counts: a
   poisoned prompt that alternates with a good one would kill for ever.
+- When does the process with other settings take charge? With its first result. But a paused child, or one without a
+  source, makes none, and two models would sit in memory for ever: so also when it has been ready for 2 s in which the
+  first published nothing either.
 """
 
 from collections import Counter
@@ -55,6 +58,8 @@ class Deadlines:
     """From being asked to end to being killed."""
     gone_s: float = 10.0
     """From SIGKILL to the end: a process that is longer about it is stuck in a driver."""
+    quiet_s: float = 2.0
+    """Without a result of either, until a process that is ready takes charge."""
     first_delay_s: float = FIRST_DELAY_S
     longest_delay_s: float = LONGEST_DELAY_S
 
@@ -112,6 +117,26 @@ class Watch:
     def silent_s(self, alive_s: float, now_s: float) -> float:
         """Seconds since its last sign of life."""
         return max(0.0, now_s - max(self._from_s, alive_s))
+
+
+class Handover:
+    """Whether one process may take charge, seen again and again."""
+
+    def __init__(self, times: Deadlines) -> None:
+        self._times = times
+        self._quiet_from_s: float | None = None
+        self._former_results = 0
+
+    def is_due(self, *, results: int, phase: Phase, former_results: int, now_s: float) -> bool:
+        """`results`, `phase`: its own; `former_results`: of the process that is in charge, 0 for none."""
+        if results:
+            return True
+        if phase != Phase.IDLE:
+            self._quiet_from_s = None
+        elif self._quiet_from_s is None or former_results != self._former_results:
+            self._quiet_from_s = now_s
+        self._former_results = former_results
+        return self._quiet_from_s is not None and now_s - self._quiet_from_s >= self._times.quiet_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

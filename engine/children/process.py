@@ -36,15 +36,25 @@ from engine.children.messages import (
     WantOutput,
     packed_bytes,
 )
-from engine.children.policy import Deadlines, DeathPolicy, Watch
-from engine.children.spec import ChildSpec
+from engine.children.policy import Deadlines, DeathPolicy, Handover, Watch
+from engine.children.spec import ChildSpec, State
 from engine.errors import ChildError, ControlPipeError, PipeClosedError, SharedMemoryError
-from engine.ipc import AudioRing, AudioRingWriter, ChildWords, ControlPipe, FrameRing, RingOwner
+from engine.ipc import AudioRing, AudioRingWriter, ChildWords, ControlPipe, FrameRing, Phase, RingOwner
 
 Ring = RingOwner | AudioRingWriter
 OnAnswer = Callable[[bool, str], None]
 Report = Callable[[str, str], None]
 
+BUSY_S: Final = 1.0  # after a result it counts as busy for so long, or the state would flicker with each picture
+PHASE_STATES: Final[Mapping[Phase, State]] = {
+    Phase.STARTING: "loading",
+    Phase.LOADING: "loading",
+    Phase.COMPILING: "compiling",
+    Phase.CAPTURING: "compiling",
+    Phase.IDLE: "ready",
+    Phase.RUNNING: "busy",
+    Phase.STOPPING: "ready",
+}
 MOST_CALLS: Final = 64  # unanswered by one child: a stopped one is no reason to remember all that is asked of it
 
 
@@ -93,6 +103,7 @@ class Child:
         self._is_pipe_open = True
         self._own_pid = 0
         self._watch = Watch(times, now_s)
+        self._handover = Handover(times)
         self._stop_by_s: float | None = None
         self._killed_s: float | None = None
         with ExitStack() as undo:
@@ -130,6 +141,14 @@ class Child:
         """Ready when there is something to see."""
         pipe = [self._pipe.connection] if self._is_pipe_open else []
         return pipe + ([self._process.news] if self._process.news else [])
+
+    def state(self, now_s: float) -> State:
+        """What its words say it does."""
+        if self.hung:
+            return "hung"
+        state = PHASE_STATES[self.words.progress[0]]
+        is_fresh = self.words.results > 0 and now_s - self.words.last_result_ns / 1e9 < BUSY_S
+        return "busy" if state == "ready" and is_fresh else state
 
     def heartbeat_age_s(self, now_s: float) -> float:
         return self._watch.silent_s(self.words.alive_ns / 1e9, now_s)
@@ -177,6 +196,13 @@ class Child:
             now_s,
             is_born=self.pid > 0,
             expected_s=self.words.expected_s,
+        )
+
+    def may_take_charge(self, former_results: int, now_s: float) -> bool:
+        """Whether it publishes, or is ready while nobody does. `former_results`: of the process in charge now."""
+        phase, _ = self.words.progress
+        return not self.is_leaving and self._handover.is_due(
+            results=self.words.results, phase=phase, former_results=former_results, now_s=now_s
         )
 
     def ask_to_stop(self, now_s: float) -> None:

@@ -51,6 +51,8 @@ class Supervisor:
         self.spec = spec
         self.on_change: Callable[[ChildStatus], None] | None = None
         """Called on the supervisor's thread with each new state or process, and after each order."""
+        self.on_swap: Callable[[bool, str], None] | None = None
+        """Called there once for each swap asked for, in their order: whether it is done, and if not, why, in a line."""
         self._report = report
         self._now_s = now_s
         self._launcher = launcher
@@ -93,7 +95,8 @@ class Supervisor:
     def swap(self, settings: Mapping[str, Any]) -> None:
         """Other settings, in a second process beside the first, which is ended at the second one's first result.
 
-        A child that has published nothing yet is replaced at once; one that is off stays so.
+        If neither publishes anything, it is ended once the second has been ready for 2 s. If the second fails, the
+        first goes on. A child that has published nothing yet is replaced at once; one that is off stays so.
         """
         self._order(partial(self._lifecycle.swap, dict(settings)))
 
@@ -209,3 +212,7 @@ class Supervisor:
         is_new = (self._status.state, self._status.pid) != (before.state, before.pid)
         if (is_new or is_ordered) and self.on_change is not None:
             self.on_change(self._status)
+        while self._lifecycle.swap_ends:
+            is_done, reason = self._lifecycle.swap_ends.popleft()
+            if self.on_swap is not None:
+                self.on_swap(is_done, reason)

@@ -50,6 +50,7 @@ def toys(
     yield make
     for toy in made:
         toy.supervisor.close()
+    assert [toy.heard for toy in made] == [toy.swaps for toy in made], "the end of each swap, once"
     assert (processes(), segments(), descriptors(), threading.active_count()) == before
     assert [pid for toy in made for pid in toy.pids if _is_running(pid)] == [], "nor orphans of a killed server"
 

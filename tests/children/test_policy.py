@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.children.policy import Deadlines, DeathPolicy, Watch
+from engine.children.policy import Deadlines, DeathPolicy, Handover, Watch
 from engine.ipc import Phase
 
 TIMES = Deadlines()
@@ -164,3 +164,23 @@ def test_a_machine_that_slept_is_no_hang() -> None:
     for second in range(3701, 3711):
         assert watch.hang(Phase.IDLE, 100.0, 100.0, second, is_born=True) == ""
     assert watch.hang(Phase.IDLE, 100.0, 100.0, 3710.5, is_born=True) != ""
+
+
+def test_a_process_takes_charge_with_its_first_result() -> None:
+    handover = Handover(TIMES)
+    assert not handover.is_due(results=0, phase=Phase.RUNNING, former_results=5, now_s=100.0)
+    assert handover.is_due(results=1, phase=Phase.IDLE, former_results=6, now_s=100.1)
+
+
+def test_a_process_that_is_ready_takes_charge_when_nothing_was_published_for_two_seconds() -> None:
+    handover = Handover(TIMES)
+
+    def is_due(now_s: float, phase: Phase = Phase.IDLE, former_results: int = 5) -> bool:
+        return handover.is_due(results=0, phase=phase, former_results=former_results, now_s=now_s)
+
+    assert not is_due(100.0, Phase.CAPTURING)
+    assert [is_due(100.5), is_due(102.4)] == [False, False]
+    assert not is_due(102.5, former_results=6), "the first has published"
+    assert not is_due(104.4, former_results=6)
+    assert not is_due(104.5, Phase.RUNNING, former_results=6), "about to publish"
+    assert [is_due(now_s, former_results=6) for now_s in (105.0, 106.9, 107.0)] == [False, False, True]

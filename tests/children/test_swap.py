@@ -3,12 +3,17 @@
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from engine.children import Deadlines
 from engine.ipc import FrameRing
-from tests.children.toys import processes
+from tests.children.toys import SOON, processes
+
+ANOTHER = False, "another was asked for"
+STOPPED_FIRST = "the former are stopped first"
 
 
 def test_a_swap_keeps_the_old_pictures_until_the_first_new_one(
@@ -21,7 +26,7 @@ def test_a_swap_keeps_the_old_pictures_until_the_first_new_one(
     assert toy.grey() == 1
     before = toy.supervisor.outputs
     toy.supervisor.set_values({"/toy/go": False})
-    toy.supervisor.swap({"grey": 2, "loading": "wait", "model": "another"})
+    toy.swap({"grey": 2, "loading": "wait", "model": "another"})
     wait_for(lambda: len(processes()) == 3, "the second process")
     results = toy.status.results
     toy.until_results(results + 10)
@@ -30,6 +35,7 @@ def test_a_swap_keeps_the_old_pictures_until_the_first_new_one(
     toy.supervisor.set_values({"/toy/go": True})
     wait_for(lambda: toy.status.pid not in (0, old), "the second in charge")
     wait_for(lambda: toy.grey() == 2, "its picture")
+    assert toy.swap_ends == [(True, "")]
     assert toy.status.facts["loaded"] == "another"
     assert "restarting" not in toy.states
     assert toy.status.restarts == 0
@@ -42,7 +48,7 @@ def test_a_death_after_a_swap_starts_with_the_new_settings(
     toy = toys({"grey": 1})
     toy.supervisor.start()
     old = toy.until_results().pid
-    toy.supervisor.swap({"grey": 2})
+    toy.swap({"grey": 2})
     wait_for(lambda: toy.grey() == 2, "the second's picture")
     second = toy.status.pid
     os.kill(second, signal.SIGKILL)
@@ -57,32 +63,45 @@ def test_settings_that_fail_leave_the_old_ones_running(
     toy = toys({"grey": 1})
     toy.supervisor.start()
     old = toy.until_results().pid
-    toy.supervisor.swap({"grey": 2, "loading": "raise"})
-    wait_for(lambda: reports.lines, "the report")
-    assert reports.lines == [("child.toy", "toy: new settings: ZeroDivisionError: one by nought; the former go on")]
+    toy.swap({"grey": 2, "loading": "raise"})
+    why = "new settings: ZeroDivisionError: one by nought; the former go on"
+    wait_for(lambda: toy.swap_ends == [(False, why)], "the end of the swap")
+    assert reports.lines == [("child.toy", f"toy: {why}")]
     toy.until_results(toy.status.results + 5)
     assert (toy.status.pid, toy.grey()) == (old, 1)
 
 
 def test_without_memory_for_two_the_first_is_stopped_and_the_second_tried_alone(
-    toys: Callable[..., Any], wait_for: Callable[..., Any], reports: Any
+    toys: Callable[..., Any], reports: Any
 ) -> None:
     toy = toys({"grey": 1})
     toy.supervisor.start()
     old = toy.until_results().pid
-    toy.supervisor.set_values({"/toy/go": False})
-    toy.supervisor.swap({"grey": 2, "loading": "memory"})
-    status = toy.wait_for(lambda: toy.status if toy.status.pid not in (0, old) else None, "the second alone")
+    toy.swap({"grey": 2, "loading": "memory beside another"})
+    toy.wait_for(lambda: toy.swap_ends, "the end of the swap")
+    assert toy.swap_ends == [(True, "")]
     assert "memory: 7 GiB asked for; the former are stopped first" in reports.lines[0][1]
-    assert status.restarts >= 1
+    assert (toy.status.pid != old, toy.status.restarts, toy.grey()) == (True, 1, 2)
+
+
+def test_settings_that_fail_alone_too_give_way_to_the_former(toys: Callable[..., Any], reports: Any) -> None:
+    toy = toys({"grey": 1})
+    toy.supervisor.start()
+    old = toy.until_results().pid
+    toy.swap({"grey": 2, "loading": "memory, finally"})
+    why = "new settings: memory: 7 GiB asked for; "
+    toy.wait_for(lambda: toy.swap_ends == [(False, why + "back to the former")], "the end of the swap")
+    assert reports.lines == [("child.toy", f"toy: {why}{what}") for what in (STOPPED_FIRST, "back to the former")]
     assert toy.grey() == 1, "the first one's last picture is still there to be read"
+    status = toy.until("busy")
+    assert (status.pid != old, status.facts["grey"], status.restarts) == (True, 1, 2)
 
 
 def test_the_first_one_dying_during_a_swap_leaves_it_to_the_second(toys: Callable[..., Any]) -> None:
     toy = toys({"grey": 1})
     toy.supervisor.start()
     old = toy.until_results().pid
-    toy.supervisor.swap({"grey": 2, "loading": "wait"})
+    toy.swap({"grey": 2, "loading": "wait"})
     toy.wait_for(lambda: len(processes()) == 3, "the second process")
     os.kill(old, signal.SIGKILL)
     toy.until("loading", not_pid=old)
@@ -93,17 +112,109 @@ def test_the_first_one_dying_during_a_swap_leaves_it_to_the_second(toys: Callabl
     assert toy.status.restarts == 0
 
 
+def test_a_working_model_comes_back_when_it_is_killed_during_a_swap_that_fails(toys: Callable[..., Any]) -> None:
+    toy = toys({"grey": 1})
+    toy.supervisor.start()
+    old = toy.until_results().pid
+    toy.swap({"grey": 2, "loading": "wait", "compiling": "memory, finally"})
+    toy.wait_for(lambda: len(processes()) == 3, "the second process")
+    os.kill(old, signal.SIGKILL)
+    second = toy.until("loading", not_pid=old).pid
+    toy.supervisor.set_values({"/toy/go": True})
+    why = "new settings: memory: 7 GiB asked for; back to the former"
+    toy.wait_for(lambda: toy.swap_ends == [(False, why)], "the end of the swap")
+    status = toy.until("busy", not_pid=second)
+    assert (status.facts["grey"], status.detail, "failed" in toy.states) == (1, why, False)
+
+
+def test_settings_for_a_child_that_has_just_died_are_tried_and_given_up_for_the_former(
+    toys: Callable[..., Any],
+) -> None:
+    toy = toys({"grey": 1}, times=Deadlines(first_delay_s=1000.0, longest_delay_s=1000.0))
+    toy.supervisor.start()
+    os.kill(toy.until_results().pid, signal.SIGKILL)
+    toy.until("restarting")
+    toy.swap({"grey": 2, "loading": "raise"})
+    toy.wait_for(lambda: toy.swap_ends, "the end of the swap")
+    assert toy.until("busy").facts["grey"] == 1
+
+
+def test_a_paused_childs_swap_ends_and_its_last_picture_stays(toys: Callable[..., Any]) -> None:
+    toy = toys({"grey": 1}, times=replace(SOON, quiet_s=0.2))
+    toy.supervisor.start()
+    old = toy.until_results().pid
+    toy.supervisor.set_values({"/toy/paint": False})
+    toy.until("ready")
+    before = toy.supervisor.outputs
+    toy.swap({"grey": 2})
+    toy.wait_for(lambda: toy.swap_ends == [(True, "")], "the end of the swap")
+    toy.wait_for(lambda: len(processes()) == 2, "the end of the first process")
+    assert (toy.status.pid != old, toy.supervisor.outputs, toy.grey()) == (True, before, 1)
+    toy.supervisor.set_values({"/toy/paint": True})
+    toy.wait_for(lambda: toy.grey() == 2, "its picture")
+
+
+def test_settings_for_a_child_that_shows_nothing_are_in_force_once_it_is_ready(toys: Callable[..., Any]) -> None:
+    toy = toys({"grey": 1, "loading": "hang"}, times=replace(SOON, quiet_s=0.2))
+    toy.supervisor.set_values({"/toy/paint": False})
+    toy.supervisor.start()
+    toy.until("loading")
+    toy.swap({"grey": 2, "loading": "wait"})
+    toy.swap({"grey": 2, "loading": "wait"})
+    toy.wait_for(lambda: toy.swap_ends == [ANOTHER], "the end of the first swap")
+    toy.supervisor.set_values({"/toy/go": True})
+    toy.wait_for(lambda: toy.swap_ends == [ANOTHER, (True, "")], "the end of the second")
+    assert toy.until("ready").facts["grey"] == 2
+
+
+def test_settings_for_a_child_that_shows_nothing_may_fail(toys: Callable[..., Any]) -> None:
+    toy = toys({"loading": "wait"})
+    toy.supervisor.start()
+    toy.until("loading")
+    toy.swap({"loading": "memory, finally"})
+    toy.wait_for(lambda: toy.swap_ends == [(False, "memory: 7 GiB asked for")], "the end of the swap")
+    assert toy.status.state == "failed"
+
+
+def test_a_stop_or_restart_gives_up_a_swap(toys: Callable[..., Any]) -> None:
+    toy = toys({"grey": 1})
+    toy.supervisor.start()
+    for order, why in ((toy.supervisor.stop, "it was stopped"), (toy.supervisor.restart, "it was restarted")):
+        toy.supervisor.start()
+        toy.grey()
+        toy.swap_ends.clear()
+        toy.swap({"grey": 2, "loading": "wait"})
+        toy.wait_for(lambda: len(processes()) == 3, "the second process")
+        order()
+        toy.wait_for(lambda why=why: toy.swap_ends == [(False, why)], "the end of the swap")
+    toy.wait_for(lambda: len(processes()) == 2, "the end of all but one")
+    assert toy.until("busy").facts["grey"] == 1
+
+
+def test_a_stop_keeps_settings_that_have_replaced_others_for_the_next_start(toys: Callable[..., Any]) -> None:
+    toy = toys({"grey": 1, "loading": "wait"})
+    toy.supervisor.start()
+    toy.until("loading")
+    toy.swap({"grey": 2, "loading": "wait", "model": "another"})
+    toy.supervisor.stop()
+    toy.wait_for(lambda: toy.swap_ends == [(True, "")], "the end of the swap")
+    toy.supervisor.set_values({"/toy/go": True})
+    toy.supervisor.start()
+    toy.until_results()
+    assert toy.grey() == 2
+
+
 def test_stopping_and_closing_during_a_swap_leave_nothing(toys: Callable[..., Any]) -> None:
     toy = toys({"grey": 1})
     toy.supervisor.start()
     toy.until_results()
-    toy.supervisor.swap({"grey": 2, "loading": "wait"})
+    toy.swap({"grey": 2, "loading": "wait"})
     toy.wait_for(lambda: len(processes()) == 3, "the second process")
     toy.supervisor.stop()
     toy.until("off")
     toy.supervisor.start()
     toy.until_results(toy.status.results + 1)
-    toy.supervisor.swap({"grey": 3, "loading": "wait"})
+    toy.swap({"grey": 3, "loading": "wait"})
     toy.supervisor.close()
 
 
@@ -112,28 +223,30 @@ def test_the_last_of_several_swaps_in_a_row_wins(toys: Callable[..., Any], wait_
     toy.supervisor.start()
     toy.until_results()
     for grey in (2, 3, 4):
-        toy.supervisor.swap({"grey": grey})
+        toy.swap({"grey": grey})
     wait_for(lambda: toy.grey() == 4, "the last settings' picture")
+    assert toy.swap_ends == [ANOTHER, ANOTHER, (True, "")]
 
 
 def test_a_swap_to_what_there_is_changes_nothing(toys: Callable[..., Any]) -> None:
     toy = toys({"grey": 1})
     toy.supervisor.start()
     pid = toy.until_results().pid
-    toy.supervisor.swap({"grey": 1})
+    toy.swap({"grey": 1})
     toy.until_results(toy.status.results + 5)
-    toy.supervisor.swap({"grey": 2, "loading": "wait"})
+    toy.swap({"grey": 2, "loading": "wait"})
     toy.wait_for(lambda: len(processes()) == 3, "the second process")
-    toy.supervisor.swap({"grey": 1})
+    toy.swap({"grey": 1})
     toy.wait_for(lambda: len(processes()) == 2, "its end")
     assert (toy.status.pid, toy.grey()) == (pid, 1)
+    assert toy.swap_ends == [(True, ""), ANOTHER, (True, "")]
 
 
 def test_a_failure_is_not_led_out_of_by_the_same_settings(toys: Callable[..., Any]) -> None:
     toy = toys({"loading": "memory, finally"})
     toy.supervisor.start()
     toy.until("failed")
-    toy.supervisor.swap({"loading": "memory, finally"})
+    toy.swap({"loading": "memory, finally"})
     answers: list[str] = []
     toy.supervisor.call("double", 1, on_answer=lambda is_done, text: answers.append(text))
     toy.wait_for(lambda: answers == ["toy is failed"], "the answer")
@@ -143,15 +256,16 @@ def test_settings_too_long_for_a_letter_leave_the_old_ones_running(toys: Callabl
     toy = toys({"grey": 1})
     toy.supervisor.start()
     pid = toy.until_results().pid
-    toy.supervisor.swap({"grey": 2, "text": "x" * 50_000})
+    toy.swap({"grey": 2, "text": "x" * 50_000})
     why = "new settings: toy: its settings do not fit into a letter of 40000 bytes; the former go on"
-    toy.wait_for(lambda: toy.status.detail == why, "the reason")
+    toy.wait_for(lambda: toy.swap_ends == [(False, why)], "the reason")
     assert (toy.status.pid, toy.grey()) == (pid, 1)
 
 
 def test_a_swap_while_off_is_for_the_next_start(toys: Callable[..., Any], wait_for: Callable[..., Any]) -> None:
     toy = toys({"grey": 1})
-    toy.supervisor.swap({"grey": 2})
+    toy.swap({"grey": 2})
+    wait_for(lambda: toy.swap_ends == [(True, "")], "the end of the swap")
     toy.supervisor.start()
     wait_for(lambda: toy.grey() == 2, "the picture")
 
@@ -160,7 +274,7 @@ def test_other_settings_lead_out_of_a_failure(toys: Callable[..., Any]) -> None:
     toy = toys({"loading": "memory, finally"})
     toy.supervisor.start()
     toy.until("failed")
-    toy.supervisor.swap({"grey": 5})
+    toy.swap({"grey": 5})
     toy.until_results()
     assert toy.grey() == 5
 

@@ -8,6 +8,7 @@ import threading
 import time
 
 import numpy as np
+import psutil
 
 from engine.children.port import ChildPort
 from engine.ipc import Phase
@@ -31,7 +32,8 @@ def run(port: ChildPort) -> None:
     act(port, port.settings.get("compiling", ""))
     port.expect(port.settings.get("expected_s", 0.0))
     period_ns = port.gate.period_ns if port.gate is not None else 0
-    port.ready(loaded=port.settings.get("model", ""), nice=os.nice(0), period_ns=period_ns)
+    grey = port.settings.get("grey", 1)
+    port.ready(loaded=port.settings.get("model", ""), nice=os.nice(0), period_ns=period_ns, grey=grey)
     writer = None
     index = 0
     while not port.should_stop:
@@ -91,6 +93,9 @@ def act(port: ChildPort, what: str) -> None:
             port.fail("memory", "7 GiB asked for", is_final=False)
         case "memory, finally":
             port.fail("memory", "7 GiB asked for", is_final=True)
+        case "memory beside another":
+            if len(psutil.Process(os.getppid()).children()) > 1:
+                port.fail("memory", "7 GiB asked for", is_final=False)
         case "note":
             port.note("odd", "the lake is frozen")
         case "chatter":

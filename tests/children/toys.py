@@ -55,12 +55,25 @@ class Toy:
         self.wait_for = wait_for
         self.states: list[str] = []
         self.pids: set[int] = set()
+        self.swaps = 0
+        self.swap_ends: list[tuple[bool, str]] = []
+        self.heard = 0
         supervisor.on_change = self._note
+        supervisor.on_swap = self._note_swap
 
     def _note(self, status: ChildStatus) -> None:
         self.states.append(status.state)
         if status.pid:
             self.pids.add(status.pid)
+
+    def _note_swap(self, is_done: bool, reason: str) -> None:
+        self.heard += 1
+        self.swap_ends.append((is_done, reason))
+
+    def swap(self, settings: Mapping[str, Any]) -> None:
+        """Each is heard of once; the `toys` fixture counts."""
+        self.swaps += 1
+        self.supervisor.swap(settings)
 
     @property
     def status(self) -> ChildStatus:
