@@ -1,9 +1,7 @@
 """The two ways a picture is painted, behind one face: as a stream, or one after the other."""
 
-import random
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from engine.children.diffusion_settings import Settings
@@ -17,8 +15,6 @@ if TYPE_CHECKING:
     from engine.models.diffusion.conditioner import Cond
     from engine.models.diffusion.denoiser import Control, Denoiser
     from engine.models.diffusion.model import Model
-
-SEEDS = 2**31
 
 
 class Plan(Protocol):
@@ -43,9 +39,7 @@ class StreamPlan:
     """Pictures come out `steps` calls after their frames went in, one a call."""
 
     def __init__(self, model: "Model", denoiser: "Denoiser", settings: Settings) -> None:
-        self._settings = _stream_settings(settings)
-        self._schedule = StreamSchedule(model, denoiser, self._settings)
-        self._is_random = settings.steps.seed < 0
+        self._schedule = StreamSchedule(model, denoiser, _stream_settings(settings))
         self._in_flight: deque[int] = deque()
 
     @property
@@ -54,9 +48,7 @@ class StreamPlan:
 
     def change(self, settings: Settings) -> bool:
         before = self._schedule.generation
-        self._settings = _stream_settings(settings)
-        self._is_random = settings.steps.seed < 0
-        self._schedule.change(self._settings)
+        self._schedule.change(_stream_settings(settings))
         is_given_up = self._schedule.generation != before
         if is_given_up:
             self._in_flight.clear()
@@ -70,8 +62,6 @@ class StreamPlan:
         between: Callable[[], None],
         generation: int,
     ) -> "tuple[torch.Tensor | None, int]":
-        if self._is_random:
-            self._schedule.change(replace(self._settings, seed=random.randrange(SEEDS)))
         self._in_flight.append(generation)
         latents = self._schedule.push(z, cond, controls, between=between)
         return latents, generation if latents is None else self._in_flight.popleft()
@@ -86,9 +76,14 @@ class SinglePlan:
 
     def change(self, settings: Settings) -> bool:
         steps = settings.steps
-        self._is_random = steps.seed < 0
-        self._asked = {"steps": steps.steps, "strength": steps.strength, "guidance": steps.guidance}
-        self._schedule = BatchSchedule(self._model, self._denoiser, **self._asked, seed=max(0, steps.seed))
+        self._schedule = BatchSchedule(
+            self._model,
+            self._denoiser,
+            steps=steps.steps,
+            strength=steps.strength,
+            guidance=steps.guidance,
+            seed=steps.seed,
+        )
         self.steps = real_steps(steps.steps, steps.strength)
         return False
 
@@ -100,10 +95,7 @@ class SinglePlan:
         between: Callable[[], None],
         generation: int,
     ) -> "tuple[torch.Tensor | None, int]":
-        schedule = self._schedule
-        if self._is_random:
-            schedule = BatchSchedule(self._model, self._denoiser, **self._asked, seed=random.randrange(SEEDS))
-        return schedule.run(z, cond, controls, between=between), generation
+        return self._schedule.run(z, cond, controls, between=between), generation
 
 
 def _stream_settings(settings: Settings) -> StreamSettings:
@@ -117,5 +109,5 @@ def _stream_settings(settings: Settings) -> StreamSettings:
         guidance=steps.guidance,
         cfg_type=steps.cfg_type,
         delta=steps.delta,
-        seed=max(0, steps.seed),
+        seed=steps.seed,
     )

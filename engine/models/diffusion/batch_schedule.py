@@ -38,12 +38,15 @@ class BatchSchedule:
         seed: int = 0,
         sampler: Sampler = "auto",
     ) -> None:
-        """`steps` x `strength` steps are made, at least one. Guidance is off for turbo. sampler auto: the model's."""
+        """`steps` x `strength` steps are made, at least one. Guidance is off for turbo. seed -1: other noise for each
+        run. sampler auto: the model's."""
         self._model = model
         self._denoiser = denoiser
         self._sampler = model.sampler if sampler == "auto" else sampler
         self._guidance = 1.0 if self._sampler == "turbo" else guidance
         self._steps, self._strength, self._seed = steps, strength, seed
+        self._random = torch.Generator(denoiser.device)
+        self._random.seed()
 
     def run(
         self,
@@ -59,7 +62,8 @@ class BatchSchedule:
 
         `generator`: drawn from in the place of a new one of the seed (on the CPU), for who has drawn from it before.
         """
-        generator = generator or torch.Generator().manual_seed(self._seed)
+        if generator is None:
+            generator = self._random if self._seed < 0 else torch.Generator().manual_seed(self._seed)
         if self._sampler == "scheduler":
             return self._run_scheduler(z.float(), cond, control, generator, between, progress)
         return self._run_consistency(z.float(), cond, control, generator, between, progress)

@@ -53,6 +53,7 @@ class StreamSettings:
     cfg_type: CfgType = "self"
     delta: float = 1.0
     seed: int = 0
+    """-1: other noise for each call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,8 @@ class StreamSchedule:
         self._model = model
         self._denoiser = denoiser
         self._flight: Flight | None = None
+        self._random = torch.Generator(denoiser.device)
+        self._random.seed()
         self._take(settings)
 
     @property
@@ -116,6 +119,8 @@ class StreamSchedule:
         """Takes F frames in; the latents (F, 4, h, w) float32 of those that went in S - 1 calls ago, or None in the
         lead-in, when there were none. `z` (F, 4, h, w) scaled latents; `control` shows F pictures each."""
         frames, rows, flight = self._settings.frames, self._rows, self._flight_for(z)
+        if self._settings.seed < 0:
+            self._noise = self._drawn_noise(self._random)
         clean = torch.cat((z.float(), flight.clean))  # (S F, 4, h, w)
         x = rows.signal * clean + self._noise
         shown = self._shown(control, flight)
@@ -188,11 +193,17 @@ class StreamSchedule:
         is_guided = model.sampler != "turbo" and (settings.cfg_type != "none" or has_embedding)
         guidance = settings.guidance if is_guided else 1.0
         size = (LATENT_CHANNELS, settings.height // model.latent_scale, settings.width // model.latent_scale)
-        # Drawn step by step from a generator on the CPU: what BatchSchedule draws, on every kind of device.
-        generator = torch.Generator().manual_seed(settings.seed)
-        noise = torch.cat([torch.randn((1, *size), generator=generator) for _ in range(coefficients.steps)])
-        self._noise = rows.noise * noise.repeat_interleave(settings.frames, dim=0).to(device)
         self._rows, self._steps, self._guidance = rows, coefficients.steps, guidance
         self._cfg_type: CfgType = settings.cfg_type if self._denoiser.uses_negative(guidance) else "none"
+        self._size = size
         self._shape = (coefficients.steps, settings.frames, size, self._cfg_type)
         self._settings = settings
+        if settings.seed >= 0:
+            # From a generator on the CPU: the same numbers on every kind of device.
+            self._noise = self._drawn_noise(torch.Generator().manual_seed(settings.seed))
+
+    def _drawn_noise(self, generator: torch.Generator) -> torch.Tensor:
+        """(S F, 4, h, w) on the device, scaled: a noise a step, as BatchSchedule draws them one after the other."""
+        shape, device = (1, *self._size), generator.device
+        noise = torch.cat([torch.randn(shape, generator=generator, device=device) for _ in range(self._steps)])
+        return self._rows.noise * noise.repeat_interleave(self._settings.frames, dim=0).to(self._denoiser.device)

@@ -259,3 +259,18 @@ def test_turbo_is_never_guided(model: Model, conds: list[Cond]) -> None:
         stream.fill(z, conds[0])
         pictures.append(stream.push(z, conds[0]))
     assert torch.equal(pictures[0], pictures[1])
+
+
+def test_a_seed_of_minus_one_is_new_noise_for_each_call_and_nothing_else_new(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.models.diffusion import stream_schedule
+
+    stream = StreamSchedule(model, Denoiser(model), replace(THREE_STEPS, seed=-1))
+    monkeypatch.setattr(stream_schedule, "step_coefficients", None)  # worked out once, not for each call
+    z, cond = random_latents(1, seed=1), Conditioner(model).encode("cat", None)
+    given = [stream.push(z, cond) for _ in range(5)]
+    assert [picture is None for picture in given] == [True, True, False, False, False]
+    shown = [picture for picture in given if picture is not None]
+    assert not torch.equal(shown[0], shown[1]) and not torch.equal(shown[1], shown[2])
+    assert stream.generation == 0
