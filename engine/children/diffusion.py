@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from engine.children.diffusion_figures import Figures
-from engine.children.diffusion_settings import Words, read_settings, smaller
+from engine.children.diffusion_settings import Settings, Words, read_settings, smaller
 from engine.children.diffusion_source import blank, thumbnail
 from engine.children.freshness import ask_from_s
 from engine.children.pacing import Pacer
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 LOOK_S = 0.002  # between two looks for a new picture
 LONG_CALL_S = 4.0  # a CPU may take half a minute for one piece of it, which the deadline of RUNNING would call a hang
-LONGEST_REST_S = 0.05  # between two looks at the control pipe: a command waits no longer
+LONGEST_NAP_S = 0.05  # between two looks at the control pipe: a command waits no longer
 
 T = TypeVar("T")
 
@@ -162,7 +162,7 @@ class Loop:
             self._shrunk = None  # another size was asked for: it gets its chance
         if settings.problem and settings.problem != before.problem:
             self._port.note("t_index", settings.problem)
-        self._pacer.fixed_duty = settings.duty
+        self._pace(settings)
         self._pacer.slice_ms = settings.slice_ms
         self._pacer.yields_to_drawing = settings.has_gate and self._model.device.type != "cpu"
         if settings.similarity is None or settings.is_feedback:  # a feedback that stands still would never move again
@@ -174,6 +174,11 @@ class Loop:
         else:
             self._similarity.threshold = settings.similarity
             self._similarity.forget()  # the same picture may look different now
+
+    def _pace(self, settings: Settings) -> None:
+        """How much of the device to take; a picture that is under way at a pause is no reason to rest."""
+        self._paced_version = self._port.values_version
+        self._pacer.fixed_duty = 1.0 if settings.is_paused else settings.duty
 
     @property
     def _size(self) -> tuple[int, int]:
@@ -210,8 +215,8 @@ class Loop:
     def _until_look_s(self) -> float:
         """Until there may be something to do."""
         if self._settings.is_paused:
-            return LONGEST_REST_S
-        return min(LONGEST_REST_S, max(LOOK_S, self._due_s - time.perf_counter()))
+            return LONGEST_NAP_S
+        return min(LONGEST_NAP_S, max(LOOK_S, self._due_s - time.perf_counter()))
 
     def _newest(self) -> RingFrame | None:
         """The engine's newest picture, once."""
@@ -313,12 +318,18 @@ class Loop:
         self._port.enter(self._phase)
 
     def _rest(self, seconds: float) -> None:
-        """Sleep, but hear the engine and show that we move."""
+        """Sleep, but hear the engine and show that we move. Ends early when values have come: the share of the device
+        counts at once, all others from the next picture on."""
         end_s = time.perf_counter() + seconds
-        while (left_s := end_s - time.perf_counter()) > 0.0 and not self._port.should_stop:
-            time.sleep(min(left_s, LONGEST_REST_S))
+        while (left_s := end_s - time.perf_counter()) > 0.0:
+            time.sleep(min(left_s, LONGEST_NAP_S))
+            if self._port.should_stop:
+                raise Stopped
             self._port.poll()
             self._port.enter(self._phase)
+            if self._port.values_version != self._paced_version:
+                self._pace(read_settings(self._port.values))
+                return
 
     def _ask(self) -> None:
         """Tell the engine whether its next picture would be used."""

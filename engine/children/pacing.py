@@ -23,6 +23,8 @@ REACTION_S = 0.25  # frames that are late within it were under way when the shar
 LONGEST_STEP_S = 1.0  # a child that slept long has learnt nothing meanwhile
 LOOK_S = 0.0005
 LONGEST_VOICE_WAIT_S = 1.0
+SHORTEST_REST_S = 1e-6  # what is left of one by rounding
+LONGEST_REST_S = 10.0  # however little of the device it may have: nobody would tell a longer pause from a hang
 KEPT_SLICES = 512
 
 
@@ -65,7 +67,8 @@ class Pacer:
     """Cuts a child's work into slices. Used by the child's main thread only.
 
     `wait_device` returns when the device has done all it was given (on a CPU it has, when the call returns). `rest`
-    sleeps for so many seconds; a child's own keeps its control pipe and its heartbeat going meanwhile.
+    sleeps for so many seconds; a child's own keeps its control pipe and its heartbeat going meanwhile, and may return
+    early to have the duty looked at again.
     """
 
     def __init__(
@@ -129,14 +132,15 @@ class Pacer:
             self._look_until(lambda now_ns: not gate.is_drawing(now_ns), gate.period_ns)
 
     def after_slice(self, work_ms: float) -> None:
-        """Count the slice and rest so long that it was `duty` of the time."""
+        """Count the slice and rest so long that it was `duty` of the time, 10 s at most."""
         self._slices_ms.append(work_ms)
         if self.fixed_duty is None and self._gate is not None:
             self._control.update(self._gate.late_frames, self._now_ns() / 1e9)
-        if self.duty < 1.0:
-            began_ns = self._now_ns()
-            self._rest(work_ms / 1000.0 * (1.0 / self.duty - 1.0))
-            self.idle_s += (self._now_ns() - began_ns) / 1e9
+        began_ns = now_ns = self._now_ns()
+        while (left_s := self._rest_s(work_ms) - (now_ns - began_ns) / 1e9) > SHORTEST_REST_S:
+            self._rest(left_s)
+            now_ns = self._now_ns()
+        self.idle_s += (now_ns - began_ns) / 1e9
 
     def slice_times(self) -> SliceTimes:
         ordered = sorted(self._slices_ms)
@@ -145,6 +149,10 @@ class Pacer:
         return SliceTimes(
             p50_ms=ordered[len(ordered) // 2], p99_ms=ordered[min(len(ordered) * 99 // 100, len(ordered) - 1)]
         )
+
+    def _rest_s(self, work_ms: float) -> float:
+        """After that much work, by the duty as it is now."""
+        return min(work_ms / 1000.0 * (1.0 / self.duty - 1.0), LONGEST_REST_S)
 
     def _end_slice(self) -> None:
         assert self._slice_began_ns is not None

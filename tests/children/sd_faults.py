@@ -2,7 +2,8 @@
 
 The text `poison` kills the process when it is encoded. `/sd/prompt`: `nan` makes the UNet's output not a number, at
 `tight` the device is full for one call. The setting
-`room_px` is the widest picture the simulated device has memory for, `slow_s` what decoding takes at least.
+`room_px` is the widest picture the simulated device has memory for, `slow_s` what decoding takes at least; with a
+`work_weight` each millisecond of work counts as so many, and rests have no bound.
 """
 
 import os
@@ -13,6 +14,7 @@ from typing import Any
 import torch
 
 import engine.children.diffusion as diffusion
+from engine.children import pacing
 from engine.children.port import ChildPort
 from engine.models.diffusion.conditioner import Conditioner
 from engine.models.diffusion.denoiser import Denoiser
@@ -41,6 +43,11 @@ def run(port: ChildPort) -> None:
     def decode_slowly(self: Pixels, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         time.sleep(slow_s)
         return decode(self, z)
+
+    if "work_weight" in port.settings:
+        after_slice = pacing.Pacer.after_slice
+        pacing.LONGEST_REST_S = float("inf")
+        pacing.Pacer.after_slice = lambda self, ms: after_slice(self, ms * port.settings["work_weight"])
 
     Pixels.decode = decode_slowly
     Conditioner._encode = encode_or_die

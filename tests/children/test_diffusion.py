@@ -329,6 +329,23 @@ def test_a_slow_child_asks_for_its_next_picture_while_it_paints_and_not_all_the_
     wait_for(look, "a wish between two pictures, after a time without one")
 
 
+@pytest.mark.parametrize("change", [{"/sd/duty": 1.0}, {"/sd/paused": True}], ids=["duty", "paused"])
+def test_a_rest_that_a_low_duty_asked_for_ends_when_nobody_wants_it_any_more(
+    open_studio: Open, tiny_sd: Path, wait_for: WaitFor, change: dict[str, Any]
+) -> None:
+    studio = open_studio(tiny_sd, settings={"work_weight": 1e5})  # it rests for minutes
+    wait_for(studio.shows, "a picture")
+    studio.set({"/sd/duty_auto": False, "/sd/duty": 0.05})
+    studio.taken(wait_for)
+    before = studio.feed_one(wait_for)
+    assert studio.status.state == "busy"
+    studio.set({"/sd/prompt_mix": 0.5})
+    studio.taken(wait_for)
+    assert studio.status.state == "busy", "other values are no reason to hurry"
+    studio.set(change)
+    wait_for(lambda: studio.status.state == "ready" and studio.newest().sequence > before.sequence, "its picture")
+
+
 def test_a_model_that_is_not_there_fails_in_one_line(open_studio: Open, tmp_path: Path, wait_for: WaitFor) -> None:
     studio = open_studio(tmp_path / "nowhere")
     wait_for(lambda: studio.status.state == "failed", "the failure")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.children.pacing import LOWEST_DUTY, DutyControl, Pacer
+from engine.children.pacing import LONGEST_REST_S, LOWEST_DUTY, DutyControl, Pacer
 from engine.ipc import Gate
 
 PERIOD_NS = 33_333_333
@@ -94,6 +94,32 @@ def test_work_is_the_duty_share_of_work_and_rest(time: Time) -> None:
     time.work(10.0)
     assert pacer.end_call() == pytest.approx(10.0)
     assert time.rests_s == [pytest.approx(0.030)]
+
+
+def test_a_rest_that_ends_early_goes_on_as_the_new_duty_wants_it(time: Time) -> None:
+    """A child's own rest ends when it has heard of something; most of what it hears is no reason to hurry."""
+
+    def rest(seconds: float) -> None:
+        time.rest(min(seconds, 0.5))
+        if len(time.rests_s) == 4:
+            pacer.fixed_duty = 0.4
+
+    pacer = Pacer(None, rest=rest, now_ns=time)
+    pacer.fixed_duty = 0.1
+    pacer.begin_call()
+    time.work(1000.0)
+    pacer.end_call()
+    assert time.rests_s == [0.5, 0.5, 0.5, 0.5]  # 9 s were wanted; of the 1.5 s that are now, none is left
+    assert pacer.idle_s == pytest.approx(2.0)
+
+
+def test_no_rest_is_longer_than_anybody_would_wait(time: Time) -> None:
+    pacer = Pacer(None, rest=time.rest, now_ns=time)
+    pacer.fixed_duty = 0.05
+    pacer.begin_call()
+    time.work(4600.0)
+    pacer.end_call()
+    assert time.rests_s == [LONGEST_REST_S]
 
 
 def test_no_rest_at_full_duty(time: Time, gate: Gate) -> None:
@@ -215,4 +241,4 @@ def test_a_warm_up_is_no_slice_and_earns_no_rest(time: Time) -> None:
     pacer.between()
     pacer.end_call()
     pacer.between()
-    assert time.rests_s == [pytest.approx(0.01), 0.0]
+    assert time.rests_s == [pytest.approx(0.01)]
