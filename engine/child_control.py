@@ -1,30 +1,36 @@
-"""`/child/<name>/start`, `stop`, `restart`: answered when it has happened, however long that takes."""
+"""`/child/<name>/start`, `stop`, `restart`: answered when it has happened, however long that takes.
+
+A child that dies again and again is tried again and again, and a start waits all the while: it may yet succeed. What
+ends the waiting is that the child is ready, that it has failed for good, or a later command that wants the opposite.
+"""
 
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from engine.children.spec import ChildStatus
 from engine.children.supervisor import Supervisor
 from engine.control import CommandTable, Reply
-from osc_schema.children import NAMES
+from osc_schema.children import MOST_WAITING, NAMES
+
+OPPOSITES: Final = {"start": ("stop",), "restart": ("stop",), "stop": ("start", "restart")}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Wish:
     verb: str
-    pid: int
-    """Of the child when it was asked; 0 for none."""
+    order: int
+    """Its number for the supervisor: what was before it was carried out tells nothing."""
     reply: Reply
 
     def is_granted(self, status: ChildStatus) -> bool:
-        if self.verb == "stop":
-            return status.state == "off"
-        return status.is_at_work and (self.verb == "start" or status.pid != self.pid)
+        return status.state == "off" if self.verb == "stop" else status.is_at_work
 
     def is_refused(self, status: ChildStatus) -> bool:
-        return self.verb != "stop" and status.state in ("off", "failed")
+        """Failed: for a stop, too, because then a process is stuck."""
+        return status.state == "failed" or (self.verb != "stop" and status.state == "off")
 
 
 class ChildControl:
@@ -41,7 +47,7 @@ class ChildControl:
 
     def add_commands(self, table: CommandTable) -> None:
         for name in NAMES:
-            for verb in ("start", "stop", "restart"):
+            for verb in OPPOSITES:
                 table.add(f"/child/{name}/{verb}", partial(self._on_command, name, verb))
 
     def _on_command(self, name: str, verb: str, args: tuple, reply: Reply) -> None:
@@ -49,19 +55,24 @@ class ChildControl:
         if supervisor is None:
             reply.fail(self._missing[name])
             return
-        status = supervisor.status()
-        wish = _Wish(verb, status.pid, reply)
-        if wish.is_granted(status):
-            reply.done()
-            return
         with self._lock:
-            self._wishes[name].append(wish)
-        getattr(supervisor, verb)()
+            waiting = self._wishes[name]
+            if sum(wish.verb == verb for wish in waiting) == MOST_WAITING:
+                reply.fail(f"{MOST_WAITING} of the same wait already")
+                return
+            superseded = [wish for wish in waiting if wish.verb in OPPOSITES[verb]]
+            order = getattr(supervisor, verb)()
+            kept = [wish for wish in waiting if wish not in superseded]
+            self._wishes[name] = [*kept, _Wish(verb, order, reply)]
+        for wish in superseded:
+            wish.reply.fail(f"superseded by {reply.command}")
 
     def _on_change(self, name: str, status: ChildStatus) -> None:
+        orders_done = self._supervisors[name].orders_done
         with self._lock:
-            granted = [wish for wish in self._wishes[name] if wish.is_granted(status)]
-            refused = [wish for wish in self._wishes[name] if wish.is_refused(status)]
+            judged = [wish for wish in self._wishes[name] if wish.order <= orders_done]
+            granted = [wish for wish in judged if wish.is_granted(status)]
+            refused = [wish for wish in judged if wish.is_refused(status)]
             self._wishes[name] = [wish for wish in self._wishes[name] if wish not in granted and wish not in refused]
         for wish in granted:
             wish.reply.done()

@@ -3,6 +3,8 @@
 from osc_schema.types import Area, Command
 
 NAMES = ("sd",)
+MOST_WAITING = 16
+"""Commands of one verb that may wait for the same child."""
 _VERBS = {
     "start": "Starts it, also after it has failed; what was in quarantine is tried again.",
     "stop": "Ends it; its last picture stays, or what /sd/fallback says.",
@@ -22,6 +24,10 @@ def _command(name: str, verb: str) -> Command:
 AREA = Area(
     title="Child processes",
     description="Inference runs in processes of its own, which may hang, run out of memory or die: the picture goes "
-    "on, and they are started again. `/engine/status` tells state, process id, restarts and the last fault.",
+    "on, and they are started again. `/engine/status` tells state, process id, restarts and the last fault. A command "
+    "is answered when it has happened, a start or restart once the child is ready: while it dies again and again, it "
+    "is tried again and again and the answer waits, until it is ready or has failed for good (`/fail` with its last "
+    "fault). A later command that wants the opposite is the end of those that wait (`/fail`, `superseded by "
+    f"/child/sd/stop`). Of each command {MOST_WAITING} may wait; more are refused at once.",
     commands=tuple(_command(name, verb) for name in NAMES for verb in _VERBS),
 )

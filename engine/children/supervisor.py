@@ -53,6 +53,8 @@ class Supervisor:
         """Called on the supervisor's thread with each new state or process, and after each order."""
         self.on_swap: Callable[[bool, str], None] | None = None
         """Called there once for each swap asked for, in their order: whether it is done, and if not, why, in a line."""
+        self.orders_done = 0
+        """How many orders (`start`, `stop`, `restart`, `swap`, `call`) what `on_change` is told comes after."""
         self._report = report
         self._now_s = now_s
         self._launcher = launcher
@@ -65,6 +67,7 @@ class Supervisor:
         )
         self._lock = threading.Lock()
         self._orders: list[Callable[[float], None]] = []
+        self._orders_asked = 0
         self._values: dict[str, Any] = {}
         self._inputs: dict[str, str] = {}
         self._new_values: dict[str, Any] = {}
@@ -80,17 +83,20 @@ class Supervisor:
         self._thread = threading.Thread(target=self._run, name=f"child {spec.name}", daemon=True)
         self._thread.start()
 
-    def start(self) -> None:
-        """Run the child from now on. What was blamed, and its delay, are forgotten."""
-        self._order(self._lifecycle.start)
+    def start(self) -> int:
+        """Run the child from now on. What was blamed, and its delay, are forgotten.
 
-    def stop(self) -> None:
+        Returns the order's number, like the two below: `orders_done` reaches it when it has been carried out.
+        """
+        return self._order(self._lifecycle.start)
+
+    def stop(self) -> int:
         """End it within 3 s, or kill it; nothing is published any more."""
-        self._order(self._lifecycle.stop)
+        return self._order(self._lifecycle.stop)
 
-    def restart(self) -> None:
+    def restart(self) -> int:
         """Another process in place of this one; nothing is held against it."""
-        self._order(self._lifecycle.restart)
+        return self._order(self._lifecycle.restart)
 
     def swap(self, settings: Mapping[str, Any]) -> None:
         """Other settings, in a second process beside the first, which is ended at the second one's first result.
@@ -144,6 +150,7 @@ class Supervisor:
             if self._is_closed:
                 return
             self._orders.append(self._lifecycle.stop)
+            self._orders_asked += 1
             self._wake()
             self._is_closed = True
         self._thread.join()
@@ -151,11 +158,13 @@ class Supervisor:
         self._ear.close()
         self._bell.close()
 
-    def _order(self, order: Callable[[float], None]) -> None:
+    def _order(self, order: Callable[[float], None]) -> int:
         with self._lock:
             if not self._is_closed:
                 self._orders.append(order)
+                self._orders_asked += 1
                 self._wake()
+            return self._orders_asked
 
     def _wake(self) -> None:
         """Under the lock. One byte at most is under way, so it never waits."""
@@ -197,6 +206,7 @@ class Supervisor:
             is_closed = self._is_closed
         if values or inputs:
             self._lifecycle.tell(values, inputs)
+        self.orders_done += len(orders)
         for order in orders:
             order(now_s)
         self._lifecycle.step(now_s)
