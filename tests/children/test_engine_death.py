@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).parents[2]
+LONGEST_END_S = 3.0 if os.environ.get("MULTIVERSE_SOAK") == "1" else 10.0  # on a machine that may be far too busy
 
 
 @pytest.mark.parametrize("kind", ["forked", "spawned"])
@@ -33,7 +34,7 @@ def test_children_end_and_shared_memory_is_gone_when_the_engine_is_killed(
     engine.wait()
     killed_s = time.perf_counter()
     wait_for(lambda: not any(process.is_running() and process.status() != "zombie" for process in family), "their end")
-    assert time.perf_counter() - killed_s < 3.0
+    assert time.perf_counter() - killed_s < LONGEST_END_S
     wait_for(
         lambda: not any(name.startswith(f"multiverse-{pid}-") for name in os.listdir("/dev/shm")),
         "the resource tracker to remove the segments",

@@ -1,10 +1,10 @@
 """Everything a child can do wrong, on real processes. The `toys` fixture counts what is left afterwards."""
 
-import dataclasses
 import os
 import resource
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import psutil
@@ -12,7 +12,7 @@ import pytest
 
 from engine.children import Deadlines
 from engine.children.launcher import Launcher
-from tests.children.toys import IMPATIENT, descriptors, processes, segments
+from tests.children.toys import ATTENTIVE, SOON, SOON_KILLED, descriptors, processes, segments
 
 STATES = ("loading", "compiling", "ready", "busy")
 
@@ -44,23 +44,25 @@ def test_a_child_killed_in_any_state_comes_back(state: str, toys: Callable[..., 
     assert reports.lines == [("child.toy", "toy: killed by SIGKILL")]
 
 
-@pytest.mark.parametrize("state", STATES)
-def test_a_child_stopped_in_any_state_is_found_killed_and_comes_back(state: str, toys: Callable[..., Any]) -> None:
-    toy = toys({state: "wait"}, times=IMPATIENT)
-    pid = bring_to(toy, state)
-    os.kill(pid, signal.SIGSTOP)
-    toy.until("restarting", "loading", "busy", not_pid=pid)
-    assert "hung" in toy.states
-    assert toy.status.detail.startswith("hung: ")
-    assert not psutil.pid_exists(pid)
-    go_on(toy)
-    toy.until_results()
+def test_a_child_stopped_in_any_state_is_found_killed_and_comes_back(toys: Callable[..., Any]) -> None:
+    stopped = {}
+    for state in STATES:  # all at once: it takes a while until their silence is a hang
+        toy = toys({state: "wait"}, times=ATTENTIVE, name=state)
+        stopped[toy] = bring_to(toy, state)
+        os.kill(stopped[toy], signal.SIGSTOP)
+    for toy, pid in stopped.items():
+        toy.wait_for(lambda toy=toy: toy.status.detail, "the hang")
+        assert toy.status.detail.startswith("hung: no sign of life for ")
+        assert "hung" in toy.states
+        toy.wait_for(lambda pid=pid: not psutil.pid_exists(pid), "its end")
+        go_on(toy)
+        toy.until_results()
 
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("is_stopped", [False, True], ids=["running", "stopped"])
 def test_closing_in_any_state_leaves_nothing(state: str, is_stopped: bool, toys: Callable[..., Any]) -> None:
-    toy = toys({state: "wait"}, times=IMPATIENT)
+    toy = toys({state: "wait"}, times=SOON_KILLED)
     pid = bring_to(toy, state)
     if is_stopped:
         os.kill(pid, signal.SIGSTOP)
@@ -132,10 +134,15 @@ def test_a_segfault_names_its_line(toys: Callable[..., Any], caplog: pytest.LogC
 
 
 @pytest.mark.parametrize(
-    ("act", "detail"), [("hang", "hung: running for"), ("hold the GIL", "hung: no sign of life for")]
+    ("act", "times", "detail"),
+    [
+        ("hang", replace(SOON, running_s=2.0), "hung: running for "),
+        ("hold the GIL", replace(SOON, silent_s=3.0), "hung: no sign of life for "),
+    ],
+    ids=["in its work", "with the GIL"],
 )
-def test_a_loop_that_hangs_is_killed(act: str, detail: str, toys: Callable[..., Any]) -> None:
-    toy = toys(times=IMPATIENT)
+def test_a_loop_that_hangs_is_killed(act: str, times: Deadlines, detail: str, toys: Callable[..., Any]) -> None:
+    toy = toys(times=times)
     toy.supervisor.start()
     pid = toy.until("busy").pid
     toy.supervisor.set_values({"/toy/busy": act})
@@ -143,8 +150,7 @@ def test_a_loop_that_hangs_is_killed(act: str, detail: str, toys: Callable[..., 
     assert "hung" in toy.states
     toy.supervisor.set_values({"/toy/busy": ""})
     toy.until("busy", not_pid=pid)
-    if act == "hang":
-        assert toy.status.detail.startswith(detail)
+    assert toy.status.detail.startswith(detail)
 
 
 def test_a_loop_that_said_how_long_its_work_may_take_is_waited_for(toys: Callable[..., Any]) -> None:
@@ -157,9 +163,11 @@ def test_a_loop_that_said_how_long_its_work_may_take_is_waited_for(toys: Callabl
 
 
 def test_a_loop_that_hangs_while_loading_is_killed(toys: Callable[..., Any]) -> None:
-    toy = toys({"loading": "hang"}, times=IMPATIENT)
+    toy = toys({"loading": "hang"}, times=replace(SOON, loading_s=1.0))
     toy.supervisor.start()
-    toy.wait_for(lambda: toy.status.detail.startswith("hung: loading for 1."), "the hang")
+    detail = toy.wait_for(lambda: toy.status.detail, "the hang")
+    assert detail.startswith("hung: loading for ")
+    assert detail.endswith(" s, longer than 1 s")
 
 
 def test_a_final_fault_fails_until_somebody_starts_it(toys: Callable[..., Any]) -> None:
@@ -331,11 +339,10 @@ def test_a_child_that_is_born_after_it_was_given_up_ends(
 
 def test_a_process_that_no_signal_ends_is_a_drivers_failure(toys: Callable[..., Any], launcher: Launcher) -> None:
     """A stopped server tells no exit code, so the child counts as there for a second more: a driver's grip."""
-    toy = toys({"busy": "wait"}, times=dataclasses.replace(IMPATIENT, gone_s=0.2))
+    toy = toys({"busy": "wait"}, times=replace(SOON, running_s=3.0, gone_s=0.2))
     pid = bring_to(toy, "busy")
     server = launcher.server_pid
     os.kill(server, signal.SIGSTOP)
-    os.kill(pid, signal.SIGSTOP)
     detail = toy.until("failed").detail
     assert detail == f"driver: process {pid} is not gone 0.2 s after SIGKILL"
     os.kill(server, signal.SIGCONT)

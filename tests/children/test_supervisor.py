@@ -15,7 +15,7 @@ from engine.children import ChildSpec, ChildStatus, Supervisor
 from engine.children.process import MOST_CALLS
 from engine.errors import SharedMemoryError
 from engine.ipc import AudioRing, FrameRing, Gate
-from tests.children.toys import IMPATIENT
+from tests.children.toys import SOON_KILLED
 
 
 def test_a_child_loads_then_publishes_pictures(toys: Callable[..., Any]) -> None:
@@ -224,7 +224,7 @@ def test_a_restart_replays_values_and_inputs_to_another_process(
 
 
 def test_the_old_process_is_gone_before_the_next_starts(toys: Callable[..., Any]) -> None:
-    toy = toys(times=IMPATIENT)
+    toy = toys(times=SOON_KILLED)
     toy.supervisor.start()
     old = toy.until_results().pid
     both: list[bool] = []

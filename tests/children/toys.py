@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,10 @@ from engine.ipc import FrameRing
 
 SOON = Deadlines(first_delay_s=0.02, longest_delay_s=0.1)
 """What tests of deaths run with: as patient as ever, but soon back."""
-IMPATIENT = Deadlines(
-    loading_s=1.0,
-    compiling_s=1.0,
-    running_s=1.0,
-    idle_s=1.0,
-    silent_s=1.5,
-    silent_loading_s=1.5,
-    stop_s=1.0,
-    first_delay_s=0.02,
-    longest_delay_s=0.1,
-)
-"""What tests of hangs run with."""
+SOON_KILLED = replace(SOON, stop_s=0.5)
+"""For processes that do not end when asked to."""
+ATTENTIVE = replace(SOON, silent_s=4.0, silent_loading_s=4.0)
+"""For stopped processes. Longer than a healthy one is silent on a machine that is far too busy."""
 
 
 def segments() -> set[str]:
