@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 LOOK_S = 0.002  # between two looks for a new picture
 LONG_CALL_S = 4.0  # a CPU may take half a minute for one piece of it, which the deadline of RUNNING would call a hang
+GREY_AFTER_S = 0.5  # without a picture of the engine: it needs a few frames to hear that one is wanted
 LONGEST_NAP_S = 0.05  # between two looks at the control pipe: a command waits no longer
 
 T = TypeVar("T")
@@ -109,6 +110,7 @@ class Loop:
         self._shrunk: tuple[int, int] | None = None
         self._captured: tuple[object, ...] = ()
         self._is_nan = False
+        self._grey_from_s: float | None = None
         self._call_began_s = float("-inf")
         self._settings = read_settings({})
         self._take_values()
@@ -149,6 +151,7 @@ class Loop:
                 pass
 
         self._with_room(paint)
+        self._painter.forget()
         self._captured = self._shape
 
     # -- what changes
@@ -199,17 +202,29 @@ class Loop:
         """The picture that is due; None when it is not yet time, nothing is new, or it is left out."""
         if time.perf_counter() < self._due_s:
             return None
-        is_feedback = self._settings.is_feedback
-        moved = self._painter.feedback(self._settings.zoom, self._settings.rotate_deg) if is_feedback else None
-        if moved is not None:
-            return moved
+        if self._settings.is_feedback:
+            return self._next_of_feedback()
         frame = self._newest()
         if frame is None:
-            return blank(self._size) if is_feedback else None
+            return None
         if self._similarity is not None and self._similarity.should_skip(thumbnail(frame.pixels)):
             self._figures.skipped += 1
             return None
         return frame.pixels
+
+    def _next_of_feedback(self) -> "np.ndarray | torch.Tensor | None":
+        """The last picture, moved. The first begins with the engine's picture, or with grey if none comes in time."""
+        moved = self._painter.feedback(self._settings.zoom, self._settings.rotate_deg)
+        if moved is not None:
+            self._grey_from_s = None
+            return moved
+        frame = self._newest() or self._source
+        if frame is not None:
+            return frame.pixels
+        now_s = time.perf_counter()
+        if self._grey_from_s is None:
+            self._grey_from_s = now_s + GREY_AFTER_S
+        return blank(self._size) if now_s >= self._grey_from_s else None
 
     @property
     def _until_look_s(self) -> float:
@@ -237,7 +252,8 @@ class Loop:
         self._port.enter(self._phase)
         alarm = self._ask_in_time()
         self._pacer.begin_call()
-        painted = self._with_room(lambda: self._paint(picture))
+        time_s = 0.0 if self._source is None else self._source.time_s
+        painted = self._with_room(lambda: self._paint(picture, time_s))
         if painted is not None:
             self._publish(painted, began_s)
         work_ms = self._pacer.end_call()
@@ -249,14 +265,14 @@ class Loop:
         self._figures.count_call(stages_ms, time.perf_counter() - began_s)
         self._port.enter(Phase.IDLE)
 
-    def _paint(self, picture: "np.ndarray | torch.Tensor") -> "Painted | None":
+    def _paint(self, picture: "np.ndarray | torch.Tensor", time_s: float) -> "Painted | None":
         if self._is_changed:
             for address, text in self._settings.texts.items():
                 self._port.trying(address, text)
                 self._trial[address] = text
             self._painter.take(replace(self._settings, size=self._size))
             self._is_changed = False
-        return self._painter.paint(picture)
+        return self._painter.paint(picture, time_s=time_s)
 
     def _publish(self, painted: "Painted", began_s: float) -> None:
         if not painted.is_finite:
@@ -270,8 +286,7 @@ class Loop:
         if self._writer is None or self._writer.shape != painted.pixels.shape:
             self._writer = self._port.open_output("picture", width, height, channels)
         self._writer.generation = painted.generation
-        source_s = 0.0 if self._source is None else self._source.time_s
-        self._writer.write(painted.pixels, index=self._figures.pictures, time_s=source_s)
+        self._writer.write(painted.pixels, index=self._figures.pictures, time_s=painted.time_s)
         now_s = time.perf_counter()
         self._port.result((now_s - began_s) * 1000.0)
         self._figures.count_picture(now_s)
@@ -348,7 +363,7 @@ class Loop:
 
     @property
     def _uses_source(self) -> bool:
-        return not self._settings.is_paused and not (self._settings.is_feedback and self._source is not None)
+        return not self._settings.is_paused and not (self._settings.is_feedback and self._painter.has_last)
 
     @property
     def _due_s(self) -> float:

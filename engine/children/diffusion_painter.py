@@ -35,6 +35,8 @@ class Painted:
     """Whether the model's output was a number everywhere: if not, the picture must not be shown."""
     generation: int
     """Of the settings in force when its frame went in."""
+    time_s: float
+    """Of that frame."""
 
 
 class Painter:
@@ -93,11 +95,13 @@ class Painter:
             self.generation += 1
         self._settings = settings
 
-    def paint(self, picture: "np.ndarray | torch.Tensor") -> Painted | None:
+    def paint(self, picture: "np.ndarray | torch.Tensor", *, time_s: float = 0.0) -> Painted | None:
         """`picture` (H, W, 3 or 4) uint8 of any size painted anew; None while a stream fills, S - 1 calls long.
 
-        A tensor lies on the model's device.
+        A tensor lies on the model's device. What comes out of a stream is a frame of earlier, with its `time_s`.
         """
+        from engine.children.diffusion_plan import Ticket
+
         assert self._plan is not None
         self.clock.begin()
         rgb = self._device_copy.send(picture)[..., :3] if isinstance(picture, np.ndarray) else picture[None]
@@ -105,7 +109,8 @@ class Painter:
         z = self._vae_calls[0].run(("encode", rgb.shape, self._size), (self._encode,), {"rgb": rgb})["z"]
         self.clock.end("encode")
         self._between()
-        latents, generation = self._plan.paint(z, self._cond, controls, self._between, self.generation)
+        ticket = Ticket(generation=self.generation, time_s=time_s)
+        latents, ticket = self._plan.paint(z, self._cond, controls, self._between, ticket)
         self.clock.end("unet")
         if latents is None:
             return None
@@ -116,13 +121,22 @@ class Painter:
         self.clock.end("copy")
         if is_shown:
             self._last = decoded["rgb"][0].clone()  # a graph's next result, shown or not, lies where this one does
-        return Painted(pixels=pixels, is_finite=is_shown, generation=generation)
+        return Painted(pixels=pixels, is_finite=is_shown, generation=ticket.generation, time_s=ticket.time_s)
 
     def feedback(self, zoom: float, rotate_deg: float) -> "torch.Tensor | None":
         """The last picture grown by `zoom` and turned clockwise, (height, width, 3) uint8; None when there is none."""
         from engine.models.diffusion.pixels import moved
 
         return None if self._last is None else moved(self._last[None], zoom, rotate_deg)[0]
+
+    def forget(self) -> None:
+        """There is no last picture any more for a feedback to go on from."""
+        self._last = None
+
+    @property
+    def has_last(self) -> bool:
+        """Whether there is one."""
+        return self._last is not None
 
     @property
     def steps(self) -> int:
@@ -156,7 +170,8 @@ class Painter:
         self._size = width, height
         self._pixels = Pixels(self.model, width, height)
         self._host_copy = HostCopy(self.model.device, (height, width, 3))
-        self._last = None
+        if self._last is not None:
+            self._last = self._pixels.resized(self._last[None])[0]
 
     def _weigh(self, weights: tuple[float, ...]) -> None:
         loras = self.model.loras

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from engine.children.diffusion_settings import Settings
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
     from engine.models.diffusion.model import Model
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """What a frame is given on its way in, and its picture has on the way out."""
+
+    generation: int
+    """Of the settings in force then."""
+    time_s: float
+    """Of the frame, on the engine's clock."""
+
+
 class Plan(Protocol):
     steps: int
     """Real steps of a picture."""
@@ -30,9 +41,9 @@ class Plan(Protocol):
         cond: "Cond",
         controls: "Sequence[Control]",
         between: Callable[[], None],
-        generation: int,
-    ) -> "tuple[torch.Tensor | None, int]":
-        """The finished latents (1, 4, h, w), or None while a stream fills, and the generation their frame came with."""
+        ticket: Ticket,
+    ) -> "tuple[torch.Tensor | None, Ticket]":
+        """The finished latents (1, 4, h, w), or None while a stream fills, and the ticket their frame came with."""
 
 
 class StreamPlan:
@@ -40,7 +51,7 @@ class StreamPlan:
 
     def __init__(self, model: "Model", denoiser: "Denoiser", settings: Settings) -> None:
         self._schedule = StreamSchedule(model, denoiser, _stream_settings(settings))
-        self._in_flight: deque[int] = deque()
+        self._in_flight: deque[Ticket] = deque()
 
     @property
     def steps(self) -> int:
@@ -60,11 +71,11 @@ class StreamPlan:
         cond: "Cond",
         controls: "Sequence[Control]",
         between: Callable[[], None],
-        generation: int,
-    ) -> "tuple[torch.Tensor | None, int]":
-        self._in_flight.append(generation)
+        ticket: Ticket,
+    ) -> "tuple[torch.Tensor | None, Ticket]":
+        self._in_flight.append(ticket)
         latents = self._schedule.push(z, cond, controls, between=between)
-        return latents, generation if latents is None else self._in_flight.popleft()
+        return latents, ticket if latents is None else self._in_flight.popleft()
 
 
 class SinglePlan:
@@ -93,9 +104,9 @@ class SinglePlan:
         cond: "Cond",
         controls: "Sequence[Control]",
         between: Callable[[], None],
-        generation: int,
-    ) -> "tuple[torch.Tensor | None, int]":
-        return self._schedule.run(z, cond, controls, between=between), generation
+        ticket: Ticket,
+    ) -> "tuple[torch.Tensor | None, Ticket]":
+        return self._schedule.run(z, cond, controls, between=between), ticket
 
 
 def _stream_settings(settings: Settings) -> StreamSettings:

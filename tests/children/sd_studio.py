@@ -27,16 +27,18 @@ def source_picture(seed: int) -> np.ndarray:
 
 
 def painting_core(model: Path) -> Callable[..., np.ndarray]:
-    """`paint(**options)`: what the core makes of `source_picture(0)` in this process, for the values of BASE."""
+    """`paint(**options)`: what the core makes of `source_picture(0)` in this process, for the values of BASE.
+
+    `paint(picture, **options)`: of another."""
     from engine.models.diffusion import ModelSpec
     from engine.models.diffusion.load import load
     from engine.models.diffusion.single import paint
 
     loaded = load(ModelSpec(model=str(model)), "cpu", "float32")
 
-    def painted(**options: Any) -> np.ndarray:
+    def painted(picture: np.ndarray | None = None, **options: Any) -> np.ndarray:
         options = {"prompt": "sea", "seed": 1, "width": SIDE_PX, "height": SIDE_PX} | options
-        return paint(loaded, source_picture(0), **options)
+        return paint(loaded, source_picture(0) if picture is None else picture, **options)
 
     return painted
 

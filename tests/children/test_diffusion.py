@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from engine.children.diffusion_link import PRELOAD
+from engine.children.diffusion_source import blank
 from engine.children.launcher import LAUNCHER
 from engine.children.spec import CHILD_ENVIRONMENT
 from tests.children.sd_studio import Studio, painting_core, source_picture
@@ -167,6 +168,24 @@ def test_feedback_goes_on_without_a_source(studio: Studio, wait_for: WaitFor) ->
 
     wait_for(look, "pictures that follow from each other")
     assert studio.fed == fed
+
+
+def test_a_feedback_that_has_nothing_yet_begins_with_the_engines_picture(
+    open_studio: Open, tiny_sd: Path, wait_for: WaitFor, paint: Any
+) -> None:
+    studio = open_studio(tiny_sd, values={"/sd/source": "feedback", "/sd/paused": True})
+    wait_for(lambda: studio.status.state == "ready", "the child")
+    studio.feed()
+    studio.set({"/sd/paused": False, "/sd/interval_s": 10.0})
+    wait_for(lambda: studio.shows_just(paint()), "the source painted anew, and not grey")
+
+
+def test_a_feedback_begins_with_grey_where_the_engine_has_no_picture(
+    open_studio: Open, tiny_sd: Path, wait_for: WaitFor, paint: Any
+) -> None:
+    studio = open_studio(tiny_sd, values={"/sd/source": "feedback", "/sd/interval_s": 10.0})
+    frame = wait_for(studio.newest, "a picture though nothing was fed")
+    assert np.array_equal(frame.pixels, paint(blank((64, 64))))
 
 
 def test_a_picture_like_the_last_is_left_out_and_counted_until_a_value_changes(

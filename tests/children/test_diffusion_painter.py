@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -134,6 +135,27 @@ def test_a_picture_that_overflows_in_the_vae_is_not_to_be_shown_nor_to_follow_fr
     assert painted is not None and not painted.is_finite
     last = painter.feedback(1.0, 0.0)
     assert last is not None and np.array_equal(last.numpy(), good)
+
+
+def test_a_picture_keeps_the_time_of_the_frame_it_was_made_from(model: Any) -> None:
+    painter = Painter(model, note=no_note)
+    for mode, lag in (("single", 0), ("stream", 2)):
+        painter.take(read_settings(BASE | {"/sd/steps": 3, "/sd/strength": 1.0, "/sd/mode": mode}))
+        painted = [painter.paint(source_picture(index), time_s=10.0 + index) for index in range(5)]
+        times_s = [picture.time_s for picture in painted if picture is not None]
+        assert times_s == [10.0 + index for index in range(5 - lag)]
+
+
+def test_a_feedback_goes_on_through_a_change_of_size(model: Any) -> None:
+    painter = Painter(model, note=no_note)
+    painter.take(read_settings(BASE | {"/sd/width": 128}))
+    painted = painter.paint(source_picture(0))
+    assert painted is not None
+    painter.take(read_settings(BASE | {"/sd/height": 128}))
+    last = painter.feedback(1.0, 0.0)
+    assert last is not None and last.shape == (128, 64, 3)
+    middle = cv2.resize(painted.pixels[:, 48:80], (64, 128), interpolation=cv2.INTER_LINEAR)
+    assert np.abs(last.numpy().astype(int) - middle.astype(int)).mean() < 2.0
 
 
 def failing(error: Exception) -> Callable[..., Any]:

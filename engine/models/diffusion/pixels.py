@@ -59,13 +59,15 @@ class Pixels:
         z = z.float() / self._model.scaling_factor + self._model.shift_factor
         x = self._vae.decode(z.to(self._dtype), return_dict=False)[0].float()
         are_finite = are_latents_finite & is_finite(x)
-        x = (x * 0.5 + 0.5).clamp(0.0, 1.0)
-        rgb = (x * 255.0).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()  # (F, height, width, 3)
-        return rgb, are_finite
+        return as_rgb(x * 0.5 + 0.5), are_finite
 
     def prepare_control(self, rgb: Pictures) -> torch.Tensor:
         """(F, H, W, 3) uint8 as a ControlNet wants it: (F, 3, height, width) in 0..1, in the model's dtype."""
         return self.fitted(rgb).to(self._model.dtype)
+
+    def resized(self, rgb: Pictures) -> torch.Tensor:
+        """(F, H, W, 3) uint8 as (F, height, width, 3) uint8 on the device, cropped to the middle."""
+        return as_rgb(self.fitted(rgb))
 
     def fitted(self, rgb: Pictures) -> torch.Tensor:
         """(F, 3, height, width) float32 in 0..1: the middle of the picture at this size, antialiased when shrunk."""
@@ -77,6 +79,11 @@ class Pixels:
         if x.shape[2:] == (self.height, self.width):
             return x
         return F.interpolate(x, (self.height, self.width), mode="bilinear", antialias=True)
+
+
+def as_rgb(x: torch.Tensor) -> torch.Tensor:
+    """(F, 3, H, W) float, clipped to 0..1, as (F, H, W, 3) uint8."""
+    return (x.clamp(0.0, 1.0) * 255.0).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
 def is_finite(pictures: torch.Tensor) -> torch.Tensor:
