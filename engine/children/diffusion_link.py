@@ -112,6 +112,7 @@ class DiffusionLink:
 
     def close(self) -> None:
         last = self.supervisor.status()
+        self.supervisor.on_swap = None  # one that is under way now fails nobody
         self._worker.shutdown()
         self.supervisor.close()
         self._last_status = replace(self.supervisor.status(), ms_a_result=last.ms_a_result, facts=last.facts)

@@ -224,5 +224,6 @@ class Supervisor:
             self.on_change(self._status)
         while self._lifecycle.swap_ends:
             is_done, reason = self._lifecycle.swap_ends.popleft()
-            if self.on_swap is not None:
-                self.on_swap(is_done, reason)
+            on_swap = self.on_swap  # taken away by whoever closes
+            if on_swap is not None:
+                on_swap(is_done, reason)

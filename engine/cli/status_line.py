@@ -57,7 +57,7 @@ def live_line(status: "EngineStatus", messages_a_second: float) -> str:
         f"osc {messages_a_second:.0f}/s",
     ]
     for child in status.children:
-        pace = f" {1000 / child.ms_a_result:.1f}/s" if child.state in ("ready", "busy") and child.ms_a_result else ""
+        pace = f" {1000 / child.ms_a_result:.1f}/s" if child.is_at_work and child.ms_a_result else ""
         parts.append(f"{child.name}:{child.state}{pace}")
     if status.late:
         parts.append(f"late {status.late}")

@@ -18,8 +18,8 @@ Send `ADDRESS VALUE` to the engine, by default at 127.0.0.1:9000, UDP or TCP.
 - **Patterns**: `*` any characters and `?` one character within a level, `[a-c]` one of these characters and
   `[!x]` any other, `{one,two}` one of these words, `//` any number of levels.
   `/layer/*/mute 1` mutes layers 1 to 4.
-  Setting `/engine`, `/master`, `/sd`, `/sink` or a trigger by a pattern needs its first part in full (`/sink/*/enable 0`):
-  `//*` and `/*/width` leave them alone.
+  Setting `/engine`, `/master`, `/sd`, `/sink` or a trigger by a pattern needs its first part in full, as in
+  `/sink/*/enable 0`: `//*` and `/*/width` leave them alone.
 - **Bundles**: all changes of a bundle appear in the same frame; one with a time tag waits for its time.
 - **Menus** take an item's name or its index, counted from 0. **Stops** are numbers with names: send either.
 - **Triggers** fire on any number but 0, and on a message without arguments.
