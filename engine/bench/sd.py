@@ -183,7 +183,7 @@ class _ShapeBench:
         from engine.children.diffusion_settings import read_settings
         from engine.models.diffusion.graphs import DirectCalls, calls_for
 
-        painter = Painter(self._model, note=_refuse, calls=calls_for if has_graphs else lambda device: DirectCalls())
+        painter = Painter(self._model, note=_refuse, calls=calls_for if has_graphs else lambda *_: DirectCalls())
         values = {"/sd/prompt": PROMPT, "/sd/width": side, "/sd/height": side}
         painter.take(read_settings(values | {"/sd/steps": 2 * steps, "/sd/strength": 0.5}))
         return painter

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from engine.children.diffusion_figures import Figures
+from engine.children.diffusion_load import load_model
 from engine.children.diffusion_settings import Settings, Words, read_settings, smaller
 from engine.children.diffusion_source import blank, thumbnail
 from engine.children.freshness import ask_from_s
 from engine.children.pacing import Pacer
+from engine.children.piece_times import PieceTimes
 from engine.children.port import ChildPort
-from engine.errors import ModelError
 from engine.ipc import Phase, RingFrame, RingWriter
-from engine.models.diffusion import ModelSpec
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from engine.models.diffusion.similarity import SimilarityFilter
 
 LOOK_S = 0.002  # between two looks for a new picture
-LONG_CALL_S = 4.0  # a CPU may take half a minute for one piece of it, which the deadline of RUNNING would call a hang
 GREY_AFTER_S = 0.5  # without a picture of the engine: it needs a few frames to hear that one is wanted
 LONGEST_NAP_S = 0.05  # between two looks at the control pipe: a command waits no longer
 
@@ -53,40 +52,11 @@ def run(port: ChildPort) -> None:
     `port.settings`: `spec` (the fields of ModelSpec), `device` and `dtype` (or auto), `threads`. Values: `/sd/*`.
     Input `source`: RGB or RGBA pictures. Output `picture`: (height, width, 3).
     """
-    model = _load(port)
+    model = load_model(port)
     try:
         Loop(port, model).run()
     except Stopped:
         return
-
-
-def spec_from(plain: dict[str, Any]) -> ModelSpec:
-    """A ModelSpec from the lists and strings that crossed the pipe."""
-    loras = tuple((str(name), float(weight)) for name, weight in plain.get("loras", ()))
-    return ModelSpec(**plain | {"loras": loras, "controlnets": tuple(plain.get("controlnets", ()))})
-
-
-def _load(port: ChildPort) -> "Model":
-    port.enter(Phase.LOADING)
-    spec = spec_from(port.settings["spec"])
-    port.trying("model", spec.model)
-    from engine.models.diffusion import device_work
-    from engine.models.diffusion.load import load
-
-    device_work.use_threads(port.settings["threads"])
-    try:
-        device = device_work.chosen_device(port.settings["device"])
-        device_work.forbid_spilling(device)
-        model = load(spec, device, device_work.chosen_dtype(port.settings["dtype"], device))
-    except ModelError as error:
-        port.fail("model", str(error), is_final=True)
-    except RuntimeError as error:
-        if not device_work.is_out_of_memory(error):
-            raise
-        port.fail("memory", f"{spec.model}: there is no room for its weights on {device}", is_final=True)
-    for number, note in enumerate(model.notes):
-        port.note(f"model.{number}", f"{spec.model}: {note}")
-    return model
 
 
 class Loop:
@@ -99,8 +69,15 @@ class Loop:
         self._port = port
         self._model = model
         self._pacer = Pacer(port.gate, wait_device=device_wait(model.device), rest=self._rest)
-        self._painter = Painter(model, between=self._between, idle_s=lambda: self._pacer.idle_s, note=port.note)
+        self._painter = Painter(
+            model,
+            note=port.note,
+            between=self._between,
+            before_capture=self._before_capture,
+            idle_s=lambda: self._pacer.idle_s,
+        )
         self._figures = Figures()
+        self._pieces = PieceTimes()
         self._phase = Phase.COMPILING
         self._trial: dict[str, str] = {}
         self._similarity: SimilarityFilter | None = None
@@ -108,7 +85,6 @@ class Loop:
         self._spare: np.ndarray | None = None
         self._writer: RingWriter | None = None
         self._shrunk: tuple[int, int] | None = None
-        self._captured: tuple[object, ...] = ()
         self._is_nan = False
         self._grey_from_s: float | None = None
         self._call_began_s = float("-inf")
@@ -141,7 +117,7 @@ class Loop:
 
     def _warm_up(self) -> None:
         """One picture that nobody sees: compiles, captures, and shows that the model works at all."""
-        self._port.enter(self._phase)
+        self._begin_piece()
         neutral = replace(self._settings, words=Words(prompt="", negative="", prompt_b="", mix=0.0), image="")
 
         def paint() -> None:
@@ -149,10 +125,10 @@ class Loop:
             picture = blank(self._size)
             while self._painter.paint(picture) is None:
                 pass
+            self._end_piece()
 
         self._with_room(paint)
         self._painter.forget()
-        self._captured = self._shape
 
     # -- what changes
 
@@ -187,14 +163,6 @@ class Loop:
     def _size(self) -> tuple[int, int]:
         """(width, height) in force: what was asked for, or what the device had room for."""
         return self._shrunk or self._settings.size
-
-    @property
-    def _shape(self) -> tuple[object, ...]:
-        """What a captured graph was made for: another one, and the next call may take long."""
-        steps = self._settings.steps
-        shown = tuple(control.number for control in self._settings.controls if control.scale)
-        guided = steps.cfg_type if steps.guidance > 1.0 else ""
-        return self._size, steps.is_stream, steps.steps, steps.strength, steps.t_index, guided, shown
 
     # -- what is painted
 
@@ -246,20 +214,19 @@ class Loop:
     def _call(self, picture: "np.ndarray | torch.Tensor") -> None:
         """Paint, publish, rest."""
         began_s = self._call_began_s = time.perf_counter()
-        shape = self._shape
-        is_long = shape != self._captured or self._figures.call_s > LONG_CALL_S
-        self._phase = Phase.CAPTURING if is_long else Phase.RUNNING
-        self._port.enter(self._phase)
+        self._phase = Phase.RUNNING
+        self._expect()
         alarm = self._ask_in_time()
         self._pacer.begin_call()
+        self._begin_piece()
         time_s = 0.0 if self._source is None else self._source.time_s
         painted = self._with_room(lambda: self._paint(picture, time_s))
+        self._end_piece()
         if painted is not None:
             self._publish(painted, began_s)
         work_ms = self._pacer.end_call()
         if alarm is not None:
             alarm.cancel()
-        self._captured = shape
         stages_ms = self._painter.clock.read_ms()
         stages_ms["other"] = max(0.0, work_ms - sum(stages_ms.values())) + stages_ms.pop("copy", 0.0)
         self._figures.count_call(stages_ms, time.perf_counter() - began_s)
@@ -272,6 +239,7 @@ class Loop:
                 self._trial[address] = text
             self._painter.take(replace(self._settings, size=self._size))
             self._is_changed = False
+            self._expect()
         return self._painter.paint(picture, time_s=time_s)
 
     def _publish(self, painted: "Painted", began_s: float) -> None:
@@ -330,7 +298,29 @@ class Loop:
         if self._port.should_stop:
             raise Stopped
         self._pacer.between()
+        self._end_piece()
+        if self._phase is Phase.CAPTURING:
+            self._phase = Phase.RUNNING
+        self._begin_piece()
+
+    def _before_capture(self) -> None:
+        """What is done once for a shape takes long; in the warm-up everything may."""
+        if self._phase is Phase.RUNNING:
+            self._phase = Phase.CAPTURING
+            self._port.enter(self._phase)
+
+    def _expect(self) -> None:
+        """Tell the engine how long the longest piece of a call may honestly take now."""
+        self._port.expect(self._pieces.longest_s(self._painter.work))
+
+    def _begin_piece(self) -> None:
         self._port.enter(self._phase)
+        self._piece_began_s, self._idle_before_s = time.perf_counter(), self._pacer.idle_s
+
+    def _end_piece(self) -> None:
+        """Remember how long it took, without what was waited and rested in it."""
+        idle_s = self._pacer.idle_s - self._idle_before_s
+        self._pieces.count(time.perf_counter() - self._piece_began_s - idle_s, self._painter.work)
 
     def _rest(self, seconds: float) -> None:
         """Sleep, but hear the engine and show that we move. Ends early when values have come: the share of the device

@@ -48,18 +48,19 @@ class Painter:
         *,
         note: Note,
         between: Callable[[], None] = _nothing,
+        before_capture: Callable[[], None] = _nothing,
         idle_s: Callable[[], float] = lambda: 0.0,
-        calls: "Callable[[torch.device], Calls] | None" = None,
+        calls: "Callable[[torch.device, Callable[[], None]], Calls] | None" = None,
     ) -> None:
         """`note(key, text)` tells what is not done as asked. `between` is called wherever the work can be cut,
-        `idle_s()` are the seconds spent there so far. `calls(device)` runs the parts of the model: graphs on CUDA,
-        unless given."""
+        `idle_s()` are the seconds spent there so far. `before_capture` is called before what takes long and is done
+        once for a shape. `calls(device, before_capture)` runs the parts of the model: graphs on CUDA, unless given."""
         from engine.models.diffusion.conditioner import Conditioner
         from engine.models.diffusion.denoiser import Denoiser
         from engine.models.diffusion.device_work import DeviceCopy, StageClock
         from engine.models.diffusion.graphs import calls_for
 
-        unet_calls, encode_calls, decode_calls = ((calls or calls_for)(model.device) for _ in range(3))
+        unet_calls, encode_calls, decode_calls = ((calls or calls_for)(model.device, before_capture) for _ in range(3))
         self.model = model
         self.generation = 0
         """Grows with every change after which a viewer would speak of another picture."""
@@ -143,6 +144,12 @@ class Painter:
         """Real steps of a picture; in a stream the calls from a frame to its picture."""
         assert self._plan is not None
         return self._plan.steps
+
+    @property
+    def work(self) -> int:
+        """Pixels times rows of a UNet call: what the time that its pieces take grows with."""
+        assert self._plan is not None
+        return self._size[0] * self._size[1] * self._plan.rows
 
     @property
     def memory_mb(self) -> float:

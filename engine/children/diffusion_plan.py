@@ -29,8 +29,13 @@ class Ticket:
 
 
 class Plan(Protocol):
-    steps: int
-    """Real steps of a picture."""
+    @property
+    def steps(self) -> int:
+        """Real steps of a picture."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of a UNet call."""
 
     def change(self, settings: Settings) -> bool:
         """Go on with these; True when frames in flight were given up for it."""
@@ -56,6 +61,10 @@ class StreamPlan:
     @property
     def steps(self) -> int:
         return self._schedule.steps
+
+    @property
+    def rows(self) -> int:
+        return self._schedule.rows
 
     def change(self, settings: Settings) -> bool:
         before = self._schedule.generation
@@ -96,6 +105,7 @@ class SinglePlan:
             seed=steps.seed,
         )
         self.steps = real_steps(steps.steps, steps.strength)
+        self.rows = self._schedule.rows_a_picture
         return False
 
     def paint(

@@ -1,9 +1,12 @@
 """The diffusion child with things that go wrong on purpose, in its own process, before the real loop begins.
 
 The text `poison` kills the process when it is encoded. `/sd/prompt`: `nan` makes the UNet's output not a number, at
-`tight` the device is full for one call. The setting
-`room_px` is the widest picture the simulated device has memory for, `slow_s` what decoding takes at least; with a
-`work_weight` each millisecond of work counts as so many, and rests have no bound.
+`tight` the device is full for one call. Settings:
+
+- `room_px`: the widest picture that the simulated device has memory for;
+- `slow_s`: what decoding 64 x 64 takes at least;
+- `work_weight`: each millisecond of work counts as so many, and rests have no bound;
+- `capture_s`: there are graphs as on CUDA, and to capture one takes so long.
 """
 
 import os
@@ -16,9 +19,11 @@ import torch
 import engine.children.diffusion as diffusion
 from engine.children import pacing
 from engine.children.port import ChildPort
+from engine.models.diffusion import graphs
 from engine.models.diffusion.conditioner import Conditioner
 from engine.models.diffusion.denoiser import Denoiser
 from engine.models.diffusion.pixels import Pixels
+from tests.models.diffusion.recorded_graphs import Recording
 
 
 def run(port: ChildPort) -> None:
@@ -41,13 +46,21 @@ def run(port: ChildPort) -> None:
         return against, output * float("nan") if port.values["/sd/prompt"] == "nan" else output
 
     def decode_slowly(self: Pixels, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        time.sleep(slow_s)
+        time.sleep(slow_s * self.width * self.height / 64**2)
         return decode(self, z)
 
     if "work_weight" in port.settings:
         after_slice = pacing.Pacer.after_slice
         pacing.LONGEST_REST_S = float("inf")
         pacing.Pacer.after_slice = lambda self, ms: after_slice(self, ms * port.settings["work_weight"])
+
+    if "capture_s" in port.settings:
+
+        def record(parts: Any, buffers: Any) -> Any:
+            time.sleep(port.settings["capture_s"])
+            return Recording()(parts, buffers)
+
+        graphs.calls_for = lambda device, before_capture: graphs.GraphCalls(record, before_capture=before_capture)
 
     Pixels.decode = decode_slowly
     Conditioner._encode = encode_or_die

@@ -52,13 +52,14 @@ class Studio:
         loop: str = "engine.children.diffusion:run",
         settings: Mapping[str, Any] | None = None,
         values: Mapping[str, Any] | None = None,
+        times: Deadlines = QUICK,
     ) -> None:
         self.reports: list[tuple[str, str]] = []
         plain = {"spec": {"model": str(model), **(spec or {})}, "device": "cpu", "dtype": "auto", "threads": 1}
         self.supervisor = Supervisor(
             ChildSpec(name="sd", loop=loop, settings=plain | dict(settings or {}), preload=PRELOAD),
             report=lambda key, line: self.reports.append((key, line)),
-            times=QUICK,
+            times=times,
         )
         self.ring = FrameRing.create("sd source", SIDE_PX, SIDE_PX, channels=3)
         self.fed = 0

@@ -4,6 +4,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from engine.children.diffusion_link import PRELOAD
 from engine.children.diffusion_source import blank
 from engine.children.launcher import LAUNCHER
 from engine.children.spec import CHILD_ENVIRONMENT
-from tests.children.sd_studio import Studio, painting_core, source_picture
+from tests.children.sd_studio import QUICK, Studio, painting_core, source_picture
 from tests.conftest import TinyModels
 
 WaitFor = Callable[..., Any]
@@ -363,6 +364,51 @@ def test_a_rest_that_a_low_duty_asked_for_ends_when_nobody_wants_it_any_more(
     assert studio.status.state == "busy", "other values are no reason to hurry"
     studio.set(change)
     wait_for(lambda: studio.status.state == "ready" and studio.newest().sequence > before.sequence, "its picture")
+
+
+def test_a_slow_machine_is_not_taken_for_one_that_hangs(open_studio: Open, tiny_sd: Path, wait_for: WaitFor) -> None:
+    studio = open_studio(tiny_sd, settings={"slow_s": 0.2}, times=replace(QUICK, running_s=0.1))
+    wait_for(studio.shows, "a picture")
+    wait_for(studio.shows, "another")
+    studio.set({"/sd/width": 192, "/sd/height": 128})  # six times as slow, and longer than four times what was seen
+    wait_for(lambda: studio.shows(lambda frame: frame.pixels.shape == (128, 192, 3)), "the larger picture")
+    assert studio.status.restarts == 0
+
+
+def test_on_a_cpu_nothing_is_ever_compiling(open_studio: Open, tiny_sd: Path, wait_for: WaitFor) -> None:
+    studio = open_studio(tiny_sd, settings={"slow_s": 0.1})
+    wait_for(studio.shows, "a picture")
+    for change in ({"/sd/width": 128}, {"/sd/strength": 0.7}, {"/sd/guidance": 2.0}):
+        assert "compiling" not in states(studio, change, wait_for)
+
+
+def test_a_graph_that_is_captured_shows_as_compiling_and_one_that_is_there_does_not(
+    open_studio: Open, tiny_sd: Path, wait_for: WaitFor
+) -> None:
+    studio = open_studio(tiny_sd, settings={"slow_s": 0.05, "capture_s": 0.1})
+    wait_for(studio.shows, "a picture")
+    for change, has_new in (
+        ({"/sd/strength": 0.7}, False),
+        ({"/sd/steps": 4}, True),
+        ({"/sd/width": 128}, True),
+        ({"/sd/width": 64}, False),
+    ):
+        assert ("compiling" in states(studio, change, wait_for)) == has_new, change
+
+
+def states(studio: Studio, change: dict[str, Any], wait_for: WaitFor) -> set[str]:
+    """What the child was seen to be in from a change to the second picture that follows."""
+    seen = set()
+
+    def look() -> Any:
+        seen.add(studio.status.state)
+        return studio.shows()
+
+    studio.set(change)
+    studio.taken(wait_for)
+    for _ in range(2):
+        wait_for(look, "a picture")
+    return seen
 
 
 def test_a_model_that_is_not_there_fails_in_one_line(open_studio: Open, tmp_path: Path, wait_for: WaitFor) -> None:

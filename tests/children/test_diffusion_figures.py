@@ -4,6 +4,7 @@ import pytest
 
 from engine.children.diffusion_figures import Figures
 from engine.children.freshness import ask_from_s
+from engine.children.piece_times import PieceTimes
 
 
 def test_the_rate_is_that_of_the_last_five_seconds() -> None:
@@ -36,6 +37,21 @@ def test_facts_go_out_once_a_second() -> None:
         False,
         True,
     ]
+
+
+def test_the_longest_piece_grows_with_the_work_and_never_shrinks() -> None:
+    pieces = PieceTimes()
+    assert pieces.longest_s(1000.0) == 0.0
+    pieces.count(2.0, 1000.0)
+    pieces.count(0.5, 1000.0)
+    assert [pieces.longest_s(work) for work in (500.0, 1000.0, 4000.0)] == [2.0, 2.0, 8.0]
+
+
+def test_a_piece_that_was_long_once_is_forgotten() -> None:
+    pieces = PieceTimes()
+    for piece_s in (60.0, *[1.0] * 64):
+        pieces.count(piece_s, 1.0)
+    assert pieces.longest_s(1.0) == 1.0
 
 
 def test_a_fast_child_always_wants_the_next_picture() -> None:

@@ -68,9 +68,7 @@ def test_captured_graphs_show_every_change_that_direct_calls_show(model: Any, is
     from tests.models.diffusion.recorded_graphs import Recording
 
     direct = scenes(Painter(model, note=no_note), is_feedback=is_feedback)
-    captured = scenes(
-        Painter(model, note=no_note, calls=lambda device: GraphCalls(Recording())), is_feedback=is_feedback
-    )
+    captured = scenes(Painter(model, note=no_note, calls=lambda *_: GraphCalls(Recording())), is_feedback=is_feedback)
     assert [picture is None for picture in captured] == [picture is None for picture in direct]
     for place, (theirs, ours) in enumerate(zip(direct, captured, strict=True)):
         assert theirs is None or np.array_equal(theirs, ours), SHOW[place // 3]
@@ -124,7 +122,7 @@ def test_a_picture_that_overflows_in_the_vae_is_not_to_be_shown_nor_to_follow_fr
     from tests.models.diffusion.recorded_graphs import Recording
 
     model = load(ModelSpec(model=str(tiny_models.sd(vae="kl")), vae="full"), "cpu", "float32")
-    painter = Painter(model, note=no_note, calls=lambda device: GraphCalls(Recording()))
+    painter = Painter(model, note=no_note, calls=lambda *_: GraphCalls(Recording()))
     painter.take(read_settings(BASE))
     painted = painter.paint(source_picture(0))
     assert painted is not None and painted.is_finite

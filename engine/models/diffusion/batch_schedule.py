@@ -48,6 +48,11 @@ class BatchSchedule:
         self._random = torch.Generator(denoiser.device)
         self._random.seed()
 
+    @property
+    def rows_a_picture(self) -> int:
+        """Rows of a UNet call for each picture: 2 where it is guided."""
+        return 2 if self._denoiser.uses_negative(self._guidance) else 1
+
     def run(
         self,
         z: torch.Tensor,

@@ -66,8 +66,9 @@ class Chain:
 class GraphCalls:
     """One thread. The first run of a key captures it (seconds), the next ones replay it."""
 
-    def __init__(self, capture: Capture, kept: int = KEPT) -> None:
+    def __init__(self, capture: Capture, kept: int = KEPT, *, before_capture: Callable[[], None] = nothing) -> None:
         self._capture = capture
+        self._before_capture = before_capture
         self._kept = kept
         self._chains: dict[Hashable, Chain] = {}
 
@@ -76,6 +77,7 @@ class GraphCalls:
         if chain is None:
             while len(self._chains) >= self._kept:
                 del self._chains[next(iter(self._chains))]
+            self._before_capture()
             buffers = {name: cloned(value) for name, value in inputs.items()}
             chain = Chain(buffers, *self._capture(parts, buffers))
         self._chains[key] = chain  # last in the dict: the most recently used
@@ -127,6 +129,8 @@ def capture_cuda(parts: Sequence[Part], buffers: State) -> tuple[list[Callable[[
     return replays, state
 
 
-def calls_for(device: torch.device | str) -> Calls:
-    """Graphs on CUDA devices, direct calls elsewhere."""
-    return GraphCalls(capture_cuda) if torch.device(device).type == "cuda" else DirectCalls()
+def calls_for(device: torch.device | str, before_capture: Callable[[], None] = nothing) -> Calls:
+    """Graphs on CUDA devices, direct calls elsewhere. `before_capture` is called before a capture: it takes seconds."""
+    if torch.device(device).type != "cuda":
+        return DirectCalls()
+    return GraphCalls(capture_cuda, before_capture=before_capture)

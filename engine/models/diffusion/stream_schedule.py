@@ -88,6 +88,13 @@ class StreamSchedule:
         """S: calls from a frame to its picture."""
         return self._steps
 
+    @property
+    def rows(self) -> int:
+        """Rows of a UNet call, those with the negative prompt included."""
+        frames = self._settings.frames
+        negatives = {"full": self._steps * frames, "initialise": frames}.get(self._cfg_type, 0)
+        return self._steps * frames + negatives
+
     def change(self, settings: StreamSettings) -> None:
         """Takes effect from the next push on, in all rows. Size, number of steps, frames a call, and the kind of
         guidance give up the frames in flight and raise `generation`; anything else keeps them."""
