@@ -19,17 +19,16 @@ from engine.audio import open_audio
 from engine.child_control import ChildControl
 from engine.children.diffusion_conditions import NO_MODEL, conditions
 from engine.children.diffusion_link import DiffusionLink
+from engine.children.diffusion_spec import require_complete, spec_of
 from engine.children.supervisor import Supervisor
 from engine.clock import Clock, SteppedClock, SystemClock
-from engine.config import Config, SdConfig, build_config, split_host_port
+from engine.config import Config, build_config, split_host_port
 from engine.control import CommandTable, Dispatcher, OscServer
 from engine.drawing import Drawing
 from engine.errors import ConfigError
 from engine.frame import PublishedFrame
 from engine.frame_loop import FrameLoop, Parts
 from engine.ipc import Gate, sweep_dead_rings
-from engine.models.diffusion.locate import find
-from engine.models.diffusion.spec import RANDOM, VAE_WORDS
 from engine.params import Autosave, ParamStore, PresetFolder, Slew
 from engine.render import RegionMapper, open_renderer
 from engine.show_control import Hooks, ShowControl
@@ -193,7 +192,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
         show = closing(ShowControl(store=store, slew=slew, sinks=sinks, presets=presets, report=warnings.report))
         sd = None
         if config.sd.model:
-            _require_files(config.sd)
+            require_complete(spec_of(config.sd, config.sd.model))
             video = _open_sd_video(config, clock, warnings, closing)
             sd = closing(
                 DiffusionLink(
@@ -207,7 +206,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
             )
         commands = CommandTable()
         show.add_commands(commands)
-        ChildControl({"sd": sd.supervisor} if sd else {}, missing={"sd": NO_MODEL}).add_commands(commands)
+        ChildControl({"sd": sd.supervisor} if sd else {}, {"sd": NO_MODEL}, warnings.tell).add_commands(commands)
         dispatcher = Dispatcher(store, commands, clock, warnings.report)
         warnings.on_said = dispatcher.feedback.warn
         osc = None
@@ -259,15 +258,6 @@ def open_engine(config: Config) -> Iterator[Engine]:
         if web is not None:
             web.start()
         yield engine
-
-
-def _require_files(sd: SdConfig) -> None:
-    """ModelError for what is not on this machine: now, not when the child gets to it."""
-    vae = () if sd.vae in VAE_WORDS else (sd.vae,)
-    extras = (*(lora.path for lora in sd.loras), *sd.controlnets, sd.ip_adapter, sd.image_encoder)
-    for name in (sd.model, *vae, *extras):
-        if name and not name.startswith(RANDOM):
-            find(name)
 
 
 def _open_sd_video(

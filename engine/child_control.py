@@ -5,7 +5,7 @@ ends the waiting is that the child is ready, that it has failed for good, or a l
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -36,10 +36,14 @@ class _Wish:
 class ChildControl:
     """Commands come on OSC's threads, answers leave from the supervisors'."""
 
-    def __init__(self, supervisors: Mapping[str, Supervisor], missing: Mapping[str, str]) -> None:
-        """`missing`: why a child that is not among `supervisors` cannot be had."""
+    def __init__(
+        self, supervisors: Mapping[str, Supervisor], missing: Mapping[str, str], tell: Callable[[str], None]
+    ) -> None:
+        """`missing`: why a child that is not among `supervisors` cannot be had. `tell(line)` hears that one is back."""
         self._supervisors = supervisors
         self._missing = missing
+        self._tell = tell
+        self._away = set(supervisors)
         self._wishes: dict[str, list[_Wish]] = {name: [] for name in supervisors}
         self._lock = threading.Lock()
         for name, supervisor in supervisors.items():
@@ -68,6 +72,7 @@ class ChildControl:
             wish.reply.fail(f"superseded by {reply.command}")
 
     def _on_change(self, name: str, status: ChildStatus) -> None:
+        self._tell_return(name, status)
         orders_done = self._supervisors[name].orders_done
         with self._lock:
             judged = [wish for wish in self._wishes[name] if wish.order <= orders_done]
@@ -78,3 +83,11 @@ class ChildControl:
             wish.reply.done()
         for wish in refused:
             wish.reply.fail(status.detail or f"it is {status.state}")
+
+    def _tell_return(self, name: str, status: ChildStatus) -> None:
+        """Its faults are reported by the supervisor; that it is ready, for the first time or again, is said here."""
+        if status.is_away:
+            self._away.add(name)
+        elif status.is_at_work and name in self._away:
+            self._away.remove(name)
+            self._tell(f"{name}: ready (process {status.pid})")

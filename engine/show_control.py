@@ -300,7 +300,9 @@ class ShowControl:
     def _apply(self, loaded: LoadedPreset, origin: str) -> None:
         for problem in loaded.problems:
             self._report("preset", f"{origin}: {problem}")
-        self._store.set_many(loaded.values, by=origin)
+        for result in self._store.set_many(loaded.values, by=origin):
+            if isinstance(result, osc_schema.Rejected):
+                self._report("preset", f"{origin}: {result}")
 
     def _on_smooth(self, args: tuple, reply: Reply) -> None:
         if len(args) != 2 or not isinstance(args[1], int | float):

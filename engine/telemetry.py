@@ -125,6 +125,13 @@ class Warnings:
         log.warning("%s", line)
         self.on_said(line)
 
+    def tell(self, line: str) -> None:
+        """Say something that is no warning, such as that what failed is back: to the log and whoever listens."""
+        with self._lock:
+            self._latest.append(line)
+        log.warning("%s", line)
+        self.on_said(line)
+
     @property
     def counts(self) -> dict[str, int]:
         with self._lock:

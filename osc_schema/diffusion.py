@@ -71,7 +71,14 @@ AREA = Area(
             "Steps from noise to picture; `strength` of them are made: of 2 at 0.5 one. More is finer and slower.",
             **_ASKED,
         ),
-        _number("/sd/strength", 0.5, 0.05, 1, "How far the result may leave the picture it is fed."),
+        _number(
+            "/sd/strength",
+            0.5,
+            0.05,
+            1,
+            "How far the result may leave the picture it is fed. Whole steps are made, at least one: with 2 steps it "
+            "moves at 1 only, with 20 at each 0.05.",
+        ),
         _number(
             "/sd/guidance",
             1,
@@ -108,8 +115,9 @@ AREA = Area(
         menu(
             "/sd/source",
             "auto camera multiverse video feedback",
-            "What SD repaints. auto: the camera where there is one, else the Multiverse; video: the file of "
-            "--sd-video; feedback: its own last picture, moved.",
+            "What SD repaints. auto: the camera where there is one, else the Multiverse; multiverse: the finished "
+            "picture, with SD in it where it is shown; video: the file of --sd-video; feedback: its own last picture, "
+            "moved.",
             **_ASKED,
         ),
         _number("/sd/feedback/zoom", 1.02, 0.9, 1.1, "Growth of the last picture before it is painted again."),

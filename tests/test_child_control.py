@@ -22,9 +22,10 @@ class Desk:
     """A client of an engine that has nothing but a toy child in SD's place; None: it has no child at all."""
 
     def __init__(self, supervisor: Supervisor | None, report: Any) -> None:
+        self.told: list[str] = []
         commands = CommandTable()
         supervisors = {} if supervisor is None else {"sd": supervisor}
-        ChildControl(supervisors, missing={"sd": "there is no model"}).add_commands(commands)
+        ChildControl(supervisors, {"sd": "there is no model"}, self.told.append).add_commands(commands)
         self._server = OscServer(
             Dispatcher(ParamStore(), commands, SystemClock(), report), "127.0.0.1", 0, allow=(), report=report
         )
@@ -139,3 +140,17 @@ def test_a_child_that_cannot_be_had_says_why(reports: Any) -> None:
     desk.say(START)
     assert desk.hears() == ("/fail", START, "there is no model")
     desk.close()
+
+
+def test_it_is_said_when_a_child_is_ready_and_when_it_is_back(
+    desks: Callable[..., Any], wait_for: Callable[..., Any]
+) -> None:
+    desk, supervisor = desks()
+    pids = []
+    for _ in range(2):
+        desk.say(START)
+        assert desk.hears() == ("/done", START)
+        pids.append(supervisor.status().pid)
+        desk.say(STOP)
+        assert desk.hears() == ("/done", STOP)
+    assert desk.told == [f"sd: ready (process {pid})" for pid in pids]

@@ -1,5 +1,6 @@
 """The commands that act on the engine, sent over a real UDP socket to an engine that draws."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -159,6 +160,16 @@ def test_presets_are_saved_listed_loaded_and_deleted(desk: Desk) -> None:
     assert "evening" in desk.failed("/preset/load", "evening")
     assert "preset" in desk.failed("/preset/save", "../evil")
     assert "name" in desk.failed("/preset/save")
+
+
+def test_what_a_preset_asks_for_in_vain_is_said(desk: Desk) -> None:
+    folder = Path(desk.engine.config.presets)
+    desk.done("/preset/save", "needs sd")
+    (file,) = folder.glob("*.toml")
+    file.write_text(re.sub(r'("/layer/5/source" = )".*"', r'\1"sd"', file.read_text()))
+    desk.done("/preset/load", "needs sd")
+    assert desk.engine.params.get("/layer/5/source") == "auto"
+    assert any("needs sd" in line and "--sd MODEL" in line for line in desk.engine.status().warnings)
 
 
 def test_a_preset_keeps_the_order_of_its_bundle(desk: Desk) -> None:

@@ -83,6 +83,7 @@ def run(
         status = engine.status()
     said = played[1].facts
     child = {name: said.get(name) for name in ("family", "size", "device", "dtype")}
+    child["slice_ms_p99"] = played[2].facts.get("slice_p99_ms")
     result: dict[str, Any] = {
         "renderer": status.renderer,
         "size": f"{width}x{height}",
@@ -169,7 +170,7 @@ def _figures(scene: Scene) -> dict[str, Any]:
         "dropped": scene.dropped,
         "sd_pictures_a_second": round(scene.results / scene.seconds, 2),
     }
-    return figures | {name: scene.facts[name] for name in ("duty", "slice_p99_ms") if name in scene.facts}
+    return figures
 
 
 def _percentile(values: np.ndarray, percent: float) -> float:

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import osc_schema
+from engine.children.diffusion_settings import parse_t_index
 from engine.config import SdConfig
+from engine.errors import ModelError
 from engine.file_names import clean_name
 from osc_schema import Rejected, Value
 from osc_schema.diffusion import CONTROLNETS, LORAS
@@ -43,6 +45,7 @@ def conditions(config: SdConfig, *, has_camera: bool) -> Iterator[tuple[str, Che
         yield from _refusing(image, "no IP-Adapter is configured: set ip_adapter under [sd]")
     else:
         yield image, lambda name: _require(image, picture_named, config, name)
+    yield "/sd/t_index", _require_places
     yield "/sd/model", lambda name: _require("/sd/model", model_named, config, name)
 
     def require_source(source: Value) -> None:
@@ -78,6 +81,13 @@ def _named(name: str, folders: list[Path]) -> str:
 def _refuse_sd(source: Value) -> None:
     if source == "sd":
         raise Rejected(f"/layer/5/source: {NO_MODEL}")
+
+
+def _require_places(text: Value) -> None:
+    try:
+        parse_t_index(str(text))
+    except ModelError as reason:
+        raise Rejected(str(reason)) from None
 
 
 def _refusing(address: str, reason: str) -> Iterator[tuple[str, Check]]:

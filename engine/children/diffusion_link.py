@@ -7,23 +7,23 @@ of its own, and what needs a disk or fresh memory is done by a worker.
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 import osc_schema
 from engine.children.diffusion_conditions import model_named, picture_named
+from engine.children.diffusion_spec import require_complete, spec_of
 from engine.children.fader import Fade, Fader
 from engine.children.source_rings import SourceRings
 from engine.children.spec import ChildSpec, ChildStatus
 from engine.children.supervisor import Supervisor
 from engine.config import SdConfig
-from engine.errors import SharedMemoryError
+from engine.errors import ModelError, SharedMemoryError
 from engine.frame import FrameId, VideoFrame
 from engine.ipc import FrameRing, Gate, RingReader
-from engine.models.diffusion.spec import VAE_WORDS
+from engine.models.diffusion import ModelSpec
 from engine.params import Snapshot
 from engine.sources import Source
 from osc_schema.diffusion import CHILD
@@ -80,7 +80,7 @@ class DiffusionLink:
         self._has_camera = has_camera
         self._report = report
         self._set_value = set_value
-        settings = self._settings(config.model)
+        settings = self._settings(spec_of(config, config.model))
         self.supervisor = Supervisor(
             ChildSpec(name=CHILD, loop=LOOP, settings=settings, preload=PRELOAD), report=report, gate=gate
         )
@@ -105,6 +105,7 @@ class DiffusionLink:
         self._sequence = 0
         self._newest: VideoFrame | None = None
         self._is_black = False
+        self._is_loop = False
 
     def start(self) -> None:
         """Begin to load the model."""
@@ -151,12 +152,13 @@ class DiffusionLink:
     def _change_model(self, name: str) -> None:
         """The worker's thread."""
         try:
-            model = model_named(self._config, name)
-        except ValueError as reason:  # it was there when it was set
+            spec = spec_of(self._config, model_named(self._config, name))
+            require_complete(spec)
+        except (ValueError, ModelError) as reason:
             self._refuse_model(name, str(reason))
         else:
             self._models_asked.append(name)
-            self.supervisor.swap(self._settings(model))
+            self.supervisor.swap(self._settings(spec))
 
     def _on_swap(self, is_done: bool, reason: str) -> None:
         """The supervisor's thread: of the swaps under way the first has ended."""
@@ -180,6 +182,7 @@ class DiffusionLink:
             return
         is_wanted = self.supervisor.wants_frame
         if self.source == "multiverse":
+            self._warn_of_loop()
             if is_wanted:
                 self._input.write(read_picture(), tick, now_s)
             if self._shows_source:
@@ -197,6 +200,18 @@ class DiffusionLink:
         assert self._values is not None
         chosen = str(self._values["/sd/source"])
         return chosen if chosen not in ("auto", "feedback") else "camera" if self._has_camera else "multiverse"
+
+    def _warn_of_loop(self) -> None:
+        """Said once each time it begins: SD shown alone and fed what is shown sees nothing but itself."""
+        assert self._values is not None
+        is_loop = self._values["/mode"] == "simple" and self._values["/sd/source"] != "feedback"
+        if is_loop and not self._is_loop:
+            self._report(
+                "sd.loop",
+                "/mode simple shows SD alone and /sd/source is the Multiverse: SD repaints itself; "
+                "choose another source, or /mode multiverse",
+            )
+        self._is_loop = is_loop
 
     def _picture_fed(self, camera: VideoFrame | None) -> VideoFrame | None:
         """The newest picture of what SD repaints."""
@@ -279,25 +294,11 @@ class DiffusionLink:
             self._fitted = frame, replace(frame, pixels=self._fader.fitted(frame.pixels, width, height))
         return self._fitted[1]
 
-    def _settings(self, model: str) -> Mapping[str, Any]:
+    def _settings(self, spec: ModelSpec) -> Mapping[str, Any]:
         config = self._config
         return {
-            "spec": {
-                "model": _absolute(model),
-                "vae": config.vae if config.vae in VAE_WORDS else _absolute(config.vae),
-                "sampler": config.sampler,
-                "loras": [[_absolute(lora.path), lora.weight] for lora in config.loras],
-                "controlnets": [_absolute(name) for name in config.controlnets],
-                "ip_adapter": _absolute(config.ip_adapter),
-                "image_encoder": _absolute(config.image_encoder),
-            },
+            "spec": asdict(spec),
             "device": config.device,
             "dtype": config.dtype,
             "threads": config.threads,
         }
-
-
-def _absolute(name: str) -> str:
-    """A path as a child finds it, whose current folder may be another one; an id stays as it is."""
-    path = Path(name).expanduser()
-    return str(path.resolve()) if name and path.exists() else name

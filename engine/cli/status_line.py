@@ -37,7 +37,7 @@ def started_lines(engine: "Engine") -> list[str]:
         hint = " (not seen yet: raise /layer/5/intensity)" if is_hidden else ""
         lines.append(f"camera    {status.camera.description}{hint}")
     for child in status.children:
-        lines.append(f"{child.name:<9} {engine.config.sd.model} ({child.state})")
+        lines.append(f"{child.name:<9} {engine.config.sd.model}")
     lines += [f"sink      {sink.kind} {sink.name}" for sink in status.sinks]
     if engine.osc_address is not None:
         host, port = engine.osc_address

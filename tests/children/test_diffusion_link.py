@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from engine.children.diffusion_link import TOLD, DiffusionLink
 from engine.config import LoraConfig, SdConfig
+from engine.frame import FrameId
 from engine.ipc import Gate
 from engine.params import ParamStore
 from osc_schema import PARAMS
@@ -59,5 +61,20 @@ def test_files_are_named_so_that_a_child_in_another_folder_finds_them(
     spec = link.supervisor.spec.settings["spec"]
     link.close()
     assert spec["model"] == str(tmp_path / "model")
-    assert spec["loras"] == [[str(tmp_path / "lora.safetensors"), 0.5]]
-    assert (spec["vae"], spec["controlnets"]) == ("auto", ["owner/id"])
+    assert spec["loras"] == ((str(tmp_path / "lora.safetensors"), 0.5),)
+    assert (spec["vae"], spec["controlnets"]) == ("auto", ("owner/id",))
+
+
+def test_sd_that_sees_nothing_but_itself_is_said_once_each_time(link: DiffusionLink, reports: Any) -> None:
+    store = ParamStore()
+    store.set("/sd/enable", True)
+
+    def feed(mode: str) -> None:
+        store.set("/mode", mode)
+        link.follow(store.snapshot())
+        for _ in range(3):
+            link.feed(FrameId(index=0, time_s=0.0), 0.0, None, lambda: np.zeros((8, 8, 4), np.uint8))
+
+    for mode in ("simple", "multiverse", "simple"):
+        feed(mode)
+    assert reports.keys == ["sd.loop", "sd.loop"] and "repaints itself" in reports.lines[0][1]

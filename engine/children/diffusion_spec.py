@@ -1,0 +1,37 @@
+"""From the configuration to the model that a child is told to load, and whether all of it is on this machine."""
+
+from pathlib import Path
+
+from engine.config import SdConfig
+from engine.errors import ModelError
+from engine.models.diffusion.check import check
+from engine.models.diffusion.spec import VAE_WORDS, ModelSpec
+
+
+def spec_of(config: SdConfig, model: str) -> ModelSpec:
+    """`model` with all that the configuration adds to it. Touches the disk."""
+    return ModelSpec(
+        model=_absolute(model),
+        vae=config.vae if config.vae in VAE_WORDS else _absolute(config.vae),
+        sampler=config.sampler,
+        loras=tuple((_absolute(lora.path), lora.weight) for lora in config.loras),
+        controlnets=tuple(_absolute(name) for name in config.controlnets),
+        ip_adapter=_absolute(config.ip_adapter),
+        image_encoder=_absolute(config.image_encoder),
+    )
+
+
+def require_complete(spec: ModelSpec) -> None:
+    """ModelError, in one line, for what is missing or broken: now, not after seconds of loading in a child."""
+    if spec.random_shape:
+        return
+    missing = check(spec).missing
+    if missing:
+        more = f" (and {len(missing) - 1} more: multiverse model check {spec.model})" if len(missing) > 1 else ""
+        raise ModelError(f"{spec.model}: {missing[0]}{more}")
+
+
+def _absolute(name: str) -> str:
+    """A path as a child finds it, whose current folder may be another one; an id stays as it is."""
+    path = Path(name).expanduser()
+    return str(path.resolve()) if name and path.exists() else name
