@@ -5,6 +5,7 @@ is measured twice: as a user calls it (text and PIL picture in, PIL picture out)
 prepared (embeddings and tensor in, tensor out). Each call is waited for, so that nobody is measured by its queue.
 """
 
+import faulthandler
 import json
 import os
 import statistics
@@ -12,14 +13,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from engine.bench.progress import Progress
+from engine.children import stderr_file
 from engine.children.interpreter import command, exit_reason
 from engine.children.spec import CHILD_ENVIRONMENT
 from engine.errors import ModelError
+
+if TYPE_CHECKING:
+    from engine.models.diffusion.timing import Place
 
 UNVERIFIED = (
     "what CUDA graphs gain",
@@ -31,8 +36,6 @@ UNVERIFIED = (
 """What a CPU cannot show."""
 FEWEST_CALLS = 5
 WARM_UP_CALLS = 3
-MATMUL_SIDE = {"cpu": 1024, "mps": 4096, "cuda": 8192}
-MATMUL_RUNS = 30
 PROMPT = "a forest of glass at dawn"
 
 Call = Callable[[], object]
@@ -47,13 +50,16 @@ def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
     settings make large temporaries cheap.
     """
     environment = {**os.environ, **CHILD_ENVIRONMENT, "OMP_NUM_THREADS": str(asked["threads"])}
-    with subprocess.Popen(
-        [*command("engine.bench.sd", "main()"), json.dumps(asked)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=environment,
-    ) as process:
+    with (
+        stderr_file.create() as errors,
+        subprocess.Popen(
+            [*command("engine.bench.sd", "main()"), json.dumps(asked)],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=environment,
+        ) as process,
+    ):
         assert process.stdout is not None
         for line in process.stdout:
             told = json.loads(line)
@@ -62,11 +68,13 @@ def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
             if "error" in told:
                 raise ModelError(told["error"])
             progress(told["stage"], told["done"])
-    raise ModelError(f"the measurement ended without a result ({exit_reason(process.returncode)})")
+        reasons = [exit_reason(process.wait()), stderr_file.gist(stderr_file.tail_of(errors))]
+    raise ModelError(f"the measurement ended without a result: {'; '.join(filter(None, reasons))}")
 
 
 def main() -> None:
     """The measuring process: JSON lines on its standard output."""
+    faulthandler.enable()
 
     def tell(**line: Any) -> None:
         sys.stdout.write(json.dumps(line) + "\n")
@@ -88,31 +96,28 @@ def _measure(
     threads: int,
     progress: Progress,
 ) -> dict[str, Any]:
-    import torch
-
-    from engine.models.diffusion.device_work import chosen_device, chosen_dtype, use_threads
+    from engine.models.diffusion.device_work import use_threads
+    from engine.models.diffusion.timing import matmul_tflops, place_for
 
     use_threads(threads)
-    device = chosen_device(device)
-    kind = torch.device(device).type
-    dtype = getattr(torch, chosen_dtype("auto", device))
-    shapes = shapes or (("tiny",) if kind == "cpu" else ("sd15", "sd-turbo", "sdxl-turbo"))
-    limit_tflops = _matmul_tflops(device, dtype)
+    place = place_for(device)
+    shapes = shapes or (("tiny",) if place.kind == "cpu" else ("sd15", "sd-turbo", "sdxl-turbo"))
+    limit_tflops = matmul_tflops(place)
     result: dict[str, Any] = {
-        "device": torch.cuda.get_device_name(device) if kind == "cuda" else device,
-        "dtype": str(dtype).removeprefix("torch."),
+        "device": place.name,
+        "dtype": place.dtype_name,
         "threads": threads,
         "limit_tflops": round(limit_tflops, 3),
     }
-    if kind == "cpu":
+    if place.kind == "cpu":
         result["unverified without a device"] = list(UNVERIFIED)
     cases = [(size, count) for size in sizes for count in steps]
-    for place, shape in enumerate(shapes):
-        bench = _ShapeBench(shape, device, dtype)
+    for done, shape in enumerate(shapes):
+        bench = _ShapeBench(shape, place)
         result[shape] = {}
         for number, (size, count) in enumerate(cases):
             name = f"{size}x{size}, {count} {'step' if count == 1 else 'steps'}"
-            progress(f"{shape} {name}", (place + number / len(cases)) / len(shapes))
+            progress(f"{shape} {name}", (done + number / len(cases)) / len(shapes))
             result[shape][name] = bench.measure(size, count, seconds, limit_tflops)
         bench.close()
     return result
@@ -121,17 +126,12 @@ def _measure(
 class _ShapeBench:
     """One model, and diffusers' pipeline around its modules."""
 
-    def __init__(self, shape: str, device: str, dtype: Any) -> None:
-        import torch
-
-        from engine.models.diffusion.device_work import device_wait
-        from engine.models.diffusion.shapes import build, build_pipeline
+    def __init__(self, shape: str, place: "Place") -> None:
+        from engine.models.diffusion.timing import Rival
 
         self._shape = shape
-        self._torch = torch
-        self._model = build(shape, device, dtype)
-        self._pipeline = build_pipeline(self._model, shape)
-        self._wait = device_wait(self._model.device)
+        self._rival = Rival(shape, place, PROMPT)
+        self._model = self._rival.model
 
     def measure(self, side: int, steps: int, seconds: float, limit_tflops: float) -> dict[str, Any]:
         """One size and number of real steps: ours with and without graphs, theirs both ways, in turn."""
@@ -141,8 +141,8 @@ class _ShapeBench:
         painter = self._painter(side, steps, has_graphs=True)
         calls: dict[str, Call] = {
             "ours": lambda: painter.paint(picture),
-            "call": self._their_call(picture, steps),
-            "tensors": self._their_tensors(picture, steps),
+            "call": self._rival.call(picture, steps),
+            "tensors": self._rival.tensors(picture, steps),
         }
         is_cuda = self._model.device.type == "cuda"
         if is_cuda:
@@ -171,11 +171,8 @@ class _ShapeBench:
 
     def close(self) -> None:
         """Make room for the next shape."""
-        from engine.models.diffusion.device_work import free_memory
-
-        device = self._model.device
-        del self._model, self._pipeline
-        free_memory(device)
+        del self._model
+        self._rival.close()
 
     def _painter(self, side: int, steps: int, *, has_graphs: bool) -> Any:
         """As the child has it. `steps` real steps: twice as many at half strength."""
@@ -188,28 +185,6 @@ class _ShapeBench:
         painter.take(read_settings(values | {"/sd/steps": 2 * steps, "/sd/strength": 0.5}))
         return painter
 
-    def _their_call(self, picture: np.ndarray, steps: int) -> Call:
-        from PIL import Image
-
-        image = Image.fromarray(picture)
-        return lambda: self._pipeline(PROMPT, image=image, **self._asked(steps)).images
-
-    def _their_tensors(self, picture: np.ndarray, steps: int) -> Call:
-        torch, model = self._torch, self._model
-        with torch.no_grad():
-            encoded = self._pipeline.encode_prompt(
-                PROMPT, device=model.device, num_images_per_prompt=1, do_classifier_free_guidance=False
-            )
-        names = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
-        embeds = dict(zip(names, encoded, strict=False))  # two for SD, four for SDXL
-        image = torch.from_numpy(picture).permute(2, 0, 1)[None].to(model.device, model.dtype) / 255.0
-        asked = embeds | self._asked(steps) | {"output_type": "pt"}
-        return lambda: self._pipeline(image=image, **asked).images
-
-    def _asked(self, steps: int) -> dict[str, Any]:
-        generator = self._torch.Generator(self._model.device).manual_seed(1)
-        return {"num_inference_steps": 2 * steps, "strength": 0.5, "guidance_scale": 1.0, "generator": generator}
-
     def _in_turn(self, calls: dict[str, Call], seconds: float, after_ours: Callable[[], None]) -> dict[str, float]:
         """Median ms of each, one after the other in rounds: whatever else the machine does strikes all alike."""
         for call in calls.values():
@@ -219,34 +194,14 @@ class _ShapeBench:
         end_s = time.perf_counter() + seconds
         while time.perf_counter() < end_s or len(times_ms["ours"]) < FEWEST_CALLS:
             for name, call in calls.items():
-                self._wait()
+                self._rival.wait()
                 began_s = time.perf_counter()
                 call()
-                self._wait()
+                self._rival.wait()
                 times_ms[name].append((time.perf_counter() - began_s) * 1000.0)
                 if name == "ours":
                     after_ours()
         return {name: statistics.median(times) for name, times in times_ms.items()}
-
-
-def _matmul_tflops(device: str, dtype: Any) -> float:
-    """What a large matrix product reaches: the most that anything can. The best of thirty. A convolution may come
-    out above it: Winograd's way to work one out multiplies less than is counted."""
-    import torch
-
-    from engine.models.diffusion.device_work import device_wait
-
-    side = MATMUL_SIDE[torch.device(device).type]
-    wait = device_wait(torch.device(device))
-    a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
-    best_s = float("inf")
-    for _ in range(MATMUL_RUNS):
-        wait()
-        began_s = time.perf_counter()
-        torch.matmul(a, b)
-        wait()
-        best_s = min(best_s, time.perf_counter() - began_s)
-    return 2.0 * side**3 / best_s / 1e12
 
 
 def _refuse(key: str, line: str) -> None:

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.bench import sd
+from engine.bench.progress import no_progress
+from engine.errors import ModelError
+
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
 
 
@@ -55,3 +59,10 @@ def test_sd_refuses_what_it_cannot_measure(home: Path) -> None:
     command = [*MULTIVERSE, "bench", "sd", "--shape", "sd3", "--device", "cpu"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=home, timeout=120)
     assert (done.returncode, done.stderr) == (1, "multiverse: shape sd3: not one of sd15, sd-turbo, sdxl-turbo, tiny\n")
+
+
+def test_a_measurement_that_crashes_says_why() -> None:
+    asked = {"shapes": ("tiny",), "sizes": (64,), "steps": (1,), "seconds": 0.0, "device": "cpu", "threads": -1}
+    with pytest.raises(ModelError, match=r"without a result: exit code 1; RuntimeError: .*positive") as refusal:
+        sd.run(asked, no_progress)
+    assert "\n" not in str(refusal.value)

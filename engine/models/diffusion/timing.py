@@ -1,0 +1,100 @@
+"""What a benchmark times beside our own painting: a matrix product, and diffusers' pipelines on the same modules."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from engine.models.diffusion.device_work import chosen_device, chosen_dtype, device_wait, free_memory
+from engine.models.diffusion.model import Model
+from engine.models.diffusion.shapes import build, build_pipeline
+
+MATMUL_SIDE = {"cpu": 1024, "mps": 4096, "cuda": 8192}
+MATMUL_RUNS = 30
+
+Call = Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where to measure, and in what."""
+
+    device: str
+    kind: str
+    """cpu, cuda or mps."""
+    dtype: torch.dtype
+
+    @property
+    def name(self) -> str:
+        """Of the device, for people."""
+        return torch.cuda.get_device_name(self.device) if self.kind == "cuda" else self.device
+
+    @property
+    def dtype_name(self) -> str:
+        return str(self.dtype).removeprefix("torch.")
+
+
+def place_for(wanted: str) -> Place:
+    """The device asked for (auto: the fastest here), in the dtype it is fastest in; ModelError where it is not here."""
+    device = chosen_device(wanted)
+    dtype = getattr(torch, chosen_dtype("auto", device))
+    return Place(device=device, kind=torch.device(device).type, dtype=dtype)
+
+
+def matmul_tflops(place: Place) -> float:
+    """What a large matrix product reaches: the most that anything can. The best of thirty. A convolution may come
+    out above it: Winograd's way to work one out multiplies less than is counted."""
+    side = MATMUL_SIDE[place.kind]
+    wait = device_wait(torch.device(place.device))
+    a, b = (torch.randn(side, side, device=place.device, dtype=place.dtype) for _ in range(2))
+    best_s = float("inf")
+    for _ in range(MATMUL_RUNS):
+        wait()
+        began_s = time.perf_counter()
+        torch.matmul(a, b)
+        wait()
+        best_s = min(best_s, time.perf_counter() - began_s)
+    return 2.0 * side**3 / best_s / 1e12
+
+
+class Rival:
+    """A model with random weights, and diffusers' own pipeline around its very modules. Turbo style: no guidance."""
+
+    def __init__(self, shape: str, place: Place, prompt: str) -> None:
+        self.model: Model = build(shape, place.device, place.dtype)
+        self.wait = device_wait(self.model.device)
+        self._pipeline = build_pipeline(self.model, shape)
+        self._prompt = prompt
+
+    def call(self, picture: np.ndarray, steps: int) -> Call:
+        """As a user calls it: text and PIL picture in, PIL picture out."""
+        image = Image.fromarray(picture)
+        return lambda: self._pipeline(self._prompt, image=image, **self._asked(steps)).images
+
+    def tensors(self, picture: np.ndarray, steps: int) -> Call:
+        """With all prepared that can be: embeddings and tensor in, tensor out."""
+        model = self.model
+        with torch.no_grad():
+            encoded = self._pipeline.encode_prompt(
+                self._prompt, device=model.device, num_images_per_prompt=1, do_classifier_free_guidance=False
+            )
+        names = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
+        embeds = dict(zip(names, encoded, strict=False))  # two for SD, four for SDXL
+        image = torch.from_numpy(picture).permute(2, 0, 1)[None].to(model.device, model.dtype) / 255.0
+        asked = embeds | self._asked(steps) | {"output_type": "pt"}
+        return lambda: self._pipeline(image=image, **asked).images
+
+    def close(self) -> None:
+        """Make room for the next shape."""
+        device = self.model.device
+        del self.model, self._pipeline
+        free_memory(device)
+
+    def _asked(self, steps: int) -> dict[str, Any]:
+        """`steps` real steps: twice as many at half strength."""
+        generator = torch.Generator(self.model.device).manual_seed(1)
+        return {"num_inference_steps": 2 * steps, "strength": 0.5, "guidance_scale": 1.0, "generator": generator}
