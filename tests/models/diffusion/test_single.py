@@ -257,9 +257,9 @@ def test_our_loop_is_not_slower_than_the_librarys(tiny_models: Any, tiny_sd: Any
         )
 
     best_s = {ours: float("inf"), pipelines: float("inf")}
-    for _ in range(7):
+    for _ in range(12):
         for run in best_s:
             start_s = time.process_time()
             run()
             best_s[run] = min(best_s[run], time.process_time() - start_s)
-    assert best_s[ours] <= 1.25 * best_s[pipelines]
+    assert best_s[ours] <= best_s[pipelines]
