@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -78,7 +78,7 @@ class Loop:
         )
         self._figures = Figures()
         self._pieces = PieceTimes()
-        self._phase = Phase.COMPILING
+        self._phase = self._usual_phase = Phase.COMPILING  # until the warm-up is over
         self._trial: dict[str, str] = {}
         self._similarity: SimilarityFilter | None = None
         self._source: RingFrame | None = None
@@ -214,7 +214,7 @@ class Loop:
     def _call(self, picture: "np.ndarray | torch.Tensor") -> None:
         """Paint, publish, rest."""
         began_s = self._call_began_s = time.perf_counter()
-        self._phase = Phase.RUNNING
+        self._phase = self._usual_phase = Phase.RUNNING
         self._expect()
         alarm = self._ask_in_time()
         self._pacer.begin_call()
@@ -299,14 +299,14 @@ class Loop:
             raise Stopped
         self._pacer.between()
         self._end_piece()
-        if self._phase is Phase.CAPTURING:
-            self._phase = Phase.RUNNING
+        self._phase = self._usual_phase
         self._begin_piece()
 
     def _before_capture(self) -> None:
-        """What is done once for a shape takes long; in the warm-up everything may."""
-        if self._phase is Phase.RUNNING:
-            self._phase = Phase.CAPTURING
+        """What is done once for a shape takes long, and a compiler takes longer than a capture."""
+        if self._usual_phase is Phase.RUNNING:
+            is_captured = self._model.spec.accelerator == "none"
+            self._phase = Phase.CAPTURING if is_captured else Phase.COMPILING
             self._port.enter(self._phase)
 
     def _expect(self) -> None:

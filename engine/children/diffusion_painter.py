@@ -55,12 +55,14 @@ class Painter:
         """`note(key, text)` tells what is not done as asked. `between` is called wherever the work can be cut,
         `idle_s()` are the seconds spent there so far. `before_capture` is called before what takes long and is done
         once for a shape. `calls(device, before_capture)` runs the parts of the model: graphs on CUDA, unless given."""
+        from engine.models.diffusion.accelerators import unet_calls
         from engine.models.diffusion.conditioner import Conditioner
         from engine.models.diffusion.denoiser import Denoiser
         from engine.models.diffusion.device_work import DeviceCopy, StageClock
         from engine.models.diffusion.graphs import calls_for
 
-        unet_calls, encode_calls, decode_calls = ((calls or calls_for)(model.device, before_capture) for _ in range(3))
+        for_unet = calls(model.device, before_capture) if calls else unet_calls(model, before_capture)
+        for_vae = [(calls or calls_for)(model.device, before_capture) for _ in range(2)]
         self.model = model
         self.generation = 0
         """Grows with every change after which a viewer would speak of another picture."""
@@ -69,8 +71,8 @@ class Painter:
         self._between = between
         self._note = note
         self._conditioner = Conditioner(model, note=note)
-        self._denoiser = Denoiser(model, calls=unet_calls, is_split=True)
-        self._vae_calls = encode_calls, decode_calls
+        self._denoiser = Denoiser(model, calls=for_unet, is_split=True)
+        self._vae_calls = tuple(for_vae)
         self._device_copy = DeviceCopy(model.device)
         self._settings: Settings | None = None
         self._plan: Plan | None = None

@@ -19,7 +19,7 @@ import torch
 import engine.children.diffusion as diffusion
 from engine.children import pacing
 from engine.children.port import ChildPort
-from engine.models.diffusion import graphs
+from engine.models.diffusion import accelerators, graphs
 from engine.models.diffusion.conditioner import Conditioner
 from engine.models.diffusion.denoiser import Denoiser
 from engine.models.diffusion.pixels import Pixels
@@ -60,7 +60,10 @@ def run(port: ChildPort) -> None:
             time.sleep(port.settings["capture_s"])
             return Recording()(parts, buffers)
 
-        graphs.calls_for = lambda device, before_capture: graphs.GraphCalls(record, before_capture=before_capture)
+        def calls_for(device: torch.device, before_capture: Any) -> graphs.GraphCalls:
+            return graphs.GraphCalls(record, before_capture=before_capture)
+
+        graphs.calls_for = accelerators.calls_for = calls_for
 
     Pixels.decode = decode_slowly
     Conditioner._encode = encode_or_die

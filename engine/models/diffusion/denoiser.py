@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from engine.errors import ModelError
+from engine.models.diffusion.accelerators import unet_calls
 from engine.models.diffusion.coefficients import x0_weights
-from engine.models.diffusion.graphs import Calls, State, calls_for, nothing
+from engine.models.diffusion.graphs import Calls, State, nothing
 from engine.models.diffusion.unet_parts import chain
 
 if TYPE_CHECKING:
@@ -32,11 +33,11 @@ class Denoiser:
     """Stateless but for captured graphs. One thread, one device; nothing here waits for the device."""
 
     def __init__(self, model: "Model", *, calls: Calls | None = None, is_split: bool = False) -> None:
-        """`calls`: graphs on CUDA and direct calls elsewhere, unless given. `is_split`: calls can be interrupted in
+        """`calls`: as `accelerators.unet_calls` has it, unless given. `is_split`: calls can be interrupted in
         the UNet, after the ControlNets, its down blocks and its middle; otherwise they are one piece."""
         self.model = model
         self.device = torch.device(model.device)
-        self.calls = calls or calls_for(self.device)
+        self.calls = calls or unet_calls(model)
         self._is_split = is_split
         self._dtype: torch.dtype = model.unet.dtype
         sample_weight, output_weight = x0_weights(model.alphas_cumprod, model.prediction_type)
@@ -114,7 +115,7 @@ class Denoiser:
         # Strengths of LoRAs and IP-Adapter are not in the key: they lie in the weights, changed in place.
         key: Hashable = ("unet", tuple(z.shape), t.dtype, negatives, used, cond.negative_text is None, cond.ip is None)
         controlnets = [self.model.controlnets[index] for index in used]
-        parts = chain(self.model.unet, controlnets, negatives, is_split=self._is_split)
+        parts = chain(self.model.unet, controlnets, negatives, is_split=self._is_split, parts=self.model.parts)
         with torch.no_grad():
             result = self.calls.run(key, parts, inputs, between)["output"]
             output = result.to(torch.float32, copy=True)  # float32 too: a graph overwrites its result

@@ -56,6 +56,28 @@ class DirectCalls:
         pass
 
 
+class CompiledCalls:
+    """As DirectCalls, for parts that a compiler works on when they are run with new shapes. One thread."""
+
+    def __init__(self, before_compile: Callable[[], None] = nothing) -> None:
+        self._before_compile = before_compile
+        self._seen: set[Hashable] = set()
+
+    def run(self, key: Hashable, parts: Sequence[Part], inputs: State, between: Callable[[], None] = nothing) -> State:
+        state = inputs
+        for place, part in enumerate(parts):
+            if place:
+                between()
+            if key not in self._seen:
+                self._before_compile()
+            state = part(state)
+        self._seen.add(key)
+        return state
+
+    def drop(self) -> None:
+        pass
+
+
 @dataclass(frozen=True, slots=True)
 class Chain:
     buffers: State

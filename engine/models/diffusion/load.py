@@ -1,6 +1,7 @@
 """`load`: from the names in a ModelSpec to a Model on its device."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.diffusion import locate
+from engine.models.diffusion.accelerators import accelerate, demand
 from engine.models.diffusion.coefficients import noise_table
 from engine.models.diffusion.model import Model
 from engine.models.diffusion.model_folder import ModelFolder
@@ -41,19 +43,25 @@ def load(spec: ModelSpec, device: str, dtype: str) -> Model:
     if spec.sampler not in SAMPLERS:
         raise ModelError(f"sampler {spec.sampler}: not one of {', '.join(SAMPLERS)}")
     quieten_libraries()
+    demand(spec, torch.device(device))  # before anything takes long
     if spec.random_shape:
-        return _random(spec, device, DTYPES[dtype])
-    path = locate.find(spec.model)
-    loading = _Loading(spec, torch.device(device), DTYPES[dtype])
-    return loading.from_folder(path) if path.is_dir() else loading.from_file(path)
+        model = _random(spec, device, DTYPES[dtype])
+    else:
+        path = locate.find(spec.model)
+        loading = _Loading(spec, torch.device(device), DTYPES[dtype])
+        model = loading.from_folder(path) if path.is_dir() else loading.from_file(path)
+    accelerate(model)
+    return model
 
 
 def _random(spec: ModelSpec, device: str, dtype: torch.dtype) -> Model:
-    if spec != ModelSpec(model=spec.model):
+    if spec != ModelSpec(model=spec.model, accelerator=spec.accelerator):
         raise ModelError(f"{spec.model}: random weights take no LoRA, ControlNet, IP-Adapter, VAE or sampler")
     from engine.models.diffusion.shapes import build
 
-    return build(spec.random_shape, device, dtype)
+    model = build(spec.random_shape, device, dtype)
+    model.spec = replace(model.spec, accelerator=spec.accelerator)
+    return model
 
 
 def quieten_libraries() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from engine.models.diffusion.spec import ModelSpec
+from engine.models.diffusion.unet_parts import PLAIN, Parts
 
 if TYPE_CHECKING:
     from engine.models.diffusion.ip_adapter import IpAdapter
@@ -49,6 +50,8 @@ class Model:
     controlnets: tuple[Any, ...] = ()
     ip_adapter: "IpAdapter | None" = None
     loras: "LoraSet | None" = None
+    parts: Parts = PLAIN
+    """What a UNet call is made of; compiled where the spec names an accelerator."""
     notes: tuple[str, ...] = ()
     """What the user should know about how it was loaded, a line each."""
 

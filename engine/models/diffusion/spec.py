@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 RANDOM = "random:"
+ACCELERATORS = ("none", "inductor", "tensorrt", "stablefast")
 VAE_WORDS = ("auto", "taesd", "full")
 
 
@@ -25,6 +26,9 @@ class ModelSpec:
     """A `.safetensors` file, on disk or `owner/name/path/in/it.safetensors`; "" for none."""
     image_encoder: str = ""
     """Folder or id of the IP-Adapter's CLIP vision model; "": `image_encoder` beside the adapter."""
+
+    accelerator: str = "none"
+    """What compiles the UNet, one of ACCELERATORS; none: captured graphs on CUDA, no compiler."""
 
     @property
     def random_shape(self) -> str:

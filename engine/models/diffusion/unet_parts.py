@@ -5,20 +5,26 @@ XL (time and size embeddings, ControlNet residuals, IP-Adapter, guidance embeddi
 Before them `rows` lays the batch out and `controlnets` adds the residuals. Every part takes and returns a State.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from engine.models.diffusion.graphs import Part, State
 
+UnetPart = Callable[[Any, State], State]
 
-def chain(unet: Any, controlnets: Sequence[Any], negatives: int, *, is_split: bool) -> tuple[Part, ...]:
+
+def chain(
+    unet: Any, controlnets: Sequence[Any], negatives: int, *, is_split: bool, parts: "Parts | None" = None
+) -> tuple[Part, ...]:
     """The parts of one UNet call; the last leaves `output` (N + B, 4, h, w) in the model's dtype, negatives first.
 
     `controlnets`: those that `controls` in the inputs belong to. `negatives`: how many rows, from the first on, run a
-    second time with the negative prompt: 0, some or all.
+    second time with the negative prompt: 0, some or all. `parts`: what they are made of, compiled say.
     """
+    made_of = parts or PLAIN
 
     def rows(state: State) -> State:
         return lay_rows(state, negatives)
@@ -27,12 +33,12 @@ def chain(unet: Any, controlnets: Sequence[Any], negatives: int, *, is_split: bo
         return run_controlnets(controlnets, rows(state))
 
     start = controlled if controlnets else rows
-    if not is_split:
-        return (lambda state: whole(unet, start(state)),)
-    first: tuple[Part, ...] = (lambda state: down(unet, start(state)),)
+    if not (is_split and made_of.can_split):
+        return (lambda state: made_of.whole(unet, start(state)),)
+    first: tuple[Part, ...] = (lambda state: made_of.down(unet, start(state)),)
     if controlnets:
-        first = (controlled, lambda state: down(unet, state))
-    return (*first, lambda state: mid(unet, state), lambda state: up(unet, state))
+        first = (controlled, lambda state: made_of.down(unet, state))
+    return (*first, lambda state: made_of.mid(unet, state), lambda state: made_of.up(unet, state))
 
 
 def lay_rows(state: State, negatives: int) -> State:
@@ -158,3 +164,18 @@ def up(unet: Any, state: State) -> State:
     if unet.conv_norm_out is not None:
         sample = unet.conv_act(unet.conv_norm_out(sample))
     return {"output": unet.conv_out(sample)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a chain is made of: functions of (UNet, State)."""
+
+    whole: UnetPart = whole
+    down: UnetPart = down
+    mid: UnetPart = mid
+    up: UnetPart = up
+    can_split: bool = True
+    """Whether down, mid and up do what `whole` does."""
+
+
+PLAIN = Parts()

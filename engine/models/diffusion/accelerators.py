@@ -1,0 +1,107 @@
+"""Compilers that make the UNet faster, where they are installed. Unverified without a device: TensorRT, stable-fast.
+
+- `inductor`: torch.compile, part by part, so that a call can still be interrupted. Weights are inputs of what it
+  makes: LoRAs and the IP-Adapter go on changing them in place. Never `max-autotune`, which tries kernels for minutes.
+- `tensorrt`: the same with Torch-TensorRT, which bakes weights in: no LoRA, no IP-Adapter.
+- `stablefast`: stable-fast traces the whole UNet and keeps its parameters; a call is one piece.
+
+Each compiles anew for every shape, which takes minutes, and none goes with our captured graphs.
+
+DeepCache is none of them: in a picture's next steps it reuses the deep features of the last full one (Ma et al., arXiv
+2312.00858, on 50 steps). The rows of a stream are different pictures, and a live picture has one to four steps.
+"""
+
+import importlib.util
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+
+from engine.errors import ModelError
+from engine.models.diffusion.graphs import Calls, CompiledCalls, calls_for, nothing
+from engine.models.diffusion.spec import ACCELERATORS, ModelSpec
+from engine.models.diffusion.unet_parts import Parts, down, mid, up, whole
+
+if TYPE_CHECKING:
+    from engine.models.diffusion.model import Model
+
+BACKENDS = {"inductor": "inductor", "tensorrt": "torch_tensorrt"}
+INSTALL = {
+    "tensorrt": ("torch_tensorrt", "pip install torch-tensorrt"),
+    "stablefast": ("sfast", "pip install git+https://github.com/chengzeyi/stable-fast.git@main#egg=stable-fast"),
+}
+SHAPES_KEPT = 64  # of each part: after torch's own 8 it would go on without compiling, and only log it
+DEEPCACHE = (
+    "accelerator deepcache: it reuses features from step to step of one picture, but a stream's rows are different "
+    "pictures, and live pictures have few steps; use inductor"
+)
+
+
+def demand(spec: ModelSpec, device: torch.device) -> None:
+    """ModelError in one line unless the accelerator is known, is installed, and can do what else is asked for."""
+    name = spec.accelerator
+    if name == "deepcache":
+        raise ModelError(DEEPCACHE)
+    if name not in ACCELERATORS:
+        raise ModelError(f"accelerator {name}: not one of {', '.join(ACCELERATORS)}")
+    if name == "inductor":
+        _demand_compiler(device)
+    elif name != "none":
+        module, command = INSTALL[name]
+        if importlib.util.find_spec(module) is None:
+            raise ModelError(f"accelerator {name}: {module} is not installed; {command}")
+        if device.type != "cuda":
+            raise ModelError(f"accelerator {name}: needs a CUDA device, not {device}")
+    if name == "tensorrt" and (spec.loras or spec.ip_adapter):
+        raise ModelError("accelerator tensorrt: bakes the weights in, so no LoRA and no IP-Adapter; use inductor")
+
+
+def accelerate(model: "Model") -> None:
+    """Do as the model's spec says; compiling itself happens in the first call with each shape."""
+    name = model.spec.accelerator
+    if name == "stablefast":
+        from sfast.compilers.diffusion_pipeline_compiler import CompilationConfig, compile_unet
+
+        model.unet = compile_unet(model.unet, CompilationConfig.Default())  # its defaults preserve parameters
+        model.parts = Parts(can_split=False)
+    elif name != "none":
+        if name == "tensorrt":
+            import torch_tensorrt  # noqa: F401 - brings the backend
+        else:
+            import torch._inductor.config
+
+            torch._inductor.config.compile_threads = 1  # processes of a pool would outlive a child that is killed
+        import torch._dynamo
+
+        torch._dynamo.config.recompile_limit = SHAPES_KEPT
+        backend = BACKENDS[name]
+        compiled = [torch.compile(part, backend=backend, dynamic=False) for part in (whole, down, mid, up)]
+        model.parts = Parts(**dict(zip(("whole", "down", "mid", "up"), compiled, strict=True)))
+
+
+def unet_calls(model: "Model", before_slow: Callable[[], None] = nothing) -> Calls:
+    """How the UNet's parts are run: as captured graphs on CUDA, directly elsewhere and where they are compiled.
+
+    `before_slow` is called before what takes long and is done once for a shape.
+    """
+    if model.spec.accelerator == "none":
+        return calls_for(model.device, before_slow)
+    return CompiledCalls(before_slow)
+
+
+def _demand_compiler(device: torch.device) -> None:
+    if device.type == "cpu":
+        from torch._inductor.cpp_builder import get_cpp_compiler
+        from torch._inductor.exc import InvalidCxxCompiler
+
+        try:
+            get_cpp_compiler()
+        except InvalidCxxCompiler:
+            raise ModelError(
+                "accelerator inductor: needs a C++ compiler on a CPU (g++, clang++, or Visual Studio's cl)"
+            ) from None
+    elif device.type == "cuda":
+        from torch.utils._triton import has_triton
+
+        if not has_triton():
+            raise ModelError("accelerator inductor: triton is not installed; pip install triton")
