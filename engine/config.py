@@ -63,6 +63,8 @@ class SdConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
     """CPU threads of the child."""
+    accelerator: Literal["none", "inductor", "tensorrt", "stablefast", "deepcache"] = "none"
+    """What compiles the UNet, where it is installed."""
     video: str = ""
     """Video or picture file for `/sd/source video`."""
     folders: tuple[str, ...] = ()

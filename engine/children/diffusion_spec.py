@@ -18,6 +18,7 @@ def spec_of(config: SdConfig, model: str) -> ModelSpec:
         controlnets=tuple(_absolute(name) for name in config.controlnets),
         ip_adapter=_absolute(config.ip_adapter),
         image_encoder=_absolute(config.image_encoder),
+        accelerator=config.accelerator,
     )
 
 
