@@ -161,7 +161,7 @@ AREA = Area(
             smoothing_ms=0,
             **_RUN,
         ),
-        switch("/sd/gate", True, "Lets SD wait while the picture is being drawn (GPU only).", **_RUN),
+        switch("/sd/gate", True, "Lets SD wait while the picture is being drawn.", **_RUN),
         menu(
             "/sd/oom",
             "stop shrink",

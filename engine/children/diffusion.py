@@ -64,11 +64,13 @@ class Loop:
 
     def __init__(self, port: ChildPort, model: "Model") -> None:
         from engine.children.diffusion_painter import Painter
-        from engine.models.diffusion.device_work import device_wait
+        from engine.models.diffusion.device_work import call_before_layers, device_wait
 
         self._port = port
         self._model = model
         self._pacer = Pacer(port.gate, wait_device=device_wait(model.device), rest=self._rest)
+        if model.device.type == "cpu" and model.spec.accelerator == "none":  # compiled layers are one piece
+            call_before_layers(model, self._pacer.yield_within)
         self._painter = Painter(
             model,
             note=port.note,
@@ -143,7 +145,7 @@ class Loop:
             self._port.note("t_index", settings.problem)
         self._pace(settings)
         self._pacer.slice_ms = settings.slice_ms
-        self._pacer.yields_to_drawing = settings.has_gate and self._model.device.type != "cpu"
+        self._pacer.yields_to_drawing = settings.has_gate
         if settings.similarity is None or settings.is_feedback:  # a feedback that stands still would never move again
             self._similarity = None
         elif self._similarity is None:

@@ -28,6 +28,7 @@ from engine.children import child_main
 NUMBER: Final = struct.Struct("=q")
 """A process id or exit code on its way to the engine."""
 REQUEST: Final = b"fork"
+NICENESS: Final = 10  # seconds of imports beside a picture that is being drawn; its children start from there
 DESCRIPTORS: Final = 3
 
 
@@ -39,6 +40,7 @@ class _Child(NamedTuple):
 def serve(control_descriptor: int, modules: Sequence[str]) -> None:
     """Import `modules`, then fork children until the engine is gone. The server's main function."""
     child_main.ignore_signals()
+    os.nice(NICENESS)
     for module in modules:
         # A missing one is the child's to report: it says which model needs it.
         with contextlib.suppress(ImportError, OSError):

@@ -82,7 +82,6 @@ class Pacer:
         self.fixed_duty: float | None = None
         """None: found by `DutyControl` from the gate's late frames; without a gate it is 1."""
         self.yields_to_drawing = gate is not None
-        """Off on a CPU, where a picture being drawn does not hold the device."""
         self.slice_ms = 4.0
         """A call whose whole work was at most this long is one slice."""
         self.idle_s = 0.0
@@ -115,6 +114,17 @@ class Pacer:
             self.before_slice()
             self._slice_began_ns = self._now_ns()
 
+    def yield_within(self) -> None:
+        """Inside a slice, as often as you like: wait while a picture is drawn, one frame period at most.
+
+        For a CPU that draws as well: it has no queue that a slice would fill, so work can stop between any two layers.
+        """
+        if self._slice_began_ns is not None and self.yields_to_drawing and self._gate is not None:
+            began_ns = self._now_ns()
+            if self._gate.is_drawing(began_ns):
+                self._wait_for_drawing(self._gate)
+                self._slice_began_ns += self._now_ns() - began_ns  # a wait is no work
+
     def end_call(self) -> float:
         """After the last work of a picture; returns the milliseconds of its work, without waits and rests."""
         self._end_slice()
@@ -129,7 +139,7 @@ class Pacer:
             return
         self._look_until(lambda now_ns: not gate.is_voice_running(now_ns), LONGEST_VOICE_WAIT_S * 1e9)
         if self.yields_to_drawing:
-            self._look_until(lambda now_ns: not gate.is_drawing(now_ns), gate.period_ns)
+            self._wait_for_drawing(gate)
 
     def after_slice(self, work_ms: float) -> None:
         """Count the slice and rest so long that it was `duty` of the time, 10 s at most."""
@@ -160,6 +170,9 @@ class Pacer:
         work_ms = (self._now_ns() - self._slice_began_ns) / 1e6
         self._work_ms += work_ms
         self.after_slice(work_ms)
+
+    def _wait_for_drawing(self, gate: Gate) -> None:
+        self._look_until(lambda now_ns: not gate.is_drawing(now_ns), gate.period_ns)
 
     def _look_until(self, is_free: Callable[[int], bool], longest_ns: float) -> None:
         began_ns = now_ns = self._now_ns()

@@ -29,8 +29,9 @@ class ChildSpec:
     """Modules that the process children are forked from has imported (Linux). They must start no thread."""
     environment: Mapping[str, str] = field(default_factory=lambda: CHILD_ENVIRONMENT)
     """Over the engine's own. Set before the process starts, for malloc; a forked one has its server's until it runs."""
-    niceness: int = 5
-    """Linux and macOS: below the engine, so that a busy child leaves the drawing thread its core."""
+    niceness: int = 10
+    """Linux and macOS, 0..19: below the engine, so that a busy child leaves the drawing thread its core. A forked one
+    has at least its server's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -188,7 +188,7 @@ def test_a_draw_that_never_ends_is_waited_for_one_period_only(time: Time, gate: 
     assert sum(time.rests_s) == pytest.approx(PERIOD_NS / 1e9, abs=0.001)
 
 
-def test_on_a_cpu_a_drawn_picture_is_not_waited_for(time: Time, gate: Gate) -> None:
+def test_with_the_gate_off_a_drawn_picture_is_not_waited_for(time: Time, gate: Gate) -> None:
     pacer = Pacer(gate, rest=time.rest, now_ns=time)
     pacer.yields_to_drawing = False
     gate.draw_begins(time.now_ns)
@@ -196,7 +196,7 @@ def test_on_a_cpu_a_drawn_picture_is_not_waited_for(time: Time, gate: Gate) -> N
     assert time.rests_s == []
 
 
-def test_the_voice_goes_first_even_on_a_cpu(time: Time, gate: Gate) -> None:
+def test_the_voice_goes_first_even_with_the_gate_off(time: Time, gate: Gate) -> None:
     gate.voice_begins(time.now_ns)
 
     def rest(seconds: float) -> None:
@@ -242,3 +242,21 @@ def test_a_warm_up_is_no_slice_and_earns_no_rest(time: Time) -> None:
     pacer.end_call()
     pacer.between()
     assert time.rests_s == [pytest.approx(0.01)]
+
+
+def test_within_a_slice_a_drawn_picture_is_waited_for_and_the_wait_is_no_work(time: Time, gate: Gate) -> None:
+    pacer = Pacer(gate, rest=time.rest, now_ns=time)
+    pacer.fixed_duty = 1.0
+    pacer.begin_call()
+    time.work(3)
+    pacer.yield_within()
+    assert time.rests_s == []
+    gate.draw_begins(time.now_ns)
+    pacer.yield_within()  # nobody ends the draw: one period, then the child goes on
+    assert sum(time.rests_s) == pytest.approx(PERIOD_NS / 1e9, rel=0.05)
+    time.work(4)
+    assert pacer.end_call() == pytest.approx(7)
+    rests = len(time.rests_s)
+    gate.draw_begins(time.now_ns)
+    pacer.yield_within()
+    assert len(time.rests_s) == rests, "outside a call there is nothing to hold back"

@@ -4,12 +4,15 @@ import gc
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from engine.errors import ModelError
+
+if TYPE_CHECKING:
+    from engine.models.diffusion.model import Model
 
 # The CPU's and MPS's allocators raise a bare RuntimeError; these are their words.
 FULL = (
@@ -30,6 +33,14 @@ def chosen_device(wanted: str) -> str:
         found = ", ".join(kind for kind, is_here in here.items() if is_here)
         raise ModelError(f"device {wanted}: not here (found: {found}); `multiverse doctor` tells why")
     return wanted
+
+
+def call_before_layers(model: "Model", call: Callable[[], None]) -> None:
+    """`call()` before each convolution and each linear layer of the UNet, the VAE and the ControlNets, for good."""
+    for network in (model.unet, model.vae, *model.controlnets):
+        for layer in network.modules():
+            if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
+                layer.register_forward_pre_hook(lambda layer, inputs: call())
 
 
 def chosen_dtype(wanted: str, device: str) -> str:
