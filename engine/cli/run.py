@@ -123,6 +123,8 @@ def run(
     if size is not None:
         options["width"], options["height"] = parse_size(size)
     settings = build_settings(config, options, set_ or [])
+    if sd_video is not None and not settings.sd.model:
+        raise UsageError("--sd-video is what Stable Diffusion is fed: it needs --sd MODEL")
     if settings.offline and frames is None and seconds is None and settings.audio in (None, "demo"):
         raise UsageError("--offline needs --frames N or --seconds S, or a sound file, whose end is its own")
 

@@ -231,6 +231,11 @@ def test_a_terminal_that_nobody_reads_stops_neither_the_picture_nor_the_end(home
         assert sum(1 for _ in container.decode(video=0)) == 20
 
 
+def test_a_video_for_sd_without_sd_is_refused(home: Path) -> None:
+    done = run(home, *SMALL, "--sd-video", "loop.mp4", "--frames", "1")
+    assert done.returncode == 2 and "--sd MODEL" in done.stderr
+
+
 def test_nohup_stays_nohup(home: Path, wait_for: Callable) -> None:
     arguments = [*SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "shared=nohup", "--frames", "45"]
     command = ["nohup", *MULTIVERSE, "run", "--json", *arguments]
