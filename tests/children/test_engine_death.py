@@ -11,6 +11,8 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.children.toys import is_live
+
 ROOT = Path(__file__).parents[2]
 LONGEST_END_S = 3.0 if os.environ.get("MULTIVERSE_SOAK") == "1" else 10.0  # on a machine that may be far too busy
 
@@ -33,7 +35,7 @@ def test_children_end_and_shared_memory_is_gone_when_the_engine_is_killed(
     engine.kill()
     engine.wait()
     killed_s = time.perf_counter()
-    wait_for(lambda: not any(process.is_running() and process.status() != "zombie" for process in family), "their end")
+    wait_for(lambda: not any(map(is_live, family)), "their end")
     assert time.perf_counter() - killed_s < LONGEST_END_S
     wait_for(
         lambda: not any(name.startswith(f"multiverse-{pid}-") for name in os.listdir("/dev/shm")),

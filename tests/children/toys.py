@@ -31,13 +31,26 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").is_dir() else 0
 
 
+def is_live(process: psutil.Process) -> bool:
+    """Whether it runs; it may end at any moment, also between two looks."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def is_tracker(process: psutil.Process) -> bool:
+    """Whether it is multiprocessing's resource tracker, which is nobody's child."""
+    try:
+        return "resource_tracker" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
+
+
 def processes() -> set[int]:
     """Every live process that descends from this one, without multiprocessing's resource tracker."""
-    return {
-        process.pid
-        for process in psutil.Process().children(recursive=True)
-        if process.status() != psutil.STATUS_ZOMBIE and "resource_tracker" not in " ".join(process.cmdline())
-    }
+    family = psutil.Process().children(recursive=True)
+    return {process.pid for process in family if is_live(process) and not is_tracker(process)}
 
 
 class Toy:
