@@ -165,6 +165,7 @@ def stage(open_stage: Callable[..., Stage], wait_for: Callable[..., Any]) -> Sta
     if stage.child.state not in ("ready", "busy"):
         stage.done("/child/sd/start")
     stage.await_results(2)
+    stage.shows(SEA_RGB, "the camera, painted")  # by this child: what the test before left on screen is gone
     return stage
 
 
