@@ -119,8 +119,9 @@ class FrameLoop:
         video, sd, region = self._watch(values, tick)
         self._draw(values, features, chosen_layer5(values["/layer/5/source"], sd, video), region, tick)
         frame = self._publish(tick, features, sd)
-        if self.parts.sd is not None:
-            self.parts.sd.feed(tick, self.parts.stopwatch.now_s(), video, frame.read_rgba)
+        sd_link = self.parts.sd
+        if sd_link is not None:  # this picture is out, whatever becomes of the child's next
+            self._attempt(lambda: sd_link.feed(tick, self.parts.stopwatch.now_s(), video, frame.read_rgba))
         self._report(frame, snapshot, started_s)
         return frame
 

@@ -6,7 +6,7 @@ of its own, and what needs a disk or fresh memory is done by a worker.
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -137,10 +137,19 @@ class DiffusionLink:
         if plain:
             self.supervisor.set_values(plain)
         if IMAGE in changed:
-            self._worker.submit(self._change_image, str(values[IMAGE]))
+            self._look_up(self._change_image, str(values[IMAGE]))
         if MODEL in changed and (self._told is not None or values[MODEL]):
-            self._worker.submit(self._change_model, str(values[MODEL]))
+            self._look_up(self._change_model, str(values[MODEL]))
         self._told = values
+
+    def _look_up(self, change: Callable[[str], None], name: str) -> None:
+        """`change(name)` on the worker's thread; what it raises is reported, not lost with its future."""
+
+        def report(looked_up: Future[None]) -> None:
+            if (error := looked_up.exception()) is not None:
+                self._report("sd.files", f'"{name}" cannot be looked up: {type(error).__name__}: {error}')
+
+        self._worker.submit(change, name).add_done_callback(report)
 
     def _change_image(self, name: str) -> None:
         """The worker's thread."""
@@ -190,9 +199,9 @@ class DiffusionLink:
                 self._multiverse = VideoFrame(pixels=rgb, index=tick.index, time_s=tick.time_s, source="multiverse")
             return
         frame = self._picture_fed(camera)
-        if is_wanted and frame is not None and (frame is not self._fed or now_s - self._fed_s >= REPEAT_S):
+        is_due = frame is not None and (frame is not self._fed or now_s - self._fed_s >= REPEAT_S)
+        if is_wanted and is_due and self._input.write(frame.pixels, tick, now_s):
             self._fed, self._fed_s = frame, now_s
-            self._input.write(frame.pixels, tick, now_s)
 
     @property
     def source(self) -> str:

@@ -78,3 +78,12 @@ def test_sd_that_sees_nothing_but_itself_is_said_once_each_time(link: DiffusionL
     for mode in ("simple", "multiverse", "simple"):
         feed(mode)
     assert reports.keys == ["sd.loop", "sd.loop"] and "repaints itself" in reports.lines[0][1]
+
+
+def test_a_disk_that_fails_while_a_file_is_looked_up_is_said(link: DiffusionLink, reports: Any, wait_for: Any) -> None:
+    def read(name: str) -> None:
+        raise OSError("input/output error")
+
+    link._look_up(read, "painting.png")
+    wait_for(lambda: reports.lines, "the report")
+    assert reports.lines == [("sd.files", '"painting.png" cannot be looked up: OSError: input/output error')]
