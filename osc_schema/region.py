@@ -12,7 +12,8 @@ AREA = Area(
             "/region/mode",
             "brightness colour quadrant edges sam3",
             "How the map is made: from luma, hue, the four quarters of the picture, its outlines, or "
-            "from the objects that SAM3 finds. edges and sam3 come later: until then they draw quadrant.",
+            "from the objects that SAM3 finds. sam3 comes later: until then it draws quadrant. edges draws quadrant "
+            "where there is no outline.",
         ),
         number(
             "/region/spread",

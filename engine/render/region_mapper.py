@@ -14,7 +14,6 @@ from engine.render.picture import RegionMap
 log = logging.getLogger(__name__)
 
 _NOT_THERE_YET = {
-    "edges": "outlines are not built yet",
     "sam3": "SAM3 is not built yet",
 }
 
@@ -53,6 +52,8 @@ class RegionMapper:
         self._wanted: tuple[VideoFrame | None, RegionSettings] | None = None
         self._seen: tuple[VideoFrame | None, RegionSettings] | None = None
         self._latest: RegionMap | None = None
+        self._edges: np.ndarray | None = None
+        """The newest map of outlines, for the numbers of the next."""
         self._wake = threading.Condition()
         self._is_closed = False
         self._failures = 0
@@ -75,7 +76,10 @@ class RegionMapper:
         return self._latest
 
     def compute(self, frame: VideoFrame | None, settings: RegionSettings) -> RegionMap | None:
-        """The map of this picture, now, on the calling thread (offline). None without a picture, unless by quadrant."""
+        """The map of this picture, now, on the calling thread (offline). None without a picture, unless by quadrant.
+
+        Always on the same thread: outlines are numbered as in the picture before.
+        """
         from engine.render import region_maps  # OpenCV costs 0.1 s to import, and most shows have no regions
 
         if settings.mode in _NOT_THERE_YET and settings.mode not in self._reported:
@@ -84,13 +88,18 @@ class RegionMapper:
                 "region",
                 f"/region/mode {settings.mode}: {_NOT_THERE_YET[settings.mode]}; drawing quadrant instead",
             )
-        if settings.mode not in ("brightness", "colour"):
+        if settings.mode not in ("brightness", "colour", "edges"):
             return RegionMap(indices=region_maps.quadrant_regions())
         if frame is None:
             return None
         pixels = region_maps.reduce_picture(frame.pixels)
         if settings.mode == "brightness":
             indices = region_maps.brightness_regions(pixels, is_equalised=settings.is_equalised)
+        elif settings.mode == "edges":
+            self._edges = region_maps.edge_regions(pixels, self._edges)
+            if self._edges is None:  # a picture without any outline: an even wall, darkness
+                return RegionMap(indices=region_maps.quadrant_regions())
+            indices = self._edges
         else:
             indices = region_maps.colour_regions(
                 pixels,

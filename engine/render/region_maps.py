@@ -4,12 +4,18 @@ Formulas: spec, "Region maps". Sizes: pictures are (height, width, 3) uint8 RGB,
 0..3.
 """
 
+from itertools import permutations
+
 import cv2
 import numpy as np
 
 WIDEST_PX = 320
 _BT601 = np.array([0.299, 0.587, 0.114], np.float32) / 255
 _QUARTERS = (0.25, 0.5, 0.75)
+REGIONS = 4
+_CANNY = (50, 150)
+_WIDE = np.ones((5, 5), np.uint8)
+_CORE = 0.3  # of the largest distance from an outline: what lies further in is inside of something
 
 
 def reduce_picture(pixels: np.ndarray) -> np.ndarray:
@@ -50,6 +56,44 @@ def colour_regions(pixels: np.ndarray, *, hue_offset: float, sat_min: float, is_
 def quadrant_regions() -> np.ndarray:
     """Top left 0, top right 1, bottom left 2, bottom right 3: (2, 2), which any renderer stretches to cover."""
     return np.array([[0, 1], [2, 3]], np.uint8)
+
+
+def edge_regions(pixels: np.ndarray, before: np.ndarray | None = None) -> np.ndarray | None:
+    """What the picture's outlines enclose: the four largest insides, grown until they meet; None without any.
+
+    `before` is the map of the picture before: regions keep the number of what they cover most of, so that layers do
+    not swap places while something moves. (Marker-controlled watershed; Meyer 1992.)
+    """
+    pixels = np.ascontiguousarray(pixels)
+    outlines = cv2.dilate(cv2.Canny(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), *_CANNY), _WIDE, iterations=2)
+    if not outlines.any():
+        return None
+    inside = cv2.distanceTransform(255 - outlines, cv2.DIST_L2, 5)  # (height, width), pixels to the next outline
+    if not inside.any():
+        return None
+    count, cores, figures, _ = cv2.connectedComponentsWithStats((inside > _CORE * inside.max()).astype(np.uint8))
+    largest = 1 + np.argsort(-figures[1:, cv2.CC_STAT_AREA], kind="stable")[:REGIONS]
+    number_of = np.zeros(count, np.int32)  # 0: not known yet
+    number_of[largest] = np.arange(1, len(largest) + 1)
+    grown = cv2.watershed(pixels, number_of[cores])  # through even colour first, so that they meet on the outline
+    seams = grown < 1
+    numbers = np.where(seams, 0, grown).astype(np.uint8)
+    while seams.any():  # a seam is one pixel wide, the picture's rim too: both belong to a neighbour
+        numbers = np.where(seams, cv2.dilate(numbers, _WIDE), numbers)
+        seams = numbers == 0
+    return _as_before(numbers - 1, len(largest), before)
+
+
+def _as_before(regions: np.ndarray, count: int, before: np.ndarray | None) -> np.ndarray:
+    """The same regions, numbered so that together they cover as much as possible of those with their number."""
+    if before is None or before.shape != regions.shape:
+        return regions
+    shared = np.bincount(regions.ravel() * REGIONS + before.ravel(), minlength=REGIONS**2).reshape(REGIONS, REGIONS)
+    best = max(
+        permutations(range(REGIONS), count),
+        key=lambda names: sum(shared[number, name] for number, name in enumerate(names)),
+    )
+    return np.array(best, np.uint8)[regions]
 
 
 def _split(luma: np.ndarray, sample: np.ndarray, is_equalised: bool) -> np.ndarray:

@@ -12,6 +12,7 @@ from engine.render import RegionMapper, RegionSettings, Renderer
 from engine.render.region_maps import (
     brightness_regions,
     colour_regions,
+    edge_regions,
     quadrant_regions,
     reduce_picture,
 )
@@ -129,15 +130,64 @@ def test_quadrants_need_no_picture_and_stay_where_they_are_when_it_is_mirrored(m
     assert mapper.compute(None, settings("brightness")) is None
 
 
-@pytest.mark.parametrize("mode", ["edges", "sam3"])
-def test_a_mode_that_is_not_there_yet_says_so_once_and_draws_quadrants(
-    mapper: RegionMapper, reports: Callable, mode: str
-) -> None:
+def two_boxes(left_width: int, right_width: int) -> np.ndarray:
+    """(180, 320, 3): a red box on the left and a green one on the right, on dark ground."""
+    pixels = np.full((180, 320, 3), 30, np.uint8)
+    pixels[40:140, 80 - left_width // 2 : 80 + left_width // 2] = (200, 50, 50)
+    pixels[40:140, 240 - right_width // 2 : 240 + right_width // 2] = (50, 200, 50)
+    return pixels
+
+
+LEFT, RIGHT, GROUND = (90, 80), (90, 240), (5, 160)
+
+
+def test_outlines_enclose_regions_that_meet_at_the_outline() -> None:
+    regions = edge_regions(two_boxes(100, 60))
+    assert regions.shape == (180, 320) and regions.dtype == np.uint8 and regions.max() <= 3
+    assert len({regions[LEFT], regions[RIGHT], regions[GROUND]}) == 3
+    # Each box is one region to within the outline's own width.
+    red, green = (slice(44, 136), slice(34, 126)), (slice(44, 136), slice(214, 266))
+    assert (regions[red] == regions[LEFT]).all() and (regions[green] == regions[RIGHT]).all()
+    outside = np.ones((180, 320), bool)
+    outside[36:144, 26:134] = outside[36:144, 206:274] = False
+    assert (regions[outside] == regions[GROUND]).all()
+
+
+def test_regions_of_outlines_keep_their_numbers_when_their_sizes_change_places() -> None:
+    before = edge_regions(two_boxes(100, 60))
+    alone = edge_regions(two_boxes(60, 100))
+    assert alone[LEFT] != before[LEFT], "numbered by size, as the first picture is"
+    after = edge_regions(two_boxes(60, 100), before)
+    for place in (LEFT, RIGHT, GROUND):
+        assert after[place] == before[place]
+
+
+def test_a_picture_without_outlines_is_cut_into_quadrants(mapper: RegionMapper, reports: Callable) -> None:
+    even = np.full((90, 160, 3), 128, np.uint8)
+    assert edge_regions(even) is None
+    assert mapper.compute(frame_of(even), settings("edges")).indices.tolist() == [[0, 1], [2, 3]]
+    assert mapper.compute(None, settings("edges")) is None
+    assert reports.lines == []
+
+
+def test_noise_is_a_map_too() -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (90, 160, 3), dtype=np.uint8)
+    regions = edge_regions(noise)
+    assert regions is None or (regions.shape == (90, 160) and regions.max() <= 3)
+
+
+def test_the_mapper_numbers_outlines_as_in_the_picture_before(mapper: RegionMapper) -> None:
+    before = mapper.compute(frame_of(two_boxes(100, 60)), settings("edges")).indices
+    after = mapper.compute(frame_of(two_boxes(60, 100), 1), settings("edges")).indices
+    assert [after[place] for place in (LEFT, RIGHT)] == [before[place] for place in (LEFT, RIGHT)]
+
+
+def test_a_mode_that_is_not_there_yet_says_so_once_and_draws_quadrants(mapper: RegionMapper, reports: Callable) -> None:
     picture = frame_of(np.zeros((8, 8, 3), np.uint8))
     for _ in range(3):
-        assert mapper.compute(picture, settings(mode)).indices.tolist() == [[0, 1], [2, 3]]
+        assert mapper.compute(picture, settings("sam3")).indices.tolist() == [[0, 1], [2, 3]]
     assert [key for key, _ in reports.lines] == ["region"]
-    assert reports.lines[0][1].startswith(f"/region/mode {mode}:") and "quadrant" in reports.lines[0][1]
+    assert reports.lines[0][1].startswith("/region/mode sam3:") and "quadrant" in reports.lines[0][1]
 
 
 def test_the_thread_maps_the_newest_picture(mapper: RegionMapper, wait_for: Callable) -> None:
@@ -159,7 +209,7 @@ def test_submitting_never_waits_for_a_map_in_the_making(reports: Callable, wait_
 
     mapper = RegionMapper(blocking_report)
     picture = frame_of(grey_ramp(np.array([0, 255])))
-    mapper.submit(picture, settings("edges"))
+    mapper.submit(picture, settings("sam3"))
     assert is_reporting.wait(30)
     for index in range(1000):
         mapper.submit(frame_of(picture.pixels, index), settings("brightness"))
