@@ -1,15 +1,20 @@
-"""One H.264 and AAC movie being written with PyAV. Used by one thread; imported by that thread, not by the
-engine.
+"""One movie being written with PyAV. Used by one thread; imported by that thread, not by the engine.
 
-The MP4 is fragmented: twice a second everything so far is whole on the disk, so a killed run plays up to
+    .mp4  H.264 and AAC      small, plays everywhere
+    .mov  ProRes 422 and PCM for an editing program; twenty times as large
+    .avi  Motion JPEG and PCM  each picture by itself: media servers scratch in it, any old program reads it
+
+MP4 and MOV are fragmented: twice a second everything so far is whole on the disk, so a killed run plays up to
 there. The first fragment carries the header (`delay_moov`): with an empty header in front, FFmpeg cannot say
 that AAC begins with 1024 samples of nothing, and shifts the pictures by 21 ms instead. No B-frames: decoding
-order is showing order.
+order is showing order. An AVI has one rate: a picture that is missing is shown longer, by an empty chunk; killed,
+it lacks its index, which players make anew.
 """
 
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -27,7 +32,56 @@ AAC_RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 1
 BIT_RATE_PER_CHANNEL = 96_000
 WRITE_BYTES = 8 * 2**20  # a fragment goes out in one write: a kill seldom finds half of one on the disk
 BOX_HEAD = struct.Struct(">I4sQ")
-BT709_MATRIX = 1  # AVCOL_SPC_BT709: how H.264 names what swscale calls ITU709
+BT709_MATRIX, BT470BG_MATRIX = 1, 5  # AVCOL_SPC_...: how a stream names what swscale calls ITU709 and ITU601
+FRAGMENTED = {"frag_duration": f"{FRAGMENT_S * 1e6:.0f}", "flush_packets": "1"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """What an ending stands for."""
+
+    codec: str
+    pixels: str
+    live: dict[str, str]
+    """Options of the encoder while nobody waits for it."""
+    offline: dict[str, str]
+    container: dict[str, str] = field(default_factory=dict)
+    sound: str
+    has_keys: bool = False
+    """Pictures lean on others; those that must not are asked for by time."""
+    has_fixed_rate: bool = False
+    is_full_range: bool = False
+    """Values 0..255 in BT.601, as JPEG has them; else 16..235 in BT.709."""
+
+
+FORMATS = {
+    ".mp4": Format(
+        codec="libx264",
+        pixels="yuv420p",
+        live={"preset": "ultrafast", "tune": "zerolatency", "crf": QUALITY, "bf": "0", "forced-idr": "1"},
+        offline={"preset": "veryfast", "crf": QUALITY, "bf": "0", "forced-idr": "1"},
+        container={"movflags": "frag_keyframe+delay_moov+default_base_moof", "flush_packets": "1"},
+        sound="aac",
+        has_keys=True,
+    ),
+    ".mov": Format(
+        codec="prores",  # of FFmpeg's encoders the one that is fast enough to play live
+        pixels="yuv422p10le",
+        live={"profile": "2"},
+        offline={"profile": "3"},
+        container={"movflags": "delay_moov+default_base_moof", **FRAGMENTED},
+        sound="pcm_s16le",
+    ),
+    ".avi": Format(
+        codec="mjpeg",
+        pixels="yuvj420p",
+        live={"qmin": "2", "qmax": "4"},
+        offline={"qmin": "2", "qmax": "2"},
+        sound="pcm_s16le",
+        has_fixed_rate=True,
+        is_full_range=True,
+    ),
+}
 
 
 class MovieFile:
@@ -45,40 +99,44 @@ class MovieFile:
         is_offline: bool,
     ) -> None:
         self._path = path
+        self._format = form = FORMATS[path.suffix.lower()]
         self._padded = (height + height % 2, width + width % 2)  # 4:2:0 has one colour for two by two pixels
         rate = Fraction(fps).limit_denominator(1001)
-        self._time_base = 1 / rate if is_offline else Fraction(1, LIVE_TICKS_HZ)
+        self._time_base = 1 / rate if is_offline or form.has_fixed_rate else Fraction(1, LIVE_TICKS_HZ)
         self._next_key_s = 0.0
+        self._newest_pts = -1
         self._reformatter = VideoReformatter()
         self._samples = 0
         self._sound = None
-        self._file = _File(path)
+        self._file = _SeekableFile(path) if form.has_fixed_rate else _File(path)
         with self._errors():
             self._container = av.open(
                 self._file,
                 "w",
                 format=path.suffix[1:].lower(),
                 buffer_size=WRITE_BYTES,
-                options={"movflags": "frag_keyframe+delay_moov+default_base_moof", "flush_packets": "1"},
+                options=form.container,
             )
-            speed = {"preset": "veryfast"} if is_offline else {"preset": "ultrafast", "tune": "zerolatency"}
-            self._picture = self._container.add_stream(
-                "libx264", rate=rate, options={**speed, "crf": QUALITY, "bf": "0", "forced-idr": "1"}
-            )
+            options = form.offline if is_offline else form.live
+            self._picture = self._container.add_stream(form.codec, rate=rate, options=options)
             self._picture.height, self._picture.width = self._padded
-            self._picture.pix_fmt = "yuv420p"
+            self._picture.pix_fmt = form.pixels
             codec = self._picture.codec_context
             codec.time_base = self._time_base
-            codec.gop_size = max(1, round(fps * 10 * FRAGMENT_S))  # keys are asked for by time
-            codec.color_range = ColorRange.MPEG
+            if form.has_keys:
+                codec.gop_size = max(1, round(fps * 10 * FRAGMENT_S))  # keys are asked for by time
+            codec.color_range = ColorRange.JPEG if form.is_full_range else ColorRange.MPEG
             codec.color_primaries = ColorPrimaries.BT709
             codec.color_trc = ColorTrc.BT709
-            codec.colorspace = BT709_MATRIX
+            codec.colorspace = BT470BG_MATRIX if form.is_full_range else BT709_MATRIX
             if sample_rate_hz and sound_channels:
                 layout = "mono" if sound_channels == 1 else "stereo"
-                file_rate_hz = sample_rate_hz if sample_rate_hz in AAC_RATES_HZ else 48_000
-                self._sound = self._container.add_stream("aac", rate=file_rate_hz, layout=layout)
-                self._sound.bit_rate = BIT_RATE_PER_CHANNEL * min(sound_channels, 2)
+                is_taken = form.sound != "aac" or sample_rate_hz in AAC_RATES_HZ
+                self._sound = self._container.add_stream(
+                    form.sound, rate=sample_rate_hz if is_taken else 48_000, layout=layout
+                )
+                if form.sound == "aac":
+                    self._sound.bit_rate = BIT_RATE_PER_CHANNEL * min(sound_channels, 2)
                 self._layout, self._sample_rate_hz = layout, sample_rate_hz
 
     def add_picture(self, pixels: np.ndarray, time_s: float) -> None:
@@ -90,15 +148,15 @@ class MovieFile:
         with self._errors():
             picture = self._reformatter.reformat(
                 av.VideoFrame.from_numpy_buffer(pixels, format="rgba"),
-                format="yuv420p",
-                dst_colorspace=Colorspace.ITU709,
+                format=self._format.pixels,
+                dst_colorspace=Colorspace.ITU601 if self._format.is_full_range else Colorspace.ITU709,
                 src_color_range=ColorRange.JPEG,
-                dst_color_range=ColorRange.MPEG,
+                dst_color_range=ColorRange.JPEG if self._format.is_full_range else ColorRange.MPEG,
                 threads=1,
             )
-            picture.pts = round(time_s / self._time_base)
+            self._newest_pts = picture.pts = max(round(time_s / self._time_base), self._newest_pts + 1)
             picture.time_base = self._time_base
-            if time_s >= self._next_key_s - 1e-6:
+            if self._format.has_keys and time_s >= self._next_key_s - 1e-6:
                 picture.pict_type = PictureType.I
                 self._next_key_s = time_s + FRAGMENT_S
             self._container.mux(self._picture.encode(picture))
@@ -129,7 +187,7 @@ class MovieFile:
                     self._container.close()
                 finally:
                     self._file.close()
-                    if self._file.error is not None:
+                    if self._file.error is not None and not self._format.has_fixed_rate:
                         cut_torn_end(self._path)
 
     @contextmanager
@@ -178,3 +236,13 @@ class _File:
 
     def close(self) -> None:
         self._file.close()
+
+
+class _SeekableFile(_File):
+    """For a format whose header is filled in at the end."""
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()

@@ -24,7 +24,7 @@ from engine.sinks.sound_track import SoundTrack
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = (".mp4", ".mov")
+SUFFIXES = (".mp4", ".mov", ".avi")  # H.264, ProRes, Motion JPEG: `movie_file`
 QUEUE_BYTES = 64 * 2**20  # 17 pictures of 720p, 8 of 1080p
 QUEUE_LIMITS = (2, 30)
 LONGEST_STANDSTILL_S = 60.0  # then the disk is gone, and the sound kept meanwhile would fill the memory
@@ -209,7 +209,7 @@ class RecordSink:
     kind = "record"
 
     def __init__(self, argument: str, picture: Picture = "main") -> None:
-        """A file ending in .mp4 or .mov, or "" for a name from date and time in the stage's record folder."""
+        """A file ending in .mp4 (H.264), .mov (ProRes) or .avi (Motion JPEG), or "" for a name from date and time in the stage's record folder."""
         self._argument, self._picture = argument, picture
         self._wanted = Path(argument)
         self._stage: Stage | None = None

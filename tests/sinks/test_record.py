@@ -37,7 +37,8 @@ def playable(path: Path, **streams: int) -> list:
 def sound(path: Path) -> tuple[float, np.ndarray, int]:
     """(time of the first sample, samples (channels, frames), rate)"""
     with av.open(str(path)) as movie:
-        blocks = list(movie.decode(audio=0))
+        as_float = av.AudioResampler(format="fltp")  # PCM comes as whole numbers
+        blocks = [block for raw in movie.decode(audio=0) for block in as_float.resample(raw)]
     return float(blocks[0].time), np.concatenate([b.to_ndarray() for b in blocks], axis=1), blocks[0].sample_rate
 
 
@@ -71,14 +72,17 @@ def record_offline(path: Path, stage, frames) -> RecordSink:
     return sink
 
 
-@pytest.mark.parametrize(("fps", "seconds"), [(30.0, 3), (29.97, 3), (60.0, 2)])
+@pytest.mark.parametrize(
+    ("name", "fps", "seconds"),
+    [("a.mp4", 30.0, 3), ("a.mp4", 29.97, 3), ("a.mp4", 60.0, 2), ("a.mov", 29.97, 3), ("a.avi", 30.0, 3)],
+)
 def test_offline_every_frame_is_there_at_its_time_with_its_sound(
-    make_stage, make_frame, tone, tmp_path: Path, fps: float, seconds: int
+    make_stage, make_frame, tone, tmp_path: Path, name: str, fps: float, seconds: int
 ) -> None:
     count = round(fps * seconds)
     block = blocks_of(tone(seconds + 1, hz=1000, starts_s=1.0), fps)
     frames = (make_frame(n, time_s=n / fps, audio=block(n)) for n in range(count))
-    path = tmp_path / "a.mp4"
+    path = tmp_path / name
     sink = record_offline(path, make_stage(fps=fps, is_offline=True), frames)
     shown = pictures(path)
     assert len(shown) == count == sink.status().frames
@@ -89,12 +93,20 @@ def test_offline_every_frame_is_there_at_its_time_with_its_sound(
     assert pitch_hz(path) == pytest.approx(1000, abs=3)
 
 
-def test_the_f_card_comes_back_upright_in_its_colours(make_stage, make_frame, f_card, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "codec", "colours"),  # colours: BT.709 in video range; BT.601 in full range
+    [("a.mp4", "h264", (1, 1)), ("a.mov", "prores", (1, 1)), ("a.avi", "mjpeg", (5, 2))],
+)
+def test_the_f_card_comes_back_upright_in_its_colours(
+    make_stage, make_frame, f_card, tmp_path: Path, name: str, codec: str, colours: tuple[int, int]
+) -> None:
     card = f_card(320, 240)
-    path = tmp_path / "a.mp4"
+    path = tmp_path / name
     record_offline(path, make_stage(width=320, height=240, is_offline=True), [make_frame(0, card)])
+    with av.open(str(path)) as movie:
+        assert movie.streams.video[0].codec_context.name == codec
     (shown,) = pictures(path)
-    assert (shown.colorspace, shown.color_range) == (1, 1)  # BT.709, video range
+    assert (shown.colorspace, shown.color_range) == colours
     decoded = shown.to_ndarray(format="rgb24").astype(int)
     assert np.abs(decoded - card[..., :3]).mean() < 3
     corners = decoded[10, 10], decoded[10, -10], decoded[-10, 10], decoded[-10, -10]
@@ -224,7 +236,7 @@ def test_without_a_name_the_file_is_dated_and_lies_in_the_record_folder(make_sta
 
 @pytest.mark.parametrize(
     ("name", "complaint"),
-    [("a.avi", "'a.avi' must end in .mp4 or .mov"), ("nowhere/a.mp4", "there is no folder .*nowhere")],
+    [("a.mkv", "'a.mkv' must end in .mp4 or .mov or .avi"), ("nowhere/a.mp4", "there is no folder .*nowhere")],
 )
 def test_a_file_that_cannot_be_is_refused_at_start(make_stage, tmp_path: Path, name: str, complaint: str) -> None:
     sink = RecordSink(str(tmp_path / name))
@@ -292,8 +304,9 @@ sys.stdin.read()
 """
 
 
-def test_a_killed_recording_plays_up_to_its_last_second(tmp_path: Path) -> None:
-    path = tmp_path / "a.mp4"
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.avi"])
+def test_a_killed_recording_plays_up_to_its_last_second(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
     child = subprocess.Popen(
         [sys.executable, "-c", RECORD_UNTIL_KILLED, str(path)],
         cwd=REPOSITORY,
@@ -309,6 +322,17 @@ def test_a_killed_recording_plays_up_to_its_last_second(tmp_path: Path) -> None:
     assert times[-1] >= 198 / 30 - 1
     assert len(times) == round(times[-1] * 30) + 1, "no frame is missing before it"
     assert sum(block.samples for block in playable(path, audio=0)) >= (198 / 30 - 1.1) * RATE_HZ
+
+
+def test_a_picture_that_is_missing_in_an_avi_is_shown_longer(make_stage, make_frame, f_card, tmp_path: Path) -> None:
+    """Its rate is fixed: what came live at 0, 1 and 4 thirtieths stays there."""
+    path = tmp_path / "a.avi"
+    sink = RecordSink(str(path))
+    sink.start(make_stage(width=64, height=48, sample_rate_hz=0, audio_channels=0), may_wait=True)
+    for index in (0, 1, 4):
+        sink.publish(make_frame(index, f_card(64, 48), time_s=index / 30))
+    sink.close()
+    assert [round(float(frame.time) * 30) for frame in pictures(path)] == [0, 1, 4]
 
 
 RECORD_INTO_A_FULL_DISK = """
