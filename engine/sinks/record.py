@@ -209,7 +209,8 @@ class RecordSink:
     kind = "record"
 
     def __init__(self, argument: str, picture: Picture = "main") -> None:
-        """A file ending in .mp4 (H.264), .mov (ProRes) or .avi (Motion JPEG), or "" for a name from date and time in the stage's record folder."""
+        """A file ending in .mp4 (H.264), .mov (ProRes) or .avi (Motion JPEG), or "" for a name from date and time in
+        the stage's record folder."""
         self._argument, self._picture = argument, picture
         self._wanted = Path(argument)
         self._stage: Stage | None = None
