@@ -23,7 +23,7 @@ from engine.children.diffusion_spec import require_complete, spec_of
 from engine.children.supervisor import Supervisor
 from engine.clock import Clock, SteppedClock, SystemClock
 from engine.config import Config, build_config, split_host_port
-from engine.control import CommandTable, Dispatcher, OscServer
+from engine.control import CommandTable, Dispatcher, OscServer, SendingThread
 from engine.drawing import Drawing
 from engine.errors import ConfigError
 from engine.frame import PublishedFrame
@@ -209,10 +209,12 @@ def open_engine(config: Config) -> Iterator[Engine]:
         ChildControl({"sd": sd.supervisor} if sd else {}, {"sd": NO_MODEL}, warnings.tell).add_commands(commands)
         dispatcher = Dispatcher(store, commands, clock, warnings.report)
         warnings.on_said = dispatcher.feedback.warn
+        sending = SendingThread(dispatcher)
         osc = None
         if config.osc.listen != "off":
             host, port = split_host_port(config.osc.listen, "--osc")
-            osc = closing(OscServer(dispatcher, host, port, config.osc.allow, warnings.report))
+            osc = closing(OscServer(dispatcher, sending, host, port, config.osc.allow, warnings.report))
+        closing(sending)  # closed before the sockets through which it sends what is queued
         preview = PreviewTap()
         parts = Parts(
             clock=clock,
@@ -251,6 +253,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
             sd.start()
             sinks.add_sd(int(store.get("/sd/width")), int(store.get("/sd/height")), may_wait=True)
         show.start_first_sinks(config.sinks)
+        sending.start()
         if osc is not None:
             osc.start()
             for target in config.osc.feedback:

@@ -9,7 +9,7 @@ from engine.child_control import ChildControl
 from engine.children import ChildSpec, Supervisor
 from engine.children.launcher import Launcher
 from engine.clock import SystemClock
-from engine.control import CommandTable, Dispatcher, OscClient, OscServer
+from engine.control import CommandTable, Dispatcher, OscClient, OscServer, SendingThread
 from engine.osc import encode_message
 from engine.params import ParamStore
 from osc_schema.children import MOST_WAITING
@@ -26,10 +26,11 @@ class Desk:
         commands = CommandTable()
         supervisors = {} if supervisor is None else {"sd": supervisor}
         ChildControl(supervisors, {"sd": "there is no model"}, self.told.append).add_commands(commands)
-        self._server = OscServer(
-            Dispatcher(ParamStore(), commands, SystemClock(), report), "127.0.0.1", 0, allow=(), report=report
-        )
+        dispatcher = Dispatcher(ParamStore(), commands, SystemClock(), report)
+        self._sending = SendingThread(dispatcher)
+        self._server = OscServer(dispatcher, self._sending, "127.0.0.1", 0, allow=(), report=report)
         self._server.start()
+        self._sending.start()
         self._client = OscClient(*self._server.address)
 
     def say(self, *addresses: str) -> None:
@@ -44,6 +45,7 @@ class Desk:
 
     def close(self) -> None:
         self._client.close()
+        self._sending.close()
         self._server.close()
 
 

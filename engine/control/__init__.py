@@ -1,7 +1,7 @@
 """OSC control: what arrives becomes parameter changes and commands, what changes goes out to those who asked.
 
 Start with `dispatcher.py` (what a message means), then `feedback.py` (what subscribers get) and `server.py`
-(the sockets and the two threads). Everything between a socket and the parameter store is here; the bytes
+(the sockets), `sending.py` (what leaves). Everything between a socket and the parameter store is here; the bytes
 themselves are `engine.osc`.
 """
 
@@ -10,6 +10,16 @@ from engine.control.commands import CommandTable, Reply
 from engine.control.counters import OscCounters
 from engine.control.dispatcher import Dispatcher
 from engine.control.sender import Sender
+from engine.control.sending import SendingThread
 from engine.control.server import OscServer
 
-__all__ = ["CommandTable", "Dispatcher", "OscClient", "OscCounters", "OscServer", "Reply", "Sender"]
+__all__ = [
+    "CommandTable",
+    "Dispatcher",
+    "OscClient",
+    "OscCounters",
+    "OscServer",
+    "Reply",
+    "Sender",
+    "SendingThread",
+]

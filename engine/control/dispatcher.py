@@ -88,6 +88,7 @@ class Dispatcher:
         self._patterns = PatternLimit()
         self._schedule: Schedule[Plan] = Schedule()
         self._deferred: deque[Plan] = deque()
+        self._receiving = threading.Lock()  # UDP and TCP share a thread, the page has its own
         self._handling = threading.Lock()  # handlers run one at a time, whichever thread a command came on
         self._syncs: deque[tuple[int, int, Callable[[bytes], None], bytes]] = deque()
         self._ticks = 0
@@ -95,7 +96,11 @@ class Dispatcher:
     # -- OSC's threads -------------------------------------------------------------------------
 
     def receive(self, data: bytes, sender: Sender) -> None:
-        """Carry out one packet. Never raises: a malformed one is counted and reported."""
+        """Carry out one packet. Never raises: a malformed one is counted and reported. Any thread."""
+        with self._receiving:
+            self._receive(data, sender)
+
+    def _receive(self, data: bytes, sender: Sender) -> None:
         counters = self.counters
         counters.packets += 1
         counters.bytes += len(data)

@@ -1,9 +1,7 @@
-"""The sockets and the two threads of OSC: one receives and carries out, one sends. The frame loop is neither.
+"""The sockets of OSC and the thread that receives and carries out; what goes out leaves on the `SendingThread`.
 
 UDP and TCP share one port and one receiving thread, so packets are carried out one after the other. It looks once
 a millisecond at most: a picture shows the values of every sixteenth, and waking up for each packet is what costs.
-Everything that goes out is queued and leaves on the sending thread, which also runs the feedback; the frame
-loop only puts packets there.
 """
 
 import selectors
@@ -14,35 +12,43 @@ from collections.abc import Iterable
 
 from engine.control.allow import AllowList
 from engine.control.dispatcher import Dispatcher, Report
-from engine.control.outbox import MAX_PACKETS, PACKETS_A_SENDING
 from engine.control.sender import display_address, numeric_localhost
+from engine.control.sending import CLOSED_WITHIN_S, RETRY_S, SendingThread
 from engine.control.tcp import ACCEPT_PAUSE_S, TcpTransport, listen
 from engine.control.udp import UdpTransport, ask_for_buffers, granted_receive_buffer_bytes
 from engine.errors import MultiverseError
 from engine.frame import ChannelFeatures
 
-LOST_INTERVAL_S = 1.0
 READ_INTERVAL_S = 0.001  # packets that come one by one are read together: at 40 000 a second half the processor time
 LONGEST_HOLD_S = 0.05  # how long packets lie in the system's buffer while a picture is drawn
 HOLDING_BUFFER_BYTES = 4 << 20  # of the 8 MiB asked for: 5000 small packets, more than a flood brings in that time
-RETRY_S = 1 / 60  # how soon a TCP connection that was full is tried again
-SHORTEST_WAIT_S = 0.001  # a stepped clock stands still while the thread waits for it
 PORT_ATTEMPTS = 16
-CLOSED_WITHIN_S = 3.0
 
 
 class OscServer:
-    """`start` binds and begins, `close` ends. MultiverseError names `--osc` when it cannot."""
+    """`start` binds and begins, `close` ends. MultiverseError names `--osc` when it cannot.
 
-    def __init__(self, dispatcher: Dispatcher, host: str, port: int, allow: Iterable[str], report: Report) -> None:
+    A transport of the sending thread, which is closed before it.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        sending: SendingThread,
+        host: str,
+        port: int,
+        allow: Iterable[str],
+        report: Report,
+    ) -> None:
         self._dispatcher = dispatcher
+        self._sending = sending
         self._wanted = (host, port)
         self._allow = AllowList(allow)
         self._report = report
         self._is_closing = threading.Event()
         self._may_read = threading.Event()
         self._may_read.set()
-        self._threads: tuple[threading.Thread, ...] = ()
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         udp_socket, listener = self._bind()
@@ -59,12 +65,9 @@ class OscServer:
         self._wake_end, self._woken_end = socket.socketpair()
         self._selector.register(udp_socket, selectors.EVENT_READ, self._udp.read)
         self._selector.register(self._woken_end, selectors.EVENT_READ, self._is_closing.wait)
-        self._threads = (
-            threading.Thread(target=self._receive, name="osc receive", daemon=True),
-            threading.Thread(target=self._send, name="osc send", daemon=True),
-        )
-        for thread in self._threads:
-            thread.start()
+        self._sending.add(self)
+        self._thread = threading.Thread(target=self._receive, name="osc receive", daemon=True)
+        self._thread.start()
 
     def subscribe(self, host: str, port: int) -> None:
         """Send every value and every change to a program that did not ask (`[[osc.feedback]]`).
@@ -94,23 +97,21 @@ class OscServer:
         self._may_read.set()
 
     def close(self) -> None:
-        """End both threads and close every socket. Queued packets are sent first; a handler gets 3 s to end."""
-        if not self._threads:
+        """End the receiving thread and close every socket; a handler gets 3 s to end."""
+        if self._thread is None:
             return
         self._is_closing.set()
         self._may_read.set()
         self._wake_end.send(b"\0")
-        self._dispatcher.outbox.wake()
-        for thread in self._threads:
-            thread.join(CLOSED_WITHIN_S)
-        self._threads = ()
+        self._thread.join(CLOSED_WITHIN_S)
+        self._thread = None
         self._tcp.close_all()
         self._udp.socket.close()
         self._wake_end.close()
         self._woken_end.close()
         self._selector.close()
 
-    # -- the two threads -----------------------------------------------------------------------
+    # -- the receiving thread ------------------------------------------------------------------
 
     def _receive(self) -> None:
         while not self._is_closing.is_set():
@@ -130,30 +131,13 @@ class OscServer:
             # Also where the frame loop gets the GIL: reads that do not block give it away only after 5 ms.
             time.sleep(READ_INTERVAL_S)
 
-    def _send(self) -> None:
-        outbox, feedback, clock = self._dispatcher.outbox, self._dispatcher.feedback, self._dispatcher.clock
-        next_lost_s = float("-inf")
-        something_waits = False
-        while True:
-            is_last = self._is_closing.is_set()
-            try:
-                self._dispatcher.run_deferred()
-                now_s = clock.now_s()
-                feedback.tick(now_s)
-                outbox.send(2 * MAX_PACKETS if is_last else PACKETS_A_SENDING)
-                something_waits = self._tcp.send_rest()
-                if now_s >= next_lost_s:
-                    next_lost_s = now_s + LOST_INTERVAL_S
-                    self._udp.count_lost()
-            except Exception as error:  # the top of this thread's loop
-                self._dispatcher.on_own_error(error)
-            if is_last:
-                return
-            due_s = feedback.next_due_s()
-            if due_s is not None:
-                outbox.wait(min(max(due_s - clock.now_s(), SHORTEST_WAIT_S), RETRY_S))
-            else:
-                outbox.wait(RETRY_S if something_waits else LOST_INTERVAL_S)
+    # -- the sending thread --------------------------------------------------------------------
+
+    def send_rest(self) -> bool:
+        return self._tcp.send_rest()
+
+    def count_lost(self) -> None:
+        self._udp.count_lost()
 
     # -- binding -------------------------------------------------------------------------------
 

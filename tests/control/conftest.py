@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.clock import Clock, SystemClock
-from engine.control import CommandTable, Dispatcher, OscClient, OscServer, Sender
+from engine.control import CommandTable, Dispatcher, OscClient, OscServer, Sender, SendingThread
 from engine.osc import Message, decode_packet, encode_message
 from engine.params import ParamStore
 
@@ -46,7 +46,8 @@ class Rig:
         self.store = ParamStore()
         self.commands = CommandTable()
         self.dispatcher = Dispatcher(self.store, self.commands, clock, report)
-        self.server = OscServer(self.dispatcher, "127.0.0.1", 0, allow, report)
+        self.sending = SendingThread(self.dispatcher)
+        self.server = OscServer(self.dispatcher, self.sending, "127.0.0.1", 0, allow, report)
         self._clients: list[OscClient] = []
 
     def client(self, **options: Any) -> "Client":
@@ -62,6 +63,7 @@ class Rig:
     def close(self) -> None:
         for client in self._clients:
             client.close()
+        self.sending.close()
         self.server.close()
 
 
@@ -97,6 +99,7 @@ def open_rig(reports: Any) -> Iterator[Callable[..., Rig]]:
     def make(clock: Clock | None = None, allow: tuple[str, ...] = ()) -> Rig:
         rig = Rig(clock or SystemClock(), reports, allow)
         rig.server.start()
+        rig.sending.start()
         rigs.append(rig)
         return rig
 

@@ -616,3 +616,19 @@ def test_a_malformed_packet_is_counted_and_reported(desk: Desk) -> None:
             "udp 192.0.2.1:5000: not an OSC packet: bundle element of -4 bytes where 0 are left",
         )
     ]
+
+
+def test_a_bundle_is_carried_out_whole_before_a_packet_of_another_transport(desk: Desk) -> None:
+    """The page's thread and the OSC thread receive at once; what stands after the command belongs to its bundle."""
+    page = threading.Thread(target=desk.dispatcher.receive, args=(encode_message(ANGLE, 5.0), desk.peer.sender()))
+
+    def meanwhile(args: tuple, reply: Any) -> None:
+        page.start()
+        page.join(0.05)
+        assert page.is_alive(), "the page's packet did not wait"
+
+    desk.commands.add("/test/meanwhile", meanwhile)
+    desk.bundle(encode_message("/test/meanwhile"), encode_message(ANGLE, 7.0))
+    page.join(30.0)
+    assert desk.store.get(ANGLE) == 5.0
+    assert desk.dispatcher.counters.errors == 0

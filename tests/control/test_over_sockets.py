@@ -18,7 +18,7 @@ from pythonosc.tcp_client import SimpleTCPClient
 
 import osc_schema
 from engine.clock import SteppedClock
-from engine.control import CommandTable, Dispatcher, OscClient, OscServer, server
+from engine.control import CommandTable, Dispatcher, OscClient, OscServer, SendingThread, server
 from engine.control.tcp import ACCEPT_PAUSE_S, MAX_CLIENTS
 from engine.control.udp import WANTED_RECEIVE_BUFFER_BYTES
 from engine.errors import ConfigError, MultiverseError
@@ -263,28 +263,31 @@ def test_a_network_that_is_none_is_refused_at_once(open_rig: Callable[..., Any])
 def test_a_port_in_use_is_named_with_the_option(rig: Any, reports: Any) -> None:
     dispatcher = Dispatcher(ParamStore(), CommandTable(), SteppedClock(), reports)
     host, port = rig.server.address
-    second = OscServer(dispatcher, host, port, (), reports)
+    second = OscServer(dispatcher, SendingThread(dispatcher), host, port, (), reports)
     with pytest.raises(MultiverseError, match=f"--osc 127.0.0.1:{port}: .*in use.*choose another"):
         second.start()
     second.close()
-    nowhere = OscServer(dispatcher, "192.0.2.77", 9000, (), reports)
+    nowhere = OscServer(dispatcher, SendingThread(dispatcher), "192.0.2.77", 9000, (), reports)
     with pytest.raises(MultiverseError, match=r"--osc 192\.0\.2\.77:9000"):
         nowhere.start()
 
 
 def test_the_server_is_heard_over_ipv6(require: Callable[..., None], reports: Any, wait_for: Any) -> None:
-    store = ParamStore()
-    server = OscServer(Dispatcher(store, CommandTable(), SteppedClock(), reports), "::1", 0, ("::1/128",), reports)
+    dispatcher = Dispatcher(ParamStore(), CommandTable(), SteppedClock(), reports)
+    sending = SendingThread(dispatcher)
+    server = OscServer(dispatcher, sending, "::1", 0, ("::1/128",), reports)
     try:
         server.start()
     except MultiverseError:
         require(False, "IPv6 on the loopback interface")
+    sending.start()
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender:
             sender.settimeout(30.0)
             sender.sendto(encode_message("/get", ANGLE), server.address)
             assert sender.recv(1000) == encode_reply(ANGLE, 0.0)
     finally:
+        sending.close()
         server.close()
 
 
@@ -299,7 +302,8 @@ def test_localhost_is_where_programs_send_to(
 
     monkeypatch.setattr(socket, "getaddrinfo", ipv6_first)
     store = ParamStore()
-    server = OscServer(Dispatcher(store, CommandTable(), SteppedClock(), reports), "localhost", 0, (), reports)
+    dispatcher = Dispatcher(store, CommandTable(), SteppedClock(), reports)
+    server = OscServer(dispatcher, SendingThread(dispatcher), "localhost", 0, (), reports)
     server.start()
     try:
         assert server.address[0] == "127.0.0.1"
@@ -384,6 +388,7 @@ def test_queued_answers_are_sent_before_the_end(rig: Any, wait_for: Callable[...
     sender = rig.server._udp.sender_at("127.0.0.1", client.port)
     for _ in range(50):
         rig.dispatcher.receive(encode_message("/get", ANGLE), sender)
+    rig.sending.close()
     rig.server.close()
     assert len([message for message in client.pending() if message.address == ANGLE]) >= 50
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("osc ")]
