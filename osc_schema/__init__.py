@@ -10,7 +10,17 @@ A new knob is one line in its area's file, then `multiverse schema write`.
 
 from osc_schema.accept import accept, unknown_address
 from osc_schema.patterns import is_pattern
-from osc_schema.table import AREAS, COMMANDS, PARAMS, SCHEMA_VERSION, lookup, lookup_command, match, nearest
+from osc_schema.table import (
+    AREAS,
+    COMMANDS,
+    PARAMS,
+    SCHEMA_VERSION,
+    lookup,
+    lookup_command,
+    match,
+    nearest,
+    split_number,
+)
 from osc_schema.types import Accepted, Area, Argument, Command, Param, ParamType, Rejected, Value
 
 __all__ = [
@@ -32,5 +42,6 @@ __all__ = [
     "lookup_command",
     "match",
     "nearest",
+    "split_number",
     "unknown_address",
 ]

@@ -1,7 +1,7 @@
 """Layers 1 to 4, one an audio channel, and layer 5, the camera or the SD picture."""
 
-from osc_schema.declare import circle, menu, number, switch
-from osc_schema.types import Area, Param
+from osc_schema.declare import arguments, circle, menu, number, switch
+from osc_schema.types import Area, Command, Param
 
 LAYERS = (1, 2, 3, 4)
 ANGLES_DEG = (0, 45, 90, 135)
@@ -59,4 +59,12 @@ AREA = Area(
     title="Layers",
     description="Layers 1 to 4 show audio channels 1 to 4; layer 5 is the camera or the SD picture.",
     params=tuple(param for n in LAYERS for param in _layer(n)) + LAYER_5,
+    commands=(
+        Command(
+            address="/layer/copy",
+            arguments=arguments("from:i to:i"),
+            description="Gives a layer of 1 to 4 every value of another, in one frame.",
+            replies=("/done /layer/copy <from> <to>", "/fail /layer/copy <reason>"),
+        ),
+    ),
 )

@@ -1,21 +1,25 @@
 """Every declaration in page order, and how an address is found. Add a new area's module to AREAS."""
 
+import re
 from functools import lru_cache
 
 from osc_schema import (
     audio,
     children,
     colour,
+    cues,
     diffusion,
     engine,
     feedback,
     layers,
     master,
     mirror,
+    modulation,
     multiverse,
     presets,
     region,
     sinks,
+    tempo,
 )
 from osc_schema.patterns import PatternIndex
 from osc_schema.types import Command, Param
@@ -33,10 +37,13 @@ AREAS = tuple(
         diffusion,
         feedback,
         mirror,
+        modulation,
+        tempo,
         master,
         audio,
         sinks,
         presets,
+        cues,
         children,
         engine,
     )
@@ -48,6 +55,7 @@ _PARAM_AT = {param.address: param for param in PARAMS}
 _COMMAND_AT = {command.address: command for command in COMMANDS}
 _INDEX = PatternIndex(_PARAM_AT)
 
+_NUMBER = re.compile(r"/([1-9][0-9]{0,2})(?=/|\Z)")
 LONGEST_GUESS_CHARACTERS = 80  # longer texts are not typing errors of an address
 
 
@@ -56,7 +64,16 @@ def lookup(address: str) -> Param | None:
 
 
 def lookup_command(address: str) -> Command | None:
-    return _COMMAND_AT.get(address)
+    """The command at `address`: `/cue/<n>` is found under that name and under `/cue/1` to `/cue/999`."""
+    return _COMMAND_AT.get(address) or _COMMAND_AT.get(split_number(address)[0])
+
+
+def split_number(address: str) -> tuple[str, int]:
+    """`/cue/12` as `/cue/<n>` and 12: the first part that is a whole number 1..999. Without one, `address` and 0."""
+    number = _NUMBER.search(address)
+    if number is None:
+        return address, 0
+    return f"{address[: number.start()]}/<n>{address[number.end() :]}", int(number[1])
 
 
 @lru_cache(maxsize=1024)

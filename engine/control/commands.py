@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import osc_schema
 from engine.osc import encode_reply
 from engine.osc.encode import ReplyValue
 
@@ -35,15 +36,23 @@ class CommandTable:
 
     def __init__(self) -> None:
         self._handlers: dict[str, Handler] = {}
+        self._numbered: dict[str, Handler] = {}
 
     def add(self, address: str, handler: Handler) -> None:
         """`handler(args, reply)` answers now or later and must not block long: packets wait behind it.
 
-        A MultiverseError or osc_schema.Rejected out of it becomes `/fail`.
+        A MultiverseError or osc_schema.Rejected out of it becomes `/fail`. `<n>` as a part of the address stands for a
+        whole number 1..999, which the handler gets before the arguments.
         """
-        if address in self._handlers:
+        handlers = self._numbered if "/<n>" in address else self._handlers
+        if address in handlers:
             raise ValueError(f"{address} has a handler already")
-        self._handlers[address] = handler
+        handlers[address] = handler
 
     def find(self, address: str) -> Handler | None:
-        return self._handlers.get(address)
+        handler = self._handlers.get(address)
+        if handler is not None:
+            return handler
+        template, number = osc_schema.split_number(address)
+        numbered = self._numbered.get(template) if number else None
+        return None if numbered is None else lambda args, reply: numbered((number, *args), reply)

@@ -44,6 +44,15 @@ def test_every_command_says_what_it_answers() -> None:
         assert optional == sorted(optional), "an optional argument stands last"
 
 
+def test_one_command_stands_for_the_numbers_1_to_999() -> None:
+    cue = osc_schema.lookup_command("/cue/<n>")
+    assert osc_schema.lookup_command("/cue/1") is osc_schema.lookup_command("/cue/999") is cue
+    assert osc_schema.split_number("/cue/12") == ("/cue/<n>", 12)
+    assert osc_schema.lookup_command("/cue/go") is not cue
+    for other in ("/cue/0", "/cue/1000", "/cue/07", "/cue/1x", "/cue/1/go", "/cue/1\n", "/go/1", "/cue"):
+        assert osc_schema.lookup_command(other) is None
+
+
 def test_the_picture_starts_with_the_values_of_the_specification() -> None:
     defaults = {param.address: param.default for param in PARAMS}
     assert [defaults[f"/layer/{n}/angle"] for n in (1, 2, 3, 4)] == [0.0, 45.0, 90.0, 135.0]
@@ -83,7 +92,7 @@ def test_presets_hold_no_master_sink_engine_or_room_setting() -> None:
 
 def test_panic_leaves_sound_outputs_and_master_alone() -> None:
     looks = {param.area for param in PARAMS if param.is_look}
-    assert looks == {"mode", "multiverse", "colour", "layer", "region", "feedback", "mirror"}
+    assert looks == {"mode", "multiverse", "colour", "layer", "region", "feedback", "mirror", "mod", "lfo"}
 
 
 def test_a_typing_error_is_answered_with_the_address_that_was_meant() -> None:

@@ -1,0 +1,98 @@
+"""Modulation: what moves a parameter by itself, and the oscillators that are one such source."""
+
+from osc_schema.declare import circle, menu, number, text, whole
+from osc_schema.types import Area, Param
+
+ROUTES = (1, 2, 3, 4, 5, 6, 7, 8)
+LFOS = (1, 2, 3, 4)
+LONGEST_ADDRESS_CHARACTERS = 128
+SYNCS = {
+    "free": 0.0,
+    "sixteenth": 0.25,
+    "triplet": 1 / 3,
+    "eighth": 0.5,
+    "beat": 1.0,
+    "half": 2.0,
+    "bar": 4.0,
+    "two_bars": 8.0,
+    "four_bars": 16.0,
+    "eight_bars": 32.0,
+}
+"""Beats that one cycle of an LFO lasts; free: /lfo/<n>/rate_hz counts instead."""
+
+
+def _route(n: int) -> tuple[Param, ...]:
+    at = f"/mod/{n}"
+    return (
+        menu(
+            f"{at}/source",
+            "off rms peak envelope low mid high onset pitch " + " ".join(f"lfo{n}" for n in LFOS),
+            "What moves the target, as a level 0..1. Levels of the sound: 0 at -48 dBFS, 1 at -6 dBFS, straight in "
+            "decibels between; pitch: 0 at 55 Hz, 1 at 1760 Hz, straight in octaves between; onset: 1 at each onset, "
+            "then it falls.",
+        ),
+        whole(
+            f"{at}/channel",
+            0,
+            0,
+            4,
+            "Audio channel whose sound counts; 0: whichever of the four is loudest. LFOs have none.",
+        ),
+        text(
+            f"{at}/target",
+            "",
+            "Address of the parameter that is moved: a float that presets hold, but none of /audio, /mod and /lfo; "
+            "empty: none. Its own value stays as it is: the route is added to it.",
+            most=LONGEST_ADDRESS_CHARACTERS,
+        ),
+        number(
+            f"{at}/amount",
+            0.5,
+            -1,
+            1,
+            "How far the target is moved at level 1, as a part of its range, on its own scale; routes to one target "
+            "add up.",
+        ),
+        number(f"{at}/offset", 0, -1, 1, "Added to the level; -0.5 lets it swing to both sides of the target's value."),
+        number(
+            f"{at}/curve",
+            0,
+            -1,
+            1,
+            "Bends the level: at 1 only high levels move much (its fourth power), at -1 low ones do (its fourth root).",
+        ),
+        number(
+            f"{at}/release_ms",
+            150,
+            1,
+            10_000,
+            "A level of the sound rises at once and falls with this time constant. An LFO keeps its shape.",
+            "ms",
+            scale="exponential",
+            smoothing_ms=0,
+        ),
+    )
+
+
+def _lfo(n: int) -> tuple[Param, ...]:
+    at = f"/lfo/{n}"
+    return (
+        menu(
+            f"{at}/shape",
+            "sine triangle saw square random",
+            "Course of one cycle, 0..1. sine and triangle: from 0 up and down again; saw: from 0 up to 1; square: 1 "
+            "for half the cycle, then 0; random: another value each cycle.",
+        ),
+        number(f"{at}/rate_hz", 0.5, 0.01, 20, "Cycles a second, where `sync` is free.", "Hz", scale="exponential"),
+        menu(f"{at}/sync", " ".join(SYNCS), "Length of one cycle in the tempo of /tempo/bpm, four beats a bar."),
+        circle(f"{at}/phase", 0, 0, 1, "Place in the cycle at its beginning.", "cycles"),
+    )
+
+
+AREA = Area(
+    title="Modulation",
+    description="Eight routes, each from the sound or an LFO to a parameter. What is heard and drawn is the "
+    "parameter's value with its routes added, clipped or wrapped as the parameter is; feedback, `/get` and presets "
+    "tell the value without them.",
+    params=(*(param for n in ROUTES for param in _route(n)), *(param for n in LFOS for param in _lfo(n))),
+)
