@@ -13,13 +13,19 @@ socket or a command's handler: from the first command on, the rest of a due plan
 (`run_deferred`). A time tag is turned into the engine's own clock on arrival. More than 10 s ahead is
 refused, with an answer: applying such a bundle now, or never, would both be guesses, and the usual cause, a
 clock that is wrong, is named.
+
+Foreign messages. What is neither a parameter, a pattern that matches, a command nor a question is given to
+`translate` when it comes: the messages in our own language that it stands for are carried out in its place, in the name
+of `map`, because the sender's own display shows the sender's control and not our parameter.
 """
 
+import dataclasses
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import osc_schema
 from engine.clock import Clock
@@ -27,7 +33,7 @@ from engine.control.changes import Changes
 from engine.control.coercion import PLAIN_TAGS, value_of
 from engine.control.commands import CommandTable, Reply
 from engine.control.counters import OscCounters
-from engine.control.explain import ExplainLimit
+from engine.control.explain import Mistakes, unknown
 from engine.control.feedback import Feedback
 from engine.control.listing import ListingLimit
 from engine.control.outbox import Outbox
@@ -45,12 +51,22 @@ log = logging.getLogger(__name__)
 
 Report = Callable[[str, str], None]
 Question = Callable[[Message, Sender], None]
+Translate = Callable[[Message, str, float], tuple[Message, ...] | None]
+"""A foreign message, its sender's name and the time, to what it stands for; None: it is not mapped."""
+Watcher = Callable[[float, str, Message], None]
+"""Hears of every message: the time, its sender's name and the message, as it came."""
 
 MAX_PENDING_SYNCS = 1024
 MAX_VALUES_A_BUNDLE = 4096  # a pattern counts as many as it matches: every parameter forty times over
 BYTES_A_VALUE = 16  # what a waiting command may hold of its packet, in the unit the queue is bounded in
 
-Step = Changes | Message
+MAP = "map"  # who set what a mapped control moved
+
+
+class Step(NamedTuple):
+    what: Changes | Message
+    sender: Sender
+    """Whose doing it is: the packet's sender, or `map` in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,28 +78,38 @@ class Plan:
 
     def cost(self, packet_bytes: int) -> int:
         """How much of the queue it takes, in values; `packet_bytes`: the packet it came in."""
-        commands = sum(isinstance(step, Message) for step in self.steps)
-        values = sum(len(step) for step in self.steps if isinstance(step, Changes))
+        commands = sum(isinstance(step.what, Message) for step in self.steps)
+        values = sum(len(step.what) for step in self.steps if isinstance(step.what, Changes))
         return values + (commands + packet_bytes // BYTES_A_VALUE if commands else 0)
 
 
 class Dispatcher:
     """`receive` and `run_deferred` on OSC's threads, `tick` and `frame_drawn` on the frame loop's."""
 
-    def __init__(self, store: ParamStore, commands: CommandTable, clock: Clock, report: Report) -> None:
+    def __init__(
+        self,
+        store: ParamStore,
+        commands: CommandTable,
+        clock: Clock,
+        report: Report,
+        translate: Translate | None = None,
+    ) -> None:
         self.clock = clock
         self.report = report
         self.counters = OscCounters()
         self.outbox = Outbox(self.counters, report)
         self.feedback = Feedback(store, self.counters, report)
+        self.watcher: Watcher | None = None
+        """The OSC monitor, while somebody watches. Called on OSC's threads: must not wait."""
         self._store = store
         self._commands = commands
+        self._translate = translate
+        self._mistakes = Mistakes(self.counters, self.feedback, clock, report)
         self._questions: dict[str, Question] = {
             "/get": self._on_get,
             "/sync": self._on_sync,
             "/engine/notify": self._on_notify,
         }
-        self._explain = ExplainLimit()
         self._listing = ListingLimit()
         self._patterns = PatternLimit()
         self._schedule: Schedule[Plan] = Schedule()
@@ -106,6 +132,8 @@ class Dispatcher:
         counters.bytes += len(data)
         try:
             packet = decode_packet(data)
+            if (watcher := self.watcher) is not None:
+                self._show(packet, sender, watcher)
             if isinstance(packet, Message):
                 self._on_message(packet, sender)
             else:
@@ -116,12 +144,19 @@ class Dispatcher:
         except Exception as error:  # the top of the receiver's loop, whichever transport runs it
             self.on_own_error(error)
 
+    def _show(self, packet: Message | Bundle, sender: Sender, watcher: Watcher) -> None:
+        if isinstance(packet, Message):
+            watcher(self.clock.now_s(), sender.name, packet)
+            return
+        for element in packet.elements:
+            self._show(element, sender, watcher)
+
     def run_deferred(self) -> None:
         """Carry out what due bundles left for an OSC thread: their commands, and what stands after them."""
         while self._deferred:
             plan = self._deferred[0]  # stays until it is done: `tick` holds back what comes after it
             try:
-                self._carry_out(plan.steps, plan.sender)
+                self._carry_out(plan.steps)
             except Exception as error:  # the top of the sender thread's loop
                 self.on_own_error(error)
             finally:
@@ -140,14 +175,14 @@ class Dispatcher:
         param = osc_schema.lookup(address)
         if param is None:
             steps, _ = self._steps_of([message], sender, MAX_VALUES_A_BUNDLE)
-            self._carry_out(steps, sender)
+            self._carry_out(steps)
             return
         try:
             value = args[0] if tags in PLAIN_TAGS else value_of(param, args)
             accepted = osc_schema.accept(param, value)
             self._store.require(param, accepted.value)
         except Rejected as rejection:
-            self._on_rejected(message, rejection, sender)
+            self._mistakes.rejected(message, rejection, sender)
             return
         self._store.apply(((param, accepted.value),), by=sender.name)
         self.counters.changes += 1
@@ -164,7 +199,7 @@ class Dispatcher:
             if wait_s > 0.0:
                 self._keep(wait_s, packet_bytes, Plan(sender, steps))
             else:
-                self._carry_out(steps, sender)
+                self._carry_out(steps)
 
     def _gather(self, bundle: Bundle, outer_s: float, wall_s: float, groups: dict[float, list[Message]]) -> None:
         """Sort messages by how long they wait: for their own bundle's time, or the outer one's if later."""
@@ -188,7 +223,7 @@ class Dispatcher:
         else:
             reason = "bundle refused: too many wait for their time"
         self.counters.add("rejected")
-        self._on_mistake("osc.bundle", "#bundle", reason, plan.sender)
+        self._mistakes.explain("osc.bundle", "#bundle", reason, plan.sender)
 
     def _steps_of(self, messages: list[Message], sender: Sender, allowance: int) -> tuple[list[Step], int]:
         """The messages as steps, of at most `allowance` values, and how many of those are left over.
@@ -198,28 +233,52 @@ class Dispatcher:
         steps: list[Step] = []
         questions: list[Step] = []
         gathering: Changes | None = None
-        for number, message in enumerate(messages):
+        for number, message, by in self._own(messages, sender):
             if message.address in self._questions:
-                questions.append(message)
+                questions.append(Step(message, by))
                 continue
             if self._commands.find(message.address) is not None:
-                steps.append(message)
+                steps.append(Step(message, by))
                 gathering = None
                 continue
             if allowance <= 0:
                 self._on_overfull(messages[number:], sender)
                 break
-            if gathering is None:
+            if gathering is None or steps[-1].sender is not by:
                 gathering = Changes()
-                steps.append(gathering)
-            allowance -= self._gather_changes(message, sender, gathering)
+                steps.append(Step(gathering, by))
+            allowance -= self._gather_changes(message, by, gathering)
         return steps + questions, allowance
+
+    def _own(self, messages: list[Message], sender: Sender) -> Iterator[tuple[int, Message, Sender]]:
+        """The messages in our own language, each with its number and whose it is."""
+        by_map: Sender | None = None
+        for number, message in enumerate(messages):
+            if self._translate is None or self._is_own(message.address):
+                yield number, message, sender
+                continue
+            mapped = self._translate(message, sender.name, self.clock.now_s())
+            if mapped is None:
+                yield number, message, sender
+                continue
+            by_map = by_map or dataclasses.replace(sender, name=MAP)
+            for own in mapped:
+                yield number, own, by_map
+
+    def _is_own(self, address: str) -> bool:
+        """Whether it means something here without being mapped; a malformed pattern is a mistake of our language."""
+        if osc_schema.lookup(address) or address in self._questions or self._commands.find(address) is not None:
+            return True
+        try:
+            return bool(_matches(address))
+        except Rejected:
+            return True
 
     def _on_overfull(self, left: list[Message], sender: Sender) -> None:
         """Patterns have made of one bundle more values than anybody can mean: the rest of it is left out."""
         self.counters.add("rejected", len(left))
         reason = f"sets more than {MAX_VALUES_A_BUNDLE} values; the last {len(left)} messages are left out"
-        self._on_mistake("osc.bundle", "#bundle", reason, sender)
+        self._mistakes.explain("osc.bundle", "#bundle", reason, sender)
 
     def _gather_changes(self, message: Message, sender: Sender, into: Changes) -> int:
         """How many values the message stood for, wrong ones too; at least one."""
@@ -230,28 +289,28 @@ class Dispatcher:
                 reason = f"patterns set more than {VALUES_A_SECOND} values a second; this one is left out"
                 raise Rejected(f"{shown(message.address)}: {reason}")
         except Rejected as rejection:
-            self._on_rejected(message, rejection, sender)
+            self._mistakes.rejected(message, rejection, sender)
             return 1
         if not params:
-            self._on_unknown(message, sender)
+            self._mistakes.unknown(message, sender)
         for param in params:
             try:
                 value = value_of(param, message.args)
                 accepted = osc_schema.accept(param, value)
                 self._store.require(param, accepted.value)
             except Rejected as rejection:
-                self._on_rejected(message, rejection, sender)
+                self._mistakes.rejected(message, rejection, sender)
                 continue
             self.counters.changes += 1
             into.add(param, accepted.value, differs=_differs(param, value, accepted))
         return max(1, len(params))
 
-    def _carry_out(self, steps: list[Step], sender: Sender) -> None:
-        for step in steps:
-            if isinstance(step, Changes):
-                self._apply(step, sender)
+    def _carry_out(self, steps: list[Step]) -> None:
+        for what, sender in steps:
+            if isinstance(what, Changes):
+                self._apply(what, sender)
             else:
-                self._run_command(step, sender)
+                self._run_command(what, sender)
 
     def _apply(self, changes: Changes, sender: Sender) -> None:
         if changes:
@@ -291,10 +350,12 @@ class Dispatcher:
             reply.fail(str(rejection))
             return
         if not params:
-            reply.fail(_unknown(address))
+            reply.fail(unknown(address))
         if not param and not self._listing.allows(sender.name, len(params), self.clock.now_s()):
             self.counters.add("rejected")
-            self._on_mistake("osc.get", "/get", "too many patterns at once (/engine/notify 1 tells changes)", sender)
+            self._mistakes.explain(
+                "osc.get", "/get", "too many patterns at once (/engine/notify 1 tells changes)", sender
+            )
             return
         for param in params:
             reply.send(param.address, *self.feedback.reply_values(param, self._store.get(param.address)))
@@ -322,6 +383,9 @@ class Dispatcher:
         if len(args) > 2 or not isinstance(is_on, int | float) or (len(args) == 2 and not is_port):
             self._reply("/engine/notify", sender).fail("takes 1 or 0 and, if wanted, a port 1..65535")
             return
+        if is_port and sender.at_port is None:
+            self._reply("/engine/notify", sender).fail("takes no port over a WebSocket: it is its own way back")
+            return
         target = sender.at_port(int(port)) if is_port else sender
         if is_on:
             reply = Reply("/engine/notify", target.post)
@@ -336,24 +400,6 @@ class Dispatcher:
         """Answers go where the sender listens: Max, TouchDesigner and Resolume send from another port."""
         return Reply(command, self.feedback.listener_of(sender).post)
 
-    # -- mistakes ------------------------------------------------------------------------------
-
-    def _on_rejected(self, message: Message, rejection: Rejected, sender: Sender) -> None:
-        self.counters.add("rejected")
-        self._on_mistake("osc.rejected", message.address, str(rejection), sender)
-
-    def _on_unknown(self, message: Message, sender: Sender) -> None:
-        self.counters.unknown += 1
-        self._on_mistake("osc.unknown", message.address, "", sender)
-
-    def _on_mistake(self, key: str, address: str, reason: str, sender: Sender) -> None:
-        is_told = self._explain.allows(sender.name, self.clock.now_s())
-        if not reason:  # the nearest address takes milliseconds to find: only for those who are told
-            reason = _unknown(address) if is_told else f"{shown(address)}: no such parameter"
-        self.report(key, f"{reason} (from {sender.name})")
-        if is_told:
-            self._reply(shown(address), sender).fail(reason.removeprefix(f"{shown(address)}: "))
-
     # -- the frame loop's thread ---------------------------------------------------------------
 
     def tick(self) -> None:
@@ -366,8 +412,8 @@ class Dispatcher:
             return
         for plan in self._schedule.take_due(self.clock.now_s()):
             steps = plan.steps
-            while steps and isinstance(steps[0], Changes) and not self._deferred:
-                self._apply(steps[0], plan.sender)
+            while steps and isinstance(steps[0].what, Changes) and not self._deferred:
+                self._apply(*steps[0])
                 steps = steps[1:]
             if steps:
                 self._deferred.append(Plan(plan.sender, steps))
@@ -383,12 +429,6 @@ class Dispatcher:
 
 def _matches(address: str) -> tuple[Param, ...]:
     return osc_schema.match(address) if osc_schema.is_pattern(address) else ()
-
-
-def _unknown(address: str) -> str:
-    if osc_schema.is_pattern(address):
-        return f"{shown(address)}: matches no parameter"
-    return str(osc_schema.unknown_address(address))
 
 
 def _differs(param: Param, value: object, accepted: Accepted) -> bool:

@@ -1,5 +1,7 @@
 """What subscribers are told: every value when they subscribe, then every change that is not their own.
 
+A subscriber hears everything (`/engine/notify`) or single addresses (OSCQuery's LISTEN), or both.
+
 - Changes go out at most 60 times a second each: between two sendings only the newest value of an address is
   kept. A subscriber gets at most 64 packets a sending, the rest in the next ones: a receive buffer of 212 992
   bytes, the Linux default, holds 256 small packets, and a resync is some 150. Plain messages, no bundles:
@@ -17,7 +19,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import osc_schema
@@ -29,14 +31,17 @@ from engine.osc.encode import ReplyValue
 from engine.params import ParamStore
 from osc_schema import Param, ParamType
 
-MAX_SUBSCRIBERS = 64
+MAX_SUBSCRIBERS = 128  # 64 over UDP and TCP, and every WebSocket the page's server takes
 CHANGE_INTERVAL_S = 1 / 60
 PACKETS_A_SENDING = 64
 HEARTBEAT_INTERVAL_S = 1.0
 MAX_OWED = 4096
-MAX_WARNINGS = 64
+MAX_TOLD = 256
 
 FEATURES = ("rms", "peak", "pitch", "onset", "low", "mid", "high")
+
+
+_EVERY_ADDRESS = tuple(param.address for param in osc_schema.PARAMS)
 
 
 @dataclass(slots=True, eq=False)
@@ -44,9 +49,17 @@ class Subscriber:
     target: Sender
     origin: str
     """Name of the sender whose changes are this subscriber's own."""
-    needs_everything: bool = True
+    hears_all: bool = False
+    """Every change, and what is told besides: heartbeat, warnings, audio features."""
+    listened: set[str] = field(default_factory=set)
+    """Single addresses whose changes it hears."""
+    owed: dict[str, None] = field(default_factory=dict)
+    """Addresses whose value of now it gets with the next sending, whoever set it; in this order."""
     waiting: dict[str, bytes] = field(default_factory=dict)
     """Newest packet by address, in the order in which the addresses changed."""
+
+    def hears(self, address: str) -> bool:
+        return self.hears_all or address in self.listened
 
 
 class Feedback:
@@ -60,7 +73,7 @@ class Feedback:
         self._subscribers: dict[str, Subscriber] = {}  # by the target's name, longest subscribed first
         self._by_origin: dict[str, Subscriber] = {}
         self._owed: deque[tuple[str, str]] = deque(maxlen=MAX_OWED)
-        self._warnings: deque[str] = deque(maxlen=MAX_WARNINGS)
+        self._told: deque[tuple[str, tuple[ReplyValue, ...]]] = deque(maxlen=MAX_TOLD)
         self._version = 0
         self._next_change_s = self._next_heartbeat_s = self._features_due_s = float("-inf")
         self._heartbeats = 0
@@ -72,28 +85,73 @@ class Feedback:
     def subscribe(self, target: Sender, origin: str) -> None:
         """Send `target` every value, then the changes that `origin` did not make; again: all over again."""
         with self._lock:
-            if not self._subscribers:  # what was reported while nobody listened is old
-                self._warnings.clear()
-            self._forget(target.name)
-            if len(self._subscribers) >= MAX_SUBSCRIBERS:
-                oldest = next(iter(self._subscribers))
-                self._forget(oldest)
-                self._report("osc.subscribers", f"{MAX_SUBSCRIBERS} subscribers: {oldest} makes room")
-            subscriber = Subscriber(target, origin)
-            self._subscribers[target.name] = self._by_origin[origin] = subscriber
+            if not any(self._hearing_all()):  # what was told while nobody listened is old
+                self._told.clear()
+            listened = self._forget(target.name)
+            subscriber = self._remember(Subscriber(target, origin, hears_all=True, listened=listened))
+            subscriber.owed = dict.fromkeys(_EVERY_ADDRESS)
 
     def unsubscribe(self, name: str) -> None:
-        """End what the target `name`, or the origin of that name, has asked for."""
+        """End what the target `name`, or the origin of that name, has asked for with `subscribe`."""
         with self._lock:
-            self._forget(name)
-            subscriber = self._by_origin.get(name)
-            if subscriber is not None:
-                self._forget(subscriber.target.name)
+            for subscriber in (self._subscribers.get(name), self._by_origin.get(name)):
+                if subscriber is not None:
+                    subscriber.hears_all = False
+                    self._keep_what_is_heard(subscriber)
 
-    def _forget(self, target_name: str) -> None:
+    def listen(self, target: Sender, origin: str, address: str) -> None:
+        """Send `target` the value of a parameter now, then the changes of it that `origin` did not make."""
+        with self._lock:
+            subscriber = self._subscribers.get(target.name) or self._remember(Subscriber(target, origin))
+            subscriber.listened.add(address)
+            subscriber.owed[address] = None
+
+    def ignore(self, target_name: str, address: str) -> None:
+        """End what `listen` began; nothing where it had not."""
+        with self._lock:
+            subscriber = self._subscribers.get(target_name)
+            if subscriber is not None:
+                subscriber.listened.discard(address)
+                self._keep_what_is_heard(subscriber)
+
+    def resend(self, target_name: str) -> None:
+        """Packets to this target were lost: send it the value of now of whatever it hears."""
+        with self._lock:
+            subscriber = self._subscribers.get(target_name)
+            if subscriber is not None:
+                subscriber.owed = dict.fromkeys(filter(subscriber.hears, _EVERY_ADDRESS))
+
+    def leave(self, target_name: str) -> None:
+        """The target is gone: forget all that it asked for."""
+        with self._lock:
+            self._forget(target_name)
+
+    def _hearing_all(self) -> Iterator[Subscriber]:
+        return (subscriber for subscriber in self._subscribers.values() if subscriber.hears_all)
+
+    def _remember(self, subscriber: Subscriber) -> Subscriber:
+        if len(self._subscribers) >= MAX_SUBSCRIBERS:
+            oldest = next(iter(self._subscribers))
+            self._forget(oldest)
+            self._report("osc.subscribers", f"{MAX_SUBSCRIBERS} subscribers: {oldest} makes room")
+        self._subscribers[subscriber.target.name] = self._by_origin[subscriber.origin] = subscriber
+        return subscriber
+
+    def _keep_what_is_heard(self, subscriber: Subscriber) -> None:
+        if not subscriber.hears_all and not subscriber.listened:
+            self._forget(subscriber.target.name)
+        for addresses in (subscriber.waiting, subscriber.owed):
+            for address in [address for address in addresses if not subscriber.hears(address)]:
+                del addresses[address]
+
+    def _forget(self, target_name: str) -> set[str]:
+        """The addresses it listened to."""
         subscriber = self._subscribers.pop(target_name, None)
-        if subscriber is not None and self._by_origin.get(subscriber.origin) is subscriber:
+        if subscriber is None:
+            return set()
+        if self._by_origin.get(subscriber.origin) is subscriber:
             del self._by_origin[subscriber.origin]
+        return subscriber.listened
 
     def listener_of(self, sender: Sender) -> Sender:
         """Where `sender` hears its answers: where it subscribed, else where it sends from."""
@@ -105,10 +163,13 @@ class Feedback:
         if origin in self._by_origin:
             self._owed.extend((origin, address) for address in addresses)
 
+    def tell(self, address: str, *args: ReplyValue) -> None:
+        """A message to every subscriber that hears all. Takes no lock: whoever reports may hold this one."""
+        self._told.append((address, args))
+
     def warn(self, line: str) -> None:
-        """Tell every subscriber what the log says, as `/engine/warning <line>`. Takes no lock: whoever reports may
-        hold this one."""
-        self._warnings.append(line)
+        """Tell what the log says, as `/engine/warning <line>`."""
+        self.tell("/engine/warning", line)
 
     def offer_features(self, channels: tuple[ChannelFeatures, ...]) -> None:
         """Frame loop's thread, every frame: only a reference changes hands."""
@@ -124,7 +185,7 @@ class Feedback:
     # -- the sending thread --------------------------------------------------------------------
 
     def next_due_s(self) -> float | None:
-        """When `tick` has something to do next; None: not before somebody subscribes."""
+        """When `tick` has something to do next; None: not before somebody subscribes or listens."""
         if not self._subscribers:
             return None
         due_s = min(self._next_change_s, self._next_heartbeat_s)
@@ -139,8 +200,9 @@ class Feedback:
                 self._next_change_s = now_s + CHANGE_INTERVAL_S
                 self._gather_changes()
                 self._send_waiting()
-                while self._warnings:
-                    self._send_to_all(encode_reply("/engine/warning", self._warnings.popleft()))
+                while self._told:
+                    address, args = self._told.popleft()
+                    self._send_to_all(encode_reply(address, *args))
             if now_s >= self._next_heartbeat_s:
                 self._next_heartbeat_s = now_s + HEARTBEAT_INTERVAL_S
                 self._heartbeats += 1
@@ -156,18 +218,17 @@ class Feedback:
             for subscriber in self._subscribers.values():
                 if change.by == subscriber.origin:
                     subscriber.waiting.pop(change.address, None)
-                else:
+                elif subscriber.hears(change.address):
                     subscriber.waiting[change.address] = packet
         for _ in range(len(self._owed)):
             origin, address = self._owed.popleft()
             for subscriber in self._subscribers.values():
-                if subscriber.origin == origin:
-                    subscriber.waiting[address] = self._packet_of_now(address)
+                if subscriber.origin == origin and subscriber.hears(address):
+                    subscriber.owed[address] = None
         for subscriber in self._subscribers.values():
-            if subscriber.needs_everything:
-                subscriber.needs_everything = False
-                for param in osc_schema.PARAMS:
-                    subscriber.waiting[param.address] = self._packet_of_now(param.address)
+            for address in subscriber.owed:
+                subscriber.waiting[address] = self._packet_of_now(address)
+            subscriber.owed = {}
 
     def _packet_of_now(self, address: str) -> bytes:
         param = osc_schema.lookup(address)
@@ -181,7 +242,7 @@ class Feedback:
                 self._counters.feedback_sent += 1
 
     def _send_to_all(self, packet: bytes) -> None:
-        for subscriber in self._subscribers.values():
+        for subscriber in self._hearing_all():
             subscriber.target.post(packet)
 
     # -- audio features ------------------------------------------------------------------------

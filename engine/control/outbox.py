@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from engine.control.counters import OscCounters
 
-MAX_PACKETS = 8192  # two full ticks of feedback to every subscriber
+MAX_PACKETS = 8192  # a full tick of feedback to every subscriber
 PACKETS_A_TURN = 32  # to one receiver, then the next has its turn
 PACKETS_A_SENDING = 1024  # some 10 ms of work, then the feedback has its turn
 

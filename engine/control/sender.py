@@ -7,11 +7,12 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sender:
     name: str
-    """`udp 127.0.0.1:5000`, `tcp ...`: stands in the store as who set a value."""
+    """`udp 127.0.0.1:5000`, `tcp ...`, `ws ...`: stands in the store as who set a value."""
     post: Callable[[bytes], None]
     """Queues one packet for this peer. Any thread; never waits: one too many is counted and dropped."""
-    at_port: "Callable[[int], Sender]"
-    """The same host at another UDP port: a host asks for itself only, so nobody can be flooded by a third."""
+    at_port: "Callable[[int], Sender] | None"
+    """The same host at another UDP port: a host asks for itself only, so nobody can be flooded by a third. None: it
+    hears on its own connection only (a WebSocket)."""
 
 
 def numeric_localhost(host: str) -> str:

@@ -1,5 +1,6 @@
 """What subscribers are told, and when: on a stepped clock, the test is the sending thread."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -322,3 +323,96 @@ def test_packets_to_ever_new_receivers_are_bounded_too(hall: Hall) -> None:
         outbox.put(f"udp 192.0.2.9:{number}", sent.append, b"")
     outbox.send(3 * MAX_PACKETS)
     assert len(sent) == MAX_PACKETS
+
+
+# -- single addresses, and what is told --------------------------------------------------------
+
+
+def listen(hall: Hall, peer: Any, address: str) -> None:
+    sender = peer.sender()
+    hall.feedback.listen(sender, origin=sender.name, address=address)
+
+
+def test_a_listener_gets_the_value_of_now_and_then_the_changes_of_others(hall: Hall, peers: tuple[Any, Any]) -> None:
+    one, other = peers
+    hall.say(one, ANGLE, 20.0)
+    listen(hall, one, ANGLE)
+    hall.after(0.1)
+    assert one.take() == [Message(ANGLE, (20.0,), "f")]
+    hall.say(other, ANGLE, 30.0)
+    hall.say(other, "/layer/2/angle", 30.0)
+    hall.after(0.1)
+    assert one.take() == [Message(ANGLE, (30.0,), "f")]
+    hall.say(one, ANGLE, 40.0)
+    hall.after(2.0)
+    assert one.take() == []  # neither its own change nor a heartbeat
+    hall.say(one, ANGLE, 190.0)
+    hall.after(0.1)
+    assert one.take() == [Message(ANGLE, (-170.0,), "f")]
+
+
+def test_who_ignores_hears_no_more_of_that_address(hall: Hall, peers: tuple[Any, Any]) -> None:
+    one, _ = peers
+    listen(hall, one, ANGLE)
+    listen(hall, one, "/mode")
+    hall.store.set(ANGLE, 3.0)
+    hall.feedback.ignore(one.name, ANGLE)
+    hall.feedback.ignore(one.name, "/never/listened")
+    hall.after(0.1)
+    assert [message.address for message in one.take()] == ["/mode"]
+    hall.feedback.ignore(one.name, "/mode")
+    assert hall.feedback.next_due_s() is None
+
+
+def test_listening_and_a_subscription_send_a_change_once_and_end_apart(hall: Hall, peers: tuple[Any, Any]) -> None:
+    one, _ = peers
+    listen(hall, one, ANGLE)
+    hall.subscribe(one)
+    hall.store.set(ANGLE, 3.0)
+    hall.after(0.1)
+    assert without_heartbeat(one.take()) == [Message(ANGLE, (3.0,), "f")]
+    hall.store.set("/mode", "simple")
+    hall.say(one, "/engine/notify", 0)
+    hall.store.set(ANGLE, 4.0)
+    hall.after(2.0)
+    assert one.take() == [Message("/done", ("/engine/notify",), "s"), Message(ANGLE, (4.0,), "f")]
+    hall.feedback.leave(one.name)
+    assert hall.feedback.next_due_s() is None
+
+
+def test_what_was_lost_on_the_way_is_sent_again_as_it_is_now(hall: Hall, peers: tuple[Any, Any]) -> None:
+    one, other = peers
+    for address in (ANGLE, "/mode"):
+        listen(hall, one, address)
+    hall.subscribe(other)
+    hall.after(0.1)
+    one.take()
+    hall.feedback.resend(one.name)
+    hall.feedback.resend(other.name)
+    hall.feedback.resend("ws 192.0.2.3:5000")  # gone already
+    hall.after(0.5)
+    assert {message.address for message in one.take()} == {ANGLE, "/mode"}
+    assert len(without_heartbeat(other.take())) == len(osc_schema.PARAMS)
+
+
+def test_what_is_told_reaches_subscribers_only_and_nothing_older_than_they_are(
+    hall: Hall, peers: tuple[Any, Any]
+) -> None:
+    one, other = peers
+    listen(hall, other, ANGLE)
+    hall.feedback.tell("/cue/current", 1)
+    hall.subscribe(one)
+    other.take()
+    hall.feedback.tell("/cue/current", 2, "finale")
+    hall.after(0.1)
+    assert without_heartbeat(one.take()) == [Message("/cue/current", (2, "finale"), "is")]
+    assert other.take() == []
+
+
+def test_a_subscriber_on_its_own_connection_cannot_name_a_port(hall: Hall, peers: tuple[Any, Any]) -> None:
+    one, _ = peers
+    socket_only = dataclasses.replace(one.sender(), at_port=None)
+    hall.dispatcher.receive(encode_message("/engine/notify", 1, 9001), socket_only)
+    (answer,) = one.take()
+    assert answer.address == "/fail" and "no port" in answer.args[1]
+    assert hall.feedback.next_due_s() is None
