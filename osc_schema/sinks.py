@@ -5,7 +5,7 @@ from typing import Any
 from osc_schema.declare import NAME_CHARACTERS, arguments, file, switch, text, trigger
 from osc_schema.types import Area, Command, Param
 
-NAMED = ("syphon", "spout", "shared")
+NAMED = ("syphon", "spout", "shared", "ndi")
 KINDS = (*NAMED, "record", "snapshot", "null")
 DEFAULT_NAME = "Multiverse"
 # Not kept anywhere: the command line decides what runs.
@@ -15,6 +15,7 @@ _WHAT = {
     "syphon": "the Syphon server (macOS)",
     "spout": "the Spout sender (Windows)",
     "shared": "the shared-memory ring",
+    "ndi": "the NDI source (other machines)",
     "record": "the recording (H.264 with sound, MP4)",
     "snapshot": "the PNG writer",
     "null": "the sink that throws pictures away",

@@ -57,6 +57,13 @@ KINDS = {
         brings_sd=True,
     ),
     "shared": Kind(module="engine.sinks.shared", sink="SharedSink", argument="name of the texture", brings_sd=True),
+    "ndi": Kind(
+        module="engine.sinks.ndi",
+        sink="NdiSink",
+        argument="name of the source",
+        packages=(("cyndilib", "pip install 'multiverse-engine[ndi]'"),),
+        brings_sd=True,
+    ),
     "record": Kind(
         module="engine.sinks.record",
         sink="RecordSink",

@@ -22,7 +22,7 @@ class SinkSpec:
 
     kind: str
     argument: str = ""
-    """A texture's name (syphon, spout, shared) or a file (record, snapshot); "" for the kind's default."""
+    """A texture's name (syphon, spout, shared, ndi) or a file (record, snapshot); "" for the kind's default."""
     picture: Picture = "main"
 
     @classmethod

@@ -14,8 +14,14 @@ import pytest
 
 from engine.frame import AudioBlock, FrameId, PublishedFrame, TextureRef
 from engine.sinks import Stage
+from tests.ndi_network import use_loopback
 
 PUBLISHED_API = Path(__file__).parent / "published_api"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ndi_on_loopback(tmp_path_factory: pytest.TempPathFactory) -> None:
+    use_loopback(tmp_path_factory.mktemp("ndi"))
 
 
 @pytest.fixture

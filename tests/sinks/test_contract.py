@@ -136,14 +136,14 @@ def test_a_spec_is_a_kind_and_an_argument_for_one_of_the_pictures() -> None:
     for label in ("null", "sd:null"):
         assert SinkSpec.parse(label).label == label
     for label in ("hologram", "sd:hologram", "sd:", "", "main:null"):
-        with pytest.raises(SinkError, match=rf"'{label}': .*syphon, spout, shared, record, snapshot, null, .*sd:"):
+        with pytest.raises(SinkError, match=rf"'{label}': .*syphon, spout, shared, ndi, record, snapshot, null, .*sd:"):
             SinkSpec.parse(f"{label}=x")
 
 
 def test_asking_for_sinks_loads_none_of_their_libraries() -> None:
     code = (
         "import sys; from engine.sinks import SinkSet, available_kinds; available_kinds();"
-        "print([name for name in ('av', 'cv2', 'syphon', 'SpoutGL', 'moderngl') if name in sys.modules])"
+        "print([name for name in ('av', 'cv2', 'syphon', 'SpoutGL', 'cyndilib', 'moderngl') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

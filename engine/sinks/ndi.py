@@ -1,0 +1,202 @@
+"""The picture as an NDI source, for programs on other machines of the network.
+
+Converting and compressing a picture takes milliseconds, so a thread of its own does it: the frame loop only hands the
+newest one over, and reads none back while nobody is connected. cyndilib lets the GIL go while a picture is written
+(not while a sender opens or closes, 1 and 10 ms). NDI tells every program of the network the name, hence it is never
+on unasked.
+
+An opaque picture goes out as RGBX. One with transparency (`/engine/alpha`) is RGBA from then on, and its colours are
+divided by alpha: receivers take NDI's alpha for straight, as vMix, Resolume and CasparCG say.
+"""
+
+import logging
+import threading
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.errors import MultiverseError, SinkError
+from engine.frame import PublishedFrame
+from engine.sinks.registry import broken, require_available
+from engine.sinks.sink import TITLES, Picture, SinkStatus, Stage
+
+if TYPE_CHECKING:
+    from cyndilib.sender import Sender
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.1  # how often the thread looks for receivers while there are none
+MOST_TERMS = 1001  # of a rate as a fraction: 59.94 is 60000/1001
+CLOSE_CEILING_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Format:
+    """What cannot change while a sender is open; receivers find it again within two seconds when it does."""
+
+    width: int
+    height: int
+    fps: float
+    has_alpha: bool
+
+
+class NdiSink:
+    kind = "ndi"
+
+    def __init__(self, argument: str, picture: Picture = "main") -> None:
+        self.name = argument or TITLES[picture]
+        self._change = threading.Condition()
+        self._waiting: np.ndarray | None = None
+        """The newest picture, until the thread takes it."""
+        self._stage: Stage | None = None
+        self._is_ending = False
+        self._is_open = False
+        self._error: Exception | None = None
+        self._connections = 0
+        self._full_name = ""
+        self._frames = 0
+        self._dropped = 0
+        self._thread = threading.Thread(target=self._run, name=f"ndi {self.name}", daemon=True)
+
+    def start(self, stage: Stage, *, may_wait: bool = False) -> None:
+        require_available(self.kind)
+        self._stage = stage
+        self._thread.start()
+        if may_wait:
+            with self._change:
+                self._change.wait_for(lambda: self._is_open or self._error)
+            self._raise_error()
+
+    def restage(self, stage: Stage) -> None:
+        with self._change:
+            self._stage = stage
+
+    def publish(self, frame: PublishedFrame) -> None:
+        self._raise_error()
+        assert self._stage is not None
+        self._frames += 1
+        if not self._connections:
+            return  # nobody looks: nothing is read back
+        pixels = frame.read_rgba()
+        with self._change:
+            if self._stage.is_offline:
+                self._change.wait_for(lambda: self._waiting is None or self._error)
+            if self._waiting is not None:
+                self._frames -= 1
+                self._dropped += 1
+            self._waiting = pixels
+            self._change.notify_all()
+
+    def pump(self) -> None:
+        """Nothing: the thread looks for receivers."""
+
+    def drain(self) -> bool:
+        self._end()
+        return not self._thread.is_alive()
+
+    def close(self) -> None:
+        self._end()
+        if self._thread.is_alive():
+            self._thread.join(timeout=CLOSE_CEILING_S)
+
+    def status(self) -> SinkStatus:
+        receivers = f"{self._connections} receiver{'' if self._connections == 1 else 's'}"
+        return SinkStatus(
+            kind=self.kind,
+            name=self.name,
+            state="running",
+            frames=self._frames,
+            dropped=self._dropped,
+            detail=f"{self._full_name}, {receivers}" if self._full_name else "",
+        )
+
+    def _end(self) -> None:
+        with self._change:
+            self._is_ending = True
+            self._change.notify_all()
+
+    def _raise_error(self) -> None:
+        """What ended the thread; once, for the sink is then closed."""
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+    def _run(self) -> None:
+        try:
+            self._send_pictures()
+        except MultiverseError as error:
+            self._fail(error)
+        except Exception as error:  # the top of the thread: the next `publish` tells the frame loop
+            log.debug("ndi %s failed", self.name, exc_info=True)
+            failure = SinkError(f"ndi: {type(error).__name__}: {error}")
+            failure.__cause__ = error
+            self._fail(failure)
+
+    def _fail(self, error: Exception) -> None:
+        with self._change:
+            self._error = error
+            self._connections = 0
+            self._change.notify_all()
+
+    def _send_pictures(self) -> None:
+        """Until `_end`: the newest picture to whoever is connected, and now and then a look who that is."""
+        assert self._stage is not None
+        stage = self._stage
+        form = _Format(stage.width, stage.height, stage.fps, False)
+        sender = self._open(form)
+        try:
+            while True:
+                self._connections = sender.get_num_connections(0.0)
+                with self._change:
+                    self._change.wait_for(lambda: self._waiting is not None or self._is_ending, timeout=LOOK_S)
+                    pixels, self._waiting = self._waiting, None
+                    fps = self._stage.fps
+                    self._change.notify_all()
+                if pixels is None:
+                    if self._is_ending:
+                        return
+                    continue
+                height, width = pixels.shape[:2]
+                wanted = _Format(width, height, fps, form.has_alpha or not is_opaque(pixels))
+                if wanted != form:
+                    sender.close()
+                    form = wanted
+                    sender = self._open(form)
+                sender.write_video((straight(pixels) if form.has_alpha else pixels).reshape(-1))
+        finally:
+            sender.close()
+
+    def _open(self, form: _Format) -> "Sender":
+        try:
+            from cyndilib.sender import Sender
+            from cyndilib.video_frame import VideoSendFrame
+            from cyndilib.wrapper.ndi_structs import FourCC
+        except (ImportError, OSError) as error:
+            raise broken(self.kind, error) from error
+        picture = VideoSendFrame()
+        picture.set_resolution(form.width, form.height)
+        picture.set_frame_rate(Fraction(form.fps).limit_denominator(MOST_TERMS))
+        picture.set_fourcc(FourCC.RGBA if form.has_alpha else FourCC.RGBX)
+        sender = Sender(self.name, clock_video=False)  # the frame loop keeps the time
+        sender.set_video_frame(picture)
+        sender.open()
+        with self._change:
+            self._full_name = sender.name
+            self._is_open = True
+            self._change.notify_all()
+        return sender
+
+
+def is_opaque(rgba: np.ndarray) -> bool:
+    """Whether alpha is 255 everywhere in (height, width, 4) uint8."""
+    return bool(rgba[..., 3].min() == 255)
+
+
+def straight(rgba: np.ndarray) -> np.ndarray:
+    """(height, width, 4) uint8 with straight alpha, from the premultiplied `rgba`: colours divided by alpha, rounded to
+    nearest; where alpha is 0 the colour stays."""
+    alpha = np.maximum(rgba[..., 3:], 1).astype(np.uint16)
+    colour = (rgba[..., :3].astype(np.uint16) * 255 + alpha // 2) // alpha
+    return np.concatenate([np.minimum(colour, 255).astype(np.uint8), rgba[..., 3:]], axis=2)

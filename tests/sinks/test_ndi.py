@@ -1,0 +1,195 @@
+"""The NDI sink, as a program in another process receives it through NDI's own library."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.clock import SteppedClock
+from engine.errors import SinkUnavailableError
+from engine.sinks import SinkSet, SinkSpec, Stage
+from engine.sinks.ndi import NdiSink, straight
+from engine.sinks.registry import available_kinds, make_sink
+from tests.ndi_network import NdiReceiver
+
+TOLERANCE = 24  # of 255: the codec of NDI takes a pure blue for 240, and another card differs by 95
+MIDDLE = slice(8, -8)
+
+
+@pytest.fixture
+def receive(require, tmp_path: Path) -> Iterator[Callable[[str], NdiReceiver]]:
+    missing = next(info.reason for info in available_kinds() if info.kind == "ndi")
+    require(not missing, missing)
+    receivers: list[NdiReceiver] = []
+
+    def start(name: str) -> NdiReceiver:
+        receivers.append(NdiReceiver(name, tmp_path))
+        return receivers[-1]
+
+    yield start
+    for receiver in receivers:
+        receiver.end()
+
+
+@pytest.fixture
+def opened(make_stage) -> Iterator[Callable[..., NdiSink]]:
+    sinks: list[NdiSink] = []
+
+    def start(name: str, stage: Stage | None = None) -> NdiSink:
+        sink = NdiSink(name)
+        sink.start(stage or make_stage(width=128, height=96), may_wait=True)
+        sinks.append(sink)
+        return sink
+
+    yield start
+    for sink in sinks:
+        sink.close()
+
+
+def unique(name: str) -> str:
+    return f"{name} {os.getpid()}"
+
+
+def surfaces(card: np.ndarray) -> dict[str, np.ndarray]:
+    """Mean colour of the card's corners and of the F's stem, away from edges."""
+    height, width = card.shape[:2]
+    rows, columns = height // 12, width // 12
+    stem = card[height // 3 : height // 2, width // 3 + width // 32 : width // 3 + 3 * width // 32]
+    corners = {
+        "top left": card[:rows, :columns],
+        "top right": card[:rows, -columns:],
+        "bottom left": card[-rows:, :columns],
+        "bottom right": card[-rows:, -columns:],
+        "stem of the F": stem,
+        "right of the stem": card[height * 2 // 3 : height * 3 // 4, width * 2 // 3 : width * 3 // 4],
+    }
+    return {name: part.reshape(-1, 4).mean(axis=0) for name, part in corners.items()}
+
+
+def assert_same_surfaces(seen: np.ndarray, sent: np.ndarray) -> None:
+    wanted = surfaces(sent)
+    for name, colour in surfaces(seen).items():
+        assert np.abs(colour - wanted[name]).max() <= TOLERANCE, f"{name}: {colour} instead of {wanted[name]}"
+
+
+def test_another_program_sees_the_picture_upright_in_its_colours(receive, opened, make_frame, f_card, wait_for) -> None:
+    name = unique("upright")
+    sink, receiver, card = opened(name), receive(name), f_card(128, 96)
+
+    def is_seen() -> bool:
+        sink.publish(make_frame(0, card))
+        return receiver.look() == "RGBX 128x96 30.000"
+
+    wait_for(is_seen, "the picture")
+    assert_same_surfaces(receiver.seen(), card)
+    assert sink.status().detail.endswith(f"({name}), 1 receiver")
+
+
+def test_a_receiver_follows_a_new_size_and_rate(receive, opened, make_stage, make_frame, f_card, wait_for) -> None:
+    name = unique("sizes")
+    sink, receiver = opened(name), receive(name)
+
+    def is_seen(card: np.ndarray, told: str) -> bool:
+        sink.publish(make_frame(0, card))
+        return receiver.look() == told
+
+    wait_for(lambda: is_seen(f_card(128, 96), "RGBX 128x96 30.000"), "the first size")
+    sink.restage(make_stage(width=192, height=64, fps=59.94))
+    wait_for(lambda: is_seen(f_card(192, 64), "RGBX 192x64 59.940"), "the second size")
+    assert_same_surfaces(receiver.seen(), f_card(192, 64))
+
+
+def test_transparency_arrives_as_straight_alpha(receive, opened, make_frame, wait_for) -> None:
+    name = unique("alpha")
+    sink, receiver = opened(name), receive(name)
+    half = np.zeros((96, 128, 4), np.uint8)
+    half[:] = (100, 50, 25, 128)  # premultiplied
+
+    def is_seen() -> bool:
+        sink.publish(make_frame(0, half))
+        return receiver.look().startswith("RGBA")
+
+    wait_for(is_seen, "the picture with alpha")
+    middle = receiver.seen()[MIDDLE, MIDDLE].reshape(-1, 4).mean(axis=0)
+    assert np.abs(middle - (199, 100, 50, 128)).max() <= TOLERANCE
+
+
+def test_straight_alpha_is_the_colour_over_alpha_and_keeps_what_is_opaque_or_gone() -> None:
+    rgba = np.array([[(10, 20, 30, 255), (0, 0, 0, 0), (64, 32, 0, 64), (1, 2, 3, 6)]], np.uint8)
+    expected = np.array([[(10, 20, 30, 255), (0, 0, 0, 0), (255, 128, 0, 64), (43, 85, 128, 6)]], np.uint8)
+    assert np.array_equal(straight(rgba), expected)
+
+
+def test_nothing_is_read_back_while_nobody_is_connected(opened, make_frame) -> None:
+    sink = opened(unique("alone"))
+    reads: list[int] = []
+    for index in range(20):
+        sink.publish(make_frame(index, reads=reads))
+    assert (reads, sink.status().frames, sink.status().dropped) == ([], 20, 0)
+    assert sink.status().detail.endswith("0 receivers")
+
+
+def test_live_the_newest_picture_wins_and_offline_none_is_lost(
+    receive, opened, make_stage, make_frame, f_card, wait_for
+) -> None:
+    for is_offline in (False, True):
+        name = unique(f"offline {is_offline}")
+        sink = opened(name, make_stage(width=128, height=96, is_offline=is_offline))
+        receiver = receive(name)
+        assert receiver.look()
+        wait_for(lambda sink=sink: "1 receiver" in sink.status().detail, "the receiver")
+        for index in range(200):
+            sink.publish(make_frame(index, f_card(128, 96)))
+        status = sink.status()
+        assert status.frames + status.dropped == 200
+        assert (status.dropped == 0) == is_offline
+
+
+def test_the_picture_of_stable_diffusion_comes_along(make_stage, reports) -> None:
+    with_sd = SinkSet(make_stage(), SteppedClock(), reports)
+    with_sd.start(SinkSpec(kind="ndi", argument=unique("main")))
+    with_sd.add_sd(32, 32)
+    assert [status.name for status in with_sd.status()] == [unique("main"), f"{unique('main')} SD"]
+    with_sd.close()
+
+
+def test_a_library_that_cannot_be_loaded_is_told_in_the_middle_of_a_show(
+    make_stage, make_frame, wait_for, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cyndilib.sender", None)
+    with pytest.raises(SinkUnavailableError, match=r"^ndi: unavailable \(ModuleNotFoundError"):
+        NdiSink("").start(make_stage(), may_wait=True)
+    sink = NdiSink("")
+    sink.start(make_stage())
+
+    def is_told() -> bool:
+        try:
+            sink.publish(make_frame())
+        except SinkUnavailableError:
+            return True
+        return False
+
+    wait_for(is_told, "the error")
+    sink.close()
+
+
+def test_without_the_package_the_reason_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.sinks.registry.find_spec", lambda name: None)
+    monkeypatch.delitem(sys.modules, "cyndilib", raising=False)
+    with pytest.raises(SinkUnavailableError, match=r"^ndi: .*pip install 'multiverse-engine\[ndi\]'\)$"):
+        make_sink(SinkSpec(kind="ndi"))
+
+
+def test_ndi_is_never_opened_unasked() -> None:
+    code = (
+        "import sys; from engine import Config, open_engine\n"
+        "with open_engine(Config(width=64, height=64, audio='demo', sinks=None, renderer='numba')) as engine:\n"
+        "    engine.run(count=2)\n"
+        "print('cyndilib' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
