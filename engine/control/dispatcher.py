@@ -19,13 +19,10 @@ Foreign messages. What is neither a parameter, a pattern that matches, a command
 of `map`, because the sender's own display shows the sender's control and not our parameter.
 """
 
-import dataclasses
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable
 
 import osc_schema
 from engine.clock import Clock
@@ -35,9 +32,11 @@ from engine.control.commands import CommandTable, Reply
 from engine.control.counters import OscCounters
 from engine.control.explain import Mistakes, unknown
 from engine.control.feedback import Feedback
+from engine.control.foreign import ForeignMessages, Translate
 from engine.control.listing import ListingLimit
 from engine.control.outbox import Outbox
 from engine.control.patterns import VALUES_A_SECOND, PatternLimit, settable
+from engine.control.plan import Plan, Step
 from engine.control.scheduled import LATE_S, LONGEST_WAIT_S, Schedule
 from engine.control.sender import Sender
 from engine.errors import MultiverseError, OscDecodeError
@@ -51,36 +50,11 @@ log = logging.getLogger(__name__)
 
 Report = Callable[[str, str], None]
 Question = Callable[[Message, Sender], None]
-Translate = Callable[[Message, str, float], tuple[Message, ...] | None]
-"""A foreign message, its sender's name and the time, to what it stands for; None: it is not mapped."""
 Watcher = Callable[[float, str, Message], None]
 """Hears of every message: the time, its sender's name and the message, as it came."""
 
 MAX_PENDING_SYNCS = 1024
 MAX_VALUES_A_BUNDLE = 4096  # a pattern counts as many as it matches: every parameter forty times over
-BYTES_A_VALUE = 16  # what a waiting command may hold of its packet, in the unit the queue is bounded in
-
-MAP = "map"  # who set what a mapped control moved
-
-
-class Step(NamedTuple):
-    what: Changes | Message
-    sender: Sender
-    """Whose doing it is: the packet's sender, or `map` in its place."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """One packet, or one group of a bundle, ready to be carried out."""
-
-    sender: Sender
-    steps: list[Step]
-
-    def cost(self, packet_bytes: int) -> int:
-        """How much of the queue it takes, in values; `packet_bytes`: the packet it came in."""
-        commands = sum(isinstance(step.what, Message) for step in self.steps)
-        values = sum(len(step.what) for step in self.steps if isinstance(step.what, Changes))
-        return values + (commands + packet_bytes // BYTES_A_VALUE if commands else 0)
 
 
 class Dispatcher:
@@ -103,13 +77,13 @@ class Dispatcher:
         """The OSC monitor, while somebody watches. Called on OSC's threads: must not wait."""
         self._store = store
         self._commands = commands
-        self._translate = translate
         self._mistakes = Mistakes(self.counters, self.feedback, clock, report)
         self._questions: dict[str, Question] = {
             "/get": self._on_get,
             "/sync": self._on_sync,
             "/engine/notify": self._on_notify,
         }
+        self._foreign = ForeignMessages(translate, self._is_command, clock)
         self._listing = ListingLimit()
         self._patterns = PatternLimit()
         self._schedule: Schedule[Plan] = Schedule()
@@ -233,7 +207,7 @@ class Dispatcher:
         steps: list[Step] = []
         questions: list[Step] = []
         gathering: Changes | None = None
-        for number, message, by in self._own(messages, sender):
+        for number, message, by in self._foreign.made_own(messages, sender):
             if message.address in self._questions:
                 questions.append(Step(message, by))
                 continue
@@ -250,29 +224,9 @@ class Dispatcher:
             allowance -= self._gather_changes(message, by, gathering)
         return steps + questions, allowance
 
-    def _own(self, messages: list[Message], sender: Sender) -> Iterator[tuple[int, Message, Sender]]:
-        """The messages in our own language, each with its number and whose it is."""
-        by_map: Sender | None = None
-        for number, message in enumerate(messages):
-            if self._translate is None or self._is_own(message.address):
-                yield number, message, sender
-                continue
-            mapped = self._translate(message, sender.name, self.clock.now_s())
-            if mapped is None:
-                yield number, message, sender
-                continue
-            by_map = by_map or dataclasses.replace(sender, name=MAP)
-            for own in mapped:
-                yield number, own, by_map
-
-    def _is_own(self, address: str) -> bool:
-        """Whether it means something here without being mapped; a malformed pattern is a mistake of our language."""
-        if osc_schema.lookup(address) or address in self._questions or self._commands.find(address) is not None:
-            return True
-        try:
-            return bool(_matches(address))
-        except Rejected:
-            return True
+    def _is_command(self, address: str) -> bool:
+        """Questions are commands as well."""
+        return address in self._questions or self._commands.find(address) is not None
 
     def _on_overfull(self, left: list[Message], sender: Sender) -> None:
         """Patterns have made of one bundle more values than anybody can mean: the rest of it is left out."""
