@@ -30,10 +30,11 @@ receiver.set_source(finder.get_source(found[0]))
 for line in sys.stdin:
     receiver.frame_sync.capture_video()
     width, height = frame.get_resolution()
-    if width:
-        np.save(target, frame.get_array().reshape(height, width, 4))
-    told = f"{frame.get_fourcc().name} {width}x{height} {float(frame.get_frame_rate()):.3f}"
-    print(told if width else "-", flush=True)
+    if not width:
+        print("-", flush=True)
+        continue
+    np.save(target, frame.get_array().reshape(height, width, 4))
+    print(f"{frame.get_fourcc().name} {width}x{height} {float(frame.get_frame_rate()):.3f}", flush=True)
 """
 
 SENDER = """
