@@ -1,0 +1,78 @@
+"""Tells the local network by mDNS where OSC and OSCQuery are (RFC 6762, RFC 6763).
+
+A firewall, and macOS itself, may ask the user about it: only where the user has opened the engine to the network.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final
+
+log = logging.getLogger(__name__)
+
+OSCQUERY: Final = "_oscjson._tcp.local."
+OSC: Final = "_osc._udp.local."
+CLOSED_WITHIN_S: Final = 3.0
+
+
+class Announcer:
+    """From `start` to `close`, on a thread of its own: asking whether the name is free takes seconds.
+
+    `web_port`: of OSCQuery; `osc_port`: of OSC over UDP, None where it is off. `interfaces`: the IPv4 addresses of this
+    machine on the networks that are told, and where it is found there.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        web_port: int,
+        osc_port: int | None,
+        interfaces: Sequence[str],
+        report: Callable[[str, str], None],
+    ) -> None:
+        self._name = name
+        self._ports = {OSCQUERY: web_port} if osc_port is None else {OSCQUERY: web_port, OSC: osc_port}
+        self._interfaces = list(interfaces)
+        self._report = report
+        self._is_closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="mdns", daemon=True)
+
+    def start(self) -> None:
+        """Return at once; the network knows a few seconds later. What goes wrong is reported."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Take it back. Safe without `start`."""
+        self._is_closing.set()
+        if self._thread.is_alive():
+            self._thread.join(CLOSED_WITHIN_S)
+
+    def _run(self) -> None:
+        try:
+            self._announce()
+        except OSError as error:
+            self._report("mdns", f"mDNS: the network is not told of OSC and OSCQuery: {error.strerror or error}")
+        except Exception as error:  # the top of this thread: without mDNS the address can be typed
+            log.exception("mDNS: the network is not told of OSC and OSCQuery")
+            self._report("mdns", f"mDNS: the network is not told of OSC and OSCQuery: {error}")
+
+    def _announce(self) -> None:
+        from zeroconf import ServiceInfo, Zeroconf  # 0.1 s that the first picture does not wait for
+
+        zeroconf = Zeroconf(interfaces=self._interfaces)
+        try:
+            for kind, port in self._ports.items():
+                if self._is_closing.is_set():
+                    return
+                info = ServiceInfo(
+                    kind,
+                    f"{self._name}.{kind}",
+                    port=port,
+                    properties={"txtvers": "1"},
+                    parsed_addresses=self._interfaces,
+                )
+                zeroconf.register_service(info, allow_name_change=True)
+            self._is_closing.wait()
+        finally:
+            zeroconf.close()

@@ -1,0 +1,142 @@
+"""One parameter or command as OSCQuery describes it, all but its value. Pure.
+
+TYPE is what a client should send and how it should draw the control (OSCQuery, "Data Types and UI Item conventions"):
+`T` is a toggle, `I` a button, `s` with VALS a menu. OVERLOADS name the plain numbers that are taken as well; feedback
+comes as i, f and s. What a surface of ours needs beyond the proposal stands under MULTIVERSE.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from osc_schema import Area, Command, Param, ParamType
+
+READ_AND_WRITE: Final = 3
+WRITE_ONLY: Final = 2
+
+Attributes = dict[str, object]
+
+_TYPE: Final = {
+    ParamType.FLOAT: "f",
+    ParamType.STOPS: "f",
+    ParamType.INT: "i",
+    ParamType.BOOL: "T",
+    ParamType.MENU: "s",
+    ParamType.TEXT: "s",
+    ParamType.FILE: "s",
+    ParamType.TRIGGER: "I",
+    ParamType.COLOUR: "ffff",
+}
+_STREAMED: Final = {ParamType.FLOAT, ParamType.STOPS, ParamType.INT, ParamType.COLOUR}
+_UNITS: Final = {  # units.md of the proposal; others go by our own name
+    "s": "time.second",
+    "ms": "time.ms",
+    "Hz": "time.hz",
+    "beats/min": "time.bpm",
+    "px": "distance.pixels",
+    "deg": "angle.degree",
+    "dB": "gain.db-raw",
+}
+
+
+def describe_param(param: Param, area: Area) -> Attributes:
+    """Its attributes but CONTENTS and VALUE; a key that would say nothing is left out."""
+    attributes: Attributes = {
+        "FULL_PATH": param.address,
+        "TYPE": _TYPE[param.type],
+        "ACCESS": READ_AND_WRITE,
+        "DESCRIPTION": param.description,
+        "TAGS": list(_tags(param, area)),
+        # The next value of a fader heals a lost one; a switch or a name that is lost stays wrong.
+        "CRITICAL": param.type not in _STREAMED,
+        "MULTIVERSE": {
+            "type": str(param.type),
+            "default": param.default,
+            "unit": param.unit,
+            "scale": param.scale,
+            "step": param.step,
+            "stops": param.stops,
+            "menu": param.menu,
+            "smoothing_ms": param.smoothing_ms,
+            "stored": param.stored,
+            "is_look": param.is_look,
+            "child": param.child,
+            "area_title": area.title,
+        },
+    }
+    count = len(_TYPE[param.type])
+    if param.type is not ParamType.TRIGGER:
+        attributes["DEFAULT_VALUE"] = list(param.default) if isinstance(param.default, tuple) else [param.default]
+    if param.type in _STREAMED:
+        attributes["RANGE"] = [{"MIN": param.low, "MAX": param.high}] * count
+        attributes["CLIPMODE"] = ["both" if param.out_of_range == "clip" else "none"] * count
+        if param.unit:
+            attributes["UNIT"] = [_UNITS.get(param.unit, param.unit)] * count
+    elif param.type is ParamType.MENU:
+        attributes["RANGE"] = [{"VALS": param.menu}]
+    elif param.type is ParamType.FILE:
+        attributes["EXTENDED_TYPE"] = ["filepath"]
+    if param.type is ParamType.COLOUR:
+        attributes["RANGE"] = [{"MIN": 0.0, "MAX": 1.0}] * count
+        attributes["EXTENDED_TYPE"] = [f"color.rgb.{part}" for part in "rgba"]
+    overloads = list(_overloads(param))
+    if overloads:
+        attributes["OVERLOADS"] = overloads
+    return attributes
+
+
+def _tags(param: Param, area: Area) -> Iterator[str]:
+    yield area.title
+    if param.is_look:
+        yield "look"
+    if param.stored:
+        yield "preset"
+    if param.child:
+        yield f"child {param.child}"
+
+
+def _overloads(param: Param) -> Iterator[Attributes]:
+    """The other type tags whose meaning is plain."""
+    match param.type:
+        case ParamType.FLOAT:
+            yield {"TYPE": "i", "RANGE": [{"MIN": param.low, "MAX": param.high}]}
+        case ParamType.STOPS:
+            yield {"TYPE": "i", "RANGE": [{"MIN": param.low, "MAX": param.high}]}
+            yield {"TYPE": "s", "RANGE": [{"VALS": param.stops}]}
+        case ParamType.INT:
+            yield {"TYPE": "f", "RANGE": [{"MIN": param.low, "MAX": param.high}]}
+        case ParamType.BOOL | ParamType.TRIGGER:
+            yield {"TYPE": "i", "RANGE": [{"VALS": [0, 1]}]}
+            yield {"TYPE": "f", "RANGE": [{"VALS": [0.0, 1.0]}]}
+        case ParamType.MENU:
+            yield {"TYPE": "i", "RANGE": [{"MIN": 0, "MAX": len(param.menu) - 1}]}
+            yield {"TYPE": "f", "RANGE": [{"MIN": 0.0, "MAX": len(param.menu) - 1.0}]}
+        case ParamType.COLOUR:
+            yield {"TYPE": "r"}
+
+
+def describe_command(command: Command, area: Area) -> Attributes:
+    """A leaf that can only be sent to; answers come as OSC messages. Without arguments it has no TYPE."""
+    tags = "".join(argument.type for argument in command.arguments)
+    fewest = sum(not argument.is_optional for argument in command.arguments)
+    attributes: Attributes = {"FULL_PATH": command.address}
+    if tags:
+        attributes["TYPE"] = tags
+    attributes |= {
+        "ACCESS": WRITE_ONLY,
+        "DESCRIPTION": command.description,
+        "TAGS": [area.title, "command"],
+        "CRITICAL": True,
+        "MULTIVERSE": {
+            "type": "command",
+            "arguments": [
+                {"name": argument.name, "type": argument.type, "is_optional": argument.is_optional}
+                for argument in command.arguments
+            ],
+            "replies": command.replies,
+            "area_title": area.title,
+        },
+    }
+    shorter = [{"TYPE": tags[:count]} for count in range(max(fewest, 1), len(tags))]
+    if shorter:
+        attributes["OVERLOADS"] = shorter
+    return attributes

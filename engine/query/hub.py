@@ -1,0 +1,143 @@
+"""WebSocket clients as a third way of OSC beside UDP and TCP: binary messages are OSC packets, text is OSCQuery's JSON.
+
+Each client is a `Peer`: a sender of packets, and a bounded queue of what is to be sent to it. The server of the page
+owns the socket; it hands over what comes and fetches what goes.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import msgspec
+
+import osc_schema
+from engine.control import Dispatcher, Sender
+from engine.osc import encode_reply
+from engine.osc.decode import shown
+
+MAX_WAITING_PACKETS: Final = 4096
+MAX_WAITING_BYTES: Final = 4 << 20
+
+Report = Callable[[str, str], None]
+
+
+class _Command(msgspec.Struct, frozen=True):
+    COMMAND: str
+    DATA: str
+
+
+class Peer:
+    """One client. `receive_*`, `take` and `close` on the web thread; packets to it come from the sending thread."""
+
+    def __init__(
+        self, name: str, dispatcher: Dispatcher, wake: Callable[[], None], report: Report, forget: Callable[[], None]
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._wake = wake
+        self._report = report
+        self._forget = forget
+        self.sender = Sender(name=name, post=partial(dispatcher.outbox.put, name, self._deliver), at_port=None)
+        self.dropped = 0
+        """Packets that were thrown away because the client did not read."""
+        self._lock = threading.Lock()
+        self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._has_lost = False
+        self._is_open = True
+
+    # -- the web thread ------------------------------------------------------------------------
+
+    def receive_binary(self, data: bytes) -> None:
+        """Carry out an OSC packet. Never raises: what is none is counted and reported."""
+        self._dispatcher.receive(data, self.sender)
+
+    def receive_text(self, text: str) -> None:
+        """Carry out LISTEN or IGNORE. Never raises: what cannot be used is counted, reported and answered `/fail`."""
+        try:
+            command = msgspec.json.decode(text, type=_Command)
+        except (msgspec.DecodeError, RecursionError, ValueError) as error:  # ValueError: half a surrogate pair
+            self._refuse(shown(text, 40), f"not an OSCQuery command ({error})")
+            return
+        feedback = self._dispatcher.feedback
+        if command.COMMAND not in ("LISTEN", "IGNORE"):
+            self._refuse(shown(command.COMMAND, 40), "no such command; LISTEN and IGNORE are")
+        elif osc_schema.lookup(command.DATA) is None:
+            self._refuse(command.COMMAND, f"{shown(command.DATA)} is no parameter")
+        elif command.COMMAND == "LISTEN":
+            feedback.listen(self.sender, self.sender.name, command.DATA)
+            self._dispatcher.outbox.wake()
+        else:
+            feedback.ignore(self.sender.name, command.DATA)
+
+    def take(self) -> list[bytes]:
+        """What is to be sent now, oldest first, each a binary message. After a loss the values of now follow."""
+        with self._lock:
+            packets = list(self._waiting)
+            self._waiting.clear()
+            self._waiting_bytes = 0
+            has_lost, self._has_lost = self._has_lost, False
+        if has_lost:
+            self._dispatcher.feedback.resend(self.sender.name)
+            self._dispatcher.outbox.wake()
+        return packets
+
+    def close(self) -> None:
+        """The client is gone, or is to go. Safe to call twice."""
+        with self._lock:
+            self._is_open = False
+            self._waiting.clear()
+            self._waiting_bytes = 0
+        self._dispatcher.feedback.leave(self.sender.name)
+        self._forget()
+
+    def _refuse(self, what: str, reason: str) -> None:
+        self._dispatcher.counters.add("rejected")
+        self._report("query.command", f"{self.sender.name}: {what}: {reason}")
+        self.sender.post(encode_reply("/fail", what, reason))
+
+    # -- the sending thread --------------------------------------------------------------------
+
+    def _deliver(self, packet: bytes) -> None:
+        with self._lock:
+            was_empty = not self._waiting
+            lost = 0 if self._is_open else 1
+            if self._is_open:
+                self._waiting.append(packet)
+                self._waiting_bytes += len(packet)
+            while len(self._waiting) > MAX_WAITING_PACKETS or self._waiting_bytes > MAX_WAITING_BYTES:
+                self._waiting_bytes -= len(self._waiting.popleft())
+                self._has_lost = True
+                lost += 1
+            self.dropped += lost
+            is_open = self._is_open
+        if lost:
+            self._dispatcher.counters.add("dropped", lost)
+        if not is_open:
+            return
+        self._dispatcher.counters.sent += 1
+        if lost:
+            self._report("query.slow", f"{self.sender.name} does not read; the oldest of its packets are dropped")
+        if was_empty:
+            self._wake()
+
+
+class QueryHub:
+    """Everybody who is connected. Any thread."""
+
+    def __init__(self, dispatcher: Dispatcher, report: Report) -> None:
+        self._dispatcher = dispatcher
+        self._report = report
+        self._peers: dict[str, Peer] = {}
+
+    def connect(self, name: str, wake: Callable[[], None]) -> Peer:
+        """A new client, `ws HOST:PORT`, whose name no other has. `wake()` is called on the sending thread when `take`
+        has something again: it must neither wait nor raise."""
+        peer = Peer(name, self._dispatcher, wake, self._report, partial(self._peers.pop, name, None))
+        self._peers[name] = peer
+        return peer
+
+    def close(self) -> None:
+        for peer in list(self._peers.values()):
+            peer.close()
