@@ -1,0 +1,111 @@
+// READ FIRST: builds every part of the page and connects them.
+//
+//   engine ─ tree ─► schema ─► values ─► controls, master
+//          ◄─ OSC ─► connection ─► values; presets, cues, mapping (commands and their answers); toasts
+//          ─ /live ─► meters, status, monitor        ─ /preview ─► preview
+
+import { Connection } from "./connection.js";
+import { Cues } from "./cues.js";
+import { byId, make, write } from "./dom.js";
+import { listenToKeys } from "./keyboard.js";
+import { Live } from "./live.js";
+import { Mapping } from "./mapping.js";
+import { Master } from "./master.js";
+import { Meters } from "./meters.js";
+import { Monitor } from "./monitor.js";
+import { Presets } from "./presets.js";
+import { Preview } from "./preview.js";
+import { readSchema } from "./schema.js";
+import { Sections } from "./sections.js";
+import { Status } from "./status.js";
+import { Tabs } from "./tabs.js";
+import { toast } from "./toast.js";
+import { Values } from "./values.js";
+
+const STATE_WORDS = { waiting: "connecting", connected: "connected", gone: "engine gone", refused: "not let in" };
+
+let schema = null;
+
+const connection = new Connection(takeTree, showState);
+const values = new Values(connection);
+const live = new Live();
+const preview = new Preview();
+const meters = new Meters(byId("meters"));
+const status = new Status(connection);
+const monitor = new Monitor(live);
+const master = new Master(connection, values);
+const cues = new Cues(connection);
+const presets = new Presets(connection, (names) => cues.offer(names));
+const mapping = new Mapping(connection);
+const sections = new Sections({
+  root: byId("areas"),
+  search: byId("search"),
+  found: byId("found"),
+  jumps: byId("jumps"),
+  values,
+  copyLayer: (from, to) => connection.command("/layer/copy", "ii", [from, to]),
+});
+const tabs = new Tabs((name) => monitor.show(name === "monitor"));
+
+/** A tree of the engine: the page is built anew only where a restarted engine has another one. */
+function takeTree(tree) {
+  const fresh = readSchema(tree);
+  const isNew = fresh.signature !== schema?.signature;
+  schema = fresh;
+  values.load(schema.params);
+  if (!isNew) return;
+  values.forget();
+  sections.build(schema);
+  master.load(schema.params);
+  status.load(schema);
+  presets.load(schema.commands);
+  cues.load(schema.commands);
+  mapping.load(schema.commands);
+  byId("addresses").replaceChildren(...[...schema.params.keys()].map((address) => make("option", { value: address })));
+  tabs.refresh();
+}
+
+function showState(state, line) {
+  document.body.dataset.state = state;
+  write(byId("state"), STATE_WORDS[state]);
+  write(byId("banner"), line);
+  byId("banner").hidden = line === "";
+  const isConnected = state === "connected";
+  preview.want(isConnected);
+  live.want(isConnected && !document.hidden);
+  if (isConnected) {
+    presets.connected();
+    cues.connected(schema.commands.has("/cue/list"));
+    mapping.connected(schema.commands.has("/map/list"));
+  } else {
+    meters.clear();
+    status.clear();
+  }
+}
+
+connection.on("/fail", ({ args: [command, ...reason] }) => toast(`${command}: ${reason.join(" ")}`, "fail"));
+connection.on("", (message) => values.receive(message));
+live.on("levels", (levels) => meters.show(levels));
+live.on("status", (now) => {
+  status.show(now);
+  preview.offerSd((now.children ?? []).some(({ name }) => name === "sd"));
+});
+document.addEventListener("visibilitychange", () => live.want(connection.isOpen && !document.hidden));
+
+listenToKeys({
+  blackout: () => master.toggle("blackout"),
+  freeze: () => master.toggle("freeze"),
+  canGo: () => tabs.shown === "cues",
+  go: () => cues.go(),
+  cancel: () => mapping.stop(),
+  search: () => {
+    tabs.show("play");
+    byId("search").focus();
+  },
+});
+
+if (new URLSearchParams(location.search).has("token")) {
+  history.replaceState(null, "", location.pathname); // it is a cookie by now: nobody shall read it off the screen
+}
+showState("waiting", "");
+connection.start();

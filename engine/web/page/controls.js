@@ -1,0 +1,157 @@
+// One control a parameter, chosen by its type: fader, stops, menu, switch, trigger, text, file, colour.
+
+import { make, write } from "./dom.js";
+import { Fader, makeStops } from "./fader.js";
+import { textOf } from "./numbers.js";
+
+const MOST_BUTTONS = 5; // a menu of more items, or longer ones, is a list that opens
+const MOST_CHARACTERS = 30;
+
+/** The row of a parameter: its name (which opens the description) and its control, kept up with the engine. */
+export function makeControl(param, values) {
+  const change = (value) => values.change(param.address, value);
+  const { body, show } = (MAKERS[param.type] ?? MAKERS.text)(param, change);
+  const about = make("p", { class: "about", hidden: true }, ...describe(param));
+  const name = make(
+    "button",
+    { type: "button", class: "name", tabindex: -1, title: `${param.address}\n${param.description}`, "aria-expanded": "false" },
+    param.name,
+  );
+  name.addEventListener("click", () => {
+    about.hidden = !about.hidden;
+    name.setAttribute("aria-expanded", String(!about.hidden));
+  });
+  const row = make("div", { class: `control ${param.type}`, "data-address": param.address }, name, ...body, about);
+  values.watch(param.address, (value) => {
+    show(value);
+    row.classList.toggle("is-changed", param.type !== "trigger" && !isSame(value, param.default));
+  });
+  return row;
+}
+
+function isSame(value, other) {
+  if (typeof value === "number") return Math.fround(value) === Math.fround(other);
+  return Array.isArray(value) ? value.every((part, index) => Math.abs(part - other[index]) < 1e-6) : value === other;
+}
+
+function describe(param) {
+  const facts = [];
+  if (["float", "int", "stops"].includes(param.type)) {
+    const unit = param.unit ? ` ${param.unit}` : "";
+    facts.push(`${textOf(param, param.low)} to ${textOf(param, param.high)}${unit}, default ${textOf(param, param.default)}`);
+  } else if (param.type === "menu") facts.push(`default ${param.default}`);
+  return [make("code", {}, param.address), ` ${param.description} `, make("span", { class: "facts" }, facts.join(""))];
+}
+
+const MAKERS = { float: number, int: number, stops, menu, bool, trigger, text, file: text, colour };
+
+function number(param, change) {
+  const fader = new Fader(param, change);
+  const unit = make("span", { class: "unit" }, param.unit);
+  return { body: [fader.track, make("span", { class: "value" }, fader.box, unit)], show: (value) => fader.show(value) };
+}
+
+function stops(param, change) {
+  const { body, show } = number(param, change);
+  const names = makeStops(param, change);
+  return {
+    body: [...body, names.row],
+    show: (value) => {
+      show(value);
+      names.show(value);
+    },
+  };
+}
+
+function menu(param, change) {
+  const isShort = param.menu.length <= MOST_BUTTONS && param.menu.join("").length <= MOST_CHARACTERS;
+  return isShort ? choices(param, change) : list(param, change);
+}
+
+/** Radio buttons side by side: one tap, and the arrow keys go through them. */
+function choices(param, change) {
+  const inputs = param.menu.map((item) =>
+    make("input", { type: "radio", name: param.address, value: item, onchange: () => change(item) }),
+  );
+  const labels = inputs.map((input) => make("label", {}, input, make("span", {}, input.value)));
+  const body = make("div", { class: "choices", role: "radiogroup", "aria-label": param.address }, ...labels);
+  return {
+    body: [body],
+    show: (value) => inputs.forEach((input) => (input.checked = input.value === value)),
+  };
+}
+
+function list(param, change) {
+  const select = make("select", { "aria-label": param.address }, ...param.menu.map((item) => make("option", { value: item }, item)));
+  select.addEventListener("change", () => change(select.value));
+  return { body: [select], show: (value) => (select.value = value) };
+}
+
+function bool(param, change) {
+  const button = make("button", { type: "button", class: "switch", role: "switch", "aria-label": param.address });
+  button.addEventListener("click", () => change(button.getAttribute("aria-checked") !== "true"));
+  return {
+    body: [button],
+    show: (value) => {
+      button.setAttribute("aria-checked", String(Boolean(value)));
+      write(button, value ? "on" : "off");
+    },
+  };
+}
+
+function trigger(param, change) {
+  const label = param.name.split(" ").at(-1);
+  const attributes = { type: "button", class: "pull", "aria-label": param.address, onclick: () => change(true) };
+  return { body: [make("button", attributes, label)], show: () => {} };
+}
+
+/** One line that is sent with Enter or on leaving; while it is being written, others' changes wait. */
+function text(param, change) {
+  const isAddress = param.name === "target";
+  const field = make(param.type === "file" || isAddress ? "input" : "textarea", {
+    class: "text",
+    rows: 1,
+    autocomplete: "off",
+    spellcheck: "false",
+    "aria-label": param.address,
+    list: isAddress ? "addresses" : null,
+    placeholder: param.type === "file" ? "name of a file on the engine's machine" : null,
+  });
+  let now = "";
+  field.addEventListener("change", () => {
+    now = field.value.replace(/\s*\n\s*/g, " ");
+    change(now);
+  });
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") field.value = now;
+    if (event.key === "Enter" || event.key === "Escape") {
+      event.preventDefault();
+      field.blur();
+    }
+  });
+  field.addEventListener("blur", () => (field.value = now));
+  return {
+    body: [field],
+    show: (value) => {
+      now = value ?? "";
+      if (document.activeElement !== field) field.value = now;
+    },
+  };
+}
+
+function colour(param, change) {
+  const picker = make("input", { type: "color", "aria-label": param.address });
+  const alpha = make("input", { type: "number", min: 0, max: 1, step: 0.01, class: "number", "aria-label": `${param.address}, alpha` });
+  const take = () => {
+    const parts = [1, 3, 5].map((at) => parseInt(picker.value.slice(at, at + 2), 16) / 255);
+    change([...parts, Math.min(1, Math.max(0, Number(alpha.value)))]);
+  };
+  picker.addEventListener("input", take);
+  alpha.addEventListener("change", take);
+  const show = ([red, green, blue, opacity]) => {
+    const hex = (part) => Math.round(part * 255).toString(16).padStart(2, "0");
+    picker.value = `#${hex(red)}${hex(green)}${hex(blue)}`;
+    if (document.activeElement !== alpha) alpha.value = String(Number(opacity.toFixed(2)));
+  };
+  return { body: [picker, alpha], show };
+}

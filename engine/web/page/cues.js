@@ -1,0 +1,90 @@
+// The cue list: go, back, straight to a cue, and its entries as rows that can be edited.
+
+import { byId, make, makeSureButton, write } from "./dom.js";
+import { Listing } from "./listing.js";
+
+export class Cues {
+  #connection;
+  #list;
+  #cues = [];
+  #current = null;
+
+  constructor(connection) {
+    this.#connection = connection;
+    this.#list = new Listing(connection, "/cue/list", "/cue/entry", (entries) => this.#show(entries));
+    connection.on("/cue/changed", () => this.#list.refresh());
+    connection.on("/cue/current", ({ args: [number, preset] }) => this.#mark(number, preset));
+    byId("cue-go").addEventListener("click", () => this.go());
+    byId("cue-back").addEventListener("click", () => connection.command("/cue/back"));
+    byId("cue-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#add();
+    });
+  }
+
+  load(commands) {
+    byId("cues-panel").dataset.exists = String(commands.has("/cue/go"));
+  }
+
+  connected(exists) {
+    if (exists) this.#list.restart();
+  }
+
+  /** The presets that a cue can name. */
+  offer(names) {
+    byId("preset-names").replaceChildren(...names.map((name) => make("option", { value: name })));
+  }
+
+  go() {
+    this.#connection.command("/cue/go");
+  }
+
+  #add() {
+    const [preset, fade, follow] = ["cue-preset", "cue-fade", "cue-follow"].map((id) => byId(id).value.trim());
+    const number = Number(byId("cue-number").value) || (this.#cues.at(-1)?.[0] ?? 0) + 1;
+    this.#connection.command("/cue/insert", "isff", [number, preset, Number(fade), Number(follow)]);
+    byId("cue-number").value = "";
+    byId("cue-preset").value = "";
+  }
+
+  #mark(number, preset) {
+    this.#current = number;
+    write(byId("cue-now"), number === null ? "No cue has gone yet." : `Now: cue ${number}, ${preset}`);
+    const next = this.#cues.find(([other]) => other > (number ?? 0));
+    write(byId("cue-next"), next ? `Next: cue ${next[0]}, ${next[1]}` : this.#cues.length ? "That was the last cue." : "");
+    for (const row of byId("cues").children) row.classList.toggle("is-current", Number(row.dataset.number) === number);
+  }
+
+  #show(cues) {
+    this.#cues = cues;
+    byId("cues").replaceChildren(...cues.map((cue) => this.#row(cue)));
+    write(byId("no-cues"), cues.length ? "" : "No cues yet. Save presets, then put them in order here.");
+    const current = cues.find(([number]) => number === this.#current);
+    this.#mark(this.#current, current ? current[1] : "a cue that is gone");
+  }
+
+  #row([number, preset, fadeS, followS]) {
+    const field = (value, label, more) =>
+      make("input", { value, "aria-label": `${label} of cue ${number}`, autocomplete: "off", ...more });
+    const seconds = { type: "number", min: 0, max: 3600, step: "any" };
+    const name = field(preset, "preset", { list: "preset-names", class: "text" });
+    const fade = field(Number(fadeS.toFixed(3)), "fade in seconds", seconds);
+    const follow = field(Number(followS.toFixed(3)), "follow in seconds", seconds);
+    const row = make(
+      "li",
+      { "data-number": number },
+      make("button", { type: "button", class: "cue-number", "aria-label": `go to cue ${number}`, onclick: () => this.#connection.command(`/cue/${number}`) }, String(number)),
+      name,
+      make("label", {}, make("span", {}, "fade s"), fade),
+      make("label", {}, make("span", {}, "follow s"), follow),
+      makeSureButton({ class: "quiet", "aria-label": `delete cue ${number}` }, "delete", "really delete?", () =>
+        this.#connection.command("/cue/delete", "i", [number]),
+      ),
+    );
+    row.addEventListener("change", () => {
+      const values = [number, name.value.trim(), Number(fade.value), Number(follow.value)];
+      this.#connection.command("/cue/set", "isff", values);
+    });
+    return row;
+  }
+}

@@ -1,0 +1,178 @@
+// A fader, for floats, whole numbers and stops.
+//
+// The rule of the stage: it never jumps under a finger, and nobody pulls it away while it is held. A touch begins
+// where the value is and moves it by as much as the finger moves; the mouse does the same on the handle and jumps
+// only where the bare track is clicked. Shift: a tenth of the speed. What others change meanwhile shows on release.
+
+import { make } from "./dom.js";
+import { positionOf, spokenOf, textOf, valueAt, valueIn } from "./numbers.js";
+import { toast } from "./toast.js";
+
+const GRIP_PX = 14; // half the handle, and a little: a press so near is on it
+const SLACK_PX = 5; // how far a finger trembles, or goes before the browser knows it is scrolling
+const FINE = 0.1;
+
+export class Fader {
+  #param;
+  #change;
+  #held = null;
+  #value;
+
+  /** `change(value)` is called for every move of the user. */
+  constructor(param, change) {
+    this.#param = param;
+    this.#change = change;
+    this.handle = make("div", { class: "handle" });
+    this.fill = make("div", { class: "fill" });
+    this.track = make(
+      "div",
+      {
+        class: "fader",
+        role: "slider",
+        tabindex: 0,
+        "aria-label": param.address,
+        "aria-valuemin": param.low,
+        "aria-valuemax": param.high,
+      },
+      make("div", { class: "rail" }, this.fill, this.#homeMark()),
+      this.handle,
+    );
+    this.box = make("input", {
+      class: "number",
+      inputmode: "text",
+      tabindex: -1,
+      autocomplete: "off",
+      spellcheck: "false",
+      "aria-label": `${param.address}, number`,
+    });
+    this.#listen();
+  }
+
+  /** Shows a value of the engine; while the fader is held it waits. */
+  show(value) {
+    this.#value = value;
+    if (!this.#held) this.#draw(value);
+  }
+
+  #draw(value) {
+    const param = this.#param;
+    const position = positionOf(param, value);
+    const zero = param.low < 0 && !param.isExponential ? positionOf(param, 0) : 0;
+    this.handle.style.left = `${position * 100}%`;
+    this.fill.style.left = `${Math.min(position, zero) * 100}%`;
+    this.fill.style.width = `${Math.abs(position - zero) * 100}%`;
+    this.track.setAttribute("aria-valuenow", String(Number(value.toPrecision(6))));
+    this.track.setAttribute("aria-valuetext", spokenOf(param, value));
+    if (document.activeElement !== this.box) this.box.value = textOf(param, value);
+  }
+
+  #homeMark() {
+    const mark = make("div", { class: "home", title: "default" });
+    mark.style.left = `${positionOf(this.#param, this.#param.default) * 100}%`;
+    return mark;
+  }
+
+  #set(value) {
+    this.#value = value;
+    this.#draw(value);
+    this.#change(value);
+  }
+
+  #listen() {
+    const { track, box } = this;
+    track.addEventListener("pointerdown", (event) => this.#press(event));
+    track.addEventListener("pointermove", (event) => this.#move(event));
+    for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
+      track.addEventListener(end, () => this.#release());
+    }
+    track.addEventListener("dblclick", () => this.#set(this.#param.default));
+    track.addEventListener("keydown", (event) => this.#pressKey(event));
+    box.addEventListener("focus", () => box.select());
+    box.addEventListener("change", () => this.#takeTyped());
+    box.addEventListener("blur", () => this.#draw(this.#value));
+    box.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") track.focus();
+      if (event.key === "Escape") {
+        box.value = textOf(this.#param, this.#value);
+        track.focus();
+        event.stopPropagation();
+      }
+    });
+  }
+
+  #press(event) {
+    if (event.button !== 0 || this.#held) return;
+    const { left, width } = this.track.getBoundingClientRect();
+    const position = positionOf(this.#param, this.#value);
+    const at = (event.clientX - left) / width;
+    const isOnTrack = event.pointerType === "mouse" && Math.abs(at - position) * width > GRIP_PX;
+    this.track.setPointerCapture(event.pointerId);
+    this.track.classList.add("is-held");
+    this.#held = { x: event.clientX, width, position: isOnTrack ? at : position, slack: isOnTrack ? 0 : SLACK_PX };
+    if (event.pointerType === "mouse") this.#held.slack = Math.min(this.#held.slack, 1);
+    if (isOnTrack) this.#set(valueAt(this.#param, Math.min(1, Math.max(0, at))));
+  }
+
+  #move(event) {
+    const held = this.#held;
+    if (!held) return;
+    const moved = event.clientX - held.x;
+    if (Math.abs(moved) < held.slack) return;
+    held.slack = 0;
+    held.x = event.clientX;
+    held.position += (moved / held.width) * (event.shiftKey ? FINE : 1);
+    const value = valueAt(this.#param, held.position);
+    if (value !== this.#value || !held.hasMoved) this.#set(value);
+    held.hasMoved = true;
+  }
+
+  #release() {
+    if (!this.#held) return;
+    this.#held = null;
+    this.track.classList.remove("is-held");
+    this.#draw(this.#value);
+  }
+
+  #pressKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const { low, high, type, step, stops } = this.#param;
+    const direction = { ArrowRight: 1, ArrowUp: 1, PageUp: 10, ArrowLeft: -1, ArrowDown: -1, PageDown: -10 }[event.key];
+    let value = null;
+    if (direction && type === "int") value = valueAt(this.#param, positionOf(this.#param, this.#value + direction * step));
+    else if (Math.abs(direction) === 10 && stops.length) value = nextStop(this.#value, direction, high);
+    else if (direction) value = this.#stepped(direction * (event.shiftKey ? FINE : 1));
+    else if (event.key === "Home") value = low;
+    else if (event.key === "End") value = high;
+    else if (event.key === "Delete" || event.key === "Backspace") value = this.#param.default;
+    else if (event.key === "Enter") this.box.focus();
+    else return;
+    event.preventDefault();
+    if (value !== null) this.#set(value);
+  }
+
+  /** A hundredth of the way per step. */
+  #stepped(steps) {
+    return valueAt(this.#param, positionOf(this.#param, this.#value) + steps / 100);
+  }
+
+  #takeTyped() {
+    const value = valueIn(this.#param, this.box.value);
+    if (value === null) toast(`${this.#param.address}: “${this.box.value}” is no number`, "fail");
+    else this.#set(value);
+  }
+}
+
+function nextStop(value, direction, high) {
+  const next = direction > 0 ? Math.floor(value + 1) : Math.ceil(value - 1);
+  return Math.min(high, Math.max(0, next));
+}
+
+/** The names under a fader of stops, each a button that goes there. */
+export function makeStops(param, change) {
+  const buttons = param.stops.map((name, index) =>
+    make("button", { type: "button", tabindex: -1, "aria-label": `${param.address} ${name}`, onclick: () => change(index) }, name),
+  );
+  const row = make("div", { class: "stop-names" }, ...buttons);
+  const show = (value) => buttons.forEach((button, index) => button.classList.toggle("is-on", Math.abs(value - index) < 0.005));
+  return { row, show };
+}

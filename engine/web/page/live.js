@@ -1,0 +1,51 @@
+// `/live`: levels, status and, when wanted, the OSC that comes in. A socket of its own, so that a flood of lines
+// never stands in the way of a fader.
+
+import { socketUrl } from "./connection.js";
+
+const RETRY_MS = 1000;
+
+export class Live {
+  #socket = null;
+  #handlers = new Map();
+  #wantsMonitor = false;
+  #isWanted = false;
+
+  /** Calls `handle(data)` for each message that carries `key`: levels, status or osc (then the whole message). */
+  on(key, handle) {
+    this.#handlers.set(key, [...(this.#handlers.get(key) ?? []), handle]);
+  }
+
+  /** Whether to be connected: while the engine is there and the page is seen. */
+  want(isWanted) {
+    this.#isWanted = isWanted;
+    if (!isWanted) {
+      this.#socket?.close();
+      this.#socket = null;
+    } else if (this.#socket === null) this.#open();
+  }
+
+  monitor(isOn) {
+    this.#wantsMonitor = isOn;
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ monitor: isOn }));
+  }
+
+  #open() {
+    const socket = new WebSocket(socketUrl("/live"));
+    this.#socket = socket;
+    socket.addEventListener("open", () => {
+      if (this.#wantsMonitor) socket.send(JSON.stringify({ monitor: true }));
+    });
+    socket.addEventListener("message", ({ data }) => {
+      const message = JSON.parse(data);
+      for (const [key, handlers] of this.#handlers) {
+        if (key in message) for (const handle of handlers) handle(message[key], message);
+      }
+    });
+    socket.addEventListener("close", () => {
+      if (socket !== this.#socket) return;
+      this.#socket = null;
+      setTimeout(() => this.#isWanted && this.#socket === null && this.#open(), RETRY_MS);
+    });
+  }
+}

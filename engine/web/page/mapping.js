@@ -1,0 +1,142 @@
+// Mapped controllers: learn a control by touching it, and edit, invert or delete what was learnt.
+
+import { byId, make, makeSureButton, write } from "./dom.js";
+import { Listing } from "./listing.js";
+import { toast } from "./toast.js";
+
+const NUMBERS = ["low", "high", "curve"];
+const SWITCHES = ["invert", "takeover"];
+
+export class Mapping {
+  #connection;
+  #list;
+  #learning = "";
+  #targets = new Map();
+  #isOn = false;
+
+  constructor(connection) {
+    this.#connection = connection;
+    this.#list = new Listing(connection, "/map/list", "/map/entry", (entries) => this.#show(entries));
+    connection.on("/map/name", ({ args: [name] }) => this.#offer(String(name)));
+    connection.on("/map/changed", () => this.#list.refresh());
+    connection.on("/done", ({ args: [command, address, control] }) => {
+      if (command !== "/map/learn") return;
+      this.#finish(address);
+      toast(`${control} moves ${address} from now on`);
+    });
+    connection.on("/fail", ({ args: [command, reason] }) => {
+      if (command === "/map/learn" && !String(reason).includes("superseded")) this.#finish(this.#learning);
+    });
+    byId("learn").addEventListener("click", () => this.toggle());
+    byId("learn-cancel").addEventListener("click", () => this.stop());
+    byId("map-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      connection.command("/map/load", "s", [byId("map-name").value]);
+    });
+    const clear = makeSureButton({ class: "quiet" }, "delete all", "really delete all?", () => connection.command("/map/clear"));
+    byId("map-form").append(clear);
+    // Before any control sees it: in learn mode a press chooses and moves nothing.
+    for (const kind of ["pointerdown", "click", "dblclick", "keydown"]) {
+      byId("areas").addEventListener(kind, (event) => this.#intercept(event), { capture: true });
+    }
+  }
+
+  load(commands) {
+    const exists = commands.has("/map/list");
+    byId("mapping-panel").dataset.exists = String(exists);
+    byId("learn").hidden = !exists;
+    if (!exists) this.stop();
+  }
+
+  connected(exists) {
+    if (exists) this.#list.restart();
+  }
+
+  get isOn() {
+    return this.#isOn;
+  }
+
+  toggle() {
+    if (this.#isOn) this.stop();
+    else this.#setOn(true);
+  }
+
+  /** Ends learning; what was waited for is cancelled. */
+  stop() {
+    if (this.#learning) this.#connection.command("/map/cancel");
+    this.#setOn(false);
+  }
+
+  #setOn(isOn) {
+    this.#isOn = isOn;
+    document.body.classList.toggle("is-learning", isOn);
+    byId("learn").setAttribute("aria-pressed", String(isOn));
+    byId("learn-banner").hidden = !isOn;
+    this.#choose("");
+  }
+
+  #choose(address) {
+    this.#learning = address;
+    write(byId("learn-line"), address ? `Now move a knob, fader or key for ${address}` : "Learn: touch the control that shall be moved");
+    for (const row of byId("areas").querySelectorAll(".control")) {
+      row.classList.toggle("is-chosen", row.dataset.address === address);
+    }
+  }
+
+  #intercept(event) {
+    if (!this.#isOn) return;
+    const row = event.target.closest(".control");
+    if (!row || (event.type === "keydown" && !["Enter", " "].includes(event.key))) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.type !== "click" && event.type !== "keydown") return;
+    this.#choose(row.dataset.address);
+    this.#connection.command("/map/learn", "s", [row.dataset.address]);
+  }
+
+  #finish(address) {
+    if (this.#isOn && address === this.#learning) this.#choose("");
+  }
+
+  #show(entries) {
+    byId("maps").replaceChildren(...entries.map((entry) => this.#row(entry)));
+    write(byId("no-maps"), entries.length ? "" : "Nothing is mapped yet. Press learn, touch a control, move a knob.");
+    this.#targets = new Map(entries.map(([, control, target]) => [target, control]));
+    this.markControls();
+  }
+
+  /** Says on each control what moves it. */
+  markControls() {
+    for (const row of byId("areas").querySelectorAll(".control")) {
+      const control = this.#targets.get(row.dataset.address);
+      if (control) row.dataset.mapped = control;
+      else delete row.dataset.mapped;
+    }
+  }
+
+  #offer(name) {
+    const list = byId("map-name");
+    if ([...list.options].every((option) => option.value !== name)) list.append(make("option", { value: name }, name));
+  }
+
+  #row([number, control, target, argument, low, high, curve, ...switches]) {
+    const set = (key, value) => this.#connection.command("/map/set", "iss", [number, key, String(value)]);
+    const numbers = [low, high, curve].map((value, index) => {
+      const key = NUMBERS[index];
+      const now = typeof value === "number" ? Number(value.toPrecision(6)) : value;
+      const field = make("input", { inputmode: "decimal", value: now, "aria-label": `${key} of mapping ${number}` });
+      field.addEventListener("change", () => set(key, field.value.trim()));
+      return make("label", {}, make("span", {}, key), field);
+    });
+    const boxes = SWITCHES.map((key, index) => {
+      const box = make("input", { type: "checkbox", "aria-label": `${key} of mapping ${number}`, checked: Boolean(switches[index]) });
+      box.addEventListener("change", () => set(key, box.checked ? 1 : 0));
+      return make("label", {}, make("span", {}, key), box);
+    });
+    const remove = makeSureButton({ class: "quiet", "aria-label": `delete mapping ${number}` }, "delete", "really delete?", () =>
+      this.#connection.command("/map/delete", "i", [number]),
+    );
+    const what = make("span", { class: "what" }, `→ ${target}${argument === "" ? "" : ` ${argument}`}`);
+    return make("li", {}, make("strong", {}, String(control)), what, make("span", { class: "spacer" }), ...numbers, ...boxes, remove);
+  }
+}

@@ -1,0 +1,60 @@
+// The controls that are always there: blackout, freeze, panic and the master's fade.
+
+import { byId, make, write } from "./dom.js";
+import { Fader } from "./fader.js";
+import { encodeBundle } from "./osc.js";
+import { toast } from "./toast.js";
+import { encodeValue } from "./values.js";
+
+const SWITCHES = { blackout: "/master/blackout", freeze: "/master/freeze" };
+const PANIC = "/master/panic";
+const FADE = "/master/fade";
+
+export class Master {
+  #connection;
+  #values;
+  #params = new Map();
+
+  constructor(connection, values) {
+    this.#connection = connection;
+    this.#values = values;
+    for (const name of Object.keys(SWITCHES)) byId(name).addEventListener("click", () => this.toggle(name));
+    byId("panic").addEventListener("click", () => this.panic());
+  }
+
+  /** Follows the engine's values; after every new schema. */
+  load(params) {
+    this.#params = params;
+    for (const [name, address] of Object.entries(SWITCHES)) {
+      const button = byId(name);
+      this.#values.watch(address, (value) => {
+        button.setAttribute("aria-pressed", String(Boolean(value)));
+        write(button, value ? `${name} is on` : name);
+      });
+    }
+    const param = params.get(FADE);
+    const fader = new Fader(param, (value) => this.#values.change(FADE, value));
+    byId("master-fade").replaceChildren(make("span", { class: "name" }, "fade"), fader.track, make("span", { class: "value" }, fader.box));
+    this.#values.watch(FADE, (value) => fader.show(value));
+  }
+
+  toggle(name) {
+    const address = SWITCHES[name];
+    this.#values.change(address, !this.#values.get(address));
+  }
+
+  /** Every look to its default, at once; for a while what was there can be had back. */
+  panic() {
+    if (!this.#connection.isOpen) return;
+    const looks = [...this.#params.values()].filter((param) => param.isLook);
+    const before = looks.map((param) => [param, this.#values.get(param.address)]);
+    this.#values.change(PANIC, true);
+    toast("Panic: every look is at its default", "done", {
+      label: "undo",
+      act: () => {
+        this.#connection.send(encodeBundle(before.map(([param, value]) => encodeValue(param, value))), "#undo");
+        for (const [param, value] of before) this.#values.assume(param.address, value);
+      },
+    });
+  }
+}

@@ -1,0 +1,57 @@
+// Numbers as people read them, and where on a fader they are.
+
+/** 0..1 for a value of the parameter. */
+export function positionOf(param, value) {
+  const { low, high } = param;
+  const position = param.isExponential ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
+  return Math.min(1, Math.max(0, position));
+}
+
+/** The value at a position; outside 0..1 it goes round where the two ends are the same place, else it stays. */
+export function valueAt(param, position) {
+  const { low, high } = param;
+  const inside = param.wraps ? position - Math.floor(position) : Math.min(1, Math.max(0, position));
+  // Going round, 1 itself is the upper end, not the lower: a fader pushed to its end stays there.
+  const at = param.wraps && position === 1 ? 1 : inside;
+  const value = param.isExponential ? low * (high / low) ** at : low + (high - low) * at;
+  return param.type === "int" ? wholeStep(param, value) : value;
+}
+
+function wholeStep(param, value) {
+  const stepped = Math.round(value / param.step) * param.step;
+  return Math.min(param.high, Math.max(param.low, stepped));
+}
+
+/** Text of a value, as many digits as a fader of this length can tell apart. */
+export function textOf(param, value) {
+  if (param.type === "int") return String(value);
+  if (param.isExponential) return String(Number(value.toPrecision(3)));
+  const span = param.high - param.low;
+  const digits = Math.min(4, Math.max(span < 1000 ? 1 : 0, Math.round(3 - Math.log10(span))));
+  const text = value.toFixed(digits);
+  return Number(text) === 0 ? (0).toFixed(digits) : text; // no -0.00
+}
+
+/** The value that a typed text means, or null: a number, or the name of a stop. */
+export function valueIn(param, text) {
+  const word = text.trim().toLowerCase().replace(",", ".");
+  const stop = param.stops.findIndex((name) => name.toLowerCase() === word);
+  if (stop >= 0) return stop;
+  const value = Number(word);
+  if (word === "" || !Number.isFinite(value)) return null;
+  if (param.wraps) return value; // the engine goes round exactly as it does for everybody
+  const inside = Math.min(param.high, Math.max(param.low, value));
+  return param.type === "int" ? wholeStep(param, inside) : inside;
+}
+
+/** How a screen reader says a value: with its unit or the names it lies between. */
+export function spokenOf(param, value) {
+  if (param.stops.length) {
+    const below = Math.min(Math.floor(value), param.stops.length - 1);
+    const share = value - below;
+    const next = param.stops[below + 1];
+    if (share < 0.005 || !next) return param.stops[below];
+    return `${Math.round(share * 100)} % from ${param.stops[below]} to ${next}`;
+  }
+  return `${textOf(param, value)} ${param.unit}`.trim();
+}

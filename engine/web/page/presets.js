@@ -1,0 +1,86 @@
+// Presets: load with a fade, save, delete. Looks that come with the engine have a picture.
+
+import { byId, make, makeSureButton, write } from "./dom.js";
+import { Listing } from "./listing.js";
+import { recall, remember } from "./remembered.js";
+
+const LOOKS = "/page/looks"; // looks.json names those that have a picture there
+
+export class Presets {
+  #connection;
+  #list;
+  #canFade = false;
+  #pictured = new Set();
+  #names = [];
+  #loaded = "";
+  #onNames;
+
+  /** `onNames(names)` hears of every new list. */
+  constructor(connection, onNames) {
+    this.#connection = connection;
+    this.#onNames = onNames;
+    this.#list = new Listing(connection, "/preset/list", "/preset/name", (entries) => this.#show(entries.map(([name]) => name)));
+    connection.on("/preset/changed", () => this.#list.refresh());
+    connection.on("/done", ({ args: [command, name] }) => {
+      if (command === "/preset/save" || command === "/preset/delete") this.#list.refresh();
+      if (command === "/preset/load") this.#mark(name);
+    });
+    const fade = byId("preset-fade");
+    fade.value = recall("preset-fade", "2");
+    fade.addEventListener("change", () => remember("preset-fade", fade.value));
+    byId("preset-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#save(byId("preset-name"));
+    });
+  }
+
+  async load(commands) {
+    byId("presets-panel").dataset.exists = String(commands.has("/preset/list"));
+    this.#canFade = (commands.get("/preset/load") ?? []).length > 1;
+    byId("preset-fade-part").hidden = !this.#canFade;
+    this.#pictured = new Set(await (await fetch(`${LOOKS}/looks.json`)).json());
+    if (this.#names.length) this.#show(this.#names);
+  }
+
+  connected() {
+    this.#list.restart();
+  }
+
+  #save(field) {
+    const name = field.value.trim();
+    if (!name) return;
+    this.#connection.command("/preset/save", "s", [name]);
+    field.value = "";
+  }
+
+  #go(name) {
+    const fadeS = Number(byId("preset-fade").value);
+    if (this.#canFade && fadeS > 0) this.#connection.command("/preset/load", "sf", [name, fadeS]);
+    else this.#connection.command("/preset/load", "s", [name]);
+    this.#mark(name);
+  }
+
+  #mark(name) {
+    this.#loaded = name;
+    for (const item of byId("presets").children) item.classList.toggle("is-loaded", item.dataset.name === name);
+  }
+
+  #show(names) {
+    this.#names = names;
+    byId("presets").replaceChildren(...names.map((name) => this.#item(name)));
+    write(byId("no-presets"), names.length ? "" : "No presets yet.");
+    this.#mark(this.#loaded);
+    this.#onNames(names);
+  }
+
+  #item(name) {
+    const picture =
+      this.#pictured.has(name) &&
+      make("img", { src: `${LOOKS}/${encodeURIComponent(name)}.jpg`, alt: "", width: 320, height: 180, loading: "lazy" });
+    const load = make("button", { type: "button", class: "look", onclick: () => this.#go(name) }, picture, make("span", {}, name));
+    const remove = makeSureButton({ class: "quiet", "aria-label": `delete the preset ${name}` }, "delete", "really delete?", () =>
+      this.#connection.command("/preset/delete", "s", [name]),
+    );
+    return make("li", { "data-name": name }, load, remove);
+  }
+}

@@ -1,0 +1,83 @@
+// The engine's namespace, read from the OSCQuery tree at `/`: what this page builds itself from.
+
+/** Raised when the engine answers, but will not talk to this browser. */
+export class Refused extends Error {}
+
+/** The tree of the engine; Refused when a token is wanted, another Error when nobody answers. */
+export async function fetchTree() {
+  const response = await fetch("/", { headers: { Accept: "application/json" }, cache: "no-store" });
+  if (response.status === 401) {
+    throw new Refused("This engine wants its token. Open the address that it printed when it started, with ?token=…");
+  }
+  if (response.status === 403) {
+    throw new Refused("This engine does not answer to the name in the address bar. Use its IP address instead.");
+  }
+  if (!response.ok) throw new Error(`the engine answered ${response.status}`);
+  return response.json();
+}
+
+/** `{params: Map(address -> Param), commands: Map(address -> arguments), signature}` of a tree. */
+export function readSchema(tree) {
+  const params = new Map();
+  const commands = new Map();
+  for (const leaf of leavesOf(tree)) {
+    const more = leaf.MULTIVERSE;
+    if (!more) continue;
+    if (more.type === "command") commands.set(leaf.FULL_PATH, more.arguments ?? []);
+    else params.set(leaf.FULL_PATH, readParam(leaf, more));
+  }
+  const shapes = [...params.values()].map(({ value, ...shape }) => shape);
+  return { params, commands, signature: JSON.stringify([shapes, [...commands]]) };
+}
+
+function* leavesOf(node) {
+  if (node.CONTENTS) for (const child of Object.values(node.CONTENTS)) yield* leavesOf(child);
+  if (node.MULTIVERSE?.type) yield node; // `/mirror` is a parameter and holds `/mirror/segments`
+}
+
+function readParam(leaf, more) {
+  const range = leaf.RANGE?.[0] ?? {};
+  const parts = leaf.FULL_PATH.split("/").slice(1);
+  const numbered = parts.findIndex((part) => /^\d+$/.test(part)) + 1;
+  const name = parts.slice(Math.min(numbered || 1, parts.length - 1)).join(" ").replaceAll("_", " ");
+  const unit = more.unit === "characters" ? "" : more.unit;
+  return Object.freeze({
+    address: leaf.FULL_PATH,
+    type: more.type,
+    default: more.default,
+    value: valueOf(more.type, leaf.VALUE, more),
+    low: range.MIN ?? 0,
+    high: range.MAX ?? 1,
+    step: more.step,
+    unit,
+    description: leaf.DESCRIPTION ?? "",
+    isExponential: more.scale === "exponential",
+    wraps: more.out_of_range === "wrap",
+    menu: more.menu,
+    stops: more.stops,
+    isLook: more.is_look,
+    area: more.area_title,
+    group: parts.slice(0, numbered).join("/"),
+    name: unit && name.endsWith(` ${unit.toLowerCase()}`) ? name.slice(0, -unit.length - 1) : name,
+  });
+}
+
+/** What a leaf's VALUE, or the arguments of a message, mean as this page's value: number, boolean, string, array. */
+export function valueOf(type, args, { menu = [], default: otherwise = 0 } = {}) {
+  const [first] = args ?? [];
+  switch (type) {
+    case "trigger":
+      return null;
+    case "bool":
+      return Boolean(first);
+    case "menu":
+      return typeof first === "number" ? (menu[first] ?? otherwise) : String(first ?? otherwise);
+    case "text":
+    case "file":
+      return String(first ?? "");
+    case "colour":
+      return (args ?? otherwise).map(Number);
+    default:
+      return Number(first ?? otherwise);
+  }
+}

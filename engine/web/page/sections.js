@@ -1,0 +1,126 @@
+// Every parameter, area by area, as sections that open, and the search that goes through them.
+
+import { make, write } from "./dom.js";
+import { makeControl } from "./controls.js";
+import { recall, remember } from "./remembered.js";
+
+const OPEN_AT_FIRST = 3; // areas: what a newcomer looks for
+
+export class Sections {
+  #root;
+  #values;
+  #search;
+  #found;
+  #jumps;
+  #copyLayer;
+  #canCopy = false;
+  #rows = [];
+  #sections = [];
+
+  /** `copyLayer(from, to)` gives a layer what another has. */
+  constructor({ root, search, found, jumps, values, copyLayer }) {
+    this.#root = root;
+    this.#values = values;
+    this.#search = search;
+    this.#found = found;
+    this.#jumps = jumps;
+    this.#copyLayer = copyLayer;
+    search.addEventListener("input", () => this.#filter());
+    search.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !search.value) return;
+      event.stopPropagation();
+      search.value = "";
+      this.#filter();
+    });
+  }
+
+  /** Builds all of it anew. */
+  build({ params, commands }) {
+    this.#canCopy = commands.has("/layer/copy");
+    this.#rows = [];
+    this.#sections = [];
+    const areas = grouped(params.values(), (param) => param.area);
+    const open = new Set(recall("open", [...areas.keys()].slice(0, OPEN_AT_FIRST)));
+    for (const [title, members] of areas) this.#sections.push(this.#makeSection(title, members, open.has(title)));
+    this.#root.replaceChildren(...this.#sections.map(({ element }) => element));
+    this.#jumps.replaceChildren(...this.#sections.map((section) => this.#makeJump(section)));
+    this.#filter();
+  }
+
+  #makeSection(title, members, isOpen) {
+    const groups = [...grouped(members, (param) => param.group)];
+    const cards = groups.map(([group, params]) => this.#makeCard(group, params));
+    const summary = make("summary", {}, make("h2", {}, title), make("span", { class: "count" }, String(members.length)));
+    const element = make("details", { class: "area", open: isOpen }, summary, make("div", { class: "cards" }, ...cards));
+    element.addEventListener("toggle", () => this.#rememberOpen());
+    return { title, element };
+  }
+
+  #makeCard(group, params) {
+    const numbered = group.match(/^(?:layer|audio)\/([1-4])$/);
+    const rows = params.map((param) => {
+      const row = makeControl(param, this.#values);
+      this.#rows.push({ row, text: `${param.address} ${param.name} ${param.description} ${param.area}`.toLowerCase() });
+      return row;
+    });
+    const title = group.replaceAll("/", " ").replaceAll("_", " ");
+    return make(
+      "section",
+      { class: "card", "aria-label": title || null, "data-channel": numbered?.[1] },
+      title && make("h3", {}, title, this.#canCopy && /^layer\/[1-4]$/.test(group) && this.#makeCopy(Number(numbered[1]))),
+      ...rows,
+    );
+  }
+
+  /** A list beside a layer's title that copies it to another. */
+  #makeCopy(from) {
+    const others = [1, 2, 3, 4].filter((number) => number !== from);
+    const options = others.map((number) => make("option", { value: number }, `to layer ${number}`));
+    const select = make("select", { class: "copy", "aria-label": `copy layer ${from}` }, make("option", { value: "" }, "copy …"), ...options);
+    select.addEventListener("change", () => {
+      this.#copyLayer(from, Number(select.value));
+      select.value = "";
+    });
+    return select;
+  }
+
+  #makeJump({ title, element }) {
+    const jump = () => {
+      element.open = true;
+      element.scrollIntoView({ block: "start" });
+    };
+    return make("button", { type: "button", onclick: jump }, title);
+  }
+
+  #rememberOpen() {
+    if (this.#search.value) return; // a search opens what it finds, for as long as it lasts
+    remember("open", this.#sections.filter(({ element }) => element.open).map(({ title }) => title));
+  }
+
+  #filter() {
+    const words = this.#search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let count = 0;
+    for (const { row, text } of this.#rows) {
+      row.hidden = !words.every((word) => text.includes(word));
+      count += !row.hidden;
+    }
+    for (const card of this.#root.querySelectorAll(".card")) card.hidden = !card.querySelector(".control:not([hidden])");
+    const open = new Set(recall("open", this.#sections.slice(0, OPEN_AT_FIRST).map(({ title }) => title)));
+    for (const { title, element } of this.#sections) {
+      element.hidden = !element.querySelector(".control:not([hidden])");
+      element.open = words.length > 0 || open.has(title);
+    }
+    this.#jumps.hidden = words.length > 0;
+    write(this.#found, words.length === 0 ? "" : count === 0 ? "nothing has all these words" : `${count} of ${this.#rows.length}`);
+  }
+}
+
+function grouped(items, keyOf) {
+  const groups = new Map();
+  for (const item of items) {
+    const key = keyOf(item);
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push(item);
+  }
+  return groups;
+}

@@ -1,0 +1,152 @@
+// How the engine is: rate, sound, camera, child processes, sinks, warnings; and the buttons that act on them.
+
+import { byId, make, write } from "./dom.js";
+
+const SHOWN_WARNINGS = 30;
+const AWAY = new Set(["loading", "hung", "restarting", "failed", "retrying", "lost", "permission?", "silence"]);
+
+export class Status {
+  #connection;
+  #commands = new Map();
+  #frames = -1;
+  #parts = new Map();
+
+  constructor(connection) {
+    this.#connection = connection;
+    byId("sink-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      const [kind, name] = [byId("sink-kind").value, byId("sink-name").value.trim()];
+      connection.command("/sink/start", name ? "ss" : "s", name ? [kind, name] : [kind]);
+    });
+  }
+
+  /** Which sinks there are and which commands exist, from the schema. */
+  load({ params, commands }) {
+    this.#commands = commands;
+    const kinds = [...params.keys()].map((address) => address.match(/^\/sink\/(\w+)\/enable$/)?.[1]).filter(Boolean);
+    byId("sink-kind").replaceChildren(...kinds.map((kind) => make("option", { value: kind }, kind)));
+    byId("sink-form").hidden = !commands.has("/sink/start");
+  }
+
+  show(status) {
+    this.#showFacts(status);
+    this.#replace(byId("children"), status.children ?? [], (child) => this.#child(child));
+    this.#replace(byId("sinks"), status.sinks ?? [], (sink) => this.#sink(sink));
+    this.#showWarnings(status.warnings ?? []);
+    byId("children-part").hidden = (status.children ?? []).length === 0;
+  }
+
+  clear() {
+    this.#frames = -1;
+    write(byId("rate"), "");
+  }
+
+  #showFacts(status) {
+    const stands = status.frames === this.#frames;
+    this.#frames = status.frames;
+    const rate = byId("rate");
+    write(rate, stands ? "no picture is being drawn" : `${(status.fps ?? 0).toFixed(1)} fps`);
+    rate.classList.toggle("is-bad", stands || status.fps < 0.8 * status.target_fps);
+    const ms = status.frame_ms ?? {};
+    const facts = [
+      ["picture", `${status.width} × ${status.height}, ${status.renderer}`],
+      ["rate", `${status.fps.toFixed(1)} of ${status.target_fps.toFixed(0)} frames a second`],
+      ["a frame takes", `${ms.p50?.toFixed(1)} ms, 1 in 100 more than ${ms.p99?.toFixed(1)} ms`],
+      ["late, left out", `${status.late}, ${status.dropped} of ${status.frames}`],
+      ["sound", `${status.audio.state}: ${status.audio.description}`, AWAY.has(status.audio.state)],
+      status.camera && ["camera", `${status.camera.state}: ${status.camera.description}`, AWAY.has(status.camera.state)],
+      ["running for", durationOf(status.seconds)],
+    ].filter(Boolean);
+    const rows = facts.flatMap(([name, text, isBad]) => [make("dt", {}, name), make("dd", { class: isBad ? "is-bad" : null }, text)]);
+    byId("facts").replaceChildren(...rows);
+  }
+
+  #child(child) {
+    const facts = Object.entries(child.facts ?? {}).map(([name, value]) => `${name.replaceAll("_", " ")} ${plain(value)}`);
+    const buttons = ["start", "restart", "stop"]
+      .filter((verb) => this.#commands.has(`/child/${child.name}/${verb}`))
+      .map((verb) => this.#button(verb, `${verb} the child ${child.name}`, `/child/${child.name}/${verb}`));
+    return make(
+      "li",
+      {},
+      make("strong", {}, child.name),
+      badge(child.state),
+      make("span", { class: "spacer" }),
+      ...buttons,
+      make("p", { class: "facts" }, `${child.results} results, ${child.ms_a_result.toFixed(0)} ms each, ${child.restarts} restarts. ${facts.join(" · ")}`),
+      child.detail && make("p", { class: "fault" }, `Last fault: ${child.detail}`),
+      ...(child.quarantined ?? []).map((what) => make("p", { class: "fault" }, `Left out: ${what}`)),
+    );
+  }
+
+  #sink(sink) {
+    const kind = sink.picture === "sd" ? `sd:${sink.kind}` : sink.kind;
+    const canStop = this.#commands.has("/sink/stop") && sink.state !== "ended";
+    return make(
+      "li",
+      {},
+      make("strong", {}, kind),
+      make("span", { class: "what" }, sink.name),
+      badge(sink.state),
+      make("span", { class: "spacer" }),
+      canStop && this.#button("stop", `stop the sink ${kind} ${sink.name}`, "/sink/stop", "s", [kind]),
+      make("p", { class: "facts" }, [`${sink.frames} pictures`, sink.dropped && `${sink.dropped} left out`, sink.detail].filter(Boolean).join(" · ")),
+    );
+  }
+
+  #button(label, spoken, address, tags = "", values = []) {
+    const act = () => this.#connection.command(address, tags, values);
+    return make("button", { type: "button", "aria-label": spoken, onclick: act }, label);
+  }
+
+  /** Rebuilds a list only where something is different: a button under a finger must stay the button it is. */
+  #replace(root, items, makeItem) {
+    const keys = items.map(({ name, kind, picture }) => JSON.stringify([name, kind, picture]));
+    if (root.dataset.keys !== JSON.stringify(keys)) {
+      root.dataset.keys = JSON.stringify(keys);
+      root.replaceChildren(...items.map(makeItem));
+    } else {
+      items.forEach((item, index) => patch(root.children[index], makeItem(item)));
+    }
+  }
+
+  #showWarnings(warnings) {
+    const lines = warnings.slice(-SHOWN_WARNINGS).reverse();
+    const count = byId("warning-count");
+    write(count, lines.length ? String(lines.length) : "");
+    count.hidden = lines.length === 0;
+    write(byId("no-warnings"), lines.length ? "" : "No warnings.");
+    const text = lines.join("\n");
+    if (this.#parts.get("warnings") === text) return;
+    this.#parts.set("warnings", text);
+    byId("warnings").replaceChildren(...lines.map((line) => make("li", {}, line)));
+  }
+}
+
+/** Brings an element to what a fresh one says, keeping the buttons that somebody may be pressing. */
+function patch(old, fresh) {
+  if (old.childElementCount !== fresh.childElementCount) {
+    old.replaceWith(fresh);
+    return;
+  }
+  [...fresh.children].forEach((part, index) => {
+    const standing = old.children[index];
+    if (part.tagName === "BUTTON") return;
+    write(standing, part.textContent);
+    standing.className = part.className;
+  });
+}
+
+function badge(state) {
+  return make("span", { class: `badge ${AWAY.has(state) ? "is-bad" : ""}` }, state);
+}
+
+function plain(value) {
+  return typeof value === "number" && !Number.isInteger(value) ? value.toFixed(2) : String(value);
+}
+
+function durationOf(seconds) {
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60)];
+  const rest = Math.floor(seconds % 60);
+  return hours ? `${hours} h ${minutes} min` : minutes ? `${minutes} min ${rest} s` : `${rest} s`;
+}

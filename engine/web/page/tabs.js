@@ -1,0 +1,53 @@
+// The tabs: one panel at a time, arrow keys between them, the last one chosen kept.
+
+import { byId } from "./dom.js";
+import { recall, remember } from "./remembered.js";
+
+export class Tabs {
+  #tabs;
+  #onShow;
+
+  /** `onShow(name)` is called for the panel that comes up. */
+  constructor(onShow) {
+    this.#onShow = onShow;
+    this.#tabs = [...byId("tabs").querySelectorAll("[role=tab]")];
+    for (const tab of this.#tabs) tab.addEventListener("click", () => this.show(tab.dataset.panel));
+    byId("tabs").addEventListener("keydown", (event) => this.#pressKey(event));
+  }
+
+  /** Shows what was chosen last, or the first, of the panels that exist in this engine. */
+  refresh() {
+    for (const tab of this.#tabs) tab.hidden = byId(`${tab.dataset.panel}-panel`).dataset.exists === "false";
+    const there = this.#there().map((tab) => tab.dataset.panel);
+    const wanted = recall("tab", there[0]);
+    this.show(there.includes(wanted) ? wanted : there[0]);
+  }
+
+  show(name) {
+    remember("tab", name);
+    for (const tab of this.#tabs) {
+      const isShown = tab.dataset.panel === name;
+      tab.setAttribute("aria-selected", String(isShown));
+      tab.tabIndex = isShown ? 0 : -1;
+      byId(`${tab.dataset.panel}-panel`).hidden = !isShown;
+      if (isShown) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
+    }
+    this.shown = name;
+    this.#onShow(name);
+  }
+
+  #there() {
+    return this.#tabs.filter((tab) => !tab.hidden);
+  }
+
+  #pressKey(event) {
+    const tabs = this.#there();
+    const at = tabs.indexOf(document.activeElement);
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: tabs.length - 1 }[event.key];
+    if (at < 0 || to === undefined) return;
+    event.preventDefault();
+    const tab = tabs[(to + tabs.length) % tabs.length];
+    this.show(tab.dataset.panel);
+    tab.focus();
+  }
+}

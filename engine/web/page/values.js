@@ -1,0 +1,99 @@
+// What every parameter is now, as far as this page knows, and who wants to show it.
+//
+// The engine sends the changes of others and never this page's own. A message of another that was under way while
+// the user moved something would leave the wrong value here: so a while after the user's last change of an address
+// the engine is asked for it.
+
+import { encodeMessage } from "./osc.js";
+import { valueOf } from "./schema.js";
+
+const ASK_AFTER_MS = 300;
+
+const TAGS = { float: "f", stops: "f", int: "i", bool: "i", trigger: "i", menu: "s", text: "s", file: "s", colour: "ffff" };
+
+/** One value of a parameter as a packet. */
+export function encodeValue(param, value) {
+  const values = param.type === "colour" ? value : [param.type === "trigger" ? 1 : value];
+  return encodeMessage(param.address, TAGS[param.type], values);
+}
+
+export class Values {
+  #connection;
+  #params = new Map();
+  #now = new Map();
+  #watchers = new Map();
+  #changed = new Set();
+  #asking = new Map();
+
+  constructor(connection) {
+    this.#connection = connection;
+  }
+
+  /** Takes the parameters of a schema with their values; watchers of before stay. */
+  load(params) {
+    this.#params = params;
+    for (const param of params.values()) this.#set(param.address, param.value);
+  }
+
+  get(address) {
+    return this.#now.get(address);
+  }
+
+  param(address) {
+    return this.#params.get(address);
+  }
+
+  /** Calls `show(value)` now and, once a picture of the screen at most, after every change. */
+  watch(address, show) {
+    if (!this.#watchers.has(address)) this.#watchers.set(address, new Set());
+    this.#watchers.get(address).add(show);
+    show(this.#now.get(address));
+  }
+
+  /** Forgets everybody who shows these addresses: their elements go. */
+  forget() {
+    this.#watchers.clear();
+  }
+
+  /** A message of the engine; whether it was the value of a parameter. */
+  receive({ address, args }) {
+    const param = this.#params.get(address);
+    if (!param) return false;
+    if (param.type !== "trigger") this.#set(address, valueOf(param.type, args, param));
+    return true;
+  }
+
+  /** The user's own change: shown here and sent. */
+  change(address, value) {
+    const param = this.#params.get(address);
+    this.#connection.send(encodeValue(param, value), address);
+    if (param.type === "trigger") return;
+    this.#set(address, value);
+    clearTimeout(this.#asking.get(address));
+    this.#asking.set(address, setTimeout(() => this.#ask(address), ASK_AFTER_MS));
+  }
+
+  /** Shows a value that was sent in another way. */
+  assume(address, value) {
+    this.#set(address, value);
+  }
+
+  #ask(address) {
+    this.#asking.delete(address);
+    this.#connection.command("/get", "s", [address]);
+  }
+
+  #set(address, value) {
+    this.#now.set(address, value);
+    if (this.#changed.size === 0) requestAnimationFrame(() => this.#showChanged());
+    this.#changed.add(address);
+  }
+
+  #showChanged() {
+    const changed = [...this.#changed];
+    this.#changed.clear();
+    for (const address of changed) {
+      for (const show of this.#watchers.get(address) ?? []) show(this.#now.get(address));
+    }
+  }
+}
