@@ -4,6 +4,7 @@ A firewall, and macOS itself, may ask the user about it: only where the user has
 """
 
 import logging
+import socket
 import threading
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -60,6 +61,9 @@ class Announcer:
     def _announce(self) -> None:
         from zeroconf import ServiceInfo, Zeroconf  # 0.1 s that the first picture does not wait for
 
+        for address in self._interfaces:  # zeroconf leaves its socket open where an address is not this machine's
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+                probe.bind((address, 0))
         zeroconf = Zeroconf(interfaces=self._interfaces)
         try:
             for kind, port in self._ports.items():

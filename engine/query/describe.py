@@ -5,6 +5,7 @@ TYPE is what a client should send and how it should draw the control (OSCQuery, 
 comes as i, f and s. What a surface of ours needs beyond the proposal stands under MULTIVERSE.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Final
 
@@ -54,6 +55,7 @@ def describe_param(param: Param, area: Area) -> Attributes:
             "unit": param.unit,
             "scale": param.scale,
             "step": param.step,
+            "out_of_range": param.out_of_range,
             "stops": param.stops,
             "menu": param.menu,
             "smoothing_ms": param.smoothing_ms,
@@ -97,11 +99,12 @@ def _tags(param: Param, area: Area) -> Iterator[str]:
 def _overloads(param: Param) -> Iterator[Attributes]:
     """The other type tags whose meaning is plain."""
     match param.type:
-        case ParamType.FLOAT:
-            yield {"TYPE": "i", "RANGE": [{"MIN": param.low, "MAX": param.high}]}
-        case ParamType.STOPS:
-            yield {"TYPE": "i", "RANGE": [{"MIN": param.low, "MAX": param.high}]}
-            yield {"TYPE": "s", "RANGE": [{"VALS": param.stops}]}
+        case ParamType.FLOAT | ParamType.STOPS:
+            low, high = math.ceil(param.low), math.floor(param.high)
+            if low < high:
+                yield {"TYPE": "i", "RANGE": [{"MIN": low, "MAX": high}]}
+            if param.stops:
+                yield {"TYPE": "s", "RANGE": [{"VALS": param.stops}]}
         case ParamType.INT:
             yield {"TYPE": "f", "RANGE": [{"MIN": param.low, "MAX": param.high}]}
         case ParamType.BOOL | ParamType.TRIGGER:

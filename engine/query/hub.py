@@ -32,7 +32,7 @@ class Peer:
     """One client. `receive_*`, `take` and `close` on the web thread; packets to it come from the sending thread."""
 
     def __init__(
-        self, name: str, dispatcher: Dispatcher, wake: Callable[[], None], report: Report, forget: Callable[[], None]
+        self, name: str, dispatcher: Dispatcher, wake: Callable[[], None], report: Report, forget: Callable[[], object]
     ) -> None:
         self._dispatcher = dispatcher
         self._wake = wake
@@ -137,6 +137,11 @@ class QueryHub:
         peer = Peer(name, self._dispatcher, wake, self._report, partial(self._peers.pop, name, None))
         self._peers[name] = peer
         return peer
+
+    @property
+    def count(self) -> int:
+        """How many are connected."""
+        return len(self._peers)
 
     def close(self) -> None:
         for peer in list(self._peers.values()):

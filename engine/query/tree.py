@@ -100,7 +100,7 @@ class QueryTree:
             return _json(404, {"error": f"{shown(path)}: no such path"})
         if attribute is not None and attribute not in ATTRIBUTES:
             return _json(
-                400, {"error": f"{shown(attribute)}: no such attribute (known: {' '.join(sorted(ATTRIBUTES))})"}
+                400, {"error": f"{shown(attribute, 40)}: no such attribute (known: {' '.join(sorted(ATTRIBUTES))})"}
             )
         if attribute == "VALUE" and node.param is None:
             return QueryAnswer(204, b"")

@@ -1,0 +1,63 @@
+"""mDNS on the loopback interface, found by a real browser."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from zeroconf import ServiceBrowser, ServiceListener, Zeroconf
+
+from engine.query import Announcer
+from engine.query.announcer import OSC, OSCQUERY
+
+
+class Finds(ServiceListener):
+    """What is announced now: (kind, name) -> (addresses, port)."""
+
+    def __init__(self) -> None:
+        self.services: dict[tuple[str, str], tuple[list[str], int]] = {}
+
+    def add_service(self, zc: Zeroconf, type_: str, name: str) -> None:
+        info = zc.get_service_info(type_, name)
+        if info is not None and info.port is not None:
+            self.services[type_, name.removesuffix(f".{type_}")] = (info.parsed_addresses(), info.port)
+
+    update_service = add_service
+
+    def remove_service(self, zc: Zeroconf, type_: str, name: str) -> None:
+        self.services.pop((type_, name.removesuffix(f".{type_}")), None)
+
+
+@pytest.fixture
+def found() -> Iterator[dict]:
+    network = Zeroconf(interfaces=["127.0.0.1"])
+    finds = Finds()
+    browser = ServiceBrowser(network, [OSCQUERY, OSC], finds)
+    yield finds.services
+    browser.cancel()
+    network.close()
+
+
+def test_a_browser_finds_osc_and_oscquery_until_they_are_closed(
+    found: dict, reports: Any, wait_for: Callable[..., Any], free_port: Callable[[], int]
+) -> None:
+    web_port, osc_port = free_port(), free_port()
+    name = f"Multiverse test {web_port}"  # another run may announce on this machine too
+    announcer = Announcer(name, web_port=web_port, osc_port=osc_port, interfaces=["127.0.0.1"], report=reports)
+    announcer.start()
+    expected = {(OSCQUERY, name): (["127.0.0.1"], web_port), (OSC, name): (["127.0.0.1"], osc_port)}
+    wait_for(lambda: expected.items() <= found.items(), "both services")
+    announcer.close()
+    wait_for(lambda: not expected.keys() & found.keys(), "both to be gone")
+    assert reports.lines == []
+
+
+def test_a_network_that_is_not_there_is_one_line_and_nothing_else(reports: Any, wait_for: Callable[..., Any]) -> None:
+    announcer = Announcer("Multiverse", web_port=1, osc_port=None, interfaces=["192.0.2.77"], report=reports)
+    announcer.start()
+    wait_for(lambda: reports.lines, "the report")
+    announcer.close()
+    assert reports.keys == ["mdns"] and "the network is not told" in reports.lines[0][1]
+
+
+def test_closing_before_the_start_is_nothing(reports: Any) -> None:
+    Announcer("Multiverse", web_port=1, osc_port=2, interfaces=["127.0.0.1"], report=reports).close()
