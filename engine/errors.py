@@ -10,6 +10,8 @@ MultiverseError                 something the user can act on: what, which value
 ├── SinkError                   an output failed
 │   └── SinkUnavailableError    an output that can never run here (wrong system, package missing)
 ├── PresetError                 a preset cannot be read or written
+├── MappingError                a map of foreign controls cannot be read, written or edited so
+├── CueError                    a cue is not there, cannot be made or written
 ├── OscDecodeError              bytes that are not a valid OSC packet
 ├── SharedMemoryError           a ring cannot be made or opened
 ├── ModelError                  a model cannot be loaded or used
@@ -58,6 +60,14 @@ class SinkUnavailableError(SinkError):
 
 
 class PresetError(MultiverseError):
+    pass
+
+
+class MappingError(MultiverseError):
+    pass
+
+
+class CueError(MultiverseError):
     pass
 
 

@@ -72,6 +72,7 @@ class ParamStore:
         self._last_set: dict[str, tuple[int, str]] = {}  # address -> version, by
         self._snapshot = Snapshot(dict(self._values), 0)
         self._conditions: dict[str, Callable[[Value], None]] = {}
+        self._hooks: dict[str, Callable[[], None]] = {}
 
     def add_condition(self, address: str, check: Callable[[Value], None]) -> None:
         """Let `check(value)` refuse a value that the schema takes but this run cannot use, by raising Rejected.
@@ -79,6 +80,13 @@ class ParamStore:
         Before the first value is set; `check` runs on whatever thread sets the value and must not wait.
         """
         self._conditions[_known(address).address] = check
+
+    def on_trigger(self, address: str, fired: Callable[[], None]) -> None:
+        """Let `fired()` be called whenever that trigger is pulled, at once: the frame that sees its count comes later.
+
+        Before the first value is set; `fired` runs on whatever thread pulls it, must not wait nor set a value.
+        """
+        self._hooks[_known(address).address] = fired
 
     def require(self, param: Param, value: Value) -> None:
         """Rejected where this run cannot use an accepted value."""
@@ -125,6 +133,26 @@ class ParamStore:
         with self._lock:
             self._apply(changes, by)
 
+    def glide(self, values: Iterable[tuple[Param, Value]], *, by: str, since: int) -> tuple[dict[str, str], int]:
+        """`apply`, but for what somebody other than `by` has set after version `since`, and for all after a panic.
+
+        Returns the addresses left out, each with who has it now, and the version of now. All in one go: no hand on a
+        fader is overwritten.
+        """
+        nobody = (0, by)
+        with self._lock:
+            is_panic = self._last_set.get(PANIC, nobody)[0] > since
+            free: list[tuple[Param, Value]] = []
+            taken: dict[str, str] = {}
+            for param, value in values:
+                version, who = (self._version, PANIC) if is_panic else self._last_set.get(param.address, nobody)
+                if version > since and who != by:
+                    taken[param.address] = who
+                else:
+                    free.append((param, value))
+            self._apply(free, by)
+            return taken, self._version
+
     def get(self, address: str) -> Value:
         """The value now; of a trigger its count. Raises Rejected for an unknown address."""
         return self._values[_known(address).address]
@@ -162,6 +190,8 @@ class ParamStore:
                 if address == PANIC:  # here, so that values after it in its group stand; not as the sender's own
                     self._apply(LOOK_DEFAULTS, "panic")  # change: its faders must hear of it
                 value = values[address] + 1  # type: ignore[operator]  # counted, so that no frame misses one
+                if address in self._hooks:
+                    self._hooks[address]()
             elif values[address] == value:
                 continue
             values[address] = value

@@ -1,0 +1,157 @@
+"""From one look to another over seconds, set in the store frame by frame, where every surface sees it.
+
+Each float goes evenly from where it stands to where it shall be, on its own scale: straight for most, in the logarithm
+where the scale is exponential (an octave takes as long as the next), the short way where it wraps. Everything else,
+switches, menus, whole numbers and texts, has no half way. It changes at the beginning: a jump in the middle of a fade
+would come unasked for.
+
+Time is the frames': it begins with the first frame after `start` and is offline as exact as live.
+
+A parameter belongs to whoever touched it last. The store itself tells, under its lock and in the same go as it sets the
+others (`ParamStore.glide`), so that no hand on a fader is overwritten by a fade that looked just before. A later start
+takes its parameters out of those that run; a panic ends them all.
+"""
+
+import math
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import osc_schema
+from engine.params.store import ParamStore
+from osc_schema import Param, Rejected, Value
+
+BY = "fade"
+"""Who sets the values on the way, in the store."""
+
+Ended = Callable[[str], None]
+"""Told once, on whatever thread ends it: "" when it has arrived, else what it was superseded by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    param: Param
+    begin: float
+    """A value, or its logarithm."""
+    length: float
+    target: float
+
+    def at(self, share: float) -> float:
+        """The value after that share (0..1) of the way."""
+        param = self.param
+        if share >= 1.0:
+            return self.target
+        place = self.begin + self.length * share
+        if param.scale == "exponential":
+            place = math.exp(place)
+        elif param.out_of_range == "wrap":
+            place = param.low + (place - param.low) % (param.high - param.low)
+        return min(param.high, max(param.low, place))  # exp(log(x)) may step out of the range by a rounding
+
+
+def _way(param: Param, begin: float, target: float) -> _Way:
+    if param.scale == "exponential":
+        return _Way(param=param, begin=math.log(begin), length=math.log(target / begin), target=target)
+    length = target - begin
+    if param.out_of_range == "wrap":
+        span = param.high - param.low
+        length -= span * round(length / span)
+    return _Way(param=param, begin=begin, length=length, target=target)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Fade:
+    ways: dict[str, _Way]
+    seconds: float
+    since: int
+    """Version of the store at which it last had its parameters to itself."""
+    ended: Ended
+    began_s: float | None = None
+
+
+class Crossfade:
+    """`start` on any thread, `step` on the frame loop's."""
+
+    def __init__(self, store: ParamStore) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._fades: list[_Fade] = []
+
+    @property
+    def is_moving(self) -> bool:
+        return bool(self._fades)
+
+    def start(
+        self, values: Iterable[tuple[str, Value]], seconds: float, *, by: str, ended: Ended = lambda superseded_by: None
+    ) -> list[Rejected]:
+        """Go to these canonical values in that time; 0: at once, and `ended` is told before this returns.
+
+        What this run cannot use is left out and returned. `by`: who sets what changes at once, and what an older fade
+        is told that it gives way to.
+        """
+        values = list(values)
+        with self._lock:
+            superseded = self._give_way({address for address, _ in values})
+            at_once = [entry for entry in values if not (seconds > 0.0 and _glides(entry[0]))]
+            results = self._store.set_many(at_once, by=by)
+            rejected = [result for result in results if isinstance(result, Rejected)]
+            if seconds > 0.0:
+                now = self._store.snapshot()
+                ways = {}
+                for address, target in values:
+                    param = osc_schema.lookup(address)
+                    if param is None or not param.can_glide or now[address] == target:
+                        continue
+                    try:
+                        self._store.require(param, target)
+                    except Rejected as rejection:
+                        rejected.append(rejection)
+                    else:
+                        ways[address] = _way(param, float(now[address]), float(target))  # type: ignore[arg-type]
+                self._fades.append(_Fade(ways=ways, seconds=seconds, since=now.version, ended=ended))
+        for fade in superseded:
+            fade.ended(by)
+        if seconds <= 0.0:
+            ended("")
+        return rejected
+
+    def step(self, now_s: float) -> None:
+        """Set every parameter on its way to where it is at `now_s`."""
+        if not self._fades:
+            return
+        over: list[tuple[_Fade, str]] = []
+        with self._lock:
+            for fade in self._fades:
+                superseded_by = self._move(fade, now_s)
+                if superseded_by is not None:
+                    over.append((fade, superseded_by))
+            for fade, _ in over:
+                self._fades.remove(fade)
+        for fade, superseded_by in over:
+            fade.ended(superseded_by)
+
+    def _move(self, fade: _Fade, now_s: float) -> str | None:
+        """None while it goes on, else what `ended` is told."""
+        if fade.began_s is None:
+            fade.began_s = now_s
+        share = (now_s - fade.began_s) / fade.seconds
+        values = [(way.param, way.at(share)) for way in fade.ways.values()]
+        taken, fade.since = self._store.glide(values, by=BY, since=fade.since)
+        for address in taken:
+            del fade.ways[address]
+        if taken and not fade.ways:
+            return next(iter(taken.values()))
+        return "" if share >= 1.0 or not fade.ways else None
+
+    def _give_way(self, addresses: set[str]) -> list[_Fade]:
+        """Let go of these; the fades of which nothing is left. The caller holds the lock."""
+        for fade in self._fades:
+            fade.ways = {address: way for address, way in fade.ways.items() if address not in addresses}
+        superseded = [fade for fade in self._fades if not fade.ways]
+        self._fades = [fade for fade in self._fades if fade.ways]
+        return superseded
+
+
+def _glides(address: str) -> bool:
+    param = osc_schema.lookup(address)
+    return param is not None and param.can_glide

@@ -1,0 +1,187 @@
+"""The list of cues, and the file that keeps it: TOML that a person can read, edit and mail.
+
+    [[cue]]
+    number = 1
+    preset = "Night"
+    fade_s = 3.0        # may be left out: 0, at once
+    follow_s = 20.0     # may be left out: 0, waits for go
+
+A list never changes: each edit gives another, so that any thread may read the one it has.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import tomli_w
+
+from engine.errors import CueError, PresetError
+from engine.params.atomic_file import write_atomic
+from engine.params.presets import clean_name
+from osc_schema.cues import LONGEST_FADE_S, LONGEST_FOLLOW_S
+
+HIGHEST_NUMBER = 999
+LARGEST_FILE_BYTES = 1 << 20
+_KEYS = ("number", "preset", "fade_s", "follow_s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cue:
+    number: int
+    """1..999."""
+    preset: str
+    fade_s: float = 0.0
+    """How long the change takes."""
+    follow_s: float = 0.0
+    """How long after its beginning the next cue goes by itself; 0: it waits for go."""
+
+    @classmethod
+    def checked(cls, number: object, preset: object, fade_s: object = 0.0, follow_s: object = 0.0) -> Self:
+        """A cue of whatever OSC or a file gives; CueError, one line, says what is wrong."""
+        return cls(
+            number=_checked_number(number),
+            preset=_checked_preset(preset),
+            fade_s=_checked_seconds("fade_s", fade_s, LONGEST_FADE_S),
+            follow_s=_checked_seconds("follow_s", follow_s, LONGEST_FOLLOW_S),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CueList:
+    """Cues by number. A number stays what it is when another cue is deleted."""
+
+    cues: Mapping[int, Cue]
+
+    def __iter__(self) -> Iterator[Cue]:
+        """In the order of their numbers."""
+        return iter(sorted(self.cues.values(), key=lambda cue: cue.number))
+
+    def __len__(self) -> int:
+        return len(self.cues)
+
+    def at(self, number: object) -> Cue:
+        cue = self.cues.get(_checked_number(number))
+        if cue is None:
+            raise CueError(f"there is no cue {number} ({_known(self)})")
+        return cue
+
+    def after(self, number: int) -> Cue:
+        """The next one; of 0 the first."""
+        later = [at for at in self.cues if at > number]
+        if not later:
+            raise CueError(f"no cue comes after {number}" if self.cues else "there are no cues (/cue/set makes one)")
+        return self.cues[min(later)]
+
+    def before(self, number: int) -> Cue:
+        earlier = [at for at in self.cues if at < number]
+        if not earlier:
+            raise CueError(f"no cue comes before {number}" if number else "no cue has gone yet")
+        return self.cues[max(earlier)]
+
+    def with_cue(self, cue: Cue) -> "CueList":
+        return CueList({**self.cues, cue.number: cue})
+
+    def without(self, gone: Cue) -> "CueList":
+        return CueList({at: cue for at, cue in self.cues.items() if cue is not gone})
+
+    def with_inserted(self, cue: Cue) -> "CueList":
+        """`cue` at its number; who stands there, and right behind without a gap, moves up by one."""
+        free = cue.number
+        while free in self.cues:
+            free += 1
+        if free > HIGHEST_NUMBER:
+            raise CueError(f"no number is free from {cue.number} to {HIGHEST_NUMBER}")
+        moved = {at + 1: replace(other, number=at + 1) for at, other in self.cues.items() if cue.number <= at < free}
+        return CueList({**self.cues, **moved, cue.number: cue})
+
+
+NO_CUES = CueList({})
+
+
+def write_cues(path: Path, cues: CueList) -> None:
+    """Replace the file as a whole; CueError when the disk refuses. Waits for the disk."""
+    entries = [{key: getattr(cue, key) for key in _KEYS} for cue in cues]
+    try:
+        write_atomic(path, tomli_w.dumps({"cue": entries}))
+    except OSError as error:
+        raise CueError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def read_cues(path: Path) -> tuple[CueList, list[str]]:
+    """What `path` holds, and one line for each entry that does not fit and is left out. Never raises; a missing file
+    holds no cues."""
+    try:
+        with open(path, "rb") as file:
+            raw = file.read(LARGEST_FILE_BYTES + 1)
+        if len(raw) > LARGEST_FILE_BYTES:
+            return NO_CUES, [f"{path}: is no cue list (larger than {LARGEST_FILE_BYTES >> 20} MiB)"]
+        content = tomllib.loads(raw.decode("utf-8"))
+    except FileNotFoundError:
+        return NO_CUES, []
+    except OSError as error:
+        return NO_CUES, [f"{path}: cannot be read ({error.strerror or error})"]
+    except (ValueError, RecursionError) as error:
+        return NO_CUES, [f"{path}: is not valid TOML ({' '.join(str(error).split())})"]
+    problems = [f"{path}: {key!r} is no key of a cue list (known: [[cue]])" for key in content if key != "cue"]
+    entries = content.get("cue", [])
+    if not isinstance(entries, list):
+        return NO_CUES, [*problems, f"{path}: cues are written as [[cue]]"]
+    cues: dict[int, Cue] = {}
+    for place, entry in enumerate(entries, start=1):
+        try:
+            cue = _read(entry)
+            if cue.number in cues:
+                raise CueError(f"number {cue.number} is there twice")
+        except CueError as reason:
+            problems.append(f"{path}: entry {place}: {reason} (left out)")
+        else:
+            cues[cue.number] = cue
+    return CueList(cues), problems
+
+
+def _read(entry: Any) -> Cue:
+    if not isinstance(entry, dict):
+        raise CueError("is no table")
+    for key in entry:
+        if key not in _KEYS:
+            raise CueError(f"{key!r} is no key of a cue (known: {', '.join(_KEYS)})")
+    for key in ("number", "preset"):
+        if key not in entry:
+            raise CueError(f"has no {key}")
+    return Cue.checked(**entry)
+
+
+def _checked_number(number: object) -> int:
+    is_number = isinstance(number, int | float) and not isinstance(number, bool)
+    if not is_number or number % 1 != 0 or not 1 <= number <= HIGHEST_NUMBER:
+        raise CueError(f"number {_shown(number)} is not whole and 1..{HIGHEST_NUMBER}")
+    return int(number)
+
+
+def _checked_preset(name: object) -> str:
+    if not isinstance(name, str):
+        raise CueError(f"preset {_shown(name)} is no name")
+    try:
+        return clean_name(name)
+    except PresetError as reason:
+        raise CueError(str(reason)) from None
+
+
+def _checked_seconds(key: str, seconds: object, most: float) -> float:
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not is_number or not 0.0 <= seconds <= most:
+        raise CueError(f"{key} {_shown(seconds)} is no time of 0..{most:g} s")
+    return float(seconds)
+
+
+def _shown(value: object) -> str:
+    return f"{value:.7g}" if isinstance(value, float) else repr(value)[:40]
+
+
+def _known(cues: CueList) -> str:
+    numbers = [str(cue.number) for cue in cues]
+    if len(numbers) > 12:
+        numbers = [*numbers[:12], "..."]
+    return f"known: {', '.join(numbers)}" if numbers else "/cue/set makes one"
