@@ -24,12 +24,15 @@ from engine.children.supervisor import Supervisor
 from engine.clock import Clock, SteppedClock, SystemClock
 from engine.config import Config, build_config, split_host_port
 from engine.control import CommandTable, Dispatcher, OscServer, SendingThread
+from engine.cue_control import FILE_NAME as CUES_FILE
+from engine.cue_control import CueControl
 from engine.drawing import Drawing
 from engine.errors import ConfigError
 from engine.frame import PublishedFrame
 from engine.frame_loop import FrameLoop, Parts
 from engine.ipc import Gate, sweep_dead_rings
-from engine.params import Autosave, ParamStore, PresetFolder, Slew
+from engine.params import Autosave, Crossfade, ParamStore, PresetFolder, Slew, Tempo, modulation
+from engine.preset_control import PresetControl
 from engine.render import RegionMapper, open_renderer
 from engine.show_control import Hooks, ShowControl
 from engine.sinks import SinkSet, Stage
@@ -161,7 +164,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
         gate = closing(Gate.create())
 
         store = ParamStore()
-        for address, check in conditions(config.sd, has_camera=config.camera != "none"):
+        for address, check in (*conditions(config.sd, has_camera=config.camera != "none"), *modulation.conditions()):
             store.add_condition(address, check)
         slew = Slew(config.smoothing)
         presets = PresetFolder(Path(config.presets) if config.presets else folders.presets_folder())
@@ -189,7 +192,25 @@ def open_engine(config: Config) -> Iterator[Engine]:
         )
         sinks = closing(SinkSet(stage, clock=clock, report=warnings.report))
         drawing.on_reopened = sinks.renew_context
-        show = closing(ShowControl(store=store, slew=slew, sinks=sinks, presets=presets, report=warnings.report))
+        commands = CommandTable()
+        dispatcher = Dispatcher(store, commands, clock, warnings.report)
+        warnings.on_said = dispatcher.feedback.warn
+        tell = dispatcher.feedback.tell
+        tempo, crossfade = Tempo(store, clock), Crossfade(store)
+        preset_control = closing(
+            PresetControl(store=store, presets=presets, crossfade=crossfade, report=warnings.report, tell=tell)
+        )
+        cues = closing(
+            CueControl(
+                presets.path.absolute().parent / CUES_FILE,
+                presets=preset_control,
+                store=store,
+                is_offline=config.offline,
+                report=warnings.report,
+                tell=tell,
+            )
+        )
+        show = ShowControl(store=store, slew=slew, sinks=sinks, presets=preset_control, report=warnings.report)
         sd = None
         if config.sd.model:
             require_complete(spec_of(config.sd, config.sd.model))
@@ -204,11 +225,10 @@ def open_engine(config: Config) -> Iterator[Engine]:
                     set_value=partial(store.set, by="sd"),
                 )
             )
-        commands = CommandTable()
         show.add_commands(commands)
+        preset_control.add_commands(commands)
+        cues.add_commands(commands)
         ChildControl({"sd": sd.supervisor} if sd else {}, {"sd": NO_MODEL}, warnings.tell).add_commands(commands)
-        dispatcher = Dispatcher(store, commands, clock, warnings.report)
-        warnings.on_said = dispatcher.feedback.warn
         sending = SendingThread(dispatcher)
         osc = None
         if config.osc.listen != "off":
@@ -221,6 +241,10 @@ def open_engine(config: Config) -> Iterator[Engine]:
             stopwatch=SystemClock(),
             store=store,
             slew=slew,
+            modulation=modulation.Modulation(),
+            tempo=tempo,
+            crossfade=crossfade,
+            cues=cues,
             dispatcher=dispatcher,
             osc=osc,
             show=show,

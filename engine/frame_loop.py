@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from engine.audio import AudioInput, AudioSettings
@@ -17,11 +18,12 @@ from engine.children.diffusion_link import DiffusionLink, SdView
 from engine.children.fader import Fade
 from engine.clock import Clock
 from engine.control import Dispatcher, OscServer
+from engine.cue_control import CueControl
 from engine.drawing import Drawing
 from engine.errors import RenderError
 from engine.frame import AudioFeatures, FrameId, PublishedFrame, ShownPicture, VideoFrame
 from engine.ipc import Gate
-from engine.params import ParamStore, Slew, Snapshot
+from engine.params import Crossfade, Modulation, ParamStore, Slew, Snapshot, Tempo
 from engine.render import Look, PictureInput, RegionMap, RegionMapper, RegionSettings
 from engine.schedule import Schedule
 from engine.show_control import ShowControl
@@ -50,6 +52,10 @@ class Parts:
     """What frames are measured by; always real."""
     store: ParamStore
     slew: Slew
+    modulation: Modulation
+    tempo: Tempo
+    crossfade: Crossfade
+    cues: CueControl
     dispatcher: Dispatcher
     osc: OscServer | None
     show: ShowControl
@@ -111,17 +117,22 @@ class FrameLoop:
 
     def draw_frame(self) -> PublishedFrame:
         """Wait for the next due time, then draw and publish one picture."""
+        parts = self.parts
         tick = self._wait_until_due()
-        started_s = self.parts.stopwatch.now_s()
+        started_s = parts.stopwatch.now_s()
         snapshot, values = self._read_parameters(tick)
         self._follow_stage(snapshot)
-        features = self._listen(values, tick)
+        features = self._listen(parts.modulation.again(values), tick)
+        values = parts.modulation.step(
+            values, features, time_s=tick.time_s, beat=parts.tempo.beat_at(self._due_s(tick))
+        )
+        if parts.sd is not None:
+            self._attempt(lambda: parts.sd.follow(snapshot, parts.modulation.moved))
         video, sd, region = self._watch(values, tick)
         self._draw(values, features, chosen_layer5(values["/layer/5/source"], sd, video), region, tick)
         frame = self._publish(tick, features, sd)
-        sd_link = self.parts.sd
-        if sd_link is not None:  # this picture is out, whatever becomes of the child's next
-            self._attempt(lambda: sd_link.feed(tick, self.parts.stopwatch.now_s(), video, frame.read_rgba))
+        if parts.sd is not None:  # this picture is out, whatever becomes of the child's next
+            self._attempt(lambda: parts.sd.feed(tick, parts.stopwatch.now_s(), video, frame.read_rgba))
         self._report(frame, snapshot, started_s)
         return frame
 
@@ -150,16 +161,21 @@ class FrameLoop:
         self._shown_until_s = tick.time_s + self.schedule.period_s
         return tick
 
+    def _due_s(self, tick: FrameId) -> float:
+        """The frame's due time on the clock that taps and MIDI ticks come by."""
+        assert self._first_due_s is not None
+        return self._first_due_s + tick.time_s
+
     def _read_parameters(self, tick: FrameId) -> tuple[Snapshot, Mapping[str, object]]:
         """The newest values (one immutable snapshot a frame) and the same smoothed."""
         parts = self.parts
         parts.dispatcher.tick()  # before the commands: whoever waits for them by /sync counts from here
         for _ in range(len(self._posted)):  # what an action posts itself waits for the next frame
             self._attempt(self._posted.popleft())
+        for part in (parts.cues, parts.crossfade, parts.tempo):  # a cue that follows begins its fade
+            self._attempt(partial(part.step, self._due_s(tick)))
         snapshot = parts.store.snapshot()
         self._attempt(lambda: parts.show.follow(snapshot))
-        if parts.sd is not None:
-            self._attempt(lambda: parts.sd.follow(snapshot))
         step_s = min(max(tick.time_s - self._previous_s, 0.0), LONGEST_STEP_S)
         self._previous_s = tick.time_s
         return snapshot, parts.slew.step(snapshot, step_s)

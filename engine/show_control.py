@@ -1,29 +1,25 @@
-"""The commands and switches that act on the engine itself: size, sinks, presets, smoothing, status, end.
+"""The commands and switches that act on the engine itself: size, sinks, smoothing, status, end.
 
-A command arrives on an OSC thread. What needs the GL context is posted to the frame loop; a preset is written by a
-worker thread; the answer (`/done`, `/fail`) leaves when the thing has happened.
+A command arrives on an OSC thread. What needs the GL context is posted to the frame loop; the answer (`/done`,
+`/fail`) leaves when the thing has happened.
 """
 
-import logging
 import sys
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import osc_schema
 from engine.config import Config
 from engine.control import CommandTable, Reply
-from engine.errors import ConfigError, MultiverseError, PresetError, SinkError
+from engine.errors import ConfigError, MultiverseError, SinkError
 from engine.file_names import clean_name
-from engine.params import Autosave, LoadedPreset, ParamStore, PresetFolder, Slew, Snapshot
+from engine.params import Autosave, ParamStore, Slew, Snapshot
+from engine.preset_control import PresetControl
 from engine.sinks import SinkSet, SinkSpec, available_kinds
 from engine.status import EngineStatus
 
-log = logging.getLogger(__name__)
-
 Report = Callable[[str, str], None]
 
-LONGEST_SAVE_S = 5.0
 SYSTEM_SINK = {"darwin": "syphon", "win32": "spout"}  # elsewhere: shared memory
 
 NOT_YET = {
@@ -50,16 +46,15 @@ class Hooks:
 
 
 class ShowControl:
-    def __init__(self, *, store: ParamStore, slew: Slew, sinks: SinkSet, presets: PresetFolder, report: Report) -> None:
+    def __init__(
+        self, *, store: ParamStore, slew: Slew, sinks: SinkSet, presets: PresetControl, report: Report
+    ) -> None:
         self._store = store
         self._slew = slew
         self._sinks = sinks
         self._presets = presets
         self._report = report
         self._hooks: Hooks | None = None
-        self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="presets")
-        self._last_save: Future[None] = Future()
-        self._last_save.set_result(None)
         self._takes: object = 0
         self._switches: dict[str, object] = {}
         self._asked_for: dict[str, object] = {}
@@ -67,19 +62,12 @@ class ShowControl:
     def connect(self, hooks: Hooks) -> None:
         self._hooks = hooks
 
-    def close(self) -> None:
-        self._disk.shutdown()
-
     def add_commands(self, table: CommandTable) -> None:
         table.add("/engine/status", self._on_status)
         table.add("/engine/size", self._on_size)
         table.add("/engine/quit", self._on_quit)
         table.add("/sink/start", self._on_sink_start)
         table.add("/sink/stop", self._on_sink_stop)
-        table.add("/preset/save", self._on_preset_save)
-        table.add("/preset/load", self._on_preset_load)
-        table.add("/preset/list", self._on_preset_list)
-        table.add("/preset/delete", self._on_preset_delete)
         table.add("/smooth", self._on_smooth)
 
     # -- before the first frame ----------------------------------------------------------------
@@ -87,10 +75,9 @@ class ShowControl:
     def set_first_values(self, config: Config, fps: float, autosave: Autosave) -> None:
         """The last run's values, under the preset, under the configuration's own; errors end the start."""
         if config.resume:
-            loaded = autosave.load()
-            self._apply(loaded, "resume")
+            self._presets.apply(autosave.load(), "resume")
         if config.preset is not None:
-            self.load_preset(config.preset)
+            self._presets.load(config.preset)
         stage = [("/engine/width", config.width), ("/engine/height", config.height), ("/engine/fps", fps)]
         weights = [(f"/sd/lora/{n}/weight", lora.weight) for n, lora in enumerate(config.sd.loras, start=1)]
         sd = [("/sd/enable", bool(config.sd.model)), *weights]
@@ -251,59 +238,6 @@ class ShowControl:
 
         self._post(stop, reply)
 
-    def _on_preset_save(self, args: tuple, reply: Reply) -> None:
-        """The values of now are saved; the file is written by the worker, because a disk may take its time."""
-        name, values = only_name(args), self._store.snapshot()
-
-        def save() -> None:
-            try:
-                self._presets.save(name, values)
-            except MultiverseError as error:
-                reply.fail(str(error))
-            except Exception as error:  # the top of the worker's thread
-                log.exception("a preset cannot be saved")
-                self._report("preset", f"preset {name}: {error}")
-                reply.fail(f"an error of the engine itself: {type(error).__name__}")
-            else:
-                reply.done(name)
-
-        self._last_save = self._disk.submit(save)
-
-    def _wait_for_saves(self) -> None:
-        """What was to be saved before is in its file, or PresetError."""
-        try:
-            self._last_save.result(LONGEST_SAVE_S)
-        except TimeoutError:
-            raise PresetError("the disk is still busy with the preset before") from None
-
-    def _on_preset_load(self, args: tuple, reply: Reply) -> None:
-        """At once, so that what comes after it in its bundle stands: a small file is read within a millisecond."""
-        self._wait_for_saves()
-        self.load_preset(only_name(args))
-        reply.done(*args)
-
-    def _on_preset_delete(self, args: tuple, reply: Reply) -> None:
-        self._wait_for_saves()
-        self._presets.delete(only_name(args))
-        reply.done(*args)
-
-    def _on_preset_list(self, args: tuple, reply: Reply) -> None:
-        self._wait_for_saves()
-        for name in self._presets.list():
-            reply.send("/preset/name", name)
-        reply.done()
-
-    def load_preset(self, name: str) -> None:
-        """Apply a preset; every entry that does not fit is reported, the rest lands in one frame. Any thread."""
-        self._apply(self._presets.load(name), f"preset {name}")
-
-    def _apply(self, loaded: LoadedPreset, origin: str) -> None:
-        for problem in loaded.problems:
-            self._report("preset", f"{origin}: {problem}")
-        for result in self._store.set_many(loaded.values, by=origin):
-            if isinstance(result, osc_schema.Rejected):
-                self._report("preset", f"{origin}: {result}")
-
     def _on_smooth(self, args: tuple, reply: Reply) -> None:
         if len(args) != 2 or not isinstance(args[1], int | float):
             reply.fail("takes a parameter's address and a time in ms, 0 to 60000")
@@ -315,9 +249,3 @@ class ShowControl:
             reply.done(address, smoothing_ms)
 
         self._post(change, reply)
-
-
-def only_name(args: tuple) -> str:
-    if len(args) != 1 or not isinstance(args[0], str):
-        raise PresetError("takes the preset's name")
-    return args[0]

@@ -10,7 +10,9 @@ _CUE = "number:i preset:s fade_s:f? follow_s:f?"
 def _go(address: str, description: str) -> Command:
     return Command(
         address=address,
-        description=f"{description} Answered when the fade has arrived, or with `superseded by ...`.",
+        arguments=arguments("pressed:i?"),
+        description=f"{description} Answered when the fade has arrived, or with `superseded by ...`; 0, a button let "
+        "go, does nothing.",
         replies=(
             "/cue/current <number> <preset>, to every subscriber, when it begins",
             f"/done {address} <number> <preset>",

@@ -13,7 +13,7 @@ LEVELS = [
     {"config", "telemetry", "ipc", "osc"},
     {"audio", "sources", "params", "models"},
     {"control", "render", "children", "sinks"},
-    {"query", "status", "show_control", "child_control", "drawing"},
+    {"query", "status", "show_control", "preset_control", "cue_control", "child_control", "drawing"},
     {"frame_loop", "web", "video", "segment", "convert", "dataset"},
     {"app"},
     {"bench"},
@@ -21,7 +21,12 @@ LEVELS = [
 ]
 LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
 # Two files of one level may build on each other in this order only, and only these.
-WITHIN_A_LEVEL = {("show_control", "status"), ("frame_loop", "web")}
+WITHIN_A_LEVEL = {
+    ("show_control", "status"),
+    ("show_control", "preset_control"),
+    ("cue_control", "preset_control"),
+    ("frame_loop", "web"),
+}
 NEVER_IN_THE_ENGINE = {"torch", "diffusers", "transformers", "scipy", "syphon", "accelerate", "peft"}
 
 

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ Report = Callable[[str, str], None]
 LOOP = "engine.children.diffusion:run"
 MODEL, IMAGE = "/sd/model", "/sd/ip_adapter/image"
 TOLD = frozenset(param.address for param in osc_schema.PARAMS if param.child == CHILD)
+NOTHING: Mapping[str, float] = MappingProxyType({})
+SMALL_STEP = 1 / 256  # of the range: what modulation moves less is no other picture, and costs the child one
 REPEAT_S = 0.1  # a still picture is painted again so often at most: prompts and seeds change under it
 PRELOAD = (
     "torch",
@@ -96,6 +99,7 @@ class DiffusionLink:
         self._fader = Fader()
         self._values: Snapshot | None = None
         self._told: Snapshot | None = None
+        self._moved = self._told_moved = NOTHING
         self._fed: VideoFrame | None = None
         self._fed_s = 0.0
         self._multiverse: VideoFrame | None = None
@@ -127,13 +131,23 @@ class DiffusionLink:
 
     # -- parameters ----------------------------------------------------------------------------
 
-    def follow(self, values: Snapshot) -> None:
-        """Tell the child what has changed since the last frame; another model is a planned swap."""
-        self._values = values
-        if values is self._told:
+    def follow(self, values: Snapshot, moved: Mapping[str, float] = NOTHING) -> None:
+        """Tell the child what has changed since the last frame; another model is a planned swap.
+
+        `moved`: what modulation makes of some values in this frame. The child takes the newest when it is ready for it.
+        """
+        self._values, self._moved = values, moved
+        if values is self._told and not moved and not self._told_moved:
             return
         changed = TOLD if self._told is None else TOLD.intersection(values.changed_from(self._told))
+        changed = changed.union(self._told_moved)  # what modulation has let go of is as it was set
         plain = {address: values[address] for address in changed if address not in (MODEL, IMAGE)}
+        self._told_moved = {
+            address: _unless_small(address, self._told_moved.get(address), value)
+            for address, value in moved.items()
+            if address in TOLD
+        }
+        plain |= self._told_moved
         if plain:
             self.supervisor.set_values(plain)
         if IMAGE in changed:
@@ -235,7 +249,7 @@ class DiffusionLink:
     def view(self, now_s: float, camera: VideoFrame | None) -> SdView:
         """What is seen of SD now. Takes the newest picture out of the ring, unless frozen."""
         assert self._values is not None
-        crossfade_s = float(self._values["/sd/crossfade_s"])
+        crossfade_s = float(self._moved.get("/sd/crossfade_s", self._values["/sd/crossfade_s"]))
         if not self._values["/sd/freeze"]:
             self._take_newest(now_s, crossfade_s)
         fade = self._fader.at(now_s, crossfade_s)
@@ -311,3 +325,11 @@ class DiffusionLink:
             "dtype": config.dtype,
             "threads": config.threads,
         }
+
+
+def _unless_small(address: str, told: float | None, value: float) -> float:
+    """`value`, or what the child has been told where that is next to it."""
+    param = osc_schema.lookup(address)
+    if told is None or param is None or abs(value - told) > SMALL_STEP * (param.high - param.low):
+        return value
+    return told

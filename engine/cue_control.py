@@ -1,0 +1,186 @@
+"""The cue list over OSC: go, back, jump, edit; and the cue that follows by itself.
+
+A preset is read by the thread that asks for it: OSC's for a command, a worker for a cue that follows, because the frame
+loop, which knows when, must not wait for a disk (offline it must: there each frame has its own look). The list is
+written by the worker too. What is in the file and does not fit is reported and left out; before the list is written
+over it, the file is put aside as `cues.previous.toml`.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.control import CommandTable, Reply
+from engine.errors import CueError, MultiverseError, PresetError
+from engine.params import Cue, CueList, ParamStore, read_cues, write_cues
+from engine.params.crossfade import Ended
+from engine.params.store import PANIC
+from engine.preset_control import PresetControl, Report, Tell, answer
+
+log = logging.getLogger(__name__)
+
+FILE_NAME = "cues.toml"
+PREVIOUS_NAME = "cues.previous.toml"
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Follow:
+    """The next cue goes `seconds` after the first frame with this one."""
+
+    seconds: float
+    panics: object
+    due_s: float | None = None
+    is_taken: bool = False
+
+
+class CueControl:
+    """Commands on OSC's threads, `step` on the frame loop's."""
+
+    def __init__(
+        self, path: Path, *, presets: PresetControl, store: ParamStore, is_offline: bool, report: Report, tell: Tell
+    ) -> None:
+        """Reads the list; `path` need not exist."""
+        self._path = path
+        self._presets = presets
+        self._store = store
+        self._is_offline = is_offline
+        self._report = report
+        self._tell = tell
+        self._cues, problems = read_cues(path)
+        for number, problem in enumerate(problems):
+            report(f"cues.{number}", problem)
+        self._is_put_aside = not problems
+        self._written = self._cues
+        self._current = 0
+        """Number of the cue that went last; 0: none has."""
+        self._follow: _Follow | None = None
+        self._going = threading.Lock()  # a cue that follows against one that is asked for
+        self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cues")
+
+    def close(self) -> None:
+        self._follow = None
+        self._disk.shutdown()
+
+    def add_commands(self, table: CommandTable) -> None:
+        table.add("/cue/go", self._command(lambda: self._cues.after(self._current)))
+        table.add("/cue/back", self._command(lambda: self._cues.before(self._current)))
+        table.add("/cue/<n>", self._on_number)
+        table.add("/cue/set", self._on_set)
+        table.add("/cue/insert", self._on_insert)
+        table.add("/cue/delete", self._on_delete)
+        table.add("/cue/list", self._on_list)
+
+    # -- going ---------------------------------------------------------------------------------
+
+    def _command(self, chosen: Callable[[], Cue]) -> Callable[[tuple, Reply], None]:
+        def on_command(args: tuple, reply: Reply) -> None:
+            if args and args[0] == 0:  # a button let go
+                return
+            with self._going:
+                cue = chosen()
+                self._go(cue, answer(reply, cue.number, cue.preset))
+
+        return on_command
+
+    def _on_number(self, args: tuple, reply: Reply) -> None:
+        number, *rest = args
+        self._command(lambda: self._cues.at(number))(tuple(rest), reply)
+
+    def _go(self, cue: Cue, ended: Ended) -> None:
+        """CueError, and nothing changed, when its preset cannot be had. The caller holds `_going`."""
+        try:
+            self._presets.load(cue.preset, cue.fade_s, ended)
+        except PresetError as error:
+            raise CueError(f"cue {cue.number}: {error}") from None
+        self._current = cue.number
+        self._follow = _Follow(seconds=cue.follow_s, panics=self._store.get(PANIC)) if cue.follow_s else None
+        self._tell("/cue/current", cue.number, cue.preset)
+
+    def step(self, now_s: float) -> None:
+        """Let the next cue go when its time has come. Frame loop's thread."""
+        follow = self._follow
+        if follow is None or follow.is_taken:
+            return
+        if follow.panics != self._store.get(PANIC):
+            self._follow = None
+        elif follow.due_s is None:
+            follow.due_s = now_s + follow.seconds
+        elif now_s >= follow.due_s:
+            follow.is_taken = True
+            if self._is_offline:
+                self._go_on(follow)
+            else:
+                self._disk.submit(self._go_on, follow)
+
+    def _go_on(self, follow: _Follow) -> None:
+        try:
+            with self._going:
+                if self._follow is follow:  # else another cue went meanwhile
+                    self._follow = None
+                    self._go(self._cues.after(self._current), lambda superseded_by: None)
+        except MultiverseError as error:
+            self._report("cues", f"no cue follows {self._current}: {error}")
+        except Exception as error:  # the top of the worker's thread
+            log.exception("a cue cannot follow")
+            self._report("cues", f"no cue follows {self._current}: {type(error).__name__}: {error}")
+
+    # -- editing -------------------------------------------------------------------------------
+
+    def _on_set(self, args: tuple, reply: Reply) -> None:
+        cue = _cue_of(args)
+        self._replace(self._cues.with_cue(cue), cue.number, reply)
+
+    def _on_insert(self, args: tuple, reply: Reply) -> None:
+        cue = _cue_of(args)
+        before, cues = self._cues, self._cues.with_inserted(cue)
+        if cues.cues.get(self._current) is not before.cues.get(self._current):
+            self._current += 1  # the cue that went last has moved up
+        self._replace(cues, cue.number, reply)
+
+    def _on_delete(self, args: tuple, reply: Reply) -> None:
+        if len(args) != 1:
+            raise CueError("takes the cue's number")
+        gone = self._cues.at(args[0])
+        self._replace(self._cues.without(gone), gone.number, reply)
+
+    def _on_list(self, args: tuple, reply: Reply) -> None:
+        for cue in self._cues:
+            reply.send("/cue/entry", cue.number, cue.preset, cue.fade_s, cue.follow_s)
+        current = self._cues.cues.get(self._current)
+        if current is not None:
+            reply.send("/cue/current", current.number, current.preset)
+        reply.done()
+
+    def _replace(self, cues: CueList, number: int, reply: Reply) -> None:
+        """In force at once; answered when it is in the file."""
+        self._cues = cues
+        self._tell("/cue/changed", len(cues))
+        self._disk.submit(self._save, number, reply)
+
+    def _save(self, number: int, reply: Reply) -> None:
+        """The worker's thread. Of many edits in a row the newest is written, once."""
+        try:
+            cues = self._cues
+            if cues is not self._written:
+                if not self._is_put_aside and self._path.exists():
+                    os.replace(self._path, self._path.with_name(PREVIOUS_NAME))
+                self._is_put_aside = True
+                write_cues(self._path, cues)
+                self._written = cues
+        except (MultiverseError, OSError) as error:
+            reply.fail(f"in force, but not kept: {error}")
+        except Exception as error:  # the top of the worker's thread
+            log.exception("the cue list cannot be saved")
+            reply.fail(f"an error of the engine itself: {type(error).__name__}")
+        else:
+            reply.done(number)
+
+
+def _cue_of(args: tuple) -> Cue:
+    if not 2 <= len(args) <= 4:
+        raise CueError("takes a number, a preset and, if wanted, fade_s and follow_s")
+    return Cue.checked(*args)
