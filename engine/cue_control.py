@@ -60,6 +60,13 @@ class CueControl:
         self._follow: _Follow | None = None
         self._going = threading.Lock()  # a cue that follows against one that is asked for
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cues")
+        self.on_changed: Callable[[CueList], None] = lambda cues: None
+        """Called with the list after each edit, on the thread that made it: must not wait."""
+
+    @property
+    def cues(self) -> CueList:
+        """As it is now. Any thread."""
+        return self._cues
 
     def close(self) -> None:
         self._follow = None
@@ -159,6 +166,7 @@ class CueControl:
         """In force at once; answered when it is in the file."""
         self._cues = cues
         self._tell("/cue/changed", len(cues))
+        self.on_changed(cues)
         self._disk.submit(self._save, number, reply)
 
     def _save(self, number: int, reply: Reply) -> None:

@@ -8,6 +8,6 @@ the local network.
 from engine.query.announcer import Announcer
 from engine.query.host import host_info, service_name
 from engine.query.hub import Peer, QueryHub
-from engine.query.tree import QueryAnswer, QueryTree
+from engine.query.tree import PathEvent, QueryAnswer, QueryTree
 
-__all__ = ["Announcer", "Peer", "QueryAnswer", "QueryHub", "QueryTree", "host_info", "service_name"]
+__all__ = ["Announcer", "PathEvent", "Peer", "QueryAnswer", "QueryHub", "QueryTree", "host_info", "service_name"]

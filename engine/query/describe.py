@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 from typing import Final
 
+from engine.params import Cue
 from osc_schema import Area, Command, Param, ParamType
 
 READ_AND_WRITE: Final = 3
@@ -143,3 +144,23 @@ def describe_command(command: Command, area: Area) -> Attributes:
     if shorter:
         attributes["OVERLOADS"] = shorter
     return attributes
+
+
+def describe_cue(cue: Cue, area: Area) -> Attributes:
+    """A button that lets the cue go, as `/cue/<n>` does."""
+    return {
+        "FULL_PATH": f"/cue/{cue.number}",
+        "TYPE": "I",
+        "ACCESS": WRITE_ONLY,
+        "DESCRIPTION": f"{cue.preset}, fade {cue.fade_s:g} s"
+        + (f", next after {cue.follow_s:g} s" if cue.follow_s else ""),
+        "TAGS": [area.title],
+        "CRITICAL": True,
+        "MULTIVERSE": {
+            "type": "cue",
+            "preset": cue.preset,
+            "fade_s": cue.fade_s,
+            "follow_s": cue.follow_s,
+            "area_title": area.title,
+        },
+    }

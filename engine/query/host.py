@@ -20,10 +20,10 @@ EXTENSIONS: Final = {
     "HTML": False,
     "LISTEN": True,
     "IGNORE": True,
-    "PATH_CHANGED": False,
-    "PATH_ADDED": False,
-    "PATH_REMOVED": False,
-    "PATH_RENAMED": False,
+    "PATH_CHANGED": True,
+    "PATH_ADDED": True,
+    "PATH_REMOVED": True,
+    "PATH_RENAMED": False,  # a cue that moves up to another number is another cue's change
 }
 
 

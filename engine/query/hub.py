@@ -4,9 +4,10 @@ Each client is a `Peer`: a sender of packets, and a bounded queue of what is to 
 owns the socket; it hands over what comes and fetches what goes.
 """
 
+import json
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
@@ -16,11 +17,13 @@ import osc_schema
 from engine.control import Dispatcher, Sender
 from engine.osc import encode_reply
 from engine.osc.decode import shown
+from engine.query.tree import PathEvent
 
 MAX_WAITING_PACKETS: Final = 4096
 MAX_WAITING_BYTES: Final = 4 << 20
 
 Report = Callable[[str, str], None]
+Data = bytes | str
 
 
 class _Command(msgspec.Struct, frozen=True):
@@ -29,7 +32,7 @@ class _Command(msgspec.Struct, frozen=True):
 
 
 class Peer:
-    """One client. `receive_*`, `take` and `close` on the web thread; packets to it come from the sending thread."""
+    """One client. `receive_*`, `take` and `close` on the web thread; what is for it comes from any."""
 
     def __init__(
         self, name: str, dispatcher: Dispatcher, wake: Callable[[], None], report: Report, forget: Callable[[], object]
@@ -42,9 +45,9 @@ class Peer:
         self.dropped = 0
         """Packets that were thrown away because the client did not read."""
         self._lock = threading.Lock()
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[Data] = deque()
         self._waiting_bytes = 0
-        self._has_lost = False
+        self._has_lost = self._has_lost_text = False
         self._is_open = True
 
     # -- the web thread ------------------------------------------------------------------------
@@ -71,17 +74,23 @@ class Peer:
         else:
             feedback.ignore(self.sender.name, command.DATA)
 
-    def take(self) -> list[bytes]:
-        """What is to be sent now, oldest first, each a binary message. After a loss the values of now follow."""
+    def take(self) -> list[Data]:
+        """What is to be sent now, oldest first: OSC as bytes, JSON as text.
+
+        After a loss the values of now follow; where it was a change of the tree, the client is told to read it anew.
+        """
         with self._lock:
-            packets = list(self._waiting)
+            taken = list(self._waiting)
             self._waiting.clear()
             self._waiting_bytes = 0
-            has_lost, self._has_lost = self._has_lost, False
+            has_lost, has_lost_text = self._has_lost, self._has_lost_text
+            self._has_lost = self._has_lost_text = False
+        if has_lost_text:
+            taken.append(_text_of(PathEvent("PATH_CHANGED", "/")))
         if has_lost:
             self._dispatcher.feedback.resend(self.sender.name)
             self._dispatcher.outbox.wake()
-        return packets
+        return taken
 
     def close(self) -> None:
         """The client is gone, or is to go. Safe to call twice."""
@@ -97,30 +106,44 @@ class Peer:
         self._report("query.command", f"{self.sender.name}: {what}: {reason}")
         self.sender.post(encode_reply("/fail", what, reason))
 
-    # -- the sending thread --------------------------------------------------------------------
+    # -- any thread ----------------------------------------------------------------------------
+
+    def tell_path(self, event: PathEvent) -> None:
+        """The tree has changed."""
+        self._queue(_text_of(event))
 
     def _deliver(self, packet: bytes) -> None:
+        """The sending thread."""
+        if self._queue(packet):
+            self._dispatcher.counters.sent += 1
+
+    def _queue(self, data: Data) -> bool:
+        """Whether the client is still there."""
         with self._lock:
             was_empty = not self._waiting
             lost = 0 if self._is_open else 1
             if self._is_open:
-                self._waiting.append(packet)
-                self._waiting_bytes += len(packet)
+                self._waiting.append(data)
+                self._waiting_bytes += len(data)
             while len(self._waiting) > MAX_WAITING_PACKETS or self._waiting_bytes > MAX_WAITING_BYTES:
-                self._waiting_bytes -= len(self._waiting.popleft())
+                oldest = self._waiting.popleft()
+                self._waiting_bytes -= len(oldest)
                 self._has_lost = True
+                self._has_lost_text |= isinstance(oldest, str)
                 lost += 1
             self.dropped += lost
             is_open = self._is_open
         if lost:
             self._dispatcher.counters.add("dropped", lost)
-        if not is_open:
-            return
-        self._dispatcher.counters.sent += 1
-        if lost:
+        if is_open and lost:
             self._report("query.slow", f"{self.sender.name} does not read; the oldest of its packets are dropped")
-        if was_empty:
+        if is_open and was_empty:
             self._wake()
+        return is_open
+
+
+def _text_of(event: PathEvent) -> str:
+    return json.dumps({"COMMAND": event.command, "DATA": event.path})
 
 
 class QueryHub:
@@ -132,11 +155,17 @@ class QueryHub:
         self._peers: dict[str, Peer] = {}
 
     def connect(self, name: str, wake: Callable[[], None]) -> Peer:
-        """A new client, `ws HOST:PORT`, whose name no other has. `wake()` is called on the sending thread when `take`
-        has something again: it must neither wait nor raise."""
+        """A new client, `ws HOST:PORT`, whose name no other has. `wake()` is called when `take` has something again, on
+        any thread: it must neither wait nor raise."""
         peer = Peer(name, self._dispatcher, wake, self._report, partial(self._peers.pop, name, None))
         self._peers[name] = peer
         return peer
+
+    def tell_paths(self, events: Iterable[PathEvent]) -> None:
+        """What `QueryTree.show_cues` has changed, to every client."""
+        for event in events:
+            for peer in list(self._peers.values()):
+                peer.tell_path(event)
 
     @property
     def count(self) -> int:

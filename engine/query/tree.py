@@ -1,20 +1,22 @@
 """The address space as OSCQuery's JSON: what a GET of a path, or of one attribute of it, is answered.
 
-All but the values is known from the start. A node's JSON is written once, with a mark in the place of each value, and
-cut at the marks; an answer is those pieces with the values of one snapshot between them.
+All but the values and the cues is known from the start. A node's JSON is written once, with a mark in the place of each
+value, and cut at the marks; an answer is those pieces with the values of one snapshot between them.
 """
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import osc_schema
 from engine.osc.decode import shown
-from engine.params import ParamStore, Snapshot
-from engine.query.describe import Attributes, describe_command, describe_param
+from engine.params import Cue, ParamStore, Snapshot
+from engine.query.describe import Attributes, describe_command, describe_cue, describe_param
 from osc_schema import Area, Param, ParamType
+from osc_schema import cues as cues_schema
 
 NO_VALUE: Final = 0
 ATTRIBUTES: Final = frozenset(
@@ -22,6 +24,7 @@ ATTRIBUTES: Final = frozenset(
     "DEFAULT_VALUE MULTIVERSE".split()
 )
 
+_CUE: Final = re.compile(r"/cue/[0-9]+")
 _MARK: Final = re.compile(rb'"\\u0000([^"]+)"')
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -32,6 +35,15 @@ class QueryAnswer:
     """200; 204: the node has no value to read; 400: no such attribute; 404: no such path."""
     body: bytes
     """JSON in ASCII; empty with 204."""
+
+
+@dataclass(frozen=True, slots=True)
+class PathEvent:
+    """What a client with an older tree must hear."""
+
+    command: str
+    """PATH_ADDED, PATH_REMOVED or PATH_CHANGED."""
+    path: str
 
 
 @dataclass(slots=True)
@@ -54,38 +66,54 @@ class _Template:
         return b"".join(parts)
 
 
+@dataclass(frozen=True, slots=True)
+class _Space:
+    """The nodes by path, and what was already written of them. Replaced as a whole: any thread reads the one it has."""
+
+    nodes: dict[str, _Node]
+    templates: dict[tuple[str, str | None], _Template] = field(default_factory=dict)
+
+
 class QueryTree:
-    """Every parameter, with its value of now, and every command that has one fixed address. Any thread."""
+    """Every parameter with its value of now, every command that has one fixed address, every cue. Any thread."""
 
     def __init__(self, store: ParamStore) -> None:
         self._store = store
-        self._nodes: dict[str, _Node] = {
+        nodes: dict[str, _Node] = {
             "/": _Node(
                 {"FULL_PATH": "/", "ACCESS": NO_VALUE, "DESCRIPTION": "Every parameter and command of the engine."}
             )
         }
         for area in osc_schema.AREAS:
             for param in area.params:
-                self._add(_Node(describe_param(param, area), param), area)
+                _hang(_Node(describe_param(param, area), param), area, nodes)
             for command in area.commands:
                 if "<" not in command.address:  # stands for many addresses; a message to it as it is written fails
-                    self._add(_Node(describe_command(command, area)), area)
-        self._templates: dict[tuple[str, str | None], _Template] = {}
+                    _hang(_Node(describe_command(command, area)), area, nodes)
+        self._space = _Space(nodes)
+        self._cues: dict[int, Cue] = {}
+        self._showing = threading.Lock()
 
-    def _add(self, node: _Node, area: Area) -> None:
-        """Hang a leaf into the tree, under containers that are made on the way."""
-        address = str(node.attributes["FULL_PATH"])
-        parent, path = self._nodes["/"], ""
-        *above, name = address.split("/")[1:]
-        for part in above:
-            path += f"/{part}"
-            if path not in self._nodes:
-                description = area.description if path.count("/") == 1 else area.title
-                self._nodes[path] = parent.contents[part] = _Node(
-                    {"FULL_PATH": path, "ACCESS": NO_VALUE, "DESCRIPTION": description}
-                )
-            parent = self._nodes[path]
-        self._nodes[address] = parent.contents[name] = node
+    def show_cues(self, cues: Iterable[Cue]) -> tuple[PathEvent, ...]:
+        """List these cues from now on, `/cue/1` and so on; what has changed by that. Any thread."""
+        with self._showing:
+            before, self._cues = self._cues, {cue.number: cue for cue in cues}
+            now = self._cues
+            if now == before:
+                return ()
+            root, container = self._space.nodes["/"], self._space.nodes["/cue"]
+            verbs = {name: node for name, node in container.contents.items() if not name.isdigit()}
+            leaves = {str(number): _Node(describe_cue(now[number], cues_schema.AREA)) for number in sorted(now)}
+            container = replace(container, contents=verbs | leaves)
+            root = replace(root, contents={**root.contents, "cue": container})
+            fixed = {path: node for path, node in self._space.nodes.items() if not _CUE.fullmatch(path)}
+            moved = {f"/cue/{number}": node for number, node in leaves.items()}
+            self._space = _Space({**fixed, **moved, "/": root, "/cue": container})
+        removed = tuple(PathEvent("PATH_REMOVED", f"/cue/{number}") for number in sorted(before.keys() - now.keys()))
+        added = tuple(PathEvent("PATH_ADDED", f"/cue/{number}") for number in sorted(now.keys() - before.keys()))
+        if removed or added:  # the proposal wants this one beside them; it covers whatever else has changed
+            return (*removed, *added, PathEvent("PATH_CHANGED", "/cue"))
+        return tuple(PathEvent("PATH_CHANGED", f"/cue/{number}") for number in now if now[number] != before[number])
 
     def answer(self, path: str, attribute: str | None, host_info: Mapping[str, object]) -> QueryAnswer:
         """What `GET <path>` or `GET <path>?<attribute>` is told. The path is percent-decoded, the attribute as it came.
@@ -94,8 +122,9 @@ class QueryTree:
         """
         if attribute == "HOST_INFO":  # the path does not matter
             return _json(200, host_info)
+        space = self._space
         path = path.removesuffix("/") or "/"
-        node = self._nodes.get(path)
+        node = space.nodes.get(path)
         if node is None:
             return _json(404, {"error": f"{shown(path)}: no such path"})
         if attribute is not None and attribute not in ATTRIBUTES:
@@ -104,10 +133,26 @@ class QueryTree:
             )
         if attribute == "VALUE" and node.param is None:
             return QueryAnswer(204, b"")
-        template = self._templates.get((path, attribute))
+        template = space.templates.get((path, attribute))
         if template is None:
-            template = self._templates[path, attribute] = _template(node, attribute)
+            template = space.templates[path, attribute] = _template(node, attribute)
         return QueryAnswer(200, template.fill(self._store.snapshot()))
+
+
+def _hang(node: _Node, area: Area, nodes: dict[str, _Node]) -> None:
+    """Put a leaf into the tree, under containers that are made on the way."""
+    address = str(node.attributes["FULL_PATH"])
+    parent, path = nodes["/"], ""
+    *above, name = address.split("/")[1:]
+    for part in above:
+        path += f"/{part}"
+        if path not in nodes:
+            description = area.description if path.count("/") == 1 else area.title
+            nodes[path] = parent.contents[part] = _Node(
+                {"FULL_PATH": path, "ACCESS": NO_VALUE, "DESCRIPTION": description}
+            )
+        parent = nodes[path]
+    nodes[address] = parent.contents[name] = node
 
 
 def _template(node: _Node, attribute: str | None) -> _Template:

@@ -12,7 +12,7 @@ import pytest
 from engine.clock import SystemClock
 from engine.control import CommandTable, Dispatcher, SendingThread
 from engine.osc import Message, decode_packet, encode_message
-from engine.params import ParamStore
+from engine.params import Cue, ParamStore
 from engine.query import QueryHub, QueryTree, host_info
 from engine.web import WebServer
 from tests.web.socket_client import SocketClient
@@ -47,6 +47,9 @@ class Site:
 
     def host_info(self, reached_at: str) -> dict[str, object]:
         return host_info(reached_at, osc=("127.0.0.1", OSC_PORT), web=self.server.address)
+
+    def show_cues(self, *cues: Cue) -> None:
+        self.hub.tell_paths(self.tree.show_cues(cues))
 
     def get(self, path: str) -> tuple[int, Any]:
         """Status and, where there is a body, the JSON in it."""

@@ -11,8 +11,8 @@ import osc_schema
 from engine.clock import SteppedClock
 from engine.control import CommandTable, Dispatcher
 from engine.osc import Message, decode_packet, encode_bundle, encode_message, encode_reply
-from engine.params import ParamStore
-from engine.query import Peer, QueryHub
+from engine.params import Cue, ParamStore
+from engine.query import PathEvent, Peer, QueryHub
 from engine.query.hub import MAX_WAITING_BYTES, MAX_WAITING_PACKETS
 
 ANGLE = "/layer/1/angle"
@@ -67,16 +67,17 @@ def test_what_is_no_command_is_answered_and_nothing_stops(site: Any, reports: An
         '{"COMMAND": "LISTEN", "DATA": "/layer/9/angle"}': "/layer/9/angle is no parameter",
         '{"COMMAND": "LISTEN", "DATA": "/layer/1"}': "/layer/1 is no parameter",
         '{"COMMAND": "DANCE", "DATA": ""}': "LISTEN and IGNORE are",
+        '{"COMMAND": "LISTEN", "DATA": "", "MORE": ' + "[" * 30_000 + "]" * 30_000 + "}": "recursion",
     }.items():
         client.send(text)
         answer = client.hear()
         assert answer.address == "/fail" and reason in answer.args[1]
         assert all(line.isprintable() and len(line) < 300 for _, line in reports.lines)
-    assert set(reports.keys) == {"query.command"} and len(reports.lines) == 8
+    assert set(reports.keys) == {"query.command"} and len(reports.lines) == 9
     client.send(b"no OSC packet at all")
     client.command("LISTEN", ANGLE)
     assert client.hear() == Message(ANGLE, (0.0,), "f")
-    assert reports.keys[8:] == ["osc.malformed"] and "ws 127.0.0.1:" in reports.lines[8][1]
+    assert reports.keys[9:] == ["osc.malformed"] and "ws 127.0.0.1:" in reports.lines[9][1]
 
 
 def test_garbage_of_any_kind_leaves_the_next_command_working(site: Any, reports: Any) -> None:
@@ -90,6 +91,19 @@ def test_garbage_of_any_kind_leaves_the_next_command_working(site: Any, reports:
     client.say("/get", "/mode")
     assert client.hear("/mode").args == ("multiverse",)
     assert site.dispatcher.counters.errors == 0
+
+
+def test_every_client_is_told_when_the_cues_change(site: Any) -> None:
+    clients = [site.connect() for _ in range(2)]
+    for client in clients:
+        client.say("/get", "/mode")
+        client.hear("/mode")
+    assert site.get("/cue/3")[0] == 404
+    site.show_cues(Cue(number=3, preset="finale"))
+    told = [{"COMMAND": "PATH_ADDED", "DATA": "/cue/3"}, {"COMMAND": "PATH_CHANGED", "DATA": "/cue"}]
+    for client in clients:
+        assert [json.loads(client.read()) for _ in told] == told
+    assert site.get("/cue/3?DESCRIPTION") == (200, {"DESCRIPTION": "finale, fade 0 s"})
 
 
 def test_a_client_that_is_gone_is_sent_nothing_more(site: Any, wait_for: Callable[..., Any]) -> None:
@@ -161,6 +175,15 @@ def test_a_client_that_does_not_read_loses_the_oldest_and_then_gets_the_values_o
     assert again == {Message(ANGLE, (0.0,), "f"), Message("/mode", ("simple",), "s")}
     desk.send_out()
     assert peer.take() == [] and peer.dropped == 10
+
+
+def test_a_client_that_lost_a_change_of_the_tree_is_told_to_read_it_anew(desk: Desk) -> None:
+    peer = desk.connect()
+    for number in range(MAX_WAITING_PACKETS + 1):
+        peer.tell_path(PathEvent("PATH_ADDED", f"/cue/{number}"))
+    *rest, last = peer.take()
+    assert json.loads(last) == {"COMMAND": "PATH_CHANGED", "DATA": "/"} and len(rest) == MAX_WAITING_PACKETS
+    assert peer.take() == []
 
 
 def test_what_waits_for_a_client_is_bounded_in_bytes_too(desk: Desk) -> None:

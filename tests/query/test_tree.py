@@ -11,8 +11,8 @@ import osc_schema
 from engine.clock import SteppedClock
 from engine.control import CommandTable, Dispatcher, Sender
 from engine.osc import Impulse, encode_message
-from engine.params import ParamStore
-from engine.query import QueryTree, host_info
+from engine.params import Cue, ParamStore
+from engine.query import PathEvent, QueryTree, host_info
 from engine.query.describe import describe_param
 from osc_schema import Param, ParamType
 
@@ -168,6 +168,25 @@ def test_what_a_surface_needs_stands_beside_the_proposal(ask: Callable) -> None:
     assert ask("/sd/prompt", "MULTIVERSE")[1]["MULTIVERSE"]["child"] == "sd"
 
 
+def test_plain_numbers_are_taken_beside_the_type(ask: Callable, leaves: Callable) -> None:
+    nodes = leaves(ask("/")[1])
+    found = {param.type: set() for param in osc_schema.PARAMS}
+    for param in osc_schema.PARAMS:
+        found[param.type].add(
+            (nodes[param.address]["TYPE"], *(form["TYPE"] for form in nodes[param.address].get("OVERLOADS", ())))
+        )
+    assert found == {
+        ParamType.FLOAT: {("f", "i"), ("f",)},  # no whole number between 0.5 and 0.999
+        ParamType.STOPS: {("f", "i", "s")},
+        ParamType.INT: {("i", "f")},
+        ParamType.BOOL: {("T", "i", "f")},
+        ParamType.MENU: {("s", "i", "f")},
+        ParamType.TEXT: {("s",)},
+        ParamType.FILE: {("s",)},
+        ParamType.TRIGGER: {("I", "i", "f")},
+    }
+
+
 def test_containers_say_what_they_hold(ask: Callable) -> None:
     assert ask("/feedback", "DESCRIPTION")[1]["DESCRIPTION"].startswith("The last picture, moved")
     assert ask("/layer/1", "DESCRIPTION")[1] == {"DESCRIPTION": "Layers"}
@@ -212,3 +231,37 @@ def test_numbers_are_such_as_json_has(ask: Callable, leaves: Callable) -> None:
             assert math.isfinite(item)
 
     check(ask("/")[1])
+
+
+# -- cues --------------------------------------------------------------------------------------
+
+
+def test_a_cue_is_a_button_as_long_as_it_is_there(store: ParamStore, leaves: Callable) -> None:
+    tree = QueryTree(store)
+
+    def listed() -> dict[str, dict]:
+        return {
+            address: node
+            for address, node in leaves(json.loads(tree.answer("/", None, {}).body)).items()
+            if node["MULTIVERSE"]["type"] == "cue"
+        }
+
+    one, two = Cue(number=1, preset="Night", fade_s=2.5, follow_s=8), Cue(number=12, preset="Day")
+    assert listed() == {}
+    assert tree.show_cues([one]) == (PathEvent("PATH_ADDED", "/cue/1"), PathEvent("PATH_CHANGED", "/cue"))
+    assert listed()["/cue/1"] == {
+        "FULL_PATH": "/cue/1",
+        "TYPE": "I",
+        "ACCESS": 2,
+        "DESCRIPTION": "Night, fade 2.5 s, next after 8 s",
+        "TAGS": ["Cues"],
+        "CRITICAL": True,
+        "MULTIVERSE": {"type": "cue", "preset": "Night", "fade_s": 2.5, "follow_s": 8, "area_title": "Cues"},
+    }
+    assert tree.show_cues([one]) == ()
+    assert [event.command for event in tree.show_cues([one, two])] == ["PATH_ADDED", "PATH_CHANGED"]
+    assert [*listed()] == ["/cue/1", "/cue/12"] and tree.answer("/cue/12", None, {}).status == 200
+    assert tree.show_cues([one, Cue(number=12, preset="Dawn")]) == (PathEvent("PATH_CHANGED", "/cue/12"),)
+    assert [event.path for event in tree.show_cues([one])] == ["/cue/12", "/cue"]
+    assert [*listed()] == ["/cue/1"] and tree.answer("/cue/12", None, {}).status == 404
+    assert tree.answer("/cue/go", None, {}).status == 200
