@@ -1,14 +1,26 @@
-"""`multiverse schema`: the parameters and commands, for people and for programs."""
+"""`multiverse schema`: the parameters and commands, for people, for programs and as control surfaces."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from osc_schema import Param
+from engine.errors import MultiverseError, UsageError
 
-app = typer.Typer(help="Every parameter and command, for people and for programs.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from osc_schema import Argument, Command, Param
+
+app = typer.Typer(
+    help="Every parameter and command, for people, for programs and as control surfaces.", no_args_is_help=True
+)
+
+Out = Annotated[Path | None, typer.Argument(metavar="[OUT]", help="File to write; without it, it is printed.")]
+Host = Annotated[str, typer.Option(metavar="HOST", help="Machine that the engine runs on.")]
+Port = Annotated[int, typer.Option(metavar="PORT", min=1, max=65535, help="Port where the engine hears OSC.")]
+ListenPort = Annotated[
+    int, typer.Option(metavar="PORT", min=1, max=65535, help="UDP port where it hears the engine's answers.")
+]
 
 
 @app.command("list")
@@ -16,15 +28,138 @@ def list_params(
     pattern: Annotated[
         str, typer.Argument(metavar="PATTERN", help="Only these: an address or an OSC pattern.")
     ] = "//*",
+    commands: Annotated[
+        bool, typer.Option("--commands", help="The commands in place of the parameters: arguments, what they do.")
+    ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print addresses, types, ranges and defaults as JSON.")
+        bool, typer.Option("--json", help="Print all that is declared, types, ranges and defaults too, as JSON.")
     ] = False,
 ) -> None:
     """Print the parameters, one a line: address, values, default, what it does."""
     import json
 
+    chosen: tuple[Any, ...] = _commands_at(pattern) if commands else _params_at(pattern)
+    if as_json:
+        print(json.dumps([_as_dict(entry) for entry in chosen], indent=2, ensure_ascii=False))
+        return
+    width = max(len(entry.address) for entry in chosen)
+    for entry in chosen:
+        values = " ".join(map(_argument, entry.arguments)) if commands else f"{_values(entry)}  {_default(entry)}"
+        print("  ".join(part for part in (f"{entry.address:{width}}", values, entry.description) if part))
+
+
+@app.command()
+def markdown() -> None:
+    """Print the address list as Markdown."""
     import osc_schema
-    from engine.errors import UsageError
+    from osc_schema.generate import address_list
+
+    print(address_list(osc_schema.AREAS), end="")
+
+
+@app.command("json")
+def json_schema() -> None:
+    """Print the JSON Schema of the parameters, with the commands."""
+    import osc_schema
+    from osc_schema.generate import json_schema
+
+    print(json_schema(osc_schema.AREAS), end="")
+
+
+@app.command("max")
+def max_patch(out: Out = None, host: Host = "127.0.0.1", port: Port = 9000, listen_port: ListenPort = 9001) -> None:
+    """Make a patch for Max 8 or newer (.maxpat), with the picture over Syphon or Spout."""
+    import osc_schema
+    from osc_schema.generate import max_patch
+
+    _give(max_patch(osc_schema.AREAS, host=_host(host), port=port, listen_port=listen_port), out)
+
+
+@app.command("pd")
+def pd_patch(out: Out = None, host: Host = "127.0.0.1", port: Port = 9000, listen_port: ListenPort = 9002) -> None:
+    """Make a patch for Pd (.pd, vanilla 0.52 or newer)."""
+    import osc_schema
+    from osc_schema.generate import pd_patch
+
+    _give(pd_patch(osc_schema.AREAS, host=_host(host), port=port, listen_port=listen_port), out)
+
+
+@app.command("osc-layout")
+def osc_layout(
+    out: Out = None,
+    host: Host = "127.0.0.1",
+    port: Port = 9000,
+    listen_port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PORT",
+            min=1,
+            max=65535,
+            help="Open Stage Control's --osc-port. [default: the port it sends from]",
+        ),
+    ] = None,
+) -> None:
+    """Make a session for Open Stage Control (.json, 1.25 or newer)."""
+    import osc_schema
+    from osc_schema.generate import osc_layout
+
+    _give(osc_layout(osc_schema.AREAS, host=_host(host), port=port, listen_port=listen_port), out)
+
+
+@app.command("touchosc")
+def touchosc(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="File to write.")],
+    listen_port: Annotated[
+        int, typer.Option(metavar="PORT", min=1, max=65535, help="Receive port, as set in the app's connection.")
+    ] = 9003,
+) -> None:
+    """Make a layout for TouchOSC (.tosc). Host and ports are set in the app."""
+    import osc_schema
+    from osc_schema.generate import touchosc
+
+    _give(touchosc(osc_schema.AREAS, listen_port=listen_port), out)
+
+
+@app.command()
+def write(
+    folder: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where to, with the same paths. [default: this installation]"),
+    ] = None,
+) -> None:
+    """Write the generated files again, after a declaration has changed."""
+    from osc_schema.generate import FILES, ROOT
+
+    for name, generate in FILES.items():
+        path = (folder or ROOT) / name
+        _write(generate(), path)
+        print(path)
+
+
+def _give(content: str | bytes, out: Path | None) -> None:
+    if out is None:
+        print(content, end="")
+    else:
+        _write(content, out)
+
+
+def _write(content: str | bytes, path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    except OSError as error:
+        raise MultiverseError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def _host(host: str) -> str:
+    """A name or an address: what else could end a message in a patch. UsageError."""
+    if re.fullmatch(r"[\w.-]+|[0-9a-fA-F:]+", host) is None:
+        raise UsageError(f"--host {host}: not a name or an address of a machine")
+    return host
+
+
+def _params_at(pattern: str) -> "tuple[Param, ...]":
+    import osc_schema
 
     try:
         params = osc_schema.match(pattern)
@@ -32,55 +167,26 @@ def list_params(
         raise UsageError(str(rejection)) from None
     if not params:
         raise UsageError(str(osc_schema.unknown_address(pattern)))
-    if as_json:
-        print(json.dumps([_as_dict(param) for param in params], indent=2, ensure_ascii=False))
-        return
-    width = max(len(param.address) for param in params)
-    for param in params:
-        print(f"{param.address:{width}}  {_values(param)}  [{_plain(param.default)}]  {param.description}")
+    return params
 
 
-@app.command()
-def markdown() -> None:
-    """Print the address list as Markdown."""
-    from osc_schema.generate import FILES
+def _commands_at(pattern: str) -> "tuple[Command, ...]":
+    import osc_schema
+    from osc_schema.patterns import PatternIndex
 
-    print(FILES["ADDRESSES.md"](), end="")
-
-
-@app.command("json")
-def json_schema() -> None:
-    """Print the JSON Schema of the parameters, with the commands."""
-    from osc_schema.generate import FILES
-
-    print(FILES["addresses.schema.json"](), end="")
+    try:
+        addresses = PatternIndex(command.address for command in osc_schema.COMMANDS).match(pattern)
+    except osc_schema.Rejected as rejection:
+        raise UsageError(str(rejection)) from None
+    if not addresses:
+        raise UsageError(f"{pattern}: no such command")
+    return tuple(command for command in osc_schema.COMMANDS if command.address in addresses)
 
 
-@app.command()
-def write(
-    folder: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Where to. [default: osc_schema/generated of this installation]"),
-    ] = None,
-) -> None:
-    """Write the generated files again, after a declaration has changed."""
-    from engine.errors import MultiverseError
-    from osc_schema.generate import FILES, FOLDER
-
-    target = folder or FOLDER
-    for name, generate in FILES.items():
-        try:
-            target.mkdir(parents=True, exist_ok=True)
-            (target / name).write_text(generate(), encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise MultiverseError(f"{target / name}: cannot be written ({error.strerror or error})") from None
-        print(target / name)
-
-
-def _as_dict(param: "Param") -> dict[str, Any]:
+def _as_dict(entry: "Param | Command") -> dict[str, Any]:
     import dataclasses
 
-    return dataclasses.asdict(param)
+    return dataclasses.asdict(entry)
 
 
 def _values(param: "Param") -> str:
@@ -89,5 +195,11 @@ def _values(param: "Param") -> str:
     return f"{param.type} {param.low:g}..{param.high:g}{' ' if param.unit else ''}{param.unit}"
 
 
-def _plain(default: object) -> str:
-    return f"{default:g}" if isinstance(default, float) else str(default)
+def _default(param: "Param") -> str:
+    return f"[{param.default:g}]" if isinstance(param.default, float) else f"[{param.default}]"
+
+
+def _argument(argument: "Argument") -> str:
+    """`fade_s:f`, in brackets where it may be left out."""
+    name = f"{argument.name}:{argument.type}"
+    return f"[{name}]" if argument.is_optional else name

@@ -1,4 +1,4 @@
-"""Texts made from the declarations. Each generator is a pure function; `FILES` tells what `generated/` holds.
+"""Files made from the declarations. Each generator is a pure function; `FILES` tells what is committed.
 
 After a change to a declaration: `multiverse schema write`.
 """
@@ -8,12 +8,37 @@ from pathlib import Path
 
 from osc_schema.generate.json_schema import json_schema
 from osc_schema.generate.markdown import address_list
+from osc_schema.generate.max_patch import max_patch
+from osc_schema.generate.osc_layout import osc_layout
+from osc_schema.generate.pd_patch import pd_patch
+from osc_schema.generate.touchdesigner_builder import TOUCHDESIGNER_FILES, TOUCHDESIGNER_FOLDER
+from osc_schema.generate.touchosc import touchosc
 from osc_schema.table import AREAS
 
-FOLDER = Path(__file__).parent.parent / "generated"
-FILES: dict[str, Callable[[], str]] = {
-    "ADDRESSES.md": lambda: address_list(AREAS),
-    "addresses.schema.json": lambda: json_schema(AREAS),
-}
+ROOT = Path(__file__).parents[2]
+"""The repository; in an installation, the folder that the packages lie in."""
 
-__all__ = ["FILES", "FOLDER", "address_list", "json_schema"]
+_GENERATED = "osc_schema/generated"
+FILES: dict[str, Callable[[], str | bytes]] = {
+    f"{_GENERATED}/ADDRESSES.md": lambda: address_list(AREAS),
+    f"{_GENERATED}/addresses.schema.json": lambda: json_schema(AREAS),
+    f"{_GENERATED}/multiverse.maxpat": lambda: max_patch(AREAS),
+    f"{_GENERATED}/multiverse.pd": lambda: pd_patch(AREAS),
+    f"{_GENERATED}/multiverse-open-stage-control.json": lambda: osc_layout(AREAS),
+    f"{_GENERATED}/multiverse.tosc": lambda: touchosc(AREAS),
+    **{f"touchdesigner/{name}": generate for name, generate in TOUCHDESIGNER_FILES.items()},
+}
+"""Text (UTF-8, ended by \\n) or bytes, by path in `ROOT`."""
+
+__all__ = [
+    "FILES",
+    "ROOT",
+    "TOUCHDESIGNER_FILES",
+    "TOUCHDESIGNER_FOLDER",
+    "address_list",
+    "json_schema",
+    "max_patch",
+    "osc_layout",
+    "pd_patch",
+    "touchosc",
+]

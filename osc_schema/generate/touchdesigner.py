@@ -1,0 +1,186 @@
+"""TouchDesigner's parameter pages: one control a parameter, from the declarations or from a running engine's OSCQuery.
+
+The text of this file is embedded in the component, where it fits the pages to whatever engine runs: so it imports
+the standard library only, and knows a parameter as a plain mapping (`Leaf`).
+
+TouchDesigner takes a parameter's name only as an upper-case letter followed by lower-case letters and digits. A name
+here is a pure function of its address, at most 12 characters, so that it stays when others come and go: a patch that
+says `par.L1angle` goes on working.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+Leaf = Mapping[str, Any]
+"""address, type, default, low, high, step, unit, description, out_of_range, scale, menu, stops, area_title."""
+
+NAME_CHARACTERS = 12
+SHORT_WORDS = {"layer": "l", "audio": "a", "multiverse": "mv"}  # typed most: L1angle, A2gaindb, Mvblend
+COLOUR_SUFFIXES = "rgba"
+STYLES = {
+    "float": "Float",
+    "stops": "Float",
+    "int": "Int",
+    "bool": "Toggle",
+    "menu": "Menu",
+    "text": "Str",
+    "file": "Str",  # a name on the engine's machine, where TouchDesigner's file dialog may not look
+    "trigger": "Pulse",
+    "colour": "RGBA",
+}
+_LEGAL_NAME = re.compile(r"[A-Z][a-z0-9]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """One custom parameter, as `Page.append<style>` and the members of `Par` want it."""
+
+    address: str
+    name: str
+    """Of a colour without the r, g, b or a that TouchDesigner appends."""
+    label: str
+    help: str
+    style: str
+    default: Any
+    """None for a Pulse."""
+    low: float
+    high: float
+    is_clamped: bool
+    """Whether TouchDesigner keeps a number inside low..high; what wraps is left to the engine."""
+    menu: tuple[str, ...]
+    starts_section: bool
+    """A line is drawn above it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlPage:
+    title: str
+    controls: tuple[Control, ...]
+
+
+def control_pages(leaves: Iterable[Leaf]) -> tuple[ControlPage, ...]:
+    """One page an area, in the order of `leaves`. Raises ValueError where two addresses would share a name."""
+    pages: dict[str, list[Control]] = {}
+    addresses: dict[str, str] = {}
+    for leaf in leaves:
+        controls = pages.setdefault(leaf["area_title"], [])
+        control = _control(leaf, controls[-1].address if controls else "")
+        for name in names_of(control):
+            taken_by = addresses.setdefault(name.lower(), control.address)
+            if taken_by != control.address:
+                raise ValueError(f"{control.address} and {taken_by} would both be called {name}")
+        controls.append(control)
+    return tuple(ControlPage(title=title, controls=tuple(controls)) for title, controls in pages.items())
+
+
+def names_of(control: Control) -> tuple[str, ...]:
+    """The names of its parameters: four of a colour, else one."""
+    if control.style == "RGBA":
+        return tuple(control.name + suffix for suffix in COLOUR_SUFFIXES)
+    return (control.name,)
+
+
+def parameter_name(address: str, most: int = NAME_CHARACTERS) -> str:
+    """`/layer/1/angle` -> `L1angle`. Raises ValueError for an address no name can be made of.
+
+    The longest word is cut, the last among equals, until all fit.
+    """
+    words = [SHORT_WORDS.get(word, word) for word in re.split(r"[^a-z0-9]+", address.lower()) if word]
+    while sum(map(len, words)) > most:
+        longest = max(range(len(words)), key=lambda at: (len(words[at]), at))
+        words[longest] = words[longest][:-1]
+    name = "".join(words).capitalize()
+    if not _LEGAL_NAME.fullmatch(name):
+        raise ValueError(f"{address}: TouchDesigner allows no parameter called {name!r}")
+    return name
+
+
+def pages_json(pages: Iterable[ControlPage]) -> str:
+    """The pages as JSON, one control a line."""
+    blocks = []
+    for page in pages:
+        lines = ",\n".join("  " + json.dumps(asdict(control), ensure_ascii=False) for control in page.controls)
+        blocks.append(f' {{"title": {json.dumps(page.title)}, "controls": [\n{lines}\n ]}}')
+    return "[\n" + ",\n".join(blocks) + "\n]\n"
+
+
+def read_pages(text: str) -> tuple[ControlPage, ...]:
+    """What `pages_json` wrote."""
+    return tuple(
+        ControlPage(
+            title=page["title"],
+            controls=tuple(
+                Control(**{key: _frozen(value) for key, value in control.items()}) for control in page["controls"]
+            ),
+        )
+        for page in json.loads(text)
+    )
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def leaves_of(node: Mapping[str, Any]) -> Iterable[Leaf]:
+    """The parameters of an OSCQuery tree, in its order; commands, which carry no value, are left out."""
+    own = node.get("MULTIVERSE")
+    if own and own["type"] in STYLES:
+        span = (node.get("RANGE") or [{}])[0]
+        yield {
+            **own,
+            "address": node["FULL_PATH"],
+            "low": span.get("MIN", 0.0),
+            "high": span.get("MAX", 1.0),
+            "description": node["DESCRIPTION"],
+        }
+    for child in node.get("CONTENTS", {}).values():
+        yield from leaves_of(child)
+
+
+def _control(leaf: Leaf, address_before: str) -> Control:
+    address, kind = leaf["address"], leaf["type"]
+    is_colour = kind == "colour"
+    return Control(
+        address=address,
+        name=parameter_name(address, NAME_CHARACTERS - is_colour),
+        label=_label(address, leaf["unit"]),
+        help=_help(leaf),
+        style=STYLES[kind],
+        default=None if kind == "trigger" else _frozen(leaf["default"]),
+        low=leaf["low"] if kind in ("float", "stops", "int") else 0.0,
+        high=leaf["high"] if kind in ("float", "stops", "int") else 1.0,
+        is_clamped=kind in ("float", "stops", "int", "colour") and leaf["out_of_range"] == "clip",
+        menu=tuple(leaf["menu"]),
+        starts_section=bool(address_before) and _folder(address) != _folder(address_before),
+    )
+
+
+def _folder(address: str) -> str:
+    return address.rpartition("/")[0]
+
+
+def _label(address: str, unit: str) -> str:
+    """`/sd/crossfade_s` -> `Crossfade (s)`. The first part goes, where it is the page's own name."""
+    parts = address.strip("/").split("/")
+    if len(parts) > 1 and not parts[1].isdigit():
+        parts = parts[1:]
+    words = " ".join(parts).replace("_", " ").split()
+    shown_unit = unit if unit != "characters" else ""
+    if shown_unit and words[-1] == shown_unit.lower():
+        words = words[:-1]
+    text = " ".join(words)
+    return text[:1].upper() + text[1:] + (f" ({shown_unit})" if shown_unit else "")
+
+
+def _help(leaf: Leaf) -> str:
+    kind, notes = leaf["type"], []
+    if kind in ("float", "int", "stops"):
+        notes.append(f"{leaf['low']:g} to {leaf['high']:g} {leaf['unit']}".strip())
+    if kind == "int" and leaf.get("step", 1) > 1:
+        notes.append(f"in steps of {leaf['step']}")
+    if leaf["stops"]:
+        notes.append("; ".join(f"{at} {name}" for at, name in enumerate(leaf["stops"])))
+    return f"{leaf['description']}\n{leaf['address']}" + (f"   {', '.join(notes)}" if notes else "")

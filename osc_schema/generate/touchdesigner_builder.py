@@ -1,0 +1,64 @@
+"""`touchdesigner/build_component.py`: one file that builds the component, wherever its text is run.
+
+TouchDesigner runs a text that was pasted, or read by `exec`, without telling it where it came from: it cannot find
+other files. So all of them are inside it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from osc_schema.generate import touchdesigner
+from osc_schema.table import AREAS
+
+TOUCHDESIGNER_FOLDER = Path(__file__).parents[2] / "touchdesigner"
+
+_HEAD = '''\
+"""Builds the `multiverse` component. Run it once inside TouchDesigner: paste it into a Text DAT and choose Run Script,
+or, in the textport: exec(open("/path/to/touchdesigner/build_component.py").read())
+
+Made from `touchdesigner/builder.py`, `touchdesigner/component/` and the declarations by `multiverse schema write`; do
+not edit.
+"""
+
+# fmt: off
+# ruff: noqa
+'''
+
+
+def pages_text() -> str:
+    """`touchdesigner/generated/pages.json`."""
+    leaves = ({**asdict(param), "area_title": area.title} for area in AREAS for param in area.params)
+    return touchdesigner.pages_json(touchdesigner.control_pages(leaves))
+
+
+def builder_text() -> str:
+    """`touchdesigner/build_component.py`."""
+    sources = sorted((TOUCHDESIGNER_FOLDER / "component").glob("*.py"))
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in sources}
+    texts["layout"] = Path(touchdesigner.__file__).read_text(encoding="utf-8")
+    texts["readme"] = (TOUCHDESIGNER_FOLDER / "README.md").read_text(encoding="utf-8")
+    texts["pages"] = pages_text()
+    return one_file((TOUCHDESIGNER_FOLDER / "builder.py").read_text(encoding="utf-8"), texts)
+
+
+TOUCHDESIGNER_FILES: dict[str, Callable[[], str]] = {
+    "generated/pages.json": pages_text,
+    "build_component.py": builder_text,
+}
+"""By path in TOUCHDESIGNER_FOLDER."""
+
+
+def one_file(builder: str, texts: Mapping[str, str]) -> str:
+    """The builder's source behind the texts it embeds. Raises ValueError for a text that cannot stand between '''."""
+    embedded = []
+    for name, text in texts.items():
+        if "'''" in text or not text.endswith("\n"):
+            raise ValueError(f"{name}: holds ''' or has no line end at its end")
+        embedded.append(f"    {name!r}: r'''{text}''',\n")
+    lines = "".join(embedded)
+    return f"{_HEAD}TEXTS = {{\n{lines}}}\n\n{_without_docstring(builder)}\n\nbuild(place(), TEXTS)\n"
+
+
+def _without_docstring(source: str) -> str:
+    return source.partition('"""\n')[2].strip("\n")

@@ -1,0 +1,130 @@
+"""A live engine, and TouchDesigner with the component in it, on free ports of 127.0.0.1."""
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import Engine, open_engine
+from engine.config import build_config
+from osc_schema.generate import TOUCHDESIGNER_FOLDER
+from tests.touchdesigner.fake_td import COMP, TouchDesigner
+
+BUILDER = TOUCHDESIGNER_FOLDER / "build_component.py"
+
+
+class RunningEngine:
+    """An engine that draws on a thread of its own."""
+
+    def __init__(self, osc_port: int, web_port: int, folder: Path) -> None:
+        self.osc_port, self.web_port = osc_port, web_port
+        self._config = build_config(
+            {
+                "width": 64, "height": 64, "fps": 60.0, "audio": "demo", "renderer": "numba",
+                "osc": {"listen": f"127.0.0.1:{osc_port}"}, "web": "off",
+                "presets": str(folder / "presets"), "recordings": str(folder / "recordings"), "autosave": False,
+            }
+        )  # fmt: skip
+        self.engine: Engine
+        self._opened = threading.Event()
+        self._thread = threading.Thread(target=self._play)
+        self._thread.start()
+        assert self._opened.wait(30.0)
+
+    def _play(self) -> None:
+        with open_engine(self._config) as self.engine:
+            self._opened.set()
+            self.engine.run()
+
+    def close(self) -> None:
+        self.engine.stop()
+        self._thread.join(30.0)
+        assert not self._thread.is_alive()
+
+
+class Studio:
+    """TouchDesigner with the component; its clock may be put forward."""
+
+    def __init__(self, program: TouchDesigner) -> None:
+        self.program = program
+        program.run_text(BUILDER.read_text(encoding="utf-8"))
+        self.comp: COMP = program.project.op("multiverse")
+        self.skipped_s = 0.0
+        self.renew_clock()
+
+    def renew_clock(self) -> None:
+        self.comp.ext.MultiverseExt.now_s = lambda: time.perf_counter() + self.skipped_s
+
+    def value(self, name: str) -> Any:
+        return getattr(self.comp.par, name).eval()
+
+    def set(self, name: str, value: Any) -> None:
+        setattr(self.comp.par, name, value)
+
+    def pulse(self, name: str) -> None:
+        getattr(self.comp.par, name).pulse()
+
+    def sent_to(self, prefix: str) -> list[tuple[Any, ...]]:
+        return [message for message in self.program.sent if message[0].startswith(prefix)]
+
+
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch) -> Iterator[TouchDesigner]:
+    """TouchDesigner, just started."""
+    made = TouchDesigner()
+    monkeypatch.setitem(sys.modules, "td", made.module)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def studio(program: TouchDesigner, free_port: Callable[[], int]) -> Studio:
+    """The component, built and aimed at ports where nobody is."""
+    made = Studio(program)
+    for name in ("Port", "Listenport", "Webport"):
+        made.set(name, free_port())
+    program.frame()
+    return made
+
+
+@pytest.fixture
+def until(studio: Studio, wait_for: Callable[..., Any]) -> Callable[..., Any]:
+    """`until(condition, what)`: frame after frame until it holds."""
+
+    def wait(condition: Callable[[], Any], what: str) -> Any:
+        def look() -> Any:
+            studio.program.frame()
+            return condition()
+
+        return wait_for(look, what)
+
+    return wait
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
+    """One for all tests of a module: each leaves it as it likes and sets what it needs."""
+    import socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        ports = one.getsockname()[1], other.getsockname()[1]
+    running = RunningEngine(*ports, tmp_path_factory.mktemp("engine"))
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def connected(studio: Studio, engine: RunningEngine, until: Callable[..., Any]) -> Studio:
+    """The component connected, with every value of the engine shown."""
+    studio.set("Port", engine.osc_port)
+    studio.set("Webport", engine.web_port)
+    until(lambda: studio.value("Connected"), "the connection")
+    # The values come in the order of the schema: the last one is changed behind its back to be noticed.
+    until(lambda: studio.value("Enginewidth") == engine.engine.params.get("/engine/width") == 64, "the engine's values")
+    return studio

@@ -1,0 +1,344 @@
+"""As much of TouchDesigner as the component touches, and nothing it does not have: what is unknown raises.
+
+`TouchDesigner` is the program: it makes the `td` module, runs texts, and advances frame by frame. As in the real one a
+change of a parameter is told once a frame, after the fact, whoever made it; an exception in a callback, which the real
+one would write into its textport, ends the test. OSC goes over real sockets, packed and unpacked by python-osc.
+"""
+
+import fnmatch
+import socket
+import types
+from collections.abc import Callable
+from typing import Any
+
+from pythonosc.osc_message import OscMessage
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+from tests.touchdesigner.fake_parameters import Page, Par, ParCollection, ParMode, Slot, tdAttributeError, tdError
+from tests.touchdesigner.op_types import PARAMETERS
+
+MEMBERS_TO_SET = {"name", "text", "nodeX", "nodeY", "viewer", "comment", "color"}
+LARGEST_PACKET = 65_536
+
+
+class OP:
+    def __init__(self, program: "TouchDesigner", kind: str, name: str, parent: "COMP | None") -> None:
+        hold = self.__dict__.__setitem__
+        hold("program", program)
+        hold("OPType", kind)
+        hold("name", name)
+        hold("_parent", parent)
+        hold("par_generation", 0)
+        hold("slots", {})
+        for key, built_in in PARAMETERS[kind].items():
+            slot = Slot(self, key, built_in.style, False, built_in.default)
+            slot.menuNames = list(built_in.menu)
+            self.slots[key] = slot
+        hold("par", ParCollection(self))
+        hold("nodeX", 0)
+        hold("nodeY", 0)
+        hold("valid", True)
+        hold("inputs", [])
+        hold("inputConnectors", [Connector(self)] if kind[-3:] in ("TOP", "HOP") else [])
+
+    def __getattr__(self, name: str) -> Any:
+        raise tdAttributeError(f"{self.OPType} has no member {name}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in MEMBERS_TO_SET:
+            raise tdAttributeError(f"{self.OPType} has no member {name} that can be set")
+        if name == "text" and not isinstance(self, DAT):
+            raise tdAttributeError(f"{self.OPType} has no text")
+        object.__setattr__(self, name, value)
+
+    @property
+    def path(self) -> str:
+        return "/" if self._parent is None else f"{self._parent.path.rstrip('/')}/{self.name}"
+
+    isDAT = property(lambda self: self.OPType.endswith("DAT"))
+    isCOMP = property(lambda self: self.OPType.endswith("COMP"))
+
+    def parent(self, n: int = 1) -> "COMP | None":
+        return self._parent if n == 1 or self._parent is None else self._parent.parent(n - 1)
+
+    def find(self, path: str) -> "OP | None":
+        """What a path in a parameter of this operator means: `..` its parent, `./x` a child, `x` a sibling."""
+        if path.startswith("/"):
+            return self.program.root.op(path)
+        if path == "..":
+            return self._parent
+        return self.op(path[2:]) if path.startswith("./") else (self._parent.op(path) if path else None)
+
+    def evaluate(self, expression: str) -> Any:
+        return eval(expression, self.program.names_for(self) | {"op": self.find})
+
+    def destroy(self) -> None:
+        self._parent.children.remove(self)
+        self.__dict__["valid"] = False
+
+    # -- what parameters report ----------------------------------------------------------------
+
+    def note_change(self, slot: Slot, before: Any) -> None:
+        if slot.evaluate() != before:
+            self.program.changes.setdefault((self, slot.name), before)
+
+    def note_pulse(self, slot: Slot) -> None:
+        self.program.pulses.append((self, slot.name))
+
+    def forget_parameter(self, slot: Slot) -> None:
+        del self.slots[slot.name]
+        self.program.changes.pop((self, slot.name), None)
+        self.__dict__["par_generation"] += 1
+
+
+class Connector:
+    def __init__(self, owner: OP) -> None:
+        self.owner = owner
+
+    def connect(self, target: OP) -> None:
+        if target.OPType[-3:] != self.owner.OPType[-3:]:
+            raise tdError(f"{target.OPType} cannot be wired to {self.owner.OPType}")
+        self.owner.inputs[:] = [target]
+
+
+class COMP(OP):
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.__dict__.update(children=[], customPages=[], extensions=[], ext=types.SimpleNamespace())
+
+    def __getattr__(self, name: str) -> Any:
+        if name[0].isupper() and self.par.ext0promote.eval():
+            for extension in self.__dict__["extensions"]:
+                if hasattr(extension, name):
+                    return getattr(extension, name)
+        return super().__getattr__(name)
+
+    def op(self, path: str) -> OP | None:
+        if path.startswith("/"):
+            found: OP | None = self.program.root
+            for word in filter(None, path.split("/")):
+                found = found.op(word) if isinstance(found, COMP) else None
+            return found
+        return next((child for child in self.children if child.name == path), None)
+
+    def create(self, opType: str, name: str, initialize: bool = True) -> OP:
+        if opType not in PARAMETERS:
+            raise tdError(f"unknown operator type {opType}")
+        while self.op(name) is not None:
+            name += "1"
+        made = KINDS.get(opType, {"DAT": DAT, "CHOP": CHOP}.get(opType.lstrip("abcdefghijklmnopqrstuvwxyz"), OP))(
+            self.program, opType, name, self
+        )
+        self.children.append(made)
+        if isinstance(made, OscInDAT) and initialize:
+            self.create("textDAT", f"{name}_callbacks")
+        return made
+
+    def appendCustomPage(self, name: str) -> Page:
+        if any(page.name == name for page in self.customPages):
+            raise tdError(f"there is a page {name}")
+        self.customPages.append(Page(self, name))
+        return self.customPages[-1]
+
+    def destroyCustomPars(self) -> int:
+        custom = [slot for slot in self.slots.values() if slot.is_custom]
+        for slot in custom:
+            self.forget_parameter(slot)
+        self.customPages.clear()
+        return len(custom)
+
+    def initializeExtensions(self, index: int | None = None) -> None:
+        for extension in self.extensions:
+            getattr(extension, "onDestroyTD", lambda: None)()
+        extension = self.evaluate(self.par.ext0object.eval())
+        self.extensions[:] = [extension]
+        setattr(self.ext, type(extension).__name__, extension)
+
+
+class DAT(OP):
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.__dict__.update(text="", rows=[], compiled=("", None))
+
+    @property
+    def module(self) -> types.ModuleType:
+        """The text run once, in a module that `sys.modules` does not know."""
+        text, module = self.compiled
+        if module is None or text != self.text:
+            module = types.ModuleType(self.name)
+            module.__dict__.update(self.program.names_for(self))
+            exec(compile(self.text, self.path, "exec"), module.__dict__)
+            self.__dict__["compiled"] = (self.text, module)
+        return module
+
+    def clear(self) -> None:
+        self.rows.clear()
+
+    def appendRow(self, vals: list[Any]) -> int:
+        if self.OPType != "tableDAT":
+            raise tdError("only a table has rows")
+        self.rows.append([str(value) for value in vals])
+        return len(self.rows) - 1
+
+    numRows = property(lambda self: len(self.rows))
+
+    def __getitem__(self, cell: tuple[int | str, int]) -> str | None:
+        row = self._row(cell[0])
+        return None if row is None else row[cell[1]]
+
+    def __setitem__(self, cell: tuple[int | str, int], value: Any) -> None:
+        row = self._row(cell[0])
+        if row is None:
+            raise tdError(f"{self.path}: no row {cell[0]}")
+        row[cell[1]] = str(value)
+
+    def _row(self, which: int | str) -> list[str] | None:
+        if isinstance(which, int):
+            return self.rows[which] if which < len(self.rows) else None
+        return next((row for row in self.rows if row[0] == which), None)
+
+
+class OscOutDAT(DAT):
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.__dict__["socket"] = self.program.open_socket()
+
+    def sendOSC(
+        self, address: str, *values: Any, asBundle: bool = False, useNonStandardTypes: bool = True,
+        use64BitPrecision: bool = False,
+    ) -> int:  # fmt: skip
+        (arguments,) = values
+        if not isinstance(arguments, list | tuple):
+            raise TypeError("sendOSC takes the values as a list")
+        if not self.par.active.eval():
+            return 0
+        message = OscMessageBuilder(address)
+        for value in arguments:
+            message.add_arg(value)
+        self.program.sent.append((address, *arguments))
+        target = (self.par.address.eval(), self.par.port.eval())
+        return self.socket.sendto(message.build().dgram, target)
+
+
+class OscInDAT(DAT):
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.__dict__.update(socket=None, bound_to=None)
+
+    def hear(self) -> None:
+        """Everything that has come since the last frame goes to the callbacks DAT."""
+        wanted = self.par.port.eval() if self.par.active.eval() else None
+        if wanted != self.bound_to:
+            self.__dict__["bound_to"] = wanted
+            if self.socket is not None:
+                self.socket.close()
+            self.__dict__["socket"] = None if wanted is None else self.program.open_socket(wanted)
+        callbacks = self.par.callbacks.eval()
+        while self.socket is not None and callbacks is not None:
+            try:
+                data, (host, port) = self.socket.recvfrom(LARGEST_PACKET)
+            except BlockingIOError:
+                return
+            message = OscMessage(data)
+            peer = types.SimpleNamespace(address=host, port=port, owner=self)
+            line = " ".join([message.address, *map(str, message.params)])
+            callbacks.module.onReceiveOSC(self, 0, line, data, 0.0, message.address, list(message.params), peer)
+
+
+class CHOP(OP):
+    def channels(self) -> dict[str, float]:
+        if self.OPType == "outCHOP":
+            return self.inputs[0].channels()
+        assert (self.par.output.eval(), self.par.firstrow.eval()) == ("chanperrow", "values")
+        assert self.par.firstcolumn.eval() == "names"
+        return {row[0]: float(row[1]) for row in self.par.dat.eval().rows}
+
+    numChans = property(lambda self: len(self.channels()))
+
+    def __getitem__(self, name: str) -> float:
+        return self.channels()[name]
+
+
+KINDS: dict[str, type[OP]] = {"baseCOMP": COMP, "oscinDAT": OscInDAT, "oscoutDAT": OscOutDAT}
+
+
+class TouchDesigner:
+    """One run of the program."""
+
+    def __init__(self) -> None:
+        self.changes: dict[tuple[OP, str], Any] = {}
+        self.pulses: list[tuple[OP, str]] = []
+        self.sent: list[tuple[Any, ...]] = []
+        """Every OSC message sent, address first."""
+        self.frames = 0
+        self._sockets: list[socket.socket] = []
+        self.root = COMP(self, "baseCOMP", "", None)
+        self.project = self.root.create("baseCOMP", "project1")
+        self.module = types.ModuleType("td")
+        self.module.__dict__.update(op=self.root.op, root=self.root, ParMode=ParMode, Par=Par, tdError=tdError)
+
+    def names_for(self, op: OP) -> dict[str, Any]:
+        """The globals that a text or an expression of this operator sees."""
+        return {"me": op, "parent": op.parent, "op": self.root.op, "root": self.root, "ParMode": ParMode}
+
+    def run_text(self, text: str) -> None:
+        """Paste the text into a Text DAT of the project and choose Run Script."""
+        dat = self.project.op("pasted") or self.project.create("textDAT", "pasted")
+        dat.text = text
+        exec(compile(text, dat.path, "exec"), self.names_for(dat) | {"__name__": "__main__"})
+
+    def frame(self) -> None:
+        self.frames += 1
+        for dat in self._each(OscInDAT):
+            dat.hear()
+        for dat in self._each(DAT, "executeDAT"):
+            if dat.par.active.eval() and dat.par.framestart.eval():
+                dat.module.onFrameStart(self.frames)
+        self._tell_of_parameters()
+
+    def _tell_of_parameters(self) -> None:
+        """Changes made meanwhile wait for the next frame."""
+        changes, pulses = self.changes, self.pulses
+        self.changes, self.pulses = {}, []
+        for dat in self._each(DAT, "parameterexecuteDAT"):
+            if not dat.par.active.eval():
+                continue
+            for (owner, name), before in changes.items():
+                if dat.par.valuechange.eval() and self._watches(dat, owner, name):
+                    dat.module.onValueChange(getattr(owner.par, name), before)
+            for owner, name in pulses:
+                if dat.par.onpulse.eval() and self._watches(dat, owner, name):
+                    dat.module.onPulse(getattr(owner.par, name))
+
+    def _watches(self, dat: DAT, owner: OP, name: str) -> bool:
+        if dat.par.op.eval() is not owner or name not in owner.slots:
+            return False
+        is_kind_watched = dat.par.custom if owner.slots[name].is_custom else dat.par.builtin
+        patterns = dat.par.pars.eval().split()
+        return is_kind_watched.eval() and any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+    def _each(self, kind: type[OP], op_type: str = "") -> list[Any]:
+        found, left = [], [self.root]
+        while left:
+            children = left.pop().children
+            found += [op for op in children if isinstance(op, kind) and (not op_type or op.OPType == op_type)]
+            left += [op for op in children if isinstance(op, COMP)]
+        return found
+
+    def set_menu(self, par: Par, names: Callable[[], list[str]]) -> None:
+        """What a menu of the system's own lists: senders, sources."""
+        par._slot.live_menu = names
+
+    def open_socket(self, port: int = 0) -> socket.socket:
+        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        made.bind(("127.0.0.1", port))
+        made.setblocking(False)
+        self._sockets.append(made)
+        return made
+
+    def close(self) -> None:
+        for comp in self._each(COMP):
+            for extension in comp.extensions:
+                extension.onDestroyTD()
+        for made in self._sockets:
+            made.close()

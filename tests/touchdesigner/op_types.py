@@ -1,0 +1,108 @@
+"""The operators that the component uses, with the parameters of theirs that it could set: name -> style and default.
+
+Names and menus as TouchDesigner's documentation (docs.derivative.ca, one page an operator) gives them.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltIn:
+    style: str
+    default: Any
+    menu: tuple[str, ...] = ()
+
+
+def text(default: str = "") -> BuiltIn:
+    return BuiltIn("Str", default)
+
+
+def toggle(default: bool) -> BuiltIn:
+    return BuiltIn("Toggle", default)
+
+
+def number(default: int) -> BuiltIn:
+    return BuiltIn("Int", default)
+
+
+def menu(*names: str) -> BuiltIn:
+    return BuiltIn("Menu", names[0], names)
+
+
+_NETWORK = {
+    "active": toggle(True),
+    "protocol": menu("msging", "multicastmsging", "reliablemsging"),
+    "address": text("localhost"),
+    "localaddress": text(),
+    "shared": toggle(False),
+    "addscope": text("*"),
+    "typetag": toggle(False),
+    "splitbundle": toggle(True),
+    "splitmessage": toggle(False),
+    "bundletimestamp": toggle(False),
+    "callbacks": BuiltIn("DAT", ""),
+    "executeloc": menu("current", "callbacks", "op"),
+    "fromop": BuiltIn("OP", ""),
+    "clamp": toggle(True),
+    "maxlines": number(100),
+    "clear": BuiltIn("Pulse", None),
+    "bytes": toggle(False),
+}
+_TOP = {"outputresolution": menu("useinput", "eighth", "quarter", "half", "custom"), "resmult": toggle(True)}
+_CHOP = {"timeslice": toggle(False), "scope": text("*")}
+
+PARAMETERS: dict[str, dict[str, BuiltIn]] = {
+    "baseCOMP": {
+        "ext0object": text(),
+        "ext0name": text(),
+        "ext0promote": toggle(False),
+        "reinitextensions": BuiltIn("Pulse", None),
+        "parentshortcut": text(),
+    },
+    "textDAT": {"file": text(), "syncfile": toggle(False)},
+    "tableDAT": {"file": text(), "fill": menu("manual", "fill")},
+    "oscinDAT": _NETWORK | {"port": number(10000)},
+    "oscoutDAT": _NETWORK | {"port": number(10000)},
+    "parameterexecuteDAT": {
+        "active": toggle(True),
+        "op": BuiltIn("OP", ""),
+        "pars": text("*"),
+        "valuechange": toggle(True),
+        "valueschanged": toggle(False),
+        "onpulse": toggle(False),
+        "expressionchange": toggle(False),
+        "exportchange": toggle(False),
+        "enablechange": toggle(False),
+        "modechange": toggle(False),
+        "custom": toggle(True),
+        "builtin": toggle(False),
+    },
+    "executeDAT": {
+        "active": toggle(True),
+        "start": toggle(False),
+        "create": toggle(False),
+        "exit": toggle(False),
+        "framestart": toggle(False),
+        "frameend": toggle(False),
+        "playstatechange": toggle(False),
+        "devicechange": toggle(False),
+    },
+    "syphonspoutinTOP": _TOP | {"usespoutactivesender": toggle(True), "sendername": BuiltIn("StrMenu", "")},
+    "ndiinTOP": _TOP
+    | {
+        "active": toggle(True),
+        "name": BuiltIn("StrMenu", ""),
+        "extraips": text(),
+        "bandwidth": menu("high", "low"),
+    },
+    "outTOP": _TOP | {"label": text()},
+    "dattoCHOP": _CHOP
+    | {
+        "dat": BuiltIn("DAT", ""),
+        "output": menu("single", "chanperrow", "chanpercol", "chanpervalue"),
+        "firstrow": menu("ignored", "names", "values"),
+        "firstcolumn": menu("ignored", "names", "values"),
+    },
+    "outCHOP": _CHOP | {"label": text()},
+}

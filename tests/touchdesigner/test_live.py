@@ -1,0 +1,190 @@
+"""The component, whole, in TouchDesigner's rules, against a live engine over UDP: both directions."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from engine.control import OscClient
+from engine.osc import encode_message
+from tests.touchdesigner.conftest import RunningEngine, Studio
+
+Until = Callable[..., Any]
+
+
+@pytest.fixture
+def fader_box(engine: RunningEngine) -> Iterator[OscClient]:
+    """Another OSC client of the same engine."""
+    client = OscClient("127.0.0.1", engine.osc_port)
+    yield client
+    client.close()
+
+
+def synced(studio: Studio, until: Until, client: OscClient) -> None:
+    """Everything that `client` sent has been drawn, and what it changed has been shown here."""
+    client.send(encode_message("/sync", 1))
+    while (message := client.receive(timeout_s=30.0)) is not None and message.address != "/synced":
+        pass
+    assert message is not None
+    heard = studio.value("Connected") and studio.program.frames
+    until(lambda: studio.program.frames > heard + 3, "frames")
+
+
+def test_a_moved_parameter_reaches_the_engine(connected: Studio, engine: RunningEngine, until: Until) -> None:
+    params = engine.engine.params
+    moves = {
+        ("L1angle", "/layer/1/angle"): 33.0,
+        ("L2mute", "/layer/2/mute"): True,
+        ("Mirror", "/mirror"): "kaleidoscope",
+        ("Mirrorsegmen", "/mirror/segments"): 9,
+        ("Sdprompt", "/sd/prompt"): "a forest of glass",
+        ("Mvblend", "/multiverse/blend"): 1.5,
+    }
+    for (name, _), value in moves.items():
+        connected.set(name, value)
+    for (name, address), value in moves.items():
+        until(lambda address=address, value=value: params.get(address) == value, f"{name} at {address}")
+    assert [message[0] for message in connected.sent_to("/layer")].count("/layer/1/angle") == 1
+
+
+def test_what_another_client_moves_moves_here_and_is_not_sent_back(
+    connected: Studio, engine: RunningEngine, until: Until, fader_box: OscClient
+) -> None:
+    connected.program.sent.clear()
+    changes = (("/layer/1/angle", -77.25), ("/layer/3/mute", 1), ("/mirror", "xy"), ("/mirror/segments", 5),
+               ("/sd/prompt", "wölfe"), ("/multiverse/blend", 0.3))  # fmt: skip
+    for address, value in changes:
+        fader_box.send(encode_message(address, value))
+    until(lambda: connected.value("L1angle") == -77.25 and connected.value("Sdprompt") == "wölfe", "both values")
+    until(lambda: connected.value("Mvblend") == pytest.approx(0.3, rel=1e-6), "the last of them")
+    assert connected.value("L3mute") is True
+    assert (connected.value("Mirror"), connected.value("Mirrorsegmen")) == ("xy", 5)
+    synced(connected, until, fader_box)
+    values = [message for message in connected.program.sent if message[0] != "/engine/status"]
+    assert values == []
+
+
+def test_a_turn_past_the_end_comes_back_at_the_other_end(
+    connected: Studio, engine: RunningEngine, until: Until
+) -> None:
+    connected.set("L4angle", 190.0)
+    until(lambda: engine.engine.params.get("/layer/4/angle") == pytest.approx(-170.0), "the wrapped value")
+    connected.skipped_s += 1.0  # the hand rests
+    until(lambda: connected.value("L4angle") == pytest.approx(-170.0), "the wrapped value here")
+
+
+def test_an_older_echo_does_not_pull_the_fader_from_the_hand(
+    connected: Studio, engine: RunningEngine, until: Until
+) -> None:
+    hear = connected.comp.ext.MultiverseExt.on_message
+    connected.set("L2angle", 10.0)
+    until(lambda: engine.engine.params.get("/layer/2/angle") == 10.0, "the first move")
+    connected.set("L2angle", 20.0)
+    connected.program.frame()
+    hear("/layer/2/angle", [10.0])  # what another client was told before this hand moved
+    assert connected.value("L2angle") == 20.0
+    connected.skipped_s += 1.0
+    until(lambda: ("/get", "/layer/2/angle") in connected.program.sent, "the question what it is now")
+    until(lambda: engine.engine.params.get("/layer/2/angle") == 20.0, "the second move")
+    assert connected.value("L2angle") == 20.0
+
+
+def test_the_engine_wins_a_race_that_the_hand_has_lost(
+    connected: Studio, engine: RunningEngine, until: Until, fader_box: OscClient
+) -> None:
+    connected.set("L2curve", 0.25)
+    until(lambda: engine.engine.params.get("/layer/2/curve") == 0.25, "the move")
+    fader_box.send(encode_message("/layer/2/curve", 0.75))  # while it is still held here
+    until(lambda: engine.engine.params.get("/layer/2/curve") == 0.75, "the other's move")
+    connected.skipped_s += 1.0
+    until(lambda: connected.value("L2curve") == 0.75, "the other's value")
+
+
+def test_a_parameter_with_an_expression_drives_the_engine_and_stays_its_own_master(
+    connected: Studio, engine: RunningEngine, until: Until, fader_box: OscClient
+) -> None:
+    connected.comp.par.L3curve.expr = "0.5 * 0.5"
+    until(lambda: engine.engine.params.get("/layer/3/curve") == 0.25, "the expression's value")
+    connected.skipped_s += 1.0
+    fader_box.send(encode_message("/layer/3/curve", 0.9))
+    synced(connected, until, fader_box)
+    assert connected.value("L3curve") == 0.25
+
+
+def test_a_pulse_pulls_a_trigger(connected: Studio, engine: RunningEngine, until: Until) -> None:
+    connected.set("L1curve", 0.75)
+    until(lambda: engine.engine.params.get("/layer/1/curve") == 0.75, "a look to lose")
+    connected.pulse("Masterpanic")
+    until(lambda: engine.engine.params.get("/layer/1/curve") == 0.0, "the default")
+    connected.skipped_s += 1.0
+    until(lambda: connected.value("L1curve") == 0.0, "the default here")
+
+
+def test_presets_are_listed_saved_and_loaded(connected: Studio, engine: RunningEngine, until: Until) -> None:
+    menu = lambda: connected.comp.par.Preset.menuNames  # noqa: E731
+    until(lambda: "VAV original" in menu(), "the built-in presets")
+    connected.set("L1ratio", 4.0)
+    connected.set("Presetname", "wide open")
+    connected.program.frame()
+    connected.pulse("Presetsave")
+    until(lambda: "wide open" in menu(), "the new preset in the menu")
+    connected.set("L1ratio", 1.0)
+    until(lambda: engine.engine.params.get("/layer/1/ratio") == 1.0, "another look")
+    connected.set("Preset", "wide open")
+    connected.set("Presetfade", 0.2)
+    connected.skipped_s += 1.0
+    connected.program.frame()
+    connected.pulse("Presetload")
+    until(lambda: engine.engine.params.get("/layer/1/ratio") == 4.0, "the preset's look")
+    until(lambda: connected.value("L1ratio") == 4.0, "the preset's look here")
+    assert connected.sent_to("/preset/load") == [("/preset/load", "wide open", pytest.approx(0.2))]
+
+
+def test_cues_go_and_back(connected: Studio, until: Until) -> None:
+    connected.comp.Send("/cue/set", 1, "default")
+    connected.comp.Send("/cue/set", 2, "VAV original")
+    connected.pulse("Cuego")
+    until(lambda: connected.value("Cuenow") == "1 default", "the first cue")
+    connected.pulse("Cuego")
+    until(lambda: connected.value("Cuenow") == "2 VAV original", "the second")
+    connected.pulse("Cueback")
+    until(lambda: connected.value("Cuenow") == "1 default", "the first again")
+
+
+def test_the_status_page_tells_how_the_engine_is(connected: Studio, engine: RunningEngine, until: Until) -> None:
+    until(lambda: connected.value("Fps") > 0.0, "the frame rate")
+    assert connected.value("State") == f"connected to 127.0.0.1:{engine.osc_port}"
+    assert connected.value("Size") == "64 x 64"
+    assert connected.value("Sound").startswith("playing")
+    assert connected.value("Children") == "none in this run"
+    assert connected.comp.op("status")["frames", 1] is not None
+    ext = connected.comp.ext.MultiverseExt
+    ext.on_message("/engine/status/child/sd/state", ["loading"])
+    ext.on_message("/engine/status/child/sam3/state", ["ready"])
+    ext.on_message("/done", ["/engine/status"])
+    assert connected.value("Children") == "sd loading, sam3 ready"
+
+
+def test_what_the_engine_refuses_is_shown(connected: Studio, until: Until) -> None:
+    connected.comp.Send("/preset/load", "no such preset")
+    until(lambda: "no such preset" in connected.value("Fault"), "the reason")
+
+
+def test_audio_features_come_as_channels(connected: Studio, until: Until) -> None:
+    audio = connected.comp.op("out4_audio")
+    assert audio.numChans == 28
+    connected.set("Afeaturatehz", 60.0)
+    until(lambda: audio["rms1"] > 0.0 and audio["pitch2"] > 0.0, "levels of the demo loop")
+    until(lambda: audio["onset1"] == 1.0, "the kick")
+    until(lambda: audio["onset1"] == 0.0, "its end")
+    connected.set("Afeaturatehz", 0.0)
+
+
+def test_the_pages_fit_the_running_engine(connected: Studio, engine: RunningEngine, until: Until) -> None:
+    connected.pulse("Fit")
+    until(lambda: "the pages" in connected.value("Message"), "the new pages")
+    assert connected.value("Message").startswith("the pages fit the engine: "), connected.value("Message")
+    assert connected.value("Message").endswith(" 0 of them new or changed")
+    until(lambda: connected.value("Connected"), "the connection")
+    connected.set("L1angle", 12.0)
+    until(lambda: engine.engine.params.get("/layer/1/angle") == 12.0, "a move after it")

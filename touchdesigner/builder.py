@@ -1,0 +1,135 @@
+"""Builds the `multiverse` component inside TouchDesigner, out of texts: what it needs is in them and nowhere else.
+
+This is the hand-written half of `build_component.py`, which carries the texts before it and a call behind it. Run
+again, it renews the component in place: wires, and what was set on the pages Connect, Show and Pictures, stay.
+"""
+
+from typing import Any
+
+import td
+
+NAME = "multiverse"
+MODULES = (
+    "extension",
+    "layout",
+    "parameters",
+    "link",
+    "echo",
+    "features",
+    "senders",
+    "status_page",
+    "tree_reader",
+    "engine_process",
+    "osc_in_callbacks",
+    "pages",
+    "readme",
+)
+PICTURES = (("main_in", "out1_main"), ("sd_in", "out2_sd"), ("ndi_in", "out3_ndi"))
+COLUMN, ROW = 200, 130  # network editor units
+
+
+def build(where: Any, texts: dict[str, str], name: str = NAME) -> Any:
+    """The component, made or renewed inside the COMP `where`."""
+    comp = made(where, "baseCOMP", name)
+    callbacks = [made(comp, "parameterexecuteDAT", "parameter_callbacks"), made(comp, "executeDAT", "frame_callbacks")]
+    for callback in callbacks:
+        callback.par.active = False  # nothing is called before everything is there
+    add_network(comp, texts)
+    renew_parameters(comp)
+    add_extension(comp)
+    for callback in callbacks:
+        callback.text = texts[callback.name]
+    watch_parameters, watch_frames = (callback.par for callback in callbacks)
+    watch_parameters.op, watch_parameters.pars = "..", "*"
+    watch_parameters.custom, watch_parameters.builtin = True, False
+    watch_parameters.valuechange, watch_parameters.onpulse = True, True
+    watch_frames.framestart = True
+    watch_parameters.active = watch_frames.active = True
+    arrange(comp)
+    return comp
+
+
+def made(comp: Any, kind: str, name: str) -> Any:
+    """The operator of that name and kind, made where there is none."""
+    there = comp.op(name)
+    if there is not None and there.OPType != kind:
+        there.destroy()
+        there = None
+    return there if there is not None else comp.create(kind, name)
+
+
+def add_network(comp: Any, texts: dict[str, str]) -> None:
+    # Before its callbacks: TouchDesigner may dock a DAT of that very name to a new OSC In DAT.
+    osc_in = made(comp, "oscinDAT", "osc_in")
+    osc_in.par.active = False  # until the extension has told it its port
+    for name in MODULES:
+        made(comp, "textDAT", name).text = texts[name]
+    osc_in.par.callbacks = "osc_in_callbacks"
+    osc_in.par.clamp, osc_in.par.maxlines = True, 10  # its table is read by nobody: each line costs time
+    osc_out = made(comp, "oscoutDAT", "osc_out")
+    for dat in (osc_in, osc_out):
+        dat.par.protocol = "msging"
+
+    for picture, out in PICTURES:
+        top = made(comp, "ndiinTOP" if picture == "ndi_in" else "syphonspoutinTOP", picture)
+        made(comp, "outTOP", out).inputConnectors[0].connect(top)
+        if picture == "ndi_in":
+            top.par.active = False  # it searches the network: when it is wanted
+        else:
+            top.par.usespoutactivesender = False
+
+    made(comp, "tableDAT", "status")
+    table = made(comp, "tableDAT", "audio")
+    table.clear()
+    for name in comp.op("features").module.NAMES:
+        table.appendRow([name, 0.0])
+    channels = made(comp, "dattoCHOP", "audio_channels")
+    channels.par.dat = "audio"
+    channels.par.output, channels.par.firstrow, channels.par.firstcolumn = "chanperrow", "values", "names"
+    made(comp, "outCHOP", "out4_audio").inputConnectors[0].connect(channels)
+
+
+def renew_parameters(comp: Any) -> None:
+    """All pages anew; what a person has set on the component's own stays. The engine's values come from the engine."""
+    parameters, layout = comp.op("parameters").module, comp.op("layout").module
+    kept = {
+        own.name: getattr(comp.par, own.name).eval()
+        for _, owns in parameters.OWN_PAGES
+        for own in owns
+        if own.style not in ("Pulse", "Menu") and not own.is_read_only and hasattr(comp.par, own.name)
+    }
+    comp.destroyCustomPars()
+    parameters.put_own_pages(comp)
+    for page in layout.read_pages(comp.op("pages").text):
+        for control in page.controls:
+            parameters.put(parameters.page_of(comp, page.title), control)
+    for name, value in kept.items():
+        setattr(comp.par, name, value)
+
+
+def add_extension(comp: Any) -> None:
+    is_sequence = hasattr(comp.par, "ext0object")  # builds since 2022 keep extensions in a sequence
+    object_par, promote_par = ("ext0object", "ext0promote") if is_sequence else ("extension1", "promoteextension1")
+    setattr(comp.par, object_par, "op('./extension').module.MultiverseExt(me)")
+    setattr(comp.par, promote_par, True)
+    comp.initializeExtensions()
+    comp.op("osc_out").par.active = comp.op("osc_in").par.active = True
+
+
+def arrange(comp: Any) -> None:
+    """Modules in rows of five, below them each chain in a row of its own."""
+    for at, name in enumerate(MODULES):
+        comp.op(name).nodeX, comp.op(name).nodeY = at % 5 * COLUMN, -(at // 5) * ROW
+    rows = (("osc_out", "osc_in", "parameter_callbacks", "frame_callbacks", "status"), *PICTURES,
+            ("audio", "audio_channels", "out4_audio"))  # fmt: skip
+    for row, names in enumerate(rows, start=4):
+        for column, name in enumerate(names):
+            comp.op(name).nodeX, comp.op(name).nodeY = column * COLUMN, -row * ROW
+
+
+def place() -> Any:
+    """Beside the Text DAT that is run, or the project's first component."""
+    running = globals().get("me")
+    if running is not None and running.isDAT:
+        return running.parent()
+    return td.op("/project1") or td.root

@@ -1,0 +1,296 @@
+"""The component's extension: its parts, joined to operators and parameters. TouchDesigner's main thread.
+
+parameters ─► on_value, on_pulse ─► echo ─► osc_out ─► engine
+engine ─► osc_in ─► on_message ─► echo ─► parameters, status, audio table
+frame ─► on_frame ─► link (heartbeat, subscription), pictures, the engine's process
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+STOP_PATIENCE_S = 5.0  # the engine's children get 3 s to end
+LOOK_INTERVAL_S = 2.0
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class MultiverseExt:
+    def __init__(self, ownerComp: Any) -> None:
+        self.ownerComp = ownerComp
+        part = self._part
+        self._layout = part("layout")
+        self._link = part("link").Link()
+        self._echo = part("echo").Echo()
+        self._features = part("features").Features()
+        self._status = part("status_page").StatusPage(ownerComp)
+        self._process = part("engine_process").EngineProcess()
+        self._tree = part("tree_reader").TreeReader()
+        self.now_s: Callable[[], float] = time.perf_counter
+        self._kill_at_s: float | None = None
+        self._next_look_s = float("-inf")
+        self._presets: list[str] = []
+        self._target = (self._own("Host"), self._own("Port"), self._own("Listenport"))
+        self._aim()
+        self._on_answer = self._answers()
+        self._on_own_pulse = self._pulses()
+        self._read_pages()
+
+    def onDestroyTD(self) -> None:
+        """The engine need not send to a port where nobody listens."""
+        self.Send("/engine/notify", 0, self._target[2])
+
+    # -- for patches ---------------------------------------------------------------------------
+
+    def Send(self, address: str, *args: float | int | str) -> None:
+        """Any OSC message to the engine: `op('multiverse').Send('/sink/start', 'record', 'show.mp4')`."""
+        self.ownerComp.op("osc_out").sendOSC(address, list(args))
+
+    # -- callbacks -----------------------------------------------------------------------------
+
+    def on_value(self, par: Any) -> None:
+        """A parameter has changed, by whomever."""
+        control = self._by_name.get(par.name)
+        if control is None:
+            if par.name in ("Host", "Port", "Listenport"):
+                self._move()
+            return
+        value = self._value(control)
+        if self._echo.wants_sending(control.address, value, self.now_s()):
+            self.Send(control.address, *(value if isinstance(value, tuple) else (value,)))
+
+    def on_pulse(self, par: Any) -> None:
+        control = self._by_name.get(par.name)
+        if control is not None:
+            self.Send(control.address, 1)
+        elif par.name in self._on_own_pulse:
+            self._on_own_pulse[par.name]()
+
+    def on_message(self, address: str, args: list[Any]) -> None:
+        """Hot path: a value of the engine."""
+        control = self._by_address.get(address)
+        if control is not None:
+            self._show(control, args)
+        elif address.startswith("/engine/status/"):
+            self._status.take(address, args)
+        elif not (args and self._features.take(address, args[0])):
+            key = f"/done {args[0]}" if address == "/done" and args else address
+            if key in self._on_answer:
+                self._on_answer[key](args)
+
+    def on_frame(self) -> None:
+        now_s = self.now_s()
+        todo = self._link.step(now_s)
+        if todo.say_lost:
+            self._set("Connected", 0)
+            self._status.say_lost()
+        if todo.subscribe:
+            self.Send("/engine/notify", 1, self._target[2])
+        if todo.ask_status:
+            self.Send("/engine/status")
+        for address in self._echo.take_doubts(now_s):
+            self.Send("/get", address)
+        table = self.ownerComp.op("audio")
+        for name, value in self._features.take_changes().items():
+            table[name, 1] = value
+        self._watch_process(now_s)
+        tree = self._tree.take_result()
+        if tree is not None:
+            self._fit(tree)
+        if now_s >= self._next_look_s:
+            self._next_look_s = now_s + LOOK_INTERVAL_S
+            self._look_for_pictures()
+
+    # -- parameters ----------------------------------------------------------------------------
+
+    def _read_pages(self) -> None:
+        """Which parameter is which address, as the embedded pages say; what is shown now is not sent."""
+        pages = self._layout.read_pages(self.ownerComp.op("pages").text)
+        self._by_address = {control.address: control for page in pages for control in page.controls}
+        self._by_name = {
+            name: control for control in self._by_address.values() for name in self._layout.names_of(control)
+        }
+        for control in self._by_address.values():
+            if control.style != "Pulse":
+                self._echo.show(control.address, self._value(control))
+
+    def _value(self, control: Any) -> Any:
+        """As it goes out: whole numbers and switches as int, items of a menu by name, a colour as four numbers."""
+        values = [getattr(self.ownerComp.par, name).eval() for name in self._layout.names_of(control)]
+        if control.style == "RGBA":
+            return tuple(values)
+        return int(values[0]) if control.style in ("Toggle", "Int") else values[0]
+
+    def _show(self, control: Any, args: list[Any]) -> None:
+        if control.style == "Pulse" or not self._echo.may_show(control.address, self.now_s()):
+            return
+        for name, value in zip(self._layout.names_of(control), args, strict=False):
+            par = getattr(self.ownerComp.par, name)
+            if par.mode.name != "CONSTANT":  # an expression, export or binding drives it, and through it the engine
+                return
+            if control.style == "Menu" and value not in par.menuNames:
+                self._say(f"{control.address} is {value}, which this page does not have: pulse Fit Pages")
+                return
+            par.val = value
+        self._echo.show(control.address, self._value(control))
+
+    def _fit(self, tree: dict[str, Any] | str) -> None:
+        """Make the pages those of the engine's OSCQuery tree, and ask for all values again."""
+        if isinstance(tree, str):
+            self._say(f"the pages stay as they are: {tree}")
+            return
+        try:
+            pages = self._layout.control_pages(self._layout.leaves_of(tree))
+        except (LookupError, TypeError, ValueError) as error:
+            self._say(f"the pages stay as they are: the engine's tree cannot be read ({error})")
+            return
+        parameters = self._part("parameters")
+        before = {control.address: control for control in self._by_address.values()}
+        wanted = {name for page in pages for control in page.controls for name in self._layout.names_of(control)}
+        # Destroying a parameter makes every Par object held elsewhere invalid: all of it before any is made.
+        for name in set(self._by_name) - wanted:
+            getattr(self.ownerComp.par, name).destroy()
+        changed = 0
+        for page in pages:
+            for control in page.controls:
+                if before.get(control.address) != control:
+                    parameters.put(parameters.page_of(self.ownerComp, page.title), control)
+                    changed += 1
+        self.ownerComp.op("pages").text = self._layout.pages_json(pages)
+        self._read_pages()
+        self._link.start_over()
+        self._say(f"the pages fit the engine: {len(self._by_address)} parameters, {changed} of them new or changed")
+
+    # -- the connection ------------------------------------------------------------------------
+
+    def _answers(self) -> dict[str, Callable[[list[Any]], None]]:
+        ask_presets = lambda args: self.Send("/preset/list")  # noqa: E731
+        return {
+            "/engine/heartbeat": self._on_sign_of_life,
+            "/done /engine/notify": self._on_sign_of_life,
+            "/done /engine/status": lambda args: self._status.show(),
+            "/engine/warning": lambda args: self._set("Warning", args[0]),
+            "/fail": lambda args: self._set("Fault", " ".join(map(str, args))),
+            "/preset/name": lambda args: self._presets.append(str(args[0])),
+            "/done /preset/list": lambda args: self._show_presets(),
+            "/preset/changed": ask_presets,
+            "/cue/current": lambda args: self._set("Cuenow", " ".join(map(str, args))),
+        }
+
+    def _on_sign_of_life(self, args: list[Any]) -> None:
+        if not self._link.hear(self.now_s()):
+            return
+        self._echo.let_go()
+        self._set("Connected", 1)
+        self._status.say_connected(f"{self._target[0]}:{self._target[1]}")
+        self._say(f"connected to {self._target[0]}:{self._target[1]}")
+        self.Send("/preset/list")
+        self.Send("/cue/list")
+
+    def _move(self) -> None:
+        """Another host or port: what the old engine sends is not wanted any more."""
+        target = (self._own("Host"), self._own("Port"), self._own("Listenport"))
+        if target != self._target:
+            self.Send("/engine/notify", 0, self._target[2])
+            self._target = target
+            self._aim()
+            self._link.start_over()
+            self._set("Connected", 0)
+
+    def _aim(self) -> None:
+        host, port, listen_port = self._target
+        out, heard = self.ownerComp.op("osc_out").par, self.ownerComp.op("osc_in").par
+        out.address, out.port, heard.port = host, port, listen_port
+
+    # -- presets, cues, pages, the engine's process --------------------------------------------
+
+    def _pulses(self) -> dict[str, Callable[[], None]]:
+        return {
+            "Fit": lambda: self._tree.start(self._own("Host"), self._own("Webport"), self._own("Token")),
+            "Startengine": self._start_engine,
+            "Stopengine": self._stop_engine,
+            "Presetload": self._load_preset,
+            "Presetsave": self._save_preset,
+            "Cuego": lambda: self.Send("/cue/go"),
+            "Cueback": lambda: self.Send("/cue/back"),
+        }
+
+    def _show_presets(self) -> None:
+        names, self._presets = self._presets, []
+        par = self.ownerComp.par.Preset
+        chosen = par.eval()
+        par.menuNames = par.menuLabels = names
+        if names:
+            par.val = chosen if chosen in names else names[0]
+
+    def _load_preset(self) -> None:
+        if self._own("Preset"):
+            self.Send("/preset/load", self._own("Preset"), float(self._own("Presetfade")))
+        else:
+            self._say("Load: the engine has named no presets yet")
+
+    def _save_preset(self) -> None:
+        if self._own("Presetname"):
+            self.Send("/preset/save", self._own("Presetname"))
+        else:
+            self._say("Save: write a name into Name first")
+
+    def _start_engine(self) -> None:
+        process = self._part("engine_process")
+        host, port, _ = self._target
+        if host not in LOOPBACK:
+            self._say(
+                f"Start Engine starts it on this machine, and Host is {host}: start it there, or make Host 127.0.0.1"
+            )
+        elif self._link.is_connected:
+            self._say(f"an engine answers at {host}:{port} already")
+        else:
+            osc, web = f"127.0.0.1:{port}", f"127.0.0.1:{self._own('Webport')}"
+            try:
+                self._say(self._process.start(self._own("Command"), self._own("Options"), osc, web))
+            except process.StartError as error:
+                self._say(str(error))
+
+    def _stop_engine(self) -> None:
+        self.Send("/engine/quit")
+        self._kill_at_s = self.now_s() + STOP_PATIENCE_S
+        self._say("the engine was asked to end")
+
+    def _watch_process(self, now_s: float) -> None:
+        line = self._process.ended()
+        if line:
+            self._kill_at_s = None
+            self._say(line)
+        elif self._kill_at_s is not None and now_s >= self._kill_at_s:
+            self._kill_at_s = None
+            if self._process.terminate():
+                self._say("the engine did not answer and was told to end by a signal")
+
+    def _look_for_pictures(self) -> None:
+        """Point each picture at the sender that contains what is asked for; none found: it stays as it is."""
+        own, pick = self._own, self._part("senders").pick
+        main, sd, ndi = (self.ownerComp.op(name).par for name in ("main_in", "sd_in", "ndi_in"))
+        self._point(main.sendername, "Mainfound", pick(own("Mainsender"), main.sendername.menuNames, own("Sdsender")))
+        self._point(sd.sendername, "Sdfound", pick(own("Sdsender"), sd.sendername.menuNames))
+        ndi.active, ndi.extraips = own("Ndi"), own("Ndiips")
+        self._point(ndi.name, "Ndifound", pick(own("Ndisource"), ndi.name.menuNames) if own("Ndi") else "")
+
+    def _point(self, sender: Any, shown_in: str, name: str) -> None:
+        if name and sender.eval() != name:
+            sender.val = name
+        self._set(shown_in, name)
+
+    # -- operators -----------------------------------------------------------------------------
+
+    def _part(self, name: str) -> Any:
+        return self.ownerComp.op(name).module
+
+    def _own(self, name: str) -> Any:
+        return getattr(self.ownerComp.par, name).eval()
+
+    def _set(self, name: str, value: Any) -> None:
+        par = getattr(self.ownerComp.par, name)
+        if par.eval() != value:
+            par.val = value
+
+    def _say(self, line: str) -> None:
+        self._set("Message", line)

@@ -1,0 +1,5 @@
+"""Each frame goes to the extension."""
+
+
+def onFrameStart(frame):
+    parent().ext.MultiverseExt.on_frame()  # noqa: F821  TouchDesigner's

@@ -1,0 +1,5 @@
+"""What the OSC In DAT hears goes to the extension."""
+
+
+def onReceiveOSC(dat, rowIndex, message, bytes, timeStamp, address, args, peer):
+    dat.parent().ext.MultiverseExt.on_message(address, args)

@@ -1,0 +1,9 @@
+"""Changes and pulses of the component's parameters go to the extension."""
+
+
+def onValueChange(par, prev):
+    par.owner.ext.MultiverseExt.on_value(par)
+
+
+def onPulse(par):
+    par.owner.ext.MultiverseExt.on_pulse(par)

@@ -1,0 +1,47 @@
+"""`/engine/status`, line by line, on the Status page and in the table `status`."""
+
+from typing import Any
+
+SHOWN = {"fps": "Fps", "frame_ms_p50": "Framep50", "frame_ms_p99": "Framep99", "late": "Late", "dropped": "Dropped"}
+TEXTS = {"renderer": "Renderer", "audio": "Sound", "camera": "Camera"}
+
+
+class StatusPage:
+    def __init__(self, comp: Any) -> None:
+        self._comp = comp
+        self._lines: list[tuple[str, list[Any]]] = []
+
+    def say_connected(self, where: str) -> None:
+        self._comp.par.State = f"connected to {where}"
+
+    def say_lost(self) -> None:
+        self._comp.par.State = "disconnected: no heartbeat for 3 s"
+        self._comp.par.Fps = 0.0
+
+    def take(self, address: str, args: list[Any]) -> None:
+        """One line of an answer."""
+        self._lines.append((address.removeprefix("/engine/status/"), args))
+
+    def show(self) -> None:
+        """The answer is whole."""
+        lines, self._lines = self._lines, []
+        par = self._comp.par
+        facts = dict(lines)
+        for what, name in SHOWN.items():
+            if what in facts:
+                setattr(par, name, facts[what][0])
+        for what, name in TEXTS.items():
+            setattr(par, name, " ".join(map(str, facts.get(what, []))))
+        par.Size = " x ".join(map(str, facts.get("size", [])))
+        children = [
+            f"{what.split('/')[1]} {args[0]}"
+            for what, args in lines
+            if what.startswith("child/") and what.endswith("/state")
+        ]
+        par.Children = ", ".join(children) or "none in this run"
+        sinks = [f"{what.split('/')[1]} {args[0]} {args[1]}" for what, args in lines if what.startswith("sink/")]
+        par.Sinks = ", ".join(sinks) or "none"
+        table = self._comp.op("status")
+        table.clear()
+        for what, args in lines:
+            table.appendRow([what, *args])

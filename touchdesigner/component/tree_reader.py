@@ -1,0 +1,40 @@
+"""The running engine's OSCQuery tree, read without holding up a frame."""
+
+import json
+import threading
+import urllib.request
+from typing import Any
+
+TIMEOUT_S = 3.0
+
+
+class TreeReader:
+    """`start` and `take_result` on one thread, TouchDesigner's; the reading on its own, which touches no operator."""
+
+    def __init__(self) -> None:
+        self._result: dict[str, Any] | str | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self, host: str, port: int, token: str) -> None:
+        """Begin to read; nothing where one is being read."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._read, args=(host, port, token), daemon=True)
+            self._thread.start()
+
+    def take_result(self) -> dict[str, Any] | str | None:
+        """The tree, or why it could not be had; once. None while there is nothing."""
+        result, self._result = self._result, None
+        return result
+
+    def _read(self, host: str, port: int, token: str) -> None:
+        url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+        request = urllib.request.Request(url, headers={"Accept": "application/json"})
+        if token:
+            request.add_header("Authorization", f"Bearer {token}")
+        try:
+            # No proxy: the engine is this machine or the one beside it.
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            with opener.open(request, timeout=TIMEOUT_S) as response:
+                self._result = json.load(response)
+        except (OSError, ValueError) as error:
+            self._result = f"{url}: {error}"
