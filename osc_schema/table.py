@@ -12,6 +12,7 @@ from osc_schema import (
     engine,
     feedback,
     layers,
+    mapping,
     master,
     mirror,
     modulation,
@@ -44,6 +45,7 @@ AREAS = tuple(
         sinks,
         presets,
         cues,
+        mapping,
         children,
         engine,
     )

@@ -13,7 +13,7 @@ LEVELS = [
     {"config", "telemetry", "ipc", "osc"},
     {"audio", "sources", "params", "models"},
     {"control", "render", "children", "sinks"},
-    {"query", "status", "show_control", "preset_control", "cue_control", "child_control", "drawing"},
+    {"query", "status", "show_control", "preset_control", "cue_control", "map_control", "child_control", "drawing"},
     {"frame_loop", "web", "video", "segment", "convert", "dataset"},
     {"app"},
     {"bench"},

@@ -1,0 +1,121 @@
+"""MIDI as it comes over OSC, told from everything else by its address and its arguments. Pure.
+
+| bridge | address | arguments |
+|---|---|---|
+| Open Stage Control | `/note`, `/control`, `/program`, `/pitch`, `/channel_pressure` ... | channel 1..16, then the data |
+| Sonic Pi 3.3 and later | `/midi:<device>:<port>:<channel>/control_change`; without channel `/midi:<device>:<port>/clock` | data |
+| osmid m2o, Sonic Pi before | `/midi/<device>/<port>/<channel>/control_change`; without channel `.../<port>/clock` | data |
+| osmid with a template | `/midi/<channel>/control_change` | data |
+| anything | any | one `m`: port, status, data 1, data 2 |
+
+A bend is one number of 14 bits. Numbers may come as floats: Open Stage Control sends floats unless told otherwise.
+Sources: Open Stage Control's manual ("MIDI messages"), osmid's `midiinprocessor.cpp`, Sonic Pi's tutorial 11.1, MIDI 1.0.
+"""
+
+from typing import Final
+
+from engine.osc import Message, Midi
+from engine.params.mapping_control import MidiEvent, MidiKind
+
+_OPEN_STAGE_CONTROL: Final[dict[str, tuple[str, int]]] = {
+    "/note": ("note", 2),
+    "/note_off": ("note_off", 2),
+    "/control": ("cc", 2),
+    "/program": ("program", 1),
+    "/pitch": ("bend", 1),
+    "/channel_pressure": ("pressure", 1),
+    "/key_pressure": ("other", 2),
+}
+_TYPES: Final[dict[str, tuple[str, int]]] = {
+    "note_on": ("note", 2),
+    "note_off": ("note_off", 2),
+    "control_change": ("cc", 2),
+    "program_change": ("program", 1),
+    "pitch_bend": ("bend", 1),
+    "channel_pressure": ("pressure", 1),
+    "polyphonic_key_pressure": ("other", 2),
+    "poly_pressure": ("other", 2),
+}
+_WITHOUT_CHANNEL: Final[dict[str, MidiKind]] = {
+    "clock": "clock",
+    "start": "start",
+    "continue": "continue",
+    "stop": "stop",
+} | dict.fromkeys(
+    (
+        "sysex", "mtc", "MTC", "song_position", "song_select", "tune_request", "active_sensing", "reset",
+        "syscommon_undefined", "sysrt_undefined", "unknown_message", "heartbeat",
+    ),
+    "other",
+)  # fmt: skip
+_CHANNEL_STATUS: Final = {
+    0x80: "note_off",
+    0x90: "note",
+    0xA0: "other",
+    0xB0: "cc",
+    0xC0: "program",
+    0xD0: "pressure",
+    0xE0: "bend",
+}
+_SYSTEM_STATUS: Final[dict[int, MidiKind]] = {0xF8: "clock", 0xFA: "start", 0xFB: "continue", 0xFC: "stop"}
+
+
+def read_midi(message: Message) -> MidiEvent | None:
+    """The MIDI message in an OSC message; None when it is none, or is not as its bridge would send it."""
+    address, args, _ = message
+    if len(args) == 1 and isinstance(args[0], Midi):
+        return _of_bytes(args[0])
+    known = _OPEN_STAGE_CONTROL.get(address)
+    if known is not None:
+        numbers = _numbers(args)
+        return _channel_event(known[0], numbers[0], numbers[1:], "") if len(numbers) == known[1] + 1 else None
+    if address.startswith(("/midi:", "/midi/")):
+        return _of_named(address, args)
+    return None
+
+
+def _of_named(address: str, args: tuple[object, ...]) -> MidiEvent | None:
+    """Sonic Pi's and osmid's: the last part says what, the one before it which channel, the rest which device."""
+    place, _, what = address[6:].rpartition("/")
+    if what in _WITHOUT_CHANNEL:
+        return MidiEvent(kind=_WITHOUT_CHANNEL[what], device=_device(place))
+    kind, count = _TYPES.get(what, ("", 0))
+    numbers = _numbers(args)
+    device, _, channel = place.rpartition("/" if address[5] == "/" else ":")
+    if not kind or len(numbers) != count or not (channel.isascii() and channel.isdecimal() and len(channel) < 3):
+        return None
+    return _channel_event(kind, int(channel), numbers, _device(device))
+
+
+def _device(place: str) -> str:
+    """One word: `nanokey2:0`, whichever of the two wrote it."""
+    return "_".join(place.replace("/", ":").split())
+
+
+def _of_bytes(midi: Midi) -> MidiEvent:
+    """Bit 7 of a data byte is never set in MIDI: what is set there is not looked at."""
+    if midi.status >= 0xF0 or midi.status < 0x80:
+        return MidiEvent(kind=_SYSTEM_STATUS.get(midi.status, "other"))
+    kind = _CHANNEL_STATUS[midi.status & 0xF0]
+    first, second = midi.data1 & 0x7F, midi.data2 & 0x7F
+    data = [second << 7 | first] if kind == "bend" else [first] if kind in ("program", "pressure") else [first, second]
+    event = _channel_event(kind, (midi.status & 0x0F) + 1, data, "")
+    assert event is not None  # seven bits are always in range
+    return event
+
+
+def _channel_event(kind: str, channel: int, data: list[int], device: str) -> MidiEvent | None:
+    if not 1 <= channel <= 16 or not all(0 <= value <= (16_383 if kind == "bend" else 127) for value in data):
+        return None
+    if kind == "note_off":
+        return MidiEvent(kind="note", channel=channel, number=data[0], device=device)
+    if kind in ("bend", "pressure"):
+        return MidiEvent(kind=kind, channel=channel, value=data[0], device=device)  # type: ignore[arg-type]
+    value = data[1] if len(data) == 2 else 0
+    return MidiEvent(kind=kind, channel=channel, number=data[0], value=value, device=device)  # type: ignore[arg-type]
+
+
+def _numbers(args: tuple[object, ...]) -> list[int]:
+    """The arguments as whole numbers; empty when one of them is none."""
+    numbers = [int(value) for value in args if type(value) in (int, float) and value == value // 1]
+    return numbers if len(numbers) == len(args) else []

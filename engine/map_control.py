@@ -1,0 +1,308 @@
+"""The map over OSC: what foreign messages mean, learned, listed and edited, and kept in a file.
+
+    message ─► read_midi ─┬─► clock ticks ─► tempo
+                          └─► movements ─► learner;  the map ─► messages in our own language
+
+A movement goes on moving what it is mapped to while something is learned: the show does not stop for it. The one that
+is learned from moves nothing new itself, so that a pad can be given a cue in mid-show. Files are written by a worker
+thread.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import osc_schema
+from engine.control import CommandTable, Reply
+from engine.control.midi_bridges import read_midi
+from engine.errors import MappingError
+from engine.file_names import clean_name
+from engine.osc import Message
+from engine.params import ParamStore
+from engine.params.atomic_file import write_atomic
+from engine.params.mapping import ControlMap
+from engine.params.mapping_builtin import BUILT_IN
+from engine.params.mapping_control import Movement
+from engine.params.mapping_entry import changed, make_entry
+from engine.params.mapping_file import LoadedMap, map_text, read_map, read_tables
+from engine.params.mapping_learn import Learner
+from engine.params.mapping_movement import Movements
+from osc_schema.mapping import KEYS
+
+log = logging.getLogger(__name__)
+
+FILE_NAME = "mapping.toml"
+MAPS_FOLDER = "maps"
+"""Beside the file of the map: those that were saved under a name."""
+SUFFIX = ".toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lesson:
+    target: str
+    argument: str
+    reply: Reply
+
+
+class MapControl:
+    """`translate` and the commands on OSC's threads."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        names: Iterable[str] = (),
+        store: ParamStore,
+        clock: Mapping[str, Callable[[float], None]],
+        tell: Callable[..., None],
+        report: Callable[[str, str], None],
+    ) -> None:
+        """Reads the map; `path` need not exist. MappingError when it is no map, or a name is none's.
+
+        `names`: maps whose entries are added where the file has none for the same control and target. `clock` hears
+        MIDI's `clock`, `start`, `continue` and `stop`, with the time. `tell(address, *args)` reaches every subscriber.
+        """
+        self._path = path
+        self._store = store
+        self._clock = clock
+        self._tell = tell
+        self._report = report
+        self._lock = threading.Lock()  # a message of one thread against a command of another
+        self._map = ControlMap()
+        self._movements = Movements()
+        self._learner = Learner()
+        self._lesson: _Lesson | None = None
+        self._has_met_unmapped_midi = False
+        kept = self._checked(read_map(path), str(path))
+        self._unread = kept.unread
+        for entry in kept.entries:
+            self._map.add(entry)
+        known = {(entry.control, entry.target) for entry in kept.entries}
+        for name in names:
+            for entry in self._checked(self._load(name), f"map {name}").entries:
+                if (entry.control, entry.target) not in known:
+                    self._map.add(entry)
+        self._is_unwritten = False
+        self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mapping")
+
+    def close(self) -> None:
+        """What was changed last is in the file when this returns."""
+        self._disk.shutdown()
+
+    def add_commands(self, table: CommandTable) -> None:
+        table.add("/map/learn", self._on_learn)
+        table.add("/map/cancel", self._on_cancel)
+        table.add("/map/list", self._on_list)
+        table.add("/map/add", self._on_add)
+        table.add("/map/set", self._on_set)
+        table.add("/map/delete", self._on_delete)
+        table.add("/map/clear", self._on_clear)
+        table.add("/map/load", self._on_load)
+        table.add("/map/save", self._on_save)
+
+    # -- what is heard -------------------------------------------------------------------------
+
+    def translate(self, message: Message, sender_name: str, now_s: float) -> tuple[Message, ...] | None:
+        """What a foreign message stands for; None: it is nobody's. MIDI is always somebody's."""
+        event = read_midi(message)
+        if event is not None and event.kind in self._clock:
+            self._clock[event.kind](now_s)
+            return ()
+        with self._lock:
+            if event is None:
+                movements = self._movements.of_osc(message)
+            else:
+                movements = self._movements.of_midi(event, now_s)
+            messages = self._map.heard(movements, self._store.get, now_s)
+            is_learning = self._lesson is not None
+            lesson = self._learn(movements, now_s)
+        if lesson is not None:
+            lesson()
+        if messages is not None:
+            return messages
+        if event is not None and movements and not is_learning:
+            self._on_unmapped_midi(movements[0], sender_name)
+        return () if event is not None or is_learning else None
+
+    def _learn(self, movements: list[Movement], now_s: float) -> Callable[[], None] | None:
+        """Let the learner hear; what is to be answered once the lock is free. The caller holds it."""
+        for movement in movements:
+            control = self._learner.hear(movement, now_s)
+            lesson = self._lesson
+            if control is None or lesson is None:
+                continue
+            self._end_lesson()
+            try:
+                entry = make_entry({"control": control.name, "target": lesson.target, "argument": lesson.argument})
+                self._map.add(entry, stands_at=movement.value if movement.control == control else None)
+            except (MappingError, osc_schema.Rejected) as error:
+                reason = str(error)
+                return lambda: lesson.reply.fail(reason)
+            return lambda: (self._on_changed(), lesson.reply.done(lesson.target, control.name))
+        return None
+
+    def _on_unmapped_midi(self, movement: Movement, sender_name: str) -> None:
+        """Once a run: where keys and knobs that are not mapped are played, nobody wants to hear of each."""
+        if not self._has_met_unmapped_midi:
+            self._has_met_unmapped_midi = True
+            control = f"{movement.control.name} (from {sender_name})"
+            self._report("map.unmapped", f"{control} is not mapped; /map/learn ADDRESS maps what moves next")
+
+    # -- commands ------------------------------------------------------------------------------
+
+    def _on_learn(self, args: tuple, reply: Reply) -> None:
+        target, *rest = texts(args, "a parameter's or command's address and, if wanted, an argument", 1, 2)
+        argument = rest[0] if rest else ""
+        make_entry({"control": "osc /anything", "target": target, "argument": argument})
+        with self._lock:
+            superseded, self._lesson = self._lesson, _Lesson(target=target, argument=argument, reply=reply)
+            self._learner.begin()
+        if superseded is not None:
+            superseded.reply.fail("superseded")
+
+    def _on_cancel(self, args: tuple, reply: Reply) -> None:
+        with self._lock:
+            lesson = self._lesson
+            self._end_lesson()
+        if lesson is not None:
+            lesson.reply.fail("cancelled")
+        reply.done()
+
+    def _end_lesson(self) -> None:
+        self._lesson = None
+        self._learner.end()
+
+    def _on_list(self, args: tuple, reply: Reply) -> None:
+        with self._lock:
+            entries = self._map.entries
+        for number, entry in enumerate(entries, start=1):
+            values = entry.values()
+            reply.send("/map/entry", number, *(values[key] for key in KEYS))
+        for name in self._names():
+            reply.send("/map/name", name)
+        reply.done()
+
+    def _on_add(self, args: tuple, reply: Reply) -> None:
+        control, target, *rest = texts(args, "a control, an address and, if wanted, an argument", 2, 3)
+        entry = make_entry({"control": control, "target": target, "argument": rest[0] if rest else ""})
+        with self._lock:
+            number = self._map.add(entry)
+        self._on_changed()
+        reply.done(number)
+
+    def _on_set(self, args: tuple, reply: Reply) -> None:
+        if len(args) != 3 or not isinstance(args[1], str):
+            raise MappingError(f"takes an entry's number, a key ({', '.join(KEYS)}) and a value")
+        number, key, value = args
+        with self._lock:
+            self._map.replace(_whole(number), changed(self._map.entry(_whole(number)), key, value))
+        self._on_changed()
+        reply.done(_whole(number), key)
+
+    def _on_delete(self, args: tuple, reply: Reply) -> None:
+        if len(args) != 1:
+            raise MappingError("takes an entry's number")
+        with self._lock:
+            self._map.delete(_whole(args[0]))
+        self._on_changed()
+        reply.done(_whole(args[0]))
+
+    def _on_clear(self, args: tuple, reply: Reply) -> None:
+        with self._lock:
+            self._map.clear()
+        self._on_changed()
+        reply.done()
+
+    def _on_load(self, args: tuple, reply: Reply) -> None:
+        (name,) = texts(args, "the name of a map", 1, 1)
+        loaded = self._checked(self._load(name), f"map {name}")
+        with self._lock:
+            for entry in loaded.entries:
+                self._map.add(entry)
+        self._on_changed()
+        reply.done(name, len(loaded.entries))
+
+    def _on_save(self, args: tuple, reply: Reply) -> None:
+        (name,) = texts(args, "the name of a map", 1, 1)
+        if name.casefold() in BUILT_IN:
+            raise MappingError(f"map {name!r}: is built in and cannot be changed; choose another name")
+        path = self._file_of(name)
+        with self._lock:
+            entries = self._map.entries
+        self._disk.submit(self._write, path, lambda: map_text(entries), reply.fail, lambda: reply.done(name))
+
+    # -- files ---------------------------------------------------------------------------------
+
+    def _on_changed(self) -> None:
+        """Tell everybody, and keep it: all that changes while the disk is busy is written in one go."""
+        with self._lock:
+            count = len(self._map)
+            is_waiting, self._is_unwritten = self._is_unwritten, True
+        self._tell("/map/changed", count)
+        if not is_waiting:
+            self._disk.submit(self._write, self._path, self._text_of_now, lambda reason: self._report("map", reason))
+
+    def _text_of_now(self) -> str:
+        with self._lock:
+            self._is_unwritten = False
+            entries = self._map.entries
+        return map_text(entries, self._unread)
+
+    def _write(
+        self, path: Path, text: Callable[[], str], fail: Callable[[str], None], done: Callable[[], None] | None = None
+    ) -> None:
+        """The worker's thread."""
+        try:
+            write_atomic(path, text())
+        except OSError as error:
+            fail(f"{path}: cannot be written ({error.strerror or error})")
+        except Exception as error:  # the top of the worker's thread
+            log.exception("a map cannot be saved")
+            fail(f"{path}: an error of the engine itself: {type(error).__name__}")
+        else:
+            if done is not None:
+                done()
+
+    def _checked(self, loaded: LoadedMap, origin: str) -> LoadedMap:
+        """Report what is wrong with it, a line a mistake."""
+        for number, problem in enumerate(loaded.problems):
+            self._report(f"map.{number}", f"{origin}: {problem}")
+        return loaded
+
+    def _load(self, name: str) -> LoadedMap:
+        """The map of that name. MappingError when there is none."""
+        if name.casefold() in BUILT_IN:
+            return read_tables(BUILT_IN[name.casefold()])
+        path = self._file_of(name)
+        if not path.exists():
+            raise MappingError(f"map {name!r}: not found (known: {', '.join(self._names())})")
+        return read_map(path)
+
+    def _names(self) -> tuple[str, ...]:
+        """Of the maps that can be loaded."""
+        return (*BUILT_IN, *sorted(file.stem for file in self._folder.glob(f"*{SUFFIX}") if file.name[0] != "."))
+
+    def _file_of(self, name: str) -> Path:
+        try:
+            return self._folder / f"{clean_name(name)}{SUFFIX}"
+        except ValueError as reason:
+            raise MappingError(f"map {name!r}: {reason}") from None
+
+    @property
+    def _folder(self) -> Path:
+        return self._path.parent / MAPS_FOLDER
+
+
+def texts(args: tuple, what: str, least: int, most: int) -> tuple[str, ...]:
+    if not least <= len(args) <= most or not all(isinstance(word, str) for word in args):
+        raise MappingError(f"takes {what}")
+    return args
+
+
+def _whole(number: object) -> int:
+    if not isinstance(number, int | float) or number != number // 1:
+        raise MappingError("an entry's number is a whole number, from 1")
+    return int(number)

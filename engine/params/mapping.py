@@ -1,0 +1,99 @@
+"""The map: what foreign controls move. The policy is in `mapping_policy`; here are the entries and their order.
+
+Start with `mapping_control` (what a control is called), then `mapping_entry` (what an entry holds), then
+`mapping_policy` (what a movement means). One control may move several parameters, and one parameter hear several
+controls.
+"""
+
+from collections.abc import Callable, Iterable
+
+from engine.errors import MappingError
+from engine.osc import Message
+from engine.params.mapping_control import Control, Movement
+from engine.params.mapping_entry import Entry
+from engine.params.mapping_file import MOST_ENTRIES
+from engine.params.mapping_policy import Hold, arguments_for, position
+from osc_schema import Value
+
+_TAGS = {float: "f", int: "i", str: "s"}
+
+
+class ControlMap:
+    """Entries, numbered from 1. One thread at a time."""
+
+    def __init__(self) -> None:
+        self._entries: list[tuple[Entry, Hold]] = []
+        self._at: dict[Control, list[tuple[Entry, Hold]]] = {}
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        return tuple(entry for entry, _ in self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def entry(self, number: int) -> Entry:
+        """Raises MappingError where there is none of that number."""
+        if not 1 <= number <= len(self._entries):
+            known = f"1..{len(self._entries)}" if self._entries else "the map is empty"
+            raise MappingError(f"entry {number}: no such entry ({known})")
+        return self._entries[number - 1][0]
+
+    def add(self, entry: Entry, stands_at: float | None = None) -> int:
+        """Its number. It takes the place of the entry, if there is one, for the same control, target and argument.
+
+        `stands_at`: what its control told last, where that is known.
+        """
+        hold = Hold(at=None if stands_at is None else position(entry, stands_at))
+        for number, (known, _) in enumerate(self._entries, start=1):
+            if (known.control, known.target, known.argument) == (entry.control, entry.target, entry.argument):
+                self._set([*self._entries[: number - 1], (entry, hold), *self._entries[number:]])
+                return number
+        if len(self._entries) >= MOST_ENTRIES:
+            raise MappingError(f"the map holds {MOST_ENTRIES} entries, more are not allowed")
+        self._set([*self._entries, (entry, hold)])
+        return len(self._entries)
+
+    def replace(self, number: int, entry: Entry) -> None:
+        self.entry(number)
+        self._set([*self._entries[: number - 1], (entry, Hold()), *self._entries[number:]])
+
+    def delete(self, number: int) -> None:
+        self.entry(number)
+        self._set([*self._entries[: number - 1], *self._entries[number:]])
+
+    def clear(self) -> None:
+        self._set([])
+
+    def heard(
+        self, movements: Iterable[Movement], value_of: Callable[[str], Value], now_s: float
+    ) -> tuple[Message, ...] | None:
+        """What the movements mean in our own language; None where no entry has anything to do with them."""
+        is_mapped = False
+        messages = []
+        for movement in movements:
+            for entry, hold in self._entries_for(movement.control):
+                is_mapped = True
+                now = value_of(entry.target) if entry.param is not None else None
+                arguments = arguments_for(entry, movement, now, hold, now_s)
+                if arguments is not None:
+                    messages.append(_message(entry.target, arguments))
+        return tuple(messages) if is_mapped else None
+
+    def _entries_for(self, control: Control) -> Iterable[tuple[Entry, Hold]]:
+        """Those for this device, and those for any."""
+        exact = self._at.get(control, ())
+        if control.kind == "osc" or not control.place:
+            return exact
+        return (*exact, *self._at.get(control._replace(place=""), ()))
+
+    def _set(self, entries: list[tuple[Entry, Hold]]) -> None:
+        self._entries = entries
+        self._at = {}
+        for pair in entries:
+            self._at.setdefault(pair[0].control, []).append(pair)
+
+
+def _message(target: str, arguments: tuple[float | int | bool | str, ...]) -> Message:
+    tags = "".join(("T" if value else "F") if type(value) is bool else _TAGS[type(value)] for value in arguments)
+    return Message(target, arguments, tags)

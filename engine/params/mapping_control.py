@@ -1,0 +1,92 @@
+"""Foreign controls by name, and what is heard of them.
+
+midi 1 cc 7                  controller 7 on channel 1, of any device
+midi 1 cc 7 nanokey2:0       of that device, as the bridge names it
+midi 1 cc14 7                the pair of controllers 7 and 39 as one fader of 14 bits
+midi 10 note 36, midi 1 program 5, midi 1 bend, midi 1 pressure
+osc /1/fader3                the first argument of that address
+osc /3/xy 1                  its second
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from osc_schema import Rejected
+
+MidiKind = Literal["note", "cc", "program", "bend", "pressure", "clock", "start", "continue", "stop", "other"]
+ControlKind = Literal["note", "cc", "cc14", "program", "bend", "pressure", "osc"]
+
+LARGEST: Final = {"note": 127, "cc": 127, "cc14": 16_383, "program": 1, "bend": 16_383, "pressure": 127, "osc": 1}
+"""What a control of each kind tells at its upper end; the lower end is 0."""
+NUMBERS: Final = {"note": 127, "cc": 127, "cc14": 31, "program": 127}
+"""Kinds that are numbered, and the highest number."""
+MOST_ARGUMENTS = 64
+LONGEST_CHARACTERS = 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MidiEvent:
+    """One MIDI message, whichever bridge it came through."""
+
+    kind: MidiKind
+    channel: int = 0
+    """1..16; 0 where the message has none."""
+    number: int = 0
+    """Note, controller or program, 0..127."""
+    value: int = 0
+    """0..127, of a bend 0..16383; a note that ends is 0."""
+    device: str = ""
+    """As the bridge names it; "" where it does not."""
+
+
+class Control(NamedTuple):  # a tuple, because each message looks it up
+    kind: ControlKind
+    channel: int = 0
+    number: int = 0
+    """Note, controller or program; of an OSC address which argument."""
+    place: str = ""
+    """The OSC address, or the MIDI device; "" for any device."""
+
+    @property
+    def name(self) -> str:
+        if self.kind == "osc":
+            return f"osc {self.place} {self.number}" if self.number else f"osc {self.place}"
+        number = f" {self.number}" if self.kind in NUMBERS else ""
+        device = f" {self.place}" if self.place else ""
+        return f"midi {self.channel} {self.kind}{number}{device}"
+
+
+class Movement(NamedTuple):
+    """What was heard of a control."""
+
+    control: Control
+    value: float
+    is_bang: bool = False
+    """It has no value: a message without arguments, a program change."""
+
+
+def control_of(name: str) -> Control:
+    """The control of that name. Raises Rejected."""
+    words = name.split() if len(name) <= LONGEST_CHARACTERS else []
+    if words[:1] == ["osc"] and 2 <= len(words) <= 3 and words[1].startswith("/"):
+        return Control("osc", 0, _number(name, words[2], MOST_ARGUMENTS - 1) if len(words) == 3 else 0, words[1])
+    if words[:1] == ["midi"] and len(words) >= 3:
+        channel, kind, rest = _number(name, words[1], 16, 1), words[2], words[3:]
+        if kind in LARGEST and kind != "osc":
+            number = _number(name, rest.pop(0), NUMBERS[kind]) if kind in NUMBERS and rest else None
+            if len(rest) <= 1 and (number is None) == (kind not in NUMBERS):
+                return Control(kind, channel, number or 0, *rest)  # type: ignore[arg-type]
+    raise Rejected(
+        f"control {_short(name)!r}: is neither `osc /ADDRESS [ARGUMENT]` nor `midi CHANNEL KIND NUMBER [DEVICE]` "
+        f"with a kind of {', '.join(kind for kind in LARGEST if kind != 'osc')} (bend and pressure have no number)"
+    )
+
+
+def _number(name: str, word: str, highest: int, lowest: int = 0) -> int:
+    if word.isascii() and word.isdecimal() and len(word) < 4 and lowest <= int(word) <= highest:
+        return int(word)
+    raise Rejected(f"control {_short(name)!r}: {_short(word)!r} is not a whole number {lowest}..{highest}")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:40]}..."

@@ -1,0 +1,78 @@
+"""A map as a file: TOML that a person can read and edit. What is not said is what `make_entry` fills in.
+
+[map]
+schema = 1
+
+[[entry]]
+control = "midi 1 cc 7"
+target = "/layer/1/intensity"
+high = 1.0
+"""
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+import osc_schema
+from engine.errors import MappingError
+from engine.params.mapping_entry import Entry, make_entry
+from osc_schema import Rejected
+
+LARGEST_FILE_BYTES = 1 << 20
+MOST_ENTRIES = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedMap:
+    entries: tuple[Entry, ...]
+    unread: tuple[dict[str, Any], ...] = ()
+    """Entries that cannot be used, as they stand in the file: they stay in it."""
+    problems: tuple[str, ...] = ()
+    """One line for each of these."""
+
+
+def map_text(entries: Iterable[Entry], unread: Iterable[dict[str, Any]] = ()) -> str:
+    tables = [*(entry.chosen() for entry in entries), *unread]
+    return tomli_w.dumps({"map": {"schema": osc_schema.SCHEMA_VERSION}, "entry": tables})
+
+
+def read_map(path: Path) -> LoadedMap:
+    """What `path` holds, entry by entry; nothing where there is no such file.
+
+    Raises MappingError when the file as a whole cannot be used: it must not be replaced by an empty one.
+    """
+    try:
+        with open(path, "rb") as file:
+            raw = file.read(LARGEST_FILE_BYTES + 1)
+    except FileNotFoundError:
+        return LoadedMap(entries=())
+    except OSError as error:
+        raise MappingError(f"{path}: cannot be read ({error.strerror or error})") from None
+    if len(raw) > LARGEST_FILE_BYTES:
+        raise MappingError(f"{path}: is no map (larger than {LARGEST_FILE_BYTES >> 20} MiB)")
+    try:
+        content = tomllib.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise MappingError(f"{path}: is not valid TOML ({' '.join(str(error).split())})") from None
+    tables = content.get("entry", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise MappingError(f"{path}: `entry` is no list of tables, so it is no map ([[entry]])")
+    if len(tables) > MOST_ENTRIES:
+        raise MappingError(f"{path}: {len(tables)} entries; {MOST_ENTRIES} are allowed")
+    return read_tables(tables)
+
+
+def read_tables(tables: Iterable[dict[str, Any]]) -> LoadedMap:
+    """Entries from plain tables, each by itself."""
+    entries, unread, problems = [], [], []
+    for number, table in enumerate(tables, start=1):
+        try:
+            entries.append(make_entry(table))
+        except Rejected as rejection:
+            unread.append(table)
+            problems.append(f"entry {number} ({table.get('control', '?')}): {rejection}")
+    return LoadedMap(entries=tuple(entries), unread=tuple(unread), problems=tuple(problems))

@@ -1,0 +1,159 @@
+"""What a control that moves means for what it is mapped to. Pure: positions, take-over, encoders.
+
+A control's position is 0..1 from the entry's `in_low` to its `in_high`, turned round where `invert` says so. To the
+power of `curve` it is the way from `low` to `high`: in the parameter's unit, or in its logarithm on an exponential
+scale, so that half way between 1 and 16 is 4.
+
+Take-over (pickup): a fader moves nothing while it stands elsewhere than the parameter. It takes over when it passes
+the position at which it would stand if it had set the value of now, or comes within a 127th of it. From then on it
+holds the parameter, until somebody else sets it: then all begins anew. Where the value of now lies outside
+`low`..`high`, the nearer end of the fader is that position.
+"""
+
+import math
+from dataclasses import dataclass
+
+import osc_schema
+from engine.params.mapping_control import Movement
+from engine.params.mapping_entry import RELATIVE, SWITCHED, Entry, command_arguments
+from osc_schema import Param, ParamType, Value
+
+STEP = 1 / 127  # of the way: one step of a 7-bit control, far below a jump that an eye sees at 30 ms of smoothing
+PRESSED_FROM = 0.5
+UNSET_S = 0.005  # how long what was sent may not be set yet: the movements of one bundle are judged before the first is
+
+Arguments = tuple[float | int | bool | str, ...]
+
+
+@dataclass(slots=True)
+class Hold:
+    """What is remembered of an entry between two movements."""
+
+    at: float | None = None
+    """Position at the last movement; None before the first."""
+    sent: Value | None = None
+    """What it has set, and what it found then."""
+    before: Value | None = None
+    sent_s: float = float("-inf")
+
+
+def arguments_for(entry: Entry, movement: Movement, now: Value | None, hold: Hold, now_s: float) -> Arguments | None:
+    """What the entry's target is sent; None: nothing. `now` is the parameter's value, None of a command."""
+    wanted = _wanted(entry, movement, now, hold, now_s)
+    if wanted is None or entry.param is None or entry.param.type not in SWITCHED:
+        return wanted
+    hold.sent, hold.before, hold.sent_s = wanted[0], now, now_s
+    return None if wanted[0] == now else wanted
+
+
+def _wanted(entry: Entry, movement: Movement, now: Value | None, hold: Hold, now_s: float) -> Arguments | None:
+    """The target's value as `osc_schema.accept` gives it, or a command's arguments."""
+    if entry.mode in RELATIVE:
+        return _turned(entry, movement, now)
+    was, at = hold.at, position(entry, movement.value)
+    hold.at = at
+    is_down = at >= PRESSED_FROM
+    if entry.mode == "momentary":
+        return _accepted(entry, entry.high if is_down else entry.low)
+    if entry.mode == "fader":
+        if entry.takeover and not _is_held(now, hold, now_s) and not picks_up(was, at, position_of(entry, now)):
+            return None
+        return _accepted(entry, value_at(entry, at))
+    # The same value twice is two presses of a button that is never let go; a fader does not repeat itself.
+    if not (movement.is_bang or (is_down and (was is None or was < PRESSED_FROM or was == at))):
+        return None
+    if entry.mode == "toggle":
+        is_high = abs(_number(entry.param, now) - entry.high) < abs(_number(entry.param, now) - entry.low)
+        return _accepted(entry, entry.low if is_high else entry.high)
+    return _triggered(entry)
+
+
+def position(entry: Entry, heard: float) -> float:
+    """Where the control stands, 0..1."""
+    at = (heard - entry.in_low) / (entry.in_high - entry.in_low)
+    at = min(1.0, max(0.0, at))
+    return 1.0 - at if entry.invert else at
+
+
+def value_at(entry: Entry, at: float) -> float:
+    """The target's value where the control stands at `at`, in its own unit; of a menu a number between two items."""
+    way = at**entry.curve
+    if way in (0.0, 1.0):  # the ends exactly, whatever a power of them would round to
+        return entry.high if way else entry.low
+    if _is_exponential(entry):
+        return entry.low * (entry.high / entry.low) ** way
+    return entry.low + (entry.high - entry.low) * way
+
+
+def position_of(entry: Entry, value: Value | None) -> float:
+    """Where the control would stand for the target to have `value`: the inverse of `value_at`, 0..1."""
+    number = _number(entry.param, value)
+    number = min(max(entry.low, entry.high), max(min(entry.low, entry.high), number))
+    if entry.low == entry.high:
+        return 0.0
+    if _is_exponential(entry):
+        way = math.log(number / entry.low) / math.log(entry.high / entry.low)
+    else:
+        way = (number - entry.low) / (entry.high - entry.low)
+    return min(1.0, max(0.0, way)) ** (1.0 / entry.curve)
+
+
+def picks_up(was: float | None, at: float, target: float) -> bool:
+    """Whether a fader that was at `was` (None: not known) and is at `at` takes over what stands at `target`."""
+    if abs(at - target) <= STEP:
+        return True
+    return was is not None and min(was, at) <= target <= max(was, at)
+
+
+def ticks(mode: str, heard: int) -> int:
+    """How far an encoder was turned, -64..63: `heard` is what its controller told, 0..127."""
+    if mode == "offset":
+        return heard - 64
+    if mode == "twos":
+        return heard - 128 if heard >= 64 else heard
+    return 64 - heard if heard >= 64 else heard
+
+
+def _turned(entry: Entry, movement: Movement, now: Value | None) -> Arguments | None:
+    """A tick is a 127th of the way, of whole numbers and menus at least one."""
+    turned = ticks(entry.mode, int(movement.value))
+    param = entry.param
+    assert param is not None  # `make_entry`
+    span = abs(entry.high - entry.low)
+    if not turned or not span:
+        return None
+    unit = param.step / span if param.type in (ParamType.INT, ParamType.MENU) else 0.0
+    at = position_of(entry, now) + (-turned if entry.invert else turned) * max(STEP, unit)
+    is_circle = param.out_of_range == "wrap" and span == param.high - param.low
+    return _accepted(entry, value_at(entry, at % 1.0 if is_circle else min(1.0, max(0.0, at))))
+
+
+def _triggered(entry: Entry) -> Arguments:
+    param = entry.param
+    if param is None:
+        return command_arguments(entry)
+    if param.type is ParamType.TRIGGER:
+        return (1,)
+    if param.type in (ParamType.TEXT, ParamType.FILE):
+        return (entry.argument,)
+    return _accepted(entry, entry.high)
+
+
+def _accepted(entry: Entry, value: float) -> Arguments:
+    assert entry.param is not None  # what has no value can only be triggered
+    return (osc_schema.accept(entry.param, value).value,)  # type: ignore[return-value]  # no colours: `make_entry`
+
+
+def _is_held(now: Value | None, hold: Hold, now_s: float) -> bool:
+    if hold.sent is None:
+        return False
+    return now == hold.sent or (now == hold.before and now_s - hold.sent_s <= UNSET_S)
+
+
+def _number(param: Param | None, value: Value | None) -> float:
+    assert param is not None
+    return float(param.menu.index(value) if param.menu else value)  # type: ignore[arg-type]
+
+
+def _is_exponential(entry: Entry) -> bool:
+    return entry.param is not None and entry.param.scale == "exponential"

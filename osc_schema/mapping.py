@@ -1,0 +1,74 @@
+"""Mapping: other programs' addresses and MIDI controls made to move our parameters. Commands only."""
+
+from osc_schema.declare import arguments
+from osc_schema.types import Area, Command
+
+MODES = ("fader", "offset", "twos", "sign", "trigger", "toggle", "momentary")
+KEYS = ("control", "target", "argument", "low", "high", "curve", "invert", "takeover", "mode", "in_low", "in_high")
+"""What an entry holds, in the order in which `/map/entry` tells it."""
+_CHANGED = "/map/changed <count>, to every subscriber"
+
+
+def _command(verb: str, spec: str, description: str, *replies: str) -> Command:
+    address = f"/map/{verb}"
+    return Command(
+        address=address,
+        arguments=arguments(spec),
+        description=description,
+        replies=(*replies, f"/fail {address} <reason>"),
+    )
+
+
+AREA = Area(
+    title="Mapping",
+    description="Addresses of other programs, and MIDI through a bridge (Open Stage Control, Sonic Pi, osmid, `m` "
+    "arguments), made to move parameters and to give commands. A control is called `osc /any/address` (a number after "
+    "it names another argument than the first, from 0), or `midi CHANNEL` and `cc N`, `cc14 N` (the pair N and N+32), "
+    "`note N`, `program N`, `bend` or `pressure`; the device follows where the bridge names one, and without it any "
+    "device is meant. Modes: fader; offset, twos, sign (relative encoders: 64 is still, two's complement, sign and "
+    "magnitude); trigger; toggle; momentary. With takeover a fader that stands elsewhere moves nothing until it "
+    "reaches the value of now. `low` and `high` are in the parameter's own unit, `low` may be the larger one; `curve` "
+    "is the exponent of the way between them (1: straight). Entries are numbered from 1 and kept in a file.",
+    commands=(
+        _command(
+            "learn",
+            "address:s argument:s?",
+            "Maps what moves next to a parameter, or to a command with its argument; answered when something moved.",
+            "/done /map/learn <address> <control>",
+            _CHANGED,
+        ),
+        _command("cancel", "", "Ends /map/learn.", "/done /map/cancel", "/fail /map/learn cancelled"),
+        _command(
+            "list",
+            "",
+            "Asks for all entries and for the names of the maps that can be loaded.",
+            f"/map/entry <n> {' '.join(f'<{key}>' for key in KEYS)}, one message an entry",
+            "/map/name <name>, one message a map",
+            "/done /map/list",
+        ),
+        _command(
+            "add",
+            "control:s address:s argument:s?",
+            "Maps a control by its name, without moving it.",
+            "/done /map/add <n>",
+            _CHANGED,
+        ),
+        _command(
+            "set",
+            "n:i key:s value:s",
+            f"Changes one key of an entry: {', '.join(KEYS)}.",
+            "/done /map/set <n> <key>",
+            _CHANGED,
+        ),
+        _command("delete", "n:i", "Deletes an entry; those behind it move up.", "/done /map/delete <n>", _CHANGED),
+        _command("clear", "", "Deletes all entries.", "/done /map/clear", _CHANGED),
+        _command(
+            "load",
+            "name:s",
+            "Adds the entries of a map that is built in (`resolume`) or was saved.",
+            "/done /map/load <name> <entries added>",
+            _CHANGED,
+        ),
+        _command("save", "name:s", "Saves all entries as a map that can be loaded.", "/done /map/save <name>"),
+    ),
+)
