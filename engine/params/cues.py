@@ -1,12 +1,11 @@
 """The list of cues, and the file that keeps it: TOML that a person can read, edit and mail.
 
-    [[cue]]
-    number = 1
-    preset = "Night"
-    fade_s = 3.0        # may be left out: 0, at once
-    follow_s = 20.0     # may be left out: 0, waits for go
+    cue = [
+        { number = 1, preset = "Night", fade_s = 3.0, follow_s = 20.0 },
+        { number = 2, preset = "Day" },     # at once, and waits for go
+    ]
 
-A list never changes: each edit gives another, so that any thread may read the one it has.
+TOML's other spelling, a `[[cue]]` above each, is read as well. A list never changes: each edit gives another, so that any thread may read the one it has.
 """
 
 import tomllib
@@ -124,10 +123,10 @@ def read_cues(path: Path) -> tuple[CueList, list[str]]:
         return NO_CUES, [f"{path}: cannot be read ({error.strerror or error})"]
     except (ValueError, RecursionError) as error:
         return NO_CUES, [f"{path}: is not valid TOML ({' '.join(str(error).split())})"]
-    problems = [f"{path}: {key!r} is no key of a cue list (known: [[cue]])" for key in content if key != "cue"]
+    problems = [f"{path}: {key!r} is no key of a cue list (known: cue)" for key in content if key != "cue"]
     entries = content.get("cue", [])
     if not isinstance(entries, list):
-        return NO_CUES, [*problems, f"{path}: cues are written as [[cue]]"]
+        return NO_CUES, [*problems, f"{path}: cue is no list of cues"]
     cues: dict[int, Cue] = {}
     for place, entry in enumerate(entries, start=1):
         try:

@@ -194,3 +194,26 @@ def test_a_value_that_this_run_cannot_use_is_refused_and_the_rest_of_its_group_l
     assert isinstance(refused, Rejected) and isinstance(landed, Change)
     assert (store.get("/sd/enable"), store.get("/layer/1/angle")) == (False, 5.0)
     store.set("/sd/enable", 0)
+
+
+def test_a_pull_of_a_trigger_is_heard_at_once_and_its_release_is_not() -> None:
+    store, pulls = ParamStore(), []
+    store.on_trigger("/tempo/tap", lambda: pulls.append("tap"))
+    store.set("/tempo/tap", 1)
+    store.set("/tempo/tap", 0)
+    store.set_many([("/tempo/tap", 1), ("/tempo/reset", 1), ("/tempo/tap", 1)], by="bundle")
+    assert pulls == ["tap"] * 3 and store.get("/tempo/tap") == 3
+
+
+def test_a_glide_leaves_out_what_somebody_else_has_set_since() -> None:
+    store = ParamStore()
+    angle, curve = osc_schema.lookup("/layer/1/angle"), osc_schema.lookup("/layer/1/curve")
+    store.set("/layer/1/angle", 5, by="before")
+    taken, version = store.glide([(angle, 6.0), (curve, 0.5)], by="fade", since=store.version)
+    assert (taken, store.get("/layer/1/angle"), store.get("/layer/1/curve")) == ({}, 6.0, 0.5)
+    store.set("/layer/1/curve", 0.1, by="hand")
+    taken, version = store.glide([(angle, 7.0), (curve, 0.6)], by="fade", since=version)
+    assert (taken, store.get("/layer/1/angle"), store.get("/layer/1/curve")) == ({"/layer/1/curve": "hand"}, 7.0, 0.1)
+    store.set("/master/panic", 1)
+    taken, _ = store.glide([(angle, 8.0)], by="fade", since=version)
+    assert (taken, store.get("/layer/1/angle")) == ({"/layer/1/angle": "/master/panic"}, 0.0)

@@ -1,0 +1,174 @@
+"""From one look to another, with known times; a parameter belongs to whoever touched it last."""
+
+import itertools
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from engine.params import Crossfade, ParamStore
+from osc_schema import Rejected
+
+ANGLE, BRIGHTNESS, WINDOW, MUTE, BLEND = (
+    "/layer/1/angle", "/multiverse/brightness", "/multiverse/window_ms", "/layer/1/mute", "/multiverse/blend"
+)  # fmt: skip
+
+
+@pytest.fixture
+def store() -> ParamStore:
+    store = ParamStore()
+    store.set_many([(ANGLE, 170.0), (BRIGHTNESS, 1.0), (WINDOW, 10.0), (BLEND, 0.0)], by="test")
+    return store
+
+
+@pytest.fixture
+def fade(store: ParamStore) -> Crossfade:
+    return Crossfade(store)
+
+
+@pytest.fixture
+def ends() -> list[str]:
+    """What fades were told that they end by."""
+    return []
+
+
+def test_floats_go_evenly_on_their_own_scale_and_all_else_changes_at_the_beginning(
+    store: ParamStore, fade: Crossfade, ends: list[str]
+) -> None:
+    values = [(ANGLE, -170.0), (BRIGHTNESS, 3.0), (WINDOW, 1000.0), (BLEND, 2.0), (MUTE, True), ("/mirror", "xy")]
+    assert fade.start(values, 4.0, by="preset x", ended=ends.append) == []
+    assert (store.get(MUTE), store.get("/mirror"), store.get(BRIGHTNESS)) == (True, "xy", 1.0)
+    seen = {}
+    for now_s in (100.0, 101.0, 102.0, 103.0):
+        fade.step(now_s)
+        seen[now_s - 100] = [store.get(address) for address in (ANGLE, BRIGHTNESS, WINDOW, BLEND)]
+    assert seen[0] == pytest.approx([170.0, 1.0, 10.0, 0.0])
+    assert seen[1] == pytest.approx([175.0, 1.5, 10 * 100**0.25, 0.5]), "the short way round, in the logarithm"
+    assert seen[2] == pytest.approx([-180.0, 2.0, 100.0, 1.0]) or seen[2] == pytest.approx([180.0, 2.0, 100.0, 1.0])
+    assert seen[3] == pytest.approx([-175.0, 2.5, 10 * 100**0.75, 1.5])
+    assert ends == []
+    fade.step(104.0)
+    assert [store.get(address) for address in (ANGLE, BRIGHTNESS, WINDOW, BLEND)] == [-170.0, 3.0, 1000.0, 2.0]
+    assert ends == [""] and not fade.is_moving
+    version = store.version
+    fade.step(105.0)
+    assert store.version == version
+
+
+def test_a_frame_sets_all_of_a_fade_in_one_go(store: ParamStore, fade: Crossfade) -> None:
+    fade.start([(ANGLE, 100.0), (BRIGHTNESS, 3.0)], 2.0, by="preset x")
+    fade.step(0.0)
+    before = store.version
+    fade.step(1.0)
+    changes, _ = store.changes_since(before)
+    assert {(change.address, change.by, change.version) for change in changes} == {
+        (ANGLE, "fade", before + 1),
+        (BRIGHTNESS, "fade", before + 1),
+    }
+
+
+def test_without_a_time_all_is_there_at_once(store: ParamStore, fade: Crossfade, ends: list[str]) -> None:
+    fade.start([(BRIGHTNESS, 3.0), (MUTE, True)], 0.0, by="preset x", ended=ends.append)
+    assert (store.get(BRIGHTNESS), store.get(MUTE), ends, fade.is_moving) == (3.0, True, [""], False)
+
+
+def test_a_hand_on_a_fader_has_it_and_the_others_arrive(store: ParamStore, fade: Crossfade, ends: list[str]) -> None:
+    fade.start([(BRIGHTNESS, 3.0), (WINDOW, 1000.0)], 2.0, by="preset x", ended=ends.append)
+    fade.step(0.0)
+    fade.step(1.0)
+    store.set(BRIGHTNESS, 0.5, by="udp hand")
+    for now_s in (1.5, 2.0):
+        fade.step(now_s)
+        assert store.get(BRIGHTNESS) == 0.5
+    assert store.get(WINDOW) == 1000.0 and ends == [""]
+
+
+def test_what_was_set_before_the_fade_is_no_hand_on_it(store: ParamStore, fade: Crossfade) -> None:
+    fade.start([(WINDOW, 100.0)], 9.0, by="preset x")
+    fade.step(0.0)
+    store.set(BRIGHTNESS, 2.0, by="udp hand")
+    fade.start([(BRIGHTNESS, 3.0)], 1.0, by="preset y")
+    for now_s in (1.0, 2.0):
+        fade.step(now_s)
+    assert store.get(BRIGHTNESS) == 3.0
+
+
+def test_who_takes_the_last_of_it_supersedes_it(store: ParamStore, fade: Crossfade, ends: list[str]) -> None:
+    fade.start([(BRIGHTNESS, 3.0)], 2.0, by="preset x", ended=ends.append)
+    fade.step(0.0)
+    store.set(BRIGHTNESS, 0.5, by="udp hand")
+    fade.step(1.0)
+    assert ends == ["udp hand"] and store.get(BRIGHTNESS) == 0.5
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.0])
+def test_another_load_takes_over_and_goes_on_from_where_it_stands(
+    store: ParamStore, fade: Crossfade, ends: list[str], seconds: float
+) -> None:
+    fade.start([(BRIGHTNESS, 3.0)], 2.0, by="preset x", ended=ends.append)
+    fade.step(0.0)
+    fade.step(1.0)
+    fade.start([(BRIGHTNESS, 0.0)], seconds, by="preset y", ended=lambda reason: ends.append(f"y {reason}"))
+    assert ends == (["preset y", "y "] if seconds == 0.0 else ["preset y"])
+    for now_s in (1.5, 2.0, 2.5):
+        fade.step(now_s)
+    assert store.get(BRIGHTNESS) == 0.0 and ends == ["preset y", "y "]
+
+
+def test_of_two_fades_with_nothing_in_common_both_arrive(store: ParamStore, fade: Crossfade, ends: list[str]) -> None:
+    fade.start([(BRIGHTNESS, 3.0)], 2.0, by="preset x", ended=ends.append)
+    fade.start([(WINDOW, 100.0)], 1.0, by="preset y", ended=ends.append)
+    for now_s in (0.0, 1.0, 2.0):
+        fade.step(now_s)
+    assert (store.get(BRIGHTNESS), store.get(WINDOW), ends) == (3.0, 100.0, ["", ""])
+
+
+def test_panic_ends_every_fade_even_of_what_panic_leaves_alone(
+    store: ParamStore, fade: Crossfade, ends: list[str]
+) -> None:
+    fade.start([(BRIGHTNESS, 3.0), ("/sd/prompt_mix", 1.0)], 2.0, by="preset x", ended=ends.append)
+    fade.step(0.0)
+    fade.step(1.0)
+    store.set("/master/panic", 1)
+    fade.step(1.5)
+    assert store.get(BRIGHTNESS) == 2.5 and store.get("/sd/prompt_mix") == 0.5
+    assert ends == ["/master/panic"] and not fade.is_moving
+
+
+def test_what_this_run_cannot_use_is_left_out_and_named(store: ParamStore, fade: Crossfade) -> None:
+    def refuse(value: object) -> None:
+        raise Rejected("/multiverse/brightness: not in this run")
+
+    store.add_condition(BRIGHTNESS, refuse)
+    rejected = fade.start([(BRIGHTNESS, 3.0), (WINDOW, 100.0)], 1.0, by="preset x")
+    assert [str(item) for item in rejected] == ["/multiverse/brightness: not in this run"]
+    for now_s in (0.0, 1.0):
+        fade.step(now_s)
+    assert (store.get(BRIGHTNESS), store.get(WINDOW)) == (1.0, 100.0)
+
+
+def test_no_value_of_a_hand_is_ever_overwritten(store: ParamStore, fade: Crossfade, wait_for: Callable) -> None:
+    """A hand and a fade on two threads: where the hand was last, the parameter stays."""
+    steps, is_over = itertools.count(), threading.Event()
+    newest_step = 0
+
+    def move() -> None:
+        nonlocal newest_step
+        while not is_over.is_set():
+            newest_step = next(steps)
+            fade.step(float(newest_step))
+
+    mover = threading.Thread(target=move)
+    mover.start()
+    overwritten = []
+    for n in range(100):
+        fade.start([(BRIGHTNESS, 4.0), (WINDOW, 1000.0)], 1e6, by="preset x")
+        value = 2.0 + n / 1000
+        store.set(BRIGHTNESS, value, by="udp hand")
+        begun = newest_step
+        wait_for(lambda begun=begun: newest_step > begun + 1, "two steps")
+        if store.get(BRIGHTNESS) != value:
+            overwritten.append(value)
+    is_over.set()
+    mover.join()
+    assert overwritten == []

@@ -1,0 +1,146 @@
+"""The list of cues and its file."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.errors import CueError
+from engine.params import Cue, CueList, read_cues, write_cues
+
+
+def cues(*numbers: int) -> CueList:
+    """Cues of presets that are called as the cues were numbered."""
+    return CueList({number: Cue(number=number, preset=f"p{number}") for number in numbers})
+
+
+def presets(of: CueList) -> dict[int, str]:
+    return {cue.number: cue.preset for cue in of}
+
+
+def test_go_and_back_find_their_way_over_gaps() -> None:
+    some = cues(5, 1, 10)
+    assert [cue.number for cue in some] == [1, 5, 10]
+    assert [some.after(number).number for number in (0, 1, 4, 5)] == [1, 5, 5, 10]
+    assert [some.before(number).number for number in (10, 6, 5)] == [5, 5, 1]
+    for wrong, line in [
+        (lambda: some.after(10), "no cue comes after 10"),
+        (lambda: some.before(1), "no cue comes before 1"),
+        (lambda: some.before(0), "no cue has gone yet"),
+        (lambda: some.at(3), r"there is no cue 3 \(known: 1, 5, 10\)"),
+        (lambda: CueList({}).after(0), r"there are no cues \(/cue/set makes one\)"),
+    ]:
+        with pytest.raises(CueError, match=line):
+            wrong()
+
+
+def test_numbers_stay_when_one_is_deleted() -> None:
+    some = cues(1, 2, 3)
+    assert presets(some.without(some.at(2))) == {1: "p1", 3: "p3"}
+    assert presets(some) == {1: "p1", 2: "p2", 3: "p3"}
+
+
+def test_an_inserted_cue_moves_up_only_those_it_meets() -> None:
+    some = cues(1, 2, 3, 5, 9)
+    assert presets(some.with_inserted(Cue(number=2, preset="new"))) == {
+        1: "p1", 2: "new", 3: "p2", 4: "p3", 5: "p5", 9: "p9",
+    }  # fmt: skip
+    assert presets(some.with_inserted(Cue(number=7, preset="new")))[7] == "new"
+    with pytest.raises(CueError, match=r"no number is free from 999 to 999"):
+        cues(999).with_inserted(Cue(number=999, preset="new"))
+
+
+@pytest.mark.parametrize(
+    ("args", "line"),
+    [
+        ((0, "x"), "number 0 is not whole and 1..999"),
+        ((1000, "x"), "number 1000 is not whole"),
+        ((1.5, "x"), "number 1.5 is not whole"),
+        ((float("nan"), "x"), "number nan is not whole"),
+        ((float("inf"), "x"), "number inf is not whole"),
+        (("1", "x"), "number '1' is not whole"),
+        ((True, "x"), "number True is not whole"),
+        ((1, 5), "preset 5 is no name"),
+        ((1, "a/b"), "cannot contain '/'"),
+        ((1, "x", -1.0), r"fade_s -1 is no time of 0..3600 s"),
+        ((1, "x", 0.0, 4000), r"follow_s 4000 is no time of 0..3600 s"),
+        ((1, "x", float("nan")), "fade_s nan is no time"),
+        ((1, "x", "long"), "fade_s 'long' is no time"),
+    ],
+)
+def test_a_wrong_cue_is_refused_with_one_line(args: tuple, line: str) -> None:
+    with pytest.raises(CueError, match=line) as refused:
+        Cue.checked(*args)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_file_holds_the_list_and_no_file_holds_none(tmp_path: Path) -> None:
+    path = tmp_path / "show" / "cues.toml"
+    assert read_cues(path) == (CueList({}), [])
+    some = cues(1, 7).with_cue(Cue.checked(3.0, "Nacht \u00e4", 2, 20.5))
+    write_cues(path, some)
+    assert read_cues(path) == (some, [])
+    entry = '    { number = 3, preset = "Nacht \u00e4", fade_s = 2.0, follow_s = 20.5 },\n'
+    assert entry in path.read_text(encoding="utf-8")
+
+
+def test_each_entry_that_does_not_fit_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "cues.toml"
+    path.write_text(
+        """
+        title = "my show"
+        [[cue]]
+        number = 1
+        preset = "ok"
+        [[cue]]
+        preset = "without number"
+        [[cue]]
+        number = 1
+        preset = "again"
+        [[cue]]
+        number = 2
+        preset = "typo"
+        fade = 3
+        [[cue]]
+        number = 3
+        preset = "slow"
+        fade_s = 1e9
+        [[cue]]
+        number = 4
+        preset = "ok too"
+        follow_s = 5
+        """,
+        encoding="utf-8",
+    )
+    found, problems = read_cues(path)
+    assert presets(found) == {1: "ok", 4: "ok too"}
+    assert [problem.removeprefix(f"{path}: ") for problem in problems] == [
+        "'title' is no key of a cue list (known: cue)",
+        "entry 2: has no number (left out)",
+        "entry 3: number 1 is there twice (left out)",
+        "entry 4: 'fade' is no key of a cue (known: number, preset, fade_s, follow_s) (left out)",
+        "entry 5: fade_s 1e+09 is no time of 0..3600 s (left out)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"[[cue]", "is not valid TOML"),
+        (b"\xff\xfe", "is not valid TOML"),
+        (b"cue = 5", "cue is no list of cues"),
+        (b"cue = [5]", "entry 1: is no table (left out)"),
+        (b"#" * (1 << 20) + b"##", "larger than 1 MiB"),
+    ],
+)
+def test_a_file_that_is_no_list_gives_no_cues_and_one_line(tmp_path: Path, content: bytes, line: str) -> None:
+    path = tmp_path / "cues.toml"
+    path.write_bytes(content)
+    found, problems = read_cues(path)
+    assert len(found) == 0 and len(problems) == 1
+    assert line in problems[0]
+
+
+def test_a_disk_that_refuses_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CueError, match="cannot be written"):
+        write_cues(tmp_path / "file" / "cues.toml", cues(1))

@@ -1,0 +1,84 @@
+"""What an LFO does, cycle by cycle."""
+
+import itertools
+import statistics
+
+import pytest
+
+from engine.params import ParamStore
+from engine.params.lfo import Lfos, held
+
+
+@pytest.fixture
+def store() -> ParamStore:
+    return ParamStore()
+
+
+def course(store: ParamStore, shape: str, places: tuple[float, ...]) -> list[float]:
+    """Levels of LFO 1 at these places in its cycle of one beat."""
+    store.set_many([("/lfo/1/shape", shape), ("/lfo/1/sync", "beat")], by="test")
+    lfos, levels = Lfos(), []
+    for place in places:
+        lfos.advance(store.snapshot(), 0.0, place)
+        levels.append(lfos.level(1, store.snapshot()))
+    return levels
+
+
+@pytest.mark.parametrize(
+    ("shape", "levels"),
+    [
+        ("sine", [0.0, 0.5, 1.0, 0.5]),
+        ("triangle", [0.0, 0.5, 1.0, 0.5]),
+        ("saw", [0.0, 0.25, 0.5, 0.75]),
+        ("square", [1.0, 1.0, 0.0, 0.0]),
+    ],
+)
+def test_each_shape_is_known_at_the_quarters_of_its_cycle(store: ParamStore, shape: str, levels: list[float]) -> None:
+    assert course(store, shape, (0.0, 0.25, 0.5, 0.75)) == pytest.approx(levels)
+    assert course(store, shape, (7.0, 7.25, 7.5, 7.75)) == pytest.approx(levels)
+
+
+def test_a_random_lfo_holds_one_value_a_cycle_and_the_same_in_every_run(store: ParamStore) -> None:
+    first, same, second = course(store, "random", (3.0, 3.9, 4.0))
+    assert first == same != second
+    assert course(store, "random", (3.5,)) == [first]
+
+
+def test_random_values_are_spread_evenly_and_differ_from_lfo_to_lfo() -> None:
+    values = [held(1, cycle) for cycle in range(4000)]
+    assert statistics.fmean(values) == pytest.approx(0.5, abs=0.02)
+    assert statistics.pstdev(values) == pytest.approx(12**-0.5, abs=0.01)
+    assert 0.0 <= min(values) < 0.001 and 0.999 < max(values) <= 1.0
+    neighbours = [(a - 0.5) * (b - 0.5) for a, b in itertools.pairwise(values)]
+    lfos = [(held(1, cycle) - 0.5) * (held(2, cycle) - 0.5) for cycle in range(4000)]
+    assert abs(statistics.fmean(neighbours)) < 0.005 and abs(statistics.fmean(lfos)) < 0.005
+
+
+def test_a_free_lfo_does_not_jump_when_its_rate_is_turned(store: ParamStore) -> None:
+    store.set_many([("/lfo/1/shape", "saw"), ("/lfo/1/rate_hz", 0.5)], by="test")
+    lfos = Lfos()
+    for _ in range(61):  # 61 s: 30.5 cycles
+        lfos.advance(store.snapshot(), 1.0, 0.0)
+    assert lfos.level(1, store.snapshot()) == pytest.approx(0.5)
+    store.set("/lfo/1/rate_hz", 1.0)
+    assert lfos.level(1, store.snapshot()) == pytest.approx(0.5)
+    lfos.advance(store.snapshot(), 0.25, 0.0)
+    assert lfos.level(1, store.snapshot()) == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize(("sync", "beats"), [("sixteenth", 0.25), ("triplet", 1 / 3), ("bar", 4), ("eight_bars", 32)])
+def test_a_locked_lfo_stands_where_the_bar_is(store: ParamStore, sync: str, beats: float) -> None:
+    store.set_many([("/lfo/2/shape", "saw"), ("/lfo/2/sync", sync)], by="test")
+    lfos = Lfos()
+    lfos.advance(store.snapshot(), 1.0, 100 * beats + 0.25 * beats)
+    assert lfos.level(2, store.snapshot()) == pytest.approx(0.25)
+    store.set("/lfo/2/phase", 0.5)
+    assert lfos.level(2, store.snapshot()) == pytest.approx(0.75)
+
+
+def test_each_lfo_goes_its_own_way(store: ParamStore) -> None:
+    for n in (1, 2, 3, 4):
+        store.set_many([(f"/lfo/{n}/shape", "saw"), (f"/lfo/{n}/rate_hz", 0.1 * n)], by="test")
+    lfos = Lfos()
+    lfos.advance(store.snapshot(), 1.0, 0.0)
+    assert [lfos.level(n, store.snapshot()) for n in (1, 2, 3, 4)] == pytest.approx([0.1, 0.2, 0.3, 0.4])

@@ -1,0 +1,248 @@
+"""What routes make of parameters, with known sounds and times."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+import osc_schema
+from engine.frame import AudioFeatures, ChannelFeatures
+from engine.params import Modulation, ParamStore, Slew, modulation
+from osc_schema import Rejected
+
+ANGLE, BRIGHTNESS, WINDOW = "/layer/1/angle", "/multiverse/brightness", "/multiverse/window_ms"
+SILENCE = (ChannelFeatures(),) * 4
+
+
+def sound(**first: float) -> AudioFeatures:
+    """Channel 1 sounds like this, the other three are silent."""
+    return AudioFeatures(channels=(ChannelFeatures(**first), *SILENCE[1:]))  # type: ignore[arg-type]
+
+
+class Rig:
+    """A store that refuses wrong targets, and its modulation."""
+
+    def __init__(self) -> None:
+        self.store = ParamStore()
+        for address, check in modulation.conditions():
+            self.store.add_condition(address, check)
+        self.modulation = Modulation()
+
+    def route(self, n: int = 1, **settings: Any) -> None:
+        for key, value in settings.items():
+            self.store.set(f"/mod/{n}/{key}", value)
+
+    def step(self, features: AudioFeatures, time_s: float = 0.0, beat: float = 0.0) -> Mapping[str, Any]:
+        return self.modulation.step(self.store.snapshot(), features, time_s=time_s, beat=beat)
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+# -- what is a target --------------------------------------------------------------------------
+
+
+def test_a_wrong_target_is_refused_with_the_nearest_address(rig: Rig) -> None:
+    with pytest.raises(Rejected, match=r"/mod/1/target: /layr/1/angle: no such parameter .*/layer/1/angle"):
+        rig.route(target="/layr/1/angle")
+    assert rig.store.get("/mod/1/target") == ""
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("/layer/1/mute", "is no float"),
+        ("/mirror/segments", "is no float"),
+        ("/sd/prompt", "is no float"),
+        ("/engine/fps", "is no float|cannot be modulated"),
+        ("/audio/1/decay_ms", "cannot be modulated"),
+        ("/audio/1/gain_db", "cannot be modulated"),
+        ("/mod/2/amount", "cannot be modulated"),
+        ("/lfo/1/rate_hz", "cannot be modulated"),
+        ("/tempo/bpm", "cannot be modulated"),
+        ("/master/fade", "cannot be modulated"),
+    ],
+)
+def test_what_is_no_float_of_a_look_cannot_be_a_target(rig: Rig, target: str, reason: str) -> None:
+    with pytest.raises(Rejected, match=reason):
+        rig.route(target=target)
+
+
+def test_every_other_float_can_be_a_target_and_stays_within_its_range(rig: Rig) -> None:
+    floats = [param for param in osc_schema.PARAMS if modulation.is_target(param)]
+    assert {param.area for param in floats} >= {"multiverse", "colour", "layer", "region", "feedback", "sd"}
+    rig.route(source="peak", channel=1)
+    for amount in (-1.0, -0.3, 0.3, 1.0):
+        rig.route(amount=amount)
+        for param in floats:
+            rig.route(target=param.address)
+            assert param.low <= rig.step(sound(peak=1.0))[param.address] <= param.high
+
+
+# -- how far -----------------------------------------------------------------------------------
+
+
+def test_without_a_route_the_very_same_mapping_comes_back(rig: Rig) -> None:
+    values = rig.store.snapshot()
+    rig.route(target=ANGLE)
+    assert rig.modulation.again(values) is values
+    assert rig.modulation.step(values, sound(peak=1.0), time_s=0.0, beat=0.0) is values
+    rig.route(source="peak", channel=1)
+    assert rig.step(sound(peak=1.0))[ANGLE] == 180.0
+    rig.route(source="off")
+    quiet = rig.store.snapshot()
+    assert rig.modulation.step(quiet, sound(peak=1.0), time_s=0.0, beat=0.0) is quiet
+    assert rig.modulation.again(quiet) is quiet and rig.modulation.moved == {}
+
+
+def test_a_route_adds_its_part_of_the_range_to_where_the_fader_stands(rig: Rig) -> None:
+    rig.store.set(BRIGHTNESS, 1.0)  # 0..4
+    rig.route(source="peak", channel=1, target=BRIGHTNESS, amount=0.5)
+    assert rig.step(sound(peak=1.0))[BRIGHTNESS] == pytest.approx(1.0 + 0.5 * 4)
+    assert rig.store.get(BRIGHTNESS) == 1.0, "presets and feedback keep what was set"
+    rig.route(amount=-0.125)
+    assert rig.step(sound(peak=1.0))[BRIGHTNESS] == pytest.approx(0.5)
+    rig.route(amount=1.0)
+    assert rig.step(sound(peak=1.0))[BRIGHTNESS] == 4.0, "clipped"
+
+
+def test_on_an_exponential_scale_it_moves_in_the_logarithm(rig: Rig) -> None:
+    rig.store.set(WINDOW, 50.0)  # 5..1000: a factor of 200
+    rig.route(source="peak", channel=1, target=WINDOW, amount=0.5)
+    assert rig.step(sound(peak=1.0))[WINDOW] == pytest.approx(50 * math.sqrt(200))
+    rig.route(amount=-0.25)
+    assert rig.step(sound(peak=1.0))[WINDOW] == pytest.approx(50 / 200**0.25)
+
+
+def test_what_wraps_goes_round(rig: Rig) -> None:
+    rig.store.set(ANGLE, 170.0)
+    rig.route(source="peak", channel=1, target=ANGLE, amount=0.25)
+    assert rig.step(sound(peak=1.0))[ANGLE] == pytest.approx(-100.0)
+    rig.route(amount=1.0)
+    assert rig.step(sound(peak=1.0))[ANGLE] == pytest.approx(170.0), "once round"
+
+
+def test_several_routes_on_one_target_add_up_before_they_are_clipped(rig: Rig) -> None:
+    rig.store.set(BRIGHTNESS, 2.0)
+    rig.route(1, source="peak", channel=1, target=BRIGHTNESS, amount=1.0)
+    rig.route(2, source="peak", channel=1, target=BRIGHTNESS, amount=-0.75)
+    rig.route(8, source="peak", channel=1, target=ANGLE, amount=0.1)
+    values = rig.step(sound(peak=1.0))
+    assert values[BRIGHTNESS] == pytest.approx(3.0)
+    assert values[ANGLE] == pytest.approx(36.0)
+    assert dict(rig.modulation.moved) == {BRIGHTNESS: values[BRIGHTNESS], ANGLE: values[ANGLE]}
+
+
+@pytest.mark.parametrize(("curve", "level"), [(0.0, 0.5), (1.0, 0.5**4), (-1.0, 0.5**0.25), (0.5, 0.25)])
+def test_the_curve_bends_the_level_and_the_offset_is_added(rig: Rig, curve: float, level: float) -> None:
+    half = sound(peak=10 ** (-27 / 20))
+    rig.store.set(BRIGHTNESS, 0.0)
+    rig.route(source="peak", channel=1, target=BRIGHTNESS, amount=0.5, curve=curve)
+    assert rig.step(half)[BRIGHTNESS] == pytest.approx(0.5 * level * 4)
+    rig.route(offset=0.25)
+    assert rig.step(half)[BRIGHTNESS] == pytest.approx(0.5 * (level + 0.25) * 4)
+
+
+# -- what is heard -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source", ["rms", "peak", "envelope", "low", "mid", "high"])
+@pytest.mark.parametrize(
+    ("dbfs", "level"), [(0, 1.0), (-6, 1.0), (-16.5, 0.75), (-27, 0.5), (-48, 0.0), (-80, 0.0), (-math.inf, 0.0)]
+)
+def test_levels_are_straight_in_decibels_from_48_to_6_below_full_scale(
+    rig: Rig, source: str, dbfs: float, level: float
+) -> None:
+    rig.store.set(BRIGHTNESS, 0.0)
+    rig.route(source=source, channel=1, target=BRIGHTNESS, amount=1.0)
+    assert rig.step(sound(**{source: 10 ** (dbfs / 20)}))[BRIGHTNESS] == pytest.approx(4 * level, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("pitch_hz", "level"), [(20, 0.0), (55, 0.0), (110, 0.2), (440, 0.6), (1760, 1.0), (9000, 1.0)]
+)
+def test_pitch_moves_as_far_in_each_octave(rig: Rig, pitch_hz: float, level: float) -> None:
+    rig.store.set(BRIGHTNESS, 0.0)
+    rig.route(source="pitch", channel=1, target=BRIGHTNESS, amount=1.0)
+    assert rig.step(sound(pitch_hz=pitch_hz))[BRIGHTNESS] == pytest.approx(4 * level)
+
+
+def test_channel_0_is_the_loudest_of_the_four(rig: Rig) -> None:
+    rig.store.set(BRIGHTNESS, 0.0)
+    rig.route(source="pitch", channel=0, target=BRIGHTNESS, amount=1.0)
+    channels = [ChannelFeatures(rms=rms, pitch_hz=hz) for rms, hz in ((0.1, 55), (0.2, 110), (0.4, 220), (0.3, 440))]
+    assert rig.step(AudioFeatures(channels=tuple(channels)))[BRIGHTNESS] == pytest.approx(4 * 0.4)
+    rig.route(channel=4)
+    assert rig.step(AudioFeatures(channels=tuple(channels)))[BRIGHTNESS] == pytest.approx(4 * 0.6)
+
+
+@pytest.mark.parametrize("fps", [25, 60])
+def test_a_level_rises_at_once_and_falls_to_a_third_within_its_release(rig: Rig, fps: int) -> None:
+    rig.store.set(BRIGHTNESS, 0.0)
+    rig.route(source="peak", channel=1, target=BRIGHTNESS, amount=1.0, release_ms=200)
+    assert rig.step(sound(), 0.0)[BRIGHTNESS] == 0.0
+    assert rig.step(sound(peak=1.0), 1 / fps)[BRIGHTNESS] == 4.0
+    for frame in range(2, 2 + fps // 5):
+        values = rig.step(sound(), frame / fps)
+    assert values[BRIGHTNESS] == pytest.approx(4 * math.exp(-1))
+
+
+def test_an_onset_between_two_frames_is_a_pulse_that_falls(rig: Rig) -> None:
+    rig.store.set(BRIGHTNESS, 0.0)
+    rig.route(source="onset", channel=1, target=BRIGHTNESS, amount=1.0, release_ms=100)
+    assert rig.step(sound(onset_count=7), 0.0)[BRIGHTNESS] == 0.0, "those before the route are over"
+    assert rig.step(sound(onset_count=9), 0.1)[BRIGHTNESS] == 4.0
+    assert rig.step(sound(onset_count=9), 0.2)[BRIGHTNESS] == pytest.approx(4 / math.e)
+    assert rig.step(sound(onset_count=9), 2.0)[BRIGHTNESS] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_an_lfo_moves_its_target_and_falls_as_fast_as_its_shape_does(rig: Rig) -> None:
+    rig.store.set_many([("/lfo/3/shape", "square"), ("/lfo/3/sync", "bar"), (BRIGHTNESS, 2.0)], by="test")
+    rig.route(source="lfo3", target=BRIGHTNESS, amount=0.5, offset=-0.5, release_ms=10_000)
+    assert rig.step(sound(), 0.0, beat=1.9)[BRIGHTNESS] == pytest.approx(3.0)
+    assert rig.step(sound(), 0.1, beat=2.1)[BRIGHTNESS] == pytest.approx(1.0)
+
+
+# -- in the frame loop -------------------------------------------------------------------------
+
+
+def test_the_analysis_reads_what_the_frame_before_added_to_the_values_of_now(rig: Rig) -> None:
+    rig.route(source="peak", channel=1, target=WINDOW, amount=-0.5)
+    first = rig.store.snapshot()
+    assert rig.modulation.again(first) is first
+    rig.step(sound(peak=1.0))
+    rig.store.set(WINDOW, 200.0)
+    assert rig.modulation.again(rig.store.snapshot())[WINDOW] == pytest.approx(200 / math.sqrt(200))
+    assert rig.store.snapshot()[WINDOW] == 200.0
+
+
+def test_values_that_glide_are_modulated_on_their_way(rig: Rig) -> None:
+    rig.route(source="peak", channel=1, target=BRIGHTNESS, amount=0.25)
+    slew = Slew({BRIGHTNESS: 100.0})
+    slew.step(rig.store.snapshot(), 0.0)
+    rig.store.set(BRIGHTNESS, 0.5)
+    gliding = slew.step(rig.store.snapshot(), 0.1)
+    values = rig.modulation.step(gliding, sound(peak=1.0), time_s=0.0, beat=0.0)
+    assert values[BRIGHTNESS] == pytest.approx(0.5 + 2.0 * math.exp(-1) + 1.0)
+
+
+def test_two_runs_are_the_same_to_the_last_bit() -> None:
+    def run() -> list[float]:
+        rig, noise = Rig(), np.random.default_rng(4)
+        sources = ("rms", "peak", "onset", "pitch", "lfo1", "lfo2", "lfo3", "low")
+        for n, source in enumerate(sources, start=1):
+            rig.route(n, source=source, target=(ANGLE, BRIGHTNESS, WINDOW)[n % 3], amount=0.2, curve=0.3)
+        rig.store.set_many([("/lfo/1/shape", "random"), ("/lfo/2/sync", "bar")], by="test")
+        drawn = []
+        for frame in range(100):
+            level, hz = noise.random(), 60 + 600 * noise.random()
+            heard = sound(rms=level, peak=level, low=level / 3, pitch_hz=hz, onset_count=frame // 7)
+            values = rig.step(heard, frame / 60, frame / 30)
+            drawn += [values[ANGLE], values[BRIGHTNESS], values[WINDOW]]
+        return drawn
+
+    assert run() == run()
