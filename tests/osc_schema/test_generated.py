@@ -1,25 +1,39 @@
-"""The address lists that are committed say what the declarations say."""
+"""The files that are committed say what the declarations say."""
 
 import json
 import re
+import zlib
 
 import pytest
 from typer.testing import CliRunner
 
 import osc_schema
 from engine.cli.schema import app
-from engine.errors import UsageError
-from osc_schema.generate import FILES, FOLDER, address_list
+from engine.errors import MultiverseError, UsageError
+from osc_schema.generate import FILES, ROOT, address_list, json_schema
+
+run = CliRunner().invoke
+
+
+def content(name: str, data: bytes) -> bytes:
+    """A TouchOSC layout is compared by what is in it: another zlib packs the same another way."""
+    return zlib.decompress(data) if name.endswith(".tosc") else data
+
+
+def fresh(name: str) -> bytes:
+    made = FILES[name]()
+    return content(name, made.encode() if isinstance(made, str) else made)
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_the_committed_file_is_fresh(name: str) -> None:
-    committed = (FOLDER / name).read_text(encoding="utf-8")
-    assert committed == FILES[name](), f"osc_schema/generated/{name} is stale: run `multiverse schema write`"
+    committed = content(name, (ROOT / name).read_bytes())
+    assert committed == fresh(name), f"{name} is stale: run `multiverse schema write`"
 
 
 def test_nothing_else_lies_among_the_generated_files() -> None:
-    assert {file.name for file in FOLDER.iterdir()} == set(FILES)
+    generated = {str(file.relative_to(ROOT)) for file in (ROOT / "osc_schema/generated").iterdir()}
+    assert generated == {name for name in FILES if name.startswith("osc_schema/generated/")}
 
 
 def test_the_list_for_people_has_every_address_and_what_it_takes() -> None:
@@ -36,7 +50,7 @@ def test_the_list_for_people_has_every_address_and_what_it_takes() -> None:
 
 
 def test_the_list_for_programs_has_every_default_within_its_own_limits() -> None:
-    schema = json.loads(FILES["addresses.schema.json"]())
+    schema = json.loads(json_schema(osc_schema.AREAS))
     assert list(schema["properties"]) == [param.address for param in osc_schema.PARAMS]
     for entry in schema["properties"].values():
         default = entry["default"]
@@ -53,16 +67,38 @@ def test_the_list_for_programs_has_every_default_within_its_own_limits() -> None
 
 
 def test_the_commands_print_what_the_files_hold(tmp_path) -> None:
-    run = CliRunner().invoke
-    assert run(app, ["markdown"]).stdout == FILES["ADDRESSES.md"]()
-    assert json.loads(run(app, ["json"]).stdout) == json.loads(FILES["addresses.schema.json"]())
-    assert run(app, ["write", "--folder", str(tmp_path / "new")]).exit_code == 0
-    for name, generate in FILES.items():
-        assert (tmp_path / "new" / name).read_text(encoding="utf-8") == generate()
+    for verb, name in (
+        ("markdown", "ADDRESSES.md"),
+        ("json", "addresses.schema.json"),
+        ("max", "multiverse.maxpat"),
+        ("pd", "multiverse.pd"),
+        ("osc-layout", "multiverse-open-stage-control.json"),
+    ):
+        assert run(app, [verb]).stdout.encode() == fresh(f"osc_schema/generated/{name}")
+    new = tmp_path / "new"
+    assert run(app, ["touchosc", str(new / "a.tosc")]).exit_code == 0
+    assert content("a.tosc", (new / "a.tosc").read_bytes()) == fresh("osc_schema/generated/multiverse.tosc")
+    assert run(app, ["write", "--folder", str(new)]).exit_code == 0
+    for name in FILES:
+        assert content(name, (new / name).read_bytes()) == fresh(name)
+
+
+def test_surfaces_are_made_for_an_engine_elsewhere(tmp_path) -> None:
+    there = ["--host", "10.0.0.7", "--port", "9100", "--listen-port", "9200"]
+    patch = run(app, ["pd", *there]).stdout
+    assert "connect 10.0.0.7 9100;" in patch and "netreceive -u -b 9200;" in patch and "1 9200;" in patch
+    patch = run(app, ["max", *there]).stdout
+    assert all(text in patch for text in ("udpsend 10.0.0.7 9100", "udpreceive 9200", "/engine/notify 1 9200"))
+    session = json.loads(run(app, ["osc-layout", *there]).stdout)
+    assert 'send("10.0.0.7:9100", "/engine/notify"' in session["content"]["onCreate"]
+    assert "9200" in session["content"]["onCreate"]
+    for wrong in ("a;b", "two words", "", "$1"):
+        assert isinstance(run(app, ["pd", "--host", wrong]).exception, UsageError)
+    (tmp_path / "file").touch()
+    assert isinstance(run(app, ["pd", str(tmp_path / "file" / "below.pd")]).exception, MultiverseError)
 
 
 def test_the_list_command_takes_patterns() -> None:
-    run = CliRunner().invoke
     assert len(run(app, ["list"]).stdout.splitlines()) == len(osc_schema.PARAMS)
     lines = run(app, ["list", "/layer/*/angle"]).stdout.splitlines()
     assert lines[1].startswith("/layer/2/angle  float -180..180 deg  [45]  ")
@@ -70,3 +106,15 @@ def test_the_list_command_takes_patterns() -> None:
     assert entry["menu"] == ["off", "x", "y", "xy", "kaleidoscope"]
     for wrong in ("/layr/1/angle", "/layer/["):
         assert isinstance(run(app, ["list", wrong]).exception, UsageError)
+
+
+def test_the_list_command_lists_commands_with_their_arguments() -> None:
+    assert len(run(app, ["list", "--commands"]).stdout.splitlines()) == len(osc_schema.COMMANDS)
+    (line,) = run(app, ["list", "--commands", "/engine/notify"]).stdout.splitlines()
+    assert line.startswith("/engine/notify  on:i [port:i]  1 subscribes the sender's host")
+    entries = json.loads(run(app, ["list", "--commands", "--json", "/engine/*"]).stdout)
+    notify = next(entry for entry in entries if entry["address"] == "/engine/notify")
+    assert notify["arguments"][1] == {"name": "port", "type": "i", "is_optional": True}
+    assert notify["description"] and "/done /engine/notify" in notify["replies"]
+    for wrong in ("/engine/width", "/engine/["):
+        assert isinstance(run(app, ["list", "--commands", wrong]).exception, UsageError)

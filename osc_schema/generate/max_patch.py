@@ -1,0 +1,257 @@
+"""A patch for Max 8 or newer: a tab an area, two-way with the engine, and the picture over Syphon or Spout.
+
+Each control is a row of its own that can be copied into any patch: what the engine tells comes through
+`r multiverse-in` and is shown with `set`, so nothing goes round; what is moved leaves through `s multiverse-out`.
+Locked, a tab shows labels and controls only. The patch sends nothing in its first half second, in which Max's own
+dials announce the values they were loaded with.
+"""
+
+import json
+from collections.abc import Iterable
+from itertools import pairwise
+from math import log, sqrt
+from typing import Any
+
+from osc_schema.generate.pages import Control, Page, Panel, columns, default_text, hint, pages
+from osc_schema.types import Area, Param, ParamType
+
+HOST, PORT, LISTEN_PORT = "127.0.0.1", 9000, 9001
+SENDER = "Multiverse"
+"""Name of the Syphon server and of the Spout sender (`/sink/syphon/name`, `/sink/spout/name`)."""
+QUIET_MS, SILENCE_MS = 500, 3000  # three heartbeats
+
+_MOST_ROWS, _MOST_COLUMNS = 12, 4
+_ROW_PX, _COLUMN_PX, _LABEL_PX, _TITLE_PX, _WIRING_PX = 44, 340, 130, 30, 30
+_NUMBERS = (ParamType.FLOAT, ParamType.STOPS)
+_TYPE_FLOAT = 0  # parameter_type
+_UNIT_FLOAT = 1  # parameter_unitstyle
+
+
+def max_patch(areas: Iterable[Area], *, host: str = HOST, port: int = PORT, listen_port: int = LISTEN_PORT) -> str:
+    """The patch as JSON text, for an engine at host:port and its answers at listen_port of this machine."""
+    main = _Patcher(900, 620)
+    _connection(main, host, port, listen_port)
+    _picture(main)
+    for at, page in enumerate(pages(areas)):
+        main.window(page.title, 620, 40 + 30 * at, _page_patcher(page))
+    text = json.dumps({"patcher": main.as_dict()}, ensure_ascii=False)
+    for element in ("box", "patchline"):
+        text = text.replace(f', {{"{element}"', f',\n{{"{element}"')  # a line each; a quote in a text is escaped
+    return text + "\n"
+
+
+class _Patcher:
+    """Boxes and the cords between them."""
+
+    def __init__(self, width: float, height: float) -> None:
+        self._size = (width, height)
+        self._boxes: list[dict[str, Any]] = []
+        self._lines: list[dict[str, Any]] = []
+
+    def box(self, kind: str, x: float, y: float, w: float, h: float, inlets: int, outlets: str, **more: Any) -> str:
+        """A box; `outlets` has a word an outlet, `-` for messages of any kind. Its id."""
+        types = ["" if word == "-" else word for word in outlets.split()]
+        name = f"obj-{len(self._boxes) + 1}"
+        box = {"id": name, "maxclass": kind, "numinlets": inlets, "numoutlets": len(types)}
+        if types:
+            box["outlettype"] = types
+        self._boxes.append({"box": {**box, "patching_rect": [x, y, w, h], **more}})
+        return name
+
+    def object(self, text: str, x: float, y: float, w: float, inlets: int, outlets: str, **more: Any) -> str:
+        return self.box("newobj", x, y, w, 22.0, inlets, outlets, text=text, **more)
+
+    def comment(self, text: str, x: float, y: float, w: float, **more: Any) -> str:
+        return self.box("comment", x, y, w, 20.0, 1, "", text=text, **more)
+
+    def window(self, title: str, x: float, y: float, patcher: "_Patcher") -> None:
+        """A subpatcher that is a tab."""
+        name = f'p "{title}"' if " " in title else f"p {title}"
+        self.object(name, x, y, 180.0, 0, "", patcher={**patcher.as_dict(), "showontab": 1})
+
+    def cord(self, source: str, outlet: int, target: str, inlet: int = 0, **more: Any) -> None:
+        line = {"source": [source, outlet], "destination": [target, inlet], **more}
+        self._lines.append({"patchline": line})
+
+    def chain(self, *boxes: str, **more: Any) -> None:
+        """First outlet to first inlet, one after the other."""
+        for source, target in pairwise(boxes):
+            self.cord(source, 0, target, **more)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "fileversion": 1,
+            "appversion": {"major": 8, "minor": 6, "revision": 0, "architecture": "x64", "modernui": 1},
+            "classnamespace": "box",
+            "rect": [60.0, 100.0, *self._size],
+            "openinpresentation": 0,
+            "showrootpatcherontab": 1,
+            "boxes": self._boxes,
+            "lines": self._lines,
+        }
+
+
+def _connection(main: _Patcher, host: str, port: int, listen_port: int) -> None:
+    main.comment("MULTIVERSE", 20, 10, 200, fontface=1)
+    main.comment(f"Engine at {host}:{port}, answers at UDP port {listen_port}. Each tab is an area.", 20, 34, 560)
+    main.comment("connect, and ask for every value", 60, 64, 300)
+    main.comment("the engine answers", 60, 96, 300)
+    button = main.box("button", 20, 62, 24, 24, 1, "bang", hint="Connect, and ask for every value")
+    alive = main.box("toggle", 20, 94, 24, 24, 1, "int", parameter_enable=0, hint="The engine answers")
+    begin = main.object("loadbang", 20, 140, 60, 1, "bang")
+    pause = main.object(f"delay {QUIET_MS}", 20, 170, 70, 2, "bang")
+    steps = main.object("t b b b", 20, 200, 60, 1, "bang bang bang")
+    subscribe = main.box("message", 180, 230, 170, 22, 2, "-", text=f"/engine/notify 1 {listen_port}")
+    opened = main.box("message", 130, 230, 30, 22, 2, "-", text="1")
+    watch = main.object(f"delay {SILENCE_MS}", 20, 260, 80, 2, "bang")
+    silent = main.box("message", 20, 290, 50, 22, 2, "-", text="set 0")
+    out = main.object("r multiverse-out", 300, 140, 120, 0, "-")
+    gate = main.object("gate 1", 180, 270, 50, 2, "-")
+    send = main.object(f"udpsend {host} {port}", 180, 320, 170, 1, "")
+    main.chain(begin, pause, steps)
+    main.chain(button, steps)
+    for outlet, target in ((2, opened), (1, subscribe), (0, watch)):
+        main.cord(steps, outlet, target)
+    main.chain(opened, gate, send)
+    main.cord(out, 0, gate, 1)
+    main.chain(subscribe, send)
+    main.chain(watch, silent, alive)
+    main.chain(watch, steps)
+    receive = main.object(f"udpreceive {listen_port}", 400, 200, 130, 1, "-")
+    spread = main.object("s multiverse-in", 400, 260, 120, 1, "")
+    beat = main.object("route /engine/heartbeat", 400, 300, 160, 2, "- -")
+    here = main.object("t b b", 400, 330, 50, 1, "bang bang")
+    shown = main.box("message", 460, 360, 50, 22, 2, "-", text="set 1")
+    main.chain(receive, spread)
+    main.chain(receive, beat, here, watch)
+    main.cord(here, 1, shown)
+    main.chain(shown, alive)
+
+
+def _picture(main: _Patcher) -> None:
+    main.comment("PICTURE: Syphon on a Mac, Spout on Windows; each comes from Max's Package Manager.", 20, 390, 560)
+    switch = main.box("toggle", 20, 420, 24, 24, 1, "int", parameter_enable=0, hint="Shows the picture")
+    world = main.object(f"jit.world {SENDER} @enable 0 @size 1280 720", 20, 460, 260, 1, "- bang -")
+    main.chain(switch, world)
+    for at, receiver in enumerate(
+        (f"jit.gl.syphonclient {SENDER} @servername {SENDER}", f"jit.gl.spoutreceiver {SENDER} @sendername {SENDER}")
+    ):
+        texture = main.object(receiver, 20, 510 + 30 * at, 330, 1, "jit_gl_texture -")
+        main.cord(world, 1, texture)
+        main.chain(texture, world)
+
+
+def _page_patcher(page: Page) -> _Patcher:
+    panels = columns(page, _MOST_ROWS)
+    strips = [panels[at : at + _MOST_COLUMNS] for at in range(0, len(panels), _MOST_COLUMNS)]
+    heights = [_TITLE_PX + _ROW_PX * max(len(panel.controls) for panel in strip) for strip in strips]
+    wiring = sum(heights) + 80.0
+    patcher = _Patcher(max(20.0 + _COLUMN_PX * len(strips[0]), 700.0), min(sum(heights) + 60.0, 900.0))
+    patcher.comment(page.description, 10, 6, 660)
+    count = 0
+    for row, strip in enumerate(strips):
+        for column, panel in enumerate(strip):
+            x, y = 10.0 + _COLUMN_PX * column, 40.0 + sum(heights[:row])
+            _panel(patcher, panel, x, y, wiring + _WIRING_PX * count)
+            count += len(panel.controls)
+    return patcher
+
+
+def _panel(patcher: _Patcher, panel: Panel, x: float, y: float, wiring: float) -> None:
+    patcher.comment(panel.title.upper(), x, y, _COLUMN_PX - 20, fontface=1)
+    for at, control in enumerate(panel.controls):
+        _row(patcher, control, x, y + _TITLE_PX + _ROW_PX * at, wiring + _WIRING_PX * at)
+
+
+def _row(patcher: _Patcher, control: Control, x: float, y: float, wiring: float) -> None:
+    """The control where people see it; its objects down in the wiring, hidden while the patch is locked."""
+    param, address = control.param, control.param.address
+    hidden = {"hidden": 1}
+    patcher.comment(control.caption, x, y + 6, _LABEL_PX, hint=hint(param))
+    shown = _control(patcher, param, x + _LABEL_PX + 5, y)
+    out = patcher.object("s multiverse-out", 1060, wiring, 110, 1, "", **hidden)
+    named = patcher.object(f"prepend {address}", 800, wiring, 250, 1, "-", **hidden)
+    patcher.chain(named, out, **hidden)
+    if param.type is ParamType.TRIGGER:
+        one = patcher.box("message", 740, wiring, 30, 22, 2, "-", text="1", **hidden)
+        patcher.chain(shown, one, named, **hidden)
+        return  # the engine's 0 or 1 would press the button again
+    if param.type in (ParamType.TEXT, ParamType.FILE):
+        text = patcher.object("route text", 700, wiring, 70, 2, "- -", **hidden)
+        patcher.chain(shown, text, named, **hidden)
+    else:
+        patcher.chain(shown, named, **hidden)
+    told = patcher.object("r multiverse-in", 10, wiring, 100, 0, "-", **hidden)
+    mine = patcher.object(f"route {address}", 120, wiring, 230, 2, "- -", **hidden)
+    # By name: `set x` would show the first item that begins with x.
+    word = "setsymbol" if param.type is ParamType.MENU else "set"
+    quiet = patcher.object(f"prepend {word}", 360, wiring, 100, 1, "-", **hidden)
+    patcher.chain(told, mine, quiet, shown, **hidden)
+    if param.type in _NUMBERS:
+        number = patcher.box("flonum", x + _LABEL_PX + 60, y + 8, 80, 22, 1, "- bang", hint=hint(param))
+        follow = patcher.object("prepend set", 700, wiring, 80, 1, "-", **hidden)
+        patcher.chain(quiet, number, **hidden)
+        patcher.chain(number, shown, **hidden)
+        patcher.chain(shown, follow, number, **hidden)
+    if param.default != "":
+        preset = patcher.object(f"loadmess {word} {_atom(default_text(param))}", 470, wiring, 220, 1, "-", **hidden)
+        patcher.chain(preset, shown, **hidden)
+        if param.type in _NUMBERS:
+            patcher.chain(preset, number, **hidden)
+
+
+def _control(patcher: _Patcher, param: Param, x: float, y: float) -> str:
+    told = {"hint": hint(param), "annotation": hint(param)}
+    match param.type:
+        case ParamType.TRIGGER:
+            return patcher.box("button", x, y + 6, 24, 24, 1, "bang", **told)
+        case ParamType.BOOL:
+            return patcher.box("toggle", x, y + 6, 24, 24, 1, "int", parameter_enable=0, **told)
+        case ParamType.MENU:
+            items: list[str] = []
+            for item in param.menu:
+                items += [",", item] if items else [item]
+            return patcher.box("umenu", x, y + 6, 150, 22, 1, "int - -", items=items, parameter_enable=0, **told)
+        case ParamType.TEXT | ParamType.FILE:
+            look = {"keymode": 1, "lines": 1, "outputmode": 1, "nosymquotes": 1, "parameter_enable": 0}
+            return patcher.box("textedit", x, y + 6, 180, 22, 1, "- int - -", text="", **look, **told)
+        case ParamType.COLOUR:
+            return patcher.box("swatch", x, y + 4, 150, 30, 3, "- float", parameter_enable=0, **told)
+        case ParamType.INT:
+            limits = {"minimum": int(param.low), "maximum": int(param.high)}
+            return patcher.box("number", x, y + 6, 80, 22, 1, "- bang", **limits, parameter_enable=0, **told)
+    value = {
+        "parameter_longname": param.address,
+        "parameter_shortname": param.address.rpartition("/")[2],
+        "parameter_type": _TYPE_FLOAT,
+        "parameter_mmin": param.low,
+        "parameter_mmax": param.high,
+        "parameter_initial": [param.default],
+        "parameter_initial_enable": 1,
+        "parameter_unitstyle": _UNIT_FLOAT,
+    }
+    if param.scale == "exponential":
+        value["parameter_exponent"] = _exponent(param)
+    return patcher.box(
+        "live.dial",
+        x,
+        y,
+        44,
+        36,
+        1,
+        "- float",
+        showname=0,
+        parameter_enable=1,
+        varname=param.address,
+        saved_attribute_attributes={"valueof": value},
+        **told,
+    )
+
+
+def _exponent(param: Param) -> float:
+    """Max bends a dial by a power only: with this one its middle is the geometric middle of the range."""
+    return round(log((sqrt(param.low * param.high) - param.low) / (param.high - param.low)) / log(0.5), 6)
+
+
+def _atom(text: str) -> str:
+    return f'"{text}"' if " " in text and not all(part.replace(".", "").isdigit() for part in text.split()) else text

@@ -1,0 +1,169 @@
+"""A session for Open Stage Control (1.25 or newer): a tab an area, on it panels of labelled controls.
+
+The session subscribes when it is opened; the button on the first tab does it again, for an engine started later.
+Feedback sets a widget without sending. A fader's double tap returns it to its default. What a parameter does stands
+in the widget's `comments`.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from osc_schema.generate.pages import Control, Page, Panel, columns, decimals, hint, pages
+from osc_schema.types import Area, Param, ParamType
+
+HOST, PORT = "127.0.0.1", 9000
+VERSION = "1.25.0"
+"""Whose property names these are: what an older session would have had converted, a newer program leaves alone."""
+NOTIFY = "/engine/notify"
+
+_MOST_ROWS, _MOST_SWITCH_ITEMS = 12, 4
+_MOST_FADER_STEPS = 1000  # whole numbers of a wider range are typed
+_WIDTH_PX, _ROW_PX, _LABEL_PX, _VALUE_PX, _GAP_PX = 380, 36, 120, 70, 4
+_TITLE_PX = 30
+_OPENED = """\
+// Every value now, then every change, sent to the port that Open Stage Control itself hears OSC on.
+send("{target}", "{notify}", {arguments});
+"""
+
+
+def osc_layout(areas: Iterable[Area], *, host: str = HOST, port: int = PORT, listen_port: int | None = None) -> str:
+    """The session as JSON text, for an engine at host:port.
+
+    listen_port: where Open Stage Control hears OSC (its option `--osc-port`), if that is not the port it sends from.
+    """
+    target = f"{host}:{port}"
+    arguments = [1] if listen_port is None else [1, listen_port]
+    tabs = [_tab(page, target) for page in pages(areas)]
+    tabs[0]["widgets"].append(_connect_button(target, arguments))
+    root = {
+        "type": "root",
+        "id": "root",
+        "onCreate": _OPENED.format(
+            target=target,
+            notify=NOTIFY,
+            arguments=", ".join(f'{{type: "i", value: {argument}}}' for argument in arguments),
+        ),
+        "widgets": [],
+        "tabs": tabs,
+    }
+    session = {"createdWith": "Open Stage Control", "version": VERSION, "type": "session", "content": root}
+    text = json.dumps(session, ensure_ascii=False)
+    return text.replace(', {"type"', ',\n{"type"') + "\n"  # a line a widget; a quote in a text is escaped
+
+
+def _tab(page: Page, target: str) -> dict[str, Any]:
+    panels = columns(page, _MOST_ROWS)
+    return {
+        "type": "tab",
+        "id": f"tab_{_name(page.title)}",  # widgets of one id are one: /mirror is a parameter, Mirror an area
+        "label": page.title,
+        "comments": page.description,
+        "layout": "horizontal",
+        "contain": False,  # more columns than fit scroll
+        "widgets": [_panel(page, panel, at, target) for at, panel in enumerate(panels)],
+        "tabs": [],
+    }
+
+
+def _panel(page: Page, panel: Panel, at: int, target: str) -> dict[str, Any]:
+    name = f"panel_{_name(page.title)}_{at + 1}"
+    widgets = [_text(f"{name}_title", panel.title.upper(), _GAP_PX, _GAP_PX, _WIDTH_PX - 4 * _GAP_PX)]
+    for row, control in enumerate(panel.controls):
+        widgets += _row(control, _TITLE_PX + row * (_ROW_PX + _GAP_PX), target)
+    height = _TITLE_PX + len(panel.controls) * (_ROW_PX + _GAP_PX) + 2 * _GAP_PX
+    return {"type": "panel", "id": name, "width": _WIDTH_PX, "height": height, "widgets": widgets, "tabs": []}
+
+
+def _row(control: Control, top: int, target: str) -> list[dict[str, Any]]:
+    param = control.param
+    name = _name(param.address)
+    left = _GAP_PX + _LABEL_PX
+    width = _WIDTH_PX - _LABEL_PX - 6 * _GAP_PX
+    widget = _widget(param)
+    row = [_text(f"{name}_label", control.caption, _GAP_PX, top, _LABEL_PX)]
+    if widget["type"] == "fader":
+        width -= _VALUE_PX + _GAP_PX
+        shown = {"value": f"@{{{name}}}", "decimals": decimals(param)}
+        row.append(_text(f"{name}_value", "", left + width + _GAP_PX, top, _VALUE_PX) | shown)
+    widget |= {
+        "id": name,
+        "comments": hint(param),
+        "left": left,
+        "top": top,
+        "width": width,
+        "height": _ROW_PX,
+        "address": param.address,
+        "target": [target],
+        "ignoreDefaults": True,  # sent once, whatever targets the program was started with
+    }
+    return [*row, widget]
+
+
+def _widget(param: Param) -> dict[str, Any]:
+    """What is special to the parameter's type, in the program's property names."""
+    match param.type:
+        case ParamType.TRIGGER:
+            return {"type": "button", "mode": "tap", "on": 1, "off": 0, "label": "", "typeTags": "i"}
+        case ParamType.BOOL:
+            state = {"on": 1, "off": 0, "default": int(param.default is True)}
+            return {"type": "button", "mode": "toggle", **state, "label": "", "typeTags": "i"}
+        case ParamType.MENU:
+            kind = "switch" if len(param.menu) <= _MOST_SWITCH_ITEMS else "dropdown"
+            layout = {"layout": "horizontal"} if kind == "switch" else {}
+            return {"type": kind, **layout, "values": list(param.menu), "default": param.default, "typeTags": "s"}
+        case ParamType.TEXT | ParamType.FILE:
+            most = int(param.high)
+            return {"type": "input", "align": "left", "default": param.default, "maxLength": most, "typeTags": "s"}
+        case ParamType.COLOUR:
+            unit = {"min": 0, "max": 1}
+            colour = {"type": "rgb", "alpha": True, "range": unit, "rangeAlpha": unit, "decimals": 4}
+            return colour | {"default": param.default, "typeTags": "f"}
+        case ParamType.INT if param.high - param.low > _MOST_FADER_STEPS:
+            return {"type": "input", "numeric": param.step, "default": param.default, "decimals": 0, "typeTags": "i"}
+    fader = {"type": "fader", "design": "compact", "horizontal": True, "doubleTap": True, "snap": False}
+    fader |= {"range": _range(param), "default": param.default, "decimals": decimals(param)}
+    fader["typeTags"] = "i" if param.type is ParamType.INT else "f"
+    if param.scale == "exponential":
+        # The program maps a place p to low + (high - low) * (s**p - 1) / (s - 1): this s makes it low * (high/low)**p.
+        fader["logScale"] = param.high / param.low
+    if param.low < 0 < param.high:
+        fader["origin"] = 0
+    return fader
+
+
+def _range(param: Param) -> dict[str, Any]:
+    """Stops have their names at their places."""
+    if not param.stops:
+        return {"min": param.low, "max": param.high}
+    last = len(param.stops) - 1
+    places = ["min", *(f"{100 * at / last:.10g}%" for at in range(1, last)), "max"]
+    return {place: {name: at} for at, (place, name) in enumerate(zip(places, param.stops, strict=True))}
+
+
+def _connect_button(target: str, arguments: list[int]) -> dict[str, Any]:
+    return {
+        "type": "button",
+        "id": "connect",
+        "label": "Connect",
+        "comments": "Asks for every value and every change, as opening this session did.",
+        "width": 120,
+        "height": _ROW_PX,
+        "mode": "tap",
+        "on": arguments[-1],
+        "preArgs": arguments[:-1],
+        "typeTags": "i",
+        "address": NOTIFY,
+        "target": [target],
+        "ignoreDefaults": True,
+    }
+
+
+def _text(name: str, text: str, left: int, top: int, width: int) -> dict[str, Any]:
+    place = {"left": left, "top": top, "width": width, "height": _ROW_PX}
+    return {"type": "text", "id": name, **place, "align": "left", "wrap": "soft", "default": text, "bypass": True}
+
+
+def _name(text: str) -> str:
+    """An id: a dot or a slash in one would be read as a property of it."""
+    return "".join(letter if letter.isalnum() else "_" for letter in text.strip("/").lower())

@@ -1,0 +1,130 @@
+"""How controls stand together on every surface: a page an area, on it panels, in them labelled controls.
+
+Made from the declarations alone, so that a new area is a new page without a line here. Beside the parameters stand
+the commands that are played: those a button can send (their only argument is `pressed`), and presets by name.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from osc_schema.declare import NAME_CHARACTERS, text, trigger
+from osc_schema.types import Area, Command, Param, ParamType
+
+TYPED = ("/preset/load",)
+"""Commands that a person gives a name to in the middle of a show."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    label: str
+    """What is left of the address when page and panel are known: `angle` of /layer/1/angle."""
+    param: Param
+
+    @property
+    def caption(self) -> str:
+        """The label with the unit, where the label does not end in it: `angle (deg)`, `window ms`."""
+        unit = self.param.unit
+        is_said = not unit or unit == "characters" or self.label.split()[-1] == unit.lower()
+        return self.label if is_said else f"{self.label} ({unit})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    title: str
+    controls: tuple[Control, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    title: str
+    description: str
+    panels: tuple[Panel, ...]
+
+
+def pages(areas: Iterable[Area]) -> tuple[Page, ...]:
+    """The areas that have controls. Parameters of one number (/layer/2/...) are a panel of their own."""
+    controls = ((area, (*area.params, *_played(area.commands))) for area in areas)
+    return tuple(
+        Page(title=area.title, description=area.description, panels=tuple(_panels(area.title, params)))
+        for area, params in controls
+        if params
+    )
+
+
+def columns(page: Page, most: int) -> tuple[Panel, ...]:
+    """The page's panels, those of more than `most` controls cut into several."""
+    return tuple(
+        Panel(title=panel.title, controls=panel.controls[start : start + most])
+        for panel in page.panels
+        for start in range(0, len(panel.controls), most)
+    )
+
+
+def hint(param: Param) -> str:
+    """One line for whoever points at the control: address, what it does, values, default."""
+    return f"{param.address}: {param.description} {_values(param)}, default {default_text(param)}."
+
+
+def default_text(param: Param) -> str:
+    """The default as a person would type it; `empty` for no text, `-` for a trigger."""
+    if param.type is ParamType.TRIGGER:
+        return "-"
+    if isinstance(param.default, str):
+        return param.default or "empty"
+    if isinstance(param.default, tuple):
+        return " ".join(f"{part:g}" for part in param.default)
+    return f"{param.default:.10g}"
+
+
+def decimals(param: Param) -> int:
+    """Decimals that tell ten thousand steps of its range apart, at most 6; a whole number has none."""
+    if param.type is ParamType.INT:
+        return 0
+    smallest = abs(param.low) if param.scale == "exponential" else param.high - param.low
+    return next((places for places in range(6) if smallest * 10**places >= 10_000), 6)
+
+
+def _played(commands: Iterable[Command]) -> Iterator[Param]:
+    """Commands as what sends them: a trigger, or a text."""
+    for command in commands:
+        if [argument.name for argument in command.arguments] == ["pressed"] and "<" not in command.address:
+            yield trigger(command.address, command.description)
+        elif command.address in TYPED:
+            yield text(command.address, "", command.description, fewest=1, most=NAME_CHARACTERS)
+
+
+def _panels(area_title: str, params: Iterable[Param]) -> Iterator[Panel]:
+    params = tuple(params)
+    numbered = [_numbered(param.address) for param in params]
+    families: dict[str, list[Param]] = {}
+    for param, prefix in zip(params, numbered, strict=True):
+        # A single parameter of a number (/sd/lora/1/weight) needs no panel.
+        families.setdefault(prefix if numbered.count(prefix) > 1 else "", []).append(param)
+    for prefix, family in families.items():
+        title = " ".join(prefix.split("/")[-2:]) if prefix else area_title
+        yield Panel(
+            title=title, controls=tuple(Control(label=_label(param.address, prefix), param=param) for param in family)
+        )
+
+
+def _numbered(address: str) -> str:
+    """`/layer/1` of /layer/1/angle; nothing for an address without a number in it."""
+    match = re.match(r".*/\d+(?=/)", address)
+    return match[0] if match else ""
+
+
+def _label(address: str, prefix: str) -> str:
+    words = address.removeprefix(prefix).strip("/").split("/")
+    if not prefix and len(words) > 1:
+        del words[0]
+    return " ".join(words).replace("_", " ")
+
+
+def _values(param: Param) -> str:
+    if param.type is ParamType.MENU:
+        return "|".join(param.menu)
+    if param.type in (ParamType.BOOL, ParamType.TRIGGER):
+        return "0|1"
+    span = f"{param.low:.10g}..{param.high:.10g}{' ' if param.unit else ''}{param.unit}"
+    return f"{span} ({', '.join(param.stops)})" if param.stops else span

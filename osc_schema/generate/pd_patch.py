@@ -1,0 +1,232 @@
+"""A patch for Pd (vanilla, 0.52 or newer): a window of controls an area, two-way with the engine.
+
+Each control listens to the name that is its parameter's address: `; /layer/1/angle 45` in any patch moves it and the
+engine, `; /layer/1/angle set 45` shows it only. What a control is moved to goes to `ADDRESS/out`, and from there to
+the engine; what the engine tells comes to `ADDRESS/in` and is shown with `set`, so nothing goes round.
+
+Pd takes a part of an address that is a number (the 1 of /layer/1/angle) as a symbol, which `route 1` does not match
+and no patch file can hold. So the address is read off the packet itself: `list tosymbol` ends at the first zero byte,
+and the engine sends plain messages only.
+
+Pd has no menus: a menu is a row of buttons, or, where it is long, a number box.
+"""
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+from osc_schema.generate.pages import Control, Page, Panel, columns, default_text, hint, pages
+from osc_schema.types import Area, Param, ParamType
+
+HOST, PORT, LISTEN_PORT = "127.0.0.1", 9000, 9002
+SILENCE_MS = 3000  # three heartbeats
+
+_MOST_ROWS, _MOST_COLUMNS, _MOST_BUTTONS = 14, 4, 8
+_ROW_PX, _COLUMN_PX, _LABEL_PX, _TITLE_PX = 24, 420, 150, 24
+_COLOURS = "#fcfcfc #000000 #000000"
+_NUMBERS = (ParamType.FLOAT, ParamType.STOPS)
+
+
+def pd_patch(areas: Iterable[Area], *, host: str = HOST, port: int = PORT, listen_port: int = LISTEN_PORT) -> str:
+    """The patch as text, for an engine at host:port and its answers at listen_port of this machine."""
+    main = _Canvas("", 760, 420)
+    _connection(main, host, port, listen_port)
+    for at, page in enumerate(pages(areas)):
+        main.window(520, 30 + 26 * at, _page_window(page))
+    return "".join(f"{line};\n" for line in main.lines())
+
+
+class _Canvas:
+    """Objects, numbered in the order they are made, and the cords between them."""
+
+    def __init__(self, name: str, width: int, height: int) -> None:
+        self._head = f"#N canvas 40 60 {width} {height} {name + ' 0' if name else '12'}"
+        self._objects: list[str] = []
+        self._cords: list[str] = []
+        self._count = 0
+        self.name = name
+
+    def add(self, kind: str, x: int, y: int, text: str) -> int:
+        """`kind` is obj, msg or text; `text` in the form of a file (see `_escaped`). The object's number."""
+        self._objects.append(f"#X {kind} {x} {y} {text}")
+        self._count += 1
+        return self._count - 1
+
+    def window(self, x: int, y: int, canvas: "_Canvas") -> int:
+        self._objects += canvas.lines()
+        return self.add("restore", x, y, f"pd {canvas.name}")
+
+    def cord(self, source: int, outlet: int, target: int, inlet: int = 0) -> None:
+        self._cords.append(f"#X connect {source} {outlet} {target} {inlet}")
+
+    def chain(self, *objects: int) -> None:
+        """First outlet to first inlet, one after the other."""
+        for source, target in pairwise(objects):
+            self.cord(source, 0, target)
+
+    def lines(self) -> list[str]:
+        return [self._head, *self._objects, *self._cords]
+
+
+def _connection(main: _Canvas, host: str, port: int, listen_port: int) -> None:
+    main.add("text", 20, 10, "Multiverse")
+    main.add("text", 20, 30, _escaped(f"Engine at {host}:{port}, answers at UDP port {listen_port}. Open a window:"))
+    main.add("text", 46, 62, "connect and ask for every value")
+    main.add("text", 46, 92, "the engine answers")
+    begin = main.add("obj", 20, 120, "loadbang")
+    button = main.add("obj", 20, 60, f"bng 20 250 50 0 empty empty empty 0 -10 0 12 {_COLOURS}")
+    alive = main.add("obj", 20, 90, f"tgl 20 0 empty empty empty 0 -10 0 12 {_COLOURS} 0 1")
+    steps = main.add("obj", 20, 150, "t b b b b b")
+    # A UDP socket that was refused once sends no more: connect anew each time.
+    hang_up = main.add("msg", 240, 180, "disconnect")
+    connect = main.add("msg", 160, 210, f"connect {host} {port}")
+    subscribe = main.add("msg", 60, 180, f"1 {listen_port}")
+    notify = main.add("obj", 60, 210, "oscformat engine notify")
+    watch = main.add("obj", 20, 240, f"delay {SILENCE_MS}")
+    silent = main.add("msg", 20, 270, "0")
+    out = main.add("obj", 200, 240, "r multiverse-out")
+    command = main.add("obj", 160, 270, "list prepend send")
+    trim = main.add("obj", 160, 300, "list trim")
+    send = main.add("obj", 160, 330, "netsend -u -b")
+    for object_ in (begin, button):
+        main.cord(object_, 0, steps)
+    for outlet, target in ((4, hang_up), (3, connect), (2, subscribe), (0, watch)):
+        main.cord(steps, outlet, target)
+    main.chain(hang_up, send)
+    main.chain(connect, send)
+    main.chain(subscribe, notify, command, trim, send)
+    main.chain(out, command)
+    main.chain(watch, steps)
+    main.chain(watch, silent, alive)
+
+    receive = main.add("obj", 320, 120, f"netreceive -u -b {listen_port}")
+    both = main.add("obj", 320, 150, "t a a")
+    values = main.add("obj", 320, 210, "oscparse")
+    spread = main.add("obj", 320, 240, "list trim")
+    address = main.add("obj", 400, 180, "list tosymbol")
+    target = main.add("obj", 400, 210, "makefilename %s/in")
+    spot = main.add("obj", 320, 270, "s")
+    main.chain(receive, both, values, spread, spot)
+    main.cord(both, 1, address)
+    main.chain(address, target)
+    main.cord(target, 0, spot, 1)
+    beat = main.add("obj", 320, 310, "r /engine/heartbeat/in")
+    here = main.add("obj", 320, 335, "t b b")
+    answers = main.add("msg", 400, 360, "1")
+    main.chain(beat, here, watch)
+    main.cord(here, 1, answers)
+    main.chain(answers, alive)
+
+
+def _page_window(page: Page) -> _Canvas:
+    """Controls on top, without cords; how they are wired stands beneath, a row a control."""
+    panels = columns(page, _MOST_ROWS)
+    strips = [panels[at : at + _MOST_COLUMNS] for at in range(0, len(panels), _MOST_COLUMNS)]
+    heights = [_TITLE_PX + _ROW_PX * max(len(panel.controls) for panel in strip) for strip in strips]
+    width, height = 20 + _COLUMN_PX * len(strips[0]), 20 + sum(heights)
+    canvas = _Canvas(page.title.replace(" ", "-"), min(width, 1720), min(height, 900))
+    for row, strip in enumerate(strips):
+        for column, panel in enumerate(strip):
+            _draw_panel(canvas, panel, 10 + _COLUMN_PX * column, 10 + sum(heights[:row]))
+    top = height + 60
+    begin = canvas.add("obj", 10, top, "loadbang")
+    for at, param in enumerate(control.param for panel in panels for control in panel.controls):
+        _wire(canvas, param, top + 30 + 60 * at, begin)
+    return canvas
+
+
+def _draw_panel(canvas: _Canvas, panel: Panel, x: int, y: int) -> None:
+    canvas.add("text", x, y, _escaped(panel.title.upper()))
+    for at, control in enumerate(panel.controls):
+        _draw(canvas, control, x, y + _TITLE_PX + _ROW_PX * at)
+
+
+def _draw(canvas: _Canvas, control: Control, x: int, y: int) -> None:
+    param = control.param
+    canvas.add("text", x, y, _escaped(control.caption))
+    x += _LABEL_PX
+    names = f"{param.address}/out {param.address}"
+    look = f"empty 0 -8 0 10 {_COLOURS}"
+    if param.type in _NUMBERS:
+        log = int(param.scale == "exponential")
+        canvas.add("obj", x, y, f"hsl 160 18 {_span(param)} {log} 0 {names} {look} 0 1")
+        limits = "-1e+37 1e+37 0 0"  # the slider hands on what is beyond its ends, and the engine clips or wraps it
+        canvas.add("obj", x + 170, y, f"nbx 8 18 {limits} {param.address} {param.address}/shown {look} 0 256")
+    elif param.type is ParamType.INT or (param.type is ParamType.MENU and len(param.menu) > _MOST_BUTTONS):
+        canvas.add("obj", x, y, f"nbx 10 18 {_span(param)} 0 0 {names} {look} 0 256")
+    elif param.type is ParamType.MENU:
+        canvas.add("obj", x, y, f"hradio 18 1 0 {len(param.menu)} {names} {look} 0")
+    elif param.type is ParamType.BOOL:
+        canvas.add("obj", x, y, f"tgl 18 0 {names} {look} 0 1")
+    elif param.type is ParamType.TRIGGER:
+        canvas.add("obj", x, y, f"bng 18 250 50 0 {names} {look}")
+    elif param.type is ParamType.COLOUR:
+        canvas.add("listbox", x, y, f"28 0 0 0 - {param.address} {param.address}/out 12")
+    else:
+        canvas.add("symbolatom", x, y, f"28 0 0 0 - {param.address} {param.address}/out 12")
+    if param.type is ParamType.MENU:
+        canvas.add("text", x + 18 * min(len(param.menu), _MOST_BUTTONS) + 6, y, _escaped(" ".join(param.menu)))
+
+
+def _wire(canvas: _Canvas, param: Param, y: int, begin: int) -> None:
+    """From what the control says to the engine, and from what the engine tells to what the control shows."""
+    address = param.address
+    canvas.add("text", 1120, y, _escaped(hint(param)))
+    show = canvas.add("obj", 940, y, f"s {address}")
+    shown = [show]
+    said = canvas.add("obj", 10, y, f"r {address}/out")
+    message = canvas.add("obj", 200, y, f"oscformat {address.strip('/').replace('/', ' ')}")
+    canvas.chain(message, canvas.add("obj", 440, y, "s multiverse-out"))
+    if param.type is ParamType.TRIGGER:
+        canvas.chain(said, canvas.add("msg", 160, y, "1"), message)
+        return  # the engine's 0 or 1 would press the button again
+    canvas.chain(said, message)
+    if param.type in _NUMBERS:
+        shown.append(canvas.add("obj", 940, y + 26, f"s {address}/shown"))
+        prefix, trim = _set(canvas, 10, y + 26)
+        canvas.chain(said, prefix)
+        canvas.chain(trim, shown[1])
+    told = canvas.add("obj", 560, y, f"r {address}/in")
+    value = canvas.add("obj", 740, y, f"list split {address.count('/')}")
+    canvas.chain(told, value)
+    if param.type is ParamType.MENU:
+        # As a symbol that cannot be a number, whatever the item is called.
+        word = canvas.add("obj", 560, y + 26, "makefilename is-%s")
+        select = canvas.add("obj", 700, y + 26, " ".join(["select", *(f"is-{_escaped(item)}" for item in param.menu)]))
+        canvas.cord(value, 1, word)
+        canvas.chain(word, select)
+        for index in range(len(param.menu)):
+            item = canvas.add("msg", 10 + 50 * index, y + 26, f"set {index}")
+            canvas.cord(select, index, item)
+            canvas.chain(item, show)
+    else:
+        prefix, trim = _set(canvas, 560, y + 26)
+        canvas.cord(value, 1, prefix)
+        for target in shown:
+            canvas.chain(trim, target)
+    if param.default != "":
+        preset = canvas.add("msg", 840, y + 26, f"set {_default(param)}")
+        canvas.chain(begin, preset)
+        for target in shown:
+            canvas.chain(preset, target)
+
+
+def _set(canvas: _Canvas, x: int, y: int) -> tuple[int, int]:
+    """The two objects that make `set VALUE` of a value, connected."""
+    prefix, trim = canvas.add("obj", x, y, "list prepend set"), canvas.add("obj", x + 130, y, "list trim")
+    canvas.chain(prefix, trim)
+    return prefix, trim
+
+
+def _default(param: Param) -> str:
+    if param.type is ParamType.MENU:
+        return str(param.menu.index(str(param.default)))
+    return str(int(param.default)) if isinstance(param.default, bool) else _escaped(default_text(param))
+
+
+def _span(param: Param) -> str:
+    return f"{param.low:.10g} {param.high:.10g}"
+
+
+def _escaped(text: str) -> str:
+    """Text as a patch file holds it: `,` and `;` end a message there, `$` is an argument."""
+    return text.translate({ord(mark): f" \\{mark}" if mark in ",;" else f"\\{mark}" for mark in ",;$\\{}"})

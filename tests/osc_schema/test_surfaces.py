@@ -1,0 +1,339 @@
+"""Every parameter stands on every surface, once, with its range and default. Read back as the programs read it."""
+
+import json
+import math
+import re
+import subprocess
+import sys
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+import osc_schema
+from osc_schema import Area, Param, ParamType
+from osc_schema.declare import number, switch
+from osc_schema.generate import max_patch, osc_layout, pd_patch, touchosc
+from osc_schema.generate.pages import columns, pages
+
+PLAYED = {"/cue/go", "/cue/back", "/preset/load"}
+NUMBERS = (ParamType.FLOAT, ParamType.STOPS)
+TEXTS = (ParamType.TEXT, ParamType.FILE)
+ADDRESSES = Counter([*(param.address for param in osc_schema.PARAMS), *PLAYED])
+
+
+def params_of(*types: ParamType) -> Iterator[Param]:
+    return (param for param in osc_schema.PARAMS if param.type in types)
+
+
+@pytest.fixture(scope="module")
+def maxpat() -> dict[str, Any]:
+    return json.loads(max_patch(osc_schema.AREAS))["patcher"]
+
+
+@pytest.fixture(scope="module")
+def session() -> dict[str, Any]:
+    return json.loads(osc_layout(osc_schema.AREAS))
+
+
+@pytest.fixture(scope="module")
+def layout() -> ElementTree.Element:
+    return ElementTree.fromstring(zlib.decompress(touchosc(osc_schema.AREAS)))
+
+
+# -- what the surfaces share ---------------------------------------------------------------------
+
+
+def test_a_new_area_is_a_new_page_with_its_numbered_parameters_in_panels() -> None:
+    area = Area(
+        title="Smoke",
+        description="Made up.",
+        params=(
+            switch("/smoke/enable", False, "On."),
+            number("/smoke/1/density", 0.5, 0, 1, "How dense."),
+            number("/smoke/1/lift_px", 0, -5, 5, "How fast it rises.", "px"),
+            number("/smoke/tank/2/level", 1, 0, 1, "Alone, so no panel."),
+        ),
+    )
+    (page,) = pages([area])
+    titles = {panel.title: [control.caption for control in panel.controls] for panel in page.panels}
+    assert titles == {"Smoke": ["enable", "tank 2 level"], "smoke 1": ["density", "lift px"]}
+    assert [len(panel.controls) for panel in columns(page, 1)] == [1, 1, 1, 1]
+    for make in (max_patch, pd_patch, osc_layout):
+        assert "/smoke/tank/2/level" in make([area])  # type: ignore[operator]
+    assert b"/smoke/tank/2/level" in zlib.decompress(touchosc([area]))
+
+
+def test_a_colour_stands_on_every_surface() -> None:
+    sky = Param(
+        address="/sky/colour", type=ParamType.COLOUR, default=(0.0, 0.5, 1.0, 1.0), low=0, high=1, description="Sky."
+    )
+    area = Area(title="Sky", description="Made up.", params=(sky,))
+    assert '"maxclass": "swatch"' in max_patch([area]) and "loadmess set 0 0.5 1 1" in max_patch([area])
+    assert "listbox" in pd_patch([area])
+    (widget,) = (widget for widget in widgets(json.loads(osc_layout([area]))) if widget["type"] == "rgb")
+    assert widget["default"] == [0.0, 0.5, 1.0, 1.0]
+    assert b"/sky/colour" in zlib.decompress(touchosc([area]))
+
+
+# -- Max -----------------------------------------------------------------------------------------
+
+
+def rows(patcher: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any], dict[str, list[str]]]]:
+    """(address, id of what says it, boxes by id, sources by id) of every control in the patch."""
+    boxes = {entry["box"]["id"]: entry["box"] for entry in patcher["boxes"]}
+    sources: dict[str, list[str]] = {}
+    for line in patcher["lines"]:
+        (source, _), (target, _) = line["patchline"]["source"], line["patchline"]["destination"]
+        assert {source, target} <= boxes.keys()
+        sources.setdefault(target, []).append(source)
+    for name, box in boxes.items():
+        if box.get("text", "").startswith("prepend /"):
+            yield box["text"].removeprefix("prepend "), name, boxes, sources
+        if "patcher" in box:
+            yield from rows(box["patcher"])
+
+
+def test_max_has_every_parameter_once_in_the_box_for_its_type(maxpat: dict[str, Any]) -> None:
+    kind_of = {
+        **dict.fromkeys(NUMBERS, "live.dial"),
+        **dict.fromkeys(TEXTS, "textedit"),
+        ParamType.INT: "number",
+        ParamType.BOOL: "toggle",
+        ParamType.MENU: "umenu",
+        ParamType.TRIGGER: "button",
+    }
+    found: Counter[str] = Counter()
+    for address, name, boxes, sources in rows(maxpat):
+        found[address] += 1
+        (said_by,) = sources[name]
+        if boxes[said_by]["maxclass"] not in kind_of.values():  # `route text`, the 1 of a trigger
+            (said_by,) = sources[said_by]
+        box = boxes[said_by]
+        param = osc_schema.lookup(address)
+        if param is None:
+            continue
+        assert box["maxclass"] == kind_of[param.type], address
+        assert param.description in box["hint"] and address in box["annotation"]
+        texts = [boxes[source].get("text", "") for source in sources.get(said_by, ())]
+        presets = [text for text in texts if text.startswith("loadmess")]
+        if param.type in NUMBERS:
+            value = box["saved_attribute_attributes"]["valueof"]
+            assert (value["parameter_mmin"], value["parameter_mmax"]) == (param.low, param.high)
+            assert value["parameter_initial"] == [param.default]
+            if param.scale == "exponential":  # half way round the dial is the geometric middle
+                middle = param.low + (param.high - param.low) * 0.5 ** value["parameter_exponent"]
+                assert middle == pytest.approx(math.sqrt(param.low * param.high), rel=1e-3)
+        elif param.type is ParamType.INT:
+            assert (box["minimum"], box["maximum"], presets) == (
+                param.low,
+                param.high,
+                [f"loadmess set {param.default}"],
+            )
+        elif param.type is ParamType.MENU:
+            assert [item for item in box["items"] if item != ","] == list(param.menu)
+            assert presets == [f"loadmess setsymbol {param.default}"]
+        elif param.type is ParamType.BOOL:
+            assert presets == [f"loadmess set {int(param.default is True)}"]
+    assert found == ADDRESSES
+
+
+def test_in_max_nothing_that_the_engine_tells_is_said_again(maxpat: dict[str, Any]) -> None:
+    """Between `r multiverse-in` and a control stands `prepend set`, and a trigger is told nothing."""
+    for address, name, boxes, sources in rows(maxpat):
+        queue, seen = list(sources[name]), set()
+        while queue:
+            source = queue.pop()
+            if source in seen or boxes[source].get("text", "").startswith("prepend set"):
+                continue
+            seen.add(source)
+            queue += sources.get(source, ())
+        assert not [source for source in seen if boxes[source].get("text") == "r multiverse-in"], address
+    texts = [entry["box"].get("text") for entry in maxpat["boxes"]]
+    for text in ("udpsend 127.0.0.1 9000", "udpreceive 9001", "/engine/notify 1 9001", "loadbang"):
+        assert text in texts
+    assert {"jit.gl.syphonclient", "jit.gl.spoutreceiver", "jit.world"} <= {str(text).split()[0] for text in texts}
+
+
+def test_py2max_finds_no_error_and_no_overlap_in_the_max_patch(tmp_path: Path) -> None:
+    patch = tmp_path / "multiverse.maxpat"
+    patch.write_text(max_patch(osc_schema.AREAS), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "py2max", "validate", str(patch)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    findings = [line for line in done.stdout.splitlines() if "WARNING" in line]
+    # The wiring lies below the window on purpose, and the two receivers are packages of their own.
+    rest = [line for line in findings if "W-OFFCANVAS" not in line and "jit.gl." not in line]
+    assert rest == []
+
+
+# -- Pd ------------------------------------------------------------------------------------------
+
+
+def test_pd_has_every_parameter_once_with_its_range_and_default() -> None:
+    lines = pd_patch(osc_schema.AREAS).split(";\n")
+    said = Counter(f"/{line.split('oscformat ')[1].replace(' ', '/')}" for line in lines if " oscformat " in line)
+    assert said == ADDRESSES + Counter(["/engine/notify"])
+    widget = {}
+    for line in lines:
+        if match := re.search(
+            r" (?:hsl|nbx|hradio|tgl|bng|symbolatom) .* (/\S+)/out (/\S+) |- (/\S+) /\S+/out 12$", line
+        ):
+            widget[match[2] or match[3]] = line
+    assert widget.keys() == ADDRESSES.keys()
+    for param in params_of(*NUMBERS):
+        kind, _, _, low, high, log = re.split(r" (?=hsl)", widget[param.address])[1].split()[:6]
+        assert (kind, float(low), float(high)) == ("hsl", param.low, param.high)
+        assert (log == "1") == (param.scale == "exponential")
+        assert sum(f"set {param.default:.10g}" in line for line in lines) >= 1
+    for param in params_of(ParamType.MENU):
+        assert f"nbx 10 18 0 {param.high}" in widget[param.address] or f" {len(param.menu)} " in widget[param.address]
+        assert f"select {' '.join(f'is-{item}' for item in param.menu)}" in " ".join(lines)
+
+
+# -- Open Stage Control --------------------------------------------------------------------------
+
+# The property names of the program's documentation, as far as they are used here.
+KNOWN = set(
+    "type id label comments width height left top layout contain widgets tabs onCreate default value bypass address "
+    "preArgs typeTags decimals target ignoreDefaults align wrap values mode on off range logScale origin doubleTap "
+    "snap horizontal design maxLength numeric".split()
+)
+
+
+def widgets(session: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def below(widget: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        yield widget
+        for child in (*widget.get("widgets", ()), *widget.get("tabs", ())):
+            yield from below(child)
+
+    return below(session["content"])
+
+
+def test_open_stage_control_has_every_parameter_once_for_the_engine(session: dict[str, Any]) -> None:
+    assert {key: session[key] for key in ("createdWith", "type")} == {
+        "createdWith": "Open Stage Control",
+        "type": "session",
+    }
+    everything = list(widgets(session))
+    assert set().union(*everything) <= KNOWN
+    assert len({widget["id"] for widget in everything}) == len(everything)
+    assert not any(re.search(r"[./@{}]", widget["id"]) for widget in everything)
+    addressed = [widget for widget in everything if "address" in widget]
+    assert Counter(widget["address"] for widget in addressed) == ADDRESSES + Counter(["/engine/notify"])
+    assert all(widget["target"] == ["127.0.0.1:9000"] for widget in addressed)
+    assert [tab["label"] for tab in session["content"]["tabs"]] == [page.title for page in pages(osc_schema.AREAS)]
+
+
+def test_open_stage_controls_widgets_say_what_their_parameters_take(session: dict[str, Any]) -> None:
+    by_address = {widget["address"]: widget for widget in widgets(session) if "address" in widget}
+    for param in osc_schema.PARAMS:
+        widget = by_address[param.address]
+        assert param.description in widget["comments"]
+        match param.type:
+            case ParamType.TRIGGER:
+                assert (widget["type"], widget["mode"], widget["on"]) == ("button", "tap", 1)
+            case ParamType.BOOL:
+                assert (widget["type"], widget["default"]) == ("button", int(param.default is True))
+            case ParamType.MENU:
+                assert widget["type"] in ("switch", "dropdown") and widget["values"] == list(param.menu)
+                assert widget["default"] == param.default and widget["typeTags"] == "s"
+            case ParamType.TEXT | ParamType.FILE:
+                assert (widget["type"], widget["default"], widget["maxLength"]) == ("input", param.default, param.high)
+            case _:
+                assert widget["default"] == param.default
+                if widget["type"] == "input":
+                    assert widget["numeric"] == param.step and param.type is ParamType.INT
+                    continue
+                assert widget["type"] == "fader" and widget["doubleTap"] is True
+                if param.stops:
+                    assert [next(iter(place)) for place in widget["range"].values()] == list(param.stops)
+                    continue
+                low, high = widget["range"]["min"], widget["range"]["max"]
+                assert (low, high) == (param.low, param.high)
+                assert 10 ** -widget["decimals"] <= (1 if param.type is ParamType.INT else (high - low) / 1000)
+                if param.scale == "exponential":
+                    base = widget["logScale"]  # the program's map of a fader's place to its value
+                    middle = low + (high - low) * (base**0.5 - 1) / (base - 1)
+                    assert middle == pytest.approx(math.sqrt(low * high))
+
+
+# -- TouchOSC ------------------------------------------------------------------------------------
+
+
+def properties(node: ElementTree.Element) -> dict[str, Any]:
+    found = {}
+    for entry in node.findall("properties/property"):
+        value = entry.find("value")
+        assert value is not None
+        found[entry.findtext("key")] = {part.tag: float(part.text or 0) for part in value} or value.text or ""
+    return found
+
+
+def value(node: ElementTree.Element, key: str) -> str:
+    (found,) = (entry.findtext("default") for entry in node.findall("values/value") if entry.findtext("key") == key)
+    return found or ""
+
+
+def test_touchosc_has_every_parameter_once_on_the_page_of_its_area(layout: ElementTree.Element) -> None:
+    assert (layout.tag, layout.get("version")) == ("lexml", "3")
+    (pager,) = layout.findall("node/children/node")
+    assert pager.get("type") == "PAGER"
+    found: Counter = Counter()
+    titles = []
+    for page in pager.findall("children/node"):
+        look = properties(page)
+        titles.append(look["tabLabel"])
+        for node in page.findall("children/node"):
+            for osc in node.findall("messages/osc"):
+                assert osc.findtext("enabled") == "1" and osc.findtext("connections") == "00001"
+                found[osc.findtext("path/partial/value")] += 1
+            frame = properties(node)["frame"]
+            assert frame["x"] >= 0 and frame["x"] + frame["w"] <= look["frame"]["w"] + 1
+            assert frame["y"] >= 0 and frame["y"] + frame["h"] <= look["frame"]["h"] + 1
+            assert min(frame["w"], frame["h"]) > 15
+    assert found == ADDRESSES + Counter(["/engine/notify"])
+    assert titles == [page.title for page in pages(osc_schema.AREAS)]
+    nodes = list(layout.iter("node"))
+    assert len({node.get("ID") for node in nodes}) == len(nodes)
+
+
+def test_touchosc_maps_its_controls_to_the_ranges(layout: ElementTree.Element) -> None:
+    by_name = {properties(node)["name"]: node for node in layout.iter("node")}
+    for param in osc_schema.PARAMS:
+        node = by_name[param.address]
+        look = properties(node)
+        osc = node.find("messages/osc")
+        assert osc is not None and param.description in look["tag"]
+        low, high = (float(osc.findtext(f"arguments/partial/{end}") or 0) for end in ("scaleMin", "scaleMax"))
+        if param.type in (*NUMBERS, ParamType.INT):
+            assert node.get("type") == "FADER"
+            place = float(value(node, "x"))
+            if param.scale == "exponential":
+                low, ratio = (float(text) for text in re.findall(r"local low, ratio = (\S+), (\S+)", look["script"])[0])
+                assert (low, low * ratio) == pytest.approx((param.low, param.high))
+                assert low * ratio**place == pytest.approx(param.default, rel=1e-3)
+                assert (osc.findtext("send"), osc.findtext("receive")) == ("0", "1")  # the script sends
+            else:
+                assert (low, high) == (param.low, param.high)
+                assert low + place * (high - low) == pytest.approx(param.default, abs=1e-5 * (high - low))
+        elif param.type is ParamType.BOOL:
+            assert (node.get("type"), value(node, "x")) == ("BUTTON", str(int(param.default is True)))
+        elif param.type is ParamType.MENU:
+            assert json.loads(re.findall(r"local items = \{(.*)\}", look["script"])[0].join("[]")) == list(param.menu)
+            if node.get("type") == "RADIO":
+                assert int(look["steps"]) == len(param.menu)
+                assert param.menu[int(value(node, "x"))] == param.default
+        elif param.type is ParamType.TRIGGER:
+            assert osc.findtext("triggers/trigger/condition") == "RISE" and osc.findtext("receive") == "0"
+        else:
+            assert (node.get("type"), value(node, "text")) == ("LABEL", param.default)
+
+
+def test_the_touchosc_layout_is_the_same_bytes_each_time() -> None:
+    assert touchosc(osc_schema.AREAS) == touchosc(osc_schema.AREAS)

@@ -1,0 +1,123 @@
+"""The Pd patch in real Pd without a window, against a live engine."""
+
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import osc_schema
+from engine import open_engine
+from engine.config import OscConfig, build_config
+from osc_schema.generate.pd_patch import pd_patch
+
+PD = ["pd", "-nogui", "-noaudio", "-nomidi", "-stderr"]
+# What arrives as `list NAME TYPE VALUE;` goes to the receive name; what two controls are told is printed.
+BENCH = """#N canvas 0 0 500 300 10;
+#X obj 10 10 netreceive -u {port};
+#X msg 10 40 \\; \\$1 \\$2 \\$3;
+#X obj 10 70 r /layer/2/angle;
+#X obj 10 100 print angle;
+#X obj 100 70 r /layer/2/wrap;
+#X obj 100 100 print wrap;
+#X obj 200 70 r /sd/prompt;
+#X obj 200 100 print prompt;
+#X obj 300 70 r multiverse-out;
+#X obj 300 100 print out;
+#X connect 0 0 1 0;
+#X connect 2 0 3 0;
+#X connect 4 0 5 0;
+#X connect 6 0 7 0;
+#X connect 8 0 9 0;
+"""
+
+
+class Bench:
+    """Pd with the patch and a bench patch beside it; the test is the engine's frame loop."""
+
+    def __init__(self, engine: Any, folder: Path, free_port: Callable[[], int], wait_for: Callable[..., Any]) -> None:
+        host, port = engine.osc_address
+        self.engine = engine
+        self._frames = engine.frames()
+        self._wait_for = wait_for
+        self._port = free_port()
+        self._output = folder / "output"
+        (folder / "multiverse.pd").write_text(
+            pd_patch(osc_schema.AREAS, host=host, port=port, listen_port=free_port()), encoding="utf-8"
+        )
+        (folder / "bench.pd").write_text(BENCH.format(port=self._port))
+        with self._output.open("wb") as file:
+            self.process = subprocess.Popen(
+                [*PD, "bench.pd", "multiverse.pd"], cwd=folder, stdout=file, stderr=subprocess.STDOUT
+            )
+
+    def printed(self, what: str) -> list[str]:
+        return [line.strip() for line in re.findall(rf"^{what}: (.*)$", self.text, re.MULTILINE)]
+
+    @property
+    def text(self) -> str:
+        return self._output.read_text()
+
+    def wait(self, condition: Callable[[], Any], what: str) -> None:
+        self._wait_for(lambda: next(self._frames) and condition(), what)
+
+    def drive(self, name: str, value: str | float) -> None:
+        """As a message box `; name value` does."""
+        kind = "symbol" if isinstance(value, str) else "float"
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            udp.sendto(f"list {name} {kind} {value};\n".encode(), ("127.0.0.1", self._port))
+
+
+@pytest.fixture
+def bench(
+    tmp_path: Path, free_port: Callable[[], int], wait_for: Callable[..., Any], require: Callable[..., None]
+) -> Iterator[Bench]:
+    require(shutil.which("pd"), "Pd (apt-get install puredata-core)")
+    config = build_config(
+        {"width": 64, "height": 64, "fps": 30.0, "audio": "demo", "sinks": ("null",)}
+        | {"osc": OscConfig(listen="127.0.0.1:0")}
+    )
+    with open_engine(config) as engine:
+        running = Bench(engine, tmp_path, free_port, wait_for)
+        try:
+            running.wait(lambda: running.printed("prompt"), "every value to reach Pd")
+            yield running
+        finally:
+            running.process.terminate()
+            running.process.wait(timeout=30)
+
+
+def test_a_control_in_pd_and_the_engine_move_each_other(bench: Bench) -> None:
+    for trouble in ("couldn't create", "connection failed", "error"):
+        assert trouble not in bench.text
+    params = bench.engine.params
+    for address, sent, held in (
+        ("/layer/1/angle", 45.5, 45.5),
+        ("/layer/1/ratio", 0.25, 0.25),
+        ("/layer/3/wrap", 1, "repeat"),
+        ("/mirror", 3, "xy"),
+        ("/layer/1/mute", 1, True),
+        ("/mirror/segments", 7, 7),
+        ("/sd/prompt", "dunes", "dunes"),
+        ("/multiverse/blend", 1.5, 1.5),
+    ):
+        bench.drive(address, sent)
+        bench.wait(lambda: params.get(address) == held, f"{address} {held}")  # noqa: B023
+    bench.drive("/layer/1/angle", 999)
+    bench.wait(lambda: params.get("/layer/1/angle") == -81.0, "an angle beyond the slider, wrapped")
+    bench.drive("/master/panic", 1)
+    bench.wait(lambda: params.get("/layer/1/ratio") == 1.0, "panic")
+
+    # What Pd said is what was driven: nothing of what it was told came back.
+    assert len(bench.printed("out")) == 10
+    params.set("/layer/2/angle", 12.5)
+    params.set("/layer/2/wrap", "repeat")
+    params.set("/sd/prompt", "a red, green; $1 sea")
+    bench.wait(lambda: bench.printed("angle")[-1] == "set 12.5", "the change of a number")
+    bench.wait(lambda: bench.printed("wrap")[-1] == "set 1", "the change of a menu")
+    bench.wait(lambda: "red" in bench.printed("prompt")[-1], "the change of a text")
+    assert len(bench.printed("out")) == 10
