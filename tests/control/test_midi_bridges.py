@@ -1,0 +1,132 @@
+"""MIDI messages as the bridges really send them, and what is none."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.control.midi_bridges import read_midi
+from engine.osc import Message, Midi, decode_packet, encode_message
+from engine.params.mapping_control import MidiEvent
+
+
+def heard(address: str, *args: object) -> MidiEvent | None:
+    packet = decode_packet(encode_message(address, *args))
+    assert isinstance(packet, Message)
+    return read_midi(packet)
+
+
+def event(kind: str, channel: int = 0, number: int = 0, value: int = 0, device: str = "") -> MidiEvent:
+    return MidiEvent(kind=kind, channel=channel, number=number, value=value, device=device)
+
+
+@pytest.mark.parametrize(
+    ("address", "args", "expected"),
+    [
+        ("/control", (16, 7, 64), event("cc", 16, 7, 64)),
+        ("/control", (1.0, 7.0, 64.0), event("cc", 1, 7, 64)),
+        ("/note", (10, 36, 127), event("note", 10, 36, 127)),
+        ("/note", (10, 36, 0), event("note", 10, 36, 0)),
+        ("/note_off", (10, 36, 64), event("note", 10, 36, 0)),
+        ("/program", (1, 5), event("program", 1, 5)),
+        ("/pitch", (1, 16383), event("bend", 1, 0, 16383)),
+        ("/channel_pressure", (2, 99), event("pressure", 2, 0, 99)),
+        ("/key_pressure", (2, 60, 99), event("other", 2, 60, 99)),
+    ],
+)
+def test_open_stage_control_gives_the_channel_first(address: str, args: tuple, expected: MidiEvent) -> None:
+    assert heard(address, *args) == expected
+
+
+@pytest.mark.parametrize("form", ["/midi:nano_key2:0:3", "/midi/nano_key2/0/3"])
+@pytest.mark.parametrize(
+    ("what", "args", "expected"),
+    [
+        ("note_on", (53, 102), ("note", 53, 102)),
+        ("note_off", (53, 64), ("note", 53, 0)),
+        ("control_change", (7, 3), ("cc", 7, 3)),
+        ("program_change", (12,), ("program", 12, 0)),
+        ("pitch_bend", (8192,), ("bend", 0, 8192)),
+        ("channel_pressure", (80,), ("pressure", 0, 80)),
+        ("polyphonic_key_pressure", (60, 80), ("other", 60, 80)),
+    ],
+)
+def test_sonic_pi_and_osmid_name_device_port_and_channel(form: str, what: str, args: tuple, expected: tuple) -> None:
+    kind, number, value = expected
+    assert heard(f"{form}/{what}", *args) == event(kind, 3, number, value, "nano_key2:0")
+
+
+@pytest.mark.parametrize("form", ["/midi:nano_key2:0", "/midi/nano_key2/0"])
+@pytest.mark.parametrize("what", ["clock", "start", "continue", "stop"])
+def test_what_has_no_channel_is_told_without_one(form: str, what: str) -> None:
+    assert heard(f"{form}/{what}") == event(what, device="nano_key2:0")
+
+
+def test_noise_of_a_bridge_is_midi_that_moves_nothing() -> None:
+    for what in ("active_sensing", "song_position", "sysex", "heartbeat"):
+        assert heard(f"/midi/dev/0/{what}", 1, 2).kind == "other"
+
+
+def test_device_names_of_other_shapes_are_read() -> None:
+    assert heard("/midi:mpk_mini_mk_ii_0:1/note_on", 60, 1) == event("note", 1, 60, 1, "mpk_mini_mk_ii_0")
+    assert heard("/midi/3/control_change", 7, 1) == event("cc", 3, 7, 1)
+    assert heard("/midi:a b:0:1/control_change", 7, 1).device == "a_b:0"
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ((0xB2, 7, 100), event("cc", 3, 7, 100)),
+        ((0x90, 60, 1), event("note", 1, 60, 1)),
+        ((0x8F, 60, 64), event("note", 16, 60, 0)),
+        ((0xC0, 9, 0), event("program", 1, 9)),
+        ((0xD0, 9, 0), event("pressure", 1, 0, 9)),
+        ((0xE0, 0x7F, 0x7F), event("bend", 1, 0, 16383)),
+        ((0xE0, 0, 0x40), event("bend", 1, 0, 8192)),
+        ((0xA0, 60, 9), event("other", 1, 60, 9)),
+        ((0xF8, 0, 0), event("clock")),
+        ((0xFA, 0, 0), event("start")),
+        ((0xFB, 0, 0), event("continue")),
+        ((0xFC, 0, 0), event("stop")),
+        ((0xFE, 0, 0), event("other")),
+        ((0x12, 1, 1), event("other")),
+    ],
+)
+def test_a_midi_argument_is_midi_at_any_address(data: tuple[int, int, int], expected: MidiEvent) -> None:
+    assert heard("/anything/at/all", (0, *data)) == expected
+
+
+@pytest.mark.parametrize(
+    ("address", "args"),
+    [
+        ("/control", (1, 7)),
+        ("/control", (0, 7, 64)),
+        ("/control", (17, 7, 64)),
+        ("/control", (1, 128, 64)),
+        ("/control", (1, 7, 128)),
+        ("/control", (1, 7, -1)),
+        ("/control", (1, 7, 0.5)),
+        ("/control", (1, 7, float("nan"))),
+        ("/control", (1, 7, float("inf"))),
+        ("/control", (1, 7, "64")),
+        ("/control", (1, 7, True)),
+        ("/pitch", (1, 16384)),
+        ("/midi:", ()),
+        ("/midi/", ()),
+        ("/midi/x/control_change", (7, 3)),
+        ("/midi/17/control_change", (7, 3)),
+        ("/midi:a:0:1/unknown", (7,)),
+        ("/midi:a:0:1/control_change", (7,)),
+        ("/composition/master", (0.5,)),
+    ],
+)
+def test_what_no_bridge_sends_is_no_midi(address: str, args: tuple) -> None:
+    assert heard(address, *args) is None
+
+
+@given(st.binary(min_size=4, max_size=4))
+def test_any_four_bytes_are_a_midi_message_in_range(data: bytes) -> None:
+    found = read_midi(Message("/x", (Midi(*data),), "m"))
+    assert found is not None
+    assert 0 <= found.channel <= 16
+    assert 0 <= found.number <= 127
+    assert 0 <= found.value <= (16_383 if found.kind == "bend" else 127)

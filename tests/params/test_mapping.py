@@ -1,0 +1,437 @@
+"""What a control that moves does to what it is mapped to."""
+
+import math
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import osc_schema
+from engine.errors import MappingError
+from engine.osc import Message
+from engine.params import ParamStore
+from engine.params.mapping import ControlMap
+from engine.params.mapping_builtin import BUILT_IN
+from engine.params.mapping_control import MidiEvent, Movement, control_of
+from engine.params.mapping_entry import changed, make_entry
+from engine.params.mapping_file import LoadedMap, map_text, read_map, read_tables
+from engine.params.mapping_movement import Movements
+from engine.params.mapping_policy import STEP, picks_up, position_of, ticks, value_at
+from osc_schema import Rejected
+
+
+class Surface:
+    """Entries, a store that obeys them, and a clock of 10 ms a movement."""
+
+    def __init__(self, *entries: dict) -> None:
+        self.store = ParamStore()
+        self.map = ControlMap()
+        self.movements = Movements()
+        self.now_s = 0.0
+        for entry in entries:
+            self.map.add(make_entry(entry))
+
+    def heard(self, movements: list[Movement]) -> tuple[Message, ...] | None:
+        self.now_s += 0.01
+        messages = self.map.heard(movements, self.store.get, self.now_s)
+        for message in messages or ():
+            if osc_schema.lookup(message.address):
+                self.store.set(message.address, message.args[0], by="map")
+        return messages
+
+    def move(self, name: str, *values: float) -> list[Message]:
+        found = [self.heard([Movement(control_of(name), float(value))]) for value in values]
+        return [message for messages in found for message in messages or ()]
+
+    def midi(self, kind: str, number: int, value: int = 0, device: str = "") -> tuple[Message, ...] | None:
+        event = MidiEvent(kind=kind, channel=1, number=number, value=value, device=device)
+        return self.heard(self.movements.of_midi(event, self.now_s))
+
+    def osc(self, address: str, *args: object) -> tuple[Message, ...] | None:
+        return self.heard(self.movements.of_osc(Message(address, args, "")))
+
+
+FADER = {"control": "midi 1 cc 7", "target": "/layer/1/intensity", "takeover": False}
+
+
+def test_a_fader_goes_over_the_whole_range_of_its_parameter() -> None:
+    surface = Surface(FADER)
+    assert surface.move("midi 1 cc 7", 0, 127) == [
+        Message("/layer/1/intensity", (0.0,), "f"),
+        Message("/layer/1/intensity", (1.5,), "f"),
+    ]
+
+
+def test_low_high_and_invert_turn_the_range_round() -> None:
+    surface = Surface({**FADER, "low": 1.0, "high": 0.25})
+    surface.move("midi 1 cc 7", 127)
+    assert surface.store.get("/layer/1/intensity") == 0.25
+    surface.map.replace(1, changed(surface.map.entry(1), "invert", True))
+    surface.move("midi 1 cc 7", 127)
+    assert surface.store.get("/layer/1/intensity") == 1.0
+
+
+def test_an_exponential_parameter_is_half_way_in_the_logarithm() -> None:
+    surface = Surface({"control": "osc /x", "target": "/layer/1/ratio", "takeover": False, "low": 1, "high": 16})
+    surface.osc("/x", 0.5)
+    assert surface.store.get("/layer/1/ratio") == pytest.approx(4.0)
+
+
+def test_a_curve_bends_the_way_and_leaves_its_ends() -> None:
+    surface = Surface({"control": "osc /x", "target": "/layer/1/curve", "takeover": False, "curve": 2})
+    for at, value in ((0.0, 0.0), (0.5, 0.25), (1.0, 1.0)):
+        surface.osc("/x", at)
+        assert surface.store.get("/layer/1/curve") == value
+
+
+def test_the_input_range_is_the_controls_own() -> None:
+    entry = {"control": "osc /db", "target": "/layer/1/curve", "takeover": False, "in_low": -60, "in_high": 0}
+    surface = Surface(entry)
+    surface.osc("/db", -30.0)
+    assert surface.store.get("/layer/1/curve") == 0.5
+    surface.osc("/db", 12)
+    assert surface.store.get("/layer/1/curve") == 1.0
+
+
+def test_whole_numbers_menus_stops_and_switches_are_reached_by_a_fader() -> None:
+    control = {"control": "osc /x", "takeover": False}
+    surface = Surface(
+        {**control, "target": "/layer/1/wrap"},
+        {**control, "target": "/multiverse/blend", "high": "difference"},
+        {"control": "osc /x", "target": "/layer/2/mute"},
+        {**control, "target": "/sd/seed", "low": 0, "high": 10},
+    )
+    surface.osc("/x", 0.74)
+    assert surface.store.get("/layer/1/wrap") == "repeat"
+    assert surface.store.get("/multiverse/blend") == pytest.approx(1.48)
+    assert surface.store.get("/layer/2/mute") is True
+    assert surface.store.get("/sd/seed") == 7
+
+
+def test_one_control_moves_several_parameters_and_its_device_may_be_left_open() -> None:
+    here = {"control": "midi 1 cc 7 nano:0", "target": "/layer/1/curve", "takeover": False}
+    surface = Surface(FADER, here)
+    assert len(surface.midi("cc", 7, 127, device="nano:0") or ()) == 2
+    assert len(surface.midi("cc", 7, 0, device="other:0") or ()) == 1
+    assert surface.store.get("/layer/1/curve") == 1.0
+    assert surface.midi("cc", 8, 0) is None
+
+
+# -- take-over -------------------------------------------------------------------------------------
+
+HELD = {"control": "midi 1 cc 7", "target": "/layer/1/curve"}
+
+
+def test_a_fader_that_stands_elsewhere_moves_nothing_until_it_passes_the_value() -> None:
+    surface = Surface(HELD)
+    surface.store.set("/layer/1/curve", 0.5)
+    assert surface.move("midi 1 cc 7", 0, 10, 40) == []
+    assert surface.move("midi 1 cc 7", 100) != []
+    assert surface.store.get("/layer/1/curve") == 100 / 127
+
+
+def test_a_change_from_elsewhere_arms_it_again() -> None:
+    surface = Surface(HELD)
+    surface.move("midi 1 cc 7", 0, 64)
+    surface.store.set("/layer/1/curve", 0.1)
+    assert surface.move("midi 1 cc 7", 65, 70, 40) == []
+    assert surface.move("midi 1 cc 7", 10) != []
+
+
+def test_a_change_back_to_where_it_took_over_arms_it_as_well() -> None:
+    surface = Surface(HELD)
+    surface.store.set("/layer/1/curve", 0.2)
+    surface.move("midi 1 cc 7", 20, 120)
+    surface.store.set("/layer/1/curve", 0.2)
+    assert surface.move("midi 1 cc 7", 121) == []
+
+
+def test_movements_of_one_bundle_follow_each_other() -> None:
+    surface = Surface(HELD)
+    told = [surface.map.heard([Movement(control_of("midi 1 cc 7"), at)], surface.store.get, 0.0) for at in (0.0, 9, 50)]
+    assert told == [(), (Message("/layer/1/curve", (9 / 127,), "f"),), (Message("/layer/1/curve", (50 / 127,), "f"),)]
+
+
+def test_a_value_outside_the_entrys_range_is_picked_up_at_the_nearer_end() -> None:
+    surface = Surface({**HELD, "high": 0.5})
+    surface.store.set("/layer/1/curve", 0.9)
+    assert surface.move("midi 1 cc 7", 60, 100) == []
+    assert surface.move("midi 1 cc 7", 127) == [Message("/layer/1/curve", (0.5,), "f")]
+
+
+ways = st.fixed_dictionaries(
+    {"target": st.sampled_from(["/layer/1/curve", "/layer/1/ratio", "/multiverse/window_ms"])},
+    optional={"curve": st.floats(0.2, 5), "invert": st.booleans()},
+)
+
+
+@given(ways, st.lists(st.tuples(st.booleans(), st.integers(0, 127)), min_size=1, max_size=40), st.data())
+def test_no_movement_ever_makes_the_parameter_jump_further_than_the_control_moved(
+    way: dict, steps: list[tuple[bool, int]], data: st.DataObject
+) -> None:
+    """From any history of movements and changes from elsewhere; and it holds from the pick-up to the next change."""
+    surface = Surface({"control": "midi 1 cc 7", **way})
+    entry = surface.map.entry(1)
+    param = entry.param
+    was: float | None = None
+    is_held = False
+    for is_move, number in steps:
+        before = surface.store.get(entry.target)
+        if not is_move:
+            value = data.draw(st.floats(param.low, param.high))
+            assume(value != before)
+            surface.store.set(entry.target, value, by="page")
+            is_held = False
+            continue
+        told = surface.move("midi 1 cc 7", number)
+        at = 1 - number / 127 if entry.invert else number / 127
+        stood = position_of(entry, before)
+        if told:
+            assert abs(at - stood) <= max(STEP, abs(at - was) if was is not None else 0) + 1e-9
+            is_held = True
+        if is_held:
+            assert surface.store.get(entry.target) == pytest.approx(value_at(entry, at))
+        else:
+            assert surface.store.get(entry.target) == before
+        was = at
+
+
+@given(ways, st.floats(0, 1))
+def test_the_position_of_a_value_is_the_one_that_sets_it(way: dict, at: float) -> None:
+    entry = make_entry({"control": "osc /x", **way})
+    value = value_at(entry, at)
+    assert entry.low <= value <= entry.high
+    assert value_at(entry, position_of(entry, value)) == pytest.approx(value, rel=1e-6, abs=1e-9)
+
+
+def test_a_fader_takes_over_within_a_step_or_by_passing() -> None:
+    assert picks_up(None, 0.5, 0.5 + STEP / 2)
+    assert not picks_up(None, 0.5, 0.6)
+    assert picks_up(0.4, 0.7, 0.6) and picks_up(0.7, 0.4, 0.6)
+    assert not picks_up(0.4, 0.5, 0.6)
+
+
+# -- encoders, buttons, programs -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mode", "heard"),
+    [
+        ("offset", {64: 0, 65: 1, 63: -1, 127: 63, 0: -64}),
+        ("twos", {0: 0, 1: 1, 127: -1, 63: 63, 64: -64}),
+        ("sign", {0: 0, 1: 1, 65: -1, 63: 63, 127: -63, 64: 0}),
+    ],
+)
+def test_encoders_tell_how_far_they_turned(mode: str, heard: dict[int, int]) -> None:
+    assert {value: ticks(mode, value) for value in heard} == heard
+
+
+@pytest.mark.parametrize(("mode", "up", "down"), [("offset", 65, 63), ("twos", 1, 127), ("sign", 1, 65)])
+def test_a_tick_of_an_encoder_is_a_127th_from_wherever_the_value_is(mode: str, up: int, down: int) -> None:
+    surface = Surface({"control": "midi 1 cc 7", "target": "/layer/1/curve", "mode": mode})
+    surface.store.set("/layer/1/curve", 0.5)
+    surface.move("midi 1 cc 7", up, up)
+    assert surface.store.get("/layer/1/curve") == pytest.approx(0.5 + 2 / 127)
+    surface.move("midi 1 cc 7", down)
+    assert surface.store.get("/layer/1/curve") == pytest.approx(0.5 + 1 / 127)
+    surface.move("midi 1 cc 7", *[down] * 127)
+    assert surface.store.get("/layer/1/curve") == 0.0
+
+
+def test_an_encoder_steps_through_a_menu_and_round_a_circle() -> None:
+    surface = Surface(
+        {"control": "midi 1 cc 1", "target": "/layer/1/wrap", "mode": "twos"},
+        {"control": "midi 1 cc 2", "target": "/layer/1/angle", "mode": "twos"},
+    )
+    surface.move("midi 1 cc 1", 1)
+    assert surface.store.get("/layer/1/wrap") == "repeat"
+    surface.store.set("/layer/1/angle", 179.0)
+    surface.move("midi 1 cc 2", 1)
+    assert surface.store.get("/layer/1/angle") == pytest.approx(179 + 360 / 127 - 360)
+
+
+def test_a_note_toggles_a_switch_and_fires_a_trigger() -> None:
+    surface = Surface(
+        {"control": "midi 1 note 36", "target": "/layer/1/mute"},
+        {"control": "midi 1 note 37", "target": "/master/panic"},
+    )
+    for expected in (True, False, True):
+        surface.midi("note", 36, 100)
+        surface.midi("note", 36, 0)
+        assert surface.store.get("/layer/1/mute") is expected
+    assert surface.midi("note", 37, 1) == ()
+    assert surface.midi("note", 37, 127) == (Message("/master/panic", (1,), "i"),)
+    assert surface.midi("note", 37, 0) == ()
+
+
+def test_a_momentary_note_lasts_as_long_as_it_is_held() -> None:
+    surface = Surface({"control": "midi 1 note 36", "target": "/master/blackout", "mode": "momentary"})
+    surface.midi("note", 36, 100)
+    assert surface.store.get("/master/blackout") is True
+    surface.midi("note", 36, 0)
+    assert surface.store.get("/master/blackout") is False
+
+
+def test_a_toggle_and_a_trigger_move_numbers_between_their_ends() -> None:
+    surface = Surface(
+        {"control": "midi 1 cc 70", "target": "/layer/1/ratio", "mode": "toggle", "low": 1, "high": 4},
+        {"control": "midi 1 cc 71", "target": "/layer/1/wrap", "mode": "trigger", "high": "repeat"},
+    )
+    surface.move("midi 1 cc 70", 127, 0)
+    assert surface.store.get("/layer/1/ratio") == 4
+    surface.move("midi 1 cc 70", 127, 0)
+    assert surface.store.get("/layer/1/ratio") == 1
+    surface.move("midi 1 cc 71", 0, 127)
+    assert surface.store.get("/layer/1/wrap") == "repeat"
+
+
+def test_a_button_fires_once_a_press_whatever_it_tells_of_its_release() -> None:
+    entry = {"control": "osc /pad", "target": "/cue/go"}
+    press = (Message("/cue/go", (), ""),)
+    surface = Surface(entry)
+    assert [surface.osc("/pad", value) for value in (1.0, 0.0, 1.0)] == [press, (), press]
+    assert [surface.osc("/pad", 1) for _ in range(2)] == [press, press]
+    assert [surface.osc("/pad") for _ in range(2)] == [press, press]
+    faded = Surface(entry)
+    assert [faded.osc("/pad", value) for value in (0.2, 0.6, 0.8, 1.0, 0.4)] == [(), press, (), (), ()]
+
+
+def test_a_program_change_loads_a_preset() -> None:
+    surface = Surface({"control": "midi 1 program 5", "target": "/preset/load", "argument": "night"})
+    assert surface.midi("program", 5) == (Message("/preset/load", ("night",), "s"),)
+    assert surface.midi("program", 6) is None
+
+
+def test_the_bend_stands_in_the_middle_when_it_is_let_go() -> None:
+    surface = Surface({"control": "midi 1 bend", "target": "/layer/1/curve", "takeover": False})
+    surface.midi("bend", 0, 8192)
+    assert surface.store.get("/layer/1/curve") == pytest.approx(0.5, abs=1e-4)
+    surface.midi("bend", 0, 16383)
+    assert surface.store.get("/layer/1/curve") == 1.0
+
+
+def test_a_pair_of_14_bits_goes_where_no_controller_of_7_can() -> None:
+    surface = Surface({"control": "midi 1 cc14 7", "target": "/layer/1/curve", "takeover": False})
+    surface.midi("cc", 7, 64)
+    surface.midi("cc", 39, 5)
+    assert surface.store.get("/layer/1/curve") == (64 * 128 + 5) / 16383
+
+
+def test_a_clock_is_no_movement() -> None:
+    surface = Surface(FADER)
+    assert surface.midi("clock", 0) is None
+    assert surface.osc("/text", "words", b"blob") is None
+
+
+# -- entries and files -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({}, "control: is missing"),
+        ({"control": "midi 1 cc 7"}, "target: is missing"),
+        ({"control": 7, "target": "/mode"}, "control: is not text"),
+        ({"control": "midi 1 cc 7", "target": "/layer/1/intensty"}, "/layer/1/intensty: no such parameter (nearest"),
+        ({"control": "midi 1 cc 7", "target": "/map/learn"}, "no control moves it"),
+        ({"control": "midi 1 cc 7", "target": "/cue/<n>"}, "/cue/<n>: no such parameter"),
+        ({"control": "midi 1 cc 7", "target": "/engine/notify"}, "no control moves it"),
+        ({"control": "midi 1 cc 7", "target": "/preset/load"}, "argument: /preset/load needs one (name)"),
+        ({"control": "midi 1 cc 7", "target": "/cue/set", "argument": "3"}, "takes 2 arguments"),
+        ({"control": "midi 1 cc 7", "target": "/cue/delete", "argument": "x"}, "argument: is not a number"),
+        ({"control": "midi 1 cc 7", "target": "/cue/list", "argument": "x"}, "argument: /cue/list takes none"),
+        ({**FADER, "argument": "x"}, "argument: /layer/1/intensity takes none"),
+        ({**FADER, "hihg": 1}, "'hihg': no such key (known: control"),
+        ({**FADER, "high": 9}, "high: 9 is outside 0..1.5"),
+        ({**FADER, "high": "loud"}, "high: is not a number"),
+        ({**FADER, "low": float("nan")}, "not a finite number"),
+        ({**FADER, "curve": 0}, "curve: 0 is outside 0.1..10"),
+        ({**FADER, "curve": [1]}, "curve: is not a number"),
+        ({**FADER, "invert": "perhaps"}, "invert: is neither on nor off"),
+        ({**FADER, "mode": "slider"}, "mode 'slider': none of fader"),
+        ({**FADER, "mode": ["fader"]}, "mode ['fader']: none of fader"),
+        ({**FADER, "in_low": 5, "in_high": 5}, "are both 5"),
+        ({**FADER, "mode": "twos", "curve": 2}, "curve: is for a fader"),
+        ({**FADER, "mode": "twos", "in_low": 2}, "in_low: has no effect"),
+        ({**FADER, "mode": "trigger", "low": 0}, "low: has no effect"),
+        ({"control": "osc /x", "target": "/layer/1/curve", "mode": "twos"}, "mode twos: is for an encoder"),
+        ({"control": "midi 1 program 1", "target": "/layer/1/mute", "mode": "toggle"}, "can only trigger"),
+        ({"control": "midi 1 cc 7", "target": "/cue/go", "mode": "fader"}, "mode fader: /cue/go can only be triggered"),
+        ({"control": "midi 1 note 7", "target": "/layer/1/mute", "takeover": True}, "takeover: is for a fader"),
+    ],
+)
+def test_an_entry_that_cannot_be_used_is_refused_in_one_line(entry: dict, said: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        make_entry(entry)
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_key_that_is_changed_takes_along_what_followed_from_it() -> None:
+    entry = make_entry({**FADER, "high": 1.0, "curve": 2})
+    turned = changed(entry, "mode", "twos")
+    assert (turned.mode, turned.high, turned.curve, turned.takeover) == ("twos", 1.0, 1.0, False)
+    elsewhere = changed(entry, "target", "/layer/1/ratio")
+    assert (elsewhere.low, elsewhere.high, elsewhere.takeover) == (0.0625, 16.0, True)
+    by_note = changed(make_entry({"control": "osc /x", "target": "/layer/1/mute"}), "control", "midi 1 note 3")
+    assert (by_note.mode, by_note.in_high) == ("toggle", 127.0)
+    assert changed(entry, "high", "0.5").high == 0.5
+    with pytest.raises(Rejected, match="no such key"):
+        changed(entry, "colour", 1)
+
+
+def test_a_file_gives_back_what_was_written(tmp_path) -> None:
+    tables = (
+        FADER,
+        {"control": "midi 1 cc 2", "target": "/layer/1/angle", "mode": "twos", "invert": True},
+        {"control": "midi 1 program 5", "target": "/preset/load", "argument": 'n"ight'},
+        {"control": "osc /x 3", "target": "/layer/1/ratio", "low": 16, "high": 0.1, "curve": 0.3, "in_low": -1},
+        {"control": "osc /x", "target": "/layer/1/mute", "high": False, "mode": "trigger"},
+    )
+    entries = read_tables(tables).entries
+    assert len(entries) == len(tables)
+    file = tmp_path / "map.toml"
+    file.write_text(map_text(entries), encoding="utf-8")
+    assert read_map(file) == LoadedMap(entries=entries)
+
+
+def test_a_wrong_entry_is_one_line_and_stays_in_the_file(tmp_path) -> None:
+    file = tmp_path / "map.toml"
+    file.write_text('[[entry]]\ncontrol = "midi 1 cc 1"\ntarget = "/mode"\n[[entry]]\ncontrol = "knob"\nx = 3\n')
+    loaded = read_map(file)
+    assert [entry.target for entry in loaded.entries] == ["/mode"]
+    assert loaded.problems == ("entry 2 (knob): 'x': no such key (known: " + ", ".join(osc_schema.mapping.KEYS) + ")",)
+    file.write_text(map_text(loaded.entries, loaded.unread))
+    assert read_map(file) == loaded
+
+
+@pytest.mark.parametrize("text", ["entry = 3", "[[entry", 'entry = ["x"]', "[entry]\na = 1", "\x00"])
+def test_a_file_that_is_no_map_is_an_error_and_not_an_empty_map(tmp_path, text: str) -> None:
+    file = tmp_path / "map.toml"
+    file.write_text(text)
+    with pytest.raises(MappingError, match=r"map\.toml"):
+        read_map(file)
+    assert read_map(tmp_path / "none.toml") == LoadedMap(entries=())
+
+
+@pytest.mark.parametrize("name", list(BUILT_IN))
+def test_every_entry_of_a_built_in_map_can_be_used(name: str) -> None:
+    loaded = read_tables(BUILT_IN[name])
+    assert loaded.problems == ()
+    assert len({entry.control for entry in loaded.entries}) == len(BUILT_IN[name])
+
+
+def test_resolume_moves_layers_the_crossfade_cues_and_the_tempo() -> None:
+    surface = Surface(*BUILT_IN["resolume"])
+    surface.osc("/composition/layers/3/video/opacity", 0.25)
+    surface.osc("/composition/crossfader/phase", 0.5)
+    surface.osc("/composition/tempocontroller/tempo", (128 - 20) / 480)
+    surface.osc("/composition/layers/2/clear", 1)
+    assert surface.store.get("/layer/2/mute") is True
+    surface.osc("/composition/layers/2/clips/4/connect", 1)
+    assert surface.store.get("/layer/2/mute") is False
+    assert surface.store.get("/layer/3/intensity") == 0.25
+    assert surface.store.get("/layer/5/intensity") == 0.5
+    assert math.isclose(surface.store.get("/tempo/bpm"), 128)
+    assert surface.osc("/composition/columns/2/connect", 1) == (Message("/cue/2", (), ""),)
+    assert surface.osc("/composition/layers/1/name", "x") is None

@@ -1,0 +1,159 @@
+"""Which control is meant by "take what moves next"."""
+
+import pytest
+
+from engine.params.mapping_control import Control, MidiEvent, Movement, control_of
+from engine.params.mapping_learn import ALL_ALONG, REST_S, Learner
+from engine.params.mapping_movement import Movements
+from osc_schema import Rejected
+
+
+class Desk:
+    """A learner and a clock; `hear` is one movement after 10 ms."""
+
+    def __init__(self) -> None:
+        self.learner = Learner()
+        self.movements = Movements()
+        self.now_s = 100.0
+
+    def hear(self, name: str, *values: float) -> str:
+        """The control that was taken while it told `values`; "" for none."""
+        for value in values:
+            self.now_s += 0.01
+            control = self.learner.hear(Movement(control_of(name), float(value)), self.now_s)
+            if control is not None:
+                return control.name
+        return ""
+
+    def cc(self, number: int, value: int) -> str:
+        self.now_s += 0.002
+        event = MidiEvent(kind="cc", channel=1, number=number, value=value)
+        taken = [self.learner.hear(movement, self.now_s) for movement in self.movements.of_midi(event, self.now_s)]
+        return next((control.name for control in taken if control), "")
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_nothing_is_taken_while_nobody_learns(desk: Desk) -> None:
+    assert desk.hear("midi 1 cc 70", 1, 2, 3) == ""
+    desk.learner.begin()
+    desk.learner.end()
+    assert desk.hear("midi 1 cc 70", 4, 5, 6) == ""
+
+
+def test_a_controller_is_taken_at_its_second_value(desk: Desk) -> None:
+    desk.learner.begin()
+    assert desk.hear("midi 1 cc 7", 64) == ""
+    assert desk.hear("midi 1 cc 7", 64, 64, 64) == ""
+    assert desk.hear("midi 1 cc 7", 65) == "midi 1 cc 7"
+
+
+def test_a_controller_is_taken_at_once_where_it_clearly_is_not_what_it_was(desk: Desk) -> None:
+    desk.hear("midi 1 cc 70", 10)
+    desk.learner.begin()
+    assert desk.hear("midi 1 cc 70", 11) == ""
+    desk.learner.begin()
+    assert desk.hear("midi 1 cc 70", 100) == "midi 1 cc 70"
+
+
+def test_a_note_is_taken_when_it_begins_and_not_when_it_ends(desk: Desk) -> None:
+    desk.learner.begin()
+    assert desk.hear("midi 1 note 60", 0) == ""
+    assert desk.hear("midi 1 note 61", 1) == "midi 1 note 61"
+
+
+def test_what_only_repeats_is_not_moving(desk: Desk) -> None:
+    desk.learner.begin()
+    assert desk.hear("osc /1/fader1", *[0.5] * 100) == ""
+
+
+def test_trembling_far_below_a_step_is_not_moving(desk: Desk) -> None:
+    desk.learner.begin()
+    assert desk.hear("osc /sensor", 0.5, 0.501, 0.499, 0.5, 0.503) == ""
+    assert desk.hear("osc /1/fader1", 0.5, 0.52) == "osc /1/fader1"
+
+
+def test_what_moves_all_along_is_not_meant_until_it_has_rested(desk: Desk) -> None:
+    desk.hear("osc /clip/position", *[n / 100 for n in range(ALL_ALONG + 1)])
+    desk.learner.begin()
+    assert desk.hear("osc /clip/position", 0.5, 0.6, 0.7) == ""
+    assert desk.hear("osc /1/fader1", 0.1, 0.9) == "osc /1/fader1"
+    desk.now_s += REST_S
+    assert desk.hear("osc /clip/position", 0.1, 0.3) == "osc /clip/position"
+
+
+def test_a_few_movements_before_do_not_make_a_control_restless(desk: Desk) -> None:
+    desk.hear("midi 1 cc 7", 1, 2, 3)
+    desk.learner.begin()
+    assert desk.hear("midi 1 cc 7", 3, 4) == "midi 1 cc 7"
+
+
+def test_a_message_without_a_value_is_taken_at_once_but_no_heartbeat(desk: Desk) -> None:
+    beat, press = control_of("osc /alive"), control_of("osc /go")
+    for _ in range(ALL_ALONG):
+        desk.now_s += 0.1
+        desk.learner.hear(Movement(beat, 1.0, is_bang=True), desk.now_s)
+    desk.learner.begin()
+    assert desk.learner.hear(Movement(beat, 1.0, is_bang=True), desk.now_s + 0.1) is None
+    assert desk.learner.hear(Movement(press, 1.0, is_bang=True), desk.now_s + 0.2) == press
+
+
+@pytest.mark.parametrize("fine_first", [False, True])
+def test_both_halves_of_a_pair_make_a_fader_of_14_bits(desk: Desk, fine_first: bool) -> None:
+    desk.learner.begin()
+    taken = []
+    for at in (8000, 8100, 8200):
+        halves = [(7, at // 128), (39, at % 128)]
+        taken += [desk.cc(*half) for half in (reversed(halves) if fine_first else halves)]
+    assert next(name for name in taken if name) == "midi 1 cc14 7"
+
+
+def test_a_known_pair_is_not_taken_for_its_coarse_half(desk: Desk) -> None:
+    for at in (0, 1):
+        desk.cc(7, 0), desk.cc(39, at)
+    desk.now_s += 1.0
+    desk.learner.begin()
+    assert [desk.cc(7, 100), desk.cc(39, 5), desk.cc(7, 101)] == ["", "", "midi 1 cc14 7"]
+
+
+def test_the_argument_that_moved_is_the_one_that_is_taken(desk: Desk) -> None:
+    desk.learner.begin()
+    assert desk.hear("osc /3/xy 1", 0.1) == ""
+    assert desk.hear("osc /3/xy", 0.1, 0.1) == ""
+    assert desk.hear("osc /3/xy 1", 0.4) == "osc /3/xy 1"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "osc /1/fader3",
+        "osc /3/xy 1",
+        "midi 1 cc 7",
+        "midi 16 cc14 31 nano:0",
+        "midi 10 note 127",
+        "midi 1 program 0",
+        "midi 1 bend",
+        "midi 2 pressure nano:0",
+    ],
+)
+def test_a_control_is_read_by_the_name_it_tells(name: str) -> None:
+    assert control_of(name).name == name
+    assert isinstance(control_of(name), Control)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "", "osc", "osc fader", "osc /a b", "osc /a 64", "osc /a 1 2", "midi", "midi 1", "midi 0 cc 7", "midi 17 cc 7",
+        "midi 1 cc", "midi 1 cc 128", "midi 1 cc14 32", "midi 1 note x", "midi 1 knob 7", "midi 1 osc 7",
+        "midi 1 cc 7 a b", "midi 1 bend a b", "midi 1 cc -1", "midi 1 cc 7.5", "cc 7", "midi ¹ cc 7", "o" * 300,
+    ],
+)  # fmt: skip
+def test_a_name_that_is_none_is_refused_in_one_line(name: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        control_of(name)
+    assert str(refused.value).startswith("control ")
+    assert "\n" not in str(refused.value)
