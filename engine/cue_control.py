@@ -114,14 +114,16 @@ class CueControl:
             return
         if follow.panics != self._store.get(PANIC):
             self._follow = None
-        elif follow.due_s is None:
-            follow.due_s = now_s + follow.seconds
-        elif now_s >= follow.due_s:
+            return
+        if follow.due_s is not None and now_s >= follow.due_s:
             follow.is_taken = True
-            if self._is_offline:
-                self._go_on(follow)
-            else:
+            if not self._is_offline:
                 self._disk.submit(self._go_on, follow)
+                return
+            self._go_on(follow)
+            follow = self._follow
+        if follow is not None and follow.due_s is None:
+            follow.due_s = now_s + follow.seconds
 
     def _go_on(self, follow: _Follow) -> None:
         try:

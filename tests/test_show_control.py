@@ -1,79 +1,18 @@
 """The commands that act on the engine, sent over a real UDP socket to an engine that draws."""
 
-import re
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from engine import Engine, open_engine
-from engine.config import build_config
-from engine.control import OscClient
-from engine.osc import Message, encode_bundle, encode_message
-
-
-class Desk:
-    """A client and the engine it plays; the engine draws on a thread of its own."""
-
-    def __init__(self, engine: Engine, client: OscClient) -> None:
-        self.engine = engine
-        self.client = client
-
-    def ask(self, address: str, *args: object) -> list[Message]:
-        """Send a command; everything that is answered up to its /done or /fail."""
-        self.client.send(encode_message(address, *args))
-        answers = []
-        while True:
-            message = self.client.receive(timeout_s=30.0)
-            assert message is not None, f"no answer to {address}"
-            answers.append(message)
-            if message.address in ("/done", "/fail"):
-                return answers
-
-    def answer(self) -> Message:
-        message = self.client.receive(timeout_s=30.0)
-        assert message is not None
-        return message
-
-    def done(self, address: str, *args: object) -> tuple:
-        answer = self.ask(address, *args)[-1]
-        assert answer.address == "/done", answer
-        return answer.args
-
-    def failed(self, address: str, *args: object) -> str:
-        answer = self.ask(address, *args)[-1]
-        assert answer.address == "/fail", answer
-        assert answer.args[0] == address
-        return str(answer.args[1])
+from engine.osc import encode_message
+from tests.desk import Desk, open_desk
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    config = build_config(
-        {
-            "width": 64, "height": 64, "fps": 60.0, "audio": "demo", "osc": {"listen": "127.0.0.1:0"},
-            "presets": str(tmp_path / "presets"), "recordings": str(tmp_path / "recordings"), "renderer": "numba",
-        }
-    )  # fmt: skip
-    opened = threading.Event()
-    engines: list[Engine] = []
-
-    def play() -> None:
-        with open_engine(config) as engine:
-            engines.append(engine)
-            opened.set()
-            engine.run()
-
-    thread = threading.Thread(target=play)
-    thread.start()
-    assert opened.wait(30.0)
-    client = OscClient(*engines[0].osc_address)
-    yield Desk(engines[0], client)
-    engines[0].stop()
-    thread.join(30.0)
-    client.close()
-    assert not thread.is_alive()
+    with open_desk(tmp_path) as desk:
+        yield desk
 
 
 def test_status_tells_the_rate_the_renderer_and_the_sound(desk: Desk) -> None:
@@ -146,57 +85,6 @@ def test_a_snapshot_is_taken_on_a_trigger(desk: Desk, wait_for: Callable, tmp_pa
     wait_for(lambda: (folder / "second.png").exists(), "the second snapshot")
     wait_for(lambda: not desk.engine.status().sinks, "the end of the snapshots")
     assert sorted(path.name for path in folder.iterdir()) == ["second.png", "still.png"]
-
-
-def test_presets_are_saved_listed_loaded_and_deleted(desk: Desk) -> None:
-    desk.engine.params.set("/layer/1/curve", 0.5)
-    desk.done("/preset/save", "evening")
-    desk.engine.params.set("/layer/1/curve", 0.0)
-    desk.done("/preset/load", "evening")
-    assert desk.engine.params.get("/layer/1/curve") == 0.5
-    names = [message.args[0] for message in desk.ask("/preset/list") if message.address == "/preset/name"]
-    assert {"evening", "default", "VAV original"} <= set(names)
-    desk.done("/preset/delete", "evening")
-    assert "evening" in desk.failed("/preset/load", "evening")
-    assert "preset" in desk.failed("/preset/save", "../evil")
-    assert "name" in desk.failed("/preset/save")
-
-
-def test_what_a_preset_asks_for_in_vain_is_said(desk: Desk) -> None:
-    folder = Path(desk.engine.config.presets)
-    desk.done("/preset/save", "needs sd")
-    (file,) = folder.glob("*.toml")
-    file.write_text(re.sub(r'("/layer/5/source" = )".*"', r'\1"sd"', file.read_text()))
-    desk.done("/preset/load", "needs sd")
-    assert desk.engine.params.get("/layer/5/source") == "auto"
-    assert any("needs sd" in line and "--sd MODEL" in line for line in desk.engine.status().warnings)
-
-
-def test_a_preset_keeps_the_order_of_its_bundle(desk: Desk) -> None:
-    steps = [("/layer/1/angle", 5.0), ("/preset/save", "five"), ("/layer/1/angle", 90.0)]
-    desk.client.send(encode_bundle(1, [encode_message(*step) for step in steps]))
-    assert desk.answer().args == ("/preset/save", "five")
-    assert desk.engine.params.get("/layer/1/angle") == 90.0
-    steps = [("/preset/load", "five"), ("/layer/1/phase", 0.25)]
-    desk.client.send(encode_bundle(1, [encode_message(*step) for step in steps]))
-    assert desk.answer().args == ("/preset/load", "five")
-    desk.done("/engine/status")
-    assert desk.engine.params.get("/layer/1/angle") == 5.0
-    assert desk.engine.params.get("/layer/1/phase") == 0.25
-
-
-def test_a_preset_saved_in_a_bundle_can_be_loaded_in_the_same(desk: Desk) -> None:
-    steps = [("/layer/1/angle", 77.0), ("/preset/save", "new"), ("/layer/1/angle", 2.0), ("/preset/load", "new")]
-    desk.client.send(encode_bundle(1, [encode_message(*step) for step in [*steps, ("/preset/delete", "new")]]))
-    assert {desk.answer().args for _ in range(3)} == {(f"/preset/{verb}", "new") for verb in ("save", "load", "delete")}
-    assert desk.engine.params.get("/layer/1/angle") == 77.0
-    assert "new" in desk.failed("/preset/load", "new")
-
-
-def test_a_presets_folder_that_is_none_is_told(desk: Desk, tmp_path: Path) -> None:
-    (tmp_path / "presets").write_text("a file where the folder should be")
-    assert "presets" in desk.failed("/preset/list")
-    assert "presets" in desk.failed("/preset/save", "lost")
 
 
 def test_sync_waits_for_what_the_loop_was_asked_for_before(desk: Desk) -> None:

@@ -5,7 +5,8 @@
         { number = 2, preset = "Day" },     # at once, and waits for go
     ]
 
-TOML's other spelling, a `[[cue]]` above each, is read as well. A list never changes: each edit gives another, so that any thread may read the one it has.
+TOML's other spelling, a `[[cue]]` above each, is read as well. A list never changes: each edit gives another, so that
+any thread may read the one it has.
 """
 
 import tomllib

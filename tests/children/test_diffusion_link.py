@@ -9,7 +9,7 @@ import pytest
 
 from engine.children.diffusion_link import TOLD, DiffusionLink
 from engine.config import LoraConfig, SdConfig
-from engine.frame import FrameId
+from engine.frame import FrameId, VideoFrame
 from engine.ipc import Gate
 from engine.params import ParamStore
 from osc_schema import PARAMS
@@ -87,3 +87,32 @@ def test_a_disk_that_fails_while_a_file_is_looked_up_is_said(link: DiffusionLink
     link._look_up(read, "painting.png")
     wait_for(lambda: reports.lines, "the report")
     assert reports.lines == [("sd.files", '"painting.png" cannot be looked up: OSError: input/output error')]
+
+
+def test_the_child_is_told_what_modulation_makes_of_a_value_and_then_the_value_itself(link: DiffusionLink) -> None:
+    store = ParamStore()
+    store.set("/sd/prompt_mix", 0.25)
+
+    def told(moved: dict[str, float]) -> object:
+        link.follow(store.snapshot(), moved)
+        return link.supervisor._values["/sd/prompt_mix"]
+
+    def moved(mix: float) -> dict[str, float]:
+        return {"/sd/prompt_mix": mix, "/layer/1/angle": 5.0}
+
+    assert told({}) == 0.25
+    assert told(moved(0.5)) == 0.5
+    assert told(moved(0.502)) == 0.5, "too little to see"
+    assert told(moved(0.51)) == 0.51
+    store.set("/sd/prompt_mix", 0.3)
+    assert told(moved(0.56)) == 0.56, "its own fader does not come between"
+    assert told({}) == 0.3
+    assert "/layer/1/angle" not in link.supervisor._values
+
+
+def test_the_crossfade_of_its_pictures_is_modulated_too(link: DiffusionLink) -> None:
+    link.follow(ParamStore().snapshot(), {"/sd/crossfade_s": 5.0})
+    for now_s in (0.0, 100.0):
+        picture = VideoFrame(pixels=np.full((8, 8, 3), now_s, np.uint8), index=0, time_s=now_s, source="sd")
+        link._fader.show(picture, now_s, 1.0)
+    assert link.view(101.0, None).fade.share == pytest.approx(0.2)

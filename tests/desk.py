@@ -1,0 +1,83 @@
+"""An engine that draws, and a client that plays it over a real UDP socket."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from engine import Engine, open_engine
+from engine.config import build_config
+from engine.control import OscClient
+from engine.osc import Message, encode_message
+
+
+class Desk:
+    """A client and the engine it plays; the engine draws on a thread of its own."""
+
+    def __init__(self, engine: Engine, client: OscClient) -> None:
+        self.engine = engine
+        self.client = client
+
+    def ask(self, address: str, *args: object) -> list[Message]:
+        """Send a command; everything that is answered up to its /done or /fail."""
+        self.client.send(encode_message(address, *args))
+        answers = []
+        while True:
+            message = self.client.receive(timeout_s=30.0)
+            assert message is not None, f"no answer to {address}"
+            answers.append(message)
+            if message.address in ("/done", "/fail"):
+                return answers
+
+    def answer(self) -> Message:
+        message = self.client.receive(timeout_s=30.0)
+        assert message is not None
+        return message
+
+    def done(self, address: str, *args: object) -> tuple:
+        answer = self.ask(address, *args)[-1]
+        assert answer.address == "/done", answer
+        return answer.args
+
+    def failed(self, address: str, *args: object) -> str:
+        answer = self.ask(address, *args)[-1]
+        assert answer.address == "/fail", answer
+        assert answer.args[0] == address
+        return str(answer.args[1])
+
+    def hear(self, address: str) -> tuple:
+        """The arguments of the next message to `address`."""
+        while (message := self.answer()).address != address:
+            pass
+        return message.args
+
+
+@contextlib.contextmanager
+def open_desk(folder: Path, **changes: Any) -> Iterator[Desk]:
+    """The engine's files lie in `folder`; it draws 64 x 64 pixels with the demo loop for sound."""
+    config = build_config(
+        {
+            "width": 64, "height": 64, "fps": 60.0, "audio": "demo", "osc": {"listen": "127.0.0.1:0"},
+            "presets": str(folder / "presets"), "recordings": str(folder / "recordings"), "renderer": "numba",
+        }
+        | changes
+    )  # fmt: skip
+    opened = threading.Event()
+    engines: list[Engine] = []
+
+    def play() -> None:
+        with open_engine(config) as engine:
+            engines.append(engine)
+            opened.set()
+            engine.run()
+
+    thread = threading.Thread(target=play)
+    thread.start()
+    assert opened.wait(30.0)
+    client = OscClient(*engines[0].osc_address)
+    yield Desk(engines[0], client)
+    engines[0].stop()
+    thread.join(30.0)
+    client.close()
+    assert not thread.is_alive()

@@ -1,0 +1,348 @@
+"""The cue list over OSC: what frames see with known times, and cues, taps and modulation the whole way over UDP."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from engine import open_engine
+from engine.config import build_config
+from engine.control import CommandTable, Reply
+from engine.cue_control import CueControl
+from engine.errors import MultiverseError
+from engine.osc import Message, decode_packet, encode_message
+from engine.params import Crossfade, ParamStore, PresetFolder, read_cues
+from engine.preset_control import PresetControl
+from tests.desk import Desk, open_desk
+
+BRIGHTNESS = "/multiverse/brightness"
+
+
+class Rig:
+    """The commands without an engine: the test is the frame loop, and time is what it says."""
+
+    def __init__(self, folder: Path, reports: Any, *, is_offline: bool = True) -> None:
+        self.path = folder / "cues.toml"
+        self.store = ParamStore()
+        self.crossfade = Crossfade(self.store)
+        self.told: list[tuple] = []
+        self.answers: list[Message] = []
+        presets = PresetFolder(folder / "presets")
+        for name, brightness in (("low", 1.0), ("mid", 2.0), ("high", 3.0)):
+            presets.save(name, {BRIGHTNESS: brightness})
+        self.presets = PresetControl(
+            store=self.store, presets=presets, crossfade=self.crossfade, report=reports, tell=self.tell
+        )
+        self.control = CueControl(
+            self.path, presets=self.presets, store=self.store, is_offline=is_offline, report=reports, tell=self.tell
+        )
+        self.commands = CommandTable()
+        self.control.add_commands(self.commands)
+
+    def tell(self, *message: object) -> None:
+        self.told.append(message)
+
+    def say(self, address: str, *args: object) -> None:
+        reply = Reply(address, lambda packet: self.answers.append(decode_packet(packet)))
+        try:
+            self.commands.find(address)(args, reply)
+        except MultiverseError as error:
+            reply.fail(str(error))
+
+    def take(self) -> list[tuple]:
+        """Address and arguments of what was answered since the last time."""
+        answers = [(message.address, *message.args) for message in self.answers]
+        self.answers.clear()
+        return answers
+
+    def frame(self, now_s: float) -> float:
+        """The brightness of the frame at that time."""
+        self.control.step(now_s)
+        self.crossfade.step(now_s)
+        return self.store.get(BRIGHTNESS)
+
+    def close(self) -> None:
+        self.control.close()
+        self.presets.close()
+
+
+@pytest.fixture
+def rig(tmp_path: Path, reports: Any) -> Iterator[Rig]:
+    rig = Rig(tmp_path, reports)
+    yield rig
+    rig.close()
+
+
+@pytest.fixture
+def show(rig: Rig, wait_for: Callable) -> Rig:
+    """Cues 1 low, 5 mid within 2 s, 7 high."""
+    for cue in ((1, "low"), (5, "mid", 2.0), (7, "high")):
+        rig.say("/cue/set", *cue)
+    wait_for(lambda: len(rig.answers) == 3, "three cues in the file")
+    rig.take()
+    rig.told.clear()
+    return rig
+
+
+def test_go_and_back_walk_through_the_list_and_a_number_jumps(show: Rig) -> None:
+    for address, number, preset in (("/cue/go", 1, "low"), ("/cue/7", 7, "high")):
+        show.say(address)
+        assert show.take() == [("/done", address, number, preset)]
+    show.say("/cue/go")
+    assert show.take() == [("/fail", "/cue/go", "no cue comes after 7")]
+    assert show.frame(0.0) == 3.0
+    show.say("/cue/back")
+    assert [show.frame(now_s) for now_s in (0.0, 1.0, 2.0)] == pytest.approx([3.0, 2.5, 2.0])
+    assert show.take() == [("/done", "/cue/back", 5, "mid")]
+    assert show.told == [("/cue/current", 1, "low"), ("/cue/current", 7, "high"), ("/cue/current", 5, "mid")]
+
+
+def test_a_button_let_go_is_no_second_go(show: Rig) -> None:
+    show.say("/cue/go", 1.0)
+    show.say("/cue/go", 0.0)
+    show.say("/cue/7", 0)
+    show.say("/cue/7", False)
+    assert show.take() == [("/done", "/cue/go", 1, "low")]
+
+
+def test_a_cue_whose_preset_is_missing_fails_and_the_show_stays(show: Rig, wait_for: Callable) -> None:
+    show.say("/cue/5")
+    show.frame(0.0)
+    show.say("/cue/set", 6, "never saved")
+    wait_for(lambda: show.take() == [("/done", "/cue/set", 6)], "the cue in the file")
+    show.say("/cue/go")
+    ((address, command, reason),) = show.take()
+    assert (address, command) == ("/fail", "/cue/go")
+    assert reason.startswith("cue 6: preset 'never saved': not found")
+    assert show.frame(2.0) == 2.0 and show.take() == [("/done", "/cue/5", 5, "mid")], "its fade went on"
+    show.say("/cue/7")
+    assert show.frame(3.0) == 3.0
+
+
+def test_a_cue_follows_by_itself_as_long_after_its_beginning_as_asked(rig: Rig) -> None:
+    for cue in ((1, "low", 0, 2.0), (2, "mid", 1.0, 3.0), (3, "high")):
+        rig.say("/cue/set", *cue)
+    rig.say("/cue/go")
+    seen = {now_s: rig.frame(now_s) for now_s in (10.0, 11.9, 12.0, 12.5, 13.0, 14.9, 15.0, 99.0)}
+    assert seen == pytest.approx(
+        {10.0: 1.0, 11.9: 1.0, 12.0: 1.0, 12.5: 1.5, 13.0: 2.0, 14.9: 2.0, 15.0: 3.0, 99.0: 3.0}
+    )
+    assert [message[1] for message in rig.told if message[0] == "/cue/current"] == [1, 2, 3]
+
+
+def test_another_go_and_panic_stop_what_was_to_follow(rig: Rig) -> None:
+    for cue in ((1, "low", 0, 2.0), (2, "mid"), (3, "high")):
+        rig.say("/cue/set", *cue)
+    rig.say("/cue/1")
+    rig.frame(0.0)
+    rig.say("/cue/3")
+    assert [rig.frame(now_s) for now_s in (1.0, 2.0, 9.0)] == [3.0] * 3
+    rig.say("/cue/1")
+    rig.frame(10.0)
+    rig.store.set("/master/panic", 1)
+    assert [rig.frame(now_s) for now_s in (11.0, 12.0, 20.0)] == [2.5] * 3
+
+
+def test_live_a_worker_reads_the_preset_of_the_cue_that_follows(
+    tmp_path: Path, reports: Any, wait_for: Callable
+) -> None:
+    rig = Rig(tmp_path, reports, is_offline=False)
+    for cue in ((1, "low", 0, 1.0), (2, "mid", 0, 1.0), (3, "gone")):
+        rig.say("/cue/set", *cue)
+    rig.say("/cue/go")
+    rig.frame(0.0)
+    wait_for(lambda: rig.frame(1.0) == 2.0, "the second cue")
+    rig.frame(2.0)
+    wait_for(lambda: rig.frame(3.0) and reports.lines, "the report")
+    rig.close()
+    assert reports.lines[0][1].startswith("no cue follows 2: cue 3: preset 'gone': not found")
+    assert rig.store.get(BRIGHTNESS) == 2.0
+
+
+def test_the_list_is_told_and_kept_and_read_again(show: Rig, tmp_path: Path, reports: Any, wait_for: Callable) -> None:
+    show.say("/cue/insert", 5, "low", 0.5, 9)
+    show.say("/cue/delete", 1.0)
+    wait_for(lambda: len(show.answers) == 2, "both edits in the file")
+    assert show.take() == [("/done", "/cue/insert", 5), ("/done", "/cue/delete", 1)]
+    assert show.told == [("/cue/changed", 4), ("/cue/changed", 3)]
+    show.say("/cue/list")
+    expected = [
+        ("/cue/entry", 5, "low", 0.5, 9.0),
+        ("/cue/entry", 6, "mid", 2.0, 0.0),
+        ("/cue/entry", 7, "high", 0.0, 0.0),
+        ("/done", "/cue/list"),
+    ]
+    assert show.take() == expected
+    again = Rig(tmp_path, reports)
+    again.say("/cue/list")
+    assert again.take() == expected and reports.lines == []
+    again.say("/cue/7")
+    again.take()
+    again.say("/cue/list")
+    assert ("/cue/current", 7, "high") in again.take()
+    again.close()
+
+
+def test_a_cue_inserted_below_the_current_one_does_not_make_it_go_twice(show: Rig) -> None:
+    show.say("/cue/5")
+    show.say("/cue/insert", 5, "low")
+    show.say("/cue/go")
+    assert show.told[-1] == ("/cue/current", 7, "high")
+
+
+def test_a_wrong_edit_is_refused_and_nothing_changes(show: Rig) -> None:
+    for address, args, line in [
+        ("/cue/set", (), "takes a number, a preset"),
+        ("/cue/set", (0, "low"), "number 0 is not whole"),
+        ("/cue/set", (1, "low", -5), "fade_s -5 is no time"),
+        ("/cue/insert", (1,), "takes a number, a preset"),
+        ("/cue/delete", (), "takes the cue's number"),
+        ("/cue/delete", (4,), "there is no cue 4 (known: 1, 5, 7)"),
+        ("/cue/4", (), "there is no cue 4 (known: 1, 5, 7)"),
+        ("/cue/back", (), "no cue has gone yet"),
+    ]:
+        show.say(address, *args)
+        ((status, command, reason),) = show.take()
+        assert (status, command) == ("/fail", address) and line in reason
+    assert show.told == []
+
+
+def test_a_file_edited_wrongly_is_put_aside_before_it_is_written_over(
+    tmp_path: Path, reports: Any, wait_for: Callable
+) -> None:
+    wrong = 'cue = [{number = 1, preset = "low"}, {number = 2, preset = 5}]'
+    (tmp_path / "cues.toml").write_text(wrong)
+    rig = Rig(tmp_path, reports)
+    assert [line for _, line in reports.lines] == [f"{tmp_path / 'cues.toml'}: entry 2: preset 5 is no name (left out)"]
+    for number in (3, 4):
+        rig.say("/cue/set", number, "mid")
+    wait_for(lambda: len(rig.answers) == 2, "both in the file")
+    rig.close()
+    assert (tmp_path / "cues.previous.toml").read_text() == wrong
+    found, problems = read_cues(rig.path)
+    assert [cue.number for cue in found] == [1, 3, 4] and problems == []
+
+
+def test_a_disk_that_refuses_is_told_and_the_list_stays_in_force(rig: Rig, wait_for: Callable) -> None:
+    rig.path.mkdir()
+    rig.say("/cue/set", 1, "low")
+    wait_for(lambda: rig.answers, "the answer")
+    assert rig.take()[0][2].startswith("in force, but not kept: ")
+    rig.say("/cue/1")
+    assert rig.take() == [("/done", "/cue/1", 1, "low")]
+
+
+# -- the whole way -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with open_desk(tmp_path) as desk:
+        yield desk
+
+
+def test_a_cue_goes_and_the_next_follows_over_udp(desk: Desk, tmp_path: Path) -> None:
+    for name, brightness in (("low", 1.0), ("high", 3.0)):
+        desk.engine.params.set(BRIGHTNESS, brightness)
+        desk.done("/preset/save", name)
+    desk.done("/cue/set", 1, "low", 0.1, 0.2)
+    desk.done("/cue/set", 2, "high", 0.1)
+    desk.done("/engine/notify", 1)
+    desk.client.send(encode_message("/cue/go"))
+    assert desk.hear("/cue/current") == (1, "low")
+    assert desk.hear("/done") == ("/cue/go", 1, "low")
+    assert desk.hear("/cue/current") == (2, "high")
+    while desk.hear(BRIGHTNESS) != (3.0,):
+        pass
+    assert desk.done("/cue/1")[1:] == (1, "low")
+    assert len(read_cues(tmp_path / "cues.toml")[0]) == 2
+
+
+def test_taps_over_udp_make_the_tempo(desk: Desk, wait_for: Callable) -> None:
+    desk.done("/engine/notify", 1)
+    tempo = desk.engine._parts.tempo
+    clock = desk.engine._parts.clock
+    times_s = []
+    for _ in range(3):
+        end_s = clock.now_s() + 0.25
+        wait_for(lambda end_s=end_s: clock.now_s() >= end_s, "the next beat")
+        desk.client.send(encode_message("/tempo/tap", 1))
+        times_s.append(clock.now_s())
+        beat = len(times_s)
+        wait_for(lambda beat=beat: desk.engine.params.get("/tempo/tap") == beat, "the tap")
+    (bpm,) = desk.hear("/tempo/bpm")
+    while bpm == 120.0 or abs(bpm - tempo.bpm) > 0.1:
+        (bpm,) = desk.hear("/tempo/bpm")
+    assert bpm == pytest.approx(120 / (times_s[2] - times_s[0]), rel=0.1)
+
+
+@pytest.fixture
+def swell(tmp_path: Path) -> Path:
+    """Four channels of 220 Hz, 0.5 s at -60 dBFS, then 0.5 s at -6 dBFS; 48 kHz."""
+    time_s = np.arange(48_000) / 48_000
+    tone = np.sin(2 * np.pi * 220 * time_s) * np.where(time_s < 0.5, 0.001, 0.5)
+    path = tmp_path / "swell.wav"
+    soundfile.write(path, np.stack([tone] * 4, axis=1), 48_000)
+    return path
+
+
+@pytest.mark.parametrize("amount", [0.0, -1.0])
+def test_a_modulated_parameter_is_seen_in_the_picture(swell: Path, amount: float) -> None:
+    """The loud half draws the screen dark through a route, and bright without one."""
+    config = build_config(
+        {
+            "width": 64, "height": 64, "fps": 20.0, "audio": str(swell), "offline": True, "renderer": "numba",
+            "sinks": ["null"], "osc": {"listen": "off"}, "web": "off",
+            "params": {
+                "/audio/1/auto": False, "/mod/1/source": "peak", "/mod/1/channel": 1, "/mod/1/target": BRIGHTNESS,
+                "/mod/1/amount": amount, BRIGHTNESS: 4.0, "/safety/flash": False,
+            },
+        }
+    )  # fmt: skip
+    with open_engine(config) as engine:
+        means = [frame.read_rgba()[..., :3].mean() for frame in engine.frames(count=18)]
+    assert means[5] > 30
+    assert means[16] < 1.0 if amount else means[16] > 30
+
+
+def test_offline_a_modulated_show_is_the_same_byte_for_byte(swell: Path) -> None:
+    config = build_config(
+        {
+            "width": 64, "height": 64, "fps": 20.0, "audio": str(swell), "offline": True, "renderer": "numba",
+            "sinks": ["null"], "osc": {"listen": "off"}, "web": "off",
+            "params": {
+                "/mod/1/source": "lfo1", "/mod/1/target": "/layer/1/angle", "/lfo/1/shape": "random",
+                "/mod/2/source": "pitch", "/mod/2/target": "/multiverse/window_ms", "/lfo/1/sync": "eighth",
+                "/mod/3/source": "envelope", "/mod/3/target": "/layer/2/ratio",
+            },
+        }
+    )  # fmt: skip
+
+    def pictures() -> list[bytes]:
+        with open_engine(config) as engine:
+            return [frame.read_rgba().tobytes() for frame in engine.frames(count=12)]
+
+    first = pictures()
+    assert first == pictures()
+    assert len(set(first)) > 3, "it moves"
+
+
+def test_a_modulated_parameter_is_seen_over_udp(desk: Desk, wait_for: Callable) -> None:
+    """An LFO takes the brightness to nothing and back, while its fader stands still."""
+    for address, value in (
+        ("/lfo/1/shape", "square"), ("/lfo/1/rate_hz", 5.0), ("/mod/1/source", "lfo1"),
+        ("/mod/1/amount", -1.0), ("/mod/1/target", BRIGHTNESS),
+    ):  # fmt: skip
+        desk.client.send(encode_message(address, value))
+    drawn: list[float] = []
+
+    def look() -> bool:
+        desk.engine.post(lambda: drawn.append(desk.engine._parts.drawing.reader()()[..., :3].mean()))
+        return len(drawn) > 5 and min(drawn) == 0.0 and max(drawn) > 5.0
+
+    wait_for(look, "dark and bright pictures")
+    assert desk.engine.params.get(BRIGHTNESS) == 2.5
+    assert "nearest" in desk.failed("/mod/1/target", "/layr/1/angle")

@@ -1,0 +1,206 @@
+"""Presets and layers over OSC: what frames see with known times, and the whole way over UDP."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.control import CommandTable, Reply
+from engine.errors import MultiverseError
+from engine.frame import AudioFeatures, ChannelFeatures
+from engine.osc import Message, decode_packet, encode_bundle, encode_message
+from engine.params import Crossfade, Modulation, ParamStore, PresetFolder
+from engine.preset_control import PresetControl
+from tests.desk import Desk, open_desk
+
+BRIGHTNESS, ANGLE = "/multiverse/brightness", "/layer/1/angle"
+
+
+class Rig:
+    """The commands without an engine: the test is the frame loop, and time is what it says."""
+
+    def __init__(self, folder: Path, reports: Any) -> None:
+        self.store = ParamStore()
+        self.crossfade = Crossfade(self.store)
+        self.told: list[tuple] = []
+        self.answers: list[Message] = []
+        self.control = PresetControl(
+            store=self.store,
+            presets=PresetFolder(folder),
+            crossfade=self.crossfade,
+            report=reports,
+            tell=lambda *message: self.told.append(message),
+        )
+        self.commands = CommandTable()
+        self.control.add_commands(self.commands)
+
+    def say(self, address: str, *args: object) -> None:
+        reply = Reply(address, lambda packet: self.answers.append(decode_packet(packet)))
+        try:
+            self.commands.find(address)(args, reply)
+        except MultiverseError as error:
+            reply.fail(str(error))
+
+    def take(self) -> list[tuple]:
+        """Address and arguments of what was answered since the last time."""
+        answers = [(message.address, *message.args) for message in self.answers]
+        self.answers.clear()
+        return answers
+
+
+@pytest.fixture
+def rig(tmp_path: Path, reports: Any) -> Iterator[Rig]:
+    rig = Rig(tmp_path, reports)
+    yield rig
+    rig.control.close()
+
+
+def saved(rig: Rig, wait_for: Callable, name: str, **values: object) -> None:
+    """A preset with these values; the store's own stay."""
+    before = {address: rig.store.get(address) for address in values}
+    rig.store.set_many(values.items(), by="test")
+    rig.say("/preset/save", name)
+    wait_for(lambda: rig.take() == [("/done", "/preset/save", name)], "the save")
+    rig.store.set_many(before.items(), by="test")
+
+
+def test_a_fade_is_answered_when_it_has_arrived(rig: Rig, wait_for: Callable) -> None:
+    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5, "/mirror": "xy"})
+    rig.say("/preset/load", "night", 2.0)
+    assert rig.take() == [] and rig.store.get("/mirror") == "xy"
+    for now_s, brightness in ((0.0, 2.5), (1.0, 1.5), (2.0, 0.5)):
+        rig.crossfade.step(now_s)
+        assert rig.store.get(BRIGHTNESS) == pytest.approx(brightness)
+    assert rig.take() == [("/done", "/preset/load", "night")]
+
+
+def test_another_load_and_panic_supersede_it(rig: Rig, wait_for: Callable) -> None:
+    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5})
+    rig.say("/preset/load", "night", 2.0)
+    rig.crossfade.step(0.0)
+    rig.say("/preset/load", "default")
+    assert rig.take() == [
+        ("/fail", "/preset/load", "superseded by preset default"),
+        ("/done", "/preset/load", "default"),
+    ]
+    rig.say("/preset/load", "night", 2.0)
+    rig.crossfade.step(1.0)
+    rig.store.set("/master/panic", 1)
+    rig.crossfade.step(1.1)
+    assert rig.take() == [("/fail", "/preset/load", "superseded by /master/panic")]
+
+
+@pytest.mark.parametrize("args", [(), (5,), ("night", -1.0), ("night", "slow"), ("night", float("nan")), ("a", 1, 2)])
+def test_a_load_that_cannot_be_meant_is_refused(rig: Rig, args: tuple) -> None:
+    rig.say("/preset/load", *args)
+    ((address, command, reason),) = rig.take()
+    assert (address, command) == ("/fail", "/preset/load") and "takes the preset's name" in reason
+
+
+def test_subscribers_are_told_of_presets_that_come_and_go(rig: Rig, wait_for: Callable) -> None:
+    saved(rig, wait_for, "night")
+    rig.say("/preset/delete", "night")
+    assert rig.told == [("/preset/changed", "night")] * 2
+
+
+def test_a_preset_saved_while_modulated_holds_what_was_set(rig: Rig, wait_for: Callable) -> None:
+    rig.store.set_many([("/mod/1/source", "peak"), ("/mod/1/target", BRIGHTNESS), (BRIGHTNESS, 1.0)], by="test")
+    heard = AudioFeatures(channels=(ChannelFeatures(peak=1.0),) * 4)
+    drawn = Modulation().step(rig.store.snapshot(), heard, time_s=0.0, beat=0.0)
+    assert drawn[BRIGHTNESS] == pytest.approx(3.0)
+    saved(rig, wait_for, "modulated")
+    rig.store.set("/master/panic", 1)
+    rig.say("/preset/load", "modulated")
+    assert (rig.store.get(BRIGHTNESS), rig.store.get("/mod/1/target")) == (1.0, BRIGHTNESS)
+
+
+def test_a_layer_is_copied_whole_in_one_frame(rig: Rig) -> None:
+    layer = {"intensity": 0.3, "angle": 33.0, "curve": 0.7, "phase": 0.1, "ratio": 4.0, "wrap": "repeat",
+             "mute": True, "solo": True}  # fmt: skip
+    rig.store.set_many([(f"/layer/2/{part}", value) for part, value in layer.items()], by="test")
+    before = rig.store.version
+    rig.say("/layer/copy", 2, 4.0)
+    assert rig.take() == [("/done", "/layer/copy", 2, 4)]
+    assert {part: rig.store.get(f"/layer/4/{part}") for part in layer} == layer
+    assert rig.store.version == before + 1
+    for wrong in ((2, 2), (1, 5), (0, 1), ("1", 2), (1.5, 2), (1,)):
+        rig.say("/layer/copy", *wrong)
+        assert "two different layers" in rig.take()[0][2]
+
+
+# -- the whole way -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with open_desk(tmp_path) as desk:
+        yield desk
+
+
+def test_a_preset_fades_in_over_udp_and_its_faders_are_seen_to_move(desk: Desk) -> None:
+    desk.engine.params.set(BRIGHTNESS, 0.5)
+    desk.done("/preset/save", "dark")
+    desk.engine.params.set(BRIGHTNESS, 3.5)
+    desk.done("/engine/notify", 1)
+    desk.client.send(encode_message("/preset/load", "dark", 0.3))
+    seen = []
+    while (message := desk.answer()).address != "/done":
+        if message.address == BRIGHTNESS:
+            seen += message.args
+    assert message.args == ("/preset/load", "dark")
+    way = [value for value in seen if 0.5 < value < 3.5]
+    assert len(way) >= 3 and way == sorted(way, reverse=True)
+    assert desk.engine.params.get(BRIGHTNESS) == 0.5
+
+
+def test_presets_are_saved_listed_loaded_and_deleted(desk: Desk) -> None:
+    desk.engine.params.set("/layer/1/curve", 0.5)
+    desk.done("/preset/save", "evening")
+    desk.engine.params.set("/layer/1/curve", 0.0)
+    desk.done("/preset/load", "evening")
+    assert desk.engine.params.get("/layer/1/curve") == 0.5
+    names = [message.args[0] for message in desk.ask("/preset/list") if message.address == "/preset/name"]
+    assert {"evening", "default", "VAV original"} <= set(names)
+    desk.done("/preset/delete", "evening")
+    assert "evening" in desk.failed("/preset/load", "evening")
+    assert "preset" in desk.failed("/preset/save", "../evil")
+    assert "name" in desk.failed("/preset/save")
+
+
+def test_what_a_preset_asks_for_in_vain_is_said(desk: Desk) -> None:
+    folder = Path(desk.engine.config.presets)
+    desk.done("/preset/save", "needs sd")
+    (file,) = folder.glob("*.toml")
+    file.write_text(re.sub(r'("/layer/5/source" = )".*"', r'\1"sd"', file.read_text()))
+    desk.done("/preset/load", "needs sd")
+    assert desk.engine.params.get("/layer/5/source") == "auto"
+    assert any("needs sd" in line and "--sd MODEL" in line for line in desk.engine.status().warnings)
+
+
+def test_a_preset_keeps_the_order_of_its_bundle(desk: Desk) -> None:
+    steps = [("/layer/1/angle", 5.0), ("/preset/save", "five"), ("/layer/1/angle", 90.0)]
+    desk.client.send(encode_bundle(1, [encode_message(*step) for step in steps]))
+    assert desk.answer().args == ("/preset/save", "five")
+    assert desk.engine.params.get("/layer/1/angle") == 90.0
+    steps = [("/preset/load", "five"), ("/layer/1/phase", 0.25)]
+    desk.client.send(encode_bundle(1, [encode_message(*step) for step in steps]))
+    assert desk.answer().args == ("/preset/load", "five")
+    desk.done("/engine/status")
+    assert desk.engine.params.get("/layer/1/angle") == 5.0
+    assert desk.engine.params.get("/layer/1/phase") == 0.25
+
+
+def test_a_preset_saved_in_a_bundle_can_be_loaded_in_the_same(desk: Desk) -> None:
+    steps = [("/layer/1/angle", 77.0), ("/preset/save", "new"), ("/layer/1/angle", 2.0), ("/preset/load", "new")]
+    desk.client.send(encode_bundle(1, [encode_message(*step) for step in [*steps, ("/preset/delete", "new")]]))
+    assert {desk.answer().args for _ in range(3)} == {(f"/preset/{verb}", "new") for verb in ("save", "load", "delete")}
+    assert desk.engine.params.get("/layer/1/angle") == 77.0
+    assert "new" in desk.failed("/preset/load", "new")
+
+
+def test_a_presets_folder_that_is_none_is_told(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "presets").write_text("a file where the folder should be")
+    assert "presets" in desk.failed("/preset/list")
+    assert "presets" in desk.failed("/preset/save", "lost")
