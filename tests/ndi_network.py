@@ -91,8 +91,9 @@ class NdiReceiver:
         return np.load(self._target)
 
     def end(self) -> None:
-        self._process.kill()
-        self._process.communicate()
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
 
 
 class NdiSender:
@@ -108,5 +109,6 @@ class NdiSender:
         self.full_name = self._process.stdout.readline().strip()
 
     def end(self) -> None:
-        self._process.kill()
-        self._process.communicate()
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()

@@ -2,17 +2,23 @@
 
     source.py       what every source offers
     opening.py      a word from the user -> a source
-    camera.py       a live device that may vanish and come back; devices.py knows its names and options
+    live.py         what is live may vanish and come back: the thread and the patience of the next three
+    camera.py       a device of this machine, devices.py knows its names and options; stream.py opens an address
+    ndi.py          a picture over NDI
+    shared_ring.py  another engine's picture; published.py lists those in this machine's shared memory
+    texture.py      a texture of another program, polled by the render thread: syphon.py, spout.py
+    names.py        which of the pictures others offer is meant
     video_file.py   a looped file; decoding.py reads it once through, playout.py plays it by the clock
     still.py        a picture file
     test_card.py    colours, orientation and motion for checking a rig, drawn in card_drawing.py
     pixels.py       any decoded picture -> RGB
 
-Every source works in a thread of its own and the newest picture wins: `latest_frame()` reads a reference.
+Every source but a texture works in a thread of its own and the newest picture wins: `latest_frame()` reads a
+reference.
 """
 
 from engine.sources.devices import CameraDevice, list_cameras
 from engine.sources.opening import open_source
-from engine.sources.source import Source, SourceStatus
+from engine.sources.source import Polled, Source, SourceStatus
 
-__all__ = ["CameraDevice", "Source", "SourceStatus", "list_cameras", "open_source"]
+__all__ = ["CameraDevice", "Polled", "Source", "SourceStatus", "list_cameras", "open_source"]

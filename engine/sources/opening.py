@@ -1,5 +1,6 @@
 """From the word a user gives after `--camera` to a source."""
 
+import importlib
 import re
 import sys
 from collections.abc import Callable
@@ -14,11 +15,23 @@ from engine.sources.source import Source
 # The kinds of source are imported when one is chosen: PyAV, Pillow and OpenCV take 20 to 190 ms each, and the
 # engine shows its first picture within 2.5 s of the command.
 
+FROM_PROGRAMS = {
+    "ndi": ("engine.sources.ndi", "NdiSource"),
+    "shared": ("engine.sources.shared_ring", "SharedRing"),
+    "syphon": ("engine.sources.syphon", "SyphonSource"),
+    "spout": ("engine.sources.spout", "SpoutSource"),
+}
+"""`KIND:NAME`: what another program publishes."""
+
+ADDRESS = r"(rtsps?|https?|rtmps?|srt|udp)://"
+
 
 def open_source(spec: str, *, offline: bool, clock: Clock, report: Callable[[str, str], None]) -> Source | None:
-    """`none`, `test`, a camera's index or name, a video file or a picture. A file of such a name: `./none`.
+    """`none`, `test`, a camera's index or name, `ndi:NAME` and its like, an address, a video file or a picture. A file
+    of such a name: `./none`.
 
-    SourceError, in one line, for what is missing or cannot be read, at once. `start()` is the caller's.
+    SourceError, in one line, for what is missing or cannot be read, at once; a program or an address may come later.
+    `start()` is the caller's. A `Polled` one is to be polled each frame on the render thread.
     """
     if spec == "none":
         return None
@@ -26,11 +39,43 @@ def open_source(spec: str, *, offline: bool, clock: Clock, report: Callable[[str
         from engine.sources.test_card import MovingCard
 
         return MovingCard(offline=offline, clock=clock, report=report)
-    camera = _camera_of(spec)
-    if camera is None:
+    open_live = _opener_of(spec)
+    if open_live is None:
         return _open_file(Path(spec), offline=offline, clock=clock, report=report)
     if offline:
-        raise SourceError(f"camera {camera}: what it sees cannot be repeated offline; use a video file")
+        raise SourceError(
+            f"camera {spec.rpartition('@')[2]}: what it sees cannot be repeated offline; use a video file"
+        )
+    return open_live(clock=clock, report=report)
+
+
+def _opener_of(spec: str) -> Callable[..., Source] | None:
+    """What opens the live source that is meant, or None when a file is."""
+    kind, is_named, name = spec.partition(":")
+    if is_named and kind in FROM_PROGRAMS:
+        if not name:
+            raise SourceError(f"{spec!r} names nobody; give a part of a name ({kind}:Resolume)")
+        return partial(_open_program, kind, name)
+    if re.match(ADDRESS, spec, re.IGNORECASE):
+        return partial(_open_address, spec)
+    camera = _camera_of(spec)
+    return None if camera is None else partial(_open_camera, camera)
+
+
+def _open_program(kind: str, name: str, *, clock: Clock, report: Callable[[str, str], None]) -> Source:
+    module, source = FROM_PROGRAMS[kind]
+    opened: Source = getattr(importlib.import_module(module), source)(name, clock=clock, report=report)
+    return opened
+
+
+def _open_address(url: str, *, clock: Clock, report: Callable[[str, str], None]) -> Source:
+    from engine.sources.camera import Camera
+    from engine.sources.stream import open_stream, shown_address
+
+    return Camera(shown_address(url), partial(open_stream, url), clock=clock, report=report)
+
+
+def _open_camera(camera: int | str, *, clock: Clock, report: Callable[[str, str], None]) -> Source:
     device = find_camera(camera, list_cameras())
     from engine.sources.camera import Camera, open_device
 

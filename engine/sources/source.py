@@ -1,7 +1,7 @@
 """What every source offers, whatever its pictures come from."""
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from engine.frame import VideoFrame
 
@@ -18,7 +18,7 @@ class SourceStatus:
     width: int = 0
     height: int = 0
     fps: float = 0.0
-    """A file's own rate, a camera's measured one; 0 for a still picture."""
+    """A file's own rate, a live source's measured one; 0 for a still picture."""
     frames: int = 0
     """Pictures handed on since the start."""
     lost: int = 0
@@ -46,3 +46,17 @@ class Source(Protocol):
 
     def close(self) -> None:
         """End the thread and let the device or file go."""
+
+
+@runtime_checkable
+class Polled(Protocol):
+    """A source that has no thread, because its library belongs to the render thread and its GL context."""
+
+    def poll(self) -> None:
+        """Once a frame, before `latest_frame`, on the render thread with its context current. Never waits or raises."""
+
+    def renew_context(self) -> None:
+        """The renderer has a new context, which is current: let go of what was kept of the old one."""
+
+    def close(self) -> None:
+        """On the render thread, before its context goes."""

@@ -8,7 +8,14 @@ import av
 import numpy as np
 import pytest
 
+from tests.ndi_network import use_loopback
+
 BLOCK_PX = 16
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ndi_on_loopback(tmp_path_factory: pytest.TempPathFactory) -> None:
+    use_loopback(tmp_path_factory.mktemp("ndi"))
 
 
 def numbered_picture(number: int, width: int = 128, height: int = 64) -> np.ndarray:

@@ -1,0 +1,161 @@
+"""A live source: its newest picture, for as long as it is there.
+
+    open ─► read pictures ─► it ends, fails, or is silent for 5 s ─► wait (0.5 s, 1, ... 30) ─► open
+
+One that comes back is found again by the name it was chosen by. While it is away its last picture stays for 2 s,
+then there is none, and the show goes on without.
+"""
+
+import logging
+import threading
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import ClassVar
+
+import av
+import numpy as np
+
+from engine.backoff import next_delay_s
+from engine.clock import Clock
+from engine.errors import SourceError
+from engine.frame import VideoFrame
+from engine.sources.source import HOLD_S, SourceStatus
+
+log = logging.getLogger(__name__)
+
+SILENT_S = 5.0  # what gives nothing for so long is closed and opened again
+RATE_PICTURES = 60  # the measured rate is taken over so many
+NOT_OFFLINE = "what it sees cannot be repeated offline; use a video file"
+
+
+class LatestPicture:
+    """The newest picture of something live, and how it does. One thread takes pictures, any asks."""
+
+    def __init__(self, label: str, name: str, clock: Clock) -> None:
+        self._label = label
+        self._name = name
+        self._clock = clock
+        self._newest: VideoFrame | None = None
+        self._arrivals_s: deque[float] = deque(maxlen=RATE_PICTURES)
+        self.index = 0
+        """Pictures taken so far."""
+        self.lost = 0
+        self.problem = ""
+
+    def take(self, pixels: np.ndarray) -> None:
+        arrived_s = self._clock.now_s()
+        self._newest = VideoFrame(pixels=pixels, index=self.index, time_s=arrived_s, source=self._name)
+        self.index += 1
+        self._arrivals_s.append(arrived_s)
+        self.problem = ""
+
+    def lose(self, problem: str) -> None:
+        self.lost += 1
+        self.problem = problem
+        self._arrivals_s.clear()
+
+    def latest(self) -> VideoFrame | None:
+        frame = self._newest
+        if frame is None or self._clock.now_s() - frame.time_s >= HOLD_S:
+            return None
+        return frame
+
+    def status(self) -> SourceStatus:
+        newest, problem = self._newest, self.problem
+        is_silent = newest is not None and self._clock.now_s() - newest.time_s >= HOLD_S
+        if is_silent and not problem:
+            problem = f"{self._label}: no picture for {HOLD_S:.0f} s"
+        height, width = newest.pixels.shape[:2] if newest is not None else (0, 0)
+        return SourceStatus(
+            state="lost" if problem else "starting" if newest is None else "playing",
+            description=problem or self._label,
+            width=width,
+            height=height,
+            fps=self._measured_fps(),
+            frames=self.index,
+            lost=self.lost,
+        )
+
+    def _measured_fps(self) -> float:
+        arrivals_s = list(self._arrivals_s)
+        if len(arrivals_s) < 2 or arrivals_s[-1] <= arrivals_s[0]:
+            return 0.0
+        return (len(arrivals_s) - 1) / (arrivals_s[-1] - arrivals_s[0])
+
+
+class LiveSource(ABC):
+    """Read in a thread of its own. A kind of source says how, in `pictures`."""
+
+    kind: ClassVar[str]
+    """What it is called in messages: camera, ndi, shared."""
+
+    def __init__(self, name: str, *, clock: Clock, report: Callable[[str, str], None]) -> None:
+        self.name = name
+        self.label = f"{self.kind} {name}"
+        self._clock = clock
+        self._report = report
+        self._closing = threading.Event()
+        self._picture = LatestPicture(self.label, name, clock)
+        self._thread = threading.Thread(target=self._run, name=self.label, daemon=True)
+
+    @abstractmethod
+    def pictures(self) -> Iterator[np.ndarray | None]:
+        """Open it, then its pictures as they come, (height, width, 3) uint8 RGB, row 0 at the top; None for one that
+        was damaged. Ends when it is gone, or soon after `self._closing`; closes what it opened when it is closed.
+
+        SourceError, FFmpegError or OSError when it cannot be opened, or fails.
+        """
+
+    def miss(self, problem: str) -> None:
+        """Say, once for each `problem`, why there is nothing to open yet."""
+        if problem != self._picture.problem:
+            self._picture.problem = problem
+            self._report("camera", f"{problem}; it is looked for")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def latest_frame(self) -> VideoFrame | None:
+        return self._picture.latest()
+
+    def frame_at(self, time_s: float) -> VideoFrame | None:
+        raise SourceError(f"{self.label}: {NOT_OFFLINE}")
+
+    def status(self) -> SourceStatus:
+        return self._picture.status()
+
+    def close(self) -> None:
+        self._closing.set()
+        if self._thread.is_alive():
+            # A driver may be asleep inside its read; the thread is a daemon and ends with the process then.
+            self._thread.join(timeout=2.0)
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._closing.is_set():
+            seen_before = self._picture.index
+            try:
+                with closing(self.pictures()) as pictures:
+                    for pixels in pictures:
+                        if pixels is None:
+                            self._picture.lost += 1
+                        else:
+                            self._picture.take(pixels)
+                problem = f"{self.label}: it is gone"
+            except SourceError as error:
+                problem = str(error)
+            except (av.FFmpegError, OSError) as error:
+                problem = f"{self.label}: {error.strerror or error}"
+            except Exception as error:
+                # Top of the thread: a driver's surprise must not end the show.
+                problem = f"{self.label}: {error!r}"
+                if failures == 0:
+                    log.exception("%s failed", self.label)
+            if self._closing.is_set():
+                return
+            failures = failures + 1 if self._picture.index == seen_before else 1
+            self._picture.lose(problem)
+            self._report("camera", f"{problem}; it is tried again")
+            self._closing.wait(next_delay_s(failures))

@@ -1,0 +1,106 @@
+"""A picture from another machine, or from another program here, over NDI.
+
+cyndilib holds the GIL while it waits, so nothing here lets it wait: the frame sync is asked every few milliseconds
+and answers at once with its newest picture (3 us). `Receiver.receive` cannot be used beside it: every receiver of
+cyndilib has a frame sync, which takes most pictures away from it.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from engine.clock import Clock
+from engine.errors import SourceError
+from engine.sources.live import LiveSource
+from engine.sources.names import chosen_name, not_found
+from engine.sources.pixels import over_black
+
+if TYPE_CHECKING:
+    from cyndilib.finder import Finder, Source
+    from cyndilib.video_frame import VideoFrameSync
+
+LOOK_S = 0.1  # how often a source is looked for
+FRESH_LOOK_S = 2.0  # a finder asks the addresses it knows every 10 s, a new one asks at once
+GONE_S = 1.0  # a sender that changes its size is back sooner
+POLL_S = 0.004
+INSTALL = "pip install 'multiverse-engine[ndi]'"
+OPAQUE = 255
+
+
+class NdiSource(LiveSource):
+    """Whichever NDI source has the name, or a part of it, which may be the machine's: `STAGE (Resolume)`."""
+
+    kind = "ndi"
+
+    def __init__(self, name: str, *, clock: Clock, report: Callable[[str, str], None]) -> None:
+        """SourceError when the library is missing."""
+        super().__init__(name, clock=clock, report=report)
+        try:
+            import cyndilib.finder
+            from cyndilib.receiver import Receiver
+            from cyndilib.video_frame import VideoFrameSync
+            from cyndilib.wrapper.ndi_recv import RecvBandwidth, RecvColorFormat
+        except (ImportError, OSError) as error:
+            raise SourceError(f"{self.label}: needs cyndilib ({error}): {INSTALL}") from None
+        self._make_finder: Callable[[], Finder] = cyndilib.finder.Finder
+        self._receiver = Receiver(color_format=RecvColorFormat.RGBX_RGBA, bandwidth=RecvBandwidth.highest)
+        self._frame = VideoFrameSync()
+        self._receiver.frame_sync.set_video_frame(self._frame)
+
+    def pictures(self) -> Iterator[np.ndarray | None]:
+        source = self._find()
+        if source is None:
+            return
+        self._receiver.set_source(source)
+        try:
+            stamp, newest_s = self._frame.get_timestamp_posix(), self._clock.now_s()
+            while not self._closing.wait(POLL_S):
+                self._receiver.frame_sync.capture_video()
+                newest_stamp = self._frame.get_timestamp_posix()
+                if self._frame.xres and newest_stamp != stamp:
+                    stamp, newest_s = newest_stamp, self._clock.now_s()
+                    yield to_rgb(self._frame)
+                elif self._clock.now_s() - newest_s > GONE_S and not self._receiver.is_connected():
+                    return
+        finally:
+            self._receiver.disconnect()
+
+    def _find(self) -> "Source | None":
+        """The source that is meant, as soon as it is there; None at the end."""
+        while True:
+            finder, made_s = self._make_finder(), self._clock.now_s()
+            while self._clock.now_s() - made_s < FRESH_LOOK_S:
+                if self._closing.wait(LOOK_S):
+                    return None
+                names = sorted(finder.update_sources())  # its own thread would look every 5 s only
+                full_name = chosen_name(self.name, names)
+                if full_name is not None:
+                    return finder.get_source(full_name)  # keeps the finder alive
+            self.miss(not_found(self.label, names))
+
+
+def list_ndi(wait_s: float) -> tuple[str, ...]:
+    """Full names of the NDI sources that answer within `wait_s`. SourceError when the library is missing."""
+    try:
+        from cyndilib.finder import Finder
+    except (ImportError, OSError) as error:
+        raise SourceError(f"needs cyndilib ({error}): {INSTALL}") from None
+    finder = Finder()
+    time.sleep(wait_s)  # the library tells of a source when it has heard of it
+    return tuple(sorted(finder.update_sources()))
+
+
+def to_rgb(frame: "VideoFrameSync") -> np.ndarray:
+    """(height, width, 3) uint8 RGB of the picture just captured, RGBX or RGBA; NDI's alpha is straight: over black."""
+    from cyndilib.wrapper.ndi_structs import FourCC
+
+    width, height = frame.get_resolution()
+    stride = frame.get_line_stride() or 4 * width
+    memory = np.frombuffer(frame, np.uint8)  # let go before the next capture, which is refused else
+    pixels = memory[: stride * height].reshape(height, stride)[:, : 4 * width].reshape(height, width, 4)
+    if frame.get_fourcc() == FourCC.RGBA and pixels[..., 3].min() < OPAQUE:
+        return over_black(pixels)
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB))

@@ -1,0 +1,86 @@
+"""A Syphon server's picture (macOS), through Metal: it needs no GL context, whatever draws here.
+
+Syphon's surfaces follow OpenGL: memory row 0 is the bottom of the picture, so the rows are turned over.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from engine.clock import Clock
+from engine.errors import SourceError
+from engine.sources.texture import TextureSource
+
+if TYPE_CHECKING:
+    from syphon import SyphonMetalClient, SyphonServerDescription, SyphonServerDirectory
+
+RUN_LOOP_S = 0.001  # the directory would else wait a second for news
+
+
+class SyphonSource(TextureSource):
+    """A server is named by its application and its own name: `Arena Composition`."""
+
+    kind = "syphon"
+
+    def __init__(self, name: str, *, clock: Clock, report: Callable[[str, str], None]) -> None:
+        """SourceError on another system, or when the library is missing."""
+        super().__init__(name, clock=clock, report=report)
+        if sys.platform != "darwin":
+            raise SourceError(f"{self.label}: needs macOS")
+        try:
+            import CoreFoundation  # noqa: F401  all that is used later: no frame waits for an import
+            import Metal  # noqa: F401
+            import objc  # noqa: F401
+            import syphon
+            import syphon.utils.numpy
+        except ImportError as error:
+            raise SourceError(f"{self.label}: needs syphon-python ({error}): pip install syphon-python") from None
+        self._directory: SyphonServerDirectory = syphon.SyphonServerDirectory()
+        self._directory.run_loop_interval = RUN_LOOP_S
+        self._servers: dict[str, SyphonServerDescription] = {}
+        self._client: SyphonMetalClient | None = None
+
+    def poll(self) -> None:
+        """Let macOS tell of servers that come and go, then as every source."""
+        import CoreFoundation
+        import objc
+
+        with objc.autorelease_pool():  # nobody else drains what Objective-C leaves behind each frame
+            CoreFoundation.CFRunLoopRunInMode(CoreFoundation.kCFRunLoopDefaultMode, 0, True)
+            super().poll()
+
+    def names(self) -> list[str]:
+        self._servers = {f"{server.app_name} {server.name}".strip(): server for server in self._directory.servers}
+        return list(self._servers)
+
+    def connect(self, name: str) -> None:
+        import syphon
+
+        self._client = syphon.SyphonMetalClient(self._servers[name])
+
+    def receive(self) -> np.ndarray | None:
+        from syphon.utils.numpy import copy_mtl_texture_to_image
+
+        assert self._client is not None
+        if not self._client.is_valid:
+            raise SourceError(f"{self.label}: the server is gone")
+        if not self._client.has_new_frame:
+            return None
+        texture = self._client.new_frame_image
+        return None if texture is None else upright_rgb(copy_mtl_texture_to_image(texture), texture)
+
+    def disconnect(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.stop()
+
+
+def upright_rgb(pixels: np.ndarray, texture: Any) -> np.ndarray:
+    """(height, width, 3) uint8 RGB, row 0 at the top, of what was copied from a Metal texture, BGRA or RGBA."""
+    import Metal
+
+    is_bgra = texture.pixelFormat() == Metal.MTLPixelFormatBGRA8Unorm
+    return np.asarray(cv2.flip(cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGB if is_bgra else cv2.COLOR_RGBA2RGB), 0))

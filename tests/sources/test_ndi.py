@@ -1,0 +1,107 @@
+"""NDI as a source: another process sends through NDI's own library, is killed and comes back."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.clock import SystemClock
+from engine.errors import SourceError
+from engine.sources import Source, open_source
+from tests.ndi_network import NdiSender
+
+TOLERANCE = 24  # of 255: NDI's codec is lossy
+INSTALL = "pip install 'multiverse-engine[ndi]'"
+
+
+@pytest.fixture
+def send(require, tmp_path: Path) -> Iterator[Callable[..., NdiSender]]:
+    require(find_spec("cyndilib"), INSTALL)
+    senders: list[NdiSender] = []
+
+    def start(name: str, picture: np.ndarray, fourcc: str = "RGBX") -> NdiSender:
+        senders.append(NdiSender(f"{name} {os.getpid()}", picture, tmp_path, fourcc))
+        return senders[-1]
+
+    yield start
+    for sender in senders:
+        sender.end()
+
+
+@pytest.fixture
+def watch(reports) -> Iterator[Callable[[str], Source]]:
+    sources: list[Source] = []
+
+    def start(name: str) -> Source:
+        source = open_source(f"ndi:{name}", offline=False, clock=SystemClock(), report=reports)
+        assert source is not None
+        source.start()
+        sources.append(source)
+        return source
+
+    yield start
+    for source in sources:
+        source.close()
+
+
+def corners(pixels: np.ndarray) -> np.ndarray:
+    """(4, 3): mean colours of the corners, row by row."""
+    height, width = pixels.shape[:2]
+    rows, columns = height // 12, width // 12
+    parts = pixels[:rows, :columns], pixels[:rows, -columns:], pixels[-rows:, :columns], pixels[-rows:, -columns:]
+    return np.array([part[..., :3].reshape(-1, 3).mean(axis=0) for part in parts])
+
+
+def shows(source: Source, card: np.ndarray) -> bool:
+    frame = source.latest_frame()
+    if frame is None or frame.pixels.shape != (*card.shape[:2], 3):
+        return False
+    return bool(np.abs(corners(frame.pixels) - corners(card)).max() <= TOLERANCE)
+
+
+def test_another_programs_picture_is_upright_in_its_colours(send, watch, f_card, wait_for) -> None:
+    card = f_card(128, 96)
+    sender = send("upright", card)
+    source = watch(f"upright {os.getpid()}")
+    wait_for(lambda: shows(source, card), "the picture")
+    assert sender.full_name.endswith(f"(upright {os.getpid()})")
+    wait_for(lambda: source.status().fps > 5, "a measured rate")
+    assert source.status().state == "playing"
+
+
+def test_straight_alpha_is_laid_over_black(send, watch, wait_for) -> None:
+    half = np.zeros((96, 128, 4), np.uint8)
+    half[:] = (200, 100, 50, 128)
+    send("alpha", half, "RGBA")
+    source = watch(f"alpha {os.getpid()}")
+    wait_for(lambda: shows(source, np.full((96, 128, 4), (100, 50, 25, 255), np.uint8)), "the picture over black")
+
+
+def test_it_comes_back_when_the_other_program_was_killed(send, watch, f_card, wait_for) -> None:
+    first, second = f_card(128, 96), f_card(64, 64)
+    sender = send("comeback", first)
+    source = watch(f"COMEBACK {os.getpid()}")
+    wait_for(lambda: shows(source, first), "the first picture")
+    sender.end()
+    wait_for(lambda: source.latest_frame() is None, "the loss")
+    assert source.status().state == "lost"
+    send("comeback", second)
+    wait_for(lambda: shows(source, second), "the picture of the second program")
+    assert source.status().state == "playing"
+
+
+def test_who_is_there_is_said_while_the_one_wanted_is_not(send, watch, f_card, wait_for, reports) -> None:
+    sender = send("somebody", f_card(64, 64))
+    source = watch("nobody here")
+    wait_for(lambda: sender.full_name in source.status().description, "the status")
+    assert source.status().description.startswith("ndi nobody here: not found (there: ")
+
+
+def test_without_the_library_the_line_says_what_to_install(reports, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cyndilib.finder", None)
+    with pytest.raises(SourceError, match=r"^ndi stage: needs cyndilib .*pip install 'multiverse-engine\[ndi\]'$"):
+        open_source("ndi:stage", offline=False, clock=SystemClock(), report=reports)

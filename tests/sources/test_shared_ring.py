@@ -1,0 +1,166 @@
+"""Another engine's picture as a source: a process of its own makes the ring, is killed and comes back."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from engine.clock import SystemClock
+from engine.errors import SourceError
+from engine.ipc import FrameRing
+from engine.sources import Source, open_source
+from engine.sources.published import list_shared
+
+PUBLISHER = """
+import sys, time
+import numpy as np
+from engine.ipc import FrameRing
+name, width, height, fps, level = sys.argv[1], *map(int, sys.argv[2:])
+ring = FrameRing.create(name, width, height, fps=fps)
+picture = np.zeros((height, width, 4), np.uint8)
+picture[: height // 2] = (level, 20, 30, 255)
+print("ready", flush=True)
+index = 0
+for line in sys.stdin:
+    if line.startswith("end"):
+        break
+    if line.startswith("size"):
+        ring.resize(width * 2, height)
+        picture = np.repeat(picture, 2, axis=1)
+    ring.write(picture, index=index, time_s=index / 30)
+    index += 1
+    print("written", flush=True)
+ring.close()
+"""
+
+
+class Publisher:
+    def __init__(self, name: str, level: int = 100, fps: int = 30) -> None:
+        self.name = name
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", PUBLISHER, name, "64", "48", str(fps), str(level)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.pid = self._process.pid
+        assert self._process.stdout and self._process.stdout.readline() == "ready\n"
+
+    def tell(self, word: str = "write") -> None:
+        assert self._process.stdin and self._process.stdout
+        print(word, file=self._process.stdin, flush=True)
+        self._process.stdout.readline()
+
+    def end(self) -> None:
+        assert self._process.stdin and self._process.stdout
+        if self._process.poll() is None:
+            print("end", file=self._process.stdin, flush=True)
+            self._process.wait()
+        self._process.stdin.close()
+        self._process.stdout.close()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@pytest.fixture
+def publish() -> Iterator[Callable[..., Publisher]]:
+    publishers: list[Publisher] = []
+
+    def start(name: str, **options: int) -> Publisher:
+        publishers.append(Publisher(name, **options))
+        return publishers[-1]
+
+    yield start
+    for publisher in publishers:
+        publisher.end()
+
+
+@pytest.fixture
+def watch(reports) -> Iterator[Callable[[str], Source]]:
+    sources: list[Source] = []
+
+    def start(spec: str) -> Source:
+        source = open_source(spec, offline=False, clock=SystemClock(), report=reports)
+        assert source is not None
+        source.start()
+        sources.append(source)
+        return source
+
+    yield start
+    for source in sources:
+        source.close()
+
+
+def shown(source: Source, publisher: Publisher) -> tuple[int, ...] | None:
+    """Publish once more; (height, width, red at the top, red at the bottom) of what the source shows."""
+    publisher.tell()
+    frame = source.latest_frame()
+    return None if frame is None else (*frame.pixels.shape[:2], *frame.pixels[[0, -1], 0, 0].tolist())
+
+
+def test_another_engines_picture_is_upright_and_follows_its_size(publish, watch, wait_for) -> None:
+    publisher = publish("stage left")
+    source = watch("shared:stage left")
+    wait_for(lambda: shown(source, publisher) == (48, 64, 100, 0), "the picture")
+    publisher.tell("size")
+    wait_for(lambda: shown(source, publisher) == (48, 128, 100, 0), "the new size")
+    assert source.status().state == "playing"
+
+
+@pytest.mark.parametrize("ending", ["end", "kill"])
+def test_it_comes_back_with_the_other_engine(ending: str, publish, watch, wait_for, reports) -> None:
+    first = publish("comeback", level=100)
+    source = watch("shared:comeback")
+    wait_for(lambda: shown(source, first) == (48, 64, 100, 0), "the first picture")
+    getattr(first, ending)()
+    wait_for(lambda: source.status().state == "lost", "the loss")
+    second = publish("comeback", level=200)
+    wait_for(lambda: shown(source, second) == (48, 64, 200, 0), "the picture of the second engine")
+    assert source.status().lost == 1
+
+
+def test_a_part_of_the_name_is_enough_and_the_whole_name_wins(publish, watch, wait_for) -> None:
+    longer = publish("Saal 1 SD", level=50)
+    exact = publish("saal 1", level=60)
+    newer = publish("Saal 1 back", level=70)
+    by_part, by_name = watch("shared:1 sd"), watch("shared:Saal 1")
+    wait_for(lambda: shown(by_part, longer) == (48, 64, 50, 0), "the one that contains the part")
+    wait_for(lambda: shown(by_name, exact) == (48, 64, 60, 0), "the one of that very name")
+    newer.tell()
+
+
+def test_who_is_there_is_said_once_while_the_one_wanted_is_not(publish, watch, wait_for, reports) -> None:
+    publish("somebody else")
+    source = watch("shared:nobody here")
+    wait_for(lambda: reports.lines, "the report")
+    looked_at = list_shared()
+    wait_for(lambda: "somebody else" in source.status().description, "the status")
+    assert any(picture.name == "somebody else" for picture in looked_at)
+    assert len(reports.lines) == 1
+    assert reports.lines[0][1].startswith("shared nobody here: not found (there: ")
+
+
+def test_neither_our_own_picture_nor_one_for_a_child_is_taken(publish, watch, wait_for) -> None:
+    own = FrameRing.create("mirror", 32, 32, fps=30)
+    for_a_child = publish("mirror of a child", fps=0)
+    source = watch("shared:mirror")
+    wait_for(lambda: "not found" in source.status().description, "the look")
+    for_a_child.tell()
+    assert "mirror of a child" not in [picture.name for picture in list_shared()]
+    assert source.latest_frame() is None
+    own.close()
+
+
+def test_what_other_programs_publish_cannot_be_repeated_offline(reports) -> None:
+    for spec in ("shared:a", "ndi:a", "spout:a", "syphon:a", "rtsp://user:secret@a/b"):
+        with pytest.raises(SourceError, match="cannot be repeated offline") as caught:
+            open_source(spec, offline=True, clock=SystemClock(), report=reports)
+        assert "secret" not in str(caught.value)
+
+
+def test_a_program_needs_a_name(reports) -> None:
+    with pytest.raises(SourceError, match=r"^'ndi:' names nobody"):
+        open_source("ndi:", offline=False, clock=SystemClock(), report=reports)

@@ -1,0 +1,190 @@
+"""Streams by address: a real HTTP server sends Motion JPEG and MPEG-TS, ends, stalls and comes back."""
+
+import http.server
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+import simplejpeg
+
+from engine.clock import SystemClock
+from engine.errors import SourceError
+from engine.sources import Source, open_source
+from engine.sources.stream import open_stream, shown_address
+
+PICTURES = 8  # of a stream that ends
+
+
+class Broadcast(http.server.ThreadingHTTPServer):
+    """Every path is one stream of pictures of `level`, sent as fast as the test lets it."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Listener)
+        self.level = 100
+        self.goes_on = threading.Event()  # cleared: the stream stalls, its connection stays open
+        self.goes_on.set()
+        self.is_endless = True
+        self.is_closing = threading.Event()
+        self.connections = 0
+        self.file = b""
+
+    def pictures(self) -> Iterator[np.ndarray]:
+        count = 0
+        while not self.is_closing.is_set() and (self.is_endless or count < PICTURES):
+            if self.goes_on.wait(0.05):
+                count += 1
+                yield np.full((64, 128, 3), self.level, np.uint8)
+                self.is_closing.wait(0.01)
+
+
+class Listener(http.server.BaseHTTPRequestHandler):
+    server: Broadcast
+
+    def do_GET(self) -> None:
+        self.server.connections += 1
+        send: Callable[[], None] = getattr(self, f"send_{self.path.partition('?')[0].rpartition('.')[2]}")
+        try:
+            send()
+        except OSError:  # whoever listened is gone
+            pass
+
+    def send_mjpg(self) -> None:
+        self._begin("multipart/x-mixed-replace; boundary=picture")
+        for picture in self.server.pictures():
+            jpeg = simplejpeg.encode_jpeg(picture)
+            head = f"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+            self.wfile.write(head.encode() + jpeg + b"\r\n")
+
+    def send_ts(self) -> None:
+        self._begin("video/mp2t")
+        with av.open(self.wfile, "w", format="mpegts") as container:
+            stream: Any = container.add_stream("mpeg2video", rate=30)
+            stream.width, stream.height, stream.pix_fmt = 128, 64, "yuv420p"
+            for picture in self.server.pictures():
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+                self.wfile.flush()
+
+    def send_mp4(self) -> None:
+        self._begin("video/mp4")
+        self.wfile.write(self.server.file)
+
+    def _begin(self, kind: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def broadcast() -> Iterator[Broadcast]:
+    server = Broadcast()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.is_closing.set()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def watch(broadcast: Broadcast, reports) -> Iterator[Callable[[str], Source]]:
+    sources: list[Source] = []
+
+    def start(path: str) -> Source:
+        url = f"http://artist:secret@127.0.0.1:{broadcast.server_port}/{path}"
+        source = open_source(url, offline=False, clock=SystemClock(), report=reports)
+        assert source is not None
+        source.start()
+        sources.append(source)
+        return source
+
+    yield start
+    broadcast.is_closing.set()
+    for source in sources:
+        source.close()
+
+
+def level_of(source: Source) -> int | None:
+    frame = source.latest_frame()
+    return None if frame is None else round(float(frame.pixels.mean()))
+
+
+@pytest.mark.parametrize("kind", ["mjpg", "ts"])
+def test_the_newest_picture_of_a_stream_is_shown(kind: str, broadcast: Broadcast, watch, wait_for) -> None:
+    source = watch(f"stage.{kind}")
+    wait_for(lambda: level_of(source) in range(97, 104), "the first picture")
+    broadcast.level = 200
+    wait_for(lambda: level_of(source) in range(197, 204), "the newest picture")
+    status = source.status()
+    assert (status.state, status.width, status.height) == ("playing", 128, 64)
+    assert status.description == f"camera http://127.0.0.1:{broadcast.server_port}/stage.{kind}"
+
+
+def test_a_stream_that_ends_is_opened_again(broadcast: Broadcast, watch, wait_for, reports) -> None:
+    broadcast.is_endless = False
+    source = watch("stage.mjpg?token=hidden")
+    wait_for(lambda: reports.lines, "the end of the stream")
+    broadcast.is_endless, broadcast.level = True, 50
+    wait_for(lambda: level_of(source) in range(47, 54), "the stream opened anew")
+    assert broadcast.connections >= 2
+    said = " ".join(line for _, line in reports.lines)
+    assert "secret" not in said and "hidden" not in said
+
+
+def test_a_stream_that_stalls_is_closed_and_opened_again(
+    broadcast: Broadcast, watch, wait_for, reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.sources.stream.SILENT_S", 0.3)
+    source = watch("stage.mjpg")
+    wait_for(lambda: level_of(source) is not None, "the first picture")
+    broadcast.goes_on.clear()
+    wait_for(lambda: reports.lines, "the end of patience")
+    assert "no picture for" in reports.lines[0][1]
+    broadcast.goes_on.set()
+    wait_for(lambda: source.status().state == "playing", "the stream opened anew")
+    assert broadcast.connections >= 2
+
+
+def test_a_server_that_accepts_and_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.sources.stream.OPEN_TIMEOUT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(SourceError, match="no answer within"):
+        open_stream(f"http://127.0.0.1:{server.getsockname()[1]}/silent.mjpg")
+
+
+def test_a_file_on_a_server_is_refused_for_it_would_rush_through(broadcast: Broadcast, write_video) -> None:
+    broadcast.file = write_video(10).read_bytes()
+    with pytest.raises(SourceError, match="a file, not a live stream; download it"):
+        open_stream(f"http://127.0.0.1:{broadcast.server_port}/clip.mp4")
+
+
+def test_a_stream_whose_server_is_away_is_tried_again(free_port, reports, wait_for) -> None:
+    source = open_source(f"rtsp://127.0.0.1:{free_port()}/a", offline=False, clock=SystemClock(), report=reports)
+    assert source is not None
+    source.start()
+    wait_for(lambda: reports.lines, "the report")
+    assert "cannot be opened (Connection refused); it is tried again" in reports.lines[0][1]
+    assert source.status().state == "lost"
+    source.close()
+
+
+def test_what_ffmpeg_was_built_without_is_named() -> None:
+    try:
+        open_stream("srt://127.0.0.1:9")
+    except SourceError as error:
+        assert "without SRT" in str(error) or "cannot be opened" in str(error) or "no answer" in str(error)
+    else:
+        pytest.fail("nothing can be there")
+
+
+def test_neither_passwords_nor_tokens_are_shown() -> None:
+    assert shown_address("rtsp://me:pass@cam.local:554/live?key=1") == "rtsp://cam.local:554/live"
+    assert shown_address("udp://@:1234") == "udp://:1234"
