@@ -83,7 +83,11 @@ function showState(state, line) {
   }
 }
 
-connection.on("/fail", ({ args: [command, ...reason] }) => toast(`${command}: ${reason.join(" ")}`, "fail"));
+connection.on("/fail", ({ args: [command, reason] }) => {
+  if (reason.startsWith("superseded")) return; // the next cue before the last has arrived: no failure
+  if (command === "/map/learn" && reason === "cancelled") toast("Learning was cancelled; nothing is mapped");
+  else toast(`${command}: ${reason}`, "fail");
+});
 connection.on("", (message) => values.receive(message));
 live.on("levels", (levels) => meters.show(levels));
 live.on("status", (now) => {

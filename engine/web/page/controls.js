@@ -5,7 +5,7 @@ import { Fader, makeStops } from "./fader.js";
 import { textOf } from "./numbers.js";
 
 const MOST_BUTTONS = 5; // a menu of more items, or longer ones, is a list that opens
-const MOST_CHARACTERS = 30;
+const MOST_CHARACTERS = 24;
 
 /** The row of a parameter: its name (which opens the description) and its control, kept up with the engine. */
 export function makeControl(param, values) {

@@ -25,7 +25,7 @@ export class Mapping {
       toast(`${control} moves ${address} from now on`);
     });
     connection.on("/fail", ({ args: [command, reason] }) => {
-      if (command === "/map/learn" && !String(reason).includes("superseded")) this.#finish(this.#learning);
+      if (command === "/map/learn" && !reason.startsWith("superseded")) this.#finish(this.#learning);
     });
     byId("learn").addEventListener("click", () => this.toggle());
     byId("learn-cancel").addEventListener("click", () => this.stop());

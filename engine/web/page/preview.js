@@ -24,7 +24,7 @@ export class Preview {
     const setFolded = (isFolded) => {
       this.#frame.classList.toggle("is-folded", isFolded);
       fold.setAttribute("aria-expanded", String(!isFolded));
-      write(fold, isFolded ? "show picture" : "hide picture");
+      write(fold, isFolded ? "show the picture" : "hide");
       this.#follow();
     };
     fold.addEventListener("click", () => {

@@ -1,5 +1,7 @@
 // The engine's namespace, read from the OSCQuery tree at `/`: what this page builds itself from.
 
+const PARAM_TYPES = new Set(["float", "int", "bool", "menu", "stops", "text", "trigger", "colour", "file"]);
+
 /** Raised when the engine answers, but will not talk to this browser. */
 export class Refused extends Error {}
 
@@ -22,9 +24,8 @@ export function readSchema(tree) {
   const commands = new Map();
   for (const leaf of leavesOf(tree)) {
     const more = leaf.MULTIVERSE;
-    if (!more) continue;
-    if (more.type === "command") commands.set(leaf.FULL_PATH, more.arguments ?? []);
-    else params.set(leaf.FULL_PATH, readParam(leaf, more));
+    if (more.type === "command") commands.set(leaf.FULL_PATH, more.arguments);
+    else if (PARAM_TYPES.has(more.type)) params.set(leaf.FULL_PATH, readParam(leaf, more));
   }
   const shapes = [...params.values()].map(({ value, ...shape }) => shape);
   return { params, commands, signature: JSON.stringify([shapes, [...commands]]) };

@@ -66,7 +66,7 @@ export class Sections {
     const title = group.replaceAll("/", " ").replaceAll("_", " ");
     return make(
       "section",
-      { class: "card", "aria-label": title || null, "data-channel": numbered?.[1] },
+      { class: title ? "card" : "card plain", "aria-label": title || null, "data-channel": numbered?.[1] },
       title && make("h3", {}, title, this.#canCopy && /^layer\/[1-4]$/.test(group) && this.#makeCopy(Number(numbered[1]))),
       ...rows,
     );

@@ -1,0 +1,176 @@
+"""A real engine on a thread of its own, and a real Chromium that looks at its page."""
+
+import contextlib
+import shutil
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import osc_schema
+from engine import open_engine
+from engine.app import Engine
+from engine.config import build_config
+from engine.osc import encode_message
+
+CHROMIUM = shutil.which("chromium")
+STARTED_WITHIN_S = 60.0
+
+
+class Stage:
+    """The engine: 320 x 180, demo sound, OSC and the page on free ports of 127.0.0.1."""
+
+    engine: Engine
+
+    def __init__(self, folder: Path) -> None:
+        self.brightness = 0.0
+        """Mean of the newest picture's red, green and blue, 0..255."""
+        self._folder = folder
+        self._web = "127.0.0.1:0"
+        self._error: BaseException | None = None
+        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.start()
+
+    def start(self) -> None:
+        self._is_up = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="stage")
+        self._thread.start()
+        if not self._is_up.wait(STARTED_WITHIN_S) or self._error:
+            raise RuntimeError("the engine did not start") from self._error
+
+    def _run(self) -> None:
+        config = build_config(
+            {
+                "width": 320,
+                "height": 180,
+                "fps": 30.0,
+                "audio": "demo",
+                "renderer": "numba",
+                "sinks": ("null",),
+                "osc": {"listen": "127.0.0.1:0"},
+                "web": self._web,
+                "presets": str(self._folder / "presets"),
+                "recordings": str(self._folder / "recordings"),
+            }
+        )
+        try:
+            with open_engine(config) as engine:
+                self.engine = engine
+                self._is_up.set()
+                for frame in engine.frames():
+                    self.brightness = float(frame.read_rgba()[..., :3].mean())
+        except BaseException as error:
+            self._error = error
+            self._is_up.set()
+
+    def stop(self) -> None:
+        """End the engine; `start` brings it back at the same address."""
+        self._web = str(self.engine.page_url).removeprefix("http://").rstrip("/")
+        self.engine.stop()
+        self._thread.join()
+
+    def close(self) -> None:
+        self.stop()
+        self._udp.close()
+
+    def reset(self) -> None:
+        """Every value as at the start."""
+        params = [
+            param for param in osc_schema.PARAMS if param.type != "trigger" and param.area not in ("engine", "sink")
+        ]
+        self.engine.params.set_many([(param.address, param.default) for param in params], by="test")
+
+    def get(self, address: str) -> Any:
+        return self.engine.params.get(address)
+
+    def send(self, address: str, *args: object) -> None:
+        """Over UDP, as any controller would."""
+        assert self.engine.osc_address is not None
+        self._udp.sendto(encode_message(address, *args), self.engine.osc_address)
+
+
+class House:
+    """Engine and browser, started when the first test needs them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stack = contextlib.ExitStack()
+        self._stage: Stage | None = None
+        self._browser: Any = None
+
+    @property
+    def stage(self) -> Stage:
+        if self._stage is None:
+            self._stage = Stage(self._folder)
+            self._stack.callback(self._stage.close)
+        return self._stage
+
+    def visit(self, **context: Any) -> "Visit":
+        """A browser of its own cookies and size that looks at the page and is connected."""
+        if self._browser is None:
+            from playwright.sync_api import sync_playwright
+
+            playwright = self._stack.enter_context(sync_playwright())
+            self._browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            self._stack.callback(self._browser.close)
+        page = self._browser.new_context(**context).new_page()
+        page.set_default_timeout(20_000)
+        return Visit(page, self.stage)
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+class Visit:
+    """One browser window, and what went wrong in it."""
+
+    def __init__(self, page: Any, stage: Stage) -> None:
+        self.page, self.stage = page, stage
+        self.errors: list[str] = []
+        page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def open(self, path: str = "") -> "Visit":
+        self.page.goto(f"{self.stage.engine.page_url}{path}")
+        self.page.wait_for_selector("body[data-state=connected]")
+        return self
+
+    def control(self, address: str) -> Any:
+        """The control's row, in sight."""
+        row = self.page.locator(f'.control[data-address="{address}"]')
+        self.page.locator("details", has=row).evaluate("element => element.open = true")
+        row.scroll_into_view_if_needed()
+        return row
+
+    def slider(self, address: str) -> Any:
+        return self.control(address).locator("[role=slider]")
+
+    def shown(self, address: str) -> float:
+        """What the fader says."""
+        return float(self.slider(address).get_attribute("aria-valuenow"))
+
+    def grab(self, address: str) -> Callable[[float], None]:
+        """Press the mouse on the fader's handle; the answer moves it by a part of the fader's length."""
+        box = self.slider(address).bounding_box()
+        handle = self.control(address).locator(".handle").bounding_box()
+        x, y = handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2
+        mouse = self.page.mouse
+        mouse.move(x, y)
+        mouse.down()
+        return lambda share: mouse.move(x + share * box["width"], y, steps=4)
+
+    def picture_mean(self) -> float:
+        """Mean of what is on the canvas, 0..255."""
+        return self.page.evaluate(
+            """() => {
+                const canvas = document.getElementById("picture");
+                const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+                let sum = 0;
+                for (let at = 0; at < data.length; at += 4) sum += data[at] + data[at + 1] + data[at + 2];
+                return sum / (data.length / 4 * 3);
+            }"""
+        )
+
+    def close(self) -> None:
+        self.page.context.close()

@@ -1,0 +1,457 @@
+"""The page in a real browser, against a real engine."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import osc_schema
+from engine.osc import decode_packet
+from osc_schema import ParamType
+from tests.web.page_stage import CHROMIUM, House, Stage, Visit
+
+WaitFor = Callable[..., Any]
+
+
+def enter(field: Any, text: str) -> None:
+    field.fill(text)
+    field.press("Enter")
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    house = House(tmp_path_factory.mktemp("house"))
+    yield house
+    house.close()
+
+
+@pytest.fixture(scope="module")
+def long_visit(house: House) -> Iterator[list[Visit]]:
+    """Holds the one visit that most tests share."""
+    visits: list[Visit] = []
+    yield visits
+    for visit in visits:
+        visit.close()
+
+
+@pytest.fixture
+def stage(house: House, require: Callable[[object, str], None]) -> Stage:
+    require(CHROMIUM, "chromium is missing (apt-get install chromium)")
+    house.stage.reset()
+    return house.stage
+
+
+@pytest.fixture
+def visit(house: House, stage: Stage, long_visit: list[Visit]) -> Iterator[Visit]:
+    if not long_visit:
+        long_visit.append(house.visit(viewport={"width": 1280, "height": 800}).open())
+    visit = long_visit[0]
+    visit.page.locator("#play-tab").click()
+    yield visit
+    visit.page.mouse.up()
+    errors, visit.errors[:] = list(visit.errors), []
+    assert errors == []
+
+
+@pytest.fixture
+def phone(house: House, stage: Stage) -> Iterator[Visit]:
+    visit = house.visit(viewport={"width": 360, "height": 640}, has_touch=True, is_mobile=True).open()
+    yield visit
+    visit.close()
+
+
+def test_every_parameter_has_a_control_that_says_its_address(visit: Visit) -> None:
+    found = visit.page.evaluate(
+        """() => [...document.querySelectorAll(".control[data-address]")].map((row) => [row.dataset.address,
+            row.querySelector("[role=slider], [role=radiogroup], [role=switch], .pull, select, .text, [type=color]")
+                ?.getAttribute("aria-label")])"""
+    )
+    assert sorted(found) == sorted([param.address] * 2 for param in osc_schema.PARAMS)
+
+
+def test_a_fader_moved_with_the_mouse_moves_the_engine_and_the_picture(
+    visit: Visit, stage: Stage, wait_for: WaitFor
+) -> None:
+    wait_for(lambda: stage.brightness > 20, "a bright picture")
+    wait_for(lambda: visit.picture_mean() > 20, "a bright picture on the page")
+    visit.slider("/master/fade").scroll_into_view_if_needed()
+    visit.grab("/master/fade")(-1.2)
+    visit.page.mouse.up()
+    wait_for(lambda: stage.get("/master/fade") == 0.0, "the engine to hear of the fader")
+    wait_for(lambda: stage.brightness == 0, "the picture to be black")
+    wait_for(lambda: visit.picture_mean() < 1, "the picture on the page to be black")
+    assert visit.control("/master/fade").locator("input.number").input_value() == "0.000"
+
+
+def test_the_keyboard_moves_a_fader_by_hundredths_and_home(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+    slider = visit.slider("/layer/1/intensity")
+    slider.focus()
+    for key, value in (
+        ("ArrowRight", 1.015),
+        ("Shift+ArrowLeft", 1.0135),
+        ("PageDown", 0.8635),
+        ("End", 1.5),
+        ("Home", 0.0),
+        ("Delete", 1.0),
+    ):
+        visit.page.keyboard.press(key)
+        wait_for(
+            lambda value=value: stage.get("/layer/1/intensity") == pytest.approx(value, abs=1e-5), f"{key}: {value}"
+        )
+        assert visit.shown("/layer/1/intensity") == pytest.approx(value, abs=1e-4)
+
+
+def test_a_number_is_typed_after_enter_and_what_is_none_is_said(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+    visit.slider("/layer/1/angle").focus()
+    visit.page.keyboard.press("Enter")
+    visit.page.keyboard.type("-12.5")
+    visit.page.keyboard.press("Enter")
+    wait_for(lambda: stage.get("/layer/1/angle") == -12.5, "the typed number")
+    visit.page.keyboard.press("Enter")
+    visit.page.keyboard.type("left")
+    visit.page.keyboard.press("Enter")
+    visit.page.locator(".toast.fail", has_text="is no number").locator(".close").click()
+    assert stage.get("/layer/1/angle") == -12.5
+    assert visit.control("/layer/1/angle").locator("input.number").input_value() == "-12.5"
+
+
+def test_an_exponential_fader_multiplies_and_a_circle_goes_round(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+    visit.slider("/layer/1/ratio").focus()
+    visit.page.keyboard.press("Home")
+    for _ in range(5):
+        visit.page.keyboard.press("PageUp")
+    wait_for(lambda: stage.get("/layer/1/ratio") == pytest.approx(1.0, rel=1e-5), "the middle of 1/16..16")
+    visit.slider("/layer/1/angle").focus()
+    visit.page.keyboard.press("End")
+    visit.page.keyboard.press("ArrowRight")
+    wait_for(lambda: stage.get("/layer/1/angle") == pytest.approx(-176.4, abs=1e-3), "the fader to go round")
+
+
+def test_a_change_over_osc_moves_the_fader(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+    stage.send("/layer/2/curve", 0.75)
+    wait_for(lambda: visit.shown("/layer/2/curve") == 0.75, "the fader to follow")
+    assert "is-changed" in visit.control("/layer/2/curve").get_attribute("class")
+
+
+def test_a_fader_that_is_held_is_not_pulled_away_and_shows_the_truth_when_let_go(
+    visit: Visit, stage: Stage, wait_for: WaitFor
+) -> None:
+    visit.control("/layer/1/curve")
+    move = visit.grab("/layer/1/curve")
+    move(0.5)
+    wait_for(lambda: stage.get("/layer/1/curve") > 0.4, "the hand to arrive")
+    held = visit.shown("/layer/1/curve")
+    stage.send("/layer/1/curve", 0.125)
+    stage.send("/layer/1/phase", 0.5)  # told in the same breath, right after it
+    wait_for(lambda: visit.shown("/layer/1/phase") == 0.5, "the other fader to follow")
+    assert visit.shown("/layer/1/curve") == held
+    visit.page.mouse.up()
+    wait_for(lambda: visit.shown("/layer/1/curve") == 0.125, "the fader to show what the engine does")
+
+
+def test_a_press_on_the_handle_changes_nothing_and_a_double_click_brings_the_default(
+    visit: Visit, stage: Stage, wait_for: WaitFor
+) -> None:
+    stage.send("/layer/1/curve", 0.25)
+    wait_for(lambda: visit.shown("/layer/1/curve") == 0.25, "the fader to follow")
+    version = stage.engine.params.snapshot().version
+    visit.grab("/layer/1/curve")
+    visit.page.mouse.up()
+    stage.send("/layer/1/phase", 0.25)
+    wait_for(lambda: visit.shown("/layer/1/phase") == 0.25, "a later change")
+    assert stage.engine.params.snapshot().version == version + 1
+    visit.slider("/layer/1/curve").dblclick(position={"x": 2, "y": 10})
+    wait_for(lambda: stage.get("/layer/1/curve") == 0.0, "the default")
+
+
+@pytest.mark.parametrize(
+    ("address", "act", "value"),
+    [
+        ("/multiverse/tone", lambda row: row.get_by_role("radio", name="clip").check(), "clip"),
+        ("/region/mode", lambda row: row.locator("select").select_option("colour"), "colour"),
+        ("/layer/1/mute", lambda row: row.get_by_role("switch").click(), True),
+        ("/multiverse/blend", lambda row: row.locator(".stop-names").get_by_text("dodge").click(), 3.0),
+        ("/mirror/segments", lambda row: row.get_by_role("slider").press("ArrowUp"), 7),
+        ("/sd/prompt", lambda row: enter(row.locator("textarea"), "a <b>glass</b> forest"), "a <b>glass</b> forest"),
+        ("/sink/record/file", lambda row: enter(row.locator("input"), "show.mp4"), "show.mp4"),
+    ],
+)
+def test_each_kind_of_control_sets_its_value(
+    visit: Visit, stage: Stage, wait_for: WaitFor, address: str, act: Callable[[Any], object], value: object
+) -> None:
+    act(visit.control(address))
+    wait_for(lambda: stage.get(address) == value, f"{address} {value}")
+
+
+def test_a_text_that_is_being_written_is_not_overwritten(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+    field = visit.control("/sd/prompt").locator("textarea")
+    field.fill("half a")
+    stage.send("/sd/prompt", "of another")
+    stage.send("/layer/1/curve", 0.5)
+    wait_for(lambda: visit.shown("/layer/1/curve") == 0.5, "a later change")
+    assert field.input_value() == "half a"
+    field.press("Escape")
+    assert field.input_value() == "of another"
+
+
+def test_a_trigger_fires_once_a_press(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+    before = stage.get("/tempo/reset")
+    visit.control("/tempo/reset").locator("button.pull").click()
+    wait_for(lambda: stage.get("/tempo/reset") == before + 1, "the trigger")
+
+
+def test_blackout_is_one_press_and_one_key_away_and_shows_wherever_it_came_from(
+    visit: Visit, stage: Stage, wait_for: WaitFor
+) -> None:
+    button = visit.page.locator("#blackout")
+    button.click()
+    wait_for(lambda: stage.brightness == 0 and stage.get("/master/blackout"), "black")
+    assert button.inner_text() == "blackout is on" and button.get_attribute("aria-pressed") == "true"
+    visit.page.keyboard.press("Shift+B")
+    wait_for(lambda: not stage.get("/master/blackout"), "light")
+    stage.send("/master/blackout", 1)
+    wait_for(lambda: button.get_attribute("aria-pressed") == "true", "the button to follow")
+
+
+def test_panic_returns_the_look_and_can_be_undone(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+    stage.send("/layer/3/curve", 0.75)
+    stage.send("/multiverse/tone", "clip")
+    wait_for(lambda: visit.shown("/layer/3/curve") == 0.75, "the fader to follow")
+    visit.page.locator("#panic").click()
+    wait_for(lambda: stage.get("/layer/3/curve") == 0 and stage.get("/multiverse/tone") == "soft", "the panic")
+    wait_for(lambda: visit.shown("/layer/3/curve") == 0, "the page to show it")
+    visit.page.locator(".toast button", has_text="undo").click()
+    wait_for(lambda: stage.get("/layer/3/curve") == 0.75 and stage.get("/multiverse/tone") == "clip", "the undo")
+    assert visit.shown("/layer/3/curve") == 0.75
+
+
+def test_the_search_leaves_what_has_all_its_words(visit: Visit) -> None:
+    visit.page.keyboard.press("/")
+    visit.page.keyboard.type("turns layer clockwise")
+    addresses = visit.page.evaluate(
+        "() => [...document.querySelectorAll('.control[data-address]')].filter((row) => row.offsetParent)"
+        ".map((row) => row.dataset.address)"
+    )
+    assert addresses == [f"/layer/{n}/angle" for n in range(1, 5)]
+    visit.page.keyboard.press("Escape")
+    assert visit.page.locator("#search").input_value() == ""
+
+
+def test_presets_are_saved_loaded_and_deleted(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+    visit.page.locator("#presets-tab").click()
+    visit.page.locator("#preset-fade").fill("0")
+    stage.send("/layer/1/curve", 0.5)
+    wait_for(lambda: stage.get("/layer/1/curve") == 0.5, "the look to save")
+    visit.page.locator("#preset-name").fill("Bent")
+    visit.page.locator("#preset-form button").click()
+    item = visit.page.locator("#presets li[data-name=Bent]")
+    item.wait_for()
+    stage.send("/layer/1/curve", 0.0)
+    wait_for(lambda: stage.get("/layer/1/curve") == 0.0, "another look")
+    item.locator(".look").click()
+    wait_for(lambda: stage.get("/layer/1/curve") == 0.5, "the look to be back")
+    item.locator(".quiet").click()
+    item.locator(".quiet", has_text="really").click()
+    item.wait_for(state="detached")
+
+
+def test_cues_are_added_played_edited_and_deleted(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+    page = visit.page
+    page.locator("#cues-tab").click()
+    page.locator("#cue-fade").fill("0")
+    for name in ("VAV original", "default"):
+        page.locator("#cue-preset").fill(name)
+        page.locator("#cue-form button").click()
+        page.locator(f"#cues li:has(input[value='{name}'])").wait_for()
+    page.locator("body").click(position={"x": 5, "y": 400})
+    page.keyboard.press("Space")
+    page.locator("#cue-now", has_text="cue 1, VAV original").wait_for()
+    wait_for(lambda: stage.get("/multiverse/tone") == "clip", "the look of the first cue")
+    assert page.locator("#cue-next").inner_text() == "Next: cue 2, default"
+    row = page.locator("#cues li").nth(1)
+    row.locator("input").nth(2).fill("7")
+    row.locator("input").nth(2).blur()
+    page.locator("#cues li").nth(1).locator("input[value='7']").wait_for()
+    page.locator("#cue-go").click()
+    wait_for(lambda: stage.get("/multiverse/tone") == "soft", "the look of the second cue")
+    for _ in range(2):
+        count = page.locator("#cues li").count()
+        page.locator("#cues .quiet").first.click()
+        page.locator("#cues .quiet", has_text="really").click()
+        wait_for(lambda count=count: page.locator("#cues li").count() == count - 1, "the cue to go")
+
+
+def test_a_control_is_learnt_by_touching_it_and_moving_a_knob(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+    page = visit.page
+    page.locator("#learn").click()
+    visit.slider("/layer/2/curve").click(position={"x": 100, "y": 10})
+    page.locator("#learn-line", has_text="/layer/2/curve").wait_for()
+    assert stage.get("/layer/2/curve") == 0, "a press chooses and moves nothing"
+    turns = itertools.cycle((0.1, 0.3, 0.5, 0.7, 0.9))
+    toast = page.locator(".toast", has_text="/knob/7")
+    wait_for(lambda: (stage.send("/knob/7", next(turns)), toast.count())[1], "the knob to be learnt")
+    page.keyboard.press("Escape")
+    assert page.locator("#learn-banner").is_hidden()
+    wait_for(
+        lambda: (stage.send("/knob/7", 0.0), stage.send("/knob/7", 1.0), stage.get("/layer/2/curve") == 1)[2], "it"
+    )
+    assert visit.control("/layer/2/curve").get_attribute("data-mapped") == "osc /knob/7"
+    page.locator("#mapping-tab").click()
+    row = page.locator("#maps li", has_text="/knob/7")
+    row.locator("input").nth(1).fill("0.5")
+    row.locator("input").nth(1).blur()
+    wait_for(lambda: (stage.send("/knob/7", 1.0), stage.get("/layer/2/curve") == 0.5)[1], "the smaller range")
+    row.locator(".quiet").click()
+    page.locator("#maps .quiet", has_text="really").click()
+    row.wait_for(state="detached")
+
+
+def test_learning_that_is_cancelled_is_said(visit: Visit, stage: Stage) -> None:
+    visit.page.locator("#learn").click()
+    visit.control("/layer/1/mute").click()
+    visit.page.keyboard.press("Escape")
+    visit.page.locator(".toast", has_text="cancelled").wait_for()
+    assert not stage.get("/layer/1/mute")
+
+
+def test_a_refused_command_is_said_in_a_notice(visit: Visit) -> None:
+    visit.page.locator("#status-tab").click()
+    visit.page.locator("#sink-kind").select_option("syphon")
+    visit.page.locator("#sink-form button").click()
+    notice = visit.page.locator(".toast.fail", has_text="/sink/start")
+    notice.wait_for()
+    notice.locator(".close").click()
+
+
+def test_sinks_start_and_stop_and_what_the_network_says_stays_text(
+    visit: Visit, stage: Stage, wait_for: WaitFor
+) -> None:
+    page = visit.page
+    page.locator("#status-tab").click()
+    page.locator("#sinks li", has_text="null").get_by_role("button").click()
+    page.locator("#sinks li", has_text="null").wait_for(state="detached")
+    page.locator("#sink-kind").select_option("null")
+    page.locator("#sink-form button").click()
+    page.locator("#sinks li", has_text="null").wait_for()
+    page.locator("#monitor-tab").click()
+    wait_for(lambda: (stage.send("/<b>bold</b>", "<i>"), page.locator("#monitor li").count())[1], "the monitor")
+    assert "/<b>bold</b>" in page.locator("#monitor").inner_text()
+    page.locator("#status-tab").click()
+    page.locator("#warnings li", has_text="<b>bold</b>").first.wait_for()
+    assert page.locator("#warnings b, #monitor b, #monitor i").count() == 0
+
+
+def test_meters_show_the_sound(visit: Visit, wait_for: WaitFor) -> None:
+    meters = visit.page.get_by_role("meter")
+    assert meters.count() == 4
+    wait_for(lambda: float(meters.nth(1).get_attribute("aria-valuenow")) > -50, "a level")
+
+
+def test_a_phone_has_everything_without_scrolling_sideways(phone: Visit) -> None:
+    page = phone.page
+    page.evaluate("document.querySelectorAll('details').forEach((area) => { area.open = true })")
+    for tab in page.locator("#tabs [role=tab]:visible").all():
+        tab.click()
+        assert page.evaluate("document.documentElement.scrollWidth") == 360, tab.inner_text()
+        for name in ("blackout", "freeze", "panic"):
+            box = page.locator(f"#{name}").bounding_box()
+            assert box["height"] >= 44 and 0 <= box["y"] <= 640 - box["height"], name
+    assert phone.errors == []
+
+
+def test_a_finger_takes_a_fader_from_where_it_stands(phone: Visit, stage: Stage, wait_for: WaitFor) -> None:
+    slider = phone.slider("/layer/1/intensity")
+    box = slider.bounding_box()
+    x, y = box["x"] + 0.1 * box["width"], box["y"] + box["height"] / 2
+    touch = phone.page.context.new_cdp_session(phone.page)
+
+    def finger(kind: str, *points: float) -> None:
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": at, "y": y} for at in points]})
+
+    finger("touchStart", x)
+    finger("touchEnd")
+    finger("touchStart", x)
+    for step in range(1, 11):
+        finger("touchMove", x + 0.02 * step * box["width"])
+    wait_for(lambda: stage.get("/layer/1/intensity") == pytest.approx(1.3, abs=0.02), "a fifth of the way from 1.0")
+    finger("touchEnd")
+    assert (
+        min(
+            change.value for change in stage.engine.params.changes_since(0)[0] if change.address == "/layer/1/intensity"
+        )
+        > 1
+    )
+
+
+def test_messages_are_the_same_in_the_page_and_in_the_engine(visit: Visit) -> None:
+    """`decode` in the page of what the engine's decoder reads, and back, for every type the page has."""
+    packet, tags = visit.page.evaluate(
+        """async () => {
+            const { encodeMessage, decodePacket, BANG } = await import("/page/osc.js");
+            const values = [-7, 0.5, "Füße", new Uint8Array([1, 2, 3]), 2n ** 40n, 1 / 3, true, false, null, BANG,
+                new Uint8Array([0, 0x90, 60, 127])];
+            const packet = encodeMessage("/a/b", "ifsbhdTFNIm", values);
+            const [message] = decodePacket(packet);
+            const same = message.args.every((value, index) => String(value) === String(values[index]));
+            const again = encodeMessage(message.address, message.tags, message.args);
+            return [[...packet], same && String(again) === String(packet) ? message.tags : "different"];
+        }"""
+    )
+    message = decode_packet(bytes(packet))
+    assert tags == message.type_tags == "ifsbhdTFNIm"
+    assert message.address == "/a/b"
+    number, half, text, blob, large, third, yes, no, nothing, _, midi = message.args
+    assert (number, half, text, blob, large, third) == (-7, 0.5, "Füße", b"\1\2\3", 2**40, 1 / 3)
+    assert (yes, no, nothing, tuple(midi)) == (True, False, None, (0, 0x90, 60, 127))
+
+
+def test_what_is_no_osc_is_refused_in_the_page(visit: Visit) -> None:
+    refused = visit.page.evaluate(
+        """async () => {
+            const { decodePacket } = await import("/page/osc.js");
+            const wrong = [[], [47], [47, 97, 98, 99], [47, 97, 0, 0, 44, 105, 0, 0], [47, 97, 0, 0, 44, 113, 0, 0],
+                [47, 97, 0, 0, 44, 98, 0, 0, 127, 255, 255, 255], [65, 0, 0, 0], [35, 98, 117, 110]];
+            return wrong.filter((bytes) => {
+                try { decodePacket(new Uint8Array(bytes)); } catch (error) { return error instanceof RangeError; }
+            }).length;
+        }"""
+    )
+    assert refused == 8
+
+
+def test_a_colour_is_sent_as_four_floats(visit: Visit) -> None:
+    packet = visit.page.evaluate(
+        """async () => {
+            const { encodeValue } = await import("/page/values.js");
+            return [...encodeValue({ address: "/c", type: "colour" }, [1, 0.5, 0, 0.25])];
+        }"""
+    )
+    assert decode_packet(bytes(packet)).args == (1.0, 0.5, 0.0, 0.25)
+    assert all(param.type is not ParamType.COLOUR for param in osc_schema.PARAMS), "then its control can be played here"
+
+
+def test_a_browser_without_the_token_is_told_so(house: House, stage: Stage) -> None:
+    visit = house.visit()
+    visit.page.route(
+        stage.engine.page_url,
+        lambda route: route.fulfill(status=401) if route.request.resource_type == "fetch" else route.continue_(),
+    )
+    visit.page.goto(stage.engine.page_url)
+    visit.page.wait_for_selector("body[data-state=refused]")
+    assert "token" in visit.page.locator("#banner").inner_text()
+    visit.close()
+
+
+def test_the_page_comes_back_when_the_engine_does(house: House, stage: Stage, wait_for: WaitFor) -> None:
+    visit = house.visit().open("?token=secret")
+    assert "secret" not in visit.page.url
+    stage.stop()
+    visit.page.wait_for_selector("body[data-state=gone]")
+    assert "engine is gone" in visit.page.locator("#banner").inner_text()
+    stage.start()
+    stage.send("/layer/1/curve", 0.5)
+    visit.page.wait_for_selector("body[data-state=connected]")
+    assert visit.page.locator("#banner").is_hidden()
+    wait_for(lambda: visit.shown("/layer/1/curve") == 0.5, "the values of the new engine")
+    visit.close()
