@@ -98,25 +98,22 @@ class Dispatcher:
     def receive(self, data: bytes, sender: Sender) -> None:
         """Carry out one packet. Never raises: a malformed one is counted and reported. Any thread."""
         with self._receiving:
-            self._receive(data, sender)
-
-    def _receive(self, data: bytes, sender: Sender) -> None:
-        counters = self.counters
-        counters.packets += 1
-        counters.bytes += len(data)
-        try:
-            packet = decode_packet(data)
-            if (watcher := self.watcher) is not None:
-                self._show(packet, sender, watcher)
-            if isinstance(packet, Message):
-                self._on_message(packet, sender)
-            else:
-                self._on_bundle(packet, len(data), sender)
-        except OscDecodeError as error:
-            counters.malformed += 1
-            self.report("osc.malformed", f"{sender.name}: not an OSC packet: {error}")
-        except Exception as error:  # the top of the receiver's loop, whichever transport runs it
-            self.on_own_error(error)
+            counters = self.counters
+            counters.packets += 1
+            counters.bytes += len(data)
+            try:
+                packet = decode_packet(data)
+                if (watcher := self.watcher) is not None:
+                    self._show(packet, sender, watcher)
+                if isinstance(packet, Message):
+                    self._on_message(packet, sender)
+                else:
+                    self._on_bundle(packet, len(data), sender)
+            except OscDecodeError as error:
+                counters.malformed += 1
+                self.report("osc.malformed", f"{sender.name}: not an OSC packet: {error}")
+            except Exception as error:  # the top of the receiver's loop, whichever transport runs it
+                self.on_own_error(error)
 
     def _show(self, packet: Message | Bundle, sender: Sender, watcher: Watcher) -> None:
         if isinstance(packet, Message):
@@ -208,10 +205,11 @@ class Dispatcher:
         questions: list[Step] = []
         gathering: Changes | None = None
         for number, message, by in self._foreign.made_own(messages, sender):
-            if message.address in self._questions:
+            param = osc_schema.lookup(message.address)  # first: almost every message of a bundle is a parameter's
+            if param is None and message.address in self._questions:
                 questions.append(Step(message, by))
                 continue
-            if self._commands.find(message.address) is not None:
+            if param is None and self._commands.find(message.address) is not None:
                 steps.append(Step(message, by))
                 gathering = None
                 continue
@@ -221,7 +219,7 @@ class Dispatcher:
             if gathering is None or steps[-1].sender is not by:
                 gathering = Changes()
                 steps.append(Step(gathering, by))
-            allowance -= self._gather_changes(message, by, gathering)
+            allowance -= self._gather_changes(message, param, by, gathering)
         return steps + questions, allowance
 
     def _is_command(self, address: str) -> bool:
@@ -234,9 +232,8 @@ class Dispatcher:
         reason = f"sets more than {MAX_VALUES_A_BUNDLE} values; the last {len(left)} messages are left out"
         self._mistakes.explain("osc.bundle", "#bundle", reason, sender)
 
-    def _gather_changes(self, message: Message, sender: Sender, into: Changes) -> int:
-        """How many values the message stood for, wrong ones too; at least one."""
-        param = osc_schema.lookup(message.address)
+    def _gather_changes(self, message: Message, param: Param | None, sender: Sender, into: Changes) -> int:
+        """How many values the message stood for, wrong ones too; at least one. Without `param` it may be a pattern."""
         try:
             params = (param,) if param else settable(message.address)
             if not param and not self._patterns.allows(len(params), self.clock.now_s()):

@@ -2,14 +2,15 @@
 
 | bridge | address | arguments |
 |---|---|---|
-| Open Stage Control | `/note`, `/control`, `/program`, `/pitch`, `/channel_pressure` ... | channel 1..16, then the data |
-| Sonic Pi 3.3 and later | `/midi:<device>:<port>:<channel>/control_change`; without channel `/midi:<device>:<port>/clock` | data |
-| osmid m2o, Sonic Pi before | `/midi/<device>/<port>/<channel>/control_change`; without channel `.../<port>/clock` | data |
+| Open Stage Control | `/control`, `/note`, `/program`, `/pitch`, `/channel_pressure` | channel 1..16, then the data |
+| Sonic Pi from 3.3 on | `/midi:<device>:<port>:<channel>/control_change`, `/midi:<device>:<port>/clock` | data |
+| osmid, Sonic Pi before | `/midi/<device>/<port>/<channel>/control_change`, `/midi/<device>/<port>/clock` | data |
 | osmid with a template | `/midi/<channel>/control_change` | data |
 | anything | any | one `m`: port, status, data 1, data 2 |
 
 A bend is one number of 14 bits. Numbers may come as floats: Open Stage Control sends floats unless told otherwise.
-Sources: Open Stage Control's manual ("MIDI messages"), osmid's `midiinprocessor.cpp`, Sonic Pi's tutorial 11.1, MIDI 1.0.
+Sources: Open Stage Control's manual ("MIDI messages"), osmid's midiinprocessor.cpp, Sonic Pi's tutorial 11.1, and
+MIDI 1.0.
 """
 
 from typing import Final

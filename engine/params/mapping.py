@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from engine.errors import MappingError
 from engine.osc import Message
-from engine.params.mapping_control import Control, Movement
+from engine.params.mapping_control import Control, Movement, pair_of
 from engine.params.mapping_entry import Entry
 from engine.params.mapping_file import MOST_ENTRIES
 from engine.params.mapping_policy import Hold, arguments_for, position
@@ -78,6 +78,9 @@ class ControlMap:
                 arguments = arguments_for(entry, movement, now, hold, now_s)
                 if arguments is not None:
                     messages.append(_message(entry.target, arguments))
+            pair = pair_of(movement.control)
+            if pair is not None and self._entries_for(pair):  # a half that waits for the other
+                is_mapped = True
         return tuple(messages) if is_mapped else None
 
     def _entries_for(self, control: Control) -> Iterable[tuple[Entry, Hold]]:

@@ -65,6 +65,17 @@ class Movement(NamedTuple):
     """It has no value: a message without arguments, a program change."""
 
 
+FIRST_FINE, AFTER_FINE = 32, 64
+"""Controllers 0..31 are coarse halves of a pair, 32..63 the fine ones."""
+
+
+def pair_of(control: Control) -> Control | None:
+    """The pair of 14 bits that a controller is a half of; None where it is none."""
+    if control.kind != "cc" or control.number >= AFTER_FINE:
+        return None
+    return control._replace(kind="cc14", number=control.number % FIRST_FINE)
+
+
 def control_of(name: str) -> Control:
     """The control of that name. Raises Rejected."""
     words = name.split() if len(name) <= LONGEST_CHARACTERS else []

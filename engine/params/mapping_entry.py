@@ -1,5 +1,6 @@
 """One entry of the map: which control moves what, and how. Checked once, when it is made; trusted afterwards."""
 
+import contextlib
 import dataclasses
 import math
 from collections.abc import Mapping
@@ -196,8 +197,9 @@ def _read_end(entry: Entry, key: str, value: object) -> float:
     param = entry.param
     if param is None or param.type not in SWITCHED:
         return _finite(entry, key, value)
-    if isinstance(value, str) and param.type in (ParamType.FLOAT, ParamType.INT):
-        value = _finite(entry, key, value)
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):  # as it was typed; what is no number may be a name
+            value = float(value)
     accepted = osc_schema.accept(param, value)
     if accepted.note:
         raise Rejected(f"{key}: {accepted.note}")

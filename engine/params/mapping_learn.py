@@ -8,8 +8,7 @@ meter, an LFO. Where both halves of a 14-bit pair are heard together, the pair i
 
 from dataclasses import dataclass
 
-from engine.params.mapping_control import LARGEST, Control, Movement
-from engine.params.mapping_movement import AFTER_FINE, FIRST_FINE
+from engine.params.mapping_control import AFTER_FINE, FIRST_FINE, LARGEST, Control, Movement, pair_of
 from engine.params.mapping_pair import PAUSE_S
 
 MOST_CONTROLS = 4096  # remembered; a flood of addresses empties the memory
@@ -84,15 +83,13 @@ class Learner:
         return abs(known.value - known.first) >= NOISE * largest
 
     def _partner_is_known(self, control: Control) -> bool:
-        return control.kind == "cc" and control.number < AFTER_FINE and _partner(control) in self._known
+        return pair_of(control) is not None and _partner(control) in self._known
 
     def _whole(self, control: Control, now_s: float) -> Control:
         """The pair where the other half came along with this one."""
-        if control.kind == "cc" and control.number < AFTER_FINE:
-            partner = self._known.get(_partner(control))
-            if partner is not None and now_s - partner.heard_s <= PAUSE_S:
-                return control._replace(kind="cc14", number=control.number % FIRST_FINE)
-        return control
+        pair = pair_of(control)
+        partner = self._known.get(_partner(control))
+        return pair if pair is not None and partner is not None and now_s - partner.heard_s <= PAUSE_S else control
 
 
 def _partner(control: Control) -> Control:

@@ -3,11 +3,10 @@
 import math
 
 from engine.osc import Impulse, Message
-from engine.params.mapping_control import MOST_ARGUMENTS, Control, MidiEvent, Movement
+from engine.params.mapping_control import FIRST_FINE, MOST_ARGUMENTS, Control, MidiEvent, Movement, pair_of
 from engine.params.mapping_pair import Pair
 
 MOST_PAIRS = 1024  # every pair of one device, twice over
-FIRST_FINE, AFTER_FINE = 32, 64
 
 
 class Movements:
@@ -21,7 +20,8 @@ class Movements:
         place, channel, number = event.device, event.channel, event.number
         if event.kind == "cc":
             alone = Movement(Control("cc", channel, number, place), float(event.value))
-            return [alone, *self._of_pair(event, now_s)] if number < AFTER_FINE else [alone]
+            control = pair_of(alone.control)
+            return [alone] if control is None else [alone, *self._of_pair(control, event, now_s)]
         if event.kind == "program":
             return [Movement(Control("program", channel, number, place), 1.0, is_bang=True)]
         if event.kind in ("note", "bend", "pressure"):
@@ -42,8 +42,7 @@ class Movements:
                 movements.append(Movement(control, float(value)))  # type: ignore[arg-type]
         return movements
 
-    def _of_pair(self, event: MidiEvent, now_s: float) -> list[Movement]:
-        control = Control("cc14", event.channel, event.number % FIRST_FINE, event.device)
+    def _of_pair(self, control: Control, event: MidiEvent, now_s: float) -> list[Movement]:
         pair = self._pairs.get(control)
         if pair is None:
             if len(self._pairs) >= MOST_PAIRS:

@@ -315,6 +315,9 @@ def test_a_pair_of_14_bits_goes_where_no_controller_of_7_can() -> None:
     surface.midi("cc", 7, 64)
     surface.midi("cc", 39, 5)
     assert surface.store.get("/layer/1/curve") == (64 * 128 + 5) / 16383
+    waits = Surface({"control": "midi 1 cc14 7", "target": "/layer/1/curve", "takeover": False})
+    assert waits.midi("cc", 39, 5) == ()
+    assert waits.midi("cc", 40, 5) is None
 
 
 def test_a_clock_is_no_movement() -> None:
@@ -343,7 +346,7 @@ def test_a_clock_is_no_movement() -> None:
         ({**FADER, "argument": "x"}, "argument: /layer/1/intensity takes none"),
         ({**FADER, "hihg": 1}, "'hihg': no such key (known: control"),
         ({**FADER, "high": 9}, "high: 9 is outside 0..1.5"),
-        ({**FADER, "high": "loud"}, "high: is not a number"),
+        ({**FADER, "high": "loud"}, '"loud" is not a number'),
         ({**FADER, "low": float("nan")}, "not a finite number"),
         ({**FADER, "curve": 0}, "curve: 0 is outside 0.1..10"),
         ({**FADER, "curve": [1]}, "curve: is not a number"),
@@ -376,6 +379,8 @@ def test_a_key_that_is_changed_takes_along_what_followed_from_it() -> None:
     by_note = changed(make_entry({"control": "osc /x", "target": "/layer/1/mute"}), "control", "midi 1 note 3")
     assert (by_note.mode, by_note.in_high) == ("toggle", 127.0)
     assert changed(entry, "high", "0.5").high == 0.5
+    assert changed(make_entry({"control": "osc /x", "target": "/multiverse/blend"}), "high", "1.5").high == 1.5
+    assert changed(make_entry({"control": "osc /x", "target": "/layer/1/mute"}), "high", "0").high == 0.0
     with pytest.raises(Rejected, match="no such key"):
         changed(entry, "colour", 1)
 
