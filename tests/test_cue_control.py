@@ -1,5 +1,6 @@
 """The cue list over OSC: what frames see with known times, and cues, taps and modulation the whole way over UDP."""
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,23 @@ def test_live_a_worker_reads_the_preset_of_the_cue_that_follows(
     rig.close()
     assert reports.lines[0][1].startswith("no cue follows 2: cue 3: preset 'gone': not found")
     assert rig.store.get(BRIGHTNESS) == 2.0
+
+
+def test_a_cue_that_is_asked_for_while_another_is_about_to_follow_is_the_one_that_goes(
+    tmp_path: Path, reports: Any, wait_for: Callable
+) -> None:
+    rig = Rig(tmp_path, reports, is_offline=False)
+    for cue in ((1, "low", 0, 1.0), (2, "mid"), (3, "high")):
+        rig.say("/cue/set", *cue)
+    rig.say("/cue/go")
+    rig.frame(0.0)
+    is_free = threading.Event()
+    rig.control._disk.submit(is_free.wait, 30.0)  # a slow disk
+    rig.frame(1.0)
+    rig.say("/cue/2")
+    is_free.set()
+    rig.close()  # its worker has done all it had
+    assert rig.frame(2.0) == 2.0 and rig.told[-1] == ("/cue/current", 2, "mid")
 
 
 def test_the_list_is_told_and_kept_and_read_again(show: Rig, tmp_path: Path, reports: Any, wait_for: Callable) -> None:
