@@ -31,6 +31,8 @@ from engine.errors import ConfigError
 from engine.frame import PublishedFrame
 from engine.frame_loop import FrameLoop, Parts
 from engine.ipc import Gate, sweep_dead_rings
+from engine.map_control import FILE_NAME as MAPPING_FILE
+from engine.map_control import MapControl
 from engine.params import Autosave, Crossfade, ParamStore, PresetFolder, Slew, Tempo, modulation
 from engine.preset_control import PresetControl
 from engine.render import RegionMapper, open_renderer
@@ -193,7 +195,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
         sinks = closing(SinkSet(stage, clock=clock, report=warnings.report))
         drawing.on_reopened = sinks.renew_context
         commands = CommandTable()
-        dispatcher = Dispatcher(store, commands, clock, warnings.report)
+        dispatcher = Dispatcher(store, commands, clock, warnings.report, lambda *heard: mapping.translate(*heard))
         warnings.on_said = dispatcher.feedback.warn
         tell = dispatcher.feedback.tell
         tempo, crossfade = Tempo(store, clock), Crossfade(store)
@@ -206,6 +208,21 @@ def open_engine(config: Config) -> Iterator[Engine]:
                 presets=preset_control,
                 store=store,
                 is_offline=config.offline,
+                report=warnings.report,
+                tell=tell,
+            )
+        )
+        mapping = closing(
+            MapControl(
+                Path(config.mapping) if config.mapping else folders.data_folder() / MAPPING_FILE,
+                names=config.maps,
+                store=store,
+                clock={
+                    "clock": tempo.midi_clock,
+                    "start": tempo.midi_start,
+                    "continue": tempo.midi_continue,
+                    "stop": tempo.midi_stop,
+                },
                 report=warnings.report,
                 tell=tell,
             )
@@ -228,6 +245,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
         show.add_commands(commands)
         preset_control.add_commands(commands)
         cues.add_commands(commands)
+        mapping.add_commands(commands)
         ChildControl({"sd": sd.supervisor} if sd else {}, {"sd": NO_MODEL}, warnings.tell).add_commands(commands)
         sending = SendingThread(dispatcher)
         osc = None

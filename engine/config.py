@@ -89,6 +89,10 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     sd: SdConfig = SdConfig()
     web: str = "off"
     """`HOST:PORT` of the page, or `off`."""
+    mapping: str | None = None
+    """File of what foreign controls move; None: `mapping.toml` in the user's data folder."""
+    maps: tuple[str, ...] = ()
+    """Built-in maps to add to it: `resolume`."""
     params: dict[str, Any] = {}
     """Parameter values to start with, by address."""
     smoothing: dict[str, Annotated[float, Meta(ge=0, le=60_000)]] = {}
