@@ -68,7 +68,8 @@ def _tab(page: Page, target: str) -> dict[str, Any]:
 
 def _panel(page: Page, panel: Panel, at: int, target: str) -> dict[str, Any]:
     name = f"panel_{_name(page.title)}_{at + 1}"
-    widgets = [_text(f"{name}_title", panel.title.upper(), _GAP_PX, _GAP_PX, _WIDTH_PX - 4 * _GAP_PX)]
+    title = {"height": _TITLE_PX - _GAP_PX}
+    widgets = [_text(f"{name}_title", panel.title.upper(), _GAP_PX, 0, _WIDTH_PX - 4 * _GAP_PX) | title]
     for row, control in enumerate(panel.controls):
         widgets += _row(control, _TITLE_PX + row * (_ROW_PX + _GAP_PX), target)
     height = _TITLE_PX + len(panel.controls) * (_ROW_PX + _GAP_PX) + 2 * _GAP_PX

@@ -8,7 +8,7 @@ Pd takes a part of an address that is a number (the 1 of /layer/1/angle) as a sy
 and no patch file can hold. So the address is read off the packet itself: `list tosymbol` ends at the first zero byte,
 and the engine sends plain messages only.
 
-Pd has no menus: a menu is a row of buttons, or, where it is long, a number box.
+Pd has no menus: a menu is a row of buttons, or, where it is long, a number box beside the item's name.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,8 @@ HOST, PORT, LISTEN_PORT = "127.0.0.1", 9000, 9002
 SILENCE_MS = 3000  # three heartbeats
 
 _MOST_ROWS, _MOST_COLUMNS, _MOST_BUTTONS = 14, 4, 8
-_ROW_PX, _COLUMN_PX, _LABEL_PX, _TITLE_PX = 24, 420, 150, 24
+_ROW_PX, _COLUMN_PX, _LABEL_PX, _TITLE_PX = 24, 430, 160, 24
+_BUTTON_PX, _LETTER_PX, _WIRING_PX = 18, 8, 86
 _COLOURS = "#fcfcfc #000000 #000000"
 _NUMBERS = (ParamType.FLOAT, ParamType.STOPS)
 
@@ -122,15 +123,16 @@ def _page_window(page: Page) -> _Canvas:
     panels = columns(page, _MOST_ROWS)
     strips = [panels[at : at + _MOST_COLUMNS] for at in range(0, len(panels), _MOST_COLUMNS)]
     heights = [_TITLE_PX + _ROW_PX * max(len(panel.controls) for panel in strip) for strip in strips]
-    width, height = 20 + _COLUMN_PX * len(strips[0]), 20 + sum(heights)
+    pitch = max(_COLUMN_PX, *(_width(control.param) for panel in panels for control in panel.controls))
+    width, height = 20 + pitch * len(strips[0]), 20 + sum(heights)
     canvas = _Canvas(page.title.replace(" ", "-"), min(width, 1720), min(height, 900))
     for row, strip in enumerate(strips):
         for column, panel in enumerate(strip):
-            _draw_panel(canvas, panel, 10 + _COLUMN_PX * column, 10 + sum(heights[:row]))
+            _draw_panel(canvas, panel, 10 + pitch * column, 10 + sum(heights[:row]))
     top = height + 60
     begin = canvas.add("obj", 10, top, "loadbang")
     for at, param in enumerate(control.param for panel in panels for control in panel.controls):
-        _wire(canvas, param, top + 30 + 60 * at, begin)
+        _wire(canvas, param, top + 30 + _WIRING_PX * at, begin)
     return canvas
 
 
@@ -151,10 +153,14 @@ def _draw(canvas: _Canvas, control: Control, x: int, y: int) -> None:
         canvas.add("obj", x, y, f"hsl 160 18 {_span(param)} {log} 0 {names} {look} 0 1")
         limits = "-1e+37 1e+37 0 0"  # the slider hands on what is beyond its ends, and the engine clips or wraps it
         canvas.add("obj", x + 170, y, f"nbx 8 18 {limits} {param.address} {param.address}/shown {look} 0 256")
-    elif param.type is ParamType.INT or (param.type is ParamType.MENU and len(param.menu) > _MOST_BUTTONS):
+    elif param.type is ParamType.INT:
         canvas.add("obj", x, y, f"nbx 10 18 {_span(param)} 0 0 {names} {look} 0 256")
+    elif _is_long(param):
+        canvas.add("obj", x, y, f"nbx 3 18 {_span(param)} 0 0 {names} {look} 0 256")
+        canvas.add("symbolatom", x + 50, y, f"20 0 0 0 - {param.address}/shown - 12")
     elif param.type is ParamType.MENU:
-        canvas.add("obj", x, y, f"hradio 18 1 0 {len(param.menu)} {names} {look} 0")
+        canvas.add("obj", x, y, f"hradio {_BUTTON_PX} 1 0 {len(param.menu)} {names} {look} 0")
+        canvas.add("text", x + _BUTTON_PX * len(param.menu) + 6, y, _escaped(" ".join(param.menu)))
     elif param.type is ParamType.BOOL:
         canvas.add("obj", x, y, f"tgl 18 0 {names} {look} 0 1")
     elif param.type is ParamType.TRIGGER:
@@ -163,8 +169,6 @@ def _draw(canvas: _Canvas, control: Control, x: int, y: int) -> None:
         canvas.add("listbox", x, y, f"28 0 0 0 - {param.address} {param.address}/out 12")
     else:
         canvas.add("symbolatom", x, y, f"28 0 0 0 - {param.address} {param.address}/out 12")
-    if param.type is ParamType.MENU:
-        canvas.add("text", x + 18 * min(len(param.menu), _MOST_BUTTONS) + 6, y, _escaped(" ".join(param.menu)))
 
 
 def _wire(canvas: _Canvas, param: Param, y: int, begin: int) -> None:
@@ -195,9 +199,11 @@ def _wire(canvas: _Canvas, param: Param, y: int, begin: int) -> None:
         canvas.cord(value, 1, word)
         canvas.chain(word, select)
         for index in range(len(param.menu)):
-            item = canvas.add("msg", 10 + 50 * index, y + 26, f"set {index}")
+            item = canvas.add("msg", 10 + 38 * index, y + 26, f"set {index}")
             canvas.cord(select, index, item)
             canvas.chain(item, show)
+        if _is_long(param):
+            _name(canvas, param, y + 52, said, value)
     else:
         prefix, trim = _set(canvas, 560, y + 26)
         canvas.cord(value, 1, prefix)
@@ -208,6 +214,30 @@ def _wire(canvas: _Canvas, param: Param, y: int, begin: int) -> None:
         canvas.chain(begin, preset)
         for target in shown:
             canvas.chain(preset, target)
+
+
+def _name(canvas: _Canvas, param: Param, y: int, said: int, value: int) -> None:
+    """The item's name beside its number, whoever chose it."""
+    shown = canvas.add("obj", 940, y, f"s {param.address}/shown")
+    canvas.cord(value, 1, shown)
+    numbers = " ".join(map(str, range(len(param.menu))))
+    select = canvas.add("obj", 10, y, f"select {numbers}")
+    canvas.chain(said, select)
+    for index, item in enumerate(param.menu):
+        name = canvas.add("msg", 400 + 38 * index, y, f"symbol {_escaped(item)}")
+        canvas.cord(select, index, name)
+        canvas.chain(name, shown)
+
+
+def _is_long(param: Param) -> bool:
+    return len(param.menu) > _MOST_BUTTONS
+
+
+def _width(param: Param) -> int:
+    """What the control and the names beside it need, label and all."""
+    if not param.menu or _is_long(param):
+        return 0
+    return _LABEL_PX + _BUTTON_PX * len(param.menu) + _LETTER_PX * len(" ".join(param.menu)) + 20
 
 
 def _set(canvas: _Canvas, x: int, y: int) -> tuple[int, int]:

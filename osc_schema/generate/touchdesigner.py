@@ -62,18 +62,26 @@ class ControlPage:
 
 
 def control_pages(leaves: Iterable[Leaf]) -> tuple[ControlPage, ...]:
-    """One page an area, in the order of `leaves`. Raises ValueError where two addresses would share a name."""
-    pages: dict[str, list[Control]] = {}
-    addresses: dict[str, str] = {}
+    """One page an area, in the order of `leaves`, what shares all but the last part of its address side by side.
+
+    Raises ValueError where two addresses would share a name.
+    """
+    areas: dict[str, dict[str, list[Leaf]]] = {}
     for leaf in leaves:
-        controls = pages.setdefault(leaf["area_title"], [])
-        control = _control(leaf, controls[-1].address if controls else "")
-        for name in names_of(control):
-            taken_by = addresses.setdefault(name.lower(), control.address)
-            if taken_by != control.address:
-                raise ValueError(f"{control.address} and {taken_by} would both be called {name}")
-        controls.append(control)
-    return tuple(ControlPage(title=title, controls=tuple(controls)) for title, controls in pages.items())
+        areas.setdefault(leaf["area_title"], {}).setdefault(leaf["address"].rpartition("/")[0], []).append(leaf)
+    pages = []
+    addresses: dict[str, str] = {}
+    for title, folders in areas.items():
+        controls: list[Control] = []
+        for folder in folders.values():
+            controls += [_control(leaf, bool(controls) and at == 0) for at, leaf in enumerate(folder)]
+        for control in controls:
+            for name in names_of(control):
+                taken_by = addresses.setdefault(name, control.address)
+                if taken_by != control.address:
+                    raise ValueError(f"{control.address} and {taken_by} would both be called {name}")
+        pages.append(ControlPage(title=title, controls=tuple(controls)))
+    return tuple(pages)
 
 
 def names_of(control: Control) -> tuple[str, ...]:
@@ -140,7 +148,7 @@ def leaves_of(node: Mapping[str, Any]) -> Iterable[Leaf]:
         yield from leaves_of(child)
 
 
-def _control(leaf: Leaf, address_before: str) -> Control:
+def _control(leaf: Leaf, starts_section: bool) -> Control:
     address, kind = leaf["address"], leaf["type"]
     is_colour = kind == "colour"
     return Control(
@@ -154,12 +162,8 @@ def _control(leaf: Leaf, address_before: str) -> Control:
         high=leaf["high"] if kind in ("float", "stops", "int") else 1.0,
         is_clamped=kind in ("float", "stops", "int", "colour") and leaf["out_of_range"] == "clip",
         menu=tuple(leaf["menu"]),
-        starts_section=bool(address_before) and _folder(address) != _folder(address_before),
+        starts_section=starts_section,
     )
-
-
-def _folder(address: str) -> str:
-    return address.rpartition("/")[0]
 
 
 def _label(address: str, unit: str) -> str:

@@ -17,15 +17,16 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 from xml.etree import ElementTree
 
-from osc_schema.generate.pages import Control, Page, Panel, columns, decimals, hint, pages
+from osc_schema.generate.pages import Control, Page, Panel, columns, decimals, default_text, hint, pages
 from osc_schema.types import Area, Param, ParamType
 
 LISTEN_PORT = 9003
 
-_MOST_ROWS, _MOST_BUTTONS = 11, 8
+_MOST_ROWS = 11
 _WIDTH_PX, _HEIGHT_PX, _TAB_PX = 1600, 1000, 44
-_ROW_PX, _GAP_PX, _TITLE_PX, _LABEL_PX, _VALUE_PX = 76, 6, 36, 130, 90
-_TEXT_PX, _SMALL_TEXT_PX = 16, 12
+_ROW_PX, _GAP_PX, _TITLE_PX, _LABEL_PX = 80, 6, 36, 20
+_TEXT_PX, _SMALL_TEXT_PX, _LETTER_PX = 14, 12, 8
+_LEFT, _CENTRE, _RIGHT = 1, 2, 3  # textAlignH
 _LAST_ANSWER = "message[2][1].value"
 
 Colour = tuple[float, float, float, float]
@@ -137,21 +138,18 @@ def _connect_button(listen_port: int) -> Iterator[ElementTree.Element]:
 
 
 def _panel(page: Page, panel: Panel, x: int, y: int, width: int, height: int) -> Iterator[ElementTree.Element]:
-    yield _label(f"{page.title} {panel.title} {x} {y}", panel.title.upper(), (x, y, width, _TITLE_PX))
+    yield _label(f"{page.title} {panel.title} {x} {y}", panel.title.upper(), (x, y, width, _TITLE_PX), align=_LEFT)
     pitch = min(_ROW_PX, (height - _TITLE_PX) // len(panel.controls))
     for row, control in enumerate(panel.controls):
         yield from _row(control, x + _GAP_PX, y + _TITLE_PX + row * pitch, width - 2 * _GAP_PX, pitch - _GAP_PX)
 
 
 def _row(control: Control, x: int, y: int, width: int, height: int) -> Iterator[ElementTree.Element]:
+    """Label and value in a line, and under it the control as wide as the panel: a fader is worth its length."""
     param, name = control.param, control.param.address
-    label_px = min(_LABEL_PX, width // 2)
-    yield _label(f"{name} label", control.caption, (x, y, label_px, height))
-    x, width = x + label_px, width - label_px
-    value_px = min(_VALUE_PX, width // 3)
-    frame = (x, y, width, height)
-    fader = (x, y, width - value_px, height)
-    shown = _label(f"{name} value", "", (x + width - value_px, y, value_px, height))
+    yield _label(f"{name} label", control.caption, (x, y, 2 * width // 3, _LABEL_PX), align=_LEFT)
+    shown = _label(f"{name} value", "", (x + 2 * width // 3, y, width // 3, _LABEL_PX), align=_RIGHT)
+    frame = (x, y + _LABEL_PX, width, height - _LABEL_PX)
     match param.type:
         case ParamType.TRIGGER:
             button = _node("BUTTON", name, frame, _TRIGGER, buttonType=0, tag=hint(param))
@@ -163,20 +161,20 @@ def _row(control: Control, x: int, y: int, width: int, height: int) -> Iterator[
             _values(button, x=str(int(param.default is True)))
             _message(button, name, ("VALUE", "INTEGER", "x"))
             yield button
-        case ParamType.MENU if len(param.menu) <= _MOST_BUTTONS:
+        case ParamType.MENU if width / len(param.menu) > _LETTER_PX * max(map(len, param.menu)):
             yield _menu_row(param, frame)
             step_px = width / len(param.menu)
             for at, item in enumerate(param.menu):
-                place = (round(x + at * step_px), y, round(step_px), height)
+                place = (round(x + at * step_px), frame[1], round(step_px), frame[3])
                 yield _label(f"{name} {item}", item, place, size_px=_SMALL_TEXT_PX)
         case ParamType.MENU:
-            yield from (_menu_stepper(param, fader), shown)
+            yield from (_menu_stepper(param, frame), shown)
         case ParamType.TEXT | ParamType.FILE | ParamType.COLOUR:
-            text = _label(name, str(param.default), frame, tag=hint(param))
+            text = _label(name, default_text(param) if param.default else "", frame, align=_LEFT, tag=hint(param))
             _message(text, name, ("VALUE", "STRING", "text"), var="text", send=False)
             yield text
         case _:
-            yield from (_fader(param, fader, shown), shown)
+            yield from (_fader(param, frame, shown), shown)
 
 
 def _fader(param: Param, frame: tuple[int, int, int, int], shown: ElementTree.Element) -> ElementTree.Element:
@@ -214,7 +212,7 @@ def _menu_row(param: Param, frame: tuple[int, int, int, int]) -> ElementTree.Ele
 
 
 def _menu_stepper(param: Param, frame: tuple[int, int, int, int]) -> ElementTree.Element:
-    """A button that goes to the next item: rows of more buttons than a finger can tell apart are no use."""
+    """A button that goes to the next item: for more items than can be written side by side."""
     script = _MENU_STEPPER.format(
         items=_lua_texts(param.menu), name=param.address, address=param.address, answer=_LAST_ANSWER
     )
@@ -318,10 +316,16 @@ def _fields(node: ElementTree.Element, fields: dict[str, str]) -> None:
 
 
 def _label(
-    name: str, text: str, frame: tuple[float, float, float, float], *, size_px: int = _TEXT_PX, **more: Any
+    name: str,
+    text: str,
+    frame: tuple[float, float, float, float],
+    *,
+    size_px: int = _TEXT_PX,
+    align: int = _CENTRE,
+    **more: Any,
 ) -> ElementTree.Element:
     """Text that lets touches through to what lies beneath."""
-    look = {"background": False, "outline": False, "textSize": size_px, "textColor": _WHITE, "textClip": True}
-    node = _node("LABEL", name, frame, _GROUND, **look, **more)
+    look = {"background": False, "outline": False, "textSize": size_px, "textAlignH": align, "textClip": True}
+    node = _node("LABEL", name, frame, _GROUND, **look, textColor=_WHITE, **more)
     _values(node, text=text)
     return node

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import osc_schema
-from engine import open_engine
+from engine import Config, open_engine
 from engine.config import OscConfig, build_config
 from osc_schema.generate.pd_patch import pd_patch
 
@@ -28,11 +28,14 @@ BENCH = """#N canvas 0 0 500 300 10;
 #X obj 200 100 print prompt;
 #X obj 300 70 r multiverse-out;
 #X obj 300 100 print out;
+#X obj 400 70 r /mod/1/source/shown;
+#X obj 400 100 print source;
 #X connect 0 0 1 0;
 #X connect 2 0 3 0;
 #X connect 4 0 5 0;
 #X connect 6 0 7 0;
 #X connect 8 0 9 0;
+#X connect 10 0 11 0;
 """
 
 
@@ -41,8 +44,7 @@ class Bench:
 
     def __init__(self, engine: Any, folder: Path, free_port: Callable[[], int], wait_for: Callable[..., Any]) -> None:
         host, port = engine.osc_address
-        self.engine = engine
-        self._frames = engine.frames()
+        self.play(engine)
         self._wait_for = wait_for
         self._port = free_port()
         self._output = folder / "output"
@@ -54,6 +56,10 @@ class Bench:
             self.process = subprocess.Popen(
                 [*PD, "bench.pd", "multiverse.pd"], cwd=folder, stdout=file, stderr=subprocess.STDOUT
             )
+
+    def play(self, engine: Any) -> None:
+        self.engine = engine
+        self._frames = engine.frames()
 
     def printed(self, what: str) -> list[str]:
         return [line.strip() for line in re.findall(rf"^{what}: (.*)$", self.text, re.MULTILINE)]
@@ -72,52 +78,77 @@ class Bench:
             udp.sendto(f"list {name} {kind} {value};\n".encode(), ("127.0.0.1", self._port))
 
 
+def config(listen: str) -> Config:
+    values = {"width": 64, "height": 64, "fps": 30.0, "audio": "demo", "sinks": ("null",)}
+    return build_config(values | {"osc": OscConfig(listen=listen)})
+
+
 @pytest.fixture
-def bench(
+def open_bench(
     tmp_path: Path, free_port: Callable[[], int], wait_for: Callable[..., Any], require: Callable[..., None]
-) -> Iterator[Bench]:
+) -> Iterator[Callable[[Any], Bench]]:
+    """`open_bench(engine)`: Pd, once the engine has told it every value; it ends with the test."""
     require(shutil.which("pd"), "Pd (apt-get install puredata-core)")
-    config = build_config(
-        {"width": 64, "height": 64, "fps": 30.0, "audio": "demo", "sinks": ("null",)}
-        | {"osc": OscConfig(listen="127.0.0.1:0")}
-    )
-    with open_engine(config) as engine:
-        running = Bench(engine, tmp_path, free_port, wait_for)
-        try:
-            running.wait(lambda: running.printed("prompt"), "every value to reach Pd")
-            yield running
-        finally:
-            running.process.terminate()
-            running.process.wait(timeout=30)
+    running: list[Bench] = []
+
+    def start(engine: Any) -> Bench:
+        running.append(Bench(engine, tmp_path, free_port, wait_for))
+        running[0].wait(lambda: running[0].printed("prompt"), "every value to reach Pd")
+        return running[0]
+
+    yield start
+    for bench in running:
+        bench.process.terminate()
+        bench.process.wait(timeout=30)
 
 
-def test_a_control_in_pd_and_the_engine_move_each_other(bench: Bench) -> None:
-    for trouble in ("couldn't create", "connection failed", "error"):
-        assert trouble not in bench.text
-    params = bench.engine.params
-    for address, sent, held in (
-        ("/layer/1/angle", 45.5, 45.5),
-        ("/layer/1/ratio", 0.25, 0.25),
-        ("/layer/3/wrap", 1, "repeat"),
-        ("/mirror", 3, "xy"),
-        ("/layer/1/mute", 1, True),
-        ("/mirror/segments", 7, 7),
-        ("/sd/prompt", "dunes", "dunes"),
-        ("/multiverse/blend", 1.5, 1.5),
-    ):
-        bench.drive(address, sent)
-        bench.wait(lambda: params.get(address) == held, f"{address} {held}")  # noqa: B023
-    bench.drive("/layer/1/angle", 999)
-    bench.wait(lambda: params.get("/layer/1/angle") == -81.0, "an angle beyond the slider, wrapped")
-    bench.drive("/master/panic", 1)
-    bench.wait(lambda: params.get("/layer/1/ratio") == 1.0, "panic")
+def test_a_control_in_pd_and_the_engine_move_each_other(open_bench: Callable[[Any], Bench]) -> None:
+    with open_engine(config("127.0.0.1:0")) as engine:
+        bench = open_bench(engine)
+        for trouble in ("couldn't create", "connection failed", "error"):
+            assert trouble not in bench.text
+        params = bench.engine.params
+        for address, sent, held in (
+            ("/layer/1/angle", 45.5, 45.5),
+            ("/layer/1/ratio", 0.25, 0.25),
+            ("/layer/3/wrap", 1, "repeat"),
+            ("/mirror", 3, "xy"),
+            ("/layer/1/mute", 1, True),
+            ("/mirror/segments", 7, 7),
+            ("/sd/prompt", "dunes", "dunes"),
+            ("/multiverse/blend", 1.5, 1.5),
+            ("/mod/1/source", 2, "peak"),
+        ):
+            bench.drive(address, sent)
+            bench.wait(lambda: params.get(address) == held, f"{address} {held}")  # noqa: B023
+        bench.drive("/layer/1/angle", 999)
+        bench.wait(lambda: params.get("/layer/1/angle") == -81.0, "an angle beyond the slider, wrapped")
+        bench.drive("/master/panic", 1)
+        bench.wait(lambda: params.get("/layer/1/ratio") == 1.0, "panic")
 
-    # What Pd said is what was driven: nothing of what it was told came back.
-    assert len(bench.printed("out")) == 10
-    params.set("/layer/2/angle", 12.5)
-    params.set("/layer/2/wrap", "repeat")
-    params.set("/sd/prompt", "a red, green; $1 sea")
-    bench.wait(lambda: bench.printed("angle")[-1] == "set 12.5", "the change of a number")
-    bench.wait(lambda: bench.printed("wrap")[-1] == "set 1", "the change of a menu")
-    bench.wait(lambda: "red" in bench.printed("prompt")[-1], "the change of a text")
-    assert len(bench.printed("out")) == 10
+        told_chosen_told = ["symbol off", "symbol peak", "symbol off"]
+        bench.wait(lambda: bench.printed("source") == told_chosen_told, "the names of a long menu")
+
+        # What Pd said is what was driven: nothing of what it was told came back.
+        assert len(bench.printed("out")) == 11
+        params.set("/layer/2/angle", 12.5)
+        params.set("/layer/2/wrap", "repeat")
+        params.set("/sd/prompt", "a red, green; $1 sea")
+        bench.wait(lambda: bench.printed("angle")[-1] == "set 12.5", "the change of a number")
+        bench.wait(lambda: bench.printed("wrap")[-1] == "set 1", "the change of a menu")
+        bench.wait(lambda: "red" in bench.printed("prompt")[-1], "the change of a text")
+        assert len(bench.printed("out")) == 11
+
+
+def test_pd_finds_an_engine_that_was_started_again(
+    open_bench: Callable[[Any], Bench], free_port: Callable[[], int]
+) -> None:
+    there = f"127.0.0.1:{free_port()}"
+    with open_engine(config(there)) as engine:
+        bench = open_bench(engine)
+    with open_engine(config(there)) as engine:
+        bench.play(engine)
+        engine.params.set("/layer/2/angle", 7.5)
+        bench.wait(lambda: bench.printed("angle")[-1] == "set 7.5", "the new engine's values")
+        bench.drive("/layer/1/angle", 30)
+        bench.wait(lambda: engine.params.get("/layer/1/angle") == 30.0, "the new engine to be moved")
