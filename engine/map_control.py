@@ -118,17 +118,20 @@ class MapControl:
                 movements = self._movements.of_midi(event, now_s)
             messages = self._map.heard(movements, self._store.get, now_s)
             is_learning = self._lesson is not None
-            lesson = self._learn(movements, now_s)
-        if lesson is not None:
-            lesson()
+            learned = self._learn(movements, now_s)
+        if learned is not None:
+            self._answer(*learned)
         if messages is not None:
             return messages
         if event is not None and movements and not is_learning:
             self._on_unmapped_midi(movements[0], sender_name)
         return () if event is not None or is_learning else None
 
-    def _learn(self, movements: list[Movement], now_s: float) -> Callable[[], None] | None:
-        """Let the learner hear; what is to be answered once the lock is free. The caller holds it."""
+    def _learn(self, movements: list[Movement], now_s: float) -> tuple[_Lesson, str, str] | None:
+        """Let the learner hear: the lesson that ends with it, the control's name and why it failed, "" when it did not.
+
+        The caller holds the lock, and answers when it is free.
+        """
         for movement in movements:
             control = self._learner.hear(movement, now_s)
             lesson = self._lesson
@@ -139,10 +142,16 @@ class MapControl:
                 entry = make_entry({"control": control.name, "target": lesson.target, "argument": lesson.argument})
                 self._map.add(entry, stands_at=movement.value if movement.control == control else None)
             except (MappingError, osc_schema.Rejected) as error:
-                reason = str(error)
-                return lambda: lesson.reply.fail(reason)
-            return lambda: (self._on_changed(), lesson.reply.done(lesson.target, control.name))
+                return lesson, control.name, str(error)
+            return lesson, control.name, ""
         return None
+
+    def _answer(self, lesson: _Lesson, control: str, failure: str) -> None:
+        if failure:
+            lesson.reply.fail(failure)
+            return
+        self._on_changed()
+        lesson.reply.done(lesson.target, control)
 
     def _on_unmapped_midi(self, movement: Movement, sender_name: str) -> None:
         """Once a run: where keys and knobs that are not mapped are played, nobody wants to hear of each."""

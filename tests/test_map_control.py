@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+import osc_schema
 from engine import open_engine
 from engine.clock import SystemClock
 from engine.config import build_config
-from engine.control import CommandTable, Dispatcher, OscClient, OscServer, SendingThread
+from engine.control import CommandTable, Dispatcher, OscClient, OscServer, Reply, SendingThread
 from engine.errors import MappingError
 from engine.map_control import MapControl
-from engine.osc import Message, encode_message
+from engine.osc import Impulse, Message, Midi, TimeTag, encode_message
 from engine.params import ParamStore
+from engine.params.mapping_control import control_of
 
 
 class Desk:
@@ -195,6 +199,38 @@ def test_a_midi_argument_moves_what_it_is_mapped_to(desk: Desk, oscsend: Callabl
     oscsend(desk.server.address[1], "/any/bridge", "m", "00903C7F")
     desk.entries()
     assert desk.store.get("/layer/1/mute") is True
+
+
+ARGUMENTS = st.one_of(
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(width=32),
+    st.text(max_size=5),
+    st.binary(max_size=5),
+    st.booleans(),
+    st.none(),
+    st.builds(Midi, *[st.integers(0, 255)] * 4),
+    st.builds(TimeTag, st.integers(0, 2**64 - 1)),
+    st.just(Impulse.BANG),
+    st.just((1, (2.0,))),
+)
+ADDRESSES = st.one_of(
+    st.sampled_from(["/control", "/note", "/pitch", "/midi:a:0:1/control_change", "/midi/a/0/clock", "/x", "/a b"]),
+    st.text(min_size=1, max_size=300).map(lambda text: f"/{text}"),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(ADDRESSES, st.lists(ARGUMENTS, max_size=4)), max_size=8), st.booleans())
+def test_no_message_is_too_strange_to_be_heard(desk: Desk, heard: list[tuple[str, list]], is_learning: bool) -> None:
+    """Whatever comes, what goes on is our own language; and what is learned from it can be read back."""
+    reply = Reply("/map/learn", lambda packet: None)
+    if is_learning:
+        desk.map._on_learn(("/layer/1/angle",), reply)
+    for number, (address, args) in enumerate(heard):
+        for message in desk.map.translate(Message(address, tuple(args), ""), "udp x", number * 0.1) or ():
+            assert osc_schema.accept(message.address, message.args[0]).note == ""
+    for entry in desk.map._map.entries:
+        assert control_of(entry.control.name) == entry.control
 
 
 def test_learning_is_cancelled_and_superseded(desk: Desk) -> None:

@@ -6,6 +6,7 @@ from engine.osc import Impulse, Message
 from engine.params.mapping_control import FIRST_FINE, MOST_ARGUMENTS, Control, MidiEvent, Movement, pair_of
 from engine.params.mapping_pair import Pair
 
+LONGEST_ADDRESS = 240  # with `osc` before it and a number after it a name of a control
 MOST_PAIRS = 1024  # every pair of one device, twice over
 
 
@@ -29,8 +30,10 @@ class Movements:
         return []
 
     def of_osc(self, message: Message) -> list[Movement]:
-        """One a number among the arguments; text, colours and blobs move nothing."""
+        """One a number among the arguments; text, colours and blobs move nothing, nor does what cannot be named."""
         address, args, _ = message
+        if len(address) > LONGEST_ADDRESS or address.split() != [address]:
+            return []
         if not args:
             return [Movement(Control("osc", 0, 0, address), 1.0, is_bang=True)]
         movements = []
