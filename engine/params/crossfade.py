@@ -77,10 +77,6 @@ class Crossfade:
         self._lock = threading.Lock()
         self._fades: list[_Fade] = []
 
-    @property
-    def is_moving(self) -> bool:
-        return bool(self._fades)
-
     def start(
         self, values: Iterable[tuple[str, Value]], seconds: float, *, by: str, ended: Ended = lambda superseded_by: None
     ) -> list[Rejected]:
