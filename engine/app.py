@@ -35,6 +35,7 @@ from engine.map_control import FILE_NAME as MAPPING_FILE
 from engine.map_control import MapControl
 from engine.params import Autosave, Crossfade, ParamStore, PresetFolder, Slew, Tempo, modulation
 from engine.preset_control import PresetControl
+from engine.query import QueryHub, QueryTree, host_info
 from engine.render import RegionMapper, open_renderer
 from engine.show_control import Hooks, ShowControl
 from engine.sinks import SinkSet, Stage
@@ -94,10 +95,7 @@ class Engine:
     @property
     def page_url(self) -> str | None:
         """Where a browser finds the page, or None when it is off."""
-        if self._web is None:
-            return None
-        host, port = self._web.address
-        return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+        return self._web.url if self._web is not None else None
 
     @property
     def times(self) -> FrameTimes:
@@ -253,7 +251,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
             host, port = split_host_port(config.osc.listen, "--osc")
             osc = closing(OscServer(dispatcher, sending, host, port, config.osc.allow, warnings.report))
         closing(sending)  # closed before the sockets through which it sends what is queued
-        preview = PreviewTap()
+        previews = {name: PreviewTap() for name in (("main", "sd") if sd is not None else ("main",))}
         parts = Parts(
             clock=clock,
             stopwatch=SystemClock(),
@@ -274,14 +272,28 @@ def open_engine(config: Config) -> Iterator[Engine]:
             drawing=drawing,
             sinks=sinks,
             stage=stage,
-            preview=preview,
+            previews=previews,
             warnings=warnings,
             times=FrameTimes(),
         )
         web = None
         if config.web != "off":
             host, port = split_host_port(config.web, "--web")
-            web = closing(WebServer(host, port, preview, lambda: engine.status(), warnings.report))
+            hub = closing(QueryHub(dispatcher, warnings.report))
+            web = closing(
+                WebServer(
+                    host,
+                    port,
+                    taps=previews,
+                    status=lambda: engine.status(),
+                    features=lambda: audio.latest_features().channels,
+                    query=QueryTree(store),
+                    hub=hub,
+                    host_info=lambda reached_at: host_info(reached_at, osc=engine.osc_address, web=web.address),
+                    dispatcher=dispatcher,
+                    report=warnings.report,
+                )
+            )
         engine = Engine(config, parts, presets, web)
 
         autosave = closing(Autosave(folders.data_folder(), store, report=warnings.report))

@@ -68,7 +68,8 @@ class Parts:
     drawing: Drawing
     sinks: SinkSet
     stage: Stage
-    preview: PreviewTap
+    previews: Mapping[str, PreviewTap]
+    """Where the page gets its pictures: `main`, and with an SD child `sd`."""
     warnings: Warnings
     times: FrameTimes
 
@@ -275,10 +276,13 @@ class FrameLoop:
             audio=audio,
             features=features.channels,
         )
-        parts.sinks.publish(frame, self._shown_sd(sd))
+        beside = self._shown_sd(sd)
+        parts.sinks.publish(frame, beside)
         parts.sinks.pump()
-        if parts.preview.wants_frame(parts.clock.now_s()):
-            parts.preview.offer(frame.read_rgba())
+        for picture, shown in (("main", frame), ("sd", beside)):
+            tap = parts.previews.get(picture)
+            if tap is not None and shown is not None and tap.wants_frame(parts.clock.now_s()):
+                tap.offer(shown.read_rgba())
         return frame
 
     def _shown_sd(self, sd: SdView) -> ShownPicture | None:

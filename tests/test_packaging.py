@@ -47,7 +47,7 @@ def run(elsewhere: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_wheel_holds_shaders_page_and_address_list(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "engine/render/shaders/multiverse.glsl" in names
-    assert "engine/web/page.html" in names
+    assert {"engine/web/page/index.html", "engine/web/page/app.js", "engine/web/page/style.css"} <= set(names)
     assert "osc_schema/generated/ADDRESSES.md" in names
     assert not any(name.startswith("tests/") for name in names)
 

@@ -1,4 +1,4 @@
-"""Which Host headers are answered.
+"""Which Host and Origin headers are answered.
 
 A hostile web page can point a name of its own at 127.0.0.1 and then read this server as its own origin (DNS
 rebinding). The browser still sends that name as Host: so only names that nobody else can own are answered.
@@ -26,6 +26,18 @@ def is_our_host(header: str | None, *, bound_to: str, allowed: Collection[str] =
         return False
     own_name = socket.gethostname().casefold().removesuffix(".local")
     return address is not None or name in (own_name, f"{own_name}.local")
+
+
+def is_our_origin(origin: str, *, host: str | None, allowed: Collection[str] = ()) -> bool:
+    """Whether a page of this Origin is served: one that came from here, by the very `host` it now asks, or `allowed`.
+
+    That the name is ours is not enough, unlike for Host: anybody can serve a page by an address, and any program of
+    this machine can serve one at another port of localhost.
+    """
+    scheme, _, authority = origin.casefold().partition("://")
+    if scheme not in ("http", "https"):  # also "null": pages without an origin, which everybody can make
+        return False
+    return authority == (host or "").casefold() or _name_in(authority) in {extra.casefold() for extra in allowed}
 
 
 def _name_in(header: str) -> str:

@@ -1,102 +1,114 @@
-"""What the page's server answers. Runs on the web thread's event loop."""
+"""What the page's server answers, and to whom. Runs on the web thread's event loop."""
 
-import asyncio
 import importlib.resources
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 
 import msgspec
 from aiohttp import web
 
-from engine.web.broadcast import Broadcast
-from engine.web.hosts import is_our_host
-from engine.web.preview import PreviewTap
+from engine.web.access import Access
+from engine.web.live import LiveFeed
+from engine.web.osc_query import OscQuery, attribute_of
+from engine.web.page_files import ONLY_OUR_SCRIPTS, PageFile, load_page
+from engine.web.pictures import Pictures
+from engine.web.sockets import WebSockets
 
-BOUNDARY = "multiverse-frame"
-MOST_STREAMS = 16
-PICTURE_TIMEOUT_S = 2.0  # how long /frame.jpg waits for the frame loop
-STUCK_S = 10.0  # a viewer that takes nothing for so long is dropped: nobody should draw for a sleeping phone
-NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+MOST_BODY_BYTES = 1024  # nothing that is answered has a body
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Routes:
     def __init__(
         self,
-        tap: PreviewTap,
-        broadcast: Broadcast,
+        *,
+        access: Access,
+        sockets: WebSockets,
+        pictures: Pictures,
+        live: LiveFeed,
+        osc_query: OscQuery,
         status: Callable[[], object],
+        cookie: str,
         report: Callable[[str, str], None],
     ) -> None:
-        self._tap = tap
-        self._broadcast = broadcast
+        """`cookie`: the name under which a browser keeps the token."""
+        self._access = access
+        self._sockets = sockets
+        self._pictures = pictures
+        self._live = live
+        self._osc_query = osc_query
         self._status = status
+        self._cookie = cookie
         self._report = report
-        self._streams = 0
-        self._page = (importlib.resources.files("engine.web") / "page.html").read_text(encoding="utf-8")
+        self._page = load_page(importlib.resources.files("engine.web") / "page")
 
-    def build_app(self, *, bound_to: str, allowed_hosts: Collection[str]) -> web.Application:
-        @web.middleware
-        async def check_host(
-            request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-        ) -> web.StreamResponse:
-            if not is_our_host(request.headers.get("Host"), bound_to=bound_to, allowed=allowed_hosts):
-                raise web.HTTPForbidden(text="this host name is not served here\n")
-            return await handler(request)
-
-        app = web.Application(middlewares=[check_host], client_max_size=64 * 1024)
-        app.router.add_get("/", self.send_page)
-        app.router.add_get("/stream.mjpg", self.send_stream)
-        app.router.add_get("/frame.jpg", self.send_frame)
+    def build_app(self) -> web.Application:
+        app = web.Application(middlewares=[self._admit], client_max_size=MOST_BODY_BYTES)
+        app.router.add_get("/page/{path:.*}", self.send_page_file)
+        app.router.add_get("/frame.jpg", self._pictures.send_frame)
+        app.router.add_get("/stream.mjpg", self._pictures.send_stream, allow_head=False)
         app.router.add_get("/status.json", self.send_status)
+        app.router.add_get("/preview", self._pictures.send_preview, allow_head=False)
+        app.router.add_get("/live", self._live.serve, allow_head=False)
+        app.router.add_get("/{path:.*}", self.send_page_or_node)
+        app.on_response_prepare.append(_add_headers)
+        app.on_shutdown.append(self._close_sockets)
         return app
 
-    async def send_page(self, request: web.Request) -> web.Response:
-        return web.Response(text=self._page, content_type="text/html", headers=NO_STORE)
+    async def send_page_or_node(self, request: web.Request) -> web.StreamResponse:
+        """The page for a browser, OSCQuery for every other program."""
+        if request.headers.get("Upgrade", "").casefold() == "websocket":
+            return await self._osc_query.talk(request)
+        accepted = request.headers.get("Accept", "")
+        if request.path != "/" or "text/html" not in accepted or attribute_of(request) is not None:
+            return await self._osc_query.send_node(request)
+        response = _response_of(self._page["index.html"])
+        response.headers["Content-Security-Policy"] = ONLY_OUR_SCRIPTS
+        token = request.query.get("token")
+        if token is not None and self._access.is_token(token):  # what the page loads and opens has no token in its URL
+            response.set_cookie(self._cookie, token, httponly=True, samesite="Strict")
+        return response
+
+    async def send_page_file(self, request: web.Request) -> web.Response:
+        file = self._page.get(request.match_info["path"])
+        if file is None:
+            raise web.HTTPNotFound(text="the page has no such file\n")
+        return _response_of(file)
 
     async def send_status(self, request: web.Request) -> web.Response:
         # msgspec writes infinities (a silent level in dB) as null, which JSON can carry.
-        return web.Response(body=msgspec.json.encode(self._status()), content_type="application/json", headers=NO_STORE)
+        return web.Response(body=msgspec.json.encode(self._status()), content_type="application/json")
 
-    async def send_frame(self, request: web.Request) -> web.Response:
-        async with self._watching():
-            try:
-                async with asyncio.timeout(PICTURE_TIMEOUT_S):
-                    _, jpeg = await self._broadcast.next_after(self._broadcast.serial)
-            except TimeoutError:
-                raise web.HTTPServiceUnavailable(text="no picture is being drawn\n") from None
-        return web.Response(body=jpeg, content_type="image/jpeg", headers=NO_STORE)
-
-    async def send_stream(self, request: web.Request) -> web.StreamResponse:
-        """Motion JPEG until the viewer leaves."""
-        if self._streams >= MOST_STREAMS:
-            raise web.HTTPServiceUnavailable(text=f"{MOST_STREAMS} viewers are watching already\n")
-        response = web.StreamResponse(
-            headers={**NO_STORE, "Content-Type": f"multipart/x-mixed-replace; boundary={BOUNDARY}"}
+    @web.middleware
+    async def _admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        peer = request.remote or ""
+        refusal = self._access.refusal(
+            peer=peer,
+            host=request.headers.get("Host"),
+            origin=request.headers.get("Origin"),
+            tokens=(request.query.get("token"), _bearer(request), request.cookies.get(self._cookie)),
         )
-        async with self._watching():
-            self._streams += 1
-            try:
-                await response.prepare(request)
-                await self._send_pictures(response)
-            except (ConnectionError, TimeoutError):
-                if request.transport is not None:
-                    request.transport.abort()
-            finally:
-                self._streams -= 1
-        return response
+        if refusal is None:
+            return await handler(request)
+        self._report("web refused", f"page: {peer} refused: {refusal.reason}")
+        if refusal.status == 401:
+            raise web.HTTPUnauthorized(text=f"{refusal.reason}\n", headers={"WWW-Authenticate": "Bearer"})
+        raise web.HTTPForbidden(text=f"{refusal.reason}\n")
 
-    async def _send_pictures(self, response: web.StreamResponse) -> None:
-        serial = self._broadcast.serial
-        while True:
-            serial, jpeg = await self._broadcast.next_after(serial)
-            head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-            async with asyncio.timeout(STUCK_S):
-                await response.write(head.encode() + jpeg + b"\r\n")
+    async def _close_sockets(self, app: web.Application) -> None:
+        await self._sockets.close_all()
 
-    @asynccontextmanager
-    async def _watching(self) -> AsyncIterator[None]:
-        self._tap.add_watcher()
-        try:
-            yield
-        finally:
-            self._tap.remove_watcher()
+
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+
+
+def _response_of(file: PageFile) -> web.Response:
+    return web.Response(body=file.body, headers={"Content-Type": file.content_type})
+
+
+def _bearer(request: web.Request) -> str | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.casefold() == "bearer" else None

@@ -1,6 +1,6 @@
-"""The page's server: a thread with an event loop of its own, and a thread that encodes.
+"""The page's server: a thread with an event loop of its own, and a thread for each picture that encodes.
 
-frame loop ─ offer ─► PreviewTap ─► encoder thread ─ one JPEG a picture ─► event loop ─► every viewer
+frame loop ─ offer ─► PreviewTap ─► encoder thread ─ one JPEG a picture and width ─► event loop ─► viewers
 """
 
 import asyncio
@@ -9,44 +9,77 @@ import logging
 import socket
 import sys
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING
 
+from engine.control import Dispatcher
+from engine.control.sender import numeric_localhost
 from engine.errors import MultiverseError
-from engine.web.broadcast import Broadcast
+from engine.frame import ChannelFeatures
+from engine.web.access import Access, is_loopback, new_token
+from engine.web.encoder import EncoderThread
 from engine.web.preview import PreviewTap
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from engine.query import QueryHub, QueryTree
 
 log = logging.getLogger(__name__)
 
 BACKLOG = 64
+IDLE_S = 20.0  # a connection that asks nothing is closed
 
 
 class WebServer:
-    """Serves from `start` to `close`. `status` is called on the web thread and returns what msgspec encodes.
-
-    The page reads of it: `fps`, `width`, `height`, `renderer`, `audio.level` (four linear peaks), `sinks`
-    (each `kind` and `state`), `warnings` (lines, oldest first).
-    """
+    """Serves from `start` to `close`."""
 
     def __init__(
         self,
         host: str,
         port: int,
-        tap: PreviewTap,
-        status: Callable[[], object],
-        report: Callable[[str, str], None],
         *,
+        taps: Mapping[str, PreviewTap],
+        status: Callable[[], object],
+        features: Callable[[], tuple[ChannelFeatures, ...]],
+        query: "QueryTree",
+        hub: "QueryHub",
+        host_info: Callable[[str], Mapping[str, object]],
+        dispatcher: Dispatcher,
+        report: Callable[[str, str], None],
+        token: str | None = None,
         allowed_hosts: Collection[str] = (),
+        is_local: Callable[[str], bool] = is_loopback,
     ) -> None:
-        self._tap = tap
+        """`taps`: the pictures that can be watched, `main` and, where there is one, `sd`.
+
+        `status` (what msgspec encodes), `features` and `host_info` are called on the web thread; `host_info` gets the
+        address at which a client reached this machine. `token`: what clients need that are not `is_local` (given
+        their address); None: a new one.
+        """
+        self.address = (host, port)
+        """Where it listens; after `start` with the real port."""
+        self.token = token or new_token()
+        self._taps = taps
         self._status = status
+        self._features = features
+        self._query = query
+        self._hub = hub
+        self._host_info = host_info
+        self._dispatcher = dispatcher
         self._report = report
         self._allowed_hosts = allowed_hosts
+        self._is_local = is_local
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = asyncio.Event()
         self._socket: socket.socket | None = None
-        self.address = (host, port)
-        """Where it listens; after `start` with the real port."""
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where a browser finds the page."""
+        host, port = self.address
+        return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
     def start(self) -> None:
         """Take the port now (MultiverseError when that fails); the rest happens on the web thread."""
@@ -56,7 +89,7 @@ class WebServer:
         self._thread.start()
 
     def close(self) -> None:
-        """Drop every viewer and free the port. Safe to call twice, and without `start`."""
+        """Drop every client and free the port. Safe to call twice, and without `start`."""
         if self._loop is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(timeout=5.0)
@@ -77,52 +110,59 @@ class WebServer:
         # Imported here, on the web thread: aiohttp takes 0.2 s, and the first picture does not wait for it.
         from aiohttp import web
 
+        from engine.web.connections import Door
         from engine.web.request_errors import reporting_logger
-        from engine.web.routes import Routes
 
-        broadcast = Broadcast()
-        app = Routes(self._tap, broadcast, self._status, self._report).build_app(
-            bound_to=self.address[0], allowed_hosts=self._allowed_hosts
-        )
         runner = web.AppRunner(
-            app,
+            self._build_app(),
             access_log=None,
             logger=reporting_logger(self._report),
             handler_cancellation=True,
+            keepalive_timeout=IDLE_S,
             shutdown_timeout=0.2,
         )
         await runner.setup()
-        await web.SockSite(runner, listening, backlog=BACKLOG).start()
-        encoder = threading.Thread(target=self._encode, args=(loop, broadcast), name="preview", daemon=True)
-        encoder.start()
+        assert runner.server is not None
+        server = await loop.create_server(Door(runner.server, self._report), sock=listening, backlog=BACKLOG)
+        encoders = [EncoderThread(picture, tap, self._report) for picture, tap in self._taps.items()]
+        for encoder in encoders:
+            encoder.start()
         await self._stopping.wait()
-        self._tap.end()
-        await asyncio.to_thread(encoder.join)
+        server.close()
+        for encoder in encoders:
+            await asyncio.to_thread(encoder.close)
         await runner.cleanup()
 
-    def _encode(self, loop: asyncio.AbstractEventLoop, broadcast: Broadcast) -> None:
-        from engine.web.jpeg import encode_preview
+    def _build_app(self) -> "web.Application":
+        from engine.web.live import LiveFeed
+        from engine.web.monitor import OscMonitor
+        from engine.web.osc_query import OscQuery
+        from engine.web.pictures import Pictures
+        from engine.web.routes import Routes
+        from engine.web.sockets import WebSockets
 
-        has_failed = False
-        while (rgba := self._tap.read_offered()) is not None:
-            try:
-                loop.call_soon_threadsafe(broadcast.publish, encode_preview(rgba))
-            except Exception as error:
-                # Top of the thread's loop: a picture the page cannot show must not end the page.
-                if not has_failed:
-                    log.exception("a picture cannot be encoded for the page")
-                has_failed = True
-                self._report("web", f"a picture cannot be encoded for the page: {error}")
-            self._tap.finish_offered()
+        host, port = self.address
+        sockets = WebSockets(self._report)
+        return Routes(
+            access=Access(self.token, bound_to=host, allowed_hosts=self._allowed_hosts, is_local=self._is_local),
+            sockets=sockets,
+            pictures=Pictures(self._taps, sockets),
+            live=LiveFeed(self._features, self._status, OscMonitor(self._dispatcher), sockets, self._report),
+            osc_query=OscQuery(self._query, self._hub, self._host_info, sockets),
+            status=self._status,
+            cookie=f"multiverse_{port}",  # a browser sends cookies to every port of a host: two engines, two names
+            report=self._report,
+        ).build_app()
 
 
 def _listen(host: str, port: int) -> socket.socket:
     """A listening socket; MultiverseError names `--web`."""
     option = f"--web {host}:{port}"
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        found = socket.getaddrinfo(numeric_localhost(host), port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise MultiverseError(f"{option}: no such host here ({error.strerror or error})") from None
+    family, kind, protocol, _, address = found[0]
     listening = socket.socket(family, kind, protocol)
     try:
         # On Windows it would let two servers share the port; elsewhere it lets a restart have it at once.

@@ -1,3 +1,5 @@
+"""The tap's policy, with times that are given to it."""
+
 import numpy as np
 
 from engine.web import PreviewTap
@@ -5,54 +7,105 @@ from engine.web import PreviewTap
 PICTURE = np.zeros((4, 4, 4), np.uint8)
 
 
-def shown(tap, times):
+class Watcher:
+    """Takes each picture as soon as it is there, and remembers at which frame."""
+
+    def __init__(self, tap, fps=30, takes=True):
+        self.seen = []
+        self.viewer = tap.watch(fps, 1280, self.seen.append)
+        self.takes = takes
+
+
+def show(tap, watchers, times):
     """Which of the frames at `times` are offered, with an encoder that is done at once."""
     offered = []
     for index, now_s in enumerate(times):
-        if tap.wants_frame(now_s):
-            tap.offer(PICTURE)
-            assert tap.read_offered() is PICTURE
-            tap.finish_offered()
-            offered.append(index)
+        if not tap.wants_frame(now_s):
+            continue
+        tap.offer(PICTURE)
+        picture = tap.read_offered()
+        assert picture.rgba is PICTURE  # a reference, not a copy
+        for watcher in watchers:
+            if watcher.viewer in picture.viewers:
+                watcher.seen.append(index)
+                watcher.viewer.is_ready = watcher.takes
+        tap.finish_offered()
+        offered.append(index)
     return offered
+
+
+def shown(tap, times, fps=30):
+    return show(tap, [Watcher(tap, fps)], times)
 
 
 def test_no_picture_is_wanted_while_nobody_watches():
     tap = PreviewTap()
-    assert shown(tap, [index / 30 for index in range(30)]) == []
-    tap.add_watcher()
-    assert shown(tap, [2.0]) == [0]
-    tap.remove_watcher()
-    assert shown(tap, [3.0]) == []
+    assert show(tap, [], [index / 30 for index in range(30)]) == []
+    watcher = Watcher(tap)
+    assert show(tap, [watcher], [2.0]) == [0]
+    tap.leave(watcher.viewer)
+    assert show(tap, [], [3.0]) == []
 
 
 def test_every_second_picture_of_sixty_is_wanted():
-    tap = PreviewTap()
-    tap.add_watcher()
-    assert shown(tap, [10 + index / 60 for index in range(60)]) == list(range(0, 60, 2))
+    assert shown(PreviewTap(), [10 + index / 60 for index in range(60)]) == list(range(0, 60, 2))
 
 
 def test_every_picture_of_a_jittering_thirty_is_wanted():
-    tap = PreviewTap()
-    tap.add_watcher()
     jitter_s = np.random.default_rng(1).uniform(-0.004, 0.004, 300)
-    assert shown(tap, 5 + np.arange(300) / 30 + jitter_s) == list(range(300))
+    assert shown(PreviewTap(), 5 + np.arange(300) / 30 + jitter_s) == list(range(300))
+
+
+def test_the_rate_is_at_most_as_asked_whatever_the_rate_of_the_pictures():
+    for fps in (1, 7, 25, 30, 59, 60):
+        for drawn_hz in (24, 50, 60, 144, 240):
+            times = [3 + index / drawn_hz for index in range(10 * drawn_hz)]
+            assert min(fps, drawn_hz) * 9 <= len(shown(PreviewTap(), times, fps)) <= fps * 10 + 1
 
 
 def test_after_a_pause_there_is_no_burst():
     tap = PreviewTap()
-    tap.add_watcher()
-    assert shown(tap, [1.0]) == [0]
-    assert shown(tap, [100 + index / 240 for index in range(24)]) == [0, 6, 14, 22]
+    watchers = [Watcher(tap)]
+    assert show(tap, watchers, [1.0]) == [0]
+    assert show(tap, watchers, [100 + index / 240 for index in range(24)]) == [0, 6, 14, 22]
+
+
+def test_each_gets_the_rate_it_asked_for_and_equal_rates_share_every_picture():
+    tap = PreviewTap()
+    first = Watcher(tap, 20)
+    show(tap, [first], [1.0])
+    second, slow = Watcher(tap, 20), Watcher(tap, 5)
+    offered = show(tap, [first, second, slow], [1.01 + index / 60 for index in range(600)])
+    assert first.seen[-199:] == second.seen[-199:]
+    assert len(second.seen) == 200 and len(slow.seen) == 50
+    assert len(offered) <= 250
+
+
+def test_who_has_not_taken_its_picture_is_drawn_no_other_and_holds_up_nobody():
+    tap = PreviewTap()
+    stuck, other = Watcher(tap, 60, takes=False), Watcher(tap, 20)
+    offered = show(tap, [stuck, other], [1 + index / 60 for index in range(60)])
+    assert len(stuck.seen) == 1 and len(other.seen) == 20
+    assert len(offered) <= 21
+    stuck.viewer.is_ready = True
+    assert show(tap, [stuck, other], [2.001]) == [0] and len(stuck.seen) == 2  # the newest, at once
+
+
+def test_a_picture_that_was_wanted_and_could_not_be_read_is_wanted_again():
+    tap = PreviewTap()
+    watcher = Watcher(tap)
+    assert tap.wants_frame(1.0)
+    assert show(tap, [watcher], [1.04]) == [0]
 
 
 def test_nothing_is_wanted_while_the_encoder_is_busy_and_offering_never_waits():
     tap = PreviewTap()
-    tap.add_watcher()
+    watcher = Watcher(tap)
     assert tap.wants_frame(1.0)
     tap.offer(PICTURE)
+    watcher.viewer.is_ready = True
     assert not any(tap.wants_frame(1.0 + index) for index in range(1, 10))
-    assert tap.read_offered() is PICTURE
+    assert tap.read_offered().rgba is PICTURE
     assert not tap.wants_frame(20.0)  # it is being encoded
     tap.finish_offered()
     assert tap.wants_frame(30.0)

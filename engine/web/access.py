@@ -1,0 +1,70 @@
+"""Who is answered: programs of this machine, and whoever shows the token. Decides; knows no HTTP library.
+
+Three strangers are kept out. A page of another site that points its own name at this machine (DNS rebinding) sends
+a Host that is not ours. A page of another site that opens a WebSocket to this machine, which browsers allow, sends
+its own Origin. Whoever else is on the network has no token.
+"""
+
+import hmac
+import ipaddress
+import secrets
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+
+from engine.web.hosts import is_our_host, is_our_origin
+
+TOKEN_BYTES = 16  # as many as a key has: nobody guesses it, and a QR code stays small
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    status: int
+    """403: not from there, whoever it is; 401: not without the token."""
+    reason: str
+
+
+class Access:
+    """Any thread; nothing changes."""
+
+    def __init__(
+        self, token: str, *, bound_to: str, allowed_hosts: Collection[str], is_local: Callable[[str], bool]
+    ) -> None:
+        self._token = _as_bytes(token)
+        self._bound_to = bound_to
+        self._allowed_hosts = allowed_hosts
+        self._is_local = is_local
+
+    def refusal(
+        self, *, peer: str, host: str | None, origin: str | None, tokens: Iterable[str | None]
+    ) -> Refusal | None:
+        """Why a request is not answered, or None. `peer`: its address; `tokens`: from wherever it may carry one."""
+        if not is_our_host(host, bound_to=self._bound_to, allowed=self._allowed_hosts):
+            return Refusal(status=403, reason="this host name is not served here")
+        if origin is not None and not is_our_origin(origin, host=host, allowed=self._allowed_hosts):
+            return Refusal(status=403, reason="pages of another site are not served here")
+        if self._is_local(peer) or any(self.is_token(token) for token in tokens if token is not None):
+            return None
+        return Refusal(status=401, reason="this needs the token that the engine shows: open /?token=TOKEN")
+
+    def is_token(self, text: str) -> bool:
+        """Whether it is the token; takes as long for a near miss as for nonsense."""
+        return hmac.compare_digest(_as_bytes(text), self._token)
+
+
+def new_token() -> str:
+    """22 letters, digits, `-` and `_`: fit for a URL."""
+    return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def is_loopback(peer: str) -> bool:
+    """Whether the address is one that only programs of this machine have."""
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def _as_bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")  # as headers that are no UTF-8 were decoded

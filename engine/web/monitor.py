@@ -1,0 +1,76 @@
+"""The OSC monitor: what came in lately, for those who watch. A flood of messages costs a reference each."""
+
+import itertools
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+
+from engine.control import Dispatcher
+from engine.osc import Message
+from engine.osc.decode import shown
+
+MOST_LINES = 200  # kept from one look to the next, and in one message to the browser
+MOST_ARGUMENTS = 32  # shown of a message
+
+Shown = bool | int | float | str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One message as the browser gets it, with `at_s` on the engine's clock."""
+
+    at_s: float
+    sender: str
+    address: str
+    args: tuple[Shown, ...]
+
+    def as_json(self) -> dict[str, object]:
+        return {"at_s": round(self.at_s, 4), "from": self.sender, "address": self.address, "args": self.args}
+
+
+class OscMonitor:
+    """Event loop only, but for `_note`."""
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+        self._numbers = itertools.count(1)
+        self._noted: deque[tuple[int, float, str, Message]] = deque(maxlen=MOST_LINES)
+        self._taken = 0
+
+    def start(self) -> None:
+        """Watch from now on."""
+        self._noted.clear()
+        self._taken = next(self._numbers)
+        self._dispatcher.watcher = self._note
+
+    def stop(self) -> None:
+        self._dispatcher.watcher = None
+
+    def take(self) -> tuple[tuple[Line, ...], int]:
+        """The newest lines since the last look, at most 200, oldest first; and how many older ones were left out."""
+        lines = []
+        newest = self._taken
+        while self._noted:
+            number, at_s, sender, message = self._noted.popleft()
+            newest = max(newest, number)
+            args = tuple(_shown_value(value) for value in message.args[:MOST_ARGUMENTS])
+            lines.append(Line(at_s=at_s, sender=sender, address=shown(message.address), args=args))
+        skipped = newest - self._taken - len(lines)
+        self._taken = newest
+        return tuple(lines), max(0, skipped)
+
+    def _note(self, at_s: float, sender: str, message: Message) -> None:
+        """The receiving threads, one at a time. Hot while somebody watches."""
+        self._noted.append((next(self._numbers), at_s, sender, message))
+
+
+def _shown_value(value: object) -> Shown:
+    if isinstance(value, str):
+        return shown(value)
+    if isinstance(value, bytes):
+        return f"blob of {len(value)} bytes"
+    if value is None or type(value) in (bool, int, float):
+        return value
+    if isinstance(value, Enum):
+        return value.name.lower()
+    return shown(str(value))

@@ -1,0 +1,68 @@
+"""OSCQuery over HTTP and WebSocket: the transport. What is said is engine/query's. Event loop only."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from engine.web.alarm import Alarm
+from engine.web.sockets import Data, Send, WebSockets
+
+if TYPE_CHECKING:
+    from engine.query import QueryHub, QueryTree
+
+
+class OscQuery:
+    def __init__(
+        self, tree: "QueryTree", hub: "QueryHub", host_info: Callable[[str], Mapping[str, object]], sockets: WebSockets
+    ) -> None:
+        """`host_info(address)`: HOST_INFO for a client that reached this machine at that address."""
+        self._tree = tree
+        self._hub = hub
+        self._host_info = host_info
+        self._sockets = sockets
+
+    async def send_node(self, request: web.Request) -> web.Response:
+        """A node, or one attribute of it."""
+        answer = self._tree.answer(request.path, attribute_of(request), self._host_info(_reached_at(request)))
+        return web.Response(body=answer.body, status=answer.status, content_type="application/json")
+
+    async def talk(self, request: web.Request) -> web.StreamResponse:
+        """LISTEN and the like as JSON text, OSC packets as binary messages, both ways."""
+        alarm = Alarm()
+        peer = self._hub.connect(_name_of(request), alarm.ring)
+
+        def hear(data: Data) -> None:
+            if isinstance(data, str):
+                peer.receive_text(data)
+            else:
+                peer.receive_binary(data)
+
+        async def speak(send: Send) -> None:
+            while True:
+                await alarm.wait()
+                for data in peer.take():
+                    await send(data)
+
+        try:
+            return await self._sockets.serve(request, hear=hear, speak=speak)
+        finally:
+            peer.close()
+
+
+def attribute_of(request: web.Request) -> str | None:
+    """What stands behind the `?`, but for the token: `VALUE`, also where a library wrote `VALUE=`."""
+    words = request.rel_url.raw_query_string.split("&")
+    asked = [unquote(word.removesuffix("=")) for word in words if word and not word.startswith("token=")]
+    return "&".join(asked) or None
+
+
+def _name_of(request: web.Request) -> str:
+    peer = request.transport.get_extra_info("peername") if request.transport else None
+    return "ws {}:{}".format(*peer[:2]) if peer else "ws"
+
+
+def _reached_at(request: web.Request) -> str:
+    own = request.transport.get_extra_info("sockname") if request.transport else None
+    return str(own[0]) if own else "127.0.0.1"

@@ -1,0 +1,144 @@
+"""Pictures for viewers: /preview as a WebSocket, /stream.mjpg and /frame.jpg over HTTP. Event loop only.
+
+All take `?picture=main|sd&fps=1..60&width=1..1280`. Widths are a few, so that viewers share what is encoded: the
+picture is the smallest of `WIDTHS_PX` that is as wide as asked.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator, Mapping
+
+from aiohttp import web
+
+from engine.web.preview import PreviewTap, Viewer
+from engine.web.sockets import STUCK_S, Send, WebSockets
+
+BOUNDARY = "multiverse-frame"
+MOST_VIEWERS = 16
+PICTURE_TIMEOUT_S = 2.0  # how long /frame.jpg waits for the frame loop
+DEFAULT_FPS, HIGHEST_FPS = 30, 60
+WIDTHS_PX = (320, 480, 640, 960, 1280)
+# What a connection may hold on its way: one or two pictures. More is no faster, the viewer only sees older ones.
+SEND_BUFFER_BYTES = 128 * 1024
+
+
+class Screen:
+    """Where the pictures for one viewer arrive: the newest one, taken once."""
+
+    def __init__(self, tap: PreviewTap, fps: int, width_px: int) -> None:
+        self._tap = tap
+        self._loop = asyncio.get_running_loop()
+        self._arrived: asyncio.Queue[bytes] = asyncio.Queue()  # never holds more than one: the next waits for is_ready
+        self._viewer: Viewer = tap.watch(fps, width_px, self._deliver)
+
+    def _deliver(self, jpeg: bytes) -> None:
+        """The encoder's thread."""
+        self._loop.call_soon_threadsafe(self._arrived.put_nowait, jpeg)
+
+    async def next(self) -> bytes:
+        """A picture drawn after the one before was taken."""
+        return await self._arrived.get()
+
+    def make_room(self) -> None:
+        """The picture taken is on its way: another may come."""
+        self._viewer.is_ready = True
+
+    def close(self) -> None:
+        self._tap.leave(self._viewer)
+
+
+class Pictures:
+    def __init__(self, taps: Mapping[str, PreviewTap], sockets: WebSockets) -> None:
+        self._taps = taps
+        self._sockets = sockets
+
+    async def send_preview(self, request: web.Request) -> web.StreamResponse:
+        """One JPEG a message. What the viewer sends means nothing."""
+        try:
+            with self._watching(request) as screen:
+
+                async def speak(send: Send) -> None:
+                    _keep_short(request)
+                    while True:
+                        await send(await screen.next())
+                        screen.make_room()
+
+                return await self._sockets.serve(request, hear=lambda data: None, speak=speak)
+        except NotShown as refusal:  # a browser tells its page nothing of an answer that is no WebSocket
+            return await self._sockets.refuse(request, str(refusal))
+
+    async def send_stream(self, request: web.Request) -> web.StreamResponse:
+        """Motion JPEG until the viewer leaves."""
+        response = web.StreamResponse(headers={"Content-Type": f"multipart/x-mixed-replace; boundary={BOUNDARY}"})
+        with _refusing(), self._watching(request) as screen:
+            try:
+                await response.prepare(request)
+                _keep_short(request)
+                while True:
+                    jpeg = await screen.next()
+                    head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                    async with asyncio.timeout(STUCK_S):
+                        await response.write(head.encode() + jpeg + b"\r\n")
+                    screen.make_room()
+            except (ConnectionError, TimeoutError):
+                if request.transport is not None:
+                    request.transport.abort()
+        return response
+
+    async def send_frame(self, request: web.Request) -> web.Response:
+        """One picture, drawn after it was asked for."""
+        with _refusing(), self._watching(request) as screen:
+            try:
+                async with asyncio.timeout(PICTURE_TIMEOUT_S):
+                    jpeg = await screen.next()
+            except TimeoutError:
+                raise NotShown("no picture is being drawn") from None
+        return web.Response(body=jpeg, content_type="image/jpeg")
+
+    @contextlib.contextmanager
+    def _watching(self, request: web.Request) -> Iterator[Screen]:
+        picture = request.query.get("picture", "main")
+        tap = self._taps.get(picture)
+        if tap is None:
+            raise NotShown(f"picture: {' and '.join(self._taps)} can be seen here, and no {picture[:20]!r}")
+        fps = _whole_number(request, "fps", DEFAULT_FPS, HIGHEST_FPS)
+        width_px = _whole_number(request, "width", WIDTHS_PX[-1], WIDTHS_PX[-1])
+        if sum(tap.viewers for tap in self._taps.values()) >= MOST_VIEWERS:
+            raise NotShown(f"{MOST_VIEWERS} viewers are watching already")
+        screen = Screen(tap, fps, next(width for width in WIDTHS_PX if width >= width_px))
+        try:
+            yield screen
+        finally:
+            screen.close()
+
+
+class NotShown(Exception):
+    """Why a viewer gets no picture, in one line."""
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except NotShown as refusal:
+        raise web.HTTPServiceUnavailable(text=f"{refusal}\n") from None
+
+
+def _whole_number(request: web.Request, name: str, default: int, most: int) -> int:
+    text = request.query.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and 1 <= int(text) <= most):
+        raise NotShown(f"{name}: {text[:20]!r} is not a whole number from 1 to {most}")
+    return int(text)
+
+
+def _keep_short(request: web.Request) -> None:
+    """Let a picture wait here, where a newer one may take its place, and not in buffers."""
+    if request.transport is None:
+        return
+    request.transport.set_write_buffer_limits(high=0)
+    connection = request.transport.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)

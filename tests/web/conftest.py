@@ -1,0 +1,133 @@
+"""The page's server with a real store and dispatcher behind it; the frame loop is the test itself."""
+
+import contextlib
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.clock import SystemClock
+from engine.control import CommandTable, Dispatcher, SendingThread
+from engine.frame import ChannelFeatures
+from engine.params import ParamStore
+from engine.query import QueryHub, QueryTree
+from engine.web import PreviewTap, WebServer
+from tests.web.socket_client import SocketClient
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    fps: float = 30.0
+    level_db: float = float("-inf")
+    warnings: tuple[str, ...] = ("a warning",)
+
+
+class FrameLoop:
+    """Offers its picture whenever it is wanted, on a thread, as the engine does."""
+
+    def __init__(self, tap: PreviewTap, picture: np.ndarray) -> None:
+        self.tap, self.picture, self.offered = tap, picture, 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.002):
+            if self.tap.wants_frame(time.perf_counter()):
+                self.tap.offer(self.picture)
+                self.offered += 1
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+class Stand:
+    """A running server and its clients."""
+
+    def __init__(self, report: Any, options: dict[str, Any]) -> None:
+        self.store = ParamStore()
+        self.dispatcher = Dispatcher(self.store, CommandTable(), SystemClock(), report)
+        self.sending = SendingThread(self.dispatcher)
+        self.hub = QueryHub(self.dispatcher, report)
+        self.taps = {"main": PreviewTap(), "sd": PreviewTap()}
+        self.server = WebServer(
+            options.pop("host", "127.0.0.1"),
+            0,
+            taps=self.taps,
+            status=options.pop("status", Status),
+            features=lambda: tuple(ChannelFeatures(rms=number / 4) for number in range(4)),
+            query=QueryTree(self.store),
+            hub=self.hub,
+            host_info=lambda address: {"NAME": "multiverse", "OSC_IP": address},
+            dispatcher=self.dispatcher,
+            report=report,
+            **options,
+        )
+        with contextlib.ExitStack() as stack:
+            self.sending.start()
+            stack.callback(self.sending.close)
+            stack.callback(self.hub.close)
+            self.server.start()
+            stack.callback(self.server.close)
+            self.stack = stack.pop_all()
+
+    @property
+    def tap(self) -> PreviewTap:
+        return self.taps["main"]
+
+    def play(self, picture: np.ndarray, name: str = "main") -> FrameLoop:
+        """Draw this picture from now on."""
+        loop = FrameLoop(self.taps[name], picture)
+        self.stack.callback(loop.close)
+        return loop
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, Any, bytes]:
+        """(status, headers, body) of any answer."""
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(self.server.url.rstrip("/") + path, headers=headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.status, response.headers, response.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.headers, error.read()
+
+    def connect(self, path: str, **options: Any) -> SocketClient:
+        client = SocketClient(self.server.address, path, **options)
+        self.stack.callback(client.close)
+        return client
+
+
+@pytest.fixture
+def serve(reports: Any) -> Iterator[Callable[..., Stand]]:
+    """`serve(picture, **options of WebServer)` is a running Stand."""
+    with contextlib.ExitStack() as stack:
+
+        def start(picture: np.ndarray | None = None, **options: Any) -> Stand:
+            stand = Stand(reports, options)
+            stack.enter_context(stand.stack)
+            if picture is not None:
+                stand.loop = stand.play(picture)
+            return stand
+
+        yield start
+
+
+@pytest.fixture
+def assert_is_card(f_card: Callable[..., np.ndarray]) -> Callable[[np.ndarray], None]:
+    """`assert_is_card(pixels)`: RGB as f_card of that size, the right way up, within what JPEG loses."""
+
+    def check(pixels: np.ndarray) -> None:
+        card = f_card(pixels.shape[1], pixels.shape[0])
+        assert np.abs(pixels.astype(int) - card[..., :3]).mean() < 6
+        for row, column in ((2, 2), (2, -3), (-3, 2), (-3, -3)):
+            assert np.abs(pixels[row, column].astype(int) - card[row, column, :3]).max() < 60
+
+    return check

@@ -1,0 +1,135 @@
+"""Who is answered: decided by itself, and by the real server for clients taken for strangers."""
+
+import pytest
+
+from engine.web.access import is_loopback, new_token
+from engine.web.hosts import is_our_origin
+from tests.web.socket_client import Refused
+
+TOKEN = "an-other-token"
+PAGES = ("/", "/?HOST_INFO", "/layer", "/nothing", "/page/index.html", "/status.json", "/frame.jpg")
+HTTP_PATHS = (*PAGES, "/stream.mjpg")
+SOCKET_PATHS = ("/", "/layer/1", "/preview", "/live")
+
+
+@pytest.fixture
+def stranger(serve, f_card):
+    """A server to which this machine is a stranger."""
+    return serve(f_card(), token=TOKEN, is_local=lambda address: False)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
+def test_programs_of_this_machine_are_local(address):
+    assert is_loopback(address)
+
+
+@pytest.mark.parametrize("address", ["192.168.1.5", "fe80::1%eth0", "::ffff:10.0.0.1", "::", "", "localhost"])
+def test_everybody_else_is_not(address):
+    assert not is_loopback(address)
+
+
+def test_tokens_are_new_each_time_and_fit_a_url():
+    tokens = {new_token() for _ in range(100)}
+    assert len(tokens) == 100
+    assert all(len(token) == 22 and token.replace("-", "").replace("_", "").isalnum() for token in tokens)
+
+
+def test_a_page_of_ours_is_one_from_the_very_address_it_asks():
+    assert is_our_origin("http://localhost:9001", host="localhost:9001")
+    assert is_our_origin("HTTP://LocalHost:9001", host="localhost:9001")
+    assert is_our_origin("http://[::1]:9001", host="[::1]:9001")
+    assert is_our_origin("https://show.example", host="127.0.0.1:9001", allowed=("Show.Example",))
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["null", "", "localhost:9001", "http://", "http://localhost", "http://localhost:3000", "http://127.0.0.1:9001",
+     "http://203.0.113.9", "http://203.0.113.9:9001", "http://localhost:9001.evil.example", "file://",
+     "http://localhost:9001@evil.example", "chrome-extension://localhost:9001"],
+)  # fmt: skip
+def test_a_page_from_elsewhere_is_not_ours(origin):
+    assert not is_our_origin(origin, host="localhost:9001")
+
+
+NO_TOKEN = b"this needs the token that the engine shows: open /?token=TOKEN\n"
+
+
+def test_a_stranger_without_the_token_gets_nothing(stranger, reports):
+    for path in HTTP_PATHS:
+        for method in ("GET", "HEAD", "POST", "OPTIONS"):
+            status, headers, body = stranger.get(path, method)
+            assert status == 401 and headers["WWW-Authenticate"] == "Bearer", path
+            assert body == (b"" if method == "HEAD" else NO_TOKEN)
+    for path in SOCKET_PATHS:
+        with pytest.raises(Refused, match="401"):
+            stranger.connect(path)
+    assert set(reports.keys) == {"web refused"}
+    assert "127.0.0.1" in reports.lines[0][1] and TOKEN not in str(reports.lines)
+
+
+@pytest.mark.parametrize("wrong", ["", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "%C3%A9", "%ff", "%00", "\xe9"])
+def test_a_wrong_token_is_none(stranger, wrong):
+    cookie = f"multiverse_{stranger.server.address[1]}={wrong}"
+    assert stranger.get("/status.json", Authorization=f"Bearer {wrong}")[0] == 401
+    assert stranger.get("/status.json", Cookie=cookie)[0] == 401
+    with pytest.raises(Refused, match="401"):
+        stranger.connect("/live", Authorization=f"Bearer {wrong}", Cookie=cookie)
+    if wrong.isascii():
+        assert stranger.get(f"/status.json?token={wrong}")[0] == 401
+        with pytest.raises(Refused, match="401"):
+            stranger.connect(f"/live?token={wrong}")
+
+
+def test_the_token_opens_everything_however_it_comes(stranger):
+    cookie = f"other=1; multiverse_{stranger.server.address[1]}={TOKEN}"
+    for path in PAGES:
+        assert stranger.get(path, Authorization=f"Bearer {TOKEN}")[0] in (200, 404), path
+        assert stranger.get(path, Cookie=cookie)[0] in (200, 404), path
+        separator = "&" if "?" in path else "?"
+        assert stranger.get(f"{path}{separator}token={TOKEN}")[0] in (200, 404), path
+    for path in SOCKET_PATHS:
+        stranger.connect(f"{path}?token={TOKEN}")
+        stranger.connect(path, Authorization=f"Bearer {TOKEN}")
+        stranger.connect(path, Cookie=cookie)
+
+
+def test_the_page_opened_with_the_token_leaves_a_cookie_that_opens_the_rest(stranger):
+    _, headers, page = stranger.get(f"/?token={TOKEN}", Accept="text/html")
+    assert b"<html" in page
+    cookie, _, attributes = headers["Set-Cookie"].partition(";")
+    assert "HttpOnly" in attributes and "SameSite=Strict" in attributes
+    assert stranger.get("/status.json", Cookie=cookie)[0] == 200
+    stranger.connect("/live", Cookie=cookie).read()
+
+
+def test_a_wrong_token_leaves_no_cookie_with_a_program_of_this_machine(serve):
+    status, headers, _ = serve().get("/?token=wrong", Accept="text/html")
+    assert status == 200 and headers["Set-Cookie"] is None
+
+
+def test_without_a_token_given_nobody_can_guess_it(serve):
+    stand = serve(is_local=lambda address: False)
+    assert stand.get("/status.json?token=")[0] == stand.get("/status.json?token=None")[0] == 401
+    assert stand.get(f"/status.json?token={stand.server.token}")[0] == 200
+
+
+def test_a_page_that_points_its_own_name_here_learns_nothing(serve, f_card):
+    stand = serve(f_card())
+    for path in HTTP_PATHS:
+        assert stand.get(path, Host="evil.example")[0] == 403
+    for path in SOCKET_PATHS:
+        with pytest.raises(Refused, match="403: this host name is not served here"):
+            stand.connect(path, Host="evil.example")
+
+
+def test_a_page_of_another_site_cannot_open_a_socket_though_it_runs_on_this_machine(serve, stranger):
+    stand = serve()
+    port = stand.server.address[1]
+    for origin in ("https://evil.example", "null", "http://localhost:1", f"http://127.0.0.1:{port}"):
+        for path in SOCKET_PATHS:
+            with pytest.raises(Refused, match="403: pages of another site"):
+                stand.connect(path, Origin=origin)
+        assert stand.get("/status.json", Origin=origin, Host=f"localhost:{port}")[0] == 403
+    with pytest.raises(Refused, match="403"):
+        stranger.connect(f"/?token={TOKEN}", Origin="https://evil.example")
+    stand.connect("/", Origin=f"http://localhost:{port}")

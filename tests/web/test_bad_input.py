@@ -1,0 +1,213 @@
+"""What nobody should send, sent to the real server: it goes on, counts, and keeps its log short."""
+
+import contextlib
+import logging
+import os
+import random
+import socket
+
+import pytest
+
+from tests.web.socket_client import BINARY, CLOSE, PING, TEXT
+
+GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
+
+
+def talk(stand, request, *, hangs_up=True):
+    """All that the server says to these bytes."""
+    answer = b""
+    with socket.create_connection(stand.server.address, timeout=30) as client, contextlib.suppress(OSError):
+        client.sendall(request)
+        if hangs_up:
+            client.shutdown(socket.SHUT_WR)
+        while data := client.recv(65536):
+            answer += data
+    return answer
+
+
+def test_garbage_is_survived_counted_and_stays_out_of_the_log(serve, f_card, caplog, reports):
+    stand = serve(f_card())
+    rng = random.Random(1)
+    garbage = [
+        b"\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        GET + b"Content-Length: -5\r\n\r\n",
+        GET + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        GET + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        GET + b"Transfer-Encoding: chunked\r\n\r\nzzz\r\n",
+        GET + b"Host: evil.example\r\n\r\n",
+        GET + b"X: y\0z\r\n\r\n",
+        GET + b"Cookie: " + b"=;" * 3000 + b"\r\n\r\n",
+        GET + b"Authorization: Bearer \xff\xfe\r\n\r\n",
+        GET + b"Accept: \xff\xfe\r\nOrigin: \xff\r\n\r\n",
+        b"GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET * HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"CONNECT localhost:22 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + rng.randbytes(500),  # TLS
+        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        GET + b"X: " + b"y" * 1_000_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 10_000 + b"\r\n",
+        *(rng.randbytes(500) for _ in range(20)),
+    ]
+    with caplog.at_level(logging.WARNING):
+        for request in garbage:
+            assert b" 200 " not in talk(stand, request)[:20] or request.startswith(GET)
+    assert stand.get("/frame.jpg")[0] == 200
+    assert not caplog.records
+    assert set(reports.keys) <= {"web request", "web refused"} and "web request" in reports.keys
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"])
+def test_nothing_can_be_done_but_ask(serve, reports, method):
+    stand = serve()
+    for path in ("/", "/layer/1/angle", "/status.json", "/preview", "/page/index.html"):
+        status, headers, _ = stand.get(path, method)
+        assert status == 405 and "GET" in headers["Allow"]
+    assert reports.keys == []
+
+
+def test_a_body_that_nobody_asked_for_is_not_kept(serve):
+    stand = serve()
+    answer = talk(stand, b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n" + b"x" * 3_000_000)
+    assert b" 405 " in answer[:20] or answer == b""
+    assert stand.get("/status.json")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/nothing", "/../engine", "/page/", "/page/..", "/page/../server.py", "/page/%2e%2e/server.py", "//etc/passwd",
+     "/page/%2e%2e%2fserver.py", "/page/..%5cserver.py", "/page//etc/passwd", "/page/%2fetc%2fpasswd", "/page/C:%5cx",
+     "/page/index.html%00.js", "/page/index.html/", "/page/./index.html/.", "/%00", "/%ff%fe", "/layer/%00",
+     "/" + "a/" * 3000, "/page/" + "a" * 7000, "/page/__init__.py", "/layer%2f1%2f..", "/*", "/{a,b}", "/[a-z"],
+)  # fmt: skip
+def test_odd_paths_lead_nowhere(serve, reports, path):
+    stand = serve()
+    for accept in ("text/html", "application/json"):
+        head = f"Host: localhost\r\nConnection: close\r\nAccept: {accept}"
+        answer = talk(stand, f"GET {path} HTTP/1.1\r\n{head}\r\n\r\n".encode(), hangs_up=False)
+        assert answer.split(b" ")[1] in (b"404", b"400"), answer[:200]
+        assert b"import" not in answer and b"root:" not in answer
+    assert "web" not in reports.keys
+
+
+def test_a_connection_that_says_nothing_is_closed(serve, monkeypatch):
+    monkeypatch.setattr("engine.web.server.IDLE_S", 0.2)
+    stand = serve()
+    with socket.create_connection(stand.server.address, timeout=30) as silent:
+        assert silent.recv(10) == b""
+    with socket.create_connection(stand.server.address, timeout=30) as dribbling:
+        dribbling.sendall(GET)  # and never the end of it
+        assert dribbling.recv(10) == b""
+
+
+def test_one_connection_too_many_is_refused_and_the_others_stay(serve, monkeypatch, wait_for, reports):
+    monkeypatch.setattr("engine.web.connections.MOST_CONNECTIONS", 4)
+    stand = serve()
+    live = stand.connect("/live")
+    with contextlib.ExitStack() as silent:
+        for _ in range(8):
+            silent.enter_context(socket.create_connection(stand.server.address, timeout=30))
+        wait_for(lambda: "web connections" in reports.keys, "the refusal")
+        live.read_json("status")
+    wait_for(lambda: answers(stand), "room again")
+
+
+def answers(stand):
+    with contextlib.suppress(OSError):
+        return stand.get("/status.json")[0] == 200
+
+
+RUDE = {
+    "bad UTF-8": (lambda client: client.send_frame(TEXT, b"\xff\xfe\xfd"), 1007),
+    "a reserved opcode": (lambda client: client.send_frame(5, b"x"), 1002),
+    "a reserved bit": (lambda client: client.socket.sendall(b"\xf1\x80\0\0\0\0"), 1002),
+    "a ping in fragments": (lambda client: client.send_frame(PING, b"x", is_last=False), 1002),
+    "a ping that is too long": (lambda client: client.send_frame(PING, b"x" * 126), 1002),
+    "a continuation of nothing": (lambda client: client.send_frame(0, b"x"), 1002),
+    "a wrong close code": (lambda client: client.send_frame(CLOSE, b"\x00\x01"), 1002),
+    "half a close code": (lambda client: client.send_frame(CLOSE, b"\x03"), 1002),
+    "too much": (lambda client: client.send_frame(BINARY, bytes(65537)), 1009),
+    "too much in pieces": (
+        lambda client: [client.send_frame(BINARY * (n == 0), bytes(9000), is_last=False) for n in range(8)],
+        1009,
+    ),
+    "a length beyond memory": (lambda client: client.socket.sendall(b"\x82\xff\x7f" + b"\xff" * 7 + b"mask"), 1009),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["/", "/live", "/preview"])
+@pytest.mark.parametrize("rudeness", RUDE)
+def test_what_is_no_websocket_ends_it_with_the_right_code(serve, reports, caplog, wait_for, rudeness, path):
+    stand = serve()
+    bystander = stand.connect("/live")
+    client = stand.connect(path)
+    send, code = RUDE[rudeness]
+    send(client)
+    with pytest.raises(ConnectionError) as end:
+        while client.read():
+            pass
+    assert end.value.args[0] == code
+    wait_for(lambda: reports.keys == ["web request"], "the report")
+    assert bystander.read_json("status")
+    assert not caplog.records
+
+
+def test_frames_without_a_mask_do_no_harm(serve):
+    """They are against the protocol, to protect proxies; a server that reads them loses nothing."""
+    stand = serve()
+    client = stand.connect("/live")
+    client.send_frame(TEXT, b'{"monitor": true}', is_masked=False)
+    with contextlib.suppress(ConnectionError):
+        client.read_json("status")
+    assert stand.connect("/live").read_json("status")
+
+
+def test_a_message_in_many_pieces_is_one_message(serve, wait_for):
+    stand = serve()
+    client = stand.connect("/live")
+    pieces = [bytes([byte]) for byte in b'{"monitor": true}']
+    for number, piece in enumerate(pieces):
+        client.send_frame(TEXT if number == 0 else 0, piece, is_last=number == len(pieces) - 1)
+        client.send_frame(PING, b"between")
+    wait_for(lambda: stand.dispatcher.watcher, "the watching")
+
+
+@pytest.mark.parametrize("path", ["/", "/live", "/preview"])
+def test_random_bytes_end_one_socket_and_nothing_else(serve, caplog, reports, path):
+    stand = serve()
+    bystander = stand.connect("/live")
+    rng = random.Random(7)
+    for _ in range(30):
+        client = stand.connect(path)
+        with contextlib.suppress(ConnectionError, OSError):
+            client.socket.sendall(rng.randbytes(rng.randrange(1, 3000)))
+        client.close()
+    for _ in range(30):
+        client = stand.connect(path)
+        with contextlib.suppress(ConnectionError, OSError):
+            client.send_frame(rng.choice([TEXT, BINARY]), os.urandom(rng.randrange(200)))
+        client.close()
+    assert bystander.read_json("status")
+    assert not caplog.records
+    assert "web" not in reports.keys
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Sec_WebSocket_Key": "short"}, {"Sec_WebSocket_Version": "99"}, {"Upgrade": "h2c"}, {"Connection": "close"}],
+)
+def test_a_handshake_that_is_none_is_answered_in_one_line(serve, reports, headers):
+    stand = serve()
+    head = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec_WebSocket_Version": "13"} | headers
+    status, _, body = stand.get("/live", **head)
+    assert status == 400 and body.count(b"\n") <= 2
+    assert "web" not in reports.keys
+
+
+def test_what_protocols_a_client_offers_stays_out_of_the_log(serve, caplog):
+    stand = serve()
+    stand.connect("/", Sec_WebSocket_Protocol="oscquery, x")
+    assert not caplog.records

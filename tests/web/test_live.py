@@ -1,0 +1,125 @@
+"""/live as a browser sees it."""
+
+import itertools
+import json
+import math
+
+import pytest
+
+from engine.control import Sender
+from engine.osc import encode_message
+from engine.web.monitor import MOST_LINES
+
+SENDER = Sender(name="udp 192.0.2.1:5000", post=lambda packet: None, at_port=lambda port: SENDER)
+
+
+def send(stand, address, *args):
+    stand.dispatcher.receive(encode_message(address, *args), SENDER)
+
+
+def test_levels_come_twenty_times_a_second_and_status_twice(serve):
+    client = serve().connect("/live")
+    kinds = []
+    while kinds.count("status") < 4:
+        message = json.loads(client.read())
+        kinds += message
+        if "levels" in message:
+            assert [channel["rms"] for channel in message["levels"]] == [0, 0.25, 0.5, 0.75]
+            assert set(message["levels"][0]) == {"rms", "peak", "low", "mid", "high", "pitch_hz", "onset_count"}
+        else:
+            assert message["status"] == {"fps": 30.0, "level_db": None, "warnings": ["a warning"]}
+    ends = [index for index, kind in enumerate(kinds) if kind == "status"]
+    # A busy machine may leave some levels out, and adds none.
+    assert all(1 <= after - before - 1 <= 10 for before, after in itertools.pairwise(ends))
+
+
+def test_the_monitor_shows_what_comes_in_to_those_who_asked_only(serve, wait_for):
+    stand = serve()
+    watching, other = stand.connect("/live"), stand.connect("/live")
+    other.read()
+    assert stand.dispatcher.watcher is None
+    watching.send('{"monitor": true}')
+    wait_for(lambda: stand.dispatcher.watcher, "the watching")
+    send(stand, "/layer/1/angle", 5.5)
+    send(stand, "/no/such", "text", b"blob", True, None, math.inf, 2**40)
+    lines = watching.read_json("osc")["osc"]
+    while len(lines) < 2:
+        lines += watching.read_json("osc")["osc"]
+    assert (lines[0]["from"], lines[0]["address"], lines[0]["args"]) == (SENDER.name, "/layer/1/angle", [5.5])
+    assert lines[1]["args"] == ["text", "blob of 4 bytes", True, None, None, 2**40]
+    assert 0 <= lines[0]["at_s"] <= lines[1]["at_s"]
+    for _ in range(25):
+        assert "osc" not in json.loads(other.read())
+
+
+def test_nobody_watches_when_the_last_watcher_left(serve, wait_for):
+    stand = serve()
+    first, second = stand.connect("/live"), stand.connect("/live")
+    for client in (first, second):
+        client.send('{"monitor": true}')
+    wait_for(lambda: stand.dispatcher.watcher, "the watching")
+    first.send('{"monitor": false}')
+    send(stand, "/layer/1/angle", 1.0)
+    second.read_json("osc")
+    second.close()
+    wait_for(lambda: stand.dispatcher.watcher is None, "the end of it")
+
+
+def test_a_flood_shows_the_newest_lines_and_counts_the_rest(serve, wait_for):
+    stand = serve()
+    client = stand.connect("/live")
+    client.send('{"monitor": true}')
+    wait_for(lambda: stand.dispatcher.watcher, "the watching")
+    sent = 5000
+    for number in range(sent):
+        send(stand, "/layer/1/angle", number / 100)
+    counted, last = 0, None
+    while counted < sent:
+        message = client.read_json("osc")
+        assert 0 < len(message["osc"]) <= MOST_LINES
+        counted += len(message["osc"]) + message["skipped"]
+        last = message["osc"][-1]
+    assert counted == sent
+    assert last["args"] == [pytest.approx(49.99)]
+
+
+def test_a_browser_that_reads_nothing_costs_two_hundred_lines(serve, wait_for):
+    stand = serve()
+    stuck, other = stand.connect("/live", receive_bytes=4096), stand.connect("/live")
+    for client in (stuck, other):
+        client.send('{"monitor": true}')
+    wait_for(lambda: stand.dispatcher.watcher, "the watching")
+    sent = 0
+    for _ in range(20):
+        for _ in range(400):
+            send(stand, "/layer/1/image/file", "x" * 70)
+        sent += 400
+        other.read_json("osc")
+    counted = 0
+    while counted < sent:  # nothing it reads late is unbounded, and all is accounted for
+        message = stuck.read_json("osc")
+        assert len(message["osc"]) <= MOST_LINES
+        counted += len(message["osc"]) + message["skipped"]
+    assert counted == sent
+
+
+def test_a_status_that_fails_leaves_the_levels(serve, reports, caplog):
+    def broken():
+        raise RuntimeError("no status today")
+
+    client = serve(status=broken).connect("/live")
+    for _ in range(15):
+        assert "levels" in json.loads(client.read())
+    assert set(reports.keys) == {"web"}
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    ["", "null", "[]", "{", '{"monitor": "yes"}', b"\x00\xff", "[" * 60000, '{"x": ' + "[" * 60000],
+)
+def test_nonsense_is_reported_and_the_talk_goes_on(serve, reports, wait_for, nonsense):
+    client = serve().connect("/live")
+    client.send(nonsense)
+    wait_for(lambda: reports.keys == ["web request"], "the report")
+    assert client.read_json("status")

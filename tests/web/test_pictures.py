@@ -1,0 +1,228 @@
+"""Pictures for viewers: as Motion JPEG, one by one, and over WebSockets."""
+
+import contextlib
+import http.client
+import socket
+
+import numpy as np
+import pytest
+import simplejpeg
+
+from tests.web.socket_client import Refused
+
+NOISE = np.random.default_rng(1).integers(0, 255, (720, 1280, 4), np.uint8)  # 1.4 MB a JPEG: fills any buffer
+SLOW_BYTES = 4096
+
+
+class Viewer:
+    """Reads Motion JPEG as a browser does."""
+
+    def __init__(self, stand):
+        self.connection = http.client.HTTPConnection(*stand.server.address, timeout=30)
+        stand.stack.callback(self.close)
+        self.connection.request("GET", "/stream.mjpg")
+        self.response = self.connection.getresponse()
+        kind, _, boundary = self.response.headers["Content-Type"].partition("; boundary=")
+        assert kind == "multipart/x-mixed-replace"
+        self.boundary = b"--" + boundary.encode()
+
+    def read_picture(self):
+        assert self.response.readline().strip() == self.boundary
+        length = None
+        while line := self.response.readline().strip():
+            if line.lower().startswith(b"content-length:"):
+                length = int(line.split(b":")[1])
+        jpeg = self.response.read(length)
+        assert self.response.readline() == b"\r\n"
+        return simplejpeg.decode_jpeg(jpeg, "RGB")
+
+    def close(self):
+        self.connection.close()
+        self.response.close()
+
+
+def read_picture(client):
+    return simplejpeg.decode_jpeg(client.read(), "RGB")
+
+
+def grey(level, width=64, height=64):
+    return np.full((height, width, 4), level, np.uint8)
+
+
+def test_the_stream_shows_the_picture_the_right_way_up(serve, f_card, assert_is_card):
+    viewer = Viewer(serve(f_card(192, 128)))
+    for _ in range(3):
+        assert_is_card(viewer.read_picture())
+
+
+def test_the_preview_shows_either_picture_the_right_way_up(serve, f_card, assert_is_card):
+    stand = serve(f_card(192, 128))
+    stand.play(f_card(128, 128), "sd")
+    for path, width in (("/preview", 192), ("/preview?picture=main&fps=60", 192), ("/preview?picture=sd", 128)):
+        client = stand.connect(path)
+        for _ in range(3):
+            pixels = read_picture(client)
+            assert pixels.shape == (128, width, 3)
+            assert_is_card(pixels)
+
+
+def test_a_large_picture_is_reduced_and_more_for_who_asks(serve, f_card, assert_is_card):
+    stand = serve(f_card(2560, 1440))
+    for query, width in (
+        ("", 1280),
+        ("?width=1280", 1280),
+        ("?width=640", 640),
+        ("?width=400", 480),
+        ("?width=1", 320),
+    ):
+        pixels = simplejpeg.decode_jpeg(stand.get(f"/frame.jpg{query}")[2], "RGB")
+        assert pixels.shape == (width * 9 // 16, width, 3)
+        assert_is_card(pixels)
+
+
+def test_a_small_picture_is_not_enlarged(serve, f_card):
+    assert read_picture(serve(f_card(96, 64)).connect("/preview?width=640")).shape == (64, 96, 3)
+
+
+def test_viewers_of_one_rate_share_every_picture_and_its_encoding(serve):
+    """Each picture is a grey of its own: who sees the same greys sees the same pictures."""
+    stand = serve()
+    first, second = stand.connect("/preview?fps=20"), stand.connect("/preview?fps=20")
+    other = stand.connect("/preview?fps=20&width=320")
+    stand.loop = stand.play(grey(0, 640))
+    seen = []
+    for number in range(4):
+        pictures = [read_picture(client) for client in (first, second, other)]
+        seen.append([int(picture.mean()) // 10 for picture in pictures])
+        stand.loop.picture = grey(60 * (number + 1), 640)
+    assert all(len(set(levels)) == 1 for levels in seen[:1])
+    assert stand.loop.offered <= 8  # 12 pictures were seen
+
+
+def test_a_single_picture_is_drawn_after_it_was_asked_for(serve, f_card):
+    stand = serve(f_card(96, 64))
+    stand.get("/frame.jpg")
+    stand.loop.picture = grey(200)
+    _, headers, jpeg = stand.get("/frame.jpg")
+    assert headers["Content-Type"] == "image/jpeg" and headers["Cache-Control"] == "no-store"
+    assert abs(simplejpeg.decode_jpeg(jpeg, "RGB").mean() - 200) < 3
+
+
+def test_pictures_are_wanted_only_while_somebody_watches(serve, f_card, wait_for):
+    stand = serve(f_card())
+    stand.get("/status.json")
+    stand.connect("/live").read()
+    assert stand.loop.offered == 0
+    for watch in (lambda: Viewer(stand), lambda: stand.connect("/preview")):
+        viewer = watch()
+        wait_for(lambda: stand.loop.offered, "a picture")
+        viewer.close()
+        wait_for(lambda: not stand.tap.viewers, "the server to see that the viewer left")
+    offered = stand.loop.offered
+    stand.get("/status.json")
+    assert stand.loop.offered == offered
+
+
+def test_without_pictures_a_single_one_is_refused_not_waited_for(serve):
+    status, _, body = serve().get("/frame.jpg")
+    assert (status, body) == (503, b"no picture is being drawn\n")
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("picture=other", "picture: main and sd can be seen here, and no 'other'"),
+        ("fps=0", "fps: '0' is not a whole number from 1 to 60"),
+        ("fps=61", "fps: '61' is not"),
+        ("fps=-1", "fps: '-1' is not"),
+        ("fps=%D9%A3", "fps: '٣' is not"),
+        ("fps=" + "9" * 5000, "is not a whole number"),
+        ("width=1281", "width: '1281' is not a whole number from 1 to 1280"),
+        ("width=", "width: '' is not"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused_with_its_reason(serve, query, reason):
+    stand = serve()
+    for path in ("/frame.jpg", "/stream.mjpg"):
+        status, _, body = stand.get(f"{path}?{query}")
+        assert status == 503 and reason in body.decode()
+    with pytest.raises(ConnectionError) as end:
+        stand.connect(f"/preview?{query}").read()
+    assert end.value.args[0] == 1013 and reason in end.value.args[1]
+
+
+def test_a_viewer_who_never_reads_stops_nobody_and_gets_few_pictures(serve, wait_for):
+    stand = serve(NOISE)
+    stuck = stand.connect("/preview?fps=60", receive_bytes=SLOW_BYTES)
+    stuck_stream = socket.create_connection(stand.server.address)
+    stuck_stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_BYTES)
+    stuck_stream.sendall(b"GET /stream.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    wait_for(lambda: stand.loop.offered >= 1, "their first picture")
+    viewer = stand.connect("/preview?fps=60")
+    for _ in range(15):
+        assert read_picture(viewer).shape == (720, 1280, 3)
+    viewer.close()
+    wait_for(lambda: stand.tap.viewers == 2, "the viewer to leave")
+    offered = stand.loop.offered
+    stand.get("/frame.jpg")
+    assert stand.loop.offered <= offered + 1  # who has taken nothing is drawn nothing
+    stuck.close()
+    stuck_stream.close()
+
+
+def test_a_slow_viewer_sees_new_pictures_not_a_queue(serve, wait_for):
+    """Pictures of 1.4 MB and a reader that stops: what it reads when it goes on was drawn lately."""
+    stand = serve(NOISE)
+    slow = stand.connect("/preview?fps=60", receive_bytes=SLOW_BYTES)
+    other = stand.connect("/preview?fps=60")
+    for _ in range(10):
+        other.read()
+    stand.loop.picture = grey(200, 1280, 720)
+    other.read(), other.read()  # the second was surely drawn after the change
+    slow.read()  # the one that was on its way
+    assert abs(read_picture(slow).mean() - 200) < 3
+
+
+def test_a_viewer_who_takes_nothing_for_long_is_dropped(serve, wait_for, monkeypatch):
+    monkeypatch.setattr("engine.web.pictures.STUCK_S", 0.2)
+    monkeypatch.setattr("engine.web.sockets.STUCK_S", 0.2)
+    stand = serve(NOISE)
+    stuck = stand.connect("/preview", receive_bytes=SLOW_BYTES)
+    with socket.create_connection(stand.server.address) as stuck_stream:
+        stuck_stream.sendall(b"GET /stream.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        wait_for(lambda: stand.loop.offered, "the viewers")
+        wait_for(lambda: not stand.tap.viewers, "the viewers to be dropped")
+    stuck.close()
+
+
+def test_a_picture_that_cannot_be_encoded_is_passed_over(serve, f_card, reports, wait_for, assert_is_card):
+    stand = serve(np.zeros((0, 0, 4), np.uint8))
+    viewers = stand.connect("/preview"), Viewer(stand)
+    wait_for(lambda: "web" in reports.keys, "the report")
+    stand.loop.picture = f_card(96, 64)
+    assert_is_card(read_picture(viewers[0]))
+    assert_is_card(viewers[1].read_picture())
+
+
+def test_seventeen_viewers_are_one_too_many(serve, f_card):
+    stand = serve(f_card())
+    for _ in range(16):
+        stand.connect("/preview").read()
+    assert stand.get("/stream.mjpg")[0] == 503
+    with pytest.raises(ConnectionError) as end:
+        stand.connect("/preview").read()
+    assert end.value.args == (1013, "16 viewers are watching already")
+
+
+def test_sixty_five_sockets_are_one_too_many_and_one_that_leaves_makes_room(serve, wait_for):
+    stand = serve()
+    clients = [stand.connect("/live") for _ in range(64)]
+    with pytest.raises(Refused, match="503: 64 WebSockets are open already"):
+        stand.connect("/live")
+    clients[0].close()
+
+    def connects():
+        with contextlib.suppress(Refused):
+            return stand.connect("/live")
+
+    wait_for(connects, "room for another")
