@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from engine.cli import bench, devices, doctor, model, osc, preset, run, schema, sd
+from engine.cli import bench, devices, doctor, model, osc, preset, run, schema, sd, view
 from engine.errors import MultiverseError, UsageError
 
 DONE, FAILED, USAGE = 0, 1, 2
@@ -24,6 +24,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("sd")(sd.sd)
 app.add_typer(model.app, name="model")
+app.command("view")(view.view)
 app.command("devices")(devices.devices)
 app.command("doctor")(doctor.doctor)
 app.add_typer(preset.app, name="preset")

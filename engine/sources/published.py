@@ -1,10 +1,17 @@
 """The pictures that engines on this machine publish into shared memory (the sink `shared`)."""
 
+import os
 from dataclasses import dataclass
 
+import numpy as np
+
+from engine.clock import Clock
 from engine.errors import SharedMemoryError
-from engine.ipc import FrameRing
+from engine.ipc import FrameRing, RingFrame, RingReader
 from engine.ipc.ring_folder import read_info, system_folder
+from engine.sources.names import chosen_name, not_found
+
+LOOK_S = 0.25  # how often a ring is looked for, and how long one is silent before it is asked whether it lives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,3 +57,56 @@ def list_shared() -> tuple[SharedPicture, ...]:
                 )
             )
     return tuple(sorted(found, key=lambda picture: -picture.created_ns))
+
+
+class SharedWatch:
+    """The picture of whichever engine's ring is meant, as long as there is one; then of the next. One thread."""
+
+    def __init__(self, wanted: str, clock: Clock, *, others_only: bool) -> None:
+        """`wanted` is a name or a part of it. `others_only`: never this process' own, which would be a loop."""
+        self._wanted = wanted
+        self._clock = clock
+        self._others_only = others_only
+        self._reader: RingReader | None = None
+        self._frame: RingFrame | None = None
+        self._newest_s = 0.0
+        self._look_at_s = clock.now_s()
+        self.problem = ""
+        """Why there is no ring now; empty while there is one."""
+
+    def latest(self, spare: np.ndarray | None = None) -> RingFrame | None:
+        """The newest whole frame; the same object while nothing is new; None before the first and without a ring.
+
+        Never waits. `spare` as in `RingReader.latest`.
+        """
+        now_s = self._clock.now_s()
+        if self._reader is None and now_s >= self._look_at_s:
+            self._look_at_s = now_s + LOOK_S
+            self._reader, self._newest_s = self._find(), now_s
+        if self._reader is None:
+            return None
+        frame = self._reader.latest(spare)
+        if frame is not self._frame:
+            self._frame, self._newest_s = frame, now_s
+        elif now_s - self._newest_s > LOOK_S and self._reader.state != "live":
+            self.close()
+            self.problem = f"shared {self._wanted}: it is gone"
+        return self._frame
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = self._frame = None
+
+    def _find(self) -> RingReader | None:
+        there = [picture for picture in list_shared() if not self._others_only or picture.pid != os.getpid()]
+        name = chosen_name(self._wanted, [picture.name for picture in there])
+        if name is None:
+            self.problem = not_found(f"shared {self._wanted}", [picture.name for picture in there])
+            return None
+        try:
+            reader = FrameRing.attach(next(picture.segment for picture in there if picture.name == name))
+        except SharedMemoryError:
+            return None  # gone between two looks
+        self.problem = ""
+        return reader

@@ -1,0 +1,220 @@
+"""`multiverse view` on a real X screen: what a viewer sees there, read from the screen, and real key presses."""
+
+import ctypes
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.ipc import FrameRing, RingOwner
+
+REPOSITORY = Path(__file__).parents[2]
+SCREEN = (640, 480)
+INSTALL = "apt-get install xvfb libxtst6 ffmpeg; pip install 'multiverse-engine[view]'"
+ESCAPE = 0xFF1B  # keysym
+TOLERANCE = 3
+
+
+class Screen:
+    """An X server without a monitor, its picture and its keyboard."""
+
+    def __init__(self) -> None:
+        reading, writing = os.pipe()
+        self._server = subprocess.Popen(
+            ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{SCREEN[0]}x{SCREEN[1]}x24", "-nolisten", "tcp"],
+            pass_fds=[writing],
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(writing)
+        with os.fdopen(reading) as told:
+            self.display = f":{told.readline().strip()}"
+        self._x = ctypes.CDLL("libX11.so.6")
+        self._test = ctypes.CDLL("libXtst.so.6")
+        self._x.XOpenDisplay.restype = ctypes.c_void_p
+        self._connection = ctypes.c_void_p(self._x.XOpenDisplay(self.display.encode()))
+
+    def look(self) -> np.ndarray:
+        """(480, 640, 3) uint8: what is on the screen."""
+        command = ["ffmpeg", "-loglevel", "error", "-f", "x11grab", "-draw_mouse", "0"]
+        command += ["-video_size", f"{SCREEN[0]}x{SCREEN[1]}"]
+        command += ["-i", self.display, "-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+        grabbed = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+        return np.frombuffer(grabbed, np.uint8).reshape(SCREEN[1], SCREEN[0], 3)
+
+    def press(self, keysym: int) -> None:
+        """A key goes to the window under the pointer, which is put in the middle."""
+        code = self._x.XKeysymToKeycode(self._connection, ctypes.c_ulong(keysym))
+        self._test.XTestFakeMotionEvent(self._connection, 0, SCREEN[0] // 2, SCREEN[1] // 2, 0)
+        for is_down in (1, 0):
+            self._test.XTestFakeKeyEvent(self._connection, code, is_down, 0)
+        self._x.XSync(self._connection, 0)
+
+    def close(self) -> None:
+        self._x.XCloseDisplay(self._connection)
+        self._server.terminate()
+        self._server.wait()
+
+
+@pytest.fixture
+def screen(require) -> Iterator[Screen]:
+    def is_library(name: str) -> bool:
+        try:
+            return bool(ctypes.CDLL(name))
+        except OSError:
+            return False
+
+    programs = shutil.which("Xvfb") and shutil.which("ffmpeg") and find_spec("glfw")
+    require(programs and is_library("libX11.so.6") and is_library("libXtst.so.6"), INSTALL)
+    screen = Screen()
+    yield screen
+    screen.close()
+
+
+def run_view(*arguments: str, display: str | None) -> "subprocess.Popen[str]":
+    environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "engine.cli.main", "view", *arguments],
+        cwd=REPOSITORY,
+        env=environment | ({"DISPLAY": display} if display else {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture
+def view(screen: Screen) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """`view("name", "--fullscreen")` on that screen."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> "subprocess.Popen[str]":
+        started.append(run_view(*arguments, display=screen.display))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def ring() -> Iterator[Callable[..., RingOwner]]:
+    """`ring(name, card)`: an engine's ring with that picture in it."""
+    rings: list[RingOwner] = []
+
+    def make(name: str, card: np.ndarray) -> RingOwner:
+        made = FrameRing.create(name, card.shape[1], card.shape[0], fps=30)
+        made.write(card, index=0, time_s=0.0)
+        rings.append(made)
+        return made
+
+    yield make
+    for made in rings:
+        made.close()
+
+
+def shows(seen: np.ndarray, card: np.ndarray, place: tuple[int, int, int, int]) -> bool:
+    """Whether `card` fills (left, top, width, height) of the screen, upright, on black."""
+    left, top, width, height = place
+    rows = top + (np.arange(card.shape[0]) * height + height // 2) // card.shape[0]
+    columns = left + (np.arange(card.shape[1]) * width + width // 2) // card.shape[1]
+    inside = seen[np.ix_(rows, columns)].astype(int)
+    outside = seen.copy()
+    outside[top : top + height, left : left + width] = 0
+    return np.abs(inside - card[..., :3]).mean() < TOLERANCE and not outside.any()
+
+
+def test_a_full_screen_shows_the_picture_upright_at_its_aspect_and_follows_its_size(
+    screen: Screen, view, ring, f_card, wait_for
+) -> None:
+    wide, tall = f_card(80, 45), f_card(40, 60)
+    engine = ring("wall", wide)
+    process = view("WAL", "--fullscreen")
+    wait_for(lambda: shows(screen.look(), wide, (0, 60, 640, 360)), "the wide picture")
+    engine.resize(40, 60)
+    engine.write(tall, index=1, time_s=0.1)
+    wait_for(lambda: shows(screen.look(), tall, (160, 0, 320, 480)), "the tall picture")
+    screen.press(ord("q"))
+    assert process.wait(timeout=20) == 0
+    assert process.communicate() == ("", "")
+
+
+def test_the_newest_picture_is_shown_and_black_while_no_engine_runs(
+    screen: Screen, view, ring, f_card, wait_for
+) -> None:
+    first, second, third = f_card(64, 48), 255 - f_card(64, 48), f_card(64, 48)[::-1].copy()
+    whole = (0, 0, *SCREEN)
+    engine = ring("restart", first)
+    process = view("restart", "--fullscreen")
+    wait_for(lambda: shows(screen.look(), first, whole), "the picture")
+    engine.write(second, index=1, time_s=0.1)
+    wait_for(lambda: shows(screen.look(), second, whole), "the newest picture")
+    engine.close()
+    wait_for(lambda: not screen.look().any(), "black after the engine's end")
+    ring("restart", third)
+    wait_for(lambda: shows(screen.look(), third, whole), "the next engine's picture")
+    screen.press(ESCAPE)
+    assert process.wait(timeout=20) == 0
+
+
+def test_f_fills_the_display_and_gives_the_window_back(screen: Screen, view, ring, f_card, wait_for) -> None:
+    card = f_card(64, 36)
+    ring("toggled", card)
+    view("toggled", "--display", "0")
+    window = (32, 78, 576, 324)  # 16:9 in nine tenths of the display, in its middle
+    wait_for(lambda: shows(screen.look(), card, window), "the window")
+    screen.press(ord("f"))
+    wait_for(lambda: shows(screen.look(), card, (0, 60, 640, 360)), "the full screen")
+    screen.press(ord("f"))
+    wait_for(lambda: shows(screen.look(), card, window), "the window again")
+
+
+def test_the_list_names_displays_and_pictures(screen: Screen, view, ring, f_card) -> None:
+    ring("listed", f_card(64, 48))
+    output, errors = view("--list", "--json").communicate(timeout=60)
+    found = json.loads(output)
+    assert errors == ""
+    assert len(found["displays"]) == 1 and "640x480 at 0,0" in found["displays"][0]
+    mine = [picture for picture in found["pictures"] if picture["name"] == "listed"]
+    assert [(p["width"], p["height"], p["fps"], p["pid"]) for p in mine] == [(64, 48, 30.0, os.getpid())]
+
+
+def test_a_display_that_is_not_there_is_one_clear_line(screen: Screen, view) -> None:
+    process = view("--display", "4")
+    assert process.communicate(timeout=60)[1] == (
+        "multiverse: --display: 4 is not one of 0..0 (`multiverse view --list`)\n"
+    )
+    assert process.returncode == 2
+
+
+def test_without_a_screen_there_is_one_clear_line(require) -> None:
+    require(find_spec("glfw"), INSTALL)
+    process = run_view(display=None)
+    errors = process.communicate(timeout=60)[1]
+    assert errors.startswith("multiverse: view: no screen") and errors.count("\n") == 1
+    assert process.returncode == 1
+
+
+def test_without_glfw_the_line_says_what_to_install() -> None:
+    code = "import sys; sys.modules['glfw'] = None; sys.argv[1:] = ['view']; from engine.cli.main import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("multiverse: view: needs glfw")
+    assert done.stderr.endswith('pip install "multiverse-engine[view]"\n')
+
+
+def test_a_picture_is_fitted_into_the_middle_of_a_window(require) -> None:
+    require(find_spec("glfw"), INSTALL)
+    from engine.cli.picture_window import fitted
+
+    assert fitted((1280, 720), (1280, 720)) == (0, 0, 1280, 720)
+    assert fitted((1280, 720), (640, 480)) == (0, 60, 640, 360)
+    assert fitted((720, 1280), (640, 480)) == (185, 0, 270, 480)
+    assert fitted((8192, 64), (100, 100)) == (0, 49, 100, 1)
