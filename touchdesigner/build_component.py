@@ -60,11 +60,6 @@ class Echo:
         self._doubtful.difference_update(rested)
         return sorted(rested)
 
-    def let_go(self) -> None:
-        """Show everything that comes from now on: after a reconnection the engine's values win."""
-        self._held_until_s.clear()
-        self._doubtful.clear()
-
 
 def is_same(one: Value, other: Value) -> bool:
     """Equal, numbers up to the rounding of a 32-bit float."""
@@ -200,8 +195,9 @@ class MultiverseExt:
         self._read_pages()
 
     def onDestroyTD(self) -> None:
-        """The engine need not send to a port where nobody listens."""
-        self.Send("/engine/notify", 0, self._target[2])
+        """The engine need not send to a port where nobody listens. Deleted with its component there is nothing left."""
+        if self.ownerComp.op("osc_out") is not None:
+            self.Send("/engine/notify", 0, self._target[2])
 
     # -- for patches ---------------------------------------------------------------------------
 
@@ -304,19 +300,23 @@ class MultiverseExt:
             return
         try:
             pages = self._layout.control_pages(self._layout.leaves_of(tree))
-        except (LookupError, TypeError, ValueError) as error:
-            self._say(f"the pages stay as they are: the engine's tree cannot be read ({error})")
+            if not pages:
+                raise ValueError("no parameter of this engine is in it")
+        except (AttributeError, LookupError, TypeError, ValueError) as error:  # whatever an unknown server may send
+            self._say(f"the pages stay as they are: the tree cannot be used ({error})")
             return
         parameters = self._part("parameters")
         before = {control.address: control for control in self._by_address.values()}
         wanted = {name for page in pages for control in page.controls for name in self._layout.names_of(control)}
         # Destroying a parameter makes every Par object held elsewhere invalid: all of it before any is made.
         for name in set(self._by_name) - wanted:
-            getattr(self.ownerComp.par, name).destroy()
+            if hasattr(self.ownerComp.par, name):
+                getattr(self.ownerComp.par, name).destroy()
         changed = 0
         for page in pages:
             for control in page.controls:
-                if before.get(control.address) != control:
+                is_there = hasattr(self.ownerComp.par, self._layout.names_of(control)[0])
+                if before.get(control.address) != control or not is_there:
                     parameters.put(parameters.page_of(self.ownerComp, page.title), control)
                     changed += 1
         self.ownerComp.op("pages").text = self._layout.pages_json(pages)
@@ -343,7 +343,6 @@ class MultiverseExt:
     def _on_sign_of_life(self, args: list[Any]) -> None:
         if not self._link.hear(self.now_s()):
             return
-        self._echo.let_go()
         self._set("Connected", 1)
         self._status.say_connected(f"{self._target[0]}:{self._target[1]}")
         self._say(f"connected to {self._target[0]}:{self._target[1]}")
@@ -852,7 +851,8 @@ class TreeReader:
             # No proxy: the engine is this machine or the one beside it.
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
             with opener.open(request, timeout=TIMEOUT_S) as response:
-                self._result = json.load(response)
+                tree = json.load(response)
+            self._result = tree if isinstance(tree, dict) else f"{url}: is no OSCQuery server"
         except (OSError, ValueError) as error:
             self._result = f"{url}: {error}"
 ''',
@@ -920,18 +920,26 @@ class ControlPage:
 
 
 def control_pages(leaves: Iterable[Leaf]) -> tuple[ControlPage, ...]:
-    """One page an area, in the order of `leaves`. Raises ValueError where two addresses would share a name."""
-    pages: dict[str, list[Control]] = {}
-    addresses: dict[str, str] = {}
+    """One page an area, in the order of `leaves`, what shares all but the last part of its address side by side.
+
+    Raises ValueError where two addresses would share a name.
+    """
+    areas: dict[str, dict[str, list[Leaf]]] = {}
     for leaf in leaves:
-        controls = pages.setdefault(leaf["area_title"], [])
-        control = _control(leaf, controls[-1].address if controls else "")
-        for name in names_of(control):
-            taken_by = addresses.setdefault(name.lower(), control.address)
-            if taken_by != control.address:
-                raise ValueError(f"{control.address} and {taken_by} would both be called {name}")
-        controls.append(control)
-    return tuple(ControlPage(title=title, controls=tuple(controls)) for title, controls in pages.items())
+        areas.setdefault(leaf["area_title"], {}).setdefault(leaf["address"].rpartition("/")[0], []).append(leaf)
+    pages = []
+    addresses: dict[str, str] = {}
+    for title, folders in areas.items():
+        controls: list[Control] = []
+        for folder in folders.values():
+            controls += [_control(leaf, bool(controls) and at == 0) for at, leaf in enumerate(folder)]
+        for control in controls:
+            for name in names_of(control):
+                taken_by = addresses.setdefault(name, control.address)
+                if taken_by != control.address:
+                    raise ValueError(f"{control.address} and {taken_by} would both be called {name}")
+        pages.append(ControlPage(title=title, controls=tuple(controls)))
+    return tuple(pages)
 
 
 def names_of(control: Control) -> tuple[str, ...]:
@@ -998,7 +1006,7 @@ def leaves_of(node: Mapping[str, Any]) -> Iterable[Leaf]:
         yield from leaves_of(child)
 
 
-def _control(leaf: Leaf, address_before: str) -> Control:
+def _control(leaf: Leaf, starts_section: bool) -> Control:
     address, kind = leaf["address"], leaf["type"]
     is_colour = kind == "colour"
     return Control(
@@ -1012,12 +1020,8 @@ def _control(leaf: Leaf, address_before: str) -> Control:
         high=leaf["high"] if kind in ("float", "stops", "int") else 1.0,
         is_clamped=kind in ("float", "stops", "int", "colour") and leaf["out_of_range"] == "clip",
         menu=tuple(leaf["menu"]),
-        starts_section=bool(address_before) and _folder(address) != _folder(address_before),
+        starts_section=starts_section,
     )
-
-
-def _folder(address: str) -> str:
-    return address.rpartition("/")[0]
 
 
 def _label(address: str, unit: str) -> str:
@@ -1044,6 +1048,84 @@ def _help(leaf: Leaf) -> str:
     return f"{leaf['description']}\n{leaf['address']}" + (f"   {', '.join(notes)}" if notes else "")
 ''',
     'readme': r'''# Multiverse in TouchDesigner
+
+One component with everything in it: every control of the engine as a custom parameter, its pictures as TOPs, its audio
+features as CHOP channels, presets, cues, status, and buttons that start and stop the engine.
+
+**It has never run in a real TouchDesigner.** It is written against Derivative's documentation and tested whole in a
+fake that keeps to the documented rules, against a live engine over UDP. What to look at first on a real one stands at
+the end.
+
+## Build it
+
+Once, inside TouchDesigner, either of:
+
+- Make a Text DAT, paste [`build_component.py`](build_component.py) into it, right-click, *Run Script*.
+- In the textport: `exec(open("/path/to/touchdesigner/build_component.py").read())`
+
+Beside the Text DAT (or in `/project1`) stands `multiverse`. It carries all it needs, so a saved `.toe` or `.tox` works
+on machines without this checkout. Building again renews it in place: wires stay, and so does what was set on the pages
+*Connect* and *Pictures*.
+
+## Play it
+
+Start the engine (`multiverse run`, or *Start Engine*). Within two seconds *Connected* goes on and every parameter shows
+the engine's value.
+
+| page | |
+|---|---|
+| Connect | where the engine is, *Fit Pages*, *Start Engine*, *Stop Engine*; *Message* says what happened last |
+| Show | presets (choose, fade, load, save) and cues (go, back) |
+| Pictures | which Syphon, Spout or NDI sender each output shows, by a part of its name |
+| Status | frames a second, frame times, child processes, outputs, the latest warning and refusal |
+| Multiverse, Colour, Layers, ... | every parameter of the engine; hold Alt over one to read what it does and its address |
+
+- **Outputs**: 1 the picture, 2 the picture of Stable Diffusion, 3 NDI from another machine (off until *NDI* is on),
+  4 a CHOP with `rms1 peak1 low1 mid1 high1 pitch1 onset1` to `... onset4`. They move once *Features rate* on the page
+  Audio is above 0; an onset is 1 for exactly one frame.
+- **Both ways**: what anybody else moves (the web page, a fader box, a preset) moves here too. Nothing runs in circles:
+  a value that came from the engine is not sent back, and while you move a control, echoes of earlier moves leave it
+  alone.
+- **Expressions, exports and bindings** drive the engine and are never overwritten: `par.L1angle.expr =
+  "absTime.seconds * 12 % 360 - 180"`. Export the engine's own CHOP to its own parameters if you like.
+- **Names** follow the address: `/layer/1/angle` is `L1angle`, `/audio/2/gain_db` is `A2gaindb`, at most 12 characters.
+  They stay the same when parameters come and go.
+- **Anything else**: `op('multiverse').Send('/sink/start', 'record', 'show.mp4')` sends any OSC message; see the
+  address list of the engine.
+- **A newer or older engine**: *Fit Pages* reads its parameters over OSCQuery and makes the pages fit. Parameters that
+  stay the same keep their expressions.
+- **An engine that restarts** is noticed after 3 s and found again within 2 s of its return. Its values win.
+
+[`example.py`](example.py) is a small network around the component.
+
+## When it does not connect
+
+- *Listen port* (9010) must be free: a second component, or another program, needs another one.
+- Windows asks whether TouchDesigner may receive from the network: yes, even for 127.0.0.1.
+- Another machine: start the engine there with `--lan`, write its address into *Host*; *Fit Pages* needs the token that
+  it prints, in *Token*. Pictures then come over NDI: `multiverse run --lan --sink ndi`.
+- *Start Engine* finds no `multiverse`: programs started from the Dock or the Start menu see a short PATH. Write the full
+  path into *Command*; of a checkout `.venv/bin/multiverse`, on Windows `.venv\Scripts\multiverse.exe`.
+- The engine ends at once: *Message* shows the last line it wrote, and names the file with all of them.
+- A paused timeline pauses the component too: TouchDesigner calls nothing then.
+
+*Start Engine* starts it without TouchDesigner's PYTHONHOME and PYTHONPATH, which would break any other Python. It goes
+on when TouchDesigner ends, so that a crash here does not end the show; *Stop Engine*, also of a later session, ends it.
+
+## How it is made
+
+`builder.py` and `component/` are the sources, `generated/pages.json` is made from the declarations, and all of it
+together is `build_component.py`; `multiverse schema write` writes both. Inside TouchDesigner nothing of `engine` is
+imported. `component/extension.py` joins the parts to operators; `link.py` (is the engine there), `echo.py` (what is
+sent and shown), `features.py` and `senders.py` are pure; the fake is `tests/touchdesigner/fake_td.py`.
+
+## What only a real TouchDesigner can show
+
+1. That the names of built-in parameters are those of its build (all that are used stand in
+   `tests/touchdesigner/op_types.py`). The extension's are looked up in both spellings, `ext0object` and `extension1`.
+2. That `menuNames` of *Sender Name* and *Source Name* list what is there now. If not, type the full name there.
+3. That the OSC Out DAT keeps one source port. If it does not, your own moves come back, late and harmless.
+4. The order of the four outputs: TouchDesigner sorts Out operators by name.
 ''',
     'pages': r'''[
  {"title": "Multiverse", "controls": [
@@ -1126,6 +1208,15 @@ def _help(leaf: Leaf) -> str:
   {"address": "/sd/width", "name": "Sdwidth", "label": "Width (px)", "help": "Width of the SD picture.\n/sd/width   64 to 1024 px, in steps of 64", "style": "Int", "default": 512, "low": 64, "high": 1024, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/sd/height", "name": "Sdheight", "label": "Height (px)", "help": "Height of the SD picture.\n/sd/height   64 to 1024 px, in steps of 64", "style": "Int", "default": 512, "low": 64, "high": 1024, "is_clamped": true, "menu": [], "starts_section": false},
   {"address": "/sd/source", "name": "Sdsource", "label": "Source", "help": "What SD repaints. auto: the camera where there is one, else the Multiverse; multiverse: the finished picture, with SD in it where it is shown; video: the file of --sd-video; feedback: its own last picture, moved.\n/sd/source", "style": "Menu", "default": "auto", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["auto", "camera", "multiverse", "video", "feedback"], "starts_section": false},
+  {"address": "/sd/duty", "name": "Sdduty", "label": "Duty", "help": "Share of the time that SD may work, where duty_auto is off.\n/sd/duty   0.05 to 1", "style": "Float", "default": 1.0, "low": 0.05, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/sd/duty_auto", "name": "Sddutyauto", "label": "Duty auto", "help": "Lets SD take what the picture leaves: less after late frames, slowly more again. Off: /sd/duty.\n/sd/duty_auto", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
+  {"address": "/sd/slice_ms", "name": "Sdslicems", "label": "Slice (ms)", "help": "Longest stretch of GPU work before SD looks whether the picture needs the GPU.\n/sd/slice_ms   1 to 50 ms", "style": "Float", "default": 4.0, "low": 1.0, "high": 50.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/sd/gate", "name": "Sdgate", "label": "Gate", "help": "Lets SD wait while the picture is being drawn.\n/sd/gate", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
+  {"address": "/sd/oom", "name": "Sdoom", "label": "Oom", "help": "When the GPU's memory is full. stop: SD ends with a message; shrink: it goes on 64 px smaller.\n/sd/oom", "style": "Menu", "default": "stop", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["stop", "shrink"], "starts_section": false},
+  {"address": "/sd/paused", "name": "Sdpaused", "label": "Paused", "help": "Lets SD rest; its last picture stays.\n/sd/paused", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
+  {"address": "/sd/freeze", "name": "Sdfreeze", "label": "Freeze", "help": "Holds the SD picture while SD works on.\n/sd/freeze", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
+  {"address": "/sd/crossfade_s", "name": "Sdcrossfades", "label": "Crossfade (s)", "help": "Time in which a new SD picture replaces the old, but never longer than new pictures take to come.\n/sd/crossfade_s   0 to 5 s", "style": "Float", "default": 1.0, "low": 0.0, "high": 5.0, "is_clamped": true, "menu": [], "starts_section": false},
+  {"address": "/sd/fallback", "name": "Sdfallback", "label": "Fallback", "help": "What is shown while SD is away. hold: its last picture; black; source: what it is fed, in its size (of feedback its last picture).\n/sd/fallback", "style": "Menu", "default": "hold", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["hold", "black", "source"], "starts_section": false},
   {"address": "/sd/feedback/zoom", "name": "Sdfeedbazoom", "label": "Feedback zoom", "help": "Growth of the last picture before it is painted again.\n/sd/feedback/zoom   0.9 to 1.1", "style": "Float", "default": 1.02, "low": 0.9, "high": 1.1, "is_clamped": true, "menu": [], "starts_section": true},
   {"address": "/sd/feedback/rotate", "name": "Sdfeedbrotat", "label": "Feedback rotate (deg)", "help": "Turn of the last picture before it is painted again, clockwise.\n/sd/feedback/rotate   -180 to 180 deg", "style": "Float", "default": 0.0, "low": -180.0, "high": 180.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/sd/similarity/enable", "name": "Sdsimilenabl", "label": "Similarity enable", "help": "Leaves pictures out that hardly differ from the last.\n/sd/similarity/enable", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": true},
@@ -1141,16 +1232,7 @@ def _help(leaf: Leaf) -> str:
   {"address": "/sd/lora/1/weight", "name": "Sdlora1weigh", "label": "Lora 1 weight", "help": "Strength of LoRA 1 of the configuration; 0: without it.\n/sd/lora/1/weight   -2 to 2", "style": "Float", "default": 1.0, "low": -2.0, "high": 2.0, "is_clamped": true, "menu": [], "starts_section": true},
   {"address": "/sd/lora/2/weight", "name": "Sdlora2weigh", "label": "Lora 2 weight", "help": "Strength of LoRA 2 of the configuration; 0: without it.\n/sd/lora/2/weight   -2 to 2", "style": "Float", "default": 1.0, "low": -2.0, "high": 2.0, "is_clamped": true, "menu": [], "starts_section": true},
   {"address": "/sd/lora/3/weight", "name": "Sdlora3weigh", "label": "Lora 3 weight", "help": "Strength of LoRA 3 of the configuration; 0: without it.\n/sd/lora/3/weight   -2 to 2", "style": "Float", "default": 1.0, "low": -2.0, "high": 2.0, "is_clamped": true, "menu": [], "starts_section": true},
-  {"address": "/sd/lora/4/weight", "name": "Sdlora4weigh", "label": "Lora 4 weight", "help": "Strength of LoRA 4 of the configuration; 0: without it.\n/sd/lora/4/weight   -2 to 2", "style": "Float", "default": 1.0, "low": -2.0, "high": 2.0, "is_clamped": true, "menu": [], "starts_section": true},
-  {"address": "/sd/duty", "name": "Sdduty", "label": "Duty", "help": "Share of the time that SD may work, where duty_auto is off.\n/sd/duty   0.05 to 1", "style": "Float", "default": 1.0, "low": 0.05, "high": 1.0, "is_clamped": true, "menu": [], "starts_section": true},
-  {"address": "/sd/duty_auto", "name": "Sddutyauto", "label": "Duty auto", "help": "Lets SD take what the picture leaves: less after late frames, slowly more again. Off: /sd/duty.\n/sd/duty_auto", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/sd/slice_ms", "name": "Sdslicems", "label": "Slice (ms)", "help": "Longest stretch of GPU work before SD looks whether the picture needs the GPU.\n/sd/slice_ms   1 to 50 ms", "style": "Float", "default": 4.0, "low": 1.0, "high": 50.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/sd/gate", "name": "Sdgate", "label": "Gate", "help": "Lets SD wait while the picture is being drawn.\n/sd/gate", "style": "Toggle", "default": true, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/sd/oom", "name": "Sdoom", "label": "Oom", "help": "When the GPU's memory is full. stop: SD ends with a message; shrink: it goes on 64 px smaller.\n/sd/oom", "style": "Menu", "default": "stop", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["stop", "shrink"], "starts_section": false},
-  {"address": "/sd/paused", "name": "Sdpaused", "label": "Paused", "help": "Lets SD rest; its last picture stays.\n/sd/paused", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/sd/freeze", "name": "Sdfreeze", "label": "Freeze", "help": "Holds the SD picture while SD works on.\n/sd/freeze", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
-  {"address": "/sd/crossfade_s", "name": "Sdcrossfades", "label": "Crossfade (s)", "help": "Time in which a new SD picture replaces the old, but never longer than new pictures take to come.\n/sd/crossfade_s   0 to 5 s", "style": "Float", "default": 1.0, "low": 0.0, "high": 5.0, "is_clamped": true, "menu": [], "starts_section": false},
-  {"address": "/sd/fallback", "name": "Sdfallback", "label": "Fallback", "help": "What is shown while SD is away. hold: its last picture; black; source: what it is fed, in its size (of feedback its last picture).\n/sd/fallback", "style": "Menu", "default": "hold", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": ["hold", "black", "source"], "starts_section": false}
+  {"address": "/sd/lora/4/weight", "name": "Sdlora4weigh", "label": "Lora 4 weight", "help": "Strength of LoRA 4 of the configuration; 0: without it.\n/sd/lora/4/weight   -2 to 2", "style": "Float", "default": 1.0, "low": -2.0, "high": 2.0, "is_clamped": true, "menu": [], "starts_section": true}
  ]},
  {"title": "Feedback", "controls": [
   {"address": "/feedback/amount", "name": "Feedbaamount", "label": "Amount", "help": "How bright the last picture comes back; 0: no feedback.\n/feedback/amount   0 to 0.98", "style": "Float", "default": 0.0, "low": 0.0, "high": 0.98, "is_clamped": true, "menu": [], "starts_section": false},
@@ -1283,11 +1365,11 @@ def _help(leaf: Leaf) -> str:
   {"address": "/sink/ndi/enable", "name": "Sinkndienabl", "label": "Ndi enable", "help": "Starts and stops the NDI source (other machines). In a run with Stable Diffusion, its picture's comes and goes with it.\n/sink/ndi/enable", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": true},
   {"address": "/sink/ndi/name", "name": "Sinkndiname", "label": "Ndi name", "help": "Name under which receivers find the NDI source (other machines); taken at its next start.\n/sink/ndi/name", "style": "Str", "default": "Multiverse", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/sink/record/enable", "name": "Sinkrecoenab", "label": "Record enable", "help": "Starts and stops the recording (H.264 with sound, MP4).\n/sink/record/enable", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": true},
+  {"address": "/sink/record/file", "name": "Sinkrecofile", "label": "Record file", "help": "Name of the next recording in the recordings folder; empty: date and time.\n/sink/record/file", "style": "Str", "default": "", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
   {"address": "/sink/snapshot/enable", "name": "Sinksnapenab", "label": "Snapshot enable", "help": "Starts and stops the PNG writer.\n/sink/snapshot/enable", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": true},
-  {"address": "/sink/null/enable", "name": "Sinknullenab", "label": "Null enable", "help": "Starts and stops the sink that throws pictures away.\n/sink/null/enable", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": true},
-  {"address": "/sink/record/file", "name": "Sinkrecofile", "label": "Record file", "help": "Name of the next recording in the recordings folder; empty: date and time.\n/sink/record/file", "style": "Str", "default": "", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": true},
-  {"address": "/sink/snapshot/take", "name": "Sinksnaptake", "label": "Snapshot take", "help": "Writes the next picture as a PNG.\n/sink/snapshot/take", "style": "Pulse", "default": null, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": true},
-  {"address": "/sink/snapshot/file", "name": "Sinksnapfile", "label": "Snapshot file", "help": "Name of the next snapshot in the recordings folder; empty: date and time.\n/sink/snapshot/file", "style": "Str", "default": "", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false}
+  {"address": "/sink/snapshot/take", "name": "Sinksnaptake", "label": "Snapshot take", "help": "Writes the next picture as a PNG.\n/sink/snapshot/take", "style": "Pulse", "default": null, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
+  {"address": "/sink/snapshot/file", "name": "Sinksnapfile", "label": "Snapshot file", "help": "Name of the next snapshot in the recordings folder; empty: date and time.\n/sink/snapshot/file", "style": "Str", "default": "", "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": false},
+  {"address": "/sink/null/enable", "name": "Sinknullenab", "label": "Null enable", "help": "Starts and stops the sink that throws pictures away.\n/sink/null/enable", "style": "Toggle", "default": false, "low": 0.0, "high": 1.0, "is_clamped": false, "menu": [], "starts_section": true}
  ]},
  {"title": "Engine", "controls": [
   {"address": "/engine/width", "name": "Enginewidth", "label": "Width (px)", "help": "Width of the picture; changes while running.\n/engine/width   64 to 8192 px", "style": "Int", "default": 1280, "low": 64, "high": 8192, "is_clamped": true, "menu": [], "starts_section": false},

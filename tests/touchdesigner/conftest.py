@@ -1,5 +1,6 @@
 """A live engine, and TouchDesigner with the component in it, on free ports of 127.0.0.1."""
 
+import importlib
 import sys
 import threading
 import time
@@ -25,7 +26,7 @@ class RunningEngine:
         self._config = build_config(
             {
                 "width": 64, "height": 64, "fps": 60.0, "audio": "demo", "renderer": "numba",
-                "osc": {"listen": f"127.0.0.1:{osc_port}"}, "web": "off",
+                "osc": {"listen": f"127.0.0.1:{osc_port}"}, "web": f"127.0.0.1:{web_port}",
                 "presets": str(folder / "presets"), "recordings": str(folder / "recordings"), "autosave": False,
             }
         )  # fmt: skip
@@ -128,3 +129,9 @@ def connected(studio: Studio, engine: RunningEngine, until: Callable[..., Any]) 
     # The values come in the order of the schema: the last one is changed behind its back to be noticed.
     until(lambda: studio.value("Enginewidth") == engine.engine.params.get("/engine/width") == 64, "the engine's values")
     return studio
+
+
+@pytest.fixture
+def module_named() -> Callable[[str], Any]:
+    """One of the component's modules, imported as a file."""
+    return lambda name: importlib.import_module(f"touchdesigner.component.{name}")

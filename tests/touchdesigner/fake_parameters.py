@@ -54,6 +54,7 @@ class Slot:
         self.help = self.enableExpr = ""
         self.menuNames: list[str] = []
         self.menuLabels: list[str] = []
+        self.evaluated: Any = None
         self.live_menu: Callable[[], list[str]] | None = None
 
     def evaluate(self) -> Any:

@@ -6,6 +6,7 @@ one would write into its textport, ends the test. OSC goes over real sockets, pa
 """
 
 import fnmatch
+import json
 import socket
 import types
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Any
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from tests.touchdesigner import fake_project
 from tests.touchdesigner.fake_parameters import Page, Par, ParCollection, ParMode, Slot, tdAttributeError, tdError
 from tests.touchdesigner.op_types import PARAMETERS
 
@@ -92,6 +94,8 @@ class OP:
 
 
 class Connector:
+    """The input of an operator."""
+
     def __init__(self, owner: OP) -> None:
         self.owner = owner
 
@@ -99,6 +103,16 @@ class Connector:
         if target.OPType[-3:] != self.owner.OPType[-3:]:
             raise tdError(f"{target.OPType} cannot be wired to {self.owner.OPType}")
         self.owner.inputs[:] = [target]
+
+
+class OutputConnector:
+    """The output of a component, behind which one of its Out operators stands."""
+
+    def __init__(self, out: OP) -> None:
+        self.out = out
+
+    def connect(self, target: OP) -> None:
+        Connector(target).connect(self.out)
 
 
 class COMP(OP):
@@ -112,6 +126,11 @@ class COMP(OP):
                 if hasattr(extension, name):
                     return getattr(extension, name)
         return super().__getattr__(name)
+
+    @property
+    def outputConnectors(self) -> list[OutputConnector]:
+        outs = [child for child in self.children if child.OPType in ("outTOP", "outCHOP")]
+        return [OutputConnector(out) for out in sorted(outs, key=lambda out: out.name)]
 
     def op(self, path: str) -> OP | None:
         if path.startswith("/"):
@@ -217,7 +236,10 @@ class OscOutDAT(DAT):
             message.add_arg(value)
         self.program.sent.append((address, *arguments))
         target = (self.par.address.eval(), self.par.port.eval())
-        return self.socket.sendto(message.build().dgram, target)
+        try:
+            return self.socket.sendto(message.build().dgram, target)
+        except OSError:  # a network that is not there: UDP tells nobody
+            return 0
 
 
 class OscInDAT(DAT):
@@ -247,7 +269,7 @@ class OscInDAT(DAT):
 
 class CHOP(OP):
     def channels(self) -> dict[str, float]:
-        if self.OPType == "outCHOP":
+        if self.OPType in ("outCHOP", "nullCHOP"):
             return self.inputs[0].channels()
         assert (self.par.output.eval(), self.par.firstrow.eval()) == ("chanperrow", "values")
         assert self.par.firstcolumn.eval() == "names"
@@ -279,7 +301,8 @@ class TouchDesigner:
 
     def names_for(self, op: OP) -> dict[str, Any]:
         """The globals that a text or an expression of this operator sees."""
-        return {"me": op, "parent": op.parent, "op": self.root.op, "root": self.root, "ParMode": ParMode}
+        abs_time = types.SimpleNamespace(frame=self.frames, seconds=self.frames / 60)
+        return {"me": op, "parent": op.parent, "op": self.root.op, "root": self.root, "absTime": abs_time}
 
     def run_text(self, text: str) -> None:
         """Paste the text into a Text DAT of the project and choose Run Script."""
@@ -291,10 +314,20 @@ class TouchDesigner:
         self.frames += 1
         for dat in self._each(OscInDAT):
             dat.hear()
+        self._watch_expressions()
         for dat in self._each(DAT, "executeDAT"):
             if dat.par.active.eval() and dat.par.framestart.eval():
                 dat.module.onFrameStart(self.frames)
         self._tell_of_parameters()
+
+    def _watch_expressions(self) -> None:
+        """What an expression makes of its parameter changes without anybody setting it."""
+        for comp in self._each(COMP):
+            for slot in comp.slots.values():
+                if slot.mode is ParMode.EXPRESSION and slot.is_custom:
+                    before, slot.evaluated = slot.evaluated, slot.evaluate()
+                    if slot.evaluated != before:
+                        self.changes.setdefault((comp, slot.name), before)
 
     def _tell_of_parameters(self) -> None:
         """Changes made meanwhile wait for the next frame."""
@@ -325,6 +358,20 @@ class TouchDesigner:
             left += [op for op in children if isinstance(op, COMP)]
         return found
 
+    def save(self) -> str:
+        """The project as a file holds it: no Python object survives but what a text or a parameter can say."""
+        return json.dumps(fake_project.saved(self.project))
+
+    def load(self, text: str) -> None:
+        """Open a project; extensions are made anew."""
+        self.root.children.clear()
+        self.changes.clear()
+        self.project = self.root.create("baseCOMP", "project1")
+        fake_project.restore(self.project, json.loads(text))
+        for comp in self._each(COMP):
+            if comp.par.ext0object.eval():
+                comp.initializeExtensions()
+
     def set_menu(self, par: Par, names: Callable[[], list[str]]) -> None:
         """What a menu of the system's own lists: senders, sources."""
         par._slot.live_menu = names
@@ -340,5 +387,9 @@ class TouchDesigner:
         for comp in self._each(COMP):
             for extension in comp.extensions:
                 extension.onDestroyTD()
+        self.close_sockets()
+
+    def close_sockets(self) -> None:
         for made in self._sockets:
             made.close()
+        self._sockets.clear()

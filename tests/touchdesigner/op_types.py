@@ -105,4 +105,6 @@ PARAMETERS: dict[str, dict[str, BuiltIn]] = {
         "firstcolumn": menu("ignored", "names", "values"),
     },
     "outCHOP": _CHOP | {"label": text()},
+    "nullCHOP": _CHOP,
+    "levelTOP": _TOP | {"brightness1": BuiltIn("Float", 1.0)},
 }

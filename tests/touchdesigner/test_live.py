@@ -7,6 +7,7 @@ import pytest
 
 from engine.control import OscClient
 from engine.osc import encode_message
+from osc_schema.generate import TOUCHDESIGNER_FOLDER
 from tests.touchdesigner.conftest import RunningEngine, Studio
 
 Until = Callable[..., Any]
@@ -181,10 +182,26 @@ def test_audio_features_come_as_channels(connected: Studio, until: Until) -> Non
 
 
 def test_the_pages_fit_the_running_engine(connected: Studio, engine: RunningEngine, until: Until) -> None:
+    engine.engine.params.set("/layer/1/curve", 0.5)
+    until(lambda: connected.value("L1curve") == 0.5, "the engine's value")
+    connected.comp.par.L1curve.destroy()
     connected.pulse("Fit")
     until(lambda: "the pages" in connected.value("Message"), "the new pages")
-    assert connected.value("Message").startswith("the pages fit the engine: "), connected.value("Message")
-    assert connected.value("Message").endswith(" 0 of them new or changed")
-    until(lambda: connected.value("Connected"), "the connection")
-    connected.set("L1angle", 12.0)
-    until(lambda: engine.engine.params.get("/layer/1/angle") == 12.0, "a move after it")
+    assert connected.value("Message").endswith(" 1 of them new or changed"), connected.value("Message")
+    until(lambda: connected.value("L1curve") == 0.5, "the engine's value on the new page")
+    connected.set("L1curve", 0.25)
+    until(lambda: engine.engine.params.get("/layer/1/curve") == 0.25, "a move after it")
+
+
+def test_the_example_plays(connected: Studio, engine: RunningEngine, until: Until) -> None:
+    connected.program.run_text((TOUCHDESIGNER_FOLDER / "example.py").read_text(encoding="utf-8"))
+    project = connected.program.project
+    assert project.op("picture").inputs == [connected.comp.op("out1_main")]
+    connected.set("Afeaturatehz", 60.0)
+    until(lambda: project.op("levels")["rms1"] > 0.0, "levels of the demo loop")
+    assert project.op("picture").par.brightness1.eval() == 1.0 + project.op("levels")["rms1"]
+    angle = engine.engine.params.get("/layer/1/angle")
+    until(lambda: engine.engine.params.get("/layer/1/angle") not in (angle, 0.0), "a turn")
+    until(lambda: -180.0 < engine.engine.params.get("/layer/1/angle") < -170.0, "the expression's angle")
+    connected.set("L1angle", 0.0)
+    connected.set("Afeaturatehz", 0.0)

@@ -50,11 +50,6 @@ class Echo:
         self._doubtful.difference_update(rested)
         return sorted(rested)
 
-    def let_go(self) -> None:
-        """Show everything that comes from now on: after a reconnection the engine's values win."""
-        self._held_until_s.clear()
-        self._doubtful.clear()
-
 
 def is_same(one: Value, other: Value) -> bool:
     """Equal, numbers up to the rounding of a 32-bit float."""

@@ -36,8 +36,9 @@ class MultiverseExt:
         self._read_pages()
 
     def onDestroyTD(self) -> None:
-        """The engine need not send to a port where nobody listens."""
-        self.Send("/engine/notify", 0, self._target[2])
+        """The engine need not send to a port where nobody listens. Deleted with its component there is nothing left."""
+        if self.ownerComp.op("osc_out") is not None:
+            self.Send("/engine/notify", 0, self._target[2])
 
     # -- for patches ---------------------------------------------------------------------------
 
@@ -140,19 +141,23 @@ class MultiverseExt:
             return
         try:
             pages = self._layout.control_pages(self._layout.leaves_of(tree))
-        except (LookupError, TypeError, ValueError) as error:
-            self._say(f"the pages stay as they are: the engine's tree cannot be read ({error})")
+            if not pages:
+                raise ValueError("no parameter of this engine is in it")
+        except (AttributeError, LookupError, TypeError, ValueError) as error:  # whatever an unknown server may send
+            self._say(f"the pages stay as they are: the tree cannot be used ({error})")
             return
         parameters = self._part("parameters")
         before = {control.address: control for control in self._by_address.values()}
         wanted = {name for page in pages for control in page.controls for name in self._layout.names_of(control)}
         # Destroying a parameter makes every Par object held elsewhere invalid: all of it before any is made.
         for name in set(self._by_name) - wanted:
-            getattr(self.ownerComp.par, name).destroy()
+            if hasattr(self.ownerComp.par, name):
+                getattr(self.ownerComp.par, name).destroy()
         changed = 0
         for page in pages:
             for control in page.controls:
-                if before.get(control.address) != control:
+                is_there = hasattr(self.ownerComp.par, self._layout.names_of(control)[0])
+                if before.get(control.address) != control or not is_there:
                     parameters.put(parameters.page_of(self.ownerComp, page.title), control)
                     changed += 1
         self.ownerComp.op("pages").text = self._layout.pages_json(pages)
@@ -179,7 +184,6 @@ class MultiverseExt:
     def _on_sign_of_life(self, args: list[Any]) -> None:
         if not self._link.hear(self.now_s()):
             return
-        self._echo.let_go()
         self._set("Connected", 1)
         self._status.say_connected(f"{self._target[0]}:{self._target[1]}")
         self._say(f"connected to {self._target[0]}:{self._target[1]}")

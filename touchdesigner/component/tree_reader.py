@@ -35,6 +35,7 @@ class TreeReader:
             # No proxy: the engine is this machine or the one beside it.
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
             with opener.open(request, timeout=TIMEOUT_S) as response:
-                self._result = json.load(response)
+                tree = json.load(response)
+            self._result = tree if isinstance(tree, dict) else f"{url}: is no OSCQuery server"
         except (OSError, ValueError) as error:
             self._result = f"{url}: {error}"

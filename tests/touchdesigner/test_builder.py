@@ -1,0 +1,260 @@
+"""The builder, run in TouchDesigner's rules, and the component where no engine is."""
+
+import ast
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+
+import osc_schema
+from engine.params import ParamStore
+from engine.query.tree import QueryTree
+from osc_schema.generate.touchdesigner import names_of, read_pages
+from tests.touchdesigner.conftest import BUILDER, Studio
+from tests.touchdesigner.fake_parameters import tdError
+from tests.touchdesigner.fake_td import TouchDesigner
+
+Until = Callable[..., Any]
+
+
+def test_the_builder_makes_every_page_with_what_the_declarations_say(studio: Studio) -> None:
+    assert [page.name for page in studio.comp.customPages][:4] == ["Connect", "Show", "Pictures", "Status"]
+    for control in controls(studio):
+        (*_, par) = [getattr(studio.comp.par, name) for name in names_of(control)]
+        declared = osc_schema.lookup(control.address)
+        assert par.label == control.label and control.address in par.help
+        assert par.page.name == next(area.title for area in osc_schema.AREAS if declared in area.params)
+        if control.style in ("Float", "Int"):
+            assert (par.min, par.normMax) == (declared.low, declared.high)
+            assert (par.clampMin, par.clampMax) == (declared.out_of_range == "clip",) * 2
+        if control.style != "Pulse":
+            assert par.eval() == par.default == declared.default
+
+
+def controls(studio: Studio) -> list[Any]:
+    return [control for page in read_pages(studio.comp.op("pages").text) for control in page.controls]
+
+
+def test_own_parameters_take_no_name_of_the_engines(studio: Studio) -> None:
+    own = studio.comp.op("parameters").module.OWN_NAMES
+    assert own.isdisjoint(name for control in controls(studio) for name in names_of(control))
+    assert own | {name for control in controls(studio) for name in names_of(control)} <= set(studio.comp.slots)
+
+
+def test_what_is_embedded_needs_nothing_but_the_standard_library(studio: Studio) -> None:
+    texts = [BUILDER.read_text(encoding="utf-8")]
+    texts += [dat.text for dat in studio.comp.children if dat.OPType in ("textDAT", "executeDAT")
+              and dat.name not in ("pages", "readme")]  # fmt: skip
+    for text in texts:
+        for node in ast.walk(ast.parse(text)):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            modules += [node.module] if isinstance(node, ast.ImportFrom) else []
+            assert {module.partition(".")[0] for module in modules} <= sys.stdlib_module_names | {"td"}
+
+
+def test_three_pictures_and_the_audio_channels_leave_the_component(studio: Studio) -> None:
+    wires = {child.name: child.inputs[0].name for child in studio.comp.children if child.name.startswith("out")}
+    assert wires == {
+        "out1_main": "main_in",
+        "out2_sd": "sd_in",
+        "out3_ndi": "ndi_in",
+        "out4_audio": "audio_channels",
+    }
+
+
+def test_building_again_renews_the_texts_and_keeps_what_was_set(studio: Studio) -> None:
+    comp = studio.comp
+    children = list(comp.children)
+    port = studio.value("Port")
+    studio.set("Ndisource", "STUDIO 2")
+    studio.set("L1angle", 12.0)
+    comp.op("echo").text = "broken"
+    comp.par.L1angle.destroy()
+    studio.program.run_text(BUILDER.read_text(encoding="utf-8"))
+    assert studio.program.project.op("multiverse") is comp and comp.children == children
+    assert (studio.value("Port"), studio.value("Ndisource")) == (port, "STUDIO 2")
+    assert studio.value("L1angle") == 0.0
+    studio.renew_clock()
+    studio.program.frame()
+    assert studio.program.sent[-1] == ("/engine/notify", 1, studio.value("Listenport"))
+
+
+def test_nothing_of_the_pages_is_sent_because_it_was_built(studio: Studio) -> None:
+    for _ in range(5):
+        studio.program.frame()
+    assert {message[0] for message in studio.program.sent} == {"/engine/notify"}
+
+
+def test_it_asks_for_the_engine_every_two_seconds(studio: Studio) -> None:
+    def subscriptions() -> int:
+        return len([message for message in studio.program.sent if message[:2] == ("/engine/notify", 1)])
+
+    before = subscriptions()
+    for _ in range(3):
+        studio.skipped_s += 2.0
+        studio.program.frame()
+    assert subscriptions() == before + 3
+    assert not studio.value("Connected")
+
+
+def test_another_port_ends_the_old_subscription_first(studio: Studio, free_port: Callable[[], int]) -> None:
+    old = studio.value("Listenport")
+    studio.program.frame()
+    studio.program.sent.clear()
+    new = free_port()
+    studio.set("Listenport", new)
+    studio.program.frame()
+    studio.program.frame()
+    assert studio.program.sent == [("/engine/notify", 0, old), ("/engine/notify", 1, new)]
+
+
+def test_pictures_follow_the_senders_that_appear(studio: Studio, until: Until) -> None:
+    senders: list[str] = ["Camera"]
+    for name in ("main_in", "sd_in"):
+        studio.program.set_menu(studio.comp.op(name).par.sendername, lambda: senders)
+    studio.program.set_menu(studio.comp.op("ndi_in").par.name, lambda: ["STUDIO (Multiverse)"])
+    studio.skipped_s += 2.0
+    studio.program.frame()
+    assert studio.value("Mainfound") == ""
+    senders += ["Multiverse SD", "Multiverse_1"]
+    studio.skipped_s += 2.0
+    studio.program.frame()
+    assert (studio.value("Mainfound"), studio.value("Sdfound")) == ("Multiverse_1", "Multiverse SD")
+    assert studio.comp.op("main_in").par.sendername.eval() == "Multiverse_1"
+    assert studio.comp.op("ndi_in").par.active.eval() is False and studio.value("Ndifound") == ""
+    studio.set("Ndi", True)
+    studio.set("Ndiips", "192.168.1.7")
+    studio.skipped_s += 2.0
+    studio.program.frame()
+    ndi = studio.comp.op("ndi_in").par
+    assert (ndi.active.eval(), ndi.extraips.eval(), ndi.name.eval()) == (True, "192.168.1.7", "STUDIO (Multiverse)")
+
+
+@pytest.fixture
+def tree_server() -> Iterator[tuple[int, dict[str, Any], list[str | None]]]:
+    """Port, the OSCQuery tree that is served there, and the tokens that were shown."""
+    tree = json.loads(QueryTree(ParamStore()).answer("/", None, {}).body)
+    tokens: list[str | None] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            tokens.append(self.headers["Authorization"])
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(tree).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server.server_port, tree, tokens
+        server.shutdown()
+        thread.join()
+
+
+def test_pages_fit_an_engine_with_other_parameters(studio: Studio, until: Until, tree_server: tuple) -> None:
+    port, tree, tokens = tree_server
+    layer = tree["CONTENTS"]["layer"]["CONTENTS"]["1"]["CONTENTS"]
+    layer["curve"]["RANGE"] = [{"MIN": 0.0, "MAX": 2.0}]
+    del layer["phase"]
+    own = {**layer["curve"]["MULTIVERSE"], "type": "colour", "default": [0.0, 0.5, 1.0, 1.0], "area_title": "Scene"}
+    tree["CONTENTS"]["scene"] = {
+        "FULL_PATH": "/scene", "CONTENTS": {"tint": {"FULL_PATH": "/scene/tint", "TYPE": "ffff", "DESCRIPTION": "New.",
+        "RANGE": [{"MIN": 0, "MAX": 1}] * 4, "MULTIVERSE": own}},
+    }  # fmt: skip
+    studio.set("Webport", port)
+    studio.set("Token", "secret")
+    studio.pulse("Fit")
+    until(lambda: studio.value("Message").startswith("the pages fit"), "the new pages")
+    assert tokens == ["Bearer secret"]
+    assert studio.value("Message").endswith(f"{len(osc_schema.PARAMS)} parameters, 2 of them new or changed")
+    assert studio.comp.par.L1curve.max == 2.0
+    assert studio.comp.par["L1phase"] is None
+    assert [studio.value(f"Scenetint{part}") for part in "rgba"] == [0.0, 0.5, 1.0, 1.0]
+    studio.set("Scenetintg", 0.25)
+    studio.program.frame()
+    assert studio.sent_to("/scene") == [("/scene/tint", 0.0, 0.25, 1.0, 1.0)]
+    studio.skipped_s += 1.0
+    studio.comp.ext.MultiverseExt.on_message("/scene/tint", [1.0, 0.0, 0.0, 1.0])
+    studio.program.frame()
+    assert studio.value("Scenetintr") == 1.0
+    assert len(studio.sent_to("/scene")) == 1
+
+
+@pytest.mark.parametrize(
+    "body", [b"not a tree", b'{"FULL_PATH": "/", "MULTIVERSE": {"type": "float"}}', b"[]", b"{}", b"null"]
+)
+def test_pages_stay_where_the_tree_is_none(studio: Studio, until: Until, body: bytes) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        studio.set("Webport", server.server_port)
+        studio.pulse("Fit")
+        until(lambda: studio.value("Message"), "an answer")
+        thread.join()
+    assert studio.value("Message").startswith("the pages stay as they are: ")
+    assert studio.value("L1angle") == 0.0
+
+
+def test_pages_stay_where_nobody_answers(studio: Studio, until: Until) -> None:
+    studio.pulse("Fit")
+    until(lambda: studio.value("Message"), "an answer")
+    assert studio.value("Message").startswith("the pages stay as they are: http://127.0.0.1:")
+
+
+def test_buttons_that_lack_something_say_what(studio: Studio) -> None:
+    for button, line in (("Presetload", "Load: the engine has named no presets yet"),
+                         ("Presetsave", "Save: write a name into Name first")):  # fmt: skip
+        studio.pulse(button)
+        studio.program.frame()
+        assert studio.value("Message") == line
+
+
+def test_a_menu_item_that_the_page_lacks_is_named(studio: Studio) -> None:
+    studio.comp.ext.MultiverseExt.on_message("/mirror", ["hexagon"])
+    assert studio.value("Message") == "/mirror is hexagon, which this page does not have: pulse Fit Pages"
+    assert studio.value("Mirror") == "off"
+
+
+@pytest.mark.parametrize(
+    "line, problem",
+    [
+        ("page.appendFloat('strength')", tdError),
+        ("page.appendFloat('Guidance_scale')", tdError),
+        ("page.appendFloat('Muchtoolonganame')", tdError),
+        ("page.appendSlider('Fine')", AttributeError),
+        ("setattr(page.appendFloat('Fine')[0], 'nromMin', 3)", AttributeError),
+        ("setattr(page.appendFloat('Fine')[0], 'val', 'much')", TypeError),
+        ("setattr(page.appendMenu('Fine')[0], 'val', 'unknown')", tdError),
+        ("setattr(page.appendPulse('Fine')[0], 'val', 1)", tdError),
+        ("setattr(comp.par, 'Port', 1)", AttributeError),
+        ("setattr(comp.par.ext0name, 'label', 'x')", tdError),
+        ("comp.create('magicDAT', 'x')", tdError),
+        ("comp.create('oscinDAT', 'x').par.netaddress", AttributeError),
+        ("setattr(comp, 'colour', 1)", AttributeError),
+        ("comp.nothing", AttributeError),
+        ("comp.create('textDAT', 'x').appendRow([1])", tdError),
+        ("comp.create('outTOP', 'x').inputConnectors[0].connect(comp.create('outCHOP', 'y'))", tdError),
+        ("comp.create('oscoutDAT', 'x').sendOSC('/a', 1)", TypeError),
+        ("[par := page.appendFloat('Fine')[0], page.appendInt('Other')[0].destroy(), par.eval()]", tdError),
+    ],
+)
+def test_what_touchdesigner_refuses_the_fake_refuses(program: TouchDesigner, line: str, problem: type) -> None:
+    comp = program.project.create("baseCOMP", "comp")
+    with pytest.raises(problem):
+        eval(line, {"comp": comp, "page": comp.appendCustomPage("Page"), "setattr": setattr})

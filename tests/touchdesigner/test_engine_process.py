@@ -1,0 +1,138 @@
+"""Start Engine and Stop Engine with the installed program, an engine that restarts, and a project that is reopened."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.touchdesigner.conftest import RunningEngine, Studio
+from tests.touchdesigner.fake_td import TouchDesigner
+
+Until = Callable[..., Any]
+
+PROGRAM = Path(sys.executable).parent / "multiverse"
+QUIET = "--audio demo --size 64x64 --fps 30 --renderer numba --sink null --web off --set /layer/1/angle=21"
+
+
+@pytest.fixture
+def home(studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Logs, presets and the last state of these engines go nowhere else, and none outlives its test."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path / "home"))
+    yield
+    process = studio.comp.ext.MultiverseExt._process
+    while process.terminate() and not process.ended():
+        time.sleep(0.01)
+
+
+def test_the_engine_is_started_without_touchdesigners_python_and_ended(
+    studio: Studio, until: Until, home: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONHOME", "/nowhere")  # as TouchDesigner sets it: any other Python dies of it
+    studio.set("Command", str(PROGRAM))
+    studio.set("Options", QUIET)
+    studio.pulse("Startengine")
+    until(lambda: studio.value("Connected"), "the started engine")
+    until(lambda: studio.value("L1angle") == 21.0, "a value of the started engine")
+    studio.pulse("Startengine")
+    until(lambda: "answers at" in studio.value("Message"), "the refusal of a second one")
+    studio.pulse("Stopengine")
+    until(lambda: studio.value("Message") == "the engine has ended", "its end")
+
+
+def test_an_engine_that_does_not_answer_is_ended_by_a_signal(studio: Studio, until: Until, home: None) -> None:
+    studio.set("Command", str(PROGRAM))
+    studio.set("Options", f"{QUIET} --osc off")
+    studio.pulse("Startengine")
+    until(lambda: studio.value("Message").startswith("started "), "its start")
+    studio.pulse("Startengine")
+    until(lambda: "runs already" in studio.value("Message"), "the refusal of a second one")
+    studio.pulse("Stopengine")
+    until(lambda: "asked to end" in studio.value("Message"), "the request")
+    studio.skipped_s += 5.0
+    until(lambda: "signal" in studio.value("Message"), "the signal")
+    until(lambda: "has ended" in studio.value("Message") or "ended with code" in studio.value("Message"), "its end")
+
+
+def test_an_engine_that_cannot_start_says_why(studio: Studio, until: Until, home: None) -> None:
+    studio.set("Command", str(PROGRAM))
+    studio.set("Options", "--audio no-such-file.wav")
+    studio.pulse("Startengine")
+    until(lambda: "ended with code" in studio.value("Message"), "its end")
+    assert "no-such-file.wav" in studio.value("Message")
+
+
+@pytest.mark.parametrize(
+    "changes, line",
+    [
+        ({"Command": "no-such-program"}, "no-such-program: no such program"),
+        ({"Command": ""}, "Command is empty"),
+        ({"Command": str(PROGRAM), "Options": '--audio "half'}, "Options: No closing quotation"),
+        ({"Host": "192.0.2.7"}, "Host is 192.0.2.7: start it there"),
+    ],
+)
+def test_start_engine_says_what_is_missing(studio: Studio, changes: dict[str, str], line: str) -> None:
+    for name, value in changes.items():
+        studio.set(name, value)
+    studio.program.frame()
+    studio.pulse("Startengine")
+    studio.program.frame()
+    assert line in studio.value("Message")
+
+
+def test_the_environment_keeps_everything_else(module_named: Callable[[str], Any]) -> None:
+    clean = module_named("engine_process").clean_environment
+    given = {"PATH": "/bin", "PYTHONHOME": "/td", "PYTHONPATH": "/td/lib", "HOME": os.sep}
+    assert clean(given) == {"PATH": "/bin", "HOME": os.sep}
+
+
+def test_a_restarted_engine_is_found_again_and_its_values_win(
+    studio: Studio, until: Until, free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    ports = free_port(), free_port()
+    studio.set("Port", ports[0])
+    first = RunningEngine(*ports, tmp_path)
+    try:
+        first.engine.params.set("/layer/1/angle", 10.0)
+        until(lambda: studio.value("Connected") and studio.value("L1angle") == 10.0, "the first engine")
+    finally:
+        first.close()
+    studio.skipped_s += 3.5
+    until(lambda: not studio.value("Connected"), "the loss")
+    assert studio.value("State") == "disconnected: no heartbeat for 3 s"
+    studio.set("L1angle", 99.0)
+    studio.program.frame()
+    second = RunningEngine(*ports, tmp_path)
+    try:
+        second.engine.params.set("/layer/1/angle", -30.0)
+        studio.skipped_s += 2.0
+        until(lambda: studio.value("Connected") and studio.value("L1angle") == -30.0, "the second engine's values")
+        studio.set("L1angle", 5.0)
+        until(lambda: second.engine.params.get("/layer/1/angle") == 5.0, "a move")
+    finally:
+        second.close()
+
+
+def test_a_saved_project_plays_the_engine_without_this_checkout(
+    connected: Studio, engine: RunningEngine, program: TouchDesigner, until: Until
+) -> None:
+    connected.set("Ndisource", "STUDIO 2")
+    file = program.save()
+    assert str(Path(__file__).parents[2]) not in file
+    for extension in connected.comp.extensions:
+        extension.onDestroyTD()
+    program.close_sockets()
+    program.load(file)
+    program.sent.clear()
+    connected.comp = program.project.op("multiverse")
+    connected.renew_clock()
+    assert connected.value("Ndisource") == "STUDIO 2"
+    engine.engine.params.set("/layer/2/angle", 61.0)
+    until(lambda: connected.value("L2angle") == 61.0, "a value in the reopened project")
+    connected.set("L2angle", 62.0)
+    until(lambda: engine.engine.params.get("/layer/2/angle") == 62.0, "a move in the reopened project")

@@ -1,0 +1,135 @@
+"""The pages that are made from the declarations: every parameter once, under a name TouchDesigner takes."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import asdict
+
+import pytest
+
+import osc_schema
+from engine.params import ParamStore
+from engine.query.tree import QueryTree
+from osc_schema.declare import number
+from osc_schema.generate import TOUCHDESIGNER_FILES, TOUCHDESIGNER_FOLDER
+from osc_schema.generate.touchdesigner import (
+    Control,
+    control_pages,
+    leaves_of,
+    names_of,
+    pages_json,
+    parameter_name,
+    read_pages,
+)
+from osc_schema.types import Param, ParamType
+
+PAGES = read_pages(TOUCHDESIGNER_FILES["generated/pages.json"]())
+CONTROLS = {control.address: control for page in PAGES for control in page.controls}
+
+
+def page_of_one(param: Param) -> Control:
+    ((page),) = control_pages([{**asdict(param), "area_title": "Test"}])
+    return page.controls[0]
+
+
+@pytest.mark.parametrize("name", TOUCHDESIGNER_FILES)
+def test_the_committed_file_is_fresh(name: str) -> None:
+    committed = (TOUCHDESIGNER_FOLDER / name).read_text(encoding="utf-8")
+    assert committed == TOUCHDESIGNER_FILES[name](), f"touchdesigner/{name} is stale: run `multiverse schema write`"
+
+
+def test_every_parameter_stands_on_a_page_exactly_once() -> None:
+    addresses = [control.address for page in PAGES for control in page.controls]
+    assert sorted(addresses) == sorted(param.address for param in osc_schema.PARAMS)
+
+
+def test_names_are_legal_short_and_unlike_each_other() -> None:
+    names = [name for control in CONTROLS.values() for name in names_of(control)]
+    assert all(re.fullmatch(r"[A-Z][a-z0-9]{0,11}", name) for name in names)
+    assert len(set(names)) == len(names)
+
+
+def test_a_name_depends_on_its_address_alone() -> None:
+    assert parameter_name("/layer/1/angle") == "L1angle"
+    assert parameter_name("/audio/2/gain_db") == "A2gaindb"
+    assert parameter_name("/sd/similarity/threshold") == "Sdsimilthres"
+    assert parameter_name("/master/fade") == "Masterfade"
+    with pytest.raises(ValueError, match="no parameter called '1stlight'"):
+        parameter_name("/1st/light")
+
+
+def test_two_addresses_that_would_share_a_name_are_named() -> None:
+    leaves = [{**asdict(number(address, 0, 0, 1, "")), "area_title": "A"} for address in ("/a/b_c", "/a_b/c")]
+    with pytest.raises(ValueError, match="/a_b/c and /a/b_c would both be called Abc"):
+        control_pages(leaves)
+
+
+def test_a_control_says_what_its_parameter_says() -> None:
+    angle, blend = CONTROLS["/layer/1/angle"], CONTROLS["/multiverse/blend"]
+    assert (angle.low, angle.high, angle.is_clamped, angle.style) == (-180.0, 180.0, False, "Float")
+    assert angle.label == "Layer 1 angle (deg)"
+    assert "clockwise" in angle.help and "/layer/1/angle   -180 to 180 deg" in angle.help
+    assert (blend.high, blend.is_clamped) == (3.0, True) and "2 difference" in blend.help
+    assert CONTROLS["/mirror"].menu == ("off", "x", "y", "xy", "kaleidoscope")
+    assert CONTROLS["/sd/crossfade_s"].label == "Crossfade (s)"
+    assert CONTROLS["/master/panic"].style == "Pulse" and CONTROLS["/master/panic"].default is None
+    assert CONTROLS["/layer/2/intensity"].starts_section and not CONTROLS["/layer/2/angle"].starts_section
+    assert all(control.default == osc_schema.lookup(address).default for address, control in CONTROLS.items()
+               if control.style != "Pulse")  # fmt: skip
+
+
+def test_a_colour_becomes_four_parameters_of_one_name() -> None:
+    colour = Param(
+        address="/scene/background", type=ParamType.COLOUR, default=(0.0, 0.5, 1.0, 1.0), low=0, high=1, description="",
+        out_of_range="clip",
+    )  # fmt: skip
+    control = page_of_one(colour)
+    assert names_of(control) == tuple(f"Scenebackgr{part}"[:12] for part in "rgba")
+    assert control.is_clamped and control.default == (0.0, 0.5, 1.0, 1.0)
+    (page,) = control_pages([{**asdict(colour), "area_title": "Test"}])
+    assert read_pages(pages_json([page])) == (page,)
+
+
+def test_pages_read_from_a_running_engine_are_those_of_the_declarations() -> None:
+    tree = json.loads(QueryTree(ParamStore()).answer("/", None, {}).body)
+    read = {control.address: control for page in control_pages(leaves_of(tree)) for control in page.controls}
+    assert read == CONTROLS
+
+
+@pytest.mark.parametrize(
+    "names, part, but_not, picked",
+    [
+        (["Multiverse", "Multiverse SD"], "Multiverse", "Multiverse SD", "Multiverse"),
+        (["Multiverse SD", "Multiverse"], "Multiverse SD", "", "Multiverse SD"),
+        (["Multiverse_1"], "multiverse", "Multiverse SD", "Multiverse_1"),
+        (["STUDIO (Multiverse)", "STUDIO (Camera)"], "Multiverse", "", "STUDIO (Multiverse)"),
+        (["Multiverse SD"], "Multiverse", "Multiverse SD", ""),
+        (["Multiverse"], "", "", ""),
+        ([], "Multiverse", "", ""),
+    ],
+)
+def test_a_sender_is_picked_by_a_part_of_its_name(
+    names: list[str], part: str, but_not: str, picked: str, module_named: Callable
+) -> None:
+    assert module_named("senders").pick(part, names, but_not) == picked
+
+
+def test_an_onset_is_seen_in_exactly_one_frame(module_named: Callable) -> None:
+    features = module_named("features").Features()
+    assert features.take("/audio/1/onset", 1.0) and features.take("/audio/1/onset", 0.0)
+    assert features.take("/audio/4/rms", 0.25)
+    assert not features.take("/audio/1/gain_db", 3.0) and not features.take("/audio/5/rms", 1.0)
+    assert features.take_changes() == {"onset1": 1.0, "rms4": 0.25}
+    assert features.take_changes() == {"onset1": 0.0}
+    assert features.take_changes() == {}
+
+
+def test_an_engine_that_falls_silent_is_lost_after_three_seconds(module_named: Callable) -> None:
+    link = module_named("link").Link()
+    assert link.step(0.0).subscribe and not link.step(1.9).subscribe and link.step(2.0).subscribe
+    assert link.hear(2.1) and not link.hear(3.1)
+    assert link.step(3.2).ask_status and not link.step(4.1).ask_status and link.step(4.2).ask_status
+    assert link.is_connected and not link.step(6.1).say_lost
+    lost = link.step(6.2)
+    assert lost.say_lost and lost.subscribe and not link.is_connected
+    assert not link.step(8.1).subscribe and link.step(8.2).subscribe

@@ -1,0 +1,18 @@
+"""An example to run after the component is built: paste it into a Text DAT beside it and choose Run Script.
+
+The engine's picture, brighter with channel 1, and a first layer that TouchDesigner's own time turns once in 30 s. Turn
+up Features rate on the page Audio (60), or there is no sound to see.
+"""
+
+comp = me.parent().op("multiverse")  # noqa: F821  `me` is this Text DAT
+network = comp.parent()
+
+levels = network.op("levels") or network.create("nullCHOP", "levels")
+comp.outputConnectors[3].connect(levels)
+
+picture = network.op("picture") or network.create("levelTOP", "picture")
+comp.outputConnectors[0].connect(picture)
+picture.par.brightness1.expr = "1 + op('levels')['rms1']"
+
+# A parameter with an expression stays its own master: the engine follows it, and nothing moves it back.
+comp.par.L1angle.expr = "absTime.seconds * 12 % 360 - 180"
