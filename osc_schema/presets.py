@@ -19,7 +19,8 @@ _CHANGED = "/preset/changed <name>, to every subscriber"
 
 AREA = Area(
     title="Presets",
-    description="A preset holds every parameter marked as stored. `default` and `VAV original` are built in.",
+    description="A preset holds every parameter marked as stored. `default`, `VAV original` and eight looks are "
+    "built in (`/preset/list`).",
     commands=(
         _command("save", "Writes the values of now under a name, over an older preset of that name.", _CHANGED),
         _command(

@@ -118,6 +118,43 @@ def export(
         _print_json({"name": name, "file": str(file)})
 
 
+@app.command()
+def picture(
+    name: Name,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Picture to write: .jpg or .png.")],
+    size: Annotated[str, typer.Option(metavar="WxH", help="Size in pixels.")] = "320x180",
+    seconds: Annotated[
+        float, typer.Option(min=0.0, max=60.0, metavar="SECONDS", help="How far into the demo loop it is taken.")
+    ] = 4.7,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw a preset on the built-in demo loop and write what is seen: always the same."""
+    from PIL import Image
+
+    from engine.app import open_engine
+    from engine.cli.run import parse_size
+    from engine.config import Config
+    from engine.errors import MultiverseError, UsageError
+
+    if file.suffix.lower() not in (".jpg", ".jpeg", ".png"):
+        raise UsageError(f"{file}: must end in .jpg or .png")
+    width, height = parse_size(size)
+    presets = str(_open(folder).path)
+    config = Config(
+        width=width, height=height, fps=30, audio="demo", offline=True, preset=name, presets=presets, recordings="."
+    )
+    with open_engine(config) as engine:
+        for frame in engine.frames(seconds=max(seconds, 1 / 30)):
+            rgba = frame.read_rgba() if frame.time_s > seconds - 2 / 30 else None
+    try:
+        Image.fromarray(rgba[..., :3]).save(file, quality=90)
+    except OSError as error:
+        raise MultiverseError(f"{file}: cannot be written ({error.strerror or error})") from None
+    if as_json:
+        _print_json({"name": name, "file": str(file)})
+
+
 @app.command("path")
 def print_path(folder: Folder = None, as_json: AsJson = False) -> None:
     """Print the folder of the presets."""

@@ -1,4 +1,4 @@
-"""One folder of presets: save, load, list, delete. `default` and `VAV original` are built in."""
+"""One folder of presets: save, load, list, delete. `default`, `VAV original` and eight looks are built in."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ import osc_schema
 from engine import file_names
 from engine.errors import PresetError
 from engine.params.atomic_file import write_atomic
+from engine.params.looks import LOOKS
 from engine.params.preset_file import LoadedPreset, preset_text, read_preset
 from osc_schema import Param, Value
 
@@ -20,6 +21,7 @@ _FACTORY: dict[str, dict[str, Value]] = {
         "/mirror": "off",
         **{f"/layer/{n}/wrap": "repeat" for n in (1, 2, 3, 4)},
     },
+    **LOOKS,
 }
 """What each built-in preset changes against the schema's defaults; it sets every stored parameter."""
 

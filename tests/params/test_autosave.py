@@ -85,7 +85,7 @@ def test_the_autosave_is_not_among_the_presets(tmp_path: Path) -> None:
     store = ParamStore()
     store.set("/layer/1/angle", 5)
     Autosave(tmp_path, store).save_if_changed()
-    assert PresetFolder(tmp_path).list() == ("default", "VAV original")
+    assert not any("autosave" in name for name in PresetFolder(tmp_path).list())
 
 
 def test_a_run_in_which_nothing_is_touched_keeps_what_the_last_one_left(tmp_path: Path) -> None:

@@ -1,0 +1,189 @@
+"""The looks that come with the engine: what each changes against the schema's defaults.
+
+Made by eye, on the demo loop and on music of four stems, at 30 and 60 frames a second. They share a recipe: no grey of
+silence (bias 0) and a hard tone curve give black ground and full colour; feedback makes bodies of lines; slow LFOs in
+the tempo keep everything on its way; the kick (channel 1) moves one thing that the eye follows.
+"""
+
+from typing import Any
+
+from osc_schema import Value
+
+Look = dict[str, Value]
+
+
+def _layers(key: str, *values: float) -> Look:
+    """One value a layer, or the same for all four."""
+    return {f"/layer/{n}/{key}": values[n - 1 if len(values) > 1 else 0] for n in (1, 2, 3, 4)}
+
+
+def _route(n: int, source: str, target: str, amount: float, **more: Any) -> Look:
+    given = {"source": source, "target": target, "amount": amount, **more}
+    return {f"/mod/{n}/{key}": value for key, value in given.items()}
+
+
+def _lfo(n: int, shape: str, sync: str) -> Look:
+    return {f"/lfo/{n}/shape": shape, f"/lfo/{n}/sync": sync}
+
+
+_BLACK_GROUND: Look = {"/multiverse/bias": 0.0, "/multiverse/tone": "clip"}
+
+LOOKS: dict[str, Look] = {
+    # Curtains of light that drift and fold.
+    "Aurora": {
+        **_BLACK_GROUND,
+        "/multiverse/blend": 1.0,
+        "/multiverse/brightness": 3.4,
+        "/multiverse/window_ms": 60.0,
+        "/colour/mode": "scheme",
+        "/colour/base_hue": 0.36,
+        "/colour/scheme": 1.0,
+        **_layers("intensity", 1.2, 0.9, 1.0, 0.5),
+        **_layers("angle", 84.0, 92.0, 98.0, 88.0),
+        **_layers("curve", 0.25),
+        **_layers("ratio", 0.15, 0.2, 0.3, 0.12),
+        "/feedback/amount": 0.94,
+        "/feedback/zoom": 1.004,
+        **_lfo(1, "sine", "eight_bars"),
+        **_lfo(2, "sine", "four_bars"),
+        **_route(1, "lfo1", "/colour/base_hue", 0.25, offset=-0.5),
+        **_route(2, "lfo2", "/layer/2/curve", 0.3),
+        **_route(3, "lfo2", "/layer/1/angle", 0.03, offset=-0.5),
+        **_route(4, "low", "/multiverse/brightness", 0.2, channel=1),
+    },
+    # A rose window, drawn in lead.
+    "Cathedral": {
+        **_BLACK_GROUND,
+        "/multiverse/blend": 2.0,
+        "/multiverse/brightness": 4.0,
+        "/multiverse/window_ms": 35.0,
+        "/colour/base_hue": 0.62,
+        **_layers("curve", 0.6),
+        **_layers("ratio", 0.5, 1.0, 0.75, 1.5),
+        "/feedback/amount": 0.8,
+        "/feedback/rotate": 0.6,
+        "/mirror": "kaleidoscope",
+        "/mirror/segments": 8,
+        **_lfo(1, "sine", "four_bars"),
+        **_route(1, "lfo1", "/feedback/rotate", 0.12, offset=-0.5),
+        **_route(2, "onset", "/feedback/zoom", 0.2, channel=1, release_ms=250.0),
+    },
+    # Petals that grow inward, ring by ring.
+    "Mandala": {
+        **_BLACK_GROUND,
+        "/multiverse/blend": 2.0,
+        "/multiverse/brightness": 3.0,
+        "/multiverse/window_ms": 30.0,
+        "/colour/base_hue": 0.7,
+        **_layers("curve", 0.2),
+        **_layers("ratio", 0.5, 0.3, 0.4, 0.6),
+        "/feedback/amount": 0.9,
+        "/feedback/zoom": 0.965,
+        "/feedback/rotate": -1.5,
+        "/feedback/hue": 0.03,
+        "/mirror": "kaleidoscope",
+        "/mirror/segments": 12,
+        **_lfo(1, "sine", "four_bars"),
+        **_route(1, "lfo1", "/feedback/rotate", 0.2, offset=-0.5),
+        **_route(2, "onset", "/multiverse/brightness", 0.25, channel=1),
+    },
+    # Upright bars, hard and fast: for a wide wall.
+    "Monolith": {
+        **_BLACK_GROUND,
+        "/multiverse/blend": 2.0,
+        "/multiverse/brightness": 4.0,
+        "/multiverse/window_ms": 30.0,
+        "/colour/mode": "scheme",
+        "/colour/base_hue": 0.55,
+        **_layers("angle", 0.0),
+        **_layers("ratio", 0.25, 0.5, 1.0, 2.0),
+        "/feedback/amount": 0.9,
+        "/feedback/zoom": 1.03,
+        "/mirror": "x",
+        **_lfo(1, "triangle", "eight_bars"),
+        **_lfo(2, "saw", "four_bars"),
+        **_route(1, "lfo1", "/colour/base_hue", 0.3),
+        **_route(2, "onset", "/feedback/zoom", 0.3, channel=1, release_ms=300.0),
+        **_route(3, "lfo2", "/layer/2/phase", 1.0),
+    },
+    # Crossed tubes of light.
+    "Neon Grid": {
+        **_BLACK_GROUND,
+        "/multiverse/blend": 2.0,
+        "/multiverse/brightness": 4.0,
+        "/multiverse/window_ms": 14.0,
+        "/colour/mode": "scheme",
+        "/colour/base_hue": 0.83,
+        "/colour/scheme": 0.5,
+        **_layers("intensity", 1.5),
+        **_layers("angle", 0.0, 90.0, 0.0, 90.0),
+        **_layers("ratio", 2.0, 2.0, 4.0, 4.0),
+        "/feedback/amount": 0.75,
+        "/feedback/zoom": 1.01,
+        **_lfo(1, "triangle", "eight_bars"),
+        **_lfo(2, "saw", "four_bars"),
+        **_route(1, "onset", "/feedback/zoom", 0.3, channel=1, release_ms=200.0),
+        **_route(2, "lfo1", "/colour/base_hue", 0.2, offset=-0.5),
+        **_route(3, "lfo2", "/layer/3/phase", 1.0),
+    },
+    # Broad beams that open and close like a hand.
+    "Prism": {
+        **_BLACK_GROUND,
+        "/multiverse/blend": 2.0,
+        "/multiverse/brightness": 3.0,
+        "/multiverse/window_ms": 9.0,
+        "/colour/base_hue": 0.3,
+        **_layers("intensity", 1.3),
+        **_layers("angle", -12.0, 12.0, -35.0, 35.0),
+        **_layers("ratio", 0.35, 0.5, 0.7, 1.0),
+        "/feedback/amount": 0.8,
+        "/feedback/rotate": 0.4,
+        "/feedback/hue": 0.02,
+        "/mirror": "x",
+        **_lfo(1, "triangle", "eight_bars"),
+        **_lfo(2, "sine", "four_bars"),
+        **_route(1, "lfo1", "/layer/1/angle", 0.2),
+        **_route(2, "lfo1", "/layer/2/angle", -0.2),
+        **_route(3, "lfo2", "/layer/3/angle", 0.25),
+        **_route(4, "lfo2", "/layer/4/angle", -0.25),
+    },
+    # Cloth that breathes: for what is quiet.
+    "Silk": {
+        "/multiverse/blend": 1.0,
+        "/multiverse/bias": 0.03,
+        "/multiverse/brightness": 3.2,
+        "/multiverse/window_ms": 30.0,
+        "/colour/base_hue": 0.45,
+        **_layers("angle", 20.0, -20.0, 60.0, -60.0),
+        **_layers("curve", 0.5),
+        **_layers("ratio", 0.12, 0.15, 0.2, 0.25),
+        "/feedback/amount": 0.8,
+        "/feedback/zoom": 1.02,
+        **_lfo(1, "sine", "four_bars"),
+        **_lfo(2, "sine", "two_bars"),
+        **_route(1, "lfo1", "/layer/1/curve", 0.5),
+        **_route(2, "lfo2", "/layer/3/curve", -0.5),
+        **_route(3, "lfo1", "/layer/2/angle", 0.1),
+    },
+    # A flight through octagons; the kick is the throttle.
+    "Tunnel": {
+        **_BLACK_GROUND,
+        "/multiverse/blend": 2.0,
+        "/multiverse/brightness": 3.2,
+        "/multiverse/window_ms": 14.0,
+        "/colour/base_hue": 0.55,
+        **_layers("curve", 0.4),
+        **_layers("ratio", 0.5, 0.3, 0.4, 0.6),
+        "/feedback/amount": 0.95,
+        "/feedback/zoom": 1.05,
+        "/feedback/rotate": 2.0,
+        "/feedback/hue": 0.012,
+        "/mirror": "kaleidoscope",
+        "/mirror/segments": 4,
+        **_lfo(1, "sine", "eight_bars"),
+        **_lfo(2, "saw", "eight_bars"),
+        **_route(1, "lfo1", "/feedback/rotate", 0.35, offset=-0.5),
+        **_route(2, "low", "/feedback/zoom", 0.12, channel=1),
+        **_route(3, "lfo2", "/layer/1/angle", 1.0),
+    },
+}
