@@ -1,6 +1,7 @@
 """A live engine, and TouchDesigner with the component in it, on free ports of 127.0.0.1."""
 
 import importlib
+import socket
 import sys
 import threading
 import time
@@ -109,8 +110,6 @@ def until(studio: Studio, wait_for: Callable[..., Any]) -> Callable[..., Any]:
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
     """One for all tests of a module: each leaves it as it likes and sets what it needs."""
-    import socket
-
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one, socket.socket() as other:
         one.bind(("127.0.0.1", 0))
         other.bind(("127.0.0.1", 0))

@@ -302,7 +302,8 @@ class TouchDesigner:
     def names_for(self, op: OP) -> dict[str, Any]:
         """The globals that a text or an expression of this operator sees."""
         abs_time = types.SimpleNamespace(frame=self.frames, seconds=self.frames / 60)
-        return {"me": op, "parent": op.parent, "op": self.root.op, "root": self.root, "absTime": abs_time}
+        names = {"me": op, "parent": op.parent, "op": self.root.op, "root": self.root}
+        return names | {"absTime": abs_time, "ParMode": ParMode}
 
     def run_text(self, text: str) -> None:
         """Paste the text into a Text DAT of the project and choose Run Script."""

@@ -126,7 +126,8 @@ class MultiverseExt:
             return
         for name, value in zip(self._layout.names_of(control), args, strict=False):
             par = getattr(self.ownerComp.par, name)
-            if par.mode.name != "CONSTANT":  # an expression, export or binding drives it, and through it the engine
+            # An expression, export or binding drives it, and through it the engine.
+            if par.mode != ParMode.CONSTANT:  # noqa: F821  TouchDesigner's
                 return
             if control.style == "Menu" and value not in par.menuNames:
                 self._say(f"{control.address} is {value}, which this page does not have: pulse Fit Pages")
