@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+from collections.abc import Iterable
 
 import psutil
 
@@ -9,20 +10,27 @@ from engine.errors import MultiverseError
 
 
 def lan_addresses() -> tuple[str, ...]:
-    """This machine's IPv4 addresses on its networks, the likeliest first: that of the way out of them, then private
-    ones, and the link's own (169.254) last. MultiverseError when there is no network. Sends nothing."""
+    """This machine's IPv4 addresses on its networks, the likeliest first. MultiverseError when there is no network.
+
+    Sends nothing.
+    """
     up = {name for name, state in psutil.net_if_stats().items() if state.isup}
     found = [
-        ipaddress.IPv4Address(entry.address)
+        entry.address
         for name, entries in psutil.net_if_addrs().items()
         if name in up
         for entry in entries
         if entry.family == socket.AF_INET
     ]
-    outside = [address for address in found if not address.is_loopback]
+    return likeliest_first(found, way_out=_way_out())
+
+
+def likeliest_first(addresses: Iterable[str], *, way_out: str) -> tuple[str, ...]:
+    """Those that other machines may reach: first the one that packets leave the network by, then private ones, and the
+    link's own (169.254) last. MultiverseError when there is none."""
+    outside = [address for address in map(ipaddress.IPv4Address, addresses) if not address.is_loopback]
     if not outside:
         raise MultiverseError("no network is connected: other machines cannot reach this one")
-    way_out = _way_out()
     outside.sort(key=lambda address: (str(address) != way_out, address.is_link_local, not address.is_private))
     return tuple(str(address) for address in outside)
 
