@@ -6,21 +6,18 @@ picture is the smallest of `WIDTHS_PX` that is as wide as asked.
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import Iterator, Mapping
 
 from aiohttp import web
 
 from engine.web.preview import PreviewTap, Viewer
-from engine.web.sockets import STUCK_S, Send, WebSockets
+from engine.web.sockets import STUCK_S, Send, WebSockets, hold_little
 
 BOUNDARY = "multiverse-frame"
 MOST_VIEWERS = 16
 PICTURE_TIMEOUT_S = 2.0  # how long /frame.jpg waits for the frame loop
 DEFAULT_FPS, HIGHEST_FPS = 30, 60
 WIDTHS_PX = (320, 480, 640, 960, 1280)
-# What a connection may hold on its way: one or two pictures. More is no faster, the viewer only sees older ones.
-SEND_BUFFER_BYTES = 128 * 1024
 
 
 class Screen:
@@ -59,7 +56,6 @@ class Pictures:
             with self._watching(request) as screen:
 
                 async def speak(send: Send) -> None:
-                    _keep_short(request)
                     while True:
                         await send(await screen.next())
                         screen.make_room()
@@ -74,7 +70,7 @@ class Pictures:
         with _refusing(), self._watching(request) as screen:
             try:
                 await response.prepare(request)
-                _keep_short(request)
+                hold_little(request)
                 while True:
                     jpeg = await screen.next()
                     head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
@@ -132,13 +128,3 @@ def _whole_number(request: web.Request, name: str, default: int, most: int) -> i
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and 1 <= int(text) <= most):
         raise NotShown(f"{name}: {text[:20]!r} is not a whole number from 1 to {most}")
     return int(text)
-
-
-def _keep_short(request: web.Request) -> None:
-    """Let a picture wait here, where a newer one may take its place, and not in buffers."""
-    if request.transport is None:
-        return
-    request.transport.set_write_buffer_limits(high=0)
-    connection = request.transport.get_extra_info("socket")
-    if connection is not None:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 
@@ -12,7 +13,7 @@ MOST_BYTES_A_MESSAGE = 64 * 1024
 PING_S = 20.0  # between a client's last word and the question whether it is still there
 STUCK_S = 10.0  # a client that takes nothing for so long is dropped: nobody should work for a sleeping phone
 CLOSED_WITHIN_S = 0.2  # how long a client has to say goodbye
-WAITING_BYTES = 64 * 1024  # on the way to one client, in our memory, and again so much in the system's
+SEND_BUFFER_BYTES = 128 * 1024  # two pictures on their way; more is no faster, the viewer only sees older ones
 
 Data = str | bytes
 Send = Callable[[Data], Awaitable[None]]
@@ -37,49 +38,50 @@ class WebSockets:
         `hear` gets each message of the client, and never raises. `speak` gets what sends one to it: that waits until
         the client has room again; `speak` never returns, and is cancelled in the end.
         """
-        async with self._accepted(request) as socket:
-            await self._talk(request, socket, hear, speak)
-        return socket
+        async with self._accepted(request) as answer:
+            await self._talk(request, answer, hear, speak)
+        return answer
 
     async def refuse(self, request: web.Request, reason: str) -> web.WebSocketResponse:
         """Answer a WebSocket with its end and a reason (at most 123 bytes), which a browser shows to its page."""
-        async with self._accepted(request) as socket:
-            await socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=reason.encode()[:123])
-        return socket
+        async with self._accepted(request) as answer:
+            await answer.close(code=WSCloseCode.TRY_AGAIN_LATER, message=reason.encode()[:123])
+        return answer
 
     @contextlib.asynccontextmanager
     async def _accepted(self, request: web.Request) -> AsyncIterator[web.WebSocketResponse]:
         if len(self._open) >= MOST_SOCKETS:
             raise web.HTTPServiceUnavailable(text=f"{MOST_SOCKETS} WebSockets are open already\n")
         offered = request.headers.get("Sec-WebSocket-Protocol", "")
-        socket = web.WebSocketResponse(
+        answer = web.WebSocketResponse(
             heartbeat=PING_S,
             timeout=CLOSED_WITHIN_S,
-            max_msg_size=MOST_BYTES_A_MESSAGE,
+            max_msg_size=MOST_BYTES_A_MESSAGE + 1,  # what has this size is refused already
             # A few bytes can be megabytes once they are decompressed; and JPEGs and small packets gain nothing.
             compress=False,
             writer_limit=0,  # wait after any message that fills the buffer
             # Browsers hang up when none of what they offer is taken; aiohttp logs a line for each such client.
             protocols=[protocol.strip() for protocol in offered.split(",")] if offered else (),
         )
-        self._open.add(socket)
+        self._open.add(answer)
         try:
-            await socket.prepare(request)
-            yield socket
+            await answer.prepare(request)
+            hold_little(request)
+            yield answer
         finally:
-            self._open.discard(socket)
+            self._open.discard(answer)
 
     async def _talk(
         self,
         request: web.Request,
-        socket: web.WebSocketResponse,
+        answer: web.WebSocketResponse,
         hear: Callable[[Data], None],
         speak: Callable[[Send], Awaitable[None]],
     ) -> None:
-        speaking = asyncio.ensure_future(speak(partial(_send, socket)))
+        speaking = asyncio.ensure_future(speak(partial(_send, answer)))
         speaking.add_done_callback(partial(_hang_up, request))  # which ends the listening below
         try:
-            async for message in socket:
+            async for message in answer:
                 if message.type is WSMsgType.ERROR:
                     fault = f"not WebSocket as it should be: {message.data}"
                     self._report("web request", f"page: {request.remote}: {fault}")
@@ -93,14 +95,24 @@ class WebSockets:
 
     async def close_all(self) -> None:
         """Tell every client that the server goes; wait for none of them long."""
-        closing = [asyncio.create_task(socket.close(code=WSCloseCode.GOING_AWAY)) for socket in self._open]
+        closing = [asyncio.create_task(answer.close(code=WSCloseCode.GOING_AWAY)) for answer in self._open]
         if closing:
             await asyncio.wait(closing, timeout=CLOSED_WITHIN_S)
 
 
-async def _send(socket: web.WebSocketResponse, data: Data) -> None:
+def hold_little(request: web.Request) -> None:
+    """Let what a slow client does not take wait with us, where something newer may take its place, not in buffers."""
+    if request.transport is None:
+        return
+    request.transport.set_write_buffer_limits(high=0)
+    connection = request.transport.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+
+
+async def _send(answer: web.WebSocketResponse, data: Data) -> None:
     async with asyncio.timeout(STUCK_S):
-        await (socket.send_str(data) if isinstance(data, str) else socket.send_bytes(data))
+        await (answer.send_str(data) if isinstance(data, str) else answer.send_bytes(data))
 
 
 def _hang_up(request: web.Request, speaking: asyncio.Future[None]) -> None:
