@@ -2,7 +2,6 @@
 
 import ctypes
 import inspect
-import json
 import sys
 import types
 from collections.abc import Callable
@@ -15,8 +14,7 @@ import pytest
 from engine.frame import AudioBlock, FrameId, PublishedFrame, TextureRef
 from engine.sinks import Stage
 from tests.ndi_network import use_loopback
-
-PUBLISHED_API = Path(__file__).parent / "published_api"
+from tests.stand_ins import StandIn, load_api, python_signature
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -85,51 +83,6 @@ def tone() -> Callable[..., np.ndarray]:
         return np.repeat(wave[:, None], channels, axis=1).astype(np.float32)
 
     return make
-
-
-class StandIn:
-    """A library that is not here: takes only calls that its recorded interface allows, and remembers them."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[str, dict[str, Any]]] = []
-        self.answers: dict[str, Callable[..., Any]] = {}
-        """What a call returns; None where nothing is set."""
-
-    def named(self, name: str) -> list[dict[str, Any]]:
-        return [arguments for called, arguments in self.calls if called == name]
-
-    def callable(self, name: str, signature: inspect.Signature) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            bound = signature.bind(*args, **kwargs)
-            bound.apply_defaults()
-            self.calls.append((name, dict(bound.arguments)))
-            return self.answers[name](**bound.arguments) if name in self.answers else None
-
-        return call
-
-    def klass(self, name: str, methods: dict[str, inspect.Signature], properties: dict[str, Any]) -> type:
-        members: dict[str, Any] = dict(properties)
-        for method, signature in methods.items():
-            call = self.callable(f"{name}.{method}", signature)
-            members[method] = lambda instance, *args, call=call, **kwargs: call(*args, **kwargs)
-        return type(name, (), members)
-
-
-def python_signature(parameters: list[dict[str, Any]]) -> inspect.Signature:
-    return inspect.Signature(
-        [
-            inspect.Parameter(
-                entry["name"],
-                getattr(inspect.Parameter, entry["kind"]),
-                default=f"<default of {entry['name']}>" if entry["has_default"] else inspect.Parameter.empty,
-            )
-            for entry in parameters
-        ]
-    )
-
-
-def load_api(name: str) -> dict[str, Any]:
-    return json.loads((PUBLISHED_API / f"{name}.json").read_text())
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ WHEELS = {
     "syphon": ("syphon-python==0.2.0", MACOS),
     "pyobjc-core": ("pyobjc-core==12.2.2", MACOS),
     "pyobjc-framework-cocoa": ("pyobjc-framework-cocoa==12.2.2", MACOS),
+    "pyobjc-framework-metal": ("pyobjc-framework-metal==12.2.2", MACOS),
     "spout": ("SpoutGL==0.1.1", ["win_amd64"]),
 }
 
@@ -69,13 +70,14 @@ def dotted(node: ast.expr) -> str:
 
 
 def python_api(source: str) -> dict:
-    """Classes with methods and properties, and functions, of one Python file."""
+    """Classes with methods, properties and public attributes, and functions, of one Python file."""
     api: dict = {"classes": {}, "functions": {}}
     for node in ast.parse(source).body:
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
             api["functions"][node.name] = parameters(node, is_method=False)
         elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             entry: dict = {"bases": [dotted(base) for base in node.bases], "methods": {}, "properties": []}
+            entry["attributes"] = public_attributes(node)
             for member in node.body:
                 if not isinstance(member, ast.FunctionDef):
                     continue
@@ -88,6 +90,17 @@ def python_api(source: str) -> dict:
                     entry["constructor_calls"] = sorted(call for call in calls if "." in call)
             api["classes"][node.name] = entry
     return api
+
+
+def public_attributes(node: ast.ClassDef) -> list[str]:
+    """What is declared in the class itself, or given to `self`, without an underscore."""
+    targets: list[ast.expr] = []
+    for part in ast.walk(node):
+        if isinstance(part, ast.Assign | ast.AnnAssign):
+            targets += part.targets if isinstance(part, ast.Assign) else [part.target]
+    names = {dotted(target).removeprefix("self.") for target in targets if dotted(target).startswith("self.")}
+    names |= {dotted(member.target) for member in node.body if isinstance(member, ast.AnnAssign)}
+    return sorted(name for name in names if not name.startswith("_") and "." not in name)
 
 
 def argument_count(encoding: str) -> int:
@@ -115,6 +128,9 @@ def record_syphon(folder: Path) -> dict:
     metadata = cocoa.read("CoreFoundation/_metadata.py").decode()
     run_loop = re.search(r'"CFRunLoopRunInMode": \(b"([^"]+)"', metadata)
     assert run_loop and "$kCFRunLoopDefaultMode$" in metadata
+    metal, metal_header = fetch("pyobjc-framework-metal", folder)
+    pixel_format = re.search(r"MTLPixelFormatBGRA8Unorm@(\d+)", metal.read("Metal/_metadata.py").decode())
+    assert pixel_format
     opaque = re.search(rb"createOpaquePointerType\(([^)]*)\)", machine)
     assert opaque
     return {
@@ -123,7 +139,8 @@ def record_syphon(folder: Path) -> dict:
         "modules": modules,
         "cgl_context_encoding": re.search(r'createOpaquePointerType\("CGLContextObj", b"([^"]+)"', native)[1],
         "pyobjc": {
-            "wheels": [core_header["wheel"], cocoa_header["wheel"]],
+            "wheels": [core_header["wheel"], cocoa_header["wheel"], metal_header["wheel"]],
+            "Metal.MTLPixelFormatBGRA8Unorm": int(pixel_format[1]),
             "objc.createOpaquePointerType": opaque[1].decode().split(", "),
             "objc.autorelease_pool": python_api(core.read("objc/__init__.py").decode())["classes"]["autorelease_pool"],
             "CoreFoundation.CFRunLoopRunInMode": argument_count(run_loop[1]),

@@ -1,0 +1,354 @@
+"""Syphon and Spout as sources cannot run here: they live on stand-ins that take what the libraries publish, no more."""
+
+import ast
+import ctypes
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.clock import SteppedClock
+from engine.errors import SourceError
+from engine.sources import Polled, open_source
+from engine.sources.source import HOLD_S
+from tests.stand_ins import StandIn, load_api, python_signature
+
+SOURCES = Path(__file__).parents[2] / "engine/sources"
+BGRA = load_api("syphon")["pyobjc"]["Metal.MTLPixelFormatBGRA8Unorm"]
+
+
+@pytest.fixture
+def clock() -> SteppedClock:
+    return SteppedClock()
+
+
+@pytest.fixture
+def opened(clock: SteppedClock, reports) -> Callable[[str], Any]:
+    def start(spec: str) -> Any:
+        source = open_source(spec, offline=False, clock=clock, report=reports)
+        assert isinstance(source, Polled)
+        source.start()
+        return source
+
+    return start
+
+
+class Mac:
+    """Syphon's servers, one of them with a texture, as the stand-in's answers."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.library = StandIn()
+        self.servers = [("Arena", "Composition"), ("TouchDesigner", "out1")]
+        self.texture: np.ndarray | None = None
+        """(height, width, 4) BGRA as Metal has it: row 0 is the bottom."""
+        self.is_valid = self.has_news = True
+        api = load_api("syphon")
+        directory = api["modules"]["syphon.server_directory"]["classes"]["SyphonServerDirectory"]
+        clients = api["modules"]["syphon.client"]["classes"]
+        assert {"servers"} <= set(directory["properties"]) and "run_loop_interval" in directory["attributes"]
+        described = api["modules"]["syphon.server_directory"]["classes"]["SyphonServerDescription"]["attributes"]
+        assert {"name", "app_name"} <= set(described)
+        properties = {
+            "is_valid": property(lambda _: self.is_valid),
+            "has_new_frame": property(lambda _: self.has_news),
+            "new_frame_image": property(lambda _: self._take()),
+        }
+        assert set(properties) <= set(clients["BaseSyphonClient"]["properties"])
+
+        syphon, numpy_part = types.ModuleType("syphon"), types.ModuleType("syphon.utils.numpy")
+        for name, methods, members in (
+            ("SyphonServerDirectory", directory["methods"], {"servers": property(lambda _: self._described())}),
+            (
+                "SyphonMetalClient",
+                {**clients["BaseSyphonClient"]["methods"], **clients["SyphonMetalClient"]["methods"]},
+                properties,
+            ),
+        ):
+            assert name in api["exported"]
+            signatures = {method: python_signature(parameters) for method, parameters in methods.items()}
+            setattr(syphon, name, self.library.klass(name, signatures, members))
+        copying = api["modules"]["syphon.utils.numpy"]["functions"]["copy_mtl_texture_to_image"]
+        copy = self.library.callable("copy_mtl_texture_to_image", python_signature(copying))
+        numpy_part.copy_mtl_texture_to_image = copy  # type: ignore[attr-defined]
+        self.library.answers["copy_mtl_texture_to_image"] = lambda texture: texture.pixels
+
+        core, metal, objc = (types.ModuleType(name) for name in ("CoreFoundation", "Metal", "objc"))
+        core.kCFRunLoopDefaultMode = "default"  # type: ignore[attr-defined]
+        core.CFRunLoopRunInMode = lambda *arguments: self.library.calls.append(  # type: ignore[attr-defined]
+            ("CFRunLoopRunInMode", {"arguments": arguments})
+        )
+        metal.MTLPixelFormatBGRA8Unorm = BGRA  # type: ignore[attr-defined]
+        pool = api["pyobjc"]["objc.autorelease_pool"]["methods"]
+        objc.autorelease_pool = self.library.klass(  # type: ignore[attr-defined]
+            "objc.autorelease_pool", {name: python_signature(parameters) for name, parameters in pool.items()}, {}
+        )
+        syphon.utils = types.ModuleType("syphon.utils")  # type: ignore[attr-defined]
+        modules = {"syphon": syphon, "syphon.utils": syphon.utils, "syphon.utils.numpy": numpy_part}
+        for name, module in {**modules, "CoreFoundation": core, "Metal": metal, "objc": objc}.items():
+            monkeypatch.setitem(sys.modules, name, module)
+        monkeypatch.setattr("engine.sources.syphon.sys", types.SimpleNamespace(platform="darwin"))
+
+    def _described(self) -> list[Any]:
+        return [types.SimpleNamespace(app_name=app, name=name) for app, name in self.servers]
+
+    def _take(self) -> Any:
+        self.has_news = False
+        return types.SimpleNamespace(pixels=self.texture, pixelFormat=lambda: BGRA)
+
+
+class Windows:
+    """Spout's senders, one of them with a picture, as the stand-in's answers."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.library = StandIn()
+        self.senders = ["Arena - Composition", "TDSyphonSpoutOut"]
+        self.picture = np.zeros((2, 2, 4), np.uint8)
+        self.is_connected = self.is_new = True
+        self.has_context = True
+        self.received_size: tuple[int, ...] = ()
+        self._is_updated = False
+        api = load_api("spout")
+        assert "({%}, {Optional[Buffer]}, {int}, {bool}, {int}) -> bool" in api["signature_texts"]
+        module, enums = types.ModuleType("SpoutGL"), types.ModuleType("SpoutGL.enums")
+        enums.GL_RGBA = 0x1908  # type: ignore[attr-defined]
+        module.enums = enums  # type: ignore[attr-defined]
+        published = api["classes"]["SpoutReceiver"]
+        members = {name: self._checked(name, signatures[0]["parameters"]) for name, signatures in published.items()}
+        module.SpoutReceiver = type("SpoutReceiver", (), members)  # type: ignore[attr-defined]
+        self.library.answers |= {
+            "getSenderList": lambda: list(self.senders),
+            "receiveImage": self._receive,
+            "isUpdated": self._take_update,
+            "isConnected": lambda: self.is_connected,
+            "isFrameNew": lambda: self.is_new,
+            "getSenderWidth": lambda: self.picture.shape[1],
+            "getSenderHeight": lambda: self.picture.shape[0],
+        }
+        monkeypatch.setitem(sys.modules, "SpoutGL", module)
+        monkeypatch.setitem(sys.modules, "SpoutGL.enums", enums)
+        monkeypatch.setattr("engine.sources.spout.sys", types.SimpleNamespace(platform="win32"))
+        context: Any = lambda: 0xC0FFEE if self.has_context else None  # noqa: E731  takes a `restype`, as ctypes' do
+        opengl = types.SimpleNamespace(wglGetCurrentContext=context)
+        stand_in = types.SimpleNamespace(CDLL=lambda name: opengl, c_void_p=ctypes.c_void_p)
+        monkeypatch.setattr("engine.sources.spout.ctypes", stand_in)
+
+    def _checked(self, name: str, kinds: list[str]) -> Callable[..., Any]:
+        accepts = {"int": (int,), "bool": (bool,), "str": (str,), "Buffer": (np.ndarray, type(None))}
+
+        def call(_: object, *arguments: Any) -> Any:
+            assert len(arguments) == len(kinds), f"{name} takes {kinds}"
+            for value, kind in zip(arguments, kinds, strict=True):
+                assert type(value) in accepts[kind], f"{name} takes {kinds}, not {arguments}"
+            self.library.calls.append((name, {"arguments": arguments}))
+            return self.library.answers[name](*arguments) if name in self.library.answers else None
+
+        return call
+
+    def _receive(self, buffer: np.ndarray | None, gl_format: int, is_inverted: bool, host_fbo: int) -> bool:
+        """As Spout does: a sender that is new, or has another size, is told of first and gives no picture."""
+        assert (gl_format, is_inverted) == (0x1908, False)
+        if self.received_size != self.picture.shape:
+            self.received_size, self._is_updated = self.picture.shape, True
+            return True
+        if buffer is not None and self.is_new:
+            buffer[:] = self.picture
+        return self.is_connected
+
+    def _take_update(self) -> bool:
+        is_updated, self._is_updated = self._is_updated, False
+        return is_updated
+
+
+@pytest.fixture
+def mac(monkeypatch: pytest.MonkeyPatch) -> Mac:
+    return Mac(monkeypatch)
+
+
+@pytest.fixture
+def windows(monkeypatch: pytest.MonkeyPatch) -> Windows:
+    return Windows(monkeypatch)
+
+
+# -- what is called, read from the source ----------------------------------------------------------
+
+
+def members_of(module: str, owner: str) -> list[tuple[str, ast.Call | None]]:
+    """(member, its call if it is called) of every `owner.member` in a module."""
+    tree = ast.parse((SOURCES / module).read_text())
+    calls = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    return [
+        (node.attr, calls.get(id(node)))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == owner
+    ]
+
+
+def test_every_call_of_spoutgls_receiver_has_its_number_of_arguments_and_names_none() -> None:
+    published = load_api("spout")["classes"]["SpoutReceiver"]
+    used = members_of("spout.py", "self._receiver")
+    for name, call in used:
+        assert call is not None and not call.keywords, name
+        assert len(call.args) in [len(overload["parameters"]) for overload in published[name]], name
+    assert {name for name, _ in used} == {
+        *("getSenderList", "setReceiverName", "receiveImage", "isUpdated", "isConnected", "isFrameNew"),
+        *("getSenderWidth", "getSenderHeight", "releaseReceiver"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("owner", "module", "classes", "expected"),
+    [
+        (
+            "self._client",
+            "syphon.client",
+            ["SyphonMetalClient", "BaseSyphonClient"],
+            {"is_valid", "has_new_frame", "new_frame_image"},
+        ),
+        (
+            "self._directory",
+            "syphon.server_directory",
+            ["SyphonServerDirectory"],
+            {"servers", "run_loop_interval"},
+        ),
+    ],
+)
+def test_syphon_has_every_member_that_is_used(owner: str, module: str, classes: list[str], expected: set[str]) -> None:
+    known = [load_api("syphon")["modules"][module]["classes"][name] for name in classes]
+    values = {name for entry in known for name in (*entry["properties"], *entry["attributes"])}
+    used = members_of("syphon.py", owner)
+    assert {name for name, _ in used} == expected
+    for name, call in used:
+        assert call is None and name in values, name
+
+
+# -- their life, on the stand-ins --------------------------------------------------------------------
+
+
+def test_a_syphon_server_is_found_by_a_part_and_its_picture_is_upright(mac: Mac, opened, f_card) -> None:
+    card = f_card(48, 32)
+    mac.texture = card[::-1, :, [2, 1, 0, 3]].copy()
+    source = opened("syphon:arena comp")
+    source.poll()
+    assert mac.library.named("SyphonMetalClient.__init__")[0]["description"].name == "Composition"
+    shown = source.latest_frame()
+    assert np.array_equal(shown.pixels, card[..., :3])
+    assert mac.library.named("CFRunLoopRunInMode") == [{"arguments": ("default", 0, True)}]
+    source.poll()
+    assert source.latest_frame() is shown, "nothing new"
+    assert source.status().state == "playing"
+    source.close()
+    source.close()
+    assert len(mac.library.named("SyphonMetalClient.stop")) == 1
+
+
+def test_a_syphon_server_that_ends_is_found_again_by_itself(mac: Mac, opened, clock, reports) -> None:
+    mac.texture = np.full((4, 4, 4), 100, np.uint8)
+    source = opened("syphon:composition")
+    source.poll()
+    mac.is_valid, mac.servers = False, []
+    source.poll()
+    assert source.status().state == "lost" and "the server is gone" in reports.lines[0][1]
+    clock.advance(HOLD_S)
+    source.poll()
+    assert source.latest_frame() is None
+    assert reports.lines[-1][1] == "syphon composition: not found (there: none); it is looked for"
+    mac.is_valid, mac.has_news, mac.servers = True, True, [("Arena", "Composition 2")]
+    clock.advance(1.0)
+    source.poll()
+    assert source.latest_frame() is not None
+    assert len(mac.library.named("SyphonMetalClient.__init__")) == 2
+
+
+def test_who_is_missing_is_looked_for_twice_a_second_and_said_once(mac: Mac, opened, clock, reports) -> None:
+    source = opened("syphon:nobody")
+    for _ in range(30):
+        source.poll()
+        clock.advance(1 / 30)
+    assert len(reports.lines) == 1
+    assert "Arena Composition; TouchDesigner out1" in source.status().description
+    assert len(mac.library.named("CFRunLoopRunInMode")) == 30, "macOS tells of servers only while its loop runs"
+
+
+def test_a_spout_sender_is_found_by_a_part_and_follows_its_size(windows: Windows, opened, f_card) -> None:
+    windows.picture = f_card(48, 32)
+    source = opened("spout:composition")
+    source.poll()
+    assert source.latest_frame() is None, "the first answer is only the size"
+    source.poll()
+    assert np.array_equal(source.latest_frame().pixels, windows.picture[..., :3])
+    assert windows.library.named("setReceiverName") == [{"arguments": ("Arena - Composition",)}]
+    windows.picture = f_card(64, 20)
+    source.poll()
+    source.poll()
+    shown = source.latest_frame()
+    assert np.array_equal(shown.pixels, windows.picture[..., :3])
+    windows.is_new = False
+    source.poll()
+    assert source.latest_frame() is shown
+
+
+def test_a_spout_sender_that_ends_is_found_again_by_itself(windows: Windows, opened, clock, reports) -> None:
+    source = opened("spout:touch")
+    windows.senders = ["touch 1"]
+    source.poll()
+    source.poll()
+    windows.is_connected, windows.senders = False, []
+    source.poll()
+    assert "the sender is gone" in reports.lines[-1][1]
+    assert len(windows.library.named("releaseReceiver")) == 1
+    windows.is_connected, windows.senders, windows.received_size = True, ["touch 2"], ()
+    clock.advance(1.0)
+    source.poll()
+    source.poll()
+    assert source.status().state == "playing"
+    assert windows.library.named("setReceiverName")[-1] == {"arguments": ("touch 2",)}
+
+
+def test_a_new_gl_context_gets_a_new_receiver(windows: Windows, opened, clock) -> None:
+    source = opened("spout:composition")
+    source.poll()
+    source.renew_context()
+    assert len(windows.library.named("releaseReceiver")) == 1
+    windows.received_size = ()
+    clock.advance(1.0)
+    source.poll()
+    source.poll()
+    assert source.latest_frame() is not None
+    assert len(windows.library.named("setReceiverName")) == 2
+
+
+def test_spout_without_gl_says_what_it_needs(windows: Windows, opened, clock, reports) -> None:
+    windows.has_context = False
+    source = opened("spout:composition")
+    source.poll()
+    assert "spout composition: needs OpenGL" in source.status().description
+    windows.has_context = True
+    clock.advance(1.0)
+    source.poll()
+    source.poll()
+    assert source.status().state == "playing"
+
+
+def test_whatever_the_library_does_costs_no_frame(windows: Windows, opened, clock, reports) -> None:
+    def crash(*_: object) -> bool:
+        raise OSError("driver reset")
+
+    source = opened("spout:composition")
+    windows.library.answers["receiveImage"] = crash
+    for _ in range(120):
+        source.poll()
+        clock.advance(1 / 30)
+    assert "driver reset" in source.status().description
+    assert 2 <= source.status().lost <= 4, "it is tried again ever more seldom"
+    windows.library.answers["releaseReceiver"] = crash
+    source.close()
+
+
+def test_on_another_system_the_line_says_which_one_it_needs(clock, reports) -> None:
+    for kind, system in (("syphon", "macOS"), ("spout", "Windows")):
+        with pytest.raises(SourceError, match=rf"^{kind} stage: needs {system}$"):
+            open_source(f"{kind}:stage", offline=False, clock=clock, report=reports)
