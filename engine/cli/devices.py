@@ -11,14 +11,21 @@ from engine.errors import MultiverseError
 if TYPE_CHECKING:
     from engine.audio.devices import AudioDevice
     from engine.sources.devices import CameraDevice
+    from engine.sources.published import SharedPicture
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+NDI_WAIT_S = 2.0
 
 
-def devices(as_json: AsJson = False) -> None:
-    """List audio inputs (--audio device:NAME) and cameras (--camera INDEX)."""
+def devices(
+    ndi: Annotated[bool, typer.Option("--ndi", help="Ask the network for NDI sources too (takes 2 s).")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List audio inputs (--audio device:NAME), cameras (--camera INDEX), and pictures of other programs
+    (--camera shared:NAME or ndi:NAME)."""
     from engine.audio.devices import list_devices, loopback_advice
     from engine.sources.devices import list_cameras
+    from engine.sources.published import list_shared
 
     problems: list[str] = []
     inputs: tuple[AudioDevice, ...] = ()
@@ -31,11 +38,22 @@ def devices(as_json: AsJson = False) -> None:
         cameras = list_cameras()
     except MultiverseError as error:
         problems.append(f"cameras: {error}")
+    sources: tuple[str, ...] = ()
+    if ndi:  # never unasked: systems warn of programs that look round the network
+        from engine.sources.ndi import list_ndi
+
+        try:
+            sources = list_ndi(NDI_WAIT_S)
+        except MultiverseError as error:
+            problems.append(f"NDI: {error}")
+    shared = list_shared()
     advice = loopback_advice(inputs)
     if as_json:
         found = {
             "audio_inputs": [dataclasses.asdict(device) for device in inputs],
             "cameras": [dataclasses.asdict(camera) for camera in cameras],
+            "shared": [dataclasses.asdict(picture) for picture in shared],
+            "ndi": list(sources),
             "loopback_advice": advice,
             "problems": problems,
         }
@@ -47,6 +65,14 @@ def devices(as_json: AsJson = False) -> None:
     print("Cameras" if cameras else "Cameras: none")
     for camera in cameras:
         print(f"  {camera.index}  {camera.name}")
+    if shared:
+        print("Pictures in shared memory (--camera shared:NAME)")
+    for picture in shared:
+        print(f"  {_shared_line(picture)}")
+    if ndi:
+        print("NDI sources (--camera ndi:NAME)" if sources else "NDI sources: none")
+    for source in sources:
+        print(f"  {source}")
     print(f"Advice: {advice}")
     for problem in problems:
         print(f"Problem: {problem}")
@@ -59,3 +85,7 @@ def _audio_line(device: "AudioDevice") -> str:
     ]
     line = f"{device.index}  {device.name}  ({device.inputs} channels, {device.rate_hz} Hz, {device.hostapi})"
     return f"{line}  [{', '.join(marks)}]" if marks else line
+
+
+def _shared_line(picture: "SharedPicture") -> str:
+    return f"{picture.name}  {picture.width}x{picture.height} at {picture.fps:g} fps (process {picture.pid})"
