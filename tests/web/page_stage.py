@@ -29,8 +29,8 @@ class Stage:
         self._folder = folder
         self._web = "127.0.0.1:0"
         self._error: BaseException | None = None
-        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.start()
+        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
     def start(self) -> None:
         self._is_up = threading.Event()

@@ -291,8 +291,12 @@ def test_a_control_is_learnt_by_touching_it_and_moving_a_knob(visit: Visit, stag
     turns = itertools.cycle((0.1, 0.3, 0.5, 0.7, 0.9))
     toast = page.locator(".toast", has_text="/knob/7")
     wait_for(lambda: (stage.send("/knob/7", next(turns)), toast.count())[1], "the knob to be learnt")
+    page.locator("#cues-tab").click()
+    page.locator("#cue-go").click()
+    page.locator("#learn-line", has_text="/cue/go").wait_for()
     page.keyboard.press("Escape")
     assert page.locator("#learn-banner").is_hidden()
+    page.locator("#play-tab").click()
     wait_for(
         lambda: (stage.send("/knob/7", 0.0), stage.send("/knob/7", 1.0), stage.get("/layer/2/curve") == 1)[2], "it"
     )
@@ -302,6 +306,7 @@ def test_a_control_is_learnt_by_touching_it_and_moving_a_knob(visit: Visit, stag
     row.locator("input").nth(1).fill("0.5")
     row.locator("input").nth(1).blur()
     wait_for(lambda: (stage.send("/knob/7", 1.0), stage.get("/layer/2/curve") == 0.5)[1], "the smaller range")
+    row.locator("input[value='0.5']").wait_for()
     row.locator(".quiet").click()
     page.locator("#maps .quiet", has_text="really").click()
     row.wait_for(state="detached")

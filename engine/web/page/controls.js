@@ -21,7 +21,7 @@ export function makeControl(param, values) {
     about.hidden = !about.hidden;
     name.setAttribute("aria-expanded", String(!about.hidden));
   });
-  const row = make("div", { class: `control ${param.type}`, "data-address": param.address }, name, ...body, about);
+  const row = make("div", { class: `control ${param.type}`, "data-address": param.address, "data-learn": param.address }, name, ...body, about);
   values.watch(param.address, (value) => {
     show(value);
     row.classList.toggle("is-changed", param.type !== "trigger" && !isSame(value, param.default));

@@ -1,6 +1,6 @@
 // The cue list: go, back, straight to a cue, and its entries as rows that can be edited.
 
-import { byId, make, makeSureButton, write } from "./dom.js";
+import { byId, make, makeSureButton, showRows, write } from "./dom.js";
 import { Listing } from "./listing.js";
 
 export class Cues {
@@ -57,7 +57,7 @@ export class Cues {
 
   #show(cues) {
     this.#cues = cues;
-    byId("cues").replaceChildren(...cues.map((cue) => this.#row(cue)));
+    showRows(byId("cues"), cues, (cue) => this.#row(cue));
     write(byId("no-cues"), cues.length ? "" : "No cues yet. Save presets, then put them in order here.");
     const current = cues.find(([number]) => number === this.#current);
     this.#mark(this.#current, current ? current[1] : "a cue that is gone");
@@ -70,10 +70,13 @@ export class Cues {
     const name = field(preset, "preset", { list: "preset-names", class: "text" });
     const fade = field(Number(fadeS.toFixed(3)), "fade in seconds", seconds);
     const follow = field(Number(followS.toFixed(3)), "follow in seconds", seconds);
+    const go = () => this.#connection.command(`/cue/${number}`);
+    const about = { class: "cue-number", "aria-label": `go to cue ${number}`, "data-learn": `/cue/${number}` };
+    const jump = make("button", { type: "button", ...about, onclick: go }, String(number));
     const row = make(
       "li",
       { "data-number": number },
-      make("button", { type: "button", class: "cue-number", "aria-label": `go to cue ${number}`, onclick: () => this.#connection.command(`/cue/${number}`) }, String(number)),
+      jump,
       name,
       make("label", {}, make("span", {}, "fade s"), fade),
       make("label", {}, make("span", {}, "follow s"), follow),

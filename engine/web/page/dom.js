@@ -43,3 +43,20 @@ export function makeSureButton(attributes, label, question, act) {
   });
   return button;
 }
+
+/** Shows a list anew. Rows whose entry is the same stay the elements they are, and the focus stays where it was: a
+ *  list may be told again while somebody presses a button in it. */
+export function showRows(root, entries, makeRow) {
+  const standing = new Map([...root.children].map((row) => [row.dataset.entry, row]));
+  const rows = entries.map((entry) => {
+    const key = JSON.stringify(entry);
+    const row = standing.get(key) ?? makeRow(entry);
+    row.dataset.entry = key;
+    return row;
+  });
+  if (rows.length === root.children.length && rows.every((row, index) => row === root.children[index])) return;
+  const focused = root.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
+  root.replaceChildren(...rows);
+  const again = focused && [...root.querySelectorAll("[aria-label]")].find((part) => part.getAttribute("aria-label") === focused);
+  again?.focus();
+}

@@ -1,6 +1,6 @@
 // Mapped controllers: learn a control by touching it, and edit, invert or delete what was learnt.
 
-import { byId, make, makeSureButton, write } from "./dom.js";
+import { byId, make, makeSureButton, showRows, write } from "./dom.js";
 import { Listing } from "./listing.js";
 import { toast } from "./toast.js";
 
@@ -37,7 +37,7 @@ export class Mapping {
     byId("map-form").append(clear);
     // Before any control sees it: in learn mode a press chooses and moves nothing.
     for (const kind of ["pointerdown", "click", "dblclick", "keydown"]) {
-      byId("areas").addEventListener(kind, (event) => this.#intercept(event), { capture: true });
+      document.body.addEventListener(kind, (event) => this.#intercept(event), { capture: true });
     }
   }
 
@@ -72,34 +72,37 @@ export class Mapping {
     document.body.classList.toggle("is-learning", isOn);
     byId("learn").setAttribute("aria-pressed", String(isOn));
     byId("learn-banner").hidden = !isOn;
-    this.#choose("");
+    this.#choose(null);
   }
 
-  #choose(address) {
-    this.#learning = address;
-    write(byId("learn-line"), address ? `Now move a knob, fader or key for ${address}` : "Learn: touch the control that shall be moved");
-    for (const row of byId("areas").querySelectorAll(".control")) {
-      row.classList.toggle("is-chosen", row.dataset.address === address);
-    }
+  /** `what` is an element that can be learnt, or null: none for now. */
+  #choose(what) {
+    const { learn = "", argument = "" } = what?.dataset ?? {};
+    this.#learning = learn;
+    const line = "Learn: touch what shall be moved, a control, a look or go";
+    write(byId("learn-line"), learn ? `Now move a knob, fader or key for ${learn} ${argument}`.trim() : line);
+    for (const other of document.querySelectorAll(".is-chosen")) other.classList.remove("is-chosen");
+    what?.classList.add("is-chosen");
   }
 
   #intercept(event) {
     if (!this.#isOn) return;
-    const row = event.target.closest(".control");
-    if (!row || (event.type === "keydown" && !["Enter", " "].includes(event.key))) return;
+    const what = event.target.closest("[data-learn]");
+    if (!what || (event.type === "keydown" && !["Enter", " "].includes(event.key))) return;
     event.preventDefault();
     event.stopPropagation();
     if (event.type !== "click" && event.type !== "keydown") return;
-    this.#choose(row.dataset.address);
-    this.#connection.command("/map/learn", "s", [row.dataset.address]);
+    this.#choose(what);
+    const { learn, argument } = what.dataset;
+    this.#connection.command("/map/learn", argument ? "ss" : "s", argument ? [learn, argument] : [learn]);
   }
 
   #finish(address) {
-    if (this.#isOn && address === this.#learning) this.#choose("");
+    if (this.#isOn && address === this.#learning) this.#choose(null);
   }
 
   #show(entries) {
-    byId("maps").replaceChildren(...entries.map((entry) => this.#row(entry)));
+    showRows(byId("maps"), entries, (entry) => this.#row(entry));
     write(byId("no-maps"), entries.length ? "" : "Nothing is mapped yet. Press learn, touch a control, move a knob.");
     this.#targets = new Map(entries.map(([, control, target]) => [target, control]));
     this.markControls();
@@ -136,7 +139,8 @@ export class Mapping {
     const remove = makeSureButton({ class: "quiet", "aria-label": `delete mapping ${number}` }, "delete", "really delete?", () =>
       this.#connection.command("/map/delete", "i", [number]),
     );
-    const what = make("span", { class: "what" }, `→ ${target}${argument === "" ? "" : ` ${argument}`}`);
-    return make("li", {}, make("strong", {}, String(control)), what, make("span", { class: "spacer" }), ...numbers, ...boxes, remove);
+    const what = `→ ${target}${argument === "" ? "" : ` ${argument}`}`;
+    const title = make("p", {}, make("strong", {}, String(control)), make("span", { class: "what" }, what));
+    return make("li", {}, title, ...numbers, ...boxes, make("span", { class: "spacer" }), remove);
   }
 }

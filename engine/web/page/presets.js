@@ -1,6 +1,6 @@
 // Presets: load with a fade, save, delete. Looks that come with the engine have a picture.
 
-import { byId, make, makeSureButton, write } from "./dom.js";
+import { byId, make, makeSureButton, showRows, write } from "./dom.js";
 import { Listing } from "./listing.js";
 import { recall, remember } from "./remembered.js";
 
@@ -39,7 +39,9 @@ export class Presets {
     this.#canFade = (commands.get("/preset/load") ?? []).length > 1;
     byId("preset-fade-part").hidden = !this.#canFade;
     this.#pictured = new Set(await (await fetch(`${LOOKS}/looks.json`)).json());
-    if (this.#names.length) this.#show(this.#names);
+    if (this.#names.length === 0) return;
+    byId("presets").replaceChildren(); // those that stand there have no picture yet
+    this.#show(this.#names);
   }
 
   connected() {
@@ -67,7 +69,7 @@ export class Presets {
 
   #show(names) {
     this.#names = names;
-    byId("presets").replaceChildren(...names.map((name) => this.#item(name)));
+    showRows(byId("presets"), names, (name) => this.#item(name));
     write(byId("no-presets"), names.length ? "" : "No presets yet.");
     this.#mark(this.#loaded);
     this.#onNames(names);
@@ -77,7 +79,7 @@ export class Presets {
     const picture =
       this.#pictured.has(name) &&
       make("img", { src: `${LOOKS}/${encodeURIComponent(name)}.jpg`, alt: "", width: 320, height: 180, loading: "lazy" });
-    const load = make("button", { type: "button", class: "look", onclick: () => this.#go(name) }, picture, make("span", {}, name));
+    const load = make("button", { type: "button", class: "look", "data-learn": "/preset/load", "data-argument": name, onclick: () => this.#go(name) }, picture, make("span", {}, name));
     const remove = makeSureButton({ class: "quiet", "aria-label": `delete the preset ${name}` }, "delete", "really delete?", () =>
       this.#connection.command("/preset/delete", "s", [name]),
     );

@@ -33,7 +33,7 @@ export function readSchema(tree) {
 
 function* leavesOf(node) {
   if (node.CONTENTS) for (const child of Object.values(node.CONTENTS)) yield* leavesOf(child);
-  if (node.MULTIVERSE?.type) yield node; // `/mirror` is a parameter and holds `/mirror/segments`
+  if (node.MULTIVERSE?.type) yield node;
 }
 
 function readParam(leaf, more) {
