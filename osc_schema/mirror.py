@@ -8,7 +8,7 @@ AREA = Area(
     description="Symmetry of the whole picture, after feedback.",
     params=(
         menu(
-            "/mirror",
+            "/mirror/mode",
             "off x y xy kaleidoscope",
             "x: the left half is also the right; y: the top half is also the bottom; xy: both; "
             "kaleidoscope: /mirror/segments sectors about the centre.",

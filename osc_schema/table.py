@@ -25,8 +25,10 @@ from osc_schema import (
 from osc_schema.patterns import PatternIndex
 from osc_schema.types import Command, Param
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Grows when an address goes, or its range or meaning changes; see CHANGELOG.md beside this file."""
+RENAMED = {"/mirror": "/mirror/mode"}
+"""Old address -> the one it has now: presets and maps saved before still mean the same."""
 
 AREAS = tuple(
     module.AREA

@@ -22,7 +22,7 @@ MISTAKES = {
     "[[sd.loras]]\nweight = 1": "sd.loras[0].path: is missing",
     "[params]\n'/layr/1/angle' = 3": 'params."/layr/1/angle": no such parameter (nearest: /layer/1/angle',
     "[params]\n'/layer/1/angle' = 'steep'": "params: /layer/1/angle:",
-    "[smoothing]\n'/mirror' = 20": 'smoothing."/mirror": does not glide; only floats do',
+    "[smoothing]\n'/mirror/mode' = 20": 'smoothing."/mirror/mode": does not glide; only floats do',
     "[smoothing]\n'/nothing' = 20": 'smoothing."/nothing": no such parameter',
     "[smoothing]\n'/layer/1/angle' = -1": "smoothing[...]: ",
     "width = = 3": "is not valid TOML",

@@ -67,9 +67,9 @@ def saved(rig: Rig, wait_for: Callable, name: str, **values: object) -> None:
 
 
 def test_a_fade_is_answered_when_it_has_arrived(rig: Rig, wait_for: Callable) -> None:
-    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5, "/mirror": "xy"})
+    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
     rig.say("/preset/load", "night", 2.0)
-    assert rig.take() == [] and rig.store.get("/mirror") == "xy"
+    assert rig.take() == [] and rig.store.get("/mirror/mode") == "xy"
     for now_s, brightness in ((0.0, 2.5), (1.0, 1.5), (2.0, 0.5)):
         rig.crossfade.step(now_s)
         assert rig.store.get(BRIGHTNESS) == pytest.approx(brightness)

@@ -235,7 +235,7 @@ def hue_turned(rgb: np.ndarray, turns: float) -> np.ndarray:
 
 def mirrored(values: Values, x: np.ndarray, y: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
     """Where each place looks in the unmirrored picture."""
-    mirror = values["/mirror"]
+    mirror = values["/mirror/mode"]
     if mirror in ("x", "xy"):
         x = -np.abs(x)
     if mirror in ("y", "xy"):

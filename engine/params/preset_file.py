@@ -73,7 +73,8 @@ def _accepted(
     if isinstance(schema, int) and schema > osc_schema.SCHEMA_VERSION:
         problems.append(f"written by a newer version (schema {schema}, here {osc_schema.SCHEMA_VERSION})")
     found: dict[str, Value] = {}
-    for address, value in entries.items():
+    for written, value in entries.items():
+        address = osc_schema.RENAMED.get(written, written)
         try:
             param = osc_schema.lookup(address)
             if param is None:

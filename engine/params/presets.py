@@ -18,7 +18,7 @@ _FACTORY: dict[str, dict[str, Value]] = {
     "VAV original": {
         "/multiverse/bias": 0.5,
         "/multiverse/tone": "clip",
-        "/mirror": "off",
+        "/mirror/mode": "off",
         **{f"/layer/{n}/wrap": "repeat" for n in (1, 2, 3, 4)},
     },
     **LOOKS,

@@ -78,7 +78,7 @@ class Look:
             feedback_zoom=values["/feedback/zoom"],
             feedback_angle_rad=math.radians(values["/feedback/rotate"]),
             feedback_hue=values["/feedback/hue"],
-            mirror=values["/mirror"],
+            mirror=values["/mirror/mode"],
             segments=values["/mirror/segments"],
             fade=values["/master/fade"],
             is_black=values["/master/blackout"],

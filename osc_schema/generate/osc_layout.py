@@ -56,7 +56,7 @@ def _tab(page: Page, target: str) -> dict[str, Any]:
     panels = columns(page, _MOST_ROWS)
     return {
         "type": "tab",
-        "id": f"tab_{_name(page.title)}",  # widgets of one id are one: /mirror is a parameter, Mirror an area
+        "id": f"tab_{_name(page.title)}",  # widgets of one id are one: /mode is a parameter, an area may be called so
         "label": page.title,
         "comments": page.description,
         "layout": "horizontal",

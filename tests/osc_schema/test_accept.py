@@ -129,7 +129,7 @@ def test_ints_stand_for_floats_and_floats_for_switches_and_menus() -> None:
 def test_a_fader_on_a_switch_a_menu_or_a_count_is_rounded_with_a_note() -> None:
     assert accept("/layer/1/mute", 0.4) == Accepted(False, "0.4 taken as off")
     assert accept("/layer/1/mute", 127) == Accepted(True, "127 taken as on")
-    assert accept("/mirror", 2.5) == Accepted("xy", "2.5 taken as 3, xy")
+    assert accept("/mirror/mode", 2.5) == Accepted("xy", "2.5 taken as 3, xy")
     assert accept("/mirror/segments", 6.5) == Accepted(7, "6.5 rounded to 7")
 
 

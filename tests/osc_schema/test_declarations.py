@@ -70,7 +70,7 @@ def test_the_picture_starts_with_the_values_of_the_specification() -> None:
         "/region/sat_min": 0.2,
         "/region/background": 3,
         "/feedback/zoom": 1.0,
-        "/mirror": "off",
+        "/mirror/mode": "off",
         "/mirror/segments": 6,
         "/master/fade": 1.0,
         "/safety/flash": True,
@@ -115,3 +115,15 @@ def test_the_schema_imports_the_standard_library_only() -> None:
             for module in modules:
                 top = module.split(".")[0]
                 assert top == "osc_schema" or top in sys.stdlib_module_names, f"{file.name} imports {module}"
+
+
+def test_no_address_is_both_a_parameter_and_the_container_of_others() -> None:
+    """OSC 1.0: methods are the leaves of the address tree."""
+    addresses = [entry.address for entry in (*osc_schema.PARAMS, *osc_schema.COMMANDS)]
+    containers = {address.rsplit("/", depth)[0] for address in addresses for depth in range(1, address.count("/"))}
+    assert containers.isdisjoint(addresses)
+
+
+def test_what_was_renamed_exists_under_its_new_address() -> None:
+    for old, new in osc_schema.RENAMED.items():
+        assert osc_schema.lookup(old) is None and osc_schema.lookup(new) is not None

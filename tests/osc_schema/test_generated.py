@@ -102,7 +102,7 @@ def test_the_list_command_takes_patterns() -> None:
     assert len(run(app, ["list"]).stdout.splitlines()) == len(osc_schema.PARAMS)
     lines = run(app, ["list", "/layer/*/angle"]).stdout.splitlines()
     assert lines[1].startswith("/layer/2/angle  float -180..180 deg  [45]  ")
-    (entry,) = json.loads(run(app, ["list", "--json", "/mirror"]).stdout)
+    (entry,) = json.loads(run(app, ["list", "--json", "/mirror/mode"]).stdout)
     assert entry["menu"] == ["off", "x", "y", "xy", "kaleidoscope"]
     for wrong in ("/layr/1/angle", "/layer/["):
         assert isinstance(run(app, ["list", wrong]).exception, UsageError)

@@ -112,7 +112,7 @@ def test_a_control_in_pd_and_the_engine_move_each_other(open_bench: Callable[[An
             ("/layer/1/angle", 45.5, 45.5),
             ("/layer/1/ratio", 0.25, 0.25),
             ("/layer/3/wrap", 1, "repeat"),
-            ("/mirror", 3, "xy"),
+            ("/mirror/mode", 3, "xy"),
             ("/layer/1/mute", 1, True),
             ("/mirror/segments", 7, 7),
             ("/sd/prompt", "dunes", "dunes"),

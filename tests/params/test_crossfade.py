@@ -35,9 +35,9 @@ def ends() -> list[str]:
 def test_floats_go_evenly_on_their_own_scale_and_all_else_changes_at_the_beginning(
     store: ParamStore, fade: Crossfade, ends: list[str]
 ) -> None:
-    values = [(ANGLE, -170.0), (BRIGHTNESS, 3.0), (WINDOW, 1000.0), (BLEND, 2.0), (MUTE, True), ("/mirror", "xy")]
+    values = [(ANGLE, -170.0), (BRIGHTNESS, 3.0), (WINDOW, 1000.0), (BLEND, 2.0), (MUTE, True), ("/mirror/mode", "xy")]
     assert fade.start(values, 4.0, by="preset x", ended=ends.append) == []
-    assert (store.get(MUTE), store.get("/mirror"), store.get(BRIGHTNESS)) == (True, "xy", 1.0)
+    assert (store.get(MUTE), store.get("/mirror/mode"), store.get(BRIGHTNESS)) == (True, "xy", 1.0)
     seen = {}
     for now_s in (100.0, 101.0, 102.0, 103.0):
         fade.step(now_s)

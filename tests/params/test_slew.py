@@ -85,9 +85,9 @@ def test_a_ratio_glides_by_equal_factors() -> None:
 def test_menus_switches_and_whole_numbers_change_at_once() -> None:
     store = ParamStore()
     slew = started(store)
-    store.set_many([("/mirror", "x"), ("/region/enable", 1), ("/mirror/segments", 9)], by="local")
+    store.set_many([("/mirror/mode", "x"), ("/region/enable", 1), ("/mirror/segments", 9)], by="local")
     values = slew.step(store.snapshot(), 0.001)
-    assert (values["/mirror"], values["/region/enable"], values["/mirror/segments"]) == ("x", True, 9)
+    assert (values["/mirror/mode"], values["/region/enable"], values["/mirror/segments"]) == ("x", True, 9)
 
 
 def test_while_something_glides_the_rest_still_changes() -> None:
@@ -95,9 +95,9 @@ def test_while_something_glides_the_rest_still_changes() -> None:
     slew = started(store)
     store.set("/multiverse/brightness", 0)
     slew.step(store.snapshot(), 0.001)
-    store.set("/mirror", "y")
+    store.set("/mirror/mode", "y")
     values = slew.step(store.snapshot(), 0.001)
-    assert values["/mirror"] == "y" and 0.0 < values["/multiverse/brightness"] < 2.5
+    assert values["/mirror/mode"] == "y" and 0.0 < values["/multiverse/brightness"] < 2.5
 
 
 def test_a_new_target_on_the_way_is_taken_up_from_where_the_value_is() -> None:
@@ -156,7 +156,7 @@ def test_jump_takes_all_values_at_once() -> None:
     ("address", "smoothing_ms", "said"),
     [
         ("/layr/1/curve", 10, "no such parameter"),
-        ("/mirror", 10, "does not glide"),
+        ("/mirror/mode", 10, "does not glide"),
         ("/layer/1/curve", -1, "outside 0..60000"),
         ("/layer/1/curve", math.nan, "outside 0..60000"),
     ],

@@ -76,22 +76,22 @@ def test_of_a_group_the_good_entries_land_together_and_the_bad_ones_are_told() -
 
 def test_later_entries_of_a_group_win() -> None:
     store = ParamStore()
-    store.set_many([("/mirror", "x"), ("/mirror", "y")], by="local")
-    assert store.get("/mirror") == "y"
+    store.set_many([("/mirror/mode", "x"), ("/mirror/mode", "y")], by="local")
+    assert store.get("/mirror/mode") == "y"
 
 
 def test_changes_since_a_version_are_the_newest_of_each_address_and_say_who() -> None:
     store = ParamStore()
-    store.set("/mirror", "x", by="desk")
+    store.set("/mirror/mode", "x", by="desk")
     store.set("/mode", "simple", by="desk")
     seen = store.version
     assert store.changes_since(seen) == ((), seen)
-    store.set("/mirror", "y", by="phone")
-    store.set("/mirror", "xy", by="tablet")
-    newest = Change(address="/mirror", value="xy", by="tablet", version=4)
+    store.set("/mirror/mode", "y", by="phone")
+    store.set("/mirror/mode", "xy", by="tablet")
+    newest = Change(address="/mirror/mode", value="xy", by="tablet", version=4)
     assert store.changes_since(seen) == ((newest,), 4)
     everything, version = store.changes_since(0)
-    assert [change.address for change in everything] == ["/mode", "/mirror"]
+    assert [change.address for change in everything] == ["/mode", "/mirror/mode"]
     assert version == 4
 
 

@@ -41,7 +41,9 @@ def npm_client(require: Callable[..., None]) -> Callable[[tuple[str, int]], dict
 
 
 def test_npm_oscquery_lists_every_parameter_with_its_value(site: Any, npm_client: Callable[..., dict]) -> None:
-    site.store.set_many([(ANGLE, 12.5), ("/layer/1/mute", True), ("/mode", "simple"), ("/mirror", "xy")], by="desk")
+    site.store.set_many(
+        [(ANGLE, 12.5), ("/layer/1/mute", True), ("/mode", "simple"), ("/mirror/mode", "xy")], by="desk"
+    )
     found = npm_client(site.server.address)
     methods = {method["full_path"]: method for method in found["methods"]}
     assert len(methods) == len(found["methods"])
@@ -62,14 +64,14 @@ def test_npm_oscquery_lists_every_parameter_with_its_value(site: Any, npm_client
 
 
 def test_python_oscquery_reads_parameters_and_host_information(site: Any) -> None:
-    """It takes no tree with a node that has nothing to read (a command) or both a value and contents (/mirror)."""
+    """It takes no tree with a node that has nothing to read: a command."""
     site.store.set(ANGLE, 12.5)
     host, port = site.server.address
     kind = "_oscjson._tcp.local."
     client = OSCQueryClient(ServiceInfo(kind, f"Multiverse.{kind}", port=port, parsed_addresses=[host]))
     assert client.query_node(ANGLE).value == [12.5]
     assert client.query_node("/feedback").find_subnode("/feedback/amount").value == [0.0]
-    read = [client.query_node(param.address) for param in osc_schema.PARAMS[::8] if param.address != "/mirror"]
+    read = [client.query_node(param.address) for param in osc_schema.PARAMS[::8]]
     assert [node.value for node in read if node.value != [None]] == [
         [site.store.get(node.full_path)] for node in read if node.value != [None]
     ]

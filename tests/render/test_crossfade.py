@@ -126,7 +126,7 @@ def test_sizes_change_between_crossfades(renderer: Renderer, fade: Callable) -> 
 LOOKS: dict[str, dict[str, Any]] = {
     "simple": SIMPLE | {"/layer/5/mirror": True},
     "added": {"/layer/5/intensity": 0.6},
-    "dodged, kaleidoscope": {"/layer/5/intensity": 0.7, "/multiverse/blend": 3.0, "/mirror": "kaleidoscope"},
+    "dodged, kaleidoscope": {"/layer/5/intensity": 0.7, "/multiverse/blend": 3.0, "/mirror/mode": "kaleidoscope"},
     "bright clip": {"/layer/5/intensity": 1.0, "/multiverse/tone": "clip", "/multiverse/brightness": 4.0},
 }
 

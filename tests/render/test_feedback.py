@@ -102,7 +102,7 @@ def test_the_trail_is_of_the_picture_before_master_fade(renderer: Renderer, draw
 
 
 def test_a_trail_under_a_mirror_is_as_symmetrical_as_the_picture(renderer: Renderer, draw: Callable) -> None:
-    trail = {"/feedback/amount": 0.9, "/feedback/zoom": 1.05, "/mirror": "xy"}
+    trail = {"/feedback/amount": 0.9, "/feedback/zoom": 1.05, "/mirror/mode": "xy"}
     renderer.resize(64, 48)
     for frame in range(5):
         rgba = draw(renderer, trail, pitches_hz=(100.0 + 9 * frame, 150.0, 210.0, 300.0)).astype(int)

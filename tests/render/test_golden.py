@@ -99,8 +99,8 @@ SCENES: dict[str, tuple[dict[str, Any], Callable[[np.ndarray], bool], int]] = {
     "difference": ({"/multiverse/blend": 2.0}, has_all_hues, 1),
     "dodge": ({"/multiverse/blend": 3.0}, lambda rgba: 20 < rgba[..., :3].mean() < 120, 1),
     "curved": ({f"/layer/{n}/curve": 0.2 for n in (1, 2, 3, 4)}, looks_woven, 1),
-    "kaleidoscope": ({"/mirror": "kaleidoscope"}, looks_like_star, 1),
-    "mirrored": ({"/mirror": "x"}, looks_halved, 1),
+    "kaleidoscope": ({"/mirror/mode": "kaleidoscope"}, looks_like_star, 1),
+    "mirrored": ({"/mirror/mode": "x"}, looks_halved, 1),
     "trail": ({"/feedback/amount": 0.95, "/feedback/zoom": 1.03, "/feedback/rotate": 2.0}, looks_trailing, 12),
     "regions": ({"/region/enable": True, "/colour/mode": "scheme"}, looks_quartered, 1),
 }

@@ -44,7 +44,7 @@ def test_the_top_left_is_what_mirrors_repeat(
     renderer: Renderer, draw: Callable, f_card: Callable, mirror: str, red_corners: list[tuple[int, int]]
 ) -> None:
     card = np.ascontiguousarray(f_card(64, 48)[..., :3])
-    rgba = draw(renderer, SIMPLE | {"/mirror": mirror}, size=(64, 48), layer5=card)
+    rgba = draw(renderer, SIMPLE | {"/mirror/mode": mirror}, size=(64, 48), layer5=card)
     is_red = [corner for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1)) if rgba[corner].tolist() == [255, 0, 0, 255]]
     assert is_red == red_corners
 

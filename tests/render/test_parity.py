@@ -38,18 +38,18 @@ LOOKS: dict[str, dict[str, Any]] = {
     "layer 5 dodged": {"/layer/5/intensity": 0.6, "/layer/5/mirror": True, "/multiverse/blend": 3.0},
     "regions": {"/region/enable": True},
     "regions spread, dodged": {"/region/enable": True, "/region/spread": 0.3, "/multiverse/blend": 3.0},
-    "mirror x": {"/mirror": "x"},
-    "mirror y": {"/mirror": "y"},
-    "mirror xy": {"/mirror": "xy", "/layer/5/intensity": 0.5},
-    "kaleidoscope": {"/mirror": "kaleidoscope"},
-    "seven sectors": {"/mirror": "kaleidoscope", "/mirror/segments": 7, "/layer/5/intensity": 0.4},
+    "mirror x": {"/mirror/mode": "x"},
+    "mirror y": {"/mirror/mode": "y"},
+    "mirror xy": {"/mirror/mode": "xy", "/layer/5/intensity": 0.5},
+    "kaleidoscope": {"/mirror/mode": "kaleidoscope"},
+    "seven sectors": {"/mirror/mode": "kaleidoscope", "/mirror/segments": 7, "/layer/5/intensity": 0.4},
     "luma": {"/multiverse/alpha": "luma"},
     "bright clip": {"/multiverse/tone": "clip", "/multiverse/brightness": 4.0},
     "feedback": TRAIL,
     "feedback shrinking": TRAIL | {"/feedback/zoom": 0.93, "/feedback/amount": 0.98},
     "feedback of hues": TRAIL | {"/feedback/hue": 0.03},
     "everything": TRAIL
-    | {"/feedback/hue": -0.02, "/mirror": "kaleidoscope", "/multiverse/blend": 2.5, "/layer/5/intensity": 0.3}
+    | {"/feedback/hue": -0.02, "/mirror/mode": "kaleidoscope", "/multiverse/blend": 2.5, "/layer/5/intensity": 0.3}
     | {"/region/enable": True, "/region/spread": 0.5, "/layer/2/curve": 0.4, "/layer/5/mirror": True},
 }
 

@@ -250,7 +250,7 @@ def test_once_open_no_picture_reads_a_shader_or_waits_for_the_compiler(
             for blend in (0.0, 2.0):
                 for mirror in ("off", "x"):
                     look = {"/feedback/amount": feedback, "/layer/5/intensity": weight, "/multiverse/blend": blend}
-                    draw(gl, {**look, "/mirror": mirror}, layer5=image)
+                    draw(gl, {**look, "/mirror/mode": mirror}, layer5=image)
     gl.resize(48, 27)
     draw(gl)
 
@@ -359,7 +359,7 @@ class Heartbeat:
 def test_other_threads_run_while_a_picture_is_waited_for(gl: Renderer, picture: Callable) -> None:
     """moderngl alone would hold the GIL for the whole draw: no other thread would run in all that time."""
     gl.resize(1920, 1080)
-    look = {"/multiverse/blend": 2.5, "/feedback/amount": 0.9, "/mirror": "kaleidoscope", "/layer/1/curve": 0.4}
+    look = {"/multiverse/blend": 2.5, "/feedback/amount": 0.9, "/mirror/mode": "kaleidoscope", "/layer/1/curve": 0.4}
     standstills = []
     with Heartbeat() as heartbeat:
         for _ in range(8):

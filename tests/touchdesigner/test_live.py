@@ -36,7 +36,7 @@ def test_a_moved_parameter_reaches_the_engine(connected: Studio, engine: Running
     moves = {
         ("L1angle", "/layer/1/angle"): 33.0,
         ("L2mute", "/layer/2/mute"): True,
-        ("Mirror", "/mirror"): "kaleidoscope",
+        ("Mirrormode", "/mirror/mode"): "kaleidoscope",
         ("Mirrorsegmen", "/mirror/segments"): 9,
         ("Sdprompt", "/sd/prompt"): "a forest of glass",
         ("Mvblend", "/multiverse/blend"): 1.5,
@@ -52,14 +52,14 @@ def test_what_another_client_moves_moves_here_and_is_not_sent_back(
     connected: Studio, engine: RunningEngine, until: Until, fader_box: OscClient
 ) -> None:
     connected.program.sent.clear()
-    changes = (("/layer/1/angle", -77.25), ("/layer/3/mute", 1), ("/mirror", "xy"), ("/mirror/segments", 5),
+    changes = (("/layer/1/angle", -77.25), ("/layer/3/mute", 1), ("/mirror/mode", "xy"), ("/mirror/segments", 5),
                ("/sd/prompt", "wölfe"), ("/multiverse/blend", 0.3))  # fmt: skip
     for address, value in changes:
         fader_box.send(encode_message(address, value))
     until(lambda: connected.value("L1angle") == -77.25 and connected.value("Sdprompt") == "wölfe", "both values")
     until(lambda: connected.value("Mvblend") == pytest.approx(0.3, rel=1e-6), "the last of them")
     assert connected.value("L3mute") is True
-    assert (connected.value("Mirror"), connected.value("Mirrorsegmen")) == ("xy", 5)
+    assert (connected.value("Mirrormode"), connected.value("Mirrorsegmen")) == ("xy", 5)
     synced(connected, until, fader_box)
     values = [message for message in connected.program.sent if message[0] != "/engine/status"]
     assert values == []

@@ -70,7 +70,7 @@ def test_a_control_says_what_its_parameter_says() -> None:
     assert angle.label == "Layer 1 angle (deg)"
     assert "clockwise" in angle.help and "/layer/1/angle   -180 to 180 deg" in angle.help
     assert (blend.high, blend.is_clamped) == (3.0, True) and "2 difference" in blend.help
-    assert CONTROLS["/mirror"].menu == ("off", "x", "y", "xy", "kaleidoscope")
+    assert CONTROLS["/mirror/mode"].menu == ("off", "x", "y", "xy", "kaleidoscope")
     assert CONTROLS["/sd/crossfade_s"].label == "Crossfade (s)"
     assert CONTROLS["/master/panic"].style == "Pulse" and CONTROLS["/master/panic"].default is None
     assert CONTROLS["/layer/2/intensity"].starts_section and not CONTROLS["/layer/2/angle"].starts_section
