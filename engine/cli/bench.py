@@ -62,6 +62,25 @@ def osc(
 
 
 @app.command()
+def control(
+    viewers: Annotated[int, typer.Option(min=1, max=16, help="Browsers that look at the preview.")] = 4,
+    preview_fps: Annotated[int, typer.Option(min=1, max=60, help="Pictures a second that each asks for.")] = 30,
+    seconds: Annotated[float, typer.Option(min=1.0, help="Length with and without viewers.")] = 30.0,
+    size: Annotated[str, typer.Option(metavar="WxH", help="Picture size in pixels.")] = "1280x720",
+    fps: Annotated[float, typer.Option(help="Rate of the loop.")] = 30.0,
+    json_: AsJson = False,
+) -> None:
+    """What previews cost the picture, how soon a fader in a browser is seen, how soon the whole tree is told."""
+    from engine.bench import control as control_bench
+    from engine.cli.run import parse_size
+
+    width, height = parse_size(size)
+    with _progress(json_) as progress:
+        result = control_bench.run(viewers, preview_fps, seconds, width, height, fps, progress)
+    _print(result, json_)
+
+
+@app.command()
 def ipc(
     blocks: Annotated[int, typer.Option(min=1, help="Blocks of ten pictures of each size and each way.")] = 10,
     frames: Annotated[int, typer.Option(min=1, help="Numbered pictures read; 1000000 for the long proof.")] = 100_000,
