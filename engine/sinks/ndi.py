@@ -6,10 +6,10 @@ newest one over, and reads none back while nobody is connected. cyndilib lets th
 on unasked.
 
 An opaque picture goes out as RGBX. One with transparency (`/engine/alpha`) is RGBA from then on, and its colours are
-divided by alpha: receivers take NDI's alpha for straight, as vMix, Resolume and CasparCG say.
+divided by alpha: receivers take NDI's alpha for straight, unless they are told otherwise. NDI's codec knows even
+sizes only, and cuts the last column or row of others.
 """
 
-import logging
 import threading
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,15 +17,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.errors import MultiverseError, SinkError
+from engine.errors import SinkError
 from engine.frame import PublishedFrame
 from engine.sinks.registry import broken, require_available
 from engine.sinks.sink import TITLES, Picture, SinkStatus, Stage
 
 if TYPE_CHECKING:
     from cyndilib.sender import Sender
-
-log = logging.getLogger(__name__)
 
 LOOK_S = 0.1  # how often the thread looks for receivers while there are none
 MOST_TERMS = 1001  # of a rate as a fraction: 59.94 is 60000/1001
@@ -126,19 +124,11 @@ class NdiSink:
     def _run(self) -> None:
         try:
             self._send_pictures()
-        except MultiverseError as error:
-            self._fail(error)
-        except Exception as error:  # the top of the thread: the next `publish` tells the frame loop
-            log.debug("ndi %s failed", self.name, exc_info=True)
-            failure = SinkError(f"ndi: {type(error).__name__}: {error}")
-            failure.__cause__ = error
-            self._fail(failure)
-
-    def _fail(self, error: Exception) -> None:
-        with self._change:
-            self._error = error
-            self._connections = 0
-            self._change.notify_all()
+        except Exception as error:  # the top of the thread: the next call raises it where sinks are counted and logged
+            with self._change:
+                self._error = error
+                self._connections = 0
+                self._change.notify_all()
 
     def _send_pictures(self) -> None:
         """Until `_end`: the newest picture to whoever is connected, and now and then a look who that is."""
@@ -170,6 +160,7 @@ class NdiSink:
 
     def _open(self, form: _Format) -> "Sender":
         try:
+            from cyndilib.audio_frame import AudioSendFrame
             from cyndilib.sender import Sender
             from cyndilib.video_frame import VideoSendFrame
             from cyndilib.wrapper.ndi_structs import FourCC
@@ -181,7 +172,13 @@ class NdiSink:
         picture.set_fourcc(FourCC.RGBA if form.has_alpha else FourCC.RGBX)
         sender = Sender(self.name, clock_video=False)  # the frame loop keeps the time
         sender.set_video_frame(picture)
-        sender.open()
+        sender.set_audio_frame(AudioSendFrame())  # nothing is sent in it; without one a refusal ends in a segfault
+        try:
+            sender.open()
+        except MemoryError:  # all that NDI says
+            raise SinkError(
+                f"ndi: this machine has a source called {self.name} already; give this one a name of its own"
+            ) from None
         with self._change:
             self._full_name = sender.name
             self._is_open = True

@@ -149,6 +149,23 @@ def test_live_the_newest_picture_wins_and_offline_none_is_lost(
         assert (status.dropped == 0) == is_offline
 
 
+def test_a_name_that_another_program_has_is_refused_and_free_again_after_its_end(opened, make_stage) -> None:
+    name = unique("taken")
+    first = opened(name)
+    code = (
+        "import sys; from pathlib import Path; from engine.sinks import Stage; from engine.sinks.ndi import NdiSink\n"
+        "stage = Stage(width=64, height=48, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=False,"
+        " record_folder=Path())\n"
+        "NdiSink(sys.argv[1]).start(stage, may_wait=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, name], capture_output=True, text=True)
+    refusal = f"SinkError: ndi: this machine has a source called {name} already; give this one a name of its own"
+    assert done.stderr.strip().endswith(refusal)
+    assert done.returncode == 1, "not the library's segmentation fault"
+    first.close()
+    assert name in opened(name).status().detail
+
+
 def test_the_picture_of_stable_diffusion_comes_along(make_stage, reports) -> None:
     with_sd = SinkSet(make_stage(), SteppedClock(), reports)
     with_sd.start(SinkSpec(kind="ndi", argument=unique("main")))
