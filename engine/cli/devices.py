@@ -53,7 +53,7 @@ def devices(
             "audio_inputs": [dataclasses.asdict(device) for device in inputs],
             "cameras": [dataclasses.asdict(camera) for camera in cameras],
             "shared": [dataclasses.asdict(picture) for picture in shared],
-            "ndi": list(sources),
+            "ndi": list(sources) if ndi else None,
             "loopback_advice": advice,
             "problems": problems,
         }

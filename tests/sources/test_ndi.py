@@ -81,7 +81,11 @@ def test_straight_alpha_is_laid_over_black(send, watch, wait_for) -> None:
     wait_for(lambda: shows(source, np.full((96, 128, 4), (100, 50, 25, 255), np.uint8)), "the picture over black")
 
 
-def test_it_comes_back_when_the_other_program_was_killed(send, watch, f_card, wait_for) -> None:
+def test_it_comes_back_when_the_other_program_was_killed(
+    send, watch, f_card, wait_for, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.sources.live.HOLD_S", 0.5)
+    monkeypatch.setattr("engine.sources.ndi.GONE_S", 0.3)
     first, second = f_card(128, 96), f_card(64, 64)
     sender = send("comeback", first)
     source = watch(f"COMEBACK {os.getpid()}")
@@ -94,7 +98,10 @@ def test_it_comes_back_when_the_other_program_was_killed(send, watch, f_card, wa
     assert source.status().state == "playing"
 
 
-def test_who_is_there_is_said_while_the_one_wanted_is_not(send, watch, f_card, wait_for, reports) -> None:
+def test_who_is_there_is_said_while_the_one_wanted_is_not(
+    send, watch, f_card, wait_for, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.sources.ndi.FRESH_LOOK_S", 0.7)
     sender = send("somebody", f_card(64, 64))
     source = watch("nobody here")
     wait_for(lambda: sender.full_name in source.status().description, "the status")
