@@ -14,6 +14,9 @@ const SILENT_MS = 5000; // an engine sends a heartbeat a second; a phone that le
 const FULL_BYTES = 32768; // what may wait in the socket before moves of one fader replace each other
 const RETRY_MS = 30;
 
+const GONE = "The engine is gone. What you move here is not sent. Trying again …";
+const FULL = "The engine answers but takes no further connection. Close the page elsewhere. Trying again …";
+
 /** Where a WebSocket of this page's server is. */
 export function socketUrl(path) {
   return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`;
@@ -47,14 +50,16 @@ export class Connection {
 
   /** Begins, and never gives up. */
   async start() {
+    let tree;
     try {
-      this.#onTree(await fetchTree());
-      this.#open();
+      tree = await fetchTree();
     } catch (error) {
-      if (error instanceof Refused) this.#onState("refused", error.message);
-      else this.#onState("gone", "The engine is gone. What you move here is not sent. Trying again …");
-      this.#tryLater();
+      if (error instanceof Refused) this.#lose("refused", error.message);
+      else this.#lose("gone", GONE);
+      return;
     }
+    this.#onTree(tree);
+    this.#open();
   }
 
   /** Sends one packet now. While the network is full, only the newest of each `address` waits. */
@@ -76,8 +81,9 @@ export class Connection {
     const socket = new WebSocket(socketUrl("/"));
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
-    this.#lastHeard = performance.now();
+    let hasOpened = false;
     socket.addEventListener("open", () => {
+      hasOpened = true;
       this.#wait = FIRST_WAIT_MS;
       this.#lastHeard = performance.now();
       this.command("/engine/notify", "i", [1]);
@@ -85,7 +91,7 @@ export class Connection {
     });
     socket.addEventListener("message", (event) => this.#receive(socket, event.data));
     socket.addEventListener("close", () => {
-      if (socket === this.#socket) this.#end();
+      if (socket === this.#socket) this.#lose("gone", hasOpened ? GONE : FULL);
     });
   }
 
@@ -101,18 +107,14 @@ export class Connection {
   #watchSilence() {
     if (this.isOpen && performance.now() - this.#lastHeard > SILENT_MS) {
       this.#socket.close();
-      this.#end();
+      this.#lose("gone", GONE);
     }
   }
 
-  #end() {
+  #lose(state, line) {
     this.#socket = null;
     this.#held.clear();
-    this.#onState("gone", "The engine is gone. What you move here is not sent. Trying again …");
-    this.#tryLater();
-  }
-
-  #tryLater() {
+    this.#onState(state, line);
     setTimeout(() => this.start(), this.#wait);
     this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT_MS);
   }

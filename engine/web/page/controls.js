@@ -11,6 +11,7 @@ const MOST_CHARACTERS = 24;
 export function makeControl(param, values) {
   const change = (value) => values.change(param.address, value);
   const { body, show } = (MAKERS[param.type] ?? MAKERS.text)(param, change);
+  body[0].setAttribute("aria-description", param.description);
   const about = make("p", { class: "about", hidden: true }, ...describe(param));
   const name = make(
     "button",

@@ -80,6 +80,7 @@ export class Presets {
       this.#pictured.has(name) &&
       make("img", { src: `${LOOKS}/${encodeURIComponent(name)}.jpg`, alt: "", width: 320, height: 180, loading: "lazy" });
     const load = make("button", { type: "button", class: "look", "data-learn": "/preset/load", "data-argument": name, onclick: () => this.#go(name) }, picture, make("span", {}, name));
+    if (picture) return make("li", { "data-name": name }, load); // built in: it cannot be deleted
     const remove = makeSureButton({ class: "quiet", "aria-label": `delete the preset ${name}` }, "delete", "really delete?", () =>
       this.#connection.command("/preset/delete", "s", [name]),
     );

@@ -34,6 +34,7 @@ export class Preview {
     for (const input of this.#frame.querySelectorAll("input[name=picture]")) {
       input.addEventListener("change", () => this.#choose(input.value));
     }
+    byId("full").hidden = !document.fullscreenEnabled; // as on an iPhone
     byId("full").addEventListener("click", () => this.#toggleFullScreen());
     document.addEventListener("visibilitychange", () => this.#follow());
     setFolded(recall("folded", false));
