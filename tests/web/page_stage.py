@@ -50,7 +50,6 @@ class Stage:
                 "sinks": ("null",),
                 "osc": {"listen": "127.0.0.1:0"},
                 "web": self._web,
-                "presets": str(self._folder / "presets"),
                 "recordings": str(self._folder / "recordings"),
             }
         )

@@ -21,9 +21,12 @@ def enter(field: Any, text: str) -> None:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    house = House(tmp_path_factory.mktemp("house"))
-    yield house
-    house.close()
+    folder = tmp_path_factory.mktemp("house")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MULTIVERSE_HOME", str(folder))  # presets, cues and mappings of these tests alone
+        house = House(folder)
+        yield house
+        house.close()
 
 
 @pytest.fixture(scope="module")
