@@ -25,11 +25,7 @@ class PictureWindow:
         """Open on that display, else where the system likes. RenderError when there is no screen or GL, UsageError when
         there is no such display."""
         # Wayland refuses what it does not know, such as the place of a window: that is no fault.
-        glfw.ERROR_REPORTING = {glfw.FEATURE_UNAVAILABLE: "ignore", glfw.FEATURE_UNIMPLEMENTED: "ignore", None: "raise"}
-        try:
-            glfw.init()
-        except glfw.GLFWError as error:
-            raise RenderError(f"view: no screen to open a window on ({_text(error)})") from None
+        _start({glfw.FEATURE_UNAVAILABLE: "ignore", glfw.FEATURE_UNIMPLEMENTED: "ignore", None: "raise"})
         try:
             self._monitor = _monitor(display)
             self._window = self._open(title, display is not None)
@@ -92,7 +88,8 @@ class PictureWindow:
 
     def toggle_full_screen(self) -> None:
         if self.is_full_screen:
-            glfw.set_window_monitor(self._window, None, *self._place, glfw.DONT_CARE)
+            no_monitor: Any = None
+            glfw.set_window_monitor(self._window, no_monitor, *self._place, glfw.DONT_CARE)
             glfw.set_input_mode(self._window, glfw.CURSOR, glfw.CURSOR_NORMAL)
         else:
             self._place = (*glfw.get_window_pos(self._window), *glfw.get_window_size(self._window))
@@ -162,18 +159,23 @@ def fitted(picture: tuple[int, int], window: tuple[int, int]) -> tuple[int, int,
 
 def list_displays() -> list[str]:
     """Each display in words, by number. RenderError when there is no screen."""
-    glfw.ERROR_REPORTING = {None: "raise"}
-    try:
-        glfw.init()
-    except glfw.GLFWError as error:
-        raise RenderError(f"view: no screen here ({_text(error)})") from None
+    _start({None: "raise"})
     lines = []
     for monitor in glfw.get_monitors():
         (width, height), (left, top) = glfw.get_video_mode(monitor).size, glfw.get_monitor_pos(monitor)
-        name = glfw.get_monitor_name(monitor).decode(errors="replace")
-        lines.append(f"{name}, {width}x{height} at {left},{top}")
+        name: Any = glfw.get_monitor_name(monitor)  # bytes
+        lines.append(f"{name.decode(errors='replace')}, {width}x{height} at {left},{top}")
     glfw.terminate()
     return lines
+
+
+def _start(on_errors: Any) -> None:
+    """Make GLFW ready; `on_errors` says what becomes of each kind of error. RenderError when there is no screen."""
+    glfw.ERROR_REPORTING = on_errors
+    try:
+        glfw.init()
+    except glfw.GLFWError as error:
+        raise RenderError(f"view: no screen to open a window on ({_text(error)})") from None
 
 
 def _monitor(display: int | None) -> Any:
@@ -186,7 +188,7 @@ def _monitor(display: int | None) -> Any:
 
 
 def _context() -> moderngl.Context:
-    options = {"libgl": "libGL.so.1"} if sys.platform.startswith("linux") else {}
+    options: dict[str, Any] = {"libgl": "libGL.so.1"} if sys.platform.startswith("linux") else {}
     try:
         return moderngl.create_context(require=330, **options)
     except Exception as error:  # moderngl raises nothing more precise

@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 import av
 import numpy as np
@@ -36,7 +36,7 @@ class Camera(LiveSource):
         super().__init__(name, clock=clock, report=report)
         self._open_container = open_container
 
-    def pictures(self) -> Iterator[np.ndarray | None]:
+    def pictures(self) -> Generator[np.ndarray | None, None, None]:
         """Until the device ends; SourceError after `SILENT_S` without one."""
         with self._open_container() as container:
             stream = container.streams.best("video")

@@ -10,7 +10,7 @@ import logging
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import ClassVar
 
@@ -101,7 +101,7 @@ class LiveSource(ABC):
         self._thread = threading.Thread(target=self._run, name=self.label, daemon=True)
 
     @abstractmethod
-    def pictures(self) -> Iterator[np.ndarray | None]:
+    def pictures(self) -> Generator[np.ndarray | None, None, None]:
         """Open it, then its pictures as they come, (height, width, 3) uint8 RGB, row 0 at the top; None for one that
         was damaged. Ends when it is gone, or soon after `self._closing`; closes what it opened when it is closed.
 

@@ -6,7 +6,7 @@ cyndilib has a frame sync, which takes most pictures away from it.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
 import cv2
@@ -50,7 +50,7 @@ class NdiSource(LiveSource):
         self._frame = VideoFrameSync()
         self._receiver.frame_sync.set_video_frame(self._frame)
 
-    def pictures(self) -> Iterator[np.ndarray | None]:
+    def pictures(self) -> Generator[np.ndarray | None, None, None]:
         source = self._find()
         if source is None:
             return

@@ -1,6 +1,6 @@
 """The picture of another engine on this machine, from its shared memory (the sink `shared`)."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 
 import cv2
@@ -18,7 +18,7 @@ class SharedRing(LiveSource):
 
     kind = "shared"
 
-    def pictures(self) -> Iterator[np.ndarray | None]:
+    def pictures(self) -> Generator[np.ndarray | None, None, None]:
         with closing(SharedWatch(self.name, self._clock, others_only=True)) as watch:
             shown = None
             while not self._closing.wait(POLL_S):

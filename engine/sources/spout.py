@@ -19,6 +19,7 @@ from engine.sources.texture import TextureSource
 if TYPE_CHECKING:
     from SpoutGL import SpoutReceiver
 
+PLATFORM = sys.platform
 IS_INVERTED = False
 HOST_FBO = 0  # bound again after a picture; the renderer binds its own before each draw
 
@@ -29,7 +30,7 @@ class SpoutSource(TextureSource):
     def __init__(self, name: str, *, clock: Clock, report: Callable[[str, str], None]) -> None:
         """SourceError on another system, or when the library is missing."""
         super().__init__(name, clock=clock, report=report)
-        if sys.platform != "win32":
+        if PLATFORM != "win32":
             raise SourceError(f"{self.label}: needs Windows")
         try:
             import SpoutGL

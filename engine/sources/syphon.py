@@ -17,6 +17,7 @@ from engine.sources.texture import TextureSource
 if TYPE_CHECKING:
     from syphon import SyphonMetalClient, SyphonServerDescription, SyphonServerDirectory
 
+PLATFORM = sys.platform
 RUN_LOOP_S = 0.001  # the directory would else wait a second for news
 
 
@@ -28,7 +29,7 @@ class SyphonSource(TextureSource):
     def __init__(self, name: str, *, clock: Clock, report: Callable[[str, str], None]) -> None:
         """SourceError on another system, or when the library is missing."""
         super().__init__(name, clock=clock, report=report)
-        if sys.platform != "darwin":
+        if PLATFORM != "darwin":
             raise SourceError(f"{self.label}: needs macOS")
         try:
             import CoreFoundation  # noqa: F401  all that is used later: no frame waits for an import

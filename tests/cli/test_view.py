@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -17,7 +18,7 @@ from engine.ipc import FrameRing, RingOwner
 
 REPOSITORY = Path(__file__).parents[2]
 SCREEN = (640, 480)
-INSTALL = "apt-get install xvfb libxtst6 ffmpeg; pip install 'multiverse-engine[view]'"
+INSTALL = "apt-get install xvfb libxtst6; pip install 'multiverse-engine[view]'"
 ESCAPE = 0xFF1B  # keysym
 TOLERANCE = 3
 
@@ -42,11 +43,9 @@ class Screen:
 
     def look(self) -> np.ndarray:
         """(480, 640, 3) uint8: what is on the screen."""
-        command = ["ffmpeg", "-loglevel", "error", "-f", "x11grab", "-draw_mouse", "0"]
-        command += ["-video_size", f"{SCREEN[0]}x{SCREEN[1]}"]
-        command += ["-i", self.display, "-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
-        grabbed = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
-        return np.frombuffer(grabbed, np.uint8).reshape(SCREEN[1], SCREEN[0], 3)
+        options = {"video_size": f"{SCREEN[0]}x{SCREEN[1]}", "draw_mouse": "0"}
+        with av.open(self.display, format="x11grab", options=options) as grabber:
+            return next(grabber.decode(video=0)).to_ndarray(format="rgb24")
 
     def press(self, keysym: int) -> None:
         """A key goes to the window under the pointer, which is put in the middle."""
@@ -70,7 +69,7 @@ def screen(require) -> Iterator[Screen]:
         except OSError:
             return False
 
-    programs = shutil.which("Xvfb") and shutil.which("ffmpeg") and find_spec("glfw")
+    programs = shutil.which("Xvfb") and find_spec("glfw")
     require(programs and is_library("libX11.so.6") and is_library("libXtst.so.6"), INSTALL)
     screen = Screen()
     yield screen

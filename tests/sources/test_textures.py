@@ -90,7 +90,7 @@ class Mac:
         modules = {"syphon": syphon, "syphon.utils": syphon.utils, "syphon.utils.numpy": numpy_part}
         for name, module in {**modules, "CoreFoundation": core, "Metal": metal, "objc": objc}.items():
             monkeypatch.setitem(sys.modules, name, module)
-        monkeypatch.setattr("engine.sources.syphon.sys", types.SimpleNamespace(platform="darwin"))
+        monkeypatch.setattr("engine.sources.syphon.PLATFORM", "darwin")
 
     def _described(self) -> list[Any]:
         return [types.SimpleNamespace(app_name=app, name=name) for app, name in self.servers]
@@ -130,7 +130,7 @@ class Windows:
         }
         monkeypatch.setitem(sys.modules, "SpoutGL", module)
         monkeypatch.setitem(sys.modules, "SpoutGL.enums", enums)
-        monkeypatch.setattr("engine.sources.spout.sys", types.SimpleNamespace(platform="win32"))
+        monkeypatch.setattr("engine.sources.spout.PLATFORM", "win32")
         context: Any = lambda: 0xC0FFEE if self.has_context else None  # noqa: E731  takes a `restype`, as ctypes' do
         opengl = types.SimpleNamespace(wglGetCurrentContext=context)
         stand_in = types.SimpleNamespace(CDLL=lambda name: opengl, c_void_p=ctypes.c_void_p)
