@@ -13,13 +13,14 @@ Importing this package loads nothing: no GL, no torch, no threads. Start reading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engine.app import Engine, open_engine
+    from engine.app import open_engine
     from engine.config import Config
     from engine.errors import MultiverseError
+    from engine.running_engine import Engine
 
 _HOME = {
     "Config": "engine.config",
-    "Engine": "engine.app",
+    "Engine": "engine.running_engine",
     "open_engine": "engine.app",
     "MultiverseError": "engine.errors",
 }

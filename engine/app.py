@@ -1,13 +1,14 @@
 """READ FIRST: builds every part from the configuration and connects them. No logic lives here.
 
-    config ─► store, slew ─► renderer ─► audio, source, regions ─► sinks ─► OSC, page ─► frame loop
+    config ─► store, slew ─► renderer ─► audio, source, regions ─► sinks ─► control desk ─► OSC, page ─► frame loop
 
 Whatever cannot be had is an error here, before the first picture; after it nothing is.
 """
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -20,7 +21,6 @@ from engine.child_control import ChildControl
 from engine.children.diffusion_conditions import NO_MODEL, conditions
 from engine.children.diffusion_link import DiffusionLink
 from engine.children.diffusion_spec import require_complete, spec_of
-from engine.children.supervisor import Supervisor
 from engine.clock import Clock, SteppedClock, SystemClock
 from engine.config import Config, build_config, split_host_port
 from engine.control import CommandTable, Dispatcher, OscServer, SendingThread
@@ -28,122 +28,26 @@ from engine.cue_control import FILE_NAME as CUES_FILE
 from engine.cue_control import CueControl
 from engine.drawing import Drawing
 from engine.errors import ConfigError
-from engine.frame import PublishedFrame
-from engine.frame_loop import FrameLoop, Parts
+from engine.frame_loop import Parts
 from engine.ipc import Gate, sweep_dead_rings
 from engine.map_control import FILE_NAME as MAPPING_FILE
 from engine.map_control import MapControl
 from engine.params import Autosave, Crossfade, ParamStore, PresetFolder, Slew, Tempo, modulation
 from engine.preset_control import PresetControl
-from engine.query import QueryHub, QueryTree, host_info
+from engine.query import Announcer, QueryHub, QueryTree, host_info, service_name
 from engine.render import RegionMapper, open_renderer
-from engine.show_control import Hooks, ShowControl
+from engine.running_engine import Engine
+from engine.show_control import ShowControl
 from engine.sinks import SinkSet, Stage
-from engine.sources import Source, open_source
-from engine.status import EngineStatus
+from engine.sources import Polled, Source, open_source
 from engine.telemetry import FrameTimes, Warnings
 from engine.wakefulness import kept_awake
 from engine.web import PreviewTap, WebServer
+from engine.web.lan import lan_addresses
+
+__all__ = ["Engine", "open_engine"]
 
 SOFTWARE_FPS, GPU_FPS = 30.0, 60.0
-
-
-class Engine:
-    """A running engine, made by `open_engine`. Used on the thread that opened it; `params` and `status` on any."""
-
-    def __init__(self, config: Config, parts: Parts, presets: PresetFolder, web: WebServer | None) -> None:
-        self.config = config
-        self.presets = presets
-        self._web = web
-        self._parts = parts
-        self._loop = FrameLoop(parts)
-        self._started_s = parts.stopwatch.now_s()
-        parts.show.connect(
-            Hooks(post=self._loop.post, stop=self._loop.stop, restage=self._loop.restage, status=self.status)
-        )
-
-    @property
-    def params(self) -> ParamStore:
-        """Every control by its address. Any thread."""
-        return self._parts.store
-
-    @property
-    def children(self) -> Mapping[str, Supervisor]:
-        """The child processes of this run by name: start, stop and restart them from any thread."""
-        return {"sd": self._parts.sd.supervisor} if self._parts.sd else {}
-
-    @property
-    def osc_address(self) -> tuple[str, int] | None:
-        """Where OSC is heard (UDP and TCP), or None when it is off."""
-        return self._parts.osc.address if self._parts.osc else None
-
-    @property
-    def sound(self) -> str:
-        """Which sound this is, and why where nobody chose it."""
-        return self._parts.audio.choice
-
-    @property
-    def renderer_choice(self) -> str:
-        """Why this renderer and not OpenGL; "" when nothing better was wanted."""
-        return self._parts.drawing.reason
-
-    @property
-    def has_sound_ended(self) -> bool:
-        """Whether a file that plays once (offline) is over."""
-        return self._parts.audio.is_finished
-
-    @property
-    def page_url(self) -> str | None:
-        """Where a browser finds the page, or None when it is off."""
-        return self._web.url if self._web is not None else None
-
-    @property
-    def times(self) -> FrameTimes:
-        return self._parts.times
-
-    def frames(self, count: int | None = None, seconds: float | None = None) -> Iterator[PublishedFrame]:
-        """Draw and publish at the frame rate; yields each picture, until `count`, `seconds` or `stop()`."""
-        return self._loop.frames(count=count, seconds=seconds)
-
-    def run(self, count: int | None = None, seconds: float | None = None) -> None:
-        """`frames` for those who do not look at them."""
-        for _ in self.frames(count, seconds):
-            pass
-
-    def post(self, action: Callable[[], None]) -> None:
-        """Run `action` on the drawing thread before its next frame, with the GL context current. Any thread."""
-        self._loop.post(action)
-
-    def stop(self) -> None:
-        """End `frames` after the picture in hand. Any thread, and signal handlers."""
-        self._loop.stop()
-
-    @property
-    def is_stopping(self) -> bool:
-        return self._loop.is_stopping
-
-    def status(self) -> EngineStatus:
-        """How everything is doing now. Any thread."""
-        parts, stage = self._parts, self._parts.stage  # one stage: it may be replaced meanwhile
-        return EngineStatus(
-            seconds=parts.stopwatch.now_s() - self._started_s,
-            frames=parts.times.frames,
-            fps=parts.times.fps_now(),
-            target_fps=stage.fps,
-            frame_ms=parts.times.recent_ms(),
-            late=parts.times.late,
-            dropped=parts.times.dropped,
-            width=stage.width,
-            height=stage.height,
-            renderer=parts.drawing.description,
-            audio=parts.audio.status(),
-            camera=parts.source.status() if parts.source else None,
-            children=(parts.sd.status(),) if parts.sd else (),
-            sinks=parts.sinks.status(),
-            osc=parts.dispatcher.counters if parts.osc else None,
-            warnings=tuple(parts.warnings.latest),
-            warning_counts=parts.warnings.counts,
-        )
 
 
 @contextlib.contextmanager
@@ -167,7 +71,6 @@ def open_engine(config: Config) -> Iterator[Engine]:
         for address, check in (*conditions(config.sd, has_camera=config.camera != "none"), *modulation.conditions()):
             store.add_condition(address, check)
         slew = Slew(config.smoothing)
-        presets = PresetFolder(Path(config.presets) if config.presets else folders.presets_folder())
         audio = closing(open_audio(config.audio, offline=config.offline, clock=clock, report=warnings.report))
         source = open_source(config.camera, offline=config.offline, clock=clock, report=warnings.report)
         if source is not None:
@@ -191,42 +94,8 @@ def open_engine(config: Config) -> Iterator[Engine]:
             record_folder=Path(config.recordings) if config.recordings else folders.recordings_folder(),
         )
         sinks = closing(SinkSet(stage, clock=clock, report=warnings.report))
-        drawing.on_reopened = sinks.renew_context
-        commands = CommandTable()
-        dispatcher = Dispatcher(store, commands, clock, warnings.report, lambda *heard: mapping.translate(*heard))
-        warnings.on_said = dispatcher.feedback.warn
-        tell = dispatcher.feedback.tell
-        tempo, crossfade = Tempo(store, clock), Crossfade(store)
-        preset_control = closing(
-            PresetControl(store=store, presets=presets, crossfade=crossfade, report=warnings.report, tell=tell)
-        )
-        cues = closing(
-            CueControl(
-                presets.path.absolute().parent / CUES_FILE,
-                presets=preset_control,
-                store=store,
-                is_offline=config.offline,
-                report=warnings.report,
-                tell=tell,
-            )
-        )
-        mapping = closing(
-            MapControl(
-                Path(config.mapping) if config.mapping else folders.data_folder() / MAPPING_FILE,
-                names=config.maps,
-                store=store,
-                clock={
-                    "clock": tempo.midi_clock,
-                    "start": tempo.midi_start,
-                    "continue": tempo.midi_continue,
-                    "stop": tempo.midi_stop,
-                },
-                report=warnings.report,
-                tell=tell,
-            )
-        )
-        show = ShowControl(store=store, slew=slew, sinks=sinks, presets=preset_control, report=warnings.report)
-        sd = None
+        desk = _open_desk(config, store, slew, sinks, clock, warnings, closing)
+        sd, video = None, None
         if config.sd.model:
             require_complete(spec_of(config.sd, config.sd.model))
             video = _open_sd_video(config, clock, warnings, closing)
@@ -240,17 +109,18 @@ def open_engine(config: Config) -> Iterator[Engine]:
                     set_value=partial(store.set, by="sd"),
                 )
             )
-        show.add_commands(commands)
-        preset_control.add_commands(commands)
-        cues.add_commands(commands)
-        mapping.add_commands(commands)
-        ChildControl({"sd": sd.supervisor} if sd else {}, {"sd": NO_MODEL}, warnings.tell).add_commands(commands)
-        sending = SendingThread(dispatcher)
+        children = ChildControl({"sd": sd.supervisor} if sd else {}, {"sd": NO_MODEL}, warnings.tell)
+        children.add_commands(desk.commands)
+        sending = SendingThread(desk.dispatcher)
         osc = None
         if config.osc.listen != "off":
             host, port = split_host_port(config.osc.listen, "--osc")
-            osc = closing(OscServer(dispatcher, sending, host, port, config.osc.allow, warnings.report))
+            osc = closing(OscServer(desk.dispatcher, sending, host, port, config.osc.allow, warnings.report))
         closing(sending)  # closed before the sockets through which it sends what is queued
+        polled = tuple(one for one in (source, video) if isinstance(one, Polled))
+        for one in polled:
+            closing(one)  # before the context it uses goes; closing twice is harmless
+        drawing.on_reopened = lambda: [part.renew_context() for part in (sinks, *polled)]
         previews = {name: PreviewTap() for name in (("main", "sd") if sd is not None else ("main",))}
         parts = Parts(
             clock=clock,
@@ -258,14 +128,15 @@ def open_engine(config: Config) -> Iterator[Engine]:
             store=store,
             slew=slew,
             modulation=modulation.Modulation(),
-            tempo=tempo,
-            crossfade=crossfade,
-            cues=cues,
-            dispatcher=dispatcher,
+            tempo=desk.tempo,
+            crossfade=desk.crossfade,
+            cues=desk.cues,
+            dispatcher=desk.dispatcher,
             osc=osc,
-            show=show,
+            show=desk.show,
             audio=audio,
             source=source,
+            polled=polled,
             sd=sd,
             gate=gate,
             regions=closing(RegionMapper(warnings.report)),
@@ -276,28 +147,11 @@ def open_engine(config: Config) -> Iterator[Engine]:
             warnings=warnings,
             times=FrameTimes(),
         )
-        web = None
-        if config.web != "off":
-            host, port = split_host_port(config.web, "--web")
-            hub = closing(QueryHub(dispatcher, warnings.report))
-            web = closing(
-                WebServer(
-                    host,
-                    port,
-                    taps=previews,
-                    status=lambda: engine.status(),
-                    features=lambda: audio.latest_features().channels,
-                    query=QueryTree(store),
-                    hub=hub,
-                    host_info=lambda reached_at: host_info(reached_at, osc=engine.osc_address, web=web.address),
-                    dispatcher=dispatcher,
-                    report=warnings.report,
-                )
-            )
-        engine = Engine(config, parts, presets, web)
+        web = _open_web(config, desk, store, osc, previews, lambda: engine.status(), warnings, closing)
+        engine = Engine(config, parts, desk.presets, web)
 
         autosave = closing(Autosave(folders.data_folder(), store, report=warnings.report))
-        show.set_first_values(config, fps, autosave)
+        desk.show.set_first_values(config, fps, autosave)
         if config.autosave:
             autosave.start()
         audio.start()
@@ -306,7 +160,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
         if sd is not None:
             sd.start()
             sinks.add_sd(int(store.get("/sd/width")), int(store.get("/sd/height")), may_wait=True)
-        show.start_first_sinks(config.sinks)
+        desk.show.start_first_sinks(config.sinks)
         sending.start()
         if osc is not None:
             osc.start()
@@ -314,12 +168,129 @@ def open_engine(config: Config) -> Iterator[Engine]:
                 osc.subscribe(target.host, target.port)
         if web is not None:
             web.start()
+            if config.announce:
+                closing(_announcer(osc, web, warnings)).start()
         yield engine
 
 
-def _open_sd_video(
-    config: Config, clock: Clock, warnings: Warnings, closing: Callable[[Source], Source]
-) -> Source | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Desk:
+    """What commands are carried out by, and what they move."""
+
+    commands: CommandTable
+    dispatcher: Dispatcher
+    tempo: Tempo
+    crossfade: Crossfade
+    presets: PresetFolder
+    cues: CueControl
+    show: ShowControl
+
+
+def _open_desk(
+    config: Config,
+    store: ParamStore,
+    slew: Slew,
+    sinks: SinkSet,
+    clock: Clock,
+    warnings: Warnings,
+    closing: "Closing",
+) -> _Desk:
+    commands = CommandTable()
+    dispatcher = Dispatcher(store, commands, clock, warnings.report, lambda *heard: mapping.translate(*heard))
+    warnings.on_said = dispatcher.feedback.warn
+    tell = dispatcher.feedback.tell
+    tempo, crossfade = Tempo(store, clock), Crossfade(store)
+    folder = PresetFolder(Path(config.presets) if config.presets else folders.presets_folder())
+    presets = closing(
+        PresetControl(store=store, presets=folder, crossfade=crossfade, report=warnings.report, tell=tell)
+    )
+    cues = closing(
+        CueControl(
+            Path(config.cues) if config.cues else folder.path.absolute().parent / CUES_FILE,
+            presets=presets,
+            store=store,
+            is_offline=config.offline,
+            report=warnings.report,
+            tell=tell,
+        )
+    )
+    mapping = closing(
+        MapControl(
+            Path(config.mapping) if config.mapping else folders.data_folder() / MAPPING_FILE,
+            names=config.maps,
+            store=store,
+            clock={
+                "clock": tempo.midi_clock,
+                "start": tempo.midi_start,
+                "continue": tempo.midi_continue,
+                "stop": tempo.midi_stop,
+            },
+            report=warnings.report,
+            tell=tell,
+        )
+    )
+    show = ShowControl(store=store, slew=slew, sinks=sinks, presets=presets, report=warnings.report)
+    for part in (show, presets, cues, mapping):
+        part.add_commands(commands)
+    return _Desk(
+        commands=commands,
+        dispatcher=dispatcher,
+        tempo=tempo,
+        crossfade=crossfade,
+        presets=folder,
+        cues=cues,
+        show=show,
+    )
+
+
+def _open_web(
+    config: Config,
+    desk: _Desk,
+    store: ParamStore,
+    osc: OscServer | None,
+    previews: dict[str, PreviewTap],
+    status: Callable[[], object],
+    warnings: Warnings,
+    closing: "Closing",
+) -> WebServer | None:
+    """The page, OSCQuery and the previews, on one port; not yet started."""
+    if config.web == "off":
+        if config.announce:
+            raise ConfigError("announce: tells the network where OSCQuery is, and web is off")
+        return None
+    host, port = split_host_port(config.web, "--web")
+    tree, hub = QueryTree(store), closing(QueryHub(desk.dispatcher, warnings.report))
+    tree.show_cues(desk.cues.cues)
+    desk.cues.on_changed = lambda cues: hub.tell_paths(tree.show_cues(cues))
+    web = closing(
+        WebServer(
+            host,
+            port,
+            taps=previews,
+            status=status,
+            features=lambda: desk.dispatcher.feedback.features,
+            query=tree,
+            hub=hub,
+            host_info=lambda reached_at: host_info(reached_at, osc=osc.address if osc else None, web=web.address),
+            dispatcher=desk.dispatcher,
+            report=warnings.report,
+            token=config.web_token,
+        )
+    )
+    return web
+
+
+def _announcer(osc: OscServer | None, web: WebServer, warnings: Warnings) -> Announcer:
+    return Announcer(
+        service_name(),
+        web_port=web.address[1],
+        osc_port=osc.address[1] if osc is not None else None,
+        interfaces=lan_addresses(),
+        report=warnings.report,
+    )
+
+
+def _open_sd_video(config: Config, clock: Clock, warnings: Warnings, closing: "Closing") -> Source | None:
     """The file of `/sd/source video`, playing."""
     if not config.sd.video:
         return None
@@ -336,7 +307,11 @@ class Closable(Protocol):
 Part = TypeVar("Part", bound=Closable)
 
 
-def _closer(stack: contextlib.ExitStack) -> Callable[[Part], Part]:
+class Closing(Protocol):
+    def __call__(self, part: Part) -> Part: ...
+
+
+def _closer(stack: contextlib.ExitStack) -> Closing:
     """`closing(part)` returns the part, to be closed when the engine ends: last opened, first closed."""
 
     def closing(part: Part) -> Part:

@@ -81,18 +81,25 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     audio: str | None = None
     """`demo`, `device:NAME`, `device:INDEX` or a sound file; None: the default input device, else the demo loop."""
     camera: str = "none"
-    """`none`, `test`, a camera's index or name, a video file or a picture."""
+    """`none`, `test`, a camera's index or name, a video file or a picture, an address (rtsp, http, udp ...), or another
+    program's picture: `ndi:NAME`, `shared:NAME`, `syphon:NAME`, `spout:NAME`."""
     renderer: Literal["auto", "gl", "numba"] = "auto"
     sinks: tuple[str, ...] | None = ()
     """`KIND` or `KIND=ARGUMENT`, for example `shared`, `record=show.mp4`; None: the system's texture sharing."""
     osc: OscConfig = OscConfig()
     sd: SdConfig = SdConfig()
     web: str = "off"
-    """`HOST:PORT` of the page, or `off`."""
+    """`HOST:PORT` of the page and of OSCQuery, or `off`."""
+    web_token: Annotated[str, Meta(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9_.~-]+$")] | None = None
+    """What a browser on another machine must bring; None: a new one at each start, where the page can be reached."""
+    announce: bool = False
+    """Tell the network by mDNS where OSC and OSCQuery are."""
     mapping: str | None = None
     """File of what foreign controls move; None: `mapping.toml` in the user's data folder."""
     maps: tuple[str, ...] = ()
     """Built-in maps to add to it: `resolume`."""
+    cues: str | None = None
+    """File of the cue list; None: `cues.toml` in the user's data folder."""
     params: dict[str, Any] = {}
     """Parameter values to start with, by address."""
     smoothing: dict[str, Annotated[float, Meta(ge=0, le=60_000)]] = {}
@@ -117,6 +124,16 @@ RUN_DEFAULTS: dict[str, Any] = {
     "autosave": True,
 }
 """What `multiverse run` asks for where neither the file nor an option says otherwise."""
+
+LAN_DEFAULTS: dict[str, Any] = {
+    "osc": {
+        "listen": "0.0.0.0:9000",
+        "allow": ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"],
+    },
+    "web": "0.0.0.0:9001",
+    "announce": True,
+}
+"""What `--lan` puts in their place: reachable from the local network, and from nowhere else (RFC 1918, RFC 3927)."""
 
 
 def read_config_file(path: Path) -> dict[str, Any]:

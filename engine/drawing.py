@@ -45,7 +45,7 @@ class Drawing:
         self.is_software = self._renderer.is_software
         self.description = f"{self._renderer.kind}: {self._renderer.description}"
         """What draws, for people."""
-        self.on_reopened: Callable[[], None] = lambda: None
+        self.on_reopened: Callable[[], object] = lambda: None
         """Called with the new context current: whoever kept something of the old one lets it go."""
 
     @property

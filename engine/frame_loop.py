@@ -28,7 +28,7 @@ from engine.render import Look, PictureInput, RegionMap, RegionMapper, RegionSet
 from engine.schedule import Schedule
 from engine.show_control import ShowControl
 from engine.sinks import SinkSet, Stage
-from engine.sources import Source
+from engine.sources import Polled, Source
 from engine.telemetry import FrameTimes, Warnings
 from engine.web import PreviewTap
 
@@ -61,6 +61,8 @@ class Parts:
     show: ShowControl
     audio: AudioInput
     source: Source | None
+    polled: tuple[Polled, ...]
+    """Sources that belong to the loop's thread."""
     sd: DiffusionLink | None
     gate: Gate
     """Tells children when the picture is being drawn."""
@@ -216,6 +218,8 @@ class FrameLoop:
         """The newest camera picture, what there is of SD, and the newest region map made of either."""
         parts = self.parts
         is_offline = parts.stage.is_offline
+        for polled in parts.polled:
+            self._attempt(polled.poll)
         video = None
         if parts.source is not None:
             video = parts.source.frame_at(tick.time_s) if is_offline else parts.source.latest_frame()
@@ -299,8 +303,7 @@ class FrameLoop:
         parts = self.parts
         published_s = parts.stopwatch.now_s()
         parts.dispatcher.frame_drawn(snapshot.version)
-        if parts.osc is not None:
-            parts.osc.send_features(frame.features)
+        parts.dispatcher.feedback.offer_features(frame.features)
         parts.times.add(
             work_s=published_s - started_s,
             draw_s=self._draw_s,

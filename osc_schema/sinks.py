@@ -16,7 +16,7 @@ _WHAT = {
     "spout": "the Spout sender (Windows)",
     "shared": "the shared-memory ring",
     "ndi": "the NDI source (other machines)",
-    "record": "the recording (H.264 with sound, MP4)",
+    "record": "the recording (with sound, MP4)",
     "snapshot": "the PNG writer",
     "null": "the sink that throws pictures away",
 }

@@ -15,6 +15,7 @@ LEVELS = [
     {"control", "render", "children", "sinks"},
     {"query", "status", "show_control", "preset_control", "cue_control", "map_control", "child_control", "drawing"},
     {"frame_loop", "web", "video", "segment", "convert", "dataset"},
+    {"running_engine"},
     {"app"},
     {"bench"},
     {"cli"},

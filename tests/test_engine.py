@@ -180,18 +180,20 @@ def test_oscsend_changes_the_picture_while_it_runs(wait_for, require) -> None:
         assert wait_for(lambda: next(frames).read_rgba()[..., :3].max() == 0, "a black picture")
 
 
-def test_a_renderer_opened_again_tells_the_sinks_and_the_show_goes_on(tmp_path: Path) -> None:
+def test_a_renderer_opened_again_tells_the_sinks_and_the_show_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     with open_engine(quiet(sinks=("null",))) as engine:
         frames = engine.frames(count=8)
         before = next(frames).read_rgba()
         parts = engine._parts
-        assert parts.drawing.on_reopened == parts.sinks.renew_context
+        told = []
+        monkeypatch.setattr(parts.sinks, "renew_context", lambda: told.append(parts.drawing.description))
         engine.post(parts.drawing._renderer.close)  # as a driver that is reset takes it away
         held = next(frames)
         assert np.array_equal(held.read_rgba(), before)
         assert held.texture is None
         assert [frame.texture is not None for frame in frames] == [True] * 6
         assert engine.status().warning_counts == {"renderer": 1, "renderer.opened": 1}
+        assert told == [parts.drawing.description]
 
 
 class BrokenCable:

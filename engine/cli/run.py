@@ -37,8 +37,9 @@ def run(
     camera: Annotated[
         str | None,
         typer.Option(
-            metavar="none|test|INDEX|NAME|FILE",
-            help="Layer 5: a camera, a video, a picture or the test card.",
+            metavar="none|test|INDEX|NAME|FILE|URL|KIND:NAME",
+            help="Layer 5: a camera, a video, a picture, the test card, a stream (rtsp://, http://, udp://), or another"
+            " program's picture: ndi:NAME, shared:NAME, syphon:NAME, spout:NAME (a part of the name is enough).",
         ),
     ] = None,
     sd: Annotated[
@@ -48,7 +49,13 @@ def run(
             help="Live Stable Diffusion: a diffusers folder, a .safetensors file or a Hugging Face id.",
         ),
     ] = None,
-    sd_video: Annotated[str | None, typer.Option(metavar="FILE", help="Video or picture for /sd/source video.")] = None,
+    sd_video: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|URL|KIND:NAME",
+            help="Video, picture, stream or another program's picture for /sd/source video.",
+        ),
+    ] = None,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Picture size in pixels. (default: 1280x720)")] = None,
     fps: Annotated[
         float | None, typer.Option(metavar="RATE", help="Frames a second. (default: 60 on a GPU, 30 in software)")
@@ -61,8 +68,9 @@ def run(
         list[str] | None,
         typer.Option(
             metavar="[sd:]KIND[=ARG]",
-            help="Where pictures go, repeatable: syphon, spout, shared, record=FILE.mp4, snapshot=FILE.png, null."
-            " After sd: it is the picture of Stable Diffusion, which syphon, spout and shared bring along."
+            help="Where pictures go, repeatable: syphon, spout, shared, ndi, record=FILE.mp4 (H.264; .mov: ProRes,"
+            " .avi: Motion JPEG), snapshot=FILE.png, null. After sd: it is the picture of Stable Diffusion, which"
+            " syphon, spout, shared and ndi bring along."
             " (default: the system's texture sharing)",
         ),
     ] = None,
@@ -76,6 +84,24 @@ def run(
     ] = None,
     web: Annotated[
         str | None, typer.Option(metavar="HOST:PORT|off", help="The page. (default: 127.0.0.1:9001)")
+    ] = None,
+    lan: Annotated[
+        bool,
+        typer.Option(
+            "--lan",
+            help="Let the local network in: OSC, OSCQuery and the page, announced by mDNS;"
+            " prints where, with a token and a QR code for a phone.",
+        ),
+    ] = False,
+    web_token: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TOKEN", help="What browsers on other machines must bring. (default: a new one at each start)"
+        ),
+    ] = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="NAME", help="Add a built-in map of foreign controls, repeatable: resolume."),
     ] = None,
     set_: Annotated[
         list[str] | None,
@@ -111,6 +137,8 @@ def run(
         "renderer": renderer,
         "sinks": sink,
         "web": web,
+        "web_token": web_token,
+        "maps": map_,
         "preset": preset,
         "presets": presets,
         "resume": resume or None,
@@ -122,7 +150,7 @@ def run(
     }
     if size is not None:
         options["width"], options["height"] = parse_size(size)
-    settings = build_settings(config, options, set_ or [])
+    settings = build_settings(config, options, set_ or [], is_open_to_lan=lan)
     if sd_video is not None and not settings.sd.model:
         raise UsageError("--sd-video is what Stable Diffusion is fed: it needs --sd MODEL")
     if settings.offline and frames is None and seconds is None and settings.audio in (None, "demo"):
@@ -150,18 +178,24 @@ def run(
                 raise SinkError(f"{sink.kind} {sink.name} is not whole: {sink.detail}")
 
 
-def build_settings(path: Path | None, options: dict[str, Any], assignments: list[str]) -> "Config":
+def build_settings(
+    path: Path | None, options: dict[str, Any], assignments: list[str], *, is_open_to_lan: bool = False
+) -> "Config":
     """The Config of this run: what a live run asks for by itself, under the file, under the options that were given.
+
+    `--lan` stands above the file: it is asked for on the spot, whatever the show's file says of addresses.
 
     Offline nothing is opened unasked: the picture depends on its input alone.
     """
-    from engine.config import RUN_DEFAULTS, build_config, read_config_file
+    from engine.config import LAN_DEFAULTS, RUN_DEFAULTS, build_config, read_config_file
 
     values: dict[str, Any] = {"osc": {}, "sd": {}, "params": {}}
     given = {key: value for key, value in options.items() if value is not None}
     file = read_config_file(path) if path else {}
     is_offline = given.get("offline", file.get("offline", False))
-    for layer in ({} if is_offline else RUN_DEFAULTS, file, given):
+    if is_offline and is_open_to_lan:
+        raise UsageError("--lan: offline nothing listens")
+    for layer in ({} if is_offline else RUN_DEFAULTS, file, LAN_DEFAULTS if is_open_to_lan else {}, given):
         for key, value in layer.items():
             table, _, name = key.rpartition(".")
             if table or isinstance(values.get(key), dict):

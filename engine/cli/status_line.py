@@ -44,6 +44,11 @@ def started_lines(engine: "Engine") -> list[str]:
         lines.append(f"osc       {host}:{port} (UDP and TCP)")
     if engine.page_url is not None:
         lines.append(f"page      {engine.page_url}")
+    if engine.lan_page_url is not None:
+        from engine.cli.qr import qr_text
+
+        lines.append(f"network   {engine.lan_page_url}")
+        lines += qr_text(engine.lan_page_url).splitlines()
     return lines
 
 

@@ -171,6 +171,11 @@ class Feedback:
         """Tell what the log says, as `/engine/warning <line>`."""
         self.tell("/engine/warning", line)
 
+    @property
+    def features(self) -> tuple[ChannelFeatures, ...]:
+        """Of the newest frame, a channel each; none before the first."""
+        return self._features
+
     def offer_features(self, channels: tuple[ChannelFeatures, ...]) -> None:
         """Frame loop's thread, every frame: only a reference changes hands."""
         self._features = channels

@@ -67,7 +67,7 @@ KINDS = {
     "record": Kind(
         module="engine.sinks.record",
         sink="RecordSink",
-        argument="file.mp4 or file.mov; without it a name from date and time",
+        argument="file.mp4 (H.264), file.mov (ProRes) or file.avi (Motion JPEG); without it a name from date and time",
         packages=(("av", "pip install av"),),
     ),
     "snapshot": Kind(

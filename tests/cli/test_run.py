@@ -268,3 +268,30 @@ def test_a_preset_is_saved_and_loaded_from_the_command_line(home: Path, free_por
     process.terminate()
     process.communicate(timeout=30)
     assert process.returncode == 0
+
+
+def test_lan_opens_everything_to_the_local_network_and_to_nothing_else(tmp_path: Path) -> None:
+    from engine.cli.run import build_settings
+
+    show = tmp_path / "show.toml"
+    show.write_text('web = "127.0.0.1:7000"\n[osc]\nlisten = "127.0.0.1:7001"\n')
+    alone = build_settings(show, {}, [])
+    assert (alone.web, alone.osc.listen, alone.announce) == ("127.0.0.1:7000", "127.0.0.1:7001", False)
+    opened = build_settings(show, {}, [], is_open_to_lan=True)
+    assert (opened.web, opened.osc.listen, opened.announce) == ("0.0.0.0:9001", "0.0.0.0:9000", True)
+    assert "192.168.0.0/16" in opened.osc.allow and "0.0.0.0/0" not in opened.osc.allow
+    chosen = build_settings(show, {"web": "0.0.0.0:80", "web_token": "opensesame"}, [], is_open_to_lan=True)
+    assert (chosen.web, chosen.web_token) == ("0.0.0.0:80", "opensesame")
+
+
+def test_lan_offline_is_refused(home: Path) -> None:
+    done = run(home, "--offline", "--frames", "1", "--lan")
+    assert (done.returncode, done.stderr) == (2, "multiverse: --lan: offline nothing listens\n")
+
+
+def test_a_short_token_and_an_announcement_without_a_page_are_refused(home: Path) -> None:
+    done = run(home, *SMALL, "--web-token", "short", "--frames", "1")
+    assert done.returncode == 1 and "web_token: 'short' is not allowed" in done.stderr
+    (home / "show.toml").write_text("announce = true\n")
+    done = run(home, *SMALL, "--config", "show.toml", "--web", "off", "--osc", "off", "--sink", "null", "--frames", "1")
+    assert done.returncode == 1 and done.stderr.startswith("multiverse: announce: ")

@@ -82,10 +82,11 @@ class SocketClient:
                 return payload
 
     def read_json(self, key: str) -> Any:
-        """The next JSON message that has `key`."""
-        while key not in (message := json.loads(self.read())):
-            pass
-        return message
+        """The next JSON message that has `key`; it must be among the next 300: some twelve seconds of /live."""
+        for _ in range(300):
+            if key in (message := json.loads(self.read())):
+                return message
+        raise AssertionError(f"no {key}")
 
     def read_frame(self) -> tuple[int, bytes]:
         first, second = self._read(2)
