@@ -1,13 +1,14 @@
 """The OSC monitor: what came in lately, for those who watch. A flood of messages costs a reference each."""
 
 import itertools
+import math
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 
 from engine.control import Dispatcher
 from engine.osc import Message
-from engine.osc.decode import shown
+from engine.osc.decode import TimeTag, shown
 
 MOST_LINES = 200  # kept from one look to the next, and in one message to the browser
 MOST_ARGUMENTS = 32  # shown of a message
@@ -65,12 +66,18 @@ class OscMonitor:
 
 
 def _shown_value(value: object) -> Shown:
-    if isinstance(value, str):
-        return shown(value)
-    if isinstance(value, bytes):
-        return f"blob of {len(value)} bytes"
-    if value is None or type(value) in (bool, int, float):
-        return value
-    if isinstance(value, Enum):
-        return value.name.lower()
-    return shown(str(value))
+    match value:
+        case str():
+            return shown(value)
+        case bytes():
+            return f"blob of {len(value)} bytes"
+        case Enum():
+            return value.name.lower()
+        case TimeTag():
+            return str(int(value))  # as a number a browser rounds it
+        case float() if not math.isfinite(value):
+            return str(value)  # JSON has none such
+        case None | bool() | int() | float():
+            return value
+        case _:
+            return shown(str(value))

@@ -6,7 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 
 MOST_SOCKETS = 64
 MOST_BYTES_A_MESSAGE = 64 * 1024
@@ -82,11 +82,11 @@ class WebSockets:
         speaking.add_done_callback(partial(_hang_up, request))  # which ends the listening below
         try:
             async for message in answer:
-                if message.type is WSMsgType.ERROR:
+                if message.type is not WSMsgType.ERROR:
+                    hear(message.data)
+                elif isinstance(message.data, WebSocketError):  # else it is gone: a phone that sleeps answers no ping
                     fault = f"not WebSocket as it should be: {message.data}"
                     self._report("web request", f"page: {request.remote}: {fault}")
-                else:
-                    hear(message.data)
         finally:
             speaking.cancel()
             # A client that is gone, or was taken for gone, is no error.

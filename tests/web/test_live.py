@@ -10,6 +10,7 @@ from engine.control import Sender
 from engine.osc import encode_message
 from engine.web.monitor import MOST_LINES
 
+ODD = b"/odd\0\0\0\0,tIm\0\0\0\0" + (2**63 + 1).to_bytes(8, "big") + bytes([0, 144, 60, 9])
 SENDER = Sender(name="udp 192.0.2.1:5000", post=lambda packet: None, at_port=lambda port: SENDER)
 
 
@@ -42,11 +43,13 @@ def test_the_monitor_shows_what_comes_in_to_those_who_asked_only(serve, wait_for
     wait_for(lambda: stand.dispatcher.watcher, "the watching")
     send(stand, "/layer/1/angle", 5.5)
     send(stand, "/no/such", "text", b"blob", True, None, math.inf, 2**40)
+    stand.dispatcher.receive(ODD, SENDER)
     lines = watching.read_json("osc")["osc"]
-    while len(lines) < 2:
+    while len(lines) < 3:
         lines += watching.read_json("osc")["osc"]
     assert (lines[0]["from"], lines[0]["address"], lines[0]["args"]) == (SENDER.name, "/layer/1/angle", [5.5])
-    assert lines[1]["args"] == ["text", "blob of 4 bytes", True, None, None, 2**40]
+    assert lines[1]["args"] == ["text", "blob of 4 bytes", True, None, "inf", 2**40]
+    assert lines[2]["args"] == [str(2**63 + 1), "bang", "Midi(port=0, status=144, data1=60, data2=9)"]
     assert 0 <= lines[0]["at_s"] <= lines[1]["at_s"]
     for _ in range(25):
         assert "osc" not in json.loads(other.read())

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from engine.errors import MultiverseError
+from engine.osc import encode_message
+from tests.web.socket_client import PING
 
 
 def test_a_browser_gets_the_page_and_every_other_program_oscquery(serve):
@@ -84,6 +86,19 @@ def test_closing_drops_clients_says_so_frees_the_port_and_may_be_repeated(serve,
     again.close()
     again.address = stand.server.address
     again.close()
+
+
+def test_a_client_that_answers_no_ping_is_gone_and_the_others_stay(serve, monkeypatch, wait_for, reports):
+    stand = serve()
+    awake = stand.connect("/")
+    monkeypatch.setattr("engine.web.sockets.PING_S", 0.1)
+    asleep = stand.connect("/")
+    assert stand.hub.count == 2
+    assert asleep.read_frame()[0] == PING
+    wait_for(lambda: stand.hub.count == 1, "the sleeper to be dropped")
+    awake.send(encode_message("/get", "/layer/1/angle"))
+    assert awake.read()
+    assert reports.keys == []
 
 
 def test_fifty_browsers_at_once_are_all_served(serve, f_card):
