@@ -134,7 +134,7 @@ def test_the_devices_command_lists_inputs_cameras_and_advice(run_devices, requir
     assert "Cameras" in plain.output
     assert "the computer's own sound" in plain.output
     found = json.loads(run_devices("--json").output)
-    assert set(found) == {"audio_inputs", "cameras", "loopback_advice", "problems"}
+    assert set(found) == {"audio_inputs", "cameras", "shared", "ndi", "loopback_advice", "problems"}
 
 
 CHOICE = """
