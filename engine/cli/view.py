@@ -8,7 +8,7 @@ import typer
 from engine.errors import RenderError, UsageError
 
 POLL_S = 0.002  # what a new picture waits for at most, before it waits for the display
-INSTALL = 'pip install "multiverse-engine[view]"'
+INSTALL = "pip install glfw"
 
 
 def view(

@@ -61,7 +61,7 @@ KINDS = {
         module="engine.sinks.ndi",
         sink="NdiSink",
         argument="name of the source",
-        packages=(("cyndilib", "pip install 'multiverse-engine[ndi]'"),),
+        packages=(("cyndilib", "pip install cyndilib"),),
         brings_sd=True,
     ),
     "record": Kind(

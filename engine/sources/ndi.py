@@ -26,7 +26,7 @@ LOOK_S = 0.1  # how often a source is looked for
 FRESH_LOOK_S = 2.0  # a finder asks the addresses it knows every 10 s, a new one asks at once
 GONE_S = 1.0  # a sender that changes its size is back sooner
 POLL_S = 0.004
-INSTALL = "pip install 'multiverse-engine[ndi]'"
+INSTALL = "pip install cyndilib"
 OPAQUE = 255
 
 

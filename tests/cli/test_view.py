@@ -18,7 +18,7 @@ from engine.ipc import FrameRing, RingOwner
 
 REPOSITORY = Path(__file__).parents[2]
 SCREEN = (640, 480)
-INSTALL = "apt-get install xvfb libxtst6; pip install 'multiverse-engine[view]'"
+INSTALL = "apt-get install xvfb libxtst6; pip install glfw"
 ESCAPE = 0xFF1B  # keysym
 TOLERANCE = 3
 
@@ -206,7 +206,7 @@ def test_without_glfw_the_line_says_what_to_install() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("multiverse: view: needs glfw")
-    assert done.stderr.endswith('pip install "multiverse-engine[view]"\n')
+    assert done.stderr.endswith('pip install glfw\n')
 
 
 def test_a_picture_is_fitted_into_the_middle_of_a_window(require) -> None:

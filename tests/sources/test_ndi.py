@@ -15,7 +15,7 @@ from engine.sources import Source, open_source
 from tests.ndi_network import NdiSender
 
 TOLERANCE = 24  # of 255: NDI's codec is lossy
-INSTALL = "pip install 'multiverse-engine[ndi]'"
+INSTALL = "pip install cyndilib"
 
 
 @pytest.fixture
