@@ -6,10 +6,12 @@ counts on both sides. Viewers are a program of their own and do not decode what 
 machines.
 """
 
+import bisect
 import json
 import select
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +29,17 @@ LONGEST_WAIT_S = 60.0
 
 
 def run(
-    viewers: int, preview_fps: int, seconds: float, width: int, height: int, fps: float, progress: Progress
+    viewers: int,
+    preview_fps: int,
+    seconds: float,
+    moves: int,
+    width: int,
+    height: int,
+    fps: float,
+    progress: Progress,
 ) -> dict[str, Any]:
-    """Figures of one run; times in ms. `seconds` with viewers and as many without."""
+    """Figures of one run; times in ms. `seconds` with viewers and as many without; `moves` of a fader of each kind, and
+    questions."""
     config = build_config(
         {
             "width": width,
@@ -43,7 +53,14 @@ def run(
     )
     turn_s = seconds / TURNS
     with open_engine(config) as engine:
-        order = {"url": engine.page_url, "viewers": viewers, "fps": preview_fps, "seconds": turn_s, "address": ADDRESS}
+        order = {
+            "url": engine.page_url,
+            "viewers": viewers,
+            "fps": preview_fps,
+            "seconds": turn_s,
+            "moves": moves,
+            "address": ADDRESS,
+        }
         with _client(order) as client:
             loop = _Loop(engine, client)
             progress("settling", 0.0)
@@ -60,8 +77,10 @@ def run(
                 size += seen["bytes"]
             progress("whole tree", 2 * TURNS / (2 * TURNS + 2))
             tree, _ = loop.during("tree")
-            progress("fader", (2 * TURNS + 1) / (2 * TURNS + 2))
+            progress("fader", (2 * TURNS + 1) / (2 * TURNS + 3))
             fader, _ = loop.during("fader")
+            progress("fader in a browser", (2 * TURNS + 2) / (2 * TURNS + 3))
+            browser = loop.moves_seen()
             client.stdin.close()
             loop.draw_until_over()
         times = engine.times
@@ -84,6 +103,7 @@ def run(
         "tree_ms_p95": round(float(tree_p95), 3),
         "fader_to_frame_ms_p50": round(float(fader_p50), 3),
         "fader_to_frame_ms_p95": round(float(fader_p95), 3),
+        "browser_to_frame": browser,
     }
 
 
@@ -113,6 +133,34 @@ class _Loop:
         if not line:
             raise MultiverseError("the program that looks at the preview has ended; its error is above")
         return json.loads(line), work_ms
+
+    def moves_seen(self) -> dict[str, Any]:
+        """From a key pressed on a fader of the page to the end of the first frame drawn with another value."""
+        changed_s: list[float] = []
+        values = [self._engine.params.get(ADDRESS)]
+        self._client.stdin.write("browser\n")
+        self._client.stdin.flush()
+
+        def keep_value() -> None:
+            values.append(self._engine.params.get(ADDRESS))
+
+        self._engine.post(keep_value)
+        for _ in self._engine.frames(count=round(2 * LONGEST_WAIT_S * self._fps)):
+            if values[-1] != values[-2]:
+                changed_s.append(time.perf_counter())
+            self._engine.post(keep_value)  # at the start of the next frame: what that frame is drawn with
+            if select.select([self._client.stdout], [], [], 0.0)[0]:
+                break
+        told = json.loads(self._client.stdout.readline() or '{"missing": "it has ended"}')
+        if "missing" in told:
+            return told
+        waits_ms = []
+        for pressed_s in told["pressed_s"]:
+            at = bisect.bisect_right(changed_s, pressed_s)
+            if at < len(changed_s):
+                waits_ms.append((changed_s[at] - pressed_s) * 1000.0)
+        p50, p95 = np.percentile(waits_ms, (50, 95))
+        return {"moves": len(waits_ms), "ms_p50": round(float(p50), 3), "ms_p95": round(float(p95), 3)}
 
     def wait_for_line(self) -> None:
         for _ in self._engine.frames(count=round(LONGEST_WAIT_S * self._fps)):

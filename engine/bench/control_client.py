@@ -1,23 +1,33 @@
 """The other end of `multiverse bench control`: a program of its own that looks, asks and moves a fader.
 
 Started by its path, with aiohttp and the standard library only, so that what it does costs the engine's interpreter
-nothing. Reads one JSON object from standard input (`url`, `viewers`, `fps`, `seconds`, `address`), says "ready", and
+nothing. Reads one JSON object from standard input (`url`, `viewers`, `fps`, `seconds`, `moves`, `address`), says "ready", and
 then does what each line names: `watch` looks at the preview with so many viewers, `tree` asks for the whole namespace
-again and again, `fader` moves `address` and waits until a frame is drawn with it. After each it writes one JSON object.
+again and again, `fader` moves `address` over the WebSocket and waits until a frame is drawn with it, `browser` opens
+the page in a headless Chromium and presses keys on the fader of `address`. After each it writes one JSON object.
 """
 
 import asyncio
+import contextlib
 import json
 import random
+import shutil
 import struct
+import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import aiohttp
 
-QUESTIONS = 60
 PAUSE_S = (0.02, 0.06)  # at random, so that moves fall anywhere in a frame
 ANSWERED_WITHIN_S = 5.0
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+BROWSER_PAUSE_S = (0.25, 0.35)  # longer than a move takes to be seen: each is told from the one before
+STARTED_WITHIN_S = 60.0
 
 
 async def watch(session: aiohttp.ClientSession, order: dict) -> dict:
@@ -46,7 +56,7 @@ async def watch(session: aiohttp.ClientSession, order: dict) -> dict:
 async def tree(session: aiohttp.ClientSession, order: dict) -> dict:
     """Milliseconds from each question to the whole answer."""
     waits_ms = []
-    for _ in range(QUESTIONS):
+    for _ in range(order["moves"]):
         started_s = time.perf_counter()
         async with session.get(order["url"], headers={"Accept": "application/json"}) as answer:
             body = await answer.read()
@@ -59,9 +69,11 @@ async def fader(session: aiohttp.ClientSession, order: dict) -> dict:
     """Milliseconds from each move to word that a frame was drawn with it."""
     waits_ms = []
     async with session.ws_connect(order["url"], compress=0) as socket:
-        for number in range(QUESTIONS):
+        for number in range(order["moves"]):
             started_s = time.perf_counter()
-            await socket.send_bytes(osc(order["address"], ",f", struct.pack(">f", 90.0 * number / QUESTIONS)))
+            await socket.send_bytes(
+                osc(order["address"], ",f", struct.pack(">f", 90.0 * (number + 1) / order["moves"]))
+            )
             await socket.send_bytes(osc("/sync", ",i", struct.pack(">i", number)))
             expected = osc("/synced", ",i", struct.pack(">i", number))
             async with asyncio.timeout(ANSWERED_WITHIN_S):
@@ -70,6 +82,70 @@ async def fader(session: aiohttp.ClientSession, order: dict) -> dict:
             waits_ms.append((time.perf_counter() - started_s) * 1000.0)
             await asyncio.sleep(random.uniform(*PAUSE_S))
     return {"waits_ms": waits_ms}
+
+
+async def browser(session: aiohttp.ClientSession, order: dict) -> dict:
+    """When each key was pressed, seconds of `time.perf_counter`, which all processes of a machine share."""
+    program = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if program is None:
+        return {"missing": "no Chromium here"}
+    selector = f"[data-address='{order['address']}'] [role=slider]"
+    async with open_page(session, program, order["url"]) as call:
+        end_s = time.perf_counter() + STARTED_WITHIN_S
+        is_focused = (
+            f"(e => e ? (e.focus(), document.activeElement === e) : false)(document.querySelector(`{selector}`))"
+        )
+        while not (await call("Runtime.evaluate", expression=is_focused))["result"].get("value"):
+            if time.perf_counter() > end_s:
+                return {"missing": f"the page shows no fader of {order['address']}"}
+            await asyncio.sleep(0.1)
+        pressed_s = []
+        for number in range(order["moves"]):
+            await asyncio.sleep(random.uniform(*BROWSER_PAUSE_S))
+            key = "ArrowRight" if number % 2 == 0 else "ArrowLeft"
+            pressed_s.append(time.perf_counter())
+            await call("Input.dispatchKeyEvent", type="keyDown", key=key, code=key)
+            await call("Input.dispatchKeyEvent", type="keyUp", key=key, code=key)
+        await asyncio.sleep(BROWSER_PAUSE_S[1])
+    return {"pressed_s": pressed_s}
+
+
+@contextlib.asynccontextmanager
+async def open_page(session: aiohttp.ClientSession, program: str, url: str) -> AsyncIterator[Any]:
+    """`await call(method, **parameters)` of the Chrome DevTools protocol, for one tab at `url`."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        options = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--remote-debugging-port=0",
+            f"--user-data-dir={folder}",
+        ]
+        process = subprocess.Popen([program, *options, url], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            told = Path(folder, "DevToolsActivePort")  # Chromium writes it when it listens: port, path
+            while not (told.exists() and (lines := told.read_text().splitlines())):
+                await asyncio.sleep(0.05)
+            port = f"127.0.0.1:{lines[0]}"
+            tabs: list[dict] = []
+            while not tabs:
+                async with session.get(f"http://{port}/json") as answer:
+                    tabs = [tab for tab in await answer.json() if tab["type"] == "page" and tab["url"].startswith(url)]
+            async with session.ws_connect(tabs[0]["webSocketDebuggerUrl"], max_msg_size=0) as socket:
+                numbers = iter(range(1, sys.maxsize))
+
+                async def call(method: str, **parameters: object) -> dict:
+                    number = next(numbers)
+                    await socket.send_json({"id": number, "method": method, "params": parameters})
+                    async with asyncio.timeout(ANSWERED_WITHIN_S):
+                        while (answer := await socket.receive_json()).get("id") != number:
+                            pass
+                    return answer["result"]
+
+                yield call
+        finally:
+            process.kill()
+            process.wait()
 
 
 def osc(address: str, tags: str, argument: bytes) -> bytes:
@@ -87,7 +163,7 @@ async def main() -> None:
     async with aiohttp.ClientSession() as session:
         tell("ready")
         while line := await asyncio.to_thread(sys.stdin.readline):
-            tell(await {"watch": watch, "tree": tree, "fader": fader}[line.strip()](session, order))
+            tell(await {"watch": watch, "tree": tree, "fader": fader, "browser": browser}[line.strip()](session, order))
 
 
 if __name__ == "__main__":

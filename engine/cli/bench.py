@@ -66,6 +66,7 @@ def control(
     viewers: Annotated[int, typer.Option(min=1, max=16, help="Browsers that look at the preview.")] = 4,
     preview_fps: Annotated[int, typer.Option(min=1, max=60, help="Pictures a second that each asks for.")] = 30,
     seconds: Annotated[float, typer.Option(min=1.0, help="Length with and without viewers.")] = 30.0,
+    moves: Annotated[int, typer.Option(min=2, max=1000, help="Moves of a fader, and questions for the tree.")] = 60,
     size: Annotated[str, typer.Option(metavar="WxH", help="Picture size in pixels.")] = "1280x720",
     fps: Annotated[float, typer.Option(help="Rate of the loop.")] = 30.0,
     json_: AsJson = False,
@@ -76,7 +77,7 @@ def control(
 
     width, height = parse_size(size)
     with _progress(json_) as progress:
-        result = control_bench.run(viewers, preview_fps, seconds, width, height, fps, progress)
+        result = control_bench.run(viewers, preview_fps, seconds, moves, width, height, fps, progress)
     _print(result, json_)
 
 

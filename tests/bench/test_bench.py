@@ -45,6 +45,16 @@ def test_osc_reports_losses_and_what_the_flood_costs(home: Path) -> None:
     assert {"frame_p99_ratio", "arrival_to_frame_frames_p99"} <= set(result)
 
 
+def test_control_reports_previews_the_tree_and_the_fader(home: Path) -> None:
+    result = bench(home, "control", "--size", "96x64", "--seconds", "3", "--viewers", "2", "--moves", "4")
+    assert result["viewers"] == 2 and result["pictures_a_second_a_viewer"] > 1
+    assert result["tree_bytes"] > 50_000 and result["tree_ms_p95"] > 0
+    assert result["fader_to_frame_ms_p95"] >= result["fader_to_frame_ms_p50"] > 0
+    browser = result["browser_to_frame"]
+    assert browser.get("moves") == 4 or browser == {"missing": "no Chromium here"}
+    assert {"frame_p99_ratio", "late"} <= set(result)
+
+
 def test_sd_reports_stages_the_limit_and_what_a_cpu_cannot_show(home: Path) -> None:
     result = bench(home, "sd", "--size", "64", "--steps", "1", "--steps", "2", "--seconds", "0", "--device", "cpu")
     assert result["limit_tflops"] > 0

@@ -197,7 +197,7 @@ def test_a_library_that_cannot_be_loaded_is_told_in_the_middle_of_a_show(
 def test_without_the_package_the_reason_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.sinks.registry.find_spec", lambda name: None)
     monkeypatch.delitem(sys.modules, "cyndilib", raising=False)
-    with pytest.raises(SinkUnavailableError, match=r"^ndi: .*pip install 'multiverse-engine\[ndi\]'\)$"):
+    with pytest.raises(SinkUnavailableError, match=r"^ndi: .*pip install cyndilib\)$"):
         make_sink(SinkSpec(kind="ndi"))
 
 
