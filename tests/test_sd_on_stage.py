@@ -1,5 +1,6 @@
 """Stable Diffusion in a running engine: real process, real model (a tiny one), real OSC, real recording."""
 
+import asyncio
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import av
 import cv2
 import numpy as np
@@ -127,6 +129,7 @@ def stage_config(folder: Path, model: Path, **more: Any) -> dict[str, Any]:
         "audio": "demo",
         "renderer": "numba",
         "osc": {"listen": "127.0.0.1:0"},
+        "web": "127.0.0.1:0",
         "presets": str(folder / "presets"),
         "recordings": str(folder / "recordings"),
         "camera": picture_file(folder / "sea.png", SEA_RGB),
@@ -173,6 +176,25 @@ def test_simple_mode_shows_the_camera_as_sd_paints_it(stage: Stage) -> None:
     stage.shows(SEA_RGB, "the camera, painted")
     blocks = stage.pictures[0][..., :3].reshape(-1, 3).std(axis=0)
     assert blocks.max() > 0.5, "this is the camera itself"
+
+
+def test_the_page_shows_the_picture_of_sd_beside_the_main_one(stage: Stage) -> None:
+    stage.set(mode="multiverse", master__blackout=True)
+    stage.wait_for(lambda: stage.colour().max() == 0, "black")
+
+    async def seen() -> list[np.ndarray]:
+        async with aiohttp.ClientSession() as session:
+            pictures = []
+            for name in ("main", "sd"):
+                async with session.ws_connect(f"{stage.engine.page_url}preview?picture={name}&fps=30") as socket:
+                    jpeg = (await socket.receive(timeout=30.0)).data
+                    pictures.append(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB))
+            return pictures
+
+    main, sd = asyncio.run(seen())
+    stage.set(master__blackout=False)
+    assert main.shape == (72, 128, 3) and main.max() < 10
+    assert sd.shape == (64, 64, 3) and np.abs(sd.mean(axis=(0, 1)) - SEA_RGB).max() < 30
 
 
 def test_the_source_is_chosen_while_running(stage: Stage) -> None:
