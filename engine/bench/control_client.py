@@ -1,10 +1,11 @@
 """The other end of `multiverse bench control`: a program of its own that looks, asks and moves a fader.
 
 Started by its path, with aiohttp and the standard library only, so that what it does costs the engine's interpreter
-nothing. Reads one JSON object from standard input (`url`, `viewers`, `fps`, `seconds`, `moves`, `address`), says "ready", and
-then does what each line names: `watch` looks at the preview with so many viewers, `tree` asks for the whole namespace
-again and again, `fader` moves `address` over the WebSocket and waits until a frame is drawn with it, `browser` opens
-the page in a headless Chromium and presses keys on the fader of `address`. After each it writes one JSON object.
+nothing. Reads one JSON object from standard input (`url`, `viewers`, `fps`, `seconds`, `moves`, `address`), says
+"ready", and then does what each line names: `watch` looks at the preview with so many viewers, `tree` asks for the
+whole namespace again and again, `fader` moves `address` over the WebSocket and waits until a frame is drawn with it,
+`browser` opens the page in a headless Chromium and presses keys on the fader of `address`. After each it writes one
+JSON object.
 """
 
 import asyncio
