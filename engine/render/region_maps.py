@@ -75,10 +75,13 @@ def edge_regions(pixels: np.ndarray, before: np.ndarray | None = None) -> np.nda
     largest = 1 + np.argsort(-figures[1:, cv2.CC_STAT_AREA], kind="stable")[:REGIONS]
     number_of = np.zeros(count, np.int32)  # 0: not known yet
     number_of[largest] = np.arange(1, len(largest) + 1)
-    grown = cv2.watershed(pixels, number_of[cores])  # through even colour first, so that they meet on the outline
+    # Watershed takes the rim for a seam, and a core that lies nowhere else would be lost: give it a rim of its own.
+    framed = cv2.copyMakeBorder(pixels, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    # Through even colour first, so that they meet on the outline.
+    grown = cv2.watershed(framed, np.pad(number_of[cores], 1))[1:-1, 1:-1]
     seams = grown < 1
     numbers = np.where(seams, 0, grown).astype(np.uint8)
-    while seams.any():  # a seam is one pixel wide, the picture's rim too: both belong to a neighbour
+    while seams.any():  # one pixel wide: they belong to a neighbour
         numbers = np.where(seams, cv2.dilate(numbers, _WIDE), numbers)
         seams = numbers == 0
     return _as_before(numbers - 1, len(largest), before)

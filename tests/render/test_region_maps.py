@@ -176,6 +176,16 @@ def test_noise_is_a_map_too() -> None:
     assert regions is None or (regions.shape == (90, 160) and regions.max() <= 3)
 
 
+def test_a_texture_that_leaves_only_the_rim_free_is_a_map_too() -> None:
+    texture = np.random.default_rng(0).integers(0, 256, (90, 160, 3), dtype=np.uint8)
+    texture[:6, :6] = 128  # of its even corner, outlines leave a few pixels at the very rim
+    thin = np.zeros((2, 320, 3), np.uint8)
+    thin[:, 100:200] = 255
+    for pixels in (texture, thin):
+        regions = edge_regions(pixels)
+        assert regions.shape == pixels.shape[:2] and regions.max() <= 3
+
+
 def test_the_mapper_numbers_outlines_as_in_the_picture_before(mapper: RegionMapper) -> None:
     before = mapper.compute(frame_of(two_boxes(100, 60)), settings("edges")).indices
     after = mapper.compute(frame_of(two_boxes(60, 100), 1), settings("edges")).indices
