@@ -34,6 +34,7 @@ TICKS_A_BEAT: Final = 24
 MEMORY_TICKS: Final = 48
 TAP_INTERVALS: Final = 8
 TAP_TOLERANCE: Final = 1 / 3
+CLOCK_BPM: Final = (10.0, 600.0)  # beyond it is a burst of ticks that a bridge or a network held back, no tempo
 CLOCK_GONE_S: Final = 0.5  # a tick at 20 bpm comes every 0.125 s
 TOLD_INTERVAL_S: Final = 0.25  # what is written to /tempo/bpm while a clock leads
 TOLD_STEP_BPM: Final = 0.05
@@ -85,8 +86,11 @@ class TickLine:
 
     @property
     def bpm(self) -> float | None:
-        """None until half a beat of ticks tells it to some 2 %, where they are 5 ms off."""
-        return 60.0 / (TICKS_A_BEAT * self.period_s) if self.ticks > TICKS_A_BEAT / 2 and self.period_s > 0 else None
+        """None until half a beat of ticks tells it to some 2 %, where they are 5 ms off; and of a burst."""
+        if self.ticks <= TICKS_A_BEAT / 2 or self.period_s <= 0:
+            return None
+        bpm = 60.0 / (TICKS_A_BEAT * self.period_s)
+        return bpm if CLOCK_BPM[0] <= bpm <= CLOCK_BPM[1] else None
 
 
 class Tempo:

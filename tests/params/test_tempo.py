@@ -191,6 +191,13 @@ def test_with_midi_off_the_clock_is_not_heard(store: ParamStore, tempo: Tempo) -
     assert tap(tempo, 7.0, 7.6) == pytest.approx(100.0)
 
 
+def test_a_burst_of_ticks_is_no_tempo(store: ParamStore, tempo: Tempo) -> None:
+    later_s = tick(tempo, 4000, 1e-5)  # 250 000 beats a minute
+    assert tempo.bpm == 120.0
+    tick(tempo, 240, 60 / 90 / 24, from_s=later_s + 1.0)
+    assert tempo.bpm == pytest.approx(90.0)
+
+
 def test_a_clock_beyond_the_range_is_followed_and_shown_at_its_end(store: ParamStore, tempo: Tempo) -> None:
     tick(tempo, 240, 60 / 400 / 24)
     for frame in range(9):
