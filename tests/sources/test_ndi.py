@@ -1,5 +1,6 @@
 """NDI as a source: another process sends through NDI's own library, is killed and comes back."""
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -108,7 +109,37 @@ def test_who_is_there_is_said_while_the_one_wanted_is_not(
     assert source.status().description.startswith("ndi nobody here: not found (there: ")
 
 
+def test_a_long_look_and_many_returns_leave_no_sockets_behind(
+    send, watch, f_card, wait_for, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cyndilib.finder import Finder
+
+    def finders() -> int:
+        return sum(isinstance(thing, Finder) for thing in gc.get_objects())
+
+    monkeypatch.setattr("engine.sources.ndi.FRESH_LOOK_S", 0.3)
+    sender = send("bystander", f_card(64, 64))
+    gc.collect()
+    gc.disable()
+    try:
+        before, made = finders(), []
+        source = watch("nobody here")
+        make = source._make_finder
+        source._make_finder = lambda: (made.append(1), make())[1]
+        wait_for(lambda: sender.full_name in source.status().description and len(made) >= 5, "five looks")
+        source.close()
+        assert finders() == before
+        returning = open_source(f"ndi:bystander {os.getpid()}", offline=False, clock=SystemClock(), report=print)
+        for _ in range(3):
+            pictures = returning.pictures()
+            next(pictures)
+            pictures.close()
+        assert finders() == before
+    finally:
+        gc.enable()
+
+
 def test_without_the_library_the_line_says_what_to_install(reports, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cyndilib.finder", None)
-    with pytest.raises(SourceError, match=r"^ndi stage: needs cyndilib .*pip install 'multiverse-engine\[ndi\]'$"):
+    with pytest.raises(SourceError, match=rf"^ndi stage: needs cyndilib .*: {INSTALL}$"):
         open_source("ndi:stage", offline=False, clock=SystemClock(), report=reports)
