@@ -20,6 +20,7 @@ from engine.params import Cue, CueList, ParamStore, read_cues, write_cues
 from engine.params.crossfade import Ended
 from engine.params.store import PANIC
 from engine.preset_control import PresetControl, Report, Tell, answer
+from engine.telemetry import report_problems
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +52,7 @@ class CueControl:
         self._report = report
         self._tell = tell
         self._cues, problems = read_cues(path)
-        for number, problem in enumerate(problems):
-            report(f"cues.{number}", problem)
+        report_problems(report, "cues", problems)
         self._is_put_aside = not problems
         self._written = self._cues
         self._current = 0

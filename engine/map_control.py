@@ -30,6 +30,7 @@ from engine.params.mapping_entry import changed, make_entry
 from engine.params.mapping_file import LoadedMap, map_text, read_map, read_tables
 from engine.params.mapping_learn import Learner
 from engine.params.mapping_movement import Movements
+from engine.telemetry import report_problems
 from osc_schema.mapping import KEYS
 
 log = logging.getLogger(__name__)
@@ -277,8 +278,7 @@ class MapControl:
 
     def _checked(self, loaded: LoadedMap, origin: str) -> LoadedMap:
         """Report what is wrong with it, a line a mistake."""
-        for number, problem in enumerate(loaded.problems):
-            self._report(f"map.{number}", f"{origin}: {problem}")
+        report_problems(self._report, "map", [f"{origin}: {problem}" for problem in loaded.problems])
         return loaded
 
     def _load(self, name: str) -> LoadedMap:

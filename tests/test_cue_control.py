@@ -244,6 +244,14 @@ def test_a_file_edited_wrongly_is_put_aside_before_it_is_written_over(
     assert [cue.number for cue in found] == [1, 3, 4] and problems == []
 
 
+def test_a_file_full_of_mistakes_is_told_in_a_few_lines(tmp_path: Path, reports: Any) -> None:
+    entries = "".join(f'{{number = {number}, preset = "low"}},' for number in range(1, 10_001))
+    (tmp_path / "cues.toml").write_text(f"cue = [{entries}]")
+    Rig(tmp_path, reports).close()
+    assert len(reports.lines) == 11 and "entry 1000: number 1000" in reports.lines[0][1]
+    assert reports.lines[-1] == ("cues.more", "cues: 8991 more entries do not fit")
+
+
 def test_a_disk_that_refuses_is_told_and_the_list_stays_in_force(rig: Rig, wait_for: Callable) -> None:
     rig.path.mkdir()
     rig.say("/cue/set", 1, "low")
