@@ -79,13 +79,11 @@ class MapControl:
         self._has_met_unmapped_midi = False
         kept = self._checked(read_map(path), str(path))
         self._unread = kept.unread
-        for entry in kept.entries:
-            self._map.add(entry)
+        self._map.add_all(kept.entries)
         known = {(entry.control, entry.target) for entry in kept.entries}
         for name in names:
-            for entry in self._checked(self._load(name), f"map {name}").entries:
-                if (entry.control, entry.target) not in known:
-                    self._map.add(entry)
+            named = self._checked(self._load(name), f"map {name}").entries
+            self._map.add_all(entry for entry in named if (entry.control, entry.target) not in known)
         self._is_unwritten = False
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mapping")
 
@@ -230,8 +228,7 @@ class MapControl:
         (name,) = texts(args, "the name of a map", 1, 1)
         loaded = self._checked(self._load(name), f"map {name}")
         with self._lock:
-            for entry in loaded.entries:
-                self._map.add(entry)
+            self._map.add_all(loaded.entries)
         self._on_changed()
         reply.done(name, len(loaded.entries))
 

@@ -311,6 +311,15 @@ def test_maps_are_loaded_by_name_and_saved_under_one(desk: Desk) -> None:
         assert "name" in desk.failed("/map/load", escape)
 
 
+def test_a_map_that_has_no_room_is_not_loaded_in_part(desk: Desk, tmp_path: Path) -> None:
+    entries = "".join(f'[[entry]]\ncontrol = "osc /x/{number}"\ntarget = "/mode"\n' for number in range(990))
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "maps" / "large.toml").write_text(entries)
+    desk.done("/map/load", "large")
+    assert "more are not allowed" in desk.failed("/map/load", "resolume")
+    assert "(1..990)" in desk.failed("/map/delete", 991)
+
+
 def test_midi_clock_goes_to_the_tempo_and_is_no_control(desk: Desk) -> None:
     desk.say("/map/learn", "/layer/1/curve")
     for what in ("clock", "clock", "stop"):

@@ -46,13 +46,24 @@ class ControlMap:
         """
         hold = Hold(at=None if stands_at is None else position(entry, stands_at))
         for number, (known, _) in enumerate(self._entries, start=1):
-            if (known.control, known.target, known.argument) == (entry.control, entry.target, entry.argument):
+            if _what_moves_what(known) == _what_moves_what(entry):
                 self._set([*self._entries[: number - 1], (entry, hold), *self._entries[number:]])
                 return number
         if len(self._entries) >= MOST_ENTRIES:
-            raise MappingError(f"the map holds {MOST_ENTRIES} entries, more are not allowed")
+            raise _no_room()
         self._set([*self._entries, (entry, hold)])
         return len(self._entries)
+
+    def add_all(self, entries: Iterable[Entry]) -> None:
+        """`add` them in one go: all, or none and a MappingError where there is no room for all."""
+        held = list(self._entries)
+        places = {_what_moves_what(known): place for place, (known, _) in enumerate(held)}
+        for entry in entries:
+            place = places.setdefault(_what_moves_what(entry), len(held))
+            held[place : place + 1] = [(entry, Hold())]
+        if len(held) > MOST_ENTRIES:
+            raise _no_room()
+        self._set(held)
 
     def replace(self, number: int, entry: Entry) -> None:
         self.entry(number)
@@ -95,6 +106,14 @@ class ControlMap:
         self._at = {}
         for pair in entries:
             self._at.setdefault(pair[0].control, []).append(pair)
+
+
+def _what_moves_what(entry: Entry) -> tuple[Control, str, str]:
+    return entry.control, entry.target, entry.argument
+
+
+def _no_room() -> MappingError:
+    return MappingError(f"the map holds {MOST_ENTRIES} entries, more are not allowed")
 
 
 def _message(target: str, arguments: tuple[float | int | bool | str, ...]) -> Message:
