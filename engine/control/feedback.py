@@ -4,8 +4,8 @@ A subscriber hears everything (`/engine/notify`) or single addresses (OSCQuery's
 
 - Changes go out at most 60 times a second each: between two sendings only the newest value of an address is
   kept. A subscriber gets at most 64 packets a sending, the rest in the next ones: a receive buffer of 212 992
-  bytes, the Linux default, holds 256 small packets, and a resync is some 150. Plain messages, no bundles:
-  everything reads them.
+  bytes, the Linux default, holds 256 small packets, and a resync is some 150. It gets the next portion when the last
+  one has left. Plain messages, no bundles: everything reads them.
 - A subscriber's own change does not come back: a fader under a finger would fight with its own echo. When the
   accepted value is not the sent one (clipped, wrapped, rounded), `owe` says so and it comes back after all.
   And what still waits for it from before its own change is forgotten: it is older than what its user just
@@ -65,7 +65,15 @@ class Subscriber:
 class Feedback:
     """`tick` runs on the sending thread; everything else on any."""
 
-    def __init__(self, store: ParamStore, counters: OscCounters, report: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        store: ParamStore,
+        counters: OscCounters,
+        report: Callable[[str, str], None],
+        is_behind: Callable[[str], bool],
+    ) -> None:
+        """`is_behind(name)`: whether what was posted to the target of that name has yet to leave."""
+        self._is_behind = is_behind
         self._store = store
         self._counters = counters
         self._report = report
@@ -241,6 +249,8 @@ class Feedback:
 
     def _send_waiting(self) -> None:
         for subscriber in self._subscribers.values():
+            if self._is_behind(subscriber.target.name):  # a full outbox drops; here each address keeps its newest value
+                continue
             waiting = subscriber.waiting
             for address in list(waiting)[:PACKETS_A_SENDING]:
                 subscriber.target.post(waiting.pop(address))

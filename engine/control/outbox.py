@@ -47,6 +47,10 @@ class Outbox:
         else:
             self._is_wanted.set()
 
+    def holds(self, receiver: str) -> bool:
+        """Whether packets for it have yet to leave. The sending thread."""
+        return receiver in self._queues
+
     def wake(self) -> None:
         """Let the sending thread look for work."""
         self._is_wanted.set()

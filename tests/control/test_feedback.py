@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -314,6 +315,27 @@ def test_a_receiver_that_is_sent_too_much_takes_nothing_from_the_others(hall: Ha
     outbox.send(2 * MAX_PACKETS)
     assert [what for what in sent if what != "flood"] == [str(number) for number in range(50)]
     assert len(sent) == MAX_PACKETS + 50
+
+
+def test_a_crowd_that_subscribes_faster_than_it_is_sent_to_misses_no_value(
+    hall: Hall, make_peer: Callable[..., Any], reports: Any
+) -> None:
+    crowd = [make_peer(f"ws 127.0.0.1:{port}") for port in range(1, 65)]
+    outbox = hall.dispatcher.outbox
+    for peer in crowd:
+        post = partial(outbox.put, peer.name, peer.packets.append)
+        hall.feedback.subscribe(dataclasses.replace(peer.sender(), post=post), origin=peer.name)
+    for _ in range(12):
+        hall.after(0.1)
+        outbox.send(64)  # two of them have had their turn, while feedback has had six
+    hall.store.set(ANGLE, 12.0, by="web")
+    for _ in range(12):
+        hall.after(FRAME_S)
+        outbox.send(2 * MAX_PACKETS)
+    for peer in crowd:
+        told = {message.address: message.args for message in peer.take()}
+        assert told[ANGLE] == (12.0,) and told.keys() >= {param.address for param in osc_schema.PARAMS}
+    assert reports.lines == []
 
 
 def test_packets_to_ever_new_receivers_are_bounded_too(hall: Hall) -> None:
