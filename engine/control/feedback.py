@@ -14,7 +14,7 @@ A subscriber hears everything (`/engine/notify`) or single addresses (OSCQuery's
   same for most programs, and differ for those that send from another port than they listen on
   (`/engine/notify 1 PORT`).
 - UDP tells nobody that a subscriber is gone. Sending to it does no harm; when the table is full, the one that
-  subscribed longest ago makes room.
+  subscribed longest ago makes room, a WebSocket last of all.
 """
 
 import threading
@@ -139,7 +139,9 @@ class Feedback:
 
     def _remember(self, subscriber: Subscriber) -> Subscriber:
         if len(self._subscribers) >= MAX_SUBSCRIBERS:
-            oldest = next(iter(self._subscribers))
+            # A WebSocket ends when its page is gone, and no page that is there asks again: dead ports go before it.
+            # `min` takes the first of equals, so the one that subscribed longest ago.
+            oldest = min(self._subscribers, key=lambda name: self._subscribers[name].target.at_port is None)
             self._forget(oldest)
             self._report("osc.subscribers", f"{MAX_SUBSCRIBERS} subscribers: {oldest} makes room")
         self._subscribers[subscriber.target.name] = self._by_origin[subscriber.origin] = subscriber

@@ -251,6 +251,20 @@ def test_the_number_of_subscribers_is_bounded_and_the_oldest_makes_room(
     assert "osc.subscribers" in reports.keys
 
 
+def test_a_program_with_many_ports_does_not_take_the_place_of_a_page(
+    hall: Hall, make_peer: Callable[..., Any]
+) -> None:
+    page, program = make_peer("ws 127.0.0.1:40000"), make_peer("udp 192.0.2.1:5000")
+    hall.feedback.subscribe(dataclasses.replace(page.sender(), at_port=None), origin=page.name)
+    for port in range(1, MAX_SUBSCRIBERS + 2):
+        hall.say(program, "/engine/notify", 1, port)
+    hall.after(0.5)
+    page.take()
+    hall.store.set(ANGLE, 12.0, by="a hand")
+    hall.after(0.1)
+    assert without_heartbeat(page.take()) == [Message(ANGLE, (12.0,), "f")]
+
+
 def test_features_go_out_at_the_rate_asked_for(hall: Hall, peers: tuple[Any, Any]) -> None:
     one, _ = peers
     hall.subscribe(one)
