@@ -315,6 +315,17 @@ def test_a_control_is_learnt_by_touching_it_and_moving_a_knob(visit: Visit, stag
     row.wait_for(state="detached")
 
 
+def test_a_list_stays_closed_while_learning(visit: Visit) -> None:
+    visit.page.locator("#learn").click()
+    is_left_closed = (
+        visit.control("/region/mode")
+        .locator("select")
+        .evaluate("list => !list.dispatchEvent(new MouseEvent('mousedown', {bubbles: true, cancelable: true}))")
+    )
+    visit.page.keyboard.press("Escape")
+    assert is_left_closed, "browsers open a list at mousedown"
+
+
 def test_learning_that_is_cancelled_is_said(visit: Visit, stage: Stage) -> None:
     visit.page.locator("#learn").click()
     visit.control("/layer/1/mute").click()

@@ -35,8 +35,8 @@ export class Mapping {
     });
     const clear = makeSureButton({ class: "quiet" }, "delete all", "really delete all?", () => connection.command("/map/clear"));
     byId("map-form").append(clear);
-    // Before any control sees it: in learn mode a press chooses and moves nothing.
-    for (const kind of ["pointerdown", "click", "dblclick", "keydown"]) {
+    // Before any control sees it: in learn mode a press chooses and moves nothing. A list opens at mousedown.
+    for (const kind of ["pointerdown", "mousedown", "click", "dblclick", "keydown"]) {
       document.body.addEventListener(kind, (event) => this.#intercept(event), { capture: true });
     }
   }
