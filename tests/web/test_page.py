@@ -462,6 +462,25 @@ def test_a_browser_without_the_token_is_told_so(house: House, stage: Stage) -> N
     visit.close()
 
 
+def test_the_full_screen_gets_a_picture_of_its_width(house: House, stage: Stage, wait_for: WaitFor) -> None:
+    visit = house.visit(viewport={"width": 1280, "height": 800})
+    asked: list[str] = []
+    visit.page.on("websocket", lambda socket: asked.append(socket.url))
+
+    def width_asked() -> int:
+        visit.page.wait_for_timeout(50)
+        return next((int(url.rpartition("width=")[2]) for url in reversed(asked) if "/preview" in url), 0)
+
+    visit.open()
+    wait_for(lambda: 0 < width_asked() < 640, "the small picture")
+    visit.page.locator("#full").click()
+    wait_for(lambda: width_asked() == 1280, "the large picture")
+    visit.page.evaluate("document.exitFullscreen()")
+    wait_for(lambda: width_asked() < 640, "the small picture again")
+    assert visit.errors == []
+    visit.close()
+
+
 def test_the_page_comes_back_when_the_engine_does(house: House, stage: Stage, wait_for: WaitFor) -> None:
     visit = house.visit().open("?token=secret")
     assert "secret" not in visit.page.url

@@ -36,6 +36,7 @@ export class Preview {
     }
     byId("full").hidden = !document.fullscreenEnabled; // as on an iPhone
     byId("full").addEventListener("click", () => this.#toggleFullScreen());
+    document.addEventListener("fullscreenchange", () => this.#reopen()); // as wide as it is shown now
     document.addEventListener("visibilitychange", () => this.#follow());
     setFolded(recall("folded", false));
   }
@@ -61,6 +62,10 @@ export class Preview {
 
   #choose(picture) {
     this.#picture = picture;
+    this.#reopen();
+  }
+
+  #reopen() {
     this.#close();
     this.#follow();
   }
