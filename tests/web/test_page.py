@@ -462,6 +462,20 @@ def test_a_browser_without_the_token_is_told_so(house: House, stage: Stage) -> N
     visit.close()
 
 
+def test_an_engine_that_takes_calls_and_never_answers_is_called_again(house: House, stage: Stage) -> None:
+    visit = house.visit()
+    asked: list[Any] = []
+    visit.page.route(
+        stage.engine.page_url,
+        lambda route: (
+            route.continue_() if route.request.resource_type != "fetch" or asked else asked.append(route.request)
+        ),
+    )
+    visit.open()
+    assert len(asked) == 1
+    visit.close()
+
+
 def test_the_full_screen_gets_a_picture_of_its_width(house: House, stage: Stage, wait_for: WaitFor) -> None:
     visit = house.visit(viewport={"width": 1280, "height": 800})
     asked: list[str] = []

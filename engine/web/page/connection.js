@@ -52,7 +52,7 @@ export class Connection {
   async start() {
     let tree;
     try {
-      tree = await fetchTree();
+      tree = await fetchTree(SILENT_MS);
     } catch (error) {
       if (error instanceof Refused) this.#lose("refused", error.message);
       else this.#lose("gone", GONE);
@@ -81,11 +81,11 @@ export class Connection {
     const socket = new WebSocket(socketUrl("/"));
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
+    this.#lastHeard = performance.now();
     let hasOpened = false;
     socket.addEventListener("open", () => {
       hasOpened = true;
       this.#wait = FIRST_WAIT_MS;
-      this.#lastHeard = performance.now();
       this.command("/engine/notify", "i", [1]);
       this.#onState("connected", "");
     });
@@ -105,7 +105,7 @@ export class Connection {
   }
 
   #watchSilence() {
-    if (this.isOpen && performance.now() - this.#lastHeard > SILENT_MS) {
+    if (this.#socket && performance.now() - this.#lastHeard > SILENT_MS) {
       this.#socket.close();
       this.#lose("gone", GONE);
     }

@@ -5,9 +5,11 @@ const PARAM_TYPES = new Set(["float", "int", "bool", "menu", "stops", "text", "t
 /** Raised when the engine answers, but will not talk to this browser. */
 export class Refused extends Error {}
 
-/** The tree of the engine; Refused when a token is wanted, another Error when nobody answers. */
-export async function fetchTree() {
-  const response = await fetch("/", { headers: { Accept: "application/json" }, cache: "no-store" });
+/** The tree of the engine; Refused when a token is wanted, another Error when nobody answers within `patienceMs`. */
+export async function fetchTree(patienceMs) {
+  // A machine that was switched off refuses nothing: a browser would wait for minutes.
+  const signal = AbortSignal.timeout(patienceMs);
+  const response = await fetch("/", { headers: { Accept: "application/json" }, cache: "no-store", signal });
   if (response.status === 401) {
     throw new Refused("This engine wants its token. Open the address that it printed when it started, with ?token=…");
   }
