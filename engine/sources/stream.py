@@ -19,8 +19,12 @@ SCHEME_OPTIONS = {
 
 
 def shown_address(url: str) -> str:
-    """The address without user, password and what follows the `?`: for messages and the page."""
-    parts = urlsplit(url)
+    """The address without user, password and what follows the `?`: for messages and the page. SourceError when it is
+    none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # which may say the password
+        raise SourceError(f"camera {url.rpartition('@')[2].partition('?')[0]}: not an address") from None
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 

@@ -188,3 +188,8 @@ def test_what_ffmpeg_was_built_without_is_named() -> None:
 def test_neither_passwords_nor_tokens_are_shown() -> None:
     assert shown_address("rtsp://me:pass@cam.local:554/live?key=1") == "rtsp://cam.local:554/live"
     assert shown_address("udp://@:1234") == "udp://:1234"
+
+
+def test_what_is_no_address_is_said_in_a_line_without_its_password() -> None:
+    with pytest.raises(SourceError, match=r"^camera \[hall/cam: not an address$"):
+        open_source("rtsp://me:secret@[hall/cam?key=1", offline=False, clock=SystemClock(), report=print)
