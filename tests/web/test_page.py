@@ -367,6 +367,41 @@ def test_meters_show_the_sound(visit: Visit, wait_for: WaitFor) -> None:
     wait_for(lambda: float(meters.nth(1).get_attribute("aria-valuenow")) > -50, "a level")
 
 
+CONTRASTS = """() => {
+    const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
+    const light = (rgb) => {
+        const [red, green, blue] = rgb.map((part) => part / 255)
+            .map((part) => (part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    };
+    const groundOf = (element) => {
+        for (let at = element; at; at = at.parentElement) {
+            const [red, green, blue, alpha = 1] = parts(getComputedStyle(at).backgroundColor);
+            if (alpha === 1) return [red, green, blue];
+        }
+        return [255, 255, 255];
+    };
+    const hasText = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+    return [...document.body.querySelectorAll("*")]
+        .filter((element) => element.checkVisibility() && hasText(element))
+        .map((element) => {
+            const colours = [parts(getComputedStyle(element).color).slice(0, 3), groundOf(element)];
+            const [above, below] = colours.map(light).sort((one, other) => other - one);
+            return [(above + 0.05) / (below + 0.05), element.outerHTML.slice(0, 80)];
+        });
+}"""
+
+
+def test_every_text_stands_out_from_its_ground(visit: Visit) -> None:
+    page = visit.page
+    page.evaluate("document.querySelectorAll('details').forEach((area) => { area.open = true })")
+    for tab in page.locator("#tabs [role=tab]:visible").all():
+        tab.click()
+        contrasts = page.evaluate(CONTRASTS)
+        assert len(contrasts) > 20
+        assert min(contrasts)[0] >= 5, min(contrasts)
+
+
 def test_a_phone_has_everything_without_scrolling_sideways(phone: Visit) -> None:
     page = phone.page
     page.evaluate("document.querySelectorAll('details').forEach((area) => { area.open = true })")
