@@ -72,7 +72,7 @@ class Dispatcher:
         self.report = report
         self.counters = OscCounters()
         self.outbox = Outbox(self.counters, report)
-        self.feedback = Feedback(store, self.counters, report, self.outbox.holds)
+        self.feedback = Feedback(store, self.counters, report, self.outbox.is_behind)
         self.watcher: Watcher | None = None
         """The OSC monitor, while somebody watches. Called on OSC's threads: must not wait."""
         self._store = store

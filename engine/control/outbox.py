@@ -47,9 +47,10 @@ class Outbox:
         else:
             self._is_wanted.set()
 
-    def holds(self, receiver: str) -> bool:
-        """Whether packets for it have yet to leave. The sending thread."""
-        return receiver in self._queues
+    def is_behind(self, receiver: str) -> bool:
+        """Whether more than a turn's packets for it have yet to leave. The sending thread."""
+        queue = self._queues.get(receiver)
+        return queue is not None and len(queue) > PACKETS_A_TURN
 
     def wake(self) -> None:
         """Let the sending thread look for work."""

@@ -10,7 +10,7 @@ import pytest
 import osc_schema
 from engine.clock import SteppedClock
 from engine.control import CommandTable, Dispatcher
-from engine.control.feedback import MAX_SUBSCRIBERS, PACKETS_A_SENDING
+from engine.control.feedback import MAX_SUBSCRIBERS, PACKETS_A_SENDING, PACKETS_TO_ALL
 from engine.control.outbox import MAX_PACKETS, PACKETS_A_TURN
 from engine.frame import ChannelFeatures
 from engine.osc import Message, encode_message
@@ -251,14 +251,12 @@ def test_the_number_of_subscribers_is_bounded_and_the_oldest_makes_room(
     assert "osc.subscribers" in reports.keys
 
 
-def test_a_program_with_many_ports_does_not_take_the_place_of_a_page(
-    hall: Hall, make_peer: Callable[..., Any]
-) -> None:
+def test_a_program_with_many_ports_does_not_take_the_place_of_a_page(hall: Hall, make_peer: Callable[..., Any]) -> None:
     page, program = make_peer("ws 127.0.0.1:40000"), make_peer("udp 192.0.2.1:5000")
     hall.feedback.subscribe(dataclasses.replace(page.sender(), at_port=None), origin=page.name)
     for port in range(1, MAX_SUBSCRIBERS + 2):
         hall.say(program, "/engine/notify", 1, port)
-    hall.after(0.5)
+    hall.after(2.0)
     page.take()
     hall.store.set(ANGLE, 12.0, by="a hand")
     hall.after(0.1)
@@ -343,13 +341,32 @@ def test_a_crowd_that_subscribes_faster_than_it_is_sent_to_misses_no_value(
         hall.after(0.1)
         outbox.send(64)  # two of them have had their turn, while feedback has had six
     hall.store.set(ANGLE, 12.0, by="web")
-    for _ in range(12):
+    for _ in range(60):
         hall.after(FRAME_S)
         outbox.send(2 * MAX_PACKETS)
     for peer in crowd:
         told = {message.address: message.args for message in peer.take()}
         assert told[ANGLE] == (12.0,) and told.keys() >= {param.address for param in osc_schema.PARAMS}
     assert reports.lines == []
+
+
+def test_a_crowd_gets_everything_a_little_slower_and_nobody_last(hall: Hall, make_peer: Callable[..., Any]) -> None:
+    crowd = [make_peer(f"ws 127.0.0.1:{port}") for port in range(1, 61)]
+    for peer in crowd:
+        hall.say(peer, "/engine/notify", 1)
+    hall.after(2.0)
+    for peer in crowd:
+        peer.take()
+    moving = [param for param in osc_schema.PARAMS if param.can_glide][:40]
+    seen = [0] * len(crowd)
+    for frame in range(1, 61):
+        share = frame / 60
+        hall.store.set_many([(param.address, param.low + (param.high - param.low) * share) for param in moving], by="f")
+        hall.after(FRAME_S)
+        told = [len(without_heartbeat(peer.take())) for peer in crowd]
+        assert sum(told) <= PACKETS_TO_ALL
+        seen = [before + now for before, now in zip(seen, told, strict=True)]
+    assert min(seen) >= 0.7 * max(seen) and sum(seen) == 60 * PACKETS_TO_ALL
 
 
 def test_packets_to_ever_new_receivers_are_bounded_too(hall: Hall) -> None:
