@@ -98,14 +98,18 @@ class CueControl:
         self._command(lambda: self._cues.at(number))(tuple(rest), reply)
 
     def _go(self, cue: Cue, ended: Ended) -> None:
-        """CueError, and nothing changed, when its preset cannot be had. The caller holds `_going`."""
+        """CueError, and no value changed, when its preset cannot be had. The caller holds `_going`.
+
+        The list stands on the cue then all the same, its `follow_s` too: one preset that is gone must not hold up the
+        rest of the show.
+        """
+        self._current = cue.number
+        self._follow = _Follow(seconds=cue.follow_s, panics=self._store.get(PANIC)) if cue.follow_s else None
+        self._tell("/cue/current", cue.number, cue.preset)
         try:
             self._presets.load(cue.preset, cue.fade_s, ended)
         except PresetError as error:
             raise CueError(f"cue {cue.number}: {error}") from None
-        self._current = cue.number
-        self._follow = _Follow(seconds=cue.follow_s, panics=self._store.get(PANIC)) if cue.follow_s else None
-        self._tell("/cue/current", cue.number, cue.preset)
 
     def step(self, now_s: float) -> None:
         """Let the next cue go when its time has come. Frame loop's thread."""
@@ -126,16 +130,17 @@ class CueControl:
             follow.due_s = now_s + follow.seconds
 
     def _go_on(self, follow: _Follow) -> None:
+        stood_on = self._current
         try:
             with self._going:
                 if self._follow is follow:  # else another cue went meanwhile
                     self._follow = None
                     self._go(self._cues.after(self._current), lambda superseded_by: None)
         except MultiverseError as error:
-            self._report("cues", f"no cue follows {self._current}: {error}")
+            self._report("cues", f"no cue follows {stood_on}: {error}")
         except Exception as error:  # the top of the worker's thread
             log.exception("a cue cannot follow")
-            self._report("cues", f"no cue follows {self._current}: {type(error).__name__}: {error}")
+            self._report("cues", f"no cue follows {stood_on}: {type(error).__name__}: {error}")
 
     # -- editing -------------------------------------------------------------------------------
 

@@ -119,8 +119,28 @@ def test_a_cue_whose_preset_is_missing_fails_and_the_show_stays(show: Rig, wait_
     assert (address, command) == ("/fail", "/cue/go")
     assert reason.startswith("cue 6: preset 'never saved': not found")
     assert show.frame(2.0) == 2.0 and show.take() == [("/done", "/cue/5", 5, "mid")], "its fade went on"
-    show.say("/cue/7")
-    assert show.frame(3.0) == 3.0
+
+
+def test_go_and_back_go_on_behind_a_cue_whose_preset_is_missing(show: Rig, wait_for: Callable) -> None:
+    show.say("/cue/set", 6, "never saved")
+    wait_for(lambda: show.take() == [("/done", "/cue/set", 6)], "the cue in the file")
+    show.say("/cue/5")
+    for address, stood_on, then in (("/cue/go", 6, 7), ("/cue/back", 6, 5)):
+        show.take()
+        show.say(address)
+        assert show.take()[-1][:2] == ("/fail", address)
+        show.say("/cue/list")
+        assert ("/cue/current", stood_on, "never saved") in show.take()
+        show.say(address)
+        assert show.told[-1][:2] == ("/cue/current", then)
+
+
+def test_a_cue_whose_preset_is_missing_does_not_hold_up_those_that_follow(rig: Rig, reports: Any) -> None:
+    for cue in ((1, "low", 0, 2.0), (2, "gone", 0, 3.0), (3, "high")):
+        rig.say("/cue/set", *cue)
+    rig.say("/cue/go")
+    assert [rig.frame(now_s) for now_s in (0.0, 2.0, 4.9, 5.0)] == [1.0, 1.0, 1.0, 3.0]
+    assert any(line.startswith("no cue follows 1: cue 2: preset 'gone'") for _, line in reports.lines)
 
 
 def test_a_cue_follows_by_itself_as_long_after_its_beginning_as_asked(rig: Rig) -> None:
