@@ -65,7 +65,10 @@ class WebSockets:
         )
         self._open.add(answer)
         try:
-            await answer.prepare(request)
+            try:
+                await answer.prepare(request)
+            except ConnectionError:  # it hung up before it had its answer: no fault
+                raise web.HTTPBadRequest from None
             hold_little(request)
             yield answer
         finally:

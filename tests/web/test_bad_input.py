@@ -5,6 +5,7 @@ import logging
 import os
 import random
 import socket
+import struct
 
 import pytest
 
@@ -211,3 +212,18 @@ def test_what_protocols_a_client_offers_stays_out_of_the_log(serve, caplog):
     stand = serve()
     stand.connect("/", Sec_WebSocket_Protocol="oscquery, x")
     assert not caplog.records
+
+
+def test_a_client_that_hangs_up_before_the_answer_is_no_fault(serve, reports, caplog):
+    stand = serve()
+    handshake = GET + (
+        b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    for path in (b"GET / ", b"GET /live ", b"GET /preview ") * 30:
+        with socket.create_connection(stand.server.address, timeout=30) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closed with a reset
+            client.sendall(handshake.replace(b"GET / ", path))
+    assert stand.get("/status.json")[0] == 200
+    assert not caplog.records
+    assert reports.keys == []
