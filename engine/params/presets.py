@@ -23,7 +23,8 @@ _FACTORY: dict[str, dict[str, Value]] = {
     },
     **LOOKS,
 }
-"""What each built-in preset changes against the schema's defaults; it sets every stored parameter."""
+"""What each built-in preset changes against the schema's defaults."""
+_LOOK_AREAS = frozenset({"mode", "multiverse", "colour", "layer", "feedback", "mirror", "mod", "lfo"})
 
 
 def is_stored(param: Param) -> bool:
@@ -52,6 +53,10 @@ class PresetFolder:
     def list(self) -> tuple[str, ...]:
         """Names of all presets: the built-in ones, then those of the folder, sorted."""
         return (*_FACTORY, *sorted(self._saved(), key=str.casefold))
+
+    def has(self, name: str) -> bool:
+        """Whether `load` would find it. PresetError for a name that is none, or a folder that cannot be read."""
+        return is_factory(name) or clean_name(name) in self._saved()
 
     def save(self, name: str, values: Mapping[str, Value]) -> Path:
         """Write the stored parameters among `values`, over an older preset of that name; the file's path."""
@@ -129,7 +134,14 @@ def _factory_name(name: str) -> str | None:
 
 
 def _factory_values(name: str) -> dict[str, Value]:
-    return {param.address: param.default for param in osc_schema.PARAMS if param.stored} | _FACTORY[name]
+    """`default` is a fresh start. A look leaves alone what comes in from outside and is set up for a night: the camera
+    on layer 5, Stable Diffusion and its prompt, the region map, the sound."""
+    held = [param for param in osc_schema.PARAMS if param.stored and (name == "default" or _is_of_a_look(param))]
+    return {param.address: param.default for param in held} | _FACTORY[name]
+
+
+def _is_of_a_look(param: Param) -> bool:
+    return param.area in _LOOK_AREAS and not param.address.startswith("/layer/5/")
 
 
 def _refuse_factory(name: str) -> None:

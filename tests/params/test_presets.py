@@ -111,11 +111,10 @@ def test_bytes_that_are_no_text_are_one_clear_line(presets: PresetFolder) -> Non
 
 def test_the_original_look_is_built_in(presets: PresetFolder) -> None:
     values = dict(presets.load("VAV original").values)
-    assert values.keys() == STORED
     changed = {
         param.address: values[param.address]
         for param in PARAMS
-        if param.stored and values[param.address] != param.default
+        if values.get(param.address) not in (None, param.default)
     }
     assert changed == {
         "/multiverse/bias": 0.5,
@@ -125,6 +124,22 @@ def test_the_original_look_is_built_in(presets: PresetFolder) -> None:
     assert values["/mirror/mode"] == "off"
     for address, value in values.items():
         assert osc_schema.accept(address, value).value == value
+
+
+@pytest.mark.parametrize("name", BUILT_IN[1:])
+def test_a_built_in_look_leaves_camera_prompt_regions_and_sound_alone(presets: PresetFolder, name: str) -> None:
+    store = ParamStore()
+    own = [
+        ("/layer/5/intensity", 0.7),
+        ("/sd/prompt", "a forest"),
+        ("/region/enable", True),
+        ("/audio/1/decay_ms", 50.0),
+    ]
+    store.set_many(own, by="test")
+    store.set_many(presets.load(name).values, by="preset")
+    assert [(address, store.get(address)) for address, _ in own] == own
+    left = {address.split("/")[1] for address in STORED - dict(presets.load(name).values).keys()}
+    assert left == {"layer", "sd", "region", "audio"}
 
 
 def test_the_default_preset_is_the_state_of_a_fresh_start(presets: PresetFolder) -> None:
