@@ -60,6 +60,7 @@ class CueControl:
         self._follow: _Follow | None = None
         self._going = threading.Lock()  # a cue that follows against one that is asked for
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cues")
+        presets.on_deleted = self._on_preset_deleted
         self.on_changed: Callable[[CueList], None] = lambda cues: None
         """Called with the list after each edit, on the thread that made it: must not wait."""
 
@@ -146,14 +147,14 @@ class CueControl:
 
     def _on_set(self, args: tuple, reply: Reply) -> None:
         cue = _cue_of(args)
-        self._replace(self._cues.with_cue(cue), cue.number, reply)
+        self._replace(self._cues.with_cue(cue), cue.number, reply, cue)
 
     def _on_insert(self, args: tuple, reply: Reply) -> None:
         cue = _cue_of(args)
         before, cues = self._cues, self._cues.with_inserted(cue)
         if cues.cues.get(self._current) is not before.cues.get(self._current):
             self._current += 1  # the cue that went last has moved up
-        self._replace(cues, cue.number, reply)
+        self._replace(cues, cue.number, reply, cue)
 
     def _on_delete(self, args: tuple, reply: Reply) -> None:
         if len(args) != 1:
@@ -169,16 +170,18 @@ class CueControl:
             reply.send("/cue/current", current.number, current.preset)
         reply.done()
 
-    def _replace(self, cues: CueList, number: int, reply: Reply) -> None:
-        """In force at once; answered when it is in the file."""
+    def _replace(self, cues: CueList, number: int, reply: Reply, made: Cue | None = None) -> None:
+        """In force at once; answered when it is in the file. `made`: the cue whose preset is looked for."""
         self._cues = cues
         self._tell("/cue/changed", len(cues))
         self.on_changed(cues)
-        self._disk.submit(self._save, number, reply)
+        self._disk.submit(self._save, number, reply, made)
 
-    def _save(self, number: int, reply: Reply) -> None:
+    def _save(self, number: int, reply: Reply, made: Cue | None) -> None:
         """The worker's thread. Of many edits in a row the newest is written, once."""
         try:
+            if made is not None:
+                self._warn_if_missing(made)
             cues = self._cues
             if cues is not self._written:
                 if not self._is_put_aside and self._path.exists():
@@ -193,6 +196,20 @@ class CueControl:
             reply.fail(f"an error of the engine itself: {type(error).__name__}")
         else:
             reply.done(number)
+
+    def _warn_if_missing(self, cue: Cue) -> None:
+        """A show may be written before its presets are; a name that was mistyped looks the same."""
+        try:
+            if not self._presets.has(cue.preset):
+                self._report(f"cues.{cue.number}", f"cue {cue.number}: there is no preset {cue.preset!r} yet")
+        except PresetError as error:
+            self._report("cues", f"cue {cue.number}: {error}")
+
+    def _on_preset_deleted(self, name: str) -> None:
+        numbers = [cue.number for cue in self._cues if cue.preset == name]
+        if numbers:
+            users = f"cue{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+            self._report("cues.deleted", f"preset {name!r} is deleted, and {users} would load it")
 
 
 def _cue_of(args: tuple) -> Cue:

@@ -13,6 +13,7 @@ from engine.control import CommandTable, Reply
 from engine.errors import MultiverseError, PresetError
 from engine.params import Crossfade, LoadedPreset, ParamStore, PresetFolder
 from engine.params.crossfade import Ended
+from engine.params.presets import clean_name
 from osc_schema.cues import LONGEST_FADE_S
 from osc_schema.layers import LAYERS
 
@@ -38,6 +39,8 @@ class PresetControl:
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="presets")
         self._last_save: Future[None] = Future()
         self._last_save.set_result(None)
+        self.on_deleted: Callable[[str], None] = lambda name: None
+        """Called with the name of a preset that was deleted, on an OSC thread: must not wait."""
 
     def close(self) -> None:
         self._disk.shutdown()
@@ -58,6 +61,12 @@ class PresetControl:
         """
         self._wait_for_saves()
         self.apply(self._presets.load(name), f"preset {name}", fade_s, ended)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a preset of this name, what is being saved counted in. Waits for the disk; PresetError when
+        the disk does not answer."""
+        self._wait_for_saves()
+        return self._presets.has(name)
 
     def apply(
         self, loaded: LoadedPreset, origin: str, fade_s: float = 0.0, ended: Ended = lambda superseded_by: None
@@ -106,6 +115,7 @@ class PresetControl:
         self._presets.delete(name)
         reply.done(name)
         self._tell("/preset/changed", name)
+        self.on_deleted(clean_name(name))
 
     def _on_list(self, args: tuple, reply: Reply) -> None:
         self._wait_for_saves()

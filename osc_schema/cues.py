@@ -40,7 +40,9 @@ AREA = Area(
     description="A list of presets in the order of the show, numbered 1..999; a number stays what it is when another "
     "cue is deleted. `fade_s` is how long the change takes, `follow_s` how long after its beginning the next cue goes "
     f"by itself (0: it waits for go), both 0..{LONGEST_FADE_S:g} s and 0 when left out. Panic stops a cue that was to "
-    "follow. A cue whose preset is missing fails, and the show stays as it is.",
+    "follow. A cue whose preset is missing fails, and the show stays as it is; the list stands on it then, so that the "
+    "next go goes on behind it, and what was to follow it follows. A cue may name a preset that is not there yet: that "
+    "is a warning.",
     commands=(
         _go("/cue/go", "The next cue: the one after the cue that went last, at first the first."),
         _go("/cue/back", "The cue before the one that went last."),

@@ -42,6 +42,7 @@ class Rig:
         )
         self.commands = CommandTable()
         self.control.add_commands(self.commands)
+        self.presets.add_commands(self.commands)
 
     def tell(self, *message: object) -> None:
         self.told.append(message)
@@ -135,6 +136,30 @@ def test_go_and_back_go_on_behind_a_cue_whose_preset_is_missing(show: Rig, wait_
         assert show.told[-1][:2] == ("/cue/current", then)
 
 
+def test_a_cue_for_a_preset_that_is_not_there_is_taken_and_said(rig: Rig, reports: Any, wait_for: Callable) -> None:
+    rig.say("/preset/save", "fresh")
+    for cue in ((1, "low"), (2, "Auroraa"), (3, "Default"), (4, "fresh")):
+        rig.say("/cue/set", *cue)
+    rig.say("/cue/insert", 2, "Nigth")
+    wait_for(lambda: len(rig.answers) == 6, "the answers")
+    assert {status for status, *_ in rig.take()} == {"/done"}
+    assert [line for _, line in reports.lines] == [
+        "cue 2: there is no preset 'Auroraa' yet",
+        "cue 2: there is no preset 'Nigth' yet",
+    ]
+
+
+def test_deleting_a_preset_says_which_cues_would_load_it(show: Rig, reports: Any, wait_for: Callable) -> None:
+    show.say("/cue/set", 9, "low")
+    wait_for(lambda: show.take(), "the cue in the file")
+    show.say("/preset/delete", "low")
+    show.say("/preset/delete", "high")
+    assert [line for _, line in reports.lines] == [
+        "preset 'low' is deleted, and cues 1, 9 would load it",
+        "preset 'high' is deleted, and cue 7 would load it",
+    ]
+
+
 def test_a_cue_whose_preset_is_missing_does_not_hold_up_those_that_follow(rig: Rig, reports: Any) -> None:
     for cue in ((1, "low", 0, 2.0), (2, "gone", 0, 3.0), (3, "high")):
         rig.say("/cue/set", *cue)
@@ -177,9 +202,9 @@ def test_live_a_worker_reads_the_preset_of_the_cue_that_follows(
     rig.frame(0.0)
     wait_for(lambda: rig.frame(1.0) == 2.0, "the second cue")
     rig.frame(2.0)
-    wait_for(lambda: rig.frame(3.0) and reports.lines, "the report")
+    wait_for(lambda: rig.frame(3.0) and len(reports.lines) == 2, "the report")
     rig.close()
-    assert reports.lines[0][1].startswith("no cue follows 2: cue 3: preset 'gone': not found")
+    assert reports.lines[1][1].startswith("no cue follows 2: cue 3: preset 'gone': not found")
     assert rig.store.get(BRIGHTNESS) == 2.0
 
 
