@@ -4,11 +4,12 @@
     .mov  ProRes 422 and PCM for an editing program; twenty times as large
     .avi  Motion JPEG and PCM  each picture by itself: media servers scratch in it, any old program reads it
 
-MP4 and MOV are fragmented: twice a second everything so far is whole on the disk, so a killed run plays up to
-there. The first fragment carries the header (`delay_moov`): with an empty header in front, FFmpeg cannot say
-that AAC begins with 1024 samples of nothing, and shifts the pictures by 21 ms instead. No B-frames: decoding
-order is showing order. An AVI has one rate: a picture that is missing is shown longer, by an empty chunk; killed,
-it lacks its index, which players make anew.
+MP4 and MOV are fragmented while they are written: twice a second everything so far is whole on the disk, so a killed
+run plays up to there. At the end they become plain files, which editing programs want, by one more header over all of
+it (`hybrid_fragmented`, FFmpeg 7.1): nothing is copied. The first fragment carries its header (`delay_moov`): with an
+empty header in front, FFmpeg cannot say that AAC begins with 1024 samples of nothing, and shifts the pictures by 21 ms
+instead. No B-frames: decoding order is showing order. An AVI has one rate: a picture that is missing is shown longer,
+by an empty chunk; killed, it lacks its index, which players make anew.
 """
 
 import struct
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
+from io import FileIO
 from pathlib import Path
 
 import av
@@ -60,7 +62,7 @@ FORMATS = {
         pixels="yuv420p",
         live={"preset": "ultrafast", "tune": "zerolatency", "crf": QUALITY, "bf": "0", "forced-idr": "1"},
         offline={"preset": "veryfast", "crf": QUALITY, "bf": "0", "forced-idr": "1"},
-        container={"movflags": "frag_keyframe+delay_moov+default_base_moof", "flush_packets": "1"},
+        container={"movflags": "frag_keyframe+delay_moov+default_base_moof+hybrid_fragmented", "flush_packets": "1"},
         sound="aac",
         has_keys=True,
     ),
@@ -69,7 +71,7 @@ FORMATS = {
         pixels="yuv422p10le",
         live={"profile": "2"},
         offline={"profile": "3"},
-        container={"movflags": "delay_moov+default_base_moof", **FRAGMENTED},
+        container={"movflags": "delay_moov+default_base_moof+hybrid_fragmented", **FRAGMENTED},
         sound="pcm_s16le",
     ),
     ".avi": Format(
@@ -108,7 +110,7 @@ class MovieFile:
         self._reformatter = VideoReformatter()
         self._samples = 0
         self._sound = None
-        self._file = _SeekableFile(path) if form.has_fixed_rate else _File(path)
+        self._file = _open_file(path)
         with self._errors():
             self._container = av.open(
                 self._file,
@@ -213,16 +215,22 @@ def cut_torn_end(path: Path) -> None:
         file.truncate(whole)
 
 
+def _open_file(path: Path) -> "_File":
+    """SinkError when it cannot be written. A pipe takes no header afterwards: what goes into it stays fragmented."""
+    try:
+        file = path.open("wb", buffering=0)  # what is written survives a kill
+    except OSError as error:
+        raise SinkError(f"record: {path}: {error.strerror}") from error
+    return _SeekableFile(file) if file.seekable() else _File(file)
+
+
 class _File:
     """Where the muxer writes. PyAV would open the file itself with the GIL held, however long the disk sleeps."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, file: FileIO) -> None:
         self.error: OSError | None = None
         """Why it could not be written."""
-        try:
-            self._file = path.open("wb", buffering=0)  # what is written survives a kill
-        except OSError as error:
-            raise SinkError(f"record: {path}: {error.strerror}") from error
+        self._file = file
 
     def write(self, data: bytes) -> int:
         rest = memoryview(data)

@@ -1,6 +1,7 @@
 """Recordings, played back."""
 
 import os
+import struct
 import subprocess
 import sys
 import threading
@@ -322,6 +323,22 @@ def test_a_killed_recording_plays_up_to_its_last_second(tmp_path: Path, name: st
     assert times[-1] >= 198 / 30 - 1
     assert len(times) == round(times[-1] * 30) + 1, "no frame is missing before it"
     assert sum(block.samples for block in playable(path, audio=0)) >= (198 / 30 - 1.1) * RATE_HZ
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
+def test_a_finished_movie_is_a_plain_one_for_editing_programs(
+    make_stage, make_frame, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    record_offline(path, make_stage(fps=30.0, is_offline=True), (make_frame(n, time_s=n / 30) for n in range(60)))
+    data, boxes, at = path.read_bytes(), [], 0
+    while at < len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        at += length or len(data)
+        boxes.append(kind)
+    assert boxes.count(b"moov") == 1 and b"moof" not in boxes
+    with av.open(str(path)) as movie:
+        assert (movie.streams.video[0].frames, movie.streams.video[0].base_rate) == (60, 30)
 
 
 def test_a_picture_that_is_missing_in_an_avi_is_shown_longer(make_stage, make_frame, f_card, tmp_path: Path) -> None:
