@@ -259,6 +259,19 @@ def test_presets_are_saved_loaded_and_deleted(visit: Visit, stage: Stage, wait_f
     item.wait_for(state="detached")
 
 
+def test_a_look_keeps_the_focus_when_another_is_saved_elsewhere(visit: Visit, stage: Stage) -> None:
+    page = visit.page
+    page.locator("#presets-tab").click()
+    look = page.locator("#presets li[data-name='Mandala'] .look")
+    look.focus()
+    stage.send("/preset/save", "ahead of it")  # in the alphabet
+    page.locator("#presets li[data-name='ahead of it']").wait_for()
+    assert look.evaluate("look => look === document.activeElement")
+    stage.send("/preset/delete", "ahead of it")
+    page.locator("#presets li[data-name='ahead of it']").wait_for(state="detached")
+    assert look.evaluate("look => look === document.activeElement")
+
+
 def test_cues_are_added_played_edited_and_deleted(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
     page = visit.page
     page.locator("#cues-tab").click()

@@ -54,9 +54,13 @@ export function showRows(root, entries, makeRow) {
     row.dataset.entry = key;
     return row;
   });
-  if (rows.length === root.children.length && rows.every((row, index) => row === root.children[index])) return;
-  const focused = root.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
-  root.replaceChildren(...rows);
-  const again = focused && [...root.querySelectorAll("[aria-label]")].find((part) => part.getAttribute("aria-label") === focused);
+  const focused = root.contains(document.activeElement) ? document.activeElement : null;
+  const shown = new Set(rows);
+  // What is taken out and put back loses the focus: rows that stay are not touched.
+  for (const row of [...root.children]) if (!shown.has(row)) row.remove();
+  rows.forEach((row, index) => row !== root.children[index] && root.insertBefore(row, root.children[index] ?? null));
+  if (!focused || focused === document.activeElement) return;
+  const label = focused.getAttribute("aria-label");
+  const again = root.contains(focused) ? focused : [...root.querySelectorAll("[aria-label]")].find((part) => part.getAttribute("aria-label") === label);
   again?.focus();
 }
