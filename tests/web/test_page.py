@@ -524,6 +524,23 @@ def test_an_engine_that_takes_calls_and_never_answers_is_called_again(house: Hou
     visit.close()
 
 
+def test_looks_have_their_pictures_after_a_connection_that_broke_at_first(house: House, stage: Stage) -> None:
+    visit = house.visit()
+    lost: list[Any] = []
+    visit.page.route(
+        "**/looks.json", lambda route: route.continue_() if lost else (lost.append(route.request), route.abort())
+    )
+    visit.open()
+    visit.page.locator("#presets-tab").click()
+    visit.page.locator("#presets li").first.wait_for()
+    assert visit.page.locator("#presets img").count() == 0
+    stage.stop()
+    visit.page.wait_for_selector("body[data-state=gone]")
+    stage.start()
+    visit.page.locator("#presets img").nth(7).wait_for()
+    visit.close()
+
+
 def test_the_full_screen_gets_a_picture_of_its_width(house: House, stage: Stage, wait_for: WaitFor) -> None:
     visit = house.visit(viewport={"width": 1280, "height": 800})
     asked: list[str] = []

@@ -34,18 +34,26 @@ export class Presets {
     });
   }
 
-  async load(commands) {
+  load(commands) {
     byId("presets-panel").dataset.exists = String(commands.has("/preset/list"));
     this.#canFade = (commands.get("/preset/load") ?? []).length > 1;
     byId("preset-fade-part").hidden = !this.#canFade;
-    this.#pictured = new Set(await (await fetch(`${LOOKS}/looks.json`)).json());
-    if (this.#names.length === 0) return;
-    byId("presets").replaceChildren(); // those that stand there have no picture yet
-    this.#show(this.#names);
   }
 
   connected() {
     this.#list.restart();
+    if (this.#pictured.size === 0) this.#readLooks();
+  }
+
+  async #readLooks() {
+    try {
+      this.#pictured = new Set(await (await fetch(`${LOOKS}/looks.json`)).json());
+    } catch {
+      return; // a connection that broke at this moment: with the next one
+    }
+    if (this.#names.length === 0) return;
+    byId("presets").replaceChildren(); // those that stand there have no picture yet
+    this.#show(this.#names);
   }
 
   #save(field) {
