@@ -9,7 +9,18 @@ ROOT = Path(__file__).parent.parent
 ENGINE = ROOT / "engine"
 
 LEVELS = [
-    {"osc_schema", "errors", "clock", "frame", "backoff", "schedule", "folders", "file_names", "wakefulness"},
+    {
+        "osc_schema",
+        "errors",
+        "clock",
+        "frame",
+        "backoff",
+        "schedule",
+        "folders",
+        "file_names",
+        "own_interfaces",
+        "wakefulness",
+    },
     {"config", "telemetry", "ipc", "osc"},
     {"audio", "sources", "params", "models"},
     {"control", "render", "children", "sinks"},

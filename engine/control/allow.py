@@ -1,40 +1,61 @@
 """Which hosts are heard: `--osc-allow` and `osc.allow` in the configuration."""
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from engine.errors import ConfigError
+from engine.own_interfaces import Network, own_interfaces
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 KEPT_HOSTS = 1024
+LOOK_INTERVAL_S = 1.0  # how old what is known of this machine's own addresses may be when a stranger is refused
 THIS_MACHINE = (ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1"))
+
+
+def own_addresses() -> frozenset[Address]:
+    return frozenset(interface.ip for interface in own_interfaces())
 
 
 class AllowList:
     """Networks in CIDR notation, and always this machine; without any, every sender that reaches the address."""
 
-    def __init__(self, networks: Iterable[str]) -> None:
+    def __init__(
+        self, networks: Iterable[str], own_addresses: Callable[[], Collection[Address]] = own_addresses
+    ) -> None:
         self._networks = tuple(_network(text) for text in networks)
-        self._known: dict[str, bool] = {}
+        self._own_addresses = own_addresses
+        self._own: Collection[Address] = ()
+        self._looked_s = float("-inf")
+        self._outside: dict[str, Address | None] = {}
+        """Host -> its address where it is in none of the networks, None where it is in one."""
 
-    def allows(self, host: str) -> bool:
-        """Whether a numeric host address is heard; remembered a host."""
+    def allows(self, host: str, now_s: float) -> bool:
+        """Whether a numeric host address is heard. What the networks say is remembered a host; which addresses are this
+        machine's own is asked anew, at most once a second: they come and go with the cables."""
         if not self._networks:
             return True
-        is_allowed = self._known.get(host)
-        if is_allowed is None:
-            if len(self._known) >= KEPT_HOSTS:
-                self._known.clear()
-            is_allowed = self._known[host] = self._is_inside(host)
-        return is_allowed
+        if host not in self._outside:
+            if len(self._outside) >= KEPT_HOSTS:
+                self._outside.clear()
+            self._outside[host] = self._outside_address(host)
+        address = self._outside[host]
+        return address is None or self._is_own(address, now_s)
 
-    def _is_inside(self, host: str) -> bool:
+    def _outside_address(self, host: str) -> Address | None:
         address = ipaddress.ip_address(host.partition("%")[0])
         # An IPv4 sender at a socket that hears both families shows up as ::ffff:192.0.2.1.
-        plain = getattr(address, "ipv4_mapped", None) or address
-        return plain in THIS_MACHINE or any(plain in network for network in self._networks)
+        plain: Address = getattr(address, "ipv4_mapped", None) or address
+        is_inside = plain in THIS_MACHINE or any(plain in network for network in self._networks)
+        return None if is_inside else plain
+
+    def _is_own(self, address: Address, now_s: float) -> bool:
+        if now_s - self._looked_s >= LOOK_INTERVAL_S:
+            self._looked_s, self._own = now_s, self._own_addresses()
+        return address in self._own
 
 
-def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+def _network(text: str) -> Network:
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:

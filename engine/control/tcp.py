@@ -115,7 +115,7 @@ class TcpTransport:
             return  # else it is gone again before it was answered
         counters, report = self.dispatcher.counters, self.report
         name = display_address(*address[:2])
-        if not self._allow.allows(address[0]):
+        if not self._allow.allows(address[0], self.dispatcher.clock.now_s()):
             counters.refused += 1
             report("osc.refused", f"OSC from {name} refused: not in --osc-allow")
             sock.close()

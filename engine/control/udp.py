@@ -28,7 +28,7 @@ class UdpTransport:
         self._counters = dispatcher.counters
         self._allow = allow
         self._buffer = bytearray(LARGEST_DATAGRAM_BYTES)
-        self._senders: dict[tuple, Sender | None] = {}
+        self._senders: dict[tuple, Sender] = {}
 
     # -- the receiving thread ------------------------------------------------------------------
 
@@ -53,10 +53,12 @@ class UdpTransport:
                 receive(bytes(view[:size]), sender)
 
     def _meet(self, address: tuple) -> Sender | None:
+        """None: not heard now, which is asked again with its next packet."""
+        if not self._allow.allows(address[0], self._dispatcher.clock.now_s()):
+            return None
         if len(self._senders) >= KEPT_SENDERS:
             self._senders.clear()
-        sender = self.sender_at(*address[:2]) if self._allow.allows(address[0]) else None
-        self._senders[address] = sender
+        sender = self._senders[address] = self.sender_at(*address[:2])
         return sender
 
     def _refuse(self, address: tuple) -> None:
