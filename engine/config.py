@@ -133,7 +133,17 @@ LAN_DEFAULTS: dict[str, Any] = {
     "web": "0.0.0.0:9001",
     "announce": True,
 }
-"""What `--lan` puts in their place: reachable from the local network, and from nowhere else (RFC 1918, RFC 3927)."""
+"""What `--lan` puts in their place: reachable from the local network, and from nowhere else (RFC 1918, RFC 3927).
+`lan_defaults` adds the networks that this machine is in."""
+
+
+def lan_defaults() -> dict[str, Any]:
+    """`LAN_DEFAULTS`, heard besides from the networks of this machine's interfaces as they are now: a stage has some
+    that are not private by their number, as Art-Net's 2.0.0.0/8."""
+    from engine.own_interfaces import own_networks
+
+    osc = LAN_DEFAULTS["osc"]
+    return LAN_DEFAULTS | {"osc": osc | {"allow": list(dict.fromkeys([*osc["allow"], *map(str, own_networks())]))}}
 
 
 def read_config_file(path: Path) -> dict[str, Any]:

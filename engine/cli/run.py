@@ -187,7 +187,7 @@ def build_settings(
 
     Offline nothing is opened unasked: the picture depends on its input alone.
     """
-    from engine.config import LAN_DEFAULTS, RUN_DEFAULTS, build_config, read_config_file
+    from engine.config import RUN_DEFAULTS, build_config, lan_defaults, read_config_file
 
     values: dict[str, Any] = {"osc": {}, "sd": {}, "params": {}}
     given = {key: value for key, value in options.items() if value is not None}
@@ -195,7 +195,7 @@ def build_settings(
     is_offline = given.get("offline", file.get("offline", False))
     if is_offline and is_open_to_lan:
         raise UsageError("--lan: offline nothing listens")
-    for layer in ({} if is_offline else RUN_DEFAULTS, file, LAN_DEFAULTS if is_open_to_lan else {}, given):
+    for layer in ({} if is_offline else RUN_DEFAULTS, file, lan_defaults() if is_open_to_lan else {}, given):
         for key, value in layer.items():
             table, _, name = key.rpartition(".")
             if table or isinstance(values.get(key), dict):

@@ -270,7 +270,11 @@ def test_a_preset_is_saved_and_loaded_from_the_command_line(home: Path, free_por
     assert process.returncode == 0
 
 
-def test_lan_opens_everything_to_the_local_network_and_to_nothing_else(tmp_path: Path) -> None:
+def test_lan_opens_everything_to_the_local_network_and_to_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ipaddress import ip_network
+
     from engine.cli.run import build_settings
 
     show = tmp_path / "show.toml"
@@ -280,6 +284,14 @@ def test_lan_opens_everything_to_the_local_network_and_to_nothing_else(tmp_path:
     opened = build_settings(show, {}, [], is_open_to_lan=True)
     assert (opened.web, opened.osc.listen, opened.announce) == ("0.0.0.0:9001", "0.0.0.0:9000", True)
     assert "192.168.0.0/16" in opened.osc.allow and "0.0.0.0/0" not in opened.osc.allow
+    monkeypatch.setattr(
+        "engine.own_interfaces.own_networks", lambda: (ip_network("2.0.0.0/8"), ip_network("10.0.0.0/24"))
+    )
+    on_artnet = build_settings(show, {}, [], is_open_to_lan=True)
+    assert set(on_artnet.osc.allow) - set(opened.osc.allow) <= {"2.0.0.0/8", "10.0.0.0/24"}
+    assert "2.0.0.0/8" in on_artnet.osc.allow, "the network this machine is in"
+    strict = build_settings(show, {"osc.allow": ["10.0.0.7"]}, [], is_open_to_lan=True)
+    assert strict.osc.allow == ("10.0.0.7",)
     chosen = build_settings(show, {"web": "0.0.0.0:80", "web_token": "opensesame"}, [], is_open_to_lan=True)
     assert (chosen.web, chosen.web_token) == ("0.0.0.0:80", "opensesame")
 
