@@ -10,6 +10,8 @@ from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 
 MOST_SOCKETS = 64
 MOST_BYTES_A_MESSAGE = 64 * 1024
+HEARD_A_TURN = 16  # of one client, then it waits: a page sends some hundred messages a second, a flood ever so many
+REST_S = 0.001  # where the frame loop gets the GIL, as between two readings of UDP
 PING_S = 20.0  # between a client's last word and the question whether it is still there
 STUCK_S = 10.0  # a client that takes nothing for so long is dropped: nobody should work for a sleeping phone
 CLOSED_WITHIN_S = 0.2  # how long a client has to say goodbye
@@ -83,8 +85,12 @@ class WebSockets:
     ) -> None:
         speaking = asyncio.ensure_future(speak(partial(_send, answer)))
         speaking.add_done_callback(partial(_hang_up, request))  # which ends the listening below
+        heard = 0
         try:
             async for message in answer:
+                heard += 1
+                if heard % HEARD_A_TURN == 0:  # what comes meanwhile waits with the client
+                    await asyncio.sleep(REST_S)
                 if message.type is not WSMsgType.ERROR:
                     hear(message.data)
                 elif isinstance(message.data, WebSocketError):  # else it is gone: a phone that sleeps answers no ping

@@ -1,12 +1,13 @@
 """OSC and OSCQuery over the WebSocket at any path that is no other endpoint: a transport like UDP and TCP."""
 
 import json
+import time
 
 import numpy as np
 
 import osc_schema
 from engine.osc import decode_packet, encode_message
-from engine.web.sockets import MOST_BYTES_A_MESSAGE
+from engine.web.sockets import HEARD_A_TURN, MOST_BYTES_A_MESSAGE
 
 ANGLE = "/layer/1/angle"
 
@@ -33,6 +34,17 @@ def test_a_value_set_by_websocket_is_set_and_told_to_the_others_only(serve, wait
     while (message := decode_packet(first.read())).address != "/layer/2/angle" or len(told) == 0:
         told.add(message.address)
     assert ANGLE not in told
+
+
+def test_a_flood_by_websocket_leaves_time_for_the_picture(serve, wait_for, monkeypatch):
+    monkeypatch.setattr("engine.web.sockets.REST_S", 0.05)
+    stand = serve()
+    client = stand.connect("/")
+    started_s = time.perf_counter()
+    for number in range(10 * HEARD_A_TURN + 1):
+        client.send(encode_message(ANGLE, float(number)))
+    wait_for(lambda: stand.store.get(ANGLE) == float(10 * HEARD_A_TURN), "the last of them")
+    assert time.perf_counter() - started_s >= 10 * 0.05
 
 
 def test_who_subscribes_is_told_every_value(serve):
