@@ -1,5 +1,6 @@
 """`multiverse run`: the engine, played live or rendered offline."""
 
+import contextlib
 import gc
 import json
 import signal
@@ -195,6 +196,9 @@ def build_settings(
     is_offline = given.get("offline", file.get("offline", False))
     if is_offline and is_open_to_lan:
         raise UsageError("--lan: offline nothing listens")
+    if is_open_to_lan:
+        _refuse_loopback("--osc", given.get("osc.listen", "off"))
+        _refuse_loopback("--web", given.get("web", "off"))
     for layer in ({} if is_offline else RUN_DEFAULTS, file, lan_defaults() if is_open_to_lan else {}, given):
         for key, value in layer.items():
             table, _, name = key.rpartition(".")
@@ -205,6 +209,23 @@ def build_settings(
     for assignment in assignments:
         values["params"].update(parse_assignment(assignment))
     return build_config(values, origin="options" if path is None else f"{path} with options")
+
+
+def _refuse_loopback(option: str, listen: str) -> None:
+    """Both were asked for on the spot, and cannot both be had."""
+    import ipaddress
+
+    from engine.config import split_host_port
+
+    if listen == "off":
+        return
+    host, port = split_host_port(listen, option)
+    with contextlib.suppress(ValueError):  # a name: where it leads is found out when it is bound
+        if host.casefold() == "localhost" or ipaddress.ip_address(host).is_loopback:
+            raise UsageError(
+                f"--lan lets the network in and {option} {listen} keeps it out: for the network write "
+                f"{option} 0.0.0.0:{port}"
+            )
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -301,6 +301,28 @@ def test_lan_offline_is_refused(home: Path) -> None:
     assert (done.returncode, done.stderr) == (2, "multiverse: --lan: offline nothing listens\n")
 
 
+@pytest.mark.parametrize(
+    ("option", "address", "instead"),
+    [
+        ("--osc", "127.0.0.1:7001", "--osc 0.0.0.0:7001"),
+        ("--web", "localhost:80", "--web 0.0.0.0:80"),
+        ("--web", "[::1]:80", "--web 0.0.0.0:80"),
+    ],
+)
+def test_lan_and_an_address_that_only_this_machine_has_exclude_each_other(
+    option: str, address: str, instead: str
+) -> None:
+    from engine.cli.run import build_settings
+    from engine.errors import UsageError
+
+    key = {"--osc": "osc.listen", "--web": "web"}[option]
+    with pytest.raises(UsageError) as caught:
+        build_settings(None, {key: address}, [], is_open_to_lan=True)
+    assert str(caught.value) == (
+        f"--lan lets the network in and {option} {address} keeps it out: for the network write {instead}"
+    )
+
+
 def test_a_short_token_and_an_announcement_without_a_page_are_refused(home: Path) -> None:
     done = run(home, *SMALL, "--web-token", "short", "--frames", "1")
     assert done.returncode == 1 and "web_token: 'short' is not allowed" in done.stderr
