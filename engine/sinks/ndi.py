@@ -193,7 +193,10 @@ def is_opaque(rgba: np.ndarray) -> bool:
 
 def straight(rgba: np.ndarray) -> np.ndarray:
     """(height, width, 4) uint8 with straight alpha, from the premultiplied `rgba`: colours divided by alpha, rounded to
-    nearest; where alpha is 0 the colour stays."""
-    alpha = np.maximum(rgba[..., 3:], 1).astype(np.uint16)
-    colour = (rgba[..., :3].astype(np.uint16) * 255 + alpha // 2) // alpha
-    return np.concatenate([np.minimum(colour, 255).astype(np.uint8), rgba[..., 3:]], axis=2)
+    nearest (halves to even); where alpha is 0 the colour is black."""
+    import cv2  # 0.1 s, and most pictures are opaque
+
+    alpha = rgba[..., 3]
+    colours = cv2.divide(rgba, cv2.merge([alpha] * 4), scale=255)  # by 0: 0
+    colours[..., 3] = alpha
+    return np.asarray(colours)

@@ -119,8 +119,10 @@ def test_transparency_arrives_as_straight_alpha(receive, opened, make_frame, wai
 
 
 def test_straight_alpha_is_the_colour_over_alpha_and_keeps_what_is_opaque_or_gone() -> None:
-    rgba = np.array([[(10, 20, 30, 255), (0, 0, 0, 0), (64, 32, 0, 64), (1, 2, 3, 6)]], np.uint8)
-    expected = np.array([[(10, 20, 30, 255), (0, 0, 0, 0), (255, 128, 0, 64), (43, 85, 128, 6)]], np.uint8)
+    rgba = np.array([[(10, 20, 30, 255), (0, 0, 0, 0), (64, 32, 0, 64), (1, 2, 3, 6), (9, 9, 9, 0)]], np.uint8)
+    expected = np.array(
+        [[(10, 20, 30, 255), (0, 0, 0, 0), (255, 128, 0, 64), (42, 85, 128, 6), (0, 0, 0, 0)]], np.uint8
+    )
     assert np.array_equal(straight(rgba), expected)
 
 
