@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from engine.cli.log_thread import LONGEST_END_S, LogThread, write_to_stderr
+from engine.errors import MultiverseError
 
 if TYPE_CHECKING:
     from engine.app import Engine
@@ -44,12 +45,20 @@ def started_lines(engine: "Engine") -> list[str]:
         lines.append(f"osc       {host}:{port} (UDP and TCP)")
     if engine.page_url is not None:
         lines.append(f"page      {engine.page_url}")
-    if engine.lan_page_url is not None:
-        from engine.cli.qr import qr_text
+    return lines + network_lines(engine)
 
-        lines.append(f"network   {engine.lan_page_url}")
-        lines += qr_text(engine.lan_page_url).splitlines()
-    return lines
+
+def network_lines(engine: "Engine") -> list[str]:
+    """Where other machines find the page, as text and as a QR code; that there is no network (yet) ends no show."""
+    try:
+        url = engine.lan_page_url
+    except MultiverseError as error:
+        return [f"network   {error}"]
+    if url is None:
+        return []
+    from engine.cli.qr import qr_text
+
+    return [f"network   {url}", *qr_text(url).splitlines()]
 
 
 def live_line(status: "EngineStatus", messages_a_second: float) -> str:

@@ -1,6 +1,7 @@
 """What a person at a terminal sees."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,25 @@ def test_a_live_line_shows_rate_times_levels_and_sinks(tmp_path: Path) -> None:
     assert "null:running" in line
     assert "osc 0/s" in line
     assert any(bar in line for bar in BARS[1:])
+
+
+WITHOUT_A_NETWORK = ("unshare", "--map-root-user", "--net")  # Linux: a name space that has no interface that is up
+
+
+@pytest.mark.skipif(
+    not shutil.which("unshare") or subprocess.run([*WITHOUT_A_NETWORK, "true"], capture_output=True).returncode != 0,
+    reason="no network can be taken away here",
+)
+def test_a_page_for_the_network_starts_before_there_is_one(tmp_path: Path) -> None:
+    arguments = "run --size 64x64 --audio demo --osc off --web 0.0.0.0:0 --sink null --seconds 0.2".split()
+    done = subprocess.run(
+        [*WITHOUT_A_NETWORK, sys.executable, "-m", "engine.cli.main", *arguments],
+        env=os.environ | {"MULTIVERSE_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "network   no network is connected" in done.stderr
 
 
 def test_offline_a_bar_counts_every_frame(tmp_path: Path) -> None:
