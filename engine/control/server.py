@@ -17,7 +17,6 @@ from engine.control.sending import CLOSED_WITHIN_S, RETRY_S, SendingThread
 from engine.control.tcp import ACCEPT_PAUSE_S, TcpTransport, listen
 from engine.control.udp import UdpTransport, ask_for_buffers, granted_receive_buffer_bytes
 from engine.errors import MultiverseError
-from engine.frame import ChannelFeatures
 
 READ_INTERVAL_S = 0.001  # packets that come one by one are read together: at 40 000 a second half the processor time
 LONGEST_HOLD_S = 0.05  # how long packets lie in the system's buffer while a picture is drawn
@@ -82,10 +81,6 @@ class OscServer:
         target = self._udp.sender_at(*found[0][4][:2])
         self._dispatcher.feedback.subscribe(target, origin=target.name)
         self._dispatcher.outbox.wake()
-
-    def send_features(self, channels: tuple[ChannelFeatures, ...]) -> None:
-        """Frame loop's thread: the newest features, for those who asked (`/audio/features/rate_hz`)."""
-        self._dispatcher.feedback.offer_features(channels)
 
     def draw_begins(self) -> None:
         """Frame loop's thread: leave packets where they are for now. What comes while a picture is drawn cannot be in
