@@ -69,7 +69,7 @@ class ChildControl:
             kept = [wish for wish in waiting if wish not in superseded]
             self._wishes[name] = [*kept, _Wish(verb, order, reply)]
         for wish in superseded:
-            wish.reply.fail(f"superseded by {reply.command}")
+            wish.reply.fail(f"superseded by {reply.command}", is_logged=False)
 
     def _on_change(self, name: str, status: ChildStatus) -> None:
         self._tell_return(name, status)
@@ -82,7 +82,7 @@ class ChildControl:
         for wish in granted:
             wish.reply.done()
         for wish in refused:
-            wish.reply.fail(status.detail or f"it is {status.state}")
+            wish.reply.fail(status.detail or f"it is {status.state}", is_logged=not status.detail)
 
     def _tell_return(self, name: str, status: ChildStatus) -> None:
         """Its faults are reported by the supervisor; that it is ready, for the first time or again, is said here."""

@@ -169,14 +169,14 @@ class MapControl:
             superseded, self._lesson = self._lesson, _Lesson(target=target, argument=argument, reply=reply)
             self._learner.begin()
         if superseded is not None:
-            superseded.reply.fail("superseded")
+            superseded.reply.fail("superseded", is_logged=False)
 
     def _on_cancel(self, args: tuple, reply: Reply) -> None:
         with self._lock:
             lesson = self._lesson
             self._end_lesson()
         if lesson is not None:
-            lesson.reply.fail("cancelled")
+            lesson.reply.fail("cancelled", is_logged=False)
         reply.done()
 
     def _end_lesson(self) -> None:

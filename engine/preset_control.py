@@ -96,7 +96,7 @@ class PresetControl:
             except Exception as error:  # the top of the worker's thread
                 log.exception("a preset cannot be saved")
                 self._report("preset", f"preset {name}: {error}")
-                reply.fail(f"an error of the engine itself: {type(error).__name__}")
+                reply.fail(f"an error of the engine itself: {type(error).__name__}", is_logged=False)
             else:
                 reply.done(name)
                 self._tell("/preset/changed", name)
@@ -145,7 +145,7 @@ def answer(reply: Reply, *values: object) -> Ended:
 
     def ended(superseded_by: str) -> None:
         if superseded_by:
-            reply.fail(f"superseded by {superseded_by}")
+            reply.fail(f"superseded by {superseded_by}", is_logged=False)
         else:
             reply.done(*values)
 

@@ -233,12 +233,13 @@ def test_no_message_is_too_strange_to_be_heard(desk: Desk, heard: list[tuple[str
         assert control_of(entry.control.name) == entry.control
 
 
-def test_learning_is_cancelled_and_superseded(desk: Desk) -> None:
+def test_learning_is_cancelled_and_superseded(desk: Desk, reports: Any) -> None:
     desk.say("/map/learn", "/layer/1/curve")
     desk.say("/map/learn", "/layer/2/curve")
     assert desk.answer().args == ("/map/learn", "superseded")
     desk.say("/map/cancel")
     assert [desk.answer().args, desk.answer().args] == [("/map/learn", "cancelled"), ("/map/cancel",)]
+    assert reports.lines == [], "nobody's mistake"
     assert desk.done("/map/cancel") == ()
     assert "needs one" in desk.failed("/map/learn", "/preset/load")
     assert "nearest: /layer/1/curve" in desk.failed("/map/learn", "/layer/1/curv")

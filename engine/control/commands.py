@@ -10,11 +10,15 @@ from engine.osc.encode import ReplyValue
 class Reply:
     """The way back to whoever sent a command. Any thread, at any later time, any number of times."""
 
-    __slots__ = ("_post", "command")
+    __slots__ = ("_log", "_post", "command")
 
-    def __init__(self, command: str, post: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, command: str, post: Callable[[bytes], None], log: Callable[[str], None] = lambda line: None
+    ) -> None:
+        """`log`: where a failure is said to the operator as well; must not wait."""
         self.command = command
         self._post = post
+        self._log = log
 
     def send(self, address: str, *values: ReplyValue) -> None:
         self._post(encode_reply(address, *values))
@@ -23,8 +27,11 @@ class Reply:
         """`/done <command> <values>`: it has happened."""
         self._post(encode_reply("/done", self.command, *values))
 
-    def fail(self, reason: str) -> None:
-        """`/fail <command> <reason>`: it has not."""
+    def fail(self, reason: str, *, is_logged: bool = True) -> None:
+        """`/fail <command> <reason>`: it has not. Not logged: what another command took the place of, which is nobody's
+        mistake, and what has been reported already."""
+        if is_logged:
+            self._log(f"{self.command}: {reason}")
         self._post(encode_reply("/fail", self.command, reason))
 
 

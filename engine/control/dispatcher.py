@@ -283,7 +283,7 @@ class Dispatcher:
         except (MultiverseError, Rejected) as error:
             reply.fail(str(error))
         except Exception as error:
-            reply.fail(f"an error of the engine itself: {type(error).__name__}")
+            reply.fail(f"an error of the engine itself: {type(error).__name__}", is_logged=False)
             raise
 
     # -- questions -----------------------------------------------------------------------------
@@ -349,7 +349,11 @@ class Dispatcher:
 
     def _reply(self, command: str, sender: Sender) -> Reply:
         """Answers go where the sender listens: Max, TouchDesigner and Resolume send from another port."""
-        return Reply(command, self.feedback.listener_of(sender).post)
+
+        def log_failure(line: str) -> None:
+            self.report("osc.command", f"{line} (from {sender.name})")
+
+        return Reply(command, self.feedback.listener_of(sender).post, log_failure)
 
     # -- the frame loop's thread ---------------------------------------------------------------
 

@@ -632,3 +632,21 @@ def test_a_bundle_is_carried_out_whole_before_a_packet_of_another_transport(desk
     page.join(30.0)
     assert desk.store.get(ANGLE) == 5.0
     assert desk.dispatcher.counters.errors == 0
+
+
+def test_a_command_that_fails_is_a_line_of_the_log_too_and_one_that_gave_way_is_not(desk: Desk) -> None:
+    def load(args: tuple, reply: Reply) -> None:
+        if args == ("old",):
+            reply.fail("superseded by preset new", is_logged=False)
+            return
+        raise PresetError(f"no preset {args[0]}")
+
+    desk.commands.add("/preset/load", load)
+    desk.say("/preset/load", "old")
+    assert desk.reports.lines == []
+    desk.say("/preset/load", "lost")
+    desk.say("/engine/notify", "loud")
+    assert desk.reports.lines == [
+        ("osc.command", "/preset/load: no preset lost (from udp 192.0.2.1:5000)"),
+        ("osc.command", "/engine/notify: takes 1 or 0 and, if wanted, a port 1..65535 (from udp 192.0.2.1:5000)"),
+    ]
