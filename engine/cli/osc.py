@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Talk to a running engine.", no_args_is_help=True)
 
 ANSWER_WITHIN_S = 5.0
+FAILURE_WITHIN_S = 0.25  # what is wrong with a message is answered when it comes
 
 Target = Annotated[
     str, typer.Option("--to", metavar="HOST:PORT", help="Where the engine hears OSC; localhost is 127.0.0.1.")
@@ -40,7 +41,7 @@ def send(
         typer.Option("--wait", help="Print the answers; end when a frame is drawn with it, 1 if it failed."),
     ] = False,
 ) -> None:
-    """Send one message."""
+    """Send one message. A failure that is answered at once is printed, and the exit code is 1."""
     from engine.osc import encode_message
 
     if not address.startswith("/"):
@@ -50,7 +51,7 @@ def send(
     try:
         client.send(packet)
         wait = wait or address == "/get"  # whoever asks wants to see the answer
-        has_failed = wait and _print_answers(client, address, to)
+        has_failed = _print_answers(client, address, to) if wait else _print_failure(client, address)
     finally:
         client.close()
     if has_failed:
@@ -152,4 +153,18 @@ def _print_answers(client: "OscClient", address: str, to: str) -> bool:
             return True
         if message.address == "/done" and message.args[:1] == (address,):
             waits_for.discard("/done")
+            if address == "/engine/quit":  # no frame is drawn any more
+                return False
+    return False
+
+
+def _print_failure(client: "OscClient", address: str) -> bool:
+    """Whether what was sent failed at once; success is mostly not answered."""
+    end_s = time.perf_counter() + FAILURE_WITHIN_S
+    while (message := client.receive(end_s - time.perf_counter())) is not None:
+        if message.address == "/fail":
+            print(as_line(message))
+            return True
+        if message.address == "/done" and message.args[:1] == (address,):
+            break
     return False

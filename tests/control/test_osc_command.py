@@ -45,9 +45,25 @@ def test_send_sets_a_value_and_ends_when_it_is_drawn(drawing: Any, transport: tu
     assert drawing.store.get("/layer/1/angle") == -45.0
 
 
-def test_send_without_waiting_needs_no_engine(free_port: Callable[[], int]) -> None:
+def test_send_without_waiting_prints_what_failed_at_once(rig: Any) -> None:
+    assert osc("send", "/layer/1/angle", "45", "--to", target(rig)).returncode == 0
+    wrong = osc("send", "/layr/1/angle", "45", "--to", target(rig))
+    assert wrong.returncode == 1
+    assert wrong.stdout.startswith("/fail /layr/1/angle ") and "/layer/1/angle" in wrong.stdout
+    rig.commands.add("/preset/save", lambda args, reply: reply.done(*args))
+    saved = osc("send", "/preset/save", "dusk", "--to", target(rig))
+    assert (saved.returncode, saved.stdout, saved.stderr) == (0, "", "")
+
+
+def test_send_says_that_nothing_listens(free_port: Callable[[], int]) -> None:
     done = osc("send", "/layer/1/angle", "45", "--to", f"127.0.0.1:{free_port()}")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert done.returncode == 1 and "nothing listens there" in done.stderr
+
+
+def test_send_takes_the_answer_of_an_engine_that_ends_for_the_end(rig: Any) -> None:
+    rig.commands.add("/engine/quit", lambda args, reply: reply.done())
+    ended = osc("send", "/engine/quit", "--to", target(rig), "--wait")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "/done /engine/quit\n", "")
 
 
 def test_send_prints_answers_and_failures(drawing: Any) -> None:
