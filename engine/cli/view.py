@@ -1,6 +1,7 @@
 """`multiverse view`: a running engine's picture in a window or on a whole display, from shared memory."""
 
 import json
+import sys
 from typing import Annotated
 
 import typer
@@ -46,7 +47,7 @@ def _show(name: str, display: int | None, is_full_screen: bool) -> None:
 
     watch = SharedWatch(name, SystemClock(), others_only=False)
     window = PictureWindow(_waiting_title(name), display=display, is_full_screen=is_full_screen)
-    shown = None
+    shown, has_said = None, False
     with closing(watch), closing(window):
         try:
             while not window.is_closing:
@@ -56,6 +57,9 @@ def _show(name: str, display: int | None, is_full_screen: bool) -> None:
                     if frame is None or shown is None:
                         window.set_title(name if frame is not None else _waiting_title(name))
                     shown = frame
+                if watch.problem and not has_said:
+                    has_said = True
+                    print(f"multiverse: waiting for {name!r} (there: {_names_there()})", file=sys.stderr, flush=True)
                 window.step(POLL_S)
         except KeyboardInterrupt:
             return
@@ -63,6 +67,12 @@ def _show(name: str, display: int | None, is_full_screen: bool) -> None:
 
 def _waiting_title(name: str) -> str:
     return f"{name}: no picture; waiting for an engine with --sink shared"
+
+
+def _names_there() -> str:
+    from engine.sources.published import list_shared
+
+    return ", ".join(dict.fromkeys(picture.name for picture in list_shared())) or "none; engines need --sink shared"
 
 
 def _print_list(displays: list[str], as_json: bool) -> None:

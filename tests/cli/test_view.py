@@ -163,6 +163,19 @@ def test_the_newest_picture_is_shown_and_black_while_no_engine_runs(
     assert process.wait(timeout=20) == 0
 
 
+def test_what_is_waited_for_is_said_once_with_what_there_is(screen: Screen, view, ring, f_card, wait_for) -> None:
+    card = f_card(64, 48)
+    ring("Stage left", card)
+    process = view("Nope", "--fullscreen")
+    line = process.stderr.readline()
+    assert line.startswith("multiverse: waiting for 'Nope' (there: ") and "Stage left" in line
+    ring("Nope", card)
+    wait_for(lambda: shows(screen.look(), card, (0, 0, *SCREEN)), "the picture")
+    screen.press(ESCAPE)
+    assert process.wait(timeout=20) == 0
+    assert process.stderr.read() == ""
+
+
 def test_f_fills_the_display_and_gives_the_window_back(screen: Screen, view, ring, f_card, wait_for) -> None:
     card = f_card(64, 36)
     ring("toggled", card)
@@ -206,7 +219,7 @@ def test_without_glfw_the_line_says_what_to_install() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("multiverse: view: needs glfw")
-    assert done.stderr.endswith('pip install glfw\n')
+    assert done.stderr.endswith("pip install glfw\n")
 
 
 def test_a_picture_is_fitted_into_the_middle_of_a_window(require) -> None:
