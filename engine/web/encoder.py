@@ -34,11 +34,11 @@ class EncoderThread:
             self._tap.finish_offered()
 
     def _encode(self, offered: Offered, width_px: int) -> None:
-        # Imported on this thread, for the first viewer: OpenCV takes its time, and the first picture does not wait.
-        from engine.web.jpeg import encode_preview
-
         viewers = [viewer for viewer in offered.viewers if viewer.width_px == width_px]
         try:
+            # Imported on this thread, for the first viewer: OpenCV takes its time, and the first picture does not wait.
+            from engine.web.jpeg import encode_preview
+
             jpeg = encode_preview(offered.rgba, width_px)
             for viewer in viewers:
                 viewer.deliver(jpeg)

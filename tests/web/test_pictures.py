@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import socket
+import sys
 
 import numpy as np
 import pytest
@@ -202,6 +203,14 @@ def test_a_picture_that_cannot_be_encoded_is_passed_over(serve, f_card, reports,
     stand.loop.picture = f_card(96, 64)
     assert_is_card(read_picture(viewers[0]))
     assert_is_card(viewers[1].read_picture())
+
+
+def test_a_machine_that_cannot_encode_says_so(serve, f_card, reports, wait_for, monkeypatch):
+    monkeypatch.setitem(sys.modules, "engine.web.jpeg", None)  # as where OpenCV misses a library of the system
+    stand = serve(f_card(64, 48))
+    stand.connect("/preview")
+    wait_for(lambda: reports.keys.count("web") > 1, "word of more than one picture")
+    assert "cannot be encoded for the page" in reports.lines[-1][1]
 
 
 def test_seventeen_viewers_are_one_too_many(serve, f_card):
