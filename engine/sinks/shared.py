@@ -4,9 +4,12 @@ A foreign program reads it with `shared_reader.py`, one file to copy. Newest win
 what it is fast enough for, and the engine never waits for it.
 """
 
+import os
+
 from engine.errors import SharedMemoryError, SinkError
 from engine.frame import PublishedFrame
 from engine.ipc import FrameRing, RingOwner
+from engine.ipc.ring_folder import find_ring, system_folder
 from engine.sinks.sink import TITLES, Picture, SinkStatus, Stage
 
 
@@ -17,8 +20,15 @@ class SharedSink:
         self.name = argument or TITLES[picture]
         self._ring: RingOwner | None = None
         self._frames = 0
+        self.caution = ""
 
     def start(self, stage: Stage, *, may_wait: bool = False) -> None:
+        other = find_ring(self.name, system_folder())
+        if other is not None and other.writer.pid != os.getpid():
+            self.caution = (
+                f"shared: another engine (process {other.writer.pid}) publishes {self.name!r} too; readers take the "
+                "newer; give another name with --sink shared=NAME"
+            )
         try:
             self._ring = FrameRing.create(self.name, stage.width, stage.height, fps=stage.fps)
         except SharedMemoryError as error:

@@ -123,6 +123,14 @@ class Sink(Protocol):
 
 
 @runtime_checkable
+class Cautious(Protocol):
+    """A sink that runs, and may have something to say about it."""
+
+    caution: str
+    """One line for people, from `start` on; "" for nothing."""
+
+
+@runtime_checkable
 class Taker(Protocol):
     """A sink that puts a picture out when asked."""
 

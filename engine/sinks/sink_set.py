@@ -10,7 +10,7 @@ from engine.clock import Clock
 from engine.errors import MultiverseError, SinkError
 from engine.frame import PublishedFrame, ShownPicture
 from engine.sinks.registry import KINDS, load_kinds, make_sink
-from engine.sinks.sink import TITLES, Picture, Sink, SinkSpec, SinkStatus, Stage, Taker
+from engine.sinks.sink import TITLES, Cautious, Picture, Sink, SinkSpec, SinkStatus, Stage, Taker
 
 log = logging.getLogger(__name__)
 
@@ -117,6 +117,8 @@ class SinkSet:
             log.exception("sink %s failed to start", spec.label)
             sink.close()
             raise SinkError(f"{spec.label}: {type(error).__name__}: {error}") from error
+        if isinstance(sink, Cautious) and sink.caution:
+            self._report(f"sink.{spec.label}", sink.caution)
         return _Place(spec, sink, _nothing_yet(spec, sink.name), self._clock.now_s())
 
     def _made(self, spec: SinkSpec) -> Sink:

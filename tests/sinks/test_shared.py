@@ -143,3 +143,34 @@ def test_a_new_rate_alone_is_told_to_readers_in_the_same_memory(make_stage, repo
     assert (reader.fps, sinks.status()[0].detail) == (60.0, before)
     reader.close()
     sinks.close()
+
+
+PUBLISHER = """
+import sys
+from engine.ipc import FrameRing
+ring = FrameRing.create("Multiverse twice", 64, 48, fps=30)
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+def test_another_engine_that_publishes_the_same_name_is_told(make_stage, reports) -> None:
+    sinks = SinkSet(make_stage(), SteppedClock(), reports)
+    command = [sys.executable, "-c", PUBLISHER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=READER.parents[2]) as other:
+        other.stdout.readline()
+        sinks.start(SinkSpec(kind="shared", argument="Multiverse once"))
+        sinks.start(SinkSpec(kind="shared", argument="Multiverse twice"))
+        other.communicate()
+    assert reports.lines == [
+        (
+            "sink.shared",
+            f"shared: another engine (process {other.pid}) publishes 'Multiverse twice' too; readers take the newer; "
+            "give another name with --sink shared=NAME",
+        )
+    ]
+    again = SinkSet(make_stage(), SteppedClock(), reports)
+    again.start(SinkSpec(kind="shared", argument="Multiverse twice"))
+    assert len(reports.lines) == 1, "the other one is gone, and this process' own ring is no other engine's"
+    again.close()
+    sinks.close()
