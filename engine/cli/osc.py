@@ -42,16 +42,24 @@ def send(
     ] = False,
 ) -> None:
     """Send one message. A failure that is answered at once is printed, and the exit code is 1."""
+    within_s = ANSWER_WITHIN_S if wait or address == "/get" else None  # whoever asks wants to see the answer
+    carry_out(address, args or [], to, tcp=tcp, within_s=within_s)
+
+
+def carry_out(address: str, args: list[str], to: str, *, tcp: bool = False, within_s: float | None) -> None:
+    """Send a message; print its answers, which must come within that time, or without one only a failure.
+
+    typer.Exit with code 1 when it failed.
+    """
     from engine.osc import encode_message
 
     if not address.startswith("/"):
         raise UsageError(f"{address}: an OSC address begins with /")
-    packet = encode_message(address, *map(read_argument, args or ()))
+    packet = encode_message(address, *map(read_argument, args))
     client = _connect(to, tcp)
     try:
         client.send(packet)
-        wait = wait or address == "/get"  # whoever asks wants to see the answer
-        has_failed = _print_answers(client, address, to) if wait else _print_failure(client, address)
+        has_failed = _print_failure(client, address) if within_s is None else _print_answers(client, address, within_s)
     finally:
         client.close()
     if has_failed:
@@ -129,7 +137,7 @@ def _connect(to: str, tcp: bool) -> "OscClient":
     return OscClient(*split_host_port(to, "--to"), tcp=tcp)
 
 
-def _print_answers(client: "OscClient", address: str, to: str) -> bool:
+def _print_answers(client: "OscClient", address: str, within_s: float) -> bool:
     """Print what comes until the message is in force, and done if it is a command; whether it failed."""
     import osc_schema
     from engine.osc import encode_message
@@ -140,11 +148,11 @@ def _print_answers(client: "OscClient", address: str, to: str) -> bool:
         waits_for.add("/done")
     number = random.randrange(1, 2**31)
     client.send(encode_message("/sync", number))
-    end_s = time.perf_counter() + ANSWER_WITHIN_S
+    end_s = time.perf_counter() + within_s
     while waits_for:
         message = client.receive(end_s - time.perf_counter())
         if message is None:
-            raise MultiverseError(f"{to}: no answer in {ANSWER_WITHIN_S:.0f} s; does the engine run there?")
+            raise MultiverseError(f"{client.target}: no answer in {within_s:g} s; does the engine run there?")
         if message.address == "/synced" and message.args == (number,):
             waits_for.discard("/synced")
             continue

@@ -59,9 +59,14 @@ def save(name: Name, to: Target = "127.0.0.1:9000", as_json: AsJson = False) -> 
 
 
 @app.command()
-def load(name: Name, to: Target = "127.0.0.1:9000", as_json: AsJson = False) -> None:
-    """Have the running engine take a preset (/preset/load)."""
-    _carry_out("load", name, to, as_json)
+def load(
+    name: Name,
+    fade_s: Annotated[float, typer.Argument(metavar="[FADE]", min=0.0, help="Seconds that the change takes.")] = 0.0,
+    to: Target = "127.0.0.1:9000",
+    as_json: AsJson = False,
+) -> None:
+    """Have the running engine take a preset (/preset/load); ends when the fade has arrived."""
+    _carry_out("load", name, to, as_json, fade_s)
 
 
 @app.command()
@@ -165,13 +170,14 @@ def print_path(folder: Folder = None, as_json: AsJson = False) -> None:
         print(path)
 
 
-def _carry_out(verb: str, name: str, to: str, as_json: bool) -> None:
+def _carry_out(verb: str, name: str, to: str, as_json: bool, fade_s: float = 0.0) -> None:
     """Over OSC; exits 1 when the engine says /fail."""
     import contextlib
     import sys
 
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-        osc.send(f"/preset/{verb}", [f"s:{name}"], to=to, wait=True)
+        arguments = [f"s:{name}", *([f"f:{fade_s}"] if fade_s else [])]
+        osc.carry_out(f"/preset/{verb}", arguments, to, within_s=osc.ANSWER_WITHIN_S + fade_s)
     if as_json:
         _print_json({verb: name})
 

@@ -18,7 +18,7 @@ class OscClient:
     """Connected to one engine. Raises MultiverseError where nothing can be reached."""
 
     def __init__(self, host: str, port: int, *, tcp: bool = False, framing: Framing = Framing.SLIP) -> None:
-        self._target = display_address(host, port)
+        self.target = display_address(host, port)
         host = numeric_localhost(host)
         self._framing = framing if tcp else None
         self._reader = StreamReader()
@@ -31,13 +31,13 @@ class OscClient:
                 self.socket = socket.socket(family, socket.SOCK_DGRAM)
                 self.socket.connect(address)
         except OSError as error:
-            raise MultiverseError(f"{self._target}: {error.strerror or error}") from None
+            raise MultiverseError(f"{self.target}: {error.strerror or error}") from None
 
     def send(self, packet: bytes) -> None:
         try:
             self.socket.sendall(packet if self._framing is None else frame(packet, self._framing))
         except OSError as error:
-            raise MultiverseError(f"{self._target}: nothing listens there ({error.strerror or error})") from None
+            raise MultiverseError(f"{self.target}: nothing listens there ({error.strerror or error})") from None
 
     def receive(self, timeout_s: float) -> Message | None:
         """The next message, one in a bundle too, or None when none comes in time. Malformed packets are skipped."""
@@ -52,9 +52,9 @@ class OscClient:
             except TimeoutError:
                 return None
             except OSError as error:
-                raise MultiverseError(f"{self._target}: nothing listens there ({error.strerror or error})") from None
+                raise MultiverseError(f"{self.target}: nothing listens there ({error.strerror or error})") from None
             if self._framing is not None and not data:
-                raise MultiverseError(f"{self._target}: the connection was closed")
+                raise MultiverseError(f"{self.target}: the connection was closed")
             for packet in [data] if self._framing is None else self._reader.feed(data):
                 with contextlib.suppress(OscDecodeError):
                     self._messages.extend(_messages_of(decode_packet(packet)))

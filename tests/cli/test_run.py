@@ -264,6 +264,12 @@ def test_a_preset_is_saved_and_loaded_from_the_command_line(home: Path, free_por
     multiverse("osc", "send", "/layer/1/curve", "0.0", "--to", address)
     multiverse("preset", "load", "evening", "--to", address)
     assert "/layer/1/curve 0.5" in multiverse("osc", "send", "/get", "/layer/1/curve", "--to", address, "--wait")
+    multiverse("osc", "send", "/layer/1/curve", "0.0", "--to", address)
+    assert multiverse("preset", "load", "evening", "0.2", "--to", address) == "/done /preset/load evening\n"
+    assert "/layer/1/curve 0.5" in multiverse("osc", "send", "/get", "/layer/1/curve", "--to", address)
+    too_long = [*MULTIVERSE, "preset", "load", "evening", "3601", "--to", address]
+    refused = subprocess.run(too_long, capture_output=True, text=True, cwd=home, timeout=60)
+    assert (refused.returncode, "a fade of 0..3600 s" in refused.stdout) == (1, True)
     assert "evening" in multiverse("preset", "list")
     process.terminate()
     process.communicate(timeout=30)
