@@ -39,7 +39,7 @@ def test_a_look_is_bright_in_full_colour_on_the_move_and_as_its_picture_shows(na
     assert np.abs(late - early).mean() > 10, "it moves"
     shown = np.asarray(Image.open(PICTURES / f"{name}.jpg"))
     assert np.abs(blocks(shown) - blocks(late)).mean() < 3, (
-        f"draw it again: multiverse preset picture {name!r} '{PICTURES / name}.jpg'"
+        f"draw it again: multiverse preset picture {name!r} '{PICTURES / name}.jpg' --overwrite"
     )
 
 

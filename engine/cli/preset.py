@@ -22,6 +22,7 @@ Folder = Annotated[
     typer.Option("--presets", metavar="FOLDER", help="Where presets live. [default: the user's data folder]"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what exists.")]
 
 
 @app.command("list")
@@ -83,11 +84,12 @@ def import_preset(
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Keep it under this name. [default: its own]")
     ] = None,
+    overwrite: Overwrite = False,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """Take a preset file into the folder; entries that do not fit are named on stderr and left out."""
-    loaded = _open(folder).import_file(file, name)
+    loaded = _open(folder).import_file(file, name, overwrite=overwrite)
     if as_json:
         _print_json({"name": name or loaded.name, "problems": loaded.problems})
         return
@@ -101,10 +103,13 @@ def export(
     file: Annotated[
         Path | None, typer.Option("--to", metavar="FILE", help="Write here instead of to the terminal.")
     ] = None,
+    overwrite: Overwrite = False,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """Print a preset as a file for another machine, also a built-in one."""
+    if file is not None:
+        _check_free(file, overwrite)
     text = _open(folder).export_text(name)
     if file is None:
         if as_json:
@@ -131,6 +136,7 @@ def picture(
     seconds: Annotated[
         float, typer.Option(min=0.0, max=60.0, metavar="SECONDS", help="How far into the demo loop it is taken.")
     ] = 4.7,
+    overwrite: Overwrite = False,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -144,6 +150,7 @@ def picture(
 
     if file.suffix.lower() not in (".jpg", ".jpeg", ".png"):
         raise UsageError(f"{file}: must end in .jpg or .png")
+    _check_free(file, overwrite)
     width, height = parse_size(size)
     presets = str(_open(folder).path)
     config = Config(
@@ -180,6 +187,13 @@ def _carry_out(verb: str, name: str, to: str, as_json: bool, fade_s: float = 0.0
         osc.carry_out(f"/preset/{verb}", arguments, to, within_s=osc.ANSWER_WITHIN_S + fade_s)
     if as_json:
         _print_json({verb: name})
+
+
+def _check_free(file: Path, overwrite: bool) -> None:
+    from engine.errors import UsageError
+
+    if file.exists() and not overwrite:
+        raise UsageError(f"{file}: exists already; --overwrite replaces it")
 
 
 def _open(folder: Path | None) -> "PresetFolder":

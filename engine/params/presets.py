@@ -84,10 +84,18 @@ class PresetFolder:
         loaded = self.load(name)
         return preset_text(loaded.name, dict(loaded.values), holds=is_stored)
 
-    def import_file(self, file: Path, name: str | None = None) -> LoadedPreset:
-        """Save a preset file from elsewhere here, under `name` or its own, without what does not fit."""
+    def import_file(self, file: Path, name: str | None = None, *, overwrite: bool = False) -> LoadedPreset:
+        """Save a preset file from elsewhere here, under `name` or its own, without what does not fit.
+
+        PresetError where there is one of that name; `overwrite` replaces it, unless it is built in.
+        """
         loaded = read_preset(file, holds=is_stored)
-        self.save(name or loaded.name, dict(loaded.values))
+        name = name or loaded.name
+        if is_factory(name):
+            raise PresetError(f"preset {name!r}: is built in; keep this one under another name with --name NAME")
+        if self.has(name) and not overwrite:
+            raise PresetError(f"preset {name!r}: exists already; --overwrite replaces it")
+        self.save(name, dict(loaded.values))
         return loaded
 
     def _saved(self) -> dict[str, Path]:

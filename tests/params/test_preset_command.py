@@ -48,6 +48,29 @@ def test_a_preset_is_exported_and_imported_elsewhere(run, tmp_path: Path) -> Non
     assert PresetFolder(tmp_path).load("day").values == PresetFolder(tmp_path).load("night").values
 
 
+def test_what_exists_is_replaced_only_when_that_is_asked_for(run, tmp_path: Path) -> None:
+    file = tmp_path / "mail.toml"
+    file.write_text("a letter")
+    for command in (("export", "night", "--to", str(file)), ("picture", "night", str(tmp_path / "night.png"))):
+        (tmp_path / "night.png").write_bytes(b"a photograph")
+        assert str(run(*command).exception) == f"{command[-1]}: exists already; --overwrite replaces it"
+    assert (file.read_text(), (tmp_path / "night.png").read_bytes()) == ("a letter", b"a photograph")
+    assert run("export", "night", "--to", str(file), "--overwrite").exit_code == 0
+    file.write_text(file.read_text(encoding="utf-8").replace("45", "30"), encoding="utf-8")
+    assert str(run("import", str(file)).exception) == "preset 'night': exists already; --overwrite replaces it"
+    assert dict(PresetFolder(tmp_path).load("night").values)["/layer/1/angle"] == 45.0
+    assert run("import", str(file), "--overwrite").stdout == "night\n"
+    assert dict(PresetFolder(tmp_path).load("night").values)["/layer/1/angle"] == 30.0
+
+
+def test_a_built_in_preset_from_elsewhere_needs_another_name(run, tmp_path: Path) -> None:
+    file = tmp_path / "built in.toml"
+    assert run("export", "VAV original", "--to", str(file)).exit_code == 0
+    for more in ((), ("--overwrite",)):
+        assert "--name NAME" in str(run("import", str(file), *more).exception)
+    assert run("import", str(file), "--name", "mine").stdout == "mine\n"
+
+
 def test_delete_removes_it_and_a_second_time_says_so(run) -> None:
     assert run("delete", "night").exit_code == 0
     assert isinstance(run("delete", "night").exception, PresetError)
