@@ -61,6 +61,7 @@ _INDEX = PatternIndex(_PARAM_AT)
 
 _NUMBER = re.compile(r"/([1-9][0-9]{0,2})(?=/|\Z)")
 LONGEST_GUESS_CHARACTERS = 80  # longer texts are not typing errors of an address
+LEAST_LIKENESS = 0.65  # of 0..1: below it /mode is a guess for /nope
 
 
 def lookup(address: str) -> Param | None:
@@ -90,7 +91,8 @@ def match(pattern: str) -> tuple[Param, ...]:
 
 
 def nearest(address: str, count: int = 3) -> tuple[str, ...]:
-    """Up to `count` known addresses, parameters and commands, spelled most like `address`, best first."""
+    """Up to `count` known addresses, parameters and commands, spelled like `address`, best first; where none is, those
+    that end in the same part, as /master/panic for /panic. None, where there are none of these either."""
     return _nearest(address[:LONGEST_GUESS_CHARACTERS], count)
 
 
@@ -98,4 +100,7 @@ def nearest(address: str, count: int = 3) -> tuple[str, ...]:
 def _nearest(address: str, count: int) -> tuple[str, ...]:
     import difflib  # only here: 3 ms that a start without typing errors need not pay
 
-    return tuple(difflib.get_close_matches(address, (*_PARAM_AT, *_COMMAND_AT), count))
+    known = (*_PARAM_AT, *_COMMAND_AT)
+    alike = difflib.get_close_matches(address, known, count, cutoff=LEAST_LIKENESS)
+    last_part = f"/{address.rpartition('/')[2]}"
+    return tuple(alike or [other for other in known if other.endswith(last_part)][:count])

@@ -21,6 +21,7 @@ MISTAKES = {
     "[sd]\nsampler = 'x'": "sd.sampler: 'x' is not allowed (expected one of auto, lcm, turbo, scheduler)",
     "[[sd.loras]]\nweight = 1": "sd.loras[0].path: is missing",
     "[params]\n'/layr/1/angle' = 3": 'params."/layr/1/angle": no such parameter (nearest: /layer/1/angle',
+    "[params]\n'/nope' = 3": 'params."/nope": no such parameter',
     "[params]\n'/layer/1/angle' = 'steep'": "params: /layer/1/angle:",
     "[smoothing]\n'/mirror/mode' = 20": 'smoothing."/mirror/mode": does not glide; only floats do',
     "[smoothing]\n'/nothing' = 20": 'smoothing."/nothing": no such parameter',
@@ -38,7 +39,7 @@ def test_a_mistake_is_one_line_with_file_and_key_path(tmp_path: Path, text: str)
     line = str(caught.value)
     assert line.startswith(f"{path}: ")
     assert MISTAKES[text] in line
-    assert "\n" not in line
+    assert "\n" not in line and "nearest: )" not in line
 
 
 def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> None:

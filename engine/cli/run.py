@@ -247,8 +247,7 @@ def parse_assignment(text: str) -> dict[str, Any]:
     except osc_schema.Rejected as error:
         raise UsageError(f"--set: {error}") from None
     if not matched or matched[0] is None:
-        nearest = ", ".join(osc_schema.nearest(address))
-        raise UsageError(f"--set: no such parameter {address} (nearest: {nearest})")
+        raise UsageError(f"--set: {osc_schema.unknown_address(address)}")
     return {param.address: _value_for(param, raw) for param in matched}
 
 

@@ -169,6 +169,7 @@ BAD_STARTS = {
     "a size that is too large": (["--size", "99999x10"], 1, "width"),
     "an unknown renderer": (["--renderer", "vulkan"], 1, "renderer"),
     "an unknown parameter": (["--set", "/layr/1/angle=3"], 2, "/layer/1/angle"),
+    "a parameter that is like none": (["--set", "/nope=3"], 2, "--set: /nope: no such parameter"),
     "an assignment that is none": (["--set", "angle"], 2, "ADDRESS=VALUE"),
     "a value of the wrong type": (["--set", "/layer/1/angle=steep"], 1, "/layer/1/angle"),
     "an unknown preset": (["--preset", "never saved"], 1, "never saved"),

@@ -99,7 +99,14 @@ def test_a_typing_error_is_answered_with_the_address_that_was_meant() -> None:
     assert osc_schema.nearest("/layr/1/angle")[0] == "/layer/1/angle"
     assert osc_schema.nearest("/preset/lod")[0] == "/preset/load"
     assert len(osc_schema.nearest("/layer/1/angel", count=2)) == 2
+    assert osc_schema.nearest("/panic") == ("/master/panic",)
     assert osc_schema.nearest("z" * 100_000) == ()
+
+
+@pytest.mark.parametrize("address", ["/nope", "/fade_in", "/volume", "/1/fader1", "/", ""])
+def test_an_address_that_is_like_none_is_given_none(address: str) -> None:
+    assert osc_schema.nearest(address) == ()
+    assert str(osc_schema.unknown_address(address)).endswith(": no such parameter")
 
 
 def test_the_schema_imports_the_standard_library_only() -> None:
