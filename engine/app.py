@@ -27,7 +27,7 @@ from engine.control import CommandTable, Dispatcher, OscServer, SendingThread
 from engine.cue_control import FILE_NAME as CUES_FILE
 from engine.cue_control import CueControl
 from engine.drawing import Drawing
-from engine.errors import ConfigError
+from engine.errors import ConfigError, PortTakenError
 from engine.frame_loop import Parts
 from engine.ipc import Gate, sweep_dead_rings
 from engine.map_control import FILE_NAME as MAPPING_FILE
@@ -162,14 +162,12 @@ def open_engine(config: Config) -> Iterator[Engine]:
             sinks.add_sd(int(store.get("/sd/width")), int(store.get("/sd/height")), may_wait=True)
         desk.show.start_first_sinks(config.sinks)
         sending.start()
+        _listen(osc, web)
         if osc is not None:
-            osc.start()
             for target in config.osc.feedback:
                 osc.subscribe(target.host, target.port)
-        if web is not None:
-            web.start()
-            if config.announce:
-                closing(_announcer(osc, web, warnings)).start()
+        if web is not None and config.announce:
+            closing(_announcer(osc, web, warnings)).start()
         yield engine
 
 
@@ -278,6 +276,19 @@ def _open_web(
         )
     )
     return web
+
+
+def _listen(*servers: OscServer | WebServer | None) -> None:
+    """Start them; where ports are taken, one PortTakenError names them all."""
+    taken: list[tuple[str, str]] = []
+    for server in servers:
+        try:
+            if server is not None:
+                server.start()
+        except PortTakenError as error:
+            taken += error.taken
+    if taken:
+        raise PortTakenError(*taken)
 
 
 def _announcer(osc: OscServer | None, web: WebServer, warnings: Warnings) -> Announcer:

@@ -3,6 +3,7 @@
 MultiverseError                 something the user can act on: what, which value, what is allowed, what next
 ├── UsageError                  the command line contradicts itself (exit code 2)
 ├── ConfigError                 a configuration file or option is wrong; names file and key path
+├── PortTakenError              another program listens there
 ├── AudioError                  a sound device or file cannot be used
 ├── SourceError                 a camera, video or picture cannot be used
 ├── RenderError                 the renderer cannot draw
@@ -33,6 +34,16 @@ class UsageError(MultiverseError):
 
 class ConfigError(MultiverseError):
     pass
+
+
+class PortTakenError(MultiverseError):
+    def __init__(self, *taken: tuple[str, str]) -> None:
+        """Each as the option and its address: `("--osc", "127.0.0.1:9000")`."""
+        self.taken = taken
+        named = " and ".join(f"{option} {address}" for option, address in taken)
+        others = " ".join(f"{option} HOST:PORT" for option, _ in taken)
+        are = "is" if len(taken) == 1 else "are"
+        super().__init__(f"{named} {are} in use; is another multiverse running? choose another with {others}")
 
 
 class AudioError(MultiverseError):

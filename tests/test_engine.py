@@ -12,6 +12,7 @@ import soundfile
 
 from engine import Config, MultiverseError, open_engine
 from engine.config import OscConfig, build_config
+from engine.errors import PortTakenError
 
 README = Path(__file__).parent.parent / "README.md"
 SMALL = {"width": 160, "height": 90, "fps": 30.0, "audio": "demo", "sinks": ("null",)}
@@ -242,3 +243,21 @@ def test_seconds_end_after_that_much_of_the_loops_time(chord: Path) -> None:
     with open_engine(quiet(audio=str(chord), offline=True)) as engine:
         assert len(list(engine.frames(seconds=3.0))) == 90
         assert len(list(engine.frames(seconds=0.1))) == 3
+
+
+def test_the_second_engine_names_every_port_that_is_taken_at_once(free_port: Callable[[], int]) -> None:
+    def config(osc_port: int, web_port: int) -> Config:
+        return quiet(osc={"listen": f"127.0.0.1:{osc_port}"}, web=f"127.0.0.1:{web_port}")
+
+    osc_port, web_port = free_port(), free_port()
+    asked = "is another multiverse running? choose another with"
+    osc, web = f"--osc 127.0.0.1:{osc_port}", f"--web 127.0.0.1:{web_port}"
+    with open_engine(config(osc_port, web_port)):
+        for second, line in (
+            (config(osc_port, web_port), f"{osc} and {web} are in use; {asked} --osc HOST:PORT --web HOST:PORT"),
+            (config(free_port(), web_port), f"{web} is in use; {asked} --web HOST:PORT"),
+            (config(osc_port, free_port()), f"{osc} is in use; {asked} --osc HOST:PORT"),
+        ):
+            with pytest.raises(PortTakenError) as caught, open_engine(second):
+                pass
+            assert str(caught.value) == line

@@ -4,6 +4,7 @@ UDP and TCP share one port and one receiving thread, so packets are carried out 
 a millisecond at most: a picture shows the values of every sixteenth, and waking up for each packet is what costs.
 """
 
+import errno
 import selectors
 import socket
 import threading
@@ -16,7 +17,7 @@ from engine.control.sender import display_address, numeric_localhost
 from engine.control.sending import CLOSED_WITHIN_S, RETRY_S, SendingThread
 from engine.control.tcp import ACCEPT_PAUSE_S, TcpTransport, listen
 from engine.control.udp import UdpTransport, ask_for_buffers, granted_receive_buffer_bytes
-from engine.errors import MultiverseError
+from engine.errors import MultiverseError, PortTakenError
 
 READ_INTERVAL_S = 0.001  # packets that come one by one are read together: at 40 000 a second half the processor time
 LONGEST_HOLD_S = 0.05  # how long packets lie in the system's buffer while a picture is drawn
@@ -147,6 +148,8 @@ class OscServer:
         try:
             return _bind_both(family, address)
         except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise PortTakenError(("--osc", display_address(host, port))) from None
             reason = error.strerror or error
             raise MultiverseError(f"{option}: {reason}; choose another with --osc HOST:PORT") from None
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from engine.control import Dispatcher
-from engine.control.sender import numeric_localhost
-from engine.errors import MultiverseError
+from engine.control.sender import display_address, numeric_localhost
+from engine.errors import MultiverseError, PortTakenError
 from engine.frame import ChannelFeatures
 from engine.web.access import Access, is_loopback, new_token
 from engine.web.encoder import EncoderThread
@@ -172,9 +172,11 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
-        if error.errno in (errno.EADDRINUSE, errno.EACCES):
+        if error.errno == errno.EADDRINUSE:
+            raise PortTakenError(("--web", display_address(host, port))) from None
+        if error.errno == errno.EACCES:
             raise MultiverseError(
-                f"{option}: the port is taken or not allowed ({error.strerror}); "
+                f"{option}: the port is not allowed ({error.strerror}); "
                 "give another one with --web HOST:PORT, or --web off"
             ) from None
         raise MultiverseError(f"{option}: cannot listen there ({error.strerror or error})") from None

@@ -56,7 +56,7 @@ def test_a_taken_port_is_an_error_that_names_the_option(serve):
     first, second = serve().server, serve().server
     second.close()
     second.address = first.address
-    with pytest.raises(MultiverseError, match="--web {}:{}: the port is taken".format(*first.address)):
+    with pytest.raises(MultiverseError, match="--web {}:{} is in use".format(*first.address)):
         second.start()
 
 
