@@ -112,15 +112,21 @@ class SnapshotSink:
             raise SinkError(f"snapshot: the run ended at {self._newest_s:g} s, before {missed_s:g} s: no picture")
 
     def status(self) -> SinkStatus:
-        waits = "" if self._at_s is None else f"waits for {self._at_s:g} s"
         return SinkStatus(
             kind=self.kind,
             name=self.name,
             state="running",
             frames=self._frames,
             dropped=self._dropped,
-            detail=str(self._path) if self._path else waits,
+            detail=self._told(),
         )
+
+    def _told(self) -> str:
+        """The one file, or how many there are and where."""
+        path, count = self._path, self._frames
+        if path is None:
+            return "" if self._at_s is None else f"waits for {self._at_s:g} s"
+        return str(path) if count <= 1 else f"{count} pictures in {path.parent}, the latest {path.name}"
 
     def _has_room(self) -> bool:
         """Whether the thread has time for one more; offline waits until it has."""

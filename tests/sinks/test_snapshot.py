@@ -54,6 +54,11 @@ def test_a_named_file_gets_each_take_instead_numbered_from_the_second(make_stage
     assert files == {"a.png": 2, "a 2.png": 5}
 
 
+def test_of_several_pictures_it_is_told_how_many_and_where(make_stage, make_frame, tmp_path: Path) -> None:
+    sink = run(tmp_path / "a.png", make_stage(), [make_frame(i, shade(i)) for i in range(3)], takes=(0, 1, 2))
+    assert sink.status().detail == f"3 pictures in {tmp_path}, the latest a 3.png"
+
+
 def test_without_a_name_takes_are_dated_and_the_last_frame_is_not_kept(make_stage, make_frame) -> None:
     stage = make_stage()
     run("", stage, (make_frame(n, shade(n)) for n in range(4)), takes=(1,))
