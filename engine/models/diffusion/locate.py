@@ -9,6 +9,7 @@ _HUB_NAME = re.compile(r"(?P<id>[\w-][\w.-]*/[\w.-]+)(?P<file>(/[\w. -]+)*)")
 
 MODEL_FILES = ("*.json", "*.txt", "*/*.safetensors")
 PART_FILES = ("*.json", "*.safetensors")
+INDEX = "model_index.json"
 CONFIG_FILES = ("*.json", "*.txt")
 
 
@@ -19,6 +20,8 @@ def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
     downloads by itself: gigabytes in the wrong moment.
     """
     path = Path(name).expanduser()
+    if path.name == INDEX and path.is_file():
+        raise ModelError(f"{name}: is a file of a diffusers folder; give the folder: {path.parent}")
     if path.exists():
         return path
     parts = _HUB_NAME.fullmatch(name)

@@ -120,6 +120,13 @@ def test_what_is_no_model_at_all_is_an_error_of_one_line(tmp_path: Path, make: A
     assert "\n" not in str(told.value) and "thing" in str(told.value)
 
 
+def test_the_index_of_a_folder_is_answered_with_the_folder(tiny_sd: Path) -> None:
+    index = tiny_sd / "model_index.json"
+    with pytest.raises(ModelError) as caught:
+        checked(index)
+    assert str(caught.value) == f"{index}: is a file of a diffusers folder; give the folder: {tiny_sd}"
+
+
 def test_checking_does_not_load_torch(tiny_sd: Path) -> None:
     code = (
         "import sys; from engine.models.diffusion.check import check; from engine.models.diffusion import ModelSpec; "
