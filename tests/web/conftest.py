@@ -18,6 +18,7 @@ from engine.frame import ChannelFeatures
 from engine.params import ParamStore
 from engine.query import QueryHub, QueryTree
 from engine.web import PreviewTap, WebServer
+from tests.web.page_stage import CHROMIUM, House, Stage, Visit
 from tests.web.socket_client import SocketClient
 
 
@@ -131,3 +132,48 @@ def assert_is_card(f_card: Callable[..., np.ndarray]) -> Callable[[np.ndarray], 
             assert np.abs(pixels[row, column].astype(int) - card[row, column, :3]).max() < 60
 
     return check
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("house")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MULTIVERSE_HOME", str(folder))  # presets, cues and mappings of these tests alone
+        house = House(folder)
+        yield house
+        house.close()
+
+
+@pytest.fixture(scope="module")
+def long_visit(house: House) -> Iterator[list[Visit]]:
+    """Holds the one visit that most tests share."""
+    visits: list[Visit] = []
+    yield visits
+    for visit in visits:
+        visit.close()
+
+
+@pytest.fixture
+def stage(house: House, require: Callable[[object, str], None]) -> Stage:
+    require(CHROMIUM, "chromium is missing (apt-get install chromium)")
+    house.stage.reset()
+    return house.stage
+
+
+@pytest.fixture
+def visit(house: House, stage: Stage, long_visit: list[Visit]) -> Iterator[Visit]:
+    if not long_visit:
+        long_visit.append(house.visit(viewport={"width": 1280, "height": 800}).open())
+    visit = long_visit[0]
+    visit.page.locator("#play-tab").click()
+    yield visit
+    visit.page.mouse.up()
+    errors, visit.errors[:] = list(visit.errors), []
+    assert errors == []
+
+
+@pytest.fixture
+def phone(house: House, stage: Stage) -> Iterator[Visit]:
+    visit = house.visit(viewport={"width": 360, "height": 640}, has_touch=True, is_mobile=True).open()
+    yield visit
+    visit.close()

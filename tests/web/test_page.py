@@ -1,7 +1,7 @@
 """The page in a real browser, against a real engine."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 import osc_schema
 from engine.osc import decode_packet
 from osc_schema import ParamType
-from tests.web.page_stage import CHROMIUM, House, Stage, Visit
+from tests.web.page_stage import House, Stage, Visit
 
 WaitFor = Callable[..., Any]
 
@@ -17,51 +17,6 @@ WaitFor = Callable[..., Any]
 def enter(field: Any, text: str) -> None:
     field.fill(text)
     field.press("Enter")
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    folder = tmp_path_factory.mktemp("house")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MULTIVERSE_HOME", str(folder))  # presets, cues and mappings of these tests alone
-        house = House(folder)
-        yield house
-        house.close()
-
-
-@pytest.fixture(scope="module")
-def long_visit(house: House) -> Iterator[list[Visit]]:
-    """Holds the one visit that most tests share."""
-    visits: list[Visit] = []
-    yield visits
-    for visit in visits:
-        visit.close()
-
-
-@pytest.fixture
-def stage(house: House, require: Callable[[object, str], None]) -> Stage:
-    require(CHROMIUM, "chromium is missing (apt-get install chromium)")
-    house.stage.reset()
-    return house.stage
-
-
-@pytest.fixture
-def visit(house: House, stage: Stage, long_visit: list[Visit]) -> Iterator[Visit]:
-    if not long_visit:
-        long_visit.append(house.visit(viewport={"width": 1280, "height": 800}).open())
-    visit = long_visit[0]
-    visit.page.locator("#play-tab").click()
-    yield visit
-    visit.page.mouse.up()
-    errors, visit.errors[:] = list(visit.errors), []
-    assert errors == []
-
-
-@pytest.fixture
-def phone(house: House, stage: Stage) -> Iterator[Visit]:
-    visit = house.visit(viewport={"width": 360, "height": 640}, has_touch=True, is_mobile=True).open()
-    yield visit
-    visit.close()
 
 
 def test_every_parameter_has_a_control_that_says_its_address(visit: Visit) -> None:
