@@ -1,35 +1,58 @@
 // Keys of the whole page. None of them changes the show by accident: blackout and freeze need Shift and undo
-// themselves, go works only where the cue list is open, and panic has no key at all.
+// themselves, go works only where the cue list is open, and panic has no key at all. Blackout and freeze work
+// wherever the focus is, but where a letter is text.
 
 import { byId } from "./dom.js";
 
-const TYPING = "input:not([type=radio]):not([type=checkbox]), textarea, select";
-const PRESSABLE = "button, summary, a, [role=slider], input";
+const TYPING = "input:not([type=radio], [type=checkbox], [type=color], [type=number]), textarea";
+const FIELD = `${TYPING}, input[type=number], select`;
+const PRESSABLE = "button, summary, a, [role=slider], input, select";
 
 /** `acts`: blackout, freeze, search, go, canGo and cancel, all without arguments. */
 export function listenToKeys(acts) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.repeat) return;
+    if (leaveField(event)) return;
     const help = byId("help");
     if (event.key === "Escape") {
       if (!help.open) acts.cancel();
       return;
     }
-    if (help.open || event.target.closest?.(TYPING)) return;
-    const act = actOf(event, acts);
+    if (event.target.closest?.(TYPING)) return;
+    const act = safetyOf(event, acts) ?? (help.open ? null : actOf(event, acts));
     if (!act) return;
-    event.preventDefault();
+    event.preventDefault(); // a list would go to its item with that letter
     act();
   });
   byId("help-open").addEventListener("click", () => byId("help").showModal());
   byId("help-close").addEventListener("click", () => byId("help").close());
 }
 
+/** Escape leaves a field and what was typed in it: a search is over, a row of a list is what it was. Enter leaves a
+ *  search with what it found. Whether that was it. */
+function leaveField(event) {
+  const field = event.target.closest?.(FIELD);
+  const isSearch = field?.type === "search";
+  const isOver = event.key === "Escape";
+  if (!field || !(isOver || (isSearch && event.key === "Enter"))) return false;
+  event.preventDefault();
+  if (isOver && field.closest("li")) field.value = field.defaultValue;
+  if (isOver && isSearch) {
+    field.value = "";
+    field.dispatchEvent(new Event("input"));
+  }
+  field.blur();
+  return true;
+}
+
+function safetyOf({ shiftKey, key }, acts) {
+  if (!shiftKey) return null;
+  return { B: acts.blackout, F: acts.freeze }[key.toUpperCase()] ?? null; // Caps Lock makes a small letter of it
+}
+
 function actOf(event, acts) {
   if (event.key === "?") return () => byId("help").showModal();
   if (event.key === "/") return acts.search;
-  if (event.shiftKey && event.key === "B") return acts.blackout;
-  if (event.shiftKey && event.key === "F") return acts.freeze;
   if (event.key === " " && acts.canGo() && !event.target.closest?.(PRESSABLE)) return acts.go;
   return null;
 }

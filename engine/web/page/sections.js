@@ -26,12 +26,6 @@ export class Sections {
     this.#jumps = jumps;
     this.#copyLayer = copyLayer;
     search.addEventListener("input", () => this.#filter());
-    search.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || !search.value) return;
-      event.stopPropagation();
-      search.value = "";
-      this.#filter();
-    });
   }
 
   /** Builds all of it anew. */

@@ -1,0 +1,74 @@
+"""The page in the hands of somebody who has not read how it works: keys, notices, marks, looks of one's own."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.web.page_stage import Stage, Visit
+
+WaitFor = Callable[..., Any]
+
+
+@pytest.mark.parametrize(("key", "left_in_it"), [("Escape", ""), ("Enter", "curve")])
+def test_a_search_is_left_at_once_and_blackout_works_again(
+    visit: Visit, stage: Stage, wait_for: WaitFor, key: str, left_in_it: str
+) -> None:
+    keyboard = visit.page.keyboard
+    keyboard.press("/")
+    keyboard.type("curve")
+    keyboard.press(key)
+    keyboard.press("Shift+B")
+    wait_for(lambda: stage.get("/master/blackout"), "the dark")
+    assert visit.page.locator("#search").input_value() == left_in_it
+    visit.page.locator("#search").press("Escape")
+    assert visit.page.locator("#search").input_value() == ""
+
+
+def test_escape_leaves_a_field_of_a_row_as_it_was(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+    page = visit.page
+    stage.send("/cue/insert", 1, "default", 2.0, 0.0)
+    page.locator("#cues-tab").click()
+    fade = page.locator("#cues li input").nth(1)
+    fade.fill("7")
+    fade.press("Escape")
+    assert fade.input_value() == "2"
+    page.keyboard.press("Shift+F")
+    wait_for(lambda: stage.get("/master/freeze"), "the picture to stand")
+    stage.send("/cue/delete", 1)
+    page.locator("#cues li").wait_for(state="detached")
+
+
+def test_blackout_and_freeze_work_from_a_list_a_number_and_the_help(
+    visit: Visit, stage: Stage, wait_for: WaitFor
+) -> None:
+    page = visit.page
+    mode = visit.control("/region/mode").locator("select")
+    mode.select_option("colour")
+    mode.focus()
+    page.keyboard.press("Shift+B")
+    wait_for(lambda: stage.get("/master/blackout"), "the dark from a list")
+    page.keyboard.press("Shift+F")
+    wait_for(lambda: stage.get("/master/freeze"), "the picture to stand")
+    assert mode.input_value() == "colour", "the letter is no choice"
+    page.locator("#presets-tab").click()
+    page.locator("#preset-fade").focus()
+    page.keyboard.press("Shift+B")
+    wait_for(lambda: not stage.get("/master/blackout"), "light from a field of seconds")
+    page.locator("#help-open").click()
+    page.keyboard.press("Shift+F")
+    wait_for(lambda: not stage.get("/master/freeze"), "the picture to move, from the help")
+    page.keyboard.press("Escape")
+    assert page.locator("#help").is_hidden()
+
+
+def test_a_capital_in_a_name_is_a_letter(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+    visit.page.locator("#presets-tab").click()
+    visit.page.locator("#preset-name").focus()
+    visit.page.keyboard.press("Shift+B")
+    assert visit.page.locator("#preset-name").input_value() == "B"
+    visit.page.locator("#preset-name").fill("")
+    visit.page.locator("#play-tab").click()
+    stage.send("/layer/1/phase", 0.25)
+    wait_for(lambda: visit.shown("/layer/1/phase") == 0.25, "a later change")
+    assert not stage.get("/master/blackout")
