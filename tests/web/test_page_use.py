@@ -72,3 +72,22 @@ def test_a_capital_in_a_name_is_a_letter(visit: Visit, stage: Stage, wait_for: W
     stage.send("/layer/1/phase", 0.25)
     wait_for(lambda: visit.shown("/layer/1/phase") == 0.25, "a later change")
     assert not stage.get("/master/blackout")
+
+
+def test_a_cue_without_its_preset_says_so_and_so_does_go(visit: Visit, stage: Stage) -> None:
+    page = visit.page
+    page.locator("#cues-tab").click()
+    stage.send("/cue/insert", 1, "Overture", 0.0, 0.0)
+    stage.send("/cue/insert", 2, "default", 0.0, 0.0)
+    page.locator("#cues li", has_text="no such preset").wait_for()
+    page.locator("#cue-go", has_text="no such preset").wait_for()
+    assert page.locator("#cues .missing:visible").count() == 1
+    stage.send("/preset/save", "Overture")
+    page.locator("#cues li", has_text="no such preset").wait_for(state="detached")
+    assert page.locator("#cue-go").inner_text() == "go"
+    stage.send("/preset/delete", "Overture")
+    page.locator("#cue-go", has_text="no such preset").wait_for()
+    stage.send("/cue/delete", 1)
+    page.locator("#cue-go", has_text="no such preset").wait_for(state="detached")
+    stage.send("/cue/delete", 2)
+    page.locator("#cues li").wait_for(state="detached")

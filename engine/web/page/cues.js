@@ -3,11 +3,14 @@
 import { byId, make, makeSureButton, showRows, write } from "./dom.js";
 import { Listing } from "./listing.js";
 
+const MISSING = "no such preset";
+
 export class Cues {
   #connection;
   #list;
   #cues = [];
   #current = null;
+  #presets = null; // names, once they are told
 
   constructor(connection) {
     this.#connection = connection;
@@ -32,6 +35,8 @@ export class Cues {
 
   /** The presets that a cue can name. */
   offer(names) {
+    this.#presets = new Set(names);
+    this.#markMissing();
     byId("preset-names").replaceChildren(...names.map((name) => make("option", { value: name })));
   }
 
@@ -50,9 +55,14 @@ export class Cues {
   #mark(number, preset) {
     this.#current = number;
     write(byId("cue-now"), number === null ? "No cue has gone yet." : `Now: cue ${number}, ${preset}`);
-    const next = this.#cues.find(([other]) => other > (number ?? 0));
+    const next = this.#next;
     write(byId("cue-next"), next ? `Next: cue ${next[0]}, ${next[1]}` : this.#cues.length ? "That was the last cue." : "");
     for (const row of byId("cues").children) row.classList.toggle("is-current", Number(row.dataset.number) === number);
+    this.#markMissing();
+  }
+
+  get #next() {
+    return this.#cues.find(([number]) => number > (this.#current ?? 0));
   }
 
   #show(cues) {
@@ -61,6 +71,13 @@ export class Cues {
     write(byId("no-cues"), cues.length ? "" : "No cues yet. Save presets, then put them in order here.");
     const current = cues.find(([number]) => number === this.#current);
     this.#mark(this.#current, current ? current[1] : "a cue that is gone");
+  }
+
+  /** Says of each cue, and of the one that go would play, when its preset does not exist. */
+  #markMissing() {
+    const lineOf = (cue) => (cue && this.#presets && !this.#presets.has(cue[1]) ? MISSING : "");
+    [...byId("cues").children].forEach((row, index) => write(row.querySelector(".missing"), lineOf(this.#cues[index])));
+    write(byId("cue-go-missing"), lineOf(this.#next));
   }
 
   #row([number, preset, fadeS, followS]) {
@@ -78,6 +95,7 @@ export class Cues {
       { "data-number": number },
       jump,
       name,
+      make("span", { class: "missing" }),
       make("label", {}, make("span", {}, "fade s"), fade),
       make("label", {}, make("span", {}, "follow s"), follow),
       makeSureButton({ class: "quiet", "aria-label": `delete cue ${number}` }, "delete", "really delete?", () =>
