@@ -309,6 +309,8 @@ def test_a_refused_command_is_said_in_a_notice(visit: Visit) -> None:
     notice = visit.page.locator(".toast.fail", has_text="/sink/start")
     notice.wait_for()
     notice.locator(".close").click()
+    visit.page.locator("#warnings li", has_text="/sink/start").wait_for()
+    visit.page.locator("#failures li", has_text="/sink/start").wait_for(state="hidden")  # it is read once
 
 
 def test_sinks_start_and_stop_and_what_the_network_says_stays_text(

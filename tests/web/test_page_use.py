@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.web.page_stage import Stage, Visit
+from tests.web.page_stage import House, Stage, Visit
 
 WaitFor = Callable[..., Any]
 
@@ -91,3 +91,27 @@ def test_a_cue_without_its_preset_says_so_and_so_does_go(visit: Visit, stage: St
     page.locator("#cue-go", has_text="no such preset").wait_for(state="detached")
     stage.send("/cue/delete", 2)
     page.locator("#cues li").wait_for(state="detached")
+
+
+def test_a_refusal_fades_away_but_not_under_the_mouse_and_stays_in_the_status(house: House, stage: Stage) -> None:
+    visit = house.visit(viewport={"width": 1280, "height": 800})
+    page = visit.page
+    page.clock.install()
+    visit.open()
+    page.evaluate("import('/page/toast.js').then(({ toast }) => toast('it cannot be', 'fail'))")
+    notice = page.locator(".toast.fail", has_text="it cannot be")
+    notice.hover()
+    page.clock.run_for(60_000)
+    assert notice.is_visible()
+    notice.locator(".close").focus()
+    page.mouse.move(5, 5)
+    page.clock.run_for(60_000)
+    assert notice.is_visible()
+    notice.locator(".close").blur()
+    page.clock.run_for(9_000)
+    assert notice.is_visible()
+    page.clock.run_for(2_000)
+    assert notice.count() == 0
+    page.locator("#status-tab").click()
+    assert "it cannot be" in page.locator("#failures").inner_text()
+    visit.close()

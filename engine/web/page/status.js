@@ -33,6 +33,7 @@ export class Status {
     this.#replace(byId("children"), status.children ?? [], (child) => this.#child(child));
     this.#replace(byId("sinks"), status.sinks ?? [], (sink) => this.#sink(sink));
     this.#showWarnings(status.warnings ?? []);
+    this.#hideSaid(status.warnings ?? []);
     byId("children-part").hidden = (status.children ?? []).length === 0;
   }
 
@@ -121,6 +122,14 @@ export class Status {
     this.#parts.set("warnings", text);
     byId("warnings").replaceChildren(...lines.map((line) => make("li", {}, line)));
   }
+
+  /** What was refused here and is among the warnings as well is read once. */
+  #hideSaid(warnings) {
+    const failures = [...byId("failures").children];
+    for (const failure of failures) failure.hidden = warnings.some((warning) => warning.startsWith(failure.line));
+    byId("failures-part").hidden = failures.every((failure) => failure.hidden);
+  }
+
 }
 
 /** Brings an element to what a fresh one says, keeping the buttons that somebody may be pressing. */

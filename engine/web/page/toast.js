@@ -1,13 +1,17 @@
 // Short notices at the lower edge. The same line again counts up instead of piling up: a fader that the engine
-// refuses would say it sixty times a second.
+// refuses would say it sixty times a second. None goes while it is pointed at or has the focus, and what was refused
+// can be read in the status later.
 
 import { byId, make, write } from "./dom.js";
 
 const MOST = 4;
+const MOST_FAILURES = 20;
 const SHOWN_MS = { done: 4000, fail: 10000 };
+const FADE_MS = 400; // as in the style
 
 /** `kind` is "done" or "fail"; `action` an optional `{label, act}` that puts a button beside the line. */
 export function toast(line, kind = "done", action = null) {
+  if (kind === "fail") keep(line);
   const shelf = byId("toasts");
   const same = [...shelf.children].find((item) => item.line === line && !action);
   if (same) {
@@ -18,20 +22,36 @@ export function toast(line, kind = "done", action = null) {
   }
   const counter = make("span", { class: "count" });
   const item = make("div", { class: `toast ${kind}` }, make("span", { class: "line" }, line), counter);
+  const holds = new Set(); // not `:hover`, which stays where a finger has been
   let timer = 0;
-  const remove = () => {
+  const stop = () => {
     clearTimeout(timer);
+    item.classList.remove("is-leaving");
+  };
+  const remove = () => {
+    stop();
     item.remove();
   };
-  Object.assign(item, {
-    line,
-    counter,
-    count: 1,
-    restart: () => {
-      clearTimeout(timer);
-      timer = setTimeout(remove, action ? SHOWN_MS.fail : SHOWN_MS[kind]);
-    },
-  });
+  const restart = () => {
+    stop();
+    if (holds.size) return;
+    const leave = () => {
+      item.classList.add("is-leaving");
+      timer = setTimeout(remove, FADE_MS);
+    };
+    timer = setTimeout(leave, action ? SHOWN_MS.fail : SHOWN_MS[kind]);
+  };
+  Object.assign(item, { line, counter, count: 1, restart });
+  for (const [begin, end] of [["pointerenter", "pointerleave"], ["focusin", "focusout"]]) {
+    item.addEventListener(begin, () => {
+      holds.add(begin);
+      stop();
+    });
+    item.addEventListener(end, () => {
+      holds.delete(begin);
+      restart();
+    });
+  }
   if (action) {
     const act = () => {
       remove();
@@ -42,5 +62,15 @@ export function toast(line, kind = "done", action = null) {
   item.append(make("button", { type: "button", class: "close", "aria-label": "close this notice", onclick: remove }, "×"));
   shelf.append(item);
   while (shelf.children.length > MOST) shelf.firstElementChild.remove();
-  item.restart();
+  restart();
+}
+
+/** Puts what was refused on the list in the status, the newest first. */
+function keep(line) {
+  const list = byId("failures");
+  const time = make("time", {}, new Date().toLocaleTimeString("en-GB"));
+  [...list.children].find((item) => item.line === line)?.remove();
+  list.prepend(Object.assign(make("li", {}, time, line), { line }));
+  while (list.children.length > MOST_FAILURES) list.lastElementChild.remove();
+  byId("failures-part").hidden = false;
 }
