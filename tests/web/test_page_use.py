@@ -115,3 +115,10 @@ def test_a_refusal_fades_away_but_not_under_the_mouse_and_stays_in_the_status(ho
     page.locator("#status-tab").click()
     assert "it cannot be" in page.locator("#failures").inner_text()
     visit.close()
+
+
+def test_what_runs_on_every_machine_is_offered_first(visit: Visit) -> None:
+    visit.page.locator("#status-tab").click()
+    kinds = visit.page.locator("#sink-kind")
+    assert kinds.locator("option").all_inner_texts() == ["record", "snapshot", "shared", "ndi", "syphon", "spout"]
+    assert kinds.evaluate("list => list.getBoundingClientRect().width") >= 100, "wide enough for its longest"

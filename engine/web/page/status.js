@@ -3,6 +3,8 @@
 import { byId, make, write } from "./dom.js";
 
 const SHOWN_WARNINGS = 30;
+const SINK_ORDER = ["record", "snapshot", "shared", "ndi", "syphon", "spout"]; // what runs on every machine comes first
+const NO_OUTPUT = "null"; // throws pictures away: for measurements
 const AWAY = new Set(["loading", "hung", "restarting", "failed", "retrying", "lost", "permission?", "silence"]);
 
 export class Status {
@@ -23,8 +25,9 @@ export class Status {
   /** Which sinks there are and which commands exist, from the schema. */
   load({ params, commands }) {
     this.#commands = commands;
-    const kinds = [...params.keys()].map((address) => address.match(/^\/sink\/(\w+)\/enable$/)?.[1]).filter(Boolean);
-    byId("sink-kind").replaceChildren(...kinds.map((kind) => make("option", { value: kind }, kind)));
+    const kinds = [...params.keys()].map((address) => address.match(/^\/sink\/(\w+)\/enable$/)?.[1]);
+    const offered = kinds.filter((kind) => kind && kind !== NO_OUTPUT).sort((one, other) => placeOf(one) - placeOf(other));
+    byId("sink-kind").replaceChildren(...offered.map((kind) => make("option", { value: kind }, kind)));
     byId("sink-form").hidden = !commands.has("/sink/start");
   }
 
@@ -144,6 +147,12 @@ function patch(old, fresh) {
     write(standing, part.textContent);
     standing.className = part.className;
   });
+}
+
+/** Where a kind of sink stands in the list; one of a newer engine comes last. */
+function placeOf(kind) {
+  const place = SINK_ORDER.indexOf(kind);
+  return place < 0 ? SINK_ORDER.length : place;
 }
 
 function badge(state) {
