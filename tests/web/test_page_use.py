@@ -9,6 +9,14 @@ from tests.web.page_stage import House, Stage, Visit
 
 WaitFor = Callable[..., Any]
 
+MEAN_COLOUR = """async image => {
+    await image.decode();
+    const canvas = Object.assign(document.createElement("canvas"), {width: 16, height: 9});
+    const context = canvas.getContext("2d");
+    context.drawImage(image, 0, 0, 16, 9);
+    return context.getImageData(0, 0, 16, 9).data.filter((part, index) => index % 4 < 3).reduce((a, b) => a + b) / 432;
+}"""
+
 
 @pytest.mark.parametrize(("key", "left_in_it"), [("Escape", ""), ("Enter", "curve")])
 def test_a_search_is_left_at_once_and_blackout_works_again(
@@ -122,3 +130,46 @@ def test_what_runs_on_every_machine_is_offered_first(visit: Visit) -> None:
     kinds = visit.page.locator("#sink-kind")
     assert kinds.locator("option").all_inner_texts() == ["record", "snapshot", "shared", "ndi", "syphon", "spout"]
     assert kinds.evaluate("list => list.getBoundingClientRect().width") >= 100, "wide enough for its longest"
+
+
+def test_a_look_of_ones_own_has_the_picture_of_when_it_was_saved(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+    page = visit.page
+    page.locator("#presets-tab").click()
+    wait_for(lambda: visit.picture_mean() > 20, "a bright picture on the page")
+
+    def save() -> None:
+        page.locator("#preset-name").fill("Opening night")
+        page.locator("#preset-form button").click()
+
+    save()
+    item = page.locator("#presets li[data-name='Opening night']")
+    item.locator("img").wait_for()
+    assert item.locator("img").evaluate(MEAN_COLOUR) > 20
+    page.reload()
+    item.locator("img").wait_for()
+    stage.send("/master/blackout", 1)
+    wait_for(lambda: visit.picture_mean() < 1, "the dark")
+    save()
+    item.locator(".initials", has_text="ON").wait_for()
+    assert item.locator("img").count() == 0, "a black picture shows nothing"
+    item.locator(".quiet").click()
+    item.locator(".quiet", has_text="really").click()
+    item.wait_for(state="detached")
+
+
+def test_a_browser_keeps_a_bounded_number_of_pictures(visit: Visit) -> None:
+    names = visit.page.evaluate(
+        """async () => {
+            const { keepPicture } = await import("/page/preset_pictures.js");
+            const canvas = Object.assign(document.createElement("canvas"), { width: 32, height: 18 });
+            const context = canvas.getContext("2d");
+            context.fillStyle = "white";
+            context.fillRect(0, 0, 32, 18);
+            for (let number = 0; number < 60; number += 1) keepPicture(`look ${number}`, canvas);
+            keepPicture("look 59", null);
+            const names = Object.keys(JSON.parse(localStorage.getItem("multiverse.preset-pictures")));
+            localStorage.removeItem("multiverse.preset-pictures");
+            return names;
+        }"""
+    )
+    assert names == [f"look {number}" for number in range(12, 59)]

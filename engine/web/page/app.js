@@ -35,7 +35,11 @@ const status = new Status(connection);
 const monitor = new Monitor(live);
 const master = new Master(connection, values);
 const cues = new Cues(connection);
-const presets = new Presets(connection, (names) => cues.offer(names));
+const presets = new Presets(
+  connection,
+  (names) => cues.offer(names),
+  () => preview.canvasOfNow,
+);
 const mapping = new Mapping(connection);
 const sections = new Sections({
   root: byId("areas"),

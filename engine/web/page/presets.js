@@ -1,7 +1,8 @@
-// Presets: load with a fade, save, delete. Looks that come with the engine have a picture.
+// Presets: load with a fade, save, delete. Looks that come with the engine bring their picture.
 
 import { byId, make, makeSureButton, showRows, write } from "./dom.js";
 import { Listing } from "./listing.js";
+import { keepPicture, pictureOf } from "./preset_pictures.js";
 import { recall, remember } from "./remembered.js";
 
 const LOOKS = "/page/looks"; // looks.json names those that have a picture there
@@ -15,14 +16,15 @@ export class Presets {
   #loaded = "";
   #onNames;
 
-  /** `onNames(names)` hears of every new list. */
-  constructor(connection, onNames) {
+  /** `onNames(names)` hears of every new list; `canvasOfNow()` is what shows the look of now, or null. */
+  constructor(connection, onNames, canvasOfNow) {
     this.#connection = connection;
     this.#onNames = onNames;
     this.#list = new Listing(connection, "/preset/list", "/preset/name", (entries) => this.#show(entries.map(([name]) => name)));
     connection.on("/preset/changed", () => this.#list.refresh());
     connection.on("/done", ({ args: [command, name] }) => {
-      if (command === "/preset/save" || command === "/preset/delete") this.#list.refresh();
+      if (command === "/preset/save") this.#picture(name, canvasOfNow());
+      if (command === "/preset/delete") this.#picture(name, null);
       if (command === "/preset/load") this.#mark(name);
     });
     const fade = byId("preset-fade");
@@ -63,6 +65,12 @@ export class Presets {
     field.value = "";
   }
 
+  #picture(name, canvas) {
+    keepPicture(name, canvas);
+    [...byId("presets").children].find((item) => item.dataset.name === name)?.remove(); // it has the picture of before
+    this.#list.refresh();
+  }
+
   #go(name) {
     const fadeS = Number(byId("preset-fade").value);
     if (this.#canFade && fadeS > 0) this.#connection.command("/preset/load", "sf", [name, fadeS]);
@@ -84,11 +92,12 @@ export class Presets {
   }
 
   #item(name) {
-    const picture =
-      this.#pictured.has(name) &&
-      make("img", { src: `${LOOKS}/${encodeURIComponent(name)}.jpg`, alt: "", width: 320, height: 180, loading: "lazy" });
-    const load = make("button", { type: "button", class: "look", "data-learn": "/preset/load", "data-argument": name, onclick: () => this.#go(name) }, picture, make("span", {}, name));
-    if (picture) return make("li", { "data-name": name }, load); // built in: it cannot be deleted
+    const isBuiltIn = this.#pictured.has(name);
+    const picture = isBuiltIn
+      ? make("img", { src: `${LOOKS}/${encodeURIComponent(name)}.jpg`, alt: "", width: 320, height: 180, loading: "lazy" })
+      : pictureOf(name);
+    const load = make("button", { type: "button", class: "look", "data-learn": "/preset/load", "data-argument": name, onclick: () => this.#go(name) }, picture, make("span", { class: "title" }, name));
+    if (isBuiltIn) return make("li", { "data-name": name }, load); // it cannot be deleted
     const remove = makeSureButton({ class: "quiet", "aria-label": `delete the preset ${name}` }, "delete", "really delete?", () =>
       this.#connection.command("/preset/delete", "s", [name]),
     );
