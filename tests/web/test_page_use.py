@@ -173,3 +173,30 @@ def test_a_browser_keeps_a_bounded_number_of_pictures(visit: Visit) -> None:
         }"""
     )
     assert names == [f"look {number}" for number in range(12, 59)]
+
+
+def test_warnings_that_were_looked_at_are_no_news(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+    page = visit.page
+    badge = page.locator("#warning-count")
+    page.locator("#status-tab").click()
+    badge.wait_for(state="hidden")
+    page.locator("#presets-tab").click()
+    wait_for(lambda: (stage.send("/nothing/of/that/name"), badge.is_visible())[1], "the badge")
+    page.locator("#status-tab").click()
+    badge.wait_for(state="hidden")
+    page.locator("#warnings li", has_text="/nothing/of/that/name").first.wait_for()
+    page.reload()
+    page.locator("#warnings li", has_text="/nothing/of/that/name").first.wait_for()
+    page.locator("#presets-tab").click()
+    assert badge.is_hidden()
+
+
+def test_the_badge_counts_what_came_since_though_the_oldest_are_gone(visit: Visit) -> None:
+    counts = visit.page.evaluate(
+        """async () => {
+            const { newIn } = await import("/page/status.js");
+            return [newIn(["a", "b"], []), newIn(["a", "b"], ["a", "b"]), newIn(["b", "c", "d"], ["a", "b"]),
+                newIn(["x", "y"], ["a", "b"]), newIn(["a", "a", "a"], ["a", "a"]), newIn([], ["a"])];
+        }"""
+    )
+    assert counts == [2, 0, 2, 2, 1, 0]

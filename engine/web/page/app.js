@@ -49,7 +49,10 @@ const sections = new Sections({
   values,
   copyLayer: (from, to) => connection.command("/layer/copy", "ii", [from, to]),
 });
-const tabs = new Tabs((name) => monitor.show(name === "monitor"));
+const tabs = new Tabs((name) => {
+  monitor.show(name === "monitor");
+  status.look(name === "status");
+});
 
 /** A tree of the engine: the page is built anew only where a restarted engine has another one. */
 function takeTree(tree) {

@@ -1,6 +1,7 @@
 // How the engine is: rate, sound, camera, child processes, sinks, warnings; and the buttons that act on them.
 
 import { byId, make, write } from "./dom.js";
+import { recall, remember } from "./remembered.js";
 
 const SHOWN_WARNINGS = 30;
 const SINK_ORDER = ["record", "snapshot", "shared", "ndi", "syphon", "spout"]; // what runs on every machine comes first
@@ -12,6 +13,9 @@ export class Status {
   #commands = new Map();
   #frames = -1;
   #parts = new Map();
+  #warnings = [];
+  #seen = recall("seen-warnings", []); // the warnings when they were last looked at
+  #isSeen = false;
 
   constructor(connection) {
     this.#connection = connection;
@@ -38,6 +42,12 @@ export class Status {
     this.#showWarnings(status.warnings ?? []);
     this.#hideSaid(status.warnings ?? []);
     byId("children-part").hidden = (status.children ?? []).length === 0;
+  }
+
+  /** Whether it is looked at: then its warnings are no news any more. */
+  look(isSeen) {
+    this.#isSeen = isSeen;
+    this.#countNews();
   }
 
   clear() {
@@ -116,9 +126,8 @@ export class Status {
 
   #showWarnings(warnings) {
     const lines = warnings.slice(-SHOWN_WARNINGS).reverse();
-    const count = byId("warning-count");
-    write(count, lines.length ? String(lines.length) : "");
-    count.hidden = lines.length === 0;
+    this.#warnings = warnings;
+    this.#countNews();
     write(byId("no-warnings"), lines.length ? "" : "No warnings.");
     const text = lines.join("\n");
     if (this.#parts.get("warnings") === text) return;
@@ -133,6 +142,16 @@ export class Status {
     byId("failures-part").hidden = failures.every((failure) => failure.hidden);
   }
 
+  #countNews() {
+    const news = newIn(this.#warnings, this.#seen);
+    if (this.#isSeen && news) {
+      this.#seen = this.#warnings;
+      remember("seen-warnings", this.#seen);
+    }
+    const count = byId("warning-count");
+    write(count, news && !this.#isSeen ? String(news) : "");
+    count.hidden = count.textContent === "";
+  }
 }
 
 /** Brings an element to what a fresh one says, keeping the buttons that somebody may be pressing. */
@@ -147,6 +166,15 @@ function patch(old, fresh) {
     write(standing, part.textContent);
     standing.className = part.className;
   });
+}
+
+/** How many lines came after those that were seen: the engine keeps the newest, so that the first of them may be gone. */
+export function newIn(lines, seen) {
+  for (let gone = 0; gone < seen.length; gone += 1) {
+    const left = seen.slice(gone);
+    if (left.every((line, index) => line === lines[index])) return lines.length - left.length;
+  }
+  return lines.length;
 }
 
 /** Where a kind of sink stands in the list; one of a newer engine comes last. */
