@@ -200,3 +200,21 @@ def test_the_badge_counts_what_came_since_though_the_oldest_are_gone(visit: Visi
         }"""
     )
     assert counts == [2, 0, 2, 2, 1, 0]
+
+
+def test_a_phone_on_its_side_shows_picture_and_faders_together(house: House, stage: Stage) -> None:
+    visit = house.visit(viewport={"width": 844, "height": 390}, has_touch=True, is_mobile=True).open()
+    page = visit.page
+    shown = page.locator("#areas [role=slider]").evaluate_all(
+        """sliders => sliders.filter((slider) => slider.checkVisibility()
+            && slider.getBoundingClientRect().bottom <= innerHeight).length"""
+    )
+    assert shown >= 1
+    for name in ("picture", "master-fade", "meters", "blackout", "panic"):
+        box = page.locator(f"#{name}").bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= 390, name
+    for tab in page.locator("#tabs [role=tab]:visible").all():
+        tab.click()
+        assert page.evaluate("document.documentElement.scrollWidth") == 844, tab.inner_text()
+    assert visit.errors == []
+    visit.close()
