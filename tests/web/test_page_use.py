@@ -1,6 +1,8 @@
 """The page in the hands of somebody who has not read how it works: keys, notices, marks, looks of one's own."""
 
+import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -218,3 +220,18 @@ def test_a_phone_on_its_side_shows_picture_and_faders_together(house: House, sta
         assert page.evaluate("document.documentElement.scrollWidth") == 844, tab.inner_text()
     assert visit.errors == []
     visit.close()
+
+
+def test_the_monitor_tells_the_time_of_day_and_what_was_refused(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+    page = visit.page
+    page.locator("#monitor-tab").click()
+    line = page.locator("#monitor li", has_text="/layer/9/curve 0.5")
+    wait_for(lambda: (stage.send("/layer/9/curve", 0.5), line.count())[1], "the message")
+    clock = line.first.locator("time").inner_text()
+    assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d\d\d", clock)
+    told = datetime.combine(datetime.now().date(), datetime.strptime(clock, "%H:%M:%S.%f").time())
+    off = abs(datetime.now() - told)
+    assert min(off, timedelta(days=1) - off) < timedelta(minutes=1)
+    refused = page.locator("#monitor li.is-bad", has_text="/layer/9/curve: no such parameter").first
+    refused.wait_for()
+    assert refused.locator(".from").inner_text().startswith("udp 127.0.0.1:")
