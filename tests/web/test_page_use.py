@@ -235,3 +235,9 @@ def test_the_monitor_tells_the_time_of_day_and_what_was_refused(visit: Visit, st
     refused = page.locator("#monitor li.is-bad", has_text="/layer/9/curve: no such parameter").first
     refused.wait_for()
     assert refused.locator(".from").inner_text().startswith("udp 127.0.0.1:")
+
+
+def test_the_mapping_tab_says_once_how_to_learn(visit: Visit) -> None:
+    visit.page.locator("#mapping-tab").click()
+    assert visit.page.locator("#no-maps").inner_text() == "Nothing is mapped yet."
+    assert visit.page.locator("#mapping-panel").inner_text().count("move a knob") == 1

@@ -103,7 +103,7 @@ export class Mapping {
 
   #show(entries) {
     showRows(byId("maps"), entries, (entry) => this.#row(entry));
-    write(byId("no-maps"), entries.length ? "" : "Nothing is mapped yet. Press learn, touch a control, move a knob.");
+    write(byId("no-maps"), entries.length ? "" : "Nothing is mapped yet.");
     this.#targets = new Map(entries.map(([, control, target]) => [target, control]));
     this.markControls();
   }
