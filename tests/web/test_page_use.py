@@ -241,3 +241,18 @@ def test_the_mapping_tab_says_once_how_to_learn(visit: Visit) -> None:
     visit.page.locator("#mapping-tab").click()
     assert visit.page.locator("#no-maps").inner_text() == "Nothing is mapped yet."
     assert visit.page.locator("#mapping-panel").inner_text().count("move a knob") == 1
+
+
+def test_after_a_knob_is_learnt_the_page_offers_the_next(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+    page = visit.page
+    page.locator("#learn").click()
+    visit.slider("/layer/1/angle").click(position={"x": 100, "y": 10})
+    line = page.locator("#learn-line", has_text="/layer/1/angle")
+    line.wait_for()
+    turns = iter(range(1000))
+    said = page.locator("#learn-line", has_text="/knob/3 moves /layer/1/angle. Touch another to learn it too, or stop.")
+    wait_for(lambda: (stage.send("/knob/3", next(turns) / 10 % 1), said.count())[1], "the knob to be learnt")
+    page.locator("#learn-cancel").click()
+    stage.send("/map/clear")
+    page.locator("#mapping-tab").click()
+    page.locator("#maps li").wait_for(state="detached")

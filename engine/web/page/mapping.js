@@ -21,7 +21,7 @@ export class Mapping {
     connection.on("/map/changed", () => this.#list.refresh());
     connection.on("/done", ({ args: [command, address, control] }) => {
       if (command !== "/map/learn") return;
-      this.#finish(address);
+      this.#finish(address, `${control} moves ${address}. Touch another to learn it too, or stop.`);
       toast(`${control} moves ${address} from now on`);
     });
     connection.on("/fail", ({ args: [command, reason] }) => {
@@ -75,11 +75,10 @@ export class Mapping {
     this.#choose(null);
   }
 
-  /** `what` is an element that can be learnt, or null: none for now. */
-  #choose(what) {
+  /** `what` is an element that can be learnt, or null: none for now, and `line` says so. */
+  #choose(what, line = "Learn: touch what shall be moved, a control, a look or go") {
     const { learn = "", argument = "" } = what?.dataset ?? {};
     this.#learning = learn;
-    const line = "Learn: touch what shall be moved, a control, a look or go";
     write(byId("learn-line"), learn ? `Now move a knob, fader or key for ${learn} ${argument}`.trim() : line);
     for (const other of document.querySelectorAll(".is-chosen")) other.classList.remove("is-chosen");
     what?.classList.add("is-chosen");
@@ -97,8 +96,8 @@ export class Mapping {
     this.#connection.command("/map/learn", argument ? "ss" : "s", argument ? [learn, argument] : [learn]);
   }
 
-  #finish(address) {
-    if (this.#isOn && address === this.#learning) this.#choose(null);
+  #finish(address, line) {
+    if (this.#isOn && address === this.#learning) this.#choose(null, line);
   }
 
   #show(entries) {
