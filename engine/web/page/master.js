@@ -49,7 +49,7 @@ export class Master {
     const looks = [...this.#params.values()].filter((param) => param.isLook);
     const before = looks.map((param) => [param, this.#values.get(param.address)]);
     this.#values.change(PANIC, true);
-    toast("Panic: every look is at its default", "done", {
+    toast("Panic: all controls are at their defaults (audio, sinks, master stay)", "done", {
       label: "undo",
       act: () => {
         this.#connection.send(encodeBundle(before.map(([param, value]) => encodeValue(param, value))), "#undo");
