@@ -141,6 +141,8 @@ class Feedback:
         return (subscriber for subscriber in self._subscribers.values() if subscriber.hears_all)
 
     def _remember(self, subscriber: Subscriber) -> Subscriber:
+        if not self._subscribers:  # what changed while nobody was there is in the values of now that it gets
+            self._version = self._store.version
         if len(self._subscribers) >= MAX_SUBSCRIBERS:
             # A WebSocket ends when its page is gone, and no page that is there asks again: dead ports go before it.
             # `min` takes the first of equals, so the one that subscribed longest ago.
@@ -236,7 +238,7 @@ class Feedback:
             for subscriber in self._subscribers.values():
                 if change.by == subscriber.origin:
                     subscriber.waiting.pop(change.address, None)
-                elif subscriber.hears(change.address):
+                elif subscriber.hears(change.address) and change.address not in subscriber.owed:
                     subscriber.waiting[change.address] = packet
         for _ in range(len(self._owed)):
             origin, address = self._owed.popleft()

@@ -74,6 +74,25 @@ def test_a_subscriber_gets_every_value_then_silence(hall: Hall, peers: tuple[Any
     assert one.take() == []
 
 
+def test_what_changed_before_and_while_it_subscribes_comes_once_in_its_place(
+    hall: Hall, peers: tuple[Any, Any]
+) -> None:
+    """Whoever has the last value has all of them: nothing older comes after it, over a value just set."""
+    one, other = peers
+    hall.store.set(osc_schema.PARAMS[-1].address, 640.0, by="configuration")
+    hall.subscribe(other)
+    for peer in (one, other):  # the second time others are there already
+        hall.say(peer, "/engine/notify", 0)
+        hall.store.set(osc_schema.PARAMS[-2].address, 480.0, by="a hand")
+        peer.take()
+        hall.say(peer, "/engine/notify", 1)
+        hall.store.set(ANGLE, hall.store.get(ANGLE) + 1.0, by="a hand")
+        hall.after(0.5)
+        _, *values = without_heartbeat(peer.take())
+        assert [message.address for message in values] == [param.address for param in osc_schema.PARAMS]
+        assert Message(ANGLE, (hall.store.get(ANGLE),), "f") in values
+
+
 def test_subscribing_again_brings_every_value_again(hall: Hall, peers: tuple[Any, Any]) -> None:
     one, _ = peers
     hall.subscribe(one)
