@@ -256,3 +256,29 @@ def test_after_a_knob_is_learnt_the_page_offers_the_next(visit: Visit, stage: St
     stage.send("/map/clear")
     page.locator("#mapping-tab").click()
     page.locator("#maps li").wait_for(state="detached")
+
+
+def test_a_page_that_is_older_than_the_engine_says_so_and_offers_to_reload(visit: Visit) -> None:
+    page, url = visit.page, visit.stage.engine.page_url
+    loads: list[Any] = []
+
+    def answer(route: Any) -> None:
+        if route.request.resource_type == "document":
+            loads.append(route.request)
+        if route.request.resource_type == "document" or len(loads) > 1:
+            return route.continue_()
+        tree = route.fetch().json()
+        for leaf in tree["CONTENTS"]["master"]["CONTENTS"].values():
+            del leaf["MULTIVERSE"]
+        return route.fulfill(json=tree)
+
+    page.route(url, answer)
+    page.reload()
+    page.wait_for_selector("body[data-state=outdated]")
+    assert "older than the engine" in page.locator("#banner").inner_text()
+    page.locator("#reload").click()
+    page.wait_for_selector("body[data-state=connected]")
+    page.unroute(url)
+    assert page.locator("#banner").is_hidden()
+    errors, visit.errors[:] = list(visit.errors), []
+    assert errors and all("TypeError" in error for error in errors), "what broke, for a developer's console"

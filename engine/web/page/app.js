@@ -22,9 +22,9 @@ import { Tabs } from "./tabs.js";
 import { toast } from "./toast.js";
 import { Values } from "./values.js";
 
-const STATE_WORDS = { waiting: "connecting", connected: "connected", gone: "engine gone", refused: "not let in" };
+const STATE_WORDS = { waiting: "connecting", connected: "connected", gone: "engine gone", refused: "not let in", outdated: "reload" };
 
-let schema = null;
+let schema = null; // what the page is built from; null before, and where building broke off
 
 const connection = new Connection(takeTree, showState);
 const values = new Values(connection);
@@ -58,25 +58,27 @@ const tabs = new Tabs((name) => {
 function takeTree(tree) {
   const fresh = readSchema(tree);
   const isNew = fresh.signature !== schema?.signature;
-  schema = fresh;
-  values.load(schema.params);
+  values.load(fresh.params);
   if (!isNew) return;
+  schema = null;
   values.forget();
-  sections.build(schema);
-  master.load(schema.params);
-  status.load(schema);
-  presets.load(schema.commands);
-  cues.load(schema.commands);
-  mapping.load(schema.commands);
-  byId("addresses").replaceChildren(...[...schema.params.keys()].map((address) => make("option", { value: address })));
+  sections.build(fresh);
+  master.load(fresh.params);
+  status.load(fresh);
+  presets.load(fresh.commands);
+  cues.load(fresh.commands);
+  mapping.load(fresh.commands);
+  byId("addresses").replaceChildren(...[...fresh.params.keys()].map((address) => make("option", { value: address })));
   tabs.refresh();
+  schema = fresh;
 }
 
 function showState(state, line) {
   document.body.dataset.state = state;
   write(byId("state"), STATE_WORDS[state]);
-  write(byId("banner"), line);
+  write(byId("banner-line"), line);
   byId("banner").hidden = line === "";
+  byId("reload").hidden = state !== "outdated";
   const isConnected = state === "connected";
   preview.want(isConnected);
   live.want(isConnected && !document.hidden);
@@ -101,6 +103,7 @@ live.on("status", (now) => {
   status.show(now);
   preview.offerSd((now.children ?? []).some(({ name }) => name === "sd"));
 });
+byId("reload").addEventListener("click", () => location.reload());
 document.addEventListener("visibilitychange", () => live.want(connection.isOpen && !document.hidden));
 
 listenToKeys({

@@ -15,6 +15,7 @@ const FULL_BYTES = 32768; // what may wait in the socket before moves of one fad
 const RETRY_MS = 30;
 
 const GONE = "The engine is gone. What you move here is not sent. Trying again …";
+const OUTDATED = "This page is older than the engine and cannot show its controls: reload. OSC still works.";
 const FULL = "The engine answers but takes no further connection. Close the page elsewhere. Trying again …";
 
 /** Where a WebSocket of this page's server is. */
@@ -31,7 +32,8 @@ export class Connection {
   #onTree;
   #onState;
 
-  /** `onTree(tree)` before each connection; `onState(state, line)`, one of waiting, connected, gone, refused. */
+  /** `onTree(tree)` before each connection; `onState(state, line)`, one of waiting, connected, gone, refused,
+   *  outdated: `onTree` threw at a tree it does not know. */
   constructor(onTree, onState) {
     this.#onTree = onTree;
     this.#onState = onState;
@@ -58,7 +60,13 @@ export class Connection {
       else this.#lose("gone", GONE);
       return;
     }
-    this.#onTree(tree);
+    try {
+      this.#onTree(tree);
+    } catch (error) {
+      console.error(error);
+      this.#lose("outdated", OUTDATED);
+      return;
+    }
     this.#open();
   }
 
