@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 
 import osc_schema
 from engine.control.counters import OscCounters
+from engine.control.pace import PACKETS_A_SENDING
 from engine.control.sender import Sender
 from engine.frame import ChannelFeatures
 from engine.osc import encode_reply
@@ -34,7 +35,6 @@ from osc_schema import Param, ParamType
 
 MAX_SUBSCRIBERS = 128  # 64 over UDP and TCP, and every WebSocket the page's server takes
 CHANGE_INTERVAL_S = 1 / 60
-PACKETS_A_SENDING = 64
 PACKETS_TO_ALL = 256  # a sending: 15 000 a second, which take a sixth of a core from the picture
 HEARTBEAT_INTERVAL_S = 1.0
 MAX_OWED = 4096

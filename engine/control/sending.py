@@ -3,7 +3,9 @@
 It also carries out what due bundles left for an OSC thread. The frame loop and the receiving threads only queue.
 """
 
+import math
 import threading
+import time
 from typing import Protocol
 
 from engine.control.dispatcher import Dispatcher
@@ -57,13 +59,16 @@ class SendingThread:
         outbox, feedback, clock = self._dispatcher.outbox, self._dispatcher.feedback, self._dispatcher.clock
         next_lost_s = float("-inf")
         something_waits = False
+        held_until_s: float | None = None
         while True:
             is_last = self._is_closing.is_set()
             try:
                 self._dispatcher.run_deferred()
                 now_s = clock.now_s()
                 feedback.tick(now_s)
-                outbox.send(2 * MAX_PACKETS if is_last else PACKETS_A_SENDING)
+                # At a pace by real time, whatever the engine's clock is: the receivers live in it. In the end at once.
+                packets, paced_s = (2 * MAX_PACKETS, math.inf) if is_last else (PACKETS_A_SENDING, time.perf_counter())
+                held_until_s = outbox.send(paced_s, packets)
                 something_waits = any([transport.send_rest() for transport in self._transports])
                 if now_s >= next_lost_s:
                     next_lost_s = now_s + LOST_INTERVAL_S
@@ -75,6 +80,9 @@ class SendingThread:
                 return
             due_s = feedback.next_due_s()
             if due_s is not None:
-                outbox.wait(min(max(due_s - clock.now_s(), SHORTEST_WAIT_S), RETRY_S))
+                longest_s = min(max(due_s - clock.now_s(), SHORTEST_WAIT_S), RETRY_S)
             else:
-                outbox.wait(RETRY_S if something_waits else LOST_INTERVAL_S)
+                longest_s = RETRY_S if something_waits else LOST_INTERVAL_S
+            if held_until_s is not None:
+                longest_s = min(longest_s, max(held_until_s - time.perf_counter(), 0.0))
+            outbox.wait(longest_s)

@@ -71,7 +71,7 @@ class UdpTransport:
         name = f"udp {display_address(host, port)}"
         return Sender(
             name=name,
-            post=partial(self._dispatcher.outbox.put, name, partial(self._deliver, (host, port))),
+            post=partial(self._dispatcher.outbox.put, name, partial(self._deliver, (host, port)), is_paced=True),
             at_port=partial(self.sender_at, host),
         )
 

@@ -1,6 +1,7 @@
 """What subscribers are told, and when: on a stepped clock, the test is the sending thread."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -12,6 +13,7 @@ from engine.clock import SteppedClock
 from engine.control import CommandTable, Dispatcher
 from engine.control.feedback import MAX_SUBSCRIBERS, PACKETS_A_SENDING, PACKETS_TO_ALL
 from engine.control.outbox import MAX_PACKETS, PACKETS_A_TURN
+from engine.control.pace import KEPT_RECEIVERS
 from engine.frame import ChannelFeatures
 from engine.osc import Message, encode_message
 from engine.params import ParamStore
@@ -330,7 +332,7 @@ def test_packets_that_nobody_fetches_are_dropped_and_counted(hall: Hall, reports
     for number in range(MAX_PACKETS + 3):
         outbox.put("udp 192.0.2.1:5000", sent.append, b"%d" % number)
     assert hall.dispatcher.counters.dropped == 3 and reports.keys == ["osc.dropped"] * 3
-    outbox.send(2 * MAX_PACKETS)
+    outbox.send(0.0, 2 * MAX_PACKETS)
     assert len(sent) == MAX_PACKETS and sent[0] == b"0"
 
 
@@ -341,9 +343,9 @@ def test_a_receiver_that_is_sent_too_much_takes_nothing_from_the_others(hall: Ha
         outbox.put(f"udp 192.0.2.9:{number % 80}", lambda _: sent.append("flood"), b"")
     for number in range(50):
         outbox.put("udp 192.0.2.1:5000", lambda packet: sent.append(packet.decode()), b"%d" % number)
-    outbox.send(100 * PACKETS_A_TURN)  # every receiver has had its turn
+    outbox.send(0.0, 100 * PACKETS_A_TURN)  # every receiver has had its turn
     assert [what for what in sent if what != "flood"] == [str(number) for number in range(PACKETS_A_TURN)]
-    outbox.send(2 * MAX_PACKETS)
+    outbox.send(0.0, 2 * MAX_PACKETS)
     assert [what for what in sent if what != "flood"] == [str(number) for number in range(50)]
     assert len(sent) == MAX_PACKETS + 50
 
@@ -358,11 +360,11 @@ def test_a_crowd_that_subscribes_faster_than_it_is_sent_to_misses_no_value(
         hall.feedback.subscribe(dataclasses.replace(peer.sender(), post=post), origin=peer.name)
     for _ in range(12):
         hall.after(0.1)
-        outbox.send(64)  # two of them have had their turn, while feedback has had six
+        outbox.send(0.0, 64)  # two of them have had their turn, while feedback has had six
     hall.store.set(ANGLE, 12.0, by="web")
     for _ in range(60):
         hall.after(FRAME_S)
-        outbox.send(2 * MAX_PACKETS)
+        outbox.send(0.0, 2 * MAX_PACKETS)
     for peer in crowd:
         told = {message.address: message.args for message in peer.take()}
         assert told[ANGLE] == (12.0,) and told.keys() >= {param.address for param in osc_schema.PARAMS}
@@ -388,12 +390,47 @@ def test_a_crowd_gets_everything_a_little_slower_and_nobody_last(hall: Hall, mak
     assert min(seen) >= 0.7 * max(seen) and sum(seen) == 60 * PACKETS_TO_ALL
 
 
+def test_datagrams_leave_at_a_pace_a_small_receive_buffer_bears_and_delay_no_other_receiver(hall: Hall) -> None:
+    outbox = hall.dispatcher.outbox
+    listing, other, stream = [], [], []
+    for number in range(300):
+        outbox.put("udp 192.0.2.1:5000", listing.append, b"%d" % number, is_paced=True)
+        outbox.put("tcp 192.0.2.2:5000", stream.append, b"%d" % number)
+    outbox.put("udp 192.0.2.3:5000", other.append, b"", is_paced=True)
+    held_until_s = outbox.send(5.0)
+    assert (len(listing), len(stream), len(other)) == (64, 300, 1)
+    assert outbox.send(5.01) == held_until_s and len(listing) == 64
+    outbox.put("udp 192.0.2.3:5000", other.append, b"", is_paced=True)
+    for number in range(2, 6):
+        outbox.send(held_until_s)
+        assert (len(listing), len(other)) == (min(300, number * 64), 2)
+        outbox.send(held_until_s)
+        held_until_s += FRAME_S + 1e-9
+    assert listing == [b"%d" % number for number in range(300)]
+
+
+def test_at_the_end_everything_leaves_at_once(hall: Hall) -> None:
+    outbox = hall.dispatcher.outbox
+    sent: list[bytes] = []
+    for _ in range(300):
+        outbox.put("udp 192.0.2.1:5000", sent.append, b"", is_paced=True)
+    assert outbox.send(math.inf, 2 * MAX_PACKETS) is None and len(sent) == 300
+
+
+def test_the_pace_of_ever_new_receivers_is_forgotten(hall: Hall) -> None:
+    outbox = hall.dispatcher.outbox
+    for number in range(3 * KEPT_RECEIVERS):
+        outbox.put(f"udp 192.0.2.9:{number}", lambda packet: None, b"", is_paced=True)
+        outbox.send(number * FRAME_S)
+    assert len(outbox._pace._sendings) <= KEPT_RECEIVERS
+
+
 def test_packets_to_ever_new_receivers_are_bounded_too(hall: Hall) -> None:
     outbox = hall.dispatcher.outbox
     sent: list[bytes] = []
     for number in range(3 * MAX_PACKETS):
         outbox.put(f"udp 192.0.2.9:{number}", sent.append, b"")
-    outbox.send(3 * MAX_PACKETS)
+    outbox.send(0.0, 3 * MAX_PACKETS)
     assert len(sent) == MAX_PACKETS
 
 

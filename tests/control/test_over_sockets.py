@@ -1,5 +1,6 @@
 """The whole way through real UDP and TCP sockets on 127.0.0.1."""
 
+import contextlib
 import errno
 import math
 import os
@@ -19,10 +20,12 @@ from pythonosc.tcp_client import SimpleTCPClient
 import osc_schema
 from engine.clock import SteppedClock
 from engine.control import CommandTable, Dispatcher, OscClient, OscServer, SendingThread, server
+from engine.control.allow import AllowList
+from engine.control.pace import PACKETS_A_SENDING
 from engine.control.tcp import ACCEPT_PAUSE_S, MAX_CLIENTS
-from engine.control.udp import WANTED_RECEIVE_BUFFER_BYTES
+from engine.control.udp import WANTED_RECEIVE_BUFFER_BYTES, UdpTransport
 from engine.errors import ConfigError, MultiverseError
-from engine.osc import Message, encode_bundle, encode_message, encode_reply
+from engine.osc import Message, decode_packet, encode_bundle, encode_message, encode_reply
 from engine.osc.framing import Framing, frame
 from engine.params import ParamStore, Snapshot
 from osc_schema import ParamType
@@ -169,6 +172,45 @@ def test_a_scheduled_bundle_arrives_through_the_socket_and_waits(
     rig.draw()
     assert rig.store.get(ANGLE) == 9.0
     assert client.hear("/done").args == ("/preset/list",)  # carried out by the sending thread
+
+
+@pytest.mark.parametrize("is_tcp", [False, True])
+def test_a_long_listing_comes_whole_and_in_order(rig: Any, is_tcp: bool) -> None:
+    entries = 4 * PACKETS_A_SENDING + 1
+
+    def list_them(args: tuple, reply: Any) -> None:
+        for number in range(entries):
+            reply.send("/preset/name", number)
+        reply.done()
+
+    rig.commands.add("/preset/list", list_them)
+    client = rig.client(tcp=is_tcp)
+    client.say("/preset/list")
+    assert [client.hear().args[0] for _ in range(entries)] == list(range(entries))
+    assert client.hear() == Message("/done", ("/preset/list",), "s")
+
+
+def test_a_client_that_reads_late_gets_everything(reports: Any) -> None:
+    """It looks up after three sendings; the test is the sending thread. All at once, 256 of 600 fit its buffer."""
+    dispatcher = Dispatcher(ParamStore(), CommandTable(), SteppedClock(), reports)
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as late,
+    ):
+        late.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 106_496)  # Linux keeps twice as much: its default
+        late.bind(("127.0.0.1", 0))
+        late.setblocking(False)
+        sender = UdpTransport(own, dispatcher, AllowList(()), reports).sender_at(*late.getsockname())
+        for number in range(600):
+            sender.post(encode_reply("/cue/entry", number, "a preset", 0.0, 0.0))
+        heard = []
+        for sending in range(12):
+            dispatcher.outbox.send(sending / 50)
+            if sending % 3 == 2:
+                with contextlib.suppress(BlockingIOError):
+                    while True:
+                        heard.append(decode_packet(late.recv(1024)).args[0])
+        assert heard == list(range(600))
 
 
 def test_the_granted_receive_buffer_is_reported(rig: Any) -> None:

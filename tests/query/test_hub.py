@@ -147,7 +147,7 @@ class Desk:
         """A turn of the sending thread."""
         self.clock.advance(0.05)
         self.dispatcher.feedback.tick(self.clock.now_s())
-        self.dispatcher.outbox.send(1_000_000)
+        self.dispatcher.outbox.send(0.0, 1_000_000)
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_a_client_that_does_not_read_loses_the_oldest_and_then_gets_the_values_o
     desk.send_out()
     for number in range(MAX_WAITING_PACKETS + 9):
         peer.sender.post(encode_reply(ANGLE, number / 64))
-        desk.dispatcher.outbox.send(1)
+        desk.dispatcher.outbox.send(0.0, 1)
     assert peer.dropped == desk.dispatcher.counters.dropped == 10
     assert set(reports.keys) == {"query.slow"} and desk.woken == 2
     waiting = [decode_packet(packet) for packet in peer.take()]
