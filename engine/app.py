@@ -207,7 +207,6 @@ def _open_desk(
             Path(config.cues) if config.cues else folder.path.absolute().parent / CUES_FILE,
             presets=presets,
             store=store,
-            is_offline=config.offline,
             report=warnings.report,
             tell=tell,
         )

@@ -1,29 +1,28 @@
 """Presets and layers over OSC: saved, loaded, faded to, copied.
 
-A preset is written by a worker thread, because a disk may take its time, and read by the thread its command came on:
-a small file, within a millisecond, so that what stands after the command in its bundle comes after it.
+Presets are loaded from memory (`PresetShelf`), at once, so that what stands after the command in its bundle comes after
+it. Whatever meets the disk is done by one thread of its own: a disk that takes its time, or never answers, holds up no
+command, and no panic behind it.
 """
 
-import logging
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import osc_schema
 from engine.control import CommandTable, Reply
-from engine.errors import MultiverseError, PresetError
+from engine.errors import PresetError
 from engine.params import Crossfade, LoadedPreset, ParamStore, PresetFolder
 from engine.params.crossfade import Ended
-from engine.params.presets import clean_name
+from engine.params.disk_thread import DiskThread
+from engine.params.preset_shelf import Change, PresetShelf
 from osc_schema.cues import LONGEST_FADE_S
 from osc_schema.layers import LAYERS
-
-log = logging.getLogger(__name__)
 
 Report = Callable[[str, str], None]
 Tell = Callable[..., None]
 """`tell(address, *args)`: a message to every subscriber, from any thread."""
 
-LONGEST_SAVE_S = 5.0
+LONGEST_START_S = 2.0
+"""That the start waits for the folder; what is read later can be loaded later."""
 _PARTS = tuple(param.address.removeprefix("/layer/1/") for param in osc_schema.match("/layer/1/*"))
 
 
@@ -31,19 +30,22 @@ class PresetControl:
     def __init__(
         self, *, store: ParamStore, presets: PresetFolder, crossfade: Crossfade, report: Report, tell: Tell
     ) -> None:
+        """Reads the folder, for at most 2 s."""
         self._store = store
-        self._presets = presets
+        self._shelf = PresetShelf(presets)
         self._crossfade = crossfade
         self._report = report
         self._tell = tell
-        self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="presets")
-        self._last_save: Future[None] = Future()
-        self._last_save.set_result(None)
+        self._is_open = False
         self.on_deleted: Callable[[str], None] = lambda name: None
-        """Called with the name of a preset that was deleted, on an OSC thread: must not wait."""
+        """Called with the name of a preset that was deleted, on the disk's thread: must not wait."""
+        self._disk = DiskThread("presets", report, self._look)
+        if not self._disk.has_looked.wait(LONGEST_START_S):
+            report("presets", f"{presets.path}: does not answer; until it does, only what has been read can be loaded")
+        self._is_open = True
 
     def close(self) -> None:
-        self._disk.shutdown()
+        self._disk.close()
 
     def add_commands(self, table: CommandTable) -> None:
         table.add("/preset/save", self._on_save)
@@ -55,18 +57,23 @@ class PresetControl:
     # -- any thread ----------------------------------------------------------------------------
 
     def load(self, name: str, fade_s: float = 0.0, ended: Ended = lambda superseded_by: None) -> None:
-        """Go to a preset within `fade_s`; every entry that does not fit is reported. Waits for the disk.
+        """Go to a preset within `fade_s`; every entry that does not fit is reported. Meets no disk.
 
         PresetError, and nothing changed, when there is no such preset. `ended`: as `Crossfade.start` tells it.
         """
-        self._wait_for_saves()
-        self.apply(self._presets.load(name), f"preset {name}", fade_s, ended)
+        self.apply(self._shelf.get(name), f"preset {name}", fade_s, ended)
 
-    def has(self, name: str) -> bool:
-        """Whether there is a preset of this name, what is being saved counted in. Waits for the disk; PresetError when
-        the disk does not answer."""
-        self._wait_for_saves()
-        return self._presets.has(name)
+    def if_missing(self, name: str, tell: Callable[[], None]) -> None:
+        """`tell()`, on the disk's thread, when there is no preset of that name, not even after another look."""
+        if self._shelf.has(name):
+            return
+
+        def look_again() -> None:
+            self._look()
+            if not self._shelf.has(name):
+                tell()
+
+        self._disk.post(look_again, lambda reason: self._report("preset", f"preset {name}: {reason}"))
 
     def apply(
         self, loaded: LoadedPreset, origin: str, fade_s: float = 0.0, ended: Ended = lambda superseded_by: None
@@ -75,51 +82,64 @@ class PresetControl:
         for problem in problems:
             self._report("preset", f"{origin}: {problem}")
 
-    def _wait_for_saves(self) -> None:
-        """What was to be saved before is in its file, or PresetError."""
-        try:
-            self._last_save.result(LONGEST_SAVE_S)
-        except TimeoutError:
-            raise PresetError("the disk is still busy with the preset before") from None
+    # -- the disk's thread ---------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """What others have changed in the folder."""
+        told = self._shelf.problem
+        changed = self._shelf.look()
+        if self._shelf.problem and self._shelf.problem != told:
+            self._report("presets", self._shelf.problem)
+        if self._is_open:
+            for name in changed:
+                self._tell("/preset/changed", name)
 
     # -- OSC's threads -------------------------------------------------------------------------
 
     def _on_save(self, args: tuple, reply: Reply) -> None:
         """The values of now: what was set, without modulation."""
-        name, values = only_name(args), self._store.snapshot()
+        name = only_name(args)
+        self._follow(self._shelf.save(name, self._store.snapshot()), name, reply)
 
-        def save() -> None:
-            try:
-                self._presets.save(name, values)
-            except MultiverseError as error:
-                reply.fail(str(error))
-            except Exception as error:  # the top of the worker's thread
-                log.exception("a preset cannot be saved")
-                self._report("preset", f"preset {name}: {error}")
-                reply.fail(f"an error of the engine itself: {type(error).__name__}", is_logged=False)
-            else:
-                reply.done(name)
-                self._tell("/preset/changed", name)
+    def _on_delete(self, args: tuple, reply: Reply) -> None:
+        name = only_name(args)
+        self._follow(self._shelf.delete(name), name, reply)
 
-        self._last_save = self._disk.submit(save)
+    def _follow(self, change: Change, name: str, reply: Reply) -> None:
+        """Let the file follow, and answer when it has."""
+
+        def write() -> None:
+            self._shelf.write(change)
+            reply.done(name)
+            self._tell("/preset/changed", name)
+            if change.content is None:
+                self.on_deleted(change.name)
+
+        def fail(reason: str) -> None:
+            self._shelf.drop(change)
+            reply.fail(reason)
+
+        self._disk.post(write, fail)
 
     def _on_load(self, args: tuple, reply: Reply) -> None:
         name, fade_s = only_name(args[:1]), args[1] if len(args) > 1 else 0.0
         if len(args) > 2 or not isinstance(fade_s, int | float) or not 0.0 <= fade_s <= LONGEST_FADE_S:
             raise PresetError(f"takes the preset's name and, if wanted, a fade of 0..{LONGEST_FADE_S:g} s")
-        self.load(name, float(fade_s), answer(reply, name))
 
-    def _on_delete(self, args: tuple, reply: Reply) -> None:
-        name = only_name(args)
-        self._wait_for_saves()
-        self._presets.delete(name)
-        reply.done(name)
-        self._tell("/preset/changed", name)
-        self.on_deleted(clean_name(name))
+        def load() -> None:
+            self.load(name, float(fade_s), answer(reply, name))
+
+        def look_and_load() -> None:
+            self._look()
+            load()
+
+        if self._shelf.find(name) is not None:
+            load()
+        else:  # somebody may just have put it there, or mended it
+            self._disk.post(look_and_load, reply.fail)
 
     def _on_list(self, args: tuple, reply: Reply) -> None:
-        self._wait_for_saves()
-        for name in self._presets.list():
+        for name in self._shelf.names():
             reply.send("/preset/name", name)
         reply.done()
 

@@ -102,7 +102,7 @@ def test_a_load_that_cannot_be_meant_is_refused(rig: Rig, args: tuple) -> None:
 def test_subscribers_are_told_of_presets_that_come_and_go(rig: Rig, wait_for: Callable) -> None:
     saved(rig, wait_for, "night")
     rig.say("/preset/delete", "night")
-    assert rig.told == [("/preset/changed", "night")] * 2
+    wait_for(lambda: rig.told == [("/preset/changed", "night")] * 2, "both")
 
 
 def test_a_preset_saved_while_modulated_holds_what_was_set(rig: Rig, wait_for: Callable) -> None:
@@ -171,9 +171,9 @@ def test_presets_are_saved_listed_loaded_and_deleted(desk: Desk) -> None:
 
 def test_what_a_preset_asks_for_in_vain_is_said(desk: Desk) -> None:
     folder = Path(desk.engine.config.presets)
-    desk.done("/preset/save", "needs sd")
-    (file,) = folder.glob("*.toml")
-    file.write_text(re.sub(r'("/layer/5/source" = )".*"', r'\1"sd"', file.read_text()))
+    desk.done("/preset/save", "plain")
+    text = (folder / "plain.toml").read_text()
+    (folder / "needs sd.toml").write_text(re.sub(r'("/layer/5/source" = )".*"', r'\1"sd"', text))
     desk.done("/preset/load", "needs sd")
     assert desk.engine.params.get("/layer/5/source") == "auto"
     assert any("needs sd" in line and "--sd MODEL" in line for line in desk.engine.status().warnings)
@@ -200,7 +200,9 @@ def test_a_preset_saved_in_a_bundle_can_be_loaded_in_the_same(desk: Desk) -> Non
     assert "new" in desk.failed("/preset/load", "new")
 
 
-def test_a_presets_folder_that_is_none_is_told(desk: Desk, tmp_path: Path) -> None:
+def test_a_presets_folder_that_is_none_is_told(desk: Desk, tmp_path: Path, wait_for: Callable) -> None:
     (tmp_path / "presets").write_text("a file where the folder should be")
-    assert "presets" in desk.failed("/preset/list")
     assert "presets" in desk.failed("/preset/save", "lost")
+    assert "presets: cannot be read" in desk.failed("/preset/load", "lost")
+    assert len(desk.ask("/preset/list")) > 10, "the built-in ones"
+    assert any("presets: cannot be read" in line for line in desk.engine.status().warnings)

@@ -1,7 +1,10 @@
 """One folder of presets: save, load, list, delete. `default`, `VAV original` and eight looks are built in."""
 
 import dataclasses
+import os
+import stat
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import osc_schema
@@ -24,6 +27,7 @@ _FACTORY: dict[str, dict[str, Value]] = {
     **LOOKS,
 }
 """What each built-in preset changes against the schema's defaults."""
+FACTORY_NAMES = tuple(_FACTORY)
 _LOOK_AREAS = frozenset({"mode", "multiverse", "colour", "layer", "feedback", "mirror", "mod", "lfo"})
 
 
@@ -44,6 +48,29 @@ def is_factory(name: str) -> bool:
     return _factory_name(name) is not None
 
 
+def factory_preset(name: str) -> LoadedPreset | None:
+    """The built-in preset of that name, in any case of letters."""
+    known = _factory_name(name)
+    return None if known is None else LoadedPreset(name=known, values=list(_factory_values(known).items()))
+
+
+def refuse_factory(name: str) -> None:
+    """PresetError where a preset of that name is built in."""
+    if is_factory(name):
+        raise PresetError(f"preset {name!r}: is built in and cannot be changed; choose another name")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedFile:
+    """A preset's file. Equal to what it was before: nobody has changed it."""
+
+    path: Path
+    mtime_ns: int
+    size: int
+    inode: int
+    """0 where the system does not tell."""
+
+
 class PresetFolder:
     """Presets as files `NAME.toml`. Any thread, but none that must not wait: every method uses the disk."""
 
@@ -52,11 +79,11 @@ class PresetFolder:
 
     def list(self) -> tuple[str, ...]:
         """Names of all presets: the built-in ones, then those of the folder, sorted."""
-        return (*_FACTORY, *sorted(self._saved(), key=str.casefold))
+        return (*FACTORY_NAMES, *sorted(self.files(), key=str.casefold))
 
     def has(self, name: str) -> bool:
         """Whether `load` would find it. PresetError for a name that is none, or a folder that cannot be read."""
-        return is_factory(name) or clean_name(name) in self._saved()
+        return is_factory(name) or clean_name(name) in self.files()
 
     def save(self, name: str, values: Mapping[str, Value]) -> Path:
         """Write the stored parameters among `values`, over an older preset of that name; the file's path."""
@@ -66,13 +93,14 @@ class PresetFolder:
 
     def load(self, name: str) -> LoadedPreset:
         """The preset, with what did not fit in `.problems`. PresetError when there is none to read."""
-        if factory := _factory_name(name):
-            return LoadedPreset(name=factory, values=list(_factory_values(factory).items()))
-        file = self._existing(name)
+        return factory_preset(name) or self.read(name, self._existing(name))
+
+    def read(self, name: str, file: Path) -> LoadedPreset:
+        """The preset of that name, of a file as `files` tells it. PresetError when it cannot be used."""
         return dataclasses.replace(read_preset(file, holds=is_stored), name=clean_name(name))
 
     def delete(self, name: str) -> None:
-        _refuse_factory(name)
+        refuse_factory(name)
         path = self._existing(name)
         try:
             path.unlink()
@@ -98,10 +126,11 @@ class PresetFolder:
         self.save(name, dict(loaded.values))
         return loaded
 
-    def _saved(self) -> dict[str, Path]:
-        """Name -> file, of every file that could have been saved here."""
+    def files(self) -> dict[str, SavedFile]:
+        """By name every file that could have been saved here. PresetError when the folder cannot be read."""
         try:
-            files = [file for file in self.path.iterdir() if file.suffix == SUFFIX and file.is_file()]
+            with os.scandir(self.path) as entries:
+                files = [file for entry in entries if (file := _saved_file(entry)) is not None]
         except FileNotFoundError:
             return {}
         except OSError as error:
@@ -109,7 +138,7 @@ class PresetFolder:
         saved = {}
         for file in files:
             try:
-                name = clean_name(file.stem)
+                name = clean_name(file.path.stem)
             except PresetError:  # hidden, or put there by hand under a name that cannot be asked for
                 continue
             if not is_factory(name):
@@ -118,15 +147,15 @@ class PresetFolder:
 
     def _existing(self, name: str) -> Path:
         clean = clean_name(name)
-        saved = self._saved()
+        saved = self.files()
         if clean not in saved:
             known = ", ".join(self.list())
             raise PresetError(f"preset {clean!r}: not found in {self.path} (known: {known})")
-        return saved[clean]
+        return saved[clean].path
 
     def _path_of(self, name: str) -> Path:
         clean = clean_name(name)
-        _refuse_factory(clean)
+        refuse_factory(clean)
         return self.path / f"{clean}{SUFFIX}"
 
     def _write(self, path: Path, text: str) -> None:
@@ -134,6 +163,19 @@ class PresetFolder:
             write_atomic(path, text)
         except OSError as error:
             raise PresetError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def _saved_file(entry: os.DirEntry[str]) -> SavedFile | None:
+    """None where it is no regular file, or just went: a pipe of that name would never end."""
+    if not entry.name.endswith(SUFFIX):
+        return None
+    try:
+        told = entry.stat()
+    except OSError:  # FileNotFoundError, or a link that leads nowhere
+        return None
+    if not stat.S_ISREG(told.st_mode):
+        return None
+    return SavedFile(path=Path(entry.path), mtime_ns=told.st_mtime_ns, size=told.st_size, inode=told.st_ino)
 
 
 def _factory_name(name: str) -> str | None:
@@ -150,8 +192,3 @@ def _factory_values(name: str) -> dict[str, Value]:
 
 def _is_of_a_look(param: Param) -> bool:
     return param.area in _LOOK_AREAS and not param.address.startswith("/layer/5/")
-
-
-def _refuse_factory(name: str) -> None:
-    if is_factory(name):
-        raise PresetError(f"preset {name!r}: is built in and cannot be changed; choose another name")

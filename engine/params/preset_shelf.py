@@ -1,0 +1,173 @@
+"""The presets of a folder in memory, so that a show that goes from look to look never meets the disk.
+
+What this engine saves or deletes is on the shelf at once; the file follows, and when it cannot, the shelf shows again
+what the disk has. What others change is found by looking through the folder again.
+"""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.errors import PresetError
+from engine.params.preset_file import LoadedPreset
+from engine.params.presets import (
+    FACTORY_NAMES,
+    PresetFolder,
+    SavedFile,
+    clean_name,
+    factory_preset,
+    is_stored,
+    refuse_factory,
+)
+from osc_schema import PARAMS, Value
+
+FACTORY = {name.casefold(): factory_preset(name) for name in FACTORY_NAMES}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """What the disk has under a name."""
+
+    file: SavedFile | None
+    """As it was when it was read; None: it is to be read again."""
+    content: LoadedPreset | PresetError | None
+    """Why it cannot be used; None: it has not been read yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Change:
+    """What the file of a preset is yet to follow."""
+
+    name: str
+    content: LoadedPreset | None
+    """None: it is deleted."""
+
+
+class PresetShelf:
+    """Any thread, and nothing waits for the disk but `look` and `write`, which belong to one thread."""
+
+    def __init__(self, folder: PresetFolder) -> None:
+        self.folder = folder
+        self.problem = ""
+        """Why the folder could not be read when it was looked through last."""
+        self._lock = threading.Lock()
+        self._kept: dict[str, _Kept] = {}
+        self._changes: dict[str, Change] = {}
+
+    # -- any thread ----------------------------------------------------------------------------
+
+    def names(self) -> tuple[str, ...]:
+        """The built-in ones, then the others, sorted."""
+        with self._lock:
+            deleted = {name for name, change in self._changes.items() if change.content is None}
+            saved = (self._kept.keys() | self._changes.keys()) - deleted
+        return (*FACTORY_NAMES, *sorted(saved, key=str.casefold))
+
+    def has(self, name: str) -> bool:
+        """PresetError for a name that can be none."""
+        return name.casefold() in FACTORY or clean_name(name) in self.names()
+
+    def find(self, name: str) -> LoadedPreset | None:
+        """The preset; None where a look at the disk may help: it is unknown, or cannot be used as it was.
+
+        PresetError for a name that can be none.
+        """
+        content = self._content(name)
+        return content if isinstance(content, LoadedPreset) else None
+
+    def get(self, name: str) -> LoadedPreset:
+        """The preset. PresetError says why there is none."""
+        content = self._content(name)
+        if isinstance(content, LoadedPreset):
+            return content
+        if content is not None:
+            raise PresetError(str(content))  # another one each time: a traceback grows with every raise
+        clean = clean_name(name)
+        if clean in self._kept:
+            raise PresetError(f"preset {clean!r}: has not been read yet; {self.folder.path} does not answer")
+        known = ", ".join(self.names())
+        raise PresetError(self.problem or f"preset {clean!r}: not found in {self.folder.path} (known: {known})")
+
+    def save(self, name: str, values: Mapping[str, Value]) -> Change:
+        """The stored ones among `values` under that name, from now on. PresetError where they cannot be."""
+        clean = clean_name(name)
+        refuse_factory(clean)
+        held = [(param.address, values[param.address]) for param in PARAMS if is_stored(param)]
+        return self._changed(Change(name=clean, content=LoadedPreset(name=clean, values=held)))
+
+    def delete(self, name: str) -> Change:
+        """As if it were gone, from now on. PresetError where it cannot be."""
+        refuse_factory(name)
+        return self._changed(Change(name=clean_name(name), content=None))
+
+    def drop(self, change: Change) -> None:
+        """What the disk has stands again, unless there was another change meanwhile."""
+        with self._lock:
+            self._drop(change)
+
+    # -- one thread, which waits for the disk ----------------------------------------------------
+
+    def write(self, change: Change) -> None:
+        """Let the file follow. PresetError, and the disk has what it had, when it cannot."""
+        name, content = change.name, change.content
+        if content is None:
+            self.folder.delete(name)
+        else:
+            self.folder.save(name, dict(content.values))
+        with self._lock:
+            if content is None:
+                self._kept.pop(name, None)
+            else:
+                self._kept[name] = _Kept(file=None, content=content)
+            self._drop(change)
+
+    def look(self) -> list[str]:
+        """Read what is new or different in the folder; the names whose presets came, went or changed.
+
+        When the folder cannot be read, nothing changes: `problem` says why.
+        """
+        try:
+            files = self.folder.files()
+        except PresetError as error:
+            self.problem = str(error)
+            return []
+        self.problem = ""
+        with self._lock:  # the names first: a file may take long
+            different = [name for name in self._kept if name not in files]
+            for name in different:
+                del self._kept[name]
+            for name in files:
+                self._kept.setdefault(name, _Kept(file=None, content=None))
+        for name, file in files.items():
+            before = self._kept[name]
+            if before.file == file:
+                continue
+            try:
+                content: LoadedPreset | PresetError = self.folder.read(name, file.path)
+            except PresetError as error:
+                content = error
+            with self._lock:
+                self._kept[name] = _Kept(file=file, content=content)
+            if isinstance(content, PresetError) or content != before.content:
+                different.append(name)
+        return different
+
+    def _content(self, name: str) -> LoadedPreset | PresetError | None:
+        if factory := FACTORY.get(name.casefold()):
+            return factory
+        clean = clean_name(name)
+        with self._lock:
+            change, kept = self._changes.get(clean), self._kept.get(clean)
+        if change is not None:
+            return change.content
+        return None if kept is None else kept.content
+
+    def _changed(self, change: Change) -> Change:
+        with self._lock:
+            self._changes[change.name] = change
+        return change
+
+    def _drop(self, change: Change) -> None:
+        """The caller holds the lock."""
+        if self._changes.get(change.name) is change:
+            del self._changes[change.name]
