@@ -103,6 +103,46 @@ def test_a_cue_without_its_preset_says_so_and_so_does_go(visit: Visit, stage: St
     page.locator("#cues li").wait_for(state="detached")
 
 
+def test_a_long_cue_list_keeps_go_in_sight_and_follows_the_show_but_not_against_the_user(
+    visit: Visit, stage: Stage
+) -> None:
+    page = visit.page
+    for number in range(1, 41):
+        stage.send("/cue/insert", number, "default", 0.0, 0.0)
+    row = page.locator("#cues li.is-current")
+    top = "document.scrollingElement.scrollTop"
+
+    def play(number: int) -> None:
+        stage.send(f"/cue/{number}")
+        page.locator("#cue-now", has_text=f"cue {number},").wait_for()
+
+    page.locator("#cues-tab").click()
+    page.locator("#cues li").nth(39).wait_for()
+    page.keyboard.press("Space")
+    page.locator("#cue-now", has_text="cue 1,").wait_for()
+    play(30)
+    go, shown = page.locator("#cue-go").bounding_box(), row.bounding_box()
+    assert page.evaluate(top) > 0
+    assert go["y"] >= 0 and go["y"] + go["height"] < shown["y"] < 800 - shown["height"]
+    row.locator("input").nth(1).focus()
+    before = page.evaluate(top)
+    play(5)
+    assert page.evaluate(top) == before, "somebody writes in the list"
+    page.keyboard.press("Escape")
+    play(6)
+    after = page.evaluate(top)
+    assert after < before
+    page.evaluate("() => new Promise((told) => { addEventListener('scroll', told, {once: true}); scrollTo(0, 0) })")
+    play(40)
+    assert page.evaluate(top) == 0, "somebody has just scrolled"
+    page.locator("#play-tab").click()
+    page.locator("#cues-tab").click()
+    assert row.bounding_box()["y"] < 800
+    for number in range(1, 41):
+        stage.send("/cue/delete", number)
+    page.locator("#cues li").first.wait_for(state="detached")
+
+
 def test_a_refusal_fades_away_but_not_under_the_mouse_and_stays_in_the_status(house: House, stage: Stage) -> None:
     visit = house.visit(viewport={"width": 1280, "height": 800})
     page = visit.page

@@ -52,6 +52,7 @@ const sections = new Sections({
 const tabs = new Tabs((name) => {
   monitor.show(name === "monitor");
   status.look(name === "status");
+  if (name === "cues") cues.shown();
 });
 
 /** A tree of the engine: the page is built anew only where a restarted engine has another one. */

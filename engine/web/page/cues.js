@@ -4,12 +4,16 @@ import { byId, make, makeSureButton, showRows, write } from "./dom.js";
 import { Listing } from "./listing.js";
 
 const MISSING = "no such preset";
+const QUIET_MS = 2000; // after the user has scrolled the list stays where it was put
 
 export class Cues {
   #connection;
   #list;
   #cues = [];
   #current = null;
+  #followed = null; // the cue that was brought into sight last
+  #top = 0; // where this part scrolled the page to: any other place is the user's
+  #scrolledAt = -QUIET_MS;
   #presets = null; // names, once they are told
 
   constructor(connection) {
@@ -19,6 +23,10 @@ export class Cues {
     connection.on("/cue/current", ({ args: [number, preset] }) => this.#mark(number, preset));
     byId("cue-go").addEventListener("click", () => this.go());
     byId("cue-back").addEventListener("click", () => connection.command("/cue/back"));
+    document.addEventListener("scroll", () => {
+      if (Math.abs(scrollY - this.#top) > 1) this.#scrolledAt = performance.now();
+      this.#top = scrollY;
+    });
     byId("cue-form").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#add();
@@ -40,6 +48,13 @@ export class Cues {
     byId("preset-names").replaceChildren(...names.map((name) => make("option", { value: name })));
   }
 
+  /** The list has come up: the cue of now is in sight. */
+  shown() {
+    this.#followed = null;
+    this.#scrolledAt = -QUIET_MS;
+    this.#follow();
+  }
+
   go() {
     this.#connection.command("/cue/go");
   }
@@ -59,6 +74,18 @@ export class Cues {
     write(byId("cue-next"), next ? `Next: cue ${next[0]}, ${next[1]}` : this.#cues.length ? "That was the last cue." : "");
     for (const row of byId("cues").children) row.classList.toggle("is-current", Number(row.dataset.number) === number);
     this.#markMissing();
+    this.#follow();
+  }
+
+  /** Brings the cue of now into sight when it is another one, unless the user scrolls or writes in the list. */
+  #follow() {
+    const row = byId("cues").querySelector(".is-current");
+    if (!row?.checkVisibility() || this.#followed === this.#current) return;
+    this.#followed = this.#current;
+    if (performance.now() - this.#scrolledAt < QUIET_MS) return;
+    if (document.activeElement.matches("#cues-panel input")) return;
+    row.scrollIntoView({ block: "nearest" });
+    this.#top = scrollY;
   }
 
   get #next() {

@@ -50,9 +50,14 @@ function safetyOf({ shiftKey, key }, acts) {
   return { B: acts.blackout, F: acts.freeze }[key.toUpperCase()] ?? null; // Caps Lock makes a small letter of it
 }
 
+/** Whether Space is the element's own. Of the tab that is shown it is not: whoever chose the cue list wants go. */
+function isPressed(element) {
+  return element.closest?.(PRESSABLE) && !element.matches("[role=tab][aria-selected=true]");
+}
+
 function actOf(event, acts) {
   if (event.key === "?") return () => byId("help").showModal();
   if (event.key === "/") return acts.search;
-  if (event.key === " " && acts.canGo() && !event.target.closest?.(PRESSABLE)) return acts.go;
+  if (event.key === " " && acts.canGo() && !isPressed(event.target)) return acts.go;
   return null;
 }

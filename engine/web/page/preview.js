@@ -39,6 +39,8 @@ export class Preview {
     document.addEventListener("fullscreenchange", () => this.#reopen()); // as wide as it is shown now
     document.addEventListener("visibilitychange", () => this.#follow());
     setFolded(recall("folded", false));
+    const tell = () => document.documentElement.style.setProperty("--preview", `${this.#frame.offsetHeight}px`);
+    new ResizeObserver(tell).observe(this.#frame); // on a phone the rest sticks below the picture
   }
 
   /** Whether the engine is there. */
