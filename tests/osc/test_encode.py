@@ -33,10 +33,22 @@ def test_an_answer_holds_only_what_vanilla_pd_reads(value: object, type_tag: str
         assert message.type_tags == type_tag + "s" * len(others)
 
 
-def test_an_answer_from_a_remembered_head_is_what_python_osc_builds() -> None:
-    for value in (0.25, -1, 0.75, 3):
-        packet = encode_reply("/layer/1/angle", value)
-        assert packet == OscMessage(packet).dgram == encode_message("/layer/1/angle", value)
+ANSWERS = (
+    ("/layer/1/angle", (0.25,)),
+    ("/layer/1/angle", (-1,)),
+    ("/layer/1/angle", (0.75,)),
+    ("/preset/list", ()),
+    ("/preset/name", ("wölfe",)),
+    ("/map/entry", (3, "midi 1 cc 20", "/layer/1/angle", "", -180.0, 180.0, "linear", 0, "jump")),
+    *(("/x" + "y" * length, ("z" * length, length)) for length in range(9)),  # every padding
+)
+
+
+@pytest.mark.parametrize(("address", "args"), ANSWERS)
+def test_an_answer_is_byte_by_byte_what_python_osc_builds(address: str, args: tuple) -> None:
+    packet = encode_reply(address, *args)
+    assert packet == encode_message(address, *args)
+    assert OscMessage(packet).params == list(args)
 
 
 def test_a_bundle_keeps_its_raw_time_tag() -> None:
