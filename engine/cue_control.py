@@ -74,7 +74,7 @@ class CueControl:
         table.add("/cue/set", self._on_set)
         table.add("/cue/insert", self._on_insert)
         table.add("/cue/delete", self._on_delete)
-        table.add("/cue/list", self._on_list)
+        table.add("/cue/list", self._on_list, is_listing=True)
 
     # -- going ---------------------------------------------------------------------------------
 

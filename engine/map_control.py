@@ -94,7 +94,7 @@ class MapControl:
     def add_commands(self, table: CommandTable) -> None:
         table.add("/map/learn", self._on_learn)
         table.add("/map/cancel", self._on_cancel)
-        table.add("/map/list", self._on_list)
+        table.add("/map/list", self._on_list, is_listing=True)
         table.add("/map/add", self._on_add)
         table.add("/map/set", self._on_set)
         table.add("/map/delete", self._on_delete)

@@ -50,7 +50,7 @@ class PresetControl:
     def add_commands(self, table: CommandTable) -> None:
         table.add("/preset/save", self._on_save)
         table.add("/preset/load", self._on_load)
-        table.add("/preset/list", self._on_list)
+        table.add("/preset/list", self._on_list, is_listing=True)
         table.add("/preset/delete", self._on_delete)
         table.add("/layer/copy", self._on_copy)
 

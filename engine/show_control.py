@@ -63,7 +63,7 @@ class ShowControl:
         self._hooks = hooks
 
     def add_commands(self, table: CommandTable) -> None:
-        table.add("/engine/status", self._on_status)
+        table.add("/engine/status", self._on_status, is_listing=True)
         table.add("/engine/size", self._on_size)
         table.add("/engine/quit", self._on_quit)
         table.add("/sink/start", self._on_sink_start)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+import osc_schema
 from engine import Config, MultiverseError, open_engine
 from engine.config import OscConfig, build_config
 from engine.errors import PortTakenError
@@ -63,6 +64,17 @@ def test_two_offline_runs_are_the_same_byte_for_byte(chord: Path, renderer: str)
     first = pictures()
     assert first == pictures()
     assert len(set(first)) > 1
+
+
+def test_every_command_that_lists_is_refused_when_it_is_asked_too_often() -> None:
+    lists = {
+        command.address
+        for command in osc_schema.COMMANDS
+        if command.address != "/get" and any("one message a" in reply for reply in command.replies)
+    }
+    with open_engine(quiet(offline=True, osc={"listen": "off"}, web="off")) as engine:
+        commands = engine._parts.dispatcher._commands
+        assert {command.address for command in osc_schema.COMMANDS if commands.is_listing(command.address)} == lists
 
 
 def test_a_parameter_changes_the_picture(chord: Path) -> None:

@@ -10,17 +10,20 @@ from engine.osc.encode import ReplyValue
 class Reply:
     """The way back to whoever sent a command. Any thread, at any later time, any number of times."""
 
-    __slots__ = ("_log", "_post", "command")
+    __slots__ = ("_log", "_post", "command", "sent")
 
     def __init__(
         self, command: str, post: Callable[[bytes], None], log: Callable[[str], None] = lambda line: None
     ) -> None:
         """`log`: where a failure is said to the operator as well; must not wait."""
         self.command = command
+        self.sent = 0
+        """How many entries of a listing: what `send` was called for."""
         self._post = post
         self._log = log
 
     def send(self, address: str, *values: ReplyValue) -> None:
+        self.sent += 1
         self._post(encode_reply(address, *values))
 
     def done(self, *values: ReplyValue) -> None:
@@ -44,17 +47,24 @@ class CommandTable:
     def __init__(self) -> None:
         self._handlers: dict[str, Handler] = {}
         self._numbered: dict[str, Handler] = {}
+        self._listings: set[str] = set()
 
-    def add(self, address: str, handler: Handler) -> None:
+    def add(self, address: str, handler: Handler, *, is_listing: bool = False) -> None:
         """`handler(args, reply)` answers now or later and must not block long: packets wait behind it.
 
         A MultiverseError or osc_schema.Rejected out of it becomes `/fail`. `<n>` as a part of the address stands for a
-        whole number 1..999, which the handler gets before the arguments.
+        whole number 1..999, which the handler gets before the arguments. `is_listing`: it answers with many messages,
+        before it returns; whoever asks for too many of them is refused.
         """
         handlers = self._numbered if "/<n>" in address else self._handlers
         if address in handlers:
             raise ValueError(f"{address} has a handler already")
         handlers[address] = handler
+        if is_listing:
+            self._listings.add(address)
+
+    def is_listing(self, address: str) -> bool:
+        return address in self._listings
 
     def find(self, address: str) -> Handler | None:
         handler = self._handlers.get(address)

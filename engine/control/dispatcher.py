@@ -33,7 +33,7 @@ from engine.control.counters import OscCounters
 from engine.control.explain import Mistakes, unknown
 from engine.control.feedback import Feedback
 from engine.control.foreign import ForeignMessages, Translate
-from engine.control.listing import ListingLimit
+from engine.control.listing import limit_of_commands, limit_of_patterns
 from engine.control.outbox import Outbox
 from engine.control.patterns import VALUES_A_SECOND, PatternLimit, settable
 from engine.control.plan import Plan, Step
@@ -84,7 +84,7 @@ class Dispatcher:
             "/engine/notify": self._on_notify,
         }
         self._foreign = ForeignMessages(translate, self._is_command, clock)
-        self._listing = ListingLimit()
+        self._gets, self._listings = limit_of_patterns(), limit_of_commands()
         self._patterns = PatternLimit()
         self._schedule: Schedule[Plan] = Schedule()
         self._deferred: deque[Plan] = deque()
@@ -275,9 +275,15 @@ class Dispatcher:
             if question is not None:
                 question(message, sender)
             else:
-                self._handle(message, self._reply(message.address, sender))
+                self._handle(message, sender)
 
-    def _handle(self, message: Message, reply: Reply) -> None:
+    def _handle(self, message: Message, sender: Sender) -> None:
+        reply, now_s = self._reply(message.address, sender), self.clock.now_s()
+        is_listing = self._commands.is_listing(message.address)
+        if is_listing and self._listings.left(sender.name, now_s) <= 0:
+            self.counters.add("rejected")
+            reply.fail("asked too often")
+            return
         try:
             self._commands.find(message.address)(message.args, reply)
         except (MultiverseError, Rejected) as error:
@@ -285,6 +291,9 @@ class Dispatcher:
         except Exception as error:
             reply.fail(f"an error of the engine itself: {type(error).__name__}", is_logged=False)
             raise
+        finally:
+            if is_listing:
+                self._listings.count(sender.name, reply.sent, now_s)
 
     # -- questions -----------------------------------------------------------------------------
 
@@ -302,11 +311,10 @@ class Dispatcher:
             return
         if not params:
             reply.fail(unknown(address))
-        if not param and not self._listing.allows(sender.name, len(params), self.clock.now_s()):
+        if not param and not self._gets.allows(sender.name, len(params), self.clock.now_s()):
             self.counters.add("rejected")
-            self._mistakes.explain(
-                "osc.get", "/get", "too many patterns at once (/engine/notify 1 tells changes)", sender
-            )
+            reason = "too many patterns at once (/engine/notify 1 tells changes)"
+            self._mistakes.explain("osc.get", "/get", reason, sender)
             return
         for param in params:
             reply.send(param.address, *self.feedback.reply_values(param, self._store.get(param.address)))

@@ -1,30 +1,54 @@
-"""How many values patterns in `/get` may ask for. Pure; time comes in.
+"""How many messages may be asked for with one. Pure; time comes in.
 
 A `/get //*` of 16 bytes is answered with a hundred packets, and over UDP the sender's address may be forged: without
-a limit the engine would multiply a flood by a hundred and point it at somebody else.
+a limit the engine would multiply a flood by a hundred and point it at somebody else. And whoever asks for a list of a
+thousand entries again and again takes the time of the thread that carries out what everybody else sends.
 """
 
 import osc_schema
+from engine.control.outbox import MAX_PACKETS
+from engine.control.pace import PACKETS_A_SENDING, SENDING_INTERVAL_S
 
-LISTING = len(osc_schema.PARAMS)
-MOST_AT_ONCE = 8 * LISTING  # several programs of one machine that start together
-A_SECOND = LISTING
 KEPT_HOSTS = 1024
 
 
 class ListingLimit:
-    """Eight full listings a host at once, then one a second."""
+    """So many messages a host at once, then so many a second."""
 
-    def __init__(self) -> None:
-        self._left: dict[str, tuple[float, float]] = {}  # host -> values left, when
+    def __init__(self, most_at_once: int, a_second: float) -> None:
+        self._most_at_once = most_at_once
+        self._a_second = a_second
+        self._left: dict[str, tuple[float, float]] = {}  # host -> messages left, when
 
-    def allows(self, sender: str, values: int, now_s: float) -> bool:
-        """Whether this sender is answered with so many values now; counts them when it is."""
-        host = sender.rpartition(":")[0]  # whoever forges an address forges the port too
-        left, at_s = self._left.get(host, (MOST_AT_ONCE, now_s))
-        left = min(MOST_AT_ONCE, left + (now_s - at_s) * A_SECOND)
-        is_allowed = values <= left
-        if host not in self._left and len(self._left) >= KEPT_HOSTS:
-            self._left.clear()
-        self._left[host] = (left - values if is_allowed else left, now_s)
+    def left(self, sender: str, now_s: float) -> float:
+        """How many messages this sender may be answered with now; less than none after a listing that was longer."""
+        left, at_s = self._left.get(_host(sender), (self._most_at_once, now_s))
+        return min(self._most_at_once, left + (now_s - at_s) * self._a_second)
+
+    def allows(self, sender: str, messages: int, now_s: float) -> bool:
+        """Whether it may be answered with so many; counts them when it may."""
+        is_allowed = messages <= self.left(sender, now_s)
+        if is_allowed:
+            self.count(sender, messages, now_s)
         return is_allowed
+
+    def count(self, sender: str, messages: int, now_s: float) -> None:
+        """It is answered with so many."""
+        left = self.left(sender, now_s)
+        if _host(sender) not in self._left and len(self._left) >= KEPT_HOSTS:
+            self._left.clear()
+        self._left[_host(sender)] = (left - messages, now_s)
+
+
+def limit_of_patterns() -> ListingLimit:
+    """Of `/get`: eight times every value (several programs of one machine that start together), then once a second."""
+    return ListingLimit(8 * len(osc_schema.PARAMS), len(osc_schema.PARAMS))
+
+
+def limit_of_commands() -> ListingLimit:
+    """Of commands that list: as many as may wait to be sent, then as many as a UDP receiver is sent."""
+    return ListingLimit(MAX_PACKETS, PACKETS_A_SENDING / SENDING_INTERVAL_S)
+
+
+def _host(sender: str) -> str:
+    return sender.rpartition(":")[0]  # whoever forges an address forges the port too

@@ -13,6 +13,7 @@ from engine.clock import SteppedClock
 from engine.control import CommandTable, Dispatcher, Reply, patterns
 from engine.control.changes import MOST_PULLS
 from engine.control.dispatcher import MAX_VALUES_A_BUNDLE
+from engine.control.outbox import MAX_PACKETS
 from engine.control.patterns import VALUES_A_SECOND
 from engine.control.scheduled import MAX_BUNDLES, MAX_VALUES
 from engine.errors import PresetError
@@ -537,6 +538,31 @@ def test_patterns_in_get_are_answered_eight_full_listings_at_once_and_then_one_a
     desk.clock.advance(1.0)
     assert [len(desk.say("/get", "//*")) for _ in range(2)] == [full, 1]
     assert desk.counters.rejected == 14
+
+
+def test_whoever_asks_for_a_long_list_again_and_again_is_refused(desk: Desk) -> None:
+    """200 of a thousand entries would hold up what everybody else sends for seconds."""
+    entries = 1000
+
+    def list_them(args: tuple, reply: Reply) -> None:
+        for number in range(entries):
+            reply.send("/map/entry", number)
+        reply.done()
+
+    desk.commands.add("/map/list", list_them, is_listing=True)
+    desk.commands.add("/cue/go", lambda args, reply: reply.done())
+    whole = MAX_PACKETS // entries + 1  # what is begun is told to its end
+    answers = [desk.say("/map/list") for _ in range(200)]
+    assert [len(answer) for answer in answers] == [entries + 1] * whole + [1] * (200 - whole)
+    assert answers[-1] == [Message("/fail", ("/map/list", "asked too often"), "ss")]
+    assert desk.counters.rejected == 200 - whole
+    assert desk.say("/cue/go") == [Message("/done", ("/cue/go",), "s")]
+    desk.peer.name = "udp 192.0.2.2:5000"
+    assert len(desk.say("/map/list")) == entries + 1
+    desk.peer.name = "udp 192.0.2.1:5000"
+    desk.clock.advance(1.0)
+    answers = [desk.say("/map/list") for _ in range(5)]
+    assert [len(answer) for answer in answers] == [entries + 1] * 4 + [1]  # 3840 a second, and the first were 192 over
 
 
 @pytest.mark.parametrize("args", [(), (1,), ("/nowhere",), ("/nowhere/*",), ("/layer/[/x",), ("a", "b")])
