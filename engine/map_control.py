@@ -4,14 +4,12 @@
                           └─► movements ─► learner;  the map ─► messages in our own language
 
 A movement goes on moving what it is mapped to while something is learned: the show does not stop for it. The one that
-is learned from moves nothing new itself, so that a pad can be given a cue in mid-show. Files are written by a worker
-thread.
+is learned from moves nothing new itself, so that a pad can be given a cue in mid-show. A lesson in which nothing moves
+ends by itself. After the start only a thread of its own meets the disk.
 """
 
-import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from engine.file_names import clean_name
 from engine.osc import Message
 from engine.params import ParamStore
 from engine.params.atomic_file import write_atomic
+from engine.params.disk_thread import DiskThread
 from engine.params.mapping import ControlMap
 from engine.params.mapping_builtin import BUILT_IN
 from engine.params.mapping_control import Movement
@@ -33,19 +32,31 @@ from engine.params.mapping_movement import Movements
 from engine.telemetry import report_problems
 from osc_schema.mapping import KEYS
 
-log = logging.getLogger(__name__)
-
 FILE_NAME = "mapping.toml"
 MAPS_FOLDER = "maps"
 """Beside the file of the map: those that were saved under a name."""
 SUFFIX = ".toml"
 
+LESSON_S = 60.0
+"""After which a lesson ends in which nothing was learned."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+StartTimer = Callable[[float, Callable[[], None]], Callable[[], None]]
+"""`start_timer(seconds, ended)` has `ended()` called after that time, on any thread; returns what stops it."""
+
+
+def start_timer(seconds: float, ended: Callable[[], None]) -> Callable[[], None]:
+    timer = threading.Timer(seconds, ended)
+    timer.daemon = True
+    timer.start()
+    return timer.cancel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Lesson:
     target: str
     argument: str
     reply: Reply
+    stop_timer: Callable[[], None]
 
 
 class MapControl:
@@ -60,6 +71,7 @@ class MapControl:
         clock: Mapping[str, Callable[[float], None]],
         tell: Callable[..., None],
         report: Callable[[str, str], None],
+        start_timer: StartTimer = start_timer,
     ) -> None:
         """Reads the map; `path` need not exist. MappingError when it is no map, or a name is none's.
 
@@ -71,12 +83,15 @@ class MapControl:
         self._clock = clock
         self._tell = tell
         self._report = report
+        self._start_timer = start_timer
         self._lock = threading.Lock()  # a message of one thread against a command of another
         self._map = ControlMap()
         self._movements = Movements()
         self._learner = Learner()
         self._lesson: _Lesson | None = None
         self._has_met_unmapped_midi = False
+        self._names: tuple[str, ...] = tuple(BUILT_IN)
+        self._look()
         kept = self._checked(read_map(path), str(path))
         self._unread = kept.unread
         self._map.add_all(kept.entries)
@@ -85,11 +100,13 @@ class MapControl:
             named = self._checked(self._load(name), f"map {name}").entries
             self._map.add_all(entry for entry in named if (entry.control, entry.target) not in known)
         self._is_unwritten = False
-        self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mapping")
+        self._disk = DiskThread("map", report, self._look)
 
     def close(self) -> None:
-        """What was changed last is in the file when this returns."""
-        self._disk.shutdown()
+        """What was changed last is in the file when this returns, unless the disk does not answer."""
+        with self._lock:
+            self._end_lesson()
+        self._disk.close()
 
     def add_commands(self, table: CommandTable) -> None:
         table.add("/map/learn", self._on_learn)
@@ -124,7 +141,8 @@ class MapControl:
             return messages
         if event is not None and movements and not is_learning:
             self._on_unmapped_midi(movements[0], sender_name)
-        return () if event is not None or is_learning else None
+        is_taken = event is not None or (is_learning and bool(movements))  # what moves nothing may be a mistake
+        return () if is_taken else None
 
     def _learn(self, movements: list[Movement], now_s: float) -> tuple[_Lesson, str, str] | None:
         """Let the learner hear: the lesson that ends with it, the control's name and why it failed, "" when it did not.
@@ -165,23 +183,37 @@ class MapControl:
         target, *rest = texts(args, "a parameter's or command's address and, if wanted, an argument", 1, 2)
         argument = rest[0] if rest else ""
         make_entry({"control": "osc /anything", "target": target, "argument": argument})
+        stop_timer = self._start_timer(LESSON_S, lambda: self._on_nothing_moved(lesson))
+        lesson = _Lesson(target=target, argument=argument, reply=reply, stop_timer=stop_timer)
         with self._lock:
-            superseded, self._lesson = self._lesson, _Lesson(target=target, argument=argument, reply=reply)
+            superseded = self._end_lesson()
+            self._lesson = lesson
             self._learner.begin()
         if superseded is not None:
             superseded.reply.fail("superseded", is_logged=False)
 
+    def _on_nothing_moved(self, lesson: _Lesson) -> None:
+        """The timer's thread."""
+        with self._lock:
+            if self._lesson is not lesson:  # it has ended just before
+                return
+            self._end_lesson()
+        lesson.reply.fail(f"nothing moved for {LESSON_S:g} s", is_logged=False)
+
     def _on_cancel(self, args: tuple, reply: Reply) -> None:
         with self._lock:
-            lesson = self._lesson
-            self._end_lesson()
+            lesson = self._end_lesson()
         if lesson is not None:
             lesson.reply.fail("cancelled", is_logged=False)
         reply.done()
 
-    def _end_lesson(self) -> None:
-        self._lesson = None
+    def _end_lesson(self) -> _Lesson | None:
+        """The one that was going on. The caller holds the lock."""
+        lesson, self._lesson = self._lesson, None
         self._learner.end()
+        if lesson is not None:
+            lesson.stop_timer()
+        return lesson
 
     def _on_list(self, args: tuple, reply: Reply) -> None:
         with self._lock:
@@ -189,7 +221,7 @@ class MapControl:
         for number, entry in enumerate(entries, start=1):
             values = entry.values()
             reply.send("/map/entry", number, *(values[key] for key in KEYS))
-        for name in self._names():
+        for name in self._names:
             reply.send("/map/name", name)
         reply.done()
 
@@ -226,20 +258,34 @@ class MapControl:
 
     def _on_load(self, args: tuple, reply: Reply) -> None:
         (name,) = texts(args, "the name of a map", 1, 1)
-        loaded = self._checked(self._load(name), f"map {name}")
-        with self._lock:
-            self._map.add_all(loaded.entries)
-        self._on_changed()
-        reply.done(name, len(loaded.entries))
+        path = self._file_of(name)
+
+        def load() -> None:
+            loaded = self._checked(self._load(name), f"map {name}")
+            with self._lock:
+                self._map.add_all(loaded.entries)
+            self._on_changed()
+            reply.done(name, len(loaded.entries))
+
+        if path is None:
+            load()
+        else:
+            self._disk.post(load, reply.fail)
 
     def _on_save(self, args: tuple, reply: Reply) -> None:
         (name,) = texts(args, "the name of a map", 1, 1)
-        if name.casefold() in BUILT_IN:
-            raise MappingError(f"map {name!r}: is built in and cannot be changed; choose another name")
         path = self._file_of(name)
+        if path is None:
+            raise MappingError(f"map {name!r}: is built in and cannot be changed; choose another name")
         with self._lock:
             entries = self._map.entries
-        self._disk.submit(self._write, path, lambda: map_text(entries), reply.fail, lambda: reply.done(name))
+
+        def save() -> None:
+            _write(path, map_text(entries))
+            self._look()
+            reply.done(name)
+
+        self._disk.post(save, reply.fail)
 
     # -- files ---------------------------------------------------------------------------------
 
@@ -250,28 +296,19 @@ class MapControl:
             is_waiting, self._is_unwritten = self._is_unwritten, True
         self._tell("/map/changed", count)
         if not is_waiting:
-            self._disk.submit(self._write, self._path, self._text_of_now, lambda reason: self._report("map", reason))
+            self._disk.post(self._keep, self._on_not_kept)
 
-    def _text_of_now(self) -> str:
+    def _keep(self) -> None:
+        """The disk's thread."""
         with self._lock:
             self._is_unwritten = False
             entries = self._map.entries
-        return map_text(entries, self._unread)
+        _write(self._path, map_text(entries, self._unread))
 
-    def _write(
-        self, path: Path, text: Callable[[], str], fail: Callable[[str], None], done: Callable[[], None] | None = None
-    ) -> None:
-        """The worker's thread."""
-        try:
-            write_atomic(path, text())
-        except OSError as error:
-            fail(f"{path}: cannot be written ({error.strerror or error})")
-        except Exception as error:  # the top of the worker's thread
-            log.exception("a map cannot be saved")
-            fail(f"{path}: an error of the engine itself: {type(error).__name__}")
-        else:
-            if done is not None:
-                done()
+    def _on_not_kept(self, reason: str) -> None:
+        with self._lock:
+            self._is_unwritten = False  # the next change tries again
+        self._report("map", reason)
 
     def _checked(self, loaded: LoadedMap, origin: str) -> LoadedMap:
         """Report what is wrong with it, a line a mistake."""
@@ -279,19 +316,24 @@ class MapControl:
         return loaded
 
     def _load(self, name: str) -> LoadedMap:
-        """The map of that name. MappingError when there is none."""
-        if name.casefold() in BUILT_IN:
-            return read_tables(BUILT_IN[name.casefold()])
+        """The map of that name. MappingError when there is none. Meets the disk, unless it is built in."""
         path = self._file_of(name)
+        if path is None:
+            return read_tables(BUILT_IN[name.casefold()])
         if not path.exists():
-            raise MappingError(f"map {name!r}: not found (known: {', '.join(self._names())})")
+            self._look()
+            raise MappingError(f"map {name!r}: not found (known: {', '.join(self._names)})")
         return read_map(path)
 
-    def _names(self) -> tuple[str, ...]:
-        """Of the maps that can be loaded."""
-        return (*BUILT_IN, *sorted(file.stem for file in self._folder.glob(f"*{SUFFIX}") if file.name[0] != "."))
+    def _look(self) -> None:
+        """Which maps there are to load. Meets the disk."""
+        files = sorted(file.stem for file in self._folder.glob(f"*{SUFFIX}") if file.name[0] != ".")
+        self._names = (*BUILT_IN, *files)
 
-    def _file_of(self, name: str) -> Path:
+    def _file_of(self, name: str) -> Path | None:
+        """None: it is built in. MappingError for a name that can be none's."""
+        if name.casefold() in BUILT_IN:
+            return None
         try:
             return self._folder / f"{clean_name(name)}{SUFFIX}"
         except ValueError as reason:
@@ -300,6 +342,14 @@ class MapControl:
     @property
     def _folder(self) -> Path:
         return self._path.parent / MAPS_FOLDER
+
+
+def _write(path: Path, text: str) -> None:
+    """MappingError when the disk refuses."""
+    try:
+        write_atomic(path, text)
+    except OSError as error:
+        raise MappingError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
 def texts(args: tuple, what: str, least: int, most: int) -> tuple[str, ...]:

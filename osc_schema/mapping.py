@@ -33,7 +33,8 @@ AREA = Area(
         _command(
             "learn",
             "address:s argument:s?",
-            "Maps what moves next to a parameter, or to a command with its argument; answered when something moved.",
+            "Maps what moves next to a parameter, or to a command with its argument; answered when something moved, or "
+            "when nothing has for 60 s.",
             "/done /map/learn <address> <control>",
             _CHANGED,
         ),

@@ -21,6 +21,7 @@ from engine.map_control import MapControl
 from engine.osc import Impulse, Message, Midi, TimeTag, encode_message
 from engine.params import ParamStore
 from engine.params.mapping_control import control_of
+from tests.hung_file import hung
 
 
 class Desk:
@@ -28,6 +29,8 @@ class Desk:
 
     def __init__(self, path: Path, report: Any, names: tuple[str, ...] = ()) -> None:
         self.path = path
+        self.timers: list[Callable[[], None]] = []
+        """What is to be called when a lesson's time is over: the test decides when."""
         self.clock_ticks: list[tuple[str, float]] = []
         self.loaded: list[str] = []
         self.store, table, clock = ParamStore(), CommandTable(), SystemClock()
@@ -39,6 +42,7 @@ class Desk:
             clock={kind: lambda now_s, kind=kind: self.clock_ticks.append((kind, now_s)) for kind in ("clock", "stop")},
             tell=self.dispatcher.feedback.tell,
             report=report,
+            start_timer=self._start_timer,
         )
         self.map.add_commands(table)
         table.add("/preset/load", lambda args, reply: self.loaded.append(args[0]))
@@ -47,6 +51,11 @@ class Desk:
         self.sending.start()
         self.server.start()
         self.client = OscClient(*self.server.address)
+
+    def _start_timer(self, seconds: float, ended: Callable[[], None]) -> Callable[[], None]:
+        assert seconds == 60.0
+        self.timers.append(ended)
+        return lambda: self.timers.remove(ended)
 
     def say(self, address: str, *args: object) -> None:
         self.client.send(encode_message(address, *args))
@@ -252,12 +261,47 @@ def test_the_show_goes_on_while_something_is_learned(desk: Desk) -> None:
     desk.done("/map/set", 1, "takeover", 0)
     desk.say("/map/learn", "/layer/1/curve")
     desk.say("/fader", 0.5)
-    desk.say("/unknown", "text")
+    desk.say("/unknown", 1.0)
     desk.say("/fader", 0.75)
     assert desk.answer().args == ("/map/learn", "/layer/1/curve", "osc /fader")
     assert desk.store.get("/layer/1/intensity") == 0.75 * 1.5
     assert desk.store.get("/layer/1/curve") == 0.0
     assert desk.dispatcher.counters.unknown == 0
+
+
+def test_a_lesson_in_which_nothing_moves_ends_by_itself(desk: Desk, reports: Any) -> None:
+    desk.say("/map/learn", "/layer/1/curve")
+    desk.say("/map/learn", "/layer/2/curve")
+    assert desk.answer().args == ("/map/learn", "superseded")
+    (over,) = desk.timers
+    over()
+    assert desk.answer().args == ("/map/learn", "nothing moved for 60 s")
+    over()  # too late: nobody is answered twice
+    for value in (0.1, 0.9):
+        desk.say("/fader", value)
+    assert desk.answer().args[0] == "/fader"
+    assert desk.entries() == [] and reports.keys == ["osc.unknown"] * 2
+
+
+def test_a_mistyped_message_that_moves_nothing_is_told_while_something_is_learned(desk: Desk) -> None:
+    desk.say("/map/learn", "/layer/1/curve")
+    desk.say("/preset/laod", "night")
+    assert desk.answer().args[0] == "/preset/laod"
+    for value in (0.1, 0.9):
+        desk.say("/fader", value)
+    assert desk.answer().args == ("/map/learn", "/layer/1/curve", "osc /fader")
+    assert desk.timers == []
+
+
+def test_a_map_whose_file_hangs_holds_up_nothing(desk: Desk, wait_for: Callable[..., Any]) -> None:
+    desk.done("/map/add", "osc /fader", "/layer/1/mute")
+    desk.done("/map/save", "desk")
+    with hung(desk.path.parent / "maps" / "desk.toml"):
+        desk.say("/map/load", "desk")
+        desk.say("/master/blackout", 1)
+        wait_for(lambda: desk.store.get("/master/blackout"), "blackout")
+        assert len(desk.ask("/map/list")) == 4
+    assert desk.answer().args == ("/map/load", "desk", 1)
 
 
 def test_entries_are_edited_and_everybody_hears_of_it(desk: Desk) -> None:

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 from engine.errors import MultiverseError
+from osc_schema import Rejected
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ class DiskThread:
     def _attempt(self, job: Job, fail: Fail) -> None:
         try:
             job()
-        except (MultiverseError, OSError) as error:
+        except (MultiverseError, Rejected, OSError) as error:
             fail(str(error))
         except Exception as error:  # the top of the thread's loop
             log.exception("%s: an error of the engine itself", self._name)

@@ -1,0 +1,36 @@
+"""Files that do not answer, as on a network home that hangs."""
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_HOLD = """
+import fcntl, signal, sys
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+with open(sys.argv[1], "r+b") as file:
+    fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def hung(path: Path) -> Iterator[None]:
+    """Whoever opens the file waits until this is left (the kernel ends it after 45 s by itself).
+
+    Another process holds a lease on it that it does not give back when it is asked to.
+    """
+    if sys.platform != "linux":
+        pytest.skip("a file that hangs (needs Linux)")
+    holder = subprocess.Popen(
+        [sys.executable, "-c", _HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert holder.stdout.readline() == "held\n"
+        yield
+    finally:
+        holder.communicate(timeout=30)
