@@ -1,5 +1,7 @@
 """The cue list over OSC: what frames see with known times, and cues, taps and modulation the whole way over UDP."""
 
+import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -188,6 +190,21 @@ def test_another_go_and_panic_stop_what_was_to_follow(rig: Rig) -> None:
     rig.frame(10.0)
     rig.store.set("/master/panic", 1)
     assert [rig.frame(now_s) for now_s in (11.0, 12.0, 20.0)] == [2.5] * 3
+
+
+def test_a_list_that_cannot_be_saved_holds_up_no_cue(show: Rig, wait_for: Callable) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("a file that cannot be opened (needs POSIX)")
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "cues"]
+    unfinished = show.path.with_name(f".cues-{os.getpid()}-{thread.ident}.tmp")
+    os.mkfifo(unfinished)  # opened for writing it waits for a reader
+    show.say("/cue/set", 1, "low", 0, 2.0)
+    show.say("/cue/go")
+    assert show.take() == [("/done", "/cue/go", 1, "low")]
+    assert [show.frame(now_s) for now_s in (0.0, 2.0, 3.0, 4.0)] == [1.0, 1.0, 1.5, 2.0]
+    unfinished.read_bytes()  # and a pipe cannot be flushed to the disk
+    wait_for(lambda: show.answers, "the answer")
+    assert "in force, but not kept" in show.take()[0][2]
 
 
 def test_the_list_is_told_and_kept_and_read_again(show: Rig, tmp_path: Path, reports: Any, wait_for: Callable) -> None:

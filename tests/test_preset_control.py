@@ -1,6 +1,11 @@
 """Presets and layers over OSC: what frames see with known times, and the whole way over UDP."""
 
+import contextlib
+import os
 import re
+import threading
+import urllib.parse
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +19,7 @@ from engine.osc import Message, decode_packet, encode_bundle, encode_message
 from engine.params import Crossfade, Modulation, ParamStore, PresetFolder
 from engine.preset_control import PresetControl
 from tests.desk import Desk, open_desk
+from tests.hung_file import hung
 
 BRIGHTNESS, ANGLE = "/multiverse/brightness", "/layer/1/angle"
 
@@ -130,6 +136,43 @@ def test_a_layer_is_copied_whole_in_one_frame(rig: Rig) -> None:
         assert "two different layers" in rig.take()[0][2]
 
 
+def test_a_save_that_hangs_holds_up_no_load_and_its_failure_puts_the_preset_back(
+    rig: Rig, tmp_path: Path, wait_for: Callable
+) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("a file that cannot be opened (needs POSIX)")
+    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5})
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "presets"]
+    unfinished = tmp_path / f".night-{os.getpid()}-{thread.ident}.tmp"
+    os.mkfifo(unfinished)  # opened for writing it waits for a reader
+    rig.store.set(BRIGHTNESS, 3.5)
+    rig.say("/preset/save", "night")
+    for name, brightness in (("default", 2.5), ("night", 3.5)):
+        rig.say("/preset/load", name)
+        assert rig.take() == [("/done", "/preset/load", name)] and rig.store.get(BRIGHTNESS) == brightness
+    rig.say("/preset/list")
+    assert rig.take()[-2:] == [("/preset/name", "night"), ("/done", "/preset/list")]
+    unfinished.read_bytes()  # and a pipe cannot be flushed to the disk
+    wait_for(lambda: rig.answers, "the failure")
+    assert rig.take()[0][:2] == ("/fail", "/preset/save")
+    rig.say("/preset/load", "night")
+    assert rig.store.get(BRIGHTNESS) == 0.5
+
+
+def test_what_others_put_into_the_folder_is_loaded_and_told(rig: Rig, tmp_path: Path, wait_for: Callable) -> None:
+    PresetFolder(tmp_path).save("mailed", {BRIGHTNESS: 0.25})
+    rig.say("/preset/load", "mailed")
+    wait_for(lambda: rig.take() == [("/done", "/preset/load", "mailed")], "the load")
+    assert rig.store.get(BRIGHTNESS) == 0.25
+    PresetFolder(tmp_path).save("mailed", {BRIGHTNESS: 0.75})
+    wait_for(lambda: rig.told == [("/preset/changed", "mailed")] * 2, "the next look")
+    rig.say("/preset/load", "mailed")
+    assert rig.store.get(BRIGHTNESS) == 0.75
+    rig.say("/preset/load", "nobody's")
+    wait_for(lambda: rig.answers[-1].address == "/fail", "the failure")
+    assert "not found" in rig.take()[-1][2]
+
+
 # -- the whole way -----------------------------------------------------------------------------
 
 
@@ -177,6 +220,28 @@ def test_what_a_preset_asks_for_in_vain_is_said(desk: Desk) -> None:
     desk.done("/preset/load", "needs sd")
     assert desk.engine.params.get("/layer/5/source") == "auto"
     assert any("needs sd" in line and "--sd MODEL" in line for line in desk.engine.status().warnings)
+
+
+def test_a_presets_file_that_hangs_takes_no_panic_away(tmp_path: Path, wait_for: Callable) -> None:
+    folder = PresetFolder(tmp_path / "presets")
+    for name in ("good", "held"):
+        folder.save(name, {BRIGHTNESS: 1.0})
+    with contextlib.ExitStack() as stack:
+        stuck = stack.enter_context(contextlib.ExitStack())
+        stuck.enter_context(hung(folder.path / "held.toml"))
+        desk = stack.enter_context(open_desk(tmp_path, web="127.0.0.1:0"))
+        assert any("does not answer" in line for line in desk.engine.status().warnings)
+        desk.client.send(encode_message("/preset/load", "held"))
+        desk.client.send(encode_message("/master/blackout", 1))
+        wait_for(lambda: desk.engine.params.get("/master/blackout"), "blackout")
+        page = urllib.parse.urlsplit(desk.engine.page_url)
+        with urllib.request.urlopen(f"http://{page.netloc}/status.json", timeout=30) as answer:
+            assert answer.status == 200
+        assert ("held",) in [message.args for message in desk.ask("/preset/list")]
+        desk.done("/preset/load", "Aurora")
+        stuck.close()
+        assert desk.answer().args == ("/preset/load", "held")
+        desk.done("/preset/load", "good")
 
 
 def test_a_preset_keeps_the_order_of_its_bundle(desk: Desk) -> None:

@@ -1,0 +1,114 @@
+"""Presets in memory: what is there at once, what follows the disk, and what a disk that hangs leaves usable."""
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.errors import PresetError
+from engine.params import ParamStore, PresetFolder
+from engine.params.preset_shelf import PresetShelf
+from tests.hung_file import hung
+
+NIGHT, DAY = {"/mode": "simple"}, {"/mode": "multiverse"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> PresetFolder:
+    return PresetFolder(tmp_path)
+
+
+@pytest.fixture
+def shelf(folder: PresetFolder) -> PresetShelf:
+    return PresetShelf(folder)
+
+
+def test_what_others_change_is_seen_at_the_next_look(folder: PresetFolder, shelf: PresetShelf) -> None:
+    folder.save("night", NIGHT)
+    folder.save("day", DAY)
+    assert sorted(shelf.look()) == ["day", "night"] and shelf.names()[-2:] == ("day", "night")
+    assert shelf.look() == []
+    folder.save("night", DAY)
+    folder.delete("day")
+    assert sorted(shelf.look()) == ["day", "night"]
+    assert shelf.get("night").values == [("/mode", "multiverse")]
+    with pytest.raises(PresetError, match="'day': not found"):
+        shelf.get("day")
+
+
+def test_what_is_saved_here_is_what_will_be_read(folder: PresetFolder, shelf: PresetShelf) -> None:
+    store = ParamStore()
+    store.set_many([("/layer/1/angle", 1 / 3), ("/multiverse/brightness", 1.1)], by="test")
+    change = shelf.save("Ko\u0308ln", store.snapshot())
+    saved = shelf.get("K\u00f6ln")
+    shelf.write(change)
+    assert folder.load("K\u00f6ln") == saved
+    assert shelf.look() == [], "its own file is no news"
+    assert shelf.get("K\u00f6ln") == saved
+
+
+def test_what_the_disk_refuses_is_not_on_the_shelf(folder: PresetFolder, shelf: PresetShelf) -> None:
+    folder.save("night", NIGHT)
+    shelf.look()
+    (folder.path / "new.toml").mkdir()
+    values = ParamStore().snapshot()
+    kept, refused = shelf.save("night", values), shelf.save("new", values)
+    assert shelf.has("new") and len(shelf.get("night").values) > 100
+    with pytest.raises(PresetError, match="cannot be written"):
+        shelf.write(refused)
+    for change in (refused, kept):
+        shelf.drop(change)
+    assert not shelf.has("new") and shelf.get("night").values == [("/mode", "simple")]
+
+
+def test_a_save_that_fails_leaves_the_one_after_it_alone(folder: PresetFolder, shelf: PresetShelf) -> None:
+    values = ParamStore().snapshot()
+    first, second = shelf.save("night", values), shelf.save("night", {**values, "/mode": "simple"})
+    shelf.drop(first)
+    assert dict(shelf.get("night").values)["/mode"] == "simple"
+    shelf.write(second)
+    gone = shelf.delete("night")
+    assert not shelf.has("night") and folder.has("night")
+    shelf.write(gone)
+    assert not folder.has("night")
+
+
+def test_a_damaged_file_is_told_and_may_be_mended(folder: PresetFolder, shelf: PresetShelf) -> None:
+    (folder.path / "bad.toml").write_text("[values")
+    shelf.look()
+    assert shelf.has("bad") and shelf.find("bad") is None
+    for _ in range(2):
+        with pytest.raises(PresetError, match=r"bad\.toml: is not valid TOML"):
+            shelf.get("bad")
+    folder.save("bad", NIGHT)
+    assert shelf.look() == ["bad"] and shelf.find("bad") is not None
+
+
+def test_a_folder_that_cannot_be_read_any_more_leaves_what_was_read(folder: PresetFolder, shelf: PresetShelf) -> None:
+    folder.save("night", NIGHT)
+    shelf.look()
+    folder.path.rename(folder.path.with_name("away"))
+    folder.path.write_text("in the way")
+    assert shelf.look() == [] and "cannot be read" in shelf.problem
+    assert shelf.get("night").values == [("/mode", "simple")]
+    with pytest.raises(PresetError, match="cannot be read"):
+        shelf.get("day")
+
+
+def test_the_names_come_before_a_file_that_hangs(folder: PresetFolder, shelf: PresetShelf, wait_for: Callable) -> None:
+    for name in ("night", "day"):
+        folder.save(name, NIGHT)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(folder.path / "pipe.toml")
+    with hung(folder.path / "night.toml"):
+        looking = threading.Thread(target=shelf.look)
+        looking.start()
+        wait_for(lambda: shelf.names()[-2:] == ("day", "night"), "the names")
+        assert shelf.find("night") is None and shelf.get("Default").name == "default"
+        with pytest.raises(PresetError, match="has not been read yet"):
+            shelf.get("night")
+        assert looking.is_alive()
+    looking.join(30.0)
+    assert shelf.get("night").values == shelf.get("day").values == [("/mode", "simple")]
