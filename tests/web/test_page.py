@@ -529,3 +529,14 @@ def test_the_page_comes_back_when_the_engine_does(house: House, stage: Stage, wa
     assert visit.page.locator("#banner").is_hidden()
     wait_for(lambda: visit.shown("/layer/1/curve") == 0.5, "the values of the new engine")
     visit.close()
+
+
+def test_a_list_that_was_refused_is_asked_for_again(visit: Visit, stage: Stage) -> None:
+    dispatcher = stage.engine._parts.dispatcher
+    visit.page.locator("#cues-tab").click()
+    dispatcher._listings.count("ws 127.0.0.1:1", 10_000, dispatcher.clock.now_s())  # as many pages would
+    stage.send("/cue/insert", 1, "default", 0.0, 0.0)
+    visit.page.locator("#cues li").wait_for()
+    assert dispatcher.counters.rejected > 0
+    stage.send("/cue/delete", 1)
+    visit.page.locator("#cues li").wait_for(state="detached")

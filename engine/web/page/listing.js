@@ -1,12 +1,15 @@
 // A list that the engine tells entry by entry: `/preset/list` is answered with `/preset/name <name>` each, then
 // `/done /preset/list`.
 
+const ASK_AGAIN_MS = 1000;
+
 export class Listing {
   #connection;
   #command;
   #entries = [];
   #isAsking = false;
   #isStale = false;
+  #askingAgain;
 
   /** `show(entries)` gets the arguments of each entry, whenever a list is complete. */
   constructor(connection, command, entry, show) {
@@ -19,6 +22,9 @@ export class Listing {
       show(this.#entries);
       if (this.#isStale) this.refresh();
     });
+    connection.on("/fail", ({ args }) => {  // all pages of a machine together have asked too often
+      if (args[0] === command && this.#isAsking) this.#askingAgain = setTimeout(() => this.restart(), ASK_AGAIN_MS);
+    });
   }
 
   /** Asks for the list; while one is under way, once more after it. */
@@ -30,8 +36,9 @@ export class Listing {
     this.#connection.command(this.#command);
   }
 
-  /** The same after the connection was lost: the answer under way never comes. */
+  /** The same after the connection was lost, or the engine has refused: the answer under way never comes. */
   restart() {
+    clearTimeout(this.#askingAgain);
     this.#isAsking = false;
     this.refresh();
   }
