@@ -1,8 +1,10 @@
 """Who is answered: programs of this machine, and whoever shows the token. Decides; knows no HTTP library.
 
-Three strangers are kept out. A page of another site that points its own name at this machine (DNS rebinding) sends
+Four strangers are kept out. A page of another site that points its own name at this machine (DNS rebinding) sends
 a Host that is not ours. A page of another site that opens a WebSocket to this machine, which browsers allow, sends
-its own Origin. Whoever else is on the network has no token.
+its own Origin. One that shows our pictures as its own, or loads them only to take the viewers' places, sends no
+Origin, but the browser says that it comes from elsewhere (Sec-Fetch-Site; W3C Fetch Metadata). Whoever else is on the
+network has no token.
 """
 
 import hmac
@@ -23,6 +25,22 @@ class Refusal:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchMetadata:
+    """What a browser says of a request in `Sec-Fetch-*`; programs send none of it."""
+
+    site: str | None = None
+    mode: str | None = None
+    destination: str | None = None
+
+    @property
+    def is_of_another_site(self) -> bool:
+        """Whether a page from elsewhere asks, which wants it for itself: a link that somebody follows is another
+        matter."""
+        is_followed = self.mode == "navigate" and self.destination == "document"
+        return self.site in ("cross-site", "same-site") and not is_followed
+
+
 class Access:
     """Any thread; nothing changes."""
 
@@ -35,12 +53,21 @@ class Access:
         self._is_local = is_local
 
     def refusal(
-        self, *, peer: str, host: str | None, origin: str | None, tokens: Iterable[str | None]
+        self,
+        *,
+        peer: str,
+        host: str | None,
+        origin: str | None,
+        tokens: Iterable[str | None],
+        fetch: FetchMetadata,
     ) -> Refusal | None:
         """Why a request is not answered, or None. `peer`: its address; `tokens`: from wherever it may carry one."""
         if not is_our_host(host, bound_to=self._bound_to, allowed=self._allowed_hosts):
             return Refusal(status=403, reason="this host name is not served here")
-        if origin is not None and not is_our_origin(origin, host=host, allowed=self._allowed_hosts):
+        is_foreign = fetch.is_of_another_site
+        if origin is not None:  # which says more: `allowed_hosts` are other sites too
+            is_foreign = not is_our_origin(origin, host=host, allowed=self._allowed_hosts)
+        if is_foreign:
             return Refusal(status=403, reason="pages of another site are not served here")
         if self._is_local(peer) or any(self.is_token(token) for token in tokens if token is not None):
             return None

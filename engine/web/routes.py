@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from aiohttp import web
 
-from engine.web.access import Access
+from engine.web.access import Access, FetchMetadata
 from engine.web.live import LiveFeed
 from engine.web.osc_query import OscQuery, attribute_of
 from engine.web.page_files import ONLY_OUR_SCRIPTS, PageFile, load_page
@@ -88,6 +88,11 @@ class Routes:
             host=request.headers.get("Host"),
             origin=request.headers.get("Origin"),
             tokens=(request.query.get("token"), _bearer(request), request.cookies.get(self._cookie)),
+            fetch=FetchMetadata(
+                site=request.headers.get("Sec-Fetch-Site"),
+                mode=request.headers.get("Sec-Fetch-Mode"),
+                destination=request.headers.get("Sec-Fetch-Dest"),
+            ),
         )
         if refusal is None:
             return await handler(request)

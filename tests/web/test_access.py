@@ -133,3 +133,40 @@ def test_a_page_of_another_site_cannot_open_a_socket_though_it_runs_on_this_mach
     with pytest.raises(Refused, match="403"):
         stranger.connect(f"/?token={TOKEN}", Origin="https://evil.example")
     stand.connect("/", Origin=f"http://localhost:{port}")
+
+
+def asked(site, mode="no-cors", destination="image"):
+    return {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": destination}
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_page_of_another_site_sees_no_picture_and_takes_no_viewers_place(serve, stranger, f_card, site):
+    stand = serve(f_card())
+    for path in HTTP_PATHS:
+        for fetch in (
+            asked(site),
+            asked(site, "navigate", "iframe"),
+            asked(site, "cors", "empty"),
+            asked(site, "", ""),
+        ):
+            status, _, body = stand.get(path, **fetch)
+            assert (status, body) == (403, b"pages of another site are not served here\n"), path
+    for path in SOCKET_PATHS:
+        with pytest.raises(Refused, match="403: pages of another site"):
+            stand.connect(path, **asked(site, "websocket", "websocket"))
+    assert stranger.get(f"/frame.jpg?token={TOKEN}", **asked(site))[0] == 403
+
+
+def test_a_link_on_another_site_leads_here(serve, f_card):
+    stand = serve(f_card())
+    for path in PAGES:
+        assert stand.get(path, **asked("cross-site", "navigate", "document"))[0] in (200, 404), path
+
+
+def test_our_own_page_and_a_typed_address_are_served(serve, f_card):
+    stand = serve(f_card())
+    for path in PAGES:
+        assert stand.get(path, **asked("same-origin"))[0] in (200, 404), path
+        assert stand.get(path, **asked("none", "navigate", "document"))[0] in (200, 404), path
+    for path in SOCKET_PATHS:
+        stand.connect(path, **asked("same-origin", "websocket", "websocket"))
