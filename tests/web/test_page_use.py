@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import osc_schema
 from tests.web.page_stage import House, Stage, Visit
 
 WaitFor = Callable[..., Any]
@@ -281,6 +282,34 @@ def test_the_mapping_tab_says_once_how_to_learn(visit: Visit) -> None:
     visit.page.locator("#mapping-tab").click()
     assert visit.page.locator("#no-maps").inner_text() == "Nothing is mapped yet."
     assert visit.page.locator("#mapping-panel").inner_text().count("move a knob") == 1
+
+
+def test_while_learning_a_key_chooses_and_moves_nothing(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+    page = visit.page
+    page.locator("#learn").click()
+    for part, keys in (
+        (visit.slider("/layer/1/angle"), ("ArrowRight", "Shift+ArrowUp", "PageUp", "End")),
+        (visit.control("/region/mode").locator("select"), ("ArrowDown", "End", "c", "Shift+B")),
+        (visit.control("/multiverse/tone").locator("input:checked"), ("ArrowRight",)),
+        (visit.control("/sd/prompt").locator("textarea"), ("x",)),
+    ):
+        part.focus()
+        for key in keys:
+            page.keyboard.press(key)
+    wait_for(lambda: stage.get("/master/blackout"), "the dark, from a list, while learning")
+    mute = visit.control("/layer/1/mute").locator("[role=switch]")
+    for key, part in ((" ", mute), ("Enter", visit.slider("/layer/1/angle"))):
+        part.focus()
+        page.keyboard.press(key)
+        page.locator("#learn-line", has_text=part.get_attribute("aria-label")).wait_for()
+    page.keyboard.press("Escape")
+    assert page.locator("#learn-banner").is_hidden()
+    page.keyboard.press("ArrowRight")
+    wait_for(lambda: stage.get("/layer/1/angle") == pytest.approx(3.6), "a hundredth, now that nothing is learnt")
+    default = {param.address: param.default for param in osc_schema.PARAMS}
+    for address in ("/region/mode", "/multiverse/tone", "/sd/prompt", "/layer/1/mute"):
+        assert stage.get(address) == default[address]
+    assert visit.control("/sd/prompt").locator("textarea").input_value() == default["/sd/prompt"]
 
 
 def test_after_a_knob_is_learnt_the_page_offers_the_next(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:

@@ -10,18 +10,30 @@ const PRESSABLE = "button, summary, a, [role=slider], input, select";
 
 /** `acts`: blackout, freeze, search, go, canGo and cancel, all without arguments. */
 export function listenToKeys(acts) {
+  const isPlain = (event) => !(event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.repeat);
+  // Before any part of the page keeps a key for itself.
+  document.addEventListener(
+    "keydown",
+    (event) => {
+      const act = isPlain(event) && !event.target.closest?.(TYPING) && safetyOf(event, acts);
+      if (!act) return;
+      event.preventDefault(); // a list would go to its item with that letter
+      act();
+    },
+    { capture: true },
+  );
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.repeat) return;
+    if (!isPlain(event)) return;
     if (leaveField(event)) return;
     const help = byId("help");
     if (event.key === "Escape") {
       if (!help.open) acts.cancel();
       return;
     }
-    if (event.target.closest?.(TYPING)) return;
-    const act = safetyOf(event, acts) ?? (help.open ? null : actOf(event, acts));
+    if (help.open || event.target.closest?.(TYPING)) return;
+    const act = actOf(event, acts);
     if (!act) return;
-    event.preventDefault(); // a list would go to its item with that letter
+    event.preventDefault();
     act();
   });
   byId("help-open").addEventListener("click", () => byId("help").showModal());

@@ -6,6 +6,8 @@ import { toast } from "./toast.js";
 
 const NUMBERS = ["low", "high", "curve"];
 const SWITCHES = ["invert", "takeover"];
+const MOVED_BY_KEYS = "[role=slider], select, input, textarea";
+const MOVING_KEYS = /^(Arrow|Page|Home$|End$|Delete$|Backspace$)/;
 
 export class Mapping {
   #connection;
@@ -35,8 +37,9 @@ export class Mapping {
     });
     const clear = makeSureButton({ class: "quiet" }, "delete all", "really delete all?", () => connection.command("/map/clear"));
     byId("map-form").append(clear);
-    // Before any control sees it: in learn mode a press chooses and moves nothing. A list opens at mousedown.
-    for (const kind of ["pointerdown", "mousedown", "click", "dblclick", "keydown"]) {
+    // Before any control sees it: in learn mode a press chooses and moves nothing, and neither does a key. A list opens
+    // at mousedown; what is typed or pasted into a field comes as beforeinput.
+    for (const kind of ["pointerdown", "mousedown", "click", "dblclick", "keydown", "beforeinput"]) {
       document.body.addEventListener(kind, (event) => this.#intercept(event), { capture: true });
     }
   }
@@ -87,10 +90,11 @@ export class Mapping {
   #intercept(event) {
     if (!this.#isOn) return;
     const what = event.target.closest("[data-learn]");
-    if (!what || (event.type === "keydown" && !["Enter", " "].includes(event.key))) return;
+    if (!what || (event.type === "keydown" && !isOfControl(event))) return;
     event.preventDefault();
     event.stopPropagation();
-    if (event.type !== "click" && event.type !== "keydown") return;
+    if (event.key === "Escape") this.stop();
+    if (event.type !== "click" && (!["Enter", " "].includes(event.key) || event.repeat)) return;
     this.#choose(what);
     const { learn, argument } = what.dataset;
     this.#connection.command("/map/learn", argument ? "ss" : "s", argument ? [learn, argument] : [learn]);
@@ -142,4 +146,11 @@ export class Mapping {
     const title = make("p", {}, make("strong", {}, String(control)), make("span", { class: "what" }, what));
     return make("li", {}, title, ...numbers, ...boxes, make("span", { class: "spacer" }), remove);
   }
+}
+
+/** Whether a key would move the control, choose it or end learning; Tab and the keys of the page go on. */
+function isOfControl({ key, target, ctrlKey, metaKey }) {
+  if (["Enter", " ", "Escape"].includes(key)) return true;
+  if (MOVING_KEYS.test(key)) return target.matches(MOVED_BY_KEYS);
+  return key.length === 1 && !ctrlKey && !metaKey && target.matches("select"); // it goes to the item of that letter
 }
