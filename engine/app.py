@@ -295,7 +295,7 @@ def _announcer(osc: OscServer | None, web: WebServer, warnings: Warnings) -> Ann
         service_name(),
         web_port=web.address[1],
         osc_port=osc.address[1] if osc is not None else None,
-        interfaces=lan_addresses(),
+        find_interfaces=lan_addresses,
         report=warnings.report,
     )
 

@@ -9,18 +9,22 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from engine.errors import MultiverseError
+
 log = logging.getLogger(__name__)
 
 OSCQUERY: Final = "_oscjson._tcp.local."
 OSC: Final = "_osc._udp.local."
 CLOSED_WITHIN_S: Final = 3.0
+LOOK_INTERVAL_S: Final = 2.0  # for a network that is not there yet
 
 
 class Announcer:
     """From `start` to `close`, on a thread of its own: asking whether the name is free takes seconds.
 
-    `web_port`: of OSCQuery; `osc_port`: of OSC over UDP, None where it is off. `interfaces`: the IPv4 addresses of this
-    machine on the networks that are told, and where it is found there.
+    `web_port`: of OSCQuery; `osc_port`: of OSC over UDP, None where it is off. `find_interfaces()`: the IPv4 addresses
+    of this machine on the networks that are told, and where it is found there; MultiverseError while there is none,
+    which is asked again until there is one: an installation may be switched on before its network.
     """
 
     def __init__(
@@ -29,12 +33,12 @@ class Announcer:
         *,
         web_port: int,
         osc_port: int | None,
-        interfaces: Sequence[str],
+        find_interfaces: Callable[[], Sequence[str]],
         report: Callable[[str, str], None],
     ) -> None:
         self._name = name
         self._ports = {OSCQUERY: web_port} if osc_port is None else {OSCQUERY: web_port, OSC: osc_port}
-        self._interfaces = list(interfaces)
+        self._find_interfaces = find_interfaces
         self._report = report
         self._is_closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mdns", daemon=True)
@@ -51,20 +55,35 @@ class Announcer:
 
     def _run(self) -> None:
         try:
-            self._announce()
+            interfaces = self._wait_for_network()
+            if interfaces:
+                self._announce(interfaces)
         except OSError as error:
             self._report("mdns", f"mDNS: the network is not told of OSC and OSCQuery: {error.strerror or error}")
         except Exception as error:  # the top of this thread: without mDNS the address can be typed
             log.exception("mDNS: the network is not told of OSC and OSCQuery")
             self._report("mdns", f"mDNS: the network is not told of OSC and OSCQuery: {error}")
 
-    def _announce(self) -> None:
+    def _wait_for_network(self) -> list[str]:
+        """Its addresses; none when the engine ends before there is one."""
+        is_told = False
+        while not self._is_closing.is_set():
+            try:
+                return list(self._find_interfaces())
+            except MultiverseError as error:
+                if not is_told:
+                    self._report("mdns", f"mDNS: {error}; OSC and OSCQuery are announced as soon as one is")
+                is_told = True
+            self._is_closing.wait(LOOK_INTERVAL_S)
+        return []
+
+    def _announce(self, interfaces: list[str]) -> None:
         from zeroconf import ServiceInfo, Zeroconf  # 0.1 s that the first picture does not wait for
 
-        for address in self._interfaces:  # zeroconf leaves its socket open where an address is not this machine's
+        for address in interfaces:  # zeroconf leaves its socket open where an address is not this machine's
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
                 probe.bind((address, 0))
-        zeroconf = Zeroconf(interfaces=self._interfaces)
+        zeroconf = Zeroconf(interfaces=interfaces)
         try:
             for kind, port in self._ports.items():
                 if self._is_closing.is_set():
@@ -74,7 +93,7 @@ class Announcer:
                     f"{self._name}.{kind}",
                     port=port,
                     properties={"txtvers": "1"},
-                    parsed_addresses=self._interfaces,
+                    parsed_addresses=interfaces,
                 )
                 zeroconf.register_service(info, allow_name_change=True)
             self._is_closing.wait()

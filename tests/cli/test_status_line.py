@@ -49,8 +49,9 @@ WITHOUT_A_NETWORK = ("unshare", "--map-root-user", "--net")  # Linux: a name spa
     not shutil.which("unshare") or subprocess.run([*WITHOUT_A_NETWORK, "true"], capture_output=True).returncode != 0,
     reason="no network can be taken away here",
 )
-def test_a_page_for_the_network_starts_before_there_is_one(tmp_path: Path) -> None:
-    arguments = "run --size 64x64 --audio demo --osc off --web 0.0.0.0:0 --sink null --seconds 0.2".split()
+@pytest.mark.parametrize("network", ["--osc off --web 0.0.0.0:0", "--lan --osc 0.0.0.0:0 --web 0.0.0.0:0"])
+def test_a_page_for_the_network_starts_before_there_is_one(tmp_path: Path, network: str) -> None:
+    arguments = f"run --size 64x64 --audio demo {network} --sink null --seconds 0.2".split()
     done = subprocess.run(
         [*WITHOUT_A_NETWORK, sys.executable, "-m", "engine.cli.main", *arguments],
         env=os.environ | {"MULTIVERSE_HOME": str(tmp_path)},
@@ -59,6 +60,7 @@ def test_a_page_for_the_network_starts_before_there_is_one(tmp_path: Path) -> No
     )
     assert done.returncode == 0, done.stderr
     assert "network   no network is connected" in done.stderr
+    assert ("mDNS: no network is connected" in done.stderr) is ("--lan" in network)
 
 
 def test_offline_a_bar_counts_every_frame(tmp_path: Path) -> None:

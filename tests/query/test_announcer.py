@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from zeroconf import ServiceBrowser, ServiceListener, Zeroconf
 
+from engine.errors import MultiverseError
 from engine.query import Announcer
 from engine.query.announcer import OSC, OSCQUERY
 
@@ -27,6 +28,10 @@ class Finds(ServiceListener):
         self.services.pop((type_, name.removesuffix(f".{type_}")), None)
 
 
+def loopback() -> list[str]:
+    return ["127.0.0.1"]
+
+
 @pytest.fixture
 def found() -> Iterator[dict]:
     network = Zeroconf(interfaces=["127.0.0.1"])
@@ -42,7 +47,7 @@ def test_a_browser_finds_osc_and_oscquery_until_they_are_closed(
 ) -> None:
     web_port, osc_port = free_port(), free_port()
     name = f"Multiverse test {web_port}"  # another run may announce on this machine too
-    announcer = Announcer(name, web_port=web_port, osc_port=osc_port, interfaces=["127.0.0.1"], report=reports)
+    announcer = Announcer(name, web_port=web_port, osc_port=osc_port, find_interfaces=loopback, report=reports)
     announcer.start()
     expected = {(OSCQUERY, name): (["127.0.0.1"], web_port), (OSC, name): (["127.0.0.1"], osc_port)}
     wait_for(lambda: expected.items() <= found.items(), "both services")
@@ -52,12 +57,47 @@ def test_a_browser_finds_osc_and_oscquery_until_they_are_closed(
 
 
 def test_a_network_that_is_not_there_is_one_line_and_nothing_else(reports: Any, wait_for: Callable[..., Any]) -> None:
-    announcer = Announcer("Multiverse", web_port=1, osc_port=None, interfaces=["192.0.2.77"], report=reports)
+    def nowhere() -> list[str]:
+        return ["192.0.2.77"]
+
+    announcer = Announcer("Multiverse", web_port=1, osc_port=None, find_interfaces=nowhere, report=reports)
     announcer.start()
     wait_for(lambda: reports.lines, "the report")
     announcer.close()
     assert reports.keys == ["mdns"] and "the network is not told" in reports.lines[0][1]
 
 
+def test_a_network_that_comes_later_is_told_then(
+    found: dict, reports: Any, wait_for: Callable[..., Any], free_port: Callable[[], int], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("engine.query.announcer.LOOK_INTERVAL_S", 0.01)
+    looks = []
+
+    def find_interfaces() -> list[str]:
+        looks.append(1)
+        if len(looks) < 5:
+            raise MultiverseError("no network is connected")
+        return ["127.0.0.1"]
+
+    port = free_port()
+    name = f"Multiverse test {port}"
+    announcer = Announcer(name, web_port=port, osc_port=None, find_interfaces=find_interfaces, report=reports)
+    announcer.start()
+    wait_for(lambda: (OSCQUERY, name) in found, "the service")
+    announcer.close()
+    assert len(reports.lines) == 1 and "no network is connected; OSC and" in reports.lines[0][1]
+
+
+def test_closing_ends_the_wait_for_a_network(reports: Any, wait_for: Callable[..., Any]) -> None:
+    def find_interfaces() -> list[str]:
+        raise MultiverseError("no network is connected")
+
+    announcer = Announcer("Multiverse", web_port=1, osc_port=2, find_interfaces=find_interfaces, report=reports)
+    announcer.start()
+    wait_for(lambda: reports.lines, "the report")
+    announcer.close()
+    assert not announcer._thread.is_alive() and len(reports.lines) == 1
+
+
 def test_closing_before_the_start_is_nothing(reports: Any) -> None:
-    Announcer("Multiverse", web_port=1, osc_port=2, interfaces=["127.0.0.1"], report=reports).close()
+    Announcer("Multiverse", web_port=1, osc_port=2, find_interfaces=loopback, report=reports).close()
