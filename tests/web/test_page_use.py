@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import osc_schema
+from engine.osc import decode_packet, encode_message
 from tests.web.page_stage import House, Stage, Visit
 
 WaitFor = Callable[..., Any]
@@ -351,3 +352,42 @@ def test_a_page_that_is_older_than_the_engine_says_so_and_offers_to_reload(visit
     assert page.locator("#banner").is_hidden()
     errors, visit.errors[:] = list(visit.errors), []
     assert errors and all("TypeError" in error for error in errors), "what broke, for a developer's console"
+
+
+def test_a_list_that_is_refused_is_asked_for_again_and_at_last_said(house: House, stage: Stage) -> None:
+    visit = house.visit()
+    page = visit.page
+    asked = {"/cue/list": 0, "/map/list": 0}
+    refusals = {"/cue/list": 2, "/map/list": 5}
+
+    def refuse(browser: Any) -> None:
+        engine = browser.connect_to_server()
+
+        def forward(data: Any) -> None:
+            address = decode_packet(data).address
+            if address in asked:
+                asked[address] += 1
+                if asked[address] <= refusals[address]:
+                    browser.send(encode_message("/fail", address, "asked too often"))
+                    return
+            engine.send(data)
+
+        browser.on_message(forward)
+
+    page.route_web_socket(re.compile(r":\d+/$"), refuse)
+    page.clock.install()
+    visit.open()
+    notices = page.locator(".toast.fail")
+    empty = page.locator("#no-cues", has_text="No cues yet")
+    for _ in range(2):
+        assert empty.count() == 0 and notices.count() == 0
+        page.clock.run_for(1000)
+    empty.wait_for(state="attached")
+    assert asked["/cue/list"] == 3
+    for _ in range(2):
+        page.clock.run_for(1000)
+    notices.filter(has_text="/map/list: asked too often").wait_for()
+    page.clock.run_for(2000)
+    assert asked == {"/cue/list": 3, "/map/list": 5}
+    assert visit.errors == []
+    visit.close()

@@ -1,7 +1,10 @@
 // A list that the engine tells entry by entry: `/preset/list` is answered with `/preset/name <name>` each, then
-// `/done /preset/list`.
+// `/done /preset/list`. Where it is refused, as when it was asked for too often, it is asked for again.
 
-const ASK_AGAIN_MS = 1000;
+import { toast } from "./toast.js";
+
+const AGAIN_MS = 1000;
+const MOST_REFUSALS = 5;
 
 export class Listing {
   #connection;
@@ -9,7 +12,8 @@ export class Listing {
   #entries = [];
   #isAsking = false;
   #isStale = false;
-  #askingAgain;
+  #refusals = 0;
+  #timer = 0;
 
   /** `show(entries)` gets the arguments of each entry, whenever a list is complete. */
   constructor(connection, command, entry, show) {
@@ -19,27 +23,45 @@ export class Listing {
     connection.on("/done", ({ args }) => {
       if (args[0] !== command || !this.#isAsking) return;
       this.#isAsking = false;
+      this.#refusals = 0;
       show(this.#entries);
       if (this.#isStale) this.refresh();
     });
-    connection.on("/fail", ({ args }) => {  // all pages of a machine together have asked too often
-      if (args[0] === command && this.#isAsking) this.#askingAgain = setTimeout(() => this.restart(), ASK_AGAIN_MS);
+    connection.on("/fail", ({ args: [refused, reason] }) => {
+      if (refused === command && this.#isAsking) this.#takeRefusal(reason);
     });
   }
 
   /** Asks for the list; while one is under way, once more after it. */
   refresh() {
     this.#isStale = this.#isAsking;
-    if (this.#isAsking) return;
+    if (!this.#isAsking) this.#ask();
+  }
+
+  /** The same after the connection was lost: the answer under way never comes. */
+  restart() {
+    clearTimeout(this.#timer);
+    this.#isAsking = false;
+    this.#refusals = 0;
+    this.refresh();
+  }
+
+  #ask() {
     this.#isAsking = true;
+    this.#isStale = false;
     this.#entries = [];
     this.#connection.command(this.#command);
   }
 
-  /** The same after the connection was lost, or the engine has refused: the answer under way never comes. */
-  restart() {
-    clearTimeout(this.#askingAgain);
+  #takeRefusal(reason) {
+    this.#refusals += 1;
+    clearTimeout(this.#timer);
+    if (this.#refusals < MOST_REFUSALS) {
+      this.#timer = setTimeout(() => this.#ask(), AGAIN_MS);
+      return;
+    }
     this.#isAsking = false;
-    this.refresh();
+    this.#refusals = 0;
+    toast(`${this.#command}: ${reason}`, "fail");
   }
 }
