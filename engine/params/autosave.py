@@ -16,6 +16,7 @@ FILE_NAME = ".autosave.toml"  # begins with a dot: no preset can have this name
 PREVIOUS_NAME = ".autosave.previous.toml"
 """The last run's file, put aside when this one saves for the first time."""
 INTERVAL_S = 5.0
+LONGEST_S = 5.0  # that the end waits for the disk
 
 _log = logging.getLogger(__name__)
 
@@ -66,13 +67,17 @@ class Autosave:
         self._thread.start()
 
     def close(self) -> None:
-        """Save what has changed since the last time and end the thread; nothing, if it was never started."""
+        """Save what has changed since the last time and end the thread; nothing, if it was never started.
+
+        A disk that does not answer within 5 s is reported and left.
+        """
         if self._thread is None:
             return
         self._is_closing.set()
-        self._thread.join()
+        self._thread.join(LONGEST_S)
+        if self._thread.is_alive():
+            self._report("autosave", f"{self.path}: the disk has not answered for {LONGEST_S:g} s")
         self._thread = None
-        self.save_if_changed()
 
     def save_if_changed(self) -> None:
         """Write the file if its content has changed; a failure is reported, and tried again the next time."""
@@ -97,6 +102,7 @@ class Autosave:
     def _run(self) -> None:
         while not self._is_closing.wait(self._interval_s):
             self.save_if_changed()
+        self.save_if_changed()
 
 
 def _nothing(problem: str) -> LoadedPreset:

@@ -1,8 +1,13 @@
 """After a crash the show comes back as it was a few seconds before."""
 
+import os
+import threading
 from pathlib import Path
 
+import pytest
+
 from engine.params import Autosave, ParamStore, PresetFolder
+from engine.params import autosave as autosave_module
 from osc_schema import PARAMS
 
 
@@ -34,6 +39,26 @@ def test_later_changes_are_saved_too_and_the_last_ones_at_the_end(tmp_path: Path
     store.set("/layer/1/angle", 77)
     late.close()
     assert dict(late.load().values)["/layer/1/angle"] == 77.0
+
+
+def test_a_disk_that_does_not_answer_does_not_hold_up_the_end(
+    tmp_path: Path, reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("a file that cannot be opened (needs POSIX)")
+    monkeypatch.setattr(autosave_module, "LONGEST_S", 0.05)
+    store = ParamStore()
+    saving = Autosave(tmp_path, store, report=reports)
+    saving.start()
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "autosave"]
+    unfinished = tmp_path / f"..autosave-{os.getpid()}-{thread.ident}.tmp"
+    os.mkfifo(unfinished)  # opened for writing it waits for a reader
+    store.set("/layer/1/angle", 5)
+    saving.close()
+    assert "has not answered" in reports.lines[0][1] and thread.is_alive()
+    unfinished.read_bytes()
+    thread.join(30.0)
+    assert not thread.is_alive()
 
 
 def test_nothing_is_written_while_nothing_of_the_show_changes(tmp_path: Path) -> None:
