@@ -165,7 +165,7 @@ def test_blackout_is_one_press_and_one_key_away_and_shows_wherever_it_came_from(
     button = visit.page.locator("#blackout")
     button.click()
     wait_for(lambda: stage.brightness == 0 and stage.get("/master/blackout"), "black")
-    assert button.inner_text() == "blackout is on" and button.get_attribute("aria-pressed") == "true"
+    visit.page.locator("#blackout[aria-pressed=true]", has_text="blackout is on").wait_for()
     visit.page.keyboard.press("Shift+B")
     wait_for(lambda: not stage.get("/master/blackout"), "light")
     stage.send("/master/blackout", 1)
@@ -337,7 +337,7 @@ def test_meters_show_the_sound(visit: Visit, wait_for: WaitFor) -> None:
     wait_for(lambda: float(meters.nth(1).get_attribute("aria-valuenow")) > -50, "a level")
 
 
-CONTRASTS = """() => {
+CONTRAST = """
     const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
     const light = (rgb) => {
         const [red, green, blue] = rgb.map((part) => part / 255)
@@ -351,15 +351,23 @@ CONTRASTS = """() => {
         }
         return [255, 255, 255];
     };
+    const contrast = (colour, ground) => {
+        const [above, below] = [parts(colour).slice(0, 3), ground].map(light).sort((one, other) => other - one);
+        return (above + 0.05) / (below + 0.05);
+    };
+    const shown = (selector) => [...document.body.querySelectorAll(selector)].filter((part) => part.checkVisibility());
+"""
+TEXTS = f"""() => {{ {CONTRAST}
     const hasText = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-    return [...document.body.querySelectorAll("*")]
-        .filter((element) => element.checkVisibility() && hasText(element))
-        .map((element) => {
-            const colours = [parts(getComputedStyle(element).color).slice(0, 3), groundOf(element)];
-            const [above, below] = colours.map(light).sort((one, other) => other - one);
-            return [(above + 0.05) / (below + 0.05), element.outerHTML.slice(0, 80)];
-        });
-}"""
+    return shown("*").filter(hasText)
+        .map((part) => [contrast(getComputedStyle(part).color, groundOf(part)), part.outerHTML.slice(0, 80)]);
+}}"""
+EDGES = f"""() => {{ {CONTRAST}
+    const edgeOf = (style) => (style.boxShadow === "none" ? style.borderTopColor : style.boxShadow.split(")")[0]);
+    const fields = "input:not([type=radio], [type=checkbox], .number), textarea, select:not(.copy), .choices, .rail";
+    return shown(fields)
+        .map((part) => [contrast(edgeOf(getComputedStyle(part)), groundOf(part.parentElement)), part.outerHTML.slice(0, 80)]);
+}}"""
 
 
 def test_every_text_stands_out_from_its_ground(visit: Visit) -> None:
@@ -367,9 +375,19 @@ def test_every_text_stands_out_from_its_ground(visit: Visit) -> None:
     page.evaluate("document.querySelectorAll('details').forEach((area) => { area.open = true })")
     for tab in page.locator("#tabs [role=tab]:visible").all():
         tab.click()
-        contrasts = page.evaluate(CONTRASTS)
+        contrasts = page.evaluate(TEXTS)
         assert len(contrasts) > 20
         assert min(contrasts)[0] >= 5, min(contrasts)
+
+
+def test_every_field_and_rail_has_an_edge_that_is_seen(visit: Visit) -> None:
+    page = visit.page
+    page.evaluate("document.querySelectorAll('details').forEach((area) => { area.open = true })")
+    assert len(page.evaluate(EDGES)) > 100
+    for tab in page.locator("#tabs [role=tab]:visible").all():
+        tab.click()
+        edges = page.evaluate(EDGES)
+        assert min(edges)[0] >= 3, min(edges)
 
 
 def test_a_phone_has_everything_without_scrolling_sideways(phone: Visit) -> None:
