@@ -7,11 +7,12 @@ machines.
 """
 
 import bisect
+import contextlib
 import json
-import select
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 
 from engine.app import Engine, open_engine
 from engine.bench.progress import Progress
+from engine.bench.told_lines import ToldLines
 from engine.config import build_config
 from engine.errors import MultiverseError
 
@@ -61,7 +63,7 @@ def run(
             "moves": moves,
             "address": ADDRESS,
         }
-        with _client(order) as client:
+        with _client(order) as client, contextlib.closing(client.stdin):
             loop = _Loop(engine, client)
             progress("settling", 0.0)
             loop.draw(min(seconds, LONGEST_SETTLING_S))
@@ -114,6 +116,16 @@ class _Loop:
         self._engine = engine
         self._client = client
         self._fps = engine.status().target_fps
+        self._told = ToldLines(client.stdout)
+
+    def _draw_until_told(self, seconds: float, drawn: Callable[[], None] = lambda: None) -> str:
+        """The client's next line, "" when it has ended or says nothing; `drawn()` is called after each frame."""
+        for _ in self._engine.frames(count=round(seconds * self._fps)):
+            drawn()
+            line = self._told.take()
+            if line is not None:
+                return line
+        return ""
 
     def draw(self, seconds: float) -> list[float]:
         """Milliseconds of work of each frame within `seconds`."""
@@ -124,14 +136,10 @@ class _Loop:
         """What the client tells of it, and the milliseconds of work of each frame until then."""
         self._client.stdin.write(f"{what}\n")
         self._client.stdin.flush()
-        work_ms = []
-        for _ in self._engine.frames(count=round(LONGEST_WAIT_S * self._fps)):
-            work_ms.append(self._engine.times.work_ms(newest=1).max)
-            if select.select([self._client.stdout], [], [], 0.0)[0]:
-                break
-        line = self._client.stdout.readline()
+        work_ms: list[float] = []
+        line = self._draw_until_told(LONGEST_WAIT_S, lambda: work_ms.append(self._engine.times.work_ms(newest=1).max))
         if not line:
-            raise MultiverseError("the program that looks at the preview has ended; its error is above")
+            raise MultiverseError("the program that looks at the preview has ended or hangs; its error is above")
         return json.loads(line), work_ms
 
     def moves_seen(self) -> dict[str, Any]:
@@ -144,14 +152,13 @@ class _Loop:
         def keep_value() -> None:
             values.append(self._engine.params.get(ADDRESS))
 
-        self._engine.post(keep_value)
-        for _ in self._engine.frames(count=round(2 * LONGEST_WAIT_S * self._fps)):
+        def keep_time() -> None:
             if values[-1] != values[-2]:
                 changed_s.append(time.perf_counter())
             self._engine.post(keep_value)  # at the start of the next frame: what that frame is drawn with
-            if select.select([self._client.stdout], [], [], 0.0)[0]:
-                break
-        told = json.loads(self._client.stdout.readline() or '{"missing": "it has ended"}')
+
+        self._engine.post(keep_value)
+        told = json.loads(self._draw_until_told(2 * LONGEST_WAIT_S, keep_time) or '{"missing": "it has ended"}')
         if "missing" in told:
             return told
         waits_ms = []
@@ -163,10 +170,7 @@ class _Loop:
         return {"moves": len(waits_ms), "ms_p50": round(float(p50), 3), "ms_p95": round(float(p95), 3)}
 
     def wait_for_line(self) -> None:
-        for _ in self._engine.frames(count=round(LONGEST_WAIT_S * self._fps)):
-            if select.select([self._client.stdout], [], [], 0.0)[0]:
-                self._client.stdout.readline()
-                return
+        self._draw_until_told(LONGEST_WAIT_S)
 
     def draw_until_over(self) -> None:
         for _ in self._engine.frames(count=round(LONGEST_WAIT_S * self._fps)):

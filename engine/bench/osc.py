@@ -6,8 +6,8 @@ the sender's share of the processors, not the engine's doing. The flood sets 50 
 defaults that the picture costs the same with it and without: what differs is the OSC alone.
 """
 
+import contextlib
 import json
-import select
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +19,7 @@ import numpy as np
 import osc_schema
 from engine.app import Engine, open_engine
 from engine.bench.progress import Progress
+from engine.bench.told_lines import ToldLines
 from engine.config import build_config
 from engine.osc import encode_reply
 from osc_schema import Param, ParamType
@@ -45,7 +46,12 @@ def run(rate: float, seconds: float, width: int, height: int, fps: float, progre
         }
     )
     settling_s = min(seconds, LONGEST_SETTLING_S)
-    with open_engine(config) as engine, _sender(engine, rate, seconds) as sender:
+    with (
+        open_engine(config) as engine,
+        _sender(engine, rate, seconds) as sender,
+        contextlib.closing(sender.stdin),
+    ):
+        lines = ToldLines(sender.stdout)
         loop = _Loop(engine, 3.0 * seconds + settling_s, progress)
         for address, value in _values(0):
             engine.params.set(address, value)
@@ -53,15 +59,14 @@ def run(rate: float, seconds: float, width: int, height: int, fps: float, progre
         quiet_ms = loop.draw("quiet", seconds / 2)
         _order(sender, "elsewhere")
         elsewhere_ms = loop.draw("flood elsewhere", seconds)
-        loop.draw_until(lambda: bool(select.select([sender.stdout], [], [], 0.0)[0]))
-        sender.stdout.readline()
+        loop.draw_until(lambda: lines.take() is not None)
         before = engine.status().osc.messages
         late_before = engine.times.late
         _order(sender, "engine")
         flooded_ms = loop.draw("flood", seconds)
         late = engine.times.late - late_before
         loop.draw_until(lambda: sender.poll() is not None)
-        told = json.loads(sender.stdout.readline())
+        told = json.loads(lines.read())
         expected = before + told["sent"] + told["asked"]
         loop.draw_until(lambda: engine.status().osc.messages >= expected, ARRIVED_WITHIN_S)
         quiet_ms += loop.draw("quiet", seconds / 2)

@@ -1,5 +1,6 @@
 """The benchmarks run and report what the issue of speed is judged by. Their figures are nobody's business here."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from engine.bench import sd
 from engine.bench.progress import no_progress
 from engine.errors import ModelError
 
+BENCH = Path(sd.__file__).parent
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
 
 
@@ -53,6 +55,13 @@ def test_control_reports_previews_the_tree_and_the_fader(home: Path) -> None:
     browser = result["browser_to_frame"]
     assert browser.get("moves") == 4 or browser == {"missing": "no Chromium here"}
     assert {"frame_p99_ratio", "late"} <= set(result)
+
+
+@pytest.mark.parametrize("file", sorted(BENCH.glob("*.py")), ids=lambda file: file.name)
+def test_no_benchmark_asks_select_about_pipes_which_windows_refuses(file: Path) -> None:
+    nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+    imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    assert file.name == "osc_sender.py" or not imported & {"select", "selectors"}  # which asks about a socket
 
 
 def test_sd_reports_stages_the_limit_and_what_a_cpu_cannot_show(home: Path) -> None:
