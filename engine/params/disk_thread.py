@@ -56,7 +56,7 @@ class DiskThread:
                 self._jobs.append((job, fail))
                 self._changed.notify_all()
         if not is_taken:
-            fail(f"{MOST_WAITING} files wait for the disk already")
+            fail(f"{MOST_WAITING} others wait for the disk already")
 
     def close(self) -> None:
         """Returns when all is done that was posted, or says after 5 s that the rest of it is not."""
@@ -68,7 +68,7 @@ class DiskThread:
         if is_done:
             self._thread.join(0.5)  # it may be looking, which nobody needs any more
         else:
-            self._report(self._name, f"the disk has not answered for {LONGEST_S:g} s: {left} files are not written")
+            self._report(self._name, f"the disk has not answered for {LONGEST_S:g} s; what waited is left ({left})")
 
     # -- the thread ----------------------------------------------------------------------------
 

@@ -65,7 +65,7 @@ def test_a_disk_that_does_not_answer_takes_no_more_and_does_not_hold_up_the_end(
     assert told[0].startswith("the disk has not answered for")
     stuck.close()
     ((key, line),) = reports.lines
-    assert key == "slow" and "not written" in line
+    assert key == "slow" and "what waited is left (1)" in line
 
 
 def test_what_waits_is_bounded(stuck: DiskThread, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,5 +74,5 @@ def test_what_waits_is_bounded(stuck: DiskThread, monkeypatch: pytest.MonkeyPatc
     told: list[str] = []
     for _ in range(3):
         stuck.post(lambda: None, told.append)
-    assert told == ["2 files wait for the disk already"] * 2
+    assert told == ["2 others wait for the disk already"] * 2
     monkeypatch.setattr(disk_thread, "LONGEST_S", 0.05)
