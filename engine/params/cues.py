@@ -9,7 +9,6 @@ TOML's other spelling, a `[[cue]]` above each, is read as well. A list never cha
 any thread may read the one it has.
 """
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,10 +19,10 @@ import tomli_w
 from engine.errors import CueError, PresetError
 from engine.params.atomic_file import write_atomic
 from engine.params.presets import clean_name
+from engine.params.toml_file import read_toml
 from osc_schema.cues import LONGEST_FADE_S, LONGEST_FOLLOW_S
 
 HIGHEST_NUMBER = 999
-LARGEST_FILE_BYTES = 1 << 20
 _KEYS = ("number", "preset", "fade_s", "follow_s")
 
 
@@ -113,17 +112,11 @@ def read_cues(path: Path) -> tuple[CueList, list[str]]:
     """What `path` holds, and one line for each entry that does not fit and is left out. Never raises; a missing file
     holds no cues."""
     try:
-        with open(path, "rb") as file:
-            raw = file.read(LARGEST_FILE_BYTES + 1)
-        if len(raw) > LARGEST_FILE_BYTES:
-            return NO_CUES, [f"{path}: is no cue list (larger than {LARGEST_FILE_BYTES >> 20} MiB)"]
-        content = tomllib.loads(raw.decode("utf-8"))
+        content = read_toml(path, "cue list", CueError)
     except FileNotFoundError:
         return NO_CUES, []
-    except OSError as error:
-        return NO_CUES, [f"{path}: cannot be read ({error.strerror or error})"]
-    except (ValueError, RecursionError) as error:
-        return NO_CUES, [f"{path}: is not valid TOML ({' '.join(str(error).split())})"]
+    except CueError as reason:
+        return NO_CUES, [str(reason)]
     problems = [f"{path}: {key!r} is no key of a cue list (known: cue)" for key in content if key != "cue"]
     entries = content.get("cue", [])
     if not isinstance(entries, list):

@@ -9,7 +9,6 @@ target = "/layer/1/intensity"
 high = 1.0
 """
 
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,9 @@ import tomli_w
 import osc_schema
 from engine.errors import MappingError
 from engine.params.mapping_entry import Entry, make_entry
+from engine.params.toml_file import read_toml
 from osc_schema import Rejected
 
-LARGEST_FILE_BYTES = 1 << 20
 MOST_ENTRIES = 1000
 
 
@@ -46,18 +45,9 @@ def read_map(path: Path) -> LoadedMap:
     Raises MappingError when the file as a whole cannot be used: it must not be replaced by an empty one.
     """
     try:
-        with open(path, "rb") as file:
-            raw = file.read(LARGEST_FILE_BYTES + 1)
+        content = read_toml(path, "map", MappingError)
     except FileNotFoundError:
         return LoadedMap(entries=())
-    except OSError as error:
-        raise MappingError(f"{path}: cannot be read ({error.strerror or error})") from None
-    if len(raw) > LARGEST_FILE_BYTES:
-        raise MappingError(f"{path}: is no map (larger than {LARGEST_FILE_BYTES >> 20} MiB)")
-    try:
-        content = tomllib.loads(raw.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise MappingError(f"{path}: is not valid TOML ({' '.join(str(error).split())})") from None
     tables = content.get("entry", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise MappingError(f"{path}: `entry` is no list of tables, so it is no map ([[entry]])")

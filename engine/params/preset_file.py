@@ -11,7 +11,6 @@
 Entries that are missing are left as they are when the preset is loaded.
 """
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +20,8 @@ import tomli_w
 
 import osc_schema
 from engine.errors import PresetError
+from engine.params.toml_file import read_toml
 from osc_schema import Param, Rejected, Value
-
-LARGEST_FILE_BYTES = 1 << 20  # a hundred times a full preset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +46,9 @@ def preset_text(name: str, values: Mapping[str, Value], *, holds: Callable[[Para
 def read_preset(path: Path, *, holds: Callable[[Param], bool]) -> LoadedPreset:
     """What `path` holds, entry by entry. Raises PresetError when the file as a whole cannot be used."""
     try:
-        with open(path, "rb") as file:
-            raw = file.read(LARGEST_FILE_BYTES + 1)
-    except OSError as error:
-        raise PresetError(f"{path}: cannot be read ({error.strerror or error})") from None
-    if len(raw) > LARGEST_FILE_BYTES:
-        raise PresetError(f"{path}: is no preset (larger than {LARGEST_FILE_BYTES >> 20} MiB)")
-    try:
-        content = tomllib.loads(raw.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise PresetError(f"{path}: is not valid TOML ({_one_line(error)})") from None
+        content = read_toml(path, "preset", PresetError)
+    except FileNotFoundError as error:
+        raise PresetError(f"{path}: cannot be read ({error.strerror})") from None
     entries = content.get("values")
     if not isinstance(entries, dict):
         raise PresetError(f"{path}: has no [values] table, so it is no preset")
@@ -98,7 +89,3 @@ def _accepted(
 
 def _plain(value: Value) -> float | int | bool | str | list[float]:
     return list(value) if isinstance(value, tuple) else value
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
