@@ -24,7 +24,7 @@ from engine.children.spec import CHILD_ENVIRONMENT
 from engine.errors import ModelError
 
 if TYPE_CHECKING:
-    from engine.models.diffusion.timing import Place
+    from engine.models.places import Place
 
 UNVERIFIED = (
     "what CUDA graphs gain",
@@ -96,8 +96,8 @@ def _measure(
     threads: int,
     progress: Progress,
 ) -> dict[str, Any]:
-    from engine.models.diffusion.device_work import use_threads
-    from engine.models.diffusion.timing import matmul_tflops, place_for
+    from engine.models.device_work import use_threads
+    from engine.models.places import matmul_tflops, place_for
 
     use_threads(threads)
     place = place_for(device)
@@ -178,7 +178,7 @@ class _ShapeBench:
         """As the child has it. `steps` real steps: twice as many at half strength."""
         from engine.children.diffusion_painter import Painter
         from engine.children.diffusion_settings import read_settings
-        from engine.models.diffusion.graphs import DirectCalls, calls_for
+        from engine.models.graphs import DirectCalls, calls_for
 
         painter = Painter(self._model, note=_refuse, calls=calls_for if has_graphs else lambda *_: DirectCalls())
         values = {"/sd/prompt": PROMPT, "/sd/width": side, "/sd/height": side}

@@ -64,13 +64,13 @@ class Loop:
 
     def __init__(self, port: ChildPort, model: "Model") -> None:
         from engine.children.diffusion_painter import Painter
-        from engine.models.diffusion.device_work import call_before_layers, device_wait
+        from engine.models.device_work import call_before_layers, device_wait
 
         self._port = port
         self._model = model
         self._pacer = Pacer(port.gate, wait_device=device_wait(model.device), rest=self._rest)
         if model.device.type == "cpu" and model.spec.accelerator == "none":  # compiled layers are one piece
-            call_before_layers(model, self._pacer.yield_within)
+            call_before_layers((model.unet, model.vae, *model.controlnets), self._pacer.yield_within)
         self._painter = Painter(
             model,
             note=port.note,
@@ -268,7 +268,7 @@ class Loop:
 
     def _with_room(self, work: Callable[[], T]) -> T:
         """`work()`; once more when the device was full, then with smaller and smaller pictures if that is allowed."""
-        from engine.models.diffusion.device_work import is_out_of_memory
+        from engine.models.device_work import is_out_of_memory
 
         is_second = False
         while True:

@@ -47,7 +47,7 @@ PRELOAD = (
     "engine.children.diffusion_painter",
     "engine.children.diffusion_plan",
     "engine.models.diffusion.conditioner",
-    "engine.models.diffusion.device_work",
+    "engine.models.device_work",
     "engine.models.diffusion.load",
     "engine.models.diffusion.pixels",
 )

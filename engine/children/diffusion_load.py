@@ -34,7 +34,7 @@ def load_model(port: ChildPort) -> "Model":
     port.enter(Phase.LOADING)
     spec = spec_from(port.settings["spec"])
     port.trying("model", spec.model)
-    from engine.models.diffusion import device_work
+    from engine.models import device_work
     from engine.models.diffusion.load import load
 
     device_work.use_threads(port.settings["threads"])

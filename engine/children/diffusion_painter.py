@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from engine.children.diffusion_plan import Plan
     from engine.models.diffusion.denoiser import Control
-    from engine.models.diffusion.graphs import Calls, State
     from engine.models.diffusion.model import Model
+    from engine.models.graphs import Calls, State
 
 Note = Callable[[str, str], None]
 
@@ -55,11 +55,11 @@ class Painter:
         """`note(key, text)` tells what is not done as asked. `between` is called wherever the work can be cut,
         `idle_s()` are the seconds spent there so far. `before_capture` is called before what takes long and is done
         once for a shape. `calls(device, before_capture)` runs the parts of the model: graphs on CUDA, unless given."""
+        from engine.models.device_work import DeviceCopy, StageClock
         from engine.models.diffusion.accelerators import unet_calls
         from engine.models.diffusion.conditioner import Conditioner
         from engine.models.diffusion.denoiser import Denoiser
-        from engine.models.diffusion.device_work import DeviceCopy, StageClock
-        from engine.models.diffusion.graphs import calls_for
+        from engine.models.graphs import calls_for
 
         for_unet = calls(model.device, before_capture) if calls else unet_calls(model, before_capture)
         for_vae = [(calls or calls_for)(model.device, before_capture) for _ in range(2)]
@@ -156,14 +156,14 @@ class Painter:
     @property
     def memory_mb(self) -> float:
         """MiB that this process holds on the device; on a CPU the weights alone."""
-        from engine.models.diffusion.device_work import memory_mb
+        from engine.models.device_work import memory_mb
 
         held_mb = memory_mb(self.model.device)
         return self.model.memory_bytes() / 2**20 if held_mb is None else held_mb
 
     def free_memory(self) -> None:
         """Give back all that is only kept for speed: captured graphs, then what the allocator holds."""
-        from engine.models.diffusion.device_work import free_memory
+        from engine.models.device_work import free_memory
 
         self._denoiser.calls.drop()
         for calls in self._vae_calls:
@@ -173,7 +173,7 @@ class Painter:
     # -- settings
 
     def _resize(self, width: int, height: int) -> None:
-        from engine.models.diffusion.device_work import HostCopy
+        from engine.models.device_work import HostCopy
         from engine.models.diffusion.pixels import Pixels
 
         self._size = width, height

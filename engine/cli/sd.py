@@ -64,7 +64,7 @@ def sd(
     width, height = _checked_size(size)
     _check_out(out, overwrite)
     from engine.config import build_config, read_config_file
-    from engine.models.diffusion import locate
+    from engine.models import locate
     from engine.sources.still import read_still
 
     configured = build_config(read_config_file(config) if config else {}).sd
@@ -109,8 +109,8 @@ def _paint(
     spec: "ModelSpec", where: tuple[str, str], ip_scale: float, picture: "np.ndarray", options: dict[str, Any]
 ) -> tuple["np.ndarray", dict[str, Any]]:
     """The picture, and what there is to tell about it."""
+    from engine.models.device_work import chosen_device, chosen_dtype
     from engine.models.diffusion.coefficients import real_steps
-    from engine.models.diffusion.device_work import chosen_device, chosen_dtype
     from engine.models.diffusion.load import load
     from engine.models.diffusion.single import paint
 
@@ -223,7 +223,7 @@ def _write(out: Path, picture: "np.ndarray") -> None:
 
 @contextmanager
 def _one_line_when_full(width: int, height: int) -> Iterator[None]:
-    from engine.models.diffusion.device_work import is_out_of_memory
+    from engine.models.device_work import is_out_of_memory
 
     try:
         yield

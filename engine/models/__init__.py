@@ -1,3 +1,10 @@
 """Inference on tensors: the only part of the engine that imports torch, and only inside functions or in modules that
 are themselves imported inside functions. No rings, no OSC; a loop in `engine.children` joins a model to those.
+
+diffusion/      Stable Diffusion
+segmentation/   SAM3
+
+What several kinds of model share lies beside them: where files are (locate, weight_files, safetensors_header,
+part_report: these never load torch), how they are read (pretrained), what a device is asked (device_work, places), and
+how a chain of parts is run or captured (graphs).
 """

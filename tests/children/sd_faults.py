@@ -19,11 +19,12 @@ import torch
 import engine.children.diffusion as diffusion
 from engine.children import pacing
 from engine.children.port import ChildPort
-from engine.models.diffusion import accelerators, graphs
+from engine.models import graphs
+from engine.models.diffusion import accelerators
 from engine.models.diffusion.conditioner import Conditioner
 from engine.models.diffusion.denoiser import Denoiser
 from engine.models.diffusion.pixels import Pixels
-from tests.models.diffusion.recorded_graphs import Recording
+from tests.models.recorded_graphs import Recording
 
 
 def run(port: ChildPort) -> None:

@@ -64,8 +64,8 @@ def scenes(painter: Painter, *, is_feedback: bool = False) -> list[np.ndarray | 
 
 @pytest.mark.parametrize("is_feedback", [False, True], ids=["source", "feedback"])
 def test_captured_graphs_show_every_change_that_direct_calls_show(model: Any, is_feedback: bool) -> None:
-    from engine.models.diffusion.graphs import GraphCalls
-    from tests.models.diffusion.recorded_graphs import Recording
+    from engine.models.graphs import GraphCalls
+    from tests.models.recorded_graphs import Recording
 
     direct = scenes(Painter(model, note=no_note), is_feedback=is_feedback)
     captured = scenes(Painter(model, note=no_note, calls=lambda *_: GraphCalls(Recording())), is_feedback=is_feedback)
@@ -117,9 +117,9 @@ def test_a_picture_that_overflows_in_the_vae_is_not_to_be_shown_nor_to_follow_fr
     import torch
 
     from engine.models.diffusion import ModelSpec
-    from engine.models.diffusion.graphs import GraphCalls
     from engine.models.diffusion.load import load
-    from tests.models.diffusion.recorded_graphs import Recording
+    from engine.models.graphs import GraphCalls
+    from tests.models.recorded_graphs import Recording
 
     model = load(ModelSpec(model=str(tiny_models.sd(vae="kl")), vae="full"), "cpu", "float32")
     painter = Painter(model, note=no_note, calls=lambda *_: GraphCalls(Recording()))

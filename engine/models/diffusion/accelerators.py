@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from engine.errors import ModelError
-from engine.models.diffusion.graphs import Calls, CompiledCalls, calls_for, nothing
 from engine.models.diffusion.spec import ACCELERATORS, ModelSpec
 from engine.models.diffusion.unet_parts import Parts, down, mid, up, whole
+from engine.models.graphs import Calls, CompiledCalls, calls_for, nothing
 
 if TYPE_CHECKING:
     from engine.models.diffusion.model import Model

@@ -9,7 +9,7 @@ import torch
 from engine.errors import ModelError
 from engine.models.diffusion.coefficients import real_steps, step_coefficients
 from engine.models.diffusion.denoiser import Control, Denoiser
-from engine.models.diffusion.graphs import nothing
+from engine.models.graphs import nothing
 
 if TYPE_CHECKING:
     from engine.models.diffusion.conditioner import Cond

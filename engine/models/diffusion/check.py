@@ -1,20 +1,21 @@
 """What a model is, what it needs and what is missing, told from file headers in milliseconds. Does not load torch."""
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import ModelError
-from engine.models.diffusion import locate, single_file
+from engine.models import locate
+from engine.models.diffusion import single_file
 from engine.models.diffusion.extras import image_encoder, lora_file, lora_name
-from engine.models.diffusion.model_folder import ModelFolder, Weights, weights_in
-from engine.models.diffusion.safetensors_header import Tensor, read_header
+from engine.models.diffusion.model_folder import ModelFolder
 from engine.models.diffusion.spec import ModelSpec
 from engine.models.diffusion.vae_choice import choose_vae
+from engine.models.part_report import PartReport, counted_part
+from engine.models.safetensors_header import Tensor, read_header
+from engine.models.weight_files import Weights, weights_in
 
-BYTES = {"float16": 2, "float32": 4}
 # Which tensors of a single file belong to which part: the names of the original training code, SD first, then XL.
 FILE_PARTS = {
     "unet": ("model.diffusion_model.",),
@@ -22,22 +23,6 @@ FILE_PARTS = {
     "text_encoder": ("cond_stage_model.", "conditioner.embedders.0."),
     "text_encoder_2": ("conditioner.embedders.1.",),
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartReport:
-    name: str
-    """unet, vae, text_encoder, or such as `lora glass`."""
-    parameters: int | None
-    """None where only a pickle is there, which is not opened."""
-    dtype: str
-    """On disk: float16, float32, ..., the commonest first where mixed."""
-    files: tuple[str, ...]
-    is_pickle: bool = False
-
-    def memory_bytes(self, dtype: str) -> int | None:
-        """Bytes of its weights in float16 or float32."""
-        return None if self.parameters is None else self.parameters * BYTES[dtype]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +125,7 @@ class _Check:
             own = {name: tensor for name, tensor in tensors.items() if name.startswith(starts)}
             if own:
                 if part != "vae" or self._spec.vae in ("auto", "full"):
-                    self._parts.append(_counted(part, own, (str(self._path),)))
+                    self._parts.append(counted_part(part, own, (str(self._path),)))
             elif part != "text_encoder_2" or family == "sdxl":
                 self._missing.append(f"{self._path}: {part} is not in the file")
 
@@ -156,7 +141,7 @@ class _Check:
         for name, _ in self._spec.loras:
             with self._listed():
                 file = lora_file(name)
-                self._parts.append(_counted(f"lora {lora_name(file)}", read_header(file), (str(file),)))
+                self._parts.append(counted_part(f"lora {lora_name(file)}", read_header(file), (str(file),)))
         for name in self._spec.controlnets:
             with self._listed():
                 path = locate.find(name, files=locate.PART_FILES)
@@ -164,7 +149,7 @@ class _Check:
         if self._spec.ip_adapter:
             with self._listed():
                 file = locate.find(self._spec.ip_adapter)
-                self._parts.append(_counted("ip_adapter", read_header(file), (str(file),)))
+                self._parts.append(counted_part("ip_adapter", read_header(file), (str(file),)))
                 encoder = image_encoder(self._spec.ip_adapter, file, self._spec.image_encoder)
                 self._add("image_encoder", weights_in(encoder), str(encoder))
 
@@ -179,13 +164,4 @@ class _Check:
         tensors: dict[str, Tensor] = {}
         for file in weights.files:
             tensors |= read_header(file)
-        self._parts.append(_counted(part, tensors, files))
-
-
-def _counted(part: str, tensors: dict[str, Tensor], files: tuple[str, ...]) -> PartReport:
-    numbers: Counter[str] = Counter()
-    for tensor in tensors.values():
-        if "float" in tensor.dtype:  # integers are tables of positions, no weights
-            numbers[tensor.dtype] += tensor.count
-    dtypes = " + ".join(dtype for dtype, _ in numbers.most_common())
-    return PartReport(name=part, parameters=numbers.total(), dtype=dtypes, files=files)
+        self._parts.append(counted_part(part, tensors, files))

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import ModelError
-from engine.models.diffusion import locate
-from engine.models.diffusion.model_folder import weights_in
-from engine.models.diffusion.pretrained import pickle_notes, pretrained
+from engine.models import locate
+from engine.models.pretrained import pickle_notes, pretrained
+from engine.models.weight_files import weights_in
 
 if TYPE_CHECKING:
     from engine.models.diffusion.model import Model

@@ -10,8 +10,8 @@ import torch
 from engine.errors import ModelError
 from engine.models.diffusion.accelerators import unet_calls
 from engine.models.diffusion.coefficients import x0_weights
-from engine.models.diffusion.graphs import Calls, State, nothing
 from engine.models.diffusion.unet_parts import chain
+from engine.models.graphs import Calls, State, nothing
 
 if TYPE_CHECKING:
     from engine.models.diffusion.conditioner import Cond

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from engine.errors import ModelError
-from engine.models.diffusion import locate
+from engine.models import locate
 
 _PUBLISHED = "pytorch_lora_weights"  # the file name that diffusers gives to every LoRA
 

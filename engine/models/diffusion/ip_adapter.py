@@ -15,10 +15,10 @@ from diffusers.models.embeddings import ImageProjection, IPAdapterFullImageProje
 from PIL import Image
 
 from engine.errors import ModelError
-from engine.models.diffusion import locate
+from engine.models import locate
 from engine.models.diffusion.extras import image_encoder
-from engine.models.diffusion.model_folder import weights_in
-from engine.models.diffusion.pretrained import one_line, pickle_notes, pretrained
+from engine.models.pretrained import one_line, pickle_notes, pretrained
+from engine.models.weight_files import weights_in
 
 if TYPE_CHECKING:
     from pathlib import Path

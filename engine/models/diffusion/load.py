@@ -8,14 +8,14 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
-from engine.models.diffusion import locate
+from engine.models import locate
 from engine.models.diffusion.accelerators import accelerate, demand
 from engine.models.diffusion.coefficients import noise_table
 from engine.models.diffusion.model import Model
 from engine.models.diffusion.model_folder import ModelFolder
-from engine.models.diffusion.pretrained import one_line, pickle_notes, pretrained
 from engine.models.diffusion.spec import ModelSpec
 from engine.models.diffusion.vae_choice import VaeChoice, choose_vae
+from engine.models.pretrained import one_line, pickle_notes, pretrained, quieten_libraries
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def load(spec: ModelSpec, device: str, dtype: str) -> Model:
         raise ModelError(f"dtype {dtype}: not one of {', '.join(DTYPES)}")
     if spec.sampler not in SAMPLERS:
         raise ModelError(f"sampler {spec.sampler}: not one of {', '.join(SAMPLERS)}")
-    quieten_libraries()
+    quieten_libraries("diffusers", "transformers")
     demand(spec, torch.device(device))  # before anything takes long
     if spec.random_shape:
         model = _random(spec, device, DTYPES[dtype])
@@ -62,16 +62,6 @@ def _random(spec: ModelSpec, device: str, dtype: torch.dtype) -> Model:
     model = build(spec.random_shape, device, dtype)
     model.spec = replace(model.spec, accelerator=spec.accelerator)
     return model
-
-
-def quieten_libraries() -> None:
-    """No progress bars and no advice on stderr: what matters is said in our own notes and errors."""
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    for library in (diffusers_logging, transformers_logging):
-        library.set_verbosity_error()
-        library.disable_progress_bar()
 
 
 def in_fastest_layout(module: Any, device: torch.device) -> Any:

@@ -17,8 +17,8 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.diffusion.extras import lora_file, lora_name
-from engine.models.diffusion.pretrained import one_line
-from engine.models.diffusion.safetensors_header import read_header
+from engine.models.pretrained import one_line
+from engine.models.safetensors_header import read_header
 
 if TYPE_CHECKING:
     from engine.models.diffusion.model import Model

@@ -1,13 +1,13 @@
 """What a diffusers folder says about itself in its JSON files; no weights are read and torch is not loaded."""
 
 import json
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from engine.errors import ModelError
-from engine.models.diffusion import locate
+from engine.models import locate
+from engine.models.weight_files import Weights, weights_in
 
 TEXT_PARTS = {
     "sd15": ("text_encoder", "tokenizer"),
@@ -15,15 +15,6 @@ TEXT_PARTS = {
     "sdxl": ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2"),
 }
 SUPPORTED = "Stable Diffusion 1.5, 2.x and XL with their turbo and LCM relatives"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weights:
-    """The weight files of one part, as `from_pretrained` finds them with this variant."""
-
-    files: tuple[Path, ...]
-    variant: str | None
-    is_pickle: bool
 
 
 class ModelFolder:
@@ -111,16 +102,3 @@ class ModelFolder:
     def weights(self, part: str, *, wants_half: bool = False) -> Weights | None:
         """The weight files of `part`: safetensors before pickles, half precision first if wanted; None if none."""
         return weights_in(self.path / part, wants_half=wants_half)
-
-
-def weights_in(folder: Path, *, wants_half: bool = False) -> Weights | None:
-    for suffix in ("safetensors", "bin"):
-        for variant in ("fp16", None) if wants_half else (None, "fp16"):
-            middle = f".{variant}" if variant else ""
-            for stem in ("diffusion_pytorch_model", "model", "pytorch_model"):
-                whole = folder / f"{stem}{middle}.{suffix}"
-                shards = sorted(folder.glob(f"{stem}{middle}-*-of-*.{suffix}"))
-                files = (whole,) if whole.is_file() else tuple(shards)
-                if files:
-                    return Weights(files=files, variant=variant, is_pickle=suffix == "bin")
-    return None

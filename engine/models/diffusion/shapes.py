@@ -12,9 +12,10 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.diffusion.coefficients import noise_table
-from engine.models.diffusion.load import in_fastest_layout, quieten_libraries
+from engine.models.diffusion.load import in_fastest_layout
 from engine.models.diffusion.model import Model
 from engine.models.diffusion.spec import ModelSpec
+from engine.models.pretrained import quieten_libraries
 
 CONTEXT_TOKENS = 77
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -77,7 +78,7 @@ SHAPES = {
 
 def build(name: str, device: str, dtype: torch.dtype) -> Model:
     """A model of this shape with TAESD. On the device `meta` it has shapes only, for counting."""
-    quieten_libraries()
+    quieten_libraries("diffusers", "transformers")
     shape = _shape(name)
     with _seeded(), torch.device(device):
         unet = build_unet(name)

@@ -10,8 +10,8 @@ from engine.errors import ModelError
 from engine.models.diffusion.batch_schedule import BatchSchedule, Progress, Sampler, ignore
 from engine.models.diffusion.conditioner import Conditioner
 from engine.models.diffusion.denoiser import Control, Denoiser
-from engine.models.diffusion.graphs import DirectCalls
 from engine.models.diffusion.pixels import Pixels
+from engine.models.graphs import DirectCalls
 
 if TYPE_CHECKING:
     from engine.models.diffusion.model import Model

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import ModelError
-from engine.models.diffusion import locate
+from engine.models import locate
 from engine.models.diffusion.model_folder import SUPPORTED, ModelFolder
-from engine.models.diffusion.safetensors_header import Tensor, read_header
+from engine.models.safetensors_header import Tensor, read_header
 
 if TYPE_CHECKING:
     import torch

@@ -25,7 +25,7 @@ import torch
 
 from engine.models.diffusion.coefficients import step_coefficients
 from engine.models.diffusion.denoiser import Control, Denoiser
-from engine.models.diffusion.graphs import nothing
+from engine.models.graphs import nothing
 
 if TYPE_CHECKING:
     from engine.models.diffusion.conditioner import Cond

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from engine.models.diffusion.graphs import Part, State
+from engine.models.graphs import Part, State
 
 UnetPart = Callable[[Any, State], State]
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ModelError
-from engine.models.diffusion import locate
-from engine.models.diffusion.model_folder import ModelFolder, Weights, weights_in
+from engine.models import locate
+from engine.models.diffusion.model_folder import ModelFolder
+from engine.models.weight_files import Weights, weights_in
 
 TAESD = {"sd15": "madebyollin/taesd", "sd21": "madebyollin/taesd", "sdxl": "madebyollin/taesdxl"}
 KINDS = ("AutoencoderTiny", "AutoencoderKL")

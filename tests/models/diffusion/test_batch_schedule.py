@@ -9,10 +9,10 @@ from engine.errors import ModelError
 from engine.models.diffusion.batch_schedule import BatchSchedule
 from engine.models.diffusion.conditioner import Cond, Conditioner
 from engine.models.diffusion.denoiser import Control, Denoiser
-from engine.models.diffusion.graphs import GraphCalls
 from engine.models.diffusion.model import Model
+from engine.models.graphs import GraphCalls
 from tests.models.diffusion.plain_stream import loaded, random_latents
-from tests.models.diffusion.recorded_graphs import Recording
+from tests.models.recorded_graphs import Recording
 
 SAMPLERS = [
     ({"sampler": "lcm"}, {}),

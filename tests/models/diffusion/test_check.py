@@ -11,7 +11,7 @@ from engine.errors import ModelError
 from engine.models.diffusion import ModelSpec
 from engine.models.diffusion.check import ModelReport, check
 from engine.models.diffusion.load import load
-from engine.models.diffusion.safetensors_header import read_header
+from engine.models.safetensors_header import read_header
 
 
 def checked(folder: Path | str, **options: Any) -> ModelReport:

@@ -12,15 +12,15 @@ from engine.errors import ModelError
 from engine.models.diffusion.batch_schedule import BatchSchedule
 from engine.models.diffusion.conditioner import Cond, Conditioner
 from engine.models.diffusion.denoiser import Control, Denoiser, guidance_embedding
-from engine.models.diffusion.graphs import DirectCalls, GraphCalls
 from engine.models.diffusion.load import load
 from engine.models.diffusion.model import Model
 from engine.models.diffusion.pixels import Pixels
 from engine.models.diffusion.spec import ModelSpec
 from engine.models.diffusion.stream_schedule import StreamSchedule, StreamSettings
+from engine.models.graphs import DirectCalls, GraphCalls
 from tests.models.diffusion.oracle import source_picture
 from tests.models.diffusion.plain_stream import random_latents
-from tests.models.diffusion.recorded_graphs import Recording
+from tests.models.recorded_graphs import Recording
 
 T = torch.tensor([999, 459, 19])
 # What makes the CPU wait for a device: a value read, a shape that depends on values, a copy to the CPU.

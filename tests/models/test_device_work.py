@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from engine.errors import ModelError
-from engine.models.diffusion.device_work import (
+from engine.models.device_work import (
     DeviceCopy,
     HostCopy,
     StageClock,

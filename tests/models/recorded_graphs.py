@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from engine.models.diffusion.graphs import Part, State, copy_into
+from engine.models.graphs import Part, State, copy_into
 
 
 class Recording:

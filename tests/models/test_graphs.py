@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import pytest
 import torch
 
-from engine.models.diffusion.graphs import Calls, DirectCalls, GraphCalls, Part, State, calls_for, capture_cuda
-from tests.models.diffusion.recorded_graphs import Recording
+from engine.models.graphs import Calls, DirectCalls, GraphCalls, Part, State, calls_for, capture_cuda
+from tests.models.recorded_graphs import Recording
 
 
 def double(state: State) -> State:

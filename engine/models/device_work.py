@@ -3,16 +3,13 @@
 import gc
 import sys
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import torch
 
 from engine.errors import ModelError
-
-if TYPE_CHECKING:
-    from engine.models.diffusion.model import Model
 
 # The CPU's and MPS's allocators raise a bare RuntimeError; these are their words.
 FULL = (
@@ -35,19 +32,19 @@ def chosen_device(wanted: str) -> str:
     return wanted
 
 
-def call_before_layers(model: "Model", call: Callable[[], None]) -> None:
-    """`call()` before each convolution and each linear layer of the UNet, the VAE and the ControlNets, for good."""
-    for network in (model.unet, model.vae, *model.controlnets):
+def call_before_layers(networks: Iterable[torch.nn.Module], call: Callable[[], None]) -> None:
+    """`call()` before each convolution and each linear layer of these networks, for good."""
+    for network in networks:
         for layer in network.modules():
             if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
                 layer.register_forward_pre_hook(lambda layer, inputs: call())
 
 
-def chosen_dtype(wanted: str, device: str) -> str:
-    """`auto` as float16 on a GPU and float32 on a CPU, whose convolutions are slower in half precision."""
+def chosen_dtype(wanted: str, device: str, *, half: str = "float16") -> str:
+    """`auto` as `half` on a GPU and float32 on a CPU, whose convolutions are slower in half precision."""
     if wanted != "auto":
         return wanted
-    return "float32" if device == "cpu" else "float16"
+    return "float32" if device == "cpu" else half
 
 
 def use_threads(count: int) -> None:

@@ -1,5 +1,6 @@
 """Networks read from disk through their libraries' own loaders, whose troubles become one line."""
 
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
-from engine.models.diffusion.model_folder import Weights, weights_in
+from engine.models.weight_files import Weights, weights_in
 
 _TROUBLES = (OSError, EOFError, UnpicklingError, ValueError, RuntimeError, KeyError, TypeError, AttributeError)
 
@@ -56,3 +57,12 @@ def pickle_notes(what: str, weights: Weights | None) -> tuple[str, ...]:
     if weights is None or not weights.is_pickle:
         return ()
     return (f"{what}: read from a pickle ({weights.files[0].name}); safetensors would be safer",)
+
+
+def quieten_libraries(*names: str) -> None:
+    """`diffusers`, `transformers`: no progress bars and no advice on stderr. What matters is said in our own notes and
+    errors."""
+    for name in names:
+        library = importlib.import_module(f"{name}.utils.logging")
+        library.set_verbosity_error()
+        library.disable_progress_bar()

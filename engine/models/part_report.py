@@ -1,0 +1,33 @@
+"""One network of a model on disk: how large it is, told from file headers. Does not load torch."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from engine.models.safetensors_header import Tensor
+
+BYTES = {"float16": 2, "bfloat16": 2, "float32": 4}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartReport:
+    name: str
+    """unet, vae, text_encoder, or such as `lora glass`."""
+    parameters: int | None
+    """None where only a pickle is there, which is not opened."""
+    dtype: str
+    """On disk: float16, float32, ..., the commonest first where mixed."""
+    files: tuple[str, ...]
+    is_pickle: bool = False
+
+    def memory_bytes(self, dtype: str) -> int | None:
+        """Bytes of its weights in a dtype of BYTES."""
+        return None if self.parameters is None else self.parameters * BYTES[dtype]
+
+
+def counted_part(part: str, tensors: dict[str, Tensor], files: tuple[str, ...]) -> PartReport:
+    numbers: Counter[str] = Counter()
+    for tensor in tensors.values():
+        if "float" in tensor.dtype:  # integers are tables of positions, no weights
+            numbers[tensor.dtype] += tensor.count
+    dtypes = " + ".join(dtype for dtype, _ in numbers.most_common())
+    return PartReport(name=part, parameters=numbers.total(), dtype=dtypes, files=files)
