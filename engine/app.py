@@ -18,7 +18,7 @@ import msgspec
 from engine import folders
 from engine.audio import open_audio
 from engine.child_control import ChildControl
-from engine.children.diffusion_conditions import NO_MODEL, conditions
+from engine.children import diffusion_conditions, segmentation_conditions
 from engine.children.diffusion_link import DiffusionLink
 from engine.children.diffusion_spec import require_complete, spec_of
 from engine.clock import Clock, SteppedClock, SystemClock
@@ -68,7 +68,12 @@ def open_engine(config: Config) -> Iterator[Engine]:
         gate = closing(Gate.create())
 
         store = ParamStore()
-        for address, check in (*conditions(config.sd, has_camera=config.camera != "none"), *modulation.conditions()):
+        has_camera = config.camera != "none"
+        for address, check in (
+            *diffusion_conditions.conditions(config.sd, has_camera=has_camera),
+            *segmentation_conditions.conditions(config.sam3, has_camera=has_camera, has_sd=bool(config.sd.model)),
+            *modulation.conditions(),
+        ):
             store.add_condition(address, check)
         slew = Slew(config.smoothing)
         audio = closing(open_audio(config.audio, offline=config.offline, clock=clock, report=warnings.report))
@@ -109,7 +114,11 @@ def open_engine(config: Config) -> Iterator[Engine]:
                     set_value=partial(store.set, by="sd"),
                 )
             )
-        children = ChildControl({"sd": sd.supervisor} if sd else {}, {"sd": NO_MODEL}, warnings.tell)
+        children = ChildControl(
+            {"sd": sd.supervisor} if sd else {},
+            {"sd": diffusion_conditions.NO_MODEL, "sam3": segmentation_conditions.NO_MODEL},
+            warnings.tell,
+        )
         children.add_commands(desk.commands)
         sending = SendingThread(desk.dispatcher)
         osc = None

@@ -73,6 +73,19 @@ class SdConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Folder of the pictures `/sd/ip_adapter/image` may name; None: `pictures` here."""
 
 
+class Sam3Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Live SAM3: `[sam3]`. What changes while running is a parameter, under `/sam3`."""
+
+    model: str = ""
+    """A folder or a Hugging Face id, `facebook/sam3`; "" for none."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    threads: Annotated[int, Meta(ge=1, le=64)] = 1
+    """CPU threads of the child."""
+    video: str = ""
+    """Video or picture file for `/sam3/source video`."""
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     width: Pixels = 1280
     height: Pixels = 720
@@ -88,6 +101,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`KIND` or `KIND=ARGUMENT`, for example `shared`, `record=show.mp4`; None: the system's texture sharing."""
     osc: OscConfig = OscConfig()
     sd: SdConfig = SdConfig()
+    sam3: Sam3Config = Sam3Config()
     web: str = "off"
     """`HOST:PORT` of the page and of OSCQuery, or `off`."""
     web_token: Annotated[str, Meta(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9_.~-]+$")] | None = None
@@ -238,6 +252,7 @@ _TABLES: dict[str, type[Struct]] = {
     "osc.": OscConfig,
     "sd.loras[": LoraConfig,
     "sd.": SdConfig,
+    "sam3.": Sam3Config,
 }
 
 

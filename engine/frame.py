@@ -88,6 +88,34 @@ class VideoFrame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FoundObject:
+    id: int
+    """From 1. Of a followed object the same in every result; else its rank."""
+    prompt: int
+    """Number of the concept it answers to, from 1."""
+    score: float
+    """0..1."""
+    box: tuple[float, float, float, float]
+    """Centre x, centre y, width and height, 0..1 of the picture, from the top left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Segmentation:
+    """What was found in one picture."""
+
+    objects: tuple[FoundObject, ...]
+    """Best first; where two overlap, the first is in front."""
+    masks: np.ndarray
+    """(objects, side, side) uint8: 255 x probability, rounded, of the whole picture squashed to a square. Texel centres
+    at (i + 1/2) / side of it. Inside is what is above 127.5 after bilinear scaling."""
+    picture_px: tuple[int, int]
+    """Width and height of the picture it was found in."""
+    index: int
+    """VideoFrame.index or FrameId.index of that picture, as it was handed to the child."""
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TextureRef:
     """A GL texture whose memory row 0 is the TOP row of the picture (GL itself calls that row the bottom)."""
 

@@ -32,8 +32,9 @@ def _controlnet(n: int) -> tuple[Param, ...]:
         _number(f"{at}/scale", 1, 0, 2, f"Strength of ControlNet {n}; at 0 it changes nothing."),
         menu(
             f"{at}/source",
-            "input edges",
-            f"What ControlNet {n} sees. input: the picture that SD is fed; edges: its outlines, white on black.",
+            "input edges sam3",
+            f"What ControlNet {n} sees. input: the picture that SD is fed; edges: its outlines, white on black; sam3: "
+            "the objects that SAM3 finds, in the colours that segmentation ControlNets know.",
             **_ASKED,
         ),
     )

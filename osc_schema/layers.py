@@ -51,7 +51,8 @@ LAYER_5 = (
     menu(
         "/layer/5/matte",
         "all subject background",
-        "Part of layer 5 that is used, cut out by SAM3 (comes later); all: the whole picture.",
+        "Part of layer 5 that is used, cut out by SAM3. subject: what it finds; background: all but that; all: the "
+        "whole picture, as it is for the others while there are no masks yet.",
     ),
 )
 

@@ -12,8 +12,8 @@ AREA = Area(
             "/region/mode",
             "brightness colour quadrant edges sam3",
             "How the map is made: from luma, hue, the four quarters of the picture, its outlines, or "
-            "from the objects that SAM3 finds. sam3 comes later: until then it draws quadrant. edges draws quadrant "
-            "where there is no outline.",
+            "from the objects that SAM3 finds: the best is region 0, the next 1, 2 and 3, and while they are followed "
+            "each keeps its region. edges draws quadrant where there is no outline, sam3 while there are no masks yet.",
         ),
         number(
             "/region/spread",
@@ -30,6 +30,12 @@ AREA = Area(
         ),
         number("/region/hue_offset", 0, 0, 1, "Where the first of the four hue quarters begins.", "turns"),
         number("/region/sat_min", 0.2, 0, 1, "In colour mode greyer places than this go by brightness."),
-        whole("/region/background", 3, 0, 3, "In sam3 mode the region of what is in no object (0 is layer 1)."),
+        whole(
+            "/region/background",
+            3,
+            0,
+            3,
+            "In sam3 mode the region of what is in none of the four objects (0 is layer 1).",
+        ),
     ),
 )

@@ -19,6 +19,7 @@ from osc_schema import (
     multiverse,
     presets,
     region,
+    segmentation,
     sinks,
     tempo,
 )
@@ -38,6 +39,7 @@ AREAS = tuple(
         layers,
         region,
         diffusion,
+        segmentation,
         feedback,
         mirror,
         modulation,

@@ -27,7 +27,7 @@ def matched(pattern: str) -> list[str]:
         ("/layer/[24]/{curve,phase}", [f"/layer/{n}/{what}" for n in (2, 4) for what in ("curve", "phase")]),
         ("//angle", [f"/layer/{n}/angle" for n in (1, 2, 3, 4)]),
         ("/layer//angle", [f"/layer/{n}/angle" for n in (1, 2, 3, 4)]),
-        ("//mode", ["/mode", "/colour/mode", "/region/mode", "/sd/mode", "/mirror/mode"]),
+        ("//mode", ["/mode", "/colour/mode", "/region/mode", "/sd/mode", "/sam3/mode", "/mirror/mode"]),
         ("/*", ["/mode"]),
         ("/mirror/m*", ["/mirror/mode"]),
         ("/m*r/mode", ["/mirror/mode"]),

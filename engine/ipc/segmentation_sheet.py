@@ -1,0 +1,81 @@
+"""Objects and masks of one result in one grey picture, so that a frame ring carries them together or not at all.
+
+A sheet is (HEAD_ROWS + 16 * side, side, 1) uint8. The masks lie one below the other under the head, best object first.
+The head, little-endian, whatever the side:
+
+    offset  type    field
+    0       S4      magic       b"MVSG"
+    4       u4      version     1
+    8       u4      count       objects, 0..16
+    12      u4      width       of the picture, px
+    16      u4      height
+    32      32 B    an object each: u4 id, u4 prompt, f4 score, 4 x f4 box (cx, cy, w, h in 0..1), 4 bytes unused
+"""
+
+from typing import Final
+
+import numpy as np
+
+from engine.errors import SharedMemoryError
+from engine.frame import FoundObject, Segmentation
+
+MOST_OBJECTS: Final = 16
+SMALLEST_SIDE: Final = 32
+HEAD_ROWS: Final = 17  # of 32 bytes and more: 544 bytes
+MAGIC: Final = b"MVSG"
+VERSION: Final = 1
+
+_HEAD = np.dtype([("magic", "S4"), ("version", "<u4"), ("count", "<u4"), ("width", "<u4"), ("height", "<u4")])
+_OBJECT = np.dtype(
+    {
+        "names": ["id", "prompt", "score", "box"],
+        "formats": ["<u4", "<u4", "<f4", ("<f4", (4,))],
+        "offsets": [0, 4, 8, 12],
+        "itemsize": 32,
+    }
+)
+_OBJECTS_AT: Final = 32
+
+
+def sheet_shape(side: int) -> tuple[int, int, int]:
+    """(rows, columns, 1) of the sheets of masks with this side, 32 px and more."""
+    return HEAD_ROWS + MOST_OBJECTS * side, side, 1
+
+
+def write_sheet(sheet: np.ndarray, found: Segmentation) -> None:
+    """Fill `sheet`, of `sheet_shape`, C-contiguous uint8. What lies below the last mask stays as it was."""
+    count, side = len(found.objects), sheet.shape[1]
+    assert sheet.shape == sheet_shape(side) and count <= MOST_OBJECTS and side >= SMALLEST_SIDE
+    head = sheet[:HEAD_ROWS].reshape(-1)
+    head[: _HEAD.itemsize].view(_HEAD)[0] = (MAGIC, VERSION, count, *found.picture_px)
+    objects = head[_OBJECTS_AT : _OBJECTS_AT + MOST_OBJECTS * _OBJECT.itemsize].view(_OBJECT)
+    for place, each in enumerate(found.objects):
+        objects[place] = (each.id, each.prompt, each.score, each.box)
+    sheet[HEAD_ROWS : HEAD_ROWS + count * side, :, 0].reshape(count, side, side)[:] = found.masks
+
+
+def read_sheet(sheet: np.ndarray, *, index: int, time_s: float) -> Segmentation:
+    """What `write_sheet` wrote; its masks are a view of `sheet`. SharedMemoryError when it is no sheet we know."""
+    side = sheet.shape[1]
+    head = np.ascontiguousarray(sheet[:HEAD_ROWS]).reshape(-1)
+    if side < SMALLEST_SIDE or sheet.shape != sheet_shape(side):
+        raise SharedMemoryError(f"masks in a picture of {sheet.shape}")
+    magic, version, count, width, height = head[: _HEAD.itemsize].view(_HEAD)[0].item()
+    if magic != MAGIC or version != VERSION or count > MOST_OBJECTS:
+        raise SharedMemoryError(f"masks of version {version}, expected {VERSION}")
+    objects = head[_OBJECTS_AT : _OBJECTS_AT + MOST_OBJECTS * _OBJECT.itemsize].view(_OBJECT)[:count]
+    return Segmentation(
+        objects=tuple(
+            FoundObject(
+                id=int(each["id"]),
+                prompt=int(each["prompt"]),
+                score=float(each["score"]),
+                box=tuple(each["box"].tolist()),
+            )
+            for each in objects
+        ),
+        masks=sheet[HEAD_ROWS : HEAD_ROWS + count * side, :, 0].reshape(count, side, side),
+        picture_px=(width, height),
+        index=index,
+        time_s=time_s,
+    )
