@@ -109,7 +109,7 @@ def f_card() -> Callable[..., np.ndarray]:
 
 
 class TinyModels:
-    """Tiny random diffusion models by their arguments, each written once a session, when first asked for."""
+    """Tiny models by their arguments, each written once a session, when first asked for."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -132,6 +132,10 @@ class TinyModels:
     def single_file(self, sd: Path) -> Path:
         """`build_tiny_single_file`: the .safetensors file; a folder with its configuration lies beside it."""
         return self._built("tiny_single_file.build_tiny_single_file", "single.safetensors", {}, sd)
+
+    def sam3(self, **options: Any) -> Path:
+        """`build_tiny_sam3`: kind, seed. The sam3_video folder with its tokenizer."""
+        return self._built("tiny_sam3.build_tiny_sam3", "sam3", options)
 
     def _built(self, builder: str, name: str, options: dict[str, Any], *models: Path) -> Path:
         words = [*(model.name for model in models), *(f"{key}={options[key]}" for key in sorted(options)), name]
@@ -156,3 +160,15 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> TinyModels:
 def tiny_sd(tiny_models: TinyModels) -> Path:
     """A diffusers folder: the shape of SD 1.5, LCM scheduler, analytic VAE."""
     return tiny_models.sd()
+
+
+@pytest.fixture(scope="session")
+def tiny_sam3(tiny_models: TinyModels) -> Path:
+    """A sam3_video folder of random weights: every prompt finds more than 16 objects in any picture."""
+    return tiny_models.sam3()
+
+
+@pytest.fixture(scope="session")
+def seeing_sam3(tiny_models: TinyModels) -> Path:
+    """A sam3_video folder that finds bright shapes on dark ground, whatever the prompt."""
+    return tiny_models.sam3(kind="seeing")
