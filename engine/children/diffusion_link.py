@@ -8,34 +8,32 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from types import MappingProxyType
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-import osc_schema
 from engine.children.diffusion_conditions import model_named, picture_named
 from engine.children.diffusion_spec import require_complete, spec_of
 from engine.children.fader import Fade, Fader
+from engine.children.output_ring import OutputRing
 from engine.children.source_rings import SourceRings
 from engine.children.spec import ChildSpec, ChildStatus
 from engine.children.supervisor import Supervisor
+from engine.children.told_values import NOTHING, ToldValues
 from engine.config import SdConfig
-from engine.errors import ModelError, SharedMemoryError
+from engine.errors import ModelError
 from engine.frame import FrameId, VideoFrame
-from engine.ipc import FrameRing, Gate, RingReader
+from engine.ipc import Gate
 from engine.models.diffusion import ModelSpec
 from engine.params import Snapshot
 from engine.sources import Source
-from osc_schema.diffusion import CHILD
+from osc_schema.diffusion import CHILD, CONTROLNETS
 
 Report = Callable[[str, str], None]
 
 LOOP = "engine.children.diffusion:run"
 MODEL, IMAGE = "/sd/model", "/sd/ip_adapter/image"
-TOLD = frozenset(param.address for param in osc_schema.PARAMS if param.child == CHILD)
-NOTHING: Mapping[str, float] = MappingProxyType({})
-SMALL_STEP = 1 / 256  # of the range: what modulation moves less is no other picture, and costs the child one
 REPEAT_S = 0.1  # a still picture is painted again so often at most: prompts and seeds change under it
 PRELOAD = (
     "torch",
@@ -92,21 +90,19 @@ class DiffusionLink:
         self._model = ""
         """Name of the model in force, as /sd/model has it."""
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sd files")
-        self._input = SourceRings(
-            "sd source", self._worker, lambda segment: self.supervisor.connect_input("source", segment), report
-        )
+        self._input = SourceRings("sd source", self._worker, partial(self.supervisor.connect_input, "source"), report)
+        connect_segments = partial(self.supervisor.connect_input, "segments")
+        self._segments = SourceRings("sd segments", self._worker, connect_segments, report)
         self._last_status: ChildStatus | None = None
         self._fader = Fader()
         self._values: Snapshot | None = None
-        self._told: Snapshot | None = None
-        self._moved = self._told_moved = NOTHING
+        self._told = ToldValues(CHILD)
+        self._moved = NOTHING
         self._fed: VideoFrame | None = None
         self._fed_s = 0.0
         self._multiverse: VideoFrame | None = None
         self._fitted: tuple[VideoFrame, VideoFrame] | None = None
-        self._reader: RingReader | None = None
-        self._segment = ""
-        self._sequence = 0
+        self._output = OutputRing(self.supervisor, "picture")
         self._newest: VideoFrame | None = None
         self._is_black = False
         self._is_loop = False
@@ -121,9 +117,9 @@ class DiffusionLink:
         self._worker.shutdown()
         self.supervisor.close()
         self._last_status = replace(self.supervisor.status(), ms_a_result=last.ms_a_result, facts=last.facts)
-        if self._reader is not None:
-            self._reader.close()
+        self._output.close()
         self._input.close()
+        self._segments.close()
 
     def status(self) -> ChildStatus:
         """Any thread. After `close`: what the child last said of itself."""
@@ -137,24 +133,15 @@ class DiffusionLink:
         `moved`: what modulation makes of some values in this frame. The child takes the newest when it is ready for it.
         """
         self._values, self._moved = values, moved
-        if values is self._told and not moved and not self._told_moved:
-            return
-        changed = TOLD if self._told is None else TOLD.intersection(values.changed_from(self._told))
-        changed = changed.union(self._told_moved)  # what modulation has let go of is as it was set
-        plain = {address: values[address] for address in changed if address not in (MODEL, IMAGE)}
-        self._told_moved = {
-            address: _unless_small(address, self._told_moved.get(address), value)
-            for address, value in moved.items()
-            if address in TOLD
-        }
-        plain |= self._told_moved
+        is_first = not self._told.has_told
+        news = self._told.news(values, moved)
+        plain = {address: value for address, value in news.items() if address not in (MODEL, IMAGE)}
         if plain:
             self.supervisor.set_values(plain)
-        if IMAGE in changed:
+        if IMAGE in news:
             self._look_up(self._change_image, str(values[IMAGE]))
-        if MODEL in changed and (self._told is not None or values[MODEL]):
+        if MODEL in news and not (is_first and not values[MODEL]):
             self._look_up(self._change_model, str(values[MODEL]))
-        self._told = values
 
     def _look_up(self, change: Callable[[str], None], name: str) -> None:
         """`change(name)` on the worker's thread; what it raises is reported, not lost with its future."""
@@ -216,6 +203,18 @@ class DiffusionLink:
         is_due = frame is not None and (frame is not self._fed or now_s - self._fed_s >= REPEAT_S)
         if is_wanted and is_due and self._input.write(frame.pixels, tick, now_s):
             self._fed, self._fed_s = frame, now_s
+
+    @property
+    def wants_segments(self) -> bool:
+        """Whether a ControlNet is to be shown what SAM3 finds."""
+        values = self._values
+        return self._is_enabled and any(
+            values[f"/sd/controlnet/{n}/enable"] and values[f"/sd/controlnet/{n}/source"] == "sam3" for n in CONTROLNETS
+        )
+
+    def show_segments(self, picture: np.ndarray, tick: FrameId, now_s: float) -> bool:
+        """Hand the child a segmentation picture, (height, width, 3) uint8. False while there is no ring for it."""
+        return self._segments.write(picture, tick, now_s)
 
     @property
     def source(self) -> str:
@@ -293,21 +292,9 @@ class DiffusionLink:
 
     def _newest_frame(self) -> VideoFrame | None:
         """The child's newest picture, once."""
-        segment = self.supervisor.outputs.get("picture", "")
-        if segment != self._segment:
-            try:
-                reader = FrameRing.attach(segment) if segment else None
-            except SharedMemoryError:  # replaced between two looks: its successor stands there next frame
-                return None
-            if self._reader is not None:
-                self._reader.close()
-            self._reader, self._segment, self._sequence = reader, segment, 0
-        if self._reader is None:
+        frame = self._output.newest()
+        if frame is None:
             return None
-        frame = self._reader.latest()
-        if frame is None or frame.sequence == self._sequence:
-            return None
-        self._sequence = frame.sequence
         return VideoFrame(pixels=frame.pixels, index=frame.index, time_s=frame.time_s, source="sd")
 
     def _fit(self, frame: VideoFrame) -> VideoFrame:
@@ -325,11 +312,3 @@ class DiffusionLink:
             "dtype": config.dtype,
             "threads": config.threads,
         }
-
-
-def _unless_small(address: str, told: float | None, value: float) -> float:
-    """`value`, or what the child has been told where that is next to it."""
-    param = osc_schema.lookup(address)
-    if told is None or param is None or abs(value - told) > SMALL_STEP * (param.high - param.low):
-        return value
-    return told

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.children.diffusion_link import TOLD, DiffusionLink
+from engine.children.diffusion_link import DiffusionLink
+from engine.children.told_values import ToldValues
 from engine.config import LoraConfig, SdConfig
 from engine.frame import FrameId, VideoFrame
 from engine.ipc import Gate
@@ -34,7 +35,8 @@ def link(gate: Gate, reports: Any) -> Iterator[DiffusionLink]:
 
 def test_the_child_is_told_what_concerns_it_and_no_more() -> None:
     sd = {param.address for param in PARAMS if param.area == "sd"}
-    assert sd - TOLD == {"/sd/freeze", "/sd/crossfade_s", "/sd/fallback"}
+    told = ToldValues("sd").news(ParamStore().snapshot())
+    assert sd - told.keys() == {"/sd/freeze", "/sd/crossfade_s", "/sd/fallback"}
 
 
 def test_before_the_first_picture_there_is_nothing_to_see(link: DiffusionLink) -> None:

@@ -1,0 +1,39 @@
+"""The engine's end of one output of a child: the newest picture of whatever process is in charge."""
+
+from engine.children.supervisor import Supervisor
+from engine.errors import SharedMemoryError
+from engine.ipc import FrameRing, RingFrame, RingReader
+
+
+class OutputRing:
+    """One thread. Follows the output from process to process and from shape to shape."""
+
+    def __init__(self, supervisor: Supervisor, name: str) -> None:
+        self._supervisor = supervisor
+        self._name = name
+        self._reader: RingReader | None = None
+        self._segment = ""
+        self._sequence = 0
+
+    def newest(self) -> RingFrame | None:
+        """The child's newest picture, once; its memory may be kept."""
+        segment = self._supervisor.outputs.get(self._name, "")
+        if segment != self._segment:
+            try:
+                reader = FrameRing.attach(segment) if segment else None
+            except SharedMemoryError:  # replaced between two looks: its successor stands there next time
+                return None
+            self.close()
+            self._reader, self._segment, self._sequence = reader, segment, 0
+        if self._reader is None:
+            return None
+        frame = self._reader.latest()
+        if frame is None or frame.sequence == self._sequence:
+            return None
+        self._sequence = frame.sequence
+        return frame
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
