@@ -2,6 +2,8 @@
 
 A child that dies again and again is tried again and again, and a start waits all the while: it may yet succeed. What
 ends the waiting is that the child is ready, that it has failed for good, or a later command that wants the opposite.
+
+Besides, the commands that a child carries out itself.
 """
 
 import threading
@@ -15,6 +17,8 @@ from engine.children.supervisor import Supervisor
 from engine.control import CommandTable, Reply
 from osc_schema.children import MOST_WAITING, NAMES
 
+CALLS: Final = {"/sam3/empty_cache": ("sam3", "empty_cache")}
+"""Command -> the child that carries it out, and its name there."""
 OPPOSITES: Final = {"start": ("stop",), "restart": ("stop",), "stop": ("start", "restart")}
 
 
@@ -53,6 +57,8 @@ class ChildControl:
         for name in NAMES:
             for verb in OPPOSITES:
                 table.add(f"/child/{name}/{verb}", partial(self._on_command, name, verb))
+        for address, (name, call) in CALLS.items():
+            table.add(address, partial(self._on_call, name, call))
 
     def _on_command(self, name: str, verb: str, args: tuple, reply: Reply) -> None:
         supervisor = self._supervisors.get(name)
@@ -70,6 +76,20 @@ class ChildControl:
             self._wishes[name] = [*kept, _Wish(verb, order, reply)]
         for wish in superseded:
             wish.reply.fail(f"superseded by {reply.command}", is_logged=False)
+
+    def _on_call(self, name: str, call: str, args: tuple, reply: Reply) -> None:
+        supervisor = self._supervisors.get(name)
+        if supervisor is None:
+            reply.fail(self._missing[name])
+            return
+
+        def answer(is_done: bool, text: str) -> None:
+            if is_done:
+                reply.done(text)
+            else:
+                reply.fail(text)
+
+        supervisor.call(call, on_answer=answer)
 
     def _on_change(self, name: str, status: ChildStatus) -> None:
         self._tell_return(name, status)

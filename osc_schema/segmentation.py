@@ -127,7 +127,7 @@ AREA = Area(
             address="/sam3/empty_cache",
             arguments=arguments(""),
             description="Gives memory that SAM3 keeps for later back to the GPU.",
-            replies=("/done /sam3/empty_cache", "/fail /sam3/empty_cache <reason>"),
+            replies=("/done /sam3/empty_cache <what>", "/fail /sam3/empty_cache <reason>"),
         ),
     ),
 )

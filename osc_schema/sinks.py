@@ -23,7 +23,9 @@ _WHAT = {
 
 
 def _sink(kind: str) -> tuple[Param, ...]:
-    also = " In a run with Stable Diffusion, its picture's comes and goes with it." if kind in NAMED else ""
+    also = (
+        " In a run with Stable Diffusion or SAM3, those of their pictures come and go with it." if kind in NAMED else ""
+    )
     enable = switch(f"/sink/{kind}/enable", False, f"Starts and stops {_WHAT[kind]}.{also}", **_RUNNING)
     if kind not in NAMED:
         return (enable,)
@@ -61,13 +63,14 @@ AREA = Area(
             arguments=arguments("kind:s name_or_file:s?"),
             description=f"Starts a sink ({', '.join(KINDS)}) under a name, or into a file of the recordings "
             "folder. Several of one kind can run under different names. After `sd:` (sd:record) it is for the picture "
-            "of Stable Diffusion, at that picture's size; the kinds with a name bring theirs along by themselves.",
+            "of Stable Diffusion, after `sam3:` for where SAM3 looks with the masks over it, after `sam3_mask:` for "
+            "the masks alone, each at its own size; the kinds with a name bring theirs along by themselves.",
             replies=("/done /sink/start <kind>", "/fail /sink/start <reason>"),
         ),
         Command(
             address="/sink/stop",
             arguments=arguments("kind:s name_or_file:s?"),
-            description="Stops a sink; without a name every sink of the kind (record, sd:record). Recordings are "
+            description="Stops a sink; without a name every sink of the kind (record, sd:record, sam3:record). Recordings are "
             "finished.",
             replies=("/done /sink/stop <kind> [name_or_file]", "/fail /sink/stop <reason>"),
         ),

@@ -19,13 +19,14 @@ START, STOP, RESTART = (f"/child/sd/{verb}" for verb in ("start", "stop", "resta
 
 
 class Desk:
-    """A client of an engine that has nothing but a toy child in SD's place; None: it has no child at all."""
+    """A client of an engine that has nothing but a toy child in the place of another; None: it has no child at all."""
 
     def __init__(self, supervisor: Supervisor | None, report: Any) -> None:
         self.told: list[str] = []
         commands = CommandTable()
-        supervisors = {} if supervisor is None else {"sd": supervisor}
-        ChildControl(supervisors, {"sd": "there is no model"}, self.told.append).add_commands(commands)
+        supervisors = {} if supervisor is None else {supervisor.spec.name: supervisor}
+        missing = dict.fromkeys(("sd", "sam3"), "there is no model")
+        ChildControl(supervisors, missing, self.told.append).add_commands(commands)
         dispatcher = Dispatcher(ParamStore(), commands, SystemClock(), report)
         self._sending = SendingThread(dispatcher)
         self._server = OscServer(dispatcher, self._sending, "127.0.0.1", 0, allow=(), report=report)
@@ -54,8 +55,8 @@ def desks(reports: Any) -> Iterator[Callable[..., tuple[Desk, Supervisor]]]:
     """`desks(settings)`: a client and the toy child it plays, off at first."""
     opened: list[Desk | Supervisor] = []
 
-    def make(settings: dict[str, Any] | None = None) -> tuple[Desk, Supervisor]:
-        spec = ChildSpec(name="sd", loop="tests.children.toy:run", settings=settings or {})
+    def make(settings: dict[str, Any] | None = None, name: str = "sd") -> tuple[Desk, Supervisor]:
+        spec = ChildSpec(name=name, loop="tests.children.toy:run", settings=settings or {})
         supervisor = Supervisor(spec, report=reports, times=SOON, launcher=Launcher())
         desk = Desk(supervisor, reports)
         opened.extend((supervisor, desk))
@@ -156,3 +157,17 @@ def test_it_is_said_when_a_child_is_ready_and_when_it_is_back(
         desk.say(STOP)
         assert desk.hears() == ("/done", STOP)
     assert desk.told == [f"sd: ready (process {pid})" for pid in pids]
+
+
+def test_what_a_child_carries_out_itself_is_answered_by_it(desks: Callable[..., Any], reports: Any) -> None:
+    desk, _ = desks(name="sam3")
+    desk.say("/sam3/empty_cache")
+    assert desk.hears() == ("/fail", "/sam3/empty_cache", "sam3 is off")
+    desk.say("/child/sam3/start")
+    assert desk.hears() == ("/done", "/child/sam3/start")
+    desk.say("/sam3/empty_cache")
+    assert desk.hears() == ("/done", "/sam3/empty_cache", "nothing was kept")
+    nobody = Desk(None, reports)
+    nobody.say("/sam3/empty_cache")
+    assert nobody.hears() == ("/fail", "/sam3/empty_cache", "there is no model")
+    nobody.close()

@@ -22,6 +22,7 @@ def run(port: ChildPort) -> None:
 
     `/toy/prompt` kills the process if "poison" is in it. `/toy/paint` False: publish nothing.
     """
+    port.on_call("empty_cache", lambda: "nothing was kept")
     port.on_call("double", lambda number: str(2 * number))
     port.on_call("grumble", lambda: port.settings["missing"])
     port.enter(Phase.LOADING)
