@@ -4,7 +4,6 @@ import asyncio
 import os
 import shutil
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,110 +14,20 @@ import cv2
 import numpy as np
 import pytest
 
-from engine import Engine, MultiverseError, open_engine
+from engine import MultiverseError, open_engine
 from engine.children.diffusion_link import SdView
 from engine.children.fader import Fade
 from engine.children.launcher import LAUNCHER
 from engine.config import build_config
-from engine.control import OscClient
 from engine.errors import ConfigError, ModelError
 from engine.frame import VideoFrame
 from engine.frame_loop import NO_SD, chosen_layer5
 from engine.ipc import FrameRing
-from engine.osc import Message, encode_message
+from tests.stage import Stage, picture_file
 
 SEA_RGB, SAND_RGB = (40, 90, 200), (210, 180, 60)
 FAITHFUL = {"/sd/steps": 20, "/sd/strength": 0.05, "/sd/crossfade_s": 0.0}  # one step of little noise: near its source
 SMALL = {"/sd/width": 64, "/sd/height": 64, "/sd/prompt": "sea", "/sd/duty_auto": False}
-
-
-class Stage:
-    """An engine that draws on a thread of its own, and a client that plays it."""
-
-    def __init__(self, config: dict[str, Any], wait_for: Callable[..., Any]) -> None:
-        self.wait_for = wait_for
-        self.recordings = Path(config["recordings"])
-        self.models = Path(config["sd"]["folders"][0])
-        self.pictures: list[np.ndarray] = []
-        self.indices: list[int] = []
-        opened = threading.Event()
-        self._errors: list[BaseException] = []
-
-        def play() -> None:
-            try:
-                with open_engine(build_config(config)) as self.engine:
-                    opened.set()
-                    for frame in self.engine.frames():
-                        self.indices.append(frame.index)
-                        self.pictures[:] = [frame.read_rgba()]
-            except BaseException as error:
-                self._errors.append(error)
-                opened.set()
-
-        self._thread = threading.Thread(target=play)
-        self.engine: Engine
-        self._thread.start()
-        opened.wait(60.0)
-        if self._errors:
-            raise self._errors[0]
-        self.client = OscClient(*self.engine.osc_address)
-
-    def set(self, **values: object) -> None:
-        """`set(sd_prompt="x")` is `/sd/prompt x`."""
-        for name, value in values.items():
-            self.engine.params.set("/" + name.replace("__", "/"), value)
-
-    def reset(self, values: dict[str, object]) -> None:
-        for result in self.engine.params.set_many(list(values.items()), by="test"):
-            assert not isinstance(result, Exception), result
-
-    def ask(self, address: str, *args: object) -> list[Message]:
-        """Everything that is answered up to /done or /fail of this very command."""
-        self.client.send(encode_message(address, *args))
-        answers = []
-        while True:
-            message = self.client.receive(timeout_s=60.0)
-            assert message is not None, f"no answer to {address}"
-            answers.append(message)
-            if message.address in ("/done", "/fail") and message.args[0] == address:
-                return answers
-
-    def done(self, address: str, *args: object) -> None:
-        answer = self.ask(address, *args)[-1]
-        assert answer.address == "/done", answer
-
-    @property
-    def child(self) -> Any:
-        return self.engine.status().children[0]
-
-    def await_results(self, count: int = 1) -> None:
-        """Until so many more results than now have been published."""
-        before = self.child.results
-        self.wait_for(lambda: self.child.results >= before + count, f"{count} results ({self.child})", ceiling_s=60.0)
-
-    def colour(self) -> np.ndarray:
-        """Mean of the newest picture, RGB."""
-        return self.pictures[0][..., :3].reshape(-1, 3).mean(axis=0)
-
-    def shows(self, rgb: tuple[int, int, int], what: str, within: float = 30.0) -> None:
-        self.wait_for(lambda: self.pictures and np.abs(self.colour() - rgb).max() < within, f"{what} on screen")
-
-    def draw(self, frames: int) -> None:
-        end = self.engine.times.frames + frames
-        self.wait_for(lambda: self.engine.times.frames >= end, f"{frames} more frames")
-
-    def close(self) -> None:
-        self.client.close()
-        self.engine.stop()
-        self._thread.join(30.0)
-        assert not self._thread.is_alive()
-        if self._errors:
-            raise self._errors[0]
-
-
-def picture_file(path: Path, rgb: tuple[int, int, int]) -> str:
-    cv2.imwrite(str(path), np.full((72, 128, 3), rgb[::-1], np.uint8))
-    return str(path)
 
 
 def stage_config(folder: Path, model: Path, **more: Any) -> dict[str, Any]:
