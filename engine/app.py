@@ -168,7 +168,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
             source.start()
         if sd is not None:
             sd.start()
-            sinks.add_sd(int(store.get("/sd/width")), int(store.get("/sd/height")), may_wait=True)
+            sinks.add_picture("sd", int(store.get("/sd/width")), int(store.get("/sd/height")), may_wait=True)
         desk.show.start_first_sinks(config.sinks)
         sending.start()
         _listen(osc, web)

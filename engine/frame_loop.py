@@ -27,7 +27,7 @@ from engine.params import Crossfade, Modulation, ParamStore, Slew, Snapshot, Tem
 from engine.render import Look, PictureInput, RegionMap, RegionMapper, RegionSettings
 from engine.schedule import Schedule
 from engine.show_control import ShowControl
-from engine.sinks import SinkSet, Stage
+from engine.sinks import Picture, SinkSet, Stage
 from engine.sources import Polled, Source
 from engine.telemetry import FrameTimes, Warnings
 from engine.web import PreviewTap
@@ -280,24 +280,24 @@ class FrameLoop:
             audio=audio,
             features=features.channels,
         )
-        beside = self._shown_sd(sd)
+        beside = self._shown_beside(sd)
         parts.sinks.publish(frame, beside)
         parts.sinks.pump()
-        for picture, shown in (("main", frame), ("sd", beside)):
+        for picture, shown in {"main": frame, **beside}.items():
             tap = parts.previews.get(picture)
-            if tap is not None and shown is not None and tap.wants_frame(parts.clock.now_s()):
+            if tap is not None and tap.wants_frame(parts.clock.now_s()):
                 tap.offer(shown.read_rgba())
         return frame
 
-    def _shown_sd(self, sd: SdView) -> ShownPicture | None:
-        """SD's picture by itself; costs nothing until a sink asks for it."""
+    def _shown_beside(self, sd: SdView) -> dict[Picture, ShownPicture]:
+        """The pictures beside the main one that this run has; they cost nothing until somebody asks for them."""
         parts = self.parts
         if parts.sd is None:
-            return None
+            return {}
         if sd.fade is None:
-            return parts.drawing.show(None, size_px=parts.sd.size_px)
+            return {"sd": parts.drawing.show(None, size_px=parts.sd.size_px)}
         fade = sd.fade
-        return parts.drawing.show(fade.picture, fade.before, fade.share, size_px=parts.sd.size_px)
+        return {"sd": parts.drawing.show(fade.picture, fade.before, fade.share, size_px=parts.sd.size_px)}
 
     def _report(self, frame: PublishedFrame, snapshot: Snapshot, started_s: float) -> None:
         parts = self.parts

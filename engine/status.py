@@ -53,7 +53,7 @@ class EngineStatus:
         for child in self.children:
             lines += _child_lines(child)
         for sink in self.sinks:
-            lines.append((f"/engine/status/sink/{sink.kind}", (sink.name, sink.state, sink.detail)))
+            lines.append((f"/engine/status/sink/{sink.label}", (sink.name, sink.state, sink.detail)))
         for line in self.warnings[-3:]:
             lines.append(("/engine/status/warning", (line,)))
         return lines

@@ -23,9 +23,7 @@ _WHAT = {
 
 
 def _sink(kind: str) -> tuple[Param, ...]:
-    also = (
-        " In a run with Stable Diffusion or SAM3, those of their pictures come and go with it." if kind in NAMED else ""
-    )
+    also = " Those of the pictures of Stable Diffusion and SAM3 come and go with it." if kind in NAMED else ""
     enable = switch(f"/sink/{kind}/enable", False, f"Starts and stops {_WHAT[kind]}.{also}", **_RUNNING)
     if kind not in NAMED:
         return (enable,)
@@ -70,8 +68,8 @@ AREA = Area(
         Command(
             address="/sink/stop",
             arguments=arguments("kind:s name_or_file:s?"),
-            description="Stops a sink; without a name every sink of the kind (record, sd:record, sam3:record). Recordings are "
-            "finished.",
+            description="Stops a sink; without a name every sink of the kind (record, sd:record, sam3:record). "
+            "Recordings are finished.",
             replies=("/done /sink/stop <kind> [name_or_file]", "/fail /sink/stop <reason>"),
         ),
     ),

@@ -55,7 +55,7 @@ def test_files_asked_for_over_osc_stay_in_their_folder(desk: Desk, tmp_path: Pat
 
 def test_sinks_for_the_picture_of_stable_diffusion_obey_the_same_rules(desk: Desk, tmp_path: Path) -> None:
     assert "no Stable Diffusion" in desk.failed("/sink/start", "sd:record", "sd.mp4")
-    desk.engine.post(lambda: desk.engine._parts.sinks.add_sd(64, 64))
+    desk.engine.post(lambda: desk.engine._parts.sinks.add_picture("sd", 64, 64))
     for escape in ("../a.mp4", str(tmp_path / "a.mp4")):
         assert "over OSC, files go to the recordings folder" in desk.failed("/sink/start", "sd:record", escape)
     desk.done("/sink/start", "sd:record", "sd.mp4")

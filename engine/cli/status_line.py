@@ -39,7 +39,7 @@ def started_lines(engine: "Engine") -> list[str]:
         lines.append(f"camera    {status.camera.description}{hint}")
     for child in status.children:
         lines.append(f"{child.name:<9} {engine.config.sd.model}")
-    lines += [f"sink      {sink.kind} {sink.name}" for sink in status.sinks]
+    lines += [f"sink      {sink.label} {sink.name}" for sink in status.sinks]
     if engine.osc_address is not None:
         host, port = engine.osc_address
         lines.append(f"osc       {host}:{port} (UDP and TCP)")
@@ -67,7 +67,7 @@ def live_line(status: "EngineStatus", messages_a_second: float) -> str:
         f"{status.fps:5.1f}/{status.target_fps:g} fps",
         f"p99 {status.frame_ms.p99:4.1f} ms",
         f"[{bars}]",
-        " ".join(f"{sink.kind}:{sink.state}" for sink in status.sinks) or "no sink",
+        " ".join(f"{sink.label}:{sink.state}" for sink in status.sinks) or "no sink",
         f"osc {messages_a_second:.0f}/s",
     ]
     for child in status.children:

@@ -5,7 +5,7 @@ the rest.
 """
 
 from engine.sinks.registry import KindInfo, available_kinds
-from engine.sinks.sink import Sink, SinkSpec, SinkStatus, Stage
+from engine.sinks.sink import Picture, Sink, SinkSpec, SinkStatus, Stage
 from engine.sinks.sink_set import SinkSet
 
-__all__ = ["KindInfo", "Sink", "SinkSet", "SinkSpec", "SinkStatus", "Stage", "available_kinds"]
+__all__ = ["KindInfo", "Picture", "Sink", "SinkSet", "SinkSpec", "SinkStatus", "Stage", "available_kinds"]

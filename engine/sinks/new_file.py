@@ -5,15 +5,14 @@ import time
 from pathlib import Path
 
 from engine.errors import SinkError
-from engine.sinks.sink import Picture
-
-_STEMS: dict[Picture, str] = {"main": "multiverse", "sd": "multiverse SD"}
+from engine.sinks.sink import Picture, picture_name
 
 
 def dated_file(folder: Path, picture: Picture, wall_s: float, suffix: str) -> Path:
     """Like `folder/multiverse 2025-11-20 19.30.05.mp4`, or `multiverse SD ...`, in local time and without a colon,
     which Windows refuses. Pure."""
-    return folder / (_STEMS[picture] + time.strftime(" %Y-%m-%d %H.%M.%S", time.localtime(wall_s)) + suffix)
+    stem = picture_name(picture, "multiverse")
+    return folder / (stem + time.strftime(" %Y-%m-%d %H.%M.%S", time.localtime(wall_s)) + suffix)
 
 
 def check_folder(kind: str, path: Path, record_folder: Path) -> None:

@@ -28,8 +28,8 @@ class Kind:
     """(module, how to install it): what must be importable."""
     is_on_gpu: bool = False
     """Takes textures, and keeps objects of the GL context that is current when it starts: it ends with that context."""
-    brings_sd: bool = False
-    """For other programs to look at: where the Multiverse is published, the picture of Stable Diffusion is too."""
+    brings_beside: bool = False
+    """For other programs to look at: where the Multiverse is published, the pictures beside it are too."""
 
 
 KINDS = {
@@ -44,7 +44,7 @@ KINDS = {
             ("OpenGL", "pip install 'syphon-python[opengl]'"),  # else its GL server raises ImportError
         ),
         is_on_gpu=True,
-        brings_sd=True,
+        brings_beside=True,
     ),
     "spout": Kind(
         module="engine.sinks.spout",
@@ -54,15 +54,15 @@ KINDS = {
         system="Windows",
         packages=(("SpoutGL", "pip install SpoutGL, which needs Python 3.11 to 3.13"),),
         is_on_gpu=True,
-        brings_sd=True,
+        brings_beside=True,
     ),
-    "shared": Kind(module="engine.sinks.shared", sink="SharedSink", argument="name of the texture", brings_sd=True),
+    "shared": Kind(module="engine.sinks.shared", sink="SharedSink", argument="name of the texture", brings_beside=True),
     "ndi": Kind(
         module="engine.sinks.ndi",
         sink="NdiSink",
         argument="name of the source",
         packages=(("cyndilib", "pip install cyndilib"),),
-        brings_sd=True,
+        brings_beside=True,
     ),
     "record": Kind(
         module="engine.sinks.record",

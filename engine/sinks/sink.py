@@ -3,17 +3,49 @@
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 from engine.errors import SinkError
 from engine.frame import PublishedFrame
 
-Picture = Literal["main", "sd"]
-"""Which of the run's pictures: the Multiverse itself, or what Stable Diffusion paints, at its own size."""
-SD_MARK = "sd:"
+Picture = Literal["main", "sd", "sam3", "sam3_mask"]
+"""Which of the run's pictures: the Multiverse itself, what Stable Diffusion paints, where SAM3 looks with coloured
+masks over it, or the masks alone as numbers. Each has a size of its own."""
+PICTURES: tuple[Picture, ...] = get_args(Picture)
 
-TITLES: dict[Picture, str] = {"main": "Multiverse", "sd": "Multiverse SD"}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureBeside:
+    """What people read of a picture beside the main one."""
+
+    addition: str
+    """To the main one's name."""
+    model: str
+    """Whose it is."""
+    option: str
+    """What gives a run that model."""
+
+
+BESIDE: dict[Picture, PictureBeside] = {
+    "sd": PictureBeside(addition="SD", model="Stable Diffusion", option="--sd MODEL"),
+    "sam3": PictureBeside(addition="SAM3", model="SAM3", option="--sam3 MODEL"),
+    "sam3_mask": PictureBeside(addition="SAM3 mask", model="SAM3", option="--sam3 MODEL"),
+}
+MARKS = ", ".join(f"{picture}:" for picture in BESIDE)
+
+
+def picture_name(picture: Picture, main_name: str) -> str:
+    """What a picture is called where the main one is called `main_name`: `left`, `left SD`, `left SAM3 mask`."""
+    return main_name if picture == "main" else f"{main_name} {BESIDE[picture].addition}"
+
+
+TITLES: dict[Picture, str] = {picture: picture_name(picture, "Multiverse") for picture in PICTURES}
 """Under what name receivers find a picture, where none is given."""
+
+
+def sink_label(kind: str, picture: Picture) -> str:
+    """How a kind is asked for: `record` for the main picture, `sd:record`, `sam3_mask:record`."""
+    return kind if picture == "main" else f"{picture}:{kind}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +59,8 @@ class SinkSpec:
 
     @classmethod
     def parse(cls, text: str) -> "SinkSpec":
-        """`kind` or `kind=argument`, either after `sd:` for the picture of Stable Diffusion. SinkError names the kinds
-        there are."""
+        """`kind` or `kind=argument`, either after `sd:`, `sam3:` or `sam3_mask:` for a picture beside the main one.
+        SinkError names the kinds there are."""
         label, _, argument = text.partition("=")
         return cls.labelled(label, argument)
 
@@ -37,15 +69,17 @@ class SinkSpec:
         """From `label` and what follows its `=`. SinkError names the kinds there are."""
         from engine.sinks.registry import KINDS
 
-        kind = label.removeprefix(SD_MARK)
-        if kind not in KINDS:
-            raise SinkError(f"sink {label!r}: there is no such kind; one of {', '.join(KINDS)}, or one after sd:")
-        return cls(kind=kind, argument=argument, picture="main" if kind == label else "sd")
+        mark, colon, kind = label.rpartition(":")
+        picture: Picture = next((one for one in BESIDE if one == mark), "main")
+        if kind not in KINDS or (colon and picture == "main"):
+            what = f"picture {mark}:" if kind in KINDS else "kind"
+            allowed = f"one of {', '.join(KINDS)}, or one after {MARKS}"
+            raise SinkError(f"sink {label!r}: there is no such {what}; {allowed}")
+        return cls(kind=kind, argument=argument, picture=picture)
 
     @property
     def label(self) -> str:
-        """The kind as it is asked for: `record`, or `sd:record`."""
-        return self.kind if self.picture == "main" else f"{SD_MARK}{self.kind}"
+        return sink_label(self.kind, self.picture)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +118,10 @@ class SinkStatus:
     detail: str = ""
     """One line for people."""
     picture: Picture = "main"
+
+    @property
+    def label(self) -> str:
+        return sink_label(self.kind, self.picture)
 
 
 class Sink(Protocol):

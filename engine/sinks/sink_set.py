@@ -2,7 +2,7 @@
 again; the rest never notice."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from engine.backoff import LONGEST_DELAY_S, next_delay_s
@@ -10,7 +10,7 @@ from engine.clock import Clock
 from engine.errors import MultiverseError, SinkError
 from engine.frame import PublishedFrame, ShownPicture
 from engine.sinks.registry import KINDS, load_kinds, make_sink
-from engine.sinks.sink import TITLES, Cautious, Picture, Sink, SinkSpec, SinkStatus, Stage, Taker
+from engine.sinks.sink import BESIDE, TITLES, Cautious, Picture, Sink, SinkSpec, SinkStatus, Stage, Taker, picture_name
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,8 @@ class SinkSet:
     def __init__(self, stage: Stage, clock: Clock, report: Report) -> None:
         self.stage = stage
         """Of the main picture."""
-        self._sd_stage: Stage | None = None
+        self._stages_beside: dict[Picture, Stage] = {}
+        """Of the pictures that the run has beside the main one."""
         self._clock = clock
         self._report = report
         self._places: tuple[_Place, ...] = ()
@@ -76,16 +77,16 @@ class SinkSet:
         """What runs, or is about to be tried again: `record`, `sd:record`, ..."""
         return frozenset(place.spec.label for place in self._places if not place.is_once)
 
-    def add_sd(self, width: int, height: int, *, may_wait: bool = False) -> None:
-        """From now on the run has a picture of Stable Diffusion, and sinks can be started for it.
+    def add_picture(self, picture: Picture, width: int, height: int, *, may_wait: bool = False) -> None:
+        """From now on the run has this picture beside the main one, and sinks can be started for it.
 
         Where the main picture is published for other programs to look at, this one is too, now and later; a file gets
         it only when asked to. The size may be another in each frame published: its sinks follow.
         """
-        if self._sd_stage is None:
-            self._sd_stage = self.stage.with_format(width, height, self.stage.fps)
+        if picture not in self._stages_beside:
+            self._stages_beside[picture] = self.stage.with_format(width, height, self.stage.fps)
             for place in self._places:
-                self._bring_sd(place, may_wait)
+                self._bring(picture, place, may_wait)
 
     def start(self, spec: SinkSpec, *, may_wait: bool = False) -> None:
         """Open one more sink. SinkError or SinkUnavailableError when that fails or its name runs already.
@@ -99,7 +100,8 @@ class SinkSet:
                 return
         place = self._asked_for(spec, may_wait)
         self._places += (place,)
-        self._bring_sd(place, may_wait)
+        for picture in self._stages_beside:
+            self._bring(picture, place, may_wait)
 
     def _asked_for(self, spec: SinkSpec, may_wait: bool) -> _Place:
         asked_for = [place for place in (*self._places, *self._finishing) if place.brought_by is None]
@@ -131,12 +133,12 @@ class SinkSet:
             raise SinkError(f"{spec.label}: {sink.name} runs already; give the second one a name of its own")
         return sink
 
-    def _bring_sd(self, main: _Place, may_wait: bool) -> None:
-        """Publish the picture of Stable Diffusion beside the main one, which runs on whatever goes wrong with it."""
-        if self._sd_stage is None or main.spec.picture != "main" or not KINDS[main.spec.kind].brings_sd:
+    def _bring(self, picture: Picture, main: _Place, may_wait: bool) -> None:
+        """Publish this picture beside the main one, which runs on whatever goes wrong with it."""
+        if main.spec.picture != "main" or not KINDS[main.spec.kind].brings_beside:
             return
-        argument = f"{main.spec.argument} SD" if main.spec.argument else ""
-        spec = SinkSpec(kind=main.spec.kind, argument=argument, picture="sd")
+        argument = picture_name(picture, main.spec.argument) if main.spec.argument else ""
+        spec = SinkSpec(kind=main.spec.kind, argument=argument, picture=picture)
         if any(place.is_for(spec) for place in self._places):
             return
         try:
@@ -156,9 +158,10 @@ class SinkSet:
         """SinkError when the run has no such picture."""
         if spec.picture == "main":
             return self.stage
-        if self._sd_stage is None:
-            raise SinkError(f"{spec.label}: this run has no Stable Diffusion; give it a model (--sd MODEL)")
-        return self._sd_stage
+        if spec.picture not in self._stages_beside:
+            beside = BESIDE[spec.picture]
+            raise SinkError(f"{spec.label}: this run has no {beside.model}; give it a model ({beside.option})")
+        return self._stages_beside[spec.picture]
 
     def stop(self, label: str, name: str | None = None) -> int:
         """Close the sinks of a kind (`record`, `sd:record`), or the one of that name or argument, for good; how many
@@ -177,17 +180,20 @@ class SinkSet:
         self._finish()
         return len(chosen)
 
-    def publish(self, frame: PublishedFrame, sd: ShownPicture | None = None) -> None:
-        """Hand a frame to every sink of the main picture, then the picture of Stable Diffusion to those for it.
+    def publish(self, frame: PublishedFrame, beside: Mapping[Picture, ShownPicture] | None = None) -> None:
+        """Hand a frame to every sink of the main picture, then each picture `beside` it to those for that one.
 
-        `sd` is None in a run without it. It goes out under the frame's number and time, with its sound.
+        They go out under the frame's number and time, with its sound. What nobody takes is not drawn.
         """
         self._publish("main", frame)
-        if sd is not None and self._sd_stage is not None:
-            self._follow_size(sd, self._sd_stage)
-            kinds = [KINDS[place.spec.kind] for place in self._places if place.sink and place.spec.picture == "sd"]
-            if kinds:
-                self._publish("sd", _beside(frame, sd, is_drawn=any(kind.is_on_gpu for kind in kinds)))
+        for picture, shown in (beside or {}).items():
+            if picture in self._stages_beside:
+                self._follow_size(picture, shown)
+                kinds = [
+                    KINDS[place.spec.kind] for place in self._places if place.sink and place.spec.picture == picture
+                ]
+                if kinds:
+                    self._publish(picture, _beside(frame, shown, is_drawn=any(kind.is_on_gpu for kind in kinds)))
         if any(place.is_once for place in self._places):
             self._finishing += tuple(place for place in self._places if place.is_once)
             self._places = tuple(place for place in self._places if not place.is_once)
@@ -201,10 +207,11 @@ class SinkSet:
                 except Exception as error:
                     self._fail(place, error)
 
-    def _follow_size(self, sd: ShownPicture, stage: Stage) -> None:
-        if (sd.width, sd.height) != (stage.width, stage.height):
-            self._sd_stage = stage.with_format(sd.width, sd.height, stage.fps)
-            self._restage("sd", self._sd_stage)
+    def _follow_size(self, picture: Picture, shown: ShownPicture) -> None:
+        stage = self._stages_beside[picture]
+        if (shown.width, shown.height) != (stage.width, stage.height):
+            stage = self._stages_beside[picture] = stage.with_format(shown.width, shown.height, stage.fps)
+            self._restage(picture, stage)
 
     def pump(self) -> None:
         """Once a frame: run loops, heartbeats, second tries, and the ends of sinks that were stopped."""
@@ -240,12 +247,13 @@ class SinkSet:
 
     def restart_all(self, stage: Stage) -> None:
         """Go on with another size or rate of the main picture: recordings in a new file, rings in new memory, the rest
-        as is. Of Stable Diffusion's only the rate may be new: its size comes with it."""
+        as is. Of the pictures beside it only the rate may be new: their sizes come with them."""
         self.stage = stage
         self._restage("main", stage)
-        if self._sd_stage is not None and self._sd_stage.fps != stage.fps:
-            self._sd_stage = stage.with_format(self._sd_stage.width, self._sd_stage.height, stage.fps)
-            self._restage("sd", self._sd_stage)
+        for picture, beside in tuple(self._stages_beside.items()):
+            if beside.fps != stage.fps:
+                self._stages_beside[picture] = beside.with_format(beside.width, beside.height, stage.fps)
+                self._restage(picture, self._stages_beside[picture])
 
     def _restage(self, picture: Picture, stage: Stage) -> None:
         for place in self._places:
@@ -365,10 +373,10 @@ class SinkSet:
         place.started_s = self._clock.now_s()
 
 
-def _beside(frame: PublishedFrame, sd: ShownPicture, *, is_drawn: bool) -> PublishedFrame:
-    """The picture of Stable Diffusion as a frame of its own, `is_drawn` where somebody takes a texture."""
-    texture = sd.draw_texture() if is_drawn else None
-    return replace(frame, width=sd.width, height=sd.height, texture=texture, read_rgba=sd.read_rgba)
+def _beside(frame: PublishedFrame, shown: ShownPicture, *, is_drawn: bool) -> PublishedFrame:
+    """A picture beside the main one as a frame of its own, `is_drawn` where somebody takes a texture."""
+    texture = shown.draw_texture() if is_drawn else None
+    return replace(frame, width=shown.width, height=shown.height, texture=texture, read_rgba=shown.read_rgba)
 
 
 def _nothing_yet(spec: SinkSpec, name: str) -> SinkStatus:

@@ -21,7 +21,7 @@ import numpy as np
 from engine.errors import MultiverseError, SinkError
 from engine.frame import PublishedFrame
 from engine.sinks.new_file import check_folder, check_suffix, dated_file, reserve
-from engine.sinks.sink import SD_MARK, Picture, SinkStatus, Stage
+from engine.sinks.sink import Picture, SinkStatus, Stage, sink_label
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class SnapshotSink:
     kind = "snapshot"
 
     def __init__(self, argument: str, picture: Picture = "main") -> None:
-        self.name = argument or (self.kind if picture == "main" else f"{SD_MARK}{self.kind}")
+        self.name = argument or sink_label(self.kind, picture)
         self._picture = picture
         self._wanted, self._at_s = split_argument(argument)
         self._keeps_last = self._wanted is not None and self._at_s is None

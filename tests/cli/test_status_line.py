@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli.status_line import BARS, level_bar
+from engine import Config, open_engine
+from engine.cli.status_line import BARS, level_bar, live_line, started_lines
+from engine.sinks import SinkSpec
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals are a Unix thing")
 
@@ -75,3 +77,17 @@ def test_a_level_bar_is_empty_under_the_floor_and_full_at_full_scale() -> None:
     assert level_bar(0.0631) == BARS[4]  # -24 dBFS, half way up
     assert level_bar(1.0) == BARS[-1]
     assert level_bar(4.0) == BARS[-1]
+
+
+def test_sinks_of_every_picture_are_told_by_their_labels() -> None:
+    with open_engine(Config(width=64, height=64, audio="demo", renderer="numba", sinks=("null",))) as engine:
+        sinks = engine._parts.sinks
+        for picture in ("sd", "sam3_mask"):
+            sinks.add_picture(picture, 64, 64)
+            sinks.start(SinkSpec(kind="null", argument=picture, picture=picture))
+        assert {"sink      null Multiverse", "sink      sd:null sd", "sink      sam3_mask:null sam3_mask"} <= set(
+            started_lines(engine)
+        )
+        assert "  null:running sd:null:running sam3_mask:null:running  " in live_line(engine.status(), 0.0)
+        told = [address for address, _ in engine.status().osc_lines() if address.startswith("/engine/status/sink/")]
+        assert told == [f"/engine/status/sink/{label}" for label in ("null", "sd:null", "sam3_mask:null")]

@@ -4,7 +4,7 @@ import ctypes
 import inspect
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ import pytest
 
 from engine.frame import AudioBlock, FrameId, PublishedFrame, TextureRef
 from engine.sinks import Stage
-from tests.ndi_network import use_loopback
+from engine.sinks.registry import available_kinds
+from tests.ndi_network import NdiReceiver, use_loopback
 from tests.stand_ins import StandIn, load_api, python_signature
 
 
@@ -83,6 +84,22 @@ def tone() -> Callable[..., np.ndarray]:
         return np.repeat(wave[:, None], channels, axis=1).astype(np.float32)
 
     return make
+
+
+@pytest.fixture
+def receive(require, tmp_path: Path) -> Iterator[Callable[[str], NdiReceiver]]:
+    """`receive(name)`: a program that looks at this NDI source."""
+    missing = next(info.reason for info in available_kinds() if info.kind == "ndi")
+    require(not missing, missing)
+    receivers: list[NdiReceiver] = []
+
+    def start(name: str) -> NdiReceiver:
+        receivers.append(NdiReceiver(name, tmp_path))
+        return receivers[-1]
+
+    yield start
+    for receiver in receivers:
+        receiver.end()
 
 
 @pytest.fixture

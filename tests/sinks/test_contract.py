@@ -15,11 +15,10 @@ from engine.errors import SinkError, SinkUnavailableError
 from engine.sinks import SinkSpec, available_kinds
 from engine.sinks.null import NullSink
 from engine.sinks.registry import KINDS, make_sink
-from engine.sinks.sink import Picture, Sink
+from engine.sinks.sink import PICTURES, TITLES, Picture, Sink
 
 REPOSITORY = Path(__file__).parents[2]
 AVAILABLE = [info.kind for info in available_kinds() if info.is_available]
-PICTURES = ("main", "sd")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -84,7 +83,7 @@ def test_a_sink_that_was_never_started_can_be_closed(kind: str, picture: Picture
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_without_an_argument_the_two_pictures_go_by_two_names(
+def test_without_an_argument_each_picture_goes_by_a_name_of_its_own(
     kind: str, make_stage, make_frame, wait_for, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = getattr(import_module(KINDS[kind].module), KINDS[kind].sink)
@@ -96,12 +95,13 @@ def test_without_an_argument_the_two_pictures_go_by_two_names(
     names = [Path(named[picture].name).name for picture in PICTURES]
     for sink in named.values():
         sink.close()
-    expected = {"record": None, "snapshot": ["snapshot", "sd:snapshot"]}.get(kind, ["Multiverse", "Multiverse SD"])
-    if expected is None:
-        assert names[0].startswith("multiverse 19") and names[1].startswith("multiverse SD 19")
-        assert names[0].removeprefix("multiverse") == names[1].removeprefix("multiverse SD")
+    if kind == "record":
+        times = {name.removeprefix(f"m{title[1:]}") for name, title in zip(names, TITLES.values(), strict=True)}
+        assert len(times) == 1 and times.pop().startswith((" 1970-", " 1969-"))
+    elif kind == "snapshot":
+        assert names == ["snapshot", "sd:snapshot", "sam3:snapshot", "sam3_mask:snapshot"]
     else:
-        assert names == expected
+        assert names == ["Multiverse", "Multiverse SD", "Multiverse SAM3", "Multiverse SAM3 mask"]
 
 
 def test_what_needs_another_system_is_listed_with_its_reason_and_refused_with_it(

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,26 +12,10 @@ from engine.clock import SteppedClock
 from engine.errors import SinkUnavailableError
 from engine.sinks import SinkSet, SinkSpec, Stage
 from engine.sinks.ndi import NdiSink, straight
-from engine.sinks.registry import available_kinds, make_sink
-from tests.ndi_network import NdiReceiver
+from engine.sinks.registry import make_sink
 
 TOLERANCE = 24  # of 255: the codec of NDI takes a pure blue for 240, and another card differs by 95
 MIDDLE = slice(8, -8)
-
-
-@pytest.fixture
-def receive(require, tmp_path: Path) -> Iterator[Callable[[str], NdiReceiver]]:
-    missing = next(info.reason for info in available_kinds() if info.kind == "ndi")
-    require(not missing, missing)
-    receivers: list[NdiReceiver] = []
-
-    def start(name: str) -> NdiReceiver:
-        receivers.append(NdiReceiver(name, tmp_path))
-        return receivers[-1]
-
-    yield start
-    for receiver in receivers:
-        receiver.end()
 
 
 @pytest.fixture
@@ -171,7 +154,7 @@ def test_a_name_that_another_program_has_is_refused_and_free_again_after_its_end
 def test_the_picture_of_stable_diffusion_comes_along(make_stage, reports) -> None:
     with_sd = SinkSet(make_stage(), SteppedClock(), reports)
     with_sd.start(SinkSpec(kind="ndi", argument=unique("main")))
-    with_sd.add_sd(32, 32)
+    with_sd.add_picture("sd", 32, 32)
     assert [status.name for status in with_sd.status()] == [unique("main"), f"{unique('main')} SD"]
     with_sd.close()
 

@@ -31,7 +31,7 @@ def clock() -> SteppedClock:
 def sinks(make_stage: Callable[..., Stage], clock: SteppedClock, reports: Callable):
     """Of a run with Stable Diffusion, 32 x 24."""
     made = SinkSet(make_stage(), clock, reports)
-    made.add_sd(*SD_PX)
+    made.add_picture("sd", *SD_PX)
     yield made
     made.close()
 
@@ -76,7 +76,7 @@ def test_a_texture_brings_the_second_one_along_under_a_name_of_its_own(sinks: Si
         ("shared", "sd", "left SD"),
     ]
     assert sinks.kinds == {"shared", "sd:shared"}
-    sinks.publish(make_frame(), shown(90))
+    sinks.publish(make_frame(), {"sd": shown(90)})
     assert (seen_in("Multiverse") == 255).all() and seen_in("Multiverse").shape == (48, 64, 4)
     for name in ("Multiverse SD", "left SD"):
         assert (seen_in(name) == (90, 90, 90, 255)).all() and seen_in(name).shape == (24, 32, 4)
@@ -95,9 +95,9 @@ def test_textures_that_run_already_get_theirs_when_the_run_gets_a_model(make_sta
     with pytest.raises(SinkError, match=r"^sd:record: this run has no Stable Diffusion; .*--sd MODEL"):
         sinks.start(SinkSpec.parse("sd:record"))
     sinks.publish(make_frame())
-    sinks.publish(make_frame(), shown(90))
+    sinks.publish(make_frame(), {"sd": shown(90)})
     for _ in range(2):
-        sinks.add_sd(*SD_PX)
+        sinks.add_picture("sd", *SD_PX)
         assert [name for _, _, name in names(sinks)] == ["Multiverse", "Multiverse", "Multiverse SD"]
     sinks.close()
 
@@ -150,14 +150,14 @@ def test_a_new_size_of_one_picture_leaves_the_sinks_of_the_other_alone(sinks: Si
     def segments() -> dict[str, str]:
         return {status.picture: status.detail for status in sinks.status()}
 
-    sinks.publish(make_frame(0), shown(1))
+    sinks.publish(make_frame(0), {"sd": shown(1)})
     first = segments()
-    sinks.publish(make_frame(1), shown(2, (16, 40)))
+    sinks.publish(make_frame(1), {"sd": shown(2, (16, 40))})
     second = segments()
     assert second["main"] == first["main"] and second["sd"] != first["sd"]
     assert seen_in("Multiverse SD").shape == (40, 16, 4)
     sinks.restart_all(make_stage(width=20, height=10))
-    sinks.publish(make_frame(2, np.zeros((10, 20, 4), np.uint8)), shown(3, (16, 40)))
+    sinks.publish(make_frame(2, np.zeros((10, 20, 4), np.uint8)), {"sd": shown(3, (16, 40))})
     third = segments()
     assert third["sd"] == second["sd"] and third["main"] != second["main"]
     sinks.restart_all(make_stage(width=20, height=10, fps=60.0))
@@ -169,7 +169,7 @@ def test_a_new_size_of_one_picture_leaves_the_sinks_of_the_other_alone(sinks: Si
 
 
 def test_a_sink_started_after_a_change_of_size_has_the_new_one(sinks: SinkSet, make_frame) -> None:
-    sinks.publish(make_frame(), shown(1, (16, 40)))
+    sinks.publish(make_frame(), {"sd": shown(1, (16, 40))})
     sinks.start(SinkSpec.parse("sd:shared"))
     reader = FrameRing.open("Multiverse SD")
     assert reader.shape == (40, 16, 4)
@@ -189,7 +189,7 @@ def test_one_that_fails_is_tried_again_while_the_main_picture_goes_out(
     place = next(place for place in sinks._places if place.spec.label == "sd:null")
     place.sink = Failing("", "sd")
     for index in range(5):
-        sinks.publish(make_frame(index), shown(index))
+        sinks.publish(make_frame(index), {"sd": shown(index)})
         sinks.pump()
     states = {(status.kind, status.picture): (status.state, status.frames) for status in sinks.status()}
     assert states == {
@@ -201,7 +201,7 @@ def test_one_that_fails_is_tried_again_while_the_main_picture_goes_out(
     assert reports.lines == [("sink.sd:null", "sd:null: ZeroDivisionError: by zero")]
     clock.advance(1)
     sinks.pump()
-    sinks.publish(make_frame(5), shown(5))
+    sinks.publish(make_frame(5), {"sd": shown(5)})
     assert {status.state for status in sinks.status()} == {"running"}
     assert [(name, picture) for name, picture, _ in names(sinks)][1] == ("null", "sd")
 
@@ -215,7 +215,7 @@ def test_a_picture_that_cannot_be_read_costs_the_main_one_nothing(sinks: SinkSet
 
     for index in range(5):
         unreadable = ShownPicture(width=32, height=24, draw_texture=refuse, read_rgba=refuse)
-        sinks.publish(make_frame(index), unreadable)
+        sinks.publish(make_frame(index), {"sd": unreadable})
     sinks.close()
     states = {(status.kind, status.picture): (status.state, status.frames) for status in sinks.status()}
     assert states[("record", "main")] == ("ended", 5) and states[("shared", "main")] == ("ended", 5)
@@ -234,13 +234,13 @@ def test_one_that_cannot_start_with_its_texture_is_tried_again(
 
     monkeypatch.setattr(FrameRing, "create", refuse)
     sinks.start(SinkSpec(kind="shared"), may_wait=True)
-    sinks.publish(make_frame(), shown(1))
+    sinks.publish(make_frame(), {"sd": shown(1)})
     assert [(status.picture, status.state) for status in sinks.status()] == [("main", "running"), ("sd", "retrying")]
     assert reports.lines == [("sink.sd:shared", "sd:shared: no room")]
     monkeypatch.setattr(FrameRing, "create", real)
     clock.advance(1)
     sinks.pump()
-    sinks.publish(make_frame(), shown(1))
+    sinks.publish(make_frame(), {"sd": shown(1)})
     assert [status.frames for status in sinks.status()] == [2, 1]
 
 
@@ -248,12 +248,12 @@ def test_a_recording_of_it_has_every_frame_black_until_there_is_one_and_a_file_a
     make_stage, clock, reports, make_frame, tmp_path: Path
 ) -> None:
     sinks = SinkSet(make_stage(is_offline=True), clock, reports)
-    sinks.add_sd(*SD_PX)
+    sinks.add_picture("sd", *SD_PX)
     for spec in (f"record={tmp_path / 'main.mp4'}", f"sd:record={tmp_path / 'sd.mp4'}"):
         sinks.start(SinkSpec.parse(spec))
     for index in range(20):
         level, size = (0 if index < 5 else 200), (SD_PX if index < 12 else (48, 48))
-        sinks.publish(make_frame(index), shown(level, size))
+        sinks.publish(make_frame(index), {"sd": shown(level, size)})
         sinks.pump()
     sinks.close()
     assert reports.lines == []
@@ -278,11 +278,11 @@ def test_both_pictures_recorded_without_a_name_give_two_files(
 ) -> None:
     stage = make_stage(is_offline=True)
     sinks = SinkSet(stage, clock, reports)
-    sinks.add_sd(*SD_PX)
+    sinks.add_picture("sd", *SD_PX)
     for spec in ("record", "sd:record", "snapshot", "sd:snapshot"):
         sinks.start(SinkSpec.parse(spec))
     assert sinks.take_snapshot() == 2
-    sinks.publish(make_frame(), shown(7))
+    sinks.publish(make_frame(), {"sd": shown(7)})
     sinks.close()
     found = sorted(path.name for path in stage.record_folder.iterdir())
     assert len(found) == 4
@@ -291,15 +291,15 @@ def test_both_pictures_recorded_without_a_name_give_two_files(
 
 def test_only_who_takes_textures_has_one_drawn(stand_in_syphon, make_stage, clock, reports, make_frame) -> None:
     sinks = SinkSet(make_stage(), clock, reports)
-    sinks.add_sd(*SD_PX)
+    sinks.add_picture("sd", *SD_PX)
     drawn: list[int] = []
     for spec in ("sd:shared", "sd:null"):
         sinks.start(SinkSpec.parse(spec))
-    sinks.publish(make_frame(0), shown(1, drawn=drawn))
+    sinks.publish(make_frame(0), {"sd": shown(1, drawn=drawn)})
     assert drawn == []
     for spec in ("syphon", "syphon=second"):
         sinks.start(SinkSpec.parse(spec))
-    sinks.publish(make_frame(1, texture=TextureRef(glo=7, width=64, height=48)), shown(1, drawn=drawn))
+    sinks.publish(make_frame(1, texture=TextureRef(glo=7, width=64, height=48)), {"sd": shown(1, drawn=drawn)})
     assert drawn == [0]
     published = stand_in_syphon.named("SyphonOpenGLServer.publish_frame_texture")
     assert [(call["texture"], call["size"]) for call in published] == [
@@ -339,10 +339,10 @@ def test_every_kind_that_takes_pixels_has_it_upright(
 ) -> None:
     stage = make_stage(is_offline=True)
     sinks = SinkSet(stage, clock, reports)
-    sinks.add_sd(48, 32)
+    sinks.add_picture("sd", 48, 32)
     argument = {"record": str(tmp_path / "a.mp4"), "snapshot": str(tmp_path / "a.png")}.get(kind, "card")
     sinks.start(SinkSpec(kind=kind, argument=argument, picture="sd"))
-    sinks.publish(make_frame(), renderer.show(rgb_frame(card)))
+    sinks.publish(make_frame(), {"sd": renderer.show(rgb_frame(card))})
     if kind == "shared":
         assert np.array_equal(seen_in("card"), card)
     sinks.close()
@@ -384,10 +384,10 @@ def test_every_kind_that_takes_textures_has_it_upright(
     library.answers["SpoutReceiver.getSenderList"] = lambda: []
     library.answers["SpoutSender.sendTexture"] = send
     sinks = SinkSet(make_stage(), clock, reports)
-    sinks.add_sd(48, 32)
+    sinks.add_picture("sd", 48, 32)
     sinks.start(SinkSpec(kind=kind))
     for index in range(2):
-        sinks.publish(make_frame(index, texture=renderer.texture), renderer.show(rgb_frame(card)))
+        sinks.publish(make_frame(index, texture=renderer.texture), {"sd": renderer.show(rgb_frame(card))})
     sinks.close()
     renderer.close()
     assert reports.lines == []
