@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 
 from engine.errors import SourceError
 
-DECODE_THREADS = 2  # more would take the cores that draw
+DECODE_THREADS = 2  # live; more would take the cores that draw
 BAD_READS = 16  # so many failed reads in a row end the pass: the rest of the file is not readable
 USUAL_FPS = Fraction(25)  # for a file that tells neither times nor a rate
 
@@ -28,16 +28,18 @@ class TimedPicture:
     fps: float
 
 
-def read_pass(path: Path, on_corrupt: Callable[[str], None]) -> Iterator[TimedPicture]:
+def read_pass(
+    path: Path, on_corrupt: Callable[[str], None], *, threads: int = DECODE_THREADS
+) -> Iterator[TimedPicture]:
     """Every picture of the file in order. `on_corrupt` hears of each that cannot be decoded; reading goes on.
 
-    A picture shows until the next one starts, the last for its own duration. SourceError when the file cannot
-    be opened or has no picture.
+    `threads` decode; 0: as many as there are cores. A picture shows until the next one starts, the last for its own
+    duration. SourceError when the file cannot be opened or has no picture.
     """
     container, stream = open_video(path)
     with container:
         stream.thread_type = "AUTO"
-        stream.codec_context.thread_count = DECODE_THREADS
+        stream.codec_context.thread_count = threads
         rate = Fraction(stream.average_rate or stream.guessed_rate or USUAL_FPS)
         aspect = float(stream.sample_aspect_ratio or 1)
         half_tick_s = Fraction(stream.time_base or 0) / 2

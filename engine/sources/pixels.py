@@ -12,20 +12,22 @@ UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 HD_LINES = 576  # above this players take an untagged file for BT.709 (swscale alone would take BT.601)
 
 
-def fitted_size(width: int, height: int, aspect: float = 1.0) -> tuple[int, int]:
-    """Size in square pixels for pixels `aspect` times as wide as high, shrunk to `LONGEST_SIDE_PX`."""
+def fitted_size(
+    width: int, height: int, aspect: float = 1.0, *, longest_px: float = LONGEST_SIDE_PX
+) -> tuple[int, int]:
+    """Size in square pixels for pixels `aspect` times as wide as high, shrunk to `longest_px`."""
     square_width = width * aspect
-    scale = min(1.0, LONGEST_SIDE_PX / max(square_width, height))
+    scale = min(1.0, longest_px / max(square_width, height))
     return max(1, round(square_width * scale)), max(1, round(height * scale))
 
 
-def to_rgb(frame: DecodedFrame, pixel_aspect: float = 1.0) -> np.ndarray:
+def to_rgb(frame: DecodedFrame, pixel_aspect: float = 1.0, *, longest_px: float = LONGEST_SIDE_PX) -> np.ndarray:
     """(height, width, 3) uint8 RGB, row 0 at the top, C-contiguous; over black, rotation tags obeyed.
 
-    `pixel_aspect` is the width of a pixel by its height. Colour follows the file's tags; HDR is not
-    tone-mapped. The conversion runs in FFmpeg without the GIL.
+    `pixel_aspect` is the width of a pixel by its height; reduced where above `longest_px`. Colour follows the file's
+    tags; HDR is not tone-mapped. The conversion runs in FFmpeg without the GIL.
     """
-    width, height = fitted_size(frame.width, frame.height, pixel_aspect)
+    width, height = fitted_size(frame.width, frame.height, pixel_aspect, longest_px=longest_px)
     has_alpha = any(component.is_alpha for component in frame.format.components)
     pixels: np.ndarray = frame.to_ndarray(
         format="rgba" if has_alpha else "rgb24",

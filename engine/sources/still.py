@@ -8,7 +8,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from engine.errors import SourceError
 from engine.frame import VideoFrame
-from engine.sources.pixels import fitted_size, over_black
+from engine.sources.pixels import LONGEST_SIDE_PX, fitted_size, over_black
 from engine.sources.source import SourceStatus
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP", "PPM", "JPEG2000")
@@ -60,13 +60,13 @@ def is_still(path: Path) -> bool:
         return True  # a picture, though a broken one: reading it tells what is wrong with it
 
 
-def read_still(path: Path) -> np.ndarray:
-    """(height, width, 3) uint8 RGB, upright by EXIF, transparency over black, reduced where above 4096 px."""
+def read_still(path: Path, *, longest_px: float = LONGEST_SIDE_PX) -> np.ndarray:
+    """(height, width, 3) uint8 RGB, upright by EXIF, transparency over black, reduced where above `longest_px`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large photographs are welcome
             with _open(path) as image:
-                size = fitted_size(*image.size)
+                size = fitted_size(*image.size, longest_px=longest_px)
                 image.draft("RGB", size)  # lets a JPEG decode at a fraction of its size
                 upright = ImageOps.exif_transpose(image)
     except Image.DecompressionBombError:
@@ -76,7 +76,7 @@ def read_still(path: Path) -> np.ndarray:
     upright = _to_8_bit(upright)
     has_alpha = upright.has_transparency_data
     converted = upright.convert("RGBA" if has_alpha else "RGB")
-    converted.thumbnail(fitted_size(*converted.size), Image.Resampling.LANCZOS)
+    converted.thumbnail(fitted_size(*converted.size, longest_px=longest_px), Image.Resampling.LANCZOS)
     pixels = np.asarray(converted)
     return np.ascontiguousarray(over_black(pixels) if has_alpha else pixels)
 
