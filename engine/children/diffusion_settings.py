@@ -1,4 +1,4 @@
-"""The values of `/sd/*` as the diffusion child uses them, and what a change of them costs. Pure.
+"""The values of `/sd/*` as the diffusion child uses them (`pace` has the rest), and what a change costs. Pure.
 
 Four costs, from dear to cheap: a new schedule (and its lead-in), new conditioning (the text encoders run), a new
 generation (pictures from before it are told apart), nothing.
@@ -8,7 +8,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import osc_schema
+from engine.children.pace import value_reader
 from engine.errors import ModelError
 from osc_schema.diffusion import CONTROLNETS, LORAS
 
@@ -66,19 +66,11 @@ class Settings:
     steps: Steps
     controls: tuple[ControlSetting, ...]
     lora_weights: tuple[float, ...]
-    is_paused: bool
-    """Or switched off: the model stays loaded."""
-    interval_s: float
-    """Least time from the beginning of one call to that of the next; 0: as fast as it can."""
     is_feedback: bool
     zoom: float
     rotate_deg: float
     similarity: float | None
     """None: no picture is left out."""
-    duty: float | None
-    """None: found by itself."""
-    slice_ms: float
-    has_gate: bool
     may_shrink: bool
     problem: str = ""
     """One line about a value that cannot be used and is not."""
@@ -111,11 +103,7 @@ class Settings:
 
 def read_settings(values: Mapping[str, Any]) -> Settings:
     """`values` by address, as `osc_schema` accepted them; what is missing has its default."""
-
-    def value(name: str) -> Any:
-        address = f"/sd/{name}"
-        return values[address] if address in values else osc_schema.lookup(address).default
-
+    value = value_reader(values, "/sd")
     problem = ""
     try:
         t_index = parse_t_index(value("t_index"))
@@ -150,15 +138,10 @@ def read_settings(values: Mapping[str, Any]) -> Settings:
             for number in CONTROLNETS
         ),
         lora_weights=tuple(value(f"lora/{number}/weight") for number in LORAS),
-        is_paused=value("paused") or not value("enable"),
-        interval_s=value("interval_s"),
         is_feedback=value("source") == "feedback",
         zoom=value("feedback/zoom"),
         rotate_deg=value("feedback/rotate"),
         similarity=value("similarity/threshold") if value("similarity/enable") else None,
-        duty=None if value("duty_auto") else value("duty"),
-        slice_ms=value("slice_ms"),
-        has_gate=value("gate"),
         may_shrink=value("oom") == "shrink",
         problem=problem,
     )

@@ -3,7 +3,8 @@
 import pytest
 
 import osc_schema
-from engine.children.diffusion_settings import parse_t_index, read_settings, smaller
+from engine.children.diffusion_settings import Settings, parse_t_index, read_settings, smaller
+from engine.children.pace import Pace, read_pace
 from engine.errors import ModelError
 
 
@@ -12,7 +13,7 @@ def test_what_is_not_set_has_the_schemas_default() -> None:
     assert settings.size == (512, 512)
     assert (settings.steps.steps, settings.steps.strength, settings.steps.guidance) == (2, 0.5, 1.0)
     assert settings.steps.is_stream
-    assert settings.duty is None and settings.similarity is None and settings.problem == ""
+    assert settings.similarity is None and settings.problem == ""
     assert [control.scale for control in settings.controls] == [0.0, 0.0]
 
 
@@ -23,9 +24,11 @@ def test_every_parameter_that_the_child_is_told_changes_its_settings() -> None:
         if param.child != "sd" or param.address == "/sd/model":  # a new model is a new process
             continue
         given = {address: value for address, value in others.items() if address != param.address}
-        assert any(
-            read_settings(given | {param.address: value}) != read_settings(given) for value in some_values(param)
-        ), param.address
+        assert any(taken(given | {param.address: value}) != taken(given) for value in some_values(param)), param.address
+
+
+def taken(values: dict[str, osc_schema.Value]) -> tuple[Settings, Pace]:
+    return read_settings(values), read_pace(values, "/sd")
 
 
 def some_values(param: osc_schema.Param) -> list[osc_schema.Value]:

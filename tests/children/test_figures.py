@@ -1,8 +1,8 @@
-"""What the diffusion child tells of itself, and when it asks for a picture, on an injected clock."""
+"""What a child of pictures tells of itself, and when it asks for a picture, on an injected clock."""
 
 import pytest
 
-from engine.children.diffusion_figures import Figures
+from engine.children.figures import Figures
 from engine.children.freshness import ask_from_s
 from engine.children.piece_times import PieceTimes
 

@@ -1,4 +1,4 @@
-"""What the diffusion child tells about its work, once a second."""
+"""What a child of pictures tells about its work, once a second."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -15,8 +15,7 @@ class Figures:
 
     def __init__(self) -> None:
         self.pictures = 0
-        self.skipped = 0
-        """Left out because they hardly differed from the last."""
+        """Published results."""
         self.nan = 0
         """Not shown because the model's output was not a number."""
         self.call_s = 0.0
@@ -31,12 +30,12 @@ class Figures:
         self.call_s = call_s
 
     def count_picture(self, now_s: float) -> None:
-        """One published picture."""
+        """One published result."""
         self.pictures += 1
         self._shown_s.append(now_s)
 
     def fps(self, now_s: float) -> float:
-        """Published pictures a second over the last five; 0 until there are two."""
+        """Published results a second over the last five; 0 until there are two."""
         recent = [shown_s for shown_s in self._shown_s if now_s - shown_s <= FPS_WINDOW_S]
         return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
 
@@ -60,6 +59,5 @@ class Figures:
             "fps": round(self.fps(now_s), 2),
             **self.stages_ms(),
             "pictures": self.pictures,
-            "skipped": self.skipped,
             "nan": self.nan,
         }
