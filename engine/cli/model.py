@@ -1,21 +1,32 @@
 """`multiverse model`: what a model is and what is missing, before a show and without loading it."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engine.errors import UsageError
+
 if TYPE_CHECKING:
     from engine.models.diffusion.check import ModelReport
+    from engine.models.part_report import PartReport
+    from engine.models.segmentation.check import SegmentationReport
 
-app = typer.Typer(help="Models of Stable Diffusion.", no_args_is_help=True)
+app = typer.Typer(help="Models of Stable Diffusion and SAM3.", no_args_is_help=True)
 
 FAMILIES = {"sd15": "Stable Diffusion 1.5", "sd21": "Stable Diffusion 2.x", "sdxl": "Stable Diffusion XL"}
+KINDS = {"sam3_video": "SAM3, finds and follows", "sam3": "SAM3, finds only"}
+
+Row = tuple[str, str]
 
 
 @app.command()
 def check(
     path: Annotated[
-        str, typer.Argument(metavar="PATH", help="Diffusers folder, .safetensors file or Hugging Face id.")
+        str,
+        typer.Argument(
+            metavar="PATH", help="Folder of a diffusers model or of SAM3, .safetensors file, Hugging Face id."
+        ),
     ],
     vae: Annotated[str, typer.Option(metavar="auto|taesd|full|PATH", help="As in the configuration.")] = "auto",
     lora: Annotated[list[str] | None, typer.Option(metavar="PATH", help="A LoRA for it, repeatable.")] = None,
@@ -24,54 +35,81 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what a model is, how much memory its weights take, and what is missing. Exit code 1 if anything is."""
-    from engine.models.diffusion import ModelSpec
-    from engine.models.diffusion.check import check as check_model
+    report: ModelReport | SegmentationReport
+    if _is_sam3(path):
+        from engine.models.segmentation import SegmentationSpec
+        from engine.models.segmentation.check import check as check_sam3
 
-    spec = ModelSpec(
-        model=path,
-        vae=vae,
-        loras=tuple((name, 1.0) for name in lora or ()),
-        controlnets=tuple(controlnet or ()),
-        ip_adapter=ip_adapter,
-    )
-    report = check_model(spec)
+        if vae != "auto" or lora or controlnet or ip_adapter:
+            raise UsageError(
+                f"{path}: is SAM3; --vae, --lora, --controlnet and --ip-adapter belong to Stable Diffusion"
+            )
+        report, half = check_sam3(SegmentationSpec(model=path)), "bfloat16"
+        kind = _sam3_rows(report)
+    else:
+        from engine.models.diffusion import ModelSpec
+        from engine.models.diffusion.check import check as check_sd
+
+        spec = ModelSpec(
+            model=path,
+            vae=vae,
+            loras=tuple((name, 1.0) for name in lora or ()),
+            controlnets=tuple(controlnet or ()),
+            ip_adapter=ip_adapter,
+        )
+        report, half = check_sd(spec), "float16"
+        kind = _sd_rows(report)
+    memory = {dtype: report.memory_bytes(dtype) for dtype in (half, "float32")}
     if as_json:
+        import dataclasses
         import json
 
-        print(json.dumps(_as_dict(report), indent=2, ensure_ascii=False))
+        told: dict[str, Any] = dataclasses.asdict(report)
+        told |= {"is_complete": report.is_complete, "memory_bytes": memory}
+        print(json.dumps(told, indent=2, ensure_ascii=False))
     else:
-        _print(report)
+        _print(
+            ("model", report.model),
+            *kind,
+            *((f"  {part.name}", _size(part)) for part in report.parts),
+            ("memory", ", ".join(f"{size / 2**20:.0f} MiB as {dtype}" for dtype, size in memory.items())),
+            *(("note", note) for note in report.notes),
+            *(("missing", line) for line in report.missing),
+            ("complete", "yes" if report.is_complete else "no"),
+        )
     if not report.is_complete:
         raise typer.Exit(1)
 
 
-def _as_dict(report: "ModelReport") -> dict[str, Any]:
-    import dataclasses
+def _is_sam3(name: str) -> bool:
+    """Told by what lies in the folder: a transformers model is one, a diffusers model has its parts in folders.
+    ModelError where there is nothing."""
+    from engine.models import locate
+    from engine.models.segmentation.model_folder import GATED
 
-    memory = {dtype: report.memory_bytes(dtype) for dtype in ("float16", "float32")}
-    return dataclasses.asdict(report) | {"is_complete": report.is_complete, "memory_bytes": memory}
+    if name.startswith(GATED) and not Path(name).exists():
+        return True
+    path = locate.find(name)
+    return (path / "config.json").is_file() and not (path / locate.INDEX).is_file()
 
 
-def _print(report: "ModelReport") -> None:
-    half, full = (f"{report.memory_bytes(dtype) / 2**20:.0f} MiB" for dtype in ("float16", "float32"))
-    rows = [
-        ("model", report.model),
+def _sd_rows(report: "ModelReport") -> tuple[Row, ...]:
+    return (
         ("family", FAMILIES[report.family]),
         ("predicts", report.prediction_type),
         ("sampler", report.sampler),
         ("vae", report.vae),
-        *((f"  {part.name}", _size(part.parameters, part.dtype)) for part in report.parts),
-        (
-            "memory",
-            f"{half} as float16, {full} as float32",
-        ),
-        *(("note", note) for note in report.notes),
-        *(("missing", line) for line in report.missing),
-        ("complete", "yes" if report.is_complete else "no"),
-    ]
+    )
+
+
+def _sam3_rows(report: "SegmentationReport") -> tuple[Row, ...]:
+    return (("family", KINDS[report.kind]),)
+
+
+def _print(*rows: Row) -> None:
     for name, value in rows:
         print(f"{name:<16} {value}")
 
 
-def _size(parameters: int | None, dtype: str) -> str:
-    return "a pickle" if parameters is None else f"{parameters / 1e6:.1f} million weights, {dtype}"
+def _size(part: "PartReport") -> str:
+    return "a pickle" if part.parameters is None else f"{part.parameters / 1e6:.1f} million weights, {part.dtype}"

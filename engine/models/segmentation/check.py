@@ -1,0 +1,95 @@
+"""What a SAM3 folder is, what it needs and what is missing, told from file headers in milliseconds. Does not load
+torch."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from engine.errors import ModelError
+from engine.models.part_report import PartReport, counted_part
+from engine.models.safetensors_header import Tensor
+from engine.models.segmentation.model_folder import ModelFolder, find
+from engine.models.segmentation.spec import SegmentationSpec
+
+# Which tensors belong to which part, by how their names begin in a folder of the whole model; one of the detector alone
+# leaves out "detector_model.". What is named in no other line is the detector.
+DETECTOR = "detector_model."
+PARTS = {
+    "vision": ("vision_encoder.",),
+    "text": ("text_encoder.", "text_projection."),
+    "detector": ("",),
+}
+TRACKER = ("tracker_model.", "tracker_neck.")
+NO_TRACKER = "no tracker: finds objects in each picture, does not follow them (mode track); facebook/sam3 has one"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentationReport:
+    """Weights only: pictures in work and the memory of followed objects come on top."""
+
+    model: str
+    path: str
+    kind: str
+    """sam3_video: detector and tracker; sam3: the detector alone."""
+    parts: tuple[PartReport, ...]
+    """vision, text, detector and tracker, as far as they are there."""
+    missing: tuple[str, ...]
+    """What is absent or broken, a line each, with how to get it."""
+    notes: tuple[str, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        return not self.missing
+
+    def memory_bytes(self, dtype: str) -> int:
+        """Bytes of all weights that are there, in a dtype of `part_report.BYTES`."""
+        return sum(part.memory_bytes(dtype) or 0 for part in self.parts)
+
+
+def check(spec: SegmentationSpec) -> SegmentationReport:
+    """ModelError where `spec.model` is not found or is no SAM3; all else that is wrong is in the report."""
+    path = find(spec.model)
+    folder = ModelFolder(path, spec.model)
+    missing: list[str] = []
+
+    @contextmanager
+    def listed() -> Iterator[None]:
+        """What is wrong inside goes on the list of what is missing; the rest of the check goes on."""
+        try:
+            yield
+        except ModelError as error:
+            missing.append(str(error))
+
+    parts: tuple[PartReport, ...] = ()
+    with listed():
+        folder.demand_resolution(spec.resolution)
+    with listed():
+        folder.demand_tokenizer()
+    with listed():
+        parts = _parts(folder)
+        absent = {"vision", "text", "detector", "tracker"} if folder.kind == "sam3_video" else set(PARTS)
+        for name in sorted(absent - {part.name for part in parts}):
+            missing.append(f"{folder.name}: the weights of the {name} are not in its files")
+    return SegmentationReport(
+        model=spec.model,
+        path=str(path),
+        kind=folder.kind,
+        parts=parts,
+        missing=tuple(missing),
+        notes=() if folder.kind == "sam3_video" else (NO_TRACKER,),
+    )
+
+
+def _parts(folder: ModelFolder) -> tuple[PartReport, ...]:
+    tensors: dict[str, dict[str, Tensor]] = {name: {} for name in (*PARTS, "tracker")}
+    for name, tensor in folder.weights().items():
+        tensors[_part_of(name)][name] = tensor
+    files = tuple(str(file) for file in folder.files())
+    return tuple(counted_part(part, own, files) for part, own in tensors.items() if own)
+
+
+def _part_of(tensor: str) -> str:
+    if tensor.startswith(TRACKER):
+        return "tracker"
+    own = tensor.removeprefix(DETECTOR)
+    return next(part for part, starts in PARTS.items() if own.startswith(starts))
