@@ -139,9 +139,10 @@ class DeviceCopy:
         self._buffer = torch.empty(0, dtype=torch.uint8)
 
     def send(self, picture: np.ndarray) -> torch.Tensor:
-        """(1, height, width, channels) uint8 on the device, on a CPU the picture's own memory. The device must have
-        finished with the picture before."""
-        given = torch.from_numpy(picture)[None]
+        """(height, width, channels) uint8, or a batch of them, as a batch on the device, on a CPU the picture's own
+        memory. The device must have finished with the picture before."""
+        given = torch.from_numpy(picture)
+        given = given if given.ndim == 4 else given[None]
         if self._device.type != "cuda":
             return given.to(self._device)
         if self._buffer.shape != given.shape:
@@ -166,3 +167,23 @@ class HostCopy:
         self._is_finite.copy_(is_finite, non_blocking=self._is_cuda)
         self._wait()
         return self._picture.numpy(), bool(self._is_finite)
+
+
+class HostBuffers:
+    """Brings tensors home through pinned buffers, with one wait for all of them."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._is_cuda = device.type == "cuda"
+        self._wait = device_wait(device)
+        self._buffers: list[torch.Tensor] = []
+
+    def fetch(self, *tensors: torch.Tensor) -> tuple[np.ndarray, ...]:
+        """The same numbers on the host; overwritten by the next fetch. On a CPU the tensors' own memory."""
+        if not self._is_cuda:
+            return tuple(tensor.cpu().numpy() for tensor in tensors)
+        if [(each.shape, each.dtype) for each in self._buffers] != [(each.shape, each.dtype) for each in tensors]:
+            self._buffers = [torch.empty(each.shape, dtype=each.dtype, pin_memory=True) for each in tensors]
+        for buffer, tensor in zip(self._buffers, tensors, strict=True):
+            buffer.copy_(tensor, non_blocking=True)
+        self._wait()
+        return tuple(buffer.numpy() for buffer in self._buffers)

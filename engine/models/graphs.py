@@ -151,8 +151,8 @@ def capture_cuda(parts: Sequence[Part], buffers: State) -> tuple[list[Callable[[
     return replays, state
 
 
-def calls_for(device: torch.device | str, before_capture: Callable[[], None] = nothing) -> Calls:
+def calls_for(device: torch.device | str, before_capture: Callable[[], None] = nothing, *, kept: int = KEPT) -> Calls:
     """Graphs on CUDA devices, direct calls elsewhere. `before_capture` is called before a capture: it takes seconds."""
     if torch.device(device).type != "cuda":
         return DirectCalls()
-    return GraphCalls(capture_cuda, before_capture=before_capture)
+    return GraphCalls(capture_cuda, kept, before_capture=before_capture)

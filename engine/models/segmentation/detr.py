@@ -1,0 +1,139 @@
+"""The decoder's parts: from features and a prompt to scored boxes, and from the best of them to masks.
+
+They call transformers' layers in transformers' order, but hold no lists that are copied to the device, ask for no mask,
+and keep boxes, positions and scores in float32 whatever the weights are in: a box in bfloat16 is off by up to 4 px of
+1008, and each layer corrects the box of the one before.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from engine.models.graphs import Part, State
+
+LAYERS_A_SLICE = 3  # of 6
+LOG_SCALE = 8.0  # deltas of 1/8 are 1 after the logarithm (Sam3DetrDecoder._get_rpb_matrix)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Where the texels of the coarsest level lie, 0..1, float32: (height,) and (width,)."""
+
+    y: torch.Tensor
+    x: torch.Tensor
+
+
+def grid_of(side: int, device: torch.device) -> Grid:
+    texels = torch.arange(side, device=device, dtype=torch.float32) / side
+    return Grid(texels, texels)
+
+
+def decoder_chain(detector: Any, grid: Grid, position: torch.Tensor, most: int) -> tuple[Part, ...]:
+    """In: vision (B, C, g, g), prompt (1 or B, tokens, C). Out: see `decode`."""
+    flat = position.flatten(2).transpose(1, 2)  # (1, g * g, C)
+    layers = list(detector.detr_encoder.layers)
+    slices = [layers[first : first + LAYERS_A_SLICE] for first in range(0, len(layers), LAYERS_A_SLICE)]
+
+    def begin(state: State) -> State:
+        seen = state["vision"].flatten(2).transpose(1, 2)  # (B, g * g, C)
+        prompt = state["prompt"].expand(len(seen), -1, -1)
+        return encode(slices[0], {"seen": seen, "prompt": prompt}, flat)
+
+    def through(some: list[Any]) -> Part:
+        return lambda state: encode(some, state, flat)
+
+    return (begin, *(through(some) for some in slices[1:]), lambda state: decode(detector, state, flat, grid, most))
+
+
+def encode(layers: list[Any], state: State, position: torch.Tensor) -> State:
+    """What is seen, told what is looked for."""
+    seen = state["seen"]
+    for layer in layers:
+        seen = layer(seen, prompt_feats=state["prompt"], vision_pos_encoding=position)
+    return {"seen": seen, "prompt": state["prompt"]}
+
+
+def decode(detector: Any, state: State, position: torch.Tensor, grid: Grid, most: int) -> State:
+    """Adds scores (B, k) float32, sorted down; boxes (B, k, 4) float32 xyxy 0..1; queries (B, k, C); is_finite (B,):
+    whether all queries' numbers were finite. k: `most`, or all queries where there are fewer."""
+    from transformers.models.sam3.modeling_sam3 import box_cxcywh_to_xyxy, inverse_sigmoid
+
+    decoder, seen, prompt = detector.detr_decoder, state["seen"], state["prompt"]
+    batch, dtype = len(seen), seen.dtype
+    boxes = decoder.reference_points.weight.float().sigmoid().expand(batch, -1, -1)  # (B, Q, 4) cxcywh
+    hidden = torch.cat((decoder.presence_token.weight, decoder.query_embed.weight)).expand(batch, -1, -1)
+    for layer in decoder.layers:
+        query_position = decoder.ref_point_head(decoder.position_encoding.encode_boxes(boxes).to(dtype))
+        bias = box_bias(decoder, boxes, grid, dtype)
+        hidden = layer(
+            hidden,
+            query_pos=query_position,
+            text_features=prompt,
+            vision_features=seen,
+            vision_pos_encoding=position,
+            vision_cross_attn_mask=F.pad(bias, (0, 0, 1, 0)),  # the presence token sees all alike
+        )
+        queries = decoder.output_layer_norm(hidden[:, 1:])
+        boxes = (decoder.box_head(queries).float() + inverse_sigmoid(boxes)).sigmoid()
+    limit = decoder.clamp_presence_logit_max_val
+    presence = decoder.presence_head(decoder.presence_layer_norm(hidden[:, :1])).squeeze(-1).float()  # (B, 1)
+    logits = detector.dot_product_scoring(queries[None], prompt)[0].squeeze(-1).float()  # (B, Q)
+    scores = logits.sigmoid() * presence.clamp(-limit, limit).sigmoid()
+    is_finite = torch.isfinite(scores).all(dim=1) & torch.isfinite(boxes).flatten(1).all(dim=1)
+    best, places = scores.topk(min(most, scores.shape[1]), dim=1)
+    return state | {
+        "scores": best,
+        "boxes": picked(box_cxcywh_to_xyxy(boxes), places),
+        "queries": picked(queries, places),
+        "is_finite": is_finite,
+    }
+
+
+def picked(rows: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """(B, k, N) of `rows` (B, Q, N) at `places` (B, k)."""
+    return rows.gather(1, places[..., None].expand(-1, -1, rows.shape[-1]))
+
+
+def box_bias(decoder: Any, boxes: torch.Tensor, grid: Grid, dtype: torch.dtype) -> torch.Tensor:
+    """(B, heads, Q, g * g): how much more a query looks at each texel, by where it lies to the box's edges."""
+    from transformers.models.sam3.modeling_sam3 import box_cxcywh_to_xyxy
+
+    edges = box_cxcywh_to_xyxy(boxes)[:, :, None]  # (B, Q, 1, 4)
+    down = log_scaled(grid.y[:, None] - edges[..., 1::2]).to(dtype)  # (B, Q, g, 2): from top and bottom
+    along = log_scaled(grid.x[:, None] - edges[..., 0::2]).to(dtype)
+    rows, columns = decoder.box_rpb_embed_y(down), decoder.box_rpb_embed_x(along)  # (B, Q, g, heads)
+    bias = rows.permute(0, 3, 1, 2)[..., :, None] + columns.permute(0, 3, 1, 2)[..., None, :]
+    return bias.flatten(3)
+
+
+def log_scaled(deltas: torch.Tensor) -> torch.Tensor:
+    far = deltas * LOG_SCALE
+    return far.sign() * torch.log2(far.abs() + 1.0) / math.log2(LOG_SCALE)
+
+
+def mask_part(detector: Any) -> Part:
+    """In: levels (three), seen, prompt, queries (B, k, C). Out: logits (B, k, side, side) in the model's dtype."""
+    decoder = detector.mask_decoder
+
+    def part(state: State) -> State:
+        seen, prompt = state["seen"], state["prompt"]
+        told, _ = decoder.prompt_cross_attn(decoder.prompt_cross_attn_norm(seen), prompt, prompt)
+        fine, middle, coarse = state["levels"]
+        seen = (seen + told).transpose(1, 2).reshape(coarse.shape)  # (B, C, g, g)
+        pixels = decoder.pixel_decoder([fine, middle, seen])  # (B, C, 4 g, 4 g)
+        # The projection of every pixel, moved over to the few queries: (W x + b) . q = x . (W' q) + b . q
+        projection = decoder.instance_projection
+        queries = decoder.mask_embedder(state["queries"])
+        weights = queries @ projection.weight[:, :, 0, 0]  # (B, k, C)
+        logits = weights @ pixels.flatten(2) + (queries @ projection.bias)[..., None]
+        return {"logits": logits.unflatten(-1, pixels.shape[2:])}
+
+    return part
+
+
+def as_levels(logits: torch.Tensor) -> torch.Tensor:
+    """uint8: 255 x sigmoid, rounded, a half downwards: above 127.5 just where the float32 probability is above 0.5."""
+    return (logits.float().sigmoid() * 255.0 - 0.5).ceil_().to(torch.uint8)

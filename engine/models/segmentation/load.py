@@ -1,0 +1,121 @@
+"""`load`: from the name in a SegmentationSpec to a Model on its device."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.errors import ModelError
+from engine.models.pretrained import one_line, quieten_libraries
+from engine.models.segmentation.model import Model
+from engine.models.segmentation.model_folder import ModelFolder, find
+from engine.models.segmentation.spec import SegmentationSpec
+
+log = logging.getLogger(__name__)
+
+DTYPES = {
+    "fp16": torch.float16,
+    "bf16": torch.bfloat16,
+    "fp32": torch.float32,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+    "float32": torch.float32,
+}
+NO_TRACKER = "has a detector only (model_type sam3): pictures by themselves; to follow objects take facebook/sam3"
+
+
+def load(spec: SegmentationSpec, device: str, dtype: str) -> Model:
+    """The model on `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (a key of DTYPES).
+
+    Nothing is downloaded; weights come from safetensors. ModelError in one line names what is missing and how to get
+    it; `torch.OutOfMemoryError` passes through.
+    """
+    if dtype not in DTYPES:
+        raise ModelError(f"dtype {dtype}: not one of {', '.join(DTYPES)}")
+    if spec.is_compiled and spec.is_offloaded:
+        raise ModelError("compile and offload: offloaded weights travel between the layers; choose one of the two")
+    quieten_libraries("transformers")
+    if spec.random_shape:
+        from engine.models.segmentation.shapes import build
+
+        model = build(spec.random_shape, spec.resolution, device, DTYPES[dtype])
+        model.spec = spec
+    else:
+        model = from_folder(find(spec.model), spec, torch.device(device), DTYPES[dtype])
+    if spec.is_offloaded:
+        model.notes += offload(model)
+    for note in model.notes:
+        log.info("%s: %s", spec.model, note)
+    return model
+
+
+def from_folder(path: Path, spec: SegmentationSpec, device: torch.device, dtype: torch.dtype) -> Model:
+    folder = ModelFolder(path, spec.model)
+    folder.demand_resolution(spec.resolution)
+    folder.demand_tokenizer()
+    folder.weights()  # what is cut off is found here, with the file's name
+    network = _network(folder, spec.resolution, dtype)
+    is_video = folder.kind == "sam3_video"
+    network.requires_grad_(False).eval()
+    if not (spec.is_offloaded and device.type != "cpu"):
+        network.to(device)
+    return Model(
+        spec=spec,
+        device=device,
+        dtype=dtype,
+        detector=network.detector_model if is_video else network,
+        video=network if is_video else None,
+        tokenizer=_tokenizer(folder),
+        mask_side=4 * spec.resolution // 14,
+        notes=() if is_video else (NO_TRACKER,),
+    )
+
+
+def _network(folder: ModelFolder, resolution: int, dtype: torch.dtype) -> Any:
+    """Sam3VideoModel or Sam3Model for pictures of this size, on the CPU."""
+    from transformers import Sam3Config, Sam3Model, Sam3VideoConfig, Sam3VideoModel
+
+    is_video = folder.kind == "sam3_video"
+    kind, of = (Sam3VideoModel, Sam3VideoConfig) if is_video else (Sam3Model, Sam3Config)
+    with one_line(folder.name):
+        config = of.from_pretrained(folder.path, local_files_only=True)
+        config.image_size = resolution
+        if is_video:
+            config.low_res_mask_size = 4 * resolution // 14  # image_size does not reach it
+        network, told = kind.from_pretrained(
+            folder.path, config=config, dtype=dtype, local_files_only=True, output_loading_info=True
+        )
+    absent = sorted(map(str, told["missing_keys"])) + sorted(map(str, told["mismatched_keys"]))
+    if absent:
+        raise ModelError(
+            f"{folder.name}: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}"
+        )
+    return network
+
+
+def _tokenizer(folder: ModelFolder) -> Any:
+    from transformers import CLIPTokenizer
+
+    with one_line(f"{folder.name}/tokenizer"):
+        return CLIPTokenizer.from_pretrained(folder.path, local_files_only=True)
+
+
+def offload(model: Model) -> tuple[str, ...]:
+    """Keeps the two large networks (96 % of all weights) in main memory; the rest, and all buffers, on the device.
+
+    Notes: where it changes nothing.
+    """
+    if not model.is_offloaded:
+        return ("offload: nothing to do, the device is the CPU",)
+    from accelerate import cpu_offload
+
+    large = (model.detector.vision_encoder.backbone, model.detector.text_encoder)
+    for network in large:
+        cpu_offload(network, model.device)
+    for network in model.networks:
+        for module in network.modules():
+            if not hasattr(module, "_hf_hook"):
+                for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
+                    tensor.data = tensor.data.to(model.device)
+    return ()
