@@ -1,7 +1,7 @@
 """Pictures for viewers: /preview as a WebSocket, /stream.mjpg and /frame.jpg over HTTP. Event loop only.
 
-All take `?picture=main|sd&fps=1..60&width=1..1280`. Widths are a few, so that viewers share what is encoded: the
-picture is the smallest of `WIDTHS_PX` that is as wide as asked.
+All take `?picture=main&fps=1..60&width=1..1280`; beside `main` a run may have `sd`, `sam3` and `sam3_mask`. Widths are
+a few, so that viewers share what is encoded: the picture is the smallest of `WIDTHS_PX` that is as wide as asked.
 """
 
 import asyncio
@@ -97,7 +97,8 @@ class Pictures:
         picture = request.query.get("picture", "main")
         tap = self._taps.get(picture)
         if tap is None:
-            raise NotShown(f"picture: {' and '.join(self._taps)} can be seen here, and no {picture[:20]!r}")
+            names = " and ".join(", ".join(self._taps).rsplit(", ", 1))
+            raise NotShown(f"picture: {names} can be seen here, and no {picture[:20]!r}")
         fps = _whole_number(request, "fps", DEFAULT_FPS, HIGHEST_FPS)
         width_px = _whole_number(request, "width", WIDTHS_PX[-1], WIDTHS_PX[-1])
         if sum(tap.viewers for tap in self._taps.values()) >= MOST_VIEWERS:

@@ -51,7 +51,7 @@ class WebServer:
         allowed_hosts: Collection[str] = (),
         is_local: Callable[[str], bool] = is_loopback,
     ) -> None:
-        """`taps`: the pictures that can be watched, `main` and, where there is one, `sd`.
+        """`taps`: the pictures that can be watched, by name: `main` and those beside it that the run has.
 
         `status` (what msgspec encodes), `features` and `host_info` are called on the web thread; `host_info` gets the
         address at which a client reached this machine. `token`: what clients need that are not `is_local` (given

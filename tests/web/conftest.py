@@ -57,7 +57,7 @@ class Stand:
         self.dispatcher = Dispatcher(self.store, CommandTable(), SystemClock(), report)
         self.sending = SendingThread(self.dispatcher)
         self.hub = QueryHub(self.dispatcher, report)
-        self.taps = {"main": PreviewTap(), "sd": PreviewTap()}
+        self.taps = {name: PreviewTap() for name in options.pop("pictures", ("main", "sd"))}
         self.server = WebServer(
             options.pop("host", "127.0.0.1"),
             0,

@@ -67,6 +67,17 @@ def test_the_preview_shows_either_picture_the_right_way_up(serve, f_card, assert
             assert_is_card(pixels)
 
 
+def test_every_picture_of_the_run_is_shown_by_its_name_and_no_other(serve):
+    levels = {"main": 40, "sam3": 120, "sam3_mask": 200}
+    stand = serve(pictures=levels)
+    for name, level in levels.items():
+        stand.play(grey(level), name)
+    for name, level in levels.items():
+        assert abs(read_picture(stand.connect(f"/preview?picture={name}")).mean() - level) < 3
+    status, _, body = stand.get("/frame.jpg?picture=sd")
+    assert (status, body) == (503, b"picture: main, sam3 and sam3_mask can be seen here, and no 'sd'\n")
+
+
 def test_a_large_picture_is_reduced_and_more_for_who_asks(serve, f_card, assert_is_card):
     stand = serve(f_card(2560, 1440))
     for query, width in (

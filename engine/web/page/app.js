@@ -103,7 +103,7 @@ connection.on("", (message) => values.receive(message));
 live.on("levels", (levels) => meters.show(levels));
 live.on("status", (now) => {
   status.show(now);
-  preview.offerSd((now.children ?? []).some(({ name }) => name === "sd"));
+  preview.offer((now.children ?? []).map(({ name }) => name));
 });
 byId("reload").addEventListener("click", () => location.reload());
 document.addEventListener("visibilitychange", () => live.want(connection.isOpen && !document.hidden));

@@ -49,10 +49,12 @@ export class Preview {
     this.#follow();
   }
 
-  /** Offers the picture of Stable Diffusion in an engine that has one. */
-  offerSd(hasSd) {
-    byId("pictures").hidden = !hasSd;
-    if (!hasSd && this.#picture === "sd") {
+  /** Offers the pictures that an engine with these children has. */
+  offer(children) {
+    const labels = [...byId("pictures").querySelectorAll("[data-child]")];
+    for (const label of labels) label.hidden = !children.includes(label.dataset.child);
+    byId("pictures").hidden = labels.every((label) => label.hidden);
+    if (labels.some((label) => label.hidden && label.control.checked)) {
       this.#frame.querySelector("input[value=main]").checked = true;
       this.#choose("main");
     }

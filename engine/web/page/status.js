@@ -94,7 +94,7 @@ export class Status {
   }
 
   #sink(sink) {
-    const kind = sink.picture === "sd" ? `sd:${sink.kind}` : sink.kind;
+    const kind = sink.picture === "main" ? sink.kind : `${sink.picture}:${sink.kind}`;
     const canStop = this.#commands.has("/sink/stop") && sink.state !== "ended";
     return make(
       "li",
