@@ -12,7 +12,7 @@ import numpy as np
 from engine.backoff import next_delay_s
 from engine.clock import Clock
 from engine.errors import RenderError
-from engine.frame import ShownPicture, TextureRef, VideoFrame
+from engine.frame import Segmentation, ShownPicture, TextureRef, VideoFrame
 from engine.render import PictureInput, Renderer
 
 Answer = TypeVar("Answer")
@@ -40,8 +40,10 @@ class Drawing:
         self._losses = 0
         self._retry_at_s = 0.0
         self._held = self._black()
-        self._held_beside = opaque_black(1, 1)
-        self._nothing = black_frame(1, 1)
+        self._beside = _Beside()
+        self._masks = _Beside()
+        self._ids = _Beside()
+        self._nothing_found = nothing_found()
         self.is_software = self._renderer.is_software
         self.description = f"{self._renderer.kind}: {self._renderer.description}"
         """What draws, for people."""
@@ -99,22 +101,47 @@ class Drawing:
 
         To be called after `draw`. While the renderer is lost the picture shown last is held.
         """
-        if picture is None:
-            if self._nothing.pixels.shape[1::-1] != size_px:
-                self._nothing = black_frame(*size_px)
-            picture = self._nothing
-        height, width = picture.pixels.shape[:2]
+        shown = picture or self._beside.black(size_px)
+        return self._shown(self._beside, size_of(shown), lambda renderer: renderer.show(shown, before, mix))
+
+    def show_masks(
+        self,
+        source: VideoFrame | None,
+        found: Segmentation | None,
+        *,
+        is_hard: bool,
+        opacity: float,
+        size_px: tuple[int, int],
+    ) -> ShownPicture:
+        """`source` with the objects' colours over it; black of `size_px` while there is none. As `show`."""
+        shown, seen = (source, found) if source is not None else (self._masks.black(size_px), None)
+        return self._shown(
+            self._masks,
+            size_of(shown),
+            lambda renderer: renderer.show_masks(shown, seen, is_hard=is_hard, opacity=opacity),
+        )
+
+    def show_ids(self, found: Segmentation | None, *, size_px: tuple[int, int]) -> ShownPicture:
+        """Which object is where, in this size; black without a result. As `show`."""
+        seen = found or self._nothing_found
+        return self._shown(self._ids, size_px, lambda renderer: renderer.show_ids(seen, size_px))
+
+    def close(self) -> None:
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
+
+    def _shown(
+        self, beside: "_Beside", size_px: tuple[int, int], show: Callable[[Renderer], ShownPicture]
+    ) -> ShownPicture:
+        """What the renderer shows, until the next draw; what it showed last while it is lost."""
+        width, height = size_px
 
         def read_rgba() -> np.ndarray:
-            rgba = self._ask(lambda renderer: renderer.show(picture, before, mix).read_rgba())
-            if rgba is not None:
-                self._held_beside = rgba
-            elif self._held_beside.shape[:2] != (height, width):
-                self._held_beside = opaque_black(width, height)
-            return self._held_beside
+            return beside.held(self._ask(lambda renderer: show(renderer).read_rgba()), size_px)
 
         def draw_texture() -> TextureRef | None:
-            return self._ask(lambda renderer: renderer.show(picture, before, mix).draw_texture())
+            return self._ask(lambda renderer: show(renderer).draw_texture())
 
         return ShownPicture(
             width=width,
@@ -122,11 +149,6 @@ class Drawing:
             draw_texture=self._until_next_draw(draw_texture),
             read_rgba=self._until_next_draw(read_rgba),
         )
-
-    def close(self) -> None:
-        if self._renderer is not None:
-            self._renderer.close()
-            self._renderer = None
 
     def _until_next_draw(self, ask: Callable[[], Answer]) -> Callable[[], Answer]:
         """`ask`, once however often it is called; RenderError when the next picture was drawn before the first time."""
@@ -191,6 +213,34 @@ class Drawing:
         return np.zeros((height, width, 4), np.uint8)
 
 
+class _Beside:
+    """What is remembered of one of the pictures beside the main one."""
+
+    def __init__(self) -> None:
+        self._held = opaque_black(1, 1)
+        self._black = black_frame(1, 1)
+
+    def held(self, rgba: np.ndarray | None, size_px: tuple[int, int]) -> np.ndarray:
+        """`rgba`; where it is None the last one, black if that had another size."""
+        if rgba is not None:
+            self._held = rgba
+        elif self._held.shape[1::-1] != size_px:
+            self._held = opaque_black(*size_px)
+        return self._held
+
+    def black(self, size_px: tuple[int, int]) -> VideoFrame:
+        """The same one while the size is the same, so that it is uploaded once."""
+        if size_of(self._black) != size_px:
+            self._black = black_frame(*size_px)
+        return self._black
+
+
+def size_of(picture: VideoFrame) -> tuple[int, int]:
+    """Width and height."""
+    height, width = picture.pixels.shape[:2]
+    return width, height
+
+
 def opaque_black(width: int, height: int) -> np.ndarray:
     """(height, width, 4) uint8."""
     rgba = np.zeros((height, width, 4), np.uint8)
@@ -200,3 +250,7 @@ def opaque_black(width: int, height: int) -> np.ndarray:
 
 def black_frame(width: int, height: int) -> VideoFrame:
     return VideoFrame(pixels=np.zeros((height, width, 3), np.uint8), index=0, time_s=0.0, source="black")
+
+
+def nothing_found() -> Segmentation:
+    return Segmentation(objects=(), masks=np.zeros((0, 1, 1), np.uint8), picture_px=(1, 1), index=0, time_s=0.0)

@@ -12,7 +12,16 @@ Start reading at `picture.py` (what goes in), then `look.py`, `frame_block.py`, 
 
 from engine.render.look import Look
 from engine.render.opening import open_renderer
-from engine.render.picture import PictureInput, RegionMap, Renderer
+from engine.render.picture import Matte, PictureInput, RegionMap, Renderer
 from engine.render.region_mapper import RegionMapper, RegionSettings
 
-__all__ = ["Look", "PictureInput", "RegionMap", "RegionMapper", "RegionSettings", "Renderer", "open_renderer"]
+__all__ = [
+    "Look",
+    "Matte",
+    "PictureInput",
+    "RegionMap",
+    "RegionMapper",
+    "RegionSettings",
+    "Renderer",
+    "open_renderer",
+]

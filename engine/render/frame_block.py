@@ -1,4 +1,4 @@
-"""A frame's numbers in one block of 26 rows of four float32: the GL uniform block, and the Numba renderer's table.
+"""A frame's numbers in one block of 28 rows of four float32: the GL uniform block, and the Numba renderer's table.
 
 All positions are in pixels from the centre of the picture, (dx, dy), y downward. An affine row (a, b, c, ...)
 means a dx + b dy + c. Row names and the block in `shaders/block.glsl` are the same and in the same order.
@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine.render.look import LayerLook, Look
+from engine.render.mask_look import edge
+from engine.render.picture import Matte
 
 SIZE = 0  # width, height, half width, half height, pixels
 LAYER_U = 1  # affine: place along the wave, in periods of its wrap; points a period (2048 mirrored, 1024 repeating)
@@ -20,12 +22,14 @@ BLEND = 17  # shares of add, screen, difference, dodge
 TONE = 18  # brightness; 1 soft, 0 clip; ceiling of add; 1 where alpha is luma
 LAYER5_MAP = 19  # texel x = first dx + second, texel y = third dy + fourth; texel centres at whole numbers
 LAYER5 = 20  # weight; width, height; 1 in simple mode
-REGION_MAP = 21  # as LAYER5_MAP, but texel edges at whole numbers
-REGION = 22  # weight of the layers that do not lead; width, height; 1 where there is a map
-FEEDBACK_X = 23  # affine: texel x in the last picture; amount
-FEEDBACK_Y = 24  # affine: texel y; hue shift, turns
-FOLD = 25  # 1 where x is mirrored; 1 where y is mirrored; angle of a kaleidoscope sector or 0, rad; unused
-ROWS = 26
+MATTE_MAP = 21  # as LAYER5_MAP, for the texels of the matte's mask
+MATTE = 22  # side of the mask; low and slope of its coverage; 1 keeps what it covers, -1 the rest, 0 without a matte
+REGION_MAP = 23  # as LAYER5_MAP, but texel edges at whole numbers
+REGION = 24  # weight of the layers that do not lead; width, height; 1 where there is a map
+FEEDBACK_X = 25  # affine: texel x in the last picture; amount
+FEEDBACK_Y = 26  # affine: texel y; hue shift, turns
+FOLD = 27  # 1 where x is mirrored; 1 where y is mirrored; angle of a kaleidoscope sector or 0, rad; unused
+ROWS = 28
 
 NO_CEILING = 1e9  # add is limited to 1 only with tone = clip
 
@@ -36,8 +40,9 @@ def pack_block(
     size_px: tuple[int, int],
     layer5_px: tuple[int, int] | None,
     region_px: tuple[int, int] | None,
+    matte: Matte | None = None,
 ) -> np.ndarray:
-    """(26, 4) float32 for one picture of `size_px` (width, height). The other sizes: None where there is no picture."""
+    """(28, 4) float32 for one picture of `size_px` (width, height). The other sizes: None where there is no picture."""
     width, height = size_px
     rows: list[tuple[float, float, float, float]] = [(width, height, width / 2, height / 2)]
     turned = [_turned(layer, width, height) for layer in look.layers]
@@ -54,6 +59,7 @@ def pack_block(
     rows.append(look.blend_weights)
     rows.append((look.brightness, float(look.is_soft), NO_CEILING if look.is_soft else 1.0, float(look.is_alpha_luma)))
     rows += _layer5(look, size_px, layer5_px)
+    rows += _matte(look, size_px, layer5_px, matte)
     rows += _region(look, size_px, region_px)
     rows += _feedback(look, width, height)
     sector_rad = 2 * math.pi / look.segments if look.mirror == "kaleidoscope" else 0.0
@@ -85,6 +91,20 @@ def _layer5(look: Look, size_px: tuple[int, int], source_px: tuple[int, int] | N
     return [
         (scale_x, source_w / 2 - 0.5, scale, source_h / 2 - 0.5),
         (look.layer5_weight, source_w, source_h, float(look.is_simple)),
+    ]
+
+
+def _matte(look: Look, size_px: tuple[int, int], layer5_px: tuple[int, int] | None, matte: Matte | None) -> list[tuple]:
+    if layer5_px is None or matte is None:
+        return [(0.0, 0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0)]
+    # Pixels of layer 5, then of the segmented picture, each from its centre; texels are not square.
+    scale = cover_scale(size_px, layer5_px) * cover_scale(layer5_px, matte.found.picture_px)
+    side = matte.found.masks.shape[1]
+    scale_x, scale_y = (scale * side / source for source in matte.found.picture_px)
+    middle = side / 2 - 0.5
+    return [
+        (-scale_x if look.is_layer5_mirrored else scale_x, middle, scale_y, middle),
+        (side, *edge(matte.is_hard), 1.0 if matte.keeps == "subject" else -1.0),
     ]
 
 

@@ -9,7 +9,6 @@ of layer 5 that crossfade are mixed beforehand, at their own size (gl_crossfade.
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from itertools import combinations
 from typing import TypeVar
 
@@ -17,17 +16,19 @@ import moderngl
 import numpy as np
 
 from engine.errors import RenderError
-from engine.frame import ShownPicture, TextureRef, VideoFrame
+from engine.frame import Segmentation, ShownPicture, TextureRef, VideoFrame
 from engine.render.colour import layer_colours
 from engine.render.context import is_software, load_finish, open_context
 from engine.render.crossfade import Crossfade
 from engine.render.frame_block import ROWS, pack_block
 from engine.render.gl_crossfade import CrossfadedImage
-from engine.render.gl_textures import SampleTarget, Target, UploadedImage, wave_texture
+from engine.render.gl_masks import MaskArray, MaskPainter, PaintedImage
+from engine.render.gl_targets import Targets
+from engine.render.gl_textures import Target, UploadedImage, wave_texture
 from engine.render.look import Look
+from engine.render.mask_look import IdPicture, Overlay
 from engine.render.master import Master
 from engine.render.picture import PictureInput
-from engine.render.readback import Readback
 from engine.render.shader_source import compile_program
 from engine.render.wave_table import bake_waves
 
@@ -35,18 +36,30 @@ log = logging.getLogger(__name__)
 
 # Texture units. moderngl binds a new texture to a unit of its own choosing: every one is bound again before
 # each draw.
-_WAVES, _LAYER5, _REGION, _LAST = range(4)
-_UNITS = {"u_waves": _WAVES, "u_layer5_rgb": _LAYER5, "u_region_index": _REGION, "u_last": _LAST}
+_WAVES, _LAYER5, _REGION, _LAST, _MATTE = range(5)
+_UNITS = {
+    "u_waves": _WAVES,
+    "u_layer5_rgb": _LAYER5,
+    "u_region_index": _REGION,
+    "u_last": _LAST,
+    "u_matte_mask": _MATTE,
+}
 
 # What the pass can leave out. A GPU skips what is off by itself, and gets one program with everything. A
 # software rasteriser runs both sides of every branch (10 ms bare, 26 ms with all at 720p), so there each set of
 # features has a program of its own. All are made at the start, so that no frame ever waits for a disk or a
 # compiler: 0.1 s for the sixteen when Mesa's disk cache knows them, 2.4 s the first time on a machine.
-_FEATURES = ("FEEDBACK", "SEEN", "BLENDS", "WARP")
-_SETS = [features for count in range(len(_FEATURES) + 1) for features in combinations(_FEATURES, count)]
+_FEATURES = ("FEEDBACK", "SEEN", "MATTE", "BLENDS", "WARP")
+_SETS = [
+    features
+    for count in range(len(_FEATURES) + 1)
+    for features in combinations(_FEATURES, count)
+    if "SEEN" in features or "MATTE" not in features
+]
 NO_ERROR = "GL_NO_ERROR"
 
 _Answer = TypeVar("_Answer")
+_Asked = TypeVar("_Asked", Crossfade, Overlay, IdPicture)
 
 
 class GLRenderer:
@@ -73,6 +86,10 @@ class GLRenderer:
             self._layer5 = self._crossfaded()
             self._beside: CrossfadedImage | None = None
             self._region = UploadedImage(self._context, 1, "u1")
+            self._matte = MaskArray(self._context, 1)
+            self._painter = MaskPainter(self._context, self._publish)
+            self._overlay = self._painted(self._painter.paint_overlay)
+            self._ids = self._painted(self._painter.paint_ids)
             self._master = Master()
             self._has_picture = False
             self._unfinished: PictureInput | None = None  # drawn, but not yet waited for
@@ -136,13 +153,18 @@ class GLRenderer:
         """`picture` by itself, crossfaded from `before`; drawn when it is asked for."""
         fade = Crossfade.of(picture, before, mix)
         assert fade is not None
-        width, height = fade.size_px
-        return ShownPicture(
-            width=width,
-            height=height,
-            draw_texture=partial(self._ask_beside, fade, CrossfadedImage.draw_texture),
-            read_rgba=partial(self._ask_beside, fade, CrossfadedImage.read_rgba),
-        )
+        return self._shown(fade, self._image_beside)
+
+    def show_masks(
+        self, source: VideoFrame, found: Segmentation | None, *, is_hard: bool, opacity: float
+    ) -> ShownPicture:
+        """`source` with the objects' colours over it; drawn when it is asked for."""
+        overlay = Overlay(source=source, found=found, is_hard=is_hard, opacity=opacity)
+        return self._shown(overlay, self._overlay.showing)
+
+    def show_ids(self, found: Segmentation, size_px: tuple[int, int]) -> ShownPicture:
+        """Which object is where; drawn when it is asked for."""
+        return self._shown(IdPicture(found=found, size_px=size_px), self._ids.showing)
 
     def close(self) -> None:
         """Give the context and everything in it back. Harmless twice, and when the context is lost already."""
@@ -153,7 +175,8 @@ class GLRenderer:
             with _driver_errors():
                 self._context.__enter__()
                 self._targets.release()
-                for part in (self._block, self._waves, self._layer5, self._region):
+                painted = (self._painter, self._overlay, self._ids)
+                for part in (self._block, self._waves, self._layer5, self._region, self._matte, *painted):
                     part.release()
                 if self._beside is not None:
                     self._beside.release()
@@ -167,25 +190,42 @@ class GLRenderer:
     def _crossfaded(self) -> CrossfadedImage:
         return CrossfadedImage(self._context, self._publish, self._finish, is_software=self.is_software)
 
-    def _ask_beside(self, fade: Crossfade, ask: Callable[[CrossfadedImage], _Answer]) -> _Answer:
-        """The answer of an image that shows this: layer 5's own when it does, else one beside the picture."""
-        with self._drawing():
-            self._take_context_back()
-            image = self._layer5
-            if not image.holds(fade):
-                image = self._beside = self._beside or self._crossfaded()
-                image.follow(fade)
-            answer = ask(image)
-            self._require_no_error()
-            return answer
+    def _painted(self, paint: Callable[[Target, _Asked], None]) -> PaintedImage:
+        return PaintedImage(self._context, self._finish, paint, is_software=self.is_software)
 
-    def _make_targets(self, width: int, height: int) -> "_Targets":
+    def _shown(self, asked: _Asked, image_of: Callable[[_Asked], CrossfadedImage | PaintedImage]) -> ShownPicture:
+        """What `image_of` gives an image of, when it is asked for."""
+
+        def answer(ask: Callable[[CrossfadedImage | PaintedImage], _Answer]) -> _Answer:
+            with self._drawing():
+                self._take_context_back()
+                answer = ask(image_of(asked))
+                self._require_no_error()
+                return answer
+
+        width, height = asked.size_px
+        return ShownPicture(
+            width=width,
+            height=height,
+            draw_texture=lambda: answer(lambda image: image.draw_texture()),
+            read_rgba=lambda: answer(lambda image: image.read_rgba()),
+        )
+
+    def _image_beside(self, fade: Crossfade) -> CrossfadedImage:
+        """Layer 5's own when it shows this, else one beside the picture."""
+        if self._layer5.holds(fade):
+            return self._layer5
+        self._beside = self._beside or self._crossfaded()
+        self._beside.follow(fade)
+        return self._beside
+
+    def _make_targets(self, width: int, height: int) -> Targets:
         largest = self._context.info["GL_MAX_TEXTURE_SIZE"]
         if not (0 < width <= largest and 0 < height <= largest):
             raise RenderError(f"size {width}x{height}: this GPU draws 1x1 to {largest}x{largest}")
         self._context.error  # noqa: B018  reading clears
         try:
-            targets = _Targets(self._context, self._finish, (width, height), is_direct=self.is_software)
+            targets = Targets(self._context, self._finish, (width, height), is_direct=self.is_software)
         finally:
             error = self._context.error  # taken either way: it is not the next picture's
         if error != NO_ERROR:
@@ -193,7 +233,7 @@ class GLRenderer:
             raise RenderError(f"size {width}x{height}: the GL driver reports {error}")
         return targets
 
-    def _start(self, targets: "_Targets") -> None:
+    def _start(self, targets: Targets) -> None:
         """Draw into these from now on, beginning with nothing on screen."""
         self._targets = targets
         self._current, self._last = targets.drawn
@@ -210,17 +250,20 @@ class GLRenderer:
         layer5 = None
         if look.is_simple or look.layer5_weight > 0:
             layer5 = Crossfade.of(picture.layer5, picture.layer5_before, picture.layer5_mix)
+        matte = picture.matte if layer5 is not None else None
         region = picture.region if look.has_regions else None
         self._current, self._last = self._last, self._current
         self._waves.write(bake_waves(look, picture.waves))
         self._layer5.follow(layer5)
         self._layer5.make_ready()
+        if matte is not None:
+            self._matte.follow(matte.found)
         self._region.follow(region, region.indices if region else None)
         colours = layer_colours(look.colour_mode, look.base_hue, look.scheme, picture.features)
-        block = pack_block(look, colours, self._targets.size_px, self._layer5.size_px, self._region.size_px)
+        block = pack_block(look, colours, self._targets.size_px, self._layer5.size_px, self._region.size_px, matte)
         self._block.write(block)
         is_seen = look.is_simple or layer5 is not None or region is not None
-        self._run_pass(_features(look, is_seen) if self.is_software else _FEATURES)
+        self._run_pass(_features(look, is_seen, matte is not None) if self.is_software else _FEATURES)
         self._has_picture = True
 
     def _run_pass(self, features: tuple[str, ...]) -> None:
@@ -229,6 +272,7 @@ class GLRenderer:
         self._layer5.use(_LAYER5)
         self._region.use(_REGION)
         self._last.texture.use(_LAST)
+        self._matte.use(_MATTE)
         self._current.framebuffer.use()
         self._passes[features].render(moderngl.TRIANGLES, vertices=3)
 
@@ -316,42 +360,12 @@ def _driver_errors() -> Iterator[None]:
         raise RenderError(f"OpenGL: {str(error) or type(error).__name__}") from error
 
 
-_Part = TypeVar("_Part", Target, SampleTarget, Readback)
-
-
-class _Targets:
-    """Everything that has the picture's size."""
-
-    def __init__(
-        self,
-        context: moderngl.Context,
-        finish: Callable[[], None],
-        size_px: tuple[int, int],
-        *,
-        is_direct: bool,
-    ) -> None:
-        self.size_px = size_px
-        with ExitStack() as undo:  # refused half way, the GPU's memory goes back
-
-            def kept(part: _Part) -> _Part:
-                undo.callback(part.release)
-                return part
-
-            self.drawn = (kept(Target(context, size_px)), kept(Target(context, size_px)))
-            self.finished = (kept(Target(context, size_px)), kept(Target(context, size_px)))
-            self.samples = kept(SampleTarget(context, size_px))
-            self.readback = kept(Readback(context, finish, size_px, is_direct=is_direct))
-            self._parts = undo.pop_all()
-
-    def release(self) -> None:
-        self._parts.close()
-
-
-def _features(look: Look, is_seen: bool) -> tuple[str, ...]:
+def _features(look: Look, is_seen: bool, has_matte: bool) -> tuple[str, ...]:
     """What of _FEATURES a picture needs."""
     is_needed = {
         "FEEDBACK": look.feedback_amount > 0,
         "SEEN": is_seen,
+        "MATTE": has_matte,
         "BLENDS": look.blend_weights[0] < 1,
         "WARP": look.mirror != "off" or any(layer.curve > 0 for layer in look.layers),
     }

@@ -28,13 +28,15 @@ from engine.render.frame_block import (
     LAYER_U,
     LAYER_X,
     LAYER_Y,
+    MATTE,
+    MATTE_MAP,
     REGION,
     REGION_MAP,
     SIZE,
     TONE,
 )
 
-ZERO, HALF, ONE, TWO, SIX = (np.float32(value) for value in (0, 0.5, 1, 2, 6))
+ZERO, HALF, ONE, TWO, THREE, SIX = (np.float32(value) for value in (0, 0.5, 1, 2, 3, 6))
 WAVE_POINTS = np.float32(1024)
 WHITE = np.float32(255)
 TONE_STEPS = 4096
@@ -49,7 +51,7 @@ C1, C2, C3, C4, C5 = (np.float32((-1) ** k * math.pi ** (2 * k) / math.factorial
 
 Row = np.ndarray  # (width,) float32
 Rgb = np.ndarray  # (3, width) float32: red, green and blue of a row
-Block = np.ndarray  # (26, 4) float32, see frame_block.py
+Block = np.ndarray  # (28, 4) float32, see frame_block.py
 Image = np.ndarray  # (height, width, 4) uint8
 
 _stage = njit(fastmath=True, error_model="numpy")
@@ -126,11 +128,11 @@ def colour_row(layer: Rgb, values: Row, colour: np.ndarray) -> None:
 
 
 @_stage
-def whole_row(picture: Rgb, layer: Rgb) -> None:
+def whole_row(picture: Rgb, layer: Rgb, weights: Row) -> None:
     """Simple mode: the layer is the picture, in levels."""
     for c in range(3):
         for i in range(picture.shape[1]):
-            picture[c, i] = layer[c, i] * WHITE
+            picture[c, i] = layer[c, i] * weights[i] * WHITE
 
 
 @_stage
@@ -209,6 +211,23 @@ def image_row(layer: Rgb, xs: Row, ys: Row, pixels: np.ndarray, block: Block) ->
 
 
 @_stage
+def matte_row(weights: Row, xs: Row, ys: Row, mask: np.ndarray, block: Block) -> None:
+    """weights: each times how much the matte keeps there; see mask_look.py."""
+    scale_x, from_x, scale_y, from_y = block[MATTE_MAP]
+    _, low, slope, keeps = block[MATTE]
+    height, width = mask.shape
+    for i in range(weights.size):
+        x0, x1, share_x = corners(xs[i] * scale_x + from_x, width)
+        y0, y1, share_y = corners(ys[i] * scale_y + from_y, height)
+        upper = mask[y0, x0] * (ONE - share_x) + mask[y0, x1] * share_x
+        lower = mask[y1, x0] * (ONE - share_x) + mask[y1, x1] * share_x
+        value = (upper * (ONE - share_y) + lower * share_y) / WHITE
+        t = min(max((value - low) * slope, ZERO), ONE)
+        covered = t * t * (THREE - TWO * t)
+        weights[i] *= covered if keeps > ZERO else ONE - covered
+
+
+@_stage
 def tone_row(picture: Rgb, block: Block) -> None:
     """picture: from light to levels 0..255."""
     brightness, soft = block[TONE, 0], block[TONE, 1]
@@ -279,16 +298,24 @@ def pack_row(out: np.ndarray, picture: Rgb, block: Block) -> None:
 
 @_kernel
 def draw_picture(
-    out: Image, last: Image, tables: np.ndarray, block: Block, image: np.ndarray, indices: np.ndarray
+    out: Image,
+    last: Image,
+    tables: np.ndarray,
+    block: Block,
+    image: np.ndarray,
+    mask: np.ndarray,
+    indices: np.ndarray,
 ) -> None:
     """One picture into `out`; `last` is the one before.
 
     tables (4, 1025, 2) float32 and block as `bake_waves` and `pack_block` make them; image (h, w, 3) uint8 for
-    layer 5 and indices (h, w) uint8 for the regions, any 1 x 1 array where the block says there is none.
+    layer 5, mask (side, side) uint8 for its matte and indices (h, w) uint8 for the regions, any 1 x 1 array where the
+    block says there is none.
     """
     height, width = out.shape[0], out.shape[1]
     is_simple = block[LAYER5, 3] > ZERO
     layer5_weight = block[LAYER5, 0]
+    has_matte = block[MATTE, 3] != ZERO
     has_regions = block[REGION, 3] > ZERO
     # Add with nothing to clamp and nothing to weigh by place.
     is_plain = block[BLEND, 0] == ONE and block[TONE, 1] > ZERO and not has_regions
@@ -315,11 +342,13 @@ def draw_picture(
             blend_row(picture, layer, weights, has_base, block)
         if is_simple or layer5_weight > ZERO:
             image_row(layer, xs, ys, image, block)
+            fill_row(weights, ONE if is_simple else layer5_weight)
+            if has_matte:
+                matte_row(weights, xs, ys, mask, block)
         if is_simple:
-            whole_row(picture, layer)
+            whole_row(picture, layer, weights)
         else:
             if layer5_weight > ZERO:
-                fill_row(weights, layer5_weight)
                 blend_row(picture, layer, weights, has_base, block)
             tone_row(picture, block)
         if block[FEEDBACK_X, 3] > ZERO:

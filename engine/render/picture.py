@@ -1,11 +1,11 @@
 """What goes into one picture, and what every renderer can do."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
-from engine.frame import ChannelFeatures, ShownPicture, TextureRef, VideoFrame
+from engine.frame import ChannelFeatures, Segmentation, ShownPicture, TextureRef, VideoFrame
 from engine.render.look import Look
 
 
@@ -15,6 +15,20 @@ class RegionMap:
 
     indices: np.ndarray
     """(height, width) uint8, 0..3, row 0 at the top, C-contiguous; at most 320 wide, cover-fitted like layer 5."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matte:
+    """Which part of layer 5 is used: its weight, in simple mode its picture, is multiplied by how much is kept.
+
+    Kept is the coverage (mask_look.py) of the texel by texel maximum of all masks, or what that leaves. The segmented
+    picture covers layer 5's, as layer 5 covers the Multiverse, and is mirrored with it.
+    """
+
+    found: Segmentation
+    """Without objects the subject is nothing and the background all."""
+    keeps: Literal["subject", "background"]
+    is_hard: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +48,8 @@ class PictureInput:
     """The picture that fades out while `layer5` fades in. Of another size it does not show."""
     layer5_mix: float = 1.0
     """Share of `layer5`, 0..1: 0 shows `layer5_before` alone, 1 `layer5` alone."""
+    matte: Matte | None = None
+    """None: all of layer 5."""
 
 
 class Renderer(Protocol):
@@ -73,6 +89,17 @@ class Renderer(Protocol):
 
         Returns at once. What it gives is drawn when it is asked for, and belongs to the time until the next `draw`.
         """
+
+    def show_masks(
+        self, source: VideoFrame, found: Segmentation | None, *, is_hard: bool, opacity: float
+    ) -> ShownPicture:
+        """`source` with each object's colour mixed in by `opacity` x coverage, as `mask_look.Overlay` says.
+
+        The masks lie over the whole of it, whatever its proportions. As `show`: drawn when it is asked for.
+        """
+
+    def show_ids(self, found: Segmentation, size_px: tuple[int, int]) -> ShownPicture:
+        """Which object is where, (width, height) in size, as `mask_look.IdPicture` says; drawn when it is asked for."""
 
     def read_rgba(self) -> np.ndarray:
         """The finished picture, (height, width, 4) uint8, row 0 at the top: this frame's, never the one before.

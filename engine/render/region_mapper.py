@@ -4,18 +4,17 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.frame import VideoFrame
+from engine.frame import Segmentation, VideoFrame
 from engine.render.picture import RegionMap
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from engine.render.mask_regions import ObjectRegions
 
-_NOT_THERE_YET = {
-    "sam3": "SAM3 is not built yet",
-}
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +28,8 @@ class RegionSettings:
     sat_min: float
     is_mirrored: bool
     """The picture is shown flipped left to right, so its map is too."""
+    background: int
+    """Region of what is in no object, 0..3."""
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "RegionSettings":
@@ -40,6 +41,7 @@ class RegionSettings:
             hue_offset=values["/region/hue_offset"],
             sat_min=values["/region/sat_min"],
             is_mirrored=values["/layer/5/mirror"],
+            background=values["/region/background"],
         )
 
 
@@ -48,22 +50,27 @@ class RegionMapper:
 
     def __init__(self, report: Callable[[str, str], None]) -> None:
         self._report = report
-        self._reported: set[str] = set()
-        self._wanted: tuple[VideoFrame | None, RegionSettings] | None = None
-        self._seen: tuple[VideoFrame | None, RegionSettings] | None = None
+        self._wanted: tuple[VideoFrame | Segmentation | None, RegionSettings] | None = None
+        self._seen: tuple[VideoFrame | Segmentation | None, RegionSettings] | None = None
         self._latest: RegionMap | None = None
         self._edges: np.ndarray | None = None
         """The newest map of outlines, for the numbers of the next."""
+        self._objects: ObjectRegions | None = None
+        """Which region each object has, for the next result."""
         self._wake = threading.Condition()
         self._is_closed = False
         self._failures = 0
         self._thread: threading.Thread | None = None
 
-    def submit(self, frame: VideoFrame | None, settings: RegionSettings) -> None:
-        """Ask for a map of this picture; returns at once. The same picture with the same settings is mapped once."""
-        if self._seen is not None and self._seen[0] is frame and self._seen[1] == settings:
+    def submit(self, frame: VideoFrame | None, settings: RegionSettings, found: Segmentation | None = None) -> None:
+        """Ask for a map of this picture, in mode sam3 of what was found; returns at once.
+
+        The same picture, or the same result, with the same settings is mapped once.
+        """
+        source = found if settings.mode == "sam3" else frame
+        if self._seen is not None and self._seen[0] is source and self._seen[1] == settings:
             return
-        self._seen = (frame, settings)
+        self._seen = (source, settings)
         with self._wake:
             self._wanted = self._seen
             self._wake.notify()
@@ -75,24 +82,26 @@ class RegionMapper:
         """The newest finished map; None before the first, and while there is no picture to map."""
         return self._latest
 
-    def compute(self, frame: VideoFrame | None, settings: RegionSettings) -> RegionMap | None:
+    def compute(
+        self, frame: VideoFrame | None, settings: RegionSettings, found: Segmentation | None = None
+    ) -> RegionMap | None:
         """The map of this picture, now, on the calling thread (offline). None without a picture, unless by quadrant.
 
-        Always on the same thread: outlines are numbered as in the picture before.
+        In mode sam3 the map of what was found, by quadrant where `found` is None. Always on the same thread: outlines
+        are numbered as in the picture before, objects as in the result before.
         """
+        return self._map(found if settings.mode == "sam3" else frame, settings)
+
+    def _map(self, source: VideoFrame | Segmentation | None, settings: RegionSettings) -> RegionMap | None:
         from engine.render import region_maps  # OpenCV costs 0.1 s to import, and most shows have no regions
 
-        if settings.mode in _NOT_THERE_YET and settings.mode not in self._reported:
-            self._reported.add(settings.mode)
-            self._report(
-                "region",
-                f"/region/mode {settings.mode}: {_NOT_THERE_YET[settings.mode]}; drawing quadrant instead",
-            )
-        if settings.mode not in ("brightness", "colour", "edges"):
+        if settings.mode == "quadrant" or (settings.mode == "sam3" and source is None):
             return RegionMap(indices=region_maps.quadrant_regions())
-        if frame is None:
+        if source is None:
             return None
-        pixels = region_maps.reduce_picture(frame.pixels)
+        if isinstance(source, Segmentation):
+            return _shown(self._object_regions().compute(source, background=settings.background), settings)
+        pixels = region_maps.reduce_picture(source.pixels)
         if settings.mode == "brightness":
             indices = region_maps.brightness_regions(pixels, is_equalised=settings.is_equalised)
         elif settings.mode == "edges":
@@ -107,7 +116,14 @@ class RegionMapper:
                 sat_min=settings.sat_min,
                 is_equalised=settings.is_equalised,
             )
-        return RegionMap(indices=np.ascontiguousarray(indices[:, ::-1]) if settings.is_mirrored else indices)
+        return _shown(indices, settings)
+
+    def _object_regions(self) -> "ObjectRegions":
+        from engine.render.mask_regions import ObjectRegions
+
+        if self._objects is None:
+            self._objects = ObjectRegions()
+        return self._objects
 
     def close(self) -> None:
         """Stop the thread; returns when it has ended."""
@@ -123,11 +139,16 @@ class RegionMapper:
                 self._wake.wait_for(lambda: self._is_closed or self._wanted is not None)
                 if self._is_closed or self._wanted is None:
                     return
-                (frame, settings), self._wanted = self._wanted, None
+                (source, settings), self._wanted = self._wanted, None
             try:
-                self._latest = self.compute(frame, settings)
+                self._latest = self._map(source, settings)
             except Exception as error:  # the top of the thread: a picture that cannot be mapped must not end it
                 self._failures += 1
                 if self._failures == 1:
                     log.exception("mapping a picture failed")
                 self._report("region", f"region map: {error}; keeping the last one")
+
+
+def _shown(indices: np.ndarray, settings: RegionSettings) -> RegionMap:
+    """The map as the picture is shown."""
+    return RegionMap(indices=np.ascontiguousarray(indices[:, ::-1]) if settings.is_mirrored else indices)

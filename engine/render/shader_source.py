@@ -38,12 +38,13 @@ def _lines_of(file: str, files: list[str]) -> list[str]:
     return lines
 
 
-def compile_program(context: moderngl.Context, name: str, defines: tuple[str, ...] = ()) -> moderngl.Program:
-    """`shaders/<name>.glsl` ready to draw over the whole target (3 vertices). RenderError names file and line."""
+def compile_program(
+    context: moderngl.Context, name: str, defines: tuple[str, ...] = (), *, vertex: str = "fullscreen"
+) -> moderngl.Program:
+    """`shaders/<name>.glsl` ready to draw, as it is over the whole target (3 vertices). RenderError: file and line."""
     text, files = read_shader(name, defines)
-    vertex, _ = read_shader("fullscreen")
     try:
-        return context.program(vertex_shader=vertex, fragment_shader=text)
+        return context.program(vertex_shader=read_shader(vertex)[0], fragment_shader=text)
     except moderngl.Error as error:
         raise RenderError(f"the GL driver refuses shader {name}: {name_places(str(error), files)}") from error
 

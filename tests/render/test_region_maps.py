@@ -34,6 +34,7 @@ def settings(mode: str, **changes: object) -> RegionSettings:
         "hue_offset": 0.0,
         "sat_min": 0.2,
         "is_mirrored": False,
+        "background": 3,
     }
     return RegionSettings(**(values | changes))
 
@@ -192,14 +193,6 @@ def test_the_mapper_numbers_outlines_as_in_the_picture_before(mapper: RegionMapp
     assert [after[place] for place in (LEFT, RIGHT)] == [before[place] for place in (LEFT, RIGHT)]
 
 
-def test_a_mode_that_is_not_there_yet_says_so_once_and_draws_quadrants(mapper: RegionMapper, reports: Callable) -> None:
-    picture = frame_of(np.zeros((8, 8, 3), np.uint8))
-    for _ in range(3):
-        assert mapper.compute(picture, settings("sam3")).indices.tolist() == [[0, 1], [2, 3]]
-    assert [key for key, _ in reports.lines] == ["region"]
-    assert reports.lines[0][1].startswith("/region/mode sam3:") and "quadrant" in reports.lines[0][1]
-
-
 def test_the_thread_maps_the_newest_picture(mapper: RegionMapper, wait_for: Callable) -> None:
     assert mapper.latest() is None
     for index in range(50):
@@ -219,7 +212,7 @@ def test_submitting_never_waits_for_a_map_in_the_making(reports: Callable, wait_
 
     mapper = RegionMapper(blocking_report)
     picture = frame_of(grey_ramp(np.array([0, 255])))
-    mapper.submit(picture, settings("sam3"))
+    mapper.submit(frame_of(np.zeros((4, 4), np.uint8)), settings("brightness"))
     assert is_reporting.wait(30)
     for index in range(1000):
         mapper.submit(frame_of(picture.pixels, index), settings("brightness"))

@@ -9,6 +9,8 @@ layout(std140) uniform Frame {
     vec4 u_tone;
     vec4 u_layer5_map;
     vec4 u_layer5;
+    vec4 u_matte_map;
+    vec4 u_matte;
     vec4 u_region_map;
     vec4 u_region;
     vec4 u_feedback_x;

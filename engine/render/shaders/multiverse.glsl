@@ -1,10 +1,11 @@
 // The Multiverse picture in one pass: mirror, four layers, layer 5, brightness, tone, feedback.
-// Inputs: the block Frame; waves (4 rows of 1025 texels: value, step to the next); layer 5 (RGB); region indices; the
-// last picture as drawn by this pass (mirrored already, before fade and flash guard).
+// Inputs: the block Frame; waves (4 rows of 1025 texels: value, step to the next); layer 5 (RGB); the mask of its matte;
+// region indices; the last picture as drawn by this pass (mirrored already, before fade and flash guard).
 // Display values without a gamma step. Row 0 of the target's memory is the top row.
 // Source: the project's formula of the Multiverse; render_reference.py spells it out.
 // Each of these adds what it names, so that a software rasteriser need not run it for nothing: WARP curve and mirror,
-// BLENDS all but add, SEEN layer 5, simple mode and regions, FEEDBACK the last picture.
+// BLENDS all but add, SEEN layer 5, simple mode and regions, MATTE (with SEEN only) layer 5 in part, FEEDBACK the last
+// picture.
 #version 330 core
 #include "block.glsl"
 #include "blend.glsl"
@@ -30,6 +31,19 @@ uniform usampler2D u_region_index;
 int region_at(vec2 d_px) {
     ivec2 texel = ivec2(floor(d_px * u_region_map.xz + u_region_map.yw));
     return int(texelFetch(u_region_index, clamp(texel, ivec2(0), ivec2(u_region.yz) - 1), 0).r);
+}
+#endif
+
+#ifdef MATTE
+#include "mask.glsl"
+uniform sampler2DArray u_matte_mask;
+
+// How much of layer 5 is used, 0..1.
+float matte(vec2 d_px) {
+    if (u_matte.w == 0.0) return 1.0;
+    float value = mask_value(u_matte_mask, 0, d_px * u_matte_map.xz + u_matte_map.yw, int(u_matte.x));
+    float covered = coverage(value, u_matte.yz);
+    return u_matte.w > 0.0 ? covered : 1.0 - covered;
 }
 #endif
 
@@ -70,16 +84,21 @@ void main() {
 
 #ifdef SEEN
     vec3 seen = vec3(0.0);
+    float used = 1.0;
     if (u_layer5.x > 0.0 || u_layer5.w > 0.0) {
         seen = bilinear(u_layer5_rgb, d_px * u_layer5_map.xz + u_layer5_map.yw, ivec2(u_layer5.yz));
-        rgb = has_base ? mix(rgb, blend(rgb, seen), u_layer5.x) : seen * u_layer5.x;
+#ifdef MATTE
+        used = matte(d_px);
+#endif
+        float weight = u_layer5.x * used;
+        rgb = has_base ? mix(rgb, blend(rgb, seen), weight) : seen * weight;
     }
 #endif
 
     rgb *= u_tone.x;
     rgb = u_tone.y > 0.0 ? soft_tone(rgb) : min(rgb, 1.0);
 #ifdef SEEN
-    if (u_layer5.w > 0.0) rgb = seen;
+    if (u_layer5.w > 0.0) rgb = seen * used;
 #endif
 #ifdef FEEDBACK
     if (u_feedback_x.w > 0.0) rgb = max(rgb, feedback(u_last, d_px));

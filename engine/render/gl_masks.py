@@ -1,0 +1,208 @@
+"""Found objects over the picture they were found in, and the picture of their ids, by OpenGL.
+
+The masks go up as they are, small, once a result. Each object is a rectangle no larger than its mask, so that sixteen
+cost a software rasteriser about what one large one does, and lies over those behind it by blending.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import moderngl
+import numpy as np
+
+from engine.frame import FoundObject, Segmentation, TextureRef, VideoFrame
+from engine.ipc.segmentation_sheet import MOST_OBJECTS
+from engine.render.gl_textures import Target, UploadedImage, odd_size
+from engine.render.mask_look import IdPicture, Overlay, edge, joined_mask, mask_boxes, object_colours
+from engine.render.readback import Readback
+from engine.render.shader_source import compile_program
+
+_Asked = TypeVar("_Asked", Overlay, IdPicture)
+
+
+class MaskArray:
+    """Masks of one result as layers of an R8 texture, uploaded only when the result is a new one.
+
+    Its sides are odd for the reason that UploadedImage's are.
+    """
+
+    def __init__(self, context: moderngl.Context, layers: int) -> None:
+        self._context, self._layers = context, layers
+        self.found: Segmentation | None = None
+        """Whose masks it holds."""
+        self._texture = self._allocate(1)
+
+    def follow(self, found: Segmentation) -> None:
+        """Hold the masks of this result: each in a layer of its own, or, where there is one layer, joined to one."""
+        if found is self.found:
+            return
+        masks = joined_mask(found.masks)[None] if self._layers == 1 else found.masks
+        side = masks.shape[1]
+        if self._texture.size[:2] != odd_size(side, side):
+            self._texture.release()
+            self._texture = self._allocate(side)
+        if len(masks):
+            self._texture.write(np.ascontiguousarray(masks), viewport=(0, 0, 0, side, side, len(masks)), alignment=1)
+        self.found = found
+
+    def use(self, unit: int) -> None:
+        self._texture.use(unit)
+
+    def release(self) -> None:
+        self._texture.release()
+
+    def _allocate(self, side: int) -> moderngl.TextureArray:
+        texture = self._context.texture_array((*odd_size(side, side), self._layers), 1, alignment=1)
+        texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        return texture
+
+
+class MaskPainter:
+    """Draws objects into a target. Render thread, context current, nothing enabled; leaves it so."""
+
+    def __init__(self, context: moderngl.Context, copy_pass: moderngl.VertexArray) -> None:
+        """`copy_pass`: publish.glsl with u_current on unit 0 and u_previous on unit 1."""
+        self._context, self._copy_pass = context, copy_pass
+        self._colours, self._ids = (
+            context.vertex_array(compile_program(context, name, vertex="mask_boxes"), [])
+            for name in ("mask_colours", "mask_ids")
+        )
+        self._masks = MaskArray(context, MOST_OBJECTS)
+        self._source = UploadedImage(context, 3, "f1")
+        self._warm_up()
+
+    def paint_overlay(self, target: Target, overlay: Overlay) -> None:
+        self._source.follow(overlay.source, overlay.source.pixels)
+        program = self._copy_pass.program
+        program["u_fade"] = 1.0
+        program["u_share"] = 1.0
+        program["u_is_luma"] = False
+        self._source.use(0)
+        self._source.use(1)
+        target.framebuffer.use()
+        self._copy_pass.render(moderngl.TRIANGLES, vertices=3)
+        found = overlay.found
+        if found is None or not found.objects:
+            return
+        self._colours.program["u_edge"] = edge(overlay.is_hard)
+        self._colours.program["u_opacity"] = overlay.opacity
+        self._bind(self._colours, found, overlay.size_px, object_colours([each.id for each in found.objects]))
+        self._context.enable_only(moderngl.BLEND)
+        self._blend_over()
+        self._render(self._colours, found)
+        self._context.enable_only(moderngl.NOTHING)
+
+    def paint_ids(self, target: Target, ids: IdPicture) -> None:
+        target.framebuffer.use()
+        target.framebuffer.clear(0.0, 0.0, 0.0, 1.0)
+        if not ids.found.objects:
+            return
+        self._ids.program["u_edge"] = edge(is_hard=False)
+        self._bind(self._ids, ids.found, ids.size_px, ids.levels / np.float32(255))
+        self._context.enable_only(moderngl.BLEND)
+        self._context.blend_equation = moderngl.MAX
+        target.framebuffer.color_mask = False, False, True, False
+        self._render(self._ids, ids.found)
+        target.framebuffer.color_mask = True, True, True, True
+        self._blend_over()
+        self._render(self._ids, ids.found)
+        self._context.enable_only(moderngl.NOTHING)
+
+    def release(self) -> None:
+        for vertices in (self._colours, self._ids):
+            vertices.program.release()
+            vertices.release()
+        for part in (self._masks, self._source, self._first_target):
+            part.release()
+
+    def _warm_up(self) -> None:
+        """Paint a few pixels of each kind: drivers finish compiling at the first draw, for the very state it has."""
+        something = FoundObject(id=1, prompt=1, score=1.0, box=(0.5, 0.5, 1.0, 1.0))
+        masks = np.full((1, 1, 1), 255, np.uint8)
+        found = Segmentation(objects=(something,), masks=masks, picture_px=(1, 1), index=0, time_s=0.0)
+        source = VideoFrame(pixels=np.zeros((1, 1, 3), np.uint8), index=0, time_s=0.0, source="warm-up")
+        # Kept: moderngl binds the framebuffer used last again whenever it makes another: never one that is gone.
+        self._first_target = target = Target(self._context, (1, 1))
+        self.paint_overlay(target, Overlay(source=source, found=found, is_hard=False, opacity=1.0))
+        self.paint_ids(target, IdPicture(found=found, size_px=(1, 1)))
+
+    def _blend_over(self) -> None:
+        """By alpha; the target stays opaque."""
+        self._context.blend_equation = moderngl.FUNC_ADD
+        self._context.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA, moderngl.ZERO, moderngl.ONE
+
+    def _bind(
+        self, vertices: moderngl.VertexArray, found: Segmentation, size_px: tuple[int, int], colours: np.ndarray
+    ) -> None:
+        """colours: (n, 2 or 3) of each object, 0..1."""
+        program, side = vertices.program, found.masks.shape[1]
+        table = np.zeros((2, MOST_OBJECTS, 4), np.float32)
+        table[0, : len(colours)] = mask_boxes(found.masks) / np.float32(side)
+        table[1, : len(colours), : colours.shape[1]] = colours
+        program["u_box"].write(table[0])
+        program["u_colour"].write(table[1])
+        program["u_count"] = len(colours)
+        program["u_side"] = side
+        program["u_texels_per_px"] = side / size_px[0], side / size_px[1]
+        self._masks.follow(found)
+        self._masks.use(0)
+
+    def _render(self, vertices: moderngl.VertexArray, found: Segmentation) -> None:
+        vertices.render(moderngl.TRIANGLE_STRIP, vertices=4, instances=len(found.objects))
+
+
+class PaintedImage:
+    """A picture beside the main one, painted when another is asked for. Render thread, context current."""
+
+    def __init__(
+        self,
+        context: moderngl.Context,
+        finish: Callable[[], None],
+        paint: Callable[[Target, _Asked], None],
+        *,
+        is_software: bool,
+    ) -> None:
+        self._context, self._finish, self._paint = context, finish, paint
+        self._is_software = is_software
+        self._asked: _Asked | None = None
+        self._target: Target | None = None
+        self._readback: Readback | None = None
+        self._size_px = (0, 0)
+        self._pixels: np.ndarray | None = None
+
+    def showing(self, asked: _Asked) -> "PaintedImage":
+        """This image, with what is asked for in it; what is there already is not painted again."""
+        if not asked.is_same(self._asked):
+            self._paint(self._sized_target(asked.size_px), asked)
+            self._asked, self._pixels = asked, None
+        return self
+
+    def read_rgba(self) -> np.ndarray:
+        """(height, width, 4) uint8, opaque, row 0 at the top. May be kept."""
+        assert self._target is not None and self._readback is not None
+        if self._pixels is None:
+            self._finish()  # without the GIL, which moderngl would hold
+            self._pixels = self._readback.read(self._target.framebuffer)
+        return self._pixels
+
+    def draw_texture(self) -> TextureRef:
+        """Opaque RGBA of exactly its size, as other programs take it."""
+        assert self._target is not None
+        self._finish()
+        width, height = self._size_px
+        return TextureRef(glo=self._target.texture.glo, width=width, height=height)
+
+    def release(self) -> None:
+        for part in (self._target, self._readback):
+            if part is not None:
+                part.release()
+
+    def _sized_target(self, size_px: tuple[int, int]) -> Target:
+        if self._target is not None and self._size_px == size_px:
+            return self._target
+        target = Target(self._context, size_px)
+        readback = Readback(self._context, self._finish, size_px, is_direct=self._is_software)
+        target.framebuffer.use()  # before the one used last goes, as above
+        self.release()
+        self._target, self._readback, self._size_px = target, readback, size_px
+        return target

@@ -1,0 +1,117 @@
+"""How the masks of found objects look: what they cover, in which colours, and what is drawn of them. Pure.
+
+A mask's value at a place is v = (bilinear between its texels) / 255, 0..1: texel centres at (i + 1/2) / side of the
+picture, the edge texels going on outside. Its coverage there, with t = clamp((v - low) x slope, 0, 1), is
+t x t x (3 - 2 t). Soft (low 1/4, slope 2): smoothstep from v = 1/4 to 3/4. Hard: 1 where v > 1/2, else 0. This is the
+one definition; mask.glsl and the Numba kernels follow it. Loads neither OpenCV nor Numba.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.frame import Segmentation, VideoFrame
+from engine.render.colour import hue_rgb
+
+SOFT_EDGE = (0.25, 2.0)
+HARD_EDGE = (0.5, 1e9)  # the least float32 above 1/2 is 6e-8 more: 60 with this slope
+SEEN = 64
+"""A texel below it, with such neighbours, covers nothing: v > 1/4 begins above 63.75."""
+GOLDEN_RATIO = 0.61803398875
+SATURATION = 0.75
+
+
+def edge(is_hard: bool) -> tuple[float, float]:
+    """`low` and `slope` of the coverage."""
+    return HARD_EDGE if is_hard else SOFT_EDGE
+
+
+def coverage(values: np.ndarray, *, is_hard: bool) -> np.ndarray:
+    """How much of each place is covered, 0..1 float32, where the mask's value is 0..1."""
+    low, slope = (np.float32(number) for number in edge(is_hard))
+    t = np.clip((np.asarray(values, np.float32) - low) * slope, 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def object_colours(ids: Sequence[int]) -> np.ndarray:
+    """(n, 3) float32 RGB 0..1 by id: hues a golden ratio of the circle apart, saturation 0.75, value 1."""
+    hues = [GOLDEN_RATIO * (number - 1) for number in ids]
+    rgb = np.array([hue_rgb(hue) for hue in hues], np.float32).reshape(-1, 3)
+    return 1 - np.float32(SATURATION) * (1 - rgb)
+
+
+def shown_id(number: int) -> int:
+    """1..255, as textures show an id; 0 is nobody."""
+    return 1 + (number - 1) % 255
+
+
+def mask_boxes(masks: np.ndarray) -> np.ndarray:
+    """(n, 4) int32 for masks (n, side, side): left, top, right, bottom, outside which a mask covers nothing.
+
+    In texels, their edges at whole numbers, right and bottom outside: what is SEEN, and a texel around it. All 0 where
+    nothing is seen.
+    """
+    boxes = np.zeros((len(masks), 4), np.int32)
+    side = masks.shape[1]
+    for axis, rims in ((1, boxes[:, 0::2]), (2, boxes[:, 1::2])):  # columns, then rows
+        is_seen = masks.max(axis=axis) >= SEEN  # (n, side)
+        any_seen = is_seen.any(axis=1)
+        first, last = is_seen.argmax(axis=1), side - 1 - is_seen[:, ::-1].argmax(axis=1)
+        rims[:, 0] = np.where(any_seen, np.maximum(first - 1, 0), 0)
+        rims[:, 1] = np.where(any_seen, np.minimum(last + 2, side), 0)
+    return boxes
+
+
+def joined_mask(masks: np.ndarray) -> np.ndarray:
+    """(side, side) uint8: of each texel the greatest of all masks (n, side, side); 0 where there is none."""
+    return np.maximum.reduce(masks, axis=0, initial=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Overlay:
+    """A picture with each object's colour mixed in by `opacity` x coverage; the first object in front."""
+
+    source: VideoFrame
+    """The masks are those of the whole of it."""
+    found: Segmentation | None
+    is_hard: bool
+    opacity: float
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height."""
+        height, width = self.source.pixels.shape[:2]
+        return width, height
+
+    def is_same(self, other: "Overlay | None") -> bool:
+        """Whether it shows the same objects (not equal ones: pixels are never compared) in the same way."""
+        return (
+            other is not None
+            and self.source is other.source
+            and self.found is other.found
+            and self.is_hard == other.is_hard
+            and self.opacity == other.opacity
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class IdPicture:
+    """Which object is where: red its shown id, green its score, blue its soft coverage; the first in front.
+
+    An object is where v > 1/2. Elsewhere red and green are 0, and blue is the greatest soft coverage of any, so that it
+    is a matte with soft edges.
+    """
+
+    found: Segmentation
+    size_px: tuple[int, int]
+
+    @property
+    def levels(self) -> np.ndarray:
+        """(n, 2) uint8: red and green of each object."""
+        pairs = [(shown_id(each.id), round(255 * each.score)) for each in self.found.objects]
+        return np.array(pairs, np.uint8).reshape(-1, 2)
+
+    def is_same(self, other: "IdPicture | None") -> bool:
+        """Whether it shows the same result in the same size."""
+        return other is not None and self.found is other.found and self.size_px == other.size_px

@@ -1,0 +1,30 @@
+"""Which found object is seen at each pixel of a small picture. OpenCV; not for the render thread.
+
+`found.masks` are scaled bilinearly and then cut at one half, never the other way round: a mask cut first has stairs.
+"""
+
+import cv2
+import numpy as np
+
+from engine.frame import Segmentation
+
+
+def small_size(picture_px: tuple[int, int], widest_px: int) -> tuple[int, int]:
+    """Width and height with these proportions, `widest_px` wide at most."""
+    width, height = picture_px
+    if width <= widest_px:
+        return width, height
+    return widest_px, max(1, round(height * widest_px / width))
+
+
+def objects_seen(found: Segmentation, widest_px: int) -> np.ndarray:
+    """(height, width) uint8 in the proportions of the picture: 0 for none, else 1 + place in `found.objects`.
+
+    Where two overlap it is the first.
+    """
+    size_px = small_size(found.picture_px, widest_px)
+    seen = np.zeros(size_px[::-1], np.uint8)
+    for place in range(len(found.objects) - 1, -1, -1):
+        # Rounded to whole levels: above 127.5 is 128 and more.
+        seen[cv2.resize(found.masks[place], size_px, interpolation=cv2.INTER_LINEAR) > 127] = 1 + place
+    return seen
