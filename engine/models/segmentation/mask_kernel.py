@@ -1,0 +1,98 @@
+"""The two functions that transformers' SAM3 video model wants from a package which it would download: mask NMS and
+connected components. Without them it drops NMS, hole filling and sprinkle removal, with one warning.
+
+NMS is greedy, as in Faster R-CNN: in falling order of score a mask stays unless a better one that stays overlaps it by
+more than the threshold. Components are 8-connected. The CPU has OpenCV for them. Elsewhere labels spread by max
+pooling a fixed number of times, so that the host need not wait: that reaches every pixel of a component of few pixels,
+and only of those does the model ask the area.
+"""
+
+from types import ModuleType
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+def install(largest_area: int) -> None:
+    """Makes transformers' SAM3 video model use a MaskKernel, in this whole process, from now on."""
+    from transformers.models.sam3_video import modeling_sam3_video
+
+    module: ModuleType = modeling_sam3_video
+    found: Any = module.__dict__["cv_utils_kernel"]  # KeyError: this transformers takes its kernels another way
+    if isinstance(found, MaskKernel):
+        largest_area = max(largest_area, found.largest_area)
+    module.cv_utils_kernel = MaskKernel(largest_area)  # type: ignore[attr-defined]
+
+
+class MaskKernel:
+    """Names and arguments are those that transformers calls. It takes an error in here for a reason to do without."""
+
+    def __init__(self, largest_area: int) -> None:
+        """`largest_area`: pixels of the largest component whose area is asked for (the model's `fill_hole_area`)."""
+        self.largest_area = largest_area
+
+    def generic_nms(
+        self, ious: torch.Tensor, scores: torch.Tensor, iou_threshold: float, use_iou_matrix: bool = True
+    ) -> torch.Tensor:
+        """Places of the masks that stay, best first, int64 on the scores' device, from IoUs (n, n) and scores (n,).
+
+        One fetch: the greedy choice is made on the host, of at most a few dozen masks.
+        """
+        both = torch.cat((ious.float(), scores.float()[None])).cpu().numpy()
+        kept = greedy_nms(both[:-1], both[-1], iou_threshold)
+        return torch.tensor(kept, dtype=torch.int64, device=scores.device)
+
+    def cc_2d(self, masks: torch.Tensor, get_counts: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
+        """Labels and areas in pixels of each pixel's component, both (n, 1, h, w) int32, 0 outside `masks`, of the
+        same shape, uint8. Off the CPU the area of components larger than `largest_area` may be given as h * w."""
+        if masks.device.type == "cpu":
+            return host_components(masks)
+        return device_components(masks, self.largest_area)
+
+
+def greedy_nms(ious: np.ndarray, scores: np.ndarray, threshold: float) -> list[int]:
+    """Places of what stays, best first; of equal scores the first is the better."""
+    order = np.argsort(-scores, kind="stable")
+    kept: list[int] = []
+    while order.size:
+        kept.append(int(order[0]))
+        order = order[1:][ious[order[0], order[1:]] <= threshold]
+    return kept
+
+
+def host_components(masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """cc_2d with every area exact, on the CPU."""
+    labels = np.zeros(masks.shape, np.int32)
+    areas = np.zeros(masks.shape, np.int32)
+    for place, mask in enumerate(masks.numpy()[:, 0]):
+        _, labels[place, 0], stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
+        area = stats[:, cv2.CC_STAT_AREA]
+        area[0] = 0
+        areas[place, 0] = area[labels[place, 0]]
+    return torch.from_numpy(labels), torch.from_numpy(areas)
+
+
+def device_components(masks: torch.Tensor, largest_area: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """cc_2d by max pooling, on any device, without a wait of the host.
+
+    A component of n pixels is crossed in n - 1 steps at most, so after `largest_area` steps a small one bears one
+    label. Where two labels still touch, the component is a larger one: its area is given as h * w.
+    """
+    count, _, height, width = masks.shape
+    inside = masks != 0
+    pixels = height * width  # exact in float32 up to 4096 x 4096
+    places = torch.arange(1, pixels + 1, device=masks.device, dtype=torch.float32).view(1, 1, height, width)
+    labels = torch.where(inside, places, 0.0)
+    for _ in range(largest_area):
+        labels = torch.where(inside, F.max_pool2d(labels, 3, 1, 1), 0.0)
+    # A pixel whose neighbour bears a smaller label than its own: then that label has not come to rest.
+    smallest = -F.max_pool2d(torch.where(inside, -labels, -float(pixels + 1)), 3, 1, 1)
+    is_open = inside & ((F.max_pool2d(labels, 3, 1, 1) > labels) | (smallest < labels))
+    flat = labels.view(count, -1).long()
+    weight = torch.where(is_open, pixels, 1).view(count, -1) * inside.view(count, -1)
+    areas = torch.zeros(count, pixels + 1, dtype=torch.int64, device=masks.device).scatter_add_(1, flat, weight)
+    areas = areas.gather(1, flat).clamp_(max=pixels) * inside.view(count, -1)
+    return labels.to(torch.int32), areas.view(masks.shape).to(torch.int32)
