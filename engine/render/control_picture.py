@@ -1,0 +1,134 @@
+"""What was found, as the segmentation picture that ControlNets of the kind control_v11p_sd15_seg were trained on.
+
+They read classes by colour: the palette of the 150 classes of ADE20K (Zhou et al. 2017), as mmsegmentation's
+mmseg/datasets/ade.py and the ControlNet models' own cards list it. Only an object of a listed class means something
+to them; any other colour is at least a shape.
+"""
+
+import re
+
+import numpy as np
+
+from engine.frame import Segmentation
+from engine.render.mask_look import object_colours
+from engine.render.object_map import objects_seen
+
+WIDEST_PX = 512
+
+_CLASSES = {
+    "wall": (120, 120, 120),
+    "building": (180, 120, 120),
+    "sky": (6, 230, 230),
+    "floor": (80, 50, 50),
+    "tree": (4, 200, 3),
+    "road": (140, 140, 140),
+    "window": (230, 230, 230),
+    "grass": (4, 250, 7),
+    "sidewalk": (235, 255, 7),
+    "person": (150, 5, 61),
+    "door": (8, 255, 51),
+    "table": (255, 6, 82),
+    "mountain": (143, 255, 140),
+    "plant": (204, 255, 4),
+    "curtain": (255, 51, 7),
+    "chair": (204, 70, 3),
+    "car": (0, 102, 200),
+    "water": (61, 230, 250),
+    "painting": (255, 6, 51),
+    "sofa": (11, 102, 255),
+    "house": (255, 9, 224),
+    "mirror": (220, 220, 220),
+    "seat": (7, 255, 224),
+    "fence": (255, 184, 6),
+    "desk": (10, 255, 71),
+    "lamp": (224, 255, 8),
+    "box": (0, 255, 20),
+    "column": (255, 8, 41),
+    "signboard": (255, 5, 153),
+    "stairs": (255, 224, 0),
+    "flower": (255, 0, 0),
+    "book": (255, 163, 0),
+    "bench": (194, 255, 0),
+    "computer": (0, 255, 173),
+    "boat": (173, 255, 0),
+    "bus": (255, 0, 245),
+    "light": (255, 173, 0),
+    "truck": (255, 0, 20),
+    "streetlight": (0, 71, 255),
+    "television": (0, 255, 194),
+    "clothes": (0, 112, 255),
+    "bottle": (0, 255, 10),
+    "ship": (255, 235, 0),
+    "poster": (143, 255, 0),
+    "stage": (82, 0, 255),
+    "stool": (0, 214, 255),
+    "bag": (70, 184, 160),
+    "motorcycle": (163, 0, 255),
+    "ball": (255, 0, 163),
+    "animal": (255, 0, 122),
+    "bicycle": (255, 245, 0),
+    "screen": (0, 204, 255),
+    "sculpture": (255, 255, 0),
+    "monitor": (0, 92, 255),
+    "traffic light": (41, 0, 255),
+    "flag": (92, 0, 255),
+}
+"""Those of a stage or a street, by their common name (ADE20K: windowpane, apparel, minibike, television receiver)."""
+
+_WORDS = {
+    "person": "people man men woman women child children boy girl kid baby human body face head hand crowd audience "
+    "dancer actor actress singer musician guitarist drummer pianist violinist player performer artist dj athlete "
+    "pedestrian cyclist rider driver",
+    "animal": "dog cat horse bird cow sheep bear",
+    "clothes": "dress shirt jacket coat trousers skirt costume apparel clothing",
+    "motorcycle": "motorbike minibike scooter",
+    "television": "tv",
+    "bicycle": "bike",
+    "sidewalk": "pavement",
+    "stairs": "staircase steps",
+    "sofa": "couch",
+    "road": "street",
+    "light": "spotlight lantern",
+    "streetlight": "streetlamp",
+    "sculpture": "statue",
+    "computer": "laptop",
+    "painting": "picture",
+    "signboard": "sign",
+    "column": "pillar",
+    "bag": "backpack handbag suitcase",
+}
+"""What else a class is called."""
+_CLASS_OF = {name: name for name in _CLASSES} | {word: name for name, words in _WORDS.items() for word in words.split()}
+_CLASS_OF |= {"street light": "streetlight", "street lamp": "streetlight"}
+_DETAILS = frozenset(
+    "in on with without at of by near beside under over behind before between down up from to wearing holding carrying "
+    "playing riding sitting standing and or that who which".split()
+)
+"""What follows one of these tells more about the thing, which was named before."""
+
+
+def class_named(prompt: str) -> str | None:
+    """The class of ADE20K that a prompt names: "a man in a red coat" is a person, "the car door" a door; else None."""
+    words = re.findall("[a-z]+", prompt.lower())
+    end = next((place for place, word in enumerate(words) if word in _DETAILS), len(words))
+    for last in range(end, 0, -1):  # the last noun says what the thing is
+        for first in (max(last - 2, 0), last - 1):
+            name = " ".join(words[first:last])
+            for ending in ("", "s", "es"):
+                if name.endswith(ending) and name.removesuffix(ending) in _CLASS_OF:
+                    return _CLASS_OF[name.removesuffix(ending)]
+    return None
+
+
+def segmentation_picture(found: Segmentation, prompts: tuple[str, ...]) -> np.ndarray:
+    """(height, width, 3) uint8 RGB, at most 512 wide in the proportions of the picture; black where nothing was found.
+
+    Each object in the colour of the class that its prompt names (`prompts[n - 1]` is prompt n), or in its own where it
+    names none. Where two overlap the first is in front; edges are hard, for a mixed colour would be another class.
+    """
+    palette = np.zeros((1 + len(found.objects), 3), np.uint8)
+    own = np.rint(255 * object_colours([each.id for each in found.objects]))
+    for place, each in enumerate(found.objects):
+        name = class_named(prompts[each.prompt - 1])
+        palette[1 + place] = own[place] if name is None else _CLASSES[name]
+    return palette[objects_seen(found, WIDEST_PX)]
