@@ -197,10 +197,10 @@ class PictureLoop(ABC, Generic[Picture, Result]):
             is_second = True
 
     def _try(self, texts: Mapping[str, str]) -> None:
-        """Name what is used for the first time, by address, and what a process may thus die of."""
+        """Name all texts in use from now on, by address: what the process may die of until a result proves them."""
         for address, text in texts.items():
             self._port.trying(address, text)
-            self._trial[address] = text
+        self._trial = dict(texts)
 
     def _put_out(self, pixels: np.ndarray, *, generation: int, index: int, time_s: float) -> None:
         """Publish a result, (height, width, channels) uint8; what was tried for it is proved."""

@@ -26,7 +26,8 @@ PRELOAD: Final = (
 class Settings:
     prompts: tuple[str, ...]
     """The four of them, as they were typed; blank: not used."""
-    is_tracking: bool
+    mode: str
+    """image or track"""
     source: str
     """Where the engine says that the pictures come from."""
     threshold: float
@@ -42,7 +43,7 @@ class Settings:
     def take(self) -> Hashable:
         """When it changes the generation is raised: what was found before is no answer to what is asked now. Not so for
         threshold and count, which modulation moves."""
-        return self.prompts, self.is_tracking, self.source
+        return self.prompts, self.mode, self.source
 
 
 def read_settings(values: Mapping[str, Any]) -> Settings:
@@ -50,7 +51,7 @@ def read_settings(values: Mapping[str, Any]) -> Settings:
     value = value_reader(values, "/sam3")
     return Settings(
         prompts=tuple(value(f"prompt/{n}") for n in PROMPTS),
-        is_tracking=value("mode") == "track",
+        mode=value("mode"),
         source=value("source"),
         threshold=value("threshold"),
         most=value("max_objects"),

@@ -10,7 +10,7 @@ IN_THE_PROCESS_ITSELF = ("/sam3/resolution", "/sam3/compile", "/sam3/offload")  
 def test_what_is_not_set_has_the_schemas_default() -> None:
     settings = read_settings({})
     assert settings.prompts == ("person", "", "", "")
-    assert (settings.is_tracking, settings.threshold, settings.most, settings.source) == (False, 0.5, 16, "auto")
+    assert (settings.mode, settings.threshold, settings.most, settings.source) == ("image", 0.5, 16, "auto")
 
 
 def test_every_parameter_that_the_child_is_told_changes_its_settings() -> None:
