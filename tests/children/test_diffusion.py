@@ -16,7 +16,8 @@ from engine.children.diffusion_link import PRELOAD
 from engine.children.diffusion_source import blank
 from engine.children.launcher import LAUNCHER
 from engine.children.spec import CHILD_ENVIRONMENT
-from tests.children.sd_studio import QUICK, Studio, painting_core, source_picture
+from tests.children.picture_studio import QUICK
+from tests.children.sd_studio import Studio, painting_core, source_picture
 from tests.conftest import TinyModels
 
 WaitFor = Callable[..., Any]
