@@ -171,6 +171,12 @@ from typing import Any
 STOP_PATIENCE_S = 5.0  # the engine's children get 3 s to end
 LOOK_INTERVAL_S = 2.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+SENDERS = (
+    ("main_in", "Mainsender", "Mainfound"),
+    ("sd_in", "Sdsender", "Sdfound"),
+    ("sam3_in", "Sam3sender", "Sam3found"),
+    ("sam3_mask_in", "Masksender", "Maskfound"),
+)  # each may be told from those after it by their longer names
 
 
 class MultiverseExt:
@@ -432,9 +438,11 @@ class MultiverseExt:
     def _look_for_pictures(self) -> None:
         """Point each picture at the sender that contains what is asked for; none found: it stays as it is."""
         own, pick = self._own, self._part("senders").pick
-        main, sd, ndi = (self.ownerComp.op(name).par for name in ("main_in", "sd_in", "ndi_in"))
-        self._point(main.sendername, "Mainfound", pick(own("Mainsender"), main.sendername.menuNames, own("Sdsender")))
-        self._point(sd.sendername, "Sdfound", pick(own("Sdsender"), sd.sendername.menuNames))
+        for place, (top, part, found) in enumerate(SENDERS, start=1):
+            sender = self.ownerComp.op(top).par.sendername
+            others = [own(other) for _, other, _ in SENDERS[place:]]
+            self._point(sender, found, pick(own(part), sender.menuNames, others))
+        ndi = self.ownerComp.op("ndi_in").par
         ndi.active, ndi.extraips = own("Ndi"), own("Ndiips")
         self._point(ndi.name, "Ndifound", pick(own("Ndisource"), ndi.name.menuNames) if own("Ndi") else "")
 
@@ -689,6 +697,22 @@ OWN_PAGES: tuple[tuple[str, tuple[Own, ...]], ...] = (
             Own(name="Ndisource", label="NDI contains", default="Multiverse", help="A part of the NDI source's name."),
             Own(name="Ndiips", label="NDI addresses", help="Machines that NDI does not find by itself, with spaces."),
             _shows("Ndifound", "NDI is", "The source that was found."),
+            Own(
+                name="Sam3sender",
+                label="SAM3 contains",
+                default="Multiverse SAM3",
+                starts_section=True,
+                help="Fifth output: where SAM3 looks, with coloured masks over it, by a part of its sender's name.",
+            ),
+            _shows("Sam3found", "SAM3 is", "The sender that was found."),
+            Own(
+                name="Masksender",
+                label="SAM3 mask contains",
+                default="Multiverse SAM3 mask",
+                help="Sixth output: the masks of SAM3 as numbers, by a part of its sender's name. Red is the object's "
+                "id / 255, green its score, blue how much of the pixel it covers.",
+            ),
+            _shows("Maskfound", "SAM3 mask is", "The sender that was found."),
         ),
     ),
     (
@@ -758,14 +782,14 @@ name is taken, NDI the machine's name around it.
 from collections.abc import Iterable
 
 
-def pick(part: str, names: Iterable[str], but_not: str = "") -> str:
-    """The shortest name that contains `part`, in any case, and not `but_not`; empty where there is none."""
-    wanted, unwanted = part.strip().lower(), but_not.strip().lower()
-    if unwanted in wanted:  # Multiverse SD is told from Multiverse, not the other way round
-        unwanted = ""
+def pick(part: str, names: Iterable[str], but_not: Iterable[str] = ()) -> str:
+    """The shortest name that contains `part`, in any case, and nothing of `but_not`; empty where there is none."""
+    wanted = part.strip().lower()
+    unwanted = [other.strip().lower() for other in but_not]
+    # Multiverse SD is told from Multiverse, not the other way round. What is empty is in all.
+    unwanted = [other for other in unwanted if other not in wanted]
     found = [name for name in names if wanted and wanted in name.lower()]
-    found = [name for name in found if not unwanted or unwanted not in name.lower()]
-    return min(found, key=len, default="")
+    return min((name for name in found if not any(other in name.lower() for other in unwanted)), key=len, default="")
 ''',
     'status_page': r'''"""`/engine/status`, line by line, on the Status page and in the table `status`."""
 
@@ -1082,8 +1106,9 @@ the engine's value.
 | Multiverse, Colour, Layers, ... | every parameter of the engine; hold Alt over one to read what it does and its address |
 
 - **Outputs**: 1 the picture, 2 the picture of Stable Diffusion, 3 NDI from another machine (off until *NDI* is on),
-  4 a CHOP with `rms1 peak1 low1 mid1 high1 pitch1 onset1` to `... onset4`. They move once *Features rate* on the page
-  Audio is above 0; an onset is 1 for exactly one frame.
+  4 a CHOP with `rms1 peak1 low1 mid1 high1 pitch1 onset1` to `... onset4`, 5 where SAM3 looks with coloured masks over
+  it, 6 its masks as numbers: red an object's id / 255, green its score, blue how much of the pixel it covers. The
+  channels move once *Features rate* on the page Audio is above 0; an onset is 1 for exactly one frame.
 - **Both ways**: what anybody else moves (the web page, a fader box, a preset) moves here too. Nothing runs in circles:
   a value that came from the engine is not sent back, and while you move a control, echoes of earlier moves leave it
   alone.
@@ -1126,7 +1151,7 @@ sent and shown), `features.py` and `senders.py` are pure; the fake is `tests/tou
    `tests/touchdesigner/op_types.py`). The extension's are looked up in both spellings, `ext0object` and `extension1`.
 2. That `menuNames` of *Sender Name* and *Source Name* list what is there now. If not, type the full name there.
 3. That the OSC Out DAT keeps one source port. If it does not, your own moves come back, late and harmless.
-4. The order of the four outputs: TouchDesigner sorts Out operators by name.
+4. The order of the six outputs: TouchDesigner sorts Out operators by name.
 ''',
     'pages': r'''[
  {"title": "Multiverse", "controls": [
@@ -1423,7 +1448,13 @@ MODULES = (
     "pages",
     "readme",
 )
-PICTURES = (("main_in", "out1_main"), ("sd_in", "out2_sd"), ("ndi_in", "out3_ndi"))
+PICTURES = (
+    ("main_in", "out1_main"),
+    ("sd_in", "out2_sd"),
+    ("ndi_in", "out3_ndi"),
+    ("sam3_in", "out5_sam3"),  # behind the audio's: wires of projects that know four outputs stay
+    ("sam3_mask_in", "out6_sam3_mask"),
+)
 COLUMN, ROW = 200, 130  # network editor units
 
 

@@ -24,7 +24,13 @@ MODULES = (
     "pages",
     "readme",
 )
-PICTURES = (("main_in", "out1_main"), ("sd_in", "out2_sd"), ("ndi_in", "out3_ndi"))
+PICTURES = (
+    ("main_in", "out1_main"),
+    ("sd_in", "out2_sd"),
+    ("ndi_in", "out3_ndi"),
+    ("sam3_in", "out5_sam3"),  # behind the audio's: wires of projects that know four outputs stay
+    ("sam3_mask_in", "out6_sam3_mask"),
+)
 COLUMN, ROW = 200, 130  # network editor units
 
 

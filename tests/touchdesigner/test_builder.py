@@ -56,13 +56,15 @@ def test_what_is_embedded_needs_nothing_but_the_standard_library(studio: Studio)
             assert {module.partition(".")[0] for module in modules} <= sys.stdlib_module_names | {"td"}
 
 
-def test_three_pictures_and_the_audio_channels_leave_the_component(studio: Studio) -> None:
+def test_the_pictures_and_the_audio_channels_leave_the_component(studio: Studio) -> None:
     wires = {child.name: child.inputs[0].name for child in studio.comp.children if child.name.startswith("out")}
     assert wires == {
         "out1_main": "main_in",
         "out2_sd": "sd_in",
         "out3_ndi": "ndi_in",
         "out4_audio": "audio_channels",
+        "out5_sam3": "sam3_in",
+        "out6_sam3_mask": "sam3_mask_in",
     }
 
 
@@ -114,17 +116,26 @@ def test_another_port_ends_the_old_subscription_first(studio: Studio, free_port:
 
 def test_pictures_follow_the_senders_that_appear(studio: Studio, until: Until) -> None:
     senders: list[str] = ["Camera"]
-    for name in ("main_in", "sd_in"):
+    for name in ("main_in", "sd_in", "sam3_in", "sam3_mask_in"):
         studio.program.set_menu(studio.comp.op(name).par.sendername, lambda: senders)
     studio.program.set_menu(studio.comp.op("ndi_in").par.name, lambda: ["STUDIO (Multiverse)"])
     studio.skipped_s += 2.0
     studio.program.frame()
     assert studio.value("Mainfound") == ""
-    senders += ["Multiverse SD", "Multiverse_1"]
-    studio.skipped_s += 2.0
-    studio.program.frame()
-    assert (studio.value("Mainfound"), studio.value("Sdfound")) == ("Multiverse_1", "Multiverse SD")
-    assert studio.comp.op("main_in").par.sendername.eval() == "Multiverse_1"
+    found = {"main": "Mainfound", "sd": "Sdfound", "sam3": "Sam3found", "sam3_mask": "Maskfound"}
+    wanted = dict.fromkeys(found, "")
+    for picture, name in (
+        ("sam3_mask", "Multiverse SAM3 mask"),
+        ("sd", "Multiverse SD"),
+        ("main", "Multiverse_1_which_is_long"),
+        ("sam3", "Multiverse SAM3_1_which_is_long"),
+    ):
+        senders.append(name)
+        wanted[picture] = name
+        studio.skipped_s += 2.0
+        studio.program.frame()
+        assert {picture: studio.value(shown) for picture, shown in found.items()} == wanted
+        assert studio.comp.op(f"{picture}_in").par.sendername.eval() == name
     assert studio.comp.op("ndi_in").par.active.eval() is False and studio.value("Ndifound") == ""
     studio.set("Ndi", True)
     studio.set("Ndiips", "192.168.1.7")

@@ -99,17 +99,19 @@ def test_pages_read_from_a_running_engine_are_those_of_the_declarations() -> Non
 @pytest.mark.parametrize(
     "names, part, but_not, picked",
     [
-        (["Multiverse", "Multiverse SD"], "Multiverse", "Multiverse SD", "Multiverse"),
-        (["Multiverse SD", "Multiverse"], "Multiverse SD", "", "Multiverse SD"),
-        (["Multiverse_1"], "multiverse", "Multiverse SD", "Multiverse_1"),
-        (["STUDIO (Multiverse)", "STUDIO (Camera)"], "Multiverse", "", "STUDIO (Multiverse)"),
-        (["Multiverse SD"], "Multiverse", "Multiverse SD", ""),
-        (["Multiverse"], "", "", ""),
-        ([], "Multiverse", "", ""),
+        (["Multiverse", "Multiverse SD"], "Multiverse", ("Multiverse SD",), "Multiverse"),
+        (["Multiverse SD", "Multiverse"], "Multiverse SD", ("",), "Multiverse SD"),
+        (["Multiverse_1"], "multiverse", ("Multiverse SD", "Multiverse SAM3"), "Multiverse_1"),
+        (["STUDIO (Multiverse)", "STUDIO (Camera)"], "Multiverse", (), "STUDIO (Multiverse)"),
+        (["Multiverse SD"], "Multiverse", ("Multiverse SD",), ""),
+        (["Multiverse SAM3 mask", "Multiverse SAM3_1_1_1"], "SAM3", ("SAM3 Mask ",), "Multiverse SAM3_1_1_1"),
+        (["Multiverse SAM3", "Multiverse SAM3 mask"], "SAM3 mask", ("SAM3",), "Multiverse SAM3 mask"),
+        (["Multiverse"], "", (), ""),
+        ([], "Multiverse", (), ""),
     ],
 )
 def test_a_sender_is_picked_by_a_part_of_its_name(
-    names: list[str], part: str, but_not: str, picked: str, module_named: Callable
+    names: list[str], part: str, but_not: tuple[str, ...], picked: str, module_named: Callable
 ) -> None:
     assert module_named("senders").pick(part, names, but_not) == picked
 

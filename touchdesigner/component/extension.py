@@ -12,6 +12,12 @@ from typing import Any
 STOP_PATIENCE_S = 5.0  # the engine's children get 3 s to end
 LOOK_INTERVAL_S = 2.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+SENDERS = (
+    ("main_in", "Mainsender", "Mainfound"),
+    ("sd_in", "Sdsender", "Sdfound"),
+    ("sam3_in", "Sam3sender", "Sam3found"),
+    ("sam3_mask_in", "Masksender", "Maskfound"),
+)  # each may be told from those after it by their longer names
 
 
 class MultiverseExt:
@@ -273,9 +279,11 @@ class MultiverseExt:
     def _look_for_pictures(self) -> None:
         """Point each picture at the sender that contains what is asked for; none found: it stays as it is."""
         own, pick = self._own, self._part("senders").pick
-        main, sd, ndi = (self.ownerComp.op(name).par for name in ("main_in", "sd_in", "ndi_in"))
-        self._point(main.sendername, "Mainfound", pick(own("Mainsender"), main.sendername.menuNames, own("Sdsender")))
-        self._point(sd.sendername, "Sdfound", pick(own("Sdsender"), sd.sendername.menuNames))
+        for place, (top, part, found) in enumerate(SENDERS, start=1):
+            sender = self.ownerComp.op(top).par.sendername
+            others = [own(other) for _, other, _ in SENDERS[place:]]
+            self._point(sender, found, pick(own(part), sender.menuNames, others))
+        ndi = self.ownerComp.op("ndi_in").par
         ndi.active, ndi.extraips = own("Ndi"), own("Ndiips")
         self._point(ndi.name, "Ndifound", pick(own("Ndisource"), ndi.name.menuNames) if own("Ndi") else "")
 

@@ -110,6 +110,22 @@ OWN_PAGES: tuple[tuple[str, tuple[Own, ...]], ...] = (
             Own(name="Ndisource", label="NDI contains", default="Multiverse", help="A part of the NDI source's name."),
             Own(name="Ndiips", label="NDI addresses", help="Machines that NDI does not find by itself, with spaces."),
             _shows("Ndifound", "NDI is", "The source that was found."),
+            Own(
+                name="Sam3sender",
+                label="SAM3 contains",
+                default="Multiverse SAM3",
+                starts_section=True,
+                help="Fifth output: where SAM3 looks, with coloured masks over it, by a part of its sender's name.",
+            ),
+            _shows("Sam3found", "SAM3 is", "The sender that was found."),
+            Own(
+                name="Masksender",
+                label="SAM3 mask contains",
+                default="Multiverse SAM3 mask",
+                help="Sixth output: the masks of SAM3 as numbers, by a part of its sender's name. Red is the object's "
+                "id / 255, green its score, blue how much of the pixel it covers.",
+            ),
+            _shows("Maskfound", "SAM3 mask is", "The sender that was found."),
         ),
     ),
     (

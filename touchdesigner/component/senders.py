@@ -7,11 +7,11 @@ name is taken, NDI the machine's name around it.
 from collections.abc import Iterable
 
 
-def pick(part: str, names: Iterable[str], but_not: str = "") -> str:
-    """The shortest name that contains `part`, in any case, and not `but_not`; empty where there is none."""
-    wanted, unwanted = part.strip().lower(), but_not.strip().lower()
-    if unwanted in wanted:  # Multiverse SD is told from Multiverse, not the other way round
-        unwanted = ""
+def pick(part: str, names: Iterable[str], but_not: Iterable[str] = ()) -> str:
+    """The shortest name that contains `part`, in any case, and nothing of `but_not`; empty where there is none."""
+    wanted = part.strip().lower()
+    unwanted = [other.strip().lower() for other in but_not]
+    # Multiverse SD is told from Multiverse, not the other way round. What is empty is in all.
+    unwanted = [other for other in unwanted if other not in wanted]
     found = [name for name in names if wanted and wanted in name.lower()]
-    found = [name for name in found if not unwanted or unwanted not in name.lower()]
-    return min(found, key=len, default="")
+    return min((name for name in found if not any(other in name.lower() for other in unwanted)), key=len, default="")
