@@ -115,7 +115,8 @@ class Detector:
         inputs: State = {name: state[name] for name in ("seen", "prompt", "queries")}
         masks = self._calls.run(("masks", shape), self._masks, inputs | {"levels": features.fpn_hidden_states})
         logits = masks["logits"]
-        is_finite = state["is_finite"] & torch.isfinite(logits).flatten(1).all(dim=1)
+        # One NaN or infinity makes the sum one: a pass without a picture of booleans.
+        is_finite = state["is_finite"] & torch.isfinite(logits.sum(dim=(1, 2, 3), dtype=torch.float32))
         return Best(scores=state["scores"], boxes=state["boxes"], logits=logits, is_finite=is_finite)
 
     def _fetched(self, results: list[tuple[torch.Tensor, ...]], most: int, threshold: float) -> list[Found]:

@@ -74,7 +74,7 @@ def decode(detector: Any, state: State, position: torch.Tensor, grid: Grid, most
             text_features=prompt,
             vision_features=seen,
             vision_pos_encoding=position,
-            vision_cross_attn_mask=F.pad(bias, (0, 0, 1, 0)),  # the presence token sees all alike
+            vision_cross_attn_mask=bias,
         )
         queries = decoder.output_layer_norm(hidden[:, 1:])
         boxes = (decoder.box_head(queries).float() + inverse_sigmoid(boxes)).sigmoid()
@@ -98,15 +98,18 @@ def picked(rows: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
 
 
 def box_bias(decoder: Any, boxes: torch.Tensor, grid: Grid, dtype: torch.dtype) -> torch.Tensor:
-    """(B, heads, Q, g * g): how much more a query looks at each texel, by where it lies to the box's edges."""
+    """(B, heads, 1 + Q, g * g): how much more a query looks at each texel, by where that lies to the box's edges. The
+    first row is the presence token's, which looks at all alike: zeros."""
     from transformers.models.sam3.modeling_sam3 import box_cxcywh_to_xyxy
 
     edges = box_cxcywh_to_xyxy(boxes)[:, :, None]  # (B, Q, 1, 4)
     down = log_scaled(grid.y[:, None] - edges[..., 1::2]).to(dtype)  # (B, Q, g, 2): from top and bottom
     along = log_scaled(grid.x[:, None] - edges[..., 0::2]).to(dtype)
-    rows, columns = decoder.box_rpb_embed_y(down), decoder.box_rpb_embed_x(along)  # (B, Q, g, heads)
-    bias = rows.permute(0, 3, 1, 2)[..., :, None] + columns.permute(0, 3, 1, 2)[..., None, :]
-    return bias.flatten(3)
+    rows, columns = (
+        F.pad(edge.permute(0, 3, 1, 2), (0, 0, 1, 0))  # (B, heads, 1 + Q, g)
+        for edge in (decoder.box_rpb_embed_y(down), decoder.box_rpb_embed_x(along))
+    )
+    return (rows[..., :, None] + columns[..., None, :]).flatten(3)
 
 
 def log_scaled(deltas: torch.Tensor) -> torch.Tensor:
@@ -122,8 +125,8 @@ def mask_part(detector: Any) -> Part:
         seen, prompt = state["seen"], state["prompt"]
         told, _ = decoder.prompt_cross_attn(decoder.prompt_cross_attn_norm(seen), prompt, prompt)
         fine, middle, coarse = state["levels"]
-        seen = (seen + told).transpose(1, 2).reshape(coarse.shape)  # (B, C, g, g)
-        pixels = decoder.pixel_decoder([fine, middle, seen])  # (B, C, 4 g, 4 g)
+        seen = (seen + told).unflatten(1, coarse.shape[2:]).permute(0, 3, 1, 2)  # (B, C, g, g), channels last
+        pixels = refined(decoder.pixel_decoder, seen, (middle, fine))  # (B, C, 4 g, 4 g)
         # The projection of every pixel, moved over to the few queries: (W x + b) . q = x . (W' q) + b . q
         projection = decoder.instance_projection
         queries = decoder.mask_embedder(state["queries"])
@@ -134,6 +137,14 @@ def mask_part(detector: Any) -> Part:
     return part
 
 
+def refined(decoder: Any, pixels: torch.Tensor, levels: tuple[torch.Tensor, ...]) -> torch.Tensor:
+    """Sam3PixelDecoder in place: `pixels` grown to the size of each of `levels`, the coarsest first, and added."""
+    for level, conv, norm in zip(levels, decoder.conv_layers, decoder.norms, strict=False):
+        grown = F.interpolate(pixels, size=level.shape[-2:], mode="nearest")
+        pixels = F.relu_(norm(conv(grown.add_(level))))
+    return pixels
+
+
 def as_levels(logits: torch.Tensor) -> torch.Tensor:
     """uint8: 255 x sigmoid, rounded, a half downwards: above 127.5 just where the float32 probability is above 0.5."""
-    return (logits.float().sigmoid() * 255.0 - 0.5).ceil_().to(torch.uint8)
+    return logits.float().sigmoid().mul_(255.0).sub_(0.5).ceil_().to(torch.uint8)

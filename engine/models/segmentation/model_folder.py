@@ -107,7 +107,7 @@ def find(name: str) -> Path:
 
 
 def how_to_get(name: str, *, again: bool = False) -> str:
-    """ "; fetch it: ..." where `name` is an id; for a gated one what comes before. "" for a folder of the user's own."""
+    """ "; fetch it: ..." where `name` is an id; of a gated one with what comes before. "" for the user's own folder."""
     if Path(name).expanduser().exists() or "/" not in name:
         return ""
     command = locate.download_command(name, FILES).split("   ")[0]

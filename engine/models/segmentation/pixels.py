@@ -14,9 +14,10 @@ def preprocess(pixels: torch.Tensor, resolution: int, dtype: torch.dtype) -> tor
     size. Elsewhere in float32 and rounded, as torchvision does on a GPU; the two differ by one level of 255 at a fifth
     of the pixels.
     """
-    x = pixels.permute(
-        0, 3, 1, 2
-    )  # (B, C, H, W), its memory unchanged: channels last, which the uint8 kernel is fast in
+    if len(pixels) == 1:
+        # A first axis that NumPy added has a stride of 0: torch does not see the layout and takes the slow kernel.
+        pixels = pixels[0][None]
+    x = pixels.permute(0, 3, 1, 2)  # (B, C, H, W), channels last in memory: what the uint8 kernel is fast in
     if x.shape[2:] != (resolution, resolution):
         size = (resolution, resolution)
         if x.device.type == "cpu":
