@@ -1,0 +1,189 @@
+"""`multiverse segment`: finds what is named in words in a video, a picture or a folder, and follows it."""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from engine.segment import Progress, SegmentReport
+    from engine.segment.pipeline import Tell
+
+INTERRUPTED = 1
+
+
+def segment(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A video, a picture or a folder of pictures.")],
+    outputs: Annotated[list[str], typer.Argument(metavar="OUT...", help="What to write; one or several.")],
+    prompt: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="What to find, in a few words; repeatable.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="PATH|ID", help="A folder or a Hugging Face id, as facebook/sam3.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="Take model, device and dtype from its [sam3].")
+    ] = None,
+    mode: Annotated[
+        Literal["image", "track"] | None,
+        typer.Option(
+            metavar="image|track",
+            help="image: each picture by itself; track: objects keep their ids. (default: track for a video)",
+        ),
+    ] = None,
+    threshold: Annotated[float, typer.Option(min=0.0, max=1.0, help="Least score of an object.")] = 0.5,
+    max_objects: Annotated[int, typer.Option(min=1, max=16, help="Most objects in a picture; the best stay.")] = 16,
+    resolution: Annotated[
+        int, typer.Option(metavar="1008|672|336", help="Side in px of what the model sees; less is faster.")
+    ] = 1008,
+    batch: Annotated[int, typer.Option(min=1, max=4, help="Pictures at once; image mode.")] = 1,
+    box: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CX,CY,W,H", help="Around an example, 0 to 1; image mode; repeatable; needs torchvision."),
+    ] = None,
+    opacity: Annotated[float, typer.Option(min=0.0, max=1.0, help="Of the colours over the picture.")] = 0.5,
+    edge: Annotated[
+        Literal["soft", "hard"], typer.Option(metavar="soft|hard", help="Of the colours over the picture.")
+    ] = "soft",
+    device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = None,
+    dtype: Annotated[str | None, typer.Option(metavar="auto|float16|bfloat16|float32", help="Precision.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Of the CPU's work. (default: torch chooses)")] = None,
+    compile_: Annotated[bool, typer.Option("--compile", help="Minutes at the start, faster after it.")] = False,
+    offload: Annotated[bool, typer.Option("--offload", help="Weights in main memory, for small cards.")] = False,
+    every: Annotated[int, typer.Option(min=1, metavar="N", help="Only each N-th picture.")] = 1,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most N pictures.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what exists.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Find what is named in words in a video, a picture or a folder of pictures, and follow it.
+
+    OUT is told by its name. .mp4 .mov .mkv .avi: the video with coloured masks and its sound (a folder plays at 25
+    pictures a second). .png .jpg: the same of one picture. .json: COCO, masks as RLE. A name/ or one without a suffix:
+    a folder of masks, a PNG for each picture, whose values are ids.
+
+    Example: multiverse segment dance.mp4 found.mp4 masks/ --prompt person --prompt guitar --model facebook/sam3
+
+    Ctrl-C ends early and keeps what was segmented until then.
+    """
+    from engine.cli.run import Signals
+    from engine.config import build_config, read_config_file
+    from engine.segment.job import SegmentJob
+    from engine.segment.run import load_segmenter, open_job, run_job
+
+    configured = build_config(read_config_file(config) if config else {}).sam3
+    job = SegmentJob(
+        source=source,
+        outputs=tuple(outputs),
+        prompts=tuple(prompt or ()),
+        model=model or configured.model,
+        mode=mode,
+        threshold=threshold,
+        max_objects=max_objects,
+        resolution=resolution,
+        batch=batch,
+        boxes=tuple(_box(text) for text in box or ()),
+        opacity=opacity,
+        edge=edge,
+        device=device or configured.device,
+        dtype=dtype or configured.dtype,
+        threads=threads,
+        is_compiled=compile_,
+        is_offloaded=offload,
+        every=every,
+        limit=limit,
+        overwrite=overwrite,
+    )
+    stop = threading.Event()
+    with _progress(as_json, stop) as tell:
+        pictures = open_job(job)
+        began_s = time.perf_counter()
+        segmenter = load_segmenter(job)
+        load_s = time.perf_counter() - began_s
+        Signals().connect(stop.set)
+        report = run_job(job, pictures, segmenter, tell=tell, stop=stop)
+    for note in report.notes:
+        print(f"multiverse: {note}", file=sys.stderr)
+    if as_json:
+        print(json.dumps(report.as_json() | {"load_s": round(load_s, 3)}, ensure_ascii=False))
+    else:
+        print("\n".join(report_lines(report, load_s)))
+    if report.is_interrupted:
+        kept = f"{', '.join(report.outputs)}: kept up to there" if report.outputs else "nothing was written"
+        print(f"multiverse: interrupted after {report.written} pictures; {kept}", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED)
+
+
+def report_lines(report: "SegmentReport", load_s: float) -> list[str]:
+    """The stage table, and what came of it."""
+    lines = [f"{'stage':<14}{'ms a frame':>12}{'share':>9}"]
+    lines += [f"{stage.name:<14}{stage.ms:>12.2f}{100 * stage.share:>7.1f} %" for stage in report.stages]
+    lines.append(f"{'total':<14}{report.ms_a_frame:>12.2f}{100:>7.1f} %")
+    hidden = ", ".join(f"{name} {ms:.2f}" for name, ms in report.hidden_ms.items())
+    lines += [
+        "",
+        f"beside it     {hidden} ms a frame",
+        f"frames        {report.written} in {report.seconds:.2f} s, {report.fps:.2f} fps after a first batch of "
+        f"{report.first_batch_s:.2f} s; model loaded in {load_s:.1f} s",
+        f"objects       {report.objects} in all, at most {report.most_objects} at once"
+        + (f", {report.identities} followed" if report.mode == "track" else ""),
+        f"memory        {report.peak_memory_mb:.0f} MiB of the {report.memory_of} at most",
+        f"model         {report.model}, {report.mode}, {report.resolution} px, {report.dtype} on {report.device}",
+    ]
+    left_out = {
+        "passed over": report.passed_over,
+        "unreadable": report.unreadable,
+        "damaged, shown as far as they go": report.damaged,
+        "of another size": report.refitted,
+    }
+    if any(left_out.values()):
+        lines.append(f"pictures      {', '.join(f'{count} {what}' for what, count in left_out.items() if count)}")
+    return lines + [f"wrote         {output}" for output in report.outputs]
+
+
+def _box(text: str) -> tuple[float, float, float, float]:
+    try:
+        cx, cy, width, height = (float(number) for number in text.split(","))
+    except ValueError:
+        raise UsageError(f"--box: {text!r} is not CX,CY,W,H (for example 0.5,0.4,0.2,0.3)") from None
+    return cx, cy, width, height
+
+
+@contextmanager
+def _progress(is_quiet: bool, stop: threading.Event) -> "Iterator[Tell]":
+    """A bar on a terminal; else nothing."""
+    if is_quiet or not sys.stderr.isatty():
+        yield lambda progress: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[pace]}")
+    times = TimeElapsedColumn(), TimeRemainingColumn()
+    with Bars(*columns, *times, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("loading", total=None, pace="")
+
+        def tell(progress: "Progress") -> None:
+            queues = f"read ahead {_filled(progress.read_ahead)}  to write {_filled(progress.unwritten)}"
+            words = "finishing" if stop.is_set() else "segmenting"
+            bars.update(
+                task,
+                description=words,
+                total=progress.expected,
+                completed=progress.done,
+                pace=f"{progress.fps:.1f} fps  {queues}",
+            )
+
+        yield tell
+
+
+def _filled(queue: tuple[int, int]) -> str:
+    return f"{queue[0]}/{queue[1]}"

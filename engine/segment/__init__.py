@@ -1,0 +1,24 @@
+"""Finds and follows what is named in words through a video, a picture or a folder of pictures. START HERE.
+
+    job.py          what is asked for, checked before anything is loaded
+    run.py          the job done: `segment_file(job)`, or its three parts
+    pictures.py     what can be read: a video, a picture, a folder
+    batches.py      the reader's side: pictures grouped for the model
+    pipeline.py     three threads around one model; handover.py: the bounded queue between two of them
+    results.py      the writer's side: masks painted once for all outputs
+    outputs.py      what can be written, by its name; overlay_video.py (with sound_copy.py), mask_pictures.py, coco.py
+    report.py       what a run tells of itself; times.py: where its time went
+
+Three threads, so that reading and writing hide behind the model: one decodes, the caller's infers, one paints and
+encodes. Between them wait a few pictures, never more than `handover` allows; their order is the file's.
+
+    from engine.segment import SegmentJob, segment_file
+    job = SegmentJob(source=Path("in.mp4"), outputs=("out.mp4",), prompts=("person",), model="facebook/sam3")
+    print(segment_file(job).fps)
+"""
+
+from engine.segment.job import SegmentJob
+from engine.segment.report import Progress, SegmentReport
+from engine.segment.run import segment_file
+
+__all__ = ["Progress", "SegmentJob", "SegmentReport", "segment_file"]

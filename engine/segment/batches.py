@@ -1,0 +1,47 @@
+"""The reader's side: pictures in the groups that the model takes at once."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine.segment.pictures import InputPicture
+
+WAITING_BYTES = 256 * 2**20  # of pictures, on each side of the model
+FEWEST_WAITING, MOST_WAITING = 2, 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Batch:
+    pictures: tuple[InputPicture, ...]
+    """All of one size."""
+    pixels: np.ndarray
+    """(pictures, height, width, 3) uint8; the pictures' own pixels are parts of it."""
+
+
+def batches(pictures: Iterable[InputPicture], size: int) -> Iterator[Batch]:
+    """`size` pictures each; fewer at the end and where the size of the pictures changes."""
+    waiting: list[InputPicture] = []
+    for picture in pictures:
+        if waiting and picture.pixels.shape != waiting[0].pixels.shape:
+            yield _batch(waiting)
+            waiting = []
+        waiting.append(picture)
+        if len(waiting) == size:
+            yield _batch(waiting)
+            waiting = []
+    if waiting:
+        yield _batch(waiting)
+
+
+def batches_waiting(first: InputPicture, size: int) -> int:
+    """How many batches may wait: enough to hide a slow picture, and never a large share of the memory."""
+    return min(max(WAITING_BYTES // (first.pixels.nbytes * size), FEWEST_WAITING), MOST_WAITING)
+
+
+def _batch(pictures: list[InputPicture]) -> Batch:
+    if len(pictures) == 1:
+        return Batch(pictures=tuple(pictures), pixels=pictures[0].pixels[None])
+    pixels = np.stack([picture.pixels for picture in pictures])  # here, not on the thread that feeds the model
+    parts = (replace(picture, pixels=part) for picture, part in zip(pictures, pixels, strict=True))
+    return Batch(pictures=tuple(parts), pixels=pixels)

@@ -1,0 +1,75 @@
+"""What a video's pictures look like to a player: rate, clock, shape of a pixel, colour tags."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from av.video.frame import VideoFrame as DecodedFrame
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+
+from engine.sources.pixels import HD_LINES, UNSPECIFIED
+
+# How a stream names a matrix (AVCOL_SPC_...; ISO 23091-2, table 4) -> what swscale calls it.
+MATRICES = {
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+    10: Colorspace.BT2020,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColourTags:
+    """As FFmpeg numbers them."""
+
+    matrix: int
+    primaries: int
+    transfer: int
+    is_full_range: bool
+
+    def matrix_for(self, height: int) -> Colorspace:
+        """What to convert by: the tag, or what players assume where there is none."""
+        if self.matrix in MATRICES:
+            return MATRICES[self.matrix]
+        return Colorspace.ITU709 if height > HD_LINES else Colorspace.ITU601
+
+
+UNTAGGED = ColourTags(
+    matrix=UNSPECIFIED,
+    primaries=ColorPrimaries.UNSPECIFIED,
+    transfer=ColorTrc.UNSPECIFIED,
+    is_full_range=False,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    rate: Fraction
+    """Pictures a second, on average."""
+    time_base: Fraction
+    """Seconds of a tick of its clock."""
+    pixel_aspect: Fraction
+    """Width of a pixel by its height, of the upright picture."""
+    tags: ColourTags
+    sound: tuple[str, ...]
+    """The codec of each sound track."""
+
+
+def look_of(first: DecodedFrame, rate: Fraction, tick_s: Fraction, aspect: Fraction, sound: tuple[str, ...]) -> Look:
+    """`aspect`: of a pixel as it is coded, before the picture is turned upright."""
+    is_turned = round(first.rotation / 90) % 2 == 1
+    is_rgb = first.format.is_rgb  # its matrix, none, is not that of the video it becomes
+    return Look(
+        rate=rate,
+        time_base=tick_s or 1 / rate,
+        pixel_aspect=1 / aspect if is_turned else aspect,
+        tags=ColourTags(
+            matrix=UNSPECIFIED if is_rgb else first.colorspace,
+            primaries=first.color_primaries,
+            transfer=first.color_trc,
+            is_full_range=not is_rgb and first.color_range == ColorRange.JPEG,
+        ),
+        sound=sound,
+    )

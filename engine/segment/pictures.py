@@ -1,0 +1,236 @@
+"""What can be segmented: a video, one picture, or a folder of pictures, each read once through, whole and in order."""
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal, Protocol
+
+import cv2
+import numpy as np
+
+from engine.errors import SourceError
+from engine.segment.look import UNTAGGED, Look, look_of
+from engine.sources.decoding import open_video, read_pass
+from engine.sources.pixels import to_rgb
+from engine.sources.still import is_still, read_still
+
+FOLDER_FPS = Fraction(25)  # of a video made from a folder
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2")
+ALL_CORES = 0
+WHOLE = math.inf
+MISSING_END_S = 0.5  # by so much shorter than promised, a file has been cut off; lengths are rounded by less
+
+Kind = Literal["video", "picture", "folder"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class InputPicture:
+    number: int
+    """Place in the source, from 0, those that were passed over counted."""
+    name: str
+    """Of what is written for this picture alone: `frame_000012`, or its own name without the suffix."""
+    file_name: str
+    """Its own, or of a video's picture as a file."""
+    pixels: np.ndarray
+    """(height, width, 3) uint8 RGB, row 0 at the top, C-contiguous."""
+    start_s: Fraction
+    """When it is shown, and until when; from the start of the file, sound included."""
+    end_s: Fraction
+
+
+@dataclass(slots=True, kw_only=True)
+class ReadCounts:
+    """Where pictures have gone. Written by the reading thread, read after it has ended."""
+
+    decoded: int = 0
+    passed_over: int = 0
+    """By `every`."""
+    damaged: int = 0
+    """Decoded, segmented and shown as far as they go."""
+    unreadable: int = 0
+    """Never became a picture."""
+    refitted: int = 0
+    """Of another size than the first."""
+    notes: list[str] = field(default_factory=list)
+
+
+class Pictures(Protocol):
+    path: Path
+    kind: Kind
+    look: Look
+    first: InputPicture
+    expected: int | None
+    """How many will come, as far as the file knows."""
+    counts: ReadCounts
+
+    def read(self, every: int, limit: int | None) -> Iterator[InputPicture]:
+        """Each `every`-th picture, at most `limit`. What cannot be read is counted and left out."""
+
+
+def open_pictures(path: Path) -> Pictures:
+    """SourceError, in one line, for what is missing or has not one picture; the first is decoded here."""
+    if path.is_dir():
+        return FolderPictures(path)
+    if not path.exists():
+        raise SourceError(f"{path}: no such file or folder")
+    return FolderPictures(path) if is_still(path) else VideoPictures(path)
+
+
+class VideoPictures:
+    kind: Kind = "video"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.counts = ReadCounts()
+        container, stream = open_video(path)
+        with container:
+            tick_s = Fraction(stream.time_base or 0)
+            length_s = stream.duration * tick_s if stream.duration else Fraction(container.duration or 0, 1_000_000)
+            self._length_s = length_s
+            self._tick_s = tick_s
+            self._origin_s = Fraction(container.start_time or 0, 1_000_000)
+            rate = stream.average_rate or stream.guessed_rate
+            aspect = Fraction(stream.sample_aspect_ratio or 1)
+            sound = tuple(track.codec.canonical_name for track in container.streams.audio)
+            self.expected = stream.frames or (round(length_s * rate) if rate and length_s else None)
+        reasons: list[str] = []
+        timed = next(read_pass(path, reasons.append), None)
+        if timed is None:
+            reason = f" ({reasons[0]})" if reasons else ""
+            raise SourceError(f"{path}: not one picture can be decoded{reason}")
+        self._first_s = Fraction(timed.frame.pts or 0) * tick_s - self._origin_s
+        self.look = look_of(timed.frame, Fraction(timed.fps).limit_denominator(1001), tick_s, aspect, sound)
+        self.first = InputPicture(
+            number=0,
+            name="frame_000000",
+            file_name="frame_000000.png",
+            pixels=to_rgb(timed.frame, longest_px=WHOLE),
+            start_s=self._first_s,
+            end_s=self._first_s + timed.end_s,
+        )
+
+    def read(self, every: int, limit: int | None) -> Iterator[InputPicture]:
+        counts, wanted, end_s = self.counts, 0, Fraction(0)
+        for number, timed in enumerate(read_pass(self.path, self._on_corrupt, threads=ALL_CORES)):
+            counts.decoded += 1
+            if timed.frame.is_corrupt:  # it was told as well
+                counts.damaged += 1
+                counts.unreadable -= 1
+            end_s = timed.end_s
+            if number % every:
+                counts.passed_over += 1
+                continue
+            start_s = timed.start_s + (self._tick_s / 2 if timed.start_s else 0)  # read_pass starts half a tick early
+            yield InputPicture(
+                number=number,
+                name=f"frame_{number:06d}",
+                file_name=f"frame_{number:06d}.png",
+                pixels=to_rgb(timed.frame, longest_px=WHOLE),  # not to square pixels: masks know no aspect
+                start_s=self._first_s + start_s,
+                end_s=self._first_s + end_s,
+            )
+            wanted += 1
+            if wanted == limit:
+                return
+        if end_s < self._length_s - self._first_s - Fraction(MISSING_END_S):
+            counts.notes.append(
+                f"{self.path.name}: ends after {float(end_s):.2f} s, though it promises {float(self._length_s):.2f} s; "
+                "it seems to be cut off"
+            )
+
+    def _on_corrupt(self, reason: str) -> None:
+        self.counts.unreadable += 1
+        if self.counts.unreadable == 1:
+            self.counts.notes.append(f"{self.path.name}: damaged ({reason})")
+
+
+class FolderPictures:
+    """All pictures of a folder by name, 2 before 10; or one picture. Each has a size of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.kind: Kind = "folder" if path.is_dir() else "picture"
+        self.counts = ReadCounts()
+        self.look = Look(rate=FOLDER_FPS, time_base=1 / FOLDER_FPS, pixel_aspect=Fraction(1), tags=UNTAGGED, sound=())
+        self._files = _files_in(path) if path.is_dir() else [path]
+        self.expected: int | None = len(self._files)
+        stems = [file.stem for file in self._files]
+        self._names = stems if len(set(stems)) == len(stems) else [file.name for file in self._files]
+        reasons: list[str] = []
+        first = next((found for number in range(len(self._files)) if (found := self._picture(number, reasons))), None)
+        if first is None:
+            raise SourceError(reasons[0] if reasons else f"{path}: there is no picture in this folder")
+        self.first = first
+
+    def read(self, every: int, limit: int | None) -> Iterator[InputPicture]:
+        wanted = 0
+        for number in range(len(self._files)):
+            if number % every:
+                self.counts.decoded += 1
+                self.counts.passed_over += 1
+                continue
+            picture = self._picture(number, self.counts.notes)
+            if picture is None:
+                self.counts.unreadable += 1
+                continue
+            self.counts.decoded += 1
+            yield picture
+            wanted += 1
+            if wanted == limit:
+                return
+
+    def _picture(self, number: int, notes: list[str]) -> InputPicture | None:
+        try:
+            pixels = read_still(self._files[number], longest_px=WHOLE)
+        except SourceError as error:
+            notes.append(str(error))
+            return None
+        if not pixels.flags.writeable:
+            pixels = pixels.copy()  # Pillow's own memory: torch warns of it
+        start_s = number / FOLDER_FPS
+        return InputPicture(
+            number=number,
+            name=self._names[number],
+            file_name=self._files[number].name,
+            pixels=pixels,
+            start_s=start_s,
+            end_s=start_s + 1 / FOLDER_FPS,
+        )
+
+
+def fitted(pictures: Iterator[InputPicture], size: tuple[int, int], counts: ReadCounts) -> Iterator[InputPicture]:
+    """All in the `size` (width, height) of the first: scaled whole into it, black beside. Others are told once."""
+    for picture in pictures:
+        height, width = picture.pixels.shape[:2]
+        if (width, height) != size:
+            if not counts.refitted:
+                counts.notes.append(
+                    f"from {picture.name} on the picture is {width}x{height}: scaled to the first, {size[0]}x{size[1]}"
+                )
+            counts.refitted += 1
+            picture = replace(picture, pixels=_fit(picture.pixels, size))
+        yield picture
+
+
+def _fit(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    scale = min(size[0] / width, size[1] / height)
+    inner = max(1, round(width * scale)), max(1, round(height * scale))
+    left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
+    canvas = np.zeros((size[1], size[0], 3), np.uint8)
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    canvas[top : top + inner[1], left : left + inner[0]] = cv2.resize(pixels, inner, interpolation=method)
+    return canvas
+
+
+def _files_in(folder: Path) -> list[Path]:
+    def in_order(path: Path) -> list[tuple[int, str]]:
+        return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name.lower())]
+
+    try:
+        return sorted((file for file in folder.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES), key=in_order)
+    except OSError as error:
+        raise SourceError(f"{folder}: cannot be read ({error.strerror})") from None
