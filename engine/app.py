@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -19,9 +18,8 @@ from engine import folders
 from engine.audio import open_audio
 from engine.child_control import ChildControl
 from engine.children import diffusion_conditions, segmentation_conditions
-from engine.children.diffusion_link import DiffusionLink
-from engine.children.diffusion_spec import require_complete, spec_of
 from engine.clock import Clock, SteppedClock, SystemClock
+from engine.closing import Closing, closer
 from engine.config import Config, build_config, split_host_port
 from engine.control import CommandTable, Dispatcher, OscServer, SendingThread
 from engine.cue_control import FILE_NAME as CUES_FILE
@@ -29,6 +27,7 @@ from engine.cue_control import CueControl
 from engine.drawing import Drawing
 from engine.errors import ConfigError, PortTakenError
 from engine.frame_loop import Parts
+from engine.inference import SAM3_PICTURES, open_inference
 from engine.ipc import Gate, sweep_dead_rings
 from engine.map_control import FILE_NAME as MAPPING_FILE
 from engine.map_control import MapControl
@@ -39,7 +38,7 @@ from engine.render import RegionMapper, open_renderer
 from engine.running_engine import Engine
 from engine.show_control import ShowControl
 from engine.sinks import SinkSet, Stage
-from engine.sources import Polled, Source, open_source
+from engine.sources import Polled, open_source
 from engine.telemetry import FrameTimes, Warnings
 from engine.wakefulness import kept_awake
 from engine.web import PreviewTap, WebServer
@@ -59,8 +58,10 @@ def open_engine(config: Config) -> Iterator[Engine]:
     config = build_config(msgspec.to_builtins(config), origin="Config")  # made in Python it was not checked yet
     if config.sd.model and config.offline:
         raise ConfigError("sd.model: live Stable Diffusion cannot be repeated offline; `multiverse sd` paints pictures")
+    if config.sam3.model and config.offline:
+        raise ConfigError("sam3.model: live SAM3 cannot be repeated offline; `multiverse segment` reads files")
     with contextlib.ExitStack() as stack:
-        closing = _closer(stack)
+        closing = closer(stack)
         stack.enter_context(kept_awake())
         clock: Clock = SteppedClock(wall_start_s=time.time()) if config.offline else SystemClock()
         warnings = Warnings(clock)
@@ -100,22 +101,20 @@ def open_engine(config: Config) -> Iterator[Engine]:
         )
         sinks = closing(SinkSet(stage, clock=clock, report=warnings.report))
         desk = _open_desk(config, store, slew, sinks, clock, warnings, closing)
-        sd, video = None, None
-        if config.sd.model:
-            require_complete(spec_of(config.sd, config.sd.model))
-            video = _open_sd_video(config, clock, warnings, closing)
-            sd = closing(
-                DiffusionLink(
-                    config.sd,
-                    video=video,
-                    has_camera=source is not None,
-                    gate=gate,
-                    report=warnings.report,
-                    set_value=partial(store.set, by="sd"),
-                )
-            )
+        inference = open_inference(
+            config,
+            has_camera=source is not None,
+            gate=gate,
+            tell=desk.dispatcher.feedback.tell,
+            store=store,
+            clock=clock,
+            warnings=warnings,
+            closing=closing,
+        )
+        sd, sam3 = inference.sd, inference.sam3
+        links = {"sd": sd, "sam3": sam3}
         children = ChildControl(
-            {"sd": sd.supervisor} if sd else {},
+            {name: link.supervisor for name, link in links.items() if link is not None},
             {"sd": diffusion_conditions.NO_MODEL, "sam3": segmentation_conditions.NO_MODEL},
             warnings.tell,
         )
@@ -126,11 +125,11 @@ def open_engine(config: Config) -> Iterator[Engine]:
             host, port = split_host_port(config.osc.listen, "--osc")
             osc = closing(OscServer(desk.dispatcher, sending, host, port, config.osc.allow, warnings.report))
         closing(sending)  # closed before the sockets through which it sends what is queued
-        polled = tuple(one for one in (source, video) if isinstance(one, Polled))
+        polled = tuple(one for one in (source, *inference.videos) if isinstance(one, Polled))
         for one in polled:
             closing(one)  # before the context it uses goes; closing twice is harmless
         drawing.on_reopened = lambda: [part.renew_context() for part in (sinks, *polled)]
-        previews = {name: PreviewTap() for name in (("main", "sd") if sd is not None else ("main",))}
+        previews = {name: PreviewTap() for name in ("main", *inference.pictures)}
         parts = Parts(
             clock=clock,
             stopwatch=SystemClock(),
@@ -147,6 +146,8 @@ def open_engine(config: Config) -> Iterator[Engine]:
             source=source,
             polled=polled,
             sd=sd,
+            sam3=sam3,
+            masks=inference.masks,
             gate=gate,
             regions=closing(RegionMapper(warnings.report)),
             drawing=drawing,
@@ -169,6 +170,10 @@ def open_engine(config: Config) -> Iterator[Engine]:
         if sd is not None:
             sd.start()
             sinks.add_picture("sd", int(store.get("/sd/width")), int(store.get("/sd/height")), may_wait=True)
+        if sam3 is not None:
+            sam3.start(store.snapshot())
+            for picture in SAM3_PICTURES:  # their size comes with what SAM3 looks at
+                sinks.add_picture(picture, config.width, config.height, may_wait=True)
         desk.show.start_first_sinks(config.sinks)
         sending.start()
         _listen(osc, web)
@@ -200,7 +205,7 @@ def _open_desk(
     sinks: SinkSet,
     clock: Clock,
     warnings: Warnings,
-    closing: "Closing",
+    closing: Closing,
 ) -> _Desk:
     commands = CommandTable()
     dispatcher = Dispatcher(store, commands, clock, warnings.report, lambda *heard: mapping.translate(*heard))
@@ -257,7 +262,7 @@ def _open_web(
     previews: dict[str, PreviewTap],
     status: Callable[[], object],
     warnings: Warnings,
-    closing: "Closing",
+    closing: Closing,
 ) -> WebServer | None:
     """The page, OSCQuery and the previews, on one port; not yet started."""
     if config.web == "off":
@@ -307,34 +312,3 @@ def _announcer(osc: OscServer | None, web: WebServer, warnings: Warnings) -> Ann
         find_interfaces=lan_addresses,
         report=warnings.report,
     )
-
-
-def _open_sd_video(config: Config, clock: Clock, warnings: Warnings, closing: "Closing") -> Source | None:
-    """The file of `/sd/source video`, playing."""
-    if not config.sd.video:
-        return None
-    video = open_source(config.sd.video, offline=False, clock=clock, report=warnings.report)
-    if video is not None:
-        closing(video).start()
-    return video
-
-
-class Closable(Protocol):
-    def close(self) -> None: ...
-
-
-Part = TypeVar("Part", bound=Closable)
-
-
-class Closing(Protocol):
-    def __call__(self, part: Part) -> Part: ...
-
-
-def _closer(stack: contextlib.ExitStack) -> Closing:
-    """`closing(part)` returns the part, to be closed when the engine ends: last opened, first closed."""
-
-    def closing(part: Part) -> Part:
-        stack.callback(part.close)
-        return part
-
-    return closing

@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+import numpy as np
+
 from engine.audio import AudioInput, AudioSettings
 from engine.children.diffusion_link import DiffusionLink, SdView
 from engine.children.fader import Fade
+from engine.children.segmentation_link import MasksView, SegmentationLink
 from engine.clock import Clock
 from engine.control import Dispatcher, OscServer
 from engine.cue_control import CueControl
@@ -23,6 +26,7 @@ from engine.drawing import Drawing
 from engine.errors import RenderError
 from engine.frame import AudioFeatures, FrameId, PublishedFrame, ShownPicture, VideoFrame
 from engine.ipc import Gate
+from engine.mask_outputs import MaskOutputs
 from engine.params import Crossfade, Modulation, ParamStore, Slew, Snapshot, Tempo
 from engine.render import Look, PictureInput, RegionMap, RegionMapper, RegionSettings
 from engine.schedule import Schedule
@@ -39,6 +43,7 @@ Result = TypeVar("Result")
 LONGEST_STEP_S = 0.25  # after a hiccup a smoothed value moves as if at least 4 frames a second had been drawn
 MOST_TRACEBACKS = 20  # of different faults; a log is read by a person
 NO_SD = SdView(fade=None, is_on=False)
+NO_MASKS = MasksView(found=None, picture=None)
 ROUNDING_S = 1e-6  # due times are sums of periods: 90 frames at 30 fps last 3 s less a rounding
 
 
@@ -64,6 +69,9 @@ class Parts:
     polled: tuple[Polled, ...]
     """Sources that belong to the loop's thread."""
     sd: DiffusionLink | None
+    sam3: SegmentationLink | None
+    masks: MaskOutputs | None
+    """Of SAM3."""
     gate: Gate
     """Tells children when the picture is being drawn."""
     regions: RegionMapper
@@ -71,9 +79,18 @@ class Parts:
     sinks: SinkSet
     stage: Stage
     previews: Mapping[str, PreviewTap]
-    """Where the page gets its pictures: `main`, and with an SD child `sd`."""
+    """Where the page gets its pictures: `main`, and those beside it that there are."""
     warnings: Warnings
     times: FrameTimes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What there is to see at one frame besides the Multiverse itself."""
+
+    camera: VideoFrame | None
+    sd: SdView
+    masks: MasksView
 
 
 class FrameLoop:
@@ -129,13 +146,14 @@ class FrameLoop:
         values = parts.modulation.step(
             values, features, time_s=tick.time_s, beat=parts.tempo.beat_at(self._due_s(tick))
         )
-        if parts.sd is not None:
-            self._attempt(lambda: parts.sd.follow(snapshot, parts.modulation.moved))
-        video, sd, region = self._watch(values, tick)
-        self._draw(values, features, chosen_layer5(values["/layer/5/source"], sd, video), region, tick)
-        frame = self._publish(tick, features, sd)
-        if parts.sd is not None:  # this picture is out, whatever becomes of the child's next
-            self._attempt(lambda: parts.sd.feed(tick, parts.stopwatch.now_s(), video, frame.read_rgba))
+        for child in (parts.sd, parts.sam3):
+            if child is not None:
+                self._attempt(partial(child.follow, snapshot, parts.modulation.moved))
+        seen = self._watch(tick)
+        region = self._map(values, seen, tick)
+        self._draw(values, features, seen, region, tick)
+        frame = self._publish(tick, features, seen, values)
+        self._attempt(lambda: self._feed(frame, seen))  # it is out, whatever becomes of the children's next
         self._report(frame, snapshot, started_s)
         return frame
 
@@ -214,33 +232,42 @@ class FrameLoop:
             return audio.advance_to(tick.time_s + self.schedule.period_s)
         return audio.latest_features()
 
-    def _watch(self, values: Mapping[str, object], tick: FrameId) -> tuple[VideoFrame | None, SdView, RegionMap | None]:
-        """The newest camera picture, what there is of SD, and the newest region map made of either."""
+    def _watch(self, tick: FrameId) -> Seen:
+        """The newest camera picture, and what there is of SD and of SAM3."""
         parts = self.parts
-        is_offline = parts.stage.is_offline
         for polled in parts.polled:
             self._attempt(polled.poll)
         video = None
         if parts.source is not None:
-            video = parts.source.frame_at(tick.time_s) if is_offline else parts.source.latest_frame()
+            video = parts.source.frame_at(tick.time_s) if parts.stage.is_offline else parts.source.latest_frame()
         sd = parts.sd.view(parts.stopwatch.now_s(), video) if parts.sd is not None else NO_SD
+        masks = NO_MASKS
+        if parts.sam3 is not None and parts.masks is not None:
+            masks = parts.sam3.view()
+            parts.masks.tell(masks)
+        return Seen(camera=video, sd=sd, masks=masks)
+
+    def _map(self, values: Mapping[str, object], seen: Seen, tick: FrameId) -> RegionMap | None:
+        """The newest region map of what is seen; offline this very frame's."""
+        regions = self.parts.regions
         settings = RegionSettings.from_values(values)
         if not settings.is_enabled:
-            return video, sd, None
-        mapped = sd.fade.picture if sd.is_on and sd.fade is not None else video
-        if is_offline:
-            return video, sd, parts.regions.compute(mapped, settings)
-        parts.regions.submit(mapped, settings)
-        return video, sd, parts.regions.latest()
+            return None
+        mapped = seen.sd.fade.picture if seen.sd.is_on and seen.sd.fade is not None else seen.camera
+        if self.parts.stage.is_offline:
+            return regions.compute(mapped, settings, seen.masks.found)
+        regions.submit(mapped, settings, seen.masks.found)
+        return regions.latest()
 
     def _draw(
         self,
         values: Mapping[str, object],
         features: AudioFeatures,
-        layer5: Fade | None,
+        seen: Seen,
         region: RegionMap | None,
         tick: FrameId,
     ) -> None:
+        layer5 = chosen_layer5(values["/layer/5/source"], seen.sd, seen.camera)
         picture = PictureInput(
             look=Look.from_values(values),
             waves=features.waves,
@@ -248,6 +275,7 @@ class FrameLoop:
             layer5=layer5.picture if layer5 else None,
             layer5_before=layer5.before if layer5 else None,
             layer5_mix=layer5.share if layer5 else 1.0,
+            matte=MaskOutputs.matte(seen.masks, values),
             region=region,
             time_s=tick.time_s,
         )
@@ -264,7 +292,9 @@ class FrameLoop:
             self.parts.gate.draw_ends()
         self._draw_s = stopwatch.now_s() - started_s
 
-    def _publish(self, tick: FrameId, features: AudioFeatures, sd: SdView) -> PublishedFrame:
+    def _publish(
+        self, tick: FrameId, features: AudioFeatures, seen: Seen, values: Mapping[str, object]
+    ) -> PublishedFrame:
         parts = self.parts
         if not self._has_published and not parts.stage.is_offline:  # what was heard before is no part of the show
             self._next_sample = max(0, features.end_sample - round(parts.audio.sample_rate_hz / parts.stage.fps))
@@ -280,7 +310,7 @@ class FrameLoop:
             audio=audio,
             features=features.channels,
         )
-        beside = self._shown_beside(sd)
+        beside = self._shown_beside(seen, values)
         parts.sinks.publish(frame, beside)
         parts.sinks.pump()
         for picture, shown in {"main": frame, **beside}.items():
@@ -289,15 +319,26 @@ class FrameLoop:
                 tap.offer(shown.read_rgba())
         return frame
 
-    def _shown_beside(self, sd: SdView) -> dict[Picture, ShownPicture]:
+    def _shown_beside(self, seen: Seen, values: Mapping[str, object]) -> dict[Picture, ShownPicture]:
         """The pictures beside the main one that this run has; they cost nothing until somebody asks for them."""
         parts = self.parts
-        if parts.sd is None:
-            return {}
-        if sd.fade is None:
-            return {"sd": parts.drawing.show(None, size_px=parts.sd.size_px)}
-        fade = sd.fade
-        return {"sd": parts.drawing.show(fade.picture, fade.before, fade.share, size_px=parts.sd.size_px)}
+        shown: dict[Picture, ShownPicture] = {}
+        if parts.sd is not None:
+            fade = seen.sd.fade or Fade(picture=None, before=None, share=1.0)
+            shown["sd"] = parts.drawing.show(fade.picture, fade.before, fade.share, size_px=parts.sd.size_px)
+        if parts.masks is not None:
+            shown |= parts.masks.pictures(seen.masks, values, parts.drawing)
+        return shown
+
+    def _feed(self, frame: PublishedFrame, seen: Seen) -> None:
+        """Hand the children what they want to see."""
+        parts, now_s = self.parts, self.parts.stopwatch.now_s()
+        if parts.sd is not None:
+            parts.sd.feed(frame.id, now_s, seen.camera, frame.read_rgba)
+        if parts.sam3 is not None and parts.masks is not None:
+            sd = seen.sd.fade.picture if seen.sd.fade is not None else None
+            parts.sam3.feed(frame.id, now_s, camera=seen.camera, sd=sd, show_multiverse=partial(as_video_frame, frame))
+            parts.masks.steer(seen.masks, frame.id, now_s)
 
     def _report(self, frame: PublishedFrame, snapshot: Snapshot, started_s: float) -> None:
         parts = self.parts
@@ -319,6 +360,12 @@ def chosen_layer5(source: object, sd: SdView, video: VideoFrame | None) -> Fade 
     if source == "sd" or (source != "camera" and sd.is_on):
         return sd.fade
     return Fade(picture=video, before=None, share=1.0) if video is not None else None
+
+
+def as_video_frame(frame: PublishedFrame) -> VideoFrame:
+    """The published picture as one that a child is fed."""
+    rgb = np.ascontiguousarray(frame.read_rgba()[..., :3])
+    return VideoFrame(pixels=rgb, index=frame.index, time_s=frame.time_s, source="multiverse")
 
 
 def place_of(error: Exception) -> tuple[str, int]:

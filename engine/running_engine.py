@@ -36,7 +36,8 @@ class Engine:
     @property
     def children(self) -> Mapping[str, Supervisor]:
         """The child processes of this run by name: start, stop and restart them from any thread."""
-        return {"sd": self._parts.sd.supervisor} if self._parts.sd else {}
+        links = {"sd": self._parts.sd, "sam3": self._parts.sam3}
+        return {name: link.supervisor for name, link in links.items() if link is not None}
 
     @property
     def osc_address(self) -> tuple[str, int] | None:
@@ -112,7 +113,7 @@ class Engine:
             renderer=parts.drawing.description,
             audio=parts.audio.status(),
             camera=parts.source.status() if parts.source else None,
-            children=(parts.sd.status(),) if parts.sd else (),
+            children=tuple(link.status() for link in (parts.sd, parts.sam3) if link is not None),
             sinks=parts.sinks.status(),
             osc=parts.dispatcher.counters if parts.osc or self._web else None,
             warnings=tuple(parts.warnings.latest),

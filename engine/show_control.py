@@ -22,11 +22,6 @@ Report = Callable[[str, str], None]
 
 SYSTEM_SINK = {"darwin": "syphon", "win32": "spout"}  # elsewhere: shared memory
 
-NOT_YET = {
-    "/layer/5/matte": (("subject", "background"), "needs SAM3, which is not built yet; the whole picture is shown"),
-}
-"""Settings that have no effect so far, and what happens instead."""
-
 SINK_SWITCHES = tuple(
     param.address
     for param in osc_schema.PARAMS
@@ -57,7 +52,6 @@ class ShowControl:
         self._hooks: Hooks | None = None
         self._takes: object = 0
         self._switches: dict[str, object] = {}
-        self._asked_for: dict[str, object] = {}
 
     def connect(self, hooks: Hooks) -> None:
         self._hooks = hooks
@@ -80,8 +74,8 @@ class ShowControl:
             self._presets.load(config.preset)
         stage = [("/engine/width", config.width), ("/engine/height", config.height), ("/engine/fps", fps)]
         weights = [(f"/sd/lora/{n}/weight", lora.weight) for n, lora in enumerate(config.sd.loras, start=1)]
-        sd = [("/sd/enable", bool(config.sd.model)), *weights]
-        for result in self._store.set_many([*stage, *sd, *config.params.items()], by="configuration"):
+        children = [("/sd/enable", bool(config.sd.model)), *weights, ("/sam3/enable", bool(config.sam3.model))]
+        for result in self._store.set_many([*stage, *children, *config.params.items()], by="configuration"):
             if isinstance(result, osc_schema.Rejected):
                 raise ConfigError(str(result))
 
@@ -110,10 +104,6 @@ class ShowControl:
         if snapshot["/sink/snapshot/take"] != self._takes:
             self._takes = snapshot["/sink/snapshot/take"]
             self._take_snapshot(str(snapshot["/sink/snapshot/file"]))
-        for address, (values, what) in NOT_YET.items():
-            if snapshot[address] in values and self._asked_for.get(address) != snapshot[address]:
-                self._report("not yet", f"{address} {snapshot[address]}: {what}")
-            self._asked_for[address] = snapshot[address]
 
     def _take_snapshot(self, file: str) -> None:
         """Into the file of that name, or wherever the snapshot sinks that run write to."""

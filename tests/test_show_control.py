@@ -109,15 +109,6 @@ def test_quit_ends_the_engine(desk: Desk, wait_for: Callable) -> None:
     wait_for(lambda: desk.engine.is_stopping, "the end")
 
 
-def test_a_setting_that_has_no_effect_yet_says_so_once(desk: Desk) -> None:
-    desk.engine.params.set("/layer/5/matte", "subject")
-    for _ in range(3):
-        desk.done("/sink/start", "null", "twin")
-        desk.done("/sink/stop", "null", "twin")
-    said = [line for line in desk.engine.status().warnings if line.startswith("/layer/5/matte subject: needs SAM3")]
-    assert len(said) == 1
-
-
 def test_subscribers_hear_what_the_log_says(desk: Desk) -> None:
     desk.done("/engine/notify", 1)
     desk.engine.params.set("/sink/spout/enable", True)

@@ -57,6 +57,21 @@ def run(
             help="Video, picture, stream or another program's picture for /sd/source video.",
         ),
     ] = None,
+    sam3: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Live SAM3 segmentation: a folder or a Hugging Face id (facebook/sam3)."),
+    ] = None,
+    sam3_prompt: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORDS", help="What SAM3 looks for, repeatable up to four times. (default: person)"),
+    ] = None,
+    sam3_video: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|URL|KIND:NAME",
+            help="Video, picture, stream or another program's picture for /sam3/source video.",
+        ),
+    ] = None,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Picture size in pixels. (default: 1280x720)")] = None,
     fps: Annotated[
         float | None, typer.Option(metavar="RATE", help="Frames a second. (default: 60 on a GPU, 30 in software)")
@@ -68,9 +83,9 @@ def run(
     sink: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="[sd:]KIND[=ARG]",
+            metavar="[PICTURE:]KIND[=ARG]",
             help="Where pictures go, repeatable: syphon, spout, shared, ndi, record=FILE.mp4 (H.264; .mov: ProRes,"
-            " .avi: Motion JPEG), snapshot=FILE.png, null. After sd: it is the picture of Stable Diffusion, which"
+            " .avi: Motion JPEG), snapshot=FILE.png, null. After sd:, sam3: or sam3_mask: it is that picture, which"
             " syphon, spout, shared and ndi bring along."
             " (default: the system's texture sharing)",
         ),
@@ -146,14 +161,19 @@ def run(
         "offline": offline or None,
         "sd.model": sd,
         "sd.video": sd_video,
+        "sam3.model": sam3,
+        "sam3.video": sam3_video,
         "osc.listen": osc,
         "osc.allow": osc_allow,
     }
     if size is not None:
         options["width"], options["height"] = parse_size(size)
-    settings = build_settings(config, options, set_ or [], is_open_to_lan=lan)
+    settings = build_settings(config, options, [*_as_assignments(sam3_prompt or []), *(set_ or [])], is_open_to_lan=lan)
     if sd_video is not None and not settings.sd.model:
         raise UsageError("--sd-video is what Stable Diffusion is fed: it needs --sd MODEL")
+    if not settings.sam3.model and (sam3_video is not None or sam3_prompt):
+        option = "--sam3-prompt" if sam3_prompt else "--sam3-video"
+        raise UsageError(f"{option} is for SAM3: it needs --sam3 MODEL")
     if settings.offline and frames is None and seconds is None and settings.audio in (None, "demo"):
         raise UsageError("--offline needs --frames N or --seconds S, or a sound file, whose end is its own")
 
@@ -190,7 +210,7 @@ def build_settings(
     """
     from engine.config import RUN_DEFAULTS, build_config, lan_defaults, read_config_file
 
-    values: dict[str, Any] = {"osc": {}, "sd": {}, "params": {}}
+    values: dict[str, Any] = {"osc": {}, "sd": {}, "sam3": {}, "params": {}}
     given = {key: value for key, value in options.items() if value is not None}
     file = read_config_file(path) if path else {}
     is_offline = given.get("offline", file.get("offline", False))
@@ -209,6 +229,16 @@ def build_settings(
     for assignment in assignments:
         values["params"].update(parse_assignment(assignment))
     return build_config(values, origin="options" if path is None else f"{path} with options")
+
+
+def _as_assignments(prompts: list[str]) -> list[str]:
+    """What SAM3 shall look for, and nothing else."""
+    from osc_schema.segmentation import PROMPTS
+
+    if len(prompts) > len(PROMPTS):
+        raise UsageError(f"--sam3-prompt: {len(PROMPTS)} at most")
+    padded = [*prompts, *[""] * len(PROMPTS)] if prompts else []
+    return [f"/sam3/prompt/{n}={prompt}" for n, prompt in zip(PROMPTS, padded, strict=False)]
 
 
 def _refuse_loopback(option: str, listen: str) -> None:

@@ -38,7 +38,7 @@ def started_lines(engine: "Engine") -> list[str]:
         hint = " (not seen yet: raise /layer/5/intensity)" if is_hidden else ""
         lines.append(f"camera    {status.camera.description}{hint}")
     for child in status.children:
-        lines.append(f"{child.name:<9} {engine.config.sd.model}")
+        lines.append(f"{child.name:<9} {getattr(engine.config, child.name).model}")
     lines += [f"sink      {sink.label} {sink.name}" for sink in status.sinks]
     if engine.osc_address is not None:
         host, port = engine.osc_address

@@ -1,0 +1,217 @@
+"""The engine's end of the SAM3 child: pictures in, parameters in, masks out, each with the picture it was found in.
+
+All of it runs on the frame loop's thread and waits for nothing; see `diffusion_link`, which is made alike.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any
+
+from engine.children.output_ring import OutputRing
+from engine.children.segmentation_settings import PRELOAD
+from engine.children.segmentation_spec import BUILT, spec_of
+from engine.children.source_rings import SourceRings
+from engine.children.spec import ChildSpec, ChildStatus
+from engine.children.supervisor import Supervisor
+from engine.children.told_values import NOTHING, ToldValues
+from engine.config import Sam3Config
+from engine.frame import FrameId, Segmentation, VideoFrame
+from engine.ipc import Gate
+from engine.ipc.segmentation_sheet import read_sheet
+from engine.params import Snapshot
+from engine.sources import Source
+from osc_schema.segmentation import CHILD, PROMPTS
+
+Report = Callable[[str, str], None]
+
+LOOP = "engine.children.segmentation:run"
+REPEAT_S = 0.1  # a still picture is looked at again so often at most: prompts change under it
+KEPT_PICTURES = 8  # fed, and not yet answered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MasksView:
+    """What there is to see of SAM3 at one frame."""
+
+    found: Segmentation | None
+    """None: as if there were no SAM3. The same object until the next result."""
+    picture: VideoFrame | None
+    """That it was found in; without masks the newest picture that SAM3 would look at."""
+
+
+class SegmentationLink:
+    """Frame loop's thread, but for `supervisor` and `status`."""
+
+    def __init__(
+        self,
+        config: Sam3Config,
+        *,
+        video: Source | None,
+        has_camera: bool,
+        gate: Gate,
+        report: Report,
+        set_values: Callable[[Mapping[str, Any]], None],
+    ) -> None:
+        """`set_values(values)` puts parameters back that could not be had. Any thread."""
+        self._config = config
+        self._video = video
+        self._has_camera = has_camera
+        self._report = report
+        self._set_values = set_values
+        self.supervisor = Supervisor(
+            ChildSpec(name=CHILD, loop=LOOP, settings=self._settings({}), preload=PRELOAD), report=report, gate=gate
+        )
+        self.supervisor.on_swap = self._on_swap
+        self._builds_asked: deque[dict[str, Any]] = deque()
+        self._build: dict[str, Any] = {}
+        """Values of `BUILT` in force."""
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sam3 rings")
+        connect = partial(self.supervisor.connect_input, "source")
+        self._input = SourceRings("sam3 source", self._worker, connect, report)
+        self._output = OutputRing(self.supervisor, "objects")
+        self._told = ToldValues(CHILD)
+        self._values: Snapshot | None = None
+        self._last_status: ChildStatus | None = None
+        self._found: Segmentation | None = None
+        self._picture: VideoFrame | None = None
+        """That `_found` was found in."""
+        self._fed: deque[tuple[int, VideoFrame]] = deque(maxlen=KEPT_PICTURES)
+        self._fed_count = 0
+        self._fed_s = 0.0
+        self._newest: VideoFrame | None = None
+        """What SAM3 would look at now."""
+        self._prompts: tuple[str, ...] = ()
+
+    def start(self, values: Snapshot) -> None:
+        """Begin to load the model as these values have it."""
+        self._build = self._built_as(values)
+        self._builds_asked.append(self._build)
+        self.supervisor.swap(self._settings(self._build))
+        self.supervisor.start()
+
+    def close(self) -> None:
+        last = self.supervisor.status()
+        self.supervisor.on_swap = None  # one that is under way now fails nobody
+        self._worker.shutdown()
+        self.supervisor.close()
+        self._last_status = replace(self.supervisor.status(), ms_a_result=last.ms_a_result, facts=last.facts)
+        self._output.close()
+        self._input.close()
+
+    def status(self) -> ChildStatus:
+        """Any thread. After `close`: what the child last said of itself."""
+        return self._last_status or self.supervisor.status()
+
+    # -- parameters ----------------------------------------------------------------------------
+
+    def follow(self, values: Snapshot, moved: Mapping[str, float] = NOTHING) -> None:
+        """Tell the child what has changed since the last frame; another build is a planned swap."""
+        self._values = values
+        news = self._told.news(values, moved)
+        plain = {address: value for address, value in news.items() if address not in BUILT.values()}
+        if plain:
+            self.supervisor.set_values(plain)
+            self._prompts = tuple(str(values[f"/sam3/prompt/{n}"]) for n in PROMPTS)
+        asked = self._builds_asked[-1] if self._builds_asked else self._build
+        if not news.keys().isdisjoint(BUILT.values()) and (build := self._built_as(values)) != asked:
+            self._builds_asked.append(build)
+            self.supervisor.swap(self._settings(build))
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """The four of them, "" where there is none."""
+        return self._prompts
+
+    def _on_swap(self, is_done: bool, reason: str) -> None:
+        """The supervisor's thread: of the swaps under way the first has ended."""
+        build = self._builds_asked.popleft()
+        if is_done:
+            self._build = build
+        elif not self._builds_asked:  # else it was given up for the next
+            refused = [f"{address} {value}" for address, value in build.items() if value != self._build[address]]
+            self._report("sam3.build", f"{', '.join(refused)}: {reason}; it goes on as before")
+            self._set_values(self._build)
+
+    @staticmethod
+    def _built_as(values: Snapshot) -> dict[str, Any]:
+        return {address: values[address] for address in BUILT.values()}
+
+    def _settings(self, build: Mapping[str, Any]) -> dict[str, Any]:
+        config = self._config
+        return {
+            "spec": asdict(spec_of(config, build)),
+            "device": config.device,
+            "dtype": config.dtype,
+            "threads": config.threads,
+        }
+
+    # -- pictures in ---------------------------------------------------------------------------
+
+    @property
+    def source(self) -> str:
+        """Where the pictures come from: /sam3/source with `auto` decided."""
+        assert self._values is not None
+        chosen = str(self._values["/sam3/source"])
+        return chosen if chosen != "auto" else "camera" if self._has_camera else "multiverse"
+
+    def feed(
+        self,
+        tick: FrameId,
+        now_s: float,
+        *,
+        camera: VideoFrame | None,
+        sd: VideoFrame | None,
+        show_multiverse: Callable[[], VideoFrame],
+    ) -> None:
+        """Hand the child a picture if it wants one. `show_multiverse` reads back what was drawn last."""
+        is_wanted = self.is_enabled and self.supervisor.wants_frame
+        if self.source != "multiverse":
+            frame = {"camera": camera, "sd": sd, "video": self._latest_of_video()}[self.source]
+        elif is_wanted or (self.is_enabled and self._shows_source):
+            frame = show_multiverse()
+        else:
+            return
+        self._newest = frame
+        if frame is None or not is_wanted:
+            return
+        is_new = not self._fed or frame is not self._fed[-1][1]
+        if is_new or now_s - self._fed_s >= REPEAT_S:
+            number = FrameId(index=self._fed_count, time_s=tick.time_s)
+            if self._input.write(frame.pixels, number, now_s):
+                self._fed.append((self._fed_count, frame))
+                self._fed_count += 1
+                self._fed_s = now_s
+
+    def _latest_of_video(self) -> VideoFrame | None:
+        return None if self._video is None else self._video.latest_frame()
+
+    # -- masks out -----------------------------------------------------------------------------
+
+    def view(self) -> MasksView:
+        """What is seen of SAM3 now. Takes the newest result."""
+        self._take_newest()
+        is_used = self.is_enabled and self._found is not None and not self._shows_source
+        if not is_used:
+            return MasksView(found=None, picture=self._newest)
+        return MasksView(found=self._found, picture=self._picture)
+
+    @property
+    def is_enabled(self) -> bool:
+        return self._values is not None and bool(self._values["/sam3/enable"])
+
+    @property
+    def _shows_source(self) -> bool:
+        """Without masks: because there are none yet, or because the child is away and nobody wants the last ones."""
+        assert self._values is not None
+        is_away = self._values["/sam3/fallback"] == "source" and self.supervisor.status().is_away
+        return self._found is None or is_away
+
+    def _take_newest(self) -> None:
+        sheet = self._output.newest()
+        if sheet is None:
+            return
+        self._found = read_sheet(sheet.pixels, index=sheet.index, time_s=sheet.time_s)
+        self._picture = next((frame for index, frame in self._fed if index == sheet.index), self._newest)

@@ -1,0 +1,86 @@
+"""The children of a run, their files and what is made of their results. Raises before anything takes long."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from engine.children import segmentation_spec
+from engine.children.diffusion_link import DiffusionLink
+from engine.children.diffusion_spec import require_complete, spec_of
+from engine.children.segmentation_link import SegmentationLink
+from engine.clock import Clock
+from engine.closing import Closing
+from engine.config import Config
+from engine.ipc import Gate
+from engine.mask_outputs import MaskOutputs
+from engine.params import ParamStore
+from engine.sinks import Picture
+from engine.sources import Source, open_source
+from engine.telemetry import Warnings
+
+SAM3_PICTURES: tuple[Picture, ...] = ("sam3", "sam3_mask")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inference:
+    """What infers beside the engine, and what it is fed from files."""
+
+    sd: DiffusionLink | None
+    sam3: SegmentationLink | None
+    masks: MaskOutputs | None
+    videos: tuple[Source, ...]
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """What this run has beside the main one."""
+        return (*(("sd",) if self.sd else ()), *(SAM3_PICTURES if self.sam3 else ()))
+
+
+def open_inference(
+    config: Config,
+    *,
+    has_camera: bool,
+    gate: Gate,
+    tell: Callable[..., None],
+    store: ParamStore,
+    clock: Clock,
+    warnings: Warnings,
+    closing: Closing,
+) -> Inference:
+    sd, sam3, masks = None, None, None
+    videos: list[Source] = []
+
+    def video(name: str) -> Source | None:
+        """The file of `/sd/source video` or `/sam3/source video`, playing."""
+        opened = open_source(name, offline=False, clock=clock, report=warnings.report) if name else None
+        if opened is not None:
+            videos.append(opened)
+            closing(opened).start()
+        return opened
+
+    if config.sd.model:
+        require_complete(spec_of(config.sd, config.sd.model))
+        sd = closing(
+            DiffusionLink(
+                config.sd,
+                video=video(config.sd.video),
+                has_camera=has_camera,
+                gate=gate,
+                report=warnings.report,
+                set_value=partial(store.set, by="sd"),
+            )
+        )
+    if config.sam3.model:
+        segmentation_spec.require_complete(segmentation_spec.spec_of(config.sam3))
+        sam3 = closing(
+            SegmentationLink(
+                config.sam3,
+                video=video(config.sam3.video),
+                has_camera=has_camera,
+                gate=gate,
+                report=warnings.report,
+                set_values=lambda values: store.set_many(list(values.items()), by="sam3"),
+            )
+        )
+        masks = closing(MaskOutputs(sam3, sd, tell))
+    return Inference(sd=sd, sam3=sam3, masks=masks, videos=tuple(videos))

@@ -1,0 +1,86 @@
+"""All that is made of what SAM3 finds: OSC messages, layer 5's matte, two textures, and what a ControlNet is shown.
+
+One result has one Segmentation object until the next, by which everything here, and the renderer, knows that it is new.
+"""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+
+from engine.children.diffusion_link import DiffusionLink
+from engine.children.segmentation_link import MasksView, SegmentationLink
+from engine.drawing import Drawing
+from engine.frame import FrameId, Segmentation, ShownPicture
+from engine.render import Matte
+from engine.sinks import Picture
+
+Tell = Callable[..., None]
+
+
+class MaskOutputs:
+    """Frame loop's thread. Waits for nothing: what takes time is made by a thread beside it."""
+
+    def __init__(self, link: SegmentationLink, sd: DiffusionLink | None, tell: Tell) -> None:
+        """`tell(address, *args)` sends an OSC message to every subscriber."""
+        self._link = link
+        self._sd = sd
+        self._tell = tell
+        self._told: Segmentation | None = None
+        self._size_px = (1, 1)
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sam3 control")
+        self._painting: tuple[Segmentation, Future[np.ndarray]] | None = None
+        self._painted: tuple[Segmentation, np.ndarray] | None = None
+        self._shown: Segmentation | None = None
+
+    def close(self) -> None:
+        self._worker.shutdown()
+
+    def tell(self, view: MasksView) -> None:
+        """Each result once: how many objects, then each of them, best first; 0 once there are no masks any more."""
+        if view.found is self._told:
+            return
+        self._told = view.found
+        objects = view.found.objects if view.found is not None else ()
+        self._tell("/sam3/objects", len(objects))
+        for place, each in enumerate(objects, start=1):
+            self._tell(f"/sam3/object/{place}", each.id, each.prompt, each.score, *each.box)
+
+    @staticmethod
+    def matte(view: MasksView, values: Mapping[str, object]) -> Matte | None:
+        """What is cut out of layer 5; None for nothing."""
+        keeps = values["/layer/5/matte"]
+        if keeps == "all" or view.found is None:
+            return None
+        return Matte(found=view.found, keeps=str(keeps), is_hard=values["/sam3/mask_edge"] == "hard")
+
+    def pictures(self, view: MasksView, values: Mapping[str, object], drawing: Drawing) -> dict[Picture, ShownPicture]:
+        """The textures `sam3` and `sam3_mask`; they cost nothing until a sink asks for them."""
+        found = view.found
+        if view.picture is not None:
+            height, width = view.picture.pixels.shape[:2]
+            self._size_px = (width, height)
+        masks = drawing.show_masks(
+            view.picture,
+            found,
+            is_hard=values["/sam3/mask_edge"] == "hard",
+            opacity=float(values["/sam3/opacity"]),
+            size_px=self._size_px,
+        )
+        return {"sam3": masks, "sam3_mask": drawing.show_ids(found, size_px=self._size_px)}
+
+    def steer(self, view: MasksView, tick: FrameId, now_s: float) -> None:
+        """Show the ControlNet of SD what was found, painted beside the frame loop."""
+        if self._sd is None or not self._sd.wants_segments:
+            return
+        if self._painting is not None and self._painting[1].done():
+            found, picture = self._painting
+            self._painted, self._painting = (found, picture.result()), None
+        is_to_show = self._painted is not None and self._painted[0] is not self._shown
+        if is_to_show and self._sd.show_segments(self._painted[1], tick, now_s):
+            self._shown = self._painted[0]
+        is_new = view.found is not None and (self._painted is None or view.found is not self._painted[0])
+        if is_new and self._painting is None:
+            from engine.render.control_picture import segmentation_picture
+
+            self._painting = view.found, self._worker.submit(segmentation_picture, view.found, self._link.prompts)
