@@ -5,22 +5,15 @@ is measured twice: as a user calls it (text and PIL picture in, PIL picture out)
 prepared (embeddings and tensor in, tensor out). Each call is waited for, so that nobody is measured by its queue.
 """
 
-import faulthandler
-import json
-import os
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.bench.measuring import answer, in_own_process
 from engine.bench.progress import Progress
-from engine.children import stderr_file
-from engine.children.interpreter import command, exit_reason
-from engine.children.spec import CHILD_ENVIRONMENT
 from engine.errors import ModelError
 
 if TYPE_CHECKING:
@@ -46,44 +39,13 @@ def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
     Times in ms, work in GFLOP (2 x multiply-adds) a picture, `limit_tflops` as a matrix product reaches it here.
     `asked`: `shapes` (empty: the device's own), `sizes` in px, `steps`, `seconds` a case, `device`, `threads` of a CPU.
-    Measured in a process with the environment of children, which costs or gains all alike: on Linux its allocator
-    settings make large temporaries cheap.
     """
-    environment = {**os.environ, **CHILD_ENVIRONMENT, "OMP_NUM_THREADS": str(asked["threads"])}
-    with (
-        stderr_file.create() as errors,
-        subprocess.Popen(
-            [*command("engine.bench.sd", "main()"), json.dumps(asked)],
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            env=environment,
-        ) as process,
-    ):
-        assert process.stdout is not None
-        for line in process.stdout:
-            told = json.loads(line)
-            if "result" in told:
-                return told["result"]
-            if "error" in told:
-                raise ModelError(told["error"])
-            progress(told["stage"], told["done"])
-        reasons = [exit_reason(process.wait()), stderr_file.gist(stderr_file.tail_of(errors))]
-    raise ModelError(f"the measurement ended without a result: {'; '.join(filter(None, reasons))}")
+    return in_own_process("engine.bench.sd", asked, progress)
 
 
 def main() -> None:
-    """The measuring process: JSON lines on its standard output."""
-    faulthandler.enable()
-
-    def tell(**line: Any) -> None:
-        sys.stdout.write(json.dumps(line) + "\n")
-        sys.stdout.flush()
-
-    try:
-        tell(result=_measure(**json.loads(sys.argv[1]), progress=lambda stage, done: tell(stage=stage, done=done)))
-    except ModelError as error:
-        tell(error=str(error))
+    """The measuring process."""
+    answer(_measure)
 
 
 def _measure(

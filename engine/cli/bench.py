@@ -153,6 +153,55 @@ def sd(
     _print(result, json_)
 
 
+@app.command()
+def sam3(
+    shape: Annotated[
+        str, typer.Option(metavar="sam3|tiny", help="What to measure. (default: the true size; on a CPU a tiny one)")
+    ] = "",
+    mode: Annotated[
+        list[str] | None, typer.Option(metavar="image|track", help="Repeatable. (default: image track)")
+    ] = None,
+    resolution: Annotated[
+        list[int] | None,
+        typer.Option(metavar="PX", help="1008, 672 or 336, repeatable. (default: 1008; of the tiny one 336)"),
+    ] = None,
+    prompts: Annotated[
+        list[int] | None, typer.Option(metavar="COUNT", help="How many at once, 1 to 4, repeatable. (default: 1)")
+    ] = None,
+    size: Annotated[str, typer.Option(metavar="WxH", help="Picture size in pixels.")] = "1920x1080",
+    objects: Annotated[int, typer.Option(min=1, max=16, help="Found in each picture.")] = 16,
+    batch: Annotated[int, typer.Option(min=1, max=4, help="Pictures at once; image mode only.")] = 1,
+    seconds: Annotated[float, typer.Option(metavar="SECONDS", help="For each of a case's two measurements.")] = 5.0,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = "auto",
+    threads: Annotated[int, typer.Option(min=1, help="Of the CPU's work.")] = 1,
+    json_: AsJson = False,
+) -> None:
+    """SAM3 with random weights of the true size, against transformers' own with masks of the full size."""
+    from engine.bench import sam3 as sam3_bench
+    from engine.cli.run import parse_size
+
+    modes, counts = mode or ("image", "track"), prompts or (1,)
+    if not set(modes) <= {"image", "track"} or not all(1 <= count <= 4 for count in counts):
+        raise UsageError("--mode takes image or track, --prompts 1 to 4")
+    if not set(resolution or ()) <= {1008, 672, 336}:
+        raise UsageError("--resolution takes 1008, 672 or 336")
+    asked = {
+        "shape": shape,
+        "modes": modes,
+        "resolutions": resolution or (),
+        "prompts": counts,
+        "size": parse_size(size),
+        "objects": objects,
+        "batch": batch,
+        "seconds": seconds,
+        "device": device,
+        "threads": threads,
+    }
+    with _progress(json_) as progress:
+        result = sam3_bench.run(asked, progress)
+    _print(result, json_)
+
+
 @contextmanager
 def _progress(is_quiet: bool) -> "Iterator[Progress]":
     if is_quiet or not sys.stderr.isatty():

@@ -25,14 +25,22 @@ WINDOW_PX = 24 * PATCH_PX
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 TINY_VIT_WIDTH = 32
 MASK_GAIN = 30.0
-MASK_BIAS = -9.0
+MASK_BIAS = -7.0
 TRACKER_WIDTH = 128  # its memory encoder is written for no less
 
 
 def build(
-    name: str, resolution: int, device: str, dtype: torch.dtype, *, seed: int = 0, has_tracker: bool = True
+    name: str,
+    resolution: int,
+    device: str,
+    dtype: torch.dtype,
+    *,
+    seed: int = 0,
+    has_tracker: bool = True,
+    objects: int = OBJECTS,
 ) -> Model:
-    """A model of this shape; the same arguments give the same weights on the same kind of device.
+    """A model of this shape that finds `objects` for each prompt; the same arguments give the same weights on the same
+    kind of device.
 
     On the device `meta` it has shapes only, for counting. Without a tracker it is a detector alone; the tiny one is
     then a quarter as wide, 32 channels. ModelError for a shape nobody has.
@@ -49,7 +57,9 @@ def build(
             video, detector = None, Sam3Model._from_config(config.detector_config, dtype=dtype)
         whole = video or detector
         _scatter(whole)
-        _find_objects(detector)
+        _find_objects(detector, objects)
+        if video is not None:  # and see each of them in every picture
+            video.tracker_model.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(6.0)
     whole.requires_grad_(False).eval()
     return Model(
         spec=SegmentationSpec(model=f"random:{name}", resolution=resolution),
@@ -199,15 +209,15 @@ def _scatter(model: Any) -> None:
             module.weight.normal_(0.0, module.weight.shape[0] ** -0.5)
 
 
-def _find_objects(detector: Any) -> None:
-    """Lets the first OBJECTS queries score about 0.9 for every prompt, the others 0.1, with masks of some percent."""
+def _find_objects(detector: Any, count: int) -> None:
+    """Lets the first `count` queries score about 0.9 for every prompt, the others 0.1, with masks of some percent."""
     queries = detector.detr_decoder.query_embed.weight  # (queries, width)
     width = queries.shape[1]
     direction = torch.ones(width)
     direction[1::2] = -1.0
     queries.normal_()
-    queries[:OBJECTS] += direction
-    queries[OBJECTS:] -= direction
+    queries[:count] += direction
+    queries[count:] -= direction
     scoring = detector.dot_product_scoring
     scoring.text_proj.weight.zero_()
     scoring.text_proj.bias.zero_()

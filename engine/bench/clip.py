@@ -1,0 +1,71 @@
+"""A video of a benchmark's own, and its pictures over and over, decoded beside whoever takes them."""
+
+import math
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from engine.segment.batches import batches, batches_waiting
+from engine.segment.handover import BrokenOffError, Handover
+from engine.segment.pictures import VideoPictures
+from engine.sinks.movie_file import MovieFile
+
+FPS = 30.0
+PICTURES = 60
+DISCS = 6
+
+
+def moving_discs(width: int, height: int, index: int) -> np.ndarray:
+    """(height, width, 4) uint8: discs that wander over a ground of all colours; picture `index` of an endless film."""
+    across = np.linspace(0, 255, width, dtype=np.uint8)[None].repeat(height, axis=0)
+    down = np.linspace(0, 255, height, dtype=np.uint8)[:, None].repeat(width, axis=1)
+    picture = np.ascontiguousarray(np.stack((across, down, 255 - across, np.full_like(across, 255)), axis=-1))
+    for disc in range(DISCS):
+        x = width * (0.5 + 0.4 * math.sin(0.05 * (disc + 1) * index + disc))
+        y = height * (0.5 + 0.4 * math.cos(0.04 * (disc + 1) * index + 2 * disc))
+        colour = (255 - 40 * disc, 40 * disc, 255, 255)
+        cv2.circle(picture, (round(x), round(y)), height // 8, colour, thickness=-1, lineType=cv2.LINE_AA)
+    return picture
+
+
+def write_clip(path: Path, width: int, height: int) -> None:
+    """A silent H.264 video of two seconds."""
+    movie = MovieFile(path, width=width, height=height, fps=FPS, sample_rate_hz=0, sound_channels=0, is_offline=True)
+    for index in range(PICTURES):
+        movie.add_picture(moving_discs(width, height, index), index / FPS)
+    movie.close()
+
+
+class LoopedClip:
+    """As `multiverse segment` reads: a thread decodes, a few batches wait. Close it, or its thread stays."""
+
+    def __init__(self, path: Path, batch: int) -> None:
+        self._pictures = VideoPictures(path)
+        self._batch = batch
+        self._waiting: Handover[np.ndarray] = Handover(batches_waiting(self._pictures.first, batch))
+        self._reader = threading.Thread(target=self._read, name="bench reader", daemon=True)
+        self._reader.start()
+
+    @property
+    def wait_s(self) -> float:
+        """Seconds that was waited for a batch, all in all."""
+        return self._waiting.take_wait_s
+
+    def batches(self) -> Iterator[np.ndarray]:
+        """(batch, height, width, 3) uint8 each, without end."""
+        return self._waiting.items()
+
+    def close(self) -> None:
+        self._waiting.break_off()
+        self._reader.join()
+
+    def _read(self) -> None:
+        try:
+            while True:
+                for batch in batches(self._pictures.read(1, PICTURES // self._batch * self._batch), self._batch):
+                    self._waiting.put(batch.pixels)
+        except BrokenOffError:
+            return

@@ -1,0 +1,297 @@
+"""SAM3 against transformers' own, picture by picture in turn, on the same weights, device and run.
+
+Ours is what the child does for a picture: the pixels in, a sheet of masks out. Theirs ends with the masks of the same
+objects at the full size of the picture, on the device, and is measured twice: as a user calls it, and with the words
+encoded beforehand (`Rival` tells each step). Neither pays for reading; what reading costs is shown on ours alone, which
+takes a video that is decoded beside the model. Following is compared in blocks of pictures that both see, each with a
+memory of its own. Each call is waited for, so that nobody is measured by its queue.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.bench.clip import LoopedClip, write_clip
+from engine.bench.measuring import answer, in_own_process
+from engine.bench.progress import Progress
+from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
+
+if TYPE_CHECKING:
+    from engine.frame import Segmentation
+    from engine.models.segmentation.model import Model
+
+UNVERIFIED = (
+    "what CUDA graphs gain",
+    "bfloat16",
+    "contention with the renderer on one GPU",
+    "device memory over 2000 pictures",
+    "the speed of the true shape",
+)
+"""What a CPU cannot show."""
+PROMPTS = ("person", "guitar", "lamp on the left", "dog")
+THRESHOLD = 0.5
+WARM_UP_CALLS = 3
+FEWEST_CALLS = 5
+KEPT_BATCHES = 6  # decoded before the rounds, and used over and over
+BLOCK_PICTURES = 10
+FEWEST_FOLLOWED = 20
+LAST_PICTURES = 50
+READ, WRITE, OTHER = "read (wait)", "write", "other"
+
+Call = Callable[[np.ndarray], object]
+
+
+def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Figures by mode, then by resolution and prompts; ModelError for a shape or device that is not.
+
+    Times in ms, work in GFLOP (2 x multiply-adds) a picture, `limit_tflops` as a matrix product reaches it here.
+    `asked`: `shape` ("": the device's own), `modes`, `resolutions` in px (empty: the shape's own), `prompts` (how
+    many), `size` (width, height) of the pictures, `objects` in each, `batch`, `seconds` for each of a case's two
+    measurements, `device`, `threads` of a CPU.
+    """
+    return in_own_process("engine.bench.sam3", asked, progress)
+
+
+def main() -> None:
+    """The measuring process."""
+    answer(_measure)
+
+
+def _measure(
+    *,
+    shape: str,
+    modes: Sequence[str],
+    resolutions: Sequence[int],
+    prompts: Sequence[int],
+    size: tuple[int, int],
+    objects: int,
+    batch: int,
+    seconds: float,
+    device: str,
+    threads: int,
+    progress: Progress,
+) -> dict[str, Any]:
+    from engine.models.device_work import free_memory, use_threads
+    from engine.models.places import matmul_tflops, place_for
+    from engine.models.segmentation.shapes import build
+
+    use_threads(threads)
+    place = place_for(device, half="bfloat16")
+    shape = shape or ("tiny" if place.kind == "cpu" else "sam3")
+    resolutions = resolutions or ((336,) if shape == "tiny" else (1008,))
+    limit_tflops = matmul_tflops(place)
+    result: dict[str, Any] = {
+        "device": place.name,
+        "dtype": place.dtype_name,
+        "threads": threads,
+        "limit_tflops": round(limit_tflops, 3),
+        "shape": shape,
+        "picture": f"{size[0]}x{size[1]}",
+    }
+    if place.kind == "cpu":
+        result["unverified without a device"] = list(UNVERIFIED)
+    cases = [(mode, resolution, count) for mode in modes for resolution in resolutions for count in prompts]
+    with tempfile.TemporaryDirectory(prefix="multiverse bench ") as folder:
+        clip = Path(folder) / "clip.mp4"
+        progress("a video", 0.0)
+        write_clip(clip, *size)
+        for number, (mode, resolution, count) in enumerate(cases):
+            name = f"{resolution} px, {count} {'prompt' if count == 1 else 'prompts'}"
+            progress(f"{shape} {mode}, {name}", number / len(cases))
+            model = build(
+                shape,
+                resolution,
+                place.device,
+                place.dtype,
+                has_tracker=mode == "track",
+                objects=max(1, objects // count),
+            )
+            where, case = model.device, _Case(model, PROMPTS[:count], objects, 1 if mode == "track" else batch, clip)
+            measured = case.following(seconds) if mode == "track" else case.finding(shape, seconds, limit_tflops)
+            result.setdefault(mode, {})[name] = measured
+            del model, case
+            free_memory(where)
+    return result
+
+
+class _Ours:
+    """As the child does a batch of pictures: found, and packed into the sheets of a ring."""
+
+    def __init__(
+        self, model: "Model", mode: str, texts: Sequence[str], objects: int, *, has_graphs: bool = True
+    ) -> None:
+        from engine.models.graphs import DirectCalls
+        from engine.models.segmentation.segmenter import Segmenter
+
+        self.segmenter = Segmenter(model, calls=None if has_graphs else DirectCalls())
+        self.segmenter.mode, self.segmenter.threshold, self.segmenter.most = mode, THRESHOLD, objects
+        self.segmenter.set_prompts(texts)
+        self._sheet = np.zeros(sheet_shape(model.mask_side), np.uint8)
+        self.write_s = 0.0
+        """Seconds spent on sheets, all in all."""
+
+    def __call__(self, batch: np.ndarray) -> "list[Segmentation]":
+        """`batch` (B, H, W, 3) uint8."""
+        results = self.segmenter.segment(batch)
+        began_s = time.perf_counter()
+        for found in results:
+            write_sheet(self._sheet, found)
+        self.write_s += time.perf_counter() - began_s
+        return results
+
+
+class _Case:
+    """One model: our way and theirs with the same weights."""
+
+    def __init__(self, model: "Model", texts: Sequence[str], objects: int, batch: int, clip: Path) -> None:
+        from engine.models.device_work import device_wait
+
+        self._model, self._texts, self._objects, self._batch, self._clip = model, texts, objects, batch, clip
+        self._wait = device_wait(model.device)
+
+    def finding(self, shape: str, seconds: float, limit_tflops: float) -> dict[str, Any]:
+        """Every picture by itself."""
+        from engine.models.segmentation.shapes import gflop
+        from engine.models.segmentation.timing import Rival, difference, memory_begins, memory_mb
+
+        model, texts, objects = self._model, self._texts, self._objects
+        memory_begins(model.device)
+        ours = _Ours(model, "image", texts, objects)
+        result = self._streamed(ours, seconds)
+        work = gflop(shape, model.spec.resolution, len(texts))
+        reached = sum(work.values()) / result["ms"]
+        rival = Rival(model, texts)
+        calls: dict[str, Call] = {
+            "ours": ours,
+            "call": lambda batch: [rival.call(picture, THRESHOLD) for picture in batch],
+            "prepared": lambda batch: [rival.prepared(picture, THRESHOLD) for picture in batch],
+        }
+        if model.device.type == "cuda":
+            calls["without_graphs"] = _Ours(model, "image", texts, objects, has_graphs=False)
+        result |= {
+            "peak_memory_mb": round(memory_mb(model.device)),
+            "gflop": {stage: round(amount, 2) for stage, amount in work.items()},
+            "share_of_limit": round(reached / limit_tflops, 4),
+        }
+        batches = self._kept_batches()
+        times_ms = self._in_turn(calls, batches, seconds)
+        ms = {name: float(np.median(each)) for name, each in times_ms.items()}
+        memory_begins(model.device)
+        calls["call"](batches[0])
+        result |= {
+            "in_turn_ms": {name: round(each, 3) for name, each in ms.items()},
+            "times_transformers_call": round(ms["call"] / ms["ours"], 3),
+            "times_transformers_prepared": round(ms["prepared"] / ms["ours"], 3),
+            "transformers_peak_memory_mb": round(memory_mb(model.device)),
+            **difference(model, texts, batches[0][0], THRESHOLD, objects),
+        }
+        return result
+
+    def following(self, seconds: float) -> dict[str, Any]:
+        """Pictures in order, objects kept."""
+        from engine.models.segmentation.timing import FollowingRival, memory_begins, memory_mb, memory_now_mb
+
+        model = self._model
+        memory_begins(model.device)
+        ours = _Ours(model, "track", self._texts, self._objects)
+        result = self._streamed(ours, seconds)
+        result["peak_memory_mb"] = round(memory_mb(model.device))
+        ours.segmenter.reset()
+        rival = FollowingRival(model, self._texts)
+        sides: dict[str, Call] = {"ours": ours, "transformers": lambda batch: rival.step(batch[0])}
+        times_ms: dict[str, list[float]] = {name: [] for name in sides}
+        grown_mb: dict[str, list[float]] = {name: [] for name in sides}
+        film = LoopedClip(self._clip, 1)
+        try:
+            pictures, end_s = film.batches(), time.perf_counter() + 2.0 * seconds
+            while time.perf_counter() < end_s or len(times_ms["ours"]) < FEWEST_FOLLOWED:
+                block = list(islice(pictures, BLOCK_PICTURES))
+                for name, call in sides.items():
+                    before_mb = memory_now_mb(model.device)
+                    times_ms[name] += [self._timed_ms(call, picture) for picture in block]
+                    grown_mb[name].append((memory_now_mb(model.device) - before_mb) / BLOCK_PICTURES)
+        finally:
+            film.close()
+        count = len(times_ms["ours"])
+        last = min(LAST_PICTURES, count // 2)
+        fps = {name: 1000.0 / float(np.mean(each[-last:])) for name, each in times_ms.items()}
+        settled = len(grown_mb["ours"]) // 2  # in the first half memories fill
+        return result | {
+            "followed": count,
+            "last": last,
+            "fps_of_the_last": {name: round(each, 2) for name, each in fps.items()},
+            "times_transformers": round(fps["ours"] / fps["transformers"], 3),
+            "grown_mb_a_picture": {name: round(float(np.mean(each[settled:])), 3) for name, each in grown_mb.items()},
+        }
+
+    def _streamed(self, ours: _Ours, seconds: float) -> dict[str, Any]:
+        """The whole way, from a video that another thread decodes: rate, times of a picture, and where they go."""
+        film = LoopedClip(self._clip, self._batch)
+        times_ms: list[float] = []
+        stages_ms = {READ: 0.0}
+        found = 0
+        try:
+            batches = film.batches()
+            for batch in islice(batches, WARM_UP_CALLS):
+                ours(batch)
+            waited_s, wrote_s = film.wait_s, ours.write_s
+            began_s = last_s = time.perf_counter()
+            while last_s < began_s + seconds or len(times_ms) < FEWEST_CALLS:
+                found += sum(len(each.objects) for each in ours(next(batches)))
+                for stage, ms in ours.segmenter.clock.read_ms().items():
+                    stages_ms[stage] = stages_ms.get(stage, 0.0) + ms
+                now_s = time.perf_counter()
+                times_ms.append((now_s - last_s) * 1000.0 / self._batch)
+                last_s = now_s
+            stages_ms[READ] = (film.wait_s - waited_s) * 1000.0
+            stages_ms[WRITE] = (ours.write_s - wrote_s) * 1000.0
+        finally:
+            film.close()
+        pictures, total_ms = len(times_ms) * self._batch, (last_s - began_s) * 1000.0
+        stages_ms[OTHER] = max(total_ms - sum(stages_ms.values()), 0.0)
+        return {
+            "pictures": pictures,
+            "batch": self._batch,
+            "objects": round(found / pictures, 2),
+            "fps": round(1000.0 * pictures / total_ms, 2),
+            "ms": round(total_ms / pictures, 3),
+            "ms_p50": round(float(np.percentile(times_ms, 50)), 3),
+            "ms_p99": round(float(np.percentile(times_ms, 99)), 3),
+            "stages": {
+                stage: {"ms": round(ms / pictures, 3), "share": round(ms / total_ms, 4)}
+                for stage, ms in stages_ms.items()
+            },
+        }
+
+    def _kept_batches(self) -> list[np.ndarray]:
+        film = LoopedClip(self._clip, self._batch)
+        try:
+            return list(islice(film.batches(), KEPT_BATCHES))
+        finally:
+            film.close()
+
+    def _in_turn(self, calls: dict[str, Call], batches: list[np.ndarray], seconds: float) -> dict[str, list[float]]:
+        """Ms a picture, one after the other in rounds: whatever else the machine does strikes all alike."""
+        for call in calls.values():
+            for batch in batches[:WARM_UP_CALLS]:
+                call(batch)
+        times_ms: dict[str, list[float]] = {name: [] for name in calls}
+        end_s = time.perf_counter() + seconds
+        for batch in cycle(batches):
+            for name, call in calls.items():
+                times_ms[name].append(self._timed_ms(call, batch) / self._batch)
+            if time.perf_counter() >= end_s and len(times_ms["ours"]) >= FEWEST_CALLS:
+                break
+        return times_ms
+
+    def _timed_ms(self, call: Call, batch: np.ndarray) -> float:
+        self._wait()
+        began_s = time.perf_counter()
+        call(batch)
+        self._wait()
+        return (time.perf_counter() - began_s) * 1000.0
