@@ -8,6 +8,7 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.pretrained import one_line, quieten_libraries
+from engine.models.segmentation.check import NO_TRACKER
 from engine.models.segmentation.model import Model
 from engine.models.segmentation.model_folder import ModelFolder, find
 from engine.models.segmentation.spec import SegmentationSpec
@@ -22,7 +23,6 @@ DTYPES = {
     "bfloat16": torch.bfloat16,
     "float32": torch.float32,
 }
-NO_TRACKER = "has a detector only (model_type sam3): pictures by themselves; to follow objects take facebook/sam3"
 
 
 def load(spec: SegmentationSpec, device: str, dtype: str) -> Model:

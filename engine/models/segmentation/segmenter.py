@@ -12,6 +12,7 @@ from engine.models.device_work import DeviceCopy, StageClock
 from engine.models.graphs import Calls, CompiledCalls, DirectCalls, calls_for, nothing
 from engine.models.segmentation.backbone import Backbone, Features
 from engine.models.segmentation.boxes import Box
+from engine.models.segmentation.check import NO_TRACKER
 from engine.models.segmentation.detector import Detector
 from engine.models.segmentation.found import Found, nothing_found
 from engine.models.segmentation.pixels import preprocess
@@ -45,7 +46,8 @@ class Segmenter:
         """`calls`: how chains of parts are run, as `chosen_calls` has it unless given."""
         self.model = model
         self.clock = StageClock(model.device, idle_s)
-        """Of the last call: preprocess, backbone, decoder, masks, copy. The last has what is done on the host too."""
+        """Of the last call: preprocess, backbone, decoder, masks, in track mode tracker, and copy: bringing the result
+        home and tidying it there."""
         self.threshold = 0.5
         self.most = 16
         self.boxes: tuple[Box, ...] = ()
@@ -72,20 +74,22 @@ class Segmenter:
         """image or track; ModelError for a model without a tracker."""
         if mode not in MODES:
             raise ModelError(f"mode {mode}: not one of {', '.join(MODES)}")
-        if mode == self._mode:
-            return
-        if mode == "track":
+        if mode == "track" and self.model.video is None:
+            raise ModelError(f"{self.model.spec.model}: {NO_TRACKER}")
+        if mode == "track" and self._tracker is None:
             from engine.models.segmentation.tracker import Tracker
 
-            self._tracker = Tracker(self.model, self._detector)
-        else:
-            self._tracker = None
+            self._tracker = Tracker(self.model, self._detector)  # once: it hooks into the model
+        if mode != self._mode:
+            self.reset()
         self._mode = mode
 
     def set_prompts(self, texts: Sequence[str]) -> tuple[str, ...]:
         """What to look for; notes about what is not read. An empty text is left out, the others keep their numbers."""
         asked = [(number, text.strip()) for number, text in enumerate(texts, 1)]
         self._prompts = [(number, self._encoder.encode(text)) for number, text in asked if text]
+        if not self._prompts:
+            self.reset()
         return tuple(truncation(number, prompt) for number, prompt in self._prompts if prompt.is_truncated)
 
     def segment(self, pictures: np.ndarray, *, index: int = 0, time_s: float = 0.0) -> list[Segmentation]:
@@ -115,7 +119,8 @@ class Segmenter:
         return results
 
     def reset(self) -> None:
-        """Forget the followed objects: what comes next is another scene. A change of size does so by itself."""
+        """Forget the followed objects: what comes next is another scene. A change of size or mode does so by itself,
+        and so does having no prompt any more."""
         if self._tracker is not None:
             self._tracker.reset()
 
@@ -148,7 +153,7 @@ class Segmenter:
         features = self._backbone.run(pixels, self._between)
         self.clock.end("backbone")
         self._between()
-        if self._tracker is not None:
+        if self._mode == "track":
             return [self._followed(features, prompts)]
         found = self._detector.detect(
             features,
@@ -163,9 +168,13 @@ class Segmenter:
 
     def _followed(self, features: Features, prompts: list[Prompt]) -> Found:
         found: Found = self._tracker.step(
-            features, prompts, threshold=self.threshold, most=self.most, between=self._between
+            features,
+            prompts,
+            threshold=self.threshold,
+            most=self.most,
+            between=self._between,
+            mark=self.clock.end,
         )
-        self.clock.end("decoder")
         return found
 
 
