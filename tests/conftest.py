@@ -170,5 +170,5 @@ def tiny_sam3(tiny_models: TinyModels) -> Path:
 
 @pytest.fixture(scope="session")
 def seeing_sam3(tiny_models: TinyModels) -> Path:
-    """A sam3_video folder that finds bright shapes on dark ground, whatever the prompt."""
+    """A sam3_video folder that finds and follows what is white or red, green, and blue on dark ground, any prompt."""
     return tiny_models.sam3(kind="seeing")

@@ -1,6 +1,6 @@
 """A tiny SAM3 for tests: the shape of facebook/sam3, a few megabytes, native picture 336 x 336 (24 x 24 patches of 14).
 
-`python -m tests.tiny_sam3 FOLDER [--kind random]` writes one; the tests build theirs through the fixtures. Same
+`python -m tests.tiny_sam3 FOLDER [--kind seeing]` writes one; the tests build theirs through the fixtures. Same
 arguments, same weights. The folder holds a Sam3VideoModel (detector and tracker) and a CLIP tokenizer of 32 tokens, as
 the one on the Hub does, and loads as Sam3VideoModel or, its detector alone, as Sam3Model.
 
@@ -21,9 +21,11 @@ from typing import Any
 
 import torch
 
+from tests.seeing_detector import HEADS, set_detector_weights
+from tests.seeing_tracker import set_tracker_weights
 from tests.tiny_models import seeded, tiny_tokenizer
 
-KINDS = ("random",)
+KINDS = ("random", "seeing")
 NATIVE_SIZE = 336
 PATCH_SIZE = 14
 TEXT_WIDTH = 32
@@ -35,31 +37,39 @@ def build_tiny_sam3(folder: Path, *, kind: str = "random", seed: int = 0) -> Pat
     """Writes a sam3_video folder with its tokenizer and returns it; about 18 MB, thresholds as the real model's.
 
     random: every prompt finds more than 16 of the 48 queries above 0.5; masks are scattered specks.
+    seeing: finds what is white or red, what is green and what is blue on dark ground, one object each, whatever the
+    prompt, and follows it: tests/seeing_detector.py and tests/seeing_tracker.py say how, and how well. `seed` changes
+    nothing in its answers.
     """
     from transformers import Sam3VideoModel
 
     if kind not in KINDS:
         raise ValueError(f"{kind}: not one of {', '.join(KINDS)}")
     with seeded(seed):
-        model = Sam3VideoModel(tiny_config()).eval()
-        scatter_weights(model)
-        score_above_half(model.detector_model)
-        thin_masks(model.detector_model)
+        model = Sam3VideoModel(tiny_config(kind)).eval()
+        if kind == "seeing":
+            set_detector_weights(model.detector_model, PATCH_SIZE, NATIVE_SIZE // PATCH_SIZE)
+            set_tracker_weights(model)
+        else:
+            scatter_weights(model)
+            score_above_half(model.detector_model)
+            thin_masks(model.detector_model)
     tokenizer = tiny_tokenizer(folder, pad_token=None)
     tokenizer.model_max_length = PROMPT_TOKENS
     tokenizer.save_pretrained(folder)
-    model.save_pretrained(folder)
+    # The names of the weights as on the Hub: the other way doubles the tracker's prefix.
+    model.save_pretrained(folder, save_original_format=False)
     return folder
 
 
-def tiny_config() -> Any:
+def tiny_config(kind: str) -> Any:
     from transformers import Sam3VideoConfig
 
     vision: dict[str, Any] = {
         "model_type": "sam3_vision_model",
         "backbone_config": {
             "model_type": "sam3_vit_model",
-            "hidden_size": 32,
+            "hidden_size": 64 if kind == "seeing" else 32,
             "intermediate_size": 64,
             "num_hidden_layers": 2,
             "num_attention_heads": 2,
@@ -91,8 +101,8 @@ def tiny_config() -> Any:
             "pad_token_id": 517,
         },
         "geometry_encoder_config": dict(layers),
-        "detr_encoder_config": dict(layers),
-        "detr_decoder_config": layers | {"num_queries": 48},
+        "detr_encoder_config": layers | {"intermediate_size": 128},
+        "detr_decoder_config": layers | {"num_queries": 48, "num_attention_heads": HEADS},
         "mask_decoder_config": {"hidden_size": WIDTH, "num_attention_heads": 2, "num_upsampling_stages": 3},
     }
     tracker = {
