@@ -36,7 +36,8 @@ def run(port: ChildPort) -> None:
     """The child's main function; returns when it is told to stop.
 
     `port.settings`: `spec` (the fields of ModelSpec), `device` and `dtype` (or auto), `threads`. Values: `/sd/*`.
-    Input `source`: RGB or RGBA pictures. Output `picture`: (height, width, 3).
+    Inputs `source`: RGB or RGBA pictures; `segments`: RGB segmentation pictures for ControlNets with source `sam3`.
+    Output `picture`: (height, width, 3).
     """
     model = load_model(port)
     try:
@@ -77,6 +78,7 @@ class Loop(PictureLoop["np.ndarray | torch.Tensor", "Painted"]):
         self._skipped = 0
         self._shrunk: tuple[int, int] | None = None
         self._grey_from_s: float | None = None
+        self._segments: np.ndarray | None = None
 
     def _warm_up(self) -> None:
         neutral = replace(self._settings, words=Words(prompt="", negative="", prompt_b="", mix=0.0), image="")
@@ -149,7 +151,16 @@ class Loop(PictureLoop["np.ndarray | torch.Tensor", "Painted"]):
             self._is_changed = False
             self._progress.expect()
         time_s = 0.0 if self._source is None else self._source.time_s
-        return self._painter.paint(picture, time_s=time_s)
+        return self._painter.paint(picture, found=self._newest_segments(), time_s=time_s)
+
+    def _newest_segments(self) -> np.ndarray | None:
+        """What SAM3 found last, where a ControlNet looks at it; None before the first."""
+        if self._settings.sees_segments:
+            reader = self._port.input("segments")
+            frame = None if reader is None else reader.latest()
+            if frame is not None:  # a ring of another size is empty for a moment: what was found before stays
+                self._segments = frame.pixels
+        return self._segments
 
     @property
     def _work(self) -> float:

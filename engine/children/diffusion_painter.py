@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.children.diffusion_settings import Settings
-from engine.children.diffusion_source import edges
+from engine.children.diffusion_source import edges, segments
 from engine.errors import SourceError
 from engine.sources.still import read_still
 
@@ -98,17 +98,20 @@ class Painter:
             self.generation += 1
         self._settings = settings
 
-    def paint(self, picture: "np.ndarray | torch.Tensor", *, time_s: float = 0.0) -> Painted | None:
+    def paint(
+        self, picture: "np.ndarray | torch.Tensor", *, found: np.ndarray | None = None, time_s: float = 0.0
+    ) -> Painted | None:
         """`picture` (H, W, 3 or 4) uint8 of any size painted anew; None while a stream fills, S - 1 calls long.
 
         A tensor lies on the model's device. What comes out of a stream is a frame of earlier, with its `time_s`.
+        `found`: the segmentation picture for ControlNets that look at one, (H, W, 3) uint8; None: nothing was found.
         """
         from engine.children.diffusion_plan import Ticket
 
         assert self._plan is not None
         self.clock.begin()
         rgb = self._device_copy.send(picture)[..., :3] if isinstance(picture, np.ndarray) else picture[None]
-        controls = self._controls(picture)
+        controls = self._controls(picture, found)
         z = self._vae_calls[0].run(("encode", rgb.shape, self._size), (self._encode,), {"rgb": rgb})["z"]
         self.clock.end("encode")
         self._between()
@@ -231,7 +234,7 @@ class Painter:
 
     # -- one call
 
-    def _controls(self, picture: "np.ndarray | torch.Tensor") -> "list[Control]":
+    def _controls(self, picture: "np.ndarray | torch.Tensor", found: np.ndarray | None) -> "list[Control]":
         """What each ControlNet that counts is shown."""
         from engine.models.diffusion.denoiser import Control
 
@@ -240,8 +243,11 @@ class Painter:
         for control in self._settings.controls:
             if control.scale == 0.0 or control.number > len(self.model.controlnets):
                 continue
-            seen = picture if isinstance(picture, np.ndarray) else picture.cpu().numpy()
-            seen = edges(seen, self._size) if control.sees_edges else np.ascontiguousarray(seen[..., :3])
+            if control.sees == "sam3":
+                seen = segments(found, self._size)
+            else:
+                seen = picture if isinstance(picture, np.ndarray) else picture.cpu().numpy()
+                seen = edges(seen, self._size) if control.sees == "edges" else np.ascontiguousarray(seen[..., :3])
             prepared = self._pixels.prepare_control(seen[None])  # (1, 3, height, width)
             shown.append(Control(index=control.number - 1, picture=prepared, scale=control.scale))
         return shown

@@ -6,7 +6,7 @@ generation (pictures from before it are told apart), nothing.
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from engine.children.pace import value_reader
 from engine.errors import ModelError
@@ -52,7 +52,8 @@ class ControlSetting:
     """From 1, as in the address."""
     scale: float
     """0..2; 0 where it is switched off."""
-    sees_edges: bool
+    sees: Literal["input", "edges", "sam3"]
+    """The picture that is painted, its outlines, or what SAM3 finds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +91,11 @@ class Settings:
             "/sd/ip_adapter/image": self.image,
         }
         return {address: text for address, text in texts.items() if text}
+
+    @property
+    def sees_segments(self) -> bool:
+        """Whether a ControlNet in use is shown what SAM3 finds."""
+        return any(control.scale != 0.0 and control.sees == "sam3" for control in self.controls)
 
     @property
     def take(self) -> Hashable:
@@ -133,7 +139,7 @@ def read_settings(values: Mapping[str, Any]) -> Settings:
             ControlSetting(
                 number=number,
                 scale=value(f"controlnet/{number}/scale") if value(f"controlnet/{number}/enable") else 0.0,
-                sees_edges=value(f"controlnet/{number}/source") == "edges",
+                sees=value(f"controlnet/{number}/source"),
             )
             for number in CONTROLNETS
         ),

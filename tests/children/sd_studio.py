@@ -23,15 +23,15 @@ def source_picture(seed: int) -> np.ndarray:
     return blocks.repeat(8, axis=0).repeat(8, axis=1)
 
 
-def painting_core(model: Path) -> Callable[..., np.ndarray]:
+def painting_core(model: Path, **spec: Any) -> Callable[..., np.ndarray]:
     """`paint(**options)`: what the core makes of `source_picture(0)` in this process, for the values of BASE.
 
-    `paint(picture, **options)`: of another."""
+    `paint(picture, **options)`: of another. `spec`: further fields of ModelSpec."""
     from engine.models.diffusion import ModelSpec
     from engine.models.diffusion.load import load
     from engine.models.diffusion.single import paint
 
-    loaded = load(ModelSpec(model=str(model)), "cpu", "float32")
+    loaded = load(ModelSpec(model=str(model), **spec), "cpu", "float32")
 
     def painted(picture: np.ndarray | None = None, **options: Any) -> np.ndarray:
         options = {"prompt": "sea", "seed": 1, "width": SIDE_PX, "height": SIDE_PX} | options

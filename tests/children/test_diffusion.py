@@ -16,6 +16,7 @@ from engine.children.diffusion_link import PRELOAD
 from engine.children.diffusion_source import blank
 from engine.children.launcher import LAUNCHER
 from engine.children.spec import CHILD_ENVIRONMENT
+from engine.ipc import FrameRing
 from tests.children.picture_studio import QUICK
 from tests.children.sd_studio import Studio, painting_core, source_picture
 from tests.conftest import TinyModels
@@ -491,3 +492,30 @@ def test_loras_controlnets_and_a_picture_to_follow_change_the_picture_and_at_zer
     studio.set({"/sd/ip_adapter/image": str(tmp_path / "none.png")})
     wait_for(lambda: "none.png" in studio.told("picture"), "a word about the picture that is not there")
     assert (studio.feed_one(wait_for).pixels == followed.pixels).all()
+
+
+def test_a_controlnet_follows_what_is_found_whatever_its_size_and_sees_black_before(
+    open_studio: Open, tiny_sd: Path, tiny_models: TinyModels, wait_for: WaitFor
+) -> None:
+    nets = (str(tiny_models.controlnet(tiny_sd)),)
+    core = painting_core(tiny_sd, controlnets=nets)
+    control = {"/sd/controlnet/1/enable": True, "/sd/controlnet/1/source": "sam3"}
+    studio = open_studio(tiny_sd, spec={"controlnets": list(nets)}, values=control)
+
+    def seeing(found: np.ndarray) -> np.ndarray:
+        return core(controls=[(found, 1.0)])
+
+    black = seeing(np.zeros((64, 64, 3), np.uint8))
+    wait_for(lambda: studio.shows_just(black), "the picture of nothing found")
+    for seed, times in ((1, 1), (2, 4), (3, 1)):
+        found = source_picture(seed)
+        ring = FrameRing.create("found", 64 * times, 64 * times, channels=3)
+        studio.supervisor.connect_input("segments", ring.segment)
+        ring.write(found.repeat(times, axis=0).repeat(times, axis=1), index=seed, time_s=float(seed))
+        expected = seeing(found)
+        assert not np.array_equal(expected, black)
+        wait_for(lambda: studio.shows_just(expected), f"what was found, {64 * times} px wide")  # noqa: B023
+        ring.close()
+    studio.set({"/sd/controlnet/1/source": "input"})
+    source = seeing(source_picture(0))
+    wait_for(lambda: studio.shows_just(source), "the source")

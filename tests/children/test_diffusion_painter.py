@@ -10,6 +10,7 @@ import pytest
 
 from engine.children.diffusion_painter import Painter
 from engine.children.diffusion_settings import read_settings
+from engine.children.diffusion_source import edges
 from tests.children.sd_studio import BASE, source_picture
 from tests.conftest import TinyModels
 
@@ -41,6 +42,7 @@ SHOW: list[dict[str, Any]] = [
     {"/sd/lora/1/weight": 0.7},
     {"/sd/controlnet/1/enable": True},
     {"/sd/controlnet/1/scale": 0.4, "/sd/controlnet/1/source": "input"},
+    {"/sd/controlnet/1/source": "sam3"},
     {"/sd/steps": 4},
     {"/sd/width": 128},
     {"/sd/mode": "single"},
@@ -133,6 +135,38 @@ def test_a_picture_that_overflows_in_the_vae_is_not_to_be_shown_nor_to_follow_fr
     assert painted is not None and not painted.is_finite
     last = painter.feedback(1.0, 0.0)
     assert last is not None and np.array_equal(last.numpy(), good)
+
+
+def test_a_controlnet_sees_the_source_its_edges_or_what_was_found(model: Any) -> None:
+    from engine.models.diffusion.single import paint
+
+    source, found = source_picture(0), source_picture(1)
+    painter = Painter(model, note=no_note)
+
+    def painted(sees: str, scale: float = 0.4, **options: Any) -> np.ndarray:
+        control = {"enable": True, "scale": scale, "source": sees}
+        values = {f"/sd/controlnet/1/{name}": value for name, value in control.items()}
+        painter.take(read_settings(BASE | {"/sd/mode": "single", "/sd/lora/1/weight": 0.0} | values))
+        picture = painter.paint(source, **options)
+        assert picture is not None
+        return picture.pixels.copy()
+
+    def expected(shown: np.ndarray | None) -> np.ndarray:
+        controls = [] if shown is None else [(shown, 0.4)]
+        return paint(model, source, prompt="sea", seed=1, width=64, height=64, controls=controls)
+
+    black = np.zeros_like(source)
+    wide = np.pad(found.repeat(3, axis=0).repeat(3, axis=1), ((0, 0), (50, 50), (0, 0)), constant_values=255)
+    for ours, theirs in (
+        (painted("sam3", found=found), expected(found)),
+        (painted("sam3", found=wide), expected(found)),
+        (painted("sam3"), expected(black)),
+        (painted("input", found=found), expected(source)),
+        (painted("edges", found=found), expected(edges(source, (64, 64)))),
+        (painted("sam3", found=found, scale=0.0), expected(None)),
+    ):
+        assert np.array_equal(ours, theirs)
+    assert len({expected(shown).tobytes() for shown in (None, black, found, source)}) == 4
 
 
 def test_a_picture_keeps_the_time_of_the_frame_it_was_made_from(model: Any) -> None:

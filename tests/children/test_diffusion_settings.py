@@ -44,6 +44,15 @@ def some_values(param: osc_schema.Param) -> list[osc_schema.Value]:
     return [param.low, param.high]
 
 
+def test_each_controlnet_has_its_own_source() -> None:
+    values = {"/sd/controlnet/1/enable": True, "/sd/controlnet/1/source": "edges", "/sd/controlnet/2/source": "sam3"}
+    settings = read_settings(values)
+    assert [control.sees for control in settings.controls] == ["edges", "sam3"]
+    assert not settings.sees_segments, "the second is off"
+    assert read_settings(values | {"/sd/controlnet/2/enable": True}).sees_segments
+    assert not read_settings(values | {"/sd/controlnet/2/enable": True, "/sd/controlnet/2/scale": 0.0}).sees_segments
+
+
 ANOTHER_TAKE = {"/sd/prompt": "air", "/sd/width": 256, "/sd/steps": 4, "/sd/seed": 2, "/sd/ip_adapter/image": "a.png"}
 SAME_TAKE = {"/sd/prompt_mix": 0.5, "/sd/lora/1/weight": 0.2, "/sd/guidance": 2.0, "/sd/interval_s": 1.0}
 
