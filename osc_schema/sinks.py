@@ -62,7 +62,8 @@ AREA = Area(
             description=f"Starts a sink ({', '.join(KINDS)}) under a name, or into a file of the recordings "
             "folder. Several of one kind can run under different names. After `sd:` (sd:record) it is for the picture "
             "of Stable Diffusion, after `sam3:` for where SAM3 looks with the masks over it, after `sam3_mask:` for "
-            "the masks alone, each at its own size; the kinds with a name bring theirs along by themselves.",
+            "the masks alone (numbers, which ndi and record blur), each at its own size; the kinds with a name bring "
+            "theirs along by themselves.",
             replies=("/done /sink/start <kind>", "/fail /sink/start <reason>"),
         ),
         Command(
