@@ -5,6 +5,6 @@ diffusion/      Stable Diffusion
 segmentation/   SAM3
 
 What several kinds of model share lies beside them: where files are (locate, weight_files, safetensors_header,
-part_report: these never load torch), how they are read (pretrained), what a device is asked (device_work, places), and
-how a chain of parts is run or captured (graphs).
+part_report: these never load torch), how they are read (pretrained), what a device is asked (device_work, places),
+how a chain of parts is run or captured (graphs), and how a part is compiled (compiling).
 """

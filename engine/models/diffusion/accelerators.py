@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from engine.errors import ModelError
+from engine.models.compiling import compiled, demand_compiler
 from engine.models.diffusion.spec import ACCELERATORS, ModelSpec
 from engine.models.diffusion.unet_parts import Parts, down, mid, up, whole
 from engine.models.graphs import Calls, CompiledCalls, calls_for, nothing
@@ -30,7 +31,6 @@ INSTALL = {
     "tensorrt": ("torch_tensorrt", "pip install torch-tensorrt"),
     "stablefast": ("sfast", "pip install git+https://github.com/chengzeyi/stable-fast.git@main#egg=stable-fast"),
 }
-SHAPES_KEPT = 64  # of each part: after torch's own 8 it would go on without compiling, and only log it
 DEEPCACHE = (
     "accelerator deepcache: it reuses features from step to step of one picture, but a stream's rows are different "
     "pictures, and live pictures have few steps; use inductor"
@@ -45,7 +45,7 @@ def demand(spec: ModelSpec, device: torch.device) -> None:
     if name not in ACCELERATORS:
         raise ModelError(f"accelerator {name}: not one of {', '.join(ACCELERATORS)}")
     if name == "inductor":
-        _demand_compiler(device)
+        demand_compiler(device, "accelerator inductor")
     elif name != "none":
         module, command = INSTALL[name]
         if importlib.util.find_spec(module) is None:
@@ -67,16 +67,8 @@ def accelerate(model: "Model") -> None:
     elif name != "none":
         if name == "tensorrt":
             import torch_tensorrt  # noqa: F401 - brings the backend
-        else:
-            import torch._inductor.config
-
-            torch._inductor.config.compile_threads = 1  # processes of a pool would outlive a child that is killed
-        import torch._dynamo
-
-        torch._dynamo.config.recompile_limit = SHAPES_KEPT
-        backend = BACKENDS[name]
-        compiled = [torch.compile(part, backend=backend, dynamic=False) for part in (whole, down, mid, up)]
-        model.parts = Parts(**dict(zip(("whole", "down", "mid", "up"), compiled, strict=True)))
+        parts = [compiled(part, BACKENDS[name]) for part in (whole, down, mid, up)]
+        model.parts = Parts(**dict(zip(("whole", "down", "mid", "up"), parts, strict=True)))
 
 
 def unet_calls(model: "Model", before_slow: Callable[[], None] = nothing) -> Calls:
@@ -87,21 +79,3 @@ def unet_calls(model: "Model", before_slow: Callable[[], None] = nothing) -> Cal
     if model.spec.accelerator == "none":
         return calls_for(model.device, before_slow)
     return CompiledCalls(before_slow)
-
-
-def _demand_compiler(device: torch.device) -> None:
-    if device.type == "cpu":
-        from torch._inductor.cpp_builder import get_cpp_compiler
-        from torch._inductor.exc import InvalidCxxCompiler
-
-        try:
-            get_cpp_compiler()
-        except InvalidCxxCompiler:
-            raise ModelError(
-                "accelerator inductor: needs a C++ compiler on a CPU (g++, clang++, or Visual Studio's cl)"
-            ) from None
-    elif device.type == "cuda":
-        from torch.utils._triton import has_triton
-
-        if not has_triton():
-            raise ModelError("accelerator inductor: triton is not installed; pip install triton")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import functional as F
 
+from engine.models.compiling import compiled
 from engine.models.graphs import Calls, Part, State, nothing
 
 if TYPE_CHECKING:
@@ -54,7 +55,6 @@ class Backbone:
 
     def __init__(self, model: "Model", calls: Calls) -> None:
         self._calls = calls
-        self._dtype = model.dtype
         vision = model.detector.vision_encoder
         self._vit, self._neck = vision.backbone, vision.neck
         config = self._vit.config
@@ -66,7 +66,7 @@ class Backbone:
         }
         self._layer: Layer = vit_layer
         if model.spec.is_compiled:
-            self._layer = torch.compile(vit_layer, dynamic=False)
+            self._layer = compiled(vit_layer)  # once for windows and once for global layers, whose shapes differ
             self._rotations = {size: torch.view_as_real(turn) for size, turn in self._rotations.items()}
         self.position = level_position(self._neck, self._grid, model.device).to(model.dtype)
         self._parts = self._chain()

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
+from engine.models.compiling import demand_compiler
 from engine.models.pretrained import one_line, quieten_libraries
 from engine.models.segmentation.check import NO_TRACKER
 from engine.models.segmentation.model import Model
@@ -23,6 +24,7 @@ DTYPES = {
     "bfloat16": torch.bfloat16,
     "float32": torch.float32,
 }
+NOTHING_TO_OFFLOAD = "offload: nothing to do, the weights are in main memory already"
 
 
 def load(spec: SegmentationSpec, device: str, dtype: str) -> Model:
@@ -35,6 +37,8 @@ def load(spec: SegmentationSpec, device: str, dtype: str) -> Model:
         raise ModelError(f"dtype {dtype}: not one of {', '.join(DTYPES)}")
     if spec.is_compiled and spec.is_offloaded:
         raise ModelError("compile and offload: offloaded weights travel between the layers; choose one of the two")
+    if spec.is_compiled:
+        demand_compiler(torch.device(device), "compile")
     quieten_libraries("transformers")
     if spec.random_shape:
         from engine.models.segmentation.shapes import build
@@ -46,8 +50,10 @@ def load(spec: SegmentationSpec, device: str, dtype: str) -> Model:
     if model.device.type != "mps":  # tensor cores want channels last; CPUs' convolutions are twice as fast
         for network in model.networks:
             network.to(memory_format=torch.channels_last)
-    if spec.is_offloaded:
-        model.notes += offload(model)
+    if model.is_offloaded:
+        offload(model)
+    elif spec.is_offloaded:
+        model.notes += (NOTHING_TO_OFFLOAD,)
     for note in model.notes:
         log.info("%s: %s", spec.model, note)
     return model
@@ -104,21 +110,15 @@ def _tokenizer(folder: ModelFolder) -> Any:
         return CLIPTokenizer.from_pretrained(folder.path, local_files_only=True)
 
 
-def offload(model: Model) -> tuple[str, ...]:
-    """Keeps the two large networks (96 % of all weights) in main memory; the rest, and all buffers, on the device.
-
-    Notes: where it changes nothing.
-    """
-    if not model.is_offloaded:
-        return ("offload: nothing to do, the device is the CPU",)
+def offload(model: Model) -> None:
+    """Keeps the ViT and the text encoder, 96 % of all weights, in main memory; each layer's come to the device while it
+    works. The rest, and all buffers, stay there."""
     from accelerate import cpu_offload
 
-    large = (model.detector.vision_encoder.backbone, model.detector.text_encoder)
-    for network in large:
+    for network in (model.detector.vision_encoder.backbone, model.detector.text_encoder):
         cpu_offload(network, model.device)
     for network in model.networks:
         for module in network.modules():
             if not hasattr(module, "_hf_hook"):
                 for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
                     tensor.data = tensor.data.to(model.device)
-    return ()

@@ -37,8 +37,8 @@ class Model:
         return self.spec.is_offloaded and self.device.type != "cpu"
 
     def memory_bytes(self) -> int:
-        """Bytes of all weights."""
-        return sum({tensor.data_ptr(): tensor.nbytes for tensor in self._tensors()}.values())
+        """Bytes of all weights that are on the device to stay."""
+        return sum({tensor.data_ptr(): tensor.nbytes for tensor in self._tensors() if not tensor.is_meta}.values())
 
     def _tensors(self) -> Iterator[torch.Tensor]:
         for network in self.networks:

@@ -43,7 +43,8 @@ class Segmenter:
         idle_s: Callable[[], float] = lambda: 0.0,
         calls: Calls | None = None,
     ) -> None:
-        """`calls`: how chains of parts are run, as `chosen_calls` has it unless given."""
+        """`calls`: how chains of parts are run. Unless given: as captured graphs on CUDA; directly elsewhere and where
+        weights travel; the backbone directly where it is compiled."""
         self.model = model
         self.clock = StageClock(model.device, idle_s)
         """Of the last call: preprocess, backbone, decoder, masks, in track mode tracker, and copy: bringing the result
@@ -55,8 +56,9 @@ class Segmenter:
         self.is_finite = True
         """False after a picture that the model answered with NaN; it is told as nothing found."""
         self._between = between
-        self._calls = calls or chosen_calls(model, before_capture)
-        self._backbone = Backbone(model, self._calls)
+        self._calls = calls or own_calls(model, before_capture)
+        is_own = calls is None and model.spec.is_compiled
+        self._backbone = Backbone(model, CompiledCalls(before_capture) if is_own else self._calls)
         self._detector = Detector(model, self._calls)
         self._encoder = PromptEncoder(model)
         self._copy = DeviceCopy(model.device)
@@ -178,13 +180,10 @@ class Segmenter:
         return found
 
 
-def chosen_calls(model: "Model", before_slow: Callable[[], None] = nothing) -> Calls:
-    """As captured graphs on CUDA; directly elsewhere, where weights travel, and where a compiler has been at work."""
-    if model.spec.is_compiled:
-        return CompiledCalls(before_slow)
+def own_calls(model: "Model", before_capture: Callable[[], None]) -> Calls:
     if model.is_offloaded:
         return DirectCalls()
-    return calls_for(model.device, before_slow, kept=GRAPHS_KEPT)
+    return calls_for(model.device, before_capture, kept=GRAPHS_KEPT)
 
 
 def truncation(number: int, prompt: Prompt) -> str:

@@ -15,7 +15,8 @@ class SegmentationSpec:
     resolution: int = 1008
     """Side in pixels of the square that a picture is scaled to: a multiple of a window of attention (336 px)."""
     is_compiled: bool = False
-    """Through torch.compile: minutes at the first picture of a size, faster after it."""
+    """The backbone through torch.compile: minutes at the first picture, faster after it; not with offload. The
+    decoder stays as it is: it would be compiled anew for every length of a prompt."""
     is_offloaded: bool = False
     """Weights in main memory, brought to the device layer by layer: for small cards."""
 

@@ -1,0 +1,40 @@
+"""torch.compile's inductor, as the models' parts go through it; compiling itself happens in the first call with each
+shape. Weights are inputs of what it makes. Never `max-autotune`, which tries kernels for minutes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from engine.errors import ModelError
+
+SHAPES_KEPT = 64  # of each part: after torch's own 8 it would go on without compiling, and only log it
+
+
+def demand_compiler(device: torch.device, asked: str) -> None:
+    """ModelError where inductor lacks what it compiles with; `asked`: the setting that wants it."""
+    if device.type == "cpu":
+        from torch._inductor.cpp_builder import get_cpp_compiler
+        from torch._inductor.exc import InvalidCxxCompiler
+
+        try:
+            get_cpp_compiler()
+        except InvalidCxxCompiler:
+            raise ModelError(f"{asked}: needs a C++ compiler on a CPU (g++, clang++, or Visual Studio's cl)") from None
+    elif device.type == "cuda":
+        from torch.utils._triton import has_triton
+
+        if not has_triton():
+            raise ModelError(f"{asked}: triton is not installed; pip install triton")
+
+
+def compiled(part: Callable[..., Any], backend: str = "inductor") -> Callable[..., Any]:
+    """`part`, compiled anew for every shape it is called with."""
+    import torch._dynamo
+
+    if backend == "inductor":
+        import torch._inductor.config
+
+        torch._inductor.config.compile_threads = 1  # processes of a pool would outlive a child that is killed
+    torch._dynamo.config.recompile_limit = SHAPES_KEPT
+    return torch.compile(part, backend=backend, dynamic=False)
