@@ -78,12 +78,14 @@ def _measure(
 ) -> dict[str, Any]:
     from engine.models.device_work import free_memory, use_threads
     from engine.models.places import matmul_tflops, place_for
-    from engine.models.segmentation.shapes import build
+    from engine.models.segmentation.shapes import build, demand
 
     use_threads(threads)
     place = place_for(device, half="bfloat16")
     shape = shape or ("tiny" if place.kind == "cpu" else "sam3")
     resolutions = resolutions or ((336,) if shape == "tiny" else (1008,))
+    for resolution in resolutions:
+        demand(shape, resolution)
     limit_tflops = matmul_tflops(place)
     result: dict[str, Any] = {
         "device": place.name,
@@ -202,6 +204,7 @@ class _Case:
         result = self._streamed(ours, seconds)
         result["peak_memory_mb"] = round(memory_mb(model.device))
         ours.segmenter.reset()
+        model.video.max_num_objects = self._objects  # as ours
         rival = FollowingRival(model, self._texts)
         sides: dict[str, Call] = {"ours": ours, "transformers": lambda batch: rival.step(batch[0])}
         times_ms: dict[str, list[float]] = {name: [] for name in sides}

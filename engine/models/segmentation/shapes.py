@@ -73,6 +73,14 @@ def build(
     )
 
 
+def demand(name: str, resolution: int) -> None:
+    """ModelError for a shape nobody has, and for a resolution that is no whole number of windows of attention."""
+    if name not in SHAPES:
+        raise ModelError(f"shape {name}: not one of {', '.join(SHAPES)}")
+    if resolution <= 0 or resolution % WINDOW_PX:
+        raise ModelError(f"resolution {resolution}: not a multiple of {WINDOW_PX} px, this model's window")
+
+
 def gflop(name: str, resolution: int, prompts: int) -> dict[str, float]:
     """2 x multiply-adds / 1e9 of one picture: `backbone`, `decoder` and `masks` of OBJECTS. Counted, not run."""
     from torch.utils.flop_counter import FlopCounterMode
@@ -123,10 +131,7 @@ def gflop(name: str, resolution: int, prompts: int) -> dict[str, float]:
 def _config(name: str, resolution: int, has_tracker: bool) -> Any:
     from transformers import Sam3VideoConfig
 
-    if name not in SHAPES:
-        raise ModelError(f"shape {name}: not one of {', '.join(SHAPES)}")
-    if resolution <= 0 or resolution % WINDOW_PX:
-        raise ModelError(f"resolution {resolution}: not a multiple of {WINDOW_PX} px, this model's window")
+    demand(name, resolution)
     config = Sam3VideoConfig() if name == "sam3" else _tiny_config(TRACKER_WIDTH if has_tracker else TINY_VIT_WIDTH)
     config.image_size = resolution
     config.low_res_mask_size = 4 * resolution // PATCH_PX

@@ -1,0 +1,97 @@
+"""The benchmark of SAM3 measures what it says it does. Its milliseconds are nobody's business here."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.bench.clip import PICTURES, LoopedClip, moving_discs, write_clip
+
+MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
+
+
+def bench(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [*MULTIVERSE, "bench", "sam3", "--device", "cpu", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=home, timeout=120)
+
+
+def measured(home: Path, *arguments: str) -> dict[str, Any]:
+    done = bench(home, *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def assert_accounted_for(case: dict[str, Any]) -> None:
+    """The stages are all of a picture's time, in the order of the work."""
+    stages = case["stages"]
+    assert list(stages)[:3] == ["read (wait)", "preprocess", "backbone"] and list(stages)[-2:] == ["write", "other"]
+    assert sum(stage["ms"] for stage in stages.values()) == pytest.approx(case["ms"], rel=0.01)
+    assert sum(stage["share"] for stage in stages.values()) == pytest.approx(1.0, abs=0.01)
+    assert case["fps"] == pytest.approx(1000.0 / case["ms"], rel=0.01)
+    assert case["ms_p99"] >= case["ms_p50"] > 0 and case["peak_memory_mb"] > 100
+
+
+def test_finding_is_faster_than_transformers_and_finds_the_same(tmp_path: Path) -> None:
+    result = measured(tmp_path, "--mode", "image", "--seconds", "1")
+    assert (result["shape"], result["picture"], result["dtype"]) == ("tiny", "1920x1080", "float32")
+    assert "what CUDA graphs gain" in result["unverified without a device"] and result["limit_tflops"] > 0
+    case = result["image"]["336 px, 1 prompt"]
+    assert_accounted_for(case)
+    assert {"decoder", "masks", "copy"} <= set(case["stages"])
+    assert case["objects"] == case["transformers_objects"] == 16
+    assert case["masks_differ"] < 0.001 and case["scores_differ"] < 1e-4 and case["boxes_differ_px"] < 0.1
+    assert case["times_transformers_prepared"] > 2 and case["times_transformers_call"] > 2
+    assert set(case["gflop"]) == {"backbone", "decoder", "masks"} and case["share_of_limit"] > 0
+
+
+def test_prompts_and_batches_are_cases_of_their_own(tmp_path: Path) -> None:
+    asked = ("--prompts", "1", "--prompts", "2", "--batch", "2", "--objects", "4", "--size", "160x96", "--seconds", "0")
+    cases = measured(tmp_path, "--mode", "image", *asked)["image"]
+    assert list(cases) == ["336 px, 1 prompt", "336 px, 2 prompts"]
+    for case in cases.values():
+        assert_accounted_for(case)
+        assert (case["batch"], case["pictures"], case["transformers_objects"]) == (2, 10, 4)
+    one, two = (case["gflop"]["decoder"] for case in cases.values())
+    assert two == pytest.approx(2 * one, rel=0.1)
+
+
+def test_following_tells_what_is_kept_in_memory_beside_what_transformers_keeps(tmp_path: Path) -> None:
+    asked = ("--mode", "track", "--objects", "2", "--size", "160x96", "--seconds", "0")
+    case = measured(tmp_path, *asked)["track"]["336 px, 1 prompt"]
+    assert_accounted_for(case)
+    assert (case["followed"], case["last"], case["objects"]) == (20, 10, 2)
+    assert set(case["fps_of_the_last"]) == set(case["grown_mb_a_picture"]) == {"ours", "transformers"}
+    assert case["times_transformers"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "reason"),
+    [
+        (("--shape", "sam4"), 1, "shape sam4: not one of sam3, tiny"),
+        (("--mode", "video"), 2, "--mode takes image or track"),
+        (("--prompts", "5"), 2, "--prompts 1 to 4"),
+        (("--resolution", "640"), 2, "--resolution takes 1008, 672 or 336"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_in_one_line(
+    tmp_path: Path, arguments: tuple[str, ...], code: int, reason: str
+) -> None:
+    done = bench(tmp_path, *arguments, "--size", "64x64")
+    assert done.returncode == code and reason in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_clip_is_read_over_and_over_until_it_is_closed(tmp_path: Path) -> None:
+    write_clip(tmp_path / "clip.mp4", 160, 96)
+    film = LoopedClip(tmp_path / "clip.mp4", 2)
+    batches = film.batches()
+    first = [next(batches) for _ in range(PICTURES // 2)]
+    assert {batch.shape for batch in first} == {(2, 96, 160, 3)}
+    assert np.array_equal(next(batches), first[0])
+    for index in (0, 10):
+        drawn = moving_discs(160, 96, index)[..., :3].astype(int)
+        assert np.abs(first[index // 2][index % 2] - drawn).mean() < 12
+    film.close()

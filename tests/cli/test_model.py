@@ -1,0 +1,77 @@
+"""`multiverse model check` of a SAM3, as people start it."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.cli.main import main
+
+Check = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def check(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Check:
+    """The command in this process: exit code, stdout, stderr."""
+
+    def start(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["multiverse", "model", "check", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0), *capsys.readouterr()
+
+    return start
+
+
+def test_sam3_is_told_from_stable_diffusion_by_itself(check: Check, tiny_sam3: Path, tiny_sd: Path) -> None:
+    sam3, sd = (dict(line.split(maxsplit=1) for line in check(path)[1].splitlines()) for path in (tiny_sam3, tiny_sd))
+    assert sam3["family"] == "SAM3, finds and follows" and sd["family"] == "Stable Diffusion 1.5"
+    assert sam3["complete"] == sd["complete"] == "yes"
+    assert {"vision", "text", "detector", "tracker"} <= set(sam3)
+    assert "MiB as bfloat16" in sam3["memory"] and "MiB as float16" in sd["memory"]
+
+
+def test_scripts_read_the_same_of_sam3_as_of_stable_diffusion(check: Check, tiny_sam3: Path, tiny_sd: Path) -> None:
+    code, out, _ = check(tiny_sam3, "--json")
+    report = json.loads(out)
+    assert (code, report["kind"], report["is_complete"], report["missing"]) == (0, "sam3_video", True, [])
+    assert report["memory_bytes"]["float32"] == 2 * report["memory_bytes"]["bfloat16"] > 0
+    shared = {"model", "path", "parts", "missing", "notes", "is_complete", "memory_bytes"}
+    assert shared <= set(report) & set(json.loads(check(tiny_sd, "--json")[1]))
+
+
+def test_what_is_missing_is_named_and_the_exit_code_is_1(check: Check, tiny_sam3: Path, tmp_path: Path) -> None:
+    broken = shutil.copytree(tiny_sam3, tmp_path / "sam3")
+    (broken / "model.safetensors").unlink()
+    code, out, _ = check(broken)
+    lines = out.splitlines()
+    assert code == 1 and lines[-1].split() == ["complete", "no"]
+    assert any(line.startswith("missing") and "has no weights" in line for line in lines)
+
+
+def test_a_gated_model_that_is_not_here_is_answered_with_how_to_get_it(
+    check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    code, out, said = check("facebook/sam3")
+    assert (code, out) == (1, "")
+    assert said.startswith("multiverse: facebook/sam3: ") and said.count("\n") == 1
+    assert "https://huggingface.co/facebook/sam3" in said
+
+
+def test_what_belongs_to_stable_diffusion_is_refused_for_sam3(check: Check, tiny_sam3: Path) -> None:
+    code, _, said = check(tiny_sam3, "--lora", "glass")
+    assert code == 2 and "belong to Stable Diffusion" in said
+
+
+@pytest.mark.parametrize("name", ["nowhere", "nobody/nothing"])
+def test_a_path_that_is_not_there_is_one_line(
+    check: Check, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.chdir(tmp_path)
+    code, out, said = check(name)
+    assert (code, out, said.count("\n")) == (1, "", 1) and said.startswith(f"multiverse: {name}: ")
