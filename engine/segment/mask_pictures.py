@@ -1,6 +1,7 @@
 """One picture with coloured masks, and a folder of pictures in which every value is an object's id."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,8 @@ class MaskFolder:
             if path.name not in self._before:
                 path.unlink(missing_ok=True)
         if self._is_new:
-            self.path.rmdir()
+            with suppress(OSError):  # somebody else has put something there
+                self.path.rmdir()
 
 
 def _write(path: Path, save: Callable[[Path], None]) -> None:

@@ -75,9 +75,7 @@ def check_outputs(names: tuple[str, ...], source: Path, *, overwrite: bool) -> N
         if not os.access(path if path.is_dir() else path.absolute().parent, os.W_OK):
             raise SinkError(f"{name}: cannot be written (no permission)")
         if form == "coco" and importlib.util.find_spec("pycocotools") is None:
-            raise SinkUnavailableError(
-                f'{name}: COCO needs pycocotools; get it with: pip install "multiverse-engine[dataset]"'
-            )
+            raise SinkUnavailableError(f"{name}: COCO needs pycocotools; get it with: pip install pycocotools")
 
 
 def check_forms(names: tuple[str, ...], pictures: Pictures) -> None:

@@ -58,7 +58,9 @@ class OverlayVideo:
             with self._errors():
                 self._stream = self._container.add_stream(form.codec, rate=rate, options=form.offline)
                 self._set_up(width + width % 2, height + height % 2, rate)
-            self._sound = SoundCopy(pictures, self._container) if look.sound else None
+            self._sound = (
+                SoundCopy(pictures, self._container, has_early=not form.has_fixed_rate) if look.sound else None
+            )
         except BaseException:
             self.discard()
             raise

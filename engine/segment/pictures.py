@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 import cv2
 import numpy as np
+from av.video.stream import VideoStream
 
 from engine.errors import SourceError
 from engine.segment.look import UNTAGGED, Look, look_of
@@ -88,8 +89,8 @@ class VideoPictures:
         container, stream = open_video(path)
         with container:
             tick_s = Fraction(stream.time_base or 0)
-            length_s = stream.duration * tick_s if stream.duration else Fraction(container.duration or 0, 1_000_000)
-            self._length_s = length_s
+            self._length_s = _length_of(stream)
+            length_s = self._length_s or Fraction(container.duration or 0, 1_000_000)
             self._tick_s = tick_s
             self._origin_s = Fraction(container.start_time or 0, 1_000_000)
             rate = stream.average_rate or stream.guessed_rate
@@ -135,7 +136,7 @@ class VideoPictures:
             wanted += 1
             if wanted == limit:
                 return
-        if end_s < self._length_s - self._first_s - Fraction(MISSING_END_S):
+        if self._length_s and end_s < self._length_s - self._first_s - Fraction(MISSING_END_S):
             counts.notes.append(
                 f"{self.path.name}: ends after {float(end_s):.2f} s, though it promises {float(self._length_s):.2f} s; "
                 "it seems to be cut off"
@@ -224,6 +225,17 @@ def _fit(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     canvas[top : top + inner[1], left : left + inner[0]] = cv2.resize(pixels, inner, interpolation=method)
     return canvas
+
+
+def _length_of(stream: VideoStream) -> Fraction | None:
+    """Seconds of pictures that the file promises; None where it promises only how long all its streams are."""
+    if stream.duration and stream.time_base:
+        return stream.duration * Fraction(stream.time_base)
+    try:  # Matroska has it as a tag: 00:01:02.345000000
+        hours, minutes, seconds = stream.metadata["DURATION"].split(":")
+        return 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds)
+    except (KeyError, ValueError):
+        return None
 
 
 def _files_in(folder: Path) -> list[Path]:

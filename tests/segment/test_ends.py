@@ -1,0 +1,154 @@
+"""How a run ends: whole, early because it was asked to, or with an error in one of its threads."""
+
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.errors import SinkError
+from engine.segment.handover import BrokenOffError, Handover, Worker
+from tests.segment.conftest import Segment
+from tests.segment.disc_movie import pictures_of
+
+
+def test_a_stopped_run_keeps_what_it_has_and_accounts_for_the_rest(segment: Segment, movie, tmp_path: Path) -> None:
+    stop = threading.Event()
+    report = segment(
+        movie(40),
+        tmp_path / "out.mp4",
+        tmp_path / "masks",
+        stop=stop,
+        tell=lambda progress: progress.done == 3 and stop.set(),
+    )
+    assert report.is_interrupted and report.written == 3
+    assert report.read == report.written + report.unwritten and report.unwritten > 0
+    assert len(pictures_of(tmp_path / "out.mp4")) == len(list((tmp_path / "masks").iterdir())) == 3
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["in.mp4", "masks", "out.mp4"]
+
+
+def test_a_run_that_is_stopped_at_once_leaves_nothing(segment: Segment, movie, tmp_path: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+    report = segment(movie(4), tmp_path / "out.mp4", tmp_path / "out.json", tmp_path / "masks", stop=stop)
+    assert (report.is_interrupted, report.written, report.outputs) == (True, 0, ())
+    assert [file.name for file in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_an_output_that_fails_ends_the_run_in_one_line_and_leaves_nothing(
+    segment: Segment, movie, tmp_path: Path
+) -> None:
+    masks = tmp_path / "masks"
+
+    def make_unwritable(progress) -> None:
+        if progress.done == 2:  # a folder where the next mask is to be written: no user may write there
+            for number in range(3, 12):
+                (masks / f"frame_{number:06d}.png").mkdir(exist_ok=True)
+
+    with pytest.raises(SinkError) as caught:
+        segment(movie(12), tmp_path / "out.mp4", masks, tell=make_unwritable)
+    assert str(caught.value).startswith(str(masks)) and "cannot be written" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not any(file.is_file() for file in masks.iterdir())
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["in.mp4", "masks"]
+
+
+def test_an_error_of_the_caller_ends_all_threads_and_leaves_nothing(segment: Segment, movie, tmp_path: Path) -> None:
+    def fail(progress) -> None:
+        raise KeyboardInterrupt
+
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        segment(movie(12), tmp_path / "out.mp4", tmp_path / "out.json", tell=fail)
+    assert [file.name for file in tmp_path.iterdir()] == ["in.mp4"]
+    assert threading.active_count() == before
+
+
+def test_what_exists_is_replaced_when_asked_and_only_when_whole(segment: Segment, movie, tmp_path: Path) -> None:
+    out, masks = tmp_path / "out.mp4", tmp_path / "masks"
+    out.write_text("of before")
+    masks.mkdir()
+    (masks / "frame_000099.png").touch()
+    seen = []
+    report = segment(movie(2), out, masks, overwrite=True, tell=lambda progress: seen.append(out.read_text()))
+    assert seen == ["of before"] * 2
+    assert len(pictures_of(out)) == 2
+    assert report.notes == (f"{masks}: 1 other files from before are still there",)
+
+
+def test_masks_show_the_ids_of_the_live_textures(segment: Segment, movie, tmp_path: Path) -> None:
+    segment(movie(1), tmp_path / "masks")
+    image = Image.open(tmp_path / "masks" / "frame_000000.png")
+    assert image.mode == "P" and set(np.unique(np.asarray(image))) == {0, 1}
+    assert image.getpalette()[:6] == [0, 0, 0, 255, 64, 64]
+
+
+def test_a_handover_keeps_order_and_bound_and_ends() -> None:
+    handover: Handover[int] = Handover(3)
+    most = []
+
+    def put() -> None:
+        for number in range(100):
+            handover.put(number)
+            most.append(len(handover))
+        handover.end()
+
+    worker = Worker("putter", put, handover)
+    worker.start()
+    assert list(handover.items()) == list(range(100))
+    worker.join()
+    assert max(most) <= 3 and handover.is_done and worker.error is None
+
+
+def test_breaking_off_wakes_both_sides(wait_for) -> None:
+    full: Handover[int] = Handover(1)
+    ended = []
+
+    def put() -> None:
+        try:
+            while True:
+                full.put(1)
+        except BrokenOffError:
+            ended.append("putter")
+            raise
+
+    worker = Worker("putter", put, full)
+    worker.start()
+    wait_for(lambda: len(full) == 1, "a full handover")
+    full.break_off()
+    worker.join()
+    assert ended == ["putter"] and worker.error is None
+    with pytest.raises(BrokenOffError):
+        next(full.items())
+
+
+def test_the_error_of_a_worker_breaks_off_and_is_kept() -> None:
+    handover: Handover[int] = Handover(1)
+
+    def fail() -> None:
+        raise OSError("the disk is gone")
+
+    worker = Worker("failing", fail, handover)
+    worker.start()
+    with pytest.raises(BrokenOffError):
+        list(handover.items())
+    worker.join()
+    assert str(worker.error) == "the disk is gone"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
+def test_a_full_disk_is_one_line_and_leaves_nothing(segment: Segment, movie, tmp_path: Path) -> None:
+    import resource
+
+    noise = [np.random.default_rng(n).integers(0, 256, (192, 320, 3), np.uint8) for n in range(6)]
+    source = movie(pictures=noise, sound=None, options={"crf": "40"})
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        with pytest.raises(SinkError, match=r"out\.avi: cannot be written \(File too large\)"):
+            segment(source, tmp_path / "out.avi")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert [file.name for file in tmp_path.iterdir()] == ["in.mp4"]

@@ -1,0 +1,170 @@
+"""Damaged, cut and odd sources, pictures and folders: every picture is accounted for."""
+
+import json
+import re
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.errors import SinkError, SourceError, UsageError
+from engine.segment.job import NO_PROMPT
+from engine.segment.pictures import open_pictures
+from engine.segment.run import open_job
+from tests.segment.conftest import Segment
+from tests.segment.disc_movie import disc_picture, disc_shape, overlap, pictures_of, times_of
+
+
+def test_damage_in_the_middle_is_counted_and_left_out(segment: Segment, movie, tmp_path: Path) -> None:
+    source = movie(8, name="in.avi", codec="mjpeg", pixel_format="yuvj420p", sound=None)
+    data = bytearray(source.read_bytes())
+    starts = [match.start() for match in re.finditer(b"00dc....\xff\xd8", data, re.DOTALL)]
+    for start in starts[3:5]:
+        (length,) = struct.unpack_from("<I", data, start + 4)
+        data[start + 8 : start + 8 + length] = bytes(length)
+    source.write_bytes(data)
+    report = segment(source, tmp_path / "out.mkv")
+    assert (report.read, report.written, report.unreadable) == (6, 6, 2)
+    assert times_of(tmp_path / "out.mkv") == pytest.approx([n / 30 for n in (0, 1, 2, 5, 6, 7)], abs=0.001)
+    assert any("damaged" in note for note in report.notes)
+
+
+def test_a_video_that_is_cut_off_ends_with_what_was_read_and_says_so(movie, tmp_path: Path) -> None:
+    source = movie(60, name="in.mkv", options={"g": "5"}, sound=None)
+    source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+    pictures = open_pictures(source)
+    read = list(pictures.read(1, None))
+    assert 10 < len(read) < 60
+    assert pictures.counts.decoded == len(read)
+    (note,) = [note for note in pictures.counts.notes if "cut off" in note]
+    assert note.startswith("in.mkv: ends after ") and "though it promises 2.00 s" in note
+
+
+def test_a_whole_video_is_not_called_cut_off(movie) -> None:
+    for name in ("in.mp4", "in.mkv", "in.avi", "in.ts"):
+        pictures = open_pictures(movie(20, name=name, codec="mpeg4"))
+        assert len(list(pictures.read(1, None))) == 20
+        assert abs((pictures.expected or 0) - 20) <= 1  # some files tell only how long they are, sound included
+        assert pictures.counts.notes == []
+
+
+def test_one_picture_becomes_one_picture_and_one_mask(segment: Segment, tmp_path: Path) -> None:
+    Image.fromarray(disc_picture(0)).save(tmp_path / "disc.png")
+    report = segment(tmp_path / "disc.png", tmp_path / "out.jpg", tmp_path / "masks/", mode=None)
+    assert (report.mode, report.written, report.objects) == ("image", 1, 1)
+    with Image.open(tmp_path / "out.jpg") as out:
+        assert (out.format, out.size) == ("JPEG", (320, 192))
+        assert np.abs(np.asarray(out)[96, 80].astype(int) - (250, 157, 157)).max() < 12
+    assert overlap(np.asarray(Image.open(tmp_path / "masks" / "disc.png")) > 0, disc_shape(0)) > 0.93
+
+
+def test_a_picture_with_alpha_and_one_larger_than_any_screen_keep_their_size(movie, tmp_path: Path) -> None:
+    Image.fromarray(np.full((4200, 32, 4), (200, 100, 50, 128), np.uint8)).save(tmp_path / "tall.png")
+    pixels = open_pictures(tmp_path / "tall.png").first.pixels
+    assert pixels.shape == (4200, 32, 3) and pixels.flags.writeable
+    assert pixels[5, 5].tolist() == [100, 50, 25]
+
+
+def test_a_folder_of_pictures_of_many_sizes_is_read_in_order(segment: Segment, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    sizes = {"shot2.png": (320, 192), "shot10.png": (240, 200), "Shot1.jpg": (320, 192)}
+    for name, (width, height) in sizes.items():
+        Image.fromarray(disc_picture(0, width, height)).save(folder / name, quality=95)
+    (folder / "notes.txt").write_text("no picture")
+    (folder / "shot3.png").write_bytes(b"\x89PNG broken")
+    report = segment(folder, tmp_path / "masks", tmp_path / "out.json", batch=4)
+    assert (report.read, report.written, report.unreadable) == (3, 3, 1)
+    assert any("shot3.png" in note for note in report.notes)
+    for name, size in sizes.items():
+        mask = Image.open(tmp_path / "masks" / f"{Path(name).stem}.png")
+        assert mask.size == size
+        assert overlap(np.asarray(mask) > 0, disc_shape(0, *size)) > 0.9
+    images = json.loads((tmp_path / "out.json").read_text())["images"]
+    assert [(image["file_name"], image["width"]) for image in images] == [
+        ("Shot1.jpg", 320),
+        ("shot2.png", 320),
+        ("shot10.png", 240),
+    ]
+
+
+def test_a_folder_becomes_a_video_in_the_size_of_its_first_picture(segment: Segment, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number, size in enumerate([(320, 192), (160, 192)]):
+        Image.fromarray(disc_picture(0, *size)).save(folder / f"{number}.png")
+    report = segment(folder, tmp_path / "out.mp4")
+    assert [picture.shape for picture in pictures_of(tmp_path / "out.mp4")] == [(192, 320, 3)] * 2
+    assert times_of(tmp_path / "out.mp4") == [0, 1 / 25]
+    assert (report.refitted, report.written) == (1, 2)
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "text", "sound", "noise", "empty folder"])
+def test_what_has_no_picture_is_refused_in_one_line(kind: str, job, tmp_path: Path) -> None:
+    source = tmp_path / "in.mp4"
+    if kind == "empty":
+        source.touch()
+    elif kind == "text":
+        source.write_text("not a picture\n" * 50)
+    elif kind == "noise":
+        source.write_bytes(np.random.default_rng(1).bytes(100_000))
+    elif kind == "empty folder":
+        source.mkdir()
+    elif kind == "sound":
+        import soundfile
+
+        soundfile.write(tmp_path / "in.wav", np.zeros(800), 8000)
+        (tmp_path / "in.wav").rename(source)
+    with pytest.raises(SourceError) as caught:
+        open_job(job(source, tmp_path / "out.json"))
+    assert str(source) in str(caught.value) and "\n" not in str(caught.value)
+    assert not (tmp_path / "out.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("outputs", "options", "reason"),
+    [
+        (["out.gif"], {}, "out.gif: an output is a video (.mp4"),
+        (["no/out.mp4"], {}, "no/out.mp4: there is no folder"),
+        (["there.mp4"], {}, "there.mp4: exists already; --overwrite replaces it"),
+        (["full/"], {}, "full/: exists already; --overwrite replaces it"),
+        (["in.mp4"], {"overwrite": True}, "in.mp4: is the input"),
+        (["out.mp4", "./out.mp4"], {}, "./out.mp4: is named twice"),
+        (["there.mp4/"], {}, "there.mp4/: is a file"),
+        (["out.png"], {}, "out.png: in.mp4 is no single picture"),
+        ([], {}, "no output: "),
+        (["out.mp4"], {"prompts": (" ", "")}, NO_PROMPT),
+        (["out.mp4"], {"model": ""}, "no model: name one with --model"),
+        (["out.mp4"], {"resolution": 640}, "--resolution: 640 is none of 1008, 672, 336"),
+        (["out.mp4"], {"batch": 5}, "--batch: 5 is not 1 to 4"),
+        (["out.mp4"], {"batch": 2, "mode": "track"}, "--batch: pictures are followed one by one"),
+        (["out.mp4"], {"boxes": ((0.5, 0.5, 0.1, 0.1),), "mode": "track"}, "--box: boxes belong to single pictures"),
+        (["out.mp4"], {"boxes": ((0.5, 2.0, 0.1, 0.1),)}, "--box: 0.5,2.0,0.1,0.1: all four numbers are 0 to 1"),
+    ],
+)
+def test_what_cannot_be_is_told_before_the_model_is_loaded(
+    outputs: list[str], options: dict, reason: str, job, movie, monkeypatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    movie(2)
+    Path("there.mp4").touch()
+    Path("full").mkdir()
+    Path("full/mine.png").touch()
+    with pytest.raises(UsageError) as caught:
+        open_job(job(Path("in.mp4"), *outputs, **options))
+    assert str(caught.value).startswith(reason) and "\n" not in str(caught.value)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["full", "in.mp4", "there.mp4"]
+
+
+def test_a_picture_does_not_become_a_video(job, tmp_path: Path) -> None:
+    Image.new("RGB", (32, 32)).save(tmp_path / "in.png")
+    with pytest.raises(UsageError, match=r"is one picture; name a \.png or \.jpg"):
+        open_job(job(tmp_path / "in.png", tmp_path / "out.mp4"))
+
+
+def test_coco_without_its_package_says_how_to_get_it(job, movie, monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "pycocotools", None)
+    with pytest.raises(SinkError, match="get it with: pip install pycocotools"):
+        open_job(job(movie(2), tmp_path / "out.json"))
