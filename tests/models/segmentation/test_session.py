@@ -61,9 +61,9 @@ class Run:
         for index in range(first, first + count):
             picture = F.interpolate(self._picture.roll(index // 2, 3), (SIDE, SIDE), mode="bilinear")
             answer = self.model(inference_session=self.session, frame=picture)
-            yield {each: mask.clone() for each, mask in answer.obj_id_to_mask.items()}
             if isinstance(self.session, StreamSession):
                 self.session.trim(self.model.config.tracker_config)
+            yield dict(answer.obj_id_to_mask)
 
 
 @pytest.fixture
