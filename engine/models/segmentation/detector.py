@@ -112,7 +112,7 @@ class Detector:
         state = self._calls.run(("decoder", shape), chain, {"vision": vision, "prompt": told}, between)
         mark("decoder")
         between()
-        inputs: State = {name: state[name] for name in ("seen", "prompt", "queries")}
+        inputs: State = {"seen": state["seen"], "queries": state["queries"], "prompt": told}
         masks = self._calls.run(("masks", shape), self._masks, inputs | {"levels": features.fpn_hidden_states})
         logits = masks["logits"]
         # One NaN or infinity makes the sum one: a pass without a picture of booleans.

@@ -32,7 +32,7 @@ def grid_of(side: int, device: torch.device) -> Grid:
 
 
 def decoder_chain(detector: Any, grid: Grid, position: torch.Tensor, most: int) -> tuple[Part, ...]:
-    """In: vision (B, C, g, g), prompt (1 or B, tokens, C). Out: see `decode`."""
+    """In: vision (B, C, g, g), prompt (1 or B, tokens, C). Out: what `decode` leaves."""
     flat = position.flatten(2).transpose(1, 2)  # (1, g * g, C)
     layers = list(detector.detr_encoder.layers)
     slices = [layers[first : first + LAYERS_A_SLICE] for first in range(0, len(layers), LAYERS_A_SLICE)]
@@ -57,8 +57,9 @@ def encode(layers: list[Any], state: State, position: torch.Tensor) -> State:
 
 
 def decode(detector: Any, state: State, position: torch.Tensor, grid: Grid, most: int) -> State:
-    """Adds scores (B, k) float32, sorted down; boxes (B, k, 4) float32 xyxy 0..1; queries (B, k, C); is_finite (B,):
-    whether all queries' numbers were finite. k: `most`, or all queries where there are fewer."""
+    """Leaves seen (B, g * g, C); scores (B, k) float32, sorted down; boxes (B, k, 4) float32 xyxy 0..1; queries
+    (B, k, C); is_finite (B,): whether the numbers of all queries were. k: `most`, or all queries where there are fewer.
+    """
     from transformers.models.sam3.modeling_sam3 import box_cxcywh_to_xyxy, inverse_sigmoid
 
     decoder, seen, prompt = detector.detr_decoder, state["seen"], state["prompt"]
@@ -84,7 +85,8 @@ def decode(detector: Any, state: State, position: torch.Tensor, grid: Grid, most
     scores = logits.sigmoid() * presence.clamp(-limit, limit).sigmoid()
     is_finite = torch.isfinite(scores).all(dim=1) & torch.isfinite(boxes).flatten(1).all(dim=1)
     best, places = scores.topk(min(most, scores.shape[1]), dim=1)
-    return state | {
+    return {
+        "seen": seen,
         "scores": best,
         "boxes": picked(box_cxcywh_to_xyxy(boxes), places),
         "queries": picked(queries, places),
@@ -118,11 +120,13 @@ def log_scaled(deltas: torch.Tensor) -> torch.Tensor:
 
 
 def mask_part(detector: Any) -> Part:
-    """In: levels (three), seen, prompt, queries (B, k, C). Out: logits (B, k, side, side) in the model's dtype."""
+    """In: levels (three), seen, prompt (1 or B, tokens, C), queries (B, k, C). Out: logits (B, k, side, side) in the
+    model's dtype."""
     decoder = detector.mask_decoder
 
     def part(state: State) -> State:
-        seen, prompt = state["seen"], state["prompt"]
+        seen = state["seen"]
+        prompt = state["prompt"].expand(len(seen), -1, -1)
         told, _ = decoder.prompt_cross_attn(decoder.prompt_cross_attn_norm(seen), prompt, prompt)
         fine, middle, coarse = state["levels"]
         seen = (seen + told).unflatten(1, coarse.shape[2:]).permute(0, 3, 1, 2)  # (B, C, g, g), channels last
