@@ -8,7 +8,7 @@ import pytest
 from engine.clock import SteppedClock
 from engine.drawing import Drawing
 from engine.errors import RenderError
-from engine.frame import ChannelFeatures, VideoFrame, silent_waves
+from engine.frame import ChannelFeatures, FoundObject, Segmentation, ShownPicture, VideoFrame, silent_waves
 from engine.params import ParamStore
 from engine.render import Look, PictureInput, Renderer, open_renderer
 
@@ -182,3 +182,75 @@ def test_while_the_renderer_is_lost_the_picture_beside_is_held(
     clock.advance(30.0)
     drawing.draw(picture)
     assert (drawing.show(sd_picture(50), size_px=(16, 16)).read_rgba()[..., :3] == 50).all()
+
+
+def seen(level: int) -> Segmentation:
+    """One object that covers all (255) or nothing (0)."""
+    whole = FoundObject(id=7, prompt=1, score=0.6, box=(0.5, 0.5, 1.0, 1.0))
+    masks = np.full((1, 32, 32), level, np.uint8)
+    return Segmentation(objects=(whole,), masks=masks, picture_px=(16, 16), index=0, time_s=0.0)
+
+
+def show_masks(drawing: Drawing, source: VideoFrame | None, found: Segmentation | None) -> ShownPicture:
+    return drawing.show_masks(source, found, is_hard=True, opacity=1.0, size_px=(24, 12))
+
+
+def test_before_there_is_a_result_masks_show_the_source_and_nobody(drawing: Drawing, picture: PictureInput) -> None:
+    drawing.draw(picture)
+    nothing = show_masks(drawing, None, seen(255))
+    assert nothing.read_rgba().shape == (12, 24, 4) and (nothing.read_rgba() == (0, 0, 0, 255)).all()
+    source = show_masks(drawing, sd_picture(90), None)
+    assert (source.width, source.height) == (16, 16) and (source.read_rgba() == (90, 90, 90, 255)).all()
+    nobody = drawing.show_ids(None, size_px=(24, 12))
+    assert nobody.read_rgba().shape == (12, 24, 4) and (nobody.read_rgba() == (0, 0, 0, 255)).all()
+
+
+def test_masks_are_read_once_and_gone_with_the_next_draw(
+    drawing: Drawing, driver: Driver, picture: PictureInput
+) -> None:
+    drawing.draw(picture)
+    found = seen(255)
+    shown = (show_masks(drawing, sd_picture(90), found), drawing.show_ids(found, size_px=(8, 6)))
+    unread = (show_masks(drawing, sd_picture(90), found), drawing.show_ids(found, size_px=(8, 6)))
+    first = [one.read_rgba() for one in shown]
+    assert first[1].shape == (6, 8, 4) and (first[1] == (7, 153, 255, 255)).all()
+    assert (first[0] == first[0][0, 0]).all() and first[0][0, 0].tolist() != [90, 90, 90, 255]
+    for one in shown:
+        texture = one.draw_texture()
+        assert (
+            (texture is None)
+            if driver.kind == "numba"
+            else ((texture.width, texture.height) == (one.width, one.height))
+        )
+    drawing.draw(picture)
+    assert all(one.read_rgba() is rgba for one, rgba in zip(shown, first, strict=True))
+    for one in unread:
+        for ask in (one.read_rgba, one.draw_texture):
+            with pytest.raises(RenderError, match="this picture is gone"):
+                ask()
+
+
+def test_while_the_renderer_is_lost_masks_are_held_each_for_itself(
+    drawing: Drawing, driver: Driver, clock: SteppedClock, picture: PictureInput
+) -> None:
+    drawing.draw(picture)
+    source, found = sd_picture(90), seen(255)
+
+    def shown(found: Segmentation) -> list[ShownPicture]:
+        ids = drawing.show_ids(found, size_px=(16, 16))
+        return [show_masks(drawing, source, found), ids, drawing.show(source, size_px=(16, 16))]
+
+    before = [one.read_rgba() for one in shown(found)]
+    driver.reset()
+    driver.refuses = True
+    for _ in range(2):
+        held = shown(seen(0))
+        assert all(one.read_rgba() is rgba for one, rgba in zip(held, before, strict=True))
+        assert [one.draw_texture() for one in held] == [None] * 3
+        drawing.draw(picture)
+    assert drawing.show_ids(found, size_px=(9, 9)).read_rgba().shape == (9, 9, 4)
+    driver.refuses = False
+    clock.advance(30.0)
+    drawing.draw(picture)
+    again = [one.read_rgba() for one in shown(found)]
+    assert all((rgba == one).all() for rgba, one in zip(again, before, strict=True))

@@ -68,6 +68,7 @@ class MaskPainter:
             for name in ("mask_colours", "mask_ids")
         )
         self._masks = MaskArray(context, MOST_OBJECTS)
+        self._boxes = np.zeros((0, 4), np.float32)
         self._source = UploadedImage(context, 3, "f1")
         self._warm_up()
 
@@ -101,9 +102,9 @@ class MaskPainter:
         self._bind(self._ids, ids.found, ids.size_px, ids.levels / np.float32(255))
         self._context.enable_only(moderngl.BLEND)
         self._context.blend_equation = moderngl.MAX
-        target.framebuffer.color_mask = False, False, True, False
+        _draw_channels(target, (False, False, True, False))
         self._render(self._ids, ids.found)
-        target.framebuffer.color_mask = True, True, True, True
+        _draw_channels(target, (True, True, True, True))
         self._blend_over()
         self._render(self._ids, ids.found)
         self._context.enable_only(moderngl.NOTHING)
@@ -137,18 +138,26 @@ class MaskPainter:
         """colours: (n, 2 or 3) of each object, 0..1."""
         program, side = vertices.program, found.masks.shape[1]
         table = np.zeros((2, MOST_OBJECTS, 4), np.float32)
-        table[0, : len(colours)] = mask_boxes(found.masks) / np.float32(side)
+        if found is not self._masks.found:
+            self._boxes = mask_boxes(found.masks) / np.float32(side)
+            self._masks.follow(found)
+        table[0, : len(colours)] = self._boxes
         table[1, : len(colours), : colours.shape[1]] = colours
         program["u_box"].write(table[0])
         program["u_colour"].write(table[1])
         program["u_count"] = len(colours)
         program["u_side"] = side
         program["u_texels_per_px"] = side / size_px[0], side / size_px[1]
-        self._masks.follow(found)
         self._masks.use(0)
 
     def _render(self, vertices: moderngl.VertexArray, found: Segmentation) -> None:
         vertices.render(moderngl.TRIANGLE_STRIP, vertices=4, instances=len(found.objects))
+
+
+def _draw_channels(target: Target, channels: tuple[bool, bool, bool, bool]) -> None:
+    """Draw into these of the target from now on: moderngl sets them when it binds the framebuffer."""
+    target.framebuffer.color_mask = channels
+    target.framebuffer.use()
 
 
 class PaintedImage:

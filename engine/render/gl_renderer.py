@@ -48,7 +48,8 @@ _UNITS = {
 # What the pass can leave out. A GPU skips what is off by itself, and gets one program with everything. A
 # software rasteriser runs both sides of every branch (10 ms bare, 26 ms with all at 720p), so there each set of
 # features has a program of its own. All are made at the start, so that no frame ever waits for a disk or a
-# compiler: 0.1 s for the sixteen when Mesa's disk cache knows them, 2.4 s the first time on a machine.
+# compiler: 0.1 s for the twenty-four when Mesa's disk cache knows them, 4 s the first time on a machine. A matte is
+# a set of its own because it takes 5 ms at 720p.
 _FEATURES = ("FEEDBACK", "SEEN", "MATTE", "BLENDS", "WARP")
 _SETS = [
     features

@@ -1,6 +1,6 @@
 """Real renderers, and pictures put together from the schema's defaults and a few changes."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,9 +8,9 @@ import pytest
 
 import osc_schema
 from engine.errors import NoGLError
-from engine.frame import ChannelFeatures, VideoFrame
+from engine.frame import ChannelFeatures, FoundObject, Segmentation, VideoFrame
 from engine.params import PresetFolder
-from engine.render import Look, PictureInput, RegionMap, Renderer, open_renderer
+from engine.render import Look, Matte, PictureInput, RegionMap, Renderer, open_renderer
 
 PITCHES_HZ = (110.0, 164.8, 220.0, 277.2)
 DEFAULTS = {param.address: param.default for param in osc_schema.PARAMS}
@@ -73,7 +73,7 @@ def tones() -> Callable[..., np.ndarray]:
 
 @pytest.fixture
 def picture(values: Callable, tones: Callable) -> Callable[..., PictureInput]:
-    """`picture({address: value}, waves=..., pitches_hz=..., layer5=pixels, region=indices, time_s=...)`."""
+    """`picture({address: value}, waves=..., pitches_hz=..., layer5=pixels, region=indices, matte=..., time_s=...)`."""
 
     def put_together(
         changes: Mapping[str, Any] | None = None,
@@ -82,6 +82,7 @@ def picture(values: Callable, tones: Callable) -> Callable[..., PictureInput]:
         pitches_hz: tuple[float, ...] = PITCHES_HZ,
         layer5: np.ndarray | None = None,
         region: np.ndarray | None = None,
+        matte: Matte | None = None,
         time_s: float = 0.0,
     ) -> PictureInput:
         return PictureInput(
@@ -90,6 +91,7 @@ def picture(values: Callable, tones: Callable) -> Callable[..., PictureInput]:
             features=tuple(ChannelFeatures(pitch_hz=hz) for hz in pitches_hz),
             layer5=None if layer5 is None else VideoFrame(pixels=layer5, index=0, time_s=0.0, source="test"),
             region=None if region is None else RegionMap(indices=region),
+            matte=matte,
             time_s=time_s,
         )
 
@@ -114,3 +116,51 @@ def draw(picture: Callable[..., PictureInput]) -> Callable[..., np.ndarray]:
         return renderer.read_rgba()
 
     return draw_one
+
+
+@pytest.fixture
+def found() -> Callable[..., Segmentation]:
+    """`found(masks, ids=(1, 2, ...), scores=(1.0, ...), prompts=(1, ...), picture_px=(64, 48))`: masks best first."""
+
+    def put_together(
+        masks: Sequence[np.ndarray] | np.ndarray,
+        *,
+        ids: Sequence[int] | None = None,
+        scores: Sequence[float] | None = None,
+        prompts: Sequence[int] | None = None,
+        picture_px: tuple[int, int] = (64, 48),
+    ) -> Segmentation:
+        count = len(masks)
+        told = zip(ids or range(1, count + 1), prompts or [1] * count, scores or [1.0] * count, strict=True)
+        return Segmentation(
+            objects=tuple(FoundObject(id=n, prompt=k, score=s, box=(0.5, 0.5, 1.0, 1.0)) for n, k, s in told),
+            masks=np.array(masks, np.uint8) if count else np.zeros((0, 32, 32), np.uint8),
+            picture_px=picture_px,
+            index=0,
+            time_s=0.0,
+        )
+
+    return put_together
+
+
+@pytest.fixture
+def smooth_masks() -> Callable[..., np.ndarray]:
+    """`smooth_masks(count, side, seed=0)`: probabilities of blobs with soft edges, (count, side, side) float32."""
+
+    def draw(count: int, side: int, seed: int = 0) -> np.ndarray:
+        random = np.random.default_rng(seed)
+        place = (np.arange(side) + 0.5) / side
+        logits = []
+        for _ in range(count):
+            (x, y), (wide, high), waves = (
+                random.uniform(0.1, 0.9, 2),
+                random.uniform(0.1, 0.3, 2),
+                random.normal(0, 1, 4),
+            )
+            turn_x, turn_y = (2 * np.pi * k * place for k in (3, 2))
+            ripple = waves[0] * np.sin(turn_x + waves[1])[None, :] + waves[2] * np.cos(turn_y + waves[3])[:, None]
+            distance = np.hypot((place[None, :] - x) / wide, (place[:, None] - y) / high)
+            logits.append(8 * (1 - distance) + ripple)
+        return (1 / (1 + np.exp(-np.array(logits)))).astype(np.float32).reshape(count, side, side)
+
+    return draw

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from engine.errors import NoGLError, RenderError
-from engine.render import Renderer, open_renderer
+from engine.render import Matte, Renderer, open_renderer
 from engine.render.context import explain, is_software, load_finish, open_context, refusal
 from engine.render.pixel_pool import MOST_BUFFERS, PixelPool
 from engine.render.readback import Readback
@@ -241,16 +241,18 @@ def test_without_memory_for_a_new_size_the_old_one_stays(request: pytest.Fixture
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Mesa's rasteriser is Linux's")
 def test_once_open_no_picture_reads_a_shader_or_waits_for_the_compiler(
-    gl: Renderer, draw: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    gl: Renderer, draw: Callable, found: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("engine.render.shader_source.FOLDER", tmp_path / "a disk that went away")
     image = np.zeros((4, 4, 3), np.uint8)
+    matte = Matte(found=found([np.zeros((32, 32))]), keeps="subject", is_hard=False)
     for feedback in (0.0, 0.5):
         for weight in (0.0, 1.0):
             for blend in (0.0, 2.0):
                 for mirror in ("off", "x"):
                     look = {"/feedback/amount": feedback, "/layer/5/intensity": weight, "/multiverse/blend": blend}
-                    draw(gl, {**look, "/mirror/mode": mirror}, layer5=image)
+                    for part in (None, matte):
+                        draw(gl, {**look, "/mirror/mode": mirror}, layer5=image, matte=part)
     gl.resize(48, 27)
     draw(gl)
 
@@ -398,8 +400,8 @@ def test_a_shader_that_does_not_compile_is_named_with_file_and_line(
 
 
 def test_lines_after_an_include_keep_their_numbers() -> None:
-    text, files = read_shader("multiverse", ("WARP", "SEEN", "FEEDBACK", "BLENDS"))
-    assert files[0] == "multiverse.glsl" and {"block.glsl", "warp.glsl", "feedback.glsl"} <= set(files)
+    text, files = read_shader("multiverse", ("WARP", "SEEN", "MATTE", "FEEDBACK", "BLENDS"))
+    assert files[0] == "multiverse.glsl" and {"block.glsl", "warp.glsl", "feedback.glsl", "mask.glsl"} <= set(files)
     lines = text.splitlines()
     main = lines.index("void main() {")
     back = max(n for n in range(main) if lines[n].startswith("#line") and lines[n].endswith(" 0"))

@@ -1,0 +1,291 @@
+"""Found objects over the picture they were found in, and the picture of their ids."""
+
+from collections.abc import Callable
+
+import moderngl
+import numpy as np
+import pytest
+
+from engine.bench.render_reference import bilinear
+from engine.errors import RenderError
+from engine.frame import Segmentation, ShownPicture, VideoFrame
+from engine.render import Renderer
+from engine.render.mask_look import coverage, object_colours
+
+SIZES = {"wide": (160, 90), "tall and odd": (91, 131)}
+TOLERANCE = 2
+SHARE = 0.99
+
+
+def frame(pixels: np.ndarray) -> VideoFrame:
+    return VideoFrame(pixels=np.ascontiguousarray(pixels), index=0, time_s=0.0, source="test")
+
+
+def noise(size: tuple[int, int], seed: int = 0) -> VideoFrame:
+    return frame(np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
+
+
+def levels(probabilities: np.ndarray) -> np.ndarray:
+    return np.rint(255 * probabilities).astype(np.uint8)
+
+
+def values_of(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(height, width) 0..1: the mask between its texels, at each pixel of a picture of this size."""
+    side = len(mask)
+    column, row = ((np.arange(pixels, dtype=np.float32) + np.float32(0.5)) * side / pixels for pixels in size)
+    column, row = np.broadcast_arrays(column[None, :], row[:, None])
+    return bilinear(mask[..., None].repeat(3, axis=-1), column, row)[0]
+
+
+def painted(source: np.ndarray, seen: Segmentation, is_hard: bool, opacity: float) -> np.ndarray:
+    """(height, width, 3) levels, not rounded."""
+    size = source.shape[1::-1]
+    out = source.astype(np.float32)
+    colours = 255 * object_colours([each.id for each in seen.objects])
+    for mask, colour in reversed(list(zip(seen.masks, colours, strict=True))):
+        share = opacity * coverage(values_of(mask, size), is_hard=is_hard)[..., None]
+        out = out * (1 - share) + colour * share
+    return out
+
+
+def agree(one: np.ndarray, other: np.ndarray) -> bool:
+    return bool((np.abs(one.astype(float) - other) <= TOLERANCE).mean(axis=(0, 1)).min() >= SHARE)
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
+@pytest.mark.parametrize("count", [1, 5, 16])
+def test_opengl_numba_and_the_formula_paint_the_same_objects(
+    gl: Renderer, cpu: Renderer, found: Callable, smooth_masks: Callable, count: int, size: tuple[int, int]
+) -> None:
+    source, seen = noise(size), found(levels(smooth_masks(count, 48)), ids=range(3, 3 + count))
+    for is_hard in (False, True):
+        by_gl, by_numba = (
+            renderer.show_masks(source, seen, is_hard=is_hard, opacity=0.7).read_rgba() for renderer in (gl, cpu)
+        )
+        assert (by_gl[..., 3] == 255).all() and (by_numba[..., 3] == 255).all()
+        expected = painted(source.pixels, seen, is_hard, 0.7)
+        assert agree(by_gl[..., :3], by_numba[..., :3])
+        assert agree(by_gl[..., :3], expected) and agree(by_numba[..., :3], expected)
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
+@pytest.mark.parametrize("count", [1, 16])
+def test_opengl_numba_and_the_formula_tell_the_same_ids(
+    gl: Renderer, cpu: Renderer, found: Callable, smooth_masks: Callable, count: int, size: tuple[int, int]
+) -> None:
+    scores = [1 - 0.03 * n for n in range(count)]
+    seen = found(levels(smooth_masks(count, 48)), ids=range(250, 250 + count), scores=scores)
+    expected = np.zeros((size[1], size[0], 4))
+    for number, (mask, each) in enumerate(zip(seen.masks, seen.objects, strict=True)):
+        value = values_of(mask, size)
+        soft = 255 * coverage(value, is_hard=False)
+        is_free = expected[..., 0] == 0
+        is_here = is_free & (value > 0.5)
+        expected[..., 2] = np.where(is_free, np.maximum(expected[..., 2], soft), expected[..., 2])
+        expected[is_here] = 0
+        expected[is_here, 0] = 1 + (249 + number) % 255
+        expected[is_here, 1] = 255 * each.score
+        expected[..., 2] = np.where(is_here, soft, expected[..., 2])
+    for renderer in (gl, cpu):
+        told = renderer.show_ids(seen, size).read_rgba()
+        assert (told[..., 3] == 255).all() and agree(told[..., :3], expected[..., :3])
+
+
+def test_a_hard_edge_is_where_full_size_masks_have_it(
+    gl: Renderer, cpu: Renderer, found: Callable, smooth_masks: Callable
+) -> None:
+    """Against PyTorch's interpolation of the probabilities themselves, which is what the model's own code cuts."""
+    import torch
+
+    torch.set_num_threads(1)
+    probabilities = smooth_masks(8, 288, seed=5)
+    full = torch.nn.functional.interpolate(torch.from_numpy(probabilities)[None], (720, 1280), mode="bilinear")[0]
+    is_inside = full.numpy() > 0.5
+    expected = np.where(is_inside.any(axis=0), 1 + is_inside.argmax(axis=0), 0)
+    assert 0.1 < (expected > 0).mean() < 0.9
+    seen = found(levels(probabilities), picture_px=(1280, 720))
+    for renderer in (gl, cpu):
+        assert (renderer.show_ids(seen, (1280, 720)).read_rgba()[..., 0] != expected).mean() < 0.001
+    # The same in the picture, where a colour is laid on fully.
+    alone = found(levels(probabilities[:1]))
+    for renderer in (gl, cpu):
+        black = frame(np.zeros((720, 1280, 3)).astype(np.uint8))
+        rgba = renderer.show_masks(black, alone, is_hard=True, opacity=1.0).read_rgba()
+        assert ((rgba[..., 0] == 255) != is_inside[0]).mean() < 0.001
+
+
+def test_a_mask_stands_upright_over_its_picture(renderer: Renderer, found: Callable, f_card: Callable) -> None:
+    card = f_card(48, 48)
+    is_letter = card[..., 0] == 160
+    seen = found([255 * is_letter], picture_px=(48, 48))
+    rgba = renderer.show_masks(frame(card[..., :3]), seen, is_hard=True, opacity=1.0).read_rgba()
+    assert (rgba[is_letter] == (255, 64, 64, 255)).all() and (rgba[~is_letter] == card[~is_letter]).all()
+    told = renderer.show_ids(seen, (48, 48)).read_rgba()
+    assert (told[is_letter] == (1, 255, 255, 255)).all() and (told[~is_letter] == (0, 0, 0, 255)).all()
+
+
+def test_the_first_object_is_in_front(renderer: Renderer, found: Callable) -> None:
+    front, behind = np.zeros((2, 33, 33), np.uint8)
+    front[:, :20] = 255
+    behind[:, 10:] = 255
+    seen = found([front, behind], ids=(9, 4), scores=(0.6, 0.8))
+    told = renderer.show_ids(seen, (33, 33)).read_rgba()
+    assert (told[:, :20] == (9, 153, 255, 255)).all() and (told[:, 20:] == (4, 204, 255, 255)).all()
+    black = frame(np.zeros((33, 33, 3), np.uint8))
+    rgba = renderer.show_masks(black, seen, is_hard=True, opacity=1.0).read_rgba()
+    for columns, number in ((slice(0, 20), 9), (slice(20, 33), 4)):
+        assert np.abs(rgba[:, columns, :3] - 255 * object_colours([number])[0]).max() <= 1
+
+
+def test_half_an_opacity_is_half_the_colour(renderer: Renderer, found: Callable) -> None:
+    grey = frame(np.full((9, 7, 3), 100, np.uint8))
+    seen = found([np.full((33, 33), 255)])
+    for opacity, expected in ((0.0, (100, 100, 100)), (0.5, (178, 82, 82)), (1.0, (255, 64, 64))):
+        rgba = renderer.show_masks(grey, seen, is_hard=False, opacity=opacity).read_rgba()
+        assert np.abs(rgba[..., :3].astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("size", [(64, 48), (512, 512), (7, 5), (1, 1)])
+def test_where_nothing_is_found_the_source_is_shown_and_nobody_is_there(
+    renderer: Renderer, found: Callable, size: tuple[int, int]
+) -> None:
+    source = noise(size)
+    for seen in (None, found([]), found([np.zeros((32, 32))]), found([np.full((32, 32), 63)])):
+        shown = renderer.show_masks(source, seen, is_hard=False, opacity=1.0)
+        assert (shown.width, shown.height) == size
+        assert (shown.read_rgba()[..., :3] == source.pixels).all()
+        if seen is not None:
+            told = renderer.show_ids(seen, size)
+            assert (told.width, told.height) == size
+            assert (told.read_rgba() == (0, 0, 0, 255)).all()
+
+
+def test_masks_of_any_side_reach_into_the_corners(renderer: Renderer, found: Callable) -> None:
+    for side in (288, 96, 33, 32, 192):
+        ring = np.zeros((side, side), np.uint8)
+        ring[[0, -1]] = ring[:, [0, -1]] = 255
+        told = renderer.show_ids(found([ring]), (2 * side, 3 * side)).read_rgba()
+        is_ring = told[..., 0] == 1
+        assert is_ring[:2].all() and is_ring[-2:].all() and is_ring[:, 0].all() and is_ring[:, -1].all()
+        assert not is_ring[6:-6, 4:-4].any()
+
+
+def test_sizes_and_numbers_of_objects_change_from_result_to_result(
+    renderer: Renderer, found: Callable, smooth_masks: Callable
+) -> None:
+    for count, side, size in (
+        (16, 48, (64, 36)),
+        (2, 96, (31, 64)),
+        (0, 96, (64, 36)),
+        (16, 24, (512, 256)),
+        (1, 96, (8, 8)),
+    ):
+        source, seen = noise(size), found(levels(smooth_masks(count, side, seed=side)))
+        rgba = renderer.show_masks(source, seen, is_hard=False, opacity=0.5).read_rgba()
+        assert agree(rgba[..., :3], painted(source.pixels, seen, False, 0.5))
+
+
+def both(renderer: Renderer, source: VideoFrame, seen: Segmentation) -> tuple[ShownPicture, ShownPicture]:
+    return renderer.show_masks(source, seen, is_hard=True, opacity=1.0), renderer.show_ids(seen, (32, 32))
+
+
+def test_it_costs_nothing_until_it_is_asked_for_and_then_once(renderer: Renderer, found: Callable) -> None:
+    source, seen = frame(np.zeros((32, 32, 3), np.uint8)), found([np.zeros((32, 32))])
+    shown = both(renderer, source, seen)
+    seen.masks[:] = 255  # read only now
+    first = [one.read_rgba() for one in shown]
+    assert [one[0, 0].tolist() for one in first] == [[255, 64, 64, 255], [1, 255, 255, 255]]
+    seen.masks[:] = 0
+    assert all(again.read_rgba() is one for again, one in zip(both(renderer, source, seen), first, strict=True))
+    other = renderer.show_masks(source, seen, is_hard=True, opacity=0.5)
+    assert other.read_rgba() is not first[0]
+
+
+def test_masks_and_sources_go_up_only_when_they_are_new(gl: Renderer, found: Callable) -> None:
+    """Their pixels are changed behind the renderer's back: what shows is what went up the first time."""
+    source, seen = frame(np.full((32, 32, 3), 80, np.uint8)), found([np.tri(32) * 255])
+    expected = gl.show_masks(source, seen, is_hard=False, opacity=1.0).read_rgba()
+    seen.masks[:] = 255
+    source.pixels[:] = 0
+    assert (gl.show_ids(seen, (32, 32)).read_rgba()[0, -1] == (0, 0, 0, 255)).all()
+    gl.show_masks(source, seen, is_hard=False, opacity=0.5).read_rgba()
+    assert (gl.show_masks(source, seen, is_hard=False, opacity=1.0).read_rgba() == expected).all()
+    new = found(seen.masks)
+    assert (gl.show_ids(new, (32, 32)).read_rgba()[0, -1] == (1, 255, 255, 255)).all()
+
+
+def test_what_is_kept_is_not_drawn_over(renderer: Renderer, found: Callable, smooth_masks: Callable) -> None:
+    kept = []
+    for step in range(12):
+        seen = found(levels(smooth_masks(2, 32, seed=step)))
+        for shown in both(renderer, noise((32, 32), step), seen):
+            kept.append((shown.read_rgba(), shown.read_rgba().copy()))
+    assert all((rgba == copy).all() for rgba, copy in kept)
+
+
+def test_read_only_masks_and_views_of_a_sheet_are_shown_too(
+    renderer: Renderer, found: Callable, smooth_masks: Callable
+) -> None:
+    seen = found(levels(smooth_masks(3, 32)))
+    source = noise((32, 32))
+    expected = [shown.read_rgba().copy() for shown in both(renderer, source, seen)]
+    sheet = np.zeros((5, 64, 64), np.uint8)
+    sheet[1:4, 8:40, 16:48] = seen.masks
+    sheet.flags.writeable = source.pixels.flags.writeable = False
+    view = Segmentation(objects=seen.objects, masks=sheet[1:4, 8:40, 16:48], picture_px=(64, 48), index=0, time_s=0.0)
+    assert all(
+        (shown.read_rgba() == one).all() for shown, one in zip(both(renderer, source, view), expected, strict=True)
+    )
+
+
+def test_as_textures_they_are_upright_opaque_and_of_exactly_their_size(
+    gl: Renderer, found: Callable, smooth_masks: Callable
+) -> None:
+    seen = found(levels(smooth_masks(4, 48)))
+    for shown in (gl.show_masks(noise((64, 32)), seen, is_hard=True, opacity=0.5), gl.show_ids(seen, (64, 32))):
+        texture = shown.draw_texture()
+        assert (texture.width, texture.height) == (64, 32)
+        known = gl._context.external_texture(texture.glo, (64, 32), 4, 0, "f1")
+        assert (np.frombuffer(known.read(), np.uint8).reshape(32, 64, 4) == shown.read_rgba()).all()
+
+
+def test_numba_has_no_textures_of_them(cpu: Renderer, found: Callable) -> None:
+    assert [shown.draw_texture() for shown in both(cpu, noise((8, 8)), found([]))] == [None, None]
+
+
+def test_the_main_picture_and_the_others_beside_it_are_left_alone(
+    gl: Renderer, draw: Callable, found: Callable, smooth_masks: Callable
+) -> None:
+    seen, source, beside = found(levels(smooth_masks(9, 48))), noise((33, 20)), noise((16, 16), 1)
+    look = {"/layer/5/intensity": 0.5, "/feedback/amount": 0.5}
+    expected = draw(gl, look, size=(64, 36), layer5=source.pixels).copy()
+    told = [shown.read_rgba().copy() for shown in both(gl, source, seen)]
+    for _ in range(2):
+        gl._context.enable(moderngl.BLEND | moderngl.DEPTH_TEST)
+        gl._context.blend_func = moderngl.ONE, moderngl.ONE
+        gl._context.blend_equation = moderngl.MIN
+        gl._context.enable_direct(0xFFFF)  # no such capability: an error is left behind
+        fresh = Segmentation(objects=seen.objects, masks=seen.masks, picture_px=(64, 48), index=1, time_s=0.0)
+        shown = (*both(gl, source, fresh), gl.show(beside))
+        assert all((one.read_rgba() == copy).all() for one, copy in zip(shown, told, strict=False))
+        assert (shown[2].read_rgba()[..., :3] == beside.pixels).all()
+        gl.resize(64, 36)
+        assert (draw(gl, look, layer5=source.pixels) == expected).all()
+
+
+def test_a_closed_renderer_shows_no_masks(renderer: Renderer, found: Callable) -> None:
+    shown = both(renderer, noise((8, 8)), found([np.full((32, 32), 255)]))
+    shown[0].read_rgba()
+    renderer.close()
+    for one in shown:
+        for ask in (one.read_rgba, one.draw_texture):
+            with pytest.raises(RenderError, match="the renderer is closed"):
+                ask()
+
+
+def test_once_open_masks_wait_for_no_shader(
+    gl: Renderer, found: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    monkeypatch.setattr("engine.render.shader_source.FOLDER", tmp_path)
+    for shown in both(gl, noise((8, 8)), found([np.full((32, 32), 255)])):
+        shown.read_rgba()

@@ -1,0 +1,198 @@
+"""Layer 5 in part: what SAM3 found, or all but that."""
+
+import dataclasses
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.bench.render_reference import bilinear, cover_place, draw_reference, mirrored
+from engine.frame import Segmentation
+from engine.render import Matte, Renderer
+from engine.render.frame_block import pack_block
+from engine.render.look import Look
+from engine.render.mask_look import coverage
+
+SIZE = (160, 90)
+SIMPLE = {"/mode": "simple"}
+WHITE = np.full((48, 64, 3), 255, np.uint8)
+
+
+def levels(probabilities: np.ndarray) -> np.ndarray:
+    return np.rint(255 * probabilities).astype(np.uint8)
+
+
+def kept(matte: Matte, values: dict[str, Any], layer5_px: tuple[int, int], size: tuple[int, int] = SIZE) -> np.ndarray:
+    """(height, width) 0..1, step by step: picture, layer 5, segmented picture, texels of the mask."""
+    width, height = size
+    x = np.arange(width, dtype=np.float32)[None, :] + np.float32(0.5) - np.float32(width / 2)
+    y = np.arange(height, dtype=np.float32)[:, None] + np.float32(0.5) - np.float32(height / 2)
+    x, y = mirrored(values, *np.broadcast_arrays(x, y), width, height)
+    column, row = cover_place(*layer5_px, values["/layer/5/mirror"], x, y, width, height)
+    picture_px, side = matte.found.picture_px, matte.found.masks.shape[1]
+    column, row = cover_place(
+        *picture_px, False, column - np.float32(layer5_px[0] / 2), row - np.float32(layer5_px[1] / 2), *layer5_px
+    )
+    joined = matte.found.masks.max(axis=0, initial=0)
+    value = bilinear(joined[..., None].repeat(3, axis=-1), column * side / picture_px[0], row * side / picture_px[1])[0]
+    covered = coverage(value, is_hard=matte.is_hard)
+    return covered if matte.keeps == "subject" else 1 - covered
+
+
+def agree(one: np.ndarray, other: np.ndarray) -> bool:
+    return bool((np.abs(one.astype(float) - other) <= 2).mean(axis=(0, 1)).min() >= 0.99)
+
+
+PICTURES = {
+    "as large": ((64, 48), (64, 48)),
+    "square of a wide one": ((64, 64), (1280, 720)),
+    "wide of a tall one": ((90, 40), (480, 640)),
+    "the picture's own": (SIZE, SIZE),
+}
+
+
+@pytest.mark.parametrize("is_mirrored", [False, True], ids=["plain", "mirrored"])
+@pytest.mark.parametrize(("layer5_px", "picture_px"), PICTURES.values(), ids=PICTURES.keys())
+def test_in_simple_mode_it_is_cut_out_where_the_picture_is(
+    gl: Renderer,
+    cpu: Renderer,
+    draw: Callable,
+    values: Callable,
+    found: Callable,
+    smooth_masks: Callable,
+    layer5_px: tuple[int, int],
+    picture_px: tuple[int, int],
+    is_mirrored: bool,
+) -> None:
+    seen = found(levels(smooth_masks(3, 48)), picture_px=picture_px)
+    look = SIMPLE | {"/layer/5/mirror": is_mirrored}
+    card = np.random.default_rng(1).integers(0, 256, (6, 8, 3), dtype=np.uint8).repeat(20, 0).repeat(20, 1)
+    card = np.ascontiguousarray(card[: layer5_px[1], : layer5_px[0]])
+    whole = draw_reference(values(look), np.zeros((4, 1024)), (440,) * 4, *SIZE, layer5=card)
+    for keeps, is_hard in product(("subject", "background"), (False, True)):
+        matte = Matte(found=seen, keeps=keeps, is_hard=is_hard)
+        share = kept(matte, values(look), card.shape[1::-1])
+        assert 0.1 < (share > 0.5).mean() < 0.95
+        for renderer in (gl, cpu):
+            rgba = draw(renderer, look, size=SIZE, layer5=card, matte=matte)
+            assert agree(rgba[..., :3], whole[..., :3] * share[..., None]) and (rgba[..., 3] == 255).all()
+
+
+LOOKS: dict[str, dict[str, Any]] = {
+    "added": {"/layer/5/intensity": 0.6},
+    "dodged": {"/layer/5/intensity": 0.8, "/multiverse/blend": 3.0, "/layer/5/mirror": True},
+    "kaleidoscope": {"/layer/5/intensity": 0.7, "/mirror/mode": "kaleidoscope"},
+    "regions": {"/layer/5/intensity": 0.5, "/region/enable": True, "/region/spread": 0.2, "/multiverse/blend": 1.5},
+    "luma, clipped": {"/layer/5/intensity": 1.0, "/multiverse/alpha": "luma", "/multiverse/tone": "clip"},
+    "layer 5 alone": {"/layer/5/intensity": 1.0} | {f"/layer/{n}/mute": True for n in (1, 2, 3, 4)},
+    "everything": {"/layer/5/intensity": 0.5, "/mirror/mode": "xy", "/multiverse/blend": 2.5, "/feedback/amount": 0.6}
+    | {"/region/enable": True, "/layer/2/curve": 0.4, "/layer/5/mirror": True},
+}
+
+
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS.keys())
+def test_opengl_and_numba_cut_out_the_same_and_leave_the_rest_as_it_was(
+    gl: Renderer,
+    cpu: Renderer,
+    draw: Callable,
+    values: Callable,
+    found: Callable,
+    smooth_masks: Callable,
+    look: dict[str, Any],
+) -> None:
+    seen = found(levels(smooth_masks(4, 96, seed=2)), picture_px=(640, 480))
+    regions = np.random.default_rng(3).integers(0, 4, (9, 16), dtype=np.uint8).repeat(5, 0).repeat(5, 1)
+    card = np.random.default_rng(4).integers(0, 256, (9, 16, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
+    asked = {"layer5": card, "region": regions}
+    # Cut hard, all of layer 5 or nothing of it is used: known from pictures without a matte.
+    extremes = [
+        [draw(renderer, one, size=SIZE, **asked).astype(int) for one in (look, look | {"/layer/5/intensity": 0.0})]
+        for renderer in (gl, cpu)
+    ]
+    assert np.abs(extremes[0][0] - extremes[0][1]).max() > 30
+    for keeps in ("subject", "background"):
+        matte = Matte(found=seen, keeps=keeps, is_hard=False)
+        drawn = [draw(renderer, look, size=SIZE, **asked, matte=matte) for renderer in (gl, cpu)]
+        assert agree(*drawn)
+        matte = Matte(found=seen, keeps=keeps, is_hard=True)
+        is_used = kept(matte, values(look), card.shape[1::-1])[..., None] > 0.5
+        for renderer, (whole, without) in zip((gl, cpu), extremes, strict=True):
+            assert agree(draw(renderer, look, size=SIZE, **asked, matte=matte), np.where(is_used, whole, without))
+
+
+def test_half_a_coverage_is_half_the_weight(renderer: Renderer, draw: Callable, found: Callable) -> None:
+    """A ramp of two texels, cut softly: at its middle one half of white is added to black."""
+    masks = np.zeros((1, 32, 32), np.uint8)
+    masks[:, :, 16:] = 255
+    matte = Matte(found=found(masks), keeps="subject", is_hard=False)
+    look = {"/layer/5/intensity": 1.0, "/multiverse/tone": "clip", "/multiverse/brightness": 0.8}
+    look |= {f"/layer/{n}/mute": True for n in (1, 2, 3, 4)}
+    row = draw(renderer, look, size=(65, 49), layer5=WHITE, matte=matte)[24, :, 0].astype(int)
+    assert row[:31].max() == 0 and row[34:].min() == 204
+    assert abs(row[32] - 102) <= 1 and (np.diff(row) >= 0).all()
+
+
+@pytest.mark.parametrize(("keeps", "level"), [("subject", 0), ("background", 255)])
+def test_without_objects_the_subject_is_nothing_and_the_background_all(
+    renderer: Renderer, draw: Callable, found: Callable, keeps: str, level: int
+) -> None:
+    matte = Matte(found=found([]), keeps=keeps, is_hard=False)
+    assert (draw(renderer, SIMPLE, size=(32, 18), layer5=WHITE, matte=matte)[..., :3] == level).all()
+
+
+def test_a_matte_comes_changes_and_goes(renderer: Renderer, draw: Callable, found: Callable, f_card: Callable) -> None:
+    is_letter = f_card(48, 48)[..., 0] == 160
+    letter = found([255 * is_letter], picture_px=(48, 48))
+    white = np.full((48, 48, 3), 255, np.uint8)
+    renderer.resize(48, 48)
+    for seen, keeps, is_white in (
+        (letter, "subject", is_letter),
+        (letter, "background", ~is_letter),
+        (None, "subject", np.ones((48, 48), bool)),
+        (found([255 * is_letter.T], picture_px=(48, 48)), "subject", is_letter.T),
+        (found([np.full((96, 96), 255)], picture_px=(48, 48)), "background", np.zeros((48, 48), bool)),
+        (letter, "subject", is_letter),
+    ):
+        matte = None if seen is None else Matte(found=seen, keeps=keeps, is_hard=True)
+        rgba = draw(renderer, SIMPLE, layer5=white, matte=matte)
+        assert (rgba[..., :3] == 255 * is_white[..., None]).all()
+
+
+def test_a_result_is_joined_and_goes_up_once(renderer: Renderer, draw: Callable, found: Callable) -> None:
+    """Its masks are changed behind the renderer's back: what shows is what went up the first time."""
+    seen = found(np.full((2, 32, 32), 255))
+    renderer.resize(16, 16)
+    for keeps, level in (("subject", 255), ("background", 0)):
+        rgba = draw(renderer, SIMPLE, layer5=WHITE, matte=Matte(found=seen, keeps=keeps, is_hard=True))
+        assert (rgba[..., :3] == level).all()
+        seen.masks[:] = 0
+    assert (
+        draw(renderer, SIMPLE, layer5=WHITE, matte=Matte(found=found(seen.masks), keeps="subject", is_hard=True))[
+            ..., :3
+        ]
+        == 0
+    ).all()
+
+
+def test_a_matte_is_nothing_without_layer_5(renderer: Renderer, draw: Callable, found: Callable) -> None:
+    matte = Matte(found=found([np.zeros((32, 32))]), keeps="subject", is_hard=False)
+    for look, more in (({}, {"layer5": WHITE}), ({"/layer/5/intensity": 1.0}, {})):
+        expected = draw(renderer, look, size=(64, 36), **more).copy()
+        assert (draw(renderer, look, matte=matte, **more) == expected).all()
+
+
+def test_texels_of_the_block_are_those_of_the_whole_picture(values: Callable, found: Callable) -> None:
+    """Layer 5 is the middle square of a wide picture: its left edge lies 280 of 1280 px in."""
+    seen: Segmentation = found(np.zeros((1, 288, 288)), picture_px=(1280, 720))
+    matte = Matte(found=seen, keeps="background", is_hard=False)
+    look = Look.from_values(values({"/layer/5/intensity": 1.0}))
+    block = pack_block(look, [(1, 1, 1)] * 4, (512, 512), (512, 512), None, matte)
+    scale_x, from_x, scale_y, from_y = block[21]
+    assert (scale_x * -256 + from_x, scale_y * -256 + from_y) == pytest.approx((288 * 280 / 1280 - 0.5, -0.5), abs=1e-4)
+    assert (scale_x * 256 + from_x, scale_y * 256 + from_y) == pytest.approx((288 * 1000 / 1280 - 0.5, 287.5), abs=1e-4)
+    assert block[22].tolist() == [288, 0.25, 2, -1]
+    flipped = dataclasses.replace(look, is_layer5_mirrored=True)
+    assert pack_block(flipped, [(1, 1, 1)] * 4, (512, 512), (512, 512), None, matte)[21, 0] == -scale_x
+    assert pack_block(look, [(1, 1, 1)] * 4, (512, 512), (512, 512), None)[22, 3] == 0
