@@ -78,8 +78,9 @@ def host_components(masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 def device_components(masks: torch.Tensor, largest_area: int) -> tuple[torch.Tensor, torch.Tensor]:
     """cc_2d by max pooling, on any device, without a wait of the host.
 
-    A component of n pixels is crossed in n - 1 steps at most, so after `largest_area` steps a small one bears one
-    label. Where two labels still touch, the component is a larger one: its area is given as h * w.
+    Each pixel takes the largest label around it, `largest_area` times. A component of n pixels is crossed in n - 1
+    steps at most, so a small one bears one label then. In a larger one a label either touches a larger one still, and
+    then counts as h * w, or it has come `largest_area` steps far, and so covers more pixels than that.
     """
     count, _, height, width = masks.shape
     inside = masks != 0
@@ -88,9 +89,7 @@ def device_components(masks: torch.Tensor, largest_area: int) -> tuple[torch.Ten
     labels = torch.where(inside, places, 0.0)
     for _ in range(largest_area):
         labels = torch.where(inside, F.max_pool2d(labels, 3, 1, 1), 0.0)
-    # A pixel whose neighbour bears a smaller label than its own: then that label has not come to rest.
-    smallest = -F.max_pool2d(torch.where(inside, -labels, -float(pixels + 1)), 3, 1, 1)
-    is_open = inside & ((F.max_pool2d(labels, 3, 1, 1) > labels) | (smallest < labels))
+    is_open = inside & (F.max_pool2d(labels, 3, 1, 1) > labels)
     flat = labels.view(count, -1).long()
     weight = torch.where(is_open, pixels, 1).view(count, -1) * inside.view(count, -1)
     areas = torch.zeros(count, pixels + 1, dtype=torch.int64, device=masks.device).scatter_add_(1, flat, weight)
