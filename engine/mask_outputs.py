@@ -30,8 +30,8 @@ class MaskOutputs:
         self._size_px = (1, 1)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sam3 control")
         self._painting: tuple[Segmentation, Future[np.ndarray]] | None = None
-        self._painted: tuple[Segmentation, np.ndarray] | None = None
-        self._shown: Segmentation | None = None
+        self._painted: tuple[Segmentation | None, np.ndarray] | None = None
+        self._shown: tuple[Segmentation | None, np.ndarray] | None = None
 
     def close(self) -> None:
         self._worker.shutdown()
@@ -70,17 +70,24 @@ class MaskOutputs:
         return {"sam3": masks, "sam3_mask": drawing.show_ids(found, size_px=self._size_px)}
 
     def steer(self, view: MasksView, tick: FrameId, now_s: float) -> None:
-        """Show the ControlNet of SD what was found, painted beside the frame loop."""
+        """Show the ControlNet of SD what was found, painted beside the frame loop; black while there are no masks."""
         if self._sd is None or not self._sd.wants_segments:
             return
+        self._paint(view.found)
+        if self._painted is not None and self._painted is not self._shown:
+            picture = self._painted[1] if view.found is not None else np.zeros_like(self._painted[1])
+            if self._sd.show_segments(picture, tick, now_s):
+                self._shown = self._painted
+
+    def _paint(self, found: Segmentation | None) -> None:
+        """Take the picture that is finished, and have the newest result painted."""
         if self._painting is not None and self._painting[1].done():
-            found, picture = self._painting
-            self._painted, self._painting = (found, picture.result()), None
-        is_to_show = self._painted is not None and self._painted[0] is not self._shown
-        if is_to_show and self._sd.show_segments(self._painted[1], tick, now_s):
-            self._shown = self._painted[0]
-        is_new = view.found is not None and (self._painted is None or view.found is not self._painted[0])
-        if is_new and self._painting is None:
+            (painted, picture), self._painting = self._painting, None
+            self._painted = painted, picture.result()
+        known = self._painted[0] if self._painted is not None else None
+        if found is None and known is not None:
+            self._painted = None, self._painted[1]
+        if found is not None and found is not known and self._painting is None:
             from engine.render.control_picture import segmentation_picture
 
-            self._painting = view.found, self._worker.submit(segmentation_picture, view.found, self._link.prompts)
+            self._painting = found, self._worker.submit(segmentation_picture, found, self._link.prompts)

@@ -66,7 +66,7 @@ class SourceRings:
             self._rings[shape] = made.result()
         except SharedMemoryError as error:
             self._retry_at_s = now_s + RETRY_S
-            self._report("sd.source", f"{self._name}: fed nothing: {error}")
+            self._report(self._name.replace(" ", "."), f"{self._name}: fed nothing: {error}")
             return
         while len(self._rings) > KEPT_SHAPES:
             oldest = self._rings.pop(next(iter(self._rings)))

@@ -196,7 +196,7 @@ def run(
     if settings.offline:
         for sink in engine.status().sinks:
             if sink.state == "failed":
-                raise SinkError(f"{sink.kind} {sink.name} is not whole: {sink.detail}")
+                raise SinkError(f"{sink.label} {sink.name} is not whole: {sink.detail}")
 
 
 def build_settings(

@@ -73,7 +73,7 @@ def test_shapes_of_long_ago_give_their_memory_back(rings: SourceRings, connected
 def test_without_room_it_says_so_once_a_second_and_tries_again(rings: SourceRings, reports: Any, wait_for) -> None:
     enormous = np.broadcast_to(np.uint8(0), (300_000, 300_000, 3))  # a view of one byte; its ring would take 800 GB
     wait_for(lambda: not rings.write(enormous, TICK, 10.0) and reports.lines, "the report")
-    assert reports.keys == ["sd.source"] and "shared memory" in reports.lines[0][1]
+    assert reports.keys == ["test.source"] and "shared memory" in reports.lines[0][1]
     for _ in range(100):
         assert not rings.write(enormous, TICK, 10.9)
     assert len(reports.lines) == 1

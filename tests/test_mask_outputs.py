@@ -1,0 +1,117 @@
+"""What is made of a result: told once, cut out, and shown to a ControlNet; without children, over real rings."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.children.diffusion_link import DiffusionLink
+from engine.children.segmentation_link import MasksView, SegmentationLink
+from engine.config import Sam3Config, SdConfig
+from engine.errors import SharedMemoryError
+from engine.frame import FoundObject, FrameId, Segmentation
+from engine.ipc import FrameRing, Gate
+from engine.mask_outputs import MaskOutputs
+from engine.params import ParamStore
+
+NO_MASKS = MasksView(found=None, picture=None)
+
+
+def found(*boxes: tuple[float, float, float, float]) -> Segmentation:
+    """Rectangles, the first in front."""
+    masks = np.zeros((len(boxes), 96, 96), np.uint8)
+    for mask, (cx, cy, w, h) in zip(masks, boxes, strict=True):
+        left, right, top, bottom = (round(96 * edge) for edge in (cx - w / 2, cx + w / 2, cy - h / 2, cy + h / 2))
+        mask[top:bottom, left:right] = 255
+    objects = tuple(
+        FoundObject(id=7 + place, prompt=1 + place, score=0.9 - place / 10, box=box) for place, box in enumerate(boxes)
+    )
+    return Segmentation(objects=objects, masks=masks, picture_px=(320, 180), index=0, time_s=0.0)
+
+
+@dataclass
+class Desk:
+    outputs: MaskOutputs
+    sam3: SegmentationLink
+    sd: DiffusionLink
+    store: ParamStore
+    told: list[tuple[Any, ...]]
+
+
+@pytest.fixture
+def desk(reports: Any) -> Iterator[Desk]:
+    gate, told = Gate.create(), []
+    sam3 = SegmentationLink(
+        Sam3Config(model="random:tiny"),
+        video=None,
+        has_camera=False,
+        gate=gate,
+        report=reports,
+        set_values=lambda values: None,
+    )
+    sd = DiffusionLink(
+        SdConfig(model="random:tiny"),
+        video=None,
+        has_camera=False,
+        gate=gate,
+        report=reports,
+        set_value=lambda address, value: None,
+    )
+    outputs = MaskOutputs(sam3, sd, lambda *message: told.append(message))
+    yield Desk(outputs, sam3, sd, ParamStore(), told)
+    for part in (outputs, sd, sam3, gate):
+        part.close()
+
+
+def test_each_result_is_told_once_best_first_and_then_that_there_is_none(desk: Desk) -> None:
+    view = MasksView(found=found((0.5, 0.5, 0.25, 0.5), (0.25, 0.5, 0.5, 0.5)), picture=None)
+    desk.outputs.tell(NO_MASKS)
+    assert desk.told == []
+    for _ in range(3):
+        desk.outputs.tell(view)
+    assert desk.told == [
+        ("/sam3/objects", 2),
+        ("/sam3/object/1", 7, 1, 0.9, 0.5, 0.5, 0.25, 0.5),
+        ("/sam3/object/2", 8, 2, 0.8, 0.25, 0.5, 0.5, 0.5),
+    ]
+    desk.outputs.tell(NO_MASKS)
+    desk.outputs.tell(NO_MASKS)
+    assert desk.told[3:] == [("/sam3/objects", 0)]
+
+
+def test_a_matte_is_cut_only_where_it_is_asked_for_and_masks_are_there(desk: Desk) -> None:
+    values = {"/layer/5/matte": "subject", "/sam3/mask_edge": "hard"}
+    view = MasksView(found=found((0.5, 0.5, 0.5, 0.5)), picture=None)
+    matte = MaskOutputs.matte(view, values)
+    assert matte is not None and (matte.found, matte.keeps, matte.is_hard) == (view.found, "subject", True)
+    assert MaskOutputs.matte(view, values | {"/layer/5/matte": "all"}) is None
+    assert MaskOutputs.matte(NO_MASKS, values) is None
+
+
+def test_a_controlnet_is_shown_each_result_in_class_colours_and_black_when_there_is_none(
+    desk: Desk, wait_for: Callable[..., Any]
+) -> None:
+    person = (150, 5, 61)
+    desk.store.set_many(
+        [("/sd/enable", True), ("/sd/controlnet/1/enable", True), ("/sd/controlnet/1/source", "sam3")], by="test"
+    )
+    for link in (desk.sd, desk.sam3):
+        link.follow(desk.store.snapshot())
+    ticks = iter(range(10_000))
+
+    def shown(view: MasksView) -> set[tuple[int, ...]]:
+        desk.outputs.steer(view, FrameId(index=next(ticks), time_s=0.0), 0.0)
+        try:
+            reader = FrameRing.open("sd segments")
+        except SharedMemoryError:
+            return set()
+        frame = reader.latest()
+        reader.close()
+        return set() if frame is None else {tuple(colour) for colour in frame.pixels.reshape(-1, 3)}
+
+    view = MasksView(found=found((0.5, 0.5, 0.5, 0.5)), picture=None)
+    wait_for(lambda: shown(view) == {person, (0, 0, 0)}, "a person on black")
+    wait_for(lambda: shown(NO_MASKS) == {(0, 0, 0)}, "black")
+    wait_for(lambda: shown(view) == {person, (0, 0, 0)}, "the person again")
