@@ -23,7 +23,7 @@ from engine.children.segmentation_load import load_model
 from engine.children.segmentation_settings import read_settings
 from engine.errors import ModelError
 from engine.frame import Segmentation
-from engine.ipc import Phase, RingFrame
+from engine.ipc import Phase, RingFrame, RingReader
 from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ class Loop(PictureLoop[RingFrame, Segmentation]):
         self._is_changed = True
         self._generation = 0
         self._objects = 0
+        self._looked_in: RingReader | None = None
+        """The ring that the newest picture came through."""
         self._notes: list[str] = []
         self._sheet = np.zeros(sheet_shape(model.mask_side), np.uint8)
         port.on_call("empty_cache", self._empty_cache)
@@ -117,11 +119,11 @@ class Loop(PictureLoop[RingFrame, Segmentation]):
     # -- what is found
 
     def _next_picture(self) -> RingFrame | None:
-        reader, before = self._reader, self._source
-        frame = self._newest()
-        if frame is None or before is None:
-            return frame
-        is_elsewhere, is_earlier = self._reader is not reader, frame.index < before.index
+        before, frame = self._source, self._newest()
+        if frame is None:
+            return None
+        is_elsewhere, self._looked_in = self._reader is not self._looked_in, self._reader
+        is_earlier = before is not None and frame.index < before.index
         if is_elsewhere or is_earlier:
             self._generation += 1
             self._segmenter.reset()
