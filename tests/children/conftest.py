@@ -1,16 +1,25 @@
-"""Toy children, and a look at what is left of them."""
+"""Toy children, and a look at what is left of them; SD's and SAM3's in their studios."""
 
 import threading
 from collections.abc import Callable, Iterator
 from multiprocessing import resource_tracker
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import psutil
 import pytest
 
 from engine.children import ChildSpec, Deadlines, Supervisor
-from engine.children.launcher import Launcher
+from engine.children.diffusion_link import PRELOAD as SD_PRELOAD
+from engine.children.launcher import LAUNCHER, Launcher
+from engine.children.segmentation_settings import PRELOAD as SAM3_PRELOAD
+from engine.children.spec import CHILD_ENVIRONMENT
+from tests.children.picture_studio import PictureStudio
+from tests.children.sam3_studio import Sam3Studio
+from tests.children.sd_studio import Studio
 from tests.children.toys import SOON, Toy, descriptors, processes, segments
+
+S = TypeVar("S", bound=PictureStudio)
 
 
 @pytest.fixture
@@ -61,3 +70,46 @@ def _is_running(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[None]:
+    """Keeps the process that SD's and SAM3's children are forked from: it takes seconds to import what they need."""
+    LAUNCHER.join((*SD_PRELOAD, *SAM3_PRELOAD), CHILD_ENVIRONMENT)
+    yield
+    LAUNCHER.leave()
+
+
+@pytest.fixture
+def started(fork_server: None) -> Iterator[Callable[[S], S]]:
+    """`started(studio)`: the same, its child under way; closed at the end."""
+    studios: list[PictureStudio] = []
+
+    def start(studio: S) -> S:
+        studios.append(studio)
+        studio.supervisor.start()
+        return studio
+
+    yield start
+    for studio in studios:
+        studio.close()
+
+
+@pytest.fixture
+def open_sd(started: Callable[[Studio], Studio]) -> Callable[..., Studio]:
+    """`open_sd(model, **more)`: a studio whose child goes wrong where it is asked to."""
+
+    def opened(model: Path | str, **more: Any) -> Studio:
+        return started(Studio(model, loop="tests.children.sd_faults:run", **more))
+
+    return opened
+
+
+@pytest.fixture
+def open_sam3(started: Callable[[Sam3Studio], Sam3Studio]) -> Callable[..., Sam3Studio]:
+    """The same with SAM3."""
+
+    def opened(model: Path | str, **more: Any) -> Sam3Studio:
+        return started(Sam3Studio(model, loop="tests.children.sam3_faults:run", **more))
+
+    return opened

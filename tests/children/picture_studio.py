@@ -9,18 +9,27 @@ from engine.children.policy import Deadlines
 from engine.children.spec import ChildSpec, ChildStatus
 from engine.children.supervisor import Supervisor
 from engine.errors import SharedMemoryError
-from engine.ipc import FrameRing, RingFrame, RingReader
+from engine.ipc import FrameRing, Gate, RingFrame, RingReader
 
 QUICK = Deadlines(first_delay_s=0.02, longest_delay_s=0.1)
 
 
 class PictureStudio:
     def __init__(
-        self, spec: ChildSpec, *, output: str, picture: np.ndarray, base: Mapping[str, Any], times: Deadlines
+        self,
+        spec: ChildSpec,
+        *,
+        output: str,
+        picture: np.ndarray,
+        base: Mapping[str, Any],
+        times: Deadlines,
+        gate: Gate | None = None,
     ) -> None:
         """`output`: the ring that is looked at. `picture`: what is fed. `base`: the values `reset` goes back to."""
         self.reports: list[tuple[str, str]] = []
-        self.supervisor = Supervisor(spec, report=lambda key, line: self.reports.append((key, line)), times=times)
+        self.supervisor = Supervisor(
+            spec, report=lambda key, line: self.reports.append((key, line)), times=times, gate=gate
+        )
         self.picture = picture
         height, width, channels = picture.shape
         self.ring = FrameRing.create(f"{spec.name} source", width, height, channels=channels)

@@ -11,7 +11,7 @@ from engine.children.policy import Deadlines
 from engine.children.segmentation_settings import PRELOAD
 from engine.children.spec import ChildSpec
 from engine.frame import Segmentation
-from engine.ipc import FrameRing, RingFrame
+from engine.ipc import FrameRing, Gate, RingFrame
 from engine.ipc.segmentation_sheet import read_sheet
 from tests.children.picture_studio import QUICK, PictureStudio
 
@@ -59,6 +59,7 @@ class Sam3Studio(PictureStudio):
         settings: Mapping[str, Any] | None = None,
         values: Mapping[str, Any] | None = None,
         times: Deadlines = QUICK,
+        gate: Gate | None = None,
     ) -> None:
         whole = {"model": str(model), "resolution": RESOLUTION, **(spec or {})}
         plain = {"spec": whole, "device": "cpu", "dtype": "auto", "threads": 1}
@@ -68,6 +69,7 @@ class Sam3Studio(PictureStudio):
             picture=scene(),
             base=DEFAULTS | BASE,
             times=times,
+            gate=gate,
         )
         self.reset(values or {})
 
