@@ -93,9 +93,14 @@ def _network(folder: ModelFolder, resolution: int, dtype: torch.dtype) -> Any:
         if is_video:
             config.low_res_mask_size = 4 * resolution // 14  # image_size does not reach it
         network, told = kind.from_pretrained(
-            folder.path, config=config, dtype=dtype, local_files_only=True, output_loading_info=True
+            folder.path,
+            config=config,
+            dtype=dtype,
+            local_files_only=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # or it would refuse them without a name
         )
-    absent = sorted(map(str, told["missing_keys"])) + sorted(map(str, told["mismatched_keys"]))
+    absent = sorted(told["missing_keys"]) + sorted(name for name, *_ in told["mismatched_keys"])
     if absent:
         raise ModelError(
             f"{folder.name}: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}"

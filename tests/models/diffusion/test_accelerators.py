@@ -91,11 +91,11 @@ def test_one_that_is_not_for_us_is_refused_before_anything_is_loaded(name: str, 
         load(ModelSpec(model="/nowhere", accelerator=name), "cpu", "float32")
 
 
-def test_without_a_compiler_inductor_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_compiler_inductor_is_refused() -> None:
     import torch._inductor.config
 
-    monkeypatch.setattr(torch._inductor.config.cpp, "cxx", ("no-such-compiler",))
-    with pytest.raises(ModelError, match=r"needs a C\+\+ compiler"):
+    no_compiler = torch._inductor.config.patch({"cpp.cxx": ("no-such-compiler",)})  # a monkeypatch would not be undone
+    with no_compiler, pytest.raises(ModelError, match=r"needs a C\+\+ compiler"):
         load(ModelSpec(model="/nowhere", accelerator="inductor"), "cpu", "float32")
 
 
