@@ -1,0 +1,126 @@
+"""`multiverse segment`, as people start it, with a tiny model that sees bright shapes."""
+
+import importlib.util
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from engine.cli.main import main
+from tests.segment.disc_movie import disc_picture, pictures_of, write_movie
+
+MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
+COUNT = 150
+SMALL = ["--prompt", "disc", "--resolution", "336", "--threads", "1"]
+
+Fail = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture(scope="module")
+def movie(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pictures = [disc_picture(number) for number in range(40)]
+    return write_movie(tmp_path_factory.mktemp("movie") / "in.mp4", [pictures[n % 40] for n in range(COUNT)])
+
+
+@pytest.fixture
+def home(movie: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: it holds `in.mp4`, the pictures of a moving disc."""
+    shutil.copy(movie, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def fail(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Fail:
+    """The command in this process, where it gets no further than its arguments: exit code and what it says."""
+
+    def start(*arguments: str | Path) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["multiverse", "segment", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0), capsys.readouterr().err
+
+    return start
+
+
+def test_a_configuration_names_the_model_and_json_tells_all(home: Path, seeing_sam3: Path) -> None:
+    (home / "show.toml").write_text(f"[sam3]\nmodel = '{seeing_sam3}'\ndevice = 'cpu'\n")
+    command = ["segment", "in.mp4", "out.mp4", "masks/", "out.json", *SMALL, "--config", "show.toml", "--limit", "4"]
+    done = subprocess.run([*MULTIVERSE, *command, "--json"], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    told = json.loads(done.stdout)
+    assert (told["read"], told["written"], told["objects"], told["identities"]) == (4, 4, 4, 1)
+    assert (told["mode"], told["resolution"], told["device"], told["dtype"]) == ("track", 336, "cpu", "float32")
+    assert told["outputs"] == ["out.mp4", "masks", "out.json"] and told["is_interrupted"] is False
+    stages = list(told["stages"])
+    assert (stages[0], stages[-1]) == ("read (wait)", "write (wait)")
+    assert {"preprocess", "backbone", "decoder"} < set(stages)
+    assert {"fps", "seconds", "load_s", "peak_memory_mb", "first_batch_s", "hidden_ms"} < set(told)
+    assert len(pictures_of(home / "out.mp4")) == len(list((home / "masks").iterdir())) == 4
+    assert {each["track_id"] for each in json.loads((home / "out.json").read_text())["annotations"]} == {1}
+
+
+def test_ctrl_c_keeps_a_video_that_plays(home: Path, seeing_sam3: Path, wait_for) -> None:
+    command = ["segment", "in.mp4", "out.mp4", "masks", *SMALL, "--mode", "image", "--model", str(seeing_sam3)]
+    with subprocess.Popen(
+        [*MULTIVERSE, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            wait_for(lambda: (home / "masks" / "frame_000002.png").exists(), "three pictures", ceiling_s=120)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    count = len(list((home / "masks").iterdir()))
+    assert 3 <= count < COUNT
+    assert len(pictures_of(home / "out.mp4")) == count
+    assert process.returncode == 1
+    assert err == f"multiverse: interrupted after {count} pictures; out.mp4, masks: kept up to there\n"
+    table = out.splitlines()
+    assert table[0].split() == ["stage", "ms", "a", "frame", "share"]
+    assert [line.split("  ")[0] for line in table[1:4]] == ["read (wait)", "preprocess", "backbone"]
+    assert any(line.startswith("total") and line.endswith("100.0 %") for line in table)
+    assert table[-2:] == ["wrote         out.mp4", "wrote         masks"]
+    assert sorted(file.name for file in home.iterdir()) == ["in.mp4", "masks", "out.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "reason"),
+    [
+        (["in.mp4", "out.mp4", "--model", "m"], 2, 'no prompt: say what to find, for example --prompt "person"'),
+        (["in.mp4", "out.mp4", "--prompt", "x"], 2, "no model: name one with --model"),
+        (["in.mp4", "out.mp4", "--prompt", "x", "--model", "nowhere"], 1, "nowhere: no such file or folder"),
+        (["in.mp4", "out.gif", "--prompt", "x", "--model", "m"], 2, "out.gif: an output is a video"),
+        (["in.mp4", "in.mp4", "--prompt", "x", "--model", "m"], 2, "in.mp4: is the input"),
+        (["no.mp4", "out.mp4", "--prompt", "x", "--model", "m"], 1, "no.mp4: no such file or folder"),
+        (["in.mp4", "a.mp4", "--model", "m", "--box", "1,2"], 2, "--box: '1,2' is not CX,CY,W,H"),
+        (["in.mp4", "a.mp4", "--model", "facebook/sam3", "--prompt", "x"], 1, "facebook/sam3: not in the Hugging Face"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_said_in_one_line(fail: Fail, arguments: list[str], code: int, reason: str) -> None:
+    answer, said = fail(*arguments)
+    assert answer == code
+    assert said.startswith(f"multiverse: {reason}")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torchvision") is not None, reason="torchvision is here")
+def test_a_box_without_torchvision_is_one_line(fail: Fail, seeing_sam3: Path, home: Path) -> None:
+    Image.fromarray(disc_picture(0)).save(home / "in.png")
+    code, said = fail("in.png", "out.png", *SMALL, "--box", "0.25,0.5,0.2,0.3", "--model", seeing_sam3)
+    assert code == 1 and "torchvision" in said and said.count("\n") == 1
+    assert sorted(file.name for file in home.iterdir()) == ["in.mp4", "in.png"]
+
+
+def test_help_shows_an_example(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["multiverse", "segment", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert "Example: multiverse segment dance.mp4 found.mp4" in capsys.readouterr().out
