@@ -69,3 +69,5 @@ class LoopedClip:
                     self._waiting.put(batch.pixels)
         except BrokenOffError:
             return
+        finally:
+            self._waiting.end()  # whatever ended it: nobody waits for ever
