@@ -124,7 +124,7 @@ def test_a_command_is_answered_later_and_a_refusal_names_what_there_is(
     wait_for(lambda: len(answers) == 4, "the answers")
     assert sorted(answers[1:]) == [
         (False, "double: its arguments do not fit into a letter of 8000 bytes"),
-        (False, "no command 'treble'; there are: double, grumble"),
+        (False, "no command 'treble'; there are: empty_cache, double, grumble"),
         (True, "42"),
     ]
 
