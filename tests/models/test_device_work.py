@@ -7,6 +7,7 @@ import torch
 from engine.errors import ModelError
 from engine.models.device_work import (
     DeviceCopy,
+    HostBuffers,
     HostCopy,
     StageClock,
     chosen_device,
@@ -50,6 +51,21 @@ def test_pictures_go_there_and_back_unchanged() -> None:
     pixels, is_shown = HostCopy(CPU, (8, 16, 3)).fetch(there[0], torch.tensor(True))
     assert np.array_equal(pixels, picture) and is_shown
     assert HostCopy(CPU, (8, 16, 3)).fetch(there[0], torch.tensor(False))[1] is False
+
+
+def test_a_batch_goes_there_as_one() -> None:
+    batch = np.random.default_rng(0).integers(0, 256, (3, 4, 6, 3), dtype=np.uint8)
+    sent = DeviceCopy(torch.device("cpu")).send(batch)
+    assert np.array_equal(sent.numpy(), batch)
+
+
+def test_several_tensors_come_home_together() -> None:
+    home = HostBuffers(torch.device("cpu"))
+    for shape in ((2, 3), (4,)):
+        numbers, bits = torch.rand(shape), torch.randint(0, 256, shape, dtype=torch.uint8)
+        fetched = home.fetch(numbers, bits)
+        assert [each.dtype for each in fetched] == [np.float32, np.uint8]
+        assert np.array_equal(fetched[0], numbers.numpy()) and np.array_equal(fetched[1], bits.numpy())
 
 
 def test_idle_time_belongs_to_no_stage() -> None:

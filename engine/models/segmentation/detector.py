@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from engine.models.segmentation.model import Model
 
 Mark = Callable[[str], None]
+MASKS_AT_A_TIME = 16
+"""Masks are worked out for so many queries or a multiple of it: a graph for each number of objects that somebody turns
+a knob through would be captured anew, and costs more than the masks."""
 
 
 def ignore(stage: str) -> None:
@@ -80,11 +83,12 @@ class Detector:
         """
         if not prompts:
             return [nothing_found(self._model.mask_side)] * len(features.last_hidden_state)
+        queries = -(-most // MASKS_AT_A_TIME) * MASKS_AT_A_TIME
         results = []
         for place, prompt in enumerate(prompts):
             if place:
                 between()
-            best = self.best(features, prompt, most=most, boxes=boxes, between=between, mark=mark)
+            best = self.best(features, prompt, most=queries, boxes=boxes, between=between, mark=mark)
             results.append((best.scores.clone(), best.boxes.clone(), as_levels(best.logits), best.is_finite.clone()))
             mark("masks")
         found = self._fetched(results, most, threshold)

@@ -143,7 +143,8 @@ def mask_part(detector: Any) -> Part:
 
 def refined(decoder: Any, pixels: torch.Tensor, levels: tuple[torch.Tensor, ...]) -> torch.Tensor:
     """Sam3PixelDecoder in place: `pixels` grown to the size of each of `levels`, the coarsest first, and added."""
-    for level, conv, norm in zip(levels, decoder.conv_layers, decoder.norms, strict=False):
+    for level, conv, norm in zip(levels, decoder.conv_layers, decoder.norms, strict=False):  # it has one more
+        pixels = pixels.contiguous(memory_format=torch.channels_last)  # CUDA's group norm leaves them channels first
         grown = F.interpolate(pixels, size=level.shape[-2:], mode="nearest")
         pixels = F.relu_(norm(conv(grown.add_(level))))
     return pixels

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.errors import ModelError
 from engine.models.graphs import DirectCalls, GraphCalls
@@ -73,7 +74,45 @@ def test_masks_are_worked_out_for_the_best_alone(model: Model, features: Feature
         Detector(model, DirectCalls()).detect(features, prompts, threshold=0.5, most=3)
     finally:
         handle.remove()
-    assert seen == [(2, 3, 128)] * 2
+    assert seen == [(2, 16, 128)] * 2  # of 48
+
+
+def test_fewer_objects_need_no_other_graph(model: Model, features: Features, prompts: list[Prompt]) -> None:
+    recording = Recording()
+    detector = Detector(model, GraphCalls(recording, 8))
+    for most in (16, 3, 9):
+        found = detector.detect(features, prompts[:1], threshold=0.5, most=most)
+        assert [len(each) for each in found] == [most, most]
+    assert len(recording.captured) == 2
+
+
+class Asked(TorchDispatchMode):
+    """Which operations make the host wait for the device, or bring a list to it: neither can be captured in a graph."""
+
+    FORBIDDEN = ("_local_scalar_dense", "lift_fresh", "nonzero", "masked_select", "unique")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = function.__name__
+        is_mask = name.startswith("index.") and any(i is not None and i.dtype == torch.bool for i in args[1])
+        if is_mask or any(word in name for word in self.FORBIDDEN):
+            self.names.append(name)
+        return function(*args, **(kwargs or {}))
+
+
+def test_nothing_in_a_chain_asks_the_host(model: Model, prompts: list[Prompt]) -> None:
+    pixels = torch.zeros(2, 3, 336, 336)
+    backbone, detector = Backbone(model, DirectCalls()), Detector(model, DirectCalls())
+    with Asked() as ours:
+        detector.best(backbone.run(pixels), prompts[0], most=16)
+    assert ours.names == []
+    words = model.tokenizer(["face"] * 2, padding="max_length", max_length=32, return_tensors="pt")
+    with torch.no_grad(), Asked() as theirs:
+        model.detector(pixel_values=pixels, input_ids=words.input_ids, attention_mask=words.attention_mask)
+    assert "lift_fresh.default" in theirs.names, "transformers brings lists to the device"
 
 
 def test_most_may_be_more_than_there_are_queries(model: Model, features: Features, prompts: list[Prompt]) -> None:
