@@ -39,7 +39,7 @@ WARM_UP_CALLS = 3
 FEWEST_CALLS = 5
 KEPT_BATCHES = 6  # decoded before the rounds, and used over and over
 BLOCK_PICTURES = 10
-FEWEST_FOLLOWED = 20
+FEWEST_FOLLOWED = 30
 LAST_PICTURES = 50
 READ, WRITE, OTHER = "read (wait)", "write", "other"
 
@@ -196,7 +196,7 @@ class _Case:
 
     def following(self, seconds: float) -> dict[str, Any]:
         """Pictures in order, objects kept."""
-        from engine.models.segmentation.timing import FollowingRival, memory_begins, memory_mb, memory_now_mb
+        from engine.models.segmentation.timing import FollowingRival, memory_begins, memory_mb, tensors_mb
 
         model = self._model
         memory_begins(model.device)
@@ -215,15 +215,15 @@ class _Case:
             while time.perf_counter() < end_s or len(times_ms["ours"]) < FEWEST_FOLLOWED:
                 block = list(islice(pictures, BLOCK_PICTURES))
                 for name, call in sides.items():
-                    before_mb = memory_now_mb(model.device)
+                    before_mb = tensors_mb(model.device)
                     times_ms[name] += [self._timed_ms(call, picture) for picture in block]
-                    grown_mb[name].append((memory_now_mb(model.device) - before_mb) / BLOCK_PICTURES)
+                    grown_mb[name].append((tensors_mb(model.device) - before_mb) / BLOCK_PICTURES)
         finally:
             film.close()
         count = len(times_ms["ours"])
         last = min(LAST_PICTURES, count // 2)
         fps = {name: 1000.0 / float(np.mean(each[-last:])) for name, each in times_ms.items()}
-        settled = len(grown_mb["ours"]) // 2  # in the first half memories fill
+        settled = (len(grown_mb["ours"]) + 1) // 2  # until then memories fill: 16 pictures of an object
         return result | {
             "followed": count,
             "last": last,

@@ -1,6 +1,7 @@
 """What a benchmark times beside our own: transformers' SAM3 on the very modules of our model, as its users run it."""
 
 import ast
+import gc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -180,11 +181,13 @@ def memory_mb(device: torch.device) -> float:
     """MiB: on CUDA the most that was in use since `memory_begins`, elsewhere what the whole process holds now."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
-    return memory_now_mb(device)
+    return psutil.Process().memory_info().rss / 2**20
 
 
-def memory_now_mb(device: torch.device) -> float:
-    """MiB in use: on CUDA by tensors on the device, elsewhere by the whole process."""
+def tensors_mb(device: torch.device) -> float:
+    """MiB of all tensors that somebody holds: what grows where something forgets nothing. The process's own memory
+    would not tell: what is freed stays with it for later."""
     if device.type == "cuda":
         return torch.cuda.memory_allocated(device) / 2**20
-    return psutil.Process().memory_info().rss / 2**20
+    held = (each.untyped_storage() for each in gc.get_objects() if type(each) in (torch.Tensor, torch.nn.Parameter))
+    return sum({storage.data_ptr(): storage.nbytes() for storage in held}.values()) / 2**20
