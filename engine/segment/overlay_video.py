@@ -47,6 +47,7 @@ class OverlayVideo:
         self._newest_pts: int | None = None
         self._reformatter = VideoReformatter()
         self._end_s = Fraction(0)
+        self._sound: SoundCopy | None = None
         with self._errors():
             self._container = av.open(
                 str(self._partial),
@@ -58,9 +59,8 @@ class OverlayVideo:
             with self._errors():
                 self._stream = self._container.add_stream(form.codec, rate=rate, options=form.offline)
                 self._set_up(width + width % 2, height + height % 2, rate)
-            self._sound = (
-                SoundCopy(pictures, self._container, has_early=not form.has_fixed_rate) if look.sound else None
-            )
+            if look.sound:
+                self._sound = SoundCopy(pictures, self._container, has_early=not form.has_fixed_rate)
         except BaseException:
             self.discard()
             raise
@@ -103,9 +103,10 @@ class OverlayVideo:
             self._partial.replace(self.path)
 
     def discard(self) -> None:
-        if self._newest_pts is not None:
-            with suppress(av.FFmpegError, OSError):  # it may be what failed
-                self._container.close()
+        if self._sound is not None:
+            self._sound.close()
+        with suppress(av.FFmpegError, OSError):  # it may be what failed
+            self._container.close()
         self._partial.unlink(missing_ok=True)
 
     def _set_up(self, width: int, height: int, rate: Fraction) -> None:

@@ -144,8 +144,8 @@ class VideoPictures:
 
     def _on_corrupt(self, reason: str) -> None:
         self.counts.unreadable += 1
-        if self.counts.unreadable == 1:
-            self.counts.notes.append(f"{self.path.name}: damaged ({reason})")
+        if self.counts.unreadable + self.counts.damaged == 1:
+            self.counts.notes.append(f"{self.path.name}: is damaged; the first place: {reason}")
 
 
 class FolderPictures:

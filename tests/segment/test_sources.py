@@ -28,7 +28,23 @@ def test_damage_in_the_middle_is_counted_and_left_out(segment: Segment, movie, t
     report = segment(source, tmp_path / "out.mkv")
     assert (report.read, report.written, report.unreadable) == (6, 6, 2)
     assert times_of(tmp_path / "out.mkv") == pytest.approx([n / 30 for n in (0, 1, 2, 5, 6, 7)], abs=0.001)
-    assert any("damaged" in note for note in report.notes)
+    assert any("is damaged" in note for note in report.notes)
+
+
+def test_pictures_that_are_half_decoded_are_shown_and_counted_and_told_once(movie) -> None:
+    noise = np.random.default_rng(0)
+    pictures = [disc_picture(number) ^ noise.integers(0, 16, (192, 320, 3), np.uint8) for number in range(20)]
+    source = movie(pictures=pictures, sound=None, options={"g": "5", "bf": "0"})
+    data = bytearray(source.read_bytes())
+    for part in (0.4, 0.7):
+        at = int(len(data) * part)
+        data[at : at + 300] = noise.bytes(300)
+    source.write_bytes(data)
+    read = open_pictures(source)
+    assert len(list(read.read(1, None))) == read.counts.decoded
+    assert read.counts.decoded + read.counts.unreadable == 20
+    assert read.counts.damaged >= 1
+    assert ["is damaged; the first place: " in note for note in read.counts.notes] == [True]
 
 
 def test_a_video_that_is_cut_off_ends_with_what_was_read_and_says_so(movie, tmp_path: Path) -> None:
