@@ -74,8 +74,8 @@ class Tracker:
 
         `features` are of one picture. `between` is called between the parts of detector and tracker, some times for
         each object; `mark` is told the end of each stage: decoder and masks for each prompt, then tracker and copy.
-        `is_finite` is False where the model's numbers were none: who is followed outlives a bad picture, but is
-        forgotten when the tracker's own numbers are bad, for they would stay so.
+        `is_finite` is False where the detector's numbers were none: then nothing is found, and who is followed goes on
+        in the next picture.
         """
         places = self._places(prompts)
         if not places:
@@ -97,9 +97,6 @@ class Tracker:
         finally:
             self._between = nothing
         mark("tracker")
-        if not masks_are_finite(masks):
-            self.reset()
-            return self._found({}, {}, is_finite=False)
         found = self._found(masks, places)
         mark("copy")
         self._forget(set(found.ids.tolist()))
@@ -148,10 +145,6 @@ class Tracker:
             is_finite=is_finite,
         )
         return everyone.only(everyone.boxes[:, 2] > 0.0)
-
-
-def masks_are_finite(masks: dict[int, torch.Tensor]) -> bool:
-    return not masks or bool(torch.isfinite(torch.cat(list(masks.values()))).all())
 
 
 def boxes_around(masks: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from engine.models.segmentation.mask_kernel import install
 from engine.models.segmentation.session import CONDITIONING_KEPT, StreamSession
+from tests.models.segmentation.held_memory import sizes
 from tests.tiny_models import seeded
 from tests.tiny_sam3 import scatter_weights, score_above_half, tiny_config
 
@@ -96,25 +97,6 @@ def same(ours: dict[int, torch.Tensor], theirs: dict[int, torch.Tensor]) -> bool
 def conditioning(run: Run, object_id: int) -> list[int]:
     outputs = run.session.output_dict_per_obj[run.session.obj_id_to_idx(object_id)]
     return sorted(outputs["cond_frame_outputs"])
-
-
-def sizes(held: Any) -> tuple[int, int]:
-    """Entries of all containers in it, at any depth, and bytes of the memory its tensors keep alive."""
-    storages: dict[int, int] = {}
-
-    def entries(each: Any) -> int:
-        if isinstance(each, torch.Tensor):
-            storage = each.untyped_storage()
-            storages[storage.data_ptr()] = storage.nbytes()
-        elif isinstance(each, dict):
-            return len(each) + sum(entries(value) for value in each.values())
-        elif isinstance(each, list | tuple | set):
-            return len(each) + sum(entries(value) for value in each)
-        elif hasattr(each, "__dict__"):
-            return entries(vars(each))
-        return 0
-
-    return entries(held), sum(storages.values())
 
 
 def test_masks_and_ids_are_those_of_a_session_that_forgets_nothing(run: Callable[..., Run]) -> None:
