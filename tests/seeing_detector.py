@@ -2,8 +2,8 @@
 
 What it finds, whatever the prompt, is one object a kind of colour: query 0 what is white or red (red above a half),
 query 1 what is green, query 2 what is blue or cyan. Masks are right to a quarter of a patch. Boxes have the centre of
-the mask and its standard deviations, four wide, which fits an ellipse. Scores are 0.99 where more than 0.2 % of the
-picture is of that kind, below 0.05 elsewhere. So at every size; in bfloat16 the sizes of boxes are rough.
+the mask and its standard deviations, four wide, which fits an ellipse. Scores are above 0.9 where more than 0.7 % of
+the picture is of that kind, below 0.01 where none is. So at every size; in bfloat16 the sizes of boxes are rough.
 
 How a signal survives so many normalisations: constants of fifty times its size, in a pair of channels of opposite sign,
 make LayerNorm's divisor a constant; a channel that holds nothing carries the mean away. Where a quotient is wanted the
@@ -41,7 +41,7 @@ AREA = 64  # encoder channels
 OTHER = 40  # query channels: 1 in OTHER + kind for every query that does not look for this kind
 HEADS = 8  # seven are used, one a moment
 MOMENTS = 7  # of the weights 1, 1 + x', 1 + y', 1 - x', 1 - y', 1 + 4 x'^2, 1 + 4 y'^2; x' from the middle, -1/2..1/2
-LEAST_AREA = 0.001  # of the picture, where the score is about a half
+LEAST_AREA = 0.001  # of the picture; at four times it the score is a half
 AREA_LEAD = 16.0  # the area against the moments it divides
 SELECTED, SELECTED_SCALE = 64, 1e4  # pairs of channels: area, x, y, xx, yy, the least area, own kind
 LONE_PAIR = 8.0  # what LayerNorm makes of 128 channels of which one pair is set: sqrt(128 / 2)
@@ -278,11 +278,12 @@ def draw_boxes(box_head: Any, native_side: int) -> None:
 
 
 def score_areas(detector: Any) -> None:
-    """Scores fall with the least area's share in the query: 0.99 for a shape, 0.03 for none; no word changes them."""
+    """Scores fall with the least area's share in the query; no word changes them."""
     scoring = detector.dot_product_scoring
+    share_at_half = LONE_PAIR / math.hypot(1.0, 4.0)
     scoring.text_proj.bias[0] = 1 / scoring.scale
-    scoring.query_proj.weight[0, SELECTED + 10] = -1.2
-    scoring.query_proj.bias[0] = 1.2 * 5.0
+    scoring.query_proj.weight[0, SELECTED + 10] = -3.0
+    scoring.query_proj.bias[0] = 3.0 * share_at_half
     detector.detr_decoder.presence_head.layer3.bias.fill_(10.0)
 
 
