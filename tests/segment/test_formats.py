@@ -84,6 +84,12 @@ def test_uneven_times_are_kept(movie: Callable, tmp_path: Path, suffix: str) -> 
     assert times_of(tmp_path / f"out{suffix}") == pytest.approx([0, 1 / RATE, 7 / RATE, 8 / RATE], abs=0.001)
 
 
+def test_times_are_kept_to_the_tick(movie: Callable, tmp_path: Path) -> None:
+    source = movie(8, name="in.mkv", sound=None)  # in whole milliseconds: 0, 33, 67, ...
+    overlaid(source, tmp_path / "out.mkv")
+    assert times_of(tmp_path / "out.mkv") == times_of(source)
+
+
 @pytest.mark.parametrize(
     ("codec", "pixel_format", "options"),
     [("libx264", "yuv420p10le", {}), ("ffv1", "yuv422p12le", {}), ("ffv1", "gray", {}), ("libx264", "yuv444p", {})],
