@@ -114,6 +114,10 @@ def test_a_model_in_the_hugging_face_cache_is_found_by_its_id(
     (repository / "refs" / "main").write_text(commit)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     assert ModelFolder(find("facebook/sam3"), "facebook/sam3").kind == "sam3_video"
+    file = repository / "snapshots" / commit / WEIGHTS
+    file.write_bytes(file.read_bytes()[:-1000])
+    line = refused(SegmentationSpec(model="facebook/sam3", resolution=336), "cut off, 1000 bytes are missing")
+    assert "fetch it again: hf download facebook/sam3 " in line
 
 
 def test_other_folders_are_refused_by_what_they_are(tmp_path: Path, copied: Path) -> None:

@@ -219,10 +219,12 @@ def test_a_mode_nobody_knows_is_refused(tiny: Model) -> None:
 # -- faults, stages and memory
 
 
-def test_a_model_that_answers_with_nan_has_found_nothing_and_says_so(tiny_sam3: Path) -> None:
+@pytest.mark.parametrize("layer", ["mask_decoder.instance_projection", "detr_decoder.presence_head.layer3"])
+def test_a_model_that_answers_with_nan_has_found_nothing_and_says_so(tiny_sam3: Path, layer: str) -> None:
+    """In masks or in scores alone."""
     model = load(SegmentationSpec(model=str(tiny_sam3), resolution=336), "cpu", "float32")
     segmenter = asked(model)
-    bias = model.detector.mask_decoder.instance_projection.bias
+    bias = model.detector.get_submodule(layer).bias
     before = bias.data.clone()
     bias.data.fill_(float("nan"))
     (found,) = segmenter.segment(noise())
