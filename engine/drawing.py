@@ -17,6 +17,8 @@ from engine.render import PictureInput, Renderer
 
 Answer = TypeVar("Answer")
 
+NOTHING_FOUND = Segmentation(objects=(), masks=np.zeros((0, 1, 1), np.uint8), picture_px=(1, 1), index=0, time_s=0.0)
+
 
 class Drawing:
     """Render thread only, but for `description`."""
@@ -43,7 +45,6 @@ class Drawing:
         self._beside = _Beside()
         self._masks = _Beside()
         self._ids = _Beside()
-        self._nothing_found = nothing_found()
         self.is_software = self._renderer.is_software
         self.description = f"{self._renderer.kind}: {self._renderer.description}"
         """What draws, for people."""
@@ -123,7 +124,7 @@ class Drawing:
 
     def show_ids(self, found: Segmentation | None, *, size_px: tuple[int, int]) -> ShownPicture:
         """Which object is where, in this size; black without a result. As `show`."""
-        seen = found or self._nothing_found
+        seen = NOTHING_FOUND if found is None else found
         return self._shown(self._ids, size_px, lambda renderer: renderer.show_ids(seen, size_px))
 
     def close(self) -> None:
@@ -250,7 +251,3 @@ def opaque_black(width: int, height: int) -> np.ndarray:
 
 def black_frame(width: int, height: int) -> VideoFrame:
     return VideoFrame(pixels=np.zeros((height, width, 3), np.uint8), index=0, time_s=0.0, source="black")
-
-
-def nothing_found() -> Segmentation:
-    return Segmentation(objects=(), masks=np.zeros((0, 1, 1), np.uint8), picture_px=(1, 1), index=0, time_s=0.0)

@@ -35,7 +35,7 @@ class NumbaRenderer:
     is_software = True
 
     def __init__(self, width: int, height: int, *, reason: str = "") -> None:
-        """Compiles, so that no picture has to wait: 5 s the first time on a machine, 0.4 s from Numba's cache."""
+        """Compiles, so that no picture has to wait: 8 s the first time on a machine, 0.4 s from Numba's cache."""
         self.reason = reason
         self.description = f"Numba {numba.__version__}, {numba.get_num_threads()} threads"
         self._master = Master()
