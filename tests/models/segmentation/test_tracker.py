@@ -11,13 +11,14 @@ import pytest
 import torch
 
 from engine.models.graphs import DirectCalls
-from engine.models.segmentation.detector import Detector
+from engine.models.segmentation.detector import Best, Detector
 from engine.models.segmentation.detr import as_levels
 from engine.models.segmentation.following import LOST_AFTER
 from engine.models.segmentation.found import Found
 from engine.models.segmentation.model import Model
 from engine.models.segmentation.prompts import Prompt, PromptEncoder
 from engine.models.segmentation.tracker import Tracker, boxes_around
+from engine.models.segmentation.video_flow import detections_of
 from tests.models.segmentation.held_memory import sizes
 from tests.models.segmentation.small_sam3 import (
     BLUE,
@@ -123,6 +124,14 @@ def test_who_was_lost_comes_back_as_another(stream: Stream) -> None:
     for _ in range(LOST_AFTER):
         assert stream.ids() == []
     assert stream.ids(RED_DISC) == [2]
+
+
+def test_who_is_followed_but_detected_no_more_is_lost_as_well(stream: Stream) -> None:
+    small: Disc = (0.3, 0.3, 5 / SIDE, RED)  # 0.93
+    assert stream.ids(RED_DISC, threshold=0.95) == [1]
+    for _ in range(LOST_AFTER):
+        assert stream.ids(small, threshold=0.95) == [1]
+    assert stream.ids(small, threshold=0.95) == []
 
 
 def test_two_shapes_have_two_ids_and_the_best_comes_first(stream: Stream) -> None:
@@ -313,6 +322,22 @@ def test_memory_stays_flat_while_objects_come_and_go(model: Model, prompts: dict
             history[-1].append(sizes([stream.tracker._session, stream.tracker._absence, stream.tracker._numbers]))
     assert seen == set(range(1, rounds + 2))
     assert all(held == history[filled] for held in history[filled:])
+
+
+def test_of_two_detections_of_one_thing_the_better_is_taken() -> None:
+    logits = torch.full((1, 4, 8, 8), -5.0)
+    logits[0, 0, :4] = logits[0, 1, :5] = logits[0, 2, 6:] = logits[0, 3] = 5.0
+    best = Best(
+        scores=torch.tensor([[0.9, 0.8, 0.7, 0.4]]),
+        boxes=torch.arange(16.0).view(1, 4, 4),
+        logits=logits,
+        is_finite=torch.tensor([True]),
+    )
+    kept = detections_of(best, threshold=0.5, nms_threshold=0.1)
+    assert torch.equal(kept["scores"], torch.tensor([0.9, 0.7]))
+    assert torch.equal(kept["mask"], logits[0, [0, 2]]) and torch.equal(kept["bbox"], best.boxes[0, [0, 2]])
+    assert len(detections_of(best, threshold=0.5, nms_threshold=0.0)["scores"]) == 3
+    assert len(detections_of(best, threshold=0.95, nms_threshold=0.1)["scores"]) == 0
 
 
 def test_boxes_enclose_what_is_inside() -> None:
