@@ -1,4 +1,4 @@
-"""A tiny SAM3 for tests: the shape of facebook/sam3, a few megabytes, native picture 336 x 336 (24 x 24 patches of 14).
+"""A tiny SAM3 for tests: the shape of facebook/sam3, 18 MB, native picture 336 x 336 (24 x 24 patches of 14).
 
 `python -m tests.tiny_sam3 FOLDER [--kind seeing]` writes one; the tests build theirs through the fixtures. Same
 arguments, same weights. The folder holds a Sam3VideoModel (detector and tracker) and a CLIP tokenizer of 32 tokens, as
@@ -8,8 +8,8 @@ Another size, before building (checked with transformers 5.23): read the configu
 
 - `config.image_size = size` sets the detector's ViT and, in the tracker, the prompt encoder, backbone_feature_sizes and
   memory_attention_rope_feat_sizes as well;
-- `config.low_res_mask_size = 4 * size // 14` is not reached by it: left alone, the tracker's masks are squeezed to the
-  old size without a word;
+- `config.low_res_mask_size = 4 * size // 14` is not reached by it, and is read for empty results alone: masks of no
+  object have the old size where it is left;
 - the detector's vision_config.backbone_feature_sizes is read by nobody, the position embeddings are tiled, and the
   positions of attention are made when the model is built, so weights of every size fit;
 - `Sam3Model.from_pretrained(folder, config=config)` takes the same configuration and finds the detector's part itself.
@@ -29,7 +29,7 @@ KINDS = ("random", "seeing")
 NATIVE_SIZE = 336
 PATCH_SIZE = 14
 TEXT_WIDTH = 32
-WIDTH = 128  # the tracker's memory encoder is built for 128 whatever its configuration says
+WIDTH = 128  # the least: object pointers are split into memories of 64 channels, which one alone fails to do
 PROMPT_TOKENS = 32
 
 
