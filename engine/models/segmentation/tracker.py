@@ -46,7 +46,7 @@ class Tracker:
         self._between: Callable[[], None] = nothing
         install(self._flow.fill_hole_area)
         for piece in self._flow.pieces():
-            piece.register_forward_pre_hook(lambda piece, inputs: self._between())
+            piece.register_forward_pre_hook(self._before_piece)
 
     def reset(self) -> None:
         """Forgets who is followed: pictures of another source begin."""
@@ -91,16 +91,29 @@ class Tracker:
             between()
         self._flow.new_det_thresh = threshold_for_new(threshold, *self._own_thresholds)
         self._flow.max_num_objects = most
-        self._between = between
-        try:
-            masks = self._flow.follow(self._session, features, detections).obj_id_to_mask
-        finally:
-            self._between = nothing
+        masks = self._followed(features, detections, between)
         mark("tracker")
         found = self._found(masks, places)
         mark("copy")
         self._forget(set(found.ids.tolist()))
         return found
+
+    def _followed(
+        self, features: Features, detections: dict[int, Detections], between: Callable[[], None]
+    ) -> dict[int, torch.Tensor]:
+        """(1, side, side) logits of everyone, by id."""
+        masks: dict[int, torch.Tensor] | None = None
+        self._between = between
+        try:
+            masks = self._flow.follow(self._session, features, detections).obj_id_to_mask
+        finally:
+            self._between = nothing
+            if masks is None:
+                self.reset()  # stopped within a frame, what is in the session does not fit together
+        return masks
+
+    def _before_piece(self, piece: torch.nn.Module, inputs: tuple[object, ...]) -> None:
+        self._between()  # what a hook returns would be taken for other inputs
 
     def _places(self, prompts: Sequence[Prompt]) -> dict[int, int]:
         """Where each text stands in the sequence, by the number that it has as long as it is asked for. Lets go who was

@@ -255,7 +255,7 @@ def test_others_have_the_device_between_the_parts_of_each_object(stream: Stream)
 
     def count(*discs: Disc) -> int:
         calls.clear()
-        stream.show(*discs, between=lambda: calls.append(1))
+        stream.show(*discs, between=lambda: calls.append(1) or 1)  # what it answers is nobody's business
         return len(calls)
 
     stream.show(RED_DISC, GREEN_DISC, BLUE_DISC)
@@ -267,6 +267,40 @@ def test_others_have_the_device_between_the_parts_of_each_object(stream: Stream)
     calls.clear()
     stream.show(RED_DISC)
     assert not calls  # who is not asked to be called is not
+
+
+def test_a_picture_that_is_broken_off_begins_anew(stream: Stream) -> None:
+    """As a device that is full does, at every point of it in turn."""
+
+    class Full(Exception):
+        pass
+
+    def broken_off_at(call: int) -> bool:
+        left = iter(range(call))
+
+        def between() -> None:
+            if next(left, None) is None:
+                raise Full
+
+        try:
+            stream.show(RED_DISC, GREEN_DISC, between=between)
+        except Full:
+            return True
+        return False
+
+    given = 0
+    call = 0
+    while True:
+        stream.tracker.reset()
+        assert stream.ids(RED_DISC) == [given + 1]
+        given += 1
+        if not broken_off_at(call):
+            break
+        ids = stream.ids(RED_DISC, GREEN_DISC)
+        assert len(ids) == 2 and max(ids) > given
+        given = max(ids)
+        call += 1
+    assert call >= 8
 
 
 def test_stages_are_told_in_their_order(model: Model, prompts: dict[str, Prompt]) -> None:
