@@ -117,6 +117,8 @@ class StageClock:
 
     def read_ms(self) -> dict[str, float]:
         """After the device has finished; a stage that was marked twice is the sum."""
+        if self._is_cuda and self._marks:
+            self._marks[-1][1].synchronize()  # one that was set after that is still on its way
         times: dict[str, float] = {}
         for (_, before, idle_before_s), (stage, after, idle_s) in zip(self._marks, self._marks[1:], strict=False):
             ms = before.elapsed_time(after) if self._is_cuda else (after - before) * 1000.0

@@ -42,11 +42,12 @@ class Features:
         """As transformers' Sam3Model and Sam3VideoModel take it: four levels, of which they leave out the last."""
         from transformers.models.sam3.modeling_sam3 import Sam3VisionEncoderOutput
 
+        unread: Any = None
         batch = len(self.last_hidden_state)
         return Sam3VisionEncoderOutput(
             last_hidden_state=self.last_hidden_state,
-            fpn_hidden_states=(*self.fpn_hidden_states, None),
-            fpn_position_encoding=(None, None, self.position.expand(batch, -1, -1, -1), None),
+            fpn_hidden_states=(*self.fpn_hidden_states, unread),
+            fpn_position_encoding=(unread, unread, self.position.expand(batch, -1, -1, -1), unread),
         )
 
 
@@ -123,7 +124,8 @@ def vit_layer(layer: Any, hidden: torch.Tensor, turn: torch.Tensor) -> torch.Ten
     query = turned(attention.q_proj(x).view(heads), turn)
     key = turned(attention.k_proj(x).view(heads), turn)
     value = attention.v_proj(x).view(heads)
-    seen = F.scaled_dot_product_attention(*(each.flatten(0, 1).transpose(1, 2) for each in (query, key, value)))
+    query, key, value = (each.flatten(0, 1).transpose(1, 2) for each in (query, key, value))
+    seen = F.scaled_dot_product_attention(query, key, value)  # (B * windows, heads, tokens, d)
     hidden = hidden + attention.o_proj(seen.transpose(1, 2).reshape(hidden.shape))
     return hidden + layer.mlp(layer.layer_norm2(hidden))
 

@@ -84,7 +84,7 @@ class Detector:
         if not prompts:
             return [nothing_found(self._model.mask_side)] * len(features.last_hidden_state)
         queries = -(-most // MASKS_AT_A_TIME) * MASKS_AT_A_TIME
-        results = []
+        results: list[tuple[torch.Tensor, ...]] = []
         for place, prompt in enumerate(prompts):
             if place:
                 between()

@@ -92,7 +92,7 @@ def _network(folder: ModelFolder, resolution: int, dtype: torch.dtype) -> Any:
         config.image_size = resolution
         if is_video:
             config.low_res_mask_size = 4 * resolution // 14  # image_size does not reach it
-        network, told = kind.from_pretrained(
+        loaded: Any = kind.from_pretrained(
             folder.path,
             config=config,
             dtype=dtype,
@@ -100,6 +100,7 @@ def _network(folder: ModelFolder, resolution: int, dtype: torch.dtype) -> Any:
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # or it would refuse them without a name
         )
+    network, told = loaded
     absent = sorted(told["missing_keys"]) + sorted(name for name, *_ in told["mismatched_keys"])
     if absent:
         raise ModelError(
