@@ -67,7 +67,9 @@ class CocoFile:
         from pycocotools import mask as rle
 
         each = result.found.objects[place]
-        encoded = rle.encode(np.asfortranarray(result.mask(place)))
+        height, width = result.picture.pixels.shape[:2]
+        counts = run_lengths(*result.mask(place), height, width)
+        encoded = rle.frPyObjects({"size": [height, width], "counts": counts}, height, width)
         values = {
             "id": self._annotations,
             "image_id": result.picture.number + 1,
@@ -79,6 +81,22 @@ class CocoFile:
             "score": round(each.score, 5),
         }
         return values | ({"track_id": each.id} if self._is_tracked else {})
+
+
+def run_lengths(part: np.ndarray, left: int, top: int, height: int, width: int) -> list[int]:
+    """COCO's uncompressed RLE: pixels outside, inside, outside ... down each column and then to the next.
+
+    `part` (rows, columns) of 0 and 1 lies at `left`, `top` of a picture (height, width) that is 0 elsewhere. Only what
+    is drawn is walked: the whole picture would cost ten times as much.
+    """
+    columns = np.zeros((part.shape[1], part.shape[0] + 2), np.int8)
+    columns[:, 1:-1] = part.T
+    xs, ys = np.nonzero(np.diff(columns, axis=1))  # in turn where a run begins and just after where it ends
+    edges = (left + xs) * height + top + ys
+    goes_on = np.flatnonzero(np.diff(edges) == 0)  # from the bottom of one column to the top of the next
+    edges = np.delete(edges, np.concatenate((goes_on, goes_on + 1)))
+    counts = np.diff(edges, prepend=0, append=height * width).tolist()
+    return counts if counts[-1] or len(counts) == 1 else counts[:-1]
 
 
 def _line(values: Any) -> str:

@@ -46,9 +46,17 @@ class Result:
         """(height, width) uint8: the shown id of the object in front, 0 where there is none."""
         return self._painted(slice(None), [shown_id(each.id) for each in self.found.objects])
 
-    def mask(self, place: int) -> np.ndarray:
-        """(height, width) uint8: 1 where the object at this place is, also behind others, 0 elsewhere."""
-        return self._painted(slice(place, place + 1), [1])
+    def mask(self, place: int) -> tuple[np.ndarray, int, int]:
+        """The object at this place, also behind others: (height, width) uint8 of the part of the picture that it may
+        lie in, 1 inside and 0 elsewhere, and the left and top of that part."""
+        from engine.render.numba_masks import pixel_range
+
+        height, width = self.picture.pixels.shape[:2]
+        side = self._masks.shape[1]
+        left, top, right, bottom = self._boxes[place].tolist()
+        left, right = pixel_range.py_func(left, right, width, side)
+        top, bottom = pixel_range.py_func(top, bottom, height, side)
+        return self._painted(slice(place, place + 1), [1])[top:bottom, left:right], left, top
 
     def _painted(self, places: slice, reds: list[int]) -> np.ndarray:
         from engine.render.numba_masks import paint_ids

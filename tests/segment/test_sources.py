@@ -2,17 +2,20 @@
 
 import json
 import re
+import shutil
 import struct
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from engine.errors import SinkError, SourceError, UsageError
+from engine.errors import ModelError, SinkError, SourceError, UsageError
 from engine.segment.job import NO_PROMPT
 from engine.segment.pictures import open_pictures
-from engine.segment.run import open_job
+from engine.segment.run import mode_for, open_job
 from tests.segment.conftest import Segment
 from tests.segment.disc_movie import disc_picture, disc_shape, overlap, pictures_of, times_of
 
@@ -180,7 +183,28 @@ def test_a_picture_does_not_become_a_video(job, tmp_path: Path) -> None:
         open_job(job(tmp_path / "in.png", tmp_path / "out.mp4"))
 
 
+def test_a_model_that_cannot_follow_takes_pictures_one_by_one_unless_it_must(
+    job, movie, seeing_sam3: Path, tmp_path: Path
+) -> None:
+    detector = tmp_path / "detector"
+    shutil.copytree(seeing_sam3, detector)
+    config = json.loads((detector / "config.json").read_text())
+    (detector / "config.json").write_text(json.dumps(config["detector_config"] | {"model_type": "sam3"}))
+    asked = job(movie(2), tmp_path / "out.mp4")
+    assert mode_for(asked, open_job(asked), can_follow=True) == "track"
+    without = replace(asked, model=str(detector))
+    assert mode_for(without, open_job(without), can_follow=False) == "image"
+    with pytest.raises(ModelError, match="no tracker: finds objects in each picture"):
+        open_job(replace(without, mode="track"))
+
+
+@pytest.mark.parametrize(("batch", "boxes"), [(2, ()), (1, ((0.5, 0.5, 0.1, 0.1),))])
+def test_batches_and_boxes_make_single_pictures_of_a_video(batch: int, boxes: tuple, job, movie, tmp_path) -> None:
+    asked = job(movie(2), tmp_path / "out.mp4", batch=batch, boxes=boxes)
+    assert mode_for(asked, open_job(asked), can_follow=True) == "image"
+
+
 def test_coco_without_its_package_says_how_to_get_it(job, movie, monkeypatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "pycocotools", None)
+    monkeypatch.setitem(sys.modules, "pycocotools", None)
     with pytest.raises(SinkError, match="get it with: pip install pycocotools"):
         open_job(job(movie(2), tmp_path / "out.json"))

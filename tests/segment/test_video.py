@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from engine.segment.coco import run_lengths
 from tests.segment.conftest import Segment
 from tests.segment.disc_movie import disc_shape, overlap, pictures_of, sound_of, times_of
 
@@ -64,6 +65,21 @@ def test_coco_loads_and_its_masks_areas_and_boxes_are_the_pictures(segment: Segm
         assert annotation["area"] == np.count_nonzero(mask)
         assert annotation["score"] > 0.5 and annotation["category_id"] == 1
         assert "track_id" not in annotation  # of single pictures
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools' own
+@pytest.mark.parametrize("density", [0.0, 0.05, 0.5, 0.97, 1.0])
+def test_run_lengths_are_those_of_the_reference(density: float) -> None:
+    from pycocotools import mask as rle
+
+    noise = np.random.default_rng(3)
+    for left, top, columns, rows in ((0, 0, 30, 20), (5, 0, 9, 20), (3, 4, 7, 6), (0, 0, 1, 1), (29, 19, 1, 1)):
+        whole = np.zeros((20, 30), np.uint8)
+        part = (noise.random((rows, columns)) < density).astype(np.uint8)
+        whole[top : top + rows, left : left + columns] = part
+        counts = run_lengths(part, left, top, 20, 30)
+        ours = rle.frPyObjects({"size": [20, 30], "counts": counts}, 20, 30)
+        assert ours == rle.encode(np.asfortranarray(whole))
 
 
 def test_batches_of_one_and_of_four_find_the_same(segment: Segment, movie, tmp_path: Path) -> None:
