@@ -26,5 +26,6 @@ def objects_seen(found: Segmentation, widest_px: int) -> np.ndarray:
     seen = np.zeros(size_px[::-1], np.uint8)
     for place in range(len(found.objects) - 1, -1, -1):
         # Rounded to whole levels: above 127.5 is 128 and more.
-        seen[cv2.resize(found.masks[place], size_px, interpolation=cv2.INTER_LINEAR) > 127] = 1 + place
+        scaled = cv2.resize(found.masks[place], size_px, interpolation=cv2.INTER_LINEAR)
+        np.copyto(seen, 1 + place, where=scaled > 127)
     return seen

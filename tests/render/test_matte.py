@@ -10,7 +10,7 @@ import pytest
 
 from engine.bench.render_reference import bilinear, cover_place, draw_reference, mirrored
 from engine.frame import Segmentation
-from engine.render import Matte, Renderer
+from engine.render import Matte, Renderer, open_renderer
 from engine.render.frame_block import pack_block
 from engine.render.look import Look
 from engine.render.mask_look import coverage
@@ -196,3 +196,23 @@ def test_texels_of_the_block_are_those_of_the_whole_picture(values: Callable, fo
     flipped = dataclasses.replace(look, is_layer5_mirrored=True)
     assert pack_block(flipped, [(1, 1, 1)] * 4, (512, 512), (512, 512), None, matte)[21, 0] == -scale_x
     assert pack_block(look, [(1, 1, 1)] * 4, (512, 512), (512, 512), None)[22, 3] == 0
+
+
+def test_the_one_program_of_a_gpu_draws_the_same_with_a_matte_and_without(
+    gl: Renderer, draw: Callable, found: Callable, smooth_masks: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.render.gl_renderer.is_software", lambda name: False)
+    hardware = open_renderer("gl", *SIZE)
+    try:
+        assert len(hardware._passes) == 1
+        gl.resize(*SIZE)
+        card = np.random.default_rng(4).integers(0, 256, (9, 16, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
+        seen = found(levels(smooth_masks(4, 96)), picture_px=(128, 72))
+        for look in ({}, SIMPLE, LOOKS["added"], LOOKS["everything"]):
+            for matte in (None, Matte(found=seen, keeps="background", is_hard=False), None):
+                one, other = (draw(renderer, look, layer5=card, matte=matte) for renderer in (hardware, gl))
+                assert agree(one, other)
+        told, expected = (renderer.show_ids(seen, SIZE).read_rgba() for renderer in (hardware, gl))
+        assert (told == expected).all()
+    finally:
+        hardware.close()
