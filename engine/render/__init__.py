@@ -7,7 +7,8 @@
     rgba = renderer.read_rgba()         # (720, 1280, 4) uint8, row 0 at the top
 
 Start reading at `picture.py` (what goes in), then `look.py`, `frame_block.py`, `shaders/multiverse.glsl`,
-`gl_renderer.py`; for what SAM3 finds at `mask_look.py`. Importing this package loads neither moderngl nor numba nor OpenCV.
+`gl_renderer.py`; for what SAM3 finds at `mask_look.py`. Importing this package loads neither moderngl nor numba nor
+OpenCV.
 """
 
 from engine.render.look import Look

@@ -131,4 +131,4 @@ def segmentation_picture(found: Segmentation, prompts: tuple[str, ...]) -> np.nd
     for place, each in enumerate(found.objects):
         name = class_named(prompts[each.prompt - 1])
         palette[1 + place] = own[place] if name is None else _CLASSES[name]
-    return palette[objects_seen(found, WIDEST_PX)]
+    return palette.take(objects_seen(found, WIDEST_PX), axis=0)

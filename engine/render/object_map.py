@@ -25,7 +25,8 @@ def objects_seen(found: Segmentation, widest_px: int) -> np.ndarray:
     size_px = small_size(found.picture_px, widest_px)
     seen = np.zeros(size_px[::-1], np.uint8)
     for place in range(len(found.objects) - 1, -1, -1):
-        # Rounded to whole levels: above 127.5 is 128 and more.
         scaled = cv2.resize(found.masks[place], size_px, interpolation=cv2.INTER_LINEAR)
-        np.copyto(seen, 1 + place, where=scaled > 127)
+        # 255 inside, 0 outside; rounded to whole levels, above 127.5 is 128 and more.
+        inside = cv2.compare(scaled, 127, cv2.CMP_GT)
+        seen = (seen & ~inside) | (inside & (1 + place))
     return seen
