@@ -218,9 +218,12 @@ def _find_objects(detector: Any, count: int) -> None:
     """Lets the first `count` queries score about 0.9 for every prompt, the others 0.1, with masks of some percent."""
     queries = detector.detr_decoder.query_embed.weight  # (queries, width)
     width = queries.shape[1]
-    direction = torch.ones(width)
+    direction = torch.ones(width, dtype=queries.dtype)
     direction[1::2] = -1.0
     queries.normal_()
+    for name, module in detector.detr_decoder.layers.named_modules():
+        if name.endswith(("o_proj", "fc2")):
+            module.weight *= 0.1  # or six layers of what is common to all queries would cover what they start from
     queries[:count] += direction
     queries[count:] -= direction
     scoring = detector.dot_product_scoring

@@ -57,6 +57,13 @@ def test_every_prompt_finds_sixteen_objects_in_every_picture(has_tracker: bool) 
             assert shares.max() < 0.6 and shares.median() > 0.01
 
 
+def test_it_finds_them_in_half_precision_too() -> None:
+    model = build("tiny", 336, "cpu", torch.bfloat16)
+    for found in Rival(model, ("person",)).prepared(picture(), THRESHOLD):
+        assert len(found["scores"]) == OBJECTS
+    assert {p.dtype for p in model.video.parameters()} == {torch.bfloat16}
+
+
 def test_it_finds_as_many_as_it_is_told_to() -> None:
     rival = Rival(build("tiny", 336, "cpu", torch.float32, has_tracker=False, objects=3), ("person",))
     (found,) = rival.prepared(picture(), THRESHOLD)
