@@ -68,9 +68,10 @@ class Tracker:
         A score is the detector's when it found the object, as transformers' processor has it: it stays, and so does the
         order. Boxes enclose the masks. Who is followed but cannot be seen is left out.
 
-        `threshold`: least score of a detection; beside others a new object needs more (`threshold_for_new`: 0.7 at
-        0.5). It, `most` and `prompts` may change at any time: who was found with less, or is one too many, or was found
-        for a text that is gone, is let go, and the others stay. A text that is given twice is looked for once.
+        `threshold`: least score of a detection; while anybody is followed a new object needs more
+        (`threshold_for_new`: 0.7 at 0.5). It, `most` and `prompts` may change at any time: who was found with less, or
+        is one too many, or was found for a text that is gone, is let go, and the others stay. A text that is given
+        twice is looked for once.
 
         `features` are of one picture. `between` is called between the parts of detector and tracker, some times for
         each object; `mark` is told the end of each stage: decoder and masks for each prompt, then tracker and copy.

@@ -127,7 +127,7 @@ def test_who_was_lost_comes_back_as_another(stream: Stream) -> None:
 
 
 def test_who_is_followed_but_detected_no_more_is_lost_as_well(stream: Stream) -> None:
-    small: Disc = (0.3, 0.3, 5 / SIDE, RED)  # 0.93
+    small: Disc = (0.3, 0.3, 5 / SIDE, RED)  # it scores less than 0.95
     assert stream.ids(RED_DISC, threshold=0.95) == [1]
     for _ in range(LOST_AFTER):
         assert stream.ids(small, threshold=0.95) == [1]
@@ -203,17 +203,24 @@ def test_fewer_places_let_the_worst_go_and_more_let_newcomers_in(stream: Stream)
 
 
 def test_a_higher_threshold_lets_go_who_was_found_with_less(stream: Stream) -> None:
-    small: Disc = (0.5, 0.75, 5 / SIDE, BLUE)  # 0.93
-    assert stream.ids(RED_DISC, small) == [1, 2]
+    small: Disc = (0.5, 0.75, 5 / SIDE, BLUE)
+    found = stream.show(RED_DISC, small)
+    assert found.ids.tolist() == [1, 2] and found.scores[1] < 0.95
     assert stream.ids(RED_DISC, small, threshold=0.95) == [1]
     assert stream.ids(RED_DISC, small, threshold=0.5) == [1, 3]
 
 
 def test_beside_others_a_new_object_needs_more_than_the_threshold(stream: Stream) -> None:
-    faint: Disc = (0.5, 0.7, 4 / SIDE, BLUE)  # 0.62
-    assert stream.ids(RED_DISC) == [1]
-    assert stream.ids(RED_DISC, faint) == [1]  # 0.7
-    assert stream.ids(RED_DISC, faint, threshold=0.3) == [1, 2]  # 0.58
+    faint: Disc = (0.5, 0.7, 4 / SIDE, BLUE)
+    score = stream.show(faint, threshold=0.05).scores.item()
+    assert 0.45 < score < 0.7
+    strict, loose = score - 0.04, (score - 0.4) / 0.6 - 0.04  # 0.4 + 0.6 threshold is asked of a new one
+    stream.tracker.reset()
+    assert stream.ids(RED_DISC) == [2]
+    assert stream.ids(RED_DISC, faint, threshold=strict) == [2]
+    assert stream.ids(RED_DISC, faint, threshold=loose) == [2, 3]
+    stream.tracker.reset()
+    assert stream.ids(faint, threshold=strict) == [4]  # by itself it needs no more
 
 
 def test_each_prompt_has_objects_of_its_own(model: Model, prompts: dict[str, Prompt]) -> None:
