@@ -228,7 +228,9 @@ def _print(result: dict[str, Any], as_json: bool) -> None:
 
 def _flat(result: dict[str, Any], prefix: str = "") -> "Iterator[tuple[str, Any]]":
     for key, value in result.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and set(value) == {"ms", "share"}:
+            yield f"{prefix}{key}", f"{value['ms']} ms, {value['share']:.1%}"
+        elif isinstance(value, dict):
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
