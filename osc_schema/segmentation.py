@@ -85,7 +85,7 @@ AREA = Area(
             1008,
             RESOLUTIONS_PX[0],
             RESOLUTIONS_PX[-1],
-            "Side of the square the picture is scaled to: 1008 finds most, 336 is about ten times as fast. The old one "
+            "Side of the square the picture is scaled to: 1008 finds most, 336 is a tenth of the work. The old one "
             "works on until the new one is ready.",
             "px",
             step=RESOLUTIONS_PX[0],
