@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty
 from typing import Any, Literal, NoReturn
 
@@ -97,12 +98,10 @@ class ChildPort:
         phase, _ = self.words.progress
         if phase == Phase.IDLE:
             self.enter(Phase.IDLE)
-        while True:
-            try:
-                update = self._mailbox.updates.get_nowait()
-            except Empty:
-                return
-            self._take(update)
+        # One at most, and there is no second: the engine sends the next when it hears of this one. A loop that went on
+        # taking would answer for as long as it is asked.
+        with suppress(Empty):
+            self._take(self._mailbox.updates.get_nowait())
 
     def wait_first(self) -> None:
         """Wait for the first values. Called by `child_main` before the loop runs."""

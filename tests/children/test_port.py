@@ -1,0 +1,45 @@
+"""What a child's loop takes of the engine's letters, over a real pipe and real words."""
+
+from collections.abc import Iterator
+from multiprocessing import Pipe
+
+import pytest
+
+from engine.children.mailbox import Mailbox
+from engine.children.messages import ToChild, Update
+from engine.children.port import ChildPort
+from engine.ipc import ChildWords, ControlPipe, Phase
+
+
+@pytest.fixture
+def mailbox_and_port() -> Iterator[tuple[Mailbox, ChildPort]]:
+    ours, theirs = Pipe()
+    with ours, theirs:
+        pipe: ControlPipe[ToChild] = ControlPipe(theirs, ToChild)
+        words = ChildWords.create("a port's words")
+        mailbox = Mailbox(pipe, words)
+        yield mailbox, ChildPort(settings={}, send=pipe.send, mailbox=mailbox, words=words, gate=None)
+        words.close()
+
+
+def test_a_look_takes_one_letter_so_that_no_flood_of_them_keeps_a_loop_from_its_work(
+    mailbox_and_port: tuple[Mailbox, ChildPort],
+) -> None:
+    mailbox, port = mailbox_and_port
+    for number in (1, 2):
+        mailbox.updates.put(Update(number=number, values={"/toy/level": number}))
+    port.poll()
+    assert (port.values, port.values_version) == ({"/toy/level": 1}, 1)
+    port.poll()
+    assert (port.values, port.values_version) == ({"/toy/level": 2}, 2)
+    port.poll()
+    assert port.values_version == 2
+
+
+def test_a_look_renews_idle_and_no_other_phase(mailbox_and_port: tuple[Mailbox, ChildPort]) -> None:
+    _, port = mailbox_and_port
+    for phase in (Phase.IDLE, Phase.RUNNING):
+        port.enter(phase)
+        entered = port.words.progress
+        port.poll()
+        assert (port.words.progress != entered) == (phase is Phase.IDLE)
