@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,8 @@ import psutil
 import pytest
 
 from engine.ipc import Gate
-from tests.children.picture_studio import QUICK
 from tests.children.sam3_studio import Sam3Studio, is_same
-from tests.children.toys import is_live
+from tests.children.toys import ATTENTIVE, is_live
 
 WaitFor = Callable[..., Any]
 Open = Callable[..., Sam3Studio]
@@ -72,7 +70,7 @@ def test_killed_again_and_again_it_finds_the_same_each_time(
 
 
 def test_one_that_hangs_is_replaced(open_sam3: Open, tiny_sam3: Path, wait_for: WaitFor) -> None:
-    studio = open_sam3(tiny_sam3, times=replace(QUICK, silent_s=1.5))
+    studio = open_sam3(tiny_sam3, times=ATTENTIVE)
     wait_for(studio.finds, "a result")
     stopped = studio.status.pid
     os.kill(stopped, signal.SIGSTOP)

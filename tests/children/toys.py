@@ -9,6 +9,7 @@ from typing import Any
 import psutil
 
 from engine.children import ChildStatus, Deadlines, Supervisor
+from engine.children.launcher import LAUNCHER
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing
 
@@ -48,9 +49,11 @@ def is_tracker(process: psutil.Process) -> bool:
 
 
 def processes() -> set[int]:
-    """Every live process that descends from this one, without multiprocessing's resource tracker."""
+    """Every live process that descends from this one, without multiprocessing's resource tracker and the server that
+    SD's and SAM3's children are forked from."""
     family = psutil.Process().children(recursive=True)
-    return {process.pid for process in family if is_live(process) and not is_tracker(process)}
+    others = LAUNCHER.server_pid
+    return {each.pid for each in family if each.pid != others and is_live(each) and not is_tracker(each)}
 
 
 class Toy:
