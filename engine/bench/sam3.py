@@ -5,6 +5,9 @@ objects at the full size of the picture, on the device, and is measured twice: a
 encoded beforehand (`Rival` tells each step). Neither pays for reading; what reading costs is shown on ours alone, which
 takes a video that is decoded beside the model. Following is compared in blocks of pictures that both see, each with a
 memory of its own. Each call is waited for, so that nobody is measured by its queue.
+
+What is gained is the work around the model, so the ratio falls as the model grows: the tiny one that finds has 32
+channels, the one that follows 128.
 """
 
 import tempfile
