@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
+from engine.children.fed_pictures import FedPictures
 from engine.children.output_ring import OutputRing
 from engine.children.segmentation_settings import PRELOAD
 from engine.children.segmentation_spec import BUILT, spec_of
@@ -29,7 +30,6 @@ Report = Callable[[str, str], None]
 
 LOOP = "engine.children.segmentation:run"
 REPEAT_S = 0.1  # a still picture is looked at again so often at most: prompts change under it
-KEPT_PICTURES = 8  # fed, and not yet answered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ class SegmentationLink:
         self._found: Segmentation | None = None
         self._picture: VideoFrame | None = None
         """That `_found` was found in."""
-        self._fed: deque[tuple[int, VideoFrame]] = deque(maxlen=KEPT_PICTURES)
+        self._fed = FedPictures()
         self._fed_count = 0
         self._fed_s = 0.0
         self._newest: VideoFrame | None = None
@@ -168,6 +168,7 @@ class SegmentationLink:
     ) -> None:
         """Hand the child a picture if it wants one. `show_multiverse` reads back what was drawn last."""
         is_wanted = self.is_enabled and self.supervisor.wants_frame
+        self._fed.follow_wish(is_wanted)
         if self.source != "multiverse":
             frame = {"camera": camera, "sd": sd, "video": self._latest_of_video()}[self.source]
         elif is_wanted or (self.is_enabled and self._shows_source):
@@ -177,11 +178,11 @@ class SegmentationLink:
         self._newest = frame
         if frame is None or not is_wanted:
             return
-        is_new = not self._fed or frame is not self._fed[-1][1]
+        is_new = frame is not self._fed.newest
         if is_new or now_s - self._fed_s >= REPEAT_S:
             number = FrameId(index=self._fed_count, time_s=tick.time_s)
             if self._input.write(frame.pixels, number, now_s):
-                self._fed.append((self._fed_count, frame))
+                self._fed.add(self._fed_count, frame)
                 self._fed_count += 1
                 self._fed_s = now_s
 
@@ -214,4 +215,4 @@ class SegmentationLink:
         if sheet is None:
             return
         self._found = read_sheet(sheet.pixels, index=sheet.index, time_s=sheet.time_s)
-        self._picture = next((frame for index, frame in self._fed if index == sheet.index), self._newest)
+        self._picture = self._fed.answered(sheet.index) or self._newest
