@@ -19,6 +19,7 @@ from engine.children.spec import ChildSpec, ChildStatus
 from engine.children.supervisor import Supervisor
 from engine.children.told_values import NOTHING, ToldValues
 from engine.config import Sam3Config
+from engine.errors import SharedMemoryError
 from engine.frame import FrameId, Segmentation, VideoFrame
 from engine.ipc import Gate
 from engine.ipc.segmentation_sheet import read_sheet
@@ -194,8 +195,9 @@ class SegmentationLink:
     def view(self) -> MasksView:
         """What is seen of SAM3 now. Takes the newest result."""
         self._take_newest()
-        is_used = self.is_enabled and self._found is not None and not self._shows_source
-        if not is_used:
+        if not self.is_enabled:  # what was seen before a pause, or as it began, is not shown after it
+            self._found = self._picture = None
+        if not self.is_enabled or self._shows_source:
             return MasksView(found=None, picture=self._newest)
         return MasksView(found=self._found, picture=self._picture)
 
@@ -214,5 +216,9 @@ class SegmentationLink:
         sheet = self._output.newest()
         if sheet is None:
             return
-        self._found = read_sheet(sheet.pixels, index=sheet.index, time_s=sheet.time_s)
+        try:
+            self._found = read_sheet(sheet.pixels, index=sheet.index, time_s=sheet.time_s)
+        except SharedMemoryError as error:
+            self._report("sam3.masks", f"sam3: {error}; the last masks stay")
+            return
         self._picture = self._fed.answered(sheet.index) or self._newest

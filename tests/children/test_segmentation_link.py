@@ -1,0 +1,99 @@
+"""What the engine makes of a SAM3 child's results; without a child, over real rings."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.children.output_ring import OutputRing
+from engine.children.segmentation_link import SegmentationLink
+from engine.config import Sam3Config
+from engine.frame import FoundObject, Segmentation
+from engine.ipc import FrameRing, Gate
+from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
+from engine.params import ParamStore
+
+SIDE = 32
+
+
+class Results:
+    """A ring of results, where a supervisor would say that it is."""
+
+    def __init__(self) -> None:
+        rows, columns, channels = sheet_shape(SIDE)
+        self.ring = FrameRing.create("objects", columns, rows, channels=channels)
+        self.outputs = {"objects": self.ring.segment}
+
+    def publish(self, index: int, *, is_sheet: bool = True) -> None:
+        sheet = np.zeros(sheet_shape(SIDE), np.uint8)
+        each = FoundObject(id=1, prompt=1, score=0.5, box=(0.5, 0.5, 1.0, 1.0))
+        masks = np.full((1, SIDE, SIDE), 255, np.uint8)
+        if is_sheet:
+            write_sheet(sheet, Segmentation(objects=(each,), masks=masks, picture_px=(64, 48), index=index, time_s=0.0))
+        self.ring.write(sheet, index=index, time_s=0.0)
+
+
+@pytest.fixture
+def results() -> Iterator[Results]:
+    results = Results()
+    yield results
+    results.ring.close()
+
+
+@pytest.fixture
+def link(results: Results, reports: Any) -> Iterator[SegmentationLink]:
+    gate = Gate.create()
+    link = SegmentationLink(
+        Sam3Config(model="random:tiny"),
+        video=None,
+        has_camera=True,
+        gate=gate,
+        report=reports,
+        set_values=lambda values: None,
+    )
+    link._output = OutputRing(results, "objects")
+    yield link
+    link.close()
+    gate.close()
+
+
+@pytest.fixture
+def switch(link: SegmentationLink) -> Callable[[bool], None]:
+    store = ParamStore()
+
+    def switch(is_on: bool) -> None:
+        store.set("/sam3/enable", is_on)
+        link.follow(store.snapshot())
+
+    return switch
+
+
+def test_what_is_no_sheet_of_masks_is_told_and_the_last_masks_stay(
+    link: SegmentationLink, results: Results, switch: Callable[[bool], None], reports: Any
+) -> None:
+    switch(True)
+    results.publish(1)
+    found = link.view().found
+    assert found is not None and found.index == 1
+    results.publish(2, is_sheet=False)
+    assert link.view().found is found
+    assert reports.keys == ["sam3.masks"]
+    results.publish(3)
+    assert link.view().found.index == 3
+
+
+def test_switched_on_again_it_shows_no_masks_of_before(
+    link: SegmentationLink, results: Results, switch: Callable[[bool], None]
+) -> None:
+    switch(True)
+    results.publish(1)
+    assert link.view().found is not None
+    switch(False)
+    assert link.view().found is None
+    results.publish(2)  # of the picture that was in hand
+    assert link.view().found is None
+    switch(True)
+    assert link.view().found is None
+    results.publish(3)
+    assert link.view().found.index == 3
