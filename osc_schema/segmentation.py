@@ -13,6 +13,9 @@ MOST_OBJECTS = 16
 RESOLUTIONS_PX = (336, 672, 1008)
 """Multiples of 14 px a patch that fill the 24-patch window of the model's attention."""
 
+OBJECT_ARGUMENTS = ("id", "prompt", "score", "cx", "cy", "w", "h")
+"""What `/sam3/object/<k>` says, in its order: two whole numbers, then five of 0 to 1."""
+
 # What is looked for: presets hold it; panic leaves it, as it leaves all models.
 _ASKED: dict[str, Any] = {"is_look": False, "child": CHILD}
 # How it is run on this machine: kept for --resume only.
@@ -34,9 +37,9 @@ AREA = Area(
     "--sam3 MODEL`. The masks make the regions (`/region/mode sam3`), cut out layer 5 (`/layer/5/matte`), steer a "
     "ControlNet (`/sd/controlnet/<n>/source sam3`) and are the textures `Multiverse SAM3` and `Multiverse SAM3 mask`. "
     "Subscribers are sent, with every result, `/sam3/objects <count>` and for each object, best first, "
-    "`/sam3/object/<k> <id> <prompt> <score> <cx> <cy> <w> <h>`: k from 1, the number of the prompt, the score 0 to 1, "
-    "centre and size of its box in 0 to 1 of the picture, from the top left. While mode is track an object keeps its "
-    "id.",
+    f"`/sam3/object/<k> {' '.join(f'<{name}>' for name in OBJECT_ARGUMENTS)}`: k from 1, the number of the prompt, the "
+    "score 0 to 1, centre and size of its box in 0 to 1 of the picture, from the top left. While mode is track an "
+    "object keeps its id.",
     params=(
         switch("/sam3/enable", False, "Switches SAM3 on. Refused while no model is configured.", **_RUNNING),
         menu(

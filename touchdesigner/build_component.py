@@ -160,7 +160,7 @@ class EngineProcess:
     'extension': r'''"""The component's extension: its parts, joined to operators and parameters. TouchDesigner's main thread.
 
 parameters ─► on_value, on_pulse ─► echo ─► osc_out ─► engine
-engine ─► osc_in ─► on_message ─► echo ─► parameters, status, audio table
+engine ─► osc_in ─► on_message ─► echo ─► parameters, status, tables of audio and objects
 frame ─► on_frame ─► link (heartbeat, subscription), pictures, the engine's process
 """
 
@@ -187,6 +187,7 @@ class MultiverseExt:
         self._link = part("link").Link()
         self._echo = part("echo").Echo()
         self._features = part("features").Features()
+        self._objects = part("found_objects").FoundObjects()
         self._status = part("status_page").StatusPage(ownerComp)
         self._process = part("engine_process").EngineProcess()
         self._tree = part("tree_reader").TreeReader()
@@ -238,7 +239,7 @@ class MultiverseExt:
             self._show(control, args)
         elif address.startswith("/engine/status/"):
             self._status.take(address, args)
-        elif not (args and self._features.take(address, args[0])):
+        elif not (args and (self._features.take(address, args[0]) or self._objects.take(address, args))):
             key = f"/done {args[0]}" if address == "/done" and args else address
             if key in self._on_answer:
                 self._on_answer[key](args)
@@ -249,6 +250,7 @@ class MultiverseExt:
         if todo.say_lost:
             self._set("Connected", 0)
             self._status.say_lost()
+            self._objects.forget()
         if todo.subscribe:
             self.Send("/engine/notify", 1, self._target[2])
         if todo.ask_status:
@@ -258,6 +260,7 @@ class MultiverseExt:
         table = self.ownerComp.op("audio")
         for name, value in self._features.take_changes().items():
             table[name, 1] = value
+        self._show_objects()
         self._watch_process(now_s)
         tree = self._tree.take_result()
         if tree is not None:
@@ -365,11 +368,27 @@ class MultiverseExt:
             self._aim()
             self._link.start_over()
             self._set("Connected", 0)
+            self._objects.forget()
 
     def _aim(self) -> None:
         host, port, listen_port = self._target
         out, heard = self.ownerComp.op("osc_out").par, self.ownerComp.op("osc_in").par
         out.address, out.port, heard.port = host, port, listen_port
+
+    # -- what SAM3 finds -----------------------------------------------------------------------
+
+    def _show_objects(self) -> None:
+        changes = self._objects.take_changes()
+        if changes is None:
+            return
+        rows, values = changes
+        table = self.ownerComp.op("objects")
+        table.clear()
+        for row in ([*self._part("found_objects").COLUMNS], *rows):
+            table.appendRow(row)
+        table = self.ownerComp.op("object_values")
+        for name, value in values.items():
+            table[name, 1] = value
 
     # -- presets, cues, pages, the engine's process --------------------------------------------
 
@@ -505,6 +524,57 @@ def _name_of(address: str) -> str | None:
         return None
     name = parts[3] + parts[2]
     return name if name in NAMES else None
+''',
+    'found_objects': r'''"""What SAM3 finds, between its messages and the next frame. Pure.
+
+With every result comes how many objects there are, then each of them, best first. A message may be missing, and one of
+an older result may come behind the count of a newer one: an object that is not counted is not there.
+"""
+
+from typing import Any
+
+COLUMNS = ("k", "id", "prompt", "score", "cx", "cy", "w", "h")
+CHANNEL_OBJECTS = 4
+CHANNEL_COLUMNS = ("id", "cx", "cy", "w", "h", "score")
+NAMES = ("objects", *(f"o{k}_{column}" for k in range(1, CHANNEL_OBJECTS + 1) for column in CHANNEL_COLUMNS))
+
+_COUNT, _OBJECT = "/sam3/objects", "/sam3/object/"
+
+
+class FoundObjects:
+    def __init__(self) -> None:
+        self._count = 0
+        self._rows: dict[int, dict[str, Any]] = {}
+        self._is_changed = True  # a saved project shows what was there when it was saved
+
+    def take(self, address: str, args: list[Any]) -> bool:
+        """`/sam3/objects 2`, or `/sam3/object/1` with what stands in COLUMNS behind k; whether it is one of them."""
+        place = address.removeprefix(_OBJECT)
+        if address == _COUNT:
+            self._count = int(args[0])
+            self._rows = {k: row for k, row in self._rows.items() if k <= self._count}
+        elif place == address or not place.isdecimal():
+            return False
+        elif int(place) <= self._count:
+            self._rows[int(place)] = dict(zip(COLUMNS, (int(place), *args), strict=True))
+        self._is_changed = True
+        return True
+
+    def forget(self) -> None:
+        """Whoever told of them is gone."""
+        self.take(_COUNT, [0])
+
+    def take_changes(self) -> tuple[list[list[Any]], dict[str, float]] | None:
+        """Rows of the table, best first, and values by channel name; None where nothing has come since the last."""
+        if not self._is_changed:
+            return None
+        self._is_changed = False
+        rows = [list(self._rows[k].values()) for k in sorted(self._rows)]
+        values = dict.fromkeys(NAMES, 0.0) | {"objects": float(self._count)}
+        for k in range(1, CHANNEL_OBJECTS + 1):
+            if k in self._rows:
+                values |= {f"o{k}_{column}": float(self._rows[k][column]) for column in CHANNEL_COLUMNS}
+        return rows, values
 ''',
     'frame_callbacks': r'''"""Each frame goes to the extension."""
 
@@ -1075,7 +1145,7 @@ def _help(leaf: Leaf) -> str:
     'readme': r'''# Multiverse in TouchDesigner
 
 One component with everything in it: every control of the engine as a custom parameter, its pictures as TOPs, its audio
-features as CHOP channels, presets, cues, status, and buttons that start and stop the engine.
+features and what SAM3 finds as CHOP channels, presets, cues, status, and buttons that start and stop the engine.
 
 **It has never run in a real TouchDesigner.** It is written against Derivative's documentation and tested whole in a
 fake that keeps to the documented rules, against a live engine over UDP. What to look at first on a real one stands at
@@ -1107,8 +1177,9 @@ the engine's value.
 
 - **Outputs**: 1 the picture, 2 the picture of Stable Diffusion, 3 NDI from another machine (off until *NDI* is on),
   4 a CHOP with `rms1 peak1 low1 mid1 high1 pitch1 onset1` to `... onset4`, 5 where SAM3 looks with coloured masks over
-  it, 6 its masks as numbers: red an object's id / 255, green its score, blue how much of the pixel it covers. The
-  channels move once *Features rate* on the page Audio is above 0; an onset is 1 for exactly one frame.
+  it, 6 its masks as numbers: red an object's id / 255, green its score, blue how much of the pixel it covers, 7 a CHOP
+  with where its objects are. The channels of output 4 move once *Features rate* on the page Audio is above 0; an onset
+  is 1 for exactly one frame.
 - **Both ways**: what anybody else moves (the web page, a fader box, a preset) moves here too. Nothing runs in circles:
   a value that came from the engine is not sent back, and while you move a control, echoes of earlier moves leave it
   alone.
@@ -1123,6 +1194,22 @@ the engine's value.
 - **An engine that restarts** is noticed after 3 s and found again within 2 s of its return. Its values win.
 
 [`example.py`](example.py) is a small network around the component.
+
+## Follow a dancer
+
+Start the engine with SAM3 (`multiverse run --sam3 MODEL`), write `person` into *Prompt 1* on the page SAM3 and set
+*Mode* to track: then an object keeps its id.
+
+- **Output 7** has the channel `objects`, how many there are, and `o1_id o1_cx o1_cy o1_w o1_h o1_score` to
+  `o4_score` for the four best. All are 0 for an object that is not there; ids count from 1.
+- **The table `objects`** in the component has all of them, up to 16, a row each: `k id prompt score cx cy w h`, where k
+  is the rank from 1 and prompt the number of the prompt. `op('multiverse/objects')[1, 'cx']` is the best one's.
+- **Places** are as the engine sends them, in every program alike: centre and size of the box in 0 to 1 of the picture
+  where SAM3 looks, **from the top left**. TouchDesigner's y runs upwards: there it is `1 - cy`.
+
+Behind output 7 a Null CHOP `objects`, and what is to sit on the dancer is moved, in fractions of the picture from its
+middle, by `op('objects')['o1_cx'] - 0.5` and `0.5 - op('objects')['o1_cy']`. The order is by score: with several people
+o1 may be another one in the next result. Who one is, its id says: take the row of that id from the table.
 
 ## When it does not connect
 
@@ -1143,7 +1230,7 @@ on when TouchDesigner ends, so that a crash here does not end the show; *Stop En
 `builder.py` and `component/` are the sources, `generated/pages.json` is made from the declarations, and all of it
 together is `build_component.py`; `multiverse schema write` writes both. Inside TouchDesigner nothing of `engine` is
 imported. `component/extension.py` joins the parts to operators; `link.py` (is the engine there), `echo.py` (what is
-sent and shown), `features.py` and `senders.py` are pure; the fake is `tests/touchdesigner/fake_td.py`.
+sent and shown), `features.py`, `found_objects.py` and `senders.py` are pure; the fake is `tests/touchdesigner/fake_td.py`.
 
 ## What only a real TouchDesigner can show
 
@@ -1151,7 +1238,7 @@ sent and shown), `features.py` and `senders.py` are pure; the fake is `tests/tou
    `tests/touchdesigner/op_types.py`). The extension's are looked up in both spellings, `ext0object` and `extension1`.
 2. That `menuNames` of *Sender Name* and *Source Name* list what is there now. If not, type the full name there.
 3. That the OSC Out DAT keeps one source port. If it does not, your own moves come back, late and harmless.
-4. The order of the six outputs: TouchDesigner sorts Out operators by name.
+4. The order of the seven outputs: TouchDesigner sorts Out operators by name.
 ''',
     'pages': r'''[
  {"title": "Multiverse", "controls": [
@@ -1440,6 +1527,7 @@ MODULES = (
     "link",
     "echo",
     "features",
+    "found_objects",
     "senders",
     "status_page",
     "tree_reader",
@@ -1455,6 +1543,10 @@ PICTURES = (
     ("sam3_in", "out5_sam3"),  # behind the audio's: wires of projects that know four outputs stay
     ("sam3_mask_in", "out6_sam3_mask"),
 )
+CHANNELS = (
+    ("features", "audio", "audio_channels", "out4_audio"),
+    ("found_objects", "object_values", "object_channels", "out7_objects"),
+)  # the module that names them, a table of their values, and what makes channels of it
 COLUMN, ROW = 200, 130  # network editor units
 
 
@@ -1508,15 +1600,17 @@ def add_network(comp: Any, texts: dict[str, str]) -> None:
         else:
             top.par.usespoutactivesender = False
 
-    made(comp, "tableDAT", "status")
-    table = made(comp, "tableDAT", "audio")
-    table.clear()
-    for name in comp.op("features").module.NAMES:
-        table.appendRow([name, 0.0])
-    channels = made(comp, "dattoCHOP", "audio_channels")
-    channels.par.dat = "audio"
-    channels.par.output, channels.par.firstrow, channels.par.firstcolumn = "chanperrow", "values", "names"
-    made(comp, "outCHOP", "out4_audio").inputConnectors[0].connect(channels)
+    for name in ("status", "objects"):
+        made(comp, "tableDAT", name)
+    for module, values, channels, out in CHANNELS:
+        table = made(comp, "tableDAT", values)
+        table.clear()
+        for name in comp.op(module).module.NAMES:
+            table.appendRow([name, 0.0])
+        chop = made(comp, "dattoCHOP", channels)
+        chop.par.dat = values
+        chop.par.output, chop.par.firstrow, chop.par.firstcolumn = "chanperrow", "values", "names"
+        made(comp, "outCHOP", out).inputConnectors[0].connect(chop)
 
 
 def renew_parameters(comp: Any) -> None:
@@ -1550,8 +1644,8 @@ def arrange(comp: Any) -> None:
     """Modules in rows of five, below them each chain in a row of its own."""
     for at, name in enumerate(MODULES):
         comp.op(name).nodeX, comp.op(name).nodeY = at % 5 * COLUMN, -(at // 5) * ROW
-    rows = (("osc_out", "osc_in", "parameter_callbacks", "frame_callbacks", "status"), *PICTURES,
-            ("audio", "audio_channels", "out4_audio"))  # fmt: skip
+    rows = (("osc_out", "osc_in", "parameter_callbacks", "frame_callbacks", "status", "objects"), *PICTURES,
+            *(names for _, *names in CHANNELS))  # fmt: skip
     for row, names in enumerate(rows, start=4):
         for column, name in enumerate(names):
             comp.op(name).nodeX, comp.op(name).nodeY = column * COLUMN, -row * ROW

@@ -16,6 +16,7 @@ MODULES = (
     "link",
     "echo",
     "features",
+    "found_objects",
     "senders",
     "status_page",
     "tree_reader",
@@ -31,6 +32,10 @@ PICTURES = (
     ("sam3_in", "out5_sam3"),  # behind the audio's: wires of projects that know four outputs stay
     ("sam3_mask_in", "out6_sam3_mask"),
 )
+CHANNELS = (
+    ("features", "audio", "audio_channels", "out4_audio"),
+    ("found_objects", "object_values", "object_channels", "out7_objects"),
+)  # the module that names them, a table of their values, and what makes channels of it
 COLUMN, ROW = 200, 130  # network editor units
 
 
@@ -84,15 +89,17 @@ def add_network(comp: Any, texts: dict[str, str]) -> None:
         else:
             top.par.usespoutactivesender = False
 
-    made(comp, "tableDAT", "status")
-    table = made(comp, "tableDAT", "audio")
-    table.clear()
-    for name in comp.op("features").module.NAMES:
-        table.appendRow([name, 0.0])
-    channels = made(comp, "dattoCHOP", "audio_channels")
-    channels.par.dat = "audio"
-    channels.par.output, channels.par.firstrow, channels.par.firstcolumn = "chanperrow", "values", "names"
-    made(comp, "outCHOP", "out4_audio").inputConnectors[0].connect(channels)
+    for name in ("status", "objects"):
+        made(comp, "tableDAT", name)
+    for module, values, channels, out in CHANNELS:
+        table = made(comp, "tableDAT", values)
+        table.clear()
+        for name in comp.op(module).module.NAMES:
+            table.appendRow([name, 0.0])
+        chop = made(comp, "dattoCHOP", channels)
+        chop.par.dat = values
+        chop.par.output, chop.par.firstrow, chop.par.firstcolumn = "chanperrow", "values", "names"
+        made(comp, "outCHOP", out).inputConnectors[0].connect(chop)
 
 
 def renew_parameters(comp: Any) -> None:
@@ -126,8 +133,8 @@ def arrange(comp: Any) -> None:
     """Modules in rows of five, below them each chain in a row of its own."""
     for at, name in enumerate(MODULES):
         comp.op(name).nodeX, comp.op(name).nodeY = at % 5 * COLUMN, -(at // 5) * ROW
-    rows = (("osc_out", "osc_in", "parameter_callbacks", "frame_callbacks", "status"), *PICTURES,
-            ("audio", "audio_channels", "out4_audio"))  # fmt: skip
+    rows = (("osc_out", "osc_in", "parameter_callbacks", "frame_callbacks", "status", "objects"), *PICTURES,
+            *(names for _, *names in CHANNELS))  # fmt: skip
     for row, names in enumerate(rows, start=4):
         for column, name in enumerate(names):
             comp.op(name).nodeX, comp.op(name).nodeY = column * COLUMN, -row * ROW

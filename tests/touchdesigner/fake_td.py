@@ -201,9 +201,11 @@ class DAT(OP):
 
     numRows = property(lambda self: len(self.rows))
 
-    def __getitem__(self, cell: tuple[int | str, int]) -> str | None:
-        row = self._row(cell[0])
-        return None if row is None else row[cell[1]]
+    def __getitem__(self, cell: tuple[int | str, int | str]) -> str | None:
+        row, column = self._row(cell[0]), cell[1]
+        if row is None or (isinstance(column, str) and column not in self.rows[0]):
+            return None
+        return row[self.rows[0].index(column) if isinstance(column, str) else column]
 
     def __setitem__(self, cell: tuple[int | str, int], value: Any) -> None:
         row = self._row(cell[0])

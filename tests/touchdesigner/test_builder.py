@@ -56,7 +56,7 @@ def test_what_is_embedded_needs_nothing_but_the_standard_library(studio: Studio)
             assert {module.partition(".")[0] for module in modules} <= sys.stdlib_module_names | {"td"}
 
 
-def test_the_pictures_and_the_audio_channels_leave_the_component(studio: Studio) -> None:
+def test_the_pictures_and_the_channels_leave_the_component(studio: Studio) -> None:
     wires = {child.name: child.inputs[0].name for child in studio.comp.children if child.name.startswith("out")}
     assert wires == {
         "out1_main": "main_in",
@@ -65,6 +65,7 @@ def test_the_pictures_and_the_audio_channels_leave_the_component(studio: Studio)
         "out4_audio": "audio_channels",
         "out5_sam3": "sam3_in",
         "out6_sam3_mask": "sam3_mask_in",
+        "out7_objects": "object_channels",
     }
 
 

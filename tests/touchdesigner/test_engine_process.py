@@ -100,11 +100,14 @@ def test_a_restarted_engine_is_found_again_and_its_values_win(
     try:
         first.engine.params.set("/layer/1/angle", 10.0)
         until(lambda: studio.value("Connected") and studio.value("L1angle") == 10.0, "the first engine")
+        first.engine._parts.dispatcher.feedback.tell("/sam3/objects", 3)
+        until(lambda: studio.comp.op("out7_objects")["objects"] == 3.0, "what its SAM3 finds")
     finally:
         first.close()
     studio.skipped_s += 3.5
     until(lambda: not studio.value("Connected"), "the loss")
     assert studio.value("State") == "disconnected: no heartbeat for 3 s"
+    assert studio.comp.op("out7_objects")["objects"] == 0.0
     studio.set("L1angle", 99.0)
     studio.program.frame()
     second = RunningEngine(*ports, tmp_path)

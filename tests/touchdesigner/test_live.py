@@ -181,6 +181,33 @@ def test_audio_features_come_as_channels(connected: Studio, until: Until) -> Non
     connected.set("Afeaturatehz", 0.0)
 
 
+def test_what_sam3_finds_comes_as_a_table_and_channels(
+    connected: Studio, engine: RunningEngine, until: Until, free_port: Callable[[], int]
+) -> None:
+    tell = engine.engine._parts.dispatcher.feedback.tell
+    table, channels = connected.comp.op("objects"), connected.comp.op("out7_objects")
+    assert (table.numRows, channels.numChans) == (1, 25)
+    tell("/sam3/objects", 5)
+    for k in range(1, 6):
+        tell(f"/sam3/object/{k}", 10 + k, 1, 1 - k / 8, k / 8, 0.25, 0.125, 0.5)
+    until(lambda: table.numRows == 6, "five objects")
+    assert [table[0, column] for column in range(8)] == ["k", "id", "prompt", "score", "cx", "cy", "w", "h"]
+    assert [table[5, column] for column in range(8)] == ["5", "15", "1", "0.375", "0.625", "0.25", "0.125", "0.5"]
+    assert (table[1, "id"], table[2, "cx"]) == ("11", "0.25")
+    assert channels["objects"] == 5.0
+    last = {name: channels[f"o4_{name}"] for name in ("id", "cx", "cy", "w", "h", "score")}
+    assert last == {"id": 14.0, "cx": 0.5, "cy": 0.25, "w": 0.125, "h": 0.5, "score": 0.5}
+    tell("/sam3/objects", 1)
+    tell("/sam3/object/1", 12, 1, 0.75, 0.625, 0.25, 0.125, 0.5)
+    until(lambda: channels["o1_id"] == 12.0, "the one that is left")
+    assert table.numRows == 2 and channels["objects"] == 1.0
+    assert channels["o1_cx"] == 0.625 and channels["o2_id"] == channels["o4_score"] == 0.0
+    connected.set("Port", free_port())
+    until(lambda: not connected.value("Connected"), "the move to where no engine is")
+    connected.program.frame()
+    assert table.numRows == 1 and channels["objects"] == channels["o1_cx"] == 0.0
+
+
 def test_the_pages_fit_the_running_engine(connected: Studio, engine: RunningEngine, until: Until) -> None:
     engine.engine.params.set("/layer/1/curve", 0.5)
     until(lambda: connected.value("L1curve") == 0.5, "the engine's value")

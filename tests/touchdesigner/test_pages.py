@@ -21,6 +21,7 @@ from osc_schema.generate.touchdesigner import (
     parameter_name,
     read_pages,
 )
+from osc_schema.segmentation import OBJECT_ARGUMENTS
 from osc_schema.types import Param, ParamType
 
 PAGES = read_pages(TOUCHDESIGNER_FILES["generated/pages.json"]())
@@ -124,6 +125,22 @@ def test_an_onset_is_seen_in_exactly_one_frame(module_named: Callable) -> None:
     assert features.take_changes() == {"onset1": 1.0, "rms4": 0.25}
     assert features.take_changes() == {"onset1": 0.0}
     assert features.take_changes() == {}
+
+
+def test_an_object_that_is_not_counted_is_not_there(module_named: Callable) -> None:
+    module = module_named("found_objects")
+    assert ("k", *OBJECT_ARGUMENTS) == module.COLUMNS
+    objects = module.FoundObjects()
+    place = [7, 1, 0.5, 0.25, 0.75, 0.125, 0.5]
+    assert objects.take_changes()[0] == [] and objects.take_changes() is None
+    assert objects.take("/sam3/objects", [2]) and objects.take("/sam3/object/2", place)
+    rows, values = objects.take_changes()
+    assert rows == [[2, *place]] and (values["objects"], values["o2_cy"], values["o1_id"]) == (2.0, 0.75, 0.0)
+    assert objects.take("/sam3/objects", [1]) and objects.take("/sam3/object/2", place)
+    assert objects.take_changes()[0] == []
+    for other in ("/sam3/object/x", "/sam3/object/1/id", "/sam3/threshold", "/audio/1/rms"):
+        assert not objects.take(other, place)
+    assert objects.take_changes() is None
 
 
 def test_an_engine_that_falls_silent_is_lost_after_three_seconds(module_named: Callable) -> None:

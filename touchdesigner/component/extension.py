@@ -1,7 +1,7 @@
 """The component's extension: its parts, joined to operators and parameters. TouchDesigner's main thread.
 
 parameters ─► on_value, on_pulse ─► echo ─► osc_out ─► engine
-engine ─► osc_in ─► on_message ─► echo ─► parameters, status, audio table
+engine ─► osc_in ─► on_message ─► echo ─► parameters, status, tables of audio and objects
 frame ─► on_frame ─► link (heartbeat, subscription), pictures, the engine's process
 """
 
@@ -28,6 +28,7 @@ class MultiverseExt:
         self._link = part("link").Link()
         self._echo = part("echo").Echo()
         self._features = part("features").Features()
+        self._objects = part("found_objects").FoundObjects()
         self._status = part("status_page").StatusPage(ownerComp)
         self._process = part("engine_process").EngineProcess()
         self._tree = part("tree_reader").TreeReader()
@@ -79,7 +80,7 @@ class MultiverseExt:
             self._show(control, args)
         elif address.startswith("/engine/status/"):
             self._status.take(address, args)
-        elif not (args and self._features.take(address, args[0])):
+        elif not (args and (self._features.take(address, args[0]) or self._objects.take(address, args))):
             key = f"/done {args[0]}" if address == "/done" and args else address
             if key in self._on_answer:
                 self._on_answer[key](args)
@@ -90,6 +91,7 @@ class MultiverseExt:
         if todo.say_lost:
             self._set("Connected", 0)
             self._status.say_lost()
+            self._objects.forget()
         if todo.subscribe:
             self.Send("/engine/notify", 1, self._target[2])
         if todo.ask_status:
@@ -99,6 +101,7 @@ class MultiverseExt:
         table = self.ownerComp.op("audio")
         for name, value in self._features.take_changes().items():
             table[name, 1] = value
+        self._show_objects()
         self._watch_process(now_s)
         tree = self._tree.take_result()
         if tree is not None:
@@ -206,11 +209,27 @@ class MultiverseExt:
             self._aim()
             self._link.start_over()
             self._set("Connected", 0)
+            self._objects.forget()
 
     def _aim(self) -> None:
         host, port, listen_port = self._target
         out, heard = self.ownerComp.op("osc_out").par, self.ownerComp.op("osc_in").par
         out.address, out.port, heard.port = host, port, listen_port
+
+    # -- what SAM3 finds -----------------------------------------------------------------------
+
+    def _show_objects(self) -> None:
+        changes = self._objects.take_changes()
+        if changes is None:
+            return
+        rows, values = changes
+        table = self.ownerComp.op("objects")
+        table.clear()
+        for row in ([*self._part("found_objects").COLUMNS], *rows):
+            table.appendRow(row)
+        table = self.ownerComp.op("object_values")
+        for name, value in values.items():
+            table[name, 1] = value
 
     # -- presets, cues, pages, the engine's process --------------------------------------------
 
