@@ -13,6 +13,7 @@ from math import log, sqrt
 from typing import Any
 
 from osc_schema.generate.pages import Control, Page, Panel, columns, default_text, hint, pages
+from osc_schema.segmentation import OBJECT_ARGUMENTS
 from osc_schema.types import Area, Param, ParamType
 
 HOST, PORT, LISTEN_PORT = "127.0.0.1", 9000, 9001
@@ -29,9 +30,10 @@ _UNIT_FLOAT = 1  # parameter_unitstyle
 
 def max_patch(areas: Iterable[Area], *, host: str = HOST, port: int = PORT, listen_port: int = LISTEN_PORT) -> str:
     """The patch as JSON text, for an engine at host:port and its answers at listen_port of this machine."""
-    main = _Patcher(900, 620)
+    main = _Patcher(900, 720)
     _connection(main, host, port, listen_port)
     _picture(main)
+    _objects(main)
     for at, page in enumerate(pages(areas)):
         main.window(page.title, 620, 40 + 30 * at, _page_patcher(page))
     text = json.dumps({"patcher": main.as_dict()}, ensure_ascii=False)
@@ -139,6 +141,21 @@ def _picture(main: _Patcher) -> None:
         texture = main.object(receiver, 20, 510 + 30 * at, 330, 1, "jit_gl_texture -")
         main.cord(world, 1, texture)
         main.chain(texture, world)
+
+
+def _objects(main: _Patcher) -> None:
+    """How many objects SAM3 finds, and the best: told, not set, so these boxes say nothing to the engine."""
+    main.comment("OBJECTS: how many SAM3 finds, and the best of them. 0 to 1 from the top left.", 20, 580, 560)
+    told = main.object("r multiverse-in", 20, 605, 100, 0, "-")
+    ours = main.object("route /sam3/objects /sam3/object/1", 130, 605, 230, 3, "- - -")
+    parts = main.object("unpack 0 0 0. 0. 0. 0. 0.", 130, 635, 230, 1, "int int float float float float float")
+    main.chain(told, ours)
+    main.cord(ours, 1, parts)
+    for at, name in enumerate(("objects", *OBJECT_ARGUMENTS)):
+        kind = "number" if name in ("objects", "id", "prompt") else "flonum"
+        box = main.box(kind, 20 + 65 * at, 665, 55, 22, 1, "- bang", parameter_enable=0)
+        main.comment(name, 20 + 65 * at, 689, 60)
+        main.cord(parts if at else ours, max(at - 1, 0), box)
 
 
 def _page_patcher(page: Page) -> _Patcher:

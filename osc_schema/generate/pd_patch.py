@@ -4,6 +4,8 @@ Each control listens to the name that is its parameter's address: `; /layer/1/an
 engine, `; /layer/1/angle set 45` shows it only. What a control is moved to goes to `ADDRESS/out`, and from there to
 the engine; what the engine tells comes to `ADDRESS/in` and is shown with `set`, so nothing goes round.
 
+What SAM3 finds is told only: `r /sam3/objects` hears how many, `r /sam3/object/1/cx` where the best is.
+
 Pd takes a part of an address that is a number (the 1 of /layer/1/angle) as a symbol, which `route 1` does not match
 and no patch file can hold. So the address is read off the packet itself: `list tosymbol` ends at the first zero byte,
 and the engine sends plain messages only.
@@ -15,6 +17,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from osc_schema.generate.pages import Control, Page, Panel, columns, default_text, hint, pages
+from osc_schema.segmentation import OBJECT_ARGUMENTS
 from osc_schema.types import Area, Param, ParamType
 
 HOST, PORT, LISTEN_PORT = "127.0.0.1", 9000, 9002
@@ -29,8 +32,9 @@ _NUMBERS = (ParamType.FLOAT, ParamType.STOPS)
 
 def pd_patch(areas: Iterable[Area], *, host: str = HOST, port: int = PORT, listen_port: int = LISTEN_PORT) -> str:
     """The patch as text, for an engine at host:port and its answers at listen_port of this machine."""
-    main = _Canvas("", 760, 420)
+    main = _Canvas("", 760, 580)
     _connection(main, host, port, listen_port)
+    _objects(main)
     for at, page in enumerate(pages(areas)):
         main.window(520, 30 + 26 * at, _page_window(page))
     return "".join(f"{line};\n" for line in main.lines())
@@ -116,6 +120,26 @@ def _connection(main: _Canvas, host: str, port: int, listen_port: int) -> None:
     main.chain(beat, here, watch)
     main.cord(here, 1, answers)
     main.chain(answers, alive)
+
+
+def _objects(main: _Canvas) -> None:
+    """Number boxes for how many objects SAM3 finds and for the best; each hands its value on under its own name."""
+    main.add("text", 20, 410, _escaped("Objects: how many SAM3 finds, and the best. 0 to 1 from the top left."))
+    count = main.add("obj", 20, 460, "list split 2")
+    best = main.add("obj", 180, 460, "list split 3")
+    parts = main.add("obj", 180, 485, "unpack f f f f f f f")
+    main.chain(main.add("obj", 20, 435, "r /sam3/objects/in"), count)
+    main.chain(main.add("obj", 180, 435, "r /sam3/object/1/in"), best)
+    main.cord(best, 1, parts)
+    for at, name in enumerate(("objects", *OBJECT_ARGUMENTS)):
+        said = f"/sam3/object/1/{name}" if at else "/sam3/objects"
+        look = f"-1e+37 1e+37 0 0 {said} empty empty 0 -8 0 10 {_COLOURS} 0 256"
+        box = main.add("obj", 20 + 62 * at, 515, f"nbx 6 18 {look}")
+        main.add("text", 20 + 62 * at, 536, name)
+        if at:
+            main.cord(parts, at - 1, box)
+        else:
+            main.cord(count, 1, box)
 
 
 def _page_window(page: Page) -> _Canvas:

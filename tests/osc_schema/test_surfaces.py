@@ -18,6 +18,7 @@ from osc_schema import Area, Param, ParamType
 from osc_schema.declare import number, switch
 from osc_schema.generate import max_patch, osc_layout, pd_patch, touchosc
 from osc_schema.generate.pages import columns, pages
+from osc_schema.segmentation import OBJECT_ARGUMENTS
 
 PLAYED = {"/cue/go", "/cue/back", "/preset/load"}
 NUMBERS = (ParamType.FLOAT, ParamType.STOPS)
@@ -151,6 +152,21 @@ def test_in_max_nothing_that_the_engine_tells_is_said_again(maxpat: dict[str, An
     for text in ("udpsend 127.0.0.1 9000", "udpreceive 9001", "/engine/notify 1 9001", "loadbang"):
         assert text in texts
     assert {"jit.gl.syphonclient", "jit.gl.spoutreceiver", "jit.world"} <= {str(text).split()[0] for text in texts}
+
+
+def test_max_shows_how_many_objects_there_are_and_where_the_best_is(maxpat: dict[str, Any]) -> None:
+    boxes = {entry["box"]["id"]: entry["box"] for entry in maxpat["boxes"]}
+    cords = [line["patchline"] for line in maxpat["lines"]]
+    (route,) = (name for name, box in boxes.items() if box.get("text") == "route /sam3/objects /sam3/object/1")
+    (unpack,) = (cord["destination"][0] for cord in cords if cord["source"] == [route, 1])
+    shown = {}
+    for source in ([route, 0], *([unpack, outlet] for outlet in range(len(OBJECT_ARGUMENTS)))):
+        (box,) = (boxes[cord["destination"][0]] for cord in cords if cord["source"] == source)
+        x, y, *_ = box["patching_rect"]
+        (label,) = (each["text"] for each in boxes.values() if each["patching_rect"][:2] == [x, y + 24])
+        shown[label] = box["maxclass"]
+    assert list(shown) == ["objects", *OBJECT_ARGUMENTS]
+    assert [name for name, kind in shown.items() if kind == "number"] == ["objects", "id", "prompt"]
 
 
 def test_py2max_finds_no_error_and_no_overlap_in_the_max_patch(tmp_path: Path) -> None:

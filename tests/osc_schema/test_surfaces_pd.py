@@ -30,12 +30,27 @@ BENCH = """#N canvas 0 0 500 300 10;
 #X obj 300 100 print out;
 #X obj 400 70 r /mod/1/source/shown;
 #X obj 400 100 print source;
+#X obj 10 130 r /sam3/objects;
+#X obj 10 160 print objects;
+#X obj 100 130 r /sam3/object/1/id;
+#X obj 100 160 print id;
+#X obj 200 130 r /sam3/object/1/score;
+#X obj 200 160 print score;
+#X obj 300 130 r /sam3/object/1/cx;
+#X obj 300 160 print cx;
+#X obj 400 130 r /sam3/object/1/cy;
+#X obj 400 160 print cy;
 #X connect 0 0 1 0;
 #X connect 2 0 3 0;
 #X connect 4 0 5 0;
 #X connect 6 0 7 0;
 #X connect 8 0 9 0;
 #X connect 10 0 11 0;
+#X connect 12 0 13 0;
+#X connect 14 0 15 0;
+#X connect 16 0 17 0;
+#X connect 18 0 19 0;
+#X connect 20 0 21 0;
 """
 
 
@@ -137,6 +152,13 @@ def test_a_control_in_pd_and_the_engine_move_each_other(open_bench: Callable[[An
         bench.wait(lambda: bench.printed("angle")[-1] == "set 12.5", "the change of a number")
         bench.wait(lambda: bench.printed("wrap")[-1] == "set 1", "the change of a menu")
         bench.wait(lambda: "red" in bench.printed("prompt")[-1], "the change of a text")
+        tell = engine._parts.dispatcher.feedback.tell
+        tell("/sam3/objects", 2)
+        tell("/sam3/object/1", 7, 1, 0.875, 0.25, 0.75, 0.125, 0.5)
+        tell("/sam3/object/2", 8, 1, 0.5, 0.5, 0.5, 0.125, 0.5)
+        bench.wait(lambda: bench.printed("cy"), "what SAM3 finds")
+        found = {name: bench.printed(name) for name in ("objects", "id", "score", "cx", "cy")}
+        assert found == {"objects": ["2"], "id": ["7"], "score": ["0.875"], "cx": ["0.25"], "cy": ["0.75"]}
         assert len(bench.printed("out")) == 11
 
 
