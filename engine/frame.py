@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 CHANNELS = 4  # audio channels of the Multiverse, one layer each
+FINISHED = "multiverse"
 WAVE_POINTS = 1024  # points of a channel's displayed wave, oldest at index 0
 
 
@@ -85,6 +86,7 @@ class VideoFrame:
     index: int
     time_s: float
     source: str
+    """Its name, as it was asked for; FINISHED for what the engine itself has drawn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

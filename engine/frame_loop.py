@@ -24,11 +24,11 @@ from engine.control import Dispatcher, OscServer
 from engine.cue_control import CueControl
 from engine.drawing import Drawing
 from engine.errors import RenderError
-from engine.frame import AudioFeatures, FrameId, PublishedFrame, ShownPicture, VideoFrame
+from engine.frame import FINISHED, AudioFeatures, FrameId, PublishedFrame, ShownPicture, VideoFrame
 from engine.ipc import Gate
 from engine.mask_outputs import MaskOutputs
 from engine.params import Crossfade, Modulation, ParamStore, Slew, Snapshot, Tempo
-from engine.render import Look, PictureInput, RegionMap, RegionMapper, RegionSettings
+from engine.render import Look, PictureInput, RegionMap, RegionMapper
 from engine.schedule import Schedule
 from engine.show_control import ShowControl
 from engine.sinks import Picture, SinkSet, Stage
@@ -250,7 +250,7 @@ class FrameLoop:
     def _map(self, values: Mapping[str, object], seen: Seen, tick: FrameId) -> RegionMap | None:
         """The newest region map of what is seen; offline this very frame's."""
         regions = self.parts.regions
-        settings = RegionSettings.from_values(values)
+        settings = MaskOutputs.region_settings(seen.masks, values)
         if not settings.is_enabled:
             return None
         mapped = seen.sd.fade.picture if seen.sd.is_on and seen.sd.fade is not None else seen.camera
@@ -365,7 +365,7 @@ def chosen_layer5(source: object, sd: SdView, video: VideoFrame | None) -> Fade 
 def as_video_frame(frame: PublishedFrame) -> VideoFrame:
     """The published picture as one that a child is fed."""
     rgb = np.ascontiguousarray(frame.read_rgba()[..., :3])
-    return VideoFrame(pixels=rgb, index=frame.index, time_s=frame.time_s, source="multiverse")
+    return VideoFrame(pixels=rgb, index=frame.index, time_s=frame.time_s, source=FINISHED)
 
 
 def place_of(error: Exception) -> tuple[str, int]:

@@ -5,6 +5,7 @@ One result has one Segmentation object until the next, by which everything here,
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from engine.children.diffusion_link import DiffusionLink
 from engine.children.segmentation_link import MasksView, SegmentationLink
 from engine.drawing import Drawing
 from engine.frame import FrameId, Segmentation, ShownPicture
-from engine.render import Matte
+from engine.render import Matte, RegionSettings
 from engine.sinks import Picture
 
 Tell = Callable[..., None]
@@ -52,7 +53,14 @@ class MaskOutputs:
         keeps = values["/layer/5/matte"]
         if keeps == "all" or view.found is None:
             return None
-        return Matte(found=view.found, keeps=str(keeps), is_hard=values["/sam3/mask_edge"] == "hard")
+        is_hard = values["/sam3/mask_edge"] == "hard"
+        return Matte(found=view.found, keeps=str(keeps), is_hard=is_hard, is_of_finished=view.is_of_finished)
+
+    @staticmethod
+    def region_settings(view: MasksView, values: Mapping[str, object]) -> RegionSettings:
+        """As the parameters have them; what was found in the finished picture is not mirrored with layer 5."""
+        settings = RegionSettings.from_values(values)
+        return replace(settings, is_mirrored=False) if settings.mode == "sam3" and view.is_of_finished else settings
 
     def pictures(self, view: MasksView, values: Mapping[str, object], drawing: Drawing) -> dict[Picture, ShownPicture]:
         """The textures `sam3` and `sam3_mask`; they cost nothing until a sink asks for them."""

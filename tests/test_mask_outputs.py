@@ -11,7 +11,7 @@ from engine.children.diffusion_link import DiffusionLink
 from engine.children.segmentation_link import MasksView, SegmentationLink
 from engine.config import Sam3Config, SdConfig
 from engine.errors import SharedMemoryError
-from engine.frame import FoundObject, FrameId, Segmentation
+from engine.frame import FINISHED, FoundObject, FrameId, Segmentation, VideoFrame
 from engine.ipc import FrameRing, Gate
 from engine.mask_outputs import MaskOutputs
 from engine.params import ParamStore
@@ -88,6 +88,23 @@ def test_a_matte_is_cut_only_where_it_is_asked_for_and_masks_are_there(desk: Des
     assert matte is not None and (matte.found, matte.keeps, matte.is_hard) == (view.found, "subject", True)
     assert MaskOutputs.matte(view, values | {"/layer/5/matte": "all"}) is None
     assert MaskOutputs.matte(NO_MASKS, values) is None
+
+
+def test_what_was_found_in_the_finished_picture_is_not_mirrored_with_layer_5() -> None:
+    def seen_in(source: str) -> MasksView:
+        picture = VideoFrame(pixels=np.zeros((9, 16, 3), np.uint8), index=0, time_s=0.0, source=source)
+        return MasksView(found=found((0.5, 0.5, 0.5, 0.5)), picture=picture)
+
+    store = ParamStore()
+    store.set_many([("/layer/5/mirror", True), ("/layer/5/matte", "subject"), ("/region/mode", "sam3")], by="test")
+    values = store.snapshot()
+    for source, is_finished in (("0", False), (FINISHED, True)):
+        view = seen_in(source)
+        assert MaskOutputs.matte(view, values).is_of_finished is is_finished
+        assert MaskOutputs.region_settings(view, values).is_mirrored is not is_finished
+        store.set("/region/mode", "edges")  # of what layer 5 shows
+        assert MaskOutputs.region_settings(view, store.snapshot()).is_mirrored
+    assert MaskOutputs.region_settings(NO_MASKS, values).is_mirrored
 
 
 def test_a_controlnet_is_shown_each_result_in_class_colours_and_black_when_there_is_none(

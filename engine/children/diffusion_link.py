@@ -23,7 +23,7 @@ from engine.children.supervisor import Supervisor
 from engine.children.told_values import NOTHING, ToldValues
 from engine.config import SdConfig
 from engine.errors import ModelError
-from engine.frame import FrameId, VideoFrame
+from engine.frame import FINISHED, FrameId, VideoFrame
 from engine.ipc import Gate
 from engine.models.diffusion import ModelSpec
 from engine.params import Snapshot
@@ -197,7 +197,7 @@ class DiffusionLink:
                 self._input.write(read_picture(), tick, now_s)
             if self._shows_source:
                 rgb = np.ascontiguousarray(read_picture()[..., :3])
-                self._multiverse = VideoFrame(pixels=rgb, index=tick.index, time_s=tick.time_s, source="multiverse")
+                self._multiverse = VideoFrame(pixels=rgb, index=tick.index, time_s=tick.time_s, source=FINISHED)
             return
         frame = self._picture_fed(camera)
         is_due = frame is not None and (frame is not self._fed or now_s - self._fed_s >= REPEAT_S)

@@ -20,7 +20,7 @@ from engine.children.supervisor import Supervisor
 from engine.children.told_values import NOTHING, ToldValues
 from engine.config import Sam3Config
 from engine.errors import SharedMemoryError
-from engine.frame import FrameId, Segmentation, VideoFrame
+from engine.frame import FINISHED, FrameId, Segmentation, VideoFrame
 from engine.ipc import Gate
 from engine.ipc.segmentation_sheet import read_sheet
 from engine.params import Snapshot
@@ -41,6 +41,11 @@ class MasksView:
     """None: as if there were no SAM3. The same object until the next result."""
     picture: VideoFrame | None
     """That it was found in; without masks the newest picture that SAM3 would look at."""
+
+    @property
+    def is_of_finished(self) -> bool:
+        """It was found in the finished picture, not in one that layer 5 may show, cropped and mirrored."""
+        return self.picture is not None and self.picture.source == FINISHED
 
 
 class SegmentationLink:

@@ -97,13 +97,16 @@ def _layer5(look: Look, size_px: tuple[int, int], source_px: tuple[int, int] | N
 def _matte(look: Look, size_px: tuple[int, int], layer5_px: tuple[int, int] | None, matte: Matte | None) -> list[tuple]:
     if layer5_px is None or matte is None:
         return [(0.0, 0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0)]
-    # Pixels of layer 5, then of the segmented picture, each from its centre; texels are not square.
-    scale = cover_scale(size_px, layer5_px) * cover_scale(layer5_px, matte.found.picture_px)
+    found_px = matte.found.picture_px
+    if matte.is_of_finished:
+        scale, is_mirrored = cover_scale(size_px, found_px), False
+    else:  # pixels of layer 5, then of the segmented picture, each from its centre
+        scale, is_mirrored = cover_scale(size_px, layer5_px) * cover_scale(layer5_px, found_px), look.is_layer5_mirrored
     side = matte.found.masks.shape[1]
-    scale_x, scale_y = (scale * side / source for source in matte.found.picture_px)
+    scale_x, scale_y = (scale * side / source for source in found_px)  # texels are not square
     middle = side / 2 - 0.5
     return [
-        (-scale_x if look.is_layer5_mirrored else scale_x, middle, scale_y, middle),
+        (-scale_x if is_mirrored else scale_x, middle, scale_y, middle),
         (side, *edge(matte.is_hard), 1.0 if matte.keeps == "subject" else -1.0),
     ]
 

@@ -22,13 +22,15 @@ class Matte:
     """Which part of layer 5 is used: its weight, in simple mode its picture, is multiplied by how much is kept.
 
     Kept is the coverage (mask_look.py) of the texel by texel maximum of all masks, or what that leaves. The segmented
-    picture covers layer 5's, as layer 5 covers the Multiverse, and is mirrored with it.
+    picture covers layer 5's, as layer 5 covers the Multiverse, and is mirrored with it; but for the finished picture.
     """
 
     found: Segmentation
     """Without objects the subject is nothing and the background all."""
     keeps: Literal["subject", "background"]
     is_hard: bool
+    is_of_finished: bool = False
+    """The masks are those of the finished picture, and lie in the next one where they were found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -198,6 +198,20 @@ def test_texels_of_the_block_are_those_of_the_whole_picture(values: Callable, fo
     assert pack_block(look, [(1, 1, 1)] * 4, (512, 512), (512, 512), None)[22, 3] == 0
 
 
+@pytest.mark.parametrize("is_mirrored", [False, True], ids=["plain", "mirrored"])
+def test_what_was_found_in_the_finished_picture_lies_where_it_was_found(
+    renderer: Renderer, draw: Callable, found: Callable, is_mirrored: bool
+) -> None:
+    """Layer 5 is square, the picture is wide: cropped or mirrored with layer 5 the mask would lie elsewhere."""
+    masks = np.zeros((1, 32, 32), np.uint8)
+    masks[:, :, 24:] = 255
+    matte = Matte(found=found(masks, picture_px=(128, 72)), keeps="subject", is_hard=True, is_of_finished=True)
+    square = np.full((64, 64, 3), 255, np.uint8)
+    look = SIMPLE | {"/layer/5/mirror": is_mirrored}
+    row = draw(renderer, look, size=(128, 72), layer5=square, matte=matte)[36, :, 0]
+    assert row[:96].max() == 0 and row[96:].min() == 255
+
+
 def test_the_one_program_of_a_gpu_draws_the_same_with_a_matte_and_without(
     gl: Renderer, draw: Callable, found: Callable, smooth_masks: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
