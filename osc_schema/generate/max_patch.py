@@ -23,6 +23,7 @@ QUIET_MS, SILENCE_MS = 500, 3000  # three heartbeats
 
 _MOST_ROWS, _MOST_COLUMNS = 12, 4
 _ROW_PX, _COLUMN_PX, _LABEL_PX, _TITLE_PX, _WIRING_PX = 44, 340, 130, 30, 30
+_LINE_LETTERS, _LINE_PX = 100, 14  # of a comment as wide as a page, in Max's own 12 point Arial
 _NUMBERS = (ParamType.FLOAT, ParamType.STOPS)
 _TYPE_FLOAT = 0  # parameter_type
 _UNIT_FLOAT = 1  # parameter_unitstyle
@@ -162,13 +163,15 @@ def _page_patcher(page: Page) -> _Patcher:
     panels = columns(page, _MOST_ROWS)
     strips = [panels[at : at + _MOST_COLUMNS] for at in range(0, len(panels), _MOST_COLUMNS)]
     heights = [_TITLE_PX + _ROW_PX * max(len(panel.controls) for panel in strip) for strip in strips]
-    wiring = sum(heights) + 80.0
-    patcher = _Patcher(max(20.0 + _COLUMN_PX * len(strips[0]), 700.0), min(sum(heights) + 60.0, 900.0))
-    patcher.comment(page.description, 10, 6, 660)
+    lines = -(-len(page.description) // _LINE_LETTERS)
+    top = 26.0 + _LINE_PX * lines
+    wiring = top + sum(heights) + 40.0
+    patcher = _Patcher(max(20.0 + _COLUMN_PX * len(strips[0]), 700.0), min(top + sum(heights) + 20.0, 900.0))
+    patcher.box("comment", 10, 6, 660, 6.0 + _LINE_PX * lines, 1, "", text=page.description, linecount=lines)
     count = 0
     for row, strip in enumerate(strips):
         for column, panel in enumerate(strip):
-            x, y = 10.0 + _COLUMN_PX * column, 40.0 + sum(heights[:row])
+            x, y = 10.0 + _COLUMN_PX * column, top + sum(heights[:row])
             _panel(patcher, panel, x, y, wiring + _WIRING_PX * count)
             count += len(panel.controls)
     return patcher

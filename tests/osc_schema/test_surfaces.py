@@ -169,6 +169,16 @@ def test_max_shows_how_many_objects_there_are_and_where_the_best_is(maxpat: dict
     assert [name for name, kind in shown.items() if kind == "number"] == ["objects", "id", "prompt"]
 
 
+def test_in_max_a_long_description_pushes_the_controls_down(maxpat: dict[str, Any]) -> None:
+    tabs = [entry["box"]["patcher"] for entry in maxpat["boxes"] if "patcher" in entry["box"]]
+    for page, tab in zip(pages(osc_schema.AREAS), tabs, strict=True):
+        said, *others = (entry["box"] for entry in tab["boxes"])
+        _, top, width, height = said["patching_rect"]
+        assert said["text"] == page.description and said["linecount"] * 14 < height
+        assert len(page.description) <= said["linecount"] * 100 and width == 660  # a letter is 6 px wide
+        assert all(box["patching_rect"][1] >= top + height for box in others)
+
+
 def test_py2max_finds_no_error_and_no_overlap_in_the_max_patch(tmp_path: Path) -> None:
     patch = tmp_path / "multiverse.maxpat"
     patch.write_text(max_patch(osc_schema.AREAS), encoding="utf-8")
