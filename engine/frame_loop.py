@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-import numpy as np
-
 from engine.audio import AudioInput, AudioSettings
 from engine.children.diffusion_link import DiffusionLink, SdView
 from engine.children.fader import Fade
@@ -24,7 +22,7 @@ from engine.control import Dispatcher, OscServer
 from engine.cue_control import CueControl
 from engine.drawing import Drawing
 from engine.errors import RenderError
-from engine.frame import FINISHED, AudioFeatures, FrameId, PublishedFrame, ShownPicture, VideoFrame
+from engine.frame import AudioFeatures, FrameId, PublishedFrame, ShownPicture, VideoFrame
 from engine.ipc import Gate
 from engine.mask_outputs import MaskOutputs
 from engine.params import Crossfade, Modulation, ParamStore, Slew, Snapshot, Tempo
@@ -337,7 +335,7 @@ class FrameLoop:
             parts.sd.feed(frame.id, now_s, seen.camera, frame.read_rgba)
         if parts.sam3 is not None and parts.masks is not None:
             sd = seen.sd.fade.picture if seen.sd.fade is not None else None
-            parts.sam3.feed(frame.id, now_s, camera=seen.camera, sd=sd, show_multiverse=partial(as_video_frame, frame))
+            parts.sam3.feed(frame.id, now_s, camera=seen.camera, sd=sd, read_picture=frame.read_rgba)
             parts.masks.steer(seen.masks, frame.id, now_s)
 
     def _report(self, frame: PublishedFrame, snapshot: Snapshot, started_s: float) -> None:
@@ -360,12 +358,6 @@ def chosen_layer5(source: object, sd: SdView, video: VideoFrame | None) -> Fade 
     if source == "sd" or (source != "camera" and sd.is_on):
         return sd.fade
     return Fade(picture=video, before=None, share=1.0) if video is not None else None
-
-
-def as_video_frame(frame: PublishedFrame) -> VideoFrame:
-    """The published picture as one that a child is fed."""
-    rgb = np.ascontiguousarray(frame.read_rgba()[..., :3])
-    return VideoFrame(pixels=rgb, index=frame.index, time_s=frame.time_s, source=FINISHED)
 
 
 def place_of(error: Exception) -> tuple[str, int]:

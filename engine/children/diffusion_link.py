@@ -16,6 +16,7 @@ import numpy as np
 from engine.children.diffusion_conditions import model_named, picture_named
 from engine.children.diffusion_spec import require_complete, spec_of
 from engine.children.fader import Fade, Fader
+from engine.children.finished_picture import finished_picture
 from engine.children.output_ring import OutputRing
 from engine.children.source_rings import SourceRings
 from engine.children.spec import ChildSpec, ChildStatus
@@ -23,7 +24,7 @@ from engine.children.supervisor import Supervisor
 from engine.children.told_values import NOTHING, ToldValues
 from engine.config import SdConfig
 from engine.errors import ModelError
-from engine.frame import FINISHED, FrameId, VideoFrame
+from engine.frame import FrameId, VideoFrame
 from engine.ipc import Gate
 from engine.models.diffusion import ModelSpec
 from engine.params import Snapshot
@@ -196,8 +197,7 @@ class DiffusionLink:
             if is_wanted:
                 self._input.write(read_picture(), tick, now_s)
             if self._shows_source:
-                rgb = np.ascontiguousarray(read_picture()[..., :3])
-                self._multiverse = VideoFrame(pixels=rgb, index=tick.index, time_s=tick.time_s, source=FINISHED)
+                self._multiverse = finished_picture(read_picture(), tick)
             return
         frame = self._picture_fed(camera)
         is_due = frame is not None and (frame is not self._fed or now_s - self._fed_s >= REPEAT_S)
@@ -301,7 +301,8 @@ class DiffusionLink:
         """The middle of `frame` at SD's size, so that no sink of SD's picture has to follow another size."""
         width, height = self.size_px
         if self._fitted is None or self._fitted[0] is not frame or self._fitted[1].pixels.shape[:2] != (height, width):
-            self._fitted = frame, replace(frame, pixels=self._fader.fitted(frame.pixels, width, height))
+            fitted = self._fader.fitted(frame.pixels, width, height)
+            self._fitted = frame, replace(frame, pixels=fitted, source=CHILD)
         return self._fitted[1]
 
     def _settings(self, spec: ModelSpec) -> Mapping[str, Any]:

@@ -10,7 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from engine.children.fed_pictures import FedPictures
+from engine.children.finished_picture import finished_picture
 from engine.children.output_ring import OutputRing
 from engine.children.segmentation_settings import PRELOAD
 from engine.children.segmentation_spec import BUILT, spec_of
@@ -62,6 +65,8 @@ class SegmentationLink:
         set_values: Callable[[Mapping[str, Any]], None],
     ) -> None:
         """`set_values(values)` puts parameters back that could not be had. Any thread."""
+        import cv2  # noqa: F401  0.1 s, before the first frame is due: finished_picture uses it
+
         self._config = config
         self._video = video
         self._has_camera = has_camera
@@ -170,15 +175,15 @@ class SegmentationLink:
         *,
         camera: VideoFrame | None,
         sd: VideoFrame | None,
-        show_multiverse: Callable[[], VideoFrame],
+        read_picture: Callable[[], np.ndarray],
     ) -> None:
-        """Hand the child a picture if it wants one. `show_multiverse` reads back what was drawn last."""
+        """Hand the child a picture if it wants one. `read_picture` reads back what was drawn last, RGBA."""
         is_wanted = self.is_enabled and self.supervisor.wants_frame
         self._fed.follow_wish(is_wanted)
         if self.source != "multiverse":
             frame = {"camera": camera, "sd": sd, "video": self._latest_of_video()}[self.source]
         elif is_wanted or (self.is_enabled and self._shows_source):
-            frame = show_multiverse()
+            frame = finished_picture(read_picture(), tick)
         else:
             return
         self._newest = frame
