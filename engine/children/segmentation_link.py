@@ -184,8 +184,10 @@ class SegmentationLink:
             frame = {"camera": camera, "sd": sd, "video": self._latest_of_video()}[self.source]
         elif is_wanted or (self.is_enabled and self._shows_source):
             frame = finished_picture(read_picture(), tick)
-        else:
+        elif self.is_enabled:
             return
+        else:
+            frame = None  # the last one would stand there, frozen, until it is switched on again
         self._newest = frame
         if frame is None or not is_wanted:
             return

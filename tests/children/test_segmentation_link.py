@@ -9,7 +9,7 @@ import pytest
 from engine.children.output_ring import OutputRing
 from engine.children.segmentation_link import SegmentationLink
 from engine.config import Sam3Config
-from engine.frame import FoundObject, Segmentation
+from engine.frame import FINISHED, FoundObject, FrameId, Segmentation
 from engine.ipc import FrameRing, Gate
 from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
 from engine.params import ParamStore
@@ -59,9 +59,12 @@ def link(results: Results, reports: Any) -> Iterator[SegmentationLink]:
 
 
 @pytest.fixture
-def switch(link: SegmentationLink) -> Callable[[bool], None]:
-    store = ParamStore()
+def store() -> ParamStore:
+    return ParamStore()
 
+
+@pytest.fixture
+def switch(link: SegmentationLink, store: ParamStore) -> Callable[[bool], None]:
     def switch(is_on: bool) -> None:
         store.set("/sam3/enable", is_on)
         link.follow(store.snapshot())
@@ -81,6 +84,24 @@ def test_what_is_no_sheet_of_masks_is_told_and_the_last_masks_stay(
     assert reports.keys == ["sam3.masks"]
     results.publish(3)
     assert link.view().found.index == 3
+
+
+def test_switched_off_it_shows_no_finished_picture_of_before(
+    link: SegmentationLink, results: Results, store: ParamStore
+) -> None:
+    store.set("/sam3/source", "multiverse")
+    for is_on in (True, False):
+        store.set("/sam3/enable", is_on)
+        link.follow(store.snapshot())
+        link.feed(
+            FrameId(index=0, time_s=0.0),
+            0.0,
+            camera=None,
+            sd=None,
+            read_picture=lambda: np.zeros((9, 16, 4), np.uint8),
+        )
+        picture = link.view().picture
+        assert picture is None if not is_on else picture.source == FINISHED
 
 
 def test_switched_on_again_it_shows_no_masks_of_before(
