@@ -238,11 +238,12 @@ class FrameLoop:
         video = None
         if parts.source is not None:
             video = parts.source.frame_at(tick.time_s) if parts.stage.is_offline else parts.source.latest_frame()
-        sd = parts.sd.view(parts.stopwatch.now_s(), video) if parts.sd is not None else NO_SD
-        masks = NO_MASKS
+        sd, masks = NO_SD, NO_MASKS
+        if parts.sd is not None:
+            sd = self._attempt(partial(parts.sd.view, parts.stopwatch.now_s(), video)) or NO_SD
         if parts.sam3 is not None and parts.masks is not None:
-            masks = parts.sam3.view()
-            parts.masks.tell(masks)
+            masks = self._attempt(parts.sam3.view) or NO_MASKS
+            self._attempt(partial(parts.masks.tell, masks))
         return Seen(camera=video, sd=sd, masks=masks)
 
     def _map(self, values: Mapping[str, object], seen: Seen, tick: FrameId) -> RegionMap | None:
@@ -314,7 +315,7 @@ class FrameLoop:
         for picture, shown in {"main": frame, **beside}.items():
             tap = parts.previews.get(picture)
             if tap is not None and tap.wants_frame(parts.clock.now_s()):
-                tap.offer(shown.read_rgba())
+                self._attempt(partial(offer, tap, shown))
         return frame
 
     def _shown_beside(self, seen: Seen, values: Mapping[str, object]) -> dict[Picture, ShownPicture]:
@@ -325,7 +326,8 @@ class FrameLoop:
             fade = seen.sd.fade or Fade(picture=None, before=None, share=1.0)
             shown["sd"] = parts.drawing.show(fade.picture, fade.before, fade.share, size_px=parts.sd.size_px)
         if parts.masks is not None:
-            shown |= parts.masks.pictures(seen.masks, values, parts.drawing)
+            pictures = partial(parts.masks.pictures, seen.masks, values, parts.drawing)
+            shown |= self._attempt(pictures) or {}
         return shown
 
     def _feed(self, frame: PublishedFrame, seen: Seen) -> None:
@@ -358,6 +360,10 @@ def chosen_layer5(source: object, sd: SdView, video: VideoFrame | None) -> Fade 
     if source == "sd" or (source != "camera" and sd.is_on):
         return sd.fade
     return Fade(picture=video, before=None, share=1.0) if video is not None else None
+
+
+def offer(tap: PreviewTap, shown: PublishedFrame | ShownPicture) -> None:
+    tap.offer(shown.read_rgba())
 
 
 def place_of(error: Exception) -> tuple[str, int]:

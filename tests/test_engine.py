@@ -235,6 +235,35 @@ def test_a_frame_that_fails_does_not_end_the_show(caplog: pytest.LogCaptureFixtu
     assert "no such device" in caplog.text
 
 
+class Broken:
+    """A child's link, what is made of its results, and a preview, in which everything fails."""
+
+    def fail(self, *arguments: object, **more: object) -> None:
+        raise RuntimeError("broken")
+
+    follow = view = tell = pictures = feed = offer = fail
+    size_px = (8, 8)
+
+    def wants_frame(self, now_s: float) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("parts", [("sam3", "masks"), ("sd",), ("preview",)], ids=" ".join)
+def test_what_fails_beside_the_picture_does_not_cost_a_frame(
+    parts: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_engine(quiet()) as engine:
+        frames = engine.frames(count=5, seconds=2.0)
+        next(frames)
+        for part in parts:
+            if part == "preview":
+                engine._parts.previews = {"main": Broken()}
+            else:
+                setattr(engine._parts, part, Broken())
+        assert [frame.index for frame in frames] == [1, 2, 3, 4]
+    assert "RuntimeError: broken" in caplog.text
+
+
 def test_a_command_that_fails_does_not_cost_a_frame(caplog: pytest.LogCaptureFixture) -> None:
     with open_engine(quiet()) as engine:
         frames = engine.frames(count=5)
