@@ -146,7 +146,7 @@ class Loop(PictureLoop[RingFrame, Segmentation]):
         return True
 
     def _publish(self, found: Segmentation) -> None:
-        if not self._segmenter.is_finite:
+        if self._segmenter.not_finite:
             self._leave_out("the masks are not numbers; the last ones stay")
             return
         self._objects = len(found.objects)

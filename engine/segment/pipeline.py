@@ -97,7 +97,7 @@ class Pipeline:
         with self._one_line_when_full(batch):
             found = self._segmenter.segment(batch.pixels, index=first.number, time_s=float(first.start_s))
         self._frames += len(found)
-        self._not_finite += not self._segmenter.is_finite
+        self._not_finite += self._segmenter.not_finite
         for each in found:
             self._objects += len(each.objects)
             self._most_objects = max(self._most_objects, len(each.objects))

@@ -3,6 +3,7 @@
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -152,3 +153,19 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(segment: Segment, movie, tmp
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     assert [file.name for file in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_pictures_that_the_model_answers_with_nan_are_written_empty_and_counted_one_by_one(
+    segment: Segment, segmenter: Any, movie, tmp_path: Path
+) -> None:
+    bias = segmenter.model.detector.get_submodule("mask_decoder.instance_projection").bias
+    before = bias.data.clone()
+    bias.data.fill_(float("nan"))
+    try:
+        report = segment(movie(5), tmp_path / "masks", batch=2)
+    finally:
+        bias.data.copy_(before)
+    assert (report.written, report.objects) == (5, 0)
+    assert [note for note in report.notes if "NaN" in note] == [
+        "5 pictures: the model answered with NaN; try --dtype float32"
+    ]

@@ -53,8 +53,8 @@ class Segmenter:
         self.most = 16
         self.boxes: tuple[Box, ...] = ()
         """Examples of what is looked for: centre x, centre y, width and height, 0..1. Image mode only."""
-        self.is_finite = True
-        """False after a picture that the model answered with NaN; it is told as nothing found."""
+        self.not_finite = 0
+        """Pictures of the last call that the model answered with NaN; they are told as nothing found."""
         self._between = between
         self._calls = calls or own_calls(model, before_capture)
         is_own = calls is None and model.spec.is_compiled
@@ -113,7 +113,7 @@ class Segmenter:
             found = self._found(batch, [prompt for _, prompt in prompts])
         else:
             found = [nothing_found(self.model.mask_side)] * len(batch)
-        self.is_finite = all(each.is_finite for each in found)
+        self.not_finite = sum(not each.is_finite for each in found)
         results = [
             segmentation(each, [number for number, _ in prompts], (width, height), index, time_s) for each in found
         ]
