@@ -27,4 +27,4 @@ def require_complete(spec: SegmentationSpec) -> None:
     missing = check(spec).missing
     if missing:
         more = f" (and {len(missing) - 1} more: multiverse model check {spec.model})" if len(missing) > 1 else ""
-        raise ModelError(f"{spec.model}: {missing[0]}{more}")
+        raise ModelError(f"{missing[0]}{more}")
