@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.errors import UsageError
+from engine.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from engine.models.diffusion.check import ModelReport
@@ -83,14 +83,18 @@ def check(
 
 def _is_sam3(name: str) -> bool:
     """Told by what lies in the folder: a transformers model is one, a diffusers model has its parts in folders.
-    ModelError where there is nothing."""
+    ModelError where there is nothing, or a folder that is neither."""
     from engine.models import locate
     from engine.models.segmentation.model_folder import GATED
 
     if name.startswith(GATED) and not Path(name).exists():
         return True
     path = locate.find(name)
-    return (path / "config.json").is_file() and not (path / locate.INDEX).is_file()
+    if (path / locate.INDEX).is_file() or path.is_file():
+        return False
+    if not (path / "config.json").is_file():
+        raise ModelError(f"{name}: neither a diffusers model ({locate.INDEX}) nor SAM3 (config.json) lies there")
+    return True
 
 
 def _sd_rows(report: "ModelReport") -> tuple[Row, ...]:

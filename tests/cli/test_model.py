@@ -75,3 +75,9 @@ def test_a_path_that_is_not_there_is_one_line(
     monkeypatch.chdir(tmp_path)
     code, out, said = check(name)
     assert (code, out, said.count("\n")) == (1, "", 1) and said.startswith(f"multiverse: {name}: ")
+
+
+def test_a_folder_that_is_neither_is_told_both_it_could_be(check: Check, tmp_path: Path) -> None:
+    code, out, said = check(tmp_path)
+    assert (code, out, said.count("\n")) == (1, "", 1)
+    assert "model_index.json" in said and "SAM3 (config.json)" in said
