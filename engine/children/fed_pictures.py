@@ -2,16 +2,16 @@
 
 A child takes the newest picture at a moment that the engine does not see, and asks for the next one before it has done
 with that. If its work then takes longer than it thought, dozens are handed to it, of which it takes one; all of them
-are too many to keep. Taken may be: the first after an answer, for the child may have waited for it; the newest at an
-answer, when it looks for the next; and the newest when it ceases to ask, which it does because it has one. In both
-cases the one before it too: the engine hears of it a frame later.
+are too many to keep. Taken may be: the first after an answer, or after it began to ask, for the child may have waited
+for it; the newest at an answer, when it looks for the next; and the newest when it ceases to ask, which it does because
+it has one. In the last two cases the one before it too: the engine hears of it a frame later.
 """
 
 from collections import deque
 
 from engine.frame import VideoFrame
 
-MOST_MARKED = 6  # an answer, the first after it, and a wish that ended; to spare for answers that never come
+MOST_MARKED = 6  # two at an answer and two at a wish's end, the first after each; answers may never come
 NEWEST = 2
 
 
@@ -40,7 +40,9 @@ class FedPictures:
 
     def follow_wish(self, is_asking: bool) -> None:
         """Whether the child asks for a picture now; to be told every frame."""
-        if self._was_asked and not is_asking:
+        if is_asking and not self._was_asked:
+            self._is_first = True
+        elif self._was_asked and not is_asking:
             self._mark_newest()
         self._was_asked = is_asking
 

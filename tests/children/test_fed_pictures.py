@@ -73,3 +73,13 @@ def test_pictures_that_are_never_answered_are_not_kept() -> None:
     assert len(fed._pictures) <= MOST_MARKED + NEWEST
     assert fed.newest is not None and fed.newest.index == 99
     assert fed.answered(5) is None
+
+
+def test_the_first_picture_of_another_process_is_found_though_the_one_before_it_never_answered() -> None:
+    fed = FedPictures()
+    for number, is_asking in ((0, True), (1, True), (1, False), *((number, True) for number in range(2, 100))):
+        fed.follow_wish(is_asking)
+        if is_asking:
+            fed.add(number, picture(number))
+    found = fed.answered(2)
+    assert found is not None and found.index == 2
