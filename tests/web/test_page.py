@@ -28,6 +28,21 @@ def test_every_parameter_has_a_control_that_says_its_address(visit: Visit) -> No
     assert sorted(found) == sorted([param.address] * 2 for param in osc_schema.PARAMS)
 
 
+def test_a_number_at_an_addresss_end_names_a_control_and_any_other_a_group(visit: Visit) -> None:
+    rows = visit.page.evaluate(
+        """() => [...document.querySelectorAll(".control[data-address]")].map((row) => [row.dataset.address,
+            row.closest(".card").getAttribute("aria-label") ?? "", row.querySelector(".name").textContent])"""
+    )
+    plain = [(address, name) for address, group, name in rows if address.startswith("/sam3/") and not group]
+    assert [address for address, _ in plain] == [p.address for p in osc_schema.PARAMS if p.address.startswith("/sam3/")]
+    assert [name for address, name in plain if "prompt" in address] == ["prompt 1", "prompt 2", "prompt 3", "prompt 4"]
+    names = {address: (group, name) for address, group, name in rows}
+    assert names["/sd/controlnet/1/scale"] == ("sd controlnet 1", "scale")
+    assert names["/layer/5/matte_sync"] == ("layer 5", "matte sync")
+    assert names["/audio/1/gain_db"] == ("audio 1", "gain")
+    assert names["/sd/prompt"] == ("", "prompt")
+
+
 def test_a_fader_moved_with_the_mouse_moves_the_engine_and_the_picture(
     visit: Visit, stage: Stage, wait_for: WaitFor
 ) -> None:

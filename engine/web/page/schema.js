@@ -41,8 +41,9 @@ function* leavesOf(node) {
 function readParam(leaf, more) {
   const range = leaf.RANGE?.[0] ?? {};
   const parts = leaf.FULL_PATH.split("/").slice(1);
-  const numbered = parts.findIndex((part) => /^\d+$/.test(part)) + 1;
-  const name = parts.slice(Math.min(numbered || 1, parts.length - 1)).join(" ").replaceAll("_", " ");
+  // A number makes a group of what is below it; one that ends an address, such as /sam3/prompt/1, makes none.
+  const numbered = parts.slice(0, -1).findIndex((part) => /^\d+$/.test(part)) + 1;
+  const name = parts.slice(numbered || Math.min(1, parts.length - 1)).join(" ").replaceAll("_", " ");
   const unit = more.unit === "characters" ? "" : more.unit;
   return Object.freeze({
     address: leaf.FULL_PATH,
