@@ -117,5 +117,6 @@ class Engine:
             sinks=parts.sinks.status(),
             osc=parts.dispatcher.counters if parts.osc or self._web else None,
             warnings=tuple(parts.warnings.latest),
+            told=tuple(parts.warnings.told),
             warning_counts=parts.warnings.counts,
         )

@@ -32,6 +32,9 @@ class EngineStatus:
     sinks: tuple[SinkStatus, ...]
     osc: OscCounters | None
     warnings: tuple[str, ...]
+    """The newest lines that were said, oldest first."""
+    told: tuple[str, ...]
+    """Those of `warnings` that are none, such as that a child is ready again: not for who counts them."""
     warning_counts: dict[str, int]
 
     def osc_lines(self) -> list[tuple[str, tuple[OscValue, ...]]]:

@@ -106,7 +106,7 @@ class Warnings:
         self._counts: Counter[str] = Counter()
         self._unsaid: Counter[str] = Counter()
         self._said_s: dict[str, float] = {}
-        self._latest: deque[str] = deque(maxlen=KEPT_WARNINGS)
+        self._latest: deque[tuple[str, bool]] = deque(maxlen=KEPT_WARNINGS)  # a line, and whether it warns
         self.on_said: Callable[[str], None] = lambda line: None
         """Called with each line that is logged, on the thread that reports: must not wait."""
 
@@ -122,14 +122,14 @@ class Warnings:
             self._said_s[key] = now_s
             unsaid = self._unsaid.pop(key, 0)
             line = f"{message} (and {unsaid} more like it)" if unsaid else message
-            self._latest.append(line)
+            self._latest.append((line, True))
         log.warning("%s", line)
         self.on_said(line)
 
     def tell(self, line: str) -> None:
         """Say something that is no warning, such as that what failed is back: to the log and whoever listens."""
         with self._lock:
-            self._latest.append(line)
+            self._latest.append((line, False))
         log.warning("%s", line)
         self.on_said(line)
 
@@ -142,7 +142,13 @@ class Warnings:
     def latest(self) -> list[str]:
         """The newest lines that were said, oldest first."""
         with self._lock:
-            return list(self._latest)
+            return [line for line, _ in self._latest]
+
+    @property
+    def told(self) -> list[str]:
+        """Those of `latest` that are no warnings."""
+        with self._lock:
+            return [line for line, warns in self._latest if not warns]
 
 
 def report_problems(report: Callable[[str, str], None], key: str, problems: Sequence[str]) -> None:

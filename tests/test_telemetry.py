@@ -6,7 +6,7 @@ import pytest
 
 from engine.backoff import next_delay_s
 from engine.clock import SteppedClock
-from engine.telemetry import FrameTimes, Warnings
+from engine.telemetry import KEPT_WARNINGS, FrameTimes, Warnings
 
 
 def add_frames(times: FrameTimes, work_ms: list[float], period_s: float = 0.1) -> None:
@@ -44,6 +44,18 @@ def test_a_cause_is_said_once_a_second_and_counted_always(caplog: pytest.LogCapt
     assert [record.message for record in caplog.records] == ["not OSC", "disk full", "not OSC (and 999 more like it)"]
     assert warnings.counts == {"osc": 1001, "sink": 1}
     assert warnings.latest[-1] == "not OSC (and 999 more like it)"
+
+
+def test_what_is_only_told_stands_among_the_lines_and_is_known_to_be_no_warning() -> None:
+    warnings = Warnings(SteppedClock())
+    warnings.report("sd", "sd: hung")
+    warnings.tell("sd: ready (process 7)")
+    assert warnings.latest == ["sd: hung", "sd: ready (process 7)"]
+    assert warnings.told == ["sd: ready (process 7)"]
+    assert warnings.counts == {"sd": 1}
+    for number in range(KEPT_WARNINGS):
+        warnings.report(f"sink {number}", "disk full")
+    assert warnings.told == [], "as old as what is not kept"
 
 
 def test_delays_double_from_half_a_second_to_thirty() -> None:

@@ -235,6 +235,26 @@ def test_warnings_that_were_looked_at_are_no_news(visit: Visit, stage: Stage, wa
     assert badge.is_hidden()
 
 
+def test_good_news_is_read_plain_and_counted_nowhere(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+    page = visit.page
+    badge = page.locator("#warning-count")
+    page.locator("#status-tab").click()
+    badge.wait_for(state="hidden")
+    page.locator("#presets-tab").click()
+    for pid in (7, 8):
+        stage.engine._parts.warnings.tell(f"sam3: ready (process {pid})")
+    news = page.locator("#warnings li", has_text="sam3: ready")
+    wait_for(lambda: news.count() == 2, "the news")
+    assert badge.is_hidden()
+    warning = page.locator("#warnings li", has_text="/nothing/good")
+    wait_for(lambda: (stage.send("/nothing/good"), warning.count())[1], "a warning beside them")
+    wait_for(lambda: badge.inner_text() == str(warning.count()), "the warnings alone to be counted")
+    page.locator("#status-tab").click()
+    colours = {line.evaluate("line => getComputedStyle(line).color") for line in (news.first, page.locator("body"))}
+    assert len(colours) == 1, "as any text"
+    assert warning.first.evaluate("line => getComputedStyle(line).color") not in colours
+
+
 def test_the_badge_counts_what_came_since_though_the_oldest_are_gone(visit: Visit) -> None:
     counts = visit.page.evaluate(
         """async () => {

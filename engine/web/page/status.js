@@ -13,7 +13,7 @@ export class Status {
   #commands = new Map();
   #frames = -1;
   #parts = new Map();
-  #warnings = [];
+  #warnings = []; // without what was only told
   #seen = recall("seen-warnings", []); // the warnings when they were last looked at
   #isSeen = false;
 
@@ -39,7 +39,7 @@ export class Status {
     this.#showFacts(status);
     this.#replace(byId("children"), status.children ?? [], (child) => this.#child(child));
     this.#replace(byId("sinks"), status.sinks ?? [], (sink) => this.#sink(sink));
-    this.#showWarnings(status.warnings ?? []);
+    this.#showWarnings(status.warnings ?? [], new Set(status.told));
     this.#hideSaid(status.warnings ?? []);
     byId("children-part").hidden = (status.children ?? []).length === 0;
   }
@@ -124,15 +124,16 @@ export class Status {
     }
   }
 
-  #showWarnings(warnings) {
-    const lines = warnings.slice(-SHOWN_WARNINGS).reverse();
-    this.#warnings = warnings;
+  /** `told` are those of the lines that are good news. */
+  #showWarnings(said, told) {
+    const lines = said.slice(-SHOWN_WARNINGS).reverse();
+    this.#warnings = said.filter((line) => !told.has(line));
     this.#countNews();
-    write(byId("no-warnings"), lines.length ? "" : "No warnings.");
+    write(byId("no-warnings"), this.#warnings.length ? "" : "No warnings.");
     const text = lines.join("\n");
     if (this.#parts.get("warnings") === text) return;
     this.#parts.set("warnings", text);
-    byId("warnings").replaceChildren(...lines.map((line) => make("li", {}, line)));
+    byId("warnings").replaceChildren(...lines.map((line) => make("li", { class: told.has(line) ? "is-told" : null }, line)));
   }
 
   /** What was refused here and is among the warnings as well is read once. */
