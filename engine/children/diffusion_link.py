@@ -4,7 +4,6 @@ All of it runs on the frame loop's thread and waits for nothing: the rings are n
 of its own, and what needs a disk or fresh memory is done by a worker.
 """
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +17,7 @@ from engine.children.diffusion_spec import require_complete, spec_of
 from engine.children.fader import Fade, Fader
 from engine.children.finished_picture import finished_picture
 from engine.children.output_ring import OutputRing
+from engine.children.requests import Requests
 from engine.children.source_rings import SourceRings
 from engine.children.spec import ChildSpec, ChildStatus
 from engine.children.supervisor import Supervisor
@@ -87,9 +87,8 @@ class DiffusionLink:
             ChildSpec(name=CHILD, loop=LOOP, settings=settings, preload=PRELOAD), report=report, gate=gate
         )
         self.supervisor.on_swap = self._on_swap
-        self._models_asked: deque[str] = deque()
-        self._model = ""
-        """Name of the model in force, as /sd/model has it."""
+        self._models: Requests[str] = Requests("")
+        """By name, as /sd/model has it."""
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sd files")
         self._input = SourceRings("sd source", self._worker, partial(self.supervisor.connect_input, "source"), report)
         connect_segments = partial(self.supervisor.connect_input, "segments")
@@ -168,20 +167,18 @@ class DiffusionLink:
         except (ValueError, ModelError) as reason:
             self._refuse_model(name, str(reason))
         else:
-            self._models_asked.append(name)
+            self._models.begin(name)
             self.supervisor.swap(self._settings(spec))
 
     def _on_swap(self, is_done: bool, reason: str) -> None:
         """The supervisor's thread: of the swaps under way the first has ended."""
-        name = self._models_asked.popleft()
-        if is_done:
-            self._model = name
-        elif not self._models_asked:  # else it was given up for the next
+        name, is_last = self._models.end(is_done)
+        if not is_done and is_last:  # else it was given up for the next
             self._refuse_model(name, reason)
 
     def _refuse_model(self, name: str, reason: str) -> None:
         self._report("sd.model", f'{MODEL} "{name}": {reason}; the model before stays')
-        self._set_value(MODEL, self._models_asked[-1] if self._models_asked else self._model)
+        self._set_value(MODEL, self._models.newest)
 
     # -- pictures in ---------------------------------------------------------------------------
 

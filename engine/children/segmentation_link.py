@@ -3,7 +3,6 @@
 All of it runs on the frame loop's thread and waits for nothing; see `diffusion_link`, which is made alike.
 """
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -15,8 +14,9 @@ import numpy as np
 from engine.children.fed_pictures import FedPictures
 from engine.children.finished_picture import finished_picture
 from engine.children.output_ring import OutputRing
+from engine.children.requests import Requests
 from engine.children.segmentation_settings import PRELOAD
-from engine.children.segmentation_spec import BUILT, spec_of
+from engine.children.segmentation_spec import AS_DECLARED, BUILT, built, spec_of
 from engine.children.source_rings import SourceRings
 from engine.children.spec import ChildSpec, ChildStatus
 from engine.children.supervisor import Supervisor
@@ -68,17 +68,19 @@ class SegmentationLink:
         import cv2  # noqa: F401  0.1 s, before the first frame is due: finished_picture uses it
 
         self._config = config
+        self._spec = spec_of(config)
         self._video = video
         self._has_camera = has_camera
         self._report = report
         self._set_values = set_values
         self.supervisor = Supervisor(
-            ChildSpec(name=CHILD, loop=LOOP, settings=self._settings({}), preload=PRELOAD), report=report, gate=gate
+            ChildSpec(name=CHILD, loop=LOOP, settings=self._settings(AS_DECLARED), preload=PRELOAD),
+            report=report,
+            gate=gate,
         )
         self.supervisor.on_swap = self._on_swap
-        self._builds_asked: deque[dict[str, Any]] = deque()
-        self._build: dict[str, Any] = {}
-        """Values of `BUILT` in force."""
+        self._builds: Requests[dict[str, Any]] = Requests(AS_DECLARED)
+        """Values of `BUILT`, by address."""
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sam3 rings")
         connect = partial(self.supervisor.connect_input, "source")
         self._input = SourceRings("sam3 source", self._worker, connect, report)
@@ -98,9 +100,9 @@ class SegmentationLink:
 
     def start(self, values: Snapshot) -> None:
         """Begin to load the model as these values have it."""
-        self._build = self._built_as(values)
-        self._builds_asked.append(self._build)
-        self.supervisor.swap(self._settings(self._build))
+        build = self._built_as(values)
+        self._builds.begin(build)
+        self.supervisor.swap(self._settings(build))
         self.supervisor.start()
 
     def close(self) -> None:
@@ -126,9 +128,8 @@ class SegmentationLink:
         if plain:
             self.supervisor.set_values(plain)
             self._prompts = tuple(str(values[f"/sam3/prompt/{n}"]) for n in PROMPTS)
-        asked = self._builds_asked[-1] if self._builds_asked else self._build
-        if not news.keys().isdisjoint(BUILT.values()) and (build := self._built_as(values)) != asked:
-            self._builds_asked.append(build)
+        if not news.keys().isdisjoint(BUILT.values()) and (build := self._built_as(values)) != self._builds.newest:
+            self._builds.begin(build)
             self.supervisor.swap(self._settings(build))
 
     @property
@@ -138,13 +139,9 @@ class SegmentationLink:
 
     def _on_swap(self, is_done: bool, reason: str) -> None:
         """The supervisor's thread: of the swaps under way the first has ended."""
-        build = self._builds_asked.popleft()
-        if is_done:
-            self._build = build
-        elif not self._builds_asked:  # else it was given up for the next
-            refused = [f"{address} {value}" for address, value in build.items() if value != self._build[address]]
-            self._report("sam3.build", f"{', '.join(refused)}: {reason}; it goes on as before")
-            self._set_values(self._build)
+        _, is_last = self._builds.end(is_done)
+        if not is_done and is_last:  # else it was given up for the next; why, the supervisor has told
+            self._set_values(self._builds.in_force)
 
     @staticmethod
     def _built_as(values: Snapshot) -> dict[str, Any]:
@@ -153,7 +150,7 @@ class SegmentationLink:
     def _settings(self, build: Mapping[str, Any]) -> dict[str, Any]:
         config = self._config
         return {
-            "spec": asdict(spec_of(config, build)),
+            "spec": asdict(built(self._spec, build)),
             "device": config.device,
             "dtype": config.dtype,
             "threads": config.threads,

@@ -1,9 +1,11 @@
 """From the configuration to the SAM3 that a child is told to load, and whether all of it is on this machine."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import osc_schema
 from engine.config import Sam3Config
 from engine.errors import ModelError
 from engine.models.segmentation import SegmentationSpec
@@ -13,11 +15,20 @@ BUILT: Final = {"resolution": "/sam3/resolution", "is_compiled": "/sam3/compile"
 """What a model is built with, by the parameter's address: another value is another process."""
 
 
-def spec_of(config: Sam3Config, build: Mapping[str, Any] | None = None) -> SegmentationSpec:
-    """The configured model, built as the parameters in `build` (of BUILT, by address) say. Touches the disk."""
+AS_DECLARED: Final[dict[str, Any]] = {
+    param.address: param.default for param in osc_schema.PARAMS if param.address in BUILT.values()
+}
+
+
+def spec_of(config: Sam3Config) -> SegmentationSpec:
+    """The configured model. Touches the disk."""
     path = Path(config.model).expanduser()
-    fields = {field: build[address] for field, address in BUILT.items()} if build else {}
-    return SegmentationSpec(model=str(path.resolve()) if path.exists() else config.model, **fields)
+    return SegmentationSpec(model=str(path.resolve()) if path.exists() else config.model)
+
+
+def built(spec: SegmentationSpec, build: Mapping[str, Any]) -> SegmentationSpec:
+    """`spec`, built as the values in `build` (of BUILT, by address) say."""
+    return replace(spec, **{field: build[address] for field, address in BUILT.items()})
 
 
 def require_complete(spec: SegmentationSpec) -> None:

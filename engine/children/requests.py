@@ -1,0 +1,39 @@
+"""What is asked of a child and takes a while, such as another model: in which order, and what is in force meanwhile."""
+
+import threading
+from collections import deque
+from typing import Generic, TypeVar
+
+Request = TypeVar("Request")
+
+
+class Requests(Generic[Request]):
+    """Any thread. Requests end in the order that they were made in."""
+
+    def __init__(self, in_force: Request) -> None:
+        self._in_force = in_force
+        self._open: deque[Request] = deque()
+        self._lock = threading.Lock()
+
+    def begin(self, asked: Request) -> None:
+        with self._lock:
+            self._open.append(asked)
+
+    def end(self, is_done: bool) -> tuple[Request, bool]:
+        """The one asked first has ended: it, and whether none is open any more. Done, it is in force."""
+        with self._lock:
+            asked = self._open.popleft()
+            if is_done:
+                self._in_force = asked
+            return asked, not self._open
+
+    @property
+    def in_force(self) -> Request:
+        with self._lock:
+            return self._in_force
+
+    @property
+    def newest(self) -> Request:
+        """What was asked last; with nothing open what is in force."""
+        with self._lock:
+            return self._open[-1] if self._open else self._in_force
