@@ -267,6 +267,7 @@ class FrameLoop:
         tick: FrameId,
     ) -> None:
         layer5 = chosen_layer5(values["/layer/5/source"], seen.sd, seen.camera)
+        layer5 = MaskOutputs.in_step(layer5, seen.masks, values)
         picture = PictureInput(
             look=Look.from_values(values),
             waves=features.waves,

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from engine.children.diffusion_link import DiffusionLink
+from engine.children.fader import Fade
 from engine.children.segmentation_link import MasksView, SegmentationLink
 from engine.drawing import Drawing
 from engine.frame import FrameId, Segmentation, ShownPicture
@@ -55,6 +56,15 @@ class MaskOutputs:
             return None
         is_hard = values["/sam3/mask_edge"] == "hard"
         return Matte(found=view.found, keeps=str(keeps), is_hard=is_hard, is_of_finished=view.is_of_finished)
+
+    @staticmethod
+    def in_step(layer5: Fade | None, view: MasksView, values: Mapping[str, object]) -> Fade | None:
+        """What layer 5 shows: while it is cut out the picture that the masks were found in, where it is its own."""
+        if layer5 is None or view.found is None or view.picture is None or values["/layer/5/matte"] == "all":
+            return layer5
+        if not values["/layer/5/matte_sync"] or view.picture.source != layer5.picture.source:
+            return layer5
+        return Fade(picture=view.picture, before=None, share=1.0)
 
     @staticmethod
     def region_settings(view: MasksView, values: Mapping[str, object]) -> RegionSettings:

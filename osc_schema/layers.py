@@ -54,6 +54,12 @@ LAYER_5 = (
         "Part of layer 5 that is used, cut out by SAM3. subject: what it finds; background: all but that; all: the "
         "whole picture, as it is for the others while there are no masks yet.",
     ),
+    switch(
+        "/layer/5/matte_sync",
+        True,
+        "While layer 5 is cut out it is shown as it was when its masks were found: nothing trails, but it moves only "
+        "as often as SAM3 answers. Off: always the newest picture.",
+    ),
 )
 
 AREA = Area(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from engine.children.diffusion_link import DiffusionLink
+from engine.children.fader import Fade
 from engine.children.segmentation_link import MasksView, SegmentationLink
 from engine.config import Sam3Config, SdConfig
 from engine.errors import SharedMemoryError
@@ -105,6 +106,26 @@ def test_what_was_found_in_the_finished_picture_is_not_mirrored_with_layer_5() -
         store.set("/region/mode", "edges")  # of what layer 5 shows
         assert MaskOutputs.region_settings(view, store.snapshot()).is_mirrored
     assert MaskOutputs.region_settings(NO_MASKS, values).is_mirrored
+
+
+def test_layer_5_is_cut_from_the_picture_that_the_masks_were_found_in() -> None:
+    seen, now, other = (
+        VideoFrame(pixels=np.zeros((4, 4, 3), np.uint8), index=index, time_s=0.0, source=source)
+        for index, source in ((1, "camera"), (9, "camera"), (9, "sd"))
+    )
+    view = MasksView(found=found((0.5, 0.5, 0.5, 0.5)), picture=seen)
+    values = {"/layer/5/matte": "subject", "/layer/5/matte_sync": True}
+
+    def shown(picture: VideoFrame, view: MasksView = view, **more: object) -> VideoFrame:
+        changed = values | {f"/layer/5/{name}": value for name, value in more.items()}
+        fade = MaskOutputs.in_step(Fade(picture=picture, before=other, share=0.5), view, changed)
+        return fade.picture if fade.before is None else picture
+
+    assert shown(now) is seen
+    assert shown(now, matte_sync=False) is now and shown(now, matte="all") is now
+    assert shown(other) is other, "masks of the camera say nothing of when SD painted"
+    assert shown(now, view=NO_MASKS) is now
+    assert MaskOutputs.in_step(None, view, values) is None
 
 
 def test_a_controlnet_is_shown_each_result_in_class_colours_and_black_when_there_is_none(
