@@ -266,6 +266,21 @@ def test_the_badge_counts_what_came_since_though_the_oldest_are_gone(visit: Visi
     assert counts == [2, 0, 2, 2, 1, 0]
 
 
+def test_a_childs_facts_are_read_with_their_units_and_without_what_never_happened(visit: Visit) -> None:
+    said = visit.page.evaluate(
+        """async () => {
+            const { factsOf } = await import("/page/status.js");
+            return [factsOf({ fps: 12.34, decode_ms: 4, pictures: 0, nan: 0, skipped: 0, memory_mb: 17,
+                slice_p99_ms: 55.93, size: "512x512" }), factsOf({ nan: 2, skipped: 1, duty: 0.125, copy_ms: null }), factsOf({})];
+        }"""
+    )
+    assert said == [
+        "fps 12.34 · decode 4.0 ms · pictures 0 · memory 17 MB · slice p99 55.9 ms · size 512x512",
+        "nan 2 · skipped 1 · duty 0.13 · copy ms null",
+        "",
+    ]
+
+
 def test_a_phone_on_its_side_shows_picture_and_faders_together(house: House, stage: Stage) -> None:
     visit = house.visit(viewport={"width": 844, "height": 390}, has_touch=True, is_mobile=True).open()
     page = visit.page

@@ -6,6 +6,8 @@ import { recall, remember } from "./remembered.js";
 const SHOWN_WARNINGS = 30;
 const SINK_ORDER = ["record", "snapshot", "shared", "ndi", "syphon", "spout"]; // what runs on every machine comes first
 const NO_OUTPUT = "null"; // throws pictures away: for measurements
+const FAULT_COUNTS = new Set(["nan", "skipped"]); // of pictures: nothing to read while there was none
+const UNITS = { ms: ["ms", 1], mb: ["MB", 0] }; // how a fact's name ends: what is written after it, decimal places
 const AWAY = new Set(["loading", "hung", "restarting", "failed", "retrying", "lost", "permission?", "silence"]);
 
 export class Status {
@@ -76,7 +78,6 @@ export class Status {
   }
 
   #child(child) {
-    const facts = Object.entries(child.facts ?? {}).map(([name, value]) => `${name.replaceAll("_", " ")} ${plain(value)}`);
     const buttons = ["start", "restart", "stop"]
       .filter((verb) => this.#commands.has(`/child/${child.name}/${verb}`))
       .map((verb) => this.#button(verb, `${verb} the child ${child.name}`, `/child/${child.name}/${verb}`));
@@ -87,7 +88,7 @@ export class Status {
       badge(child.state),
       make("span", { class: "spacer" }),
       ...buttons,
-      make("p", { class: "facts" }, `${child.results} results, ${child.ms_a_result.toFixed(0)} ms each, ${child.restarts} restarts. ${facts.join(" · ")}`),
+      make("p", { class: "facts" }, `${child.results} results, ${child.ms_a_result.toFixed(0)} ms each, ${child.restarts} restarts. ${factsOf(child.facts ?? {})}`),
       child.detail && make("p", { class: "fault" }, `Last fault: ${child.detail}`),
       ...(child.quarantined ?? []).map((what) => make("p", { class: "fault" }, `Left out: ${what}`)),
     );
@@ -186,6 +187,18 @@ function placeOf(kind) {
 
 function badge(state) {
   return make("span", { class: `badge ${AWAY.has(state) ? "is-bad" : ""}` }, state);
+}
+
+/** A child's facts in one line: `memory_mb: 17` as "memory 17 MB". */
+export function factsOf(facts) {
+  return Object.entries(facts)
+    .filter(([name, value]) => value !== 0 || !FAULT_COUNTS.has(name))
+    .map(([name, value]) => {
+      const words = name.split("_");
+      const [unit, places] = (typeof value === "number" && UNITS[words.at(-1)]) || []; // infinities come as null
+      return unit ? `${words.slice(0, -1).join(" ")} ${value.toFixed(places)} ${unit}` : `${words.join(" ")} ${plain(value)}`;
+    })
+    .join(" · ");
 }
 
 function plain(value) {
