@@ -102,7 +102,15 @@ def segment(
         overwrite=overwrite,
     )
     stop = threading.Event()
-    with _progress(as_json, stop) as tell:
+    said: set[str] = set()
+    with _progress(as_json, stop) as show:
+
+        def tell(progress: "Progress") -> None:
+            show(progress)
+            if progress.advice and progress.advice not in said:  # while it can still be followed
+                said.add(progress.advice)
+                print(f"multiverse: {progress.advice}", file=sys.stderr, flush=True)
+
         pictures = open_job(job)
         began_s = time.perf_counter()
         segmenter = load_segmenter(job)
@@ -110,6 +118,8 @@ def segment(
         Signals().connect(stop.set)
         report = run_job(job, pictures, segmenter, tell=tell, stop=stop)
     for note in report.notes:
+        if note in said:
+            continue
         print(f"multiverse: {note}", file=sys.stderr)
     if as_json:
         print(json.dumps(report.as_json() | {"load_s": round(load_s, 3)}, ensure_ascii=False))

@@ -7,7 +7,7 @@
     pipeline.py     three threads around one model; handover.py: the bounded queue between two of them
     results.py      the writer's side: masks painted once for all outputs
     outputs.py      what can be written, by its name; overlay_video.py (with sound_copy.py), mask_pictures.py, coco.py
-    report.py       what a run tells of itself; times.py: where its time went
+    report.py       what a run tells of itself; times.py: where its time went; advice.py: what would make it quicker
 
 Three threads, so that reading and writing hide behind the model: one decodes, the caller's infers, one paints and
 encodes. Between them wait a few pictures, never more than `handover` allows; their order is the file's.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from engine.errors import ModelError
+from engine.segment.advice import coarser_look
 from engine.segment.batches import Batch, batches, batches_waiting
 from engine.segment.handover import BrokenOffError, Handover, Worker
 from engine.segment.job import Mode, SegmentJob
@@ -44,6 +45,8 @@ class Pipeline:
         self._frames = self._objects = self._most_objects = self._not_finite = 0
         self._ids: set[int] = set()
         self._is_interrupted = False
+        self._batches = 0
+        self._advice: str | None = None
         self._device_mb = 0.0
         self._times = RunTimes(self._read, self._results)
 
@@ -105,6 +108,10 @@ class Pipeline:
         stages_ms = self._segmenter.clock.read_ms()
         self._results.put(Segmented(batch=batch, found=found))
         self._times.end_batch(len(found), stages_ms)
+        self._batches += 1
+        if self._batches == (2 if self._job.is_compiled else 1):  # a compiler's minutes are no picture's
+            picture_s = sum(stages_ms.values()) / 1000 / len(found)
+            self._advice = coarser_look(self._job.resolution, self._segmenter.model.device.type, picture_s)
         self._device_mb = max(self._device_mb, self._segmenter.memory_mb or 0.0)
         self._tell(
             Progress(
@@ -113,6 +120,7 @@ class Pipeline:
                 fps=self._times.fps,
                 read_ahead=(len(self._read), self._most),
                 unwritten=(len(self._results), self._most),
+                advice=self._advice,
             )
         )
 
@@ -138,6 +146,8 @@ class Pipeline:
         own_notes = [note for output in writer.outputs for note in output.notes]
         if self._not_finite:
             own_notes.append(f"{self._not_finite} pictures: the model answered with NaN; try --dtype float32")
+        if self._advice:
+            own_notes.append(self._advice)
         height, width = self._pictures.first.pixels.shape[:2]
         times = self._times
         return SegmentReport(

@@ -19,6 +19,8 @@ class Progress:
     """Batches decoded and waiting for the model, and how many may."""
     unwritten: tuple[int, int]
     """Batches segmented and waiting to be written, and how many may."""
+    advice: str | None
+    """What would make it quicker, one line, from the batch on that shows it; also among the report's notes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

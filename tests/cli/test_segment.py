@@ -17,6 +17,13 @@ from tests.segment.disc_movie import disc_picture, pictures_of, write_movie
 
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
 COUNT = 150
+IN_A_SLOW_WORLD = """
+from engine.segment import advice
+advice.SLOW_S = 0.0
+advice.SHARE_OF_WORK[336] = "all"
+from engine.cli.main import main
+main()
+"""
 SMALL = ["--prompt", "disc", "--resolution", "336", "--threads", "1"]
 
 Fail = Callable[..., tuple[int, str]]
@@ -64,6 +71,18 @@ def test_a_configuration_names_the_model_and_json_tells_all(home: Path, seeing_s
     assert {"fps", "seconds", "load_s", "peak_memory_mb", "first_batch_s", "hidden_ms"} < set(told)
     assert len(pictures_of(home / "out.mp4")) == len(list((home / "masks").iterdir())) == 4
     assert {each["track_id"] for each in json.loads((home / "out.json").read_text())["annotations"]} == {1}
+
+
+def test_a_slow_run_is_advised_once_and_json_has_it_as_a_note(home: Path, seeing_sam3: Path) -> None:
+    command = ["segment", "in.mp4", "masks", *SMALL, "--mode", "image", "--limit", "2", "--model", str(seeing_sam3)]
+    started = [sys.executable, "-c", IN_A_SLOW_WORLD, *command, "--device", "cpu", "--json"]
+    done = subprocess.run(started, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0
+    (note,) = json.loads(done.stdout)["notes"]
+    assert note.startswith("336 px take ") and note.endswith(
+        "s a picture on this CPU; --resolution 336 is all of the work"
+    )
+    assert done.stderr == f"multiverse: {note}\n"
 
 
 def test_ctrl_c_keeps_a_video_that_plays(home: Path, seeing_sam3: Path, wait_for) -> None:
