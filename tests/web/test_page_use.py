@@ -169,13 +169,6 @@ def test_a_refusal_fades_away_but_not_under_the_mouse_and_stays_in_the_status(ho
     visit.close()
 
 
-def test_what_runs_on_every_machine_is_offered_first(visit: Visit) -> None:
-    visit.page.locator("#status-tab").click()
-    kinds = visit.page.locator("#sink-kind")
-    assert kinds.locator("option").all_inner_texts() == ["record", "snapshot", "shared", "ndi", "syphon", "spout"]
-    assert kinds.evaluate("list => list.getBoundingClientRect().width") >= 100, "wide enough for its longest"
-
-
 def test_a_look_of_ones_own_has_the_picture_of_when_it_was_saved(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
     page = visit.page
     page.locator("#presets-tab").click()
@@ -217,68 +210,6 @@ def test_a_browser_keeps_a_bounded_number_of_pictures(visit: Visit) -> None:
         }"""
     )
     assert names == [f"look {number}" for number in range(12, 59)]
-
-
-def test_warnings_that_were_looked_at_are_no_news(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
-    page = visit.page
-    badge = page.locator("#warning-count")
-    page.locator("#status-tab").click()
-    badge.wait_for(state="hidden")
-    page.locator("#presets-tab").click()
-    wait_for(lambda: (stage.send("/nothing/of/that/name"), badge.is_visible())[1], "the badge")
-    page.locator("#status-tab").click()
-    badge.wait_for(state="hidden")
-    page.locator("#warnings li", has_text="/nothing/of/that/name").first.wait_for()
-    page.reload()
-    page.locator("#warnings li", has_text="/nothing/of/that/name").first.wait_for()
-    page.locator("#presets-tab").click()
-    assert badge.is_hidden()
-
-
-def test_good_news_is_read_plain_and_counted_nowhere(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
-    page = visit.page
-    badge = page.locator("#warning-count")
-    page.locator("#status-tab").click()
-    badge.wait_for(state="hidden")
-    page.locator("#presets-tab").click()
-    for pid in (7, 8):
-        stage.engine._parts.warnings.tell(f"sam3: ready (process {pid})")
-    news = page.locator("#warnings li", has_text="sam3: ready")
-    wait_for(lambda: news.count() == 2, "the news")
-    assert badge.is_hidden()
-    warning = page.locator("#warnings li", has_text="/nothing/good")
-    wait_for(lambda: (stage.send("/nothing/good"), warning.count())[1], "a warning beside them")
-    wait_for(lambda: badge.inner_text() == str(warning.count()), "the warnings alone to be counted")
-    page.locator("#status-tab").click()
-    colours = {line.evaluate("line => getComputedStyle(line).color") for line in (news.first, page.locator("body"))}
-    assert len(colours) == 1, "as any text"
-    assert warning.first.evaluate("line => getComputedStyle(line).color") not in colours
-
-
-def test_the_badge_counts_what_came_since_though_the_oldest_are_gone(visit: Visit) -> None:
-    counts = visit.page.evaluate(
-        """async () => {
-            const { newIn } = await import("/page/status.js");
-            return [newIn(["a", "b"], []), newIn(["a", "b"], ["a", "b"]), newIn(["b", "c", "d"], ["a", "b"]),
-                newIn(["x", "y"], ["a", "b"]), newIn(["a", "a", "a"], ["a", "a"]), newIn([], ["a"])];
-        }"""
-    )
-    assert counts == [2, 0, 2, 2, 1, 0]
-
-
-def test_a_childs_facts_are_read_with_their_units_and_without_what_never_happened(visit: Visit) -> None:
-    said = visit.page.evaluate(
-        """async () => {
-            const { factsOf } = await import("/page/status.js");
-            return [factsOf({ fps: 12.34, decode_ms: 4, pictures: 0, nan: 0, skipped: 0, memory_mb: 17,
-                slice_p99_ms: 55.93, size: "512x512" }), factsOf({ nan: 2, skipped: 1, duty: 0.125, copy_ms: null }), factsOf({})];
-        }"""
-    )
-    assert said == [
-        "fps 12.34 · decode 4.0 ms · pictures 0 · memory 17 MB · slice p99 55.9 ms · size 512x512",
-        "nan 2 · skipped 1 · duty 0.13 · copy ms null",
-        "",
-    ]
 
 
 def test_a_phone_on_its_side_shows_picture_and_faders_together(house: House, stage: Stage) -> None:
