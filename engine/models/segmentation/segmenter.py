@@ -17,7 +17,7 @@ from engine.models.segmentation.detector import Detector
 from engine.models.segmentation.found import Found, nothing_found
 from engine.models.segmentation.pixels import preprocess
 from engine.models.segmentation.prompts import WITHOUT_WORDS, Prompt, PromptEncoder
-from engine.models.segmentation.tidy import tidy
+from engine.models.segmentation.tidy import oldest_of_each, tidy
 
 if TYPE_CHECKING:
     from engine.models.segmentation.model import Model
@@ -177,7 +177,7 @@ class Segmenter:
             between=self._between,
             mark=self.clock.end,
         )
-        return found
+        return oldest_of_each(found)
 
 
 def own_calls(model: "Model", before_capture: Callable[[], None]) -> Calls:

@@ -33,6 +33,16 @@ def tidy(found: Found, *, same_iou: float = SAME_IOU, same_iou_across: float = S
     return kept
 
 
+def oldest_of_each(found: Found) -> Found:
+    """Of followed objects of different prompts that are the same one the oldest, with the smallest id: which of two is
+    shown must not change with their scores."""
+    if len(found) < 2:
+        return found
+    by_age = np.argsort(found.ids)
+    kept = by_age[first_of_each(found.only(by_age), np.inf, SAME_IOU_ACROSS)]
+    return found.only(np.sort(kept))
+
+
 def first_of_each(found: Found, same_iou: float, same_iou_across: float) -> np.ndarray:
     """Places of those that no better one, itself kept, is the same as: greedy NMS, (n,) int64 in order."""
     limits = np.where(found.prompts[:, None] == found.prompts, same_iou, same_iou_across)

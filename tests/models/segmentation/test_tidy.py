@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from engine.models.segmentation.found import Found, nothing_found
-from engine.models.segmentation.tidy import FILLED, REMOVED, mask_iou, mend, tidy
+from engine.models.segmentation.tidy import FILLED, REMOVED, mask_iou, mend, oldest_of_each, tidy
 
 SIDE = 288
 EIGHT = np.ones((3, 3), int)
@@ -65,6 +66,16 @@ def test_one_object_under_two_names_needs_more_to_be_the_same() -> None:
     assert len(tidy(found_of(jacket, [0, 1]))) == 2
     assert len(tidy(found_of(jacket, [0, 0]))) == 1
     assert len(tidy(found_of([jacket[0], jacket[0]], [0, 1]))) == 1
+
+
+def test_of_followed_objects_under_two_names_the_oldest_is_told_whatever_the_scores() -> None:
+    twice = found_of([square(50, 50, 100), square(52, 50, 100), square(180, 50, 50)], [1, 0, 1])
+    ids = np.array([5, 3, 4])
+    left = oldest_of_each(replace(twice, ids=ids))
+    assert left.ids.tolist() == [3, 4] and left.scores[0] == twice.scores[1], "the order is that of the scores still"
+    assert oldest_of_each(replace(twice, ids=np.array([3, 5, 4]))).ids.tolist() == [3, 4]
+    alike = replace(twice, prompts=np.zeros(3, np.int64))
+    assert len(oldest_of_each(replace(alike, ids=ids))) == 3, "the tracker keeps those of one prompt apart itself"
 
 
 def test_a_hole_of_16_px_is_filled_and_one_of_17_stays() -> None:
