@@ -48,6 +48,7 @@ class ChildControl:
         self._missing = missing
         self._tell = tell
         self._away = set(supervisors)
+        self._pids: dict[str, int] = {}
         self._wishes: dict[str, list[_Wish]] = {name: [] for name in supervisors}
         self._lock = threading.Lock()
         for name, supervisor in supervisors.items():
@@ -105,9 +106,14 @@ class ChildControl:
             wish.reply.fail(status.detail or f"it is {status.state}", is_logged=not status.detail)
 
     def _tell_return(self, name: str, status: ChildStatus) -> None:
-        """Its faults are reported by the supervisor; that it is ready, for the first time or again, is said here."""
+        """Its faults are reported by the supervisor; that it is ready, for the first time or again, or that another process
+        has taken its place, is said here."""
         if status.is_away:
             self._away.add(name)
         elif status.is_at_work and name in self._away:
             self._away.remove(name)
             self._tell(f"{name}: ready (process {status.pid})")
+        elif status.is_at_work and status.pid != self._pids.get(name):
+            self._tell(f"{name}: process {status.pid} has taken over")
+        if status.is_at_work:
+            self._pids[name] = status.pid

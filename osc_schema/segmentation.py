@@ -39,7 +39,7 @@ AREA = Area(
     "Subscribers are sent, with every result, `/sam3/objects <count>` and for each object, best first, "
     f"`/sam3/object/<k> {' '.join(f'<{name}>' for name in OBJECT_ARGUMENTS)}`: k from 1, the number of the prompt, the "
     "score 0 to 1, centre and size of its box in 0 to 1 of the picture, from the top left. While mode is track an "
-    "object keeps its id.",
+    "object keeps its id, until another process takes the child's place.",
     params=(
         switch("/sam3/enable", False, "Switches SAM3 on. Refused while no model is configured.", **_RUNNING),
         menu(

@@ -159,6 +159,20 @@ def test_it_is_said_when_a_child_is_ready_and_when_it_is_back(
     assert desk.told == [f"sd: ready (process {pid})" for pid in pids]
 
 
+def test_it_is_said_when_another_process_has_taken_over(
+    desks: Callable[..., Any], wait_for: Callable[..., Any]
+) -> None:
+    desk, supervisor = desks()
+    desk.say(START)
+    assert desk.hears() == ("/done", START)
+    first = supervisor.status()
+    wait_for(lambda: supervisor.status().results > 0, "a result: else there is nothing to keep")
+    supervisor.swap({"grey": 2})
+    second = wait_for(lambda: supervisor.status().pid not in (0, first.pid) and supervisor.status(), "the second")
+    ready, over = f"sd: ready (process {first.pid})", f"sd: process {second.pid} has taken over"
+    wait_for(lambda: desk.told == [ready, over], f"both said, once each ({desk.told})")
+
+
 def test_what_a_child_carries_out_itself_is_answered_by_it(desks: Callable[..., Any], reports: Any) -> None:
     desk, _ = desks(name="sam3")
     desk.say("/sam3/empty_cache")
