@@ -106,8 +106,8 @@ class ChildControl:
             wish.reply.fail(status.detail or f"it is {status.state}", is_logged=not status.detail)
 
     def _tell_return(self, name: str, status: ChildStatus) -> None:
-        """Its faults are reported by the supervisor; that it is ready, for the first time or again, or that another process
-        has taken its place, is said here."""
+        """Its faults are reported by the supervisor; that it is ready, for the first time or again, or that another
+        process has taken its place, is said here."""
         if status.is_away:
             self._away.add(name)
         elif status.is_at_work and name in self._away:

@@ -97,6 +97,7 @@ class SegmentationLink:
         self._newest: VideoFrame | None = None
         """What SAM3 would look at now."""
         self._prompts: tuple[str, ...] = ()
+        self._is_loop = False
 
     def start(self, values: Snapshot) -> None:
         """Begin to load the model as these values have it."""
@@ -177,6 +178,7 @@ class SegmentationLink:
         """Hand the child a picture if it wants one. `read_picture` reads back what was drawn last, RGBA."""
         is_wanted = self.is_enabled and self.supervisor.wants_frame
         self._fed.follow_wish(is_wanted)
+        self._warn_of_loop()
         if self.source != "multiverse":
             frame = {"camera": camera, "sd": sd, "video": self._latest_of_video()}[self.source]
         elif is_wanted or (self.is_enabled and self._shows_source):
@@ -195,6 +197,18 @@ class SegmentationLink:
                 self._fed.add(self._fed_count, frame)
                 self._fed_count += 1
                 self._fed_s = now_s
+
+    def _warn_of_loop(self) -> None:
+        """Said once each time it begins: what is cut away is not found in the finished picture, and comes back."""
+        assert self._values is not None
+        is_loop = self.is_enabled and self.source == "multiverse" and self._values["/layer/5/matte"] != "all"
+        if is_loop and not self._is_loop:
+            self._report(
+                "sam3.loop",
+                "/layer/5/matte cuts what SAM3 finds in the finished picture: it sees its own cut; "
+                "choose another /sam3/source",
+            )
+        self._is_loop = is_loop
 
     def _latest_of_video(self) -> VideoFrame | None:
         return None if self._video is None else self._video.latest_frame()

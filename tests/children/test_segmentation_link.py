@@ -118,3 +118,27 @@ def test_switched_on_again_it_shows_no_masks_of_before(
     assert link.view().found is None
     results.publish(3)
     assert link.view().found.index == 3
+
+
+def test_that_sam3_sees_its_own_cut_is_said_once_each_time_it_begins(
+    link: SegmentationLink, store: ParamStore, reports: Any
+) -> None:
+    def feed(**values: object) -> int:
+        """How often it has been said."""
+        for name, value in values.items():
+            store.set("/" + name.replace("__", "/"), value)
+        link.follow(store.snapshot())
+        for _ in range(3):
+            link.feed(
+                FrameId(index=0, time_s=0.0),
+                0.0,
+                camera=None,
+                sd=None,
+                read_picture=lambda: np.zeros((4, 4, 4), np.uint8),
+            )
+        return reports.keys.count("sam3.loop")
+
+    assert feed(sam3__enable=True, layer__5__matte="subject") == 0
+    assert feed(sam3__source="multiverse") == 1
+    assert feed(layer__5__matte="all") == 1
+    assert feed(layer__5__matte="background") == 2
