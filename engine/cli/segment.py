@@ -4,18 +4,16 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from engine.cli.segment_progress import shown_progress
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
     from engine.segment import Progress, SegmentReport
-    from engine.segment.pipeline import Tell
 
 INTERRUPTED = 1
 
@@ -103,7 +101,7 @@ def segment(
     )
     stop = threading.Event()
     said: set[str] = set()
-    with _progress(as_json, stop) as show:
+    with shown_progress(as_json, stop) as show:
 
         def tell(progress: "Progress") -> None:
             show(progress)
@@ -164,36 +162,3 @@ def _box(text: str) -> tuple[float, float, float, float]:
     except ValueError:
         raise UsageError(f"--box: {text!r} is not CX,CY,W,H (for example 0.5,0.4,0.2,0.3)") from None
     return cx, cy, width, height
-
-
-@contextmanager
-def _progress(is_quiet: bool, stop: threading.Event) -> "Iterator[Tell]":
-    """A bar on a terminal; else nothing."""
-    if is_quiet or not sys.stderr.isatty():
-        yield lambda progress: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[pace]}")
-    times = TimeElapsedColumn(), TimeRemainingColumn()
-    with Bars(*columns, *times, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("loading", total=None, pace="")
-
-        def tell(progress: "Progress") -> None:
-            queues = f"read ahead {_filled(progress.read_ahead)}  to write {_filled(progress.unwritten)}"
-            words = "finishing" if stop.is_set() else "segmenting"
-            bars.update(
-                task,
-                description=words,
-                total=progress.expected,
-                completed=progress.done,
-                pace=f"{progress.fps:.1f} fps  {queues}",
-            )
-
-        yield tell
-
-
-def _filled(queue: tuple[int, int]) -> str:
-    return f"{queue[0]}/{queue[1]}"
