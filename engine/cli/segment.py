@@ -101,31 +101,34 @@ def segment(
     )
     stop = threading.Event()
     said: set[str] = set()
-    with shown_progress(as_json, stop) as show:
+    try:
+        with shown_progress(as_json, stop) as show:
 
-        def tell(progress: "Progress") -> None:
-            show(progress)
-            if progress.advice and progress.advice not in said:  # while it can still be followed
-                said.add(progress.advice)
-                print(f"multiverse: {progress.advice}", file=sys.stderr, flush=True)
+            def tell(progress: "Progress") -> None:
+                show(progress)
+                if progress.advice and progress.advice not in said:  # while it can still be followed
+                    said.add(progress.advice)
+                    print(f"multiverse: {progress.advice}", file=sys.stderr, flush=True)
 
-        pictures = open_job(job)
-        began_s = time.perf_counter()
-        segmenter = load_segmenter(job)
-        load_s = time.perf_counter() - began_s
-        Signals().connect(stop.set)
-        report = run_job(job, pictures, segmenter, tell=tell, stop=stop)
+            pictures = open_job(job)
+            began_s = time.perf_counter()
+            segmenter = load_segmenter(job)
+            load_s = time.perf_counter() - began_s
+            Signals().connect(stop.set)
+            report = run_job(job, pictures, segmenter, tell=tell, stop=stop)
+    except KeyboardInterrupt:  # while the model was loaded: Ctrl-C ends that at once, no signal waits for its end
+        _print_interrupted(0, ())
+        raise typer.Exit(INTERRUPTED) from None
     for note in report.notes:
         if note in said:
             continue
         print(f"multiverse: {note}", file=sys.stderr)
     if as_json:
         print(json.dumps(report.as_json() | {"load_s": round(load_s, 3)}, ensure_ascii=False))
-    else:
+    elif report.written:
         print("\n".join(report_lines(report, load_s)))
     if report.is_interrupted:
-        kept = f"{', '.join(report.outputs)}: kept up to there" if report.outputs else "nothing was written"
-        print(f"multiverse: interrupted after {report.written} pictures; {kept}", file=sys.stderr)
+        _print_interrupted(report.written, report.outputs)
         raise typer.Exit(INTERRUPTED)
 
 
@@ -154,6 +157,13 @@ def report_lines(report: "SegmentReport", load_s: float) -> list[str]:
     if any(left_out.values()):
         lines.append(f"pictures      {', '.join(f'{count} {what}' for what, count in left_out.items() if count)}")
     return lines + [f"wrote         {output}" for output in report.outputs]
+
+
+def _print_interrupted(written: int, outputs: tuple[str, ...]) -> None:
+    where, kept = "before the first picture", "nothing was written"
+    if written:
+        where, kept = f"after {written} pictures", f"{', '.join(outputs)}: kept up to there"
+    print(f"multiverse: interrupted {where}; {kept}", file=sys.stderr)
 
 
 def _box(text: str) -> tuple[float, float, float, float]:

@@ -24,6 +24,19 @@ advice.SHARE_OF_WORK[336] = "all"
 from engine.cli.main import main
 main()
 """
+INTERRUPTED_AT = """
+import signal, sys
+from engine.cli.main import main
+
+class CtrlC:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            sys.meta_path.remove(self)
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, CtrlC())
+main()
+"""
 SMALL = ["--prompt", "disc", "--resolution", "336", "--threads", "1"]
 
 Fail = Callable[..., tuple[int, str]]
@@ -108,6 +121,24 @@ def test_ctrl_c_keeps_a_video_that_plays(home: Path, seeing_sam3: Path, wait_for
     assert any(line.startswith("total") and line.endswith("100.0 %") for line in table)
     assert table[-2:] == ["wrote         out.mp4", "wrote         masks"]
     assert sorted(file.name for file in home.iterdir()) == ["in.mp4", "masks", "out.mp4"]
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "engine.models.segmentation.load",  # Ctrl-C while the model is loaded
+        "engine.models.segmentation.tracker",  # ... when it is there, before its first picture
+    ],
+)
+def test_ctrl_c_before_the_first_picture_says_so_and_leaves_nothing(module: str, home: Path, seeing_sam3: Path) -> None:
+    command = ["segment", "in.mp4", "out.mp4", "masks", *SMALL, "--mode", "track", "--model", str(seeing_sam3)]
+    started = [sys.executable, "-c", INTERRUPTED_AT.format(module=module), *command]
+    done = subprocess.run(started, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    said = [line for line in done.stderr.splitlines() if "no picture yet" not in line]  # on a slow machine
+    assert said == ["multiverse: interrupted before the first picture; nothing was written"]
+    assert done.stdout == ""
+    assert [file.name for file in home.iterdir()] == ["in.mp4"]
 
 
 @pytest.mark.parametrize(
