@@ -78,6 +78,8 @@ class SegmentJob:
         for box in self.boxes:
             if not all(0.0 <= number <= 1.0 for number in box):
                 raise UsageError(f"--box: {','.join(map(str, box))}: all four numbers are 0 to 1 of the picture")
+        if self.mode is not None:
+            self.check_mode(self.mode)
 
     def check_mode(self, mode: Mode) -> None:
         """UsageError for what the mode that was chosen does not take."""

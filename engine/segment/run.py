@@ -43,7 +43,11 @@ def open_job(job: SegmentJob) -> Pictures:
 
 
 def load_segmenter(job: SegmentJob) -> "Segmenter":
-    """The model on its device; ModelError in one line."""
+    """The model on its device; ModelError in one line, for boxes without torchvision before it is loaded."""
+    if job.boxes:
+        from engine.models.segmentation.boxes import demand_roi_align
+
+        demand_roi_align()
     from engine.models.device_work import chosen_device, chosen_dtype, use_threads
     from engine.models.segmentation.load import load
     from engine.models.segmentation.segmenter import Segmenter
