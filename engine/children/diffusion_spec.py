@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from engine.config import SdConfig
-from engine.errors import ModelError
 from engine.models.diffusion.check import check
 from engine.models.diffusion.spec import VAE_WORDS, ModelSpec
 
@@ -24,12 +23,8 @@ def spec_of(config: SdConfig, model: str) -> ModelSpec:
 
 def require_complete(spec: ModelSpec) -> None:
     """ModelError, in one line, for what is missing or broken: now, not after seconds of loading in a child."""
-    if spec.random_shape:
-        return
-    missing = check(spec).missing
-    if missing:
-        more = f" (and {len(missing) - 1} more: multiverse model check {spec.model})" if len(missing) > 1 else ""
-        raise ModelError(f"{spec.model}: {missing[0]}{more}")
+    if not spec.random_shape:
+        check(spec).require_complete()
 
 
 def _absolute(name: str) -> str:

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import osc_schema
 from engine.config import Sam3Config
-from engine.errors import ModelError
 from engine.models.segmentation import SegmentationSpec
 from engine.models.segmentation.check import check
 
@@ -33,9 +32,5 @@ def built(spec: SegmentationSpec, build: Mapping[str, Any]) -> SegmentationSpec:
 
 def require_complete(spec: SegmentationSpec) -> None:
     """ModelError, in one line, for what is missing or broken: now, not after seconds of loading in a child."""
-    if spec.random_shape:
-        return
-    missing = check(spec).missing
-    if missing:
-        more = f" (and {len(missing) - 1} more: multiverse model check {spec.model})" if len(missing) > 1 else ""
-        raise ModelError(f"{missing[0]}{more}")
+    if not spec.random_shape:
+        check(spec).require_complete()

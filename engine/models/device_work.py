@@ -17,6 +17,14 @@ FULL = (
     "DefaultCPUAllocator: not enough memory",
     "MPS backend out of memory",
 )
+DTYPES = {
+    "fp16": torch.float16,
+    "bf16": torch.bfloat16,
+    "fp32": torch.float32,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+    "float32": torch.float32,
+}
 LARGEST_SHARE = 0.9  # of a device's memory under Windows: the desktop and the renderer have the rest
 
 
@@ -45,6 +53,13 @@ def chosen_dtype(wanted: str, device: str, *, half: str = "float16") -> str:
     if wanted != "auto":
         return wanted
     return "float32" if device == "cpu" else half
+
+
+def dtype_named(name: str) -> torch.dtype:
+    """float16 or fp16, bfloat16 or bf16, float32 or fp32; ModelError for another."""
+    if name not in DTYPES:
+        raise ModelError(f"dtype {name}: not one of {', '.join(DTYPES)}")
+    return DTYPES[name]
 
 
 def use_threads(count: int) -> None:

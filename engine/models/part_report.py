@@ -1,8 +1,9 @@
-"""One network of a model on disk: how large it is, told from file headers. Does not load torch."""
+"""What a model on disk is made of and what it lacks, told from file headers. Does not load torch."""
 
 from collections import Counter
 from dataclasses import dataclass
 
+from engine.errors import ModelError
 from engine.models.safetensors_header import Tensor
 
 BYTES = {"float16": 2, "bfloat16": 2, "float32": 4}
@@ -22,6 +23,35 @@ class PartReport:
     def memory_bytes(self, dtype: str) -> int | None:
         """Bytes of its weights in a dtype of BYTES."""
         return None if self.parameters is None else self.parameters * BYTES[dtype]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Weights only: what is in work comes on top."""
+
+    model: str
+    path: str
+    parts: tuple[PartReport, ...]
+    """As far as they are there."""
+    missing: tuple[str, ...]
+    """What is absent or broken, a line each, with how to get it."""
+    notes: tuple[str, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        return not self.missing
+
+    def memory_bytes(self, dtype: str) -> int:
+        """Bytes of all weights that are there, in a dtype of BYTES."""
+        return sum(part.memory_bytes(dtype) or 0 for part in self.parts)
+
+    def require_complete(self) -> None:
+        """ModelError, in one line, for what is missing."""
+        if self.is_complete:
+            return
+        first, *others = self.missing
+        more = f" (and {len(others)} more: multiverse model check {self.model})" if others else ""
+        raise ModelError(f"{'' if first.startswith(self.model) else f'{self.model}: '}{first}{more}")
 
 
 def counted_part(part: str, tensors: dict[str, Tensor], files: tuple[str, ...]) -> PartReport:

@@ -12,7 +12,7 @@ from engine.models.diffusion.extras import image_encoder, lora_file, lora_name
 from engine.models.diffusion.model_folder import ModelFolder
 from engine.models.diffusion.spec import ModelSpec
 from engine.models.diffusion.vae_choice import choose_vae
-from engine.models.part_report import PartReport, counted_part
+from engine.models.part_report import PartReport, Report, counted_part
 from engine.models.safetensors_header import Tensor, read_header
 from engine.models.weight_files import Weights, weights_in
 
@@ -26,33 +26,17 @@ FILE_PARTS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelReport:
-    """Weights only: pictures in work and the copies kept for LoRAs come on top."""
-
-    model: str
-    path: str
+class ModelReport(Report):
     family: str
     """sd15, sd21 or sdxl."""
     prediction_type: str
     sampler: str
     vae: str
     """AutoencoderTiny (TAESD) or AutoencoderKL."""
-    parts: tuple[PartReport, ...]
-    missing: tuple[str, ...]
-    """What is absent or broken, a line each, with the command that fetches it where there is one."""
-    notes: tuple[str, ...]
-
-    @property
-    def is_complete(self) -> bool:
-        return not self.missing
 
     @property
     def pickles(self) -> tuple[str, ...]:
         return tuple(file for part in self.parts if part.is_pickle for file in part.files)
-
-    def memory_bytes(self, dtype: str) -> int:
-        """Bytes of all weights that are there, in float16 or float32."""
-        return sum(part.memory_bytes(dtype) or 0 for part in self.parts)
 
 
 def check(spec: ModelSpec) -> ModelReport:

@@ -9,6 +9,7 @@ import torch
 
 from engine.errors import ModelError
 from engine.models import locate
+from engine.models.device_work import dtype_named
 from engine.models.diffusion.accelerators import accelerate, demand
 from engine.models.diffusion.coefficients import noise_table
 from engine.models.diffusion.model import Model
@@ -19,36 +20,27 @@ from engine.models.pretrained import one_line, pickle_notes, pretrained, quieten
 
 log = logging.getLogger(__name__)
 
-DTYPES = {
-    "fp16": torch.float16,
-    "bf16": torch.bfloat16,
-    "fp32": torch.float32,
-    "float16": torch.float16,
-    "bfloat16": torch.bfloat16,
-    "float32": torch.float32,
-}
 SAMPLERS = ("auto", "lcm", "turbo", "scheduler")
 _TEXT_CLASSES = {"text_encoder": "CLIPTextModel", "text_encoder_2": "CLIPTextModelWithProjection"}
 
 
 def load(spec: ModelSpec, device: str, dtype: str) -> Model:
-    """The model on `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (a key of DTYPES).
+    """The model on `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (as `dtype_named` has them).
 
     Nothing is downloaded. Weights come from safetensors; where a folder has only pickles these are read with
     torch's `weights_only`, and a note says so. ModelError in one line names what is missing and how to get it;
     `torch.OutOfMemoryError` passes through.
     """
-    if dtype not in DTYPES:
-        raise ModelError(f"dtype {dtype}: not one of {', '.join(DTYPES)}")
+    wanted = dtype_named(dtype)
     if spec.sampler not in SAMPLERS:
         raise ModelError(f"sampler {spec.sampler}: not one of {', '.join(SAMPLERS)}")
     quieten_libraries("diffusers", "transformers")
     demand(spec, torch.device(device))  # before anything takes long
     if spec.random_shape:
-        model = _random(spec, device, DTYPES[dtype])
+        model = _random(spec, device, wanted)
     else:
         path = locate.find(spec.model)
-        loading = _Loading(spec, torch.device(device), DTYPES[dtype])
+        loading = _Loading(spec, torch.device(device), wanted)
         model = loading.from_folder(path) if path.is_dir() else loading.from_file(path)
     accelerate(model)
     return model

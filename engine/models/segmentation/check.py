@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from engine.errors import ModelError
-from engine.models.part_report import PartReport, counted_part
+from engine.models.part_report import PartReport, Report, counted_part
 from engine.models.safetensors_header import Tensor
 from engine.models.segmentation.model_folder import ModelFolder, find
 from engine.models.segmentation.spec import SegmentationSpec
@@ -24,26 +24,9 @@ NO_TRACKER = "no tracker: finds objects in each picture, does not follow them (m
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentationReport:
-    """Weights only: pictures in work and the memory of followed objects come on top."""
-
-    model: str
-    path: str
+class SegmentationReport(Report):
     kind: str
     """sam3_video: detector and tracker; sam3: the detector alone."""
-    parts: tuple[PartReport, ...]
-    """vision, text, detector and tracker, as far as they are there."""
-    missing: tuple[str, ...]
-    """What is absent or broken, a line each, with how to get it."""
-    notes: tuple[str, ...]
-
-    @property
-    def is_complete(self) -> bool:
-        return not self.missing
-
-    def memory_bytes(self, dtype: str) -> int:
-        """Bytes of all weights that are there, in a dtype of `part_report.BYTES`."""
-        return sum(part.memory_bytes(dtype) or 0 for part in self.parts)
 
 
 def check(spec: SegmentationSpec) -> SegmentationReport:

@@ -8,6 +8,7 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.compiling import demand_compiler
+from engine.models.device_work import dtype_named
 from engine.models.pretrained import one_line, quieten_libraries
 from engine.models.segmentation.check import NO_TRACKER
 from engine.models.segmentation.model import Model
@@ -16,25 +17,16 @@ from engine.models.segmentation.spec import SegmentationSpec
 
 log = logging.getLogger(__name__)
 
-DTYPES = {
-    "fp16": torch.float16,
-    "bf16": torch.bfloat16,
-    "fp32": torch.float32,
-    "float16": torch.float16,
-    "bfloat16": torch.bfloat16,
-    "float32": torch.float32,
-}
 NOTHING_TO_OFFLOAD = "offload: nothing to do, the weights are in main memory already"
 
 
 def load(spec: SegmentationSpec, device: str, dtype: str) -> Model:
-    """The model on `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (a key of DTYPES).
+    """The model on `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (as `dtype_named` has them).
 
     Nothing is downloaded; weights come from safetensors. ModelError in one line names what is missing and how to get
     it; `torch.OutOfMemoryError` passes through.
     """
-    if dtype not in DTYPES:
-        raise ModelError(f"dtype {dtype}: not one of {', '.join(DTYPES)}")
+    wanted = dtype_named(dtype)
     if spec.is_compiled and spec.is_offloaded:
         raise ModelError("compile and offload: offloaded weights travel between the layers; choose one of the two")
     if spec.is_compiled:
@@ -43,10 +35,10 @@ def load(spec: SegmentationSpec, device: str, dtype: str) -> Model:
     if spec.random_shape:
         from engine.models.segmentation.shapes import build
 
-        model = build(spec.random_shape, spec.resolution, device, DTYPES[dtype])
+        model = build(spec.random_shape, spec.resolution, device, wanted)
         model.spec = spec
     else:
-        model = from_folder(find(spec.model), spec, torch.device(device), DTYPES[dtype])
+        model = from_folder(find(spec.model), spec, torch.device(device), wanted)
     if model.device.type != "mps":  # tensor cores want channels last; CPUs' convolutions are twice as fast
         for network in model.networks:
             network.to(memory_format=torch.channels_last)
