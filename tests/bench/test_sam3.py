@@ -60,10 +60,10 @@ def test_prompts_and_batches_are_cases_of_their_own(tmp_path: Path) -> None:
 
 
 def test_following_tells_what_is_kept_in_memory_beside_what_transformers_keeps(tmp_path: Path) -> None:
-    asked = ("--mode", "track", "--objects", "2", "--size", "160x96", "--seconds", "0")
+    asked = ("--mode", "track", "--objects", "1", "--size", "160x96", "--seconds", "0")
     case = measured(tmp_path, *asked)["track"]["336 px, 1 prompt"]
     assert_accounted_for(case)
-    assert (case["followed"], case["last"], case["objects"]) == (30, 15, 2)
+    assert (case["followed"], case["last"], case["objects"]) == (30, 15, 1)
     assert set(case["fps_of_the_last"]) == {"ours", "transformers"} and case["times_transformers"] > 0
     grown_mb = case["grown_mb_a_picture"]
     assert abs(grown_mb["ours"]) < 0.01 and grown_mb["transformers"] > 0.1
