@@ -151,7 +151,7 @@ class FrameLoop:
         region = self._map(values, seen, tick)
         self._draw(values, features, seen, region, tick)
         frame = self._publish(tick, features, seen, values)
-        self._attempt(lambda: self._feed(frame, seen))  # it is out, whatever becomes of the children's next
+        self._feed(frame, seen)  # it is out, whatever becomes of the children's next
         self._report(frame, snapshot, started_s)
         return frame
 
@@ -332,14 +332,16 @@ class FrameLoop:
         return shown
 
     def _feed(self, frame: PublishedFrame, seen: Seen) -> None:
-        """Hand the children what they want to see."""
+        """Hand each child what it wants to see, whatever becomes of the others."""
         parts, now_s = self.parts, self.parts.stopwatch.now_s()
         if parts.sd is not None:
-            parts.sd.feed(frame.id, now_s, seen.camera, frame.read_rgba)
+            self._attempt(lambda: parts.sd.feed(frame.id, now_s, seen.camera, frame.read_rgba))
         if parts.sam3 is not None and parts.masks is not None:
             sd = seen.sd.fade.picture if seen.sd.fade is not None else None
-            parts.sam3.feed(frame.id, now_s, camera=seen.camera, sd=sd, read_picture=frame.read_rgba)
-            parts.masks.steer(seen.masks, frame.id, now_s)
+            self._attempt(
+                lambda: parts.sam3.feed(frame.id, now_s, camera=seen.camera, sd=sd, read_picture=frame.read_rgba)
+            )
+            self._attempt(lambda: parts.masks.steer(seen.masks, frame.id, now_s))
 
     def _report(self, frame: PublishedFrame, snapshot: Snapshot, started_s: float) -> None:
         parts = self.parts

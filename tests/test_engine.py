@@ -264,6 +264,30 @@ def test_what_fails_beside_the_picture_does_not_cost_a_frame(
     assert "RuntimeError: broken" in caplog.text
 
 
+class Fed(Broken):
+    """One that is handed pictures all the same."""
+
+    def __init__(self) -> None:
+        self.handed: list[str] = []
+
+    def feed(self, *arguments: object, **more: object) -> None:
+        self.handed.append("picture")
+
+    def steer(self, *arguments: object) -> None:
+        self.handed.append("masks")
+
+
+def test_a_child_that_cannot_be_fed_does_not_starve_the_other() -> None:
+    fed = Fed()
+    with open_engine(quiet()) as engine:
+        frames = engine.frames(count=4)
+        next(frames)
+        engine._parts.sd = Broken()
+        engine._parts.sam3 = engine._parts.masks = fed
+        assert len(list(frames)) == 3
+    assert fed.handed == ["picture", "masks"] * 3
+
+
 def test_a_command_that_fails_does_not_cost_a_frame(caplog: pytest.LogCaptureFixture) -> None:
     with open_engine(quiet()) as engine:
         frames = engine.frames(count=5)
