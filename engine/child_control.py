@@ -17,7 +17,7 @@ from engine.children.supervisor import Supervisor
 from engine.control import CommandTable, Reply
 from osc_schema.children import MOST_WAITING, NAMES
 
-CALLS: Final = {"/sam3/empty_cache": ("sam3", "empty_cache")}
+CALLS: Final = {"/sam3/empty_cache": ("sam3", "empty_cache"), "/rvc/empty_cache": ("rvc", "empty_cache")}
 """Command -> the child that carries it out, and its name there."""
 OPPOSITES: Final = {"start": ("stop",), "restart": ("stop",), "stop": ("start", "restart")}
 

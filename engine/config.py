@@ -86,6 +86,28 @@ class Sam3Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Video or picture file for `/sam3/source video`."""
 
 
+class RvcConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Live voice conversion: `[rvc]`. What changes while running is a parameter, under `/rvc`."""
+
+    model: str = ""
+    """A published `.pth` or a `.safetensors` file; "" for none."""
+    index: str = ""
+    """FAISS `.index` of the same voice; "" for none."""
+    content: str = "lengyue233/content-vec-best"
+    """What hears the words: a HuBERT or ContentVec folder, a Hugging Face id or file, a `.pt` or `.bin` file."""
+    rmvpe: str = "lj1995/VoiceConversionWebUI/rmvpe.pt"
+    """Checkpoint of the pitch network RMVPE: a file, or one in the Hugging Face cache."""
+    input: str = "audio"
+    """Where the voice comes from: `audio` (a channel of the run's sound), `device:NAME` or a sound file."""
+    output: str = "none"
+    """Where the converted voice is played: `none`, `default` or `device:NAME`."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    threads: Annotated[int, Meta(ge=1, le=64)] = 1
+    """CPU threads of the child."""
+    folders: tuple[str, ...] = ()
+    """Folders whose models `/rvc/model` may name over OSC."""
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     width: Pixels = 1280
     height: Pixels = 720
@@ -102,6 +124,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     osc: OscConfig = OscConfig()
     sd: SdConfig = SdConfig()
     sam3: Sam3Config = Sam3Config()
+    rvc: RvcConfig = RvcConfig()
     web: str = "off"
     """`HOST:PORT` of the page and of OSCQuery, or `off`."""
     web_token: Annotated[str, Meta(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9_.~-]+$")] | None = None
@@ -253,6 +276,7 @@ _TABLES: dict[str, type[Struct]] = {
     "sd.loras[": LoraConfig,
     "sd.": SdConfig,
     "sam3.": Sam3Config,
+    "rvc.": RvcConfig,
 }
 
 

@@ -22,6 +22,7 @@ from osc_schema import (
     segmentation,
     sinks,
     tempo,
+    voice,
 )
 from osc_schema.patterns import PatternIndex
 from osc_schema.types import Command, Param
@@ -40,6 +41,7 @@ AREAS = tuple(
         region,
         diffusion,
         segmentation,
+        voice,
         feedback,
         mirror,
         modulation,
