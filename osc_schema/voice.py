@@ -114,7 +114,7 @@ AREA = Area(
             "What is heard: 0 the voice itself, 1 the converted one; both at the same moment.",
             **_HEARD,
         ),
-        number("/rvc/volume_db", 0, -60, 12, "Of what is heard; -60 is silence.", "dB", **_HEARD),
+        number("/rvc/gain_db", 0, -60, 12, "Of what is heard; -60 is silence.", "dB", **_HEARD),
         menu(
             "/rvc/fallback",
             "dry silence",
