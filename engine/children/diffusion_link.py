@@ -37,6 +37,7 @@ LOOP = "engine.children.diffusion:run"
 MODEL, IMAGE = "/sd/model", "/sd/ip_adapter/image"
 REPEAT_S = 0.1  # a still picture is painted again so often at most: prompts and seeds change under it
 PRELOAD = (
+    "engine.models",  # first: the libraries find what stands in for torchaudio
     "torch",
     "diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_img2img",
     "transformers.models.clip.modeling_clip",

@@ -8,6 +8,7 @@ from engine.children.pace import value_reader
 from osc_schema.segmentation import PROMPTS
 
 PRELOAD: Final = (
+    "engine.models",  # first: the libraries find what stands in for torchaudio
     "torch",
     "transformers.models.clip.modeling_clip",
     "transformers.models.clip.tokenization_clip",

@@ -3,8 +3,14 @@ are themselves imported inside functions. No rings, no OSC; a loop in `engine.ch
 
 diffusion/      Stable Diffusion
 segmentation/   SAM3
+voice/          RVC
 
 What several kinds of model share lies beside them: where files are (locate, weight_files, safetensors_header,
 part_report: these never load torch), how they are read (pretrained), what a device is asked (device_work, places),
-how a chain of parts is run or captured (graphs), and how a part is compiled (compiling).
+how a chain of parts is run or captured (graphs), how a part is compiled (compiling), and what stands in for torchaudio
+(torchaudio_stand_in): registered here, before any of their libraries asks for it.
 """
+
+from engine.models import torchaudio_stand_in
+
+torchaudio_stand_in.register()

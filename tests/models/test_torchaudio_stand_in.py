@@ -1,0 +1,25 @@
+"""What stands in for torchaudio."""
+
+import sys
+
+import pytest
+
+from engine.models import torchaudio_stand_in
+
+
+def test_what_transformers_and_torchfcpe_ask_torchaudio_for_is_there() -> None:
+    torchaudio_stand_in.register()
+    import torchaudio
+    import transformers.audio_utils
+    from torchaudio.transforms import Resample
+
+    assert torchaudio is sys.modules["torchaudio"] is transformers.audio_utils.torchaudio
+    assert torchaudio.__spec__.name == "torchaudio"
+    with pytest.raises(NotImplementedError, match="torchaudio"):
+        Resample(48_000, 16_000)
+
+
+def test_a_torchaudio_that_is_loaded_already_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torchaudio", loaded := type(sys)("torchaudio"))
+    torchaudio_stand_in.register()
+    assert sys.modules["torchaudio"] is loaded
