@@ -23,6 +23,7 @@ ANNOUNCED = layout.AUDIO_RING.word("announced")
 END = layout.AUDIO_RING.word("end")
 READ_ATTEMPTS = 3  # the first and two more
 SAMPLE_BYTES = 4  # float32
+SILENCE = np.float32(0.0)
 
 
 class AudioRing:
@@ -99,8 +100,16 @@ class AudioRingWriter(_AudioRingEnd):
             raise SharedMemoryError(
                 f"audio ring {self.segment}: {samples.dtype} {samples.shape} is not float32 (frames, {self.channels})"
             )
-        end = self.end_sample + len(samples)
-        kept = samples[-self.capacity :]
+        self._put(samples[-self.capacity :], self.end_sample + len(samples))
+
+    def skip_to(self, sample: int) -> None:
+        """Silence up to `sample`, which is the next to be written; nothing where it has been written already."""
+        missing = sample - self.end_sample
+        if missing > 0:
+            self._put(np.broadcast_to(SILENCE, (min(missing, self.capacity), self.channels)), sample)
+
+    def _put(self, kept: np.ndarray, end: int) -> None:
+        """The newest samples, as many as the ring has room for, up to `end`."""
         start = (end - len(kept)) % self.capacity
         head = min(len(kept), self.capacity - start)
         # A writer that was killed may have announced, and overwritten, more than this.

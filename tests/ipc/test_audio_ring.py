@@ -81,6 +81,32 @@ def test_of_a_block_longer_than_the_ring_the_end_is_kept(ring: tuple[AudioRingWr
     assert reader.read(179, 1) is None
 
 
+@pytest.mark.parametrize("gap", [1, 50, CAPACITY, 7 * CAPACITY + 3])
+def test_what_is_left_out_is_silence_and_the_samples_after_it_keep_their_numbers(
+    ring: tuple[AudioRingWriter, AudioRingReader], gap: int
+) -> None:
+    writer, reader = ring
+    writer.write(numbered(1, 80))
+    writer.skip_to(80 + gap)
+    writer.write(numbered(0, 20))
+    end = 100 + gap
+    assert reader.end_sample == end
+    assert np.array_equal(reader.read(end - 20, 20), numbered(0, 20))
+    silent = min(gap, CAPACITY - 20)
+    assert not reader.read(end - 20 - silent, silent).any()
+    sounding = CAPACITY - 20 - silent
+    assert sounding == 0 or np.array_equal(reader.read(end - CAPACITY, sounding), numbered(81 - sounding, sounding))
+
+
+def test_skipping_to_what_is_written_already_changes_nothing(ring: tuple[AudioRingWriter, AudioRingReader]) -> None:
+    writer, reader = ring
+    writer.write(numbered(0, 30))
+    writer.skip_to(30)
+    writer.skip_to(12)
+    assert reader.end_sample == 30
+    assert np.array_equal(reader.read(0, 30), numbered(0, 30))
+
+
 @pytest.mark.parametrize("frames", [0, CAPACITY + 1])
 def test_a_copy_the_ring_can_never_hold_is_a_mistake(
     ring: tuple[AudioRingWriter, AudioRingReader], frames: int
