@@ -63,7 +63,7 @@ def run(handle: int) -> int:
 def _serve(pipe: ControlPipe[ToChild], begin: Begin) -> int:
     os.environ.update(begin.environment)  # a fork has its server's, which others may have started
     if hasattr(os, "nice"):
-        os.nice(max(0, begin.niceness - os.nice(0)))  # of which its fork server may have given it some
+        os.nice(max(0, begin.niceness - os.nice(0)))  # of which the engine may have some already
     words = ChildWords.open(begin.words)
     mailbox = Mailbox(pipe, words)
     gate = Gate.open(begin.gate) if begin.gate else None

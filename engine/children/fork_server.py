@@ -19,6 +19,7 @@ import os
 import select
 import socket
 import struct
+import threading
 import traceback
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -28,7 +29,7 @@ from engine.children import child_main
 NUMBER: Final = struct.Struct("=q")
 """A process id or exit code on its way to the engine."""
 REQUEST: Final = b"fork"
-NICENESS: Final = 10  # seconds of imports beside a picture that is being drawn; its children start from there
+NICENESS: Final = 10  # of the imports: seconds of work beside a picture that is being drawn
 DESCRIPTORS: Final = 3
 
 
@@ -40,11 +41,10 @@ class _Child(NamedTuple):
 def serve(control_descriptor: int, modules: Sequence[str]) -> None:
     """Import `modules`, then fork children until the engine is gone. The server's main function."""
     child_main.ignore_signals()
-    os.nice(NICENESS)
-    for module in modules:
-        # A missing one is the child's to report: it says which model needs it.
-        with contextlib.suppress(ImportError, OSError):
-            importlib.import_module(module)
+    # Niceness is a thread's own on Linux, and nobody may take it back: children begin with that of the main thread.
+    imports = threading.Thread(target=_import_gently, args=(modules,))
+    imports.start()
+    imports.join()
     gc.collect()
     gc.freeze()  # a collection in a child would write to, and so copy, every page of the modules
     control = socket.socket(fileno=control_descriptor)
@@ -63,6 +63,14 @@ def serve(control_descriptor: int, modules: Sequence[str]) -> None:
             else:
                 events.unregister(descriptor)
                 _reap(descriptor, children.pop(descriptor))
+
+
+def _import_gently(modules: Sequence[str]) -> None:
+    os.nice(NICENESS)
+    for module in modules:
+        # A missing one is the child's to report: it says which model needs it.
+        with contextlib.suppress(ImportError, OSError):
+            importlib.import_module(module)
 
 
 def _fork(control: socket.socket, children: dict[int, _Child], descriptors: list[int]) -> int | None:

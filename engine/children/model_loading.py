@@ -19,10 +19,13 @@ class _Loaded(Protocol):
 M = TypeVar("M", bound=_Loaded)
 
 
-def load_on_device(port: ChildPort, name: str, load: Callable[[str, str], M], *, half: str) -> M:
+def load_on_device(
+    port: ChildPort, name: str, load: Callable[[str, str], M], *, half: str, gives_way: bool = True
+) -> M:
     """`load(device, dtype)` with what `port.settings` say of both; `half`: the dtype that `auto` is on a GPU.
 
-    `name` is the model as it was asked for. Its notes go to the engine.
+    `name` is the model as it was asked for. Its notes go to the engine. `gives_way`: on a CPU the child works only
+    while nobody else wants the core; not for one that is heard when it is late.
     """
     port.enter(Phase.LOADING)
     port.trying("model", name)
@@ -32,7 +35,7 @@ def load_on_device(port: ChildPort, name: str, load: Callable[[str, str], M], *,
     try:
         device = device_work.chosen_device(port.settings["device"])
         device_work.forbid_spilling(device)
-        if device == "cpu":
+        if device == "cpu" and gives_way:
             _step_behind()
         model = load(device, device_work.chosen_dtype(port.settings["dtype"], device, half=half))
     except ModelError as error:

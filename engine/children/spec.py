@@ -30,8 +30,8 @@ class ChildSpec:
     environment: Mapping[str, str] = field(default_factory=lambda: CHILD_ENVIRONMENT)
     """Over the engine's own. Set before the process starts, for malloc; a forked one has its server's until it runs."""
     niceness: int = 10
-    """Linux and macOS, 0..19: below the engine, so that a busy child leaves the drawing thread its core. A forked one
-    has at least its server's."""
+    """Linux and macOS, 0..19: below the engine, so that a busy child leaves the drawing thread its core. 0 for one that
+    is heard when it is late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

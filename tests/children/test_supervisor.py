@@ -32,6 +32,12 @@ def test_a_child_loads_then_publishes_pictures(toys: Callable[..., Any]) -> None
     toy.until("busy")
 
 
+def test_a_child_that_must_not_be_late_is_no_nicer_than_the_engine(toys: Callable[..., Any]) -> None:
+    toy = toys(niceness=0)
+    toy.supervisor.start()
+    assert toy.until_results(1).facts["nice"] == os.nice(0)
+
+
 def test_a_child_that_publishes_nothing_for_a_second_is_ready_not_busy(toys: Callable[..., Any]) -> None:
     toy = toys()
     toy.supervisor.set_values({"/toy/paint": True})
