@@ -18,6 +18,8 @@ LEVELS = [
         "schedule",
         "folders",
         "file_names",
+        "handover",
+        "process_memory",
         "closing",
         "own_interfaces",
         "wakefulness",

@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from engine.handover import BrokenOffError, Handover
 from engine.segment.batches import batches, batches_waiting
-from engine.segment.handover import BrokenOffError, Handover
 from engine.segment.pictures import VideoPictures
 from engine.sinks.movie_file import MovieFile
 

@@ -4,7 +4,7 @@
     run.py          the job done: `segment_file(job)`, or its three parts
     pictures.py     what can be read: a video, a picture, a folder
     batches.py      the reader's side: pictures grouped for the model
-    pipeline.py     three threads around one model; handover.py: the bounded queue between two of them
+    pipeline.py     three threads around one model; engine/handover.py: the bounded queue between two of them
     results.py      the writer's side: masks painted once for all outputs
     outputs.py      what can be written, by its name; overlay_video.py (with sound_copy.py), mask_pictures.py, coco.py
     report.py       what a run tells of itself; times.py: where its time went; advice.py: what would make it quicker

@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from engine.errors import ModelError
+from engine.handover import BrokenOffError, Handover, Worker
+from engine.process_memory import peak_process_mb
 from engine.segment.advice import coarser_look
 from engine.segment.batches import Batch, batches, batches_waiting
-from engine.segment.handover import BrokenOffError, Handover, Worker
 from engine.segment.job import Mode, SegmentJob
 from engine.segment.outputs import form_of
 from engine.segment.pictures import Pictures, fitted
 from engine.segment.report import Progress, SegmentReport
-from engine.segment.times import RunTimes, peak_process_mb
+from engine.segment.times import RunTimes
 from engine.segment.writing import Segmented, Writer
 
 if TYPE_CHECKING:

@@ -1,10 +1,9 @@
 """Where the time of the calling thread went: in the model's stages, or in waiting for the other two threads."""
 
-import sys
 import time
 from typing import Any
 
-from engine.segment.handover import Handover
+from engine.handover import Handover
 from engine.segment.report import StageTime
 
 READ, WRITE, OTHER = "read (wait)", "write (wait)", "other"
@@ -90,15 +89,3 @@ class _Span:
         self.frames += frames
         for name, ms in stages_ms.items():
             self.stages_ms[name] = self.stages_ms.get(name, 0.0) + ms
-
-
-def peak_process_mb() -> float:
-    """MiB of main memory that this process has held at most."""
-    if sys.platform == "win32":
-        import psutil
-
-        return psutil.Process().memory_info().peak_wset / 2**20
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

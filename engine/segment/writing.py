@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.frame import Segmentation
+from engine.handover import Handover
 from engine.segment.batches import Batch
 from engine.segment.coco import CocoFile
-from engine.segment.handover import Handover
 from engine.segment.job import Mode, SegmentJob
 from engine.segment.mask_pictures import MaskFolder, OverlayPicture
 from engine.segment.outputs import Output, form_of

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from engine.errors import SinkError
-from engine.segment.handover import BrokenOffError, Handover, Worker
+from engine.handover import BrokenOffError, Handover, Worker
 from tests.segment.conftest import Segment
 from tests.segment.disc_movie import pictures_of
 

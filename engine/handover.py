@@ -12,7 +12,7 @@ LOOK_UP_S = 0.1  # how soon a waiting main thread notices a signal: on Windows a
 
 
 class BrokenOffError(Exception):
-    """The other side has given up. It is caught where threads are joined and never leaves this package."""
+    """The other side has given up. It is caught where threads are joined and never goes further."""
 
 
 class Handover(Generic[Item]):
