@@ -2,11 +2,19 @@
 
 import torch
 
-from engine.models.voice.pitch import PitchTracker
+from engine.models.voice.pitch import PitchTracker, choose
+from engine.models.voice.pitch.fcpe import Fcpe
+from engine.models.voice.pitch.rmvpe import load_rmvpe
 from engine.models.voice.pitch.yin import Yin
 from engine.models.voice.spec import VoiceSpec
 
 
 def load_pitch(spec: VoiceSpec, device: torch.device, dtype: torch.dtype) -> PitchTracker:
-    """The tracker that `spec.pitch` names; ModelError in one line where it cannot be had."""
-    return Yin(device)
+    """The tracker that `spec.pitch` means, its network in `dtype`; ModelError in one line where it cannot be had."""
+    match choose(spec).name:
+        case "rmvpe":
+            return load_rmvpe(spec.rmvpe, device, dtype)
+        case "fcpe":
+            return Fcpe(device, dtype)
+        case "yin":
+            return Yin(device)
