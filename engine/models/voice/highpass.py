@@ -6,7 +6,7 @@ at once. Forwards by H and backwards by H again: |H|^2, without delay. Two ways 
 where the sound ends: filtfilt lets what rings there go before it turns back.
 """
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import torch
@@ -55,7 +55,7 @@ def _one_way(sound: torch.Tensor) -> torch.Tensor:
     return filtered.reshape(batch, rows * step)[:, :count]
 
 
-@lru_cache(maxsize=4)
+@cache  # for good: a captured graph holds its address
 def _response(device: torch.device, dtype: torch.dtype) -> torch.Tensor:
     """(ROW // 2 + 1,) complex: the polynomial of Butterworth (1930) in u = w_c / s, where the bilinear transform puts
     s = j tan(w / 2), the cutoff w_c = tan(pi 48 / 16000)."""
