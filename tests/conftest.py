@@ -139,6 +139,10 @@ class TinyModels:
         """`build_tiny_sam3`: kind, seed. The sam3_video folder with its tokenizer."""
         return self._built("tiny_sam3.build_tiny_sam3", "sam3", options)
 
+    def voice(self, **options: Any) -> Path:
+        """`build_tiny_voice`: kind, version, rate_hz, speakers, has_pitch, seed. The folder with `voice.pth`."""
+        return self._built("tiny_voice.build_tiny_voice", "voice", options)
+
     def _built(self, builder: str, name: str, options: dict[str, Any], *models: Path) -> Path:
         words = [*(model.name for model in models), *(f"{key}={options[key]}" for key in sorted(options)), name]
         path = self._folder / "-".join(words)
@@ -174,3 +178,15 @@ def tiny_sam3(tiny_models: TinyModels) -> Path:
 def seeing_sam3(tiny_models: TinyModels) -> Path:
     """A sam3_video folder that finds and follows what is white or red, green, and blue on dark ground, any prompt."""
     return tiny_models.sam3(kind="seeing")
+
+
+@pytest.fixture(scope="session")
+def tiny_voice(tiny_models: TinyModels) -> Path:
+    """A folder with voice.pth, voice.index and content/: random weights, v2 at 40 kHz, two speakers."""
+    return tiny_models.voice()
+
+
+@pytest.fixture(scope="session")
+def singing_voice(tiny_models: TinyModels) -> Path:
+    """As tiny_voice, but it sings a sine at the pitch it is given."""
+    return tiny_models.voice(kind="singing")

@@ -1,0 +1,228 @@
+"""A published RVC voice read from disk: shape and weights, and nothing of what else a pickle might do.
+
+A `.pth` file is a dictionary: `weight` (tensors by name, usually float16), `config` (18 items, see `_shape`), `version`
+("v1" where absent), `f0` (1 where absent: with pitch), `sr`, and texts. It is a pickle, and only ever read by torch's
+restricted unpickler, which makes tensors and plain values and runs nothing.
+
+A `.safetensors` file holds the tensors of `weight`, and the rest as its metadata, all of them texts: `config` (a JSON
+list of the 18 items), `version`, and `f0` ("1" or "0").
+"""
+
+import json
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.errors import ModelError
+from engine.models.pretrained import one_line
+from engine.models.safetensors_header import read_header
+from engine.models.voice.shapes import CONFIG_ITEMS, CONTENT_CHANNELS, LARGEST, SynthesizerShape, Version
+
+RATES = {"32k": 32_000, "40k": 40_000, "48k": 48_000}  # as old files write them
+NORMED = (("weight_g", "weight_v"), ("parametrizations.weight.original0", "parametrizations.weight.original1"))
+TRAINING_ONLY = "enc_q."
+_FORBIDDEN = re.compile(r"GLOBAL (\S+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    name: str
+    """The file, as it was asked for."""
+    shape: SynthesizerShape
+    weights: dict[str, Tensor]
+    """float32 on the CPU, by the names of `Synthesizer`; weight norm folded."""
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """The voice in a `.pth` or `.safetensors` file; nothing in it is run.
+
+    ModelError in one line where it is no voice, cut off, would run code, or its tensors do not fit its configuration.
+    """
+    name = str(path)
+    if not path.is_file():
+        raise ModelError(f"{name}: no such file")
+    stored = _from_safetensors(path) if path.suffix == ".safetensors" else _from_pickle(path)
+    weights = stored.get("weight")
+    if "config" not in stored or not isinstance(weights, Mapping):
+        found = ", ".join(map(str, list(stored)[:6])) or "nothing"
+        what = (
+            "a training checkpoint: extract the voice from it with RVC first" if "model" in stored else "no RVC voice"
+        )
+        raise ModelError(f"{name}: {what} (needs `weight` and `config`; holds {found})")
+    tensors = {str(key): tensor for key, tensor in weights.items() if isinstance(tensor, Tensor)}
+    folded = _folded({key: tensor for key, tensor in tensors.items() if not key.startswith(TRAINING_ONLY)})
+    shape = _shape(name, stored, folded)
+    return Checkpoint(name=name, shape=shape, weights=_fitting(name, shape, folded))
+
+
+def _from_pickle(path: Path) -> dict[Any, Any]:
+    with path.open("rb") as stream:
+        starts_as_zip = stream.read(2) == b"PK"
+    if path.stat().st_size == 0 or (starts_as_zip and not zipfile.is_zipfile(path)):
+        raise ModelError(f"{path}: cut off or damaged; fetch it once more")
+    try:
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError as error:
+        forbidden = _FORBIDDEN.search(str(error))
+        if forbidden:
+            raise ModelError(f"{path}: refused: it would run {forbidden[1]}, which no voice needs") from None
+        raise ModelError(f"{path}: no RVC voice: not a file of torch.save") from None
+    except (OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
+        raise ModelError(f"{path}: no RVC voice, or damaged: torch cannot read it") from error
+    if not isinstance(stored, dict):
+        raise ModelError(f"{path}: no RVC voice (needs `weight` and `config`; holds a {type(stored).__name__})")
+    return stored
+
+
+def _from_safetensors(path: Path) -> dict[Any, Any]:
+    from safetensors import safe_open
+
+    read_header(path)  # names what is cut off
+    with one_line(str(path)), safe_open(path, framework="pt") as file:
+        told = dict(file.metadata() or {})
+        if "config" not in told:
+            raise ModelError(f"{path}: no RVC voice: its metadata need `config`, a JSON list, and `version` and `f0`")
+        try:
+            told["config"] = json.loads(told["config"])
+        except ValueError:
+            raise ModelError(f"{path}: the `config` of its metadata is no JSON list") from None
+        return told | {"weight": {key: file.get_tensor(key) for key in file.keys()}}  # noqa: SIM118 (it is no dict)
+
+
+def _folded(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """float32, and each pair of a magnitude g and a direction v as one weight g v / |v| (Salimans and Kingma 2016)."""
+    folded = {key: tensor.float() for key, tensor in tensors.items()}
+    for magnitude, direction in NORMED:
+        for key in [key for key in folded if key.endswith(f".{magnitude}")]:
+            stem = key.removesuffix(magnitude)
+            if f"{stem}{direction}" not in folded:
+                continue
+            g, v = folded.pop(key), folded.pop(f"{stem}{direction}")
+            norm = v.flatten(1).norm(dim=1).reshape(-1, *(1 for _ in v.shape[1:]))
+            # A channel that training switched off may be all zeros in float16: its length is none, not 0 / 0.
+            folded[f"{stem}weight"] = v * (g.reshape(norm.shape) / norm.clamp_min(torch.finfo(torch.float32).tiny))
+    return folded
+
+
+def _shape(name: str, stored: Mapping[str, Any], weights: Mapping[str, Tensor]) -> SynthesizerShape:
+    config = stored["config"]
+    if not isinstance(config, list | tuple) or len(config) != CONFIG_ITEMS:
+        raise ModelError(f"{name}: its config is no list of {CONFIG_ITEMS} items")
+    (_, _, latent, hidden, inner, heads, layers, kernel, _, kind, widths, dilations, rates, initial, kernels) = config[
+        :15
+    ]
+    gin, rate_hz = config[16], RATES.get(config[17], config[17]) if isinstance(config[17], str) else config[17]
+    if str(kind) != "1":
+        raise ModelError(f"{name}: residual blocks of kind {kind}; known is 1")
+    embeddings = weights.get("emb_g.weight")
+    shape = SynthesizerShape(
+        version=_version(name, stored, weights),
+        has_pitch=_has_pitch(name, stored),
+        rate_hz=_whole(name, "sample rate", RATES.get(str(rate_hz), rate_hz), 400_000),
+        # Merged and extracted files keep the 109 of the base model in their config, whatever they hold.
+        speakers=embeddings.shape[0] if embeddings is not None else _whole(name, "speakers", speakers),
+        latent=_whole(name, "latent", latent),
+        hidden=_whole(name, "hidden", hidden),
+        filter=_whole(name, "filter", inner),
+        heads=_whole(name, "heads", heads),
+        layers=_whole(name, "layers", layers, 64),
+        kernel=_whole(name, "kernel", kernel, 64),
+        initial=_whole(name, "initial", initial),
+        gin=_whole(name, "gin", gin),
+        upsample_rates=_wholes(name, "upsample rates", rates),
+        upsample_kernels=_wholes(name, "upsample kernels", kernels),
+        resblock_kernels=_wholes(name, "resblock kernels", widths),
+        resblock_dilations=tuple(_wholes(name, "resblock dilations", each) for each in _listed(dilations)),
+    )
+    _demand_sense(name, shape)
+    return shape
+
+
+def _version(name: str, stored: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Version:
+    """As the file says, "v1" where it says nothing and its tensors do not either."""
+    told = stored.get("version")
+    phone = weights.get("enc_p.emb_phone.weight")
+    channels = phone.shape[-1] if phone is not None and phone.ndim else 0
+    seen: Version | None = next((version for version, wide in CONTENT_CHANNELS.items() if wide == channels), None)
+    version: Version | None = told if told in CONTENT_CHANNELS else None
+    if told is not None and version is None:
+        raise ModelError(f"{name}: version {told}; known are v1 and v2")
+    if version and seen and version != seen:
+        raise ModelError(f"{name}: calls itself {version}, but takes features of {channels} channels, as {seen} does")
+    return version or seen or "v1"
+
+
+def _has_pitch(name: str, stored: Mapping[str, Any]) -> bool:
+    told = str(stored.get("f0", 1)).lower()
+    if told not in ("0", "1", "true", "false"):
+        raise ModelError(f"{name}: f0 is {told}, not 0 or 1")
+    return told in ("1", "true")
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _wholes(name: str, what: str, values: Any) -> tuple[int, ...]:
+    return tuple(_whole(name, what, value) for value in _listed(values))
+
+
+def _whole(name: str, what: str, value: Any, most: int = LARGEST) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise ModelError(f"{name}: {what} of its config: {value!r} is not a whole number in 1..{most}")
+    return value
+
+
+def _demand_sense(name: str, shape: SynthesizerShape) -> None:
+    stages = len(shape.upsample_rates)
+    troubles = {
+        "the rates and kernels of its upsampling are not equally many": len(shape.upsample_kernels) != stages,
+        "the kernels and dilations of its residual blocks are not equally many": (
+            len(shape.resblock_kernels) != len(shape.resblock_dilations)
+        ),
+        f"makes {shape.hop} samples of a frame, at {shape.rate_hz} Hz it has {shape.rate_hz / 100:g}": (
+            shape.hop * 100 != shape.rate_hz
+        ),
+        f"{shape.hidden} hidden channels are no multiple of {shape.heads} heads": bool(shape.hidden % shape.heads),
+        f"{shape.latent} latent channels cannot be halved": bool(shape.latent % 2),
+        f"{shape.initial} channels cannot be halved {stages} times": shape.initial % 2**stages > 0,
+        "a kernel of its upsampling is shorter than its step, or odd where that is even": any(
+            kernel < rate or (kernel - rate) % 2
+            for rate, kernel in zip(shape.upsample_rates, shape.upsample_kernels, strict=False)
+        ),
+        "a kernel of its residual blocks is even": any(kernel % 2 == 0 for kernel in shape.resblock_kernels),
+    }
+    for trouble, is_so in troubles.items():
+        if is_so:
+            raise ModelError(f"{name}: its config makes no sense: {trouble}")
+
+
+def _fitting(name: str, shape: SynthesizerShape, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors the synthesiser has; ModelError where one is absent, has another shape or is not finite."""
+    from engine.models.voice.synthesizer import Synthesizer
+
+    with torch.device("meta"):
+        wanted = {key: tuple(tensor.shape) for key, tensor in Synthesizer(shape).state_dict().items()}
+    missing = [key for key in wanted if key not in weights]
+    if missing:
+        raise ModelError(f"{name}: {len(missing)} tensors are missing, the first is {missing[0]}")
+    for key, expected in wanted.items():
+        found = tuple(weights[key].shape)
+        if found != expected:
+            raise ModelError(f"{name}: {key} is {_sides(found)}, its config asks for {_sides(expected)}")
+        if not weights[key].isfinite().all():
+            raise ModelError(f"{name}: {key} holds numbers that are none (NaN or infinity)")
+    return {key: weights[key] for key in wanted}
+
+
+def _sides(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape)) or "one number"

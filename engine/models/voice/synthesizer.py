@@ -1,0 +1,91 @@
+"""What was said, how high, and whose voice -> sound: the generator of VITS with the decoder of RVC."""
+
+import torch
+from torch import Tensor, nn
+
+from engine.models.voice.checkpoint import Checkpoint
+from engine.models.voice.decoder import Decoder
+from engine.models.voice.flow import Flow
+from engine.models.voice.shapes import SynthesizerShape
+from engine.models.voice.source import SineSource
+from engine.models.voice.text_encoder import TextEncoder
+
+NOISE_SCALE = 0.66666  # RVC
+
+
+class Synthesizer(nn.Module):
+    """Frames are 10 ms; T of them are T `shape.hop` samples. No method waits for the device or changes its arguments.
+
+    Names of the modules are those of the published checkpoints.
+    """
+
+    def __init__(self, shape: SynthesizerShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.enc_p = TextEncoder(shape)
+        self.flow = Flow(shape)
+        self.dec = Decoder(shape)
+        self.emb_g = nn.Embedding(shape.speakers, shape.gin)
+
+    @property
+    def source(self) -> SineSource:
+        """Of a model with pitch."""
+        return self.dec.m_source
+
+    def speaker(self, number: Tensor) -> Tensor:
+        """(B,) int64 in 0..speakers - 1 -> (B, gin, 1)."""
+        return self.emb_g(number)[..., None]
+
+    def encode(self, phone: Tensor, pitch: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Content (B, T, C) and coarse pitch (B, T) int64 in 1..255, None without pitch -> mean and log of the spread
+        of the latent, each (B, latent, T)."""
+        return self.enc_p(phone, pitch)
+
+    def reverse_flow(self, z: Tensor, g: Tensor) -> Tensor:
+        """(B, latent, T) of anybody -> (B, latent, T) of speaker g; a frame depends on 24 before and after it."""
+        return self.flow.reverse(z, g)
+
+    def decode(
+        self, z: Tensor, f0: Tensor | None, g: Tensor, *, source: Tensor | None = None, last: int | None = None
+    ) -> Tensor:
+        """(B, latent, T) and f0 (B, T) Hz, 0 where unvoiced -> (B, 1, n hop), n = T or the `last` frames alone.
+
+        `source` (B, 1, T hop), as `self.source` makes it, takes f0's place: the stream's, whose phase goes on. The
+        last frames are those of the whole sound: `shape.lead_in_frames` before them are decoded too, and thrown away.
+        """
+        if source is None and f0 is not None and self.shape.has_pitch:
+            source = self.source(f0)
+        if last is None:
+            return self.dec(z, g, source)
+        decoded = min(z.shape[2], last + self.shape.lead_in_frames)
+        if source is not None:
+            source = source[..., -decoded * self.shape.hop :]
+        return self.dec(z[..., -decoded:], g, source)[..., -last * self.shape.hop :]
+
+    def infer(
+        self,
+        phone: Tensor,
+        pitch: Tensor | None,
+        f0: Tensor | None,
+        speaker: Tensor,
+        *,
+        noise: Tensor | None = None,
+        noise_scale: float = NOISE_SCALE,
+    ) -> Tensor:
+        """A whole sound: (B, T, C), (B, T) int64, (B, T) Hz and (B,) int64 -> (B, 1, T hop), -1..1.
+
+        `noise` (B, latent, T), standard normal; None draws it.
+        """
+        g = self.speaker(speaker)
+        mean, log_sd = self.encode(phone, pitch)
+        noise = torch.randn_like(mean) if noise is None else noise
+        z = torch.addcmul(mean, log_sd.exp(), noise, value=noise_scale)
+        return self.decode(self.reverse_flow(z, g), f0, g)
+
+
+def synthesizer_of(checkpoint: Checkpoint, device: str | torch.device, dtype: torch.dtype) -> Synthesizer:
+    """The synthesiser of a checkpoint, ready to run on `device`, its weights in `dtype`."""
+    with torch.device("meta"):
+        synthesizer = Synthesizer(checkpoint.shape)
+    synthesizer.load_state_dict(checkpoint.weights, assign=True)
+    return synthesizer.requires_grad_(False).eval().to(torch.device(device), dtype)
