@@ -1,0 +1,104 @@
+"""What the processes of a sound child have made, by sample number, whichever of them made it.
+
+Each process writes a ring of its own. Where one takes over from another the listener still reads samples of some time
+ago, which are in the former's ring: that is kept until the reading has passed the place where the new one begins, and
+there the two are crossfaded, for two models are two voices.
+"""
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+import numpy as np
+
+from engine.errors import SharedMemoryError
+from engine.ipc import AudioRing, AudioRingReader
+
+CROSSFADE_S: Final = 0.01
+MOST_RINGS: Final = 4  # processes that followed each other within one delay: more have nothing left to hear
+
+
+class Outputs(Protocol):
+    """What is seen of a supervisor."""
+
+    @property
+    def outputs(self) -> Mapping[str, str]: ...
+
+
+class ConvertedSound:
+    """One thread. The rings hold a sound in channel 0 and in channel 1 whether there is one, 0.0 or 1.0."""
+
+    def __init__(self, supervisor: Outputs, name: str) -> None:
+        self._supervisor = supervisor
+        self._name = name
+        self._segment = ""
+        self._rings: deque[_Ring] = deque()
+        """The newest last."""
+
+    def read(self, first: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
+        """The sound from sample `first` on and its presence, each (frames,) float32; both 0.0 where there is none.
+
+        Ask for later and later samples: where a process takes over is found on the way.
+        """
+        self._follow()
+        sound, presence = np.zeros(frames, np.float32), np.zeros(frames, np.float32)
+        for ring in self._rings:
+            ring.lay_over(first, sound, presence)
+        for _ in range(len(self._rings) - 1):
+            if not self._rings[1].is_alone(first + frames):
+                break
+            self._rings.popleft().close()
+        return sound, presence
+
+    def close(self) -> None:
+        while self._rings:
+            self._rings.pop().close()
+
+    def _follow(self) -> None:
+        """To the process in charge."""
+        segment = self._supervisor.outputs.get(self._name, "")
+        if segment in ("", self._segment):
+            return
+        try:
+            ring = _Ring(AudioRing.open(segment))
+        except SharedMemoryError:  # replaced between two looks: its successor stands there next time
+            return
+        self._segment = segment
+        self._rings.append(ring)
+        if len(self._rings) > MOST_RINGS:
+            self._rings.popleft().close()
+
+
+class _Ring:
+    """One process's."""
+
+    def __init__(self, reader: AudioRingReader) -> None:
+        self._reader = reader
+        self._fade_frames = math.ceil(CROSSFADE_S * reader.rate_hz)
+        self._begin: int | None = None
+        """The first of its samples that were asked for and there."""
+
+    def lay_over(self, first: int, sound: np.ndarray, presence: np.ndarray) -> None:
+        """Put what it has over what earlier processes have made, faded in where it begins."""
+        end = self._reader.end_sample
+        low = max(first, end - self._reader.capacity, 0)
+        high = min(first + len(sound), end)
+        made = self._reader.read(low, high - low) if low < high else None
+        if made is None or not made[:, 1].any():
+            return
+        if self._begin is None:
+            self._begin = low + int(made[:, 1].argmax())
+        place = slice(low - first, high - first)
+        since = np.arange(low, high, dtype=np.int64) - self._begin + 1
+        risen = np.clip(since / self._fade_frames, 0.0, 1.0).astype(np.float32)
+        share = np.where(presence[place] > 0.0, risen, np.float32(1.0)) * made[:, 1]
+        sound[place] += share * (made[:, 0] - sound[place])
+        np.maximum(presence[place], made[:, 1], out=presence[place])
+
+    def is_alone(self, sample: int) -> bool:
+        """Whether nothing of earlier processes is heard from `sample` on."""
+        return self._begin is not None and sample >= self._begin + self._fade_frames
+
+    def close(self) -> None:
+        self._reader.close()

@@ -1,0 +1,308 @@
+"""The voice child: each block of the voice in, the same block in another voice out, as soon as it is whole.
+
+START HERE, then `engine.models.voice.stream` (how a block is converted), `voice_arrivals` (when the next one will be
+there), `voice_settings`.
+
+Samples keep their numbers: sample n of `converted` is made of sample n of `voice`, and beside it stands whether it was
+made at all. Blocks lie on one grid, so that two processes, while one takes over from the other, make the same ones.
+Nothing is made twice and nothing late: a child that is more than one block behind leaves out what lies between.
+
+Where it begins in the middle of a phrase (a start, another window, `/rvc/enable`) it first listens to the block before:
+that has no listener any more, but the next one joins on to it.
+
+What can go wrong: a model that cannot be loaded ends the child for good, and so does a device that stays full. Sound
+that is not a number is silence to the model. Every other error ends the process, and the engine starts another.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import numpy as np
+
+from engine.children.messages import Fact
+from engine.children.port import ChildPort
+from engine.children.voice_arrivals import Arrivals
+from engine.children.voice_figures import VoiceFigures
+from engine.children.voice_load import load_model
+from engine.children.voice_settings import read_settings
+from engine.ipc import AudioRingReader, AudioRingWriter, Phase
+from engine.models.voice import VoiceSettings
+
+if TYPE_CHECKING:
+    from engine.models.voice.model import VoiceModel
+    from engine.models.voice.stream import LiveVoice
+
+LONGEST_NAP_S: Final = 0.05  # between two looks at the control pipe: a value waits no longer
+MOST_WAITING: Final = 2  # whole blocks: the newest, and one that it is late with
+KEPT_S: Final = 8.0  # of the converted sound: more than the longest delay, 5 s, and the longest block
+CHANNELS: Final = 2  # the sound, and 1.0 where there is one
+
+T = TypeVar("T")
+
+
+def run(port: ChildPort) -> None:
+    """The child's main function; returns when it is told to stop.
+
+    `port.settings`: `spec` (the fields of VoiceSpec), `device` and `dtype` (or auto), `gpu_retrieval` (auto, on, off),
+    `environment` (the engine's RVC_*), `threads`. Values: `/rvc/*`. Input `voice`: mono, of any rate. Output
+    `converted`, at the same rate: the sound in channel 0, 1.0 where there is one in channel 1. Command `empty_cache`.
+    """
+    model = load_model(port)
+    loop = Loop(port, model)
+    loop.run()
+
+
+class Loop:
+    """The main loop and its state. Main thread."""
+
+    def __init__(self, port: ChildPort, model: "VoiceModel") -> None:
+        self._port = port
+        self._model = model
+        self._settings = read_settings(port.values)
+        self._values_version = port.values_version
+        self._figures = VoiceFigures()
+        self._phase = Phase.CAPTURING
+        self._reader: AudioRingReader | None = None
+        self._writer: AudioRingWriter
+        self._arrivals: Arrivals
+        self._live: LiveVoice
+        self._made: np.ndarray
+        """(block_frames, 2): what is written."""
+        self._next: int | None = None
+        """Number of the block that comes next; None: it begins anew."""
+        self._heard_from = 0
+        """Sample that the model has listened from without a gap."""
+        self._notes: set[str] = set()
+        port.on_call("empty_cache", self._empty_cache)
+
+    def run(self) -> None:
+        port = self._port
+        while not port.should_stop and not self._follow_input():
+            port.enter(Phase.IDLE)
+            port.poll()
+            time.sleep(LONGEST_NAP_S)
+        if port.should_stop:
+            return
+        port.proved("model", self._model.spec.model)
+        port.ready(**self._facts_once())
+        while not port.should_stop:
+            port.poll()
+            self._follow_values()
+            time.sleep(min(self._step(), LONGEST_NAP_S))
+            self._tell()
+        # Another process is in charge from the block after this one on, and this one is whole: nothing is left out.
+        if self._settings.is_enabled and self._next is not None and self._is_whole(self._next):
+            self._convert(self._next)
+
+    # -- what changes
+
+    def _follow_input(self) -> bool:
+        """Whether there is a voice to listen to. Another ring is another sound, whose samples begin at 0."""
+        reader = self._port.audio_input("voice")
+        if reader is None:
+            return False
+        if reader is not self._reader:
+            self._reader = reader
+            self._writer = self._port.open_audio_output("converted", CHANNELS, reader.rate_hz, KEPT_S)
+            self._open_window()
+        return True
+
+    def _follow_values(self) -> None:
+        if self._port.values_version == self._values_version:
+            return
+        self._values_version = self._port.values_version
+        before, self._settings = self._settings, read_settings(self._port.values)
+        if self._settings.window != before.window:
+            self._open_window()
+        if before.is_profiled and not self._settings.is_profiled:
+            self._port.facts(**dict.fromkeys(self._figures.stages_ms(), 0.0))
+        self._live.settings = self._voice()
+
+    def _open_window(self) -> None:
+        """A stream with the lengths that are asked for, warm."""
+        from engine.models.voice.stream import LiveVoice
+
+        assert self._reader is not None
+        window = self._settings.window
+        self._phase = Phase.CAPTURING
+        self._port.enter(self._phase)
+        if hasattr(self, "_live"):
+            self._live.free_memory()
+        self._live = LiveVoice(
+            self._model,
+            rate_hz=self._reader.rate_hz,
+            block_ms=window.block_ms,
+            crossfade_ms=window.crossfade_ms,
+            extra_ms=window.extra_ms,
+            between=lambda: self._port.enter(self._phase),
+            before_capture=lambda: self._enter(Phase.CAPTURING),
+        )
+        self._live.settings = self._voice()
+        self._with_room(self._live.warm_up)
+        self._live.reset()
+        self._enter(Phase.IDLE)
+        self._arrivals = Arrivals(self._reader.rate_hz)
+        self._made = np.ones((self._live.block_frames, CHANNELS), np.float32)
+        self._next = None
+        self._figures.begin_window()
+        self._port.facts(block_ms=self._block_ms, lag_ms=self._ms(self._live.lag_frames))
+
+    def _voice(self) -> VoiceSettings:
+        """As asked for, but with a speaker that the model has."""
+        voice, speakers = self._settings.voice, self._model.synthesizer.shape.speakers
+        if voice.speaker < speakers:
+            return voice
+        self._note(f"/rvc/speaker {voice.speaker}: {self._model.spec.model} has 0..{speakers - 1}; 0 speaks")
+        return replace(voice, speaker=0)
+
+    # -- block by block
+
+    def _step(self) -> float:
+        """Convert the next block if it is whole; seconds until it is worth another look."""
+        if not self._follow_input() or not self._settings.is_enabled:
+            self._next = None
+            return LONGEST_NAP_S
+        assert self._reader is not None
+        end = self._reader.end_sample
+        now_s = time.perf_counter()
+        self._arrivals.look(end, now_s)
+        frames = self._live.block_frames
+        if self._next is None:
+            self._begin(end // frames)
+        waiting = end // frames - self._next
+        if waiting > MOST_WAITING:
+            self._figures.skipped += waiting - 1
+            self._listen_anew(self._next + waiting - 1)
+        if waiting > 0:
+            self._convert(self._next)
+            return 0.0
+        return self._arrivals.wait_s((self._next + 1) * frames, now_s)
+
+    def _begin(self, number: int) -> None:
+        """With block `number`, which is not whole yet, on what was heard in the one before."""
+        self._listen_anew(max(number - 1, 0))
+        if number > 0:
+            self._listen(self._next)
+            self._next = number
+
+    def _listen_anew(self, number: int) -> None:
+        self._live.reset()
+        self._next = number
+        self._heard_from = number * self._live.block_frames
+
+    def _is_whole(self, number: int) -> bool:
+        assert self._reader is not None
+        return (number + 1) * self._live.block_frames <= self._reader.end_sample
+
+    def _listen(self, number: int) -> np.ndarray | None:
+        """The block converted, (block_frames,); None if it is gone from the ring."""
+        assert self._reader is not None
+        frames = self._live.block_frames
+        sound = self._reader.read(number * frames, frames)
+        if sound is None:
+            return None
+        gate = self._port.gate
+        self._enter(Phase.RUNNING)
+        if gate is not None:
+            gate.voice_begins(time.perf_counter_ns())
+        try:
+            return self._with_room(lambda: self._live.convert(sound[:, 0], first_sample=number * frames))
+        finally:
+            if gate is not None:
+                gate.voice_ends()
+
+    def _convert(self, number: int) -> None:
+        """Convert and publish block `number`."""
+        began_s = time.perf_counter()
+        sound = self._listen(number)
+        self._next = number + 1
+        if sound is None:
+            self._next = None
+            return
+        is_heard = self._write(sound, number * self._live.block_frames - self._live.lag_frames)
+        work_ms = (time.perf_counter() - began_s) * 1000.0
+        self._figures.count_block(work_ms, self._live.clock.read_ms() if self._settings.is_profiled else {})
+        if is_heard:
+            self._port.result(work_ms)
+        else:
+            self._enter(Phase.IDLE)
+
+    def _write(self, sound: np.ndarray, first: int) -> bool:
+        """Write it from sample `first` on: not what was written before, nor what the model never heard. Whether
+        anything of it was."""
+        begin = max(first, self._heard_from, self._writer.end_sample)
+        if begin >= first + len(sound):
+            return False
+        self._made[:, 0] = sound
+        self._writer.skip_to(begin)
+        self._writer.write(self._made[begin - first :])
+        return True
+
+    # -- memory
+
+    def _with_room(self, work: Callable[[], T]) -> T:
+        """`work()`; once more, from what is freed, when the device was full."""
+        from engine.models.device_work import is_out_of_memory
+
+        for is_second in (False, True):
+            try:
+                return work()
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            if not is_second:  # here, where the error and the tensors in its traceback are gone
+                self._live.free_memory()
+                self._live.reset()
+        full = f"{self._model.device}: no memory for a window of {self._settings.window.extra_ms:g} ms"
+        self._port.fail("memory", f"{full}; set a smaller /rvc/extra_ms or /rvc/block_ms", is_final=True)
+
+    def _empty_cache(self) -> str:
+        before_mb = self._memory_mb
+        self._live.free_memory()
+        return f"freed {before_mb - self._memory_mb} MiB, {self._memory_mb} MiB in use"
+
+    @property
+    def _memory_mb(self) -> int:
+        """MiB that this process holds on the device; on a CPU the weights alone."""
+        held_mb = self._live.memory_mb
+        return round(self._model.memory_mb if held_mb is None else held_mb)
+
+    # -- what it tells
+
+    def _enter(self, phase: Phase) -> None:
+        self._phase = phase
+        self._port.enter(phase)
+
+    def _note(self, text: str) -> None:
+        """Once."""
+        if text not in self._notes:
+            self._notes.add(text)
+            self._port.note("asked", text)
+
+    def _ms(self, frames: int) -> float:
+        assert self._reader is not None
+        return round(frames * 1000.0 / self._reader.rate_hz, 3)
+
+    @property
+    def _block_ms(self) -> float:
+        return self._ms(self._live.block_frames)
+
+    def _facts_once(self) -> dict[str, Fact]:
+        model = self._model
+        return {
+            "model": model.spec.model,
+            "rate_hz": model.rate_hz,
+            "version": model.version,
+            "pitch": model.pitch.name if model.has_pitch else "none",
+            "device": str(model.device),
+            "dtype": str(model.dtype).removeprefix("torch."),
+            "memory_mb": self._memory_mb,
+        }
+
+    def _tell(self) -> None:
+        if not self._figures.is_due(time.perf_counter()):
+            return
+        stages = self._figures.stages_ms() if self._settings.is_profiled else {}
+        self._port.facts(**self._figures.facts(self._block_ms), **stages, memory_mb=self._memory_mb)

@@ -1,0 +1,60 @@
+"""What the voice child tells about its work, once a second."""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Final
+
+from engine.children.messages import Fact
+
+KEPT_BLOCKS: Final = 512
+KEPT_STAGES: Final = 32
+TELL_EVERY_S: Final = 1.0
+
+
+class VoiceFigures:
+    """Counts and times of the child's main loop. Seconds come in as arguments."""
+
+    def __init__(self) -> None:
+        self.skipped = 0
+        """Whole blocks that were left out because newer ones were there."""
+        self._work_ms: deque[float] = deque(maxlen=KEPT_BLOCKS)
+        self._stages: deque[Mapping[str, float]] = deque(maxlen=KEPT_STAGES)
+        self._told_s = float("-inf")
+
+    def begin_window(self) -> None:
+        """Blocks are of another length from now on: what the others took says nothing about them."""
+        self._work_ms.clear()
+        self._stages.clear()
+
+    def count_block(self, work_ms: float, stages_ms: Mapping[str, float]) -> None:
+        """One block, from its being there to its being heard by others, with what each stage took."""
+        self._work_ms.append(work_ms)
+        self._stages.append(stages_ms)
+
+    def is_due(self, now_s: float) -> bool:
+        """True once a second."""
+        if now_s - self._told_s < TELL_EVERY_S:
+            return False
+        self._told_s = now_s
+        return True
+
+    def facts(self, block_ms: float) -> dict[str, Fact]:
+        """p50 and p99 over the newest 512 blocks; `rtf`: share of a block's time that half of them take at most."""
+        ordered = sorted(self._work_ms)
+        if not ordered:
+            return {"skipped": self.skipped}
+        p50_ms, p99_ms = ordered[len(ordered) // 2], ordered[min(len(ordered) * 99 // 100, len(ordered) - 1)]
+        return {
+            "work_p50_ms": round(p50_ms, 2),
+            "work_p99_ms": round(p99_ms, 2),
+            "rtf": round(p50_ms / block_ms, 3),
+            "skipped": self.skipped,
+        }
+
+    def stages_ms(self) -> dict[str, Fact]:
+        """`content_ms` and so on: means over the newest 32 blocks."""
+        names = self._stages[-1] if self._stages else ()
+        return {
+            f"{name}_ms": round(sum(stages.get(name, 0.0) for stages in self._stages) / len(self._stages), 2)
+            for name in names
+        }
