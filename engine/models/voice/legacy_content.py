@@ -1,0 +1,86 @@
+"""HuBERT and ContentVec as fairseq wrote them (hubert_base.pt, checkpoint_best_legacy_500.pt), by transformers' names.
+
+Beside the tensors (`model`) such a file pickles its training: options, a dictionary of fairseq's, omegaconf's
+containers. None of that is imported or run: their classes become inert stand-ins for as long as the file is read, and
+a file that asks for any other name is refused before torch opens it.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.errors import ModelError
+from engine.models.pretrained import one_line
+from engine.models.voice.pickle_file import read_pickle
+
+STOOD_IN_FOR = re.compile(
+    r"(fairseq|omegaconf|hydra|contentvec|numpy)\..+|argparse\.Namespace|typing\.Any|enum\.\w+|pathlib\.\w+"
+    r"|builtins\.(dict|list|tuple|int|float|str|bool)|collections\.defaultdict"
+)
+MARK = "post_extract_proj.weight"
+"""A tensor that fairseq's layout has and transformers' has not."""
+
+# Published name -> transformers 5's, in the order of the sound's way through the network; `#` is a number.
+RENAMED = {
+    "feature_extractor.conv_layers.#.0": "feature_extractor.conv_layers.#.conv",
+    "feature_extractor.conv_layers.#.2": "feature_extractor.conv_layers.#.layer_norm",  # a group norm, of layer 0
+    "feature_extractor.conv_layers.#.2.1": "feature_extractor.conv_layers.#.layer_norm",  # of each, in the large ones
+    "layer_norm": "feature_projection.layer_norm",
+    "post_extract_proj": "feature_projection.projection",
+    "encoder.pos_conv.0": "encoder.pos_conv_embed.conv",
+    "encoder.layer_norm": "encoder.layer_norm",
+    "encoder.layers.#.self_attn.q_proj": "encoder.layers.#.attention.q_proj",
+    "encoder.layers.#.self_attn.k_proj": "encoder.layers.#.attention.k_proj",
+    "encoder.layers.#.self_attn.v_proj": "encoder.layers.#.attention.v_proj",
+    "encoder.layers.#.self_attn.out_proj": "encoder.layers.#.attention.out_proj",
+    "encoder.layers.#.self_attn_layer_norm": "encoder.layers.#.layer_norm",
+    "encoder.layers.#.fc1": "encoder.layers.#.feed_forward.intermediate_dense",
+    "encoder.layers.#.fc2": "encoder.layers.#.feed_forward.output_dense",
+    "encoder.layers.#.final_layer_norm": "encoder.layers.#.final_layer_norm",
+    "final_proj": "final_proj",
+}
+_NUMBER = re.compile(r"(?<=layers\.)\d+")
+
+
+class Inert:
+    """Takes whatever it is made with and given, keeps nothing, does nothing."""
+
+    def __new__(cls, *arguments: Any, **options: Any) -> "Inert":
+        return super().__new__(cls)
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+def _table(*arguments: Any) -> dict[Any, Any]:
+    return {}  # a defaultdict is filled by opcodes that torch lets work on dicts alone
+
+
+def read_legacy(file: Path) -> dict[str, Any]:
+    """What torch.save wrote into `file`, as a dict; ModelError in one line where it is none, or would run something."""
+    asked = read_pickle(file).refused
+    refused = [name for name in asked if not STOOD_IN_FOR.fullmatch(name)]
+    if refused:
+        raise ModelError(f"{file}: refused: it would run {refused[0]}, which no HuBERT needs")
+    stand_ins: list[Any] = [(_table if name == "collections.defaultdict" else Inert, name) for name in asked]
+    with one_line(str(file)), torch.serialization.safe_globals(stand_ins):
+        stored = torch.load(file, map_location="cpu", weights_only=True)
+    if not isinstance(stored, Mapping):
+        raise ModelError(f"{file}: no HuBERT (holds a {type(stored).__name__})")
+    return {key: value for key, value in stored.items() if isinstance(key, str)}
+
+
+def renamed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of fairseq's layout by transformers' names; those that only training needs are left out."""
+    found = {}
+    for name, tensor in tensors.items():
+        stem, _, kind = name.rpartition(".")
+        number = _NUMBER.search(stem)
+        new = RENAMED.get(_NUMBER.sub("#", stem))
+        if new is not None:
+            found[f"{new.replace('#', number[0]) if number else new}.{kind}"] = tensor
+    return found

@@ -1,0 +1,94 @@
+"""`load`: from the names in a VoiceSpec to a VoiceModel on its device."""
+
+import logging
+import re
+
+import torch
+from transformers import HubertConfig, HubertModel
+
+from engine.errors import ModelError
+from engine.models import locate
+from engine.models.device_work import dtype_named
+from engine.models.pretrained import quieten_libraries
+from engine.models.voice import shapes
+from engine.models.voice.checkpoint import read_checkpoint
+from engine.models.voice.content import ContentEncoder
+from engine.models.voice.content_files import load_content
+from engine.models.voice.index_file import read_index
+from engine.models.voice.model import VoiceModel
+from engine.models.voice.pitch import choose
+from engine.models.voice.pitch.load import load_pitch
+from engine.models.voice.retrieval import Retrieval
+from engine.models.voice.spec import CONTENT, RANDOM, VoiceSpec
+from engine.models.voice.synthesizer import Synthesizer, synthesizer_of
+
+log = logging.getLogger(__name__)
+
+TINY_LAYERS = {
+    "num_hidden_layers": 2,
+    "intermediate_size": 64,
+    "conv_dim": (32,) * 7,
+    "num_conv_pos_embeddings": 16,
+}
+_RANDOM_INDEX = re.compile(rf"{RANDOM}(\d+)")
+
+
+def load(spec: VoiceSpec, device: str, dtype: str) -> VoiceModel:
+    """The voice on `device` (cpu, cuda, cuda:1, mps), its networks in `dtype` (as `dtype_named` has them).
+
+    With `random:SHAPE` the synthesizer's weights are drawn, and so are HuBERT's where `spec.content` is left as it is;
+    `random:N` as the index is N vectors. Nothing is downloaded and nothing of a file is run. ModelError in one line
+    names what is missing and how to get it; `torch.OutOfMemoryError` passes through.
+    """
+    wanted, place = dtype_named(dtype), torch.device(device)
+    quieten_libraries("transformers")
+    synthesizer = _synthesizer(spec, device, wanted)
+    content = _content(spec, place, wanted)
+    version, channels = synthesizer.shape.version, synthesizer.shape.content_channels
+    made = content.channels(version)
+    if made != channels:
+        raise ModelError(
+            f"{spec.content}: makes features of {made} numbers for {version}, {spec.model} wants {channels}"
+        )
+    reason = choose(spec).reason
+    model = VoiceModel(
+        spec=spec,
+        device=place,
+        dtype=wanted,
+        synthesizer=synthesizer,
+        content=content,
+        pitch=load_pitch(spec, place, wanted),
+        retrieval=_retrieval(spec, place, channels),
+        notes=(reason,) if reason else (),
+    )
+    for note in model.notes:
+        log.info("%s: %s", spec.model, note)
+    return model
+
+
+def _synthesizer(spec: VoiceSpec, device: str, dtype: torch.dtype) -> Synthesizer:
+    if spec.random_shape:
+        return shapes.build(spec.random_shape, device, dtype)
+    return synthesizer_of(read_checkpoint(locate.find(spec.model, files=("*.pth",))), device, dtype)
+
+
+def _content(spec: VoiceSpec, device: torch.device, dtype: torch.dtype) -> ContentEncoder:
+    if not (spec.random_shape and spec.content == CONTENT):
+        return load_content(spec.content, device, dtype)
+    config = HubertConfig(**TINY_LAYERS if spec.random_shape == "tiny" else {})
+    with shapes.seeded(0):
+        hubert, projection = HubertModel(config), torch.nn.Linear(config.hidden_size, config.classifier_proj_size)
+    for network in (hubert, projection):
+        network.requires_grad_(False).eval().to(device, dtype)
+    return ContentEncoder(hubert, projection)
+
+
+def _retrieval(spec: VoiceSpec, device: torch.device, channels: int) -> Retrieval | None:
+    if not spec.index:
+        return None
+    place = device if spec.is_retrieved_on_device else torch.device("cpu")
+    count = _RANDOM_INDEX.fullmatch(spec.index)
+    if count is not None and int(count[1]) > 0:
+        with shapes.seeded(0):
+            return Retrieval(torch.randn(int(count[1]), channels), place)
+    return Retrieval(torch.from_numpy(read_index(locate.find(spec.index, files=("*.index",)), channels)), place)

@@ -1,0 +1,137 @@
+"""What a file that torch.save wrote holds and asks for, told without torch and without running anything.
+
+A pickle is a program: where it says GLOBAL, Python imports a function, and where it says REDUCE, calls it. Here every
+name it asks for becomes a `StandIn`, which takes whatever it is called with and does nothing; a tensor is what its
+constructor was to be called with. Weights are never read.
+"""
+
+import pickle
+import re
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Any
+
+from engine.errors import ModelError
+
+TENSORS = ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor")
+# What torch.load makes with weights_only, whatever else it is asked for.
+_PLAIN = re.compile(
+    r"torch\.(\w+Storage|Size|Tensor|device|b?float\w*|u?int\d+|bool)|torch\.storage\.\w+Storage"
+    r"|torch\._utils\._rebuild_\w+|torch\.nn\.parameter\.Parameter|torch\.serialization\._get_layout"
+    r"|collections\.(OrderedDict|Counter)|_codecs\.encode|builtins\.(set|bytearray|complex)"
+)
+DTYPES = {
+    "FloatStorage": "float32",
+    "HalfStorage": "float16",
+    "BFloat16Storage": "bfloat16",
+    "DoubleStorage": "float64",
+}
+LARGEST_PICKLE = 64 << 20
+LEGACY_PARTS = 3  # magic number, protocol, what kind of machine wrote it: pickles before the one that counts
+TROUBLES = (pickle.UnpicklingError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError, OSError)
+
+
+class StandIn:
+    """An object of a class that is not ours to make: remembers how it was made, does nothing."""
+
+    name = ""
+    arguments: tuple[Any, ...]
+    state: Any
+
+    def __new__(cls, *arguments: Any, **options: Any) -> "StandIn":
+        made = super().__new__(cls)
+        made.arguments, made.state = arguments, None
+        return made
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+    def append(self, item: Any) -> None:
+        """A list of a class of its own."""
+
+    def extend(self, items: Any) -> None:
+        """The same."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """A dict of a class of its own."""
+
+
+class Table(dict[Any, Any]):
+    """An OrderedDict, whose attributes (a module's `_metadata`) are let go."""
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Numbers that a tensor lies in."""
+
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class PickledFile:
+    value: Any
+    """As it was saved: of dicts, lists, numbers and texts; the rest are `StandIn`."""
+    names: tuple[str, ...]
+    """Classes and functions that it asks for, by module and name, in the order of the file."""
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Those that a file of tensors has no use for."""
+        return tuple(name for name in self.names if not _PLAIN.fullmatch(name))
+
+
+def read_pickle(file: Path) -> PickledFile:
+    """ModelError in one line where it is nothing that torch.save wrote, or is cut off."""
+    try:
+        with file.open("rb") as stream:
+            if zipfile.is_zipfile(stream):
+                return _read(BytesIO(_zipped(stream)))
+            stream.seek(0)
+            return _read_legacy(stream)
+    except zipfile.BadZipFile as error:
+        raise ModelError(f"{file}: cut off or damaged ({error})") from None
+    except (*TROUBLES, RecursionError, MemoryError) as error:
+        raise ModelError(f"{file}: no file of torch.save, or cut off ({str(error) or type(error).__name__})") from None
+
+
+def _zipped(stream: IO[bytes]) -> bytes:
+    with zipfile.ZipFile(stream) as archive:
+        inside = next((name for name in archive.namelist() if name.endswith("data.pkl")), "")
+        if not inside:
+            raise ValueError("a zip file without data.pkl")
+        if archive.getinfo(inside).file_size > LARGEST_PICKLE:
+            raise ValueError("its data.pkl is too long")
+        return archive.read(inside)
+
+
+def _read_legacy(stream: IO[bytes]) -> PickledFile:
+    """As torch wrote before 1.6: some pickles one after the other, then the numbers."""
+    if stream.read(1) != pickle.PROTO:
+        raise ValueError("neither a zip file nor a pickle")
+    stream.seek(0)
+    read = [_read(stream) for _ in range(LEGACY_PARTS)]
+    last = _read(stream)
+    return PickledFile(last.value, tuple(dict.fromkeys(name for part in (*read, last) for name in part.names)))
+
+
+def _read(stream: IO[bytes]) -> PickledFile:
+    names: dict[str, None] = {}
+    known = {"collections.OrderedDict": Table}
+
+    class Reader(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Callable[..., Any]:
+            full = f"{module}.{name}"
+            names.setdefault(full)
+            return known.get(full) or type("StandIn", (StandIn,), {"name": full})
+
+        def persistent_load(self, given: Any) -> Storage:
+            kind = given[1].name.rpartition(".")[2].removesuffix("Storage")
+            return Storage(DTYPES.get(kind, kind.lower()))
+
+    return PickledFile(Reader(stream, encoding="bytes").load(), tuple(names))

@@ -1,0 +1,104 @@
+"""Draws what was said to what the voice itself would say: the nearest of its own feature vectors, exactly.
+
+|q - e|^2 = |q|^2 + |e|^2 - 2 q e for all rows at once is one matrix product; |q|^2 is the same for every row and left
+out. What it gives is a difference of large numbers: it only picks twice as many candidates as are wanted, whose
+distances are then worked out as they are written, so that the order is that of the true distances. Of equally near rows
+the first is taken, as FAISS does.
+
+Of a row of scores the k smallest lie in the k blocks whose smallest are the k smallest: a stable sort of one number a
+block, then of k blocks, is many times faster than a selection from all, and keeps ties in order.
+"""
+
+import logging
+from typing import Final
+
+import torch
+from torch import Tensor
+
+log = logging.getLogger(__name__)
+
+NEIGHBOURS: Final = 8  # RVC
+SPARE: Final = 2
+ROWS: Final = 16_384
+"""Embeddings that are looked at in one go, with QUERIES: 32 MiB of scores."""
+QUERIES: Final = 512
+BLOCK: Final = 64
+
+
+class Retrieval:
+    """Embeddings that stay on `device`, float32 whatever the model is in. One thread."""
+
+    def __init__(self, embeddings: Tensor, device: torch.device) -> None:
+        """`embeddings` (n, C), n >= 1."""
+        self.device = device
+        self.embeddings = embeddings.to(device, torch.float32).contiguous()
+        self._lengths = torch.cat([rows.square().sum(1) for rows in self.embeddings.split(ROWS)])
+        log.info("Loaded %d embeddings to %s for GPU-accelerated retrieval", len(embeddings), device)
+
+    def search(self, queries: Tensor, k: int = NEIGHBOURS) -> tuple[Tensor, Tensor]:
+        """(q, C) -> squared distances (q, k) float32, nearest first, and rows (q, k) int64; fewer where there are not k
+        rows. Nothing waits for the device."""
+        found = [self._search(part, k) for part in queries.to(self.device, torch.float32).split(QUERIES)]
+        return torch.cat([distances for distances, _ in found]), torch.cat([rows for _, rows in found])
+
+    def blend(self, features: Tensor, rate: float | Tensor, power: float | Tensor) -> Tensor:
+        """(B, T, C) -> the same: `rate` of it the k nearest rows, weighed by (1 / squared distance)^power.
+
+        A row that is hit exactly has all the weight. `rate` 0..1 and `power` 1 or 2 may be tensors of one number,
+        which a captured graph then reads anew each time.
+        """
+        if isinstance(power, Tensor):
+            power = power.to(self.device)
+        queries = features.flatten(0, 1).to(self.device, torch.float32)  # (B T, C)
+        found = torch.cat([self._mean(part, power) for part in queries.split(QUERIES)])
+        found = found.view_as(features).to(features.device)
+        return torch.lerp(features.float(), found, rate).to(features.dtype)
+
+    def _mean(self, queries: Tensor, power: float | Tensor) -> Tensor:
+        distances, rows = self._search(queries, NEIGHBOURS)
+        nearest = distances[:, :1]
+        # Relative to the nearest: 1 / s itself would be infinite for a hit, and its square beyond float32 close to one.
+        weights = torch.where(distances > nearest, nearest / distances, 1.0) ** power
+        weights = weights / weights.sum(1, keepdim=True)
+        return torch.einsum("qk,qkc->qc", weights, self.embeddings[rows])
+
+    def _search(self, queries: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        wanted = min(SPARE * k, len(self.embeddings))
+        scores, rows = self._nearest(queries, 0, wanted)
+        for first in range(ROWS, len(self.embeddings), ROWS):
+            more_scores, more_rows = self._nearest(queries, first, wanted)
+            scores, rows = _first(torch.cat([scores, more_scores], 1), torch.cat([rows, more_rows], 1), wanted)
+        rows = rows.sort(dim=1).values  # so that ties stay in order below
+        distances = (self.embeddings[rows] - queries[:, None]).square().sum(2)  # (q, wanted)
+        return _first(distances, rows, min(k, wanted))
+
+    def _nearest(self, queries: Tensor, first: int, wanted: int) -> tuple[Tensor, Tensor]:
+        """Scores and rows, (q, wanted) or fewer, of ROWS rows from `first` on; ascending, ties by row."""
+        part = self.embeddings[first : first + ROWS]
+        scores = torch.addmm(self._lengths[first : first + ROWS], queries, part.T, alpha=-2.0)  # (q, rows)
+        whole = len(part) // BLOCK * BLOCK
+        if whole < len(part):
+            scores = torch.nn.functional.pad(scores, (0, whole + BLOCK - len(part)), value=torch.inf)
+        blocks = scores.view(len(queries), -1, BLOCK)
+        chosen = min(wanted, blocks.shape[1])
+        numbers = blocks.amin(2).sort(dim=1, stable=True).indices[:, :chosen].sort(dim=1).values  # (q, chosen)
+        places = (numbers[:, :, None] * BLOCK + torch.arange(BLOCK, device=scores.device)).flatten(1)
+        scores, places = _first(scores.gather(1, places), places, min(wanted, len(part)))
+        return scores, places.clamp_max(len(part) - 1) + first  # for a query of NaN, which is nowhere near anything
+
+
+def protect(features: Tensor, original: Tensor, f0: Tensor, share: float | Tensor) -> Tensor:
+    """Retrieved and original features (B, T, C), f0 (B, T) Hz -> where there is no pitch, `share` of the retrieved and
+    the rest of the original; from a share of 0.5 on all is retrieved."""
+    if isinstance(share, Tensor):
+        share = torch.where(share >= 0.5, 1.0, share)
+    elif share >= 0.5:
+        return features
+    kept = torch.where(f0 > 0.0, 1.0, share)[..., None]  # (B, T, 1)
+    return torch.lerp(original, features, kept.to(features.dtype))
+
+
+def _first(scores: Tensor, rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The `count` smallest of each row, ascending; of equal ones those that stand first."""
+    ordered, places = scores.sort(dim=1, stable=True)
+    return ordered[:, :count], rows.gather(1, places[:, :count])
