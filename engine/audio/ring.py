@@ -28,6 +28,7 @@ class SampleRing:
         self._rows = np.zeros((self.capacity, channels), np.float32)
         self._claimed = 0
         self._newest = 0
+        self._stamp = 0, 0.0
         self._bell = threading.Lock()
         self._bell.acquire()
 
@@ -36,8 +37,19 @@ class SampleRing:
         """Number of samples written so far: sample numbers run from 0 to `newest - 1`."""
         return self._newest
 
-    def write(self, block: np.ndarray) -> None:
-        """Append `block`, (frames, channels) float32, at most `capacity` frames. Writer thread, no wait."""
+    @property
+    def stamp(self) -> tuple[int, float]:
+        """(sample number, the time in seconds at which it sounded or will): where the newest block ended.
+
+        (0, 0.0) before the first block that was written with its time.
+        """
+        return self._stamp
+
+    def write(self, block: np.ndarray, ended_s: float | None = None) -> None:
+        """Append `block`, (frames, channels) float32, at most `capacity` frames. Writer thread, no wait.
+
+        `ended_s` is when the sample after its last one sounded, where that is known.
+        """
         frames = len(block)
         row = self._newest % self.capacity
         before_wrap = min(frames, self.capacity - row)
@@ -45,6 +57,8 @@ class SampleRing:
         self._rows[row : row + before_wrap] = block[:before_wrap]
         self._rows[: frames - before_wrap] = block[before_wrap:]
         self._newest = self._claimed
+        if ended_s is not None:
+            self._stamp = self._newest, ended_s
         if self._bell.locked():
             self._bell.release()
 

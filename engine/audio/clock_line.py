@@ -1,0 +1,74 @@
+"""Which sample a sound clock is at, as a smooth function of time, from stamps that jitter.
+
+The problem: a device says now and then "sample n sounded at t", some milliseconds wrong each time, and its crystal
+is up to a few hundred ppm off. Two such clocks meet wherever a voice goes from one device to another; led by the
+raw stamps the pitch would tremble. The stamps are therefore followed by a delay-locked loop (F. Adriaensen, Using a
+DLL to filter time, 2005): a line that each stamp moves by a little of its error, in place and in slope. The two
+shares are those of the straight line fitted to all stamps so far (expanding-memory filter: Morrison, Introduction to
+Sequential Smoothing and Prediction, 1969), so that it settles as fast as can be, until MEMORY_S; from then on they
+stay, and the line follows a crystal that warms up.
+
+A device that was reopened, or a server that changed its buffers, is at another place for good: the line begins anew.
+"""
+
+MEMORY_S = 100.0  # stamps that jitter by +-1 ms then move the line by less than a sample
+OFF_RATE = 1e-3  # no crystal is further off
+MOVED_S = 0.003  # errors that stay beyond this are no jitter
+MOVED_AFTER_S = 0.5
+LARGEST_ERROR_S = 0.05  # one late stamp must not look like a move
+
+
+class ClockLine:
+    """Pure; `add` in the order of time."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self._nominal_hz = rate_hz
+        self.epoch = 0
+        """Grows when the line begins anew: what it said before holds no more."""
+        self._begin(0.0, 0.0)
+        self._count = 0
+
+    @property
+    def age_s(self) -> float:
+        """How long the stamps are that the line rests on."""
+        return self._at_s - self._began_s
+
+    def add(self, number: float, at_s: float) -> None:
+        """A stamp: sample `number` at `at_s`. One no newer than the last is passed over."""
+        if self._count == 0:
+            self._begin(number, at_s)
+            return
+        passed_s = at_s - self._at_s
+        if passed_s <= 0.0:
+            return
+        self._count += 1
+        expected = self._number + self._rate_hz * passed_s
+        error = number - expected
+        limit = LARGEST_ERROR_S * self._nominal_hz
+        clipped = min(max(error, -limit), limit)
+        self._bias += (clipped - self._bias) * min(passed_s / MOVED_AFTER_S, 1.0)
+        if abs(self._bias) > MOVED_S * self._nominal_hz:
+            self.epoch += 1
+            self._begin(number, at_s)
+            return
+        count = min(self._count, max(MEMORY_S / passed_s, 2.0))
+        self._number = expected + clipped * 2.0 * (2.0 * count - 1.0) / (count * (count + 1.0))
+        self._rate_hz += clipped / passed_s * 6.0 / (count * (count + 1.0))
+        allowed = OFF_RATE * self._nominal_hz
+        self._rate_hz = min(max(self._rate_hz, self._nominal_hz - allowed), self._nominal_hz + allowed)
+        self._at_s = at_s
+
+    def number_at(self, at_s: float) -> float:
+        """Of the sample, and fraction, that sounds at that time."""
+        return self._number + (at_s - self._at_s) * self._rate_hz
+
+    def time_of(self, number: float) -> float:
+        """When that sample sounds."""
+        return self._at_s + (number - self._number) / self._rate_hz
+
+    def _begin(self, number: float, at_s: float) -> None:
+        self._number = number
+        self._at_s = self._began_s = at_s
+        self._rate_hz = float(self._nominal_hz)
+        self._bias = 0.0
+        self._count = 1
