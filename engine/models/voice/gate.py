@@ -17,7 +17,8 @@ def gate(sound: torch.Tensor, threshold_db: torch.Tensor | float, hop: int = HOP
     """A whole sound (B, n) with silence where its rms is under the threshold in dBFS; same shape and dtype.
 
     `hop`: samples of 10 ms. From -60 down all is let through. In a captured graph the threshold is a tensor ().
-    Static shapes, and nothing waits for the device. What comes before a piece of a sound is CELLS hops long."""
+    Static shapes, and nothing waits for the device. A piece of a sound is gated as the whole where it comes with the
+    CELLS hops before it."""
     count = sound.shape[-1]
     return _gated(F.pad(sound, (CELLS * hop, -count % hop)), threshold_db, hop)[:, :count]
 

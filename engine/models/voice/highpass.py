@@ -41,7 +41,7 @@ def high_pass(sound: torch.Tensor) -> torch.Tensor:
 
 def high_pass_on_host(sound: np.ndarray) -> np.ndarray:
     """(n,) float32 at 16 kHz, filtered in float64 on the CPU (RVC_GPU_FILTER off): a new array, (n,) float32."""
-    return high_pass(torch.from_numpy(sound).double()[None])[0].float().numpy()
+    return high_pass(torch.from_numpy(sound.astype(np.float64))[None])[0].float().numpy()
 
 
 def _one_way(sound: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,105 @@
+"""How a voice is converted on this machine: what a flag asks for, else the environment, else what suits the device.
+
+    RVC_GPU_RETRIEVAL  RVC_USE_FP16  RVC_GPU_FILTER  RVC_PROFILING      true or false
+    RVC_BATCH_SIZE                                                      1..64
+
+Does not load torch.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Self
+
+from engine.errors import ConfigError
+
+LARGEST_BATCH: Final = 64
+SWITCHES: Final = dict.fromkeys("true 1 yes on".split(), True) | dict.fromkeys("false 0 no off".split(), False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizationConfig:
+    gpu_retrieval: bool
+    """Searches the index on the model's device; else on the CPU."""
+    fp16: bool
+    """The networks in half precision."""
+    gpu_filter: bool
+    """Takes the rumble out of a file on the model's device, in float32; else on the CPU in float64."""
+    batch_size: int
+    """Pieces of a file that are converted at once, where they are equally long."""
+    profiling: bool
+    """Tells the time of every stage."""
+
+    @classmethod
+    def for_cuda(cls) -> Self:
+        return cls(gpu_retrieval=True, fp16=True, gpu_filter=True, batch_size=4, profiling=False)
+
+    @classmethod
+    def for_apple_silicon(cls) -> Self:
+        """Half precision gains little there, and batches have never been measured."""
+        return cls(gpu_retrieval=True, fp16=False, gpu_filter=True, batch_size=1, profiling=False)
+
+    @classmethod
+    def for_cpu(cls) -> Self:
+        """One piece fills a CPU's caches: a batch is slower."""
+        return cls(gpu_retrieval=True, fp16=False, gpu_filter=False, batch_size=1, profiling=False)
+
+    @classmethod
+    def for_device(cls, device: str) -> Self:
+        """What suits `cuda`, `cuda:1`, `mps` or `cpu`."""
+        presets = {"cuda": cls.for_cuda, "mps": cls.for_apple_silicon, "cpu": cls.for_cpu}
+        return presets[device.partition(":")[0]]()
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str], device: str) -> Self:
+        """What suits the device, but for what the environment sets; ConfigError names a variable that is no such value.
+        An empty one is not set."""
+        asked = {
+            name: read(variable, environ[variable])
+            for name, (variable, read) in VARIABLES.items()
+            if environ.get(variable)
+        }
+        return replace(cls.for_device(device), **asked)
+
+    @classmethod
+    def resolve(
+        cls,
+        device: str,
+        environ: Mapping[str, str],
+        *,
+        gpu_retrieval: bool | None = None,
+        fp16: bool | None = None,
+        gpu_filter: bool | None = None,
+        batch_size: int | None = None,
+        profiling: bool | None = None,
+    ) -> Self:
+        """As `from_environment`, but for what is not None."""
+        asked = {
+            "gpu_retrieval": gpu_retrieval,
+            "fp16": fp16,
+            "gpu_filter": gpu_filter,
+            "batch_size": batch_size,
+            "profiling": profiling,
+        }
+        chosen = {name: value for name, value in asked.items() if value is not None}
+        return replace(cls.from_environment(environ, device), **chosen)
+
+
+def _switch(variable: str, text: str) -> bool:
+    if text.lower() not in SWITCHES:
+        raise ConfigError(f"{variable}: {text!r} is neither true nor false")
+    return SWITCHES[text.lower()]
+
+
+def _size(variable: str, text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= LARGEST_BATCH:
+        raise ConfigError(f"{variable}: {text!r} is not a whole number from 1 to {LARGEST_BATCH}")
+    return int(text)
+
+
+VARIABLES: Final[dict[str, tuple[str, Callable[[str, str], Any]]]] = {
+    "gpu_retrieval": ("RVC_GPU_RETRIEVAL", _switch),
+    "fp16": ("RVC_USE_FP16", _switch),
+    "gpu_filter": ("RVC_GPU_FILTER", _switch),
+    "batch_size": ("RVC_BATCH_SIZE", _size),
+    "profiling": ("RVC_PROFILING", _switch),
+}
