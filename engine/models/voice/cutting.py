@@ -1,0 +1,148 @@
+"""Where a long sound is cut so that nobody hears it, and what each piece sees of its neighbours. Does not load torch.
+
+A voice model hears some seconds at once, and a piece that it converts needs sound before and after it to sound as it
+does in the middle. So each `Span` keeps `frames` of its own, and its window has `lead` before and the rest behind:
+neighbouring sound, or, past an end of the sound, its reflection. Windows come in few sizes (a grid of a sixteenth), and
+only windows of one size are converted together: padding would change the sound, since the base HuBERT normalises over
+the whole window. What a span sees depends on nothing but the sound: neither on the batch, nor on what was done before.
+
+Spans overlap by one frame of 10 ms, in which one fades into the next.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+RATE_HZ = 16_000
+FRAME = 160
+"""Samples of a frame: 100 frames a second."""
+SMALLEST_STEP = 32  # frames: RMVPE halves its picture of the sound five times
+STEPS_AN_OCTAVE = 16
+
+Read = Callable[[int, int], np.ndarray]
+"""`read(first, count)`: that many samples, all of them in the sound, (count,) float32."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cutting:
+    """Lengths in s, as RVC names and chooses them (infer/modules/vc/pipeline.py)."""
+
+    pad_s: float
+    """Least sound before and after what is kept."""
+    query_s: float
+    """A cut is looked for so far before and after each multiple of `center_s`."""
+    center_s: float
+    max_s: float
+    """What is no longer is not cut."""
+
+
+FULL = Cutting(pad_s=1, query_s=6, center_s=38, max_s=41)
+"""float32."""
+SMALL = Cutting(pad_s=1, query_s=5, center_s=30, max_s=32)
+"""float32 on a device of 4 GB or less."""
+HALF = Cutting(pad_s=3, query_s=10, center_s=60, max_s=65)
+"""float16."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """All in frames."""
+
+    start: int
+    """Of what is kept, from the start of the sound."""
+    frames: int
+    """Kept; the last one belongs to the next span too, except at the end of the sound."""
+    lead: int
+    """Of the window before what is kept."""
+    size: int
+    """Of the window."""
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Piece:
+    """A span with its sound."""
+
+    span: Span
+    sound: np.ndarray
+    """(span.size * 160,) float32 at 16 kHz."""
+
+
+def spans_of(read: Read, samples: int, cutting: Cutting) -> list[Span]:
+    """The whole sound of `samples` at 16 kHz, in order; its last frame may be filled up by reflection."""
+    total = -(-samples // FRAME)
+    pad = round(cutting.pad_s * RATE_HZ / FRAME)
+    edges = [0, *(cut for cut in _cuts(read, samples, cutting) if 0 < cut < total), total]
+    spans = []
+    for start, end in pairwise(edges):
+        is_last = end == total
+        end += 0 if is_last else 1
+        size = _window(end - start + 2 * pad)
+        more = size - (end - start) - 2 * pad
+        behind = min(more, max(0, total - end - pad))  # real sound rather than reflected
+        before = min(more - behind, max(0, start - pad))
+        spans.append(Span(start=start, frames=end - start, lead=pad + before, size=size, is_last=is_last))
+    return spans
+
+
+def piece_of(span: Span, read: Read, samples: int) -> Piece:
+    """The sound that the span sees; past the ends it is reflected."""
+    first = (span.start - span.lead) * FRAME
+    return Piece(span=span, sound=_reflected(read, samples, first, span.size * FRAME))
+
+
+def equally_long(sizes: Sequence[int], most: int) -> list[list[int]]:
+    """Places of those of one size together, at most `most`, in the order of their first ones."""
+    groups: dict[int, list[list[int]]] = {}
+    for place, size in enumerate(sizes):
+        of_size = groups.setdefault(size, [[]])
+        if len(of_size[-1]) == most:
+            of_size.append([])
+        of_size[-1].append(place)
+    return sorted((group for of_size in groups.values() for group in of_size), key=lambda group: group[0])
+
+
+def joined(spans: Iterable[Span], parts: Iterable[np.ndarray], hop: int) -> Iterator[np.ndarray]:
+    """What was made of each span, (frames * hop,), faded into the next; together exactly the frames of the sound."""
+    rise = ((np.arange(hop) + 0.5) / hop).astype(np.float32)
+    tail: np.ndarray | None = None
+    for span, part in zip(spans, parts, strict=True):
+        if tail is not None:
+            part = part.copy()
+            part[:hop] = part[:hop] * rise + tail * (1 - rise)
+        if span.is_last:
+            yield part
+        else:
+            tail = part[-hop:].copy()
+            yield part[:-hop]
+
+
+def _cuts(read: Read, samples: int, cutting: Cutting) -> Iterator[int]:
+    """Frames where it is quietest near each multiple of the centre."""
+    if samples <= cutting.max_s * RATE_HZ:
+        return
+    center, query = round(cutting.center_s * RATE_HZ), round(cutting.query_s * RATE_HZ)
+    for middle in range(center, samples, center):
+        low, high = middle - query, min(middle + query, samples)
+        loudness = np.abs(_reflected(read, samples, low - FRAME // 2, high - low + FRAME))
+        until = np.concatenate(([0.0], np.cumsum(loudness, dtype=np.float64)))
+        yield (low + int(np.argmin(until[FRAME:-1] - until[: -FRAME - 1]))) // FRAME
+
+
+def _reflected(read: Read, samples: int, first: int, count: int) -> np.ndarray:
+    """(count,) from `first` on, which may lie before the sound, as its end behind it: there it is mirrored."""
+    if first >= 0 and first + count <= samples:
+        return read(first, count)
+    period = max(2 * (samples - 1), 1)
+    places = np.arange(first, first + count) % period
+    places = np.minimum(places, period - places) if samples > 1 else places
+    low, high = int(places.min()), int(places.max())
+    return read(low, high - low + 1)[places - low]
+
+
+def _window(frames: int) -> int:
+    """The next size of the grid: less than a sixteenth longer, or less than 32 frames where that is more."""
+    step = max(SMALLEST_STEP, 2 ** (frames.bit_length() - 1) // STEPS_AN_OCTAVE)
+    return -(-frames // step) * step
