@@ -12,6 +12,7 @@ from engine.children.pace import value_reader
 from engine.models.voice import VoiceSettings
 
 PRELOAD: Final = (
+    "engine.models",  # first: the libraries find what stands in for torchaudio
     "torch",
     "transformers.models.hubert.modeling_hubert",
     "engine.children.voice",
