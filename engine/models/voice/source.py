@@ -38,21 +38,24 @@ class SineSource(nn.Module):
         return torch.cat((first, turns - turns.floor()), 1).cumsum(1).remainder(1.0).float()
 
     def forward(self, f0: Tensor, start: Tensor | None = None, noise: Tensor | None = None) -> Tensor:
-        """(B, T) Hz, 0 where unvoiced -> (B, 1, T hop), in the dtype of the weights.
+        """(B, T) Hz, 0 where unvoiced -> (B, 1, T n), in the dtype of the weights; n is hop.
 
-        `noise` (B, 1, T hop), standard normal; None draws it. A sample's phase is that after the step it makes, as
-        upstream: the first of a sound is at one step, not at 0.
+        `noise` (B, 1, T n), standard normal; None draws it. Where its n is another, a frame has so many samples and
+        still as many turns as `f0` makes in 10 ms: the source of a sound that is played faster or slower. A sample's
+        phase is that after the step it makes, as upstream: the first of a sound is at one step, not at 0.
         """
         batch, frames = f0.shape
         f0 = f0.float()
         if noise is None:
             noise = torch.randn(batch, 1, frames * self.hop, device=f0.device)
-        steps = torch.arange(1, self.hop + 1, device=f0.device, dtype=torch.float32) / self.rate_hz
-        turns = torch.addcmul(self.phases(f0, start)[:, :-1, None], f0[..., None], steps)  # (B, T, hop)
+        samples = noise.shape[2] // frames
+        steps = torch.arange(1, samples + 1, device=f0.device, dtype=torch.float32)
+        steps = steps / (samples * self.rate_hz / self.hop)  # seconds
+        turns = torch.addcmul(self.phases(f0, start)[:, :-1, None], f0[..., None], steps)  # (B, T, n)
         is_voiced = (f0 > 0.0)[..., None]
         sine = torch.sin(turns * (2.0 * math.pi)) * (is_voiced * AMPLITUDE)
         loudness = torch.where(is_voiced, VOICED_NOISE, UNVOICED_NOISE)
-        sound = torch.addcmul(sine, noise.float().view_as(sine), loudness).flatten(1)[..., None]  # (B, T hop, 1)
+        sound = torch.addcmul(sine, noise.float().view_as(sine), loudness).flatten(1)[..., None]  # (B, T n, 1)
         return self.l_linear(sound.to(self.l_linear.weight.dtype)).tanh().transpose(1, 2)
 
 

@@ -1,0 +1,90 @@
+"""How a stream is cut: whole blocks, on a grid that starts at sample 0 of the sound. Plain numbers; no torch.
+
+A hop is 10 ms: 160 samples at 16 kHz, one column of everything the model computes. A block is a whole number of hops
+and of samples, so that nothing is ever rounded from block to block and sample n of an hour is where it was in the
+first second. At 44.1 and 48 kHz any number of hops will do; at 22.05 kHz a hop is 220.5 samples, and only two of them
+are a whole number: block sizes are multiples of the `grain`.
+"""
+
+from dataclasses import dataclass
+from math import gcd
+
+from engine.errors import ModelError
+
+HOPS_A_SECOND = 100
+RATES_HZ = 25
+SEARCH_HOPS = 1
+"""What a join may be moved by to fit, at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    rate_hz: int
+    grain_hops: int
+    """The fewest hops that are a whole number of samples: 1 at 48 and 44.1 kHz, 2 at 22.05."""
+    block_hops: int
+    """A multiple of the grain."""
+    crossfade: int
+    """Samples that two blocks overlap by."""
+    extra_hops: int
+    """What is listened to before what sounds; a multiple of the grain."""
+
+    @classmethod
+    def of(cls, rate_hz: int, *, block_ms: float, crossfade_ms: float, extra_ms: float) -> "Grid":
+        """The nearest there is to what is asked for; never less than one grain, nor than one sample of crossfade.
+
+        ModelError for a rate that is no multiple of 25 Hz: no device has one, and nothing short would be whole.
+        """
+        if rate_hz <= 0 or rate_hz % RATES_HZ:
+            raise ModelError(f"a voice at {rate_hz} Hz: must be a multiple of {RATES_HZ} Hz, as 44100 and 48000 are")
+        grain = HOPS_A_SECOND // gcd(rate_hz, HOPS_A_SECOND)
+        return cls(
+            rate_hz=rate_hz,
+            grain_hops=grain,
+            block_hops=max(1, round(block_ms / 10.0 / grain)) * grain,
+            crossfade=max(1, round(crossfade_ms * rate_hz / 1000.0)),
+            extra_hops=max(1, round(extra_ms / 10.0 / grain)) * grain,
+        )
+
+    @property
+    def grain(self) -> int:
+        return self.samples(self.grain_hops)
+
+    @property
+    def block(self) -> int:
+        return self.samples(self.block_hops)
+
+    @property
+    def search(self) -> int:
+        return self.rate_hz * SEARCH_HOPS // HOPS_A_SECOND
+
+    @property
+    def lag(self) -> int:
+        """Samples that the end of what comes out is behind the end of what went in."""
+        return self.crossfade + self.search
+
+    @property
+    def sounding_hops(self) -> int:
+        """Of a window: the block and its lag, up to the next grain."""
+        grains = -(-(self.block + self.lag) // self.grain)
+        return grains * self.grain_hops
+
+    @property
+    def window_hops(self) -> int:
+        return self.extra_hops + self.sounding_hops
+
+    @property
+    def block_s(self) -> float:
+        return self.block / self.rate_hz
+
+    @property
+    def lag_s(self) -> float:
+        return self.lag / self.rate_hz
+
+    def samples(self, hops: int) -> int:
+        """Of so many hops, a multiple of the grain."""
+        return hops * self.rate_hz // HOPS_A_SECOND
+
+    def end_hop(self, first_sample: int) -> int:
+        """Of the sound: the hop at which the block that starts there ends."""
+        return (first_sample + self.block) * HOPS_A_SECOND // self.rate_hz
