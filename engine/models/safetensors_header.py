@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from engine.errors import ModelError
 
@@ -11,6 +12,8 @@ from engine.errors import ModelError
 _LENGTH_BYTES = 8
 _LONGEST_HEADER = 100_000_000
 DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8", "I64": "int64"}
+
+_TROUBLES = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +30,31 @@ class Tensor:
 def read_header(file: Path) -> dict[str, Tensor]:
     """Tensors by name; ModelError where the file is cut off or no safetensors file."""
     try:
-        size = file.stat().st_size
-        with file.open("rb") as stream:
-            length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
-            if not 2 <= length <= min(size - _LENGTH_BYTES, _LONGEST_HEADER):
-                raise ModelError(f"{file}: no safetensors file, or cut off in its header")
-            header = json.loads(stream.read(length))
+        header, start, size = _read(file)
         header.pop("__metadata__", None)
         tensors = {name: Tensor(DTYPES.get(t["dtype"], t["dtype"]), tuple(t["shape"])) for name, t in header.items()}
         end = max((t["data_offsets"][1] for t in header.values()), default=0)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except _TROUBLES as error:
         raise ModelError(f"{file}: cannot be read as safetensors ({error})") from None
-    if _LENGTH_BYTES + length + end > size:
-        raise ModelError(f"{file}: cut off, {_LENGTH_BYTES + length + end - size} bytes are missing")
+    if start + end > size:
+        raise ModelError(f"{file}: cut off, {start + end - size} bytes are missing")
     return tensors
+
+
+def read_metadata(file: Path) -> dict[str, str]:
+    """The texts that a safetensors file carries beside its tensors; errors as `read_header`."""
+    try:
+        header, _, _ = _read(file)
+        return {str(key): str(text) for key, text in header.get("__metadata__", {}).items()}
+    except _TROUBLES as error:
+        raise ModelError(f"{file}: cannot be read as safetensors ({error})") from None
+
+
+def _read(file: Path) -> tuple[dict[str, Any], int, int]:
+    """The header, where the weights begin, and the bytes of the file."""
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
+        if not 2 <= length <= min(size - _LENGTH_BYTES, _LONGEST_HEADER):
+            raise ModelError(f"{file}: no safetensors file, or cut off in its header")
+        return json.loads(stream.read(length)), _LENGTH_BYTES + length, size

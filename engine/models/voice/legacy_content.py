@@ -15,12 +15,8 @@ from torch import Tensor
 
 from engine.errors import ModelError
 from engine.models.pretrained import one_line
-from engine.models.voice.pickle_file import read_pickle
+from engine.models.voice.pickle_file import TRAINING, read_pickle
 
-STOOD_IN_FOR = re.compile(
-    r"(fairseq|omegaconf|hydra|contentvec|numpy)\..+|argparse\.Namespace|typing\.Any|enum\.\w+|pathlib\.\w+"
-    r"|builtins\.(dict|list|tuple|int|float|str|bool)|collections\.defaultdict"
-)
 MARK = "post_extract_proj.weight"
 """A tensor that fairseq's layout has and transformers' has not."""
 
@@ -62,8 +58,8 @@ def _table(*arguments: Any) -> dict[Any, Any]:
 
 def read_legacy(file: Path) -> dict[str, Any]:
     """What torch.save wrote into `file`, as a dict; ModelError in one line where it is none, or would run something."""
-    asked = read_pickle(file).refused
-    refused = [name for name in asked if not STOOD_IN_FOR.fullmatch(name)]
+    asked = read_pickle(file).foreign
+    refused = [name for name in asked if not TRAINING.fullmatch(name)]
     if refused:
         raise ModelError(f"{file}: refused: it would run {refused[0]}, which no HuBERT needs")
     stand_ins: list[Any] = [(_table if name == "collections.defaultdict" else Inert, name) for name in asked]

@@ -15,20 +15,22 @@ from pathlib import Path
 from typing import IO, Any
 
 from engine.errors import ModelError
+from engine.models.safetensors_header import Tensor
 
 TENSORS = ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor")
+PARAMETER = "torch._utils._rebuild_parameter"
 # What torch.load makes with weights_only, whatever else it is asked for.
 _PLAIN = re.compile(
     r"torch\.(\w+Storage|Size|Tensor|device|b?float\w*|u?int\d+|bool)|torch\.storage\.\w+Storage"
     r"|torch\._utils\._rebuild_\w+|torch\.nn\.parameter\.Parameter|torch\.serialization\._get_layout"
     r"|collections\.(OrderedDict|Counter)|_codecs\.encode|builtins\.(set|bytearray|complex)"
 )
-DTYPES = {
-    "FloatStorage": "float32",
-    "HalfStorage": "float16",
-    "BFloat16Storage": "bfloat16",
-    "DoubleStorage": "float64",
-}
+DTYPES = {"Float": "float32", "Half": "float16", "BFloat16": "bfloat16", "Double": "float64", "Long": "int64"}
+TRAINING = re.compile(
+    r"(fairseq|omegaconf|hydra|contentvec|numpy)\..+|argparse\.Namespace|typing\.Any|enum\.\w+|pathlib\.\w+"
+    r"|builtins\.(dict|list|tuple|int|float|str|bool)|collections\.defaultdict"
+)
+"""Classes of the training that fairseq pickles beside a HuBERT's tensors."""
 LARGEST_PICKLE = 64 << 20
 LEGACY_PARTS = 3  # magic number, protocol, what kind of machine wrote it: pickles before the one that counts
 TROUBLES = (pickle.UnpicklingError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError, OSError)
@@ -68,7 +70,7 @@ class Table(dict[Any, Any]):
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """Numbers that a tensor lies in."""
+    """The numbers that a tensor lies in, unread."""
 
     dtype: str
 
@@ -81,9 +83,17 @@ class PickledFile:
     """Classes and functions that it asks for, by module and name, in the order of the file."""
 
     @property
-    def refused(self) -> tuple[str, ...]:
+    def foreign(self) -> tuple[str, ...]:
         """Those that a file of tensors has no use for."""
         return tuple(name for name in self.names if not _PLAIN.fullmatch(name))
+
+    def tensors(self, of: str = "") -> dict[str, Tensor]:
+        """Type and shape of each tensor, by name, in the dict under the key `of`, "" for the file's own."""
+        held = self.value.get(of) if of and isinstance(self.value, dict) else self.value
+        if not isinstance(held, dict):
+            return {}
+        described = {str(key): _described(value) for key, value in held.items()}
+        return {name: tensor for name, tensor in described.items() if tensor is not None}
 
 
 def read_pickle(file: Path) -> PickledFile:
@@ -98,6 +108,18 @@ def read_pickle(file: Path) -> PickledFile:
         raise ModelError(f"{file}: cut off or damaged ({error})") from None
     except (*TROUBLES, RecursionError, MemoryError) as error:
         raise ModelError(f"{file}: no file of torch.save, or cut off ({str(error) or type(error).__name__})") from None
+
+
+def _described(value: Any) -> Tensor | None:
+    """None for what is no tensor."""
+    if isinstance(value, StandIn) and value.name == PARAMETER and value.arguments:
+        value = value.arguments[0]
+    if not isinstance(value, StandIn) or value.name not in TENSORS:
+        return None
+    match value.arguments:
+        case (Storage(dtype), int(), tuple(shape), *_) if all(isinstance(side, int) for side in shape):
+            return Tensor(dtype, shape)
+    return None
 
 
 def _zipped(stream: IO[bytes]) -> bytes:
@@ -131,7 +153,8 @@ def _read(stream: IO[bytes]) -> PickledFile:
             return known.get(full) or type("StandIn", (StandIn,), {"name": full})
 
         def persistent_load(self, given: Any) -> Storage:
+            # ("storage", its class, key, place, count)
             kind = given[1].name.rpartition(".")[2].removesuffix("Storage")
             return Storage(DTYPES.get(kind, kind.lower()))
 
-    return PickledFile(Reader(stream, encoding="bytes").load(), tuple(names))
+    return PickledFile(Reader(stream, encoding="utf-8", errors="replace").load(), tuple(names))
