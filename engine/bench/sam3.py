@@ -161,8 +161,9 @@ class _Case:
 
     def finding(self, shape: str, seconds: float, limit_tflops: float) -> dict[str, Any]:
         """Every picture by itself."""
+        from engine.models.places import memory_begins, memory_mb
         from engine.models.segmentation.shapes import gflop
-        from engine.models.segmentation.timing import Rival, difference, memory_begins, memory_mb
+        from engine.models.segmentation.timing import Rival, difference
 
         model, texts, objects = self._model, self._texts, self._objects
         memory_begins(model.device)
@@ -199,7 +200,8 @@ class _Case:
 
     def following(self, seconds: float) -> dict[str, Any]:
         """Pictures in order, objects kept."""
-        from engine.models.segmentation.timing import FollowingRival, memory_begins, memory_mb, tensors_mb
+        from engine.models.places import memory_begins, memory_mb
+        from engine.models.segmentation.timing import FollowingRival, tensors_mb
 
         model = self._model
         memory_begins(model.device)

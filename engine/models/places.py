@@ -1,8 +1,9 @@
-"""Where a benchmark measures, and the most that anything can reach there."""
+"""Where a benchmark measures, what was held there, and the most that anything can reach there."""
 
 import time
 from dataclasses import dataclass
 
+import psutil
 import torch
 
 from engine.models.device_work import chosen_device, chosen_dtype, device_wait
@@ -52,3 +53,16 @@ def matmul_tflops(place: Place) -> float:
         wait()
         best_s = min(best_s, time.perf_counter() - began_s)
     return 2.0 * side**3 / best_s / 1e12
+
+
+def memory_begins(device: torch.device) -> None:
+    """From here on `memory_mb` looks for the most."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def memory_mb(device: torch.device) -> float:
+    """MiB: on CUDA the most that was in use since `memory_begins`, elsewhere what the whole process holds now."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return psutil.Process().memory_info().rss / 2**20

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import torch
 from torch.nn import functional as F
 
@@ -169,19 +168,6 @@ def found(model: Model, texts: Sequence[str], picture: np.ndarray, threshold: fl
     features = Backbone(model, calls).run(pixels)
     prompts = [encoder.encode(text) for text in texts]
     return Detector(model, calls).detect(features, prompts, threshold=threshold, most=most)[0]
-
-
-def memory_begins(device: torch.device) -> None:
-    """From here on `memory_mb` looks for the most."""
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-
-
-def memory_mb(device: torch.device) -> float:
-    """MiB: on CUDA the most that was in use since `memory_begins`, elsewhere what the whole process holds now."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    return psutil.Process().memory_info().rss / 2**20
 
 
 def tensors_mb(device: torch.device) -> float:
