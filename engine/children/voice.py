@@ -29,6 +29,7 @@ from engine.children.voice_load import load_model
 from engine.children.voice_settings import read_settings
 from engine.ipc import AudioRingReader, AudioRingWriter, Phase
 from engine.models.voice import VoiceSettings
+from engine.models.voice.optimization import OptimizationConfig
 
 if TYPE_CHECKING:
     from engine.models.voice.model import VoiceModel
@@ -60,6 +61,8 @@ class Loop:
     def __init__(self, port: ChildPort, model: "VoiceModel") -> None:
         self._port = port
         self._model = model
+        chosen = OptimizationConfig.from_environment(port.settings["environment"], model.device.type)
+        self._is_always_profiled = chosen.profiling
         self._settings = read_settings(port.values)
         self._values_version = port.values_version
         self._figures = VoiceFigures()
@@ -116,7 +119,7 @@ class Loop:
         before, self._settings = self._settings, read_settings(self._port.values)
         if self._settings.window != before.window:
             self._open_window()
-        if before.is_profiled and not self._settings.is_profiled:
+        if before.is_profiled and not self._is_profiled:
             self._port.facts(**dict.fromkeys(self._figures.stages_ms(), 0.0))
         self._live.settings = self._voice()
 
@@ -148,6 +151,10 @@ class Loop:
         self._next = None
         self._figures.begin_window()
         self._port.facts(block_ms=self._block_ms, lag_ms=self._ms(self._live.lag_frames))
+
+    @property
+    def _is_profiled(self) -> bool:
+        return self._is_always_profiled or self._settings.is_profiled
 
     def _voice(self) -> VoiceSettings:
         """As asked for, but with a speaker that the model has."""
@@ -223,7 +230,7 @@ class Loop:
             return
         is_heard = self._write(sound, number * self._live.block_frames - self._live.lag_frames)
         work_ms = (time.perf_counter() - began_s) * 1000.0
-        self._figures.count_block(work_ms, self._live.clock.read_ms() if self._settings.is_profiled else {})
+        self._figures.count_block(work_ms, self._live.clock.read_ms() if self._is_profiled else {})
         if is_heard:
             self._port.result(work_ms)
         else:
@@ -304,5 +311,5 @@ class Loop:
     def _tell(self) -> None:
         if not self._figures.is_due(time.perf_counter()):
             return
-        stages = self._figures.stages_ms() if self._settings.is_profiled else {}
+        stages = self._figures.stages_ms() if self._is_profiled else {}
         self._port.facts(**self._figures.facts(self._block_ms), **stages, memory_mb=self._memory_mb)

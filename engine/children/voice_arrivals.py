@@ -4,12 +4,15 @@ The sound comes in chunks whose size nobody tells, at moments that jitter. Looki
 a core for ever; sleeping for as long as the missing samples last starts up to a chunk too late, since the newest of
 them came some time ago. But no sample comes before it has sounded: the earliest moment at which any number was seen
 gives a line below which none arrives. So: sleep up to that line, then look once a millisecond until the chunk is there.
+A little before that line: what is there at the first look may have been there for long, and only looks that come too
+early draw the line where it belongs.
 """
 
 from collections import deque
 from typing import Final
 
 LOOK_S: Final = 0.001
+EARLY_S: Final = 0.003
 KEPT_LOOKS: Final = 64  # that saw something new: some seconds, in which two clocks part by a fraction of a chunk
 STALL_S: Final = 0.25  # longer than any chunk: the sound stood still, and where it goes on the line is another
 STALLED_LOOK_S: Final = 0.005
@@ -38,4 +41,4 @@ class Arrivals:
         """How long to sleep before it is worth a look whether there are `sample` samples. After the first `look`."""
         if now_s - self._grown_s > STALL_S:
             return STALLED_LOOK_S
-        return max(LOOK_S, min(self._lines_s) + sample / self._rate_hz - now_s)
+        return max(LOOK_S, min(self._lines_s) + sample / self._rate_hz - EARLY_S - now_s)

@@ -23,6 +23,7 @@ from engine.config import RvcConfig
 from engine.errors import ModelError
 from engine.ipc import AudioRing, AudioRingWriter, Gate
 from engine.models.voice.grid import Grid
+from engine.models.voice.optimization import VARIABLES, OptimizationConfig
 from engine.params import Snapshot
 from osc_schema.voice import CHILD
 
@@ -32,8 +33,6 @@ LOOP: Final = "engine.children.voice:run"
 KEPT_S: Final = 12.0  # of the voice: more than the longest block, and what a new process listens to before it
 NOMINAL_HZ: Final = 48_000  # until the voice's own rate is known
 DTYPES: Final = {"auto": "auto", "on": "float16", "off": "float32"}
-SWITCHES: Final = "RVC_"
-"""What the names of the environment's switches begin with. They travel: a forked child has its server's environment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +50,14 @@ class VoiceLink:
     """Each method says whose thread it is for; `supervisor` and `status` are for any."""
 
     def __init__(self, config: RvcConfig, *, gate: Gate, report: Report, set_value: Callable[[str, Any], None]) -> None:
-        """`set_value(address, value)` puts a parameter back that could not be had. Any thread."""
+        """`set_value(address, value)` puts a parameter back that could not be had, on any thread. ConfigError names a
+        variable of the environment (RVC_*) that is no such value."""
         self._config = config
         self._report = report
         self._set_value = set_value
-        self._switches = {name: value for name, value in os.environ.items() if name.startswith(SWITCHES)}
+        # A forked child has its server's environment: what ours says of voices travels with the settings.
+        self._environment = {name: os.environ[name] for name, _ in VARIABLES.values() if name in os.environ}
+        OptimizationConfig.from_environment(self._environment, "cpu")
         self.supervisor = Supervisor(
             ChildSpec(name=CHILD, loop=LOOP, settings=self._settings(AS_DECLARED), preload=PRELOAD, niceness=0),
             report=report,
@@ -151,7 +153,7 @@ class VoiceLink:
             "device": config.device,
             "dtype": DTYPES[build["/rvc/fp16"]],
             "gpu_retrieval": build["/rvc/gpu_retrieval"],
-            "environment": self._switches,
+            "environment": self._environment,
             "threads": config.threads,
         }
 

@@ -1,10 +1,12 @@
 """From the settings of the voice child to its model."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.children.model_loading import load_on_device
 from engine.children.port import ChildPort
 from engine.models.voice import VoiceSpec
+from engine.models.voice.optimization import OptimizationConfig
 
 if TYPE_CHECKING:
     from engine.models.voice.model import VoiceModel
@@ -15,11 +17,18 @@ def load_model(port: ChildPort) -> "VoiceModel":
 
     What they leave open the environment decides (RVC_USE_FP16, RVC_GPU_RETRIEVAL), then the device.
     """
-    spec = VoiceSpec(**port.settings["spec"])
+    spec, settings = VoiceSpec(**port.settings["spec"]), port.settings
 
-    def loaded(device: str, dtype: str) -> "VoiceModel":
+    def loaded(device: str, _: str) -> "VoiceModel":
         from engine.models.voice.load import load  # in its phase, LOADING: it takes seconds
 
-        return load(spec, device, dtype)
+        chosen = OptimizationConfig.resolve(
+            device,
+            settings["environment"],
+            gpu_retrieval={"auto": None, "on": True, "off": False}[settings["gpu_retrieval"]],
+            fp16={"auto": None, "float16": True, "float32": False}[settings["dtype"]],
+        )
+        there = replace(spec, is_retrieved_on_device=chosen.gpu_retrieval)
+        return load(there, device, "float16" if chosen.fp16 else "float32")
 
     return load_on_device(port, spec.model, loaded, half="float16", gives_way=False)

@@ -1,4 +1,4 @@
-"""Toy children, and a look at what is left of them; SD's and SAM3's in their studios."""
+"""Toy children, and a look at what is left of them; SD's, SAM3's and RVC's in their studios."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -14,12 +14,14 @@ from engine.children.diffusion_link import PRELOAD as SD_PRELOAD
 from engine.children.launcher import LAUNCHER, Launcher
 from engine.children.segmentation_settings import PRELOAD as SAM3_PRELOAD
 from engine.children.spec import CHILD_ENVIRONMENT
+from engine.children.voice_settings import PRELOAD as RVC_PRELOAD
 from tests.children.picture_studio import PictureStudio
 from tests.children.sam3_studio import Sam3Studio
 from tests.children.sd_studio import Studio
 from tests.children.toys import SOON, Toy, descriptors, processes, segments
+from tests.children.voice_studio import VoiceStudio
 
-S = TypeVar("S", bound=PictureStudio)
+S = TypeVar("S", bound=PictureStudio | VoiceStudio)
 
 
 @pytest.fixture
@@ -74,8 +76,8 @@ def _is_running(pid: int) -> bool:
 
 @pytest.fixture(scope="session")
 def fork_server() -> Iterator[None]:
-    """Keeps the process that SD's and SAM3's children are forked from: it takes seconds to import what they need."""
-    LAUNCHER.join((*SD_PRELOAD, *SAM3_PRELOAD), CHILD_ENVIRONMENT)
+    """Keeps the process that all children with models are forked from: it takes seconds to import what they need."""
+    LAUNCHER.join((*SD_PRELOAD, *SAM3_PRELOAD, *RVC_PRELOAD), CHILD_ENVIRONMENT)
     yield
     LAUNCHER.leave()
 
@@ -83,7 +85,7 @@ def fork_server() -> Iterator[None]:
 @pytest.fixture
 def started(fork_server: None) -> Iterator[Callable[[S], S]]:
     """`started(studio)`: the same, its child under way; closed at the end."""
-    studios: list[PictureStudio] = []
+    studios: list[PictureStudio | VoiceStudio] = []
 
     def start(studio: S) -> S:
         studios.append(studio)
@@ -111,5 +113,15 @@ def open_sam3(started: Callable[[Sam3Studio], Sam3Studio]) -> Callable[..., Sam3
 
     def opened(model: Path | str, **more: Any) -> Sam3Studio:
         return started(Sam3Studio(model, loop="tests.children.sam3_faults:run", **more))
+
+    return opened
+
+
+@pytest.fixture
+def open_rvc(started: Callable[[VoiceStudio], VoiceStudio]) -> Callable[..., VoiceStudio]:
+    """The same with a voice."""
+
+    def opened(voice: Path | str, **more: Any) -> VoiceStudio:
+        return started(VoiceStudio(voice, loop="tests.children.voice_faults:run", **more))
 
     return opened
