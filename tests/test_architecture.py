@@ -24,7 +24,7 @@ LEVELS = [
         "own_interfaces",
         "wakefulness",
     },
-    {"config", "telemetry", "ipc", "osc"},
+    {"config", "telemetry", "ipc", "osc", "option_range"},
     {"audio", "sources", "params", "models"},
     {"control", "render", "children", "sinks"},
     {

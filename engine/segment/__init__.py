@@ -6,7 +6,7 @@
     batches.py      the reader's side: pictures grouped for the model
     pipeline.py     three threads around one model; engine/handover.py: the bounded queue between two of them
     results.py      the writer's side: masks painted once for all outputs
-    outputs.py      what can be written, by its name; overlay_video.py (with sound_copy.py), mask_pictures.py, coco.py
+    outputs.py      what can be written, by its name; overlay_video.py, mask_pictures.py, coco.py
     report.py       what a run tells of itself; times.py: where its time went; advice.py: what would make it quicker
 
 Three threads, so that reading and writing hide behind the model: one decodes, the caller's infers, one paints and

@@ -6,6 +6,7 @@ from typing import Literal
 
 from engine.errors import UsageError
 from engine.ipc.segmentation_sheet import MOST_OBJECTS
+from engine.option_range import check_number
 
 LARGEST_BATCH = 4
 RESOLUTIONS_PX = (1008, 672, 336)
@@ -66,13 +67,13 @@ class SegmentJob:
             raise UsageError(NO_MODEL)
         if not self.outputs:
             raise UsageError("no output: name a video, a picture, a folder or a .json file after the input")
-        _check_number("--threshold", self.threshold, 0.0, 1.0)
-        _check_number("--opacity", self.opacity, 0.0, 1.0)
-        _check_number("--max-objects", self.max_objects, 1, MOST_OBJECTS)
-        _check_number("--batch", self.batch, 1, LARGEST_BATCH)
-        _check_number("--every", self.every, 1)
-        _check_number("--limit", 1 if self.limit is None else self.limit, 1)
-        _check_number("--threads", 1 if self.threads is None else self.threads, 1)
+        check_number("--threshold", self.threshold, 0.0, 1.0)
+        check_number("--opacity", self.opacity, 0.0, 1.0)
+        check_number("--max-objects", self.max_objects, 1, MOST_OBJECTS)
+        check_number("--batch", self.batch, 1, LARGEST_BATCH)
+        check_number("--every", self.every, 1)
+        check_number("--limit", 1 if self.limit is None else self.limit, 1)
+        check_number("--threads", 1 if self.threads is None else self.threads, 1)
         if self.resolution not in RESOLUTIONS_PX:
             raise UsageError(f"--resolution: {self.resolution} is none of {', '.join(map(str, RESOLUTIONS_PX))}")
         for box in self.boxes:
@@ -87,9 +88,3 @@ class SegmentJob:
             raise UsageError("--batch: pictures are followed one by one; give --mode image with it")
         if mode == "track" and self.boxes:
             raise UsageError("--box: boxes belong to single pictures; give --mode image with it")
-
-
-def _check_number(option: str, value: float, low: float, high: float | None = None) -> None:
-    if value < low or (high is not None and value > high):
-        allowed = f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
-        raise UsageError(f"{option}: {value:g} is not {allowed}")

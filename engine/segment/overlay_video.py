@@ -18,8 +18,8 @@ from engine.errors import SinkError
 from engine.segment.outputs import partial_path
 from engine.segment.pictures import Pictures
 from engine.segment.results import Result
-from engine.segment.sound_copy import SoundCopy
 from engine.sinks.movie_file import BT470BG_MATRIX, FORMATS, Format
+from engine.sources.stream_copy import StreamCopy
 
 H264 = FORMATS[".mp4"]
 OVERLAY_FORMATS: dict[str, Format] = FORMATS | {
@@ -47,7 +47,7 @@ class OverlayVideo:
         self._newest_pts: int | None = None
         self._reformatter = VideoReformatter()
         self._end_s = Fraction(0)
-        self._sound: SoundCopy | None = None
+        self._sound: StreamCopy | None = None
         with self._errors():
             self._container = av.open(
                 str(self._partial),
@@ -60,12 +60,11 @@ class OverlayVideo:
                 self._stream = self._container.add_stream(form.codec, rate=rate, options=form.offline)
                 self._set_up(width + width % 2, height + height % 2, rate)
             if look.sound:
-                self._sound = SoundCopy(pictures, self._container, has_early=not form.has_fixed_rate)
+                self._sound = StreamCopy(pictures.path, self._container, has_early=not form.has_fixed_rate)
+                self._add_sound(self._sound)
         except BaseException:
             self.discard()
             raise
-        if self._sound is not None:
-            self.notes += [f"{path.name}: {note}" for note in self._sound.notes]
         if height % 2 or width % 2:
             self.notes.append(f"{path.name}: {width + width % 2}x{height + height % 2}, as its sides must be even")
 
@@ -99,6 +98,10 @@ class OverlayVideo:
             if self._sound is not None:
                 self._sound.copy_until(self._end_s)
                 self._sound.close()
+                if self._sound.damage:
+                    self.notes.append(
+                        f"{self.path.name}: its sound ends where the source is damaged ({self._sound.damage})"
+                    )
             self._container.close()
             self._partial.replace(self.path)
 
@@ -122,6 +125,14 @@ class OverlayVideo:
         codec.color_primaries = look.tags.primaries
         codec.color_trc = look.tags.transfer
         codec.colorspace = BT470BG_MATRIX if form.is_full_range else look.tags.matrix
+
+    def _add_sound(self, sound: StreamCopy) -> None:
+        for track in sound.streams.audio:
+            if not sound.add(track):
+                self.notes.append(
+                    f"{self.path.name}: its sound ({track.codec.canonical_name}) cannot be copied into such a file, "
+                    ".mkv takes any; it is silent"
+                )
 
     def _range_of(self, form: Format) -> ColorRange:
         """Motion JPEG has all 256 values, ProRes never; H.264 has what the source has."""

@@ -1,0 +1,91 @@
+"""Streams of a file copied as they are into another one: the sound beside new pictures, the pictures beside a new
+sound."""
+
+import io
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.container.streams import StreamContainer
+from av.packet import Packet
+from av.stream import Stream
+
+
+class StreamCopy:
+    """Reads the source a second time, the added streams alone, and never further than `copy_until` says."""
+
+    def __init__(self, path: Path, into: OutputContainer, *, has_early: bool) -> None:
+        """`has_early`: `into` takes what comes before time 0, such as the lead-in of AAC; else it is left out."""
+        self.damage = ""
+        """Why the source could not be read to its end."""
+        self._into = into
+        self._source: InputContainer = av.open(str(path), metadata_errors="replace")
+        self._origin_s = Fraction(self._source.start_time or 0, 1_000_000)
+        self._tracks: dict[int, Stream] = {}
+        self._has_early = has_early
+        self._packets: Iterator[Packet] | None = None
+        self._next: Packet | None = None
+
+    @property
+    def streams(self) -> StreamContainer:
+        """Of the source."""
+        return self._source.streams
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        return self._source.metadata
+
+    def add(self, stream: Stream) -> bool:
+        """Whether `into` can hold it. All are added before anything is copied."""
+        if not can_hold(self._into.format.name, stream):
+            return False
+        self._tracks[stream.index] = self._into.add_stream_from_template(stream)
+        return True
+
+    def copy_until(self, end_s: Fraction | None) -> None:
+        """Everything before `end_s`, from the start of the file; None: all that is left."""
+        if self._packets is None:
+            self._packets = self._read()
+            self._next = next(self._packets, None)
+        while self._next is not None and (end_s is None or self._time_of(self._next) < end_s):
+            packet = self._next
+            packet.stream = self._tracks[packet.stream.index]
+            self._into.mux(packet)
+            self._next = next(self._packets, None)
+
+    def close(self) -> None:
+        self._source.close()
+
+    def _read(self) -> Iterator[Packet]:
+        tracks = [self._source.streams[index] for index in self._tracks]
+        if not tracks:
+            return
+        try:
+            for packet in self._source.demux(tracks):
+                if packet.dts is None or packet.time_base is None:  # the end of a track
+                    continue
+                shift = round(self._origin_s / packet.time_base)
+                packet.dts -= shift
+                if packet.pts is not None:
+                    packet.pts -= shift
+                if self._has_early or packet.dts >= 0:
+                    yield packet
+        except (av.FFmpegError, OSError) as error:
+            self.damage = str(error.strerror)
+
+    @staticmethod
+    def _time_of(packet: Packet) -> Fraction:
+        return packet.dts * packet.time_base
+
+
+def can_hold(container: str, stream: Stream) -> bool:
+    """Whether FFmpeg writes such a stream into such a container: it knows only when it writes the header."""
+    with av.open(io.BytesIO(), "w", format=container) as trial:
+        try:
+            trial.add_stream_from_template(stream)
+            trial.start_encoding()
+        except (ValueError, av.FFmpegError):
+            return False
+    return True
