@@ -202,6 +202,49 @@ def sam3(
     _print(result, json_)
 
 
+@app.command()
+def rvc(
+    shape: Annotated[
+        str,
+        typer.Option(
+            metavar="v2-48k|v2-40k|v2-32k|v1-48k|v1-40k|v1-32k|tiny",
+            help="What to measure. (default: v2-48k; on a CPU tiny)",
+        ),
+    ] = "",
+    seconds: Annotated[
+        float | None, typer.Option(min=1.0, metavar="SECONDS", help="Of sound. (default: 180; on a CPU 20)")
+    ] = None,
+    block: Annotated[
+        list[float] | None,
+        typer.Option(metavar="MS", help="How much is converted at once live, repeatable. (default: 100 250 500)"),
+    ] = None,
+    files: Annotated[
+        int | None, typer.Option(min=1, metavar="COUNT", help="Of 3 s, for batches. (default: 32; on a CPU 8)")
+    ] = None,
+    embeddings: Annotated[int, typer.Option(min=40, help="Of the index.")] = 20_000,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = "auto",
+    threads: Annotated[int, typer.Option(min=1, help="Of the CPU's work.")] = 1,
+    json_: AsJson = False,
+) -> None:
+    """Voice conversion with random weights of the true size, file and stream, its parts against FAISS, SciPy, RVC."""
+    from engine.bench import rvc as rvc_bench
+
+    if not all(20.0 <= each <= 1500.0 for each in block or ()):
+        raise UsageError("--block takes 20 to 1500")
+    asked = {
+        "shape": shape,
+        "seconds": seconds,
+        "blocks_ms": block or (),
+        "files": files,
+        "embeddings": embeddings,
+        "device": device,
+        "threads": threads,
+    }
+    with _progress(json_) as progress:
+        result = rvc_bench.run(asked, progress)
+    _print(result, json_)
+
+
 @contextmanager
 def _progress(is_quiet: bool) -> "Iterator[Progress]":
     if is_quiet or not sys.stderr.isatty():

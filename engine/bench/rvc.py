@@ -1,0 +1,274 @@
+"""Voice conversion: a file, a stream, and each part beside what others do it with, in one run, on one device.
+
+- `offline`: a sound in memory, all steps of `multiverse convert` but reading and writing; beside the time that it
+  lasts, and on a GPU in half precision beside float32. The stages come of a second run, in which each is waited for.
+- `live`: block by block as the child does it, each beside its own length; on CUDA with captured graphs beside none.
+- `retrieval`: beside FAISS, flat and IVF; `filter`: beside SciPy; `synthesizer`: beside infer-rvc-python (timing.py).
+- `batch`: files of three seconds, four at once beside one at a time, and how far what they become differs.
+
+The weights are random: a voice of them speaks noise, as fast as any other of its size.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.bench.measuring import answer, in_own_process
+from engine.bench.progress import Progress
+from engine.models.voice.shapes import shape_named
+
+if TYPE_CHECKING:
+    from engine.models.graphs import Calls
+    from engine.models.places import Place
+    from engine.models.voice.model import VoiceModel
+    from engine.models.voice.stream import LiveVoice
+
+UNVERIFIED = (
+    "what CUDA graphs gain in a stream",
+    "what float16 gains",
+    "what batches gain on a GPU",
+    "the filter and the retrieval on a GPU beside SciPy and FAISS on its host",
+    "contention with the renderer on one GPU",
+    "the speed of the true size",
+)
+"""What a CPU cannot show."""
+QUERIES = 100  # two seconds
+FILE_S = 3.0
+FILES = {"cpu": 8}
+FILES_ELSEWHERE = 32
+BATCH = 4
+ROUNDS = 3  # of which the median is told
+SECONDS = {"cpu": 20.0}
+SECONDS_ELSEWHERE = 180.0
+BLOCKS_MS = (100.0, 250.0, 500.0)
+LIVE_SHARE = 1 / 6  # of the seconds, for each block size
+FEWEST_BLOCKS = 20
+RATE_HZ = 48_000
+CROSSFADE_MS, EXTRA_MS = 50.0, 2500.0  # as `/rvc/*` starts
+SUNG_FRAMES = 200
+OTHER = "other"
+
+
+def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Figures by part; ModelError for a shape or device that is not.
+
+    `asked`: `shape` ("": the device's own), `seconds` of sound (None: 180, on a CPU 20), `blocks_ms` (empty: 100, 250,
+    500), `files` (None: 32, on a CPU 8), `embeddings` of the index, `device`, `threads` of a CPU.
+    """
+    if asked["shape"]:
+        shape_named(asked["shape"])
+    return in_own_process("engine.bench.rvc", asked, progress)
+
+
+def main() -> None:
+    """The measuring process."""
+    answer(_measure)
+
+
+def spoken(seconds: float, rate_hz: int) -> np.ndarray:
+    """(n,) float32: phrases of two seconds, whose pitch glides between 110 and 220 Hz, with half a second of a quiet
+    room between them."""
+    t = np.arange(round(seconds * rate_hz)) / rate_hz
+    hz = 110.0 * 2.0 ** (0.5 - 0.5 * np.cos(2.0 * np.pi * 0.3 * t))
+    phase = 2.0 * np.pi * np.cumsum(hz) / rate_hz
+    voice = sum(np.sin(k * phase) / k for k in range(1, 13))
+    is_phrase = t % 2.5 < 2.0
+    room = np.random.default_rng(0).standard_normal(len(t))
+    return (0.15 * voice * is_phrase + 0.001 * room).astype(np.float32)
+
+
+def _measure(
+    *,
+    shape: str,
+    seconds: float | None,
+    blocks_ms: Sequence[float],
+    files: int | None,
+    embeddings: int,
+    device: str,
+    threads: int,
+    progress: Progress,
+) -> dict[str, Any]:
+    from engine.models.device_work import use_threads
+    from engine.models.places import place_for
+    from engine.models.voice.timing import time_filters, time_retrieval, time_synthesizer
+
+    use_threads(threads)
+    place = place_for(device)
+    shape = shape or ("tiny" if place.kind == "cpu" else "v2-48k")
+    seconds = seconds or SECONDS.get(place.kind, SECONDS_ELSEWHERE)
+    files = files or FILES.get(place.kind, FILES_ELSEWHERE)
+    progress(f"{shape}: a file", 0.0)
+    model = _model(shape, embeddings, place, place.dtype_name)
+    result: dict[str, Any] = {
+        "device": place.name,
+        "dtype": place.dtype_name,
+        "threads": threads,
+        "shape": shape,
+        "pitch": model.pitch.name,
+        "embeddings": embeddings,
+        "model_memory_mb": round(model.memory_mb, 1),
+    }
+    if place.kind == "cpu":
+        result["unverified without a device"] = list(UNVERIFIED)
+    result["offline"] = _offline(model, seconds)
+    if place.dtype_name != "float32":
+        slower = _offline(_model(shape, embeddings, place, "float32"), seconds)
+        result["offline"]["float32"] = slower
+        result["offline"]["times_float32"] = round(slower["s"] / result["offline"]["s"], 3)
+    result["live"] = {}
+    for number, block_ms in enumerate(blocks_ms or BLOCKS_MS):
+        progress(f"{shape}: blocks of {block_ms:g} ms", 0.2 + 0.1 * number)
+        result["live"][f"{block_ms:g} ms"] = _live(model, block_ms, seconds * LIVE_SHARE)
+    progress(f"{shape}: {files} files", 0.5)
+    result["batch"] = _batch(model, files)
+    progress("FAISS", 0.7)
+    channels = model.synthesizer.shape.content_channels
+    result["retrieval"] = time_retrieval(embeddings, channels, QUERIES, model.device, threads)
+    progress("SciPy", 0.9)
+    result["filter"] = time_filters(spoken(seconds, 16_000), model.device)
+    progress("infer-rvc-python", 0.95)
+    result["synthesizer"] = time_synthesizer(model.synthesizer, SUNG_FRAMES)
+    return result
+
+
+def _model(shape: str, embeddings: int, place: "Place", dtype: str) -> "VoiceModel":
+    from engine.models.voice.load import load
+    from engine.models.voice.spec import RANDOM, VoiceSpec
+
+    return load(VoiceSpec(model=f"{RANDOM}{shape}", index=f"{RANDOM}{embeddings}"), place.device, dtype)
+
+
+def _offline(model: "VoiceModel", seconds: float) -> dict[str, Any]:
+    """One sound from 16 kHz in memory to the model's rate in memory."""
+    from engine.models.places import memory_begins, memory_mb
+    from engine.models.voice.offline import Converter
+    from engine.models.voice.optimization import OptimizationConfig
+    from engine.models.voice.profiling import PerformanceProfiler
+    from engine.models.voice.settings import VoiceSettings
+
+    sound = spoken(seconds, 16_000)
+    options = OptimizationConfig.for_device(model.device.type)
+    converter = Converter(model, VoiceSettings(), options)
+    converter.convert_sound(sound)  # warm-up
+    memory_begins(model.device)
+    times_s = []
+    for _ in range(ROUNDS):
+        began_s = time.perf_counter()
+        made = converter.convert_sound(sound)  # comes home: the device has finished
+        times_s.append(time.perf_counter() - began_s)
+    took_s, peak_mb = float(np.median(times_s)), memory_mb(model.device)
+    profiler = PerformanceProfiler(model.device)
+    converter = Converter(model, VoiceSettings(), options, profiler=profiler)
+    began_s = time.perf_counter()
+    converter.convert_sound(sound)
+    total_ms = (time.perf_counter() - began_s) * 1000.0
+    stages_ms = {row.stage: row.total_s * 1000.0 for row in profiler.report() if row.stage != OTHER}
+    stages_ms[OTHER] = max(total_ms - sum(stages_ms.values()), 0.0)
+    return {
+        "seconds": round(len(made) / model.rate_hz, 3),
+        "s": round(took_s, 4),
+        "real_time_factor": round(took_s / seconds, 5),
+        "times_real_time": round(seconds / took_s, 2),
+        "peak_memory_mb": round(peak_mb),
+        "batch": options.batch_size,
+        "stages": {stage: {"ms": round(ms, 3), "share": round(ms / total_ms, 4)} for stage, ms in stages_ms.items()},
+    }
+
+
+def _live(model: "VoiceModel", block_ms: float, seconds: float) -> dict[str, Any]:
+    from engine.models.graphs import DirectCalls
+    from engine.models.places import memory_begins, memory_mb
+
+    memory_begins(model.device)
+    result = _streamed(_voice(model, block_ms, None), seconds)
+    result["peak_memory_mb"] = round(memory_mb(model.device))
+    if model.device.type == "cuda":
+        plain = _streamed(_voice(model, block_ms, DirectCalls()), seconds)
+        result["without_graphs_ms_p50"] = plain["ms_p50"]
+        result["times_without_graphs"] = round(plain["ms_p50"] / result["ms_p50"], 3)
+    return result
+
+
+def _voice(model: "VoiceModel", block_ms: float, calls: "Calls | None") -> "LiveVoice":
+    from engine.models.voice.stream import LiveVoice
+
+    return LiveVoice(
+        model, rate_hz=RATE_HZ, block_ms=block_ms, crossfade_ms=CROSSFADE_MS, extra_ms=EXTRA_MS, calls=calls
+    )
+
+
+def _streamed(voice: "LiveVoice", seconds: float) -> dict[str, Any]:
+    """Times of a block, from its samples on the host to those that are to be heard."""
+    frames = voice.block_frames
+    block_ms = 1000.0 * frames / RATE_HZ
+    count = max(FEWEST_BLOCKS, round(seconds * RATE_HZ / frames))
+    sound = spoken(count * frames / RATE_HZ, RATE_HZ).reshape(count, frames)
+    voice.warm_up()
+    times_ms: list[float] = []
+    stages_ms: dict[str, float] = {}
+    for number, block in enumerate(sound):
+        began_s = time.perf_counter()
+        voice.convert(block, first_sample=number * frames)
+        times_ms.append((time.perf_counter() - began_s) * 1000.0)
+        for stage, ms in voice.clock.read_ms().items():
+            stages_ms[stage] = stages_ms.get(stage, 0.0) + ms
+    total_ms = sum(times_ms)
+    stages_ms[OTHER] = max(total_ms - sum(stages_ms.values()), 0.0)
+    p50, p99 = (float(np.percentile(times_ms, share)) for share in (50, 99))
+    return {
+        "block_ms": round(block_ms, 3),
+        "blocks": count,
+        "ms_p50": round(p50, 3),
+        "ms_p99": round(p99, 3),
+        "ms_max": round(max(times_ms), 3),
+        "real_time_factor": round(p50 / block_ms, 4),
+        "longer_than_the_block": sum(each > block_ms for each in times_ms),
+        "algorithmic_delay_ms": round(block_ms + 1000.0 * voice.lag_frames / RATE_HZ, 3),
+        "stages": {
+            stage: {"ms": round(ms / count, 3), "share": round(ms / total_ms, 4)} for stage, ms in stages_ms.items()
+        },
+    }
+
+
+def _batch(model: "VoiceModel", files: int) -> dict[str, Any]:
+    """Files of three seconds, each one piece, in one call: each way in turn, on a CPU once, else the median."""
+    from engine.models.voice.cutting import piece_of, spans_of
+    from engine.models.voice.offline import Converter
+    from engine.models.voice.optimization import OptimizationConfig
+    from engine.models.voice.settings import VoiceSettings
+
+    options = OptimizationConfig.for_device(model.device.type)
+    converters = {
+        size: Converter(model, VoiceSettings(), replace(options, batch_size=size, profiling=False))
+        for size in (1, BATCH)
+    }
+    whole = spoken(FILE_S * files, 16_000).reshape(files, -1)
+    pieces = []
+    for sound in whole:
+
+        def read(first: int, count: int, sound: np.ndarray = sound) -> np.ndarray:
+            return sound[first : first + count]
+
+        spans = spans_of(read, len(sound), converters[1].cutting)
+        pieces += [piece_of(span, read, len(sound)) for span in spans]
+    for converter in converters.values():
+        converter.convert(pieces[:BATCH])
+    times_s: dict[int, list[float]] = {size: [] for size in converters}
+    made: dict[int, list[np.ndarray]] = {}
+    for _ in range(1 if model.device.type == "cpu" else ROUNDS):
+        for size, converter in converters.items():
+            began_s = time.perf_counter()
+            made[size] = converter.convert(pieces)
+            times_s[size].append(time.perf_counter() - began_s)
+    one_s, four_s = (float(np.median(each)) for each in times_s.values())
+    return {
+        "files": files,
+        "file_s": FILE_S,
+        "one_at_a_time_s": round(one_s, 4),
+        f"{BATCH}_at_once_s": round(four_s, 4),
+        "times": round(one_s / four_s, 3),
+        "differs": round(max(float(np.abs(a - b).max()) for a, b in zip(*made.values(), strict=True)), 6),
+    }

@@ -1,0 +1,74 @@
+"""The benchmark of the voice measures what it says it does. Its milliseconds are nobody's business here."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.bench.rvc import spoken
+
+MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
+
+
+def bench(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [*MULTIVERSE, "bench", "rvc", "--device", "cpu", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=home, timeout=120)
+
+
+def test_each_figure_stands_beside_what_it_is_compared_with(tmp_path: Path) -> None:
+    asked = ("--seconds", "1", "--block", "100", "--files", "2", "--embeddings", "800", "--json")
+    done = bench(tmp_path, *asked)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert (result["shape"], result["device"], result["dtype"]) == ("tiny", "cpu", "float32")
+    assert "what CUDA graphs gain in a stream" in result["unverified without a device"]
+
+    offline = result["offline"]
+    assert offline["seconds"] == pytest.approx(1.0)
+    assert offline["real_time_factor"] == pytest.approx(1.0 / offline["times_real_time"], rel=0.01)
+    assert list(offline["stages"]) == ["content", "retrieval", "pitch", "encode", "flow", "decode", "other"]
+    assert sum(stage["share"] for stage in offline["stages"].values()) == pytest.approx(1.0, abs=0.01)
+    assert offline["peak_memory_mb"] > 100
+
+    live = result["live"]["100 ms"]
+    assert live["ms_max"] >= live["ms_p99"] >= live["ms_p50"] > 0 and live["blocks"] == 20
+    assert (live["block_ms"], live["algorithmic_delay_ms"]) == (100.0, 160.0)
+    assert sum(stage["share"] for stage in live["stages"].values()) == pytest.approx(1.0, abs=0.01)
+    assert {"gate", "resample", "content", "retrieval", "pitch", "decode", "sola", "copy"} <= set(live["stages"])
+
+    batch = result["batch"]
+    assert batch["files"] == 2 and batch["differs"] < 1e-3
+    assert batch["times"] == pytest.approx(batch["one_at_a_time_s"] / batch["4_at_once_s"], rel=0.01)
+
+    retrieval = result["retrieval"]
+    assert (retrieval["embeddings"], retrieval["lists"], retrieval["same_rows_as_flat"]) == (800, 20, 1.0)
+    recall = retrieval["recall_at_8"]
+    assert recall["ours"] == 1.0 >= recall["ivf_nprobe_8"] >= recall["ivf_nprobe_1"] > 0
+    assert set(retrieval["times"]) == {"flat", "ivf_nprobe_1", "ivf_nprobe_8"}
+
+    assert result["filter"]["differs"] < 1e-5 and set(result["filter"]["ms"]) == {"device", "host", "scipy"}
+    assert "infer_rvc_python" in json.dumps(result["synthesizer"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "reason"),
+    [
+        (("--shape", "v3-96k"), 1, "shape v3-96k: not one of v2-48k"),
+        (("--block", "5"), 2, "--block takes 20 to 1500"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_in_one_line(
+    tmp_path: Path, arguments: tuple[str, ...], code: int, reason: str
+) -> None:
+    done = bench(tmp_path, *arguments)
+    assert done.returncode == code and reason in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_the_benchmarks_voice_speaks_in_phrases() -> None:
+    sound = spoken(5.0, 16_000)
+    assert sound.dtype == np.float32 and sound.shape == (80_000,) and np.abs(sound).max() < 1.0
+    level = np.sqrt(np.mean(sound.reshape(10, -1) ** 2, axis=1))  # every half second
+    assert (level > 0.05).tolist() == ([True] * 4 + [False]) * 2
