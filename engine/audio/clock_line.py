@@ -1,21 +1,21 @@
-"""Which sample a sound clock is at, as a smooth function of time, from stamps that jitter.
+"""Which sample a sound clock is at, as a smooth function of time, from marks that jitter.
 
 The problem: a device says now and then "sample n sounded at t", some milliseconds wrong each time, and its crystal
 is up to a few hundred ppm off. Two such clocks meet wherever a voice goes from one device to another; led by the
-raw stamps the pitch would tremble. The stamps are therefore followed by a delay-locked loop (F. Adriaensen, Using a
-DLL to filter time, 2005): a line that each stamp moves by a little of its error, in place and in slope. The two
-shares are those of the straight line fitted to all stamps so far (expanding-memory filter: Morrison, Introduction to
+raw marks the pitch would tremble. The marks are therefore followed by a delay-locked loop (F. Adriaensen, Using a
+DLL to filter time, 2005): a line that each mark moves by a little of its error, in place and in slope. The two
+shares are those of the straight line fitted to all marks so far (expanding-memory filter: Morrison, Introduction to
 Sequential Smoothing and Prediction, 1969), so that it settles as fast as can be, until MEMORY_S; from then on they
 stay, and the line follows a crystal that warms up.
 
 A device that was reopened, or a server that changed its buffers, is at another place for good: the line begins anew.
 """
 
-MEMORY_S = 100.0  # stamps that jitter by +-1 ms then move the line by less than a sample
+MEMORY_S = 100.0  # marks that jitter by +-1 ms then move the line by less than a sample
 OFF_RATE = 1e-3  # no crystal is further off
 MOVED_S = 0.003  # errors that stay beyond this are no jitter
 MOVED_AFTER_S = 0.5
-LARGEST_ERROR_S = 0.05  # one late stamp must not look like a move
+LARGEST_ERROR_S = 0.05  # one late mark must not look like a move
 
 
 class ClockLine:
@@ -30,11 +30,11 @@ class ClockLine:
 
     @property
     def age_s(self) -> float:
-        """How long the stamps are that the line rests on."""
+        """How long the marks are that the line rests on."""
         return self._at_s - self._began_s
 
     def add(self, number: float, at_s: float) -> None:
-        """A stamp: sample `number` at `at_s`. One no newer than the last is passed over."""
+        """A mark: sample `number` at `at_s`. One no newer than the last is passed over."""
         if self._count == 0:
             self._begin(number, at_s)
             return

@@ -1,15 +1,14 @@
-"""Which audio inputs there are, which one is meant, and which one carries the computer's own sound."""
+"""Which audio inputs and outputs there are, which one is meant, and which carries the computer's own sound."""
 
 import sys
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import ModuleType
+from typing import Literal
 
+from engine.audio.portaudio import load_portaudio, session
 from engine.errors import AudioError
 
-portaudio_lock = threading.Lock()
-"""Held while PortAudio is asked for its list or started anew: it must not do both at once."""
+Kind = Literal["input", "output"]
 
 MOST_CHANNELS = 64
 
@@ -26,7 +25,7 @@ _LOOPBACKS = (
     ".monitor",
 )
 # One card shows up under each of Windows' interfaces; the first of these that has it is taken. WDM-KS is
-# never taken: PortAudio cannot read from it without a callback.
+# never taken: PortAudio cannot read from it, or write to it, without a callback.
 _HOSTAPI_ORDER = ("Windows WASAPI", "ASIO", "Windows DirectSound", "MME")
 _UNREADABLE_HOSTAPI = "Windows WDM-KS"
 # ALSA devices that are a sound server: they offer any number of channels and mix the source up or down to it.
@@ -36,15 +35,18 @@ _SERVER_CHANNELS = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioDevice:
-    """An audio input."""
+    """An audio input or output, or both in one."""
 
     index: int
     name: str
     inputs: int
-    """Channels that the device says it has."""
+    """Channels that the device says it hears."""
+    outputs: int = 0
+    """Channels that it says it plays."""
     rate_hz: int
     """Its own sample rate."""
     is_default: bool
+    """As an input, or as an output: as it was asked for."""
     is_loopback: bool
     hostapi: str
 
@@ -57,37 +59,28 @@ class AudioDevice:
         return min(self.inputs, MOST_CHANNELS)
 
 
-def load_portaudio() -> ModuleType:
-    """The sounddevice module; importing it starts PortAudio. Raises AudioError where there is none."""
-    try:
-        import sounddevice
-    except OSError as error:
-        advice = "install it with: apt install libportaudio2" if sys.platform == "linux" else str(error)
-        raise AudioError(f"no PortAudio on this machine ({advice})") from None
-    return sounddevice
-
-
-def list_devices() -> tuple[AudioDevice, ...]:
-    """Every audio input, in PortAudio's order; empty when there is none. AudioError without PortAudio."""
+def list_devices(kind: Kind = "input") -> tuple[AudioDevice, ...]:
+    """Every audio input (or output), in PortAudio's order; empty when there is none. AudioError without PortAudio."""
     sounddevice = load_portaudio()
-    with portaudio_lock:
+    with session.holding():
         hostapis = [api["name"] for api in sounddevice.query_hostapis()]
         try:
-            default_index = sounddevice.query_devices(kind="input")["index"]
-        except sounddevice.PortAudioError:  # no input at all
+            default_index = sounddevice.query_devices(kind=kind)["index"]
+        except sounddevice.PortAudioError:  # none at all
             return ()
         return tuple(
             AudioDevice(
                 index=device["index"],
                 name=device["name"],
                 inputs=device["max_input_channels"],
+                outputs=device["max_output_channels"],
                 rate_hz=round(device["default_samplerate"]),
                 is_default=device["index"] == default_index,
                 is_loopback=is_loopback_name(device["name"]),
                 hostapi=hostapis[device["hostapi"]],
             )
             for device in sounddevice.query_devices()
-            if device["max_input_channels"] > 0
+            if device[f"max_{kind}_channels"] > 0
         )
 
 
@@ -95,21 +88,21 @@ def is_loopback_name(name: str) -> bool:
     return any(part in name.lower() for part in _LOOPBACKS)
 
 
-def find_device(devices: Sequence[AudioDevice], wanted: str | None) -> AudioDevice:
-    """The input that `wanted` means: an index, a name, or part of a name in any case; None is the default
-    input. Pure.
+def find_device(devices: Sequence[AudioDevice], wanted: str | None, kind: Kind = "input") -> AudioDevice:
+    """What `wanted` means of the inputs (or outputs): an index, a name, or part of a name in any case; None is the
+    default one. Pure.
 
-    A whole name wins over a part. Raises AudioError, listing the inputs, when none or more than one is meant.
+    A whole name wins over a part. Raises AudioError, listing what there is, when none or more than one is meant.
     """
     if not devices:
-        none = "there is no audio input device here"
-        raise AudioError(none if wanted is None else f"no audio input {wanted!r}: {none}")
+        none = f"there is no audio {kind} device here"
+        raise AudioError(none if wanted is None else f"no audio {kind} {wanted!r}: {none}")
     usable = [device for device in devices if device.hostapi != _UNREADABLE_HOSTAPI]
     if wanted is None:
         for device in usable:
             if device.is_default:
                 return device
-        raise AudioError("no default audio input device")
+        raise AudioError(f"no default audio {kind} device")
     if wanted.isdigit():
         found = [device for device in usable if device.index == int(wanted)]
     else:
@@ -121,7 +114,7 @@ def find_device(devices: Sequence[AudioDevice], wanted: str | None) -> AudioDevi
     listing = ", ".join(f"{device.index} {device.name!r}" for device in found or usable)
     if found:
         raise AudioError(f"audio device {wanted!r} could be any of {listing}: give the index or more of the name")
-    raise AudioError(f"no audio input {wanted!r}; there are {listing}")
+    raise AudioError(f"no audio {kind} {wanted!r}; there are {listing}")
 
 
 def _best_hostapi(found: list[AudioDevice]) -> list[AudioDevice]:

@@ -113,28 +113,29 @@ class LiveAudio(AudioInput):
 
     def __init__(self, capture: Capture, choice: str, report: Callable[[str, str], None]) -> None:
         super().__init__(capture.ring, choice)
-        self._capture = capture
+        self.capture = capture
+        """Whose ring is analysed; a voice may be taken from it too."""
         self._report = report
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="audio analysis", daemon=True)
 
     def start(self) -> None:
         """Begin to play and to analyse."""
-        self._capture.start()
+        self.capture.start()
         self._thread.start()
 
     def advance_to(self, time_s: float) -> AudioFeatures:
         raise UsageError("live sound goes at its own pace: only sound opened offline can be advanced")
 
     def status(self) -> AudioStatus:
-        return self._status(self._capture.state, self._capture.description, self._capture.lost_blocks)
+        return self._status(self.capture.state, self.capture.description, self.capture.lost_blocks)
 
     def close(self) -> None:
         """End the threads, give back device or file."""
         self._closing.set()
         if self._thread.ident is not None:
             self._thread.join()
-        self._capture.close()
+        self.capture.close()
 
     def _run(self) -> None:
         has_failed = False

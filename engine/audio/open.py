@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from engine.audio.feed import Feed
-from engine.audio.input import AudioInput, LiveAudio, OfflineAudio
+from engine.audio.input import AudioInput, Capture, LiveAudio, OfflineAudio
 from engine.clock import Clock
 from engine.errors import AudioError, UsageError
 
@@ -31,6 +31,21 @@ def open_audio(spec: str | None, *, offline: bool, clock: Clock, report: Callabl
     feed = FileFeed(spec, is_looped=not offline, report=report)
     choice = f"file {feed.description}"
     return _play(feed, choice, offline, clock, report)
+
+
+def open_capture(spec: str, *, clock: Clock, report: Callable[[str, str], None]) -> Capture:
+    """Live sound that is not analysed, such as a voice: "device:NAME_OR_INDEX" or a sound file, looped. Not started.
+
+    AudioError as `open_audio`.
+    """
+    if spec.startswith(DEVICE_PREFIX):
+        from engine.audio.device import DeviceCapture
+
+        return DeviceCapture(spec.removeprefix(DEVICE_PREFIX), clock, report)
+    from engine.audio.file import FileFeed
+    from engine.audio.playback import Playback
+
+    return Playback(FileFeed(spec, is_looped=True, report=report), clock, report)
 
 
 def _open_default(offline: bool, clock: Clock, report: Callable[[str, str], None]) -> AudioInput:

@@ -55,5 +55,6 @@ class Playback:
             if self._clock.now_s() > due_s + LATE_S:
                 due_s = self._clock.now_s()
             self._clock.sleep_until(due_s)
+            self.ring.set_mark(self.ring.newest + frames, due_s)
             self.ring.write(block)
             self.state = "finished" if self._feed.is_finished else "playing"

@@ -28,7 +28,7 @@ class SampleRing:
         self._rows = np.zeros((self.capacity, channels), np.float32)
         self._claimed = 0
         self._newest = 0
-        self._stamp = 0, 0.0
+        self._mark: tuple[int, float] | None = None
         self._bell = threading.Lock()
         self._bell.acquire()
 
@@ -38,18 +38,16 @@ class SampleRing:
         return self._newest
 
     @property
-    def stamp(self) -> tuple[int, float]:
-        """(sample number, the time in seconds at which it sounded or will): where the newest block ended.
+    def mark(self) -> tuple[int, float] | None:
+        """(sample number, when it sounded): the newest that is known; None where the writer keeps no time."""
+        return self._mark
 
-        (0, 0.0) before the first block that was written with its time.
-        """
-        return self._stamp
+    def set_mark(self, sample: int, sounded_s: float) -> None:
+        """Say when a sample, written or to come, sounded: at the microphone, not when it got here. Writer thread."""
+        self._mark = sample, sounded_s
 
-    def write(self, block: np.ndarray, ended_s: float | None = None) -> None:
-        """Append `block`, (frames, channels) float32, at most `capacity` frames. Writer thread, no wait.
-
-        `ended_s` is when the sample after its last one sounded, where that is known.
-        """
+    def write(self, block: np.ndarray) -> None:
+        """Append `block`, (frames, channels) float32, at most `capacity` frames. Writer thread, no wait."""
         frames = len(block)
         row = self._newest % self.capacity
         before_wrap = min(frames, self.capacity - row)
@@ -57,8 +55,6 @@ class SampleRing:
         self._rows[row : row + before_wrap] = block[:before_wrap]
         self._rows[: frames - before_wrap] = block[before_wrap:]
         self._newest = self._claimed
-        if ended_s is not None:
-            self._stamp = self._newest, ended_s
         if self._bell.locked():
             self._bell.release()
 

@@ -37,7 +37,7 @@ class SteadyReader:
     def __init__(self, ring: SampleRing, to_hz: int, lag_s: float) -> None:
         self.to_hz = to_hz
         self.lag_s = lag_s
-        """From a sample's stamp in the ring to where it sounds. A change is heard at the next read, faded."""
+        """From a sample's mark in the ring to where it sounds. A change is heard at the next read, faded."""
         self.gaps = 0
         """How often the ring had not what was due."""
         self.least_spare_s = float("inf")
@@ -56,11 +56,10 @@ class SteadyReader:
         return min(self._written.age_s, self._heard.age_s) >= SETTLED_S
 
     def read(self, frames: int, heard_s: float) -> np.ndarray:
-        """The next (frames, channels) float32, of which the first is heard at `heard_s`; silence where there is nothing."""
+        """The next (frames, channels) float32, the first of them heard at `heard_s`; silence where there is nothing."""
         # audio thread: no lock, no logging
-        number, ended_s = self._ring.stamp
-        if number:
-            self._written.add(number, ended_s)
+        if (mark := self._ring.mark) is not None:
+            self._written.add(*mark)
         self._heard.add(self._frames_read, heard_s)
         first_s = self._heard.time_of(self._frames_read)
         self._frames_read += frames
@@ -103,7 +102,7 @@ class SteadyReader:
         return sound
 
     def _between(self, frames: int, begins: float, ends: float) -> np.ndarray:
-        """(frames, channels) at `frames` places from `begins` on, `ends` not included; zeros where there is no sample."""
+        """(frames, channels) at `frames` places from `begins` on, without `ends`; zeros where there is no sample."""
         places = begins + (ends - begins) / frames * np.arange(frames)
         before = np.floor(places).astype(np.int64)
         first = int(before[0]) - (HALF_TAPS - 1)

@@ -1,0 +1,147 @@
+"""A stream that is opened, lost, waited for and opened again, on one thread from beginning to end.
+
+Everything of PortAudio but its callbacks happens there, opening included (Windows: COM objects stay in their
+apartment).
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Protocol
+
+from engine.audio.devices import AudioDevice, Kind, find_device, list_devices
+from engine.audio.portaudio import names_now, session
+from engine.audio.streams import BLOCK_S, SoundStream, StreamLost
+from engine.backoff import next_delay_s
+from engine.clock import Clock
+from engine.errors import AudioError
+
+LONGEST_RETRY_S = 5.0  # on stage: shorter than the engine's usual 30 s
+CLOSE_S = 3.0  # a driver that never returns must not hold up the engine's end
+
+logger = logging.getLogger(__name__)
+
+
+class _Closing(Exception):
+    """Asked to close while waiting."""
+
+
+class Owner(Protocol):
+    """Who the stream works for. Called on the stream's thread."""
+
+    def open_stream(self, device: AudioDevice) -> SoundStream:
+        """The device may be another than the first time in everything but its name. AudioError when it cannot be."""
+
+    def pass_time(self) -> None:
+        """The device is lost; called every 10 ms, and now and then after seconds, until it is back."""
+
+
+class KeptStream:
+    """Opens the device when constructed, with AudioError when it is not there or cannot be opened."""
+
+    def __init__(
+        self, wanted: str | None, kind: Kind, owner: Owner, *, clock: Clock, report: Callable[[str, str], None]
+    ) -> None:
+        """`wanted` is an index, a name or part of one; None is the default."""
+        self.is_lost = False
+        self.device: AudioDevice
+        self._kind = kind
+        self._owner = owner
+        self._clock = clock
+        self._report = report
+        self._closing = threading.Event()
+        opened: Future[None] = Future()
+        self._thread = threading.Thread(target=self._run, args=(wanted, opened), name=f"audio {kind}", daemon=True)
+        self._thread.start()
+        opened.result()
+
+    def close(self) -> None:
+        self._closing.set()
+        self._thread.join(timeout=CLOSE_S)
+
+    def _run(self, wanted: str | None, opened: "Future[None]") -> None:
+        try:
+            self.device = find_device(list_devices(self._kind), wanted, self._kind)
+            stream = self._opened(self.device)
+        except Exception as error:  # raised again in the constructor
+            opened.set_exception(error)
+            return
+        opened.set_result(None)
+        try:
+            while True:
+                self._keep(stream)
+                stream = self._wait_until_back()
+                self.is_lost = False
+        except _Closing:
+            pass
+        except Exception as error:  # top of the thread: the picture goes on without this sound
+            self.is_lost = True
+            logger.exception("audio %s stopped", self._kind)
+            self._report("audio.lost", f"audio: {self.device.name!r} stopped for good: {error}")
+
+    def _opened(self, device: AudioDevice) -> SoundStream:
+        session.take()
+        try:
+            return self._owner.open_stream(device)
+        except BaseException:
+            session.release()
+            raise
+
+    def _keep(self, stream: SoundStream) -> None:
+        """Returns when it is lost, or when everybody has to let go of PortAudio."""
+        try:
+            while not session.is_renewing:
+                stream.watch()
+                self._pause(stream.poll_s)
+        except StreamLost as error:
+            self.is_lost = True
+            self._report("audio.lost", f"audio: {self.device.name!r} is lost ({error}); silence until it is back")
+        finally:
+            stream.close()
+            session.release()
+
+    def _wait_until_back(self) -> SoundStream:
+        failures = 0
+        try_at_s = self._clock.now_s() + (next_delay_s(1) if self.is_lost else 0.0)
+        while True:
+            self._owner.pass_time()
+            if self._clock.now_s() >= try_at_s:
+                try:
+                    stream = self._reopened()
+                except AudioError as error:
+                    logger.debug("audio: %s", error)
+                    failures += 1
+                    try_at_s = self._clock.now_s() + next_delay_s(failures, longest_s=LONGEST_RETRY_S)
+                else:
+                    if self.is_lost:
+                        logger.info("audio: %r is back", self.device.name)
+                    return stream
+            self._pause(BLOCK_S)
+
+    def _reopened(self) -> SoundStream:
+        """At its old place, else at its new one, if it has one."""
+        try:
+            return self._opened(self._same_device())
+        except AudioError:
+            if (self.device.name, self.device.hostapi) not in names_now():
+                raise
+        try:
+            return self._opened(self._same_device())  # it may have come while we looked
+        except AudioError:
+            session.renew()
+        return self._opened(self._same_device())
+
+    def _same_device(self) -> AudioDevice:
+        same = [
+            found
+            for found in list_devices(self._kind)
+            if (found.name, found.hostapi) == (self.device.name, self.device.hostapi)
+        ]
+        if not same:
+            raise AudioError(f"audio device {self.device.name!r} is not there")
+        return same[0]
+
+    def _pause(self, seconds: float) -> None:
+        if self._closing.wait(seconds):
+            raise _Closing

@@ -1,0 +1,86 @@
+"""A sound device that plays what a reader gives it, through losing it and getting it back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.audio.devices import AudioDevice
+from engine.audio.kept_stream import KeptStream
+from engine.audio.steady_reader import SteadyReader
+from engine.audio.streams import BLOCK_S, SoundStream, open_output
+from engine.clock import Clock
+
+MOST_CHANNELS = 2  # of a voice: both sides of a pair; more would be somebody's subwoofer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputStatus:
+    state: str
+    """playing or lost."""
+    description: str
+    delay_ms: float
+    """From handing a sample over to hearing it, as the device says; see `streams`."""
+    lost_blocks: int
+    """How often the device had run out of sound."""
+
+
+class DeviceOutput:
+    """Opens the device when constructed, with AudioError when it is not there or cannot be opened; silent until it has
+    something to `play`.
+
+    `wanted` is an index, a name or part of one; None is the default output. A mono voice comes out of the first two
+    channels alike. While the device is lost nothing is read.
+    """
+
+    def __init__(self, wanted: str | None, clock: Clock, report: Callable[[str, str], None]) -> None:
+        self.lost_blocks = 0
+        self.delay_s = 0.0
+        """From handing a block's last sample over to hearing it, as the device says; the newest."""
+        self.rate_hz = 0
+        self._channels = 0
+        self._clock = clock
+        self._report = report
+        self._reader: SteadyReader | None = None
+        self._stream = KeptStream(wanted, "output", self, clock=clock, report=report)
+        self.description = f"device {self._stream.device.name!r} ({self._channels} channels, {self.rate_hz} Hz)"
+
+    def play(self, reader: SteadyReader) -> None:
+        """From now on; it reads at `rate_hz`, on a thread of the device."""
+        self._reader = reader
+
+    @property
+    def state(self) -> str:
+        return "lost" if self._stream.is_lost else "playing"
+
+    def status(self) -> OutputStatus:
+        return OutputStatus(
+            state=self.state,
+            description=self.description,
+            delay_ms=self.delay_s * 1000.0,
+            lost_blocks=self.lost_blocks,
+        )
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def open_stream(self, device: AudioDevice) -> SoundStream:
+        """At the rate it had the first time."""
+        self.rate_hz = self.rate_hz or device.rate_hz
+        self._channels = min(MOST_CHANNELS, device.outputs)
+        return open_output(device, self._channels, self.rate_hz, self._fill, self._clock)
+
+    def pass_time(self) -> None:
+        """Nothing is read: the reader sees that time has passed by when its next block is heard."""
+
+    def _fill(self, frames: int, heard_s: float, has_run_out: bool) -> np.ndarray:
+        # audio thread: no lock
+        self.delay_s = heard_s - self._clock.now_s() + BLOCK_S
+        if self._reader is None:
+            return np.zeros((frames, self._channels), np.float32)
+        if has_run_out:
+            self.lost_blocks += 1
+            self._report("audio.underflow", f"audio: {self._stream.device.name!r} ran out of sound")
+        voice = self._reader.read(frames, heard_s)
+        np.clip(voice, -1.0, 1.0, out=voice)
+        return np.repeat(voice[:, :1], self._channels, axis=1)
