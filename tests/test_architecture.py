@@ -37,6 +37,9 @@ LEVELS = [
         "child_control",
         "drawing",
         "mask_outputs",
+        "voice_mix",
+        "voice_delay",
+        "voice_desk",
         "inference",
     },
     {"frame_loop", "web", "video", "segment", "convert", "dataset"},
@@ -53,6 +56,9 @@ WITHIN_A_LEVEL = {
     ("cue_control", "preset_control"),
     ("mask_outputs", "drawing"),
     ("inference", "mask_outputs"),
+    ("voice_desk", "voice_mix"),
+    ("voice_desk", "voice_delay"),
+    ("inference", "voice_desk"),
     ("frame_loop", "web"),
 }
 NEVER_IN_THE_ENGINE = {"torch", "diffusers", "transformers", "scipy", "syphon", "accelerate", "peft"}

@@ -1,0 +1,96 @@
+"""How long after it was spoken the voice is heard: always the same, and where the time goes. Pure.
+
+    spoken ── device ──► ring ── block, crossfade, search ── computing ──► mixed ── device ──► heard
+              `device_s`         `algorithmic_s`             `compute_s`            `device_s`
+
+Sound lost in a gap is worse than some milliseconds: each part is as long as was ever needed, and nothing else moves it.
+Computing starts as what all but a hundredth of the blocks took, and grows when one came too late. The devices' part is
+found once they run: it starts as GENEROUS_S, and what is left over beyond MARGIN_S after MEASURED_S is given up.
+"""
+
+from dataclasses import dataclass
+
+from engine.children.voice_link import VoiceTiming
+
+GENEROUS_S = 0.4
+MARGIN_S = 0.01
+MEASURED_S = 1.5
+HAND_OVER_S = 0.03  # a block's last sample waits for the device's next delivery, the desk's look and the child's
+LATE_MARGIN_S = 0.01
+MOST_BLOCKS = 2.0  # of allowance: a child that needs more is no longer in time at all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelayParts:
+    algorithmic_s: float
+    """Block, crossfade and search."""
+    compute_s: float
+    """What converting may take; and what is waited besides, where a longer delay is asked for."""
+    device_s: float
+    """From the microphone and to the loudspeaker, and what is kept between threads."""
+
+    @property
+    def mixed_s(self) -> float:
+        """After this much newer voice is there, a sample is mixed."""
+        return self.algorithmic_s + self.compute_s
+
+    @property
+    def total_s(self) -> float:
+        return self.mixed_s + self.device_s
+
+
+class VoiceDelay:
+    """One thread."""
+
+    def __init__(self) -> None:
+        self._timing: VoiceTiming | None = None
+        self._allowance_s: float | None = None
+        """None: not known yet, one block."""
+        self._late_s = 0.0
+        self._device_s = GENEROUS_S
+        self._measured_s: float | None = 0.0
+        """How long the devices have been listened to; None: long enough."""
+        self._asked_s = 0.0
+
+    def follow(self, timing: VoiceTiming, asked_ms: float) -> None:
+        """The child's times, and the whole delay that is asked for; 0: the shortest."""
+        self._asked_s = asked_ms / 1000.0
+        former, self._timing = self._timing, timing
+        if former is None or (former.block_s, former.lag_s) != (timing.block_s, timing.lag_s):
+            self._allowance_s = None
+        if self._allowance_s is None and timing.work_p99_s is not None:
+            self._allowance_s = timing.work_p99_s + HAND_OVER_S
+
+    def was_late(self, late_s: float) -> None:
+        """A block came this much after it was due."""
+        assert self._timing is not None
+        longest_s = MOST_BLOCKS * self._timing.block_s + HAND_OVER_S
+        self._allowance_s = min(self._shortest_compute_s + late_s + LATE_MARGIN_S, longest_s)
+
+    def was_spare(self, spare_s: float, over_s: float) -> None:
+        """The least that was left over between mixing and hearing in the last `over_s`; negative: that was missing."""
+        if spare_s < 0.0:
+            self._device_s += MARGIN_S - spare_s
+        if self._measured_s is None:
+            return
+        self._left_over_s = min(spare_s, self._left_over_s) if self._measured_s else spare_s
+        self._measured_s += over_s
+        if self._measured_s >= MEASURED_S:
+            self._measured_s = None
+            self._device_s -= max(self._left_over_s - MARGIN_S, 0.0)
+
+    @property
+    def parts(self) -> DelayParts:
+        assert self._timing is not None
+        algorithmic_s = self._timing.block_s + self._timing.lag_s
+        asked_s = self._asked_s - self._device_s - algorithmic_s
+        return DelayParts(
+            algorithmic_s=algorithmic_s,
+            compute_s=max(self._shortest_compute_s, asked_s),
+            device_s=self._device_s,
+        )
+
+    @property
+    def _shortest_compute_s(self) -> float:
+        assert self._timing is not None
+        return self._timing.block_s + HAND_OVER_S if self._allowance_s is None else self._allowance_s

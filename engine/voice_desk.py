@@ -1,0 +1,221 @@
+"""Where the voice meets its conversion: takes the voice in, has it converted, and mixes what is heard, always in time.
+
+    voice's ring ─► hear ─► child ─► converted ─┐
+          └────────────► dry ───────────────────┴─► mix ─► `heard` ─► SteadyReader ─► output device
+                                                                  └─► SteadyReader ─► the analyser's channel
+
+One thread, woken a hundred times a second. All numbers are those of the voice's samples: sample n of `heard` is what
+becomes of sample n of the voice, written as late as the delay allows. How much later than spoken it sounds is the
+readers' lag; see `voice_delay` for how long that is. Nobody waits for this thread, and it waits for nobody.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from engine.audio.input import Capture
+from engine.audio.output import DeviceOutput, OutputStatus
+from engine.audio.ring import SampleRing
+from engine.audio.steady_reader import SteadyReader
+from engine.children.voice_link import VoiceTiming
+from engine.clock import Clock
+from engine.params import Snapshot
+from engine.voice_delay import DelayParts, VoiceDelay
+from engine.voice_mix import MixSettings, VoiceMix
+
+PERIOD_S = 0.01
+HEARD_S = 8.0  # of what is heard is kept: more than the longest delay
+WAITED_S = 3.0  # for a late block, to see how late it was
+LONGEST_STEP_S = 1.0  # of sound at once
+
+logger = logging.getLogger(__name__)
+
+
+class Converter(Protocol):
+    """What the desk needs of a VoiceLink."""
+
+    @property
+    def timing(self) -> VoiceTiming: ...
+
+    def hear(self, block: np.ndarray) -> None: ...
+
+    def converted(self, first: int, frames: int) -> tuple[np.ndarray, np.ndarray]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceStatus:
+    """What the voice's listeners and operators want to know; milliseconds."""
+
+    algorithmic_ms: float
+    compute_ms: float
+    device_ms: float
+    delay_ms: float
+    """The sum of the three: from spoken to heard."""
+    underruns: int
+    """How often the conversion was missing while it was wanted."""
+    gaps: int
+    """How often nothing at all was there to be heard in time."""
+    input_state: str
+    input_description: str
+    output: OutputStatus | None
+
+
+class VoiceDesk:
+    """`follow` and `status` on any thread. `start` once; the capture and the output are started and closed by their
+    owner."""
+
+    def __init__(
+        self,
+        link: Converter,
+        capture: Capture,
+        output: DeviceOutput | None,
+        *,
+        clock: Clock,
+        report: Callable[[str, str], None],
+    ) -> None:
+        rate_hz = capture.ring.sample_rate_hz
+        self.heard = SampleRing(rate_hz, 1, HEARD_S)
+        self._link = link
+        self._capture = capture
+        self._output = output
+        self._clock = clock
+        self._report = report
+        self._rate_hz = rate_hz
+        self._dry = SampleRing(rate_hz, 1, HEARD_S)
+        self._mix = VoiceMix(rate_hz)
+        self._delay = VoiceDelay()
+        self._delay.follow(link.timing, 0.0)
+        self._parts = self._delay.parts
+        self._settings = MixSettings()
+        self._asked_ms = 0.0
+        self._channel = 1
+        self._readers: tuple[SteadyReader, ...] = ()
+        self._gaps = 0
+        self._checked_s = 0.0
+        self._taken: int | None = None
+        """Samples of the capture's ring so far."""
+        self._late: tuple[int, float] | None = None
+        """A sample that was not there when it was due, and when that was."""
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="voice desk", daemon=True)
+        if output is not None:
+            output.play(self.listen(output.rate_hz))
+
+    def listen(self, to_hz: int) -> SteadyReader:
+        """What is heard, at its moment, for a thread with a clock of its own. Before `start`."""
+        reader = SteadyReader(self.heard, to_hz, self._parts.total_s)
+        self._readers = (*self._readers, reader)
+        return reader
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closing.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def follow(self, values: Snapshot) -> None:
+        """What the parameters say from now on."""
+        self._settings = MixSettings.from_values(values)
+        self._asked_ms = float(values["/rvc/delay_ms"])
+        self._channel = int(values["/rvc/input_channel"])
+
+    def status(self) -> VoiceStatus:
+        parts = self._parts
+        return VoiceStatus(
+            algorithmic_ms=parts.algorithmic_s * 1000.0,
+            compute_ms=parts.compute_s * 1000.0,
+            device_ms=parts.device_s * 1000.0,
+            delay_ms=parts.total_s * 1000.0,
+            underruns=self._mix.underruns,
+            gaps=self._gaps,
+            input_state=self._capture.state,
+            input_description=self._capture.description,
+            output=None if self._output is None else self._output.status(),
+        )
+
+    def _run(self) -> None:
+        has_failed = False
+        while not self._closing.wait(PERIOD_S):
+            try:
+                self._step()
+            except Exception as error:  # top of the thread: the picture goes on, and so does the next step
+                if not has_failed:
+                    logger.exception("voice desk failed")
+                has_failed = True
+                self._report("rvc.desk", f"rvc: the voice's desk failed: {error}")
+
+    def _step(self) -> None:
+        """Take what is new, mix what is due, see whether the delay is still the right one."""
+        self._hear()
+        self._delay.follow(self._link.timing, self._asked_ms)
+        self._follow_delay(self._delay.parts)
+        due = min(self._dry.newest - round(self._parts.mixed_s * self._rate_hz), self._latest_due())
+        if due > self.heard.newest:
+            self._mix_up_to(due)
+        self._watch_lateness()
+        self._watch_spare()
+
+    def _latest_due(self) -> int:
+        return self.heard.newest + round(LONGEST_STEP_S * self._rate_hz)
+
+    def _hear(self) -> None:
+        ring = self._capture.ring
+        if self._taken is None:
+            self._taken = ring.newest
+        first, samples = ring.read(self._taken, min(ring.newest, self._taken + round(LONGEST_STEP_S * self._rate_hz)))
+        lost = first - self._taken  # overwritten unheard: silence in their place, so that the numbers stay
+        self._taken = first + len(samples)
+        voice = np.zeros(lost + len(samples), np.float32)
+        if self._channel <= ring.channels:
+            voice[lost:] = samples[:, self._channel - 1]
+        if len(voice):
+            self._dry.write(voice[-self._dry.capacity :, None])
+            self._link.hear(voice)
+        if (mark := ring.mark) is not None:
+            self.heard.set_mark(mark[0] - (self._taken - self._dry.newest), mark[1])
+
+    def _mix_up_to(self, due: int) -> None:
+        first = self.heard.newest
+        _, dry = self._dry.read(first, due)
+        wet, presence = self._link.converted(first, due - first + self._mix.fade_frames)
+        underruns = self._mix.underruns
+        self.heard.write(self._mix.mix(dry[:, 0], wet, presence, self._settings)[:, None])
+        if self._mix.underruns > underruns and self._late is None:
+            self._late = first + int(np.flatnonzero(presence <= 0.0)[0]), self._clock.now_s()
+
+    def _watch_lateness(self) -> None:
+        """A block that comes after all says how much more time is needed; one that never comes says nothing."""
+        if self._late is None:
+            return
+        sample, since_s = self._late
+        late_s = self._clock.now_s() - since_s
+        if self._link.converted(sample, 1)[1][0] > 0.0:
+            self._late = None
+            self._delay.was_late(late_s)
+            self._report("rvc.late", f"rvc: a block came {late_s * 1000:.0f} ms late; the delay is longer by that now")
+        elif late_s > WAITED_S:
+            self._late = None
+
+    def _watch_spare(self) -> None:
+        now_s = self._clock.now_s()
+        settled = [reader for reader in self._readers if reader.is_settled]
+        self._gaps = sum(reader.gaps for reader in self._readers)
+        over_s = now_s - self._checked_s
+        spare_s = min((reader.least_spare_s for reader in settled), default=float("inf"))
+        if spare_s == float("inf") or (over_s < 0.5 and spare_s >= 0.0):
+            return
+        self._checked_s = now_s
+        for reader in settled:
+            reader.least_spare_s = float("inf")
+        self._delay.was_spare(spare_s, min(over_s, 0.5))
+
+    def _follow_delay(self, parts: DelayParts) -> None:
+        self._parts = parts
+        for reader in self._readers:
+            reader.lag_s = parts.total_s
