@@ -1,11 +1,11 @@
-"""Sound at another rate is as soxr makes it, whole or in blocks."""
+"""Sound at another rate is as soxr makes it, whole or in parts."""
 
 import numpy as np
 import pytest
 import soxr
 import torch
 
-from engine.models.voice.resample import CROSSINGS, Resampler
+from engine.models.voice.resample import Resampler
 
 torch.set_num_threads(1)
 
@@ -53,37 +53,15 @@ def test_what_the_lower_rate_cannot_hold_is_gone() -> None:
 
 
 @pytest.mark.parametrize(("from_hz", "to_hz"), RATES)
-def test_a_stream_is_the_whole_sound_late_by_what_it_says(from_hz: int, to_hz: int) -> None:
-    """Its delay is taken off by filtering: a broken number of samples of the higher rate."""
+def test_a_part_with_its_surroundings_is_that_part_of_the_whole(from_hz: int, to_hz: int) -> None:
     resampler = Resampler(from_hz, to_hz, CPU)
-    groups = [1, 2, 5, -(-8_000 // resampler.down)]
-    sizes = [resampler.down * group for group in groups]
-    sound = torch.from_numpy(noise_below(0.42 * min(from_hz, to_hz) / from_hz, sum(sizes)))[None]
-    blocks = [resampler.push(block) for block in sound.split(sizes, -1)]
-    assert [block.shape[-1] for block in blocks] == [resampler.up * group for group in groups]
-    joined = torch.cat(blocks, -1)[0].double().numpy()
-    whole = Resampler(from_hz, to_hz, CPU)(sound)[0].double().numpy()
-    late = resampler.delay * to_hz / from_hz
-    padded = np.concatenate((whole, np.zeros(len(whole))))  # so that nothing comes round
-    turns = np.exp(-2j * np.pi * np.fft.rfftfreq(len(padded)) * late)
-    moved = np.fft.irfft(np.fft.rfft(padded) * turns, len(padded))[: len(whole)]
-    inside = slice(int(late) + 1, None)
-    assert level_db(joined[inside] - moved[inside]) < -65.0
-
-
-def test_a_stream_is_the_same_however_it_is_cut() -> None:
-    sound = torch.from_numpy(noise_below(0.1, 44_100))[None]
-    resampler = Resampler(44_100, 16_000, CPU)
-    at_once = resampler.push(sound)
-    resampler.reset()
-    by_blocks = torch.cat([resampler.push(block) for block in sound.split(441 * 10, -1)], -1)
-    torch.testing.assert_close(by_blocks, at_once, rtol=0, atol=1e-6)
-
-
-def test_the_delay_is_32_samples_of_the_lower_rate() -> None:
-    assert Resampler(48_000, 16_000, CPU).delay == CROSSINGS * 3
-    assert Resampler(44_100, 16_000, CPU).delay == pytest.approx(88.2)
-    assert Resampler(40_000, 48_000, CPU).delay == CROSSINGS
+    down, up = resampler.down, resampler.up
+    around = -(-resampler.reach // down)
+    first, last = 3 * around, 3 * around + 7
+    whole = torch.from_numpy(noise_below(0.4, (last + 3 * around) * down))[None]
+    part = resampler(whole[:, (first - around) * down : (last + around) * down])
+    expected = resampler(whole)[:, first * up : last * up]
+    torch.testing.assert_close(part[:, around * up : -around * up], expected, rtol=0, atol=1e-6)
 
 
 def test_a_batch_is_its_rows_and_a_constant_stays_one() -> None:
@@ -97,12 +75,7 @@ def test_a_batch_is_its_rows_and_a_constant_stays_one() -> None:
 def test_equal_rates_are_nothing_to_do() -> None:
     resampler = Resampler(16_000, 16_000, CPU)
     sound = torch.ones(1, 161)
-    assert resampler(sound) is sound and resampler.push(sound) is sound and resampler.delay == 0
-
-
-def test_a_block_that_would_leave_a_broken_sample_is_refused() -> None:
-    with pytest.raises(ValueError, match="a block of 440 samples is not a multiple of 441"):
-        Resampler(44_100, 16_000, CPU).push(torch.zeros(1, 440))
+    assert resampler(sound) is sound and resampler.reach == 0
 
 
 def test_rates_without_a_common_factor_are_refused_before_they_fill_the_memory() -> None:
