@@ -32,6 +32,7 @@ class PitchCache:
         """One block on. `sound` (1, n) of 16 kHz ends with the window; returns `values`."""
         window = self.values.shape[1]
         found = self._tracker.track(sound[:, -self.samples :]).float()[:, BLIND:][:, -window:]
+        found = found.nan_to_num(0.0, 0.0, 0.0)  # one that overflowed would stay, and spoil the phase for good
         kept = self.values[:, self._block : self._block + window - found.shape[1]]
         self.values = torch.cat((kept, found), 1)
         return self.values

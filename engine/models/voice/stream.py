@@ -4,10 +4,10 @@ Which sample is which. With each block the newest part of the sound, a window, i
 block ends, at sample E. Everything here keeps time: HuBERT's vector k is made of what begins at hop 2 k (a hop is
 10 ms), pitch k is that of the start of hop k, and hop k of the synthesizer's sound is what was said in hop k. So the
 end of the window's conversion is what was said up to E. What `convert` gives is what was said from E - lag - block to
-E - lag, exactly as many samples, on and on; lag = crossfade + search. That much is kept back because the end of a window
-was made without knowing what follows: the next window makes it again, knowing more, and one is faded into the other
-(sola.py). `search`, 10 ms, is the room for moving the join to where the two agree. Joined at offset 0 the time is exact;
-a join that was moved makes the sound early by as much, 10 ms at most, until one moves it back.
+E - lag, exactly as many samples, on and on; lag = crossfade + search. That much is kept back because the end of a
+window was made without knowing what follows: the next window makes it again, knowing more, and one is faded into the
+other (sola.py). `search`, 10 ms, is the room for moving the join to where the two agree. Joined at offset 0 the time is
+exact; a join that was moved makes the sound early by as much, 10 ms at most, until one moves it back.
 
 What is worked out, from the window's end backwards, in hops:
 
@@ -17,15 +17,16 @@ What is worked out, from the window's end backwards, in hops:
     24 more     go through the flow: 4 couplings of 3 convolutions that look 2 hops back, so exactly its reach
     the rest    of `extra` is heard by HuBERT and by the text encoder, whose attention has no bounds
 
-A short `extra` cuts the lead-ins short. At the other end, nothing can be done about what has not been said yet. Features
-are drawn to the index where they are decoded; pitch is found in the block and the 50 ms before it, and remembered
-(pitch_cache.py). HuBERT takes steps of two hops: those lie on the sound and not on the window, which is listened to from
-one hop earlier where it begins at an odd one, or the same sound would be other vectors in every second block.
+A short `extra` cuts the lead-ins short. At the other end, nothing can be done about what has not been said yet.
+Features are drawn to the index where they are decoded; pitch is found in the block and the 50 ms before it, and
+remembered (pitch_cache.py). HuBERT takes steps of two hops: those lie on the sound and not on the window, which is
+listened to from one hop earlier where it begins at an odd one, or the same sound would be other vectors in every second
+block.
 
 What goes on from window to window, so that two of them say the same where they overlap: the noise of the latent and of
 the source, drawn once for each hop; and the phase of the source. Upstream's sine starts anew in every window, and SOLA
-has to find where it fits. Here the phase is kept for the first hop that sounds; it is worked back over the lead-in, whose
-pitch may have been found again since.
+has to find where it fits. Here the phase is kept for the first hop that sounds; it is worked back over the lead-in,
+whose pitch may have been found again since.
 
 Formant x. f = 2^(x/12), rounded so that f hops are whole samples. The latent is stretched to f times as many hops, the
 source makes its turns in so many samples, and the result is played f times as fast: the spectrum's envelope moves up by

@@ -36,14 +36,16 @@ class Voicing:
         device = model.device
         generator = torch.Generator(device).manual_seed(SEED)
         longest = round(self._hop * 2.0 ** (LARGEST_FORMANT / 12.0))
-        self._noise = RollingNoise(shape.latent, self._flow_hops, device, generator)
-        self._source_noise = RollingNoise(longest, self.hops, device, generator)
+        self.noise = RollingNoise(shape.latent, self._flow_hops, device, generator)
+        """Of the latent, (1, latent, hops that go through the flow)."""
+        self.source_noise = RollingNoise(longest, self.hops, device, generator)
+        """(1, samples of the longest stretched hop, hops): each hop's own."""
         self._longest_hops = -(-self.hops * longest // self._hop)
         self._phase = torch.zeros(1, device=device)
         self._device = device
 
     def stretched_hop(self, formant: float) -> int:
-        """Samples that the decoder makes of a hop: played in 10 ms they are a smaller (formant > 0) or larger throat."""
+        """Samples that the decoder makes of a hop. Played in 10 ms: a smaller throat (above 0) or a larger."""
         return round(self._hop * 2.0 ** (formant / 12.0))
 
     def follow(
@@ -56,14 +58,14 @@ class Voicing:
     ) -> Tensor:
         """One block on. Content (1, window_hops, C) and pitch (1, window_hops) in Hz, as it was heard -> (1, hops *
         stretched hop) float32, which may hold NaN. Marks the stages encode, flow and decode."""
-        self._noise.advance(self._grid.block_hops)
-        self._source_noise.advance(self._grid.block_hops)
+        self.noise.advance(self._grid.block_hops)
+        self.source_noise.advance(self._grid.block_hops)
         stretched = self.stretched_hop(settings.formant)
         count = self.hops if stretched == self._hop else self._longest_hops
         inputs: State = {
             "phone": phone,
             "pitch": None,
-            "noise": self._noise.values,
+            "noise": self.noise.values,
             "source": None,
             "places": None if stretched == self._hop else self._places(count, stretched),
             "speaker": torch.tensor([settings.speaker], device=self._device),
@@ -92,7 +94,7 @@ class Voicing:
         lead_in = self.hops - self._sounding
         start = self._phase - source.phases(f0[:, :lead_in])[:, -1]
         self._phase = source.phases(f0, start)[:, lead_in + self._grid.block_hops]
-        noise = self._source_noise.values[:, :stretched].transpose(1, 2).reshape(1, 1, -1)  # hop after hop
+        noise = self.source_noise.values[:, :stretched].transpose(1, 2).reshape(1, 1, -1)  # hop after hop
         sound = source(f0, start, noise)
         return torch.nn.functional.pad(sound, (0, count * self._hop - sound.shape[2]))
 
