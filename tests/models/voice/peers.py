@@ -1,4 +1,4 @@
-"""Code nobody here wrote, which ours is compared with: the synthesiser of the package infer-rvc-python."""
+"""Code nobody here wrote, which ours is compared with: synthesiser and RMVPE of the package infer-rvc-python."""
 
 import importlib
 import sys
@@ -11,10 +11,17 @@ MISSING = "infer-rvc-python: python -m pip install --no-deps --target .ci/peers 
 
 
 def synthesizers() -> Any | None:
-    """The module with its synthesisers; None where the package is not there.
+    """The module with its synthesisers; None where the package is not there."""
+    return _module("lib.infer_pack.models")
 
-    The package's own `__init__` asks for libraries that the synthesiser does without: an empty one stands in for it.
-    """
+
+def rmvpe() -> Any | None:
+    """The module with RMVPE, which asks for librosa's mel filters."""
+    return _module("lib.rmvpe")
+
+
+def _module(name: str) -> Any | None:
+    """The package's own `__init__` asks for libraries that these do without: an empty one stands in for it."""
     package = FOLDER / "infer_rvc_python"
     if not package.is_dir():
         return None
@@ -22,4 +29,4 @@ def synthesizers() -> Any | None:
         empty = types.ModuleType("infer_rvc_python")
         empty.__path__ = [str(package)]
         sys.modules["infer_rvc_python"] = empty
-    return importlib.import_module("infer_rvc_python.lib.infer_pack.models")
+    return importlib.import_module(f"infer_rvc_python.{name}")

@@ -29,13 +29,13 @@ class Fcpe:
     frame_multiple = HOP
 
     def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
-        bundled = _bundled()
-        network = bundled.model.to(device=device, dtype=dtype).requires_grad_(False).eval()
+        package = bundled()
+        network = package.model.to(device=device, dtype=dtype).requires_grad_(False).eval()
         self.networks: tuple[torch.nn.Module, ...] = (network,)
         self._network = network
         self._dtype = dtype
         self._cents = network.cent_table.float()
-        self._mel = LogMel(bundled.wav2mel.mel_extractor.mel_basis.to(device), before=BEFORE, floor=FLOOR)
+        self._mel = LogMel(package.wav2mel.mel_extractor.mel_basis.to(device), before=BEFORE, floor=FLOOR)
 
     @torch.no_grad()
     def track(self, sound: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ class Fcpe:
         return likeliest(self._network(mel.transpose(1, 2)), self._cents, THRESHOLD)
 
 
-def _bundled() -> Any:
+def bundled() -> Any:
     """torchfcpe's own object: `model`, and `wav2mel` with the filters it was trained with."""
     with contextlib.redirect_stdout(io.StringIO()), one_line("torchfcpe"):  # it prints
         try:

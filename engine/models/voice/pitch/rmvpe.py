@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.pretrained import one_line
+from engine.models.voice.pickle_file import read_pickle
 from engine.models.voice.pitch import HOP
 from engine.models.voice.pitch.mel import FRAME, LogMel, mel_filters, mirrored
 from engine.models.voice.pitch.rmvpe_network import BINS, FRAME_MULTIPLE, Rmvpe
@@ -56,6 +57,9 @@ def load_rmvpe(name: str, device: torch.device, dtype: torch.dtype) -> RmvpeTrac
 
 def read_network(path: Path, name: str) -> Rmvpe:
     """On the CPU, in float32. The checkpoint is a dict of tensors; anything else in its pickle is refused unrun."""
+    foreign = read_pickle(path).foreign
+    if foreign:
+        raise ModelError(f"{name}: refused: it would run {foreign[0]}, which no RMVPE needs")
     with one_line(name):
         weights: Any = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(weights, dict):
@@ -75,8 +79,11 @@ def read_network(path: Path, name: str) -> Rmvpe:
 def fold_norms(network: nn.Module) -> None:
     """Each batch norm into the convolution before it: the same sums in fewer passes over the picture."""
     for layers in network.modules():
-        if isinstance(layers, nn.Sequential):
-            for place, (layer, norm) in enumerate(pairwise(list(layers))):
-                if isinstance(norm, nn.BatchNorm2d) and isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-                    layers[place] = fuse_conv_bn_eval(layer, norm, transpose=isinstance(layer, nn.ConvTranspose2d))
-                    layers[place + 1] = nn.Identity()
+        if not isinstance(layers, nn.Sequential):
+            continue
+        for place, (layer, norm) in enumerate(pairwise(list(layers))):
+            if isinstance(norm, nn.BatchNorm2d) and isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+                statistics = (norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias)
+                is_transposed = isinstance(layer, nn.ConvTranspose2d)
+                layer.weight, layer.bias = fuse_conv_bn_weights(layer.weight, layer.bias, *statistics, is_transposed)
+                layers[place + 1] = nn.Identity()
