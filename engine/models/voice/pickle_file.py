@@ -7,7 +7,9 @@ constructor was to be called with. Weights are never read.
 
 import pickle
 import re
+import struct
 import zipfile
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -31,9 +33,24 @@ TRAINING = re.compile(
     r"|builtins\.(dict|list|tuple|int|float|str|bool)|collections\.defaultdict"
 )
 """Classes of the training that fairseq pickles beside a HuBERT's tensors."""
+SYSTEMS = {"posix": "os", "nt": "os"}
 LARGEST_PICKLE = 64 << 20
 LEGACY_PARTS = 3  # magic number, protocol, what kind of machine wrote it: pickles before the one that counts
-TROUBLES = (pickle.UnpicklingError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError, OSError)
+TROUBLES = (
+    pickle.UnpicklingError,
+    struct.error,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What reading a broken pickle raises."""
 
 
 class StandIn:
@@ -106,8 +123,9 @@ def read_pickle(file: Path) -> PickledFile:
             return _read_legacy(stream)
     except zipfile.BadZipFile as error:
         raise ModelError(f"{file}: cut off or damaged ({error})") from None
-    except (*TROUBLES, RecursionError, MemoryError) as error:
-        raise ModelError(f"{file}: no file of torch.save, or cut off ({str(error) or type(error).__name__})") from None
+    except TROUBLES as error:
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise ModelError(f"{file}: no file of torch.save, or cut off ({why})") from None
 
 
 def _described(value: Any) -> Tensor | None:
@@ -146,9 +164,12 @@ def _read(stream: IO[bytes]) -> PickledFile:
     names: dict[str, None] = {}
     known = {"collections.OrderedDict": Table}
 
-    class Reader(pickle.Unpickler):
+    # In Python: the one in C takes gigabytes when a broken file numbers what it remembers in billions.
+    class Reader(pickle._Unpickler):
         def find_class(self, module: str, name: str) -> Callable[..., Any]:
-            full = f"{module}.{name}"
+            # torch.save writes the names of Python 2, and `os` by the name of the system that it is on.
+            module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
+            full = f"{SYSTEMS.get(module, module)}.{name}"
             names.setdefault(full)
             return known.get(full) or type("StandIn", (StandIn,), {"name": full})
 

@@ -1,0 +1,40 @@
+"""A HuBERT of twelve narrow layers with a final projection, as transformers builds it; for tests."""
+
+from typing import Any
+
+import torch
+from transformers import HubertConfig, HubertModel
+
+WIDTH = 128
+PROJECTED = 32
+
+
+class SmallHubert(HubertModel):
+    """As the published ContentVec: the projection is a layer of the model, beside the HubertModel's own."""
+
+    def __init__(self, config: HubertConfig) -> None:
+        super().__init__(config)
+        self.final_proj = torch.nn.Linear(config.hidden_size, config.classifier_proj_size)
+
+
+def small_hubert(**changes: Any) -> SmallHubert:
+    """The same weights each time; none of them as it is drawn, so that a bias or a norm that is lost is heard."""
+    config = HubertConfig(
+        **{
+            "hidden_size": WIDTH,
+            "num_hidden_layers": 12,
+            "num_attention_heads": 2,
+            "intermediate_size": 48,
+            "conv_dim": (24,) * 7,
+            "num_conv_pos_embeddings": 16,
+            "num_conv_pos_embedding_groups": 4,
+            "classifier_proj_size": PROJECTED,
+        }
+        | changes
+    )
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(3)
+        hubert = SmallHubert(config).eval()
+        for parameter in hubert.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.05)
+    return hubert

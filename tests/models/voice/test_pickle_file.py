@@ -1,0 +1,125 @@
+"""What a pickle holds and asks for, told without running it."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engine.errors import ModelError
+from engine.models.safetensors_header import Tensor
+from engine.models.voice.pickle_file import read_pickle
+
+
+class Call:
+    """Pickled, it asks for `function(*arguments)`."""
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self._call = function, arguments
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return self._call
+
+
+@pytest.mark.parametrize("is_zipped", [True, False], ids=["zip", "before torch 1.6"])
+def test_tensors_are_told_by_type_and_shape_and_plain_values_as_they_are(tmp_path: Path, is_zipped: bool) -> None:
+    weights = OrderedDict(
+        a=torch.zeros(2, 3, dtype=torch.float16), b=torch.zeros(()), c=torch.zeros(4, dtype=torch.int64)
+    )
+    network = torch.nn.Linear(3, 5)
+    stored = {"weight": weights, "net": network.state_dict(), "parameter": network.bias, "config": [1, "x", 2.5, None]}
+    torch.save(stored, tmp_path / "x.pth", _use_new_zipfile_serialization=is_zipped)
+    read = read_pickle(tmp_path / "x.pth")
+    described = {"a": Tensor("float16", (2, 3)), "b": Tensor("float32", ()), "c": Tensor("int64", (4,))}
+    assert read.tensors("weight") == described
+    assert read.tensors("net") == {"weight": Tensor("float32", (5, 3)), "bias": Tensor("float32", (5,))}
+    assert read.tensors() == {"parameter": Tensor("float32", (5,))}
+    assert read.value["config"] == [1, "x", 2.5, None]
+    assert read.foreign == ()
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize("is_zipped", [True, False], ids=["zip", "before torch 1.6"])
+def test_a_function_is_named_and_not_called(tmp_path: Path, protocol: int, is_zipped: bool) -> None:
+    marker = tmp_path / "marker"
+    stored = {"weight": {}, "x": [Call(os.system, "true"), Call(os.mkdir, str(marker))]}
+    torch.save(stored, tmp_path / "x.pth", pickle_protocol=protocol, _use_new_zipfile_serialization=is_zipped)
+    assert set(read_pickle(tmp_path / "x.pth").foreign) == {"os.system", "os.mkdir"}
+    assert not marker.exists()
+    with (tmp_path / "x.pth").open("rb") as stream:  # the file is what it is taken for
+        torch.load(stream, weights_only=False)
+    assert marker.exists()
+
+
+@pytest.mark.parametrize(
+    "opcodes",
+    [
+        b"(S'touch MARKER'\nios\nsystem\n.",  # INST
+        b"(cos\nsystem\nS'touch MARKER'\no.",  # OBJ
+        b"\x80\x02cos\nsystem\n\x94c__builtin__\nmap\n.",
+        b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x0ctouch MARKER\x85R.",  # STACK_GLOBAL
+    ],
+)
+def test_every_way_a_pickle_can_name_something_ends_in_a_stand_in(
+    tmp_path: Path, opcodes: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with zipfile.ZipFile(tmp_path / "x.pth", "w") as archive:
+        archive.writestr("x/data.pkl", opcodes)
+    assert "os.system" in read_pickle(tmp_path / "x.pth").foreign
+    assert not (tmp_path / "MARKER").exists()
+
+
+def test_containers_of_classes_of_their_own_are_let_be(tmp_path: Path) -> None:
+    class_of_its_own: Any = defaultdict(list, {"a": [1]})
+    torch.save({"kept": 1, "x": class_of_its_own, "y": {1, 2}}, tmp_path / "x.pth")
+    read = read_pickle(tmp_path / "x.pth")
+    assert read.value["kept"] == 1 and "collections.defaultdict" in read.foreign
+
+
+@pytest.mark.parametrize("is_zipped", [True, False], ids=["zip", "before torch 1.6"])
+def test_what_is_cut_off_is_one_line(tmp_path: Path, is_zipped: bool) -> None:
+    whole, cut = tmp_path / "whole.pth", tmp_path / "cut.pth"
+    torch.save({"weight": {"a": torch.zeros(100)}}, whole, _use_new_zipfile_serialization=is_zipped)
+    for size in (0, 1, 30, 100):
+        cut.write_bytes(whole.read_bytes()[:size])
+        with pytest.raises(ModelError) as error:
+            read_pickle(cut)
+        assert str(cut) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_bytes_of_any_kind_end_in_one_line_or_in_values(tmp_path: Path) -> None:
+    """As bad as it gets: noise, and a good file with single bytes changed."""
+    torch.save({"weight": {"a": torch.zeros(3)}, "config": [1, 2]}, tmp_path / "x.pth")
+    with zipfile.ZipFile(tmp_path / "x.pth") as archive:
+        good = archive.read("x/data.pkl")
+    noise = torch.Generator().manual_seed(1)
+    for _ in range(300):
+        spoilt = bytearray(good)
+        for place in torch.randint(len(good), (2,), generator=noise).tolist():
+            spoilt[place] = int(torch.randint(256, (), generator=noise))
+        with zipfile.ZipFile(tmp_path / "y.pth", "w") as archive:
+            archive.writestr("x/data.pkl", bytes(spoilt))
+        try:
+            read_pickle(tmp_path / "y.pth").tensors("weight")
+        except ModelError as error:
+            assert "\n" not in str(error)
+
+
+def test_neither_torch_nor_what_the_pickle_names_is_imported(tmp_path: Path) -> None:
+    torch.save({"weight": {"a": torch.zeros(3)}}, tmp_path / "x.pth")
+    with zipfile.ZipFile(tmp_path / "y.pth", "w") as archive:
+        archive.writestr("y/data.pkl", b"\x80\x02cantigravity\nfly\n)R.")
+    code = (
+        "import sys; from pathlib import Path; from engine.models.voice.pickle_file import read_pickle\n"
+        f"assert read_pickle(Path({str(tmp_path / 'x.pth')!r})).tensors('weight')\n"
+        f"read_pickle(Path({str(tmp_path / 'y.pth')!r}))\n"
+        "assert not {'torch', 'antigravity', 'scipy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
