@@ -19,6 +19,7 @@ from tests.children.picture_studio import QUICK
 
 RATE_HZ = 16_000
 BLOCK, LAG = 1600, 480  # samples: 100 ms; 20 ms of crossfade and 10 of search
+LOOKED = 4 * RATE_HZ
 DEFAULTS = {param.address: param.default for param in osc_schema.PARAMS if param.child == "rvc"}
 BASE: dict[str, Any] = {
     "/rvc/enable": True,
@@ -79,8 +80,10 @@ class VoiceStudio:
         self.supervisor.on_swap = lambda is_done, reason: self.swaps.append((is_done, reason))
         self.voice = AudioRing.create("rvc voice", channels=1, rate_hz=RATE_HZ, seconds=12.0)
         self.supervisor.connect_input("voice", self.voice.segment)
-        self.converted = ConvertedSound(self.supervisor, "converted")
         self.read_to = 0
+        """The first sample that `take` has not taken."""
+        self._listened = ConvertedSound(self.supervisor, "converted")
+        self._looked = ConvertedSound(self.supervisor, "converted")
         self.set({**DEFAULTS, **BASE, **(values or {})})
 
     def reset(self) -> None:
@@ -98,10 +101,12 @@ class VoiceStudio:
         self.hear(tone(hz, frames, self.voice.end_sample))
 
     def made_to(self) -> int:
-        """Samples that are to be heard of all that has come out: one past the last."""
-        _, presence = self.converted.read(self.read_to, self.voice.end_sample - self.read_to)
+        """One past the last sample that has come out; 0 before the first."""
+        self._listened.read(self.read_to, 1)  # as a listener would, while processes come and go
+        first = max(0, self.voice.end_sample - LOOKED)
+        _, presence = self._looked.read(first, LOOKED)
         there = np.flatnonzero(presence)
-        return self.read_to + int(there[-1]) + 1 if len(there) else 0
+        return first + int(there[-1]) + 1 if len(there) else 0
 
     def sing_on(self, wait_for: Callable[..., Any], blocks: int = 1, hz: float = 220.0) -> None:
         """Block by block, each when the one before has come out."""
@@ -111,8 +116,8 @@ class VoiceStudio:
             wait_for(lambda whole=whole: self.made_to() >= whole, f"sample {whole}")
 
     def take(self, frames: int) -> tuple[np.ndarray, np.ndarray]:
-        """What has come out next, and where; a listener goes on from there."""
-        taken = self.converted.read(self.read_to, frames)
+        """What a listener hears next, and where something has come out."""
+        taken = self._listened.read(self.read_to, frames)
         self.read_to += frames
         return taken
 
@@ -127,6 +132,10 @@ class VoiceStudio:
         """The newest line the child has noted under a key; "" when there was none."""
         return next((line for told, line in reversed(self.reports) if told == f"child.rvc.{key}"), "")
 
+    def skip(self) -> None:
+        """Listen from the end of what has come out."""
+        self.read_to = self.made_to()
+
     def taken(self, wait_for: Callable[..., Any]) -> None:
         """Return when the child has taken all that was set, and done what followed: two looks at its commands have a
         step between them."""
@@ -138,5 +147,6 @@ class VoiceStudio:
     def close(self) -> None:
         self.supervisor.on_swap = None
         self.supervisor.close()
-        self.converted.close()
+        self._listened.close()
+        self._looked.close()
         self.voice.close()
