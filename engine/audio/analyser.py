@@ -57,9 +57,14 @@ class Analyser:
         """Number of source samples that must be there for the next hop."""
         return self.samples_analysed + self.hop_frames
 
-    def hop(self, block: np.ndarray, settings: AudioSettings) -> None:
-        """Take in the next `hop_frames` samples: (hop_frames, source channels) float32 in [-1, 1]."""
+    def hop(self, block: np.ndarray, settings: AudioSettings, voice: np.ndarray | None = None) -> None:
+        """Take in the next `hop_frames` samples: (hop_frames, source channels) float32 in [-1, 1].
+
+        `voice`, (hop_frames,), is what is heard of a voice at that time: channel `voice_channel` is that.
+        """
         spread = self._layout.spread(block, settings.layout, settings.channel_map)  # (4, hop)
+        if voice is not None and settings.voice_channel:
+            spread[settings.voice_channel - 1] = voice
         self._history.append(spread)
         self.samples_analysed += self.hop_frames
         loudness = np.abs(spread)

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from engine.audio.analyser import Analyser
 from engine.audio.feed import Feed
 from engine.audio.ring import SampleRing
 from engine.audio.settings import AudioSettings
+from engine.audio.steady_reader import SteadyReader
 from engine.errors import UsageError
 from engine.frame import AudioBlock, AudioFeatures
 
@@ -51,6 +54,8 @@ class AudioInput(ABC):
         """Which sound this is, and why where nobody chose it."""
         self.settings = AudioSettings()
         """Replaced as a whole; the next hop goes by it."""
+        self.voice: SteadyReader | None = None
+        """What is heard of a voice, at this sound's rate; set before `start`, read by the analysis."""
         self._ring = ring
         self._analyser = Analyser(ring.sample_rate_hz, ring.channels)
         self._features = self._analyser.features(self.settings)
@@ -95,11 +100,21 @@ class AudioInput(ABC):
         analyser = self._analyser
         while analyser.next_hop_end <= self._ring.newest:
             _, block = self._ring.read(analyser.samples_analysed, analyser.next_hop_end)
+            voice = self._voice_of_hop()
             if len(block) == analyser.hop_frames:
-                analyser.hop(block, self.settings)
+                analyser.hop(block, self.settings, voice)
             else:
                 analyser.samples_analysed = self._ring.newest
         self._features = analyser.features(self.settings)
+
+    def _voice_of_hop(self) -> np.ndarray | None:
+        """(hop_frames,) of the voice as it is heard while the next hop sounds."""
+        mark = self._ring.mark
+        if self.voice is None or mark is None or not self.settings.voice_channel:
+            return None
+        sample, sounded_s = mark
+        begins_s = sounded_s + (self._analyser.samples_analysed - sample) / self.sample_rate_hz
+        return self.voice.read(self._analyser.hop_frames, begins_s)[:, 0]
 
     def _status(self, state: str, description: str, lost_blocks: int) -> AudioStatus:
         level = tuple([channel.peak for channel in self._features.channels])

@@ -29,6 +29,8 @@ class AudioSettings:
     decay_ms: tuple[float, ...] = (1000.0, 1000.0, 1000.0, 1000.0)
     channel_map: tuple[int, ...] = (1, 2, 3, 4)
     """Source channel of each layer in layout direct, counted from 1."""
+    voice_channel: int = 0
+    """Which of the four hears the voice in place of its own sound, counted from 1; 0: none."""
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any], width_px: int) -> Self:
@@ -43,4 +45,5 @@ class AudioSettings:
             trigger=tuple([values[address] for address in _TRIGGER]),
             decay_ms=tuple([values[address] for address in _DECAY]),
             channel_map=tuple([values[address] for address in _CHANNEL]),
+            voice_channel=values["/rvc/channel"],
         )

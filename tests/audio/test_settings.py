@@ -19,6 +19,7 @@ def test_each_parameter_reaches_its_place() -> None:
         "/audio/3/trigger": "rising",
         "/audio/2/decay_ms": 50.0,
         "/audio/4/channel": 9,
+        "/rvc/channel": 2,
     }
     assert AudioSettings.from_values(values, width_px=640) == AudioSettings(
         window_ms=200.0,
@@ -30,4 +31,5 @@ def test_each_parameter_reaches_its_place() -> None:
         trigger=("off", "off", "rising", "off"),
         decay_ms=(1000.0, 50.0, 1000.0, 1000.0),
         channel_map=(1, 2, 3, 9),
+        voice_channel=2,
     )
