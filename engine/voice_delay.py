@@ -3,9 +3,9 @@
     spoken ── device ──► ring ── block, crossfade, search ── computing ──► mixed ── device ──► heard
               `device_s`         `algorithmic_s`             `compute_s`            `device_s`
 
-Sound lost in a gap is worse than some milliseconds: each part is as long as was ever needed, and nothing else moves it.
-Computing starts as what all but a hundredth of the blocks took, and grows when one came too late. The devices' part is
-found once they run: it starts as GENEROUS_S, and what is left over beyond MARGIN_S after MEASURED_S is given up.
+A gap is worse than some milliseconds: each part is as long as was ever needed, and nothing else moves it. Computing
+starts as what all but a hundredth of the blocks took, and grows when one came too late. The devices' part starts as
+GENEROUS_S; once they have run undisturbed for MEASURED_S, what was left over beyond MARGIN_S is given up.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ GENEROUS_S = 0.4
 MARGIN_S = 0.01
 MEASURED_S = 1.5
 HAND_OVER_S = 0.03  # a block's last sample waits for the device's next delivery, the desk's look and the child's
-LATE_MARGIN_S = 0.01
+MOST_SHORT_S = 0.1  # what is missing beyond that was a standstill, and none that a longer delay would cover
 MOST_BLOCKS = 2.0  # of allowance: a child that needs more is no longer in time at all
 
 
@@ -46,10 +46,10 @@ class VoiceDelay:
         self._timing: VoiceTiming | None = None
         self._allowance_s: float | None = None
         """None: not known yet, one block."""
-        self._late_s = 0.0
         self._device_s = GENEROUS_S
-        self._measured_s: float | None = 0.0
-        """How long the devices have been listened to; None: long enough."""
+        self._is_measured = False
+        self._undisturbed: tuple[int, float, float] | None = None
+        """Disturbances so far, since when there were no more, and the least that was left over since then."""
         self._asked_s = 0.0
 
     def follow(self, timing: VoiceTiming, asked_ms: float) -> None:
@@ -65,19 +65,23 @@ class VoiceDelay:
         """A block came this much after it was due."""
         assert self._timing is not None
         longest_s = MOST_BLOCKS * self._timing.block_s + HAND_OVER_S
-        self._allowance_s = min(self._shortest_compute_s + late_s + LATE_MARGIN_S, longest_s)
+        self._allowance_s = min(self._shortest_compute_s + late_s + MARGIN_S, longest_s)
 
-    def was_spare(self, spare_s: float, over_s: float) -> None:
-        """The least that was left over between mixing and hearing in the last `over_s`; negative: that was missing."""
-        if spare_s < 0.0:
+    def was_spare(self, spare_s: float, disturbances: int, now_s: float) -> None:
+        """The least that was left over lately between mixing and hearing; negative: that was missing.
+
+        `disturbances` grows when a clock is disturbed.
+        """
+        if self._undisturbed is None or self._undisturbed[0] != disturbances or spare_s < 0.0:
+            self._undisturbed = disturbances, now_s, spare_s
+        _, since_s, least_s = self._undisturbed
+        self._undisturbed = disturbances, since_s, min(least_s, spare_s)
+        if -MOST_SHORT_S < spare_s < 0.0:
             self._device_s += MARGIN_S - spare_s
-        if self._measured_s is None:
-            return
-        self._left_over_s = min(spare_s, self._left_over_s) if self._measured_s else spare_s
-        self._measured_s += over_s
-        if self._measured_s >= MEASURED_S:
-            self._measured_s = None
-            self._device_s -= max(self._left_over_s - MARGIN_S, 0.0)
+            self._undisturbed = None
+        elif not self._is_measured and now_s - since_s >= MEASURED_S:
+            self._is_measured = True
+            self._device_s -= max(min(least_s, spare_s) - MARGIN_S, 0.0)
 
     @property
     def parts(self) -> DelayParts:

@@ -10,6 +10,7 @@ readers' lag; see `voice_delay` for how long that is. Nobody waits for this thre
 """
 
 import logging
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,10 +25,11 @@ from engine.audio.steady_reader import SteadyReader
 from engine.children.voice_link import VoiceTiming
 from engine.clock import Clock
 from engine.params import Snapshot
-from engine.voice_delay import DelayParts, VoiceDelay
+from engine.voice_delay import VoiceDelay
 from engine.voice_mix import MixSettings, VoiceMix
 
 PERIOD_S = 0.01
+LOOK_S = 0.1  # at what moves the delay
 HEARD_S = 8.0  # of what is heard is kept: more than the longest delay
 WAITED_S = 3.0  # for a late block, to see how late it was
 LONGEST_STEP_S = 1.0  # of sound at once
@@ -53,6 +55,7 @@ class VoiceStatus:
     algorithmic_ms: float
     compute_ms: float
     device_ms: float
+    """0 while nobody listens."""
     delay_ms: float
     """The sum of the three: from spoken to heard."""
     underruns: int
@@ -93,9 +96,10 @@ class VoiceDesk:
         self._settings = MixSettings()
         self._asked_ms = 0.0
         self._channel = 1
+        self._longest_step = round(LONGEST_STEP_S * rate_hz)
+        self._look_s = 0.0
         self._readers: tuple[SteadyReader, ...] = ()
         self._gaps = 0
-        self._checked_s = 0.0
         self._taken: int | None = None
         """Samples of the capture's ring so far."""
         self._late: tuple[int, float] | None = None
@@ -127,11 +131,13 @@ class VoiceDesk:
 
     def status(self) -> VoiceStatus:
         parts = self._parts
+        is_heard = any(reader.is_settled for reader in self._readers)
+        device_s = parts.device_s if is_heard else 0.0
         return VoiceStatus(
             algorithmic_ms=parts.algorithmic_s * 1000.0,
             compute_ms=parts.compute_s * 1000.0,
-            device_ms=parts.device_s * 1000.0,
-            delay_ms=parts.total_s * 1000.0,
+            device_ms=device_s * 1000.0,
+            delay_ms=(parts.mixed_s + device_s) * 1000.0,
             underruns=self._mix.underruns,
             gaps=self._gaps,
             input_state=self._capture.state,
@@ -152,23 +158,27 @@ class VoiceDesk:
 
     def _step(self) -> None:
         """Take what is new, mix what is due, see whether the delay is still the right one."""
+        if self._clock.now_s() >= self._look_s:
+            self._look_s = self._clock.now_s() + LOOK_S
+            self._watch_spare()
+            self._delay.follow(self._link.timing, self._asked_ms)
+            self._parts = self._delay.parts
+        if self._capture.ring.newest == self._taken:
+            return
         self._hear()
-        self._delay.follow(self._link.timing, self._asked_ms)
-        self._follow_delay(self._delay.parts)
-        due = min(self._dry.newest - round(self._parts.mixed_s * self._rate_hz), self._latest_due())
+        due = self._dry.newest - round(self._parts.mixed_s * self._rate_hz)
         if due > self.heard.newest:
-            self._mix_up_to(due)
+            self._mix_up_to(min(due, self.heard.newest + self._longest_step))
+        if self.heard.newest >= due:  # else what a shorter delay asks for is not mixed yet
+            for reader in self._readers:
+                reader.lag_s = self._parts.total_s
         self._watch_lateness()
-        self._watch_spare()
-
-    def _latest_due(self) -> int:
-        return self.heard.newest + round(LONGEST_STEP_S * self._rate_hz)
 
     def _hear(self) -> None:
         ring = self._capture.ring
         if self._taken is None:
             self._taken = ring.newest
-        first, samples = ring.read(self._taken, min(ring.newest, self._taken + round(LONGEST_STEP_S * self._rate_hz)))
+        first, samples = ring.read(self._taken, min(ring.newest, self._taken + self._longest_step))
         lost = first - self._taken  # overwritten unheard: silence in their place, so that the numbers stay
         self._taken = first + len(samples)
         voice = np.zeros(lost + len(samples), np.float32)
@@ -203,19 +213,11 @@ class VoiceDesk:
             self._late = None
 
     def _watch_spare(self) -> None:
-        now_s = self._clock.now_s()
-        settled = [reader for reader in self._readers if reader.is_settled]
         self._gaps = sum(reader.gaps for reader in self._readers)
-        over_s = now_s - self._checked_s
-        spare_s = min((reader.least_spare_s for reader in settled), default=float("inf"))
-        if spare_s == float("inf") or (over_s < 0.5 and spare_s >= 0.0):
+        listening = [reader for reader in self._readers if reader.is_settled]
+        spare_s = min((reader.least_spare_s for reader in listening), default=math.inf)
+        if spare_s == math.inf:
             return
-        self._checked_s = now_s
-        for reader in settled:
-            reader.least_spare_s = float("inf")
-        self._delay.was_spare(spare_s, min(over_s, 0.5))
-
-    def _follow_delay(self, parts: DelayParts) -> None:
-        self._parts = parts
-        for reader in self._readers:
-            reader.lag_s = parts.total_s
+        for reader in listening:
+            reader.least_spare_s = math.inf
+        self._delay.was_spare(spare_s, sum(reader.disturbances for reader in listening), self._clock.now_s())

@@ -33,11 +33,11 @@ class MixSettings:
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:
         """From a snapshot of all parameters (address -> value)."""
-        volume_db = float(values["/rvc/volume_db"])
+        gain_db = float(values["/rvc/gain_db"])
         return cls(
             is_wanted=bool(values["/rvc/enable"]),
             monitor=float(values["/rvc/monitor"]),
-            volume=0.0 if volume_db <= SILENT_DB else 10.0 ** (volume_db / 20.0),
+            volume=0.0 if gain_db <= SILENT_DB else 10.0 ** (gain_db / 20.0),
             is_dry_without=values["/rvc/fallback"] == "dry",
         )
 

@@ -8,13 +8,16 @@ shares are those of the straight line fitted to all marks so far (expanding-memo
 Sequential Smoothing and Prediction, 1969), so that it settles as fast as can be, until MEMORY_S; from then on they
 stay, and the line follows a crystal that warms up.
 
-A device that was reopened, or a server that changed its buffers, is at another place for good: the line begins anew.
+A device that was reopened, or a server that changed its buffers, is at another place for good: the line begins anew
+there, and keeps its slope.
 """
 
 MEMORY_S = 100.0  # marks that jitter by +-1 ms then move the line by less than a sample
 OFF_RATE = 1e-3  # no crystal is further off
-MOVED_S = 0.003  # errors that stay beyond this are no jitter
-MOVED_AFTER_S = 0.5
+ASTRAY_S = 0.0005  # errors that stay beyond this are no jitter: the line is led by the last second's marks then
+MOVED_S = 0.003  # and beyond this it begins anew
+STAY_S = 0.5
+QUICK_MARKS = 100
 LARGEST_ERROR_S = 0.05  # one late mark must not look like a move
 
 
@@ -23,37 +26,43 @@ class ClockLine:
 
     def __init__(self, rate_hz: int) -> None:
         self._nominal_hz = rate_hz
-        self.epoch = 0
-        """Grows when the line begins anew: what it said before holds no more."""
-        self._begin(0.0, 0.0)
-        self._count = 0
-
-    @property
-    def age_s(self) -> float:
-        """How long the marks are that the line rests on."""
-        return self._at_s - self._began_s
+        self.disturbances = 0
+        """Grows as long as the marks are not where they are expected."""
+        self.age_s = 0.0
+        """From the first mark to the newest."""
+        self._rate_hz = float(rate_hz)
+        self._all = 0  # marks since the first
+        self._count = 0  # marks since it began anew
+        self._number = self._marked = self._at_s = self._bias = 0.0
 
     def add(self, number: float, at_s: float) -> None:
-        """A mark: sample `number` at `at_s`. One no newer than the last is passed over."""
+        """A mark: sample `number` at `at_s`. One that is no further than the last is passed over."""
         if self._count == 0:
             self._begin(number, at_s)
             return
-        passed_s = at_s - self._at_s
-        if passed_s <= 0.0:
+        span_s = (number - self._marked) / self._nominal_hz  # not of the marks' own times: those jitter with the errors
+        if span_s <= 0.0:
             return
-        self._count += 1
-        expected = self._number + self._rate_hz * passed_s
+        self._marked = number
+        self.age_s += span_s
+        expected = self._number + self._rate_hz * (at_s - self._at_s)
         error = number - expected
         limit = LARGEST_ERROR_S * self._nominal_hz
         clipped = min(max(error, -limit), limit)
-        self._bias += (clipped - self._bias) * min(passed_s / MOVED_AFTER_S, 1.0)
+        self._bias += (clipped - self._bias) * min(span_s / STAY_S, 1.0)
+        if abs(self._bias) > ASTRAY_S * self._nominal_hz:
+            self.disturbances += 1
+            self._count, self._all = min(self._count, QUICK_MARKS), min(self._all, QUICK_MARKS)
         if abs(self._bias) > MOVED_S * self._nominal_hz:
-            self.epoch += 1
             self._begin(number, at_s)
             return
-        count = min(self._count, max(MEMORY_S / passed_s, 2.0))
+        self._count += 1
+        self._all += 1
+        most = max(MEMORY_S / span_s, 2.0)
+        count = min(self._count, most)
         self._number = expected + clipped * 2.0 * (2.0 * count - 1.0) / (count * (count + 1.0))
-        self._rate_hz += clipped / passed_s * 6.0 / (count * (count + 1.0))
+        count = min(self._all, most)
+        self._rate_hz += clipped / span_s * 6.0 / (count * (count + 1.0))
         allowed = OFF_RATE * self._nominal_hz
         self._rate_hz = min(max(self._rate_hz, self._nominal_hz - allowed), self._nominal_hz + allowed)
         self._at_s = at_s
@@ -67,8 +76,8 @@ class ClockLine:
         return self._at_s + (number - self._number) / self._rate_hz
 
     def _begin(self, number: float, at_s: float) -> None:
-        self._number = number
-        self._at_s = self._began_s = at_s
-        self._rate_hz = float(self._nominal_hz)
+        self._number = self._marked = number
+        self._at_s = at_s
         self._bias = 0.0
         self._count = 1
+        self._all = max(self._all, 1)

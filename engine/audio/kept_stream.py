@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from engine.audio.devices import AudioDevice, Kind, find_device, list_devices
-from engine.audio.portaudio import names_now, session
+from engine.audio.portaudio import DeviceLook, session
 from engine.audio.streams import BLOCK_S, SoundStream, StreamLost
 from engine.backoff import next_delay_s
 from engine.clock import Clock
@@ -34,7 +34,7 @@ class Owner(Protocol):
         """The device may be another than the first time in everything but its name. AudioError when it cannot be."""
 
     def pass_time(self) -> None:
-        """The device is lost; called every 10 ms, and now and then after seconds, until it is back."""
+        """The device is lost; called every 10 ms until it is back, now and then later by what opening takes."""
 
 
 class KeptStream:
@@ -72,6 +72,8 @@ class KeptStream:
             while True:
                 self._keep(stream)
                 stream = self._wait_until_back()
+                if self.is_lost:
+                    logger.info("audio: %r is back", self.device.name)
                 self.is_lost = False
         except _Closing:
             pass
@@ -95,42 +97,53 @@ class KeptStream:
                 stream.watch()
                 self._pause(stream.poll_s)
         except StreamLost as error:
-            self.is_lost = True
-            self._report("audio.lost", f"audio: {self.device.name!r} is lost ({error}); silence until it is back")
+            self._mark_lost(str(error))
         finally:
             stream.close()
             session.release()
 
     def _wait_until_back(self) -> SoundStream:
+        """At its old place, else, once a fresh process has seen it, at its new one."""
         failures = 0
         try_at_s = self._clock.now_s() + (next_delay_s(1) if self.is_lost else 0.0)
-        while True:
-            self._owner.pass_time()
-            if self._clock.now_s() >= try_at_s:
+        look: DeviceLook | None = None
+        try:
+            while True:
+                self._owner.pass_time()
+                names = look.names() if look is not None else None
+                is_due = look is None and self._clock.now_s() >= try_at_s
                 try:
-                    stream = self._reopened()
+                    if is_due:
+                        return self._opened(self._same_device())
+                    if names is not None:
+                        look = None
+                        return self._found_again(names)
                 except AudioError as error:
                     logger.debug("audio: %s", error)
-                    failures += 1
-                    try_at_s = self._clock.now_s() + next_delay_s(failures, longest_s=LONGEST_RETRY_S)
-                else:
-                    if self.is_lost:
-                        logger.info("audio: %r is back", self.device.name)
-                    return stream
-            self._pause(BLOCK_S)
+                    self._mark_lost(str(error))
+                    if is_due:
+                        look = DeviceLook()
+                    else:
+                        failures += 1
+                        try_at_s = self._clock.now_s() + next_delay_s(failures, longest_s=LONGEST_RETRY_S)
+                self._pause(BLOCK_S)
+        finally:
+            if look is not None:
+                look.close()
 
-    def _reopened(self) -> SoundStream:
-        """At its old place, else at its new one, if it has one."""
-        try:
-            return self._opened(self._same_device())
-        except AudioError:
-            if (self.device.name, self.device.hostapi) not in names_now():
-                raise
+    def _found_again(self, names: set[tuple[str, str]]) -> SoundStream:
+        if (self.device.name, self.device.hostapi) not in names:
+            raise AudioError(f"audio device {self.device.name!r} is not there")
         try:
             return self._opened(self._same_device())  # it may have come while we looked
         except AudioError:
             session.renew()
         return self._opened(self._same_device())
+
+    def _mark_lost(self, reason: str) -> None:
+        if not self.is_lost:
+            self.is_lost = True
+            self._report("audio.lost", f"audio: {self.device.name!r} is lost ({reason}); silence until it is back")
 
     def _same_device(self) -> AudioDevice:
         same = [

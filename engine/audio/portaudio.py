@@ -19,7 +19,6 @@ from types import ModuleType
 from engine.errors import AudioError
 
 LETTING_GO_S = 2.0  # a driver that does not let go of its stream: everything stays as it is
-LOOKING_S = 10.0
 
 logger = logging.getLogger(__name__)
 
@@ -93,12 +92,21 @@ class PortAudioSession:
 session = PortAudioSession()
 
 
-def names_now() -> set[tuple[str, str]]:
-    """(name, host API) of every device there is now, seen by a fresh process; empty when that fails."""
-    look = [sys.executable, str(Path(__file__).with_name("device_names.py"))]
-    try:
-        answer = subprocess.run(look, capture_output=True, text=True, timeout=LOOKING_S, check=True).stdout
-    except (OSError, subprocess.SubprocessError) as error:
-        logger.warning("audio: devices cannot be looked for: %s", error)
-        return set()
-    return {(name, hostapi) for name, _, hostapi in (line.rpartition("\t") for line in answer.splitlines())}
+class DeviceLook:
+    """A look at the devices there are now, through the eyes of a fresh process. Waits for nothing."""
+
+    def __init__(self) -> None:
+        program = [sys.executable, str(Path(__file__).with_name("device_names.py"))]
+        self._process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    def names(self) -> set[tuple[str, str]] | None:
+        """(name, host API) of every device; None while it is still looking, empty where it found nothing."""
+        if self._process.poll() is None:
+            return None
+        answer, _ = self._process.communicate()
+        return {(name, hostapi) for name, _, hostapi in (line.rpartition("\t") for line in answer.splitlines())}
+
+    def close(self) -> None:
+        """Give up what is still under way."""
+        self._process.kill()
+        self._process.communicate()

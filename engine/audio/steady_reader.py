@@ -55,6 +55,11 @@ class SteadyReader:
         """Whether both clocks are known; nothing is heard before."""
         return min(self._written.age_s, self._heard.age_s) >= SETTLED_S
 
+    @property
+    def disturbances(self) -> int:
+        """Grows as long as one of the clocks is not where it was expected, as after a gap of its device."""
+        return self._written.disturbances + self._heard.disturbances
+
     def read(self, frames: int, heard_s: float) -> np.ndarray:
         """The next (frames, channels) float32, the first of them heard at `heard_s`; silence where there is nothing."""
         # audio thread: no lock, no logging
