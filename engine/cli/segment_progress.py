@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from engine.cli.log_thread import LONGEST_END_S, Write, write_to_stderr
+from engine.cli.plain_lines import PlainPace, plain_lines
 
 if TYPE_CHECKING:
     from engine.segment import Progress
     from engine.segment.pipeline import Tell
 
-LINE_EVERY_S = 10.0
-LOOKS_EVERY_S = 0.5
+NOTHING = "no picture yet"
 
 
 @contextmanager
@@ -26,55 +25,13 @@ def shown_progress(is_quiet: bool, stop: threading.Event) -> "Iterator[Tell]":
         with _bar(stop) as tell:
             yield tell
     else:
-        with plain_lines(PlainPace(time.perf_counter())) as tell:
-            yield tell
+        with plain_lines(PlainPace(time.perf_counter(), NOTHING)) as say:
+            yield lambda progress: say(words_of(progress))
 
 
-class PlainPace:
-    """What is said and when; time comes in. A run that ends within LINE_EVERY_S says nothing."""
-
-    def __init__(self, began_s: float) -> None:
-        self.progress: Progress | None = None
-        """The newest."""
-        self._began_s = began_s
-        self._due_s = began_s + LINE_EVERY_S
-
-    def line(self, now_s: float) -> str | None:
-        """How far the run is; None as long as that is not due."""
-        if now_s < self._due_s:
-            return None
-        self._due_s = now_s + LINE_EVERY_S
-        progress = self.progress
-        if progress is None:  # the model is loaded, or its first picture takes long
-            return f"no picture yet after {now_s - self._began_s:.0f} s"
-        done = f"{progress.done} of {progress.expected}" if progress.expected else f"{progress.done}"
-        return f"{done} pictures, {progress.fps:.2f} a second"
-
-
-@contextmanager
-def plain_lines(pace: PlainPace, write: Write = write_to_stderr) -> "Iterator[Tell]":
-    """Lines by a thread of their own: a batch, and the loading before all, may take longer than one is due."""
-    end = threading.Event()
-
-    def run() -> None:
-        while not end.wait(LOOKS_EVERY_S):
-            line = pace.line(time.perf_counter())
-            if line is not None:
-                try:
-                    write(f"multiverse: {line}")
-                except OSError:  # a closed pipe, a full disk: no reason to end the run
-                    return
-
-    def tell(progress: "Progress") -> None:
-        pace.progress = progress
-
-    thread = threading.Thread(target=run, name="segment progress", daemon=True)
-    thread.start()
-    try:
-        yield tell
-    finally:
-        end.set()
-        thread.join(LONGEST_END_S)
+def words_of(progress: "Progress") -> str:
+    done = f"{progress.done} of {progress.expected}" if progress.expected else f"{progress.done}"
+    return f"{done} pictures, {progress.fps:.2f} a second"
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from engine.models.voice.cutting import (
 )
 from engine.models.voice.gate import gate
 from engine.models.voice.highpass import high_pass, high_pass_on_host
+from engine.models.voice.levels import LOUDEST_IN, LOUDEST_OUT, turned_down
 from engine.models.voice.loudness import mix_loudness
 from engine.models.voice.model import VoiceModel
 from engine.models.voice.optimization import OptimizationConfig
@@ -37,7 +38,6 @@ from engine.models.voice.retrieval import protect
 from engine.models.voice.settings import VoiceSettings
 from engine.models.voice.synthesizer import NOISE_SCALE
 
-LOUDEST_IN, LOUDEST_OUT = 0.95, 0.99  # RVC: what is louder is turned down as a whole
 SMALL_MEMORY = 4 * 2**30
 FLOW_REACH = 24  # frames before and after a frame that the flow looks at
 DECODED_AT_ONCE = 200  # frames: 2 s fit into a CPU's caches, which makes them twice as fast as 12 s
@@ -213,11 +213,6 @@ def cutting_for(device: torch.device, dtype: torch.dtype) -> Cutting:
     if device.type == "cuda" and torch.cuda.get_device_properties(device).total_memory <= SMALL_MEMORY:
         return SMALL
     return FULL
-
-
-def turned_down(peak: float, loudest: float) -> float:
-    """What to multiply a sound with, so that it is at most `loudest`."""
-    return min(1.0, loudest / peak) if peak else 1.0
 
 
 def _a_vector_a_frame(features: Tensor, frames: int) -> Tensor:

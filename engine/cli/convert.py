@@ -1,0 +1,198 @@
+"""`multiverse convert`: makes the voice in sound files and videos another one's."""
+
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from engine.cli.convert_progress import shown_progress
+
+if TYPE_CHECKING:
+    from engine.convert import ConvertReport, FileReport
+
+FAILED = 1
+MOST_NAMES = 3  # in one line
+
+
+def convert(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="IN... OUT", help="Sound files, videos or folders; then a file or a folder.")
+    ],
+    model: Annotated[
+        str | None, typer.Option(metavar="M.pth", help="The voice: a .pth or .safetensors file, or random:SHAPE.")
+    ] = None,
+    index: Annotated[str | None, typer.Option(metavar="M.index", help="FAISS index of the same voice.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="Take model, index, content and device from its [rvc].")
+    ] = None,
+    pitch: Annotated[float, typer.Option(metavar="SEMITONES", help="-24 to 24; 12 from a low voice to a high.")] = 0.0,
+    formant: Annotated[float, typer.Option(metavar="SEMITONES", help="-2 to 2: a smaller (up) throat.")] = 0.0,
+    autotune: Annotated[bool, typer.Option("--autotune", help="Draw the pitch to the nearest semitone.")] = False,
+    f0: Annotated[
+        Literal["auto", "rmvpe", "fcpe", "yin"],
+        typer.Option(metavar="auto|rmvpe|fcpe|yin", help="How the pitch is found; auto: the best that is here."),
+    ] = "auto",
+    speaker: Annotated[int, typer.Option(metavar="N", help="Which of the model's speakers, from 0.")] = 0,
+    index_rate: Annotated[float, typer.Option(metavar="0..1", help="How much the index draws to the voice.")] = 0.3,
+    retrieval_power: Annotated[
+        int, typer.Option(metavar="1|2", help="Its entries weigh by 1/distance^2 (1) or 1/distance^4 (2).")
+    ] = 2,
+    protect: Annotated[float, typer.Option(metavar="0..0.5", help="The index's share of breath; 0.5 is off.")] = 0.33,
+    rms_mix: Annotated[float, typer.Option(metavar="0..1", help="Loudness: 0 the voice's, 1 the model's.")] = 0.0,
+    threshold: Annotated[float, typer.Option(metavar="dB", help="Softer is silence; -60 is off.")] = -60.0,
+    rate: Annotated[int | None, typer.Option(metavar="HZ", help="Of what is written. (default: the model's)")] = None,
+    content: Annotated[
+        str | None, typer.Option(metavar="PATH|ID", help="HuBERT or ContentVec: a folder, an id, a .pt file.")
+    ] = None,
+    rmvpe: Annotated[str | None, typer.Option(metavar="PATH|ID", help="Checkpoint of RMVPE.")] = None,
+    device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Of the CPU's work. (default: torch chooses)")] = None,
+    batch: Annotated[int | None, typer.Option(metavar="N", help="Pieces at once. [RVC_BATCH_SIZE]")] = None,
+    fp16: Annotated[
+        bool | None, typer.Option("--fp16/--no-fp16", help="Half precision. [RVC_USE_FP16]", show_default=False)
+    ] = None,
+    gpu_filter: Annotated[
+        bool | None,
+        typer.Option("--gpu-filter/--no-gpu-filter", help="Filter on the device. [RVC_GPU_FILTER]", show_default=False),
+    ] = None,
+    gpu_retrieval: Annotated[
+        bool | None,
+        typer.Option(
+            "--gpu-retrieval/--no-gpu-retrieval",
+            help="Search the index on the device. [RVC_GPU_RETRIEVAL]",
+            show_default=False,
+        ),
+    ] = None,
+    profile: Annotated[
+        bool | None,
+        typer.Option("--profile/--no-profile", help="Tell the time of stages. [RVC_PROFILING]", show_default=False),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what exists.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Leave what exists, go on where it stopped.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Make the voice in sound files and videos another one's.
+
+    A folder OUT keeps the names of what is converted, and the folders in it. A video comes back with its pictures as
+    they were and its voice replaced, as long to the sample. Several channels become
+    one.
+
+    Example: multiverse convert talk.wav songs/ clip.mp4 out/ --model alto.pth --index alto.index --pitch 12
+
+    Ctrl-C keeps the files that are done; with --resume a long one goes on where it stopped. What cannot be read is
+    named and left out, and the exit code is 1 then.
+    """
+    from engine.cli.run import Signals
+    from engine.config import build_config, read_config_file
+    from engine.convert import ConvertJob
+    from engine.convert.run import load_converter, open_job, run_job
+    from engine.models.voice import VoiceSettings, VoiceSpec
+
+    configured = build_config(read_config_file(config) if config else {}).rvc
+    job = ConvertJob(
+        sources=tuple(map(Path, paths[:-1])),
+        output=paths[-1],
+        spec=VoiceSpec(
+            model=model or configured.model,
+            index=index if index is not None else "" if model else configured.index,
+            content=content or configured.content,
+            pitch=f0,
+            rmvpe=rmvpe or configured.rmvpe,
+        ),
+        settings=VoiceSettings(
+            pitch=pitch,
+            is_autotuned=autotune,
+            formant=formant,
+            index_rate=index_rate,
+            retrieval_power=retrieval_power,
+            protect=protect,
+            rms_mix=rms_mix,
+            threshold_db=threshold,
+            speaker=speaker,
+        ),
+        rate_hz=rate,
+        device=device or configured.device,
+        threads=threads,
+        gpu_retrieval=gpu_retrieval,
+        fp16=fp16,
+        gpu_filter=gpu_filter,
+        batch_size=batch,
+        profiling=profile,
+        overwrite=overwrite,
+        resume=resume,
+    )
+    stop = threading.Event()
+    try:
+        with shown_progress(as_json, stop) as (tell, say):
+
+            def tell_file(report: "FileReport") -> None:
+                if report.state == "failed":
+                    say(f"multiverse: {report.reason}")
+
+            work = open_job(job, tell_file=tell_file)
+            began_s = time.perf_counter()
+            converter = load_converter(job)
+            load_s = time.perf_counter() - began_s
+            Signals().connect(stop.set)
+            report = run_job(job, work, converter, tell=tell, tell_file=tell_file, stop=stop)
+    except KeyboardInterrupt:  # while the model was loaded: Ctrl-C ends that at once, no signal waits for its end
+        print("multiverse: interrupted before the first file; nothing was written", file=sys.stderr)
+        raise typer.Exit(FAILED) from None
+    for line in note_lines(report):
+        print(f"multiverse: {line}", file=sys.stderr)
+    if as_json:
+        print(json.dumps(report.as_json() | {"load_s": round(load_s, 3)}, ensure_ascii=False))
+    else:
+        print("\n".join(report_lines(report, load_s)))
+    if not report.is_complete:
+        raise typer.Exit(FAILED)
+
+
+def note_lines(report: "ConvertReport") -> list[str]:
+    """What is to be known of the run and of its files, those that share a note together; then what was left."""
+    lines = list(report.notes)
+    files: dict[str, list[str]] = {}
+    for file in report.files:
+        for note in file.notes:
+            files.setdefault(note, []).append(Path(file.source).name)
+    lines += [f"{_named(names)}: {note}" for note, names in files.items()]
+    half_done = [Path(file.source).name for file in report.files if file.state == "interrupted"]
+    untouched = [Path(file.source).name for file in report.files if file.state == "not begun"]
+    if half_done:
+        lines.append(f"{_named(half_done)}: interrupted; the same command with --resume goes on where it stopped")
+    if untouched:
+        lines.append(f"{_named(untouched)}: interrupted before anything was converted")
+    return lines
+
+
+def report_lines(report: "ConvertReport", load_s: float) -> list[str]:
+    """The stage table, if there is one, and what came of it."""
+    lines = []
+    if report.stages:
+        lines = [f"{'stage':<12}{'calls':>8}{'seconds':>11}{'ms a call':>12}{'share':>9}"]
+        lines += [
+            f"{row['stage']:<12}{row['calls']:>8}{row['total_s']:>11.2f}{row['mean_ms']:>12.1f}"
+            f"{100 * row['share']:>7.1f} %"
+            for row in report.stages
+        ]
+        lines.append("")
+    count = {state: sum(file.state == state for file in report.files) for state in ("converted", "kept", "failed")}
+    others = "".join(f", {number} {state}" for state, number in count.items() if number and state != "converted")
+    lines += [
+        f"files       {count['converted']} of {len(report.files)} converted{others}",
+        f"sound       {report.sound_s:.1f} s in {report.seconds:.2f} s, {report.speed:.2f} times as fast as it is "
+        f"heard; model loaded in {load_s:.1f} s",
+        f"memory      {report.peak_memory_mb:.0f} MiB of the {report.memory_of} at most",
+        f"model       {report.model}, {report.rate_hz} Hz, pitch {report.pitch or 'none'}, batch {report.batch_size}, "
+        f"{report.dtype} on {report.device}",
+    ]
+    return lines + [f"wrote       {file.output}" for file in report.files if file.state == "converted"]
+
+
+def _named(names: list[str]) -> str:
+    shown = ", ".join(names[:MOST_NAMES])
+    return shown if len(names) <= MOST_NAMES else f"{shown} and {len(names) - MOST_NAMES} more"

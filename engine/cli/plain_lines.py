@@ -1,0 +1,57 @@
+"""How far a long command is, said in plain lines now and then where no terminal shows a bar."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from engine.cli.log_thread import LONGEST_END_S, Write, write_to_stderr
+
+LINE_EVERY_S = 10.0
+LOOKS_EVERY_S = 0.5
+
+
+class PlainPace:
+    """What is said and when; time comes in. A run that ends within LINE_EVERY_S says nothing."""
+
+    def __init__(self, began_s: float, nothing: str) -> None:
+        """`nothing`: what is said, with the time it has taken, until there is something: `no picture yet`."""
+        self.words: str | None = None
+        """The newest."""
+        self._nothing = nothing
+        self._began_s = began_s
+        self._due_s = began_s + LINE_EVERY_S
+
+    def line(self, now_s: float) -> str | None:
+        """How far the run is; None as long as that is not due."""
+        if now_s < self._due_s:
+            return None
+        self._due_s = now_s + LINE_EVERY_S
+        return self.words or f"{self._nothing} after {now_s - self._began_s:.0f} s"
+
+
+@contextmanager
+def plain_lines(pace: PlainPace, write: Write = write_to_stderr) -> Iterator[Callable[[str], None]]:
+    """Takes words as they change. Lines come by a thread of their own: a batch, and the loading before all, may take
+    longer than one is due."""
+    end = threading.Event()
+
+    def run() -> None:
+        while not end.wait(LOOKS_EVERY_S):
+            line = pace.line(time.perf_counter())
+            if line is not None:
+                try:
+                    write(f"multiverse: {line}")
+                except OSError:  # a closed pipe, a full disk: no reason to end the run
+                    return
+
+    def tell(words: str) -> None:
+        pace.words = words
+
+    thread = threading.Thread(target=run, name="plain progress", daemon=True)
+    thread.start()
+    try:
+        yield tell
+    finally:
+        end.set()
+        thread.join(LONGEST_END_S)

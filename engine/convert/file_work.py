@@ -1,0 +1,141 @@
+"""One file on its way: heard, converted span by span, finished. Its sounds lie in a hidden folder beside the output."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.convert.finishing import Finished, Made
+from engine.convert.formats import form_of, rate_for
+from engine.convert.hearing import hear
+from engine.convert.journal import Journal, file_key, read_journal
+from engine.convert.scratch import Scratch
+from engine.convert.sounds import Sound
+from engine.convert.tasks import Task
+from engine.convert.writing import open_writer
+from engine.errors import SinkError, UsageError
+from engine.models.voice.cutting import FRAME, RATE_HZ, Piece, Span, piece_of, spans_of
+from engine.models.voice.levels import LOUDEST_IN, turned_down
+
+if TYPE_CHECKING:
+    from engine.models.voice.offline import Converter
+
+
+class FileWork:
+    """Passed from the reading thread to the converting one and on to the writing one: never used by two at once.
+
+    MultiverseError, in one line, from each step where this file cannot be had or written.
+    """
+
+    def __init__(self, task: Task, sound: Sound, converter: "Converter", key: dict[str, Any], *, resume: bool) -> None:
+        """`key`: what the result depends on, the source apart."""
+        self.task = task
+        self.sound = sound
+        self.waiting: list[Span] = []
+        """Not yet converted, in order."""
+        self._converter = converter
+        self._folder = partial_folder(task.output)
+        key = key | {"source": file_key(task.source)}
+        journal = read_journal(self._folder, key) if resume else None
+        self.is_resumed = journal is not None
+        self._journal = journal or Journal(key=key)
+        if journal is None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SinkError(f"{task.output}: cannot be written ({error.strerror or error})") from error
+        self._heard, self._converted = Scratch(self._folder / "heard.f32"), Scratch(self._folder / "converted.f32")
+
+    @property
+    def seconds(self) -> float:
+        """Of the source; known when it was heard."""
+        return self._journal.source_samples / self.sound.rate_hz
+
+    @property
+    def waiting_s(self) -> float:
+        """Of it, what is not yet converted."""
+        return sum(span.frames for span in self.waiting) * FRAME / RATE_HZ
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether something was converted that is worth to go on from."""
+        return bool(self._journal.done)
+
+    def hear(self, is_stopped: Callable[[], bool]) -> bool:
+        """The source as the model hears it, and how it is cut; False when it was stopped."""
+        journal, converter = self._journal, self._converter
+        if not journal.source_samples:
+            self._heard.empty()
+            heard = hear(self.sound, self._heard, converter.high_pass, is_stopped)
+            if heard is None:
+                return False
+            journal.source_samples, journal.peak = heard.source_samples, heard.peak
+            journal.begins_s, journal.notes = str(self.sound.begins_s), self.sound.notes
+            journal.save(self._folder)
+        self.sound.begins_s, self.sound.notes = Fraction(journal.begins_s), journal.notes
+        samples = self._heard.samples
+        spans = spans_of(self._heard.read, samples, converter.cutting)
+        self._made = Made(
+            heard=self._heard,
+            turned_down=turned_down(journal.peak, LOUDEST_IN),
+            converted=self._converted,
+            spans=spans,
+            hop=converter.hop,
+            rate_hz=converter.rate_hz,
+            source_s=Fraction(journal.source_samples, self.sound.rate_hz),
+        )
+        self.waiting = [span for span in spans if span.start not in journal.done]
+        return True
+
+    def piece(self, span: Span) -> Piece:
+        piece = piece_of(span, self._heard.read, self._heard.samples)
+        np.multiply(piece.sound, np.float32(self._made.turned_down), out=piece.sound)
+        return piece
+
+    def keep(self, spans: Sequence[Span], parts: Sequence[np.ndarray]) -> None:
+        """What was made of them; they wait no longer."""
+        for span, part in zip(spans, parts, strict=True):
+            self._converted.write(self._made.place_of(self._made.spans.index(span)), part)
+            self.waiting.remove(span)
+            self._journal.done.append(span.start)
+        self._journal.save(self._folder)
+
+    def finish(self, rate_hz: int | None, *, overwrite: bool) -> None:
+        """The output under its own name; the hidden folder is gone."""
+        output = self.task.output
+        form = form_of(output)
+        rate = rate_for(form, rate_hz or self._converter.rate_hz)
+        finished = Finished(self._made, share=self._converter.settings.rms_mix, rate_hz=rate)
+        new = self._folder / f"new{output.suffix}"
+        writer = open_writer(new, form, rate, self.sound)
+        try:
+            for block in finished.blocks():
+                writer.write(block)
+            writer.close()
+        except BaseException:
+            writer.discard()
+            raise
+        self.sound.notes += writer.notes
+        if rate != (rate_hz or self._converter.rate_hz):
+            self.sound.notes.append(f"{output.suffix} cannot have {self._converter.rate_hz} Hz: it has {rate} Hz")
+        if output.exists() and not overwrite:
+            raise UsageError(f"{output}: has come to exist meanwhile; nothing was replaced")
+        new.replace(output)
+        self.discard()
+
+    def close(self) -> None:
+        """What was done is kept, to go on from."""
+        self._heard.close()
+        self._converted.close()
+
+    def discard(self) -> None:
+        self.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def partial_folder(output: Path) -> Path:
+    return output.with_name(f".{output.name}.partial")

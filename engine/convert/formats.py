@@ -1,0 +1,85 @@
+"""What can be written, told by the ending of a name, and which rates a form takes.
+
+Through libsndfile (sound alone) or FFmpeg. Everything but AAC gives back exactly the samples that went in; AAC comes in
+blocks of 1024, so that a decoder may add up to 1023 silent ones at the end.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.errors import UsageError
+from engine.sinks.movie_file import AAC_RATES_HZ
+
+MP3_RATES_HZ = (48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
+OPUS_RATES_HZ = (48000, 24000, 16000, 12000, 8000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    container: str
+    """As libsndfile names it, or as FFmpeg does where there is a codec."""
+    subtype: str = ""
+    """libsndfile's; a source of the same container keeps its own, where that is one of `subtypes`."""
+    subtypes: tuple[str, ...] = ()
+    codec: str = ""
+    """FFmpeg's; "" where libsndfile writes."""
+    rates_hz: tuple[int, ...] = ()
+    """Descending; () for any."""
+    options: dict[str, str] = field(default_factory=dict)
+    """FFmpeg's, of the container."""
+
+
+PCM = ("PCM_16", "PCM_24", "PCM_32", "FLOAT")
+FORMS = {
+    ".wav": Form(container="WAV", subtype="PCM_16", subtypes=PCM),
+    ".w64": Form(container="W64", subtype="PCM_16", subtypes=PCM),
+    ".caf": Form(container="CAF", subtype="PCM_16", subtypes=PCM),
+    ".aiff": Form(container="AIFF", subtype="PCM_16", subtypes=PCM),
+    ".aif": Form(container="AIFF", subtype="PCM_16", subtypes=PCM),
+    ".au": Form(container="AU", subtype="PCM_16", subtypes=PCM),
+    ".flac": Form(container="FLAC", subtype="PCM_16", subtypes=("PCM_16", "PCM_24")),
+    ".ogg": Form(container="OGG", subtype="VORBIS"),
+    ".opus": Form(container="OGG", subtype="OPUS", rates_hz=OPUS_RATES_HZ),
+    ".mp3": Form(container="MP3", subtype="MPEG_LAYER_III", rates_hz=MP3_RATES_HZ),
+    ".m4a": Form(container="ipod", codec="aac", rates_hz=AAC_RATES_HZ),
+    ".mka": Form(container="matroska", codec="flac"),
+    ".mp4": Form(container="mp4", codec="aac", rates_hz=AAC_RATES_HZ, options={"movflags": "faststart"}),
+    ".m4v": Form(container="mp4", codec="aac", rates_hz=AAC_RATES_HZ, options={"movflags": "faststart"}),
+    ".mov": Form(container="mov", codec="pcm_s16le"),
+    ".mkv": Form(container="matroska", codec="flac"),
+    ".webm": Form(container="webm", codec="libopus", rates_hz=OPUS_RATES_HZ),
+    ".avi": Form(container="avi", codec="pcm_s16le"),
+}
+# Read, and found in folders, but written in another form.
+OTHER_SOUNDS = (".aac", ".ac3", ".amr", ".ape", ".dts", ".mp2", ".ra", ".snd", ".spx", ".tta", ".wma", ".wv", ".oga")
+OTHER_VIDEOS = (".3gp", ".asf", ".flv", ".m2ts", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".vob", ".wmv")
+SOUND_INSTEAD, VIDEO_INSTEAD = ".wav", ".mkv"
+
+
+def can_read(path: Path) -> bool:
+    """Whether a folder's file is taken along, by its name."""
+    suffix = path.suffix.lower()
+    return not path.name.startswith(".") and suffix in (*FORMS, *OTHER_SOUNDS, *OTHER_VIDEOS)
+
+
+def name_for(source: Path) -> str:
+    """The source's own name where its form can be written; else with an ending that holds all it may be."""
+    suffix = source.suffix.lower()
+    if suffix in FORMS:
+        return source.name
+    return f"{source.name}{VIDEO_INSTEAD if suffix in OTHER_VIDEOS else SOUND_INSTEAD}"
+
+
+def form_of(path: Path) -> Form:
+    """UsageError for an ending that stands for nothing."""
+    form = FORMS.get(path.suffix.lower())
+    if form is None:
+        raise UsageError(f"{path}: such a file cannot be written; an output is {' '.join(FORMS)} or a folder (name/)")
+    return form
+
+
+def rate_for(form: Form, wanted_hz: int) -> int:
+    """The wanted rate, or the next higher one that the form takes, or its highest."""
+    if not form.rates_hz or wanted_hz in form.rates_hz:
+        return wanted_hz
+    return min((rate for rate in form.rates_hz if rate > wanted_hz), default=form.rates_hz[0])

@@ -1,0 +1,50 @@
+"""What is known of a file in work, so that it can go on where it was interrupted, even by a power cut or a kill.
+
+It lies in a hidden folder beside the output, with the sounds on the way. Written after what it tells of, and moved into
+place whole.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+NAME = "journal.json"
+FORM = 1  # of what is kept; another one is not read
+
+
+@dataclass(slots=True, kw_only=True)
+class Journal:
+    key: dict[str, Any]
+    """Source, settings and model: what comes out is the same where they are."""
+    source_samples: int = 0
+    """0 until the whole source has been heard."""
+    peak: float = 0.0
+    begins_s: str = "0"
+    """A fraction, as text."""
+    notes: list[str] = field(default_factory=list)
+    done: list[int] = field(default_factory=list)
+    """Spans by their first frame."""
+
+    def save(self, folder: Path) -> None:
+        new = folder / f"{NAME}.new"
+        new.write_text(json.dumps({"form": FORM} | asdict(self)), encoding="utf-8")
+        new.replace(folder / NAME)
+
+
+def read_journal(folder: Path, key: dict[str, Any]) -> Journal | None:
+    """None where there is none that tells of the same work."""
+    try:
+        kept = json.loads((folder / NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    # As JSON has it: a tuple is a list there.
+    if not isinstance(kept, dict) or kept.pop("form", None) != FORM or kept.get("key") != json.loads(json.dumps(key)):
+        return None
+    return Journal(**kept)
+
+
+def file_key(path: Path) -> list[Any]:
+    """Tells a file that was changed from one that was not."""
+    known = path.stat()
+    return [str(path.resolve()), known.st_size, known.st_mtime_ns]
