@@ -105,6 +105,7 @@ class LiveVoice:
         self._sola = Sola(grid.block, grid.crossfade, grid.search, device)
         self._given = torch.empty(1, grid.block, pin_memory=device.type == "cuda")
         self._copy = HostBuffers(device)
+        self._wait = device_work.device_wait(device)
         self._next: int | None = None
 
     @property
@@ -124,15 +125,7 @@ class LiveVoice:
 
         A block that does not follow on the last one begins anew. No sample makes it fail.
         """
-        if first_sample != self._next:
-            self.reset()
-        self._next = first_sample + self.grid.block
-        self.clock.begin()
-        self._take(block)
-        self._heard.follow(
-            self._given.to(self.model.device, non_blocking=True), self.settings.threshold_db, self.clock.end
-        )
-        self._between()
+        self._hear(block, first_sample)
         features = self._content(self.grid.end_hop(first_sample))
         self._mark("content")
         f0 = self._f0()
@@ -142,11 +135,23 @@ class LiveVoice:
         sound = self._voicing.follow(phone, f0, self.settings, self._between, self.clock.end)
         is_finite = sound.isfinite().all()
         joined = self._sola.join(self._heard_as(sound.nan_to_num(0.0, 0.0, 0.0)))
+        self._voicing.moved(self._sola.offset / self.grid.rate_hz)
         self._mark("sola")
         result, is_sound = self._copy.fetch(joined.clamp(-1.0, 1.0), is_finite)
         self.spoiled += not is_sound
         self.clock.end("copy")
         return result.copy()
+
+    @torch.no_grad()
+    def listen(self, block: np.ndarray, *, first_sample: int) -> None:
+        """Hear a block that nobody is to hear converted, because it is too late for it or others have done it: a
+        fraction of the work. The next one is made with it in the window, and the voice fades in there."""
+        self._hear(block, first_sample)
+        if self._pitch is not None:
+            self._pitch.follow(self._heard.sound)
+        self._voicing.reset()
+        self._sola.reset()
+        self._wait()  # what goes to the device next goes through the same buffer
 
     def reset(self) -> None:
         """Before sound that does not follow on the last block: silence was before it, and the voice fades in."""
@@ -178,6 +183,17 @@ class LiveVoice:
         """Give what is kept for later back to the device; graphs are captured anew."""
         self._calls.drop()
         device_work.free_memory(self.model.device)
+
+    def _hear(self, block: np.ndarray, first_sample: int) -> None:
+        if first_sample != self._next:
+            self.reset()
+        self._next = first_sample + self.grid.block
+        self.clock.begin()
+        self._take(block)
+        self._heard.follow(
+            self._given.to(self.model.device, non_blocking=True), self.settings.threshold_db, self.clock.end
+        )
+        self._between()
 
     def _mark(self, stage: str) -> None:
         self.clock.end(stage)
