@@ -117,10 +117,8 @@ def _shape(name: str, stored: Mapping[str, Any], weights: Mapping[str, Tensor]) 
     config = stored["config"]
     if not isinstance(config, list | tuple) or len(config) != CONFIG_ITEMS:
         raise ModelError(f"{name}: its config is no list of {CONFIG_ITEMS} items")
-    (_, _, latent, hidden, inner, heads, layers, kernel, _, kind, widths, dilations, rates, initial, kernels) = config[
-        :15
-    ]
-    gin, rate_hz = config[16], RATES.get(config[17], config[17]) if isinstance(config[17], str) else config[17]
+    _, _, latent, hidden, inner, heads, layers, kernel, _, kind, widths, dilations, *others = config
+    rates, initial, kernels, speakers, gin, rate_hz = others
     if str(kind) != "1":
         raise ModelError(f"{name}: residual blocks of kind {kind}; known is 1")
     embeddings = weights.get("emb_g.weight")

@@ -1,7 +1,8 @@
 """The normalising flow between what the text encoder expects of anybody and what one speaker sounds like.
 
 Four affine couplings that shift only (RealNVP), each with a small WaveNet conditioned on the speaker, the channels
-turned round between them. Conversion runs it backwards. Names of the modules are those of the published checkpoints.
+turned round between them. Conversion runs it backwards, and no other way is here. Names of the modules are those of
+the published checkpoints.
 """
 
 import torch
@@ -20,18 +21,18 @@ class Flow(nn.Module):
         steps = (step for _ in range(COUPLINGS) for step in (Coupling(shape), Flip()))
         self.flows = nn.ModuleList(steps)
 
-    def reverse(self, z: Tensor, g: Tensor) -> Tensor:
-        """(B, latent, T) of anybody and the speaker (B, gin, 1) -> (B, latent, T) of the speaker.
+    def forward(self, z: Tensor, g: Tensor) -> Tensor:
+        """Backwards: (B, latent, T) of anybody and the speaker (B, gin, 1) -> (B, latent, T) of the speaker.
 
         A frame depends on `2 COUPLINGS LAYERS` = 24 frames before and after it: two each of 12 convolutions.
         """
         for step in reversed(self.flows):
-            z = step.reverse(z, g)
+            z = step(z, g)
         return z
 
 
 class Flip(nn.Module):
-    def reverse(self, z: Tensor, g: Tensor) -> Tensor:
+    def forward(self, z: Tensor, g: Tensor) -> Tensor:
         return z.flip(1)
 
 
@@ -43,7 +44,7 @@ class Coupling(nn.Module):
         self.enc = WaveNet(shape.hidden, shape.gin)
         self.post = nn.Conv1d(shape.hidden, half, 1)
 
-    def reverse(self, z: Tensor, g: Tensor) -> Tensor:
+    def forward(self, z: Tensor, g: Tensor) -> Tensor:
         kept, shifted = z.chunk(2, 1)
         return torch.cat((kept, shifted - self.post(self.enc(self.pre(kept), g))), 1)
 

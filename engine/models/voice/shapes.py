@@ -146,8 +146,6 @@ def build(name: str, device: str, dtype: "torch.dtype", *, seed: int = 0) -> "Sy
 
     Its sound is noise; how fast it is does not depend on the weights. ModelError for a shape nobody has.
     """
-    import torch
-
     from engine.models.voice.synthesizer import Synthesizer
 
     shape = shape_named(name)
@@ -155,7 +153,7 @@ def build(name: str, device: str, dtype: "torch.dtype", *, seed: int = 0) -> "Sy
         synthesizer = Synthesizer(shape)
         scatter(synthesizer)
     log.info("random:%s: weights drawn from seed %d, not those of a voice", name, seed)
-    return synthesizer.requires_grad_(False).eval().to(torch.device(device), dtype)
+    return synthesizer.settle(device, dtype)
 
 
 def scatter(synthesizer: "Synthesizer") -> None:

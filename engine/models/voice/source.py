@@ -52,10 +52,10 @@ class SineSource(nn.Module):
         steps = torch.arange(1, samples + 1, device=f0.device, dtype=torch.float32)
         steps = steps / (samples * self.rate_hz / self.hop)  # seconds
         turns = torch.addcmul(self.phases(f0, start)[:, :-1, None], f0[..., None], steps)  # (B, T, n)
-        is_voiced = (f0 > 0.0)[..., None]
-        sine = torch.sin(turns * (2.0 * math.pi)) * (is_voiced * AMPLITUDE)
-        loudness = torch.where(is_voiced, VOICED_NOISE, UNVOICED_NOISE)
-        sound = torch.addcmul(sine, noise.float().view_as(sine), loudness).flatten(1)[..., None]  # (B, T n, 1)
+        voiced = (f0 > 0.0).float()[..., None]
+        sine = torch.sin(turns * (2.0 * math.pi)) * (voiced * AMPLITUDE)
+        loudness = UNVOICED_NOISE + voiced * (VOICED_NOISE - UNVOICED_NOISE)
+        sound = torch.addcmul(sine, noise.float().view_as(sine), loudness).flatten(1)[..., None]  # (B, T hop, 1)
         return self.l_linear(sound.to(self.l_linear.weight.dtype)).tanh().transpose(1, 2)
 
 

@@ -1,5 +1,7 @@
 """What was said, how high, and whose voice -> sound: the generator of VITS with the decoder of RVC."""
 
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 
@@ -11,6 +13,8 @@ from engine.models.voice.source import SineSource
 from engine.models.voice.text_encoder import TextEncoder
 
 NOISE_SCALE = 0.66666  # RVC
+PIECE_FRAMES = 250
+LEAST_PIECE_FRAMES = 100
 
 
 class Synthesizer(nn.Module):
@@ -26,6 +30,12 @@ class Synthesizer(nn.Module):
         self.flow = Flow(shape)
         self.dec = Decoder(shape)
         self.emb_g = nn.Embedding(shape.speakers, shape.gin)
+
+    def settle(self, device: str | torch.device, dtype: torch.dtype) -> Self:
+        """Moves the weights to where they stay, laid out as is fastest there; for inference only from then on."""
+        self.requires_grad_(False).eval().to(torch.device(device), dtype)
+        self.dec.lay_out()
+        return self
 
     @property
     def source(self) -> SineSource:
@@ -43,7 +53,7 @@ class Synthesizer(nn.Module):
 
     def reverse_flow(self, z: Tensor, g: Tensor) -> Tensor:
         """(B, latent, T) of anybody -> (B, latent, T) of speaker g; a frame depends on 24 before and after it."""
-        return self.flow.reverse(z, g)
+        return self.flow(z, g)
 
     def decode(
         self, z: Tensor, f0: Tensor | None, g: Tensor, *, source: Tensor | None = None, last: int | None = None
@@ -55,12 +65,21 @@ class Synthesizer(nn.Module):
         """
         if source is None and f0 is not None and self.shape.has_pitch:
             source = self.source(f0)
-        if last is None:
-            return self.dec(z, g, source)
-        decoded = min(z.shape[2], last + self.shape.lead_in_frames)
-        if source is not None:
-            source = source[..., -decoded * self.shape.hop :]
-        return self.dec(z[..., -decoded:], g, source)[..., -last * self.shape.hop :]
+        frames = z.shape[2]
+        first = 0 if last is None else max(frames - last, 0)
+        # What a CPU works on should stay in its caches, and below the 32 MB that malloc gives back at once.
+        step = max(PIECE_FRAMES // z.shape[0], LEAST_PIECE_FRAMES) if z.device.type == "cpu" else frames
+        pieces = [
+            self._decode_part(z, g, source, start, min(start + step, frames)) for start in range(first, frames, step)
+        ]
+        return pieces[0] if len(pieces) == 1 else torch.cat(pieces, 2)
+
+    def _decode_part(self, z: Tensor, g: Tensor, source: Tensor | None, start: int, end: int) -> Tensor:
+        """Frames start..end of the whole sound, from no more of the latent than they depend on."""
+        hop, lead_in = self.shape.hop, self.shape.lead_in_frames
+        begin, stop = max(start - lead_in, 0), min(end + lead_in, z.shape[2])
+        around = None if source is None else source[..., begin * hop : stop * hop]
+        return self.dec(z[..., begin:stop], g, around)[..., (start - begin) * hop : (end - begin) * hop]
 
     def infer(
         self,
@@ -88,4 +107,4 @@ def synthesizer_of(checkpoint: Checkpoint, device: str | torch.device, dtype: to
     with torch.device("meta"):
         synthesizer = Synthesizer(checkpoint.shape)
     synthesizer.load_state_dict(checkpoint.weights, assign=True)
-    return synthesizer.requires_grad_(False).eval().to(torch.device(device), dtype)
+    return synthesizer.settle(device, dtype)
