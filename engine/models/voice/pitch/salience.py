@@ -14,10 +14,10 @@ def likeliest(salience: Tensor, cents: Tensor, threshold: float) -> Tensor:
     likeliest bin, weighed by their salience. 0 where none is above `threshold`, and outside 50..1100 Hz."""
     salience = salience.float()
     highest, place = salience.max(-1, keepdim=True)
-    near = place + torch.arange(-REACH, REACH + 1, device=salience.device)
-    inside = near.clamp(0, cents.shape[0] - 1)
-    weights = salience.gather(-1, inside) * (near == inside)
-    mean = (weights * cents[inside]).sum(-1) / weights.sum(-1).clamp(min=1e-12)
+    # Clamped at the first and the last bin, which are out of range anyway: 32 Hz and 2 kHz.
+    near = (place + torch.arange(-REACH, REACH + 1, device=salience.device)).clamp(0, cents.shape[0] - 1)
+    weights = salience.gather(-1, near)
+    mean = (weights * cents[near]).sum(-1) / weights.sum(-1).clamp(min=1e-12)
     hz = ZERO_CENTS_HZ * torch.exp2(mean / 1200.0)
     is_pitch = (highest[..., 0] > threshold) & (hz >= LOWEST_HZ) & (hz <= HIGHEST_HZ)
     return torch.where(is_pitch, hz, 0.0)
