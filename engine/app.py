@@ -17,7 +17,7 @@ import msgspec
 from engine import folders
 from engine.audio import open_audio
 from engine.child_control import ChildControl
-from engine.children import diffusion_conditions, segmentation_conditions
+from engine.children import diffusion_conditions, segmentation_conditions, voice_conditions
 from engine.clock import Clock, SteppedClock, SystemClock
 from engine.closing import Closing, closer
 from engine.config import Config, build_config, split_host_port
@@ -60,6 +60,8 @@ def open_engine(config: Config) -> Iterator[Engine]:
         raise ConfigError("sd.model: live Stable Diffusion cannot be repeated offline; `multiverse sd` paints pictures")
     if config.sam3.model and config.offline:
         raise ConfigError("sam3.model: live SAM3 cannot be repeated offline; `multiverse segment` reads files")
+    if config.rvc.model and config.offline:
+        raise ConfigError("rvc.model: a live voice cannot be repeated offline; `multiverse convert` reads files")
     with contextlib.ExitStack() as stack:
         closing = closer(stack)
         stack.enter_context(kept_awake())
@@ -73,6 +75,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
         for address, check in (
             *diffusion_conditions.conditions(config.sd, has_camera=has_camera),
             *segmentation_conditions.conditions(config.sam3, has_camera=has_camera, has_sd=bool(config.sd.model)),
+            *voice_conditions.conditions(config.rvc),
             *modulation.conditions(),
         ):
             store.add_condition(address, check)
@@ -103,6 +106,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
         desk = _open_desk(config, store, slew, sinks, clock, warnings, closing)
         inference = open_inference(
             config,
+            audio=audio,
             has_camera=source is not None,
             gate=gate,
             tell=desk.dispatcher.feedback.tell,
@@ -111,11 +115,15 @@ def open_engine(config: Config) -> Iterator[Engine]:
             warnings=warnings,
             closing=closing,
         )
-        sd, sam3 = inference.sd, inference.sam3
-        links = {"sd": sd, "sam3": sam3}
+        sd, sam3, rvc, voice = inference.sd, inference.sam3, inference.rvc, inference.voice
+        links = {"sd": sd, "sam3": sam3, "rvc": rvc}
         children = ChildControl(
             {name: link.supervisor for name, link in links.items() if link is not None},
-            {"sd": diffusion_conditions.NO_MODEL, "sam3": segmentation_conditions.NO_MODEL},
+            {
+                "sd": diffusion_conditions.NO_MODEL,
+                "sam3": segmentation_conditions.NO_MODEL,
+                "rvc": voice_conditions.NO_MODEL,
+            },
             warnings.tell,
         )
         children.add_commands(desk.commands)
@@ -148,6 +156,8 @@ def open_engine(config: Config) -> Iterator[Engine]:
             sd=sd,
             sam3=sam3,
             masks=inference.masks,
+            rvc=rvc,
+            voice=voice,
             gate=gate,
             regions=closing(RegionMapper(warnings.report)),
             drawing=drawing,
@@ -174,6 +184,9 @@ def open_engine(config: Config) -> Iterator[Engine]:
             sam3.start(store.snapshot())
             for picture in SAM3_PICTURES:  # their size comes with what SAM3 looks at
                 sinks.add_picture(picture, config.width, config.height, may_wait=True)
+        if rvc is not None and voice is not None:
+            rvc.start(store.snapshot())
+            voice.start()
         desk.show.start_first_sinks(config.sinks)
         sending.start()
         _listen(osc, web)

@@ -17,6 +17,7 @@ from engine.audio import AudioInput, AudioSettings
 from engine.children.diffusion_link import DiffusionLink, SdView
 from engine.children.fader import Fade
 from engine.children.segmentation_link import MasksView, SegmentationLink
+from engine.children.voice_link import VoiceLink
 from engine.clock import Clock
 from engine.control import Dispatcher, OscServer
 from engine.cue_control import CueControl
@@ -32,6 +33,7 @@ from engine.show_control import ShowControl
 from engine.sinks import Picture, SinkSet, Stage
 from engine.sources import Polled, Source
 from engine.telemetry import FrameTimes, Warnings
+from engine.voice_desk import VoiceDesk
 from engine.web import PreviewTap
 
 log = logging.getLogger(__name__)
@@ -70,6 +72,9 @@ class Parts:
     sam3: SegmentationLink | None
     masks: MaskOutputs | None
     """Of SAM3."""
+    rvc: VoiceLink | None
+    voice: VoiceDesk | None
+    """Where what `rvc` makes is mixed with the voice itself."""
     gate: Gate
     """Tells children when the picture is being drawn."""
     regions: RegionMapper
@@ -144,9 +149,11 @@ class FrameLoop:
         values = parts.modulation.step(
             values, features, time_s=tick.time_s, beat=parts.tempo.beat_at(self._due_s(tick))
         )
-        for child in (parts.sd, parts.sam3):
+        for child in (parts.sd, parts.sam3, parts.rvc):
             if child is not None:
                 self._attempt(partial(child.follow, snapshot, parts.modulation.moved))
+        if parts.voice is not None:
+            self._attempt(partial(parts.voice.follow, values))
         seen = self._watch(tick)
         region = self._map(values, seen, tick)
         self._draw(values, features, seen, region, tick)

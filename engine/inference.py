@@ -4,10 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from engine.children import segmentation_spec
+from engine.audio import AudioInput
+from engine.audio.input import LiveAudio
+from engine.audio.open import open_capture, open_output
+from engine.children import segmentation_spec, voice_spec
 from engine.children.diffusion_link import DiffusionLink
 from engine.children.diffusion_spec import require_complete, spec_of
 from engine.children.segmentation_link import SegmentationLink
+from engine.children.voice_link import VoiceLink
 from engine.clock import Clock
 from engine.closing import Closing
 from engine.config import Config
@@ -17,6 +21,7 @@ from engine.params import ParamStore
 from engine.sinks import Picture
 from engine.sources import Source, open_source
 from engine.telemetry import Warnings
+from engine.voice_desk import VoiceDesk
 
 SAM3_PICTURES: tuple[Picture, ...] = ("sam3", "sam3_mask")
 
@@ -28,6 +33,8 @@ class Inference:
     sd: DiffusionLink | None
     sam3: SegmentationLink | None
     masks: MaskOutputs | None
+    rvc: VoiceLink | None
+    voice: VoiceDesk | None
     videos: tuple[Source, ...]
 
     @property
@@ -39,6 +46,7 @@ class Inference:
 def open_inference(
     config: Config,
     *,
+    audio: AudioInput,
     has_camera: bool,
     gate: Gate,
     tell: Callable[..., None],
@@ -47,7 +55,7 @@ def open_inference(
     warnings: Warnings,
     closing: Closing,
 ) -> Inference:
-    sd, sam3, masks = None, None, None
+    sd, sam3, masks, rvc, voice = None, None, None, None, None
     videos: list[Source] = []
 
     def video(name: str) -> Source | None:
@@ -83,4 +91,27 @@ def open_inference(
             )
         )
         masks = closing(MaskOutputs(sam3, sd, tell))
-    return Inference(sd=sd, sam3=sam3, masks=masks, videos=tuple(videos))
+    if config.rvc.model:
+        voice_spec.require_complete(voice_spec.spec_of(config.rvc))
+        rvc = closing(VoiceLink(config.rvc, gate=gate, report=warnings.report, set_value=partial(store.set, by="rvc")))
+        voice = _open_desk(config, rvc, audio, clock, warnings, closing)
+    return Inference(sd=sd, sam3=sam3, masks=masks, rvc=rvc, voice=voice, videos=tuple(videos))
+
+
+def _open_desk(
+    config: Config, link: VoiceLink, audio: AudioInput, clock: Clock, warnings: Warnings, closing: Closing
+) -> VoiceDesk:
+    """The voice's way in and out; what it needs of its own is started here, the desk is not."""
+    assert isinstance(audio, LiveAudio)  # no voice is converted offline
+    capture = audio.capture
+    if config.rvc.input != "audio":
+        capture = closing(open_capture(config.rvc.input, clock=clock, report=warnings.report))
+    output = open_output(config.rvc.output, clock=clock, report=warnings.report)
+    if output is not None:
+        closing(output)
+    link.open_voice(capture.ring.sample_rate_hz)
+    desk = closing(VoiceDesk(link, capture, output, clock=clock, report=warnings.report))
+    audio.voice = desk.listen(audio.sample_rate_hz)
+    if capture is not audio.capture:
+        capture.start()
+    return desk

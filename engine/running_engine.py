@@ -1,7 +1,9 @@
 """A running engine, as a program that embeds it sees it. `app.open_engine` makes one."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
+from engine.children.spec import ChildStatus
 from engine.children.supervisor import Supervisor
 from engine.config import Config
 from engine.frame import PublishedFrame
@@ -36,7 +38,7 @@ class Engine:
     @property
     def children(self) -> Mapping[str, Supervisor]:
         """The child processes of this run by name: start, stop and restart them from any thread."""
-        links = {"sd": self._parts.sd, "sam3": self._parts.sam3}
+        links = {"sd": self._parts.sd, "sam3": self._parts.sam3, "rvc": self._parts.rvc}
         return {name: link.supervisor for name, link in links.items() if link is not None}
 
     @property
@@ -113,10 +115,17 @@ class Engine:
             renderer=parts.drawing.description,
             audio=parts.audio.status(),
             camera=parts.source.status() if parts.source else None,
-            children=tuple(link.status() for link in (parts.sd, parts.sam3) if link is not None),
+            children=self._child_statuses(),
             sinks=parts.sinks.status(),
             osc=parts.dispatcher.counters if parts.osc or self._web else None,
             warnings=tuple(parts.warnings.latest),
             told=tuple(parts.warnings.told),
             warning_counts=parts.warnings.counts,
         )
+
+    def _child_statuses(self) -> tuple[ChildStatus, ...]:
+        parts = self._parts
+        statuses = [link.status() for link in (parts.sd, parts.sam3, parts.rvc) if link is not None]
+        if parts.voice is not None:  # the voice child's is the last; what is heard of it only the desk knows
+            statuses[-1] = replace(statuses[-1], facts=statuses[-1].facts | parts.voice.facts())
+        return tuple(statuses)

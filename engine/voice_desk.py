@@ -12,9 +12,9 @@ readers' lag; see `voice_delay` for how long that is. Nobody waits for this thre
 import logging
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,9 +22,9 @@ from engine.audio.input import Capture
 from engine.audio.output import DeviceOutput, OutputStatus
 from engine.audio.ring import SampleRing
 from engine.audio.steady_reader import SteadyReader
+from engine.children.messages import Fact
 from engine.children.voice_link import VoiceTiming
 from engine.clock import Clock
-from engine.params import Snapshot
 from engine.voice_delay import VoiceDelay
 from engine.voice_mix import MixSettings, VoiceMix
 
@@ -123,7 +123,7 @@ class VoiceDesk:
         if self._thread.ident is not None:
             self._thread.join()
 
-    def follow(self, values: Snapshot) -> None:
+    def follow(self, values: Mapping[str, Any]) -> None:
         """What the parameters say from now on."""
         self._settings = MixSettings.from_values(values)
         self._asked_ms = float(values["/rvc/delay_ms"])
@@ -144,6 +144,20 @@ class VoiceDesk:
             input_description=self._capture.description,
             output=None if self._output is None else self._output.status(),
         )
+
+    def facts(self) -> dict[str, Fact]:
+        """`status` for who lists what is known of the voice child. Any thread."""
+        status = self.status()
+        return {
+            "algorithmic_ms": round(status.algorithmic_ms, 1),
+            "compute_ms": round(status.compute_ms, 1),
+            "device_ms": round(status.device_ms, 1),
+            "delay_ms": round(status.delay_ms, 1),
+            "underruns": status.underruns,
+            "gaps": status.gaps,
+            "input": status.input_state,
+            "output": "none" if status.output is None else status.output.state,
+        }
 
     def _run(self) -> None:
         has_failed = False

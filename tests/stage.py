@@ -11,6 +11,7 @@ import numpy as np
 from engine import Engine, open_engine
 from engine.config import build_config
 from engine.control import OscClient
+from engine.frame import CHANNELS, ChannelFeatures
 from engine.osc import Message, encode_message
 
 
@@ -25,6 +26,8 @@ class Stage:
         """What `folders` under [sd] names."""
         self.pictures: list[np.ndarray] = []
         self.indices: list[int] = []
+        self.features: tuple[ChannelFeatures, ...] = (ChannelFeatures(),) * CHANNELS
+        """Of the newest picture."""
         opened = threading.Event()
         self._errors: list[BaseException] = []
 
@@ -35,6 +38,7 @@ class Stage:
                     for frame in self.engine.frames():
                         self.indices.append(frame.index)
                         self.pictures[:] = [frame.read_rgba()]
+                        self.features = frame.features
             except BaseException as error:
                 self._errors.append(error)
                 opened.set()

@@ -1,11 +1,15 @@
 """From what the user wrote after `--audio` to a source of sound."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from engine.audio.feed import Feed
 from engine.audio.input import AudioInput, Capture, LiveAudio, OfflineAudio
 from engine.clock import Clock
 from engine.errors import AudioError, UsageError
+
+if TYPE_CHECKING:
+    from engine.audio.output import DeviceOutput
 
 DEVICE_PREFIX = "device:"
 
@@ -46,6 +50,20 @@ def open_capture(spec: str, *, clock: Clock, report: Callable[[str, str], None])
     from engine.audio.playback import Playback
 
     return Playback(FileFeed(spec, is_looped=True, report=report), clock, report)
+
+
+def open_output(spec: str, *, clock: Clock, report: Callable[[str, str], None]) -> "DeviceOutput | None":
+    """Where sound is played: "none", "default" or "device:NAME_OR_INDEX". It is silent until it is given something.
+
+    AudioError when it is not there or cannot be opened; UsageError for another word.
+    """
+    if spec == "none":
+        return None
+    if spec != "default" and not spec.startswith(DEVICE_PREFIX):
+        raise UsageError(f"sound output {spec!r}: not one of none, default, device:NAME (see `multiverse devices`)")
+    from engine.audio.output import DeviceOutput
+
+    return DeviceOutput(None if spec == "default" else spec.removeprefix(DEVICE_PREFIX), clock, report)
 
 
 def _open_default(offline: bool, clock: Clock, report: Callable[[str, str], None]) -> AudioInput:

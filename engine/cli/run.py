@@ -72,6 +72,22 @@ def run(
             help="Video, picture, stream or another program's picture for /sam3/source video.",
         ),
     ] = None,
+    rvc: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL.pth", help="Live voice conversion: a published RVC model, .pth or .safetensors."),
+    ] = None,
+    rvc_index: Annotated[str | None, typer.Option(metavar="FILE.index", help="Index of the same voice.")] = None,
+    rvc_input: Annotated[
+        str | None,
+        typer.Option(
+            metavar="audio|device:NAME|FILE",
+            help="Where the voice comes from; audio: a channel of the sound (/rvc/input_channel). (default: audio)",
+        ),
+    ] = None,
+    rvc_output: Annotated[
+        str | None,
+        typer.Option(metavar="none|default|device:NAME", help="Where the voice is played. (default: none)"),
+    ] = None,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Picture size in pixels. (default: 1280x720)")] = None,
     fps: Annotated[
         float | None, typer.Option(metavar="RATE", help="Frames a second. (default: 60 on a GPU, 30 in software)")
@@ -163,6 +179,10 @@ def run(
         "sd.video": sd_video,
         "sam3.model": sam3,
         "sam3.video": sam3_video,
+        "rvc.model": rvc,
+        "rvc.index": rvc_index,
+        "rvc.input": rvc_input,
+        "rvc.output": rvc_output,
         "osc.listen": osc,
         "osc.allow": osc_allow,
     }
@@ -174,6 +194,9 @@ def run(
     if not settings.sam3.model and (sam3_video is not None or sam3_prompt):
         option = "--sam3-prompt" if sam3_prompt else "--sam3-video"
         raise UsageError(f"{option} is for SAM3: it needs --sam3 MODEL")
+    for option, given in {"--rvc-index": rvc_index, "--rvc-input": rvc_input, "--rvc-output": rvc_output}.items():
+        if given is not None and not settings.rvc.model:
+            raise UsageError(f"{option} is for voice conversion: it needs --rvc MODEL.pth")
     if settings.offline and frames is None and seconds is None and settings.audio in (None, "demo"):
         raise UsageError("--offline needs --frames N or --seconds S, or a sound file, whose end is its own")
 
@@ -210,7 +233,7 @@ def build_settings(
     """
     from engine.config import RUN_DEFAULTS, build_config, lan_defaults, read_config_file
 
-    values: dict[str, Any] = {"osc": {}, "sd": {}, "sam3": {}, "params": {}}
+    values: dict[str, Any] = {"osc": {}, "sd": {}, "sam3": {}, "rvc": {}, "params": {}}
     given = {key: value for key, value in options.items() if value is not None}
     file = read_config_file(path) if path else {}
     is_offline = given.get("offline", file.get("offline", False))
