@@ -64,8 +64,8 @@ AREA = Area(
             2,
             1,
             2,
-            "How the nearest entries of the index are weighed: 2 by the inverse square of the distance, 1 by the "
-            "inverse.",
+            "How the nearest entries of the index are weighed: by 1/distance to the 4th (2) or to the 2nd (1): at 1 "
+            "more of them have a say.",
             **_ASKED,
         ),
         _number(
