@@ -14,11 +14,11 @@ there, and keeps its slope.
 
 MEMORY_S = 100.0  # marks that jitter by +-1 ms then move the line by less than a sample
 OFF_RATE = 1e-3  # no crystal is further off
-ASTRAY_S = 0.0005  # errors that stay beyond this are no jitter: the line is led by the last second's marks then
-MOVED_S = 0.003  # and beyond this it begins anew
-STAY_S = 0.5
+ASTRAY_S = 0.0005  # errors that stay beyond this are no jitter: the newest marks lead more then
+MOVED_S = 0.005  # and beyond this the line begins anew; one mark that is so far off moves nothing
+STAY_S = 1.0
 QUICK_MARKS = 100
-LARGEST_ERROR_S = 0.05  # one late mark must not look like a move
+LARGEST_ERROR_S = 0.02  # one late mark must not look like a move
 
 
 class ClockLine:
@@ -48,21 +48,23 @@ class ClockLine:
         expected = self._number + self._rate_hz * (at_s - self._at_s)
         error = number - expected
         limit = LARGEST_ERROR_S * self._nominal_hz
-        clipped = min(max(error, -limit), limit)
-        self._bias += (clipped - self._bias) * min(span_s / STAY_S, 1.0)
+        self._bias += (min(max(error, -limit), limit) - self._bias) * min(span_s / STAY_S, 1.0)
         if abs(self._bias) > ASTRAY_S * self._nominal_hz:
             self.disturbances += 1
             self._count, self._all = min(self._count, QUICK_MARKS), min(self._all, QUICK_MARKS)
         if abs(self._bias) > MOVED_S * self._nominal_hz:
             self._begin(number, at_s)
-            return
+        elif abs(error) <= MOVED_S * self._nominal_hz:
+            self._lead(expected, error, at_s, span_s)
+
+    def _lead(self, expected: float, error: float, at_s: float, span_s: float) -> None:
         self._count += 1
         self._all += 1
         most = max(MEMORY_S / span_s, 2.0)
         count = min(self._count, most)
-        self._number = expected + clipped * 2.0 * (2.0 * count - 1.0) / (count * (count + 1.0))
+        self._number = expected + error * 2.0 * (2.0 * count - 1.0) / (count * (count + 1.0))
         count = min(self._all, most)
-        self._rate_hz += clipped / span_s * 6.0 / (count * (count + 1.0))
+        self._rate_hz += error / span_s * 6.0 / (count * (count + 1.0))
         allowed = OFF_RATE * self._nominal_hz
         self._rate_hz = min(max(self._rate_hz, self._nominal_hz - allowed), self._nominal_hz + allowed)
         self._at_s = at_s

@@ -1,7 +1,9 @@
-"""Known sounds, and the analysis of a stretch of sound."""
+"""Known sounds, the analysis of a stretch of sound, and a sound server."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from engine.audio.analyser import Analyser
 from engine.audio.settings import AudioSettings
 from engine.frame import AudioFeatures
+from tests.audio.sound_server import SoundServer
 
 RATE_HZ = 48_000
 
@@ -56,3 +59,22 @@ def analyse() -> Callable[..., Analysis]:
         return analysis
 
     return run
+
+
+@pytest.fixture
+def sound_server(tmp_path_factory, require, wait_for) -> Iterator[SoundServer]:
+    """A PulseAudio of the test's own. For tests of Linux alone."""
+    for program in ("pulseaudio", "paplay", "parec", "pactl"):
+        require(shutil.which(program), f"{program} (apt install pulseaudio pulseaudio-utils)")
+    plugin = list(Path("/usr/lib").glob("*/alsa-lib/libasound_module_pcm_pulse.so"))
+    require(plugin, "ALSA's PulseAudio plugin (apt install libasound2-plugins)")
+    try:
+        import sounddevice  # noqa: F401
+    except OSError:
+        require(False, "PortAudio (apt install libportaudio2)")
+    server = SoundServer(tmp_path_factory.mktemp("pa"))
+    try:
+        server.start(wait_for)
+        yield server
+    finally:
+        server.stop_all()

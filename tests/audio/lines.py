@@ -1,0 +1,46 @@
+"""A program that prints a line of JSON now and then, and takes lines of JSON, in a process of its own.
+
+PortAudio and ALSA read the environment that names the sound server once in a process.
+"""
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+
+class Program:
+    """`said` is the newest line it printed."""
+
+    def __init__(self, file: str, *arguments: str, environment: dict[str, str]) -> None:
+        self.said: dict = {}
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).parent / file), *arguments],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def tell(self, **values: object) -> None:
+        self._process.stdin.write(json.dumps(values) + "\n")
+        self._process.stdin.flush()
+
+    def close(self) -> int:
+        """Its exit code."""
+        self._process.stdin.close()
+        try:
+            return self._process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+        finally:
+            self._thread.join()
+            self._process.stdout.close()
+
+    def _read(self) -> None:
+        for line in self._process.stdout:
+            self.said = json.loads(line)

@@ -1,0 +1,74 @@
+"""A sound clock followed through marks that jitter."""
+
+import numpy as np
+import pytest
+
+from engine.audio.clock_line import ClockLine
+
+RATE_HZ = 48_000
+BLOCK = 480
+
+
+def follow(line: ClockLine, seconds: float, *, ppm: float, jitter_s: float, seed: int = 0, first: int = 1) -> int:
+    """A mark each 10 ms of a crystal that is `ppm` fast, from block `first` on; the number of the next."""
+    late_s = np.random.default_rng(seed).uniform(-jitter_s, jitter_s, round(seconds * 100))
+    for block, error_s in enumerate(late_s, start=first):
+        line.add(block * BLOCK, sounded_s(block, ppm) + error_s)
+    return first + len(late_s)
+
+
+def sounded_s(block: int, ppm: float) -> float:
+    return block * BLOCK / (RATE_HZ * (1.0 + ppm * 1e-6))
+
+
+@pytest.mark.parametrize("ppm", [200.0, 0.0, -200.0])
+def test_after_a_minute_of_marks_that_jitter_by_a_millisecond_a_sample_is_known_to_its_neighbour(ppm) -> None:
+    line = ClockLine(RATE_HZ)
+    after = follow(line, 60.0, ppm=ppm, jitter_s=0.001)
+    off = []
+    for block in range(after, after + 3000):
+        follow(line, 0.01, ppm=ppm, jitter_s=0.001, seed=block, first=block)
+        off.append(line.number_at(sounded_s(block, ppm)) - block * BLOCK)
+    assert np.abs(off).max() < 2.0
+    assert np.abs(np.diff(off)).max() < 0.1  # from mark to mark: nothing trembles
+    assert line.disturbances == 0
+
+
+def test_a_drift_of_200_ppm_is_followed_for_an_hour() -> None:
+    line = ClockLine(RATE_HZ)
+    follow(line, 3600.0, ppm=200.0, jitter_s=0.0002)
+    assert line.number_at(sounded_s(360_000, 200.0)) == pytest.approx(360_000 * BLOCK, abs=0.5)
+    assert line.disturbances == 0
+
+
+def test_number_and_time_are_each_others_inverse() -> None:
+    line = ClockLine(RATE_HZ)
+    follow(line, 5.0, ppm=100.0, jitter_s=0.001)
+    assert line.number_at(line.time_of(123_456.5)) == pytest.approx(123_456.5, abs=1e-4)
+
+
+def test_one_mark_that_comes_a_fifth_of_a_second_late_moves_nothing_to_speak_of() -> None:
+    line = ClockLine(RATE_HZ)
+    after = follow(line, 30.0, ppm=0.0, jitter_s=0.0)
+    line.add(after * BLOCK, sounded_s(after, 0.0) + 0.2)
+    assert line.number_at(60.0) == pytest.approx(60.0 * RATE_HZ, abs=0.1)
+
+
+def test_a_device_that_was_away_is_followed_at_its_new_place_with_the_slope_it_had() -> None:
+    line = ClockLine(RATE_HZ)
+    after = follow(line, 30.0, ppm=200.0, jitter_s=0.0)
+    for block in range(after, after + 50):
+        line.add(block * BLOCK, sounded_s(block, 200.0) + 3.0)
+    assert line.disturbances > 0
+    newest = after + 49
+    assert line.time_of(newest * BLOCK) == pytest.approx(sounded_s(newest, 200.0) + 3.0, abs=1e-6)
+    assert line.time_of((newest + 100) * BLOCK) == pytest.approx(sounded_s(newest + 100, 200.0) + 3.0, abs=1e-6)
+
+
+def test_a_server_that_moves_by_two_milliseconds_is_followed_within_seconds_and_said_to_be_disturbed() -> None:
+    line = ClockLine(RATE_HZ)
+    after = follow(line, 60.0, ppm=0.0, jitter_s=0.0)
+    for block in range(after, after + 500):
+        line.add(block * BLOCK, sounded_s(block, 0.0) + 0.002)
+    assert line.disturbances > 0
+    assert line.time_of((after + 499) * BLOCK) == pytest.approx(sounded_s(after + 499, 0.0) + 0.002, abs=2e-4)

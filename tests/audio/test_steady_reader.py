@@ -1,0 +1,196 @@
+"""A ring read by another clock: always the same time behind, and never with a click."""
+
+import os
+
+import numpy as np
+import pytest
+
+from engine.audio.ring import SampleRing
+from engine.audio.steady_reader import SteadyReader, sinc_table
+from tests.audio.clicks import click_db
+
+RATE_HZ = 48_000
+LAG_S = 0.2
+LEAD_S = 0.06  # a block is asked for so long before it is heard
+PERIOD = 64  # samples a turn of the voice whose phase tells which sample is heard
+SOAK = os.environ.get("MULTIVERSE_SOAK") == "1"
+
+
+class TwoClocks:
+    """A ring written by one crystal and read by another; the world's time is neither's."""
+
+    def __init__(
+        self,
+        *,
+        rate_hz: int = RATE_HZ,
+        to_hz: int = RATE_HZ,
+        ppm: float = 0.0,
+        jitter_s: float = 0.0,
+        block: int = 480,
+        read_frames: int | None = None,
+        channels: int = 1,
+    ) -> None:
+        self.ring = SampleRing(rate_hz, channels)
+        self.reader = SteadyReader(self.ring, to_hz, LAG_S)
+        self.is_writing = True
+        self._hz = rate_hz * (1.0 + ppm * 1e-6)
+        self._block = block
+        self._frames = read_frames or round(to_hz / 100)
+        self._jitter_s = jitter_s
+        self._random = np.random.default_rng(7)
+        self._read = 0
+
+    def run(self, seconds: float, voice=None) -> np.ndarray:
+        """What is heard in that time, (frames, channels). `voice(numbers)` makes the samples of these numbers."""
+        heard = []
+        end = self._read + round(seconds * self.reader.to_hz)
+        while self._read + self._frames <= end:
+            heard_s = self.heard_s
+            self._write_until(heard_s - LEAD_S, voice or turning)
+            heard.append(self.reader.read(self._frames, heard_s + self._late_s()))
+            self._read += self._frames
+        return np.concatenate(heard)
+
+    def skip(self, seconds: float) -> None:
+        """Nobody reads for so long."""
+        self._read += round(seconds * self.reader.to_hz)
+
+    @property
+    def heard_s(self) -> float:
+        """When the next frame is heard, in the reader's crystal, which is the world's."""
+        return self._read / self.reader.to_hz
+
+    def sample_at(self, heard_s: np.ndarray) -> np.ndarray:
+        """The sample, and fraction, that sounded then."""
+        return heard_s * self._hz
+
+    def _write_until(self, now_s: float, voice) -> None:
+        while self.is_writing and (self.ring.newest + self._block) / self._hz <= now_s:
+            numbers = np.arange(self.ring.newest, self.ring.newest + self._block)
+            block = np.asarray(voice(numbers), np.float32)
+            self.ring.set_mark(self.ring.newest, self.ring.newest / self._hz + self._late_s())
+            self.ring.write(block[:, : self.ring.channels])
+
+    def _late_s(self) -> float:
+        return self._random.uniform(-self._jitter_s, self._jitter_s)
+
+
+def turning(numbers: np.ndarray) -> np.ndarray:
+    """(frames, 2): cosine and sine of one turn in PERIOD samples."""
+    turn = 2.0 * np.pi * (numbers % PERIOD) / PERIOD
+    return 0.5 * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+
+
+def lag_error(clocks: TwoClocks, heard: np.ndarray, first_s: float) -> np.ndarray:
+    """By how many samples each frame of `heard`, the first at `first_s`, is not LAG_S old: modulo PERIOD."""
+    sample = np.arctan2(heard[:, 1], heard[:, 0]) * PERIOD / (2.0 * np.pi)
+    wanted = clocks.sample_at(first_s + np.arange(len(heard)) / clocks.reader.to_hz - clocks.reader.lag_s)
+    return (sample - wanted + PERIOD / 2) % PERIOD - PERIOD / 2
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("ppm", [200.0, -200.0])
+def test_the_lag_holds_to_the_sample_while_two_crystals_drift_apart(ppm) -> None:
+    clocks = TwoClocks(rate_hz=8000, to_hz=8000, ppm=ppm, jitter_s=0.0001, block=160, read_frames=160, channels=2)
+    clocks.run(5.0)
+    worst = 0.0
+    for _ in range(360 if SOAK else 6):  # an hour; else a minute, over which they drift apart by 12 ms
+        first_s = clocks.heard_s
+        worst = max(worst, np.abs(lag_error(clocks, clocks.run(10.0), first_s)).max())
+    assert worst < 1.0
+    assert clocks.reader.gaps == 0
+
+
+def test_marks_that_jitter_by_a_millisecond_do_not_make_the_pitch_tremble() -> None:
+    clocks = TwoClocks(ppm=100.0, jitter_s=0.001, block=960, channels=2)
+    clocks.run(20.0)
+    first_s = clocks.heard_s
+    error = lag_error(clocks, clocks.run(5.0), first_s)
+    assert np.abs(error).max() < 5.0  # a tenth of a millisecond
+    assert np.abs(np.diff(error[::480])).max() < 0.25  # 1 cent is 0.28 samples in 10 ms
+
+
+@pytest.mark.parametrize(("from_hz", "to_hz"), [(48_000, 44_100), (44_100, 48_000), (48_000, 48_000)])
+def test_a_tone_stays_a_tone_at_another_rate(from_hz, to_hz) -> None:
+    tone_hz = 997.0
+    clocks = TwoClocks(rate_hz=from_hz, to_hz=to_hz)
+    clocks.run(1.0)
+    heard = clocks.run(1.0, lambda numbers: 0.5 * np.sin(2 * np.pi * tone_hz * numbers / from_hz)[:, None])[:, 0]
+    heard = heard[to_hz // 2 :]
+    time_s = np.arange(len(heard)) / to_hz
+    parts = np.stack([np.sin(2 * np.pi * tone_hz * time_s), np.cos(2 * np.pi * tone_hz * time_s)], axis=1)
+    (sine, cosine), *_ = np.linalg.lstsq(parts, heard, rcond=None)
+    assert np.hypot(sine, cosine) == pytest.approx(0.5, rel=1e-3)
+    noise = heard - parts @ (sine, cosine)
+    assert 20.0 * np.log10(np.sqrt(np.mean(noise**2)) / np.sqrt(0.125)) < -70.0
+
+
+def test_what_the_lower_rate_cannot_carry_is_gone() -> None:
+    clocks = TwoClocks(rate_hz=48_000, to_hz=16_000)
+    clocks.run(1.0)
+    heard = clocks.run(1.0, lambda numbers: 0.5 * np.sin(2 * np.pi * 12_000 * numbers / 48_000)[:, None])
+    assert np.abs(heard[8000:]).max() < 0.01
+
+
+def test_a_constant_stays_what_it_is_wherever_it_is_read() -> None:
+    table = sinc_table(1.0)
+    assert np.allclose(table.sum(axis=1), 1.0, atol=1e-5)
+    assert np.allclose(table[0], np.eye(32)[15], atol=1e-6)  # on a sample: that sample
+
+
+def test_nothing_is_heard_before_both_clocks_are_known() -> None:
+    clocks = TwoClocks(channels=2)
+    heard = clocks.run(1.0)
+    audible = np.flatnonzero(np.abs(heard).max(axis=1) > 0.0)
+    assert 0.5 * RATE_HZ <= audible[0] <= 0.8 * RATE_HZ
+    assert click_db(heard[:, 0]) < -40.0  # a tone of 750 Hz at 0.5 itself: -46 dB
+
+
+def slow(numbers: np.ndarray) -> np.ndarray:
+    return 0.5 * np.sin(2.0 * np.pi * 200.0 * numbers / RATE_HZ)[:, None]
+
+
+def test_where_the_ring_runs_dry_the_sound_fades_and_comes_back_at_the_same_lag() -> None:
+    clocks = TwoClocks()
+    clocks.run(2.0, slow)
+    clocks.is_writing = False
+    dry = clocks.run(0.5, slow)[:, 0]
+    clocks.is_writing = True
+    heard = np.concatenate([dry, clocks.run(1.0, slow)[:, 0]])
+    assert click_db(heard) < -50.0
+    assert not heard[round(0.2 * RATE_HZ) : round(0.49 * RATE_HZ)].any()
+    assert clocks.reader.gaps == 1
+    first_s = clocks.heard_s
+    again = clocks.run(0.1, slow)[:, 0]
+    expected = slow(clocks.sample_at(first_s - LAG_S) + np.arange(len(again)))[:, 0]
+    assert np.abs(again - expected).max() < 1e-3
+
+
+@pytest.mark.parametrize("lag_s", [0.25, 0.15])
+def test_another_lag_is_gone_over_to_without_a_click_and_kept(lag_s) -> None:
+    clocks = TwoClocks()
+    clocks.run(2.0, slow)
+    clocks.reader.lag_s = lag_s
+    assert click_db(clocks.run(0.1, slow)[:, 0]) < -50.0
+    first_s = clocks.heard_s
+    expected = slow(clocks.sample_at(first_s - lag_s) + np.arange(4800))[:, 0]
+    assert np.abs(clocks.run(0.1, slow)[:, 0] - expected).max() < 1e-3
+    assert clocks.reader.gaps == 0
+
+
+def test_a_device_that_was_away_for_a_while_goes_on_at_the_same_lag() -> None:
+    clocks = TwoClocks()
+    clocks.run(2.0, slow)
+    clocks.skip(3.0)
+    clocks.run(0.5, slow)
+    first_s = clocks.heard_s
+    expected = slow(clocks.sample_at(first_s - LAG_S) + np.arange(4800))[:, 0]
+    assert np.abs(clocks.run(0.1, slow)[:, 0] - expected).max() < 1e-3
+
+
+def test_the_least_that_was_left_over_is_told() -> None:
+    clocks = TwoClocks()
+    clocks.run(2.0, slow)
+    # 200 ms behind, of which 60 are the lead, 10 the block that is read, up to 10 the one that is not whole yet, and a
+    # little the fade and half the interpolation.
+    assert 0.11 < clocks.reader.least_spare_s < 0.13
