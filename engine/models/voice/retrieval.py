@@ -1,12 +1,9 @@
 """Draws what was said to what the voice itself would say: the nearest of its own feature vectors, exactly.
 
 |q - e|^2 = |q|^2 + |e|^2 - 2 q e for all rows at once is one matrix product; |q|^2 is the same for every row and left
-out. What it gives is a difference of large numbers: it only picks twice as many candidates as are wanted, whose
-distances are then worked out as they are written, so that the order is that of the true distances. Of equally near rows
-the first is taken, as FAISS does.
-
-Of a row of scores the k smallest lie in the k blocks whose smallest are the k smallest: a stable sort of one number a
-block, then of k blocks, is many times faster than a selection from all, and keeps ties in order.
+out. What it gives is a difference of large numbers, even with the rows' mean taken from both: it only picks twice as
+many candidates as are wanted, whose distances are then worked out as they are written, so that the order is that of the
+true distances. Of equally near rows the first is taken, as FAISS does.
 """
 
 import logging
@@ -22,7 +19,6 @@ SPARE: Final = 2
 ROWS: Final = 16_384
 """Embeddings that are looked at in one go, with QUERIES: 32 MiB of scores."""
 QUERIES: Final = 512
-BLOCK: Final = 64
 
 
 class Retrieval:
@@ -32,7 +28,8 @@ class Retrieval:
         """`embeddings` (n, C), n >= 1."""
         self.device = device
         self.embeddings = embeddings.to(device, torch.float32).contiguous()
-        self._lengths = torch.cat([rows.square().sum(1) for rows in self.embeddings.split(ROWS)])
+        self._mean = self.embeddings.mean(0)
+        self._lengths = torch.cat([(rows - self._mean).square().sum(1) for rows in self.embeddings.split(ROWS)])
         log.info("Loaded %d embeddings to %s for GPU-accelerated retrieval", len(embeddings), device)
 
     def search(self, queries: Tensor, k: int = NEIGHBOURS) -> tuple[Tensor, Tensor]:
@@ -50,11 +47,11 @@ class Retrieval:
         if isinstance(power, Tensor):
             power = power.to(self.device)
         queries = features.flatten(0, 1).to(self.device, torch.float32)  # (B T, C)
-        found = torch.cat([self._mean(part, power) for part in queries.split(QUERIES)])
+        found = torch.cat([self._found(part, power) for part in queries.split(QUERIES)])
         found = found.view_as(features).to(features.device)
         return torch.lerp(features.float(), found, rate).to(features.dtype)
 
-    def _mean(self, queries: Tensor, power: float | Tensor) -> Tensor:
+    def _found(self, queries: Tensor, power: float | Tensor) -> Tensor:
         distances, rows = self._search(queries, NEIGHBOURS)
         nearest = distances[:, :1]
         # Relative to the nearest: 1 / s itself would be infinite for a hit, and its square beyond float32 close to one.
@@ -67,24 +64,21 @@ class Retrieval:
         scores, rows = self._nearest(queries, 0, wanted)
         for first in range(ROWS, len(self.embeddings), ROWS):
             more_scores, more_rows = self._nearest(queries, first, wanted)
-            scores, rows = _first(torch.cat([scores, more_scores], 1), torch.cat([rows, more_rows], 1), wanted)
-        rows = rows.sort(dim=1).values  # so that ties stay in order below
+            scores, rows = torch.cat([scores, more_scores], 1), torch.cat([rows, more_rows], 1)
+            places = _smallest(scores, wanted)
+            scores, rows = scores.gather(1, places), rows.gather(1, places)
         distances = (self.embeddings[rows] - queries[:, None]).square().sum(2)  # (q, wanted)
-        return _first(distances, rows, min(k, wanted))
+        places = _smallest(distances, min(k, wanted))
+        distances, order = distances.gather(1, places).sort(dim=1, stable=True)
+        return distances, rows.gather(1, places).gather(1, order)
 
     def _nearest(self, queries: Tensor, first: int, wanted: int) -> tuple[Tensor, Tensor]:
-        """Scores and rows, (q, wanted) or fewer, of ROWS rows from `first` on; ascending, ties by row."""
+        """Scores and rows, (q, wanted) or all there are, among ROWS rows from `first` on; ascending by row."""
         part = self.embeddings[first : first + ROWS]
-        scores = torch.addmm(self._lengths[first : first + ROWS], queries, part.T, alpha=-2.0)  # (q, rows)
-        whole = len(part) // BLOCK * BLOCK
-        if whole < len(part):
-            scores = torch.nn.functional.pad(scores, (0, whole + BLOCK - len(part)), value=torch.inf)
-        blocks = scores.view(len(queries), -1, BLOCK)
-        chosen = min(wanted, blocks.shape[1])
-        numbers = blocks.amin(2).sort(dim=1, stable=True).indices[:, :chosen].sort(dim=1).values  # (q, chosen)
-        places = (numbers[:, :, None] * BLOCK + torch.arange(BLOCK, device=scores.device)).flatten(1)
-        scores, places = _first(scores.gather(1, places), places, min(wanted, len(part)))
-        return scores, places.clamp_max(len(part) - 1) + first  # for a query of NaN, which is nowhere near anything
+        # |e - m|^2 - 2 (q - m) e: the mean's part of the product is the same for every row too.
+        scores = torch.addmm(self._lengths[first : first + ROWS], queries - self._mean, part.T, alpha=-2.0)  # (q, rows)
+        places = _smallest(scores, min(wanted, len(part)))
+        return scores.gather(1, places), places + first
 
 
 def protect(features: Tensor, original: Tensor, f0: Tensor, share: float | Tensor) -> Tensor:
@@ -98,7 +92,12 @@ def protect(features: Tensor, original: Tensor, f0: Tensor, share: float | Tenso
     return torch.lerp(original, features, kept.to(features.dtype))
 
 
-def _first(scores: Tensor, rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The `count` smallest of each row, ascending; of equal ones those that stand first."""
-    ordered, places = scores.sort(dim=1, stable=True)
-    return ordered[:, :count], rows.gather(1, places[:, :count])
+def _smallest(scores: Tensor, count: int) -> Tensor:
+    """Places (q, count), ascending, of the smallest of each row of (q, n); of equal ones the first.
+
+    `topk` alone takes any of those that are as small as the last.
+    """
+    last = scores.topk(count, dim=1, largest=False).values.amax(1, keepdim=True)
+    places = torch.arange(scores.shape[1], device=scores.device, dtype=torch.float32)  # exact below 2^24
+    rank = torch.where(scores == last, places, torch.inf).masked_fill_(scores < last, -1.0)
+    return rank.topk(count, dim=1, largest=False).indices.sort(dim=1).values

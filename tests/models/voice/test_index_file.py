@@ -1,0 +1,61 @@
+"""A voice's vectors out of its FAISS file."""
+
+from pathlib import Path
+
+import faiss
+import numpy as np
+import pytest
+
+from engine.errors import ModelError
+from engine.models.voice.index_file import index_size, read_index
+
+VECTORS = np.random.default_rng(1).standard_normal((300, 32), np.float32)
+
+
+def written(file: Path, factory: str, vectors: np.ndarray = VECTORS) -> Path:
+    index = faiss.index_factory(vectors.shape[1], factory)
+    index.train(VECTORS[:, : vectors.shape[1]])
+    index.add(vectors)
+    faiss.write_index(index, str(file))
+    return file
+
+
+@pytest.mark.parametrize("factory", ["IVF5,Flat", "Flat"])
+def test_the_vectors_come_back_as_they_were_added(tmp_path: Path, factory: str) -> None:
+    file = written(tmp_path / "voice.index", factory)
+    assert index_size(file) == (300, 32)
+    read = read_index(file, 32)
+    assert read.dtype == np.float32 and np.array_equal(read, VECTORS)
+
+
+def test_an_index_of_another_width_is_told_both(tmp_path: Path) -> None:
+    file = written(tmp_path / "voice.index", "IVF5,Flat")
+    with pytest.raises(ModelError, match=r"voice\.index: its vectors have 32 numbers, the voice's 768"):
+        read_index(file, 768)
+
+
+def test_an_empty_index_is_no_use(tmp_path: Path) -> None:
+    file = written(tmp_path / "voice.index", "IVF5,Flat", VECTORS[:0])
+    with pytest.raises(ModelError, match="the index is empty"):
+        read_index(file, 32)
+
+
+@pytest.mark.parametrize("content", [b"", b"I", b"a text", b"IwFl" + b"\xff" * 50, b"IwFl\x20\0\0\0" + b"\x20" * 60])
+def test_what_is_no_index_is_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "voice.index").write_bytes(content)
+    with pytest.raises(ModelError) as error:
+        read_index(tmp_path / "voice.index", 32)
+    assert "voice.index" in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.99])
+def test_an_index_that_was_cut_off_is_one_line(tmp_path: Path, share: float) -> None:
+    whole = written(tmp_path / "whole.index", "IVF5,Flat").read_bytes()
+    (tmp_path / "cut.index").write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(ModelError, match="cut off"):
+        read_index(tmp_path / "cut.index", 32)
+
+
+def test_one_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no FAISS index"):
+        read_index(tmp_path / "voice.index", 32)
