@@ -60,6 +60,9 @@ def test_what_was_not_started_cannot_end() -> None:
     profiler.start("content")
     with pytest.raises(ValueError, match="stage decode cannot end: content is under way"):
         profiler.end("decode")
+    profiler.end("content")
+    with pytest.raises(ValueError, match="stage content cannot end: none is under way"):
+        profiler.end("content")
 
 
 def test_switched_off_it_asks_neither_the_clock_nor_the_device() -> None:
