@@ -40,8 +40,6 @@ from engine.models.voice.synthesizer import NOISE_SCALE
 
 SMALL_MEMORY = 4 * 2**30
 FLOW_REACH = 24  # frames before and after a frame that the flow looks at
-DECODED_AT_ONCE = 200  # frames: 2 s fit into a CPU's caches, which makes them twice as fast as 12 s
-DECODED_AT_ONCE_ON_DEVICE = 3000
 SEEDS = 4096  # between one frame's and the next one's: more than a hop has samples
 
 
@@ -185,25 +183,12 @@ class Converter:
             start = synthesizer.source.phases(f0)[:, first]
             noise = _noise(spans, f0, hop)
             source = synthesizer.source(f0[:, frames], start, noise[..., first * hop : frames.stop * hop])
-        made = self._decode(z, g, source, range(heard.start - first, last - first))[:, 0]
+        wanted = range(heard.start - first, last - first)
+        made = synthesizer.decode(z, None, g, source=source, frames=wanted)[:, 0]
         if stretched != hop:
             made = Resampler(stretched, hop, z.device)(made[:, : heard.stop * stretched].float())
         profiler.end("decode")
         return made
-
-    def _decode(self, z: Tensor, g: Tensor, source: Tensor | None, frames: range) -> Tensor:
-        """Of (B, latent, T) these frames alone, (B, 1, frames * hop), some seconds at once: it bounds the memory."""
-        synthesizer, hop = self.model.synthesizer, self.hop
-        lead_in = synthesizer.shape.lead_in_frames
-        at_once = DECODED_AT_ONCE if z.device.type == "cpu" else DECODED_AT_ONCE_ON_DEVICE
-        parts = []
-        for begin in range(frames.start, frames.stop, at_once):
-            end = min(begin + at_once, frames.stop)
-            low, high = max(0, begin - lead_in), min(z.shape[2], end + lead_in)
-            heard = None if source is None else source[..., low * hop : high * hop]
-            made = synthesizer.decode(z[..., low:high], None, g, source=heard)
-            parts.append(made[..., (begin - low) * hop : (end - low) * hop])
-        return torch.cat(parts, 2)
 
 
 def cutting_for(device: torch.device, dtype: torch.dtype) -> Cutting:

@@ -15,6 +15,7 @@ from engine.models.voice.text_encoder import TextEncoder
 NOISE_SCALE = 0.66666  # RVC
 PIECE_FRAMES = 250
 LEAST_PIECE_FRAMES = 100
+MOST_FRAMES = 6000  # on a device, of all sounds of a batch: about a gigabyte in half precision
 
 
 class Synthesizer(nn.Module):
@@ -56,21 +57,30 @@ class Synthesizer(nn.Module):
         return self.flow(z, g)
 
     def decode(
-        self, z: Tensor, f0: Tensor | None, g: Tensor, *, source: Tensor | None = None, last: int | None = None
+        self,
+        z: Tensor,
+        f0: Tensor | None,
+        g: Tensor,
+        *,
+        source: Tensor | None = None,
+        last: int | None = None,
+        frames: range | None = None,
     ) -> Tensor:
-        """(B, latent, T) and f0 (B, T) Hz, 0 where unvoiced -> (B, 1, n hop), n = T or the `last` frames alone.
+        """(B, latent, T) and f0 (B, T) Hz, 0 where unvoiced -> (B, 1, n hop): all T, the `last` or `frames`.
 
-        `source` (B, 1, T hop), as `self.source` makes it, takes f0's place: the stream's, whose phase goes on. The
-        last frames are those of the whole sound: `shape.lead_in_frames` before them are decoded too, and thrown away.
+        `source` (B, 1, T hop), as `self.source` makes it, takes f0's place: the stream's, whose phase goes on. What is
+        decoded alone is as it is in the whole sound: `shape.lead_in_frames` on both sides are decoded with it.
         """
         if source is None and f0 is not None and self.shape.has_pitch:
             source = self.source(f0)
-        frames = z.shape[2]
-        first = 0 if last is None else max(frames - last, 0)
+        batch, _, whole = z.shape
+        wanted = frames or range(0 if last is None else max(whole - last, 0), whole)
         # What a CPU works on should stay in its caches, and below the 32 MB that malloc gives back at once.
-        step = max(PIECE_FRAMES // z.shape[0], LEAST_PIECE_FRAMES) if z.device.type == "cpu" else frames
+        is_cpu = z.device.type == "cpu"
+        step = max(PIECE_FRAMES // batch, LEAST_PIECE_FRAMES) if is_cpu else MOST_FRAMES // batch
         pieces = [
-            self._decode_part(z, g, source, start, min(start + step, frames)) for start in range(first, frames, step)
+            self._decode_part(z, g, source, start, min(start + step, wanted.stop))
+            for start in range(wanted.start, wanted.stop, step)
         ]
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces, 2)
 
@@ -97,7 +107,7 @@ class Synthesizer(nn.Module):
         """
         g = self.speaker(speaker)
         mean, log_sd = self.encode(phone, pitch)
-        noise = torch.randn_like(mean) if noise is None else noise
+        noise = torch.randn_like(mean) if noise is None else noise.to(mean.dtype)
         z = torch.addcmul(mean, log_sd.exp(), noise, value=noise_scale)
         return self.decode(self.reverse_flow(z, g), f0, g)
 
