@@ -59,18 +59,17 @@ class StreamCopy:
         self._source.close()
 
     def _read(self) -> Iterator[Packet]:
+        """From time 0 on, in decoding order."""
         tracks = [self._source.streams[index] for index in self._tracks]
         if not tracks:
             return
         try:
-            for packet in self._source.demux(tracks):
-                if packet.dts is None or packet.time_base is None:  # the end of a track
-                    continue
+            for packet in _with_decoding_times(self._source.demux(tracks)):
                 shift = round(self._origin_s / packet.time_base)
                 packet.dts -= shift
                 if packet.pts is not None:
                     packet.pts -= shift
-                if self._has_early or packet.dts >= 0:
+                if self._has_early or packet.dts >= 0 or packet.stream.type != "audio":
                     yield packet
         except (av.FFmpegError, OSError) as error:
             self.damage = str(error.strerror)
@@ -78,6 +77,27 @@ class StreamCopy:
     @staticmethod
     def _time_of(packet: Packet) -> Fraction:
         return packet.dts * packet.time_base
+
+
+def _with_decoding_times(packets: Iterator[Packet]) -> Iterator[Packet]:
+    """Matroska knows only when a picture is shown: where pictures lean on later ones, FFmpeg cannot tell when the first
+    ones are to be decoded, until it has seen more of them. They are given the ticks before the first time it tells."""
+    waiting: dict[int, list[Packet]] = {}
+    for packet in packets:
+        if packet.time_base is None or (packet.dts is None and packet.pts is None):  # the end of a track
+            continue
+        before = waiting.setdefault(packet.stream.index, [])
+        if packet.dts is None:
+            before.append(packet)
+            continue
+        for number, early in enumerate(before):
+            early.dts = packet.dts - len(before) + number
+            yield early
+        before.clear()
+        yield packet
+    for packet in (packet for left in waiting.values() for packet in left):  # a track of a picture or two
+        packet.dts = packet.pts
+        yield packet
 
 
 def can_hold(container: str, stream: Stream) -> bool:
