@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from engine.models.diffusion.check import ModelReport
     from engine.models.part_report import PartReport
     from engine.models.segmentation.check import SegmentationReport
+    from engine.models.voice.check import VoiceReport
 
-app = typer.Typer(help="Models of Stable Diffusion and SAM3.", no_args_is_help=True)
+app = typer.Typer(help="Models of Stable Diffusion, SAM3 and RVC.", no_args_is_help=True)
 
 FAMILIES = {"sd15": "Stable Diffusion 1.5", "sd21": "Stable Diffusion 2.x", "sdxl": "Stable Diffusion XL"}
 KINDS = {"sam3_video": "SAM3, finds and follows", "sam3": "SAM3, finds only"}
@@ -25,22 +26,41 @@ def check(
     path: Annotated[
         str,
         typer.Argument(
-            metavar="PATH", help="Folder of a diffusers model or of SAM3, .safetensors file, Hugging Face id."
+            metavar="PATH",
+            help="Folder of a diffusers model or of SAM3, .safetensors file, a voice's .pth file, Hugging Face id.",
         ),
     ],
     vae: Annotated[str, typer.Option(metavar="auto|taesd|full|PATH", help="As in the configuration.")] = "auto",
     lora: Annotated[list[str] | None, typer.Option(metavar="PATH", help="A LoRA for it, repeatable.")] = None,
     controlnet: Annotated[list[str] | None, typer.Option(metavar="PATH", help="A ControlNet, repeatable.")] = None,
     ip_adapter: Annotated[str, typer.Option(metavar="PATH", help="An IP-Adapter.")] = "",
+    index: Annotated[
+        str, typer.Option(metavar="PATH", help="A voice's .index; the one of the same name beside it, where it is.")
+    ] = "",
+    content: Annotated[str, typer.Option(metavar="PATH", help="What hears a voice's words, as in [rvc].")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what a model is, how much memory its weights take, and what is missing. Exit code 1 if anything is."""
-    report: ModelReport | SegmentationReport
-    if _is_sam3(path):
+    report: ModelReport | SegmentationReport | VoiceReport
+    is_plain = vae == "auto" and not (lora or controlnet or ip_adapter)
+    if _is_voice(path):
+        from engine.models.voice.check import check as check_voice
+        from engine.models.voice.spec import CONTENT, VoiceSpec
+
+        if not is_plain:
+            raise UsageError(
+                f"{path}: is a voice; --vae, --lora, --controlnet and --ip-adapter belong to Stable Diffusion"
+            )
+        report = check_voice(VoiceSpec(model=path, index=index or _index_beside(path), content=content or CONTENT))
+        half = "float16"
+        kind = _voice_rows(report)
+    elif index or content:
+        raise UsageError(f"{path}: is no voice; --index and --content belong to one")
+    elif _is_sam3(path):
         from engine.models.segmentation import SegmentationSpec
         from engine.models.segmentation.check import check as check_sam3
 
-        if vae != "auto" or lora or controlnet or ip_adapter:
+        if not is_plain:
             raise UsageError(
                 f"{path}: is SAM3; --vae, --lora, --controlnet and --ip-adapter belong to Stable Diffusion"
             )
@@ -97,6 +117,24 @@ def _is_sam3(name: str) -> bool:
     return True
 
 
+def _is_voice(name: str) -> bool:
+    """Told by the suffix, or by the tensors of a .safetensors file."""
+    from engine.models.safetensors_header import read_header
+
+    if name.endswith(".pth"):
+        return True
+    path = Path(name).expanduser()
+    if not (path.is_file() and path.suffix == ".safetensors"):
+        return False
+    return any(tensor.startswith("enc_p.") for tensor in read_header(path))
+
+
+def _index_beside(name: str) -> str:
+    """Path of the index of the same stem; "" where there is none."""
+    index = Path(name).expanduser().with_suffix(".index")
+    return str(index) if index.is_file() else ""
+
+
 def _sd_rows(report: "ModelReport") -> tuple[Row, ...]:
     return (
         ("family", FAMILIES[report.family]),
@@ -108,6 +146,16 @@ def _sd_rows(report: "ModelReport") -> tuple[Row, ...]:
 
 def _sam3_rows(report: "SegmentationReport") -> tuple[Row, ...]:
     return (("family", KINDS[report.kind]),)
+
+
+def _voice_rows(report: "VoiceReport") -> tuple[Row, ...]:
+    return (
+        ("family", f"RVC {report.version}, {'with' if report.has_pitch else 'without'} pitch"),
+        ("rate", f"{report.rate_hz} Hz"),
+        ("speakers", str(report.speakers)),
+        ("pitch", report.pitch),
+        ("index", f"{report.vectors} vectors, {report.index_bytes / 2**20:.0f} MiB" if report.vectors else "none"),
+    )
 
 
 def _print(*rows: Row) -> None:

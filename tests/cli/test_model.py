@@ -81,3 +81,29 @@ def test_a_folder_that_is_neither_is_told_both_it_could_be(check: Check, tmp_pat
     code, out, said = check(tmp_path)
     assert (code, out, said.count("\n")) == (1, "", 1)
     assert "model_index.json" in said and "SAM3 (config.json)" in said
+
+
+def test_a_voice_is_told_with_its_index_and_what_hears_its_words(check: Check, tiny_voice: Path) -> None:
+    code, out, _ = check(tiny_voice / "voice.pth", "--content", tiny_voice / "content")
+    told = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert (code, told["family"], told["rate"], told["speakers"]) == (0, "RVC v2, with pitch", "40000 Hz", "2")
+    assert told["index"].startswith("256 vectors, ") and told["complete"] == "yes"
+    assert {"synthesizer", "content", "pitch", "memory"} <= set(told)
+    report = json.loads(check(tiny_voice / "voice.pth", "--content", tiny_voice / "content", "--json")[1])
+    assert (report["version"], report["rate_hz"], report["has_pitch"], report["vectors"]) == ("v2", 40_000, True, 256)
+
+
+def test_what_a_voice_lacks_is_named_with_the_command_that_fetches_it(
+    check: Check, tiny_voice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    code, out, _ = check(tiny_voice / "voice.pth")
+    missing = [line for line in out.splitlines() if line.startswith("missing")]
+    assert code == 1 and len(missing) == 1 and "hf download lengyue233/content-vec-best" in missing[0]
+
+
+def test_options_of_another_kind_of_model_are_refused(check: Check, tiny_voice: Path, tiny_sam3: Path) -> None:
+    code, _, said = check(tiny_voice / "voice.pth", "--lora", "glass")
+    assert code == 2 and "belong to Stable Diffusion" in said
+    code, _, said = check(tiny_sam3, "--index", "x.index")
+    assert code == 2 and "--index and --content belong to one" in said

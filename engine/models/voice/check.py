@@ -40,6 +40,11 @@ class VoiceReport(Report):
     vectors: int
     """In the index; 0 without one."""
 
+    @property
+    def index_bytes(self) -> int:
+        """Of the vectors where they are searched: float32 always."""
+        return self.vectors * CONTENT_CHANNELS[self.version] * 4
+
 
 def check(spec: VoiceSpec) -> VoiceReport:
     """Of a voice on disk. ModelError where `spec.model` is not found or is no voice of RVC, or would run something; all

@@ -47,9 +47,7 @@ def load(spec: VoiceSpec, device: str, dtype: str) -> VoiceModel:
     version, channels = synthesizer.shape.version, synthesizer.shape.content_channels
     made = content.channels(version)
     if made != channels:
-        raise ModelError(
-            f"{spec.content}: makes features of {made} numbers for {version}, {spec.model} wants {channels}"
-        )
+        raise ModelError(f"{spec.content}: gives {version} vectors of {made} numbers, {spec.model} wants {channels}")
     reason = choose(spec).reason
     model = VoiceModel(
         spec=spec,
