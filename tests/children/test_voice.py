@@ -102,6 +102,7 @@ def test_switched_off_it_makes_nothing_and_goes_on_when_it_is_switched_on(
     assert (singing.made_to(), singing.status.results) == (made, results)
     singing.set({"/rvc/enable": True})
     singing.taken(wait_for)
+    wait_for(lambda: singing.status.state == "ready", "its waiting for the voice: nothing hangs")
     began = singing.voice.end_sample
     singing.sing_on(wait_for, 3)
     sound, presence = singing.take(singing.voice.end_sample - LAG - singing.read_to)

@@ -14,7 +14,7 @@ import torch
 
 from engine.ipc import Gate
 from tests.children.toys import ATTENTIVE
-from tests.children.voice_faults import BROKEN, FULL, TIGHT
+from tests.children.voice_faults import BROKEN, FULL, SPOILT, TIGHT
 from tests.children.voice_studio import BLOCK, VoiceStudio, pitch_of
 
 SOON = 320  # samples: what a pitch tracker and a crossfade blur
@@ -115,6 +115,26 @@ def test_a_model_that_raises_ends_the_process_with_the_gate_down_and_the_next_si
     assert "RuntimeError: the model broke" in singing.status.detail
     singing.set({"/rvc/rms_mix": 0.0})
     sing_until_made(singing, wait_for, before)
+    assert_in_time(singing, wait_for)
+
+
+def test_what_is_not_a_number_is_not_heard_and_is_counted(singing: VoiceStudio, wait_for: WaitFor) -> None:
+    singing.skip()
+    first, pid = singing.read_to, singing.status.pid
+    singing.set({"/rvc/rms_mix": SPOILT})
+    singing.taken(wait_for)
+    for count in range(1, 3):
+        singing.sing()
+        wait_for(lambda count=count: singing.fact("nan") == count, "the count")
+    singing.set({"/rvc/rms_mix": 0.0})
+    singing.taken(wait_for)
+    singing.sing_on(wait_for, 3)
+    sound, presence = singing.take(5 * BLOCK)
+    assert not sound[: 2 * BLOCK].any() and not presence[: 2 * BLOCK].any()
+    assert presence[2 * BLOCK + 320 :].all(), "but for the first crossfade"
+    told = [line for key, line in singing.reports if key == "child.rvc.nan"]
+    assert len(told) == 1 and "not a number" in told[0]
+    assert singing.status.pid == pid and first == singing.read_to - 5 * BLOCK
     assert_in_time(singing, wait_for)
 
 

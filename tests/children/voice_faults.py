@@ -1,6 +1,7 @@
 """The voice child with things that go wrong on purpose, in its own process, before the real loop begins.
 
-`/rvc/rms_mix` says what: at TIGHT the device is full for one block, at FULL for all; at BROKEN the model raises.
+`/rvc/rms_mix` says what: at TIGHT the device is full for one block, at FULL for all; at BROKEN the model raises, at
+SPOILT what it makes is not a number.
 Setting `no_room`: the device is too small for the weights.
 """
 
@@ -13,14 +14,16 @@ import engine.children.voice as voice
 import engine.models.voice.load as loading
 from engine.children.port import ChildPort
 from engine.models.voice.stream import LiveVoice
+from engine.models.voice.voicing import Voicing
 
 TIGHT: Final = 0.125
 FULL: Final = 0.25
 BROKEN: Final = 0.375
+SPOILT: Final = 0.5
 
 
 def run(port: ChildPort) -> None:
-    convert = LiveVoice.convert
+    convert, follow = LiveVoice.convert, Voicing.follow
     was_tight: list[bool] = []
 
     def convert_or_fail(self: LiveVoice, block: np.ndarray, *, first_sample: int) -> np.ndarray:
@@ -32,10 +35,14 @@ def run(port: ChildPort) -> None:
             raise RuntimeError("the model broke")
         return convert(self, block, first_sample=first_sample)
 
+    def follow_or_spoil(self: Voicing, *arguments: Any) -> torch.Tensor:
+        return follow(self, *arguments) * (torch.nan if port.values["/rvc/rms_mix"] == SPOILT else 1.0)
+
     def load_nothing(*arguments: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (simulated)")
 
     if port.settings.get("no_room"):
         loading.load = load_nothing
     LiveVoice.convert = convert_or_fail
+    Voicing.follow = follow_or_spoil
     voice.run(port)
