@@ -62,8 +62,8 @@ class SynthesizerShape:
 
     @property
     def lead_in_frames(self) -> int:
-        """Frames before (and after) a frame of the latent that its samples depend on: half the receptive field of the
-        decoder, 12 for the published shapes. Walked backwards from the last convolution."""
+        """Frames of the latent before a frame, and after it, that its samples depend on: how far the decoder looks, 10
+        to 12 for the published shapes. Walked backwards from the last convolution."""
         samples = 3  # conv_post, 7 wide
         widest = max(
             sum((kernel - 1) // 2 * (dilation + 1) for dilation in dilations)
@@ -71,7 +71,7 @@ class SynthesizerShape:
         )
         for rate, kernel in zip(reversed(self.upsample_rates), reversed(self.upsample_kernels), strict=True):
             samples += widest
-            samples = -(-(samples + kernel - 1 - (kernel - rate) // 2) // rate)
+            samples = (samples + kernel - 1 - (kernel - rate) // 2) // rate
         return samples + 3  # conv_pre, 7 wide
 
     def config(self) -> list[Any]:

@@ -57,27 +57,19 @@ class Synthesizer(nn.Module):
         return self.flow(z, g)
 
     def decode(
-        self,
-        z: Tensor,
-        f0: Tensor | None,
-        g: Tensor,
-        *,
-        source: Tensor | None = None,
-        last: int | None = None,
-        frames: range | None = None,
+        self, z: Tensor, f0: Tensor | None, g: Tensor, *, source: Tensor | None = None, frames: range | None = None
     ) -> Tensor:
-        """(B, latent, T) and f0 (B, T) Hz, 0 where unvoiced -> (B, 1, n hop): all T, the `last` or `frames`.
+        """(B, latent, T) and f0 (B, T) Hz, 0 where unvoiced -> (B, 1, n hop): of all T frames, or of `frames`.
 
-        `source` (B, 1, T hop), as `self.source` makes it, takes f0's place: the stream's, whose phase goes on. What is
-        decoded alone is as it is in the whole sound: `shape.lead_in_frames` on both sides are decoded with it.
+        `source` (B, 1, T hop), as `self.source` makes it, takes f0's place: that of a stream goes on. What is decoded
+        alone is as it is in the whole sound: `shape.lead_in_frames` on both sides are decoded with it.
         """
         if source is None and f0 is not None and self.shape.has_pitch:
             source = self.source(f0)
         batch, _, whole = z.shape
-        wanted = frames or range(0 if last is None else max(whole - last, 0), whole)
+        wanted = range(whole) if frames is None else frames
         # What a CPU works on should stay in its caches, and below the 32 MB that malloc gives back at once.
-        is_cpu = z.device.type == "cpu"
-        step = max(PIECE_FRAMES // batch, LEAST_PIECE_FRAMES) if is_cpu else MOST_FRAMES // batch
+        step = max(PIECE_FRAMES // batch, LEAST_PIECE_FRAMES) if z.device.type == "cpu" else MOST_FRAMES // batch + 1
         pieces = [
             self._decode_part(z, g, source, start, min(start + step, wanted.stop))
             for start in range(wanted.start, wanted.stop, step)
