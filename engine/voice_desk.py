@@ -163,15 +163,15 @@ class VoiceDesk:
         has_failed = False
         while not self._closing.wait(PERIOD_S):
             try:
-                self._step()
+                self.step()
             except Exception as error:  # top of the thread: the picture goes on, and so does the next step
                 if not has_failed:
                     logger.exception("voice desk failed")
                 has_failed = True
                 self._report("rvc.desk", f"rvc: the voice's desk failed: {error}")
 
-    def _step(self) -> None:
-        """Take what is new, mix what is due, see whether the delay is still the right one."""
+    def step(self) -> None:
+        """Take what is new, mix what is due, see whether the delay is still the right one. The thread calls it."""
         if self._clock.now_s() >= self._look_s:
             self._look_s = self._clock.now_s() + LOOK_S
             self._watch_spare()
@@ -194,13 +194,13 @@ class VoiceDesk:
             self._taken = ring.newest
         first, samples = ring.read(self._taken, min(ring.newest, self._taken + self._longest_step))
         lost = first - self._taken  # overwritten unheard: silence in their place, so that the numbers stay
-        self._taken = first + len(samples)
         voice = np.zeros(lost + len(samples), np.float32)
         if self._channel <= ring.channels:
             voice[lost:] = samples[:, self._channel - 1]
         if len(voice):
-            self._dry.write(voice[-self._dry.capacity :, None])
             self._link.hear(voice)
+            self._dry.write(voice[-self._dry.capacity :, None])
+        self._taken = first + len(samples)  # last: a step that fails is done again, and the numbers stay
         if (mark := ring.mark) is not None:
             self.heard.set_mark(mark[0] - (self._taken - self._dry.newest), mark[1])
 

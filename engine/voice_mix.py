@@ -2,9 +2,9 @@
 
 The conversion is there for some samples and not for others: where it stops, it has to be gone when its last sample
 comes. So the mix sees `FADE_S` further than it mixes. The gain of the conversion is what a door would do that needs
-FADE_S to open or shut: a sample counts as there when all of the FADE_S from it on are there, and the gain is the
-share of those that count among the newest FADE_S, bent to a sin² so that it has no corners. Where the conversion is
-not, the voice itself or silence is, at 1 minus that gain: 1 at every moment, since both are in step.
+FADE_S to open or shut: a sample counts as there when all of the FADE_S from it on are there, and the gain is the mean
+of that over the newest FADE_S, weighed by a Hann window (Harris 1978) so that it has no corners. Where the conversion
+is not, the voice itself or silence is, at 1 minus that gain: both are of the same moment.
 """
 
 from collections.abc import Mapping
@@ -52,6 +52,8 @@ class VoiceMix:
         """How often the conversion stopped while it was wanted: a run of missing samples is one."""
         self._opened = np.zeros(self.fade_frames, bool)  # of the newest samples, whether each counted
         self._was_wanted = False
+        window = np.hanning(self.fade_frames + 2)[1:-1]
+        self._door = (window / window.sum()).astype(np.float32)
         self._monitor = _Fader(1.0, self.fade_frames)
         self._without = _Fader(1.0, self.fade_frames)
         self._volume = _Fader(1.0, self.fade_frames)
@@ -77,9 +79,9 @@ class VoiceMix:
         self._was_wanted = is_wanted
         opened = np.concatenate((self._opened, counts))
         self._opened = opened[frames:]
-        sums = np.concatenate(([0], np.cumsum(opened)))
-        share = (sums[fade + 1 :] - sums[1 : frames + 1]) / fade
-        return (np.sin(share * (np.pi / 2.0)) ** 2).astype(np.float32)
+        if opened.all() or not opened.any():
+            return np.full(frames, opened[0], np.float32)
+        return np.convolve(opened[1:], self._door, mode="valid")
 
 
 class _Fader:
