@@ -48,7 +48,7 @@ LIVE_SHARE = 1 / 6  # of the seconds, for each block size
 FEWEST_BLOCKS = 20
 RATE_HZ = 48_000
 CROSSFADE_MS, EXTRA_MS = 50.0, 2500.0  # as `/rvc/*` starts
-SUNG_FRAMES = 200
+SUNG_FRAMES = 100
 OTHER = "other"
 
 
@@ -119,8 +119,9 @@ def _measure(
         result["offline"]["float32"] = slower
         result["offline"]["times_float32"] = round(slower["s"] / result["offline"]["s"], 3)
     result["live"] = {}
-    for number, block_ms in enumerate(blocks_ms or BLOCKS_MS):
-        progress(f"{shape}: blocks of {block_ms:g} ms", 0.2 + 0.1 * number)
+    blocks_ms = blocks_ms or BLOCKS_MS
+    for number, block_ms in enumerate(blocks_ms):
+        progress(f"{shape}: blocks of {block_ms:g} ms", 0.2 + 0.3 * number / len(blocks_ms))
         result["live"][f"{block_ms:g} ms"] = _live(model, block_ms, seconds * LIVE_SHARE)
     progress(f"{shape}: {files} files", 0.5)
     result["batch"] = _batch(model, files)
@@ -254,11 +255,13 @@ def _batch(model: "VoiceModel", files: int) -> dict[str, Any]:
 
         spans = spans_of(read, len(sound), converters[1].cutting)
         pieces += [piece_of(span, read, len(sound)) for span in spans]
-    for converter in converters.values():
-        converter.convert(pieces[:BATCH])
+    is_gpu = model.device.type != "cpu"
+    if is_gpu:
+        for converter in converters.values():
+            converter.convert(pieces[:BATCH])
     times_s: dict[int, list[float]] = {size: [] for size in converters}
     made: dict[int, list[np.ndarray]] = {}
-    for _ in range(1 if model.device.type == "cpu" else ROUNDS):
+    for _ in range(ROUNDS if is_gpu else 1):
         for size, converter in converters.items():
             began_s = time.perf_counter()
             made[size] = converter.convert(pieces)

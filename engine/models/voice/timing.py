@@ -19,8 +19,8 @@ from engine.models.voice.highpass import RATE_HZ, high_pass, high_pass_on_host
 from engine.models.voice.retrieval import NEIGHBOURS, Retrieval
 from engine.models.voice.synthesizer import NOISE_SCALE, Synthesizer
 
-WARM_UP_ROUNDS = 2
-ROUNDS = 9
+WARM_UP_ROUNDS = 1
+ROUNDS = 5
 SPREAD = 0.5
 """Of the embeddings around what they have in common: sounds of a voice come in kinds."""
 A_KIND = 40  # embeddings
@@ -32,7 +32,7 @@ Call = Callable[[], Any]
 
 
 def in_turn_ms(calls: dict[str, Call], device: torch.device) -> dict[str, float]:
-    """The median of nine rounds: whatever else the machine does strikes all alike."""
+    """The median of five rounds: whatever else the machine does strikes all alike."""
     wait = device_wait(device)
     times_ms: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(WARM_UP_ROUNDS + ROUNDS):
