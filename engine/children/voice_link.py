@@ -18,7 +18,7 @@ from engine.children.spec import ChildSpec, ChildStatus
 from engine.children.supervisor import Supervisor
 from engine.children.told_values import NOTHING, ToldValues
 from engine.children.voice_settings import PRELOAD, read_settings
-from engine.children.voice_spec import AS_DECLARED, BUILT, MODEL, require_complete, spec_of
+from engine.children.voice_spec import AS_DECLARED, BUILT, MODEL, files_named, require_complete, spec_of
 from engine.config import RvcConfig
 from engine.errors import ModelError
 from engine.ipc import AudioRing, AudioRingWriter, Gate
@@ -114,16 +114,21 @@ class VoiceLink:
 
     def _change(self, build: Mapping[str, Any]) -> None:
         """Go over to another build, unless it is the one that was asked for last. The worker's thread, and `start`."""
-        if build == self._builds.newest:
+        newest = self._builds.newest
+        try:
+            files_named(self._config, build[MODEL])
+        except ValueError as reason:  # it was there when it was set
+            self._refuse({MODEL: build[MODEL]}, newest, str(reason))
+            build = {**build, MODEL: newest[MODEL]}
+        if build == newest:
             return
         try:
-            settings = self._settings(build)
             require_complete(spec_of(self._config, build))
-        except (ValueError, ModelError) as reason:
-            self._refuse(build, self._builds.newest, str(reason))
+        except ModelError as reason:
+            self._refuse(build, newest, str(reason))
         else:
             self._builds.begin(dict(build))
-            self.supervisor.swap(settings)
+            self.supervisor.swap(self._settings(build))
 
     def _on_swap(self, is_done: bool, reason: str) -> None:
         """The supervisor's thread: of the swaps under way the first has ended."""
