@@ -6,8 +6,7 @@ are most alike, and one is faded into the other there. Alike is the normalised c
 Where the new start says the same as the old end, the join needs no moving: offset 0 is where the time is right. A
 voiced sound is as alike one period later, to the last bit of the arithmetic, so that the best place would be drawn by
 lot and the sound would move to and fro. So a later place has to be better by a little: `LEANING` over the whole search.
-It costs at most a phase of 11 degrees (cos 11 = 0.98), and brings a sound that had to be moved back to its time with
-the next join that allows it.
+It costs a phase of 11 degrees (cos 11 = 0.98) at most.
 """
 
 import math

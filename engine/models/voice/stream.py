@@ -2,12 +2,14 @@
 
 Which sample is which. With each block the newest part of the sound, a window, is converted anew; it ends where the
 block ends, at sample E. Everything here keeps time: HuBERT's vector k is made of what begins at hop 2 k (a hop is
-10 ms), pitch k is that of the start of hop k, and hop k of the synthesizer's sound is what was said in hop k. So the
-end of the window's conversion is what was said up to E. What `convert` gives is what was said from E - lag - block to
-E - lag, exactly as many samples, on and on; lag = crossfade + search. That much is kept back because the end of a
-window was made without knowing what follows: the next window makes it again, knowing more, and one is faded into the
-other (sola.py). `search`, 10 ms, is the room for moving the join to where the two agree. Joined at offset 0 the time is
-exact; a join that was moved makes the sound early by as much, 10 ms at most, until one moves it back.
+10 ms), pitch k is that of the start of hop k and held for all of it (5 ms late on average, as the models learnt it),
+and hop k of the synthesizer's sound is what was said in hop k. So the end of its conversion is what was said up to E.
+What `convert` gives is what was said from E - lag - block to E - lag, exactly as many samples, on and on; lag =
+crossfade + search. That much is kept back because the end of a window was made without knowing what follows: the next
+window makes it again, knowing more, and one is faded into the other (sola.py). `search`, 10 ms, is the room for moving
+the join to where the two agree. Joined at offset 0 the time is exact; a join that has to be moved makes its block early
+by as much, 10 ms at most, and the source goes on from the phase that is heard then, so that the next one fits at offset
+0 again.
 
 What is worked out, from the window's end backwards, in hops:
 
@@ -95,6 +97,8 @@ class LiveVoice:
         """Samples that were no numbers, taken as silence, or beyond -1..1, cut off there: since the start."""
         self.spoiled = 0
         """Blocks since the start in which the model made NaN of the sound; there they are silent."""
+        self.early_frames = 0
+        """Samples that the last block is less late than `lag_frames`: where its join had to be moved to fit."""
         self._between = between
         self._calls = calls or calls_for(model.device, before_capture, kept=GRAPHS_KEPT)
         grid, device = self.grid, model.device
@@ -137,8 +141,9 @@ class LiveVoice:
         joined = self._sola.join(self._heard_as(sound.nan_to_num(0.0, 0.0, 0.0)))
         self._voicing.moved(self._sola.offset / self.grid.rate_hz)
         self._mark("sola")
-        result, is_sound = self._copy.fetch(joined.clamp(-1.0, 1.0), is_finite)
+        result, is_sound, offset = self._copy.fetch(joined.clamp(-1.0, 1.0), is_finite, self._sola.offset)
         self.spoiled += not is_sound
+        self.early_frames = int(offset)
         self.clock.end("copy")
         return result.copy()
 

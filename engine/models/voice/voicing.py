@@ -42,6 +42,8 @@ class Voicing:
         """(1, samples of the longest stretched hop, hops): each hop's own."""
         self._longest_hops = -(-self.hops * longest // self._hop)
         self._phase = torch.zeros(1, device=device)
+        """Turns, at the first hop that sounds; `_following_hz` is the pitch there."""
+        self._following_hz = torch.zeros(1, device=device)
         self._device = device
 
     def stretched_hop(self, formant: float) -> int:
@@ -85,6 +87,11 @@ class Voicing:
         mark(next(stages))
         return state["sound"][:, 0, : self.hops * stretched].float()
 
+    def moved(self, seconds: Tensor) -> None:
+        """The last sound was joined as if it began `seconds` later, () up to a hop: the next one begins at the phase
+        that is heard then, so that it fits at its own time again."""
+        self._phase = self._phase + self._following_hz * seconds
+
     def reset(self) -> None:
         self._phase = torch.zeros_like(self._phase)
 
@@ -93,7 +100,9 @@ class Voicing:
         source = self._synthesizer.source
         lead_in = self.hops - self._sounding
         start = self._phase - source.phases(f0[:, :lead_in])[:, -1]
-        self._phase = source.phases(f0, start)[:, lead_in + self._grid.block_hops]
+        following = lead_in + self._grid.block_hops
+        self._phase = source.phases(f0, start)[:, following]
+        self._following_hz = f0[:, following]
         noise = self.source_noise.values[:, :stretched].transpose(1, 2).reshape(1, 1, -1)  # hop after hop
         sound = source(f0, start, noise)
         return torch.nn.functional.pad(sound, (0, count * self._hop - sound.shape[2]))

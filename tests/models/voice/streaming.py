@@ -28,7 +28,7 @@ def live_voice(
     rate_hz: int = 16_000,
     block_ms: float = 100,
     crossfade_ms: float = 50,
-    extra_ms: float = 500,
+    extra_ms: float = 200,
     settings: VoiceSettings | None = None,
 ) -> LiveVoice:
     """With little `extra`: it is what takes the time."""
