@@ -45,8 +45,6 @@ def read_index(path: Path, channels: int) -> np.ndarray:
         raise ModelError(f"{path}: reading an index needs faiss; pip install faiss-cpu") from error
     try:
         index = faiss.read_index(str(path))
-        if isinstance(index, faiss.IndexIVF):
-            index.make_direct_map()  # which row lies in which list
         return index.reconstruct_n(0, index.ntotal)
     except (RuntimeError, MemoryError) as error:
         raise ModelError(f"{path}: an index that FAISS cannot read; cut off? copy it again") from error

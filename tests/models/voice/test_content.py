@@ -59,9 +59,11 @@ def test_the_norms_of_the_configuration_are_kept(sound: torch.Tensor, is_large: 
     assert torch.equal(made, hubert(sound, output_hidden_states=True).hidden_states[12])
 
 
-def test_half_precision_says_the_same(hubert: SmallHubert, sound: torch.Tensor) -> None:
+@pytest.mark.parametrize("gain", [1e-4, 1.0, 20.0], ids=["-94 dBFS", "speech", "clipped"])
+def test_half_precision_says_the_same_however_loud(hubert: SmallHubert, sound: torch.Tensor, gain: float) -> None:
+    sound = (sound * gain).clamp(-1.0, 1.0)
     wanted = ContentEncoder(hubert, None)(sound, version="v2")
-    half = small_hubert().requires_grad_(False).to(torch.bfloat16)  # the CPU's; a GPU has float16
+    half = small_hubert().requires_grad_(False).half()
     made = ContentEncoder(half, None)(sound, version="v2")
-    assert made.dtype == torch.bfloat16
-    assert torch.cosine_similarity(made.float().flatten(), wanted.flatten(), dim=0) > 0.99
+    assert made.dtype == torch.float16
+    assert torch.cosine_similarity(made.float(), wanted, dim=-1).min() > 0.9999

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
@@ -80,7 +81,20 @@ def test_containers_of_classes_of_their_own_are_let_be(tmp_path: Path) -> None:
     class_of_its_own: Any = defaultdict(list, {"a": [1]})
     torch.save({"kept": 1, "x": class_of_its_own, "y": {1, 2}}, tmp_path / "x.pth")
     read = read_pickle(tmp_path / "x.pth")
-    assert read.value["kept"] == 1 and "collections.defaultdict" in read.foreign
+    assert read.value["kept"] == 1
+    assert set(read.foreign) == {"collections.defaultdict", "builtins.list"} and "builtins.set" in read.names
+
+
+def test_a_number_to_remember_by_that_is_absurd_takes_no_memory(tmp_path: Path) -> None:
+    """Python's reader in C keeps a place for every number below it."""
+    with zipfile.ZipFile(tmp_path / "x.pth", "w") as archive:
+        archive.writestr("x/data.pkl", b"\x80\x02}r\x00\x00\x00\x01.")  # 2^24
+    tracemalloc.start()
+    try:
+        assert read_pickle(tmp_path / "x.pth").value == {}
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("is_zipped", [True, False], ids=["zip", "before torch 1.6"])

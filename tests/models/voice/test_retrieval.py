@@ -74,7 +74,7 @@ def test_any_number_of_rows_is_searched_in_pieces_of_any_size(count: int, monkey
 
 def test_a_large_offset_common_to_all_does_not_blur_who_is_nearest() -> None:
     """|q|^2 + |e|^2 - 2 q e alone is off by more than neighbours differ here, and so is FAISS."""
-    embeddings, queries = drawn(10, 2_000, 32) * 0.01 + 30.0, drawn(11, 20, 32) * 0.01 + 30.0
+    embeddings, queries = drawn(10, 2_000, 32) * 0.01 + 300.0, drawn(11, 20, 32) * 0.01 + 300.0
     exact = (queries.double()[:, None] - embeddings.double()).square().sum(2).sort(dim=1, stable=True)
     distances, rows = Retrieval(embeddings, CPU).search(queries)
     assert torch.equal(rows, exact.indices[:, :NEIGHBOURS])
@@ -149,7 +149,8 @@ def test_the_work_space_of_a_search_does_not_grow_with_rows_or_queries(monkeypat
     kept = {tensor.untyped_storage().data_ptr() for tensor in vars(store).values() if isinstance(tensor, Tensor)}
     with Watch():
         distances, _ = store.search(queries)
-    assert distances.shape == (200, NEIGHBOURS)
+        mixed = store.blend(queries[None], 0.5, 2)
+    assert distances.shape == (200, NEIGHBOURS) and mixed.shape == (1, 200, 2)
     assert 0 < largest <= 1_024 * 64 * 4
 
 
