@@ -1,21 +1,20 @@
 """A published RVC voice read from disk: shape and weights, and nothing of what else a pickle might do.
 
 A `.pth` file is a dictionary: `weight` (tensors by name, usually float16), `config` (18 items, see `_shape`), `version`
-("v1" where absent), `f0` (1 where absent: with pitch), `sr`, and texts. It is a pickle, and only ever read by torch's
-restricted unpickler, which makes tensors and plain values and runs nothing.
+("v1" where absent), `f0` (1 where absent: with pitch), `sr`, and texts. It is a pickle. What it asks for is looked at
+first (pickle_file.py), and then it is only ever read by torch's restricted unpickler, which runs nothing.
 
 A `.safetensors` file holds the tensors of `weight`, and the rest as its metadata, all of them texts: `config` (a JSON
 list of the 18 items), `version`, and `f0` ("1" or "0").
 """
 
 import json
-import re
-import zipfile
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -23,12 +22,13 @@ from torch import Tensor
 from engine.errors import ModelError
 from engine.models.pretrained import one_line
 from engine.models.safetensors_header import read_header
+from engine.models.voice.pickle_file import read_pickle
 from engine.models.voice.shapes import CONFIG_ITEMS, CONTENT_CHANNELS, LARGEST, SynthesizerShape, Version
 
+TROUBLES = (OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError)
+MOST_STAGES = 16  # of upsampling, of blocks in one, and of dilations in a block
 RATES = {"32k": 32_000, "40k": 40_000, "48k": 48_000}  # as old files write them
-NORMED = (("weight_g", "weight_v"), ("parametrizations.weight.original0", "parametrizations.weight.original1"))
-TRAINING_ONLY = "enc_q."
-_FORBIDDEN = re.compile(r"GLOBAL (\S+)")
+NORMED = (("weight_v", "weight_g"), ("parametrizations.weight.original1", "parametrizations.weight.original0"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,33 +51,23 @@ def read_checkpoint(path: Path) -> Checkpoint:
     stored = _from_safetensors(path) if path.suffix == ".safetensors" else _from_pickle(path)
     weights = stored.get("weight")
     if "config" not in stored or not isinstance(weights, Mapping):
-        found = ", ".join(map(str, list(stored)[:6])) or "nothing"
-        what = (
-            "a training checkpoint: extract the voice from it with RVC first" if "model" in stored else "no RVC voice"
-        )
-        raise ModelError(f"{name}: {what} (needs `weight` and `config`; holds {found})")
+        what = "a state of training, no voice yet: let RVC extract one" if "model" in stored else "no RVC voice"
+        raise ModelError(f"{name}: {what} (needs `weight` and `config`; holds {reprlib.repr(list(stored))})")
     tensors = {str(key): tensor for key, tensor in weights.items() if isinstance(tensor, Tensor)}
-    folded = _folded({key: tensor for key, tensor in tensors.items() if not key.startswith(TRAINING_ONLY)})
-    shape = _shape(name, stored, folded)
-    return Checkpoint(name=name, shape=shape, weights=_fitting(name, shape, folded))
+    shape = _shape(name, stored, tensors)
+    return Checkpoint(name=name, shape=shape, weights=_fitting(name, shape, tensors))
 
 
 def _from_pickle(path: Path) -> dict[Any, Any]:
-    with path.open("rb") as stream:
-        starts_as_zip = stream.read(2) == b"PK"
-    if path.stat().st_size == 0 or (starts_as_zip and not zipfile.is_zipfile(path)):
-        raise ModelError(f"{path}: cut off or damaged; fetch it once more")
+    foreign = read_pickle(path).foreign
+    if foreign:
+        raise ModelError(f"{path}: refused: it would run {foreign[0]}, which no voice needs")
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
-    except UnpicklingError as error:
-        forbidden = _FORBIDDEN.search(str(error))
-        if forbidden:
-            raise ModelError(f"{path}: refused: it would run {forbidden[1]}, which no voice needs") from None
-        raise ModelError(f"{path}: no RVC voice: not a file of torch.save") from None
-    except (OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (UnpicklingError, *TROUBLES) as error:
         if isinstance(error, torch.OutOfMemoryError):
             raise
-        raise ModelError(f"{path}: no RVC voice, or damaged: torch cannot read it") from error
+        raise ModelError(f"{path}: damaged, or no RVC voice: torch does not read it") from error
     if not isinstance(stored, dict):
         raise ModelError(f"{path}: no RVC voice (needs `weight` and `config`; holds a {type(stored).__name__})")
     return stored
@@ -98,36 +88,21 @@ def _from_safetensors(path: Path) -> dict[Any, Any]:
         return told | {"weight": {key: file.get_tensor(key) for key in file.keys()}}  # noqa: SIM118 (it is no dict)
 
 
-def _folded(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """float32, and each pair of a magnitude g and a direction v as one weight g v / |v| (Salimans and Kingma 2016)."""
-    folded = {key: tensor.float() for key, tensor in tensors.items()}
-    for magnitude, direction in NORMED:
-        for key in [key for key in folded if key.endswith(f".{magnitude}")]:
-            stem = key.removesuffix(magnitude)
-            if f"{stem}{direction}" not in folded:
-                continue
-            g, v = folded.pop(key), folded.pop(f"{stem}{direction}")
-            norm = v.flatten(1).norm(dim=1).reshape(-1, *(1 for _ in v.shape[1:]))
-            # A channel that training switched off may be all zeros in float16: its length is none, not 0 / 0.
-            folded[f"{stem}weight"] = v * (g.reshape(norm.shape) / norm.clamp_min(torch.finfo(torch.float32).tiny))
-    return folded
-
-
-def _shape(name: str, stored: Mapping[str, Any], weights: Mapping[str, Tensor]) -> SynthesizerShape:
+def _shape(name: str, stored: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> SynthesizerShape:
     config = stored["config"]
     if not isinstance(config, list | tuple) or len(config) != CONFIG_ITEMS:
         raise ModelError(f"{name}: its config is no list of {CONFIG_ITEMS} items")
     _, _, latent, hidden, inner, heads, layers, kernel, _, kind, widths, dilations, *others = config
     rates, initial, kernels, speakers, gin, rate_hz = others
     if str(kind) != "1":
-        raise ModelError(f"{name}: residual blocks of kind {kind}; known is 1")
-    embeddings = weights.get("emb_g.weight")
+        raise ModelError(f"{name}: residual blocks of kind {reprlib.repr(kind)}; known is 1")
+    embeddings = tensors.get("emb_g.weight")
     shape = SynthesizerShape(
-        version=_version(name, stored, weights),
+        version=_version(name, stored, tensors),
         has_pitch=_has_pitch(name, stored),
         rate_hz=_whole(name, "sample rate", RATES.get(str(rate_hz), rate_hz), 400_000),
         # Merged and extracted files keep the 109 of the base model in their config, whatever they hold.
-        speakers=embeddings.shape[0] if embeddings is not None else _whole(name, "speakers", speakers),
+        speakers=_whole(name, "speakers", embeddings.shape[0] if _is_table(embeddings) else speakers),
         latent=_whole(name, "latent", latent),
         hidden=_whole(name, "hidden", hidden),
         filter=_whole(name, "filter", inner),
@@ -145,15 +120,15 @@ def _shape(name: str, stored: Mapping[str, Any], weights: Mapping[str, Tensor]) 
     return shape
 
 
-def _version(name: str, stored: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Version:
+def _version(name: str, stored: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Version:
     """As the file says, "v1" where it says nothing and its tensors do not either."""
     told = stored.get("version")
-    phone = weights.get("enc_p.emb_phone.weight")
-    channels = phone.shape[-1] if phone is not None and phone.ndim else 0
+    phone = tensors.get("enc_p.emb_phone.weight")
+    channels = phone.shape[1] if _is_table(phone) else 0
     seen: Version | None = next((version for version, wide in CONTENT_CHANNELS.items() if wide == channels), None)
-    version: Version | None = told if told in CONTENT_CHANNELS else None
+    version: Version | None = next((version for version in CONTENT_CHANNELS if version == told), None)
     if told is not None and version is None:
-        raise ModelError(f"{name}: version {told}; known are v1 and v2")
+        raise ModelError(f"{name}: version {reprlib.repr(told)}; known are v1 and v2")
     if version and seen and version != seen:
         raise ModelError(f"{name}: calls itself {version}, but takes features of {channels} channels, as {seen} does")
     return version or seen or "v1"
@@ -162,12 +137,16 @@ def _version(name: str, stored: Mapping[str, Any], weights: Mapping[str, Tensor]
 def _has_pitch(name: str, stored: Mapping[str, Any]) -> bool:
     told = str(stored.get("f0", 1)).lower()
     if told not in ("0", "1", "true", "false"):
-        raise ModelError(f"{name}: f0 is {told}, not 0 or 1")
+        raise ModelError(f"{name}: f0 is {reprlib.repr(told)}, not 0 or 1")
     return told in ("1", "true")
 
 
+def _is_table(tensor: Tensor | None) -> TypeGuard[Tensor]:
+    return tensor is not None and tensor.ndim == 2
+
+
 def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else [value]
+    return list(value[: MOST_STAGES + 1]) if isinstance(value, list | tuple) else [value]
 
 
 def _wholes(name: str, what: str, values: Any) -> tuple[int, ...]:
@@ -176,13 +155,14 @@ def _wholes(name: str, what: str, values: Any) -> tuple[int, ...]:
 
 def _whole(name: str, what: str, value: Any, most: int = LARGEST) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise ModelError(f"{name}: {what} of its config: {value!r} is not a whole number in 1..{most}")
+        raise ModelError(f"{name}: {what} of its config: {reprlib.repr(value)} is not a whole number in 1..{most}")
     return value
 
 
 def _demand_sense(name: str, shape: SynthesizerShape) -> None:
     stages = len(shape.upsample_rates)
     troubles = {
+        f"it has more than {MOST_STAGES} stages": max(stages, len(shape.resblock_kernels)) > MOST_STAGES,
         "the rates and kernels of its upsampling are not equally many": len(shape.upsample_kernels) != stages,
         "the kernels and dilations of its residual blocks are not equally many": (
             len(shape.resblock_kernels) != len(shape.resblock_dilations)
@@ -204,22 +184,47 @@ def _demand_sense(name: str, shape: SynthesizerShape) -> None:
             raise ModelError(f"{name}: its config makes no sense: {trouble}")
 
 
-def _fitting(name: str, shape: SynthesizerShape, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors the synthesiser has; ModelError where one is absent, has another shape or is not finite."""
+def _fitting(name: str, shape: SynthesizerShape, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What the synthesiser has, of a file that has more (`enc_q.*`, for training); ModelError where it has less."""
     from engine.models.voice.synthesizer import Synthesizer
 
     with torch.device("meta"):
         wanted = {key: tuple(tensor.shape) for key, tensor in Synthesizer(shape).state_dict().items()}
-    missing = [key for key in wanted if key not in weights]
+    sources = {key: _found(key, tensors) for key in wanted}
+    missing = [key for key, found in sources.items() if not found]
     if missing:
         raise ModelError(f"{name}: {len(missing)} tensors are missing, the first is {missing[0]}")
-    for key, expected in wanted.items():
-        found = tuple(weights[key].shape)
-        if found != expected:
-            raise ModelError(f"{name}: {key} is {_sides(found)}, its config asks for {_sides(expected)}")
-        if not weights[key].isfinite().all():
-            raise ModelError(f"{name}: {key} holds numbers that are none (NaN or infinity)")
-    return {key: weights[key] for key in wanted}
+    return {key: _weight(f"{name}: {key}", wanted[key], found) for key, found in sources.items()}
+
+
+def _found(key: str, tensors: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+    """The tensor of this name, or its direction and its length where training kept them apart; () for neither."""
+    if key in tensors:
+        return (tensors[key],)
+    stem = key.removesuffix("weight")
+    for direction, length in NORMED:
+        if f"{stem}{direction}" in tensors and f"{stem}{length}" in tensors:
+            return tensors[f"{stem}{direction}"], tensors[f"{stem}{length}"]
+    return ()
+
+
+def _weight(what: str, wanted: tuple[int, ...], found: tuple[Tensor, ...]) -> Tensor:
+    """float32; of a direction v and a length g, g v / |v| (weight norm, Salimans and Kingma 2016)."""
+    sides = (wanted, (wanted[0], *(1 for _ in wanted[1:])))
+    for tensor, expected in zip(found, sides, strict=False):
+        # Before anything is computed: a broken file may have a tensor of any size in a few bytes.
+        if tuple(tensor.shape) != expected:
+            raise ModelError(f"{what} is {_sides(tuple(tensor.shape))}, its config asks for {_sides(expected)}")
+        if not tensor.is_floating_point() or tensor.layout != torch.strided or tensor.device.type != "cpu":
+            raise ModelError(f"{what} is no array of fractions")
+    weight = found[0].float()
+    if len(found) == 2:
+        length = weight.flatten(1).norm(dim=1).reshape(sides[1])
+        # A channel that training switched off may be all zeros in float16: its length is none, not 0 / 0.
+        weight = weight * (found[1].float() / length.clamp_min(torch.finfo(torch.float32).tiny))
+    if not weight.isfinite().all():
+        raise ModelError(f"{what} holds numbers that are none (NaN or infinity)")
+    return weight
 
 
 def _sides(shape: tuple[int, ...]) -> str:
