@@ -192,6 +192,8 @@ class Pipeline:
                 work.discard()
         if state == "failed":
             self._promised_s[task] = 0.0
+            if work is not None and work.is_begun:
+                self._sounds[task].notes.append("what was converted of it is kept; --resume goes on from there")
         elif work is None or not work.is_begun:
             state = "not begun"
         self._report(task, state, reason, work.seconds if work else 0.0)

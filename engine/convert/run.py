@@ -20,7 +20,8 @@ from engine.convert.pipeline import Pipeline, Tell
 from engine.convert.report import ConvertReport, FileReport
 from engine.convert.sounds import Sound, open_sound
 from engine.convert.tasks import Task, tasks_of
-from engine.errors import AudioError, UsageError
+from engine.convert.writing import check_pictures
+from engine.errors import AudioError, SinkError, UsageError
 from engine.models.voice.optimization import OptimizationConfig
 from engine.process_memory import peak_process_mb
 
@@ -75,7 +76,8 @@ def open_job(job: ConvertJob, *, tell_file: TellFile = lambda report: None) -> O
             if task.problem:
                 raise AudioError(task.problem)
             sound = open_sound(task.source)
-        except AudioError as error:
+            check_pictures(task.output, sound)
+        except (AudioError, SinkError) as error:
             work.reports[task] = FileReport(
                 source=str(task.source), output=str(task.output), state="failed", reason=str(error)
             )

@@ -19,7 +19,7 @@ from av.stream import Disposition, Stream
 from engine.convert.formats import FORMS, Form
 from engine.convert.sounds import Sound
 from engine.errors import SinkError
-from engine.sources.stream_copy import StreamCopy
+from engine.sources.stream_copy import StreamCopy, can_hold
 
 BIT_RATE = 128_000  # of a voice in AAC or Opus
 AT_ONCE = 4096  # samples: libsndfile's encoder of Vorbis keeps a whole block on its stack
@@ -45,6 +45,20 @@ def open_writer(path: Path, form: Form, rate_hz: int, sound: Sound) -> SoundWrit
     if form.codec:
         return ContainerWriter(path, form, rate_hz, sound)
     return FileWriter(path, form, rate_hz, sound)
+
+
+def check_pictures(output: Path, sound: Sound) -> None:
+    """SinkError where the pictures of a video cannot be copied into such an output: told before it is converted."""
+    form = FORMS[output.suffix.lower()]
+    if not (form.codec and sound.has_video):
+        return
+    with av.open(str(sound.path), metadata_errors="replace") as source:
+        for stream in source.streams.video:
+            if Disposition.attached_pic not in stream.disposition and not can_hold(form.container, stream):
+                raise SinkError(
+                    f"{output}: the pictures of {sound.path} ({_codec_of(stream)}) cannot be copied into such a file; "
+                    "name an .mkv, which takes any"
+                )
 
 
 class FileWriter:
@@ -153,13 +167,10 @@ class ContainerWriter:
             elif stream.type not in ("video", "audio", "subtitle") or Disposition.attached_pic in stream.disposition:
                 self.notes.append(f"its {_kind_of(stream)} stream is left out")
             elif not copy.add(stream):
-                self._refuse(stream)
-
-    def _refuse(self, stream: Stream) -> None:
-        name = stream.codec_context.name if stream.codec_context else "unknown"
-        if stream.type == "video":
-            raise SinkError(f"its pictures ({name}) cannot be copied into such a file; name an .mkv, which takes any")
-        self.notes.append(f"its {_kind_of(stream)} stream ({name}) cannot be copied into such a file: it is left out")
+                self.notes.append(
+                    f"its {_kind_of(stream)} stream ({_codec_of(stream)}) cannot be copied into such a file: "
+                    "it is left out"
+                )
 
     @contextlib.contextmanager
     def _one_line(self) -> Iterator[None]:
@@ -167,6 +178,10 @@ class ContainerWriter:
             yield
         except (av.FFmpegError, OSError) as error:
             raise SinkError(f"{self._path}: cannot be written ({error.strerror or error})") from error
+
+
+def _codec_of(stream: Stream) -> str:
+    return stream.codec_context.name if stream.codec_context else "unknown"
 
 
 def _kind_of(stream: Stream) -> str:

@@ -1,0 +1,125 @@
+"""A run that was interrupted goes on where it stopped, and what comes out is as if it had never been."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from engine.convert import ConvertReport
+from engine.models.voice import VoiceSettings
+from tests.convert.voices import spoken, write_sound
+
+Convert = Callable[..., ConvertReport]
+LONG_S = 4.3
+
+
+def stopped_after(batches: int) -> dict[str, Any]:
+    """Options of a run that is asked to end after so many."""
+    stop, told = threading.Event(), []
+
+    def tell(progress: Any) -> None:
+        told.append(progress)
+        if len(told) == batches:
+            stop.set()
+
+    return {"tell": tell, "stop": stop}
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> list[Path]:
+    return [
+        write_sound(tmp_path / "a.wav", spoken(0.3)),
+        write_sound(tmp_path / "b.wav", spoken(LONG_S)),
+        write_sound(tmp_path / "c.wav", spoken(0.4)),
+    ]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_what_was_done_is_kept_and_the_rest_goes_on_to_the_same_sound(
+    convert: Convert, sources: list[Path], tmp_path: Path
+) -> None:
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    convert(*sources, whole)
+    report = convert(*sources, out, **stopped_after(3))
+    assert [file.state for file in report.files] == ["converted", "interrupted", "not begun"]
+    assert report.is_interrupted and not report.is_complete
+    assert names(out) == [".b.wav.partial", "a.wav"]
+    written = (out / "a.wav").stat().st_mtime_ns
+    progress: list[Any] = []
+    report = convert(*sources, out, resume=True, tell=progress.append)
+    assert [file.state for file in report.files] == ["kept", "converted", "converted"]
+    assert (out / "a.wav").stat().st_mtime_ns == written
+    assert report.sound_s < LONG_S, "it began again"
+    assert progress[-1].done_s == pytest.approx(LONG_S + 0.4, abs=0.1)
+    assert names(out) == ["a.wav", "b.wav", "c.wav"]
+    for name in names(out):
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_a_run_that_was_killed_goes_on_too(convert: Convert, sources: list[Path], tmp_path: Path) -> None:
+    def die(progress: Any) -> None:
+        raise MemoryError("as if the process had ended here")
+
+    convert(sources[1], tmp_path / "whole.wav")
+    with pytest.raises(MemoryError):
+        convert(sources[1], tmp_path / "out.wav", tell=die)
+    assert ".out.wav.partial" in names(tmp_path)
+    report = convert(sources[1], tmp_path / "out.wav", resume=True)
+    assert report.is_complete and 0 < report.sound_s < LONG_S
+    assert (tmp_path / "out.wav").read_bytes() == (tmp_path / "whole.wav").read_bytes()
+    assert ".out.wav.partial" not in names(tmp_path)
+
+
+def test_a_stop_while_the_first_file_is_heard_leaves_nothing(
+    convert: Convert, sources: list[Path], tmp_path: Path
+) -> None:
+    stop = threading.Event()
+    stop.set()
+    report = convert(*sources, tmp_path / "out", stop=stop)
+    assert {file.state for file in report.files} == {"not begun"} and report.is_interrupted
+    assert not (tmp_path / "out").exists() or names(tmp_path / "out") == []
+
+
+@pytest.mark.parametrize("change", ["settings", "source", "no --resume", "journal"])
+def test_it_begins_again_where_something_has_changed(
+    convert: Convert, sources: list[Path], change: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.wav"
+    assert convert(sources[1], out, **stopped_after(2)).files[0].state == "interrupted"
+    journal = tmp_path / ".out.wav.partial" / "journal.json"
+    assert journal.exists()
+    options: dict[str, Any] = {"resume": True}
+    if change == "settings":
+        options["settings"] = VoiceSettings(pitch=7)
+    elif change == "source":
+        write_sound(sources[1], spoken(LONG_S - 0.1, hz=150))
+    elif change == "no --resume":
+        options = {}
+    else:
+        journal.write_text(journal.read_text()[:50])
+    report = convert(sources[1], out, **options)
+    assert report.is_complete
+    assert report.sound_s == pytest.approx(report.files[0].seconds, abs=0.1)
+    assert names(tmp_path) == ["a.wav", "b.wav", "c.wav", "out.wav"]
+
+
+def test_a_conversion_that_could_not_be_written_is_not_lost(
+    convert: Convert, sources: list[Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out.wav"
+    report = convert(sources[1], out, tell=lambda progress: out.write_bytes(b"somebody else's"))
+    assert report.files[0].state == "failed"
+    assert report.files[0].reason == f"{out}: has come to exist meanwhile; nothing was replaced"
+    assert report.files[0].notes == ("what was converted of it is kept; --resume goes on from there",)
+    assert out.read_bytes() == b"somebody else's"
+    out.unlink()
+    report = convert(sources[1], out, resume=True)
+    assert report.is_complete and report.sound_s == 0.0
+    assert np.abs(soundfile.read(out)[0]).max() > 0.1
