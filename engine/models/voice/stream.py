@@ -40,6 +40,7 @@ CUDA. What lies between has few kernels and values that change. Nothing waits fo
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -60,8 +61,8 @@ from engine.models.voice.settings import VoiceSettings
 from engine.models.voice.sola import Sola
 from engine.models.voice.voicing import Voicing
 
-GRAPHS_KEPT = 8  # the content of odd and even blocks, the voice with and without formant; twice, for what changes
-WARM_UP_BLOCKS = 4
+GRAPHS_KEPT = 4  # content from an even and from an odd hop on, sound with and without formant
+WARM_UP_BLOCKS = 2  # with each formant: two that follow on one another end at an even and at an odd hop
 
 
 class LiveVoice:
@@ -168,10 +169,13 @@ class LiveVoice:
         self._next = None
 
     def warm_up(self) -> None:
-        """Make what the first block of a shape has to make, with the settings of now: graphs, kernels, memory."""
-        silence = np.zeros(self.grid.block, np.float32)
-        for number in range(WARM_UP_BLOCKS):
-            self.convert(silence, first_sample=number * self.grid.block)
+        """Make what the first block of each shape has to make: graphs, kernels, memory. Then as after `reset`."""
+        silence, settings = np.zeros(self.grid.block, np.float32), self.settings
+        for formant in (0.0, 1.0):
+            self.settings = replace(settings, formant=formant)
+            for number in range(WARM_UP_BLOCKS):
+                self.convert(silence, first_sample=number * self.grid.block)
+        self.settings = settings
         self.reset()
 
     @property

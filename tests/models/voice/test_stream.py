@@ -258,16 +258,18 @@ def test_a_model_without_pitch_speaks(tiny_models: TinyModels) -> None:
 
 @pytest.mark.parametrize("block_ms", [40, 50])
 def test_captured_graphs_give_what_direct_calls_do(random: VoiceModel, block_ms: float) -> None:
-    """Two graphs; three where every second block begins within one of HuBERT's steps."""
+    """Three graphs, one more where every second window begins within one of HuBERT's steps; all are made beforehand."""
     capture = Recording()
     lengths = {"rate_hz": 16_000, "block_ms": block_ms, "crossfade_ms": 50, "extra_ms": 200}
     captured, direct = LiveVoice(random, calls=GraphCalls(capture), **lengths), LiveVoice(random, **lengths)
     captured.warm_up()
     count = len(capture.captured)
-    assert count == (2 if block_ms == 40 else 3)
+    assert count == (3 if block_ms == 40 else 4)
     direct.warm_up()
-    given = spoken(16_000, 0.5)
-    assert np.array_equal(streamed(captured, given), streamed(direct, given))
+    given = spoken(16_000, 0.4)
+    for formant in (0.0, 0.5, -2.0):
+        captured.settings = direct.settings = VoiceSettings(formant=formant)
+        assert np.array_equal(streamed(captured, given), streamed(direct, given))
     assert len(capture.captured) == count
     captured.free_memory()
     assert np.isfinite(captured.convert(given[: captured.block_frames], first_sample=0)).all()
