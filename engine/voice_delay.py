@@ -8,6 +8,7 @@ starts as what all but a hundredth of the blocks took, and grows when one came t
 GENEROUS_S; once they have run undisturbed for MEASURED_S, what was left over beyond MARGIN_S is given up.
 """
 
+import math
 from dataclasses import dataclass
 
 from engine.children.voice_link import VoiceTiming
@@ -72,16 +73,18 @@ class VoiceDelay:
 
         `disturbances` grows when a clock is disturbed.
         """
-        if self._undisturbed is None or self._undisturbed[0] != disturbances or spare_s < 0.0:
-            self._undisturbed = disturbances, now_s, spare_s
+        if self._undisturbed is None or self._undisturbed[0] != disturbances:
+            self._undisturbed = disturbances, now_s, math.inf  # what was left over so far is of before
+            return
         _, since_s, least_s = self._undisturbed
-        self._undisturbed = disturbances, since_s, min(least_s, spare_s)
+        least_s = min(least_s, spare_s)
+        self._undisturbed = disturbances, since_s, least_s
         if -MOST_SHORT_S < spare_s < 0.0:
             self._device_s += MARGIN_S - spare_s
             self._undisturbed = None
         elif not self._is_measured and now_s - since_s >= MEASURED_S:
             self._is_measured = True
-            self._device_s -= max(min(least_s, spare_s) - MARGIN_S, 0.0)
+            self._device_s -= max(least_s - MARGIN_S, 0.0)
 
     @property
     def parts(self) -> DelayParts:

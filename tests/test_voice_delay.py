@@ -18,7 +18,7 @@ def delay() -> VoiceDelay:
 
 
 def measured(delay: VoiceDelay, spare_s: float, now_s: float = 100.0) -> None:
-    for tenth in range(20):
+    for tenth in range(-1, 20):
         delay.was_spare(spare_s, 0, now_s + tenth / 10)
 
 
@@ -64,6 +64,7 @@ def test_what_the_devices_did_not_need_is_given_up_once_after_they_ran_undisturb
 
 def test_the_least_that_was_left_over_counts_and_only_since_the_last_disturbance(delay) -> None:
     delay.was_spare(0.01, 0, 10.0)
+    delay.was_spare(0.02, 1, 10.9)  # some of it was before
     for tenth in range(20):
         delay.was_spare(0.2 if tenth != 7 else 0.15, 1, 11.0 + tenth / 10)
     assert delay.parts.device_s == pytest.approx(GENEROUS_S - 0.15 + MARGIN_S)
@@ -81,6 +82,7 @@ def test_what_was_missing_is_added_but_a_standstill_is_not(delay) -> None:
     delay.was_spare(-0.02, 0, 200.0)
     assert delay.parts.device_s == pytest.approx(before + 0.02 + MARGIN_S)
     delay.was_spare(-0.8, 0, 201.0)
+    delay.was_spare(-0.02, 1, 202.0)  # a clock that was disturbed
     assert delay.parts.device_s == pytest.approx(before + 0.02 + MARGIN_S)
 
 

@@ -42,7 +42,7 @@ class DeviceCapture:
         self._report = report
         self._is_started = False
         self._zeros_s = 0.0
-        self._filled_s = 0.0  # until then the ring has sound, or silence in its place
+        self._filled_s = clock.now_s()  # until then the ring has sound, or silence in its place
         self._stream = KeptStream(wanted, "input", self, clock=clock, report=report)
         device = self._stream.device
         self.description = f"device {device.name!r} ({self.ring.channels} channels, {device.rate_hz} Hz)"

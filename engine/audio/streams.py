@@ -34,9 +34,8 @@ POLL_S = 0.004  # of a stream without callback
 WATCH_S = 0.05  # of one with
 INPUT_BUFFER_S = 0.06  # PortAudio's; drivers deliver a third or a quarter of it at a time, and the picture shows that
 OUTPUT_BUFFER_S = 0.04
-FIRST_SAMPLES_S = 5.0  # PulseAudio's monitor of an idle sink takes 2 s to its first sample
+FIRST_SAMPLES_S = 5.0  # PulseAudio's idle sink wakes up in 2 s: until then its monitor has no sound, and nothing plays
 STALL_S = 1.0
-FIRST_CALLS = 20  # an idle sink asks for what fills its buffer, and then wakes up
 
 Hear = Callable[[np.ndarray, float, bool], None]
 """(block (frames, channels) float32, when its first sample sounded in seconds, whether sound before it was lost)."""
@@ -82,7 +81,7 @@ class _Called:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._called_s = clock.now_s()
-        self._calls = 0
+        self._opened_s = self._called_s
         self._error: Exception | None = None
         self._stream: Any = None
 
@@ -91,7 +90,8 @@ class _Called:
             raise self._error
         if not self._stream.active:
             raise StreamLost("it is gone")
-        stalled_after_s = FIRST_SAMPLES_S if self._calls < FIRST_CALLS else STALL_S
+        is_new = self._called_s - self._opened_s < FIRST_SAMPLES_S
+        stalled_after_s = FIRST_SAMPLES_S if is_new else STALL_S
         if self._clock.now_s() - self._called_s > stalled_after_s:
             raise StreamLost(f"no sound for {stalled_after_s:.0f} s")
 
@@ -100,7 +100,6 @@ class _Called:
 
     def _guarded(self, work: Callable[[float], None]) -> None:
         self._called_s = self._clock.now_s()
-        self._calls += 1
         try:
             work(self._called_s)
         except Exception as error:  # top of PortAudio's thread: raised again in `watch`

@@ -17,7 +17,8 @@ RATE_HZ = 48_000
 class SoundServer:
     """Two sinks: `multi` of four channels, and the pair `stage`, of which `right` plays on the right side alone.
 
-    ALSA knows `multimon` and `stagemon`, which hear what is played to them, and `stageright`, which plays to `right`.
+    ALSA knows `multimon` and `stagemon`, which hear what is played to them, and `stageright`, which plays to `right`;
+    and `awayout`, which is a sink of another server, that can be started and killed by itself.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -30,35 +31,43 @@ class SoundServer:
         }
         self.folder = folder
         self._processes: list[subprocess.Popen[bytes]] = []
-        devices = {"multimon": "multi.monitor", "stagemon": "stage.monitor", "stageright": "right"}
+        self._away = f"unix:{folder}/away/pulse.sock"
+        devices = {
+            "multimon": 'device "multi.monitor"',
+            "stagemon": 'device "stage.monitor"',
+            "stageright": 'device "right"',
+            "awayout": f'server "{self._away}" device "away"',
+        }
         (folder / ".asoundrc").write_text(
             "".join(
-                f'pcm.{name} {{ type pulse device "{device}" hint {{ show on description "{name}" }} }}\n'
+                f'pcm.{name} {{ type pulse {device} hint {{ show on description "{name}" }} }}\n'
                 for name, device in devices.items()
             )
         )
 
     def start(self, wait_for: Callable[..., object]) -> None:
-        load = ("-L", "module-null-sink")
-        self._server = self._spawn(
-            *("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"),
-            *("-L", f"module-native-protocol-unix auth-anonymous=1 socket={self.folder}/pulse.sock"),
-            *(load[0], f"{load[1]} sink_name=multi channels=4 rate={RATE_HZ} channel_map={QUAD}"),
-            *(load[0], f"{load[1]} sink_name=stage format=float32le channels=2 rate={RATE_HZ} channel_map={PAIR}"),
+        self._server = self._serve(
+            self.folder,
+            f"module-null-sink sink_name=multi channels=4 rate={RATE_HZ} channel_map={QUAD}",
+            f"module-null-sink sink_name=stage format=float32le channels=2 rate={RATE_HZ} channel_map={PAIR}",
+            "module-remap-sink sink_name=right master=stage channels=1 channel_map=mono "
+            "master_channel_map=front-right remix=no",
         )
-        wait_for(self._answers, "PulseAudio")
-        self.add_right()
+        wait_for(lambda: self._answers(self.environment["PULSE_SERVER"]), "PulseAudio")
 
-    def add_right(self) -> None:
-        """Put the sink `right` on."""
-        self.pactl(
-            *("load-module", "module-remap-sink", "sink_name=right", "master=stage", "channels=1"),
-            *("channel_map=mono", "master_channel_map=front-right", "remix=no"),
+    def start_away(self, wait_for: Callable[..., object]) -> None:
+        """Put the other server's device in."""
+        folder = self.folder / "away"
+        folder.mkdir(exist_ok=True)
+        self._away_server = self._serve(
+            folder, f"module-null-sink sink_name=away format=float32le channels=2 rate={RATE_HZ} channel_map={PAIR}"
         )
+        wait_for(lambda: self._answers(self._away), "the other PulseAudio")
 
-    def remove_right(self) -> None:
+    def kill_away(self) -> None:
         """Pull it out."""
-        self.pactl("unload-module", "module-remap-sink")
+        self._away_server.kill()
+        self._away_server.wait()
 
     def play(self, sound: np.ndarray, sink: str, channel_map: str) -> None:
         """(frames, channels) float32, once, on these channels and no others."""
@@ -69,17 +78,10 @@ class SoundServer:
 
     def record_stage(self) -> "Recorder":
         """What both sides of `stage` play, on one clock."""
-        path = self.folder / f"recorded {len(self._processes)}.raw"
-        how = ("--format=float32le", f"--rate={RATE_HZ}", f"--channel-map={PAIR}", "--channels=2", "--latency-msec=20")
-        with path.open("wb") as file:
-            process = subprocess.Popen(
-                ["parec", "--device=stage.monitor", *how],
-                env=self.environment,
-                stdout=file,
-                stderr=subprocess.DEVNULL,
-            )
-        self._processes.append(process)
-        return Recorder(path, process)
+        return self._record("stage.monitor", self.environment["PULSE_SERVER"])
+
+    def record_away(self) -> "Recorder":
+        return self._record("away.monitor", self._away)
 
     def kill(self) -> None:
         self._server.kill()
@@ -90,16 +92,32 @@ class SoundServer:
             process.kill()
             process.wait()
 
-    def pactl(self, *command: str) -> None:
-        subprocess.run(["pactl", *command], env=self.environment, capture_output=True, check=True)
+    def _serve(self, folder: Path, *modules: str) -> "subprocess.Popen[bytes]":
+        protocol = f"module-native-protocol-unix auth-anonymous=1 socket={folder}/pulse.sock"
+        loaded = [word for module in (protocol, *modules) for word in ("-L", module)]
+        alone = ("-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no")
+        return self._spawn("pulseaudio", *alone, *loaded, XDG_RUNTIME_DIR=str(folder))
 
-    def _answers(self) -> bool:
-        asked = subprocess.run(["pactl", "info"], env=self.environment, capture_output=True, check=False)
-        return asked.returncode == 0
+    def _record(self, monitor: str, server: str) -> "Recorder":
+        path = self.folder / f"recorded {len(self._processes)}.raw"
+        how = ("--format=float32le", f"--rate={RATE_HZ}", f"--channel-map={PAIR}", "--channels=2", "--latency-msec=20")
+        with path.open("wb") as file:
+            process = subprocess.Popen(
+                ["parec", f"--server={server}", f"--device={monitor}", *how],
+                env=self.environment,
+                stdout=file,
+                stderr=subprocess.DEVNULL,
+            )
+        self._processes.append(process)
+        return Recorder(path, process)
 
-    def _spawn(self, *command: str) -> "subprocess.Popen[bytes]":
+    def _answers(self, server: str) -> bool:
+        asked = ["pactl", f"--server={server}", "info"]
+        return subprocess.run(asked, env=self.environment, capture_output=True, check=False).returncode == 0
+
+    def _spawn(self, *command: str, **environment: str) -> "subprocess.Popen[bytes]":
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        process = subprocess.Popen(command, env=self.environment, **quiet)
+        process = subprocess.Popen(command, env=self.environment | environment, **quiet)
         self._processes.append(process)
         return process
 

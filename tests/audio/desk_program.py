@@ -1,0 +1,97 @@
+"""The voice's desk from `stagemon` to `stageright`, in a process of its own; prints a line of JSON 20 times a second.
+
+Takes lines of JSON on stdin: `values` are parameters, `renew` starts PortAudio again. Ends when stdin does. What is
+converted is upside down. `multimon` is heard besides, and where `awayout` is named it plays too.
+"""
+
+import json
+import os
+import select
+import sys
+
+import numpy as np
+
+import osc_schema
+from engine.audio.open import open_capture
+from engine.audio.output import DeviceOutput
+from engine.audio.portaudio import session
+from engine.children.voice_link import VoiceTiming
+from engine.clock import SystemClock
+from engine.voice_desk import VoiceDesk
+
+BLOCK_S, LAG_S, KEPT_S = 0.1, 0.03, 12
+
+
+class Inverter:
+    """Stands where the voice child's link is; takes no time."""
+
+    timing = VoiceTiming(block_s=BLOCK_S, lag_s=LAG_S, work_p99_s=0.01)
+
+    def __init__(self, rate_hz: int) -> None:
+        self._block, self._lag = round(BLOCK_S * rate_hz), round(LAG_S * rate_hz)
+        self._ring = np.zeros(KEPT_S * rate_hz, np.float32)
+        self._heard = 0
+
+    def hear(self, block: np.ndarray) -> None:
+        rows = np.arange(self._heard, self._heard + len(block)) % len(self._ring)
+        self._ring[rows] = block
+        self._heard += len(block)
+
+    def converted(self, first: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
+        numbers = np.arange(first, first + frames)
+        is_there = (numbers < self._heard // self._block * self._block - self._lag).astype(np.float32)
+        return -self._ring[numbers % len(self._ring)] * is_there, is_there
+
+
+def main(more_outputs: list[str]) -> None:
+    reports: list[str] = []
+    clock = SystemClock()
+
+    def report(key: str, message: str) -> None:
+        reports.append(message)
+
+    voice = open_capture("device:stagemon", clock=clock, report=report)
+    other = open_capture("device:multimon", clock=clock, report=report)
+    output = DeviceOutput("stageright", clock, report)
+    link = Inverter(voice.ring.sample_rate_hz)
+    desk = VoiceDesk(link, voice, output, clock=clock, report=report)
+    outputs = [DeviceOutput(name, clock, report) for name in more_outputs]
+    for more in outputs:
+        more.play(desk.listen(more.rate_hz))
+    values = {param.address: param.default for param in osc_schema.PARAMS} | {"/rvc/enable": True}
+    desk.follow(values)
+    for part in (voice, other, desk):
+        part.start()
+    while True:
+        if select.select([sys.stdin], [], [], 0.05)[0]:
+            line = sys.stdin.readline()
+            if not line:
+                break
+            told = json.loads(line)
+            values |= told.get("values", {})
+            desk.follow(values)
+            if told.get("renew"):
+                session.renew()
+        status = desk.status()
+        said = {
+            "delay_ms": status.delay_ms,
+            "device_ms": status.device_ms,
+            "gaps": status.gaps,
+            "input": status.input_state,
+            "output": status.output.state,
+            "description": status.output.description,
+            "lost_blocks": status.output.lost_blocks,
+            "outputs": [more.state for more in outputs],
+            "other": other.state,
+            "other_heard": other.ring.newest,
+            "reports": reports,
+        }
+        sys.stdout.write(json.dumps(said) + "\n")
+        sys.stdout.flush()
+    for part in (desk, output, *outputs, voice, other):
+        part.close()
+    os._exit(0)  # PortAudio's own end waits for a server that may be gone
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,132 @@
+"""The voice from one device to another on a real sound server: the delay measured, a device pulled out and put in."""
+
+import os
+import sys
+
+import numpy as np
+import pytest
+
+from tests.audio.lines import Program
+from tests.audio.sound_server import RATE_HZ
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="PulseAudio through ALSA is Linux's")
+
+CLICK = np.array([0.4, 0.8, 0.4], np.float32)
+WITHIN_MS = 5.0
+
+
+def clicks(seconds: float) -> np.ndarray:
+    """(frames, 1): a click every 0.7 to 1 s, so that none is taken for another."""
+    sound = np.zeros((round(seconds * RATE_HZ), 1), np.float32)
+    places = np.cumsum(np.random.default_rng(1).uniform(0.7, 1.0, round(seconds)))
+    for place in places[places < seconds - 0.1]:
+        first = round(place * RATE_HZ)
+        sound[first : first + len(CLICK), 0] = CLICK
+    return sound
+
+
+def places_of_clicks(sound: np.ndarray) -> np.ndarray:
+    """Where the clicks of `sound` (frames,) are, to a fraction of a sample."""
+    loud = np.flatnonzero(np.abs(sound) > 0.2)
+    firsts = loud[np.diff(loud, prepend=-RATE_HZ) > RATE_HZ // 100]
+    firsts = firsts[(firsts >= 8) & (firsts < len(sound) - 16)]
+    spans = firsts[:, None] + np.arange(-8, 16)
+    weights = np.abs(sound[spans])
+    return (spans * weights).sum(axis=1) / weights.sum(axis=1)
+
+
+def delays_ms(recorded: np.ndarray) -> np.ndarray:
+    """Of every click on the left that is heard on the right within 0.6 s."""
+    spoken, heard = places_of_clicks(recorded[:, 0]), places_of_clicks(recorded[:, 1])
+    nexts = np.searchsorted(heard, spoken)
+    spoken, nexts = spoken[nexts < len(heard)], nexts[nexts < len(heard)]
+    delays = (heard[nexts] - spoken) / RATE_HZ * 1000.0
+    return delays[delays < 600.0]
+
+
+class Listener:
+    """Plays clicks on the left and measures when they come on the right."""
+
+    def __init__(self, sound_server, wait_for) -> None:
+        self._server = sound_server
+        self._wait_for = wait_for
+
+    def agrees_with(self, program: Program, wanted: int = 4) -> np.ndarray:
+        """The clicks that were heard, (n,) of their peaks, once `wanted` in a row came as late as the status says."""
+        recorder = self._server.record_stage()
+
+        def agree() -> bool:
+            delays = delays_ms(recorder.sound())[-wanted:]
+            return len(delays) == wanted and bool(np.all(np.abs(delays - program.said["delay_ms"]) < WITHIN_MS))
+
+        self._wait_for(agree, f"{wanted} clicks in a row that are as late as the status says")
+        sound = recorder.end()[:, 1]
+        return sound[places_of_clicks(sound).astype(int)]
+
+
+@pytest.fixture
+def open_desk(sound_server, wait_for):
+    """`open_desk(*more_outputs)`: the program, once it runs."""
+    programs: list[Program] = []
+
+    def open_with(*more_outputs: str) -> Program:
+        program = Program("desk_program.py", *more_outputs, environment=sound_server.environment)
+        programs.append(program)
+        wait_for(lambda: program.said, "the desk")
+        return program
+
+    yield open_with
+    for program in programs:
+        assert program.close() == 0
+
+
+# Ten seconds: PulseAudio needs two until it plays, the devices are measured for two, and each click is waited for.
+def test_the_delay_is_what_the_status_says_and_stays_while_another_output_is_pulled_out_and_put_in_again(
+    sound_server, open_desk, wait_for
+) -> None:
+    sound_server.start_away(wait_for)
+    program = open_desk("awayout")
+    listener = Listener(sound_server, wait_for)
+    sound_server.play(clicks(60.0), "stage", "front-left")
+    wait_for(lambda: 0.0 < program.said["device_ms"] < 300.0, "the devices to be measured")
+    assert program.said["description"].startswith("device 'stageright' (2 channels")
+    assert np.all(listener.agrees_with(program, 2)[-2:] < -0.1)  # the conversion, which is upside down
+    program.tell(values={"/rvc/monitor": 0.0})
+    sound_server.kill_away()
+    assert np.all(listener.agrees_with(program, 2)[-1:] > 0.1)  # the voice itself, at the same moment
+    wait_for(lambda: program.said["outputs"] == ["lost"], "the loss to be noticed")
+    assert [report for report in program.said["reports"] if "'awayout' is lost" in report]
+
+    sound_server.start_away(wait_for)
+    wait_for(lambda: program.said["outputs"] == ["playing"], "the device to be back")
+    recorder = sound_server.record_away()
+    wait_for(lambda: len(places_of_clicks(recorder.sound()[:, 0])) >= 1, "a click")
+    assert np.abs(np.diff(recorder.end(), axis=1)).max() < 1e-6  # both sides alike
+    assert not [report for report in program.said["reports"] if "'stage" in report and "lost" in report]
+
+
+ONLY_SOAK = pytest.mark.skipif(os.environ.get("MULTIVERSE_SOAK") != "1", reason="takes seconds: MULTIVERSE_SOAK=1")
+
+
+@pytest.mark.soak
+@ONLY_SOAK
+def test_portaudio_starts_again_under_three_streams_and_all_come_back(sound_server, open_desk, wait_for) -> None:
+    program = open_desk()
+    listener = Listener(sound_server, wait_for)
+    sound_server.play(clicks(60.0), "stage", "front-left")
+    listener.agrees_with(program, 1)
+    program.tell(renew=True)
+    listener.agrees_with(program, 2)
+    assert not [report for report in program.said["reports"] if "lost" in report]
+
+
+@pytest.mark.soak
+@ONLY_SOAK
+def test_sound_comes_back_after_the_server_was_killed_under_all_streams(sound_server, open_desk, wait_for) -> None:
+    program = open_desk()
+    sound_server.kill()
+    wait_for(lambda: program.said["output"] == program.said["input"] == program.said["other"] == "lost", "the loss")
+    sound_server.start(wait_for)
+    wait_for(lambda: "lost" not in (program.said["output"], program.said["input"]), "both devices to be back")
+    sound_server.play(clicks(60.0), "stage", "front-left")
+    Listener(sound_server, wait_for).agrees_with(program, 2)
