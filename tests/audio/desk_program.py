@@ -5,7 +5,6 @@ converted is upside down. `multimon` is heard besides, and where `awayout` is na
 """
 
 import json
-import os
 import select
 import sys
 
@@ -90,7 +89,6 @@ def main(more_outputs: list[str]) -> None:
         sys.stdout.flush()
     for part in (desk, output, *outputs, voice, other):
         part.close()
-    os._exit(0)  # PortAudio's own end waits for a server that may be gone
 
 
 if __name__ == "__main__":
