@@ -218,7 +218,7 @@ def test_its_memory_is_flat(singing: VoiceStudio, wait_for: WaitFor) -> None:
     child = psutil.Process(singing.status.pid)
     heard(singing, wait_for, 100 if is_soak else 10)
     before, files = child.memory_info().rss, child.num_fds()
-    for _ in range(400 if is_soak else 3):
+    for _ in range(400 if is_soak else 2):
         heard(singing, wait_for, 10)
     assert child.memory_info().rss - before < 8 << 20
     assert child.num_fds() == files
