@@ -1,4 +1,4 @@
-"""`multiverse devices`: what can be heard and seen here, and how to hear the computer itself."""
+"""`multiverse devices`: what can be heard, played to and seen here, and how to hear the computer itself."""
 
 import dataclasses
 import json
@@ -21,17 +21,18 @@ def devices(
     ndi: Annotated[bool, typer.Option("--ndi", help="Ask the network for NDI sources too (takes 2 s).")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List audio inputs (--audio device:NAME), cameras (--camera INDEX), and pictures of other programs
-    (--camera shared:NAME or ndi:NAME)."""
+    """List audio inputs (--audio device:NAME), outputs (--rvc-output device:NAME), cameras (--camera INDEX), and
+    pictures of other programs (--camera shared:NAME or ndi:NAME)."""
     from engine.audio.devices import list_devices, loopback_advice
     from engine.sources.devices import list_cameras
     from engine.sources.published import list_shared
 
     problems: list[str] = []
     inputs: tuple[AudioDevice, ...] = ()
+    outputs: tuple[AudioDevice, ...] = ()
     cameras: tuple[CameraDevice, ...] = ()
     try:
-        inputs = list_devices()
+        inputs, outputs = list_devices(), list_devices("output")
     except MultiverseError as error:
         problems.append(f"audio: {error}")
     try:
@@ -51,6 +52,7 @@ def devices(
     if as_json:
         found = {
             "audio_inputs": [dataclasses.asdict(device) for device in inputs],
+            "audio_outputs": [dataclasses.asdict(device) for device in outputs],
             "cameras": [dataclasses.asdict(camera) for camera in cameras],
             "shared": [dataclasses.asdict(picture) for picture in shared],
             "ndi": list(sources) if ndi else None,
@@ -61,7 +63,10 @@ def devices(
         return
     print("Audio inputs" if inputs else "Audio inputs: none; `multiverse run` plays its demo loop")
     for device in inputs:
-        print(f"  {_audio_line(device)}")
+        print(f"  {_audio_line(device, device.inputs)}")
+    print("Audio outputs" if outputs else "Audio outputs: none")
+    for device in outputs:
+        print(f"  {_audio_line(device, device.outputs)}")
     print("Cameras" if cameras else "Cameras: none")
     for camera in cameras:
         print(f"  {camera.index}  {camera.name}")
@@ -78,12 +83,12 @@ def devices(
         print(f"Problem: {problem}")
 
 
-def _audio_line(device: "AudioDevice") -> str:
+def _audio_line(device: "AudioDevice", channels: int) -> str:
     marks = [
         *(["default"] if device.is_default else []),
         *(["the computer's own sound"] if device.is_loopback else []),
     ]
-    line = f"{device.index}  {device.name}  ({device.inputs} channels, {device.rate_hz} Hz, {device.hostapi})"
+    line = f"{device.index}  {device.name}  ({channels} channels, {device.rate_hz} Hz, {device.hostapi})"
     return f"{line}  [{', '.join(marks)}]" if marks else line
 
 

@@ -68,6 +68,13 @@ def test_a_missing_device_lists_what_there_is() -> None:
         find_device((), "anything")
 
 
+def test_a_missing_output_is_said_to_be_one() -> None:
+    with pytest.raises(AudioError, match=r"no audio output 'Behringer'; there are 0"):
+        find_device(MAC, "Behringer", "output")
+    with pytest.raises(AudioError, match="there is no audio output device here"):
+        find_device((), None, "output")
+
+
 def test_of_a_card_under_several_windows_interfaces_the_best_is_taken_and_never_the_unreadable_one() -> None:
     assert find_device(WINDOWS, "cable output").index == 9
     assert find_device(WINDOWS, "1").index == 1
@@ -126,15 +133,16 @@ def run_devices():
     return lambda *options: CliRunner().invoke(app, list(options))
 
 
-def test_the_devices_command_lists_inputs_cameras_and_advice(run_devices, require) -> None:
+def test_the_devices_command_lists_inputs_outputs_cameras_and_advice(run_devices, require) -> None:
     require(_has_portaudio(), "PortAudio (apt install libportaudio2)")
     plain = run_devices()
     assert plain.exit_code == 0
     assert "Audio inputs" in plain.output
+    assert "Audio outputs" in plain.output
     assert "Cameras" in plain.output
     assert "the computer's own sound" in plain.output
     found = json.loads(run_devices("--json").output)
-    assert set(found) == {"audio_inputs", "cameras", "shared", "ndi", "loopback_advice", "problems"}
+    assert set(found) == {"audio_inputs", "audio_outputs", "cameras", "shared", "ndi", "loopback_advice", "problems"}
 
 
 CHOICE = """
