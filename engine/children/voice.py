@@ -5,13 +5,14 @@ there), `voice_settings`.
 
 Samples keep their numbers: sample n of `converted` is made of sample n of `voice`, and beside it stands whether it was
 made at all. Blocks lie on one grid, so that two processes, while one takes over from the other, make the same ones.
-Nothing is made twice and nothing late: a child that is more than one block behind leaves out what lies between.
+Nothing is made twice, and a child that is more than one block behind leaves out what lies between.
 
 Where it begins in the middle of a phrase (a start, another window, `/rvc/enable`) it first listens to what was said
 before, so that its first block is as good as any.
 
-What can go wrong: a model that cannot be loaded ends the child for good, and so does a device that stays full. Sound
-that is not a number is silence to the model. Every other error ends the process, and the engine starts another.
+What can go wrong: a model that cannot be loaded ends the child for good, and so does a device that stays full. Samples
+that are no numbers are silence to the model; a block of which it makes none is left out. Every other error ends the
+process, and the engine starts another.
 """
 
 import math
@@ -175,8 +176,7 @@ class Loop:
         self._arrivals.look(end, now_s)
         frames = self._live.block_frames
         if self._next is None:
-            self._next = end // frames
-            self._begin(self._next)
+            self._next = self._begun()
             return 0.0
         waiting = end // frames - self._next
         if waiting > MOST_WAITING:
@@ -188,14 +188,17 @@ class Loop:
             return 0.0
         return self._arrivals.wait_s((self._next + 1) * frames, now_s)
 
-    def _begin(self, number: int) -> None:
-        """With block `number`, the first that is not whole yet. What was said before is listened to, and the block
+    def _begun(self) -> int:
+        """The number of the first block, which is not whole yet. What was said before is listened to, and the block
         before it converted for nobody, so that this one joins on to it as to any other."""
-        self._joined_from = 0
-        if number > 0:
-            with self._at_work():
-                self._listen(0, number - 1)
+        self._joined_from = number = 0
+        with self._at_work():
+            for _ in range(2):  # to the window, then to what has come meanwhile
+                heard, number = number, self._reader.end_sample // self._live.block_frames
+                self._listen(heard - 1, number - 1)
+            if number > 0:
                 self._converted(number - 1)
+        return number
 
     def _leave_out(self, first: int, number: int) -> None:
         """Blocks from `first` on: with `number` the voice fades in."""
