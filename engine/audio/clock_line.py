@@ -13,11 +13,14 @@ there, and keeps its slope.
 """
 
 MEMORY_S = 100.0  # marks that jitter by +-1 ms then move the line by less than a sample
-OFF_RATE = 1e-3  # no crystal is further off
-ASTRAY_S = 0.0005  # errors that stay beyond this are no jitter: the newest marks lead more then
+OFF_RATE = 5e-4  # no crystal is further off
+ASTRAY_S = (
+    0.001  # errors that stay beyond this are no jitter: the newest marks lead more then, but tell nothing of slope
+)
 MOVED_S = 0.005  # and beyond this the line begins anew; one mark that is so far off moves nothing
 STAY_S = 1.0
 QUICK_MARKS = 100
+SURE_MARKS = 1000  # a slope that rests on fewer is given up with the place: a server that wakes up tells nonsense
 LARGEST_ERROR_S = 0.02  # one late mark must not look like a move
 
 
@@ -31,7 +34,7 @@ class ClockLine:
         self.age_s = 0.0
         """From the first mark to the newest."""
         self._rate_hz = float(rate_hz)
-        self._all = 0  # marks since the first
+        self._all = 0  # marks that the slope rests on
         self._count = 0  # marks since it began anew
         self._number = self._marked = self._at_s = self._bias = 0.0
 
@@ -51,7 +54,7 @@ class ClockLine:
         self._bias += (min(max(error, -limit), limit) - self._bias) * min(span_s / STAY_S, 1.0)
         if abs(self._bias) > ASTRAY_S * self._nominal_hz:
             self.disturbances += 1
-            self._count, self._all = min(self._count, QUICK_MARKS), min(self._all, QUICK_MARKS)
+            self._count = min(self._count, QUICK_MARKS)
         if abs(self._bias) > MOVED_S * self._nominal_hz:
             self._begin(number, at_s)
         elif abs(error) <= MOVED_S * self._nominal_hz:
@@ -59,15 +62,17 @@ class ClockLine:
 
     def _lead(self, expected: float, error: float, at_s: float, span_s: float) -> None:
         self._count += 1
-        self._all += 1
         most = max(MEMORY_S / span_s, 2.0)
         count = min(self._count, most)
         self._number = expected + error * 2.0 * (2.0 * count - 1.0) / (count * (count + 1.0))
+        self._at_s = at_s
+        if abs(self._bias) > ASTRAY_S * self._nominal_hz:
+            return
+        self._all += 1
         count = min(self._all, most)
         self._rate_hz += error / span_s * 6.0 / (count * (count + 1.0))
         allowed = OFF_RATE * self._nominal_hz
         self._rate_hz = min(max(self._rate_hz, self._nominal_hz - allowed), self._nominal_hz + allowed)
-        self._at_s = at_s
 
     def number_at(self, at_s: float) -> float:
         """Of the sample, and fraction, that sounds at that time."""
@@ -82,4 +87,6 @@ class ClockLine:
         self._at_s = at_s
         self._bias = 0.0
         self._count = 1
-        self._all = max(self._all, 1)
+        if self._all < SURE_MARKS:
+            self._all = 1
+            self._rate_hz = float(self._nominal_hz)
