@@ -52,8 +52,8 @@ def singing(singing_voice: Path) -> VoiceModel:
 )
 def test_a_tone_in_is_a_tone_out(singing: VoiceModel, rate_hz: int, settings: VoiceSettings, hz: float) -> None:
     """Within 5 cents, and one sine in phase from end to end: what is not of it is 25 dB softer."""
-    given = tone(220.0, rate_hz, 1.2)
-    sung = streamed(live_voice(singing, rate_hz=rate_hz, settings=settings), given)[-round(0.8 * rate_hz) :]
+    given = tone(220.0, rate_hz, 0.9)
+    sung = streamed(live_voice(singing, rate_hz=rate_hz, settings=settings), given)[-round(0.6 * rate_hz) :]
     assert abs(1200.0 * np.log2(loudest_hz(sung, rate_hz) / hz)) < 5.0
     assert level_db(sung) == pytest.approx(level_db(given), abs=0.5)
     assert level_db(without_sine(sung, hz, rate_hz)) < level_db(sung) - 25.0
@@ -61,14 +61,14 @@ def test_a_tone_in_is_a_tone_out(singing: VoiceModel, rate_hz: int, settings: Vo
 
 @pytest.mark.parametrize(
     ("rate_hz", "block_ms", "crossfade_ms", "seconds"),
-    [(22_050, 20, 150, 1.0), (16_000, 37, 10, 1.0), (48_000, 250, 50, 1.5), (16_000, 1500, 150, 3.0)],
+    [(22_050, 20, 150, 0.7), (16_000, 37, 10, 0.7), (48_000, 250, 50, 1.0), (16_000, 1500, 150, 3.0)],
 )
 def test_blocks_of_any_length_are_one_tone(
     singing: VoiceModel, rate_hz: int, block_ms: float, crossfade_ms: float, seconds: float
 ) -> None:
     live = live_voice(singing, rate_hz=rate_hz, block_ms=block_ms, crossfade_ms=crossfade_ms)
     live.settings = VoiceSettings(pitch=7.0)
-    sung = streamed(live, tone(200.0, rate_hz, seconds))[-round(0.6 * rate_hz) :]
+    sung = streamed(live, tone(200.0, rate_hz, seconds))[-round(0.4 * rate_hz) :]
     assert level_db(without_sine(sung, 200.0 * 2.0 ** (7.0 / 12.0), rate_hz)) < level_db(sung) - 25.0
 
 
@@ -86,14 +86,14 @@ def without_sine(sound: np.ndarray, hz: float, rate_hz: int) -> np.ndarray:
 def test_a_steady_voice_sounds_live_as_it_does_in_one_piece(singing: VoiceModel, random: VoiceModel) -> None:
     """Log-mel correlation over 0.98, the power of 4 frames (43 ms) taken together: the noise in both voices is another
     one in each conversion. Two in one piece correlate as much."""
-    rate_hz, given = 48_000, spoken(48_000, 4.0)
+    rate_hz, given = 48_000, spoken(48_000, 3.5)
     heard = Resampler(rate_hz, 16_000, CPU)(torch.from_numpy(given)[None])[0].numpy()
     for model in (singing, random):
-        live = live_voice(model, rate_hz=rate_hz, block_ms=250, extra_ms=2500)
+        live = live_voice(model, rate_hz=rate_hz, block_ms=500, extra_ms=1500)
         joined = streamed(live, given)[live.lag_frames :]
         whole = Converter(model, live.settings, OptimizationConfig.for_cpu()).convert_sound(heard)
         whole = Resampler(model.rate_hz, rate_hz, CPU)(torch.from_numpy(whole)[None])[0].numpy()
-        steady = slice(rate_hz, 3 * rate_hz)
+        steady = slice(7 * rate_hz // 4, 13 * rate_hz // 4)  # the window is full from then on
         mels = [log_mel(sound[steady], rate_hz, together=4).ravel() for sound in (joined, whole)]
         assert np.corrcoef(mels)[0, 1] > 0.98
         assert level_db(joined[steady]) == pytest.approx(level_db(given[steady]), abs=1.5)
@@ -102,7 +102,7 @@ def test_a_steady_voice_sounds_live_as_it_does_in_one_piece(singing: VoiceModel,
 # -- when it is heard
 
 
-@pytest.mark.parametrize(("rate_hz", "block_ms", "crossfade_ms"), [(48_000, 250, 50), (22_050, 100, 10)])
+@pytest.mark.parametrize(("rate_hz", "block_ms", "crossfade_ms"), [(48_000, 250, 50), (22_050, 200, 10)])
 def test_the_lag_is_what_it_says(singing: VoiceModel, rate_hz: int, block_ms: float, crossfade_ms: float) -> None:
     """Of loudness within 0.2 ms; of a pitch that is held for a hop, half a hop more."""
     times = np.arange(3 * rate_hz) / rate_hz
@@ -126,7 +126,7 @@ def hz_at(sound: np.ndarray, rate_hz: int) -> np.ndarray:
 
 
 def test_a_join_that_had_to_be_moved_leaves_the_next_ones_in_time(singing: VoiceModel) -> None:
-    rate_hz, steps = 48_000, np.random.default_rng(0).integers(-7, 8, 60)
+    rate_hz, steps = 48_000, np.random.default_rng(0).integers(-7, 8, 40)
     leaping = np.repeat(200.0 * 2.0 ** (steps / 12.0), rate_hz // 20)
     live = live_voice(singing, rate_hz=rate_hz, block_ms=70, crossfade_ms=10)
     given = tone(leaping, rate_hz, len(leaping) / rate_hz)
@@ -142,12 +142,13 @@ def test_a_join_that_had_to_be_moved_leaves_the_next_ones_in_time(singing: Voice
 
 
 def test_no_join_clicks(singing: VoiceModel) -> None:
-    """What is not the tone, block laid over block: no 2 ms have more than -50 dBFS over those between the joins."""
+    """What is not the tone, above 2 kHz, block laid over block: no 5 ms, at a join or not, have more than -50 dBFS over
+    the median of all."""
     rate_hz = 48_000
     live = live_voice(singing, rate_hz=rate_hz, crossfade_ms=50, settings=VoiceSettings(pitch=3.3))
-    sung = streamed(live, tone(210.0, rate_hz, 4.0))[10 * live.block_frames :]
-    rest = without_sine(sung, 210.0 * 2.0 ** (3.3 / 12.0), rate_hz)
-    power = np.square(rest).reshape(-1, live.block_frames // 96, 96).mean((0, 2))  # 50 places of 2 ms
+    sung = streamed(live, tone(210.0, rate_hz, 3.0))[5 * live.block_frames :]
+    rest = signal.sosfilt(signal.butter(8, 2000.0, "highpass", fs=rate_hz, output="sos"), sung)
+    power = np.square(rest[live.block_frames :]).reshape(-1, 20, 240).mean((0, 2))
     assert 10.0 * np.log10(power.max() - np.median(power)) < -50.0
 
 
@@ -175,9 +176,9 @@ def test_settings_may_change_with_every_block(random: VoiceModel) -> None:
 
 
 def test_each_setting_is_heard(random: VoiceModel) -> None:
-    given = spoken(16_000, 0.6)
-    plain = streamed(live_voice(random, settings=AS_THE_MODEL), given)
-    again = streamed(live_voice(random, settings=AS_THE_MODEL), given)
+    given = spoken(16_000, 0.4)
+    plain = streamed(live_voice(random, block_ms=200, settings=AS_THE_MODEL), given)
+    again = streamed(live_voice(random, block_ms=200, settings=AS_THE_MODEL), given)
     assert np.array_equal(plain, again)  # the noise is the same in each stream
     for change in (
         {"pitch": 5.0},
@@ -189,7 +190,7 @@ def test_each_setting_is_heard(random: VoiceModel) -> None:
         {"is_autotuned": True},
         {"threshold_db": -10.0},
     ):
-        changed = streamed(live_voice(random, settings=replace(AS_THE_MODEL, **change)), given)
+        changed = streamed(live_voice(random, block_ms=200, settings=replace(AS_THE_MODEL, **change)), given)
         assert level_db(changed - plain) > level_db(plain) - 40.0, change
 
 
@@ -266,8 +267,8 @@ def test_captured_graphs_give_what_direct_calls_do(random: VoiceModel, block_ms:
     count = len(capture.captured)
     assert count == (3 if block_ms == 40 else 4)
     direct.warm_up()
-    given = spoken(16_000, 0.4)
-    for formant in (0.0, 0.5, -2.0):
+    given = spoken(16_000, 0.2)
+    for formant in (0.0, -2.0):
         captured.settings = direct.settings = VoiceSettings(formant=formant)
         assert np.array_equal(streamed(captured, given), streamed(direct, given))
     assert len(capture.captured) == count
@@ -290,14 +291,14 @@ def test_the_device_may_be_left_between_the_stages_whose_times_are_told(random: 
 
 @pytest.mark.soak
 def test_memory_does_not_grow(random: VoiceModel) -> None:
-    """Tensors and their bytes are the same after 20 blocks as after all: 60, or 5000 in the long form."""
+    """Tensors and their bytes are the same after 16 blocks as after all: 24, or 5000 in the long form."""
     live = live_voice(random, block_ms=20, crossfade_ms=10, extra_ms=50)
     given = np.resize(spoken(16_000, 1.0), 320)
     seen = []
-    for number in range(5000 if os.environ.get("MULTIVERSE_SOAK") == "1" else 60):
+    for number in range(5000 if os.environ.get("MULTIVERSE_SOAK") == "1" else 24):
         live.settings = VoiceSettings(formant=(number % 4) / 2.0)
         live.convert(given, first_sample=320 * number)
-        if number % 20 == 19:
+        if number % 8 == 7:
             seen.append(held_tensors())
     assert set(seen[1:]) == {seen[1]}
 
