@@ -18,15 +18,17 @@ _TROUBLES = (OSError, EOFError, UnpicklingError, ValueError, RuntimeError, KeyEr
 @contextmanager
 def one_line(what: str) -> Iterator[None]:
     """Turns what a library raises about a broken file into a ModelError of one line; running out of memory passes."""
+    from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
 
     try:
         yield
     except torch.OutOfMemoryError:
         raise
-    except (*_TROUBLES, SafetensorError) as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelError(f"{what}: cannot be loaded ({lines[0].strip()})") from error
+    except (*_TROUBLES, SafetensorError, StrictDataclassError) as error:
+        lines = [line.strip() for line in str(error).strip().splitlines()] or [type(error).__name__]
+        told = lines[:2] if lines[0].endswith(":") else lines[:1]
+        raise ModelError(f"{what}: cannot be loaded ({' '.join(told)})") from error
 
 
 def pretrained(kind: str, path: Path, subfolder: str, dtype: torch.dtype, what: str) -> Any:

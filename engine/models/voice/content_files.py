@@ -56,6 +56,10 @@ def build(
     projection = {key.removeprefix(PROJECTION): weights.pop(key) for key in list(weights) if key.startswith(PROJECTION)}
     with one_line(name):
         config = config or _config_of(weights)
+        if config.num_hidden_layers != _layers(weights):
+            raise ModelError(
+                f"{name}: config.json says {config.num_hidden_layers} layers, there are tensors of {_layers(weights)}"
+            )
         config.mask_time_prob = config.mask_feature_prob = 0.0  # of training; without them it needs no tensor for it
         config._attn_implementation = "sdpa"
         with torch.device("meta"):
@@ -65,9 +69,9 @@ def build(
         if wrong:
             raise ModelError(f"{name}: {len(wrong)} tensors are missing or have another shape, the first is {wrong[0]}")
         hubert.load_state_dict({key: weights[key] for key in wanted}, assign=True)
+        final_projection = _linear(projection) if projection else None
     if not config.conv_pos_batch_norm:
         parametrize.remove_parametrizations(hubert.encoder.pos_conv_embed.conv, "weight")  # folded, in float32
-    final_projection = _linear(projection) if projection else None
     for network in (hubert, final_projection):
         if network is not None:
             network.requires_grad_(False).eval().to(device, dtype)
@@ -130,7 +134,7 @@ def _config_of(weights: Mapping[str, Tensor]) -> HubertConfig:
     positions = weights[f"{_POSITIONS}parametrizations.weight.original1"]  # (hidden, hidden / groups, width)
     return HubertConfig(
         hidden_size=hidden,
-        num_hidden_layers=1 + max(int(found[1]) for key in weights if (found := _LAYER.match(key))),
+        num_hidden_layers=_layers(weights),
         num_attention_heads=max(1, hidden // HEAD_WIDTH),
         intermediate_size=weights["encoder.layers.0.feed_forward.intermediate_dense.weight"].shape[0],
         conv_dim=[kernel.shape[0] for kernel in kernels],
@@ -142,6 +146,10 @@ def _config_of(weights: Mapping[str, Tensor]) -> HubertConfig:
         num_conv_pos_embeddings=positions.shape[2],
         num_conv_pos_embedding_groups=hidden // positions.shape[1],
     )
+
+
+def _layers(weights: Mapping[str, Tensor]) -> int:
+    return 1 + max((int(found[1]) for key in weights if (found := _LAYER.match(key))), default=-1)
 
 
 def _linear(weights: Mapping[str, Tensor]) -> nn.Linear:

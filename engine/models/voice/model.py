@@ -45,7 +45,7 @@ class VoiceModel:
 
     @property
     def networks(self) -> tuple[torch.nn.Module, ...]:
-        """All layers, each once, for `device_work.call_before_layers`."""
+        """All layers, each once."""
         return (*self.content.networks, *self.pitch.networks, self.synthesizer)
 
     @property

@@ -194,6 +194,35 @@ def test_a_folder_of_something_else_is_named_for_what_it_is(tmp_path: Path) -> N
         load(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"hidden_size": "wide"}, "hidden_size"),
+        ({"num_attention_heads": 5}, "num_heads"),
+        ({"num_hidden_layers": 10**9}, "says 1000000000 layers, there are tensors of 12"),
+        ({"hidden_size": 256}, "tensors are missing or have another shape"),
+    ],
+)
+def test_a_configuration_that_makes_no_sense_is_one_line(
+    saved: Path, tmp_path: Path, wrong: dict[str, Any], said: str
+) -> None:
+    shutil.copytree(saved, tmp_path, dirs_exist_ok=True)
+    told = json.loads((saved / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(told | wrong))
+    with pytest.raises(ModelError, match=said) as error:
+        load(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_projection_without_its_bias_is_one_line(hubert: SmallHubert, tmp_path: Path) -> None:
+    tensors = {name: tensor.clone() for name, tensor in hubert.state_dict().items()}
+    del tensors["final_proj.bias"]
+    save_file(tensors, tmp_path / "content.safetensors")
+    with pytest.raises(ModelError, match="cannot be loaded") as error:
+        load(tmp_path / "content.safetensors")
+    assert "\n" not in str(error.value)
+
+
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
 def test_a_file_that_was_cut_off_is_one_line(hubert: SmallHubert, tmp_path: Path, suffix: str) -> None:
     whole, cut = tmp_path / f"whole{suffix}", tmp_path / f"cut{suffix}"
