@@ -18,8 +18,7 @@ import numpy as np
 import torch
 
 from engine.models.pretrained import quieten_libraries
-from engine.models.voice.checkpoint import RATES
-from engine.models.voice.shapes import SHAPES, SynthesizerShape, scatter, seeded
+from engine.models.voice.shapes import RATES, SHAPES, SynthesizerShape, scatter, seeded
 from engine.models.voice.synthesizer import Synthesizer
 
 KINDS = ("random", "singing")

@@ -13,18 +13,14 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.part_report import PartReport, Report, counted_part
 from engine.models.safetensors_header import Tensor, read_header, read_metadata
+from engine.models.voice.content_folder import PROJECTION, find_content
 from engine.models.voice.index_file import demand_width, index_size
 from engine.models.voice.pickle_file import TRAINING, PickledFile, read_pickle
 from engine.models.voice.pitch import FCPE_INSTALL, choose
-from engine.models.voice.shapes import CONTENT_CHANNELS, Version
+from engine.models.voice.shapes import CONTENT_CHANNELS, RATES, Version
 from engine.models.voice.spec import VoiceSpec
-from engine.models.weight_files import weights_in
 
-CONTENT_FILES: Final = ("config.json", "*.safetensors", "pytorch_model*.bin")
-
-RATES: Final = {"32k": 32_000, "40k": 40_000, "48k": 48_000}  # as old files write them
 TRAINING_ONLY: Final = "enc_q."
-PROJECTION: Final = "final_proj.weight"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,22 +91,13 @@ class _Check:
 
     def _add_content(self, version: str) -> None:
         name = self._spec.content
-        path = locate.find(name, files=CONTENT_FILES)
-        files: tuple[Path, ...] = (path,)
-        if path.is_dir():
-            kind = _json(path / "config.json").get("model_type")
-            if kind != "hubert":
-                raise ModelError(f"{name}: config.json says model_type {kind or 'nothing'}; a voice needs hubert")
-            weights = weights_in(path)
-            if weights is None:
-                raise ModelError(f"{name}: has no weights (model.safetensors or pytorch_model.bin)")
-            files = weights.files
+        files = find_content(name).weights
         tensors: dict[str, Tensor] = {}
         for file in files:
             tensors |= read_header(file) if file.suffix == ".safetensors" else _pickled_content(file)
         if not any("encoder.layers.0." in key for key in tensors):
             raise ModelError(f"{name}: no HuBERT")
-        if version == "v1" and PROJECTION not in tensors:
+        if version == "v1" and f"{PROJECTION}weight" not in tensors:
             raise ModelError(f"{name}: has no final projection, which a v1 voice needs; {self._spec.model} is one")
         self._parts.append(counted_part("content", tensors, tuple(map(str, files))))
 
@@ -180,11 +167,3 @@ def _pickled_content(file: Path) -> dict[str, Tensor]:
 def _refuse(file: Path, names: tuple[str, ...], what: str) -> None:
     if names:
         raise ModelError(f"{file}: refused: it would run {names[0]}, which no {what} needs")
-
-
-def _json(file: Path) -> Mapping[str, Any]:
-    try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{file}: cannot be read ({error})") from None
-    return told if isinstance(told, dict) else {}

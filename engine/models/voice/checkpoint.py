@@ -23,11 +23,10 @@ from engine.errors import ModelError
 from engine.models.pretrained import one_line
 from engine.models.safetensors_header import read_header
 from engine.models.voice.pickle_file import read_pickle
-from engine.models.voice.shapes import CONFIG_ITEMS, CONTENT_CHANNELS, LARGEST, SynthesizerShape, Version
+from engine.models.voice.shapes import CONFIG_ITEMS, CONTENT_CHANNELS, LARGEST, RATES, SynthesizerShape, Version
 
 TROUBLES = (OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError)
 MOST_STAGES = 16  # of upsampling, of blocks in one, and of dilations in a block
-RATES = {"32k": 32_000, "40k": 40_000, "48k": 48_000}  # as old files write them
 NORMED = (("weight_v", "weight_g"), ("parametrizations.weight.original1", "parametrizations.weight.original0"))
 
 

@@ -1,10 +1,9 @@
 """HuBERT and ContentVec from disk: folders as on the Hub, and the single files that RVC has come with."""
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -13,15 +12,12 @@ from torch.nn.utils import parametrize
 from transformers import HubertConfig, HubertModel
 
 from engine.errors import ModelError
-from engine.models import locate
 from engine.models.pretrained import one_line
 from engine.models.safetensors_header import read_header
 from engine.models.voice import legacy_content
 from engine.models.voice.content import ContentEncoder
-from engine.models.weight_files import weights_in
+from engine.models.voice.content_folder import PROJECTION, find_content
 
-FILES: Final = ("config.json", "*.safetensors", "pytorch_model*.bin")
-PROJECTION: Final = "final_proj."
 HEAD_WIDTH = 64  # of every HuBERT whose layers are 768 or 1024 wide
 _WEIGHT_NORM = {".weight_g": ".parametrizations.weight.original0", ".weight_v": ".parametrizations.weight.original1"}
 _FIRST = "feature_extractor.conv_layers."
@@ -35,27 +31,23 @@ def load_content(name: str, device: torch.device, dtype: torch.dtype) -> Content
     ModelError in one line: not here (with how to get it), no HuBERT, cut off, a tensor missing, or a pickle that would
     run something.
     """
-    path = locate.find(name, files=FILES)
-    if path.is_dir():
-        config, tensors = _config(name, path), _folder_tensors(name, path)
-    else:
-        tensors = _file_tensors(path)
-        config = _config(name, path.parent) if (path.parent / "config.json").is_file() else None
-    return build(name, tensors, config, device, dtype)
+    found = find_content(name)
+    tensors = {key: tensor for file in found.weights for key, tensor in _file_tensors(file).items()}
+    return build(name, tensors, found.config, device, dtype)
 
 
 def build(
     name: str,
     tensors: Mapping[str, Tensor],
-    config: HubertConfig | None,
+    told: Mapping[str, Any] | None,
     device: torch.device,
     dtype: torch.dtype,
 ) -> ContentEncoder:
-    """From tensors by transformers' names; without a config it is told from their shapes."""
+    """From tensors by transformers' names, and `config.json`; without one it is told from their shapes."""
     weights = {_current(key): tensor.float() for key, tensor in tensors.items()}
     projection = {key.removeprefix(PROJECTION): weights.pop(key) for key in list(weights) if key.startswith(PROJECTION)}
     with one_line(name):
-        config = config or _config_of(weights)
+        config = _config_of(weights) if told is None else HubertConfig.from_dict(dict(told))
         if config.num_hidden_layers != _layers(weights):
             raise ModelError(
                 f"{name}: config.json says {config.num_hidden_layers} layers, there are tensors of {_layers(weights)}"
@@ -76,25 +68,6 @@ def build(
         if network is not None:
             network.requires_grad_(False).eval().to(device, dtype)
     return ContentEncoder(hubert, final_projection)
-
-
-def _config(name: str, folder: Path) -> HubertConfig:
-    try:
-        told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{name}: config.json cannot be read ({error})") from None
-    kind = told.get("model_type") if isinstance(told, dict) else None
-    if kind != "hubert":
-        raise ModelError(f"{name}: config.json says model_type {kind or 'nothing'}; a voice needs hubert")
-    with one_line(f"{name}/config.json"):
-        return HubertConfig.from_dict(told)
-
-
-def _folder_tensors(name: str, folder: Path) -> dict[str, Tensor]:
-    weights = weights_in(folder)
-    if weights is None:
-        raise ModelError(f"{name}: has no weights (model.safetensors or pytorch_model.bin)")
-    return {key: tensor for file in weights.files for key, tensor in _file_tensors(file).items()}
 
 
 def _file_tensors(file: Path) -> dict[str, Tensor]:

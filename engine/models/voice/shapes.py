@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 Version = Literal["v1", "v2"]
 CONTENT_CHANNELS: Final[dict[Version, int]] = {"v1": 256, "v2": 768}
+RATES: Final = {"32k": 32_000, "40k": 40_000, "48k": 48_000}
+"""Sample rates as old files write them."""
 FRAMES_A_SECOND: Final = 100
 CONFIG_ITEMS: Final = 18
 SCATTERED: Final = {"resblocks": 0.3, "conv_post": 0.1}  # the blocks add to what they are given; the last must not clip

@@ -110,6 +110,15 @@ def test_bare_tensors_are_told_apart_by_their_names(
     assert_says_the_same(load(file), hubert)
 
 
+def test_a_single_file_is_read_whatever_lies_beside_it(hubert: SmallHubert, tmp_path: Path) -> None:
+    torch.save(of_fairseq(hubert), tmp_path / "hubert_base.pt")
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"}))
+    assert_says_the_same(load(tmp_path / "hubert_base.pt"), hubert)
+    hubert.config.save_pretrained(tmp_path)
+    torch.save(hubert.state_dict(), tmp_path / "pytorch_model.bin")
+    assert_says_the_same(load(tmp_path / "pytorch_model.bin"), hubert)
+
+
 class Dictionary:
     """Stands where fairseq's class of that name is when a file is written."""
 
