@@ -193,14 +193,14 @@ class VoiceDesk:
         if self._taken is None:
             self._taken = ring.newest
         first, samples = ring.read(self._taken, min(ring.newest, self._taken + self._longest_step))
-        lost = first - self._taken  # overwritten unheard: silence in their place, so that the numbers stay
-        voice = np.zeros(lost + len(samples), np.float32)
+        voice = np.zeros(len(samples), np.float32)
         if self._channel <= ring.channels:
-            voice[lost:] = samples[:, self._channel - 1]
+            voice[:] = samples[:, self._channel - 1]
         if len(voice):
             self._link.hear(voice)
-            self._dry.write(voice[-self._dry.capacity :, None])
+            self._dry.write(voice[:, None])
         self._taken = first + len(samples)  # last: a step that fails is done again, and the numbers stay
+        # What was overwritten unheard has no number here: the mark says where the rest belongs.
         if (mark := ring.mark) is not None:
             self.heard.set_mark(mark[0] - (self._taken - self._dry.newest), mark[1])
 

@@ -81,6 +81,7 @@ def test_what_was_missing_is_added_but_a_standstill_is_not(delay) -> None:
     before = delay.parts.device_s
     delay.was_spare(-0.02, 0, 200.0)
     assert delay.parts.device_s == pytest.approx(before + 0.02 + MARGIN_S)
+    delay.was_spare(0.1, 0, 200.5)
     delay.was_spare(-0.8, 0, 201.0)
     delay.was_spare(-0.02, 1, 202.0)  # a clock that was disturbed
     assert delay.parts.device_s == pytest.approx(before + 0.02 + MARGIN_S)
