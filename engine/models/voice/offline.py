@@ -36,7 +36,7 @@ from engine.models.voice.profiling import PerformanceProfiler
 from engine.models.voice.resample import Resampler
 from engine.models.voice.retrieval import protect
 from engine.models.voice.settings import VoiceSettings
-from engine.models.voice.synthesizer import NOISE_SCALE
+from engine.models.voice.synthesizer import LENGTH_STEP, NOISE_SCALE
 
 SMALL_MEMORY = 4 * 2**30
 FLOW_REACH = 24  # frames before and after a frame that the flow looks at
@@ -156,11 +156,12 @@ class Converter:
         return round(self.hop * 2.0 ** (self.settings.formant / 12.0))
 
     def _heard(self, spans: list[Span]) -> slice:
-        """Frames of the window that any span keeps: the others are not decoded. All of one that is stretched, whose
-        frames lie elsewhere."""
+        """Frames of the window that any span keeps, and some before them, so that lengths are few; the others are not
+        decoded. All of a window that is stretched, whose frames lie elsewhere."""
         if self._stretched_hop != self.hop:
             return slice(0, spans[0].size)
-        return slice(min(span.lead for span in spans), max(span.lead + span.frames for span in spans))
+        begin, end = min(span.lead for span in spans), max(span.lead + span.frames for span in spans)
+        return slice(begin - min(begin, -(end - begin) % LENGTH_STEP), end)
 
     def _sung(self, z: Tensor, f0: Tensor | None, spans: list[Span], heard: slice) -> Tensor:
         """Latent of anybody (B, latent, size) and pitch (B, size) in Hz -> (B, heard frames * hop)."""

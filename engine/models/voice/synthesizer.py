@@ -15,6 +15,7 @@ from engine.models.voice.text_encoder import TextEncoder
 NOISE_SCALE = 0.66666  # RVC
 PIECE_FRAMES = 250
 LEAST_PIECE_FRAMES = 100
+LENGTH_STEP = 50
 MOST_FRAMES = 6000  # on a device, of all sounds of a batch: about a gigabyte in half precision
 
 
@@ -70,11 +71,18 @@ class Synthesizer(nn.Module):
         wanted = range(whole) if frames is None else frames
         # What a CPU works on should stay in its caches, and below the 32 MB that malloc gives back at once.
         step = max(PIECE_FRAMES // batch, LEAST_PIECE_FRAMES) if z.device.type == "cpu" else MOST_FRAMES // batch + 1
+        if len(wanted) <= step:
+            return self._decode_part(z, g, source, wanted.start, wanted.stop)
+        # Pieces of one length out of few: for each length it has met oneDNN keeps up to 100 MB to work in.
+        even = -(-len(wanted) // -(-len(wanted) // step))
+        length = min(-(-even // LENGTH_STEP) * LENGTH_STEP, len(wanted))
         pieces = [
-            self._decode_part(z, g, source, start, min(start + step, wanted.stop))
-            for start in range(wanted.start, wanted.stop, step)
+            self._decode_part(z, g, source, start, start + length)
+            for start in range(wanted.start, wanted.stop - length, length)
         ]
-        return pieces[0] if len(pieces) == 1 else torch.cat(pieces, 2)
+        again = len(pieces) * length + length - len(wanted)  # frames that the last piece shares with the one before
+        last = self._decode_part(z, g, source, wanted.stop - length, wanted.stop)
+        return torch.cat((*pieces, last[..., again * self.shape.hop :]), 2)
 
     def _decode_part(self, z: Tensor, g: Tensor, source: Tensor | None, start: int, end: int) -> Tensor:
         """Frames start..end of the whole sound, from no more of the latent than they depend on."""
