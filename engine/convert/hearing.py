@@ -12,7 +12,7 @@ from engine.convert.sounds import Sound, voice_of
 from engine.errors import AudioError
 from engine.models.voice.cutting import RATE_HZ
 
-FILTERED_AT_ONCE = 32 * RATE_HZ
+FILTERED_AT_ONCE = 8 * RATE_HZ
 END = np.zeros(0, np.float32)
 HighPass = Callable[[np.ndarray], np.ndarray]
 

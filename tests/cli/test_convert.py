@@ -1,0 +1,136 @@
+"""`multiverse convert`, as people start it, with a tiny voice that sings the pitch it is given."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from engine.cli.convert_progress import words_of
+from engine.cli.main import main
+from engine.convert import Progress
+from tests.convert.voices import spoken, tone, write_sound
+
+MULTIVERSE = [sys.executable, "-m", "engine.cli.main", "convert"]
+COUNT = 60
+
+
+@pytest.fixture
+def home(singing_voice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: it holds `voice.toml`, which names the singing voice."""
+    monkeypatch.chdir(tmp_path)
+    lines = f"model = '{singing_voice}/voice.pth'", f"content = '{singing_voice}/content'", "device = 'cpu'"
+    Path("voice.toml").write_text("[rvc]\n" + "\n".join(lines) + "\n")
+    return tmp_path
+
+
+@pytest.fixture
+def fail(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., object]:
+    """The command in this process, where it gets no further than its arguments: exit code and what it says."""
+
+    def start(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["multiverse", "convert", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0), capsys.readouterr().err
+
+    return start
+
+
+def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [*MULTIVERSE, *arguments, "--threads", "1", "--f0", "yin", "--config", "voice.toml"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_a_configuration_names_the_voice_and_json_tells_what_became_of_each_file(home: Path) -> None:
+    write_sound(home / "talk.wav", spoken(0.5))
+    done = run("talk.wav", "gone.wav", "out", "--pitch", "12", "--batch", "2", "--profile", "--json")
+    assert done.returncode == 1
+    assert done.stderr == "multiverse: gone.wav: no such file or folder\n"
+    told = json.loads(done.stdout)
+    assert [(file["output"], file["state"]) for file in told["files"]] == [
+        ("out/talk.wav", "converted"),
+        ("out/gone.wav", "failed"),
+    ]
+    assert (told["device"], told["dtype"], told["pitch"], told["batch_size"]) == ("cpu", "float32", "yin", 2)
+    assert told["sound_s"] == pytest.approx(0.5) and told["rate_hz"] == 40_000
+    assert [row["stage"] for row in told["stages"]] == ["content", "pitch", "encode", "flow", "decode", "other"]
+    assert {"seconds", "speed", "load_s", "peak_memory_mb", "notes"} < set(told)
+    assert soundfile.info("out/talk.wav").duration == pytest.approx(0.5)
+
+
+def test_ctrl_c_keeps_the_files_that_are_done(home: Path, wait_for) -> None:
+    (home / "in").mkdir()
+    for number in range(COUNT):
+        write_sound(home / "in" / f"{number}.wav", tone(0.3))
+    command = [*MULTIVERSE, "in", "out", "--threads", "1", "--f0", "yin", "--config", "voice.toml"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            wait_for((home / "out" / "1.wav").exists, "two files", ceiling_s=120)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    done = len(list((home / "out").iterdir()))
+    assert 2 <= done < COUNT and process.returncode == 1
+    names = f"{done}.wav, {done + 1}.wav, {done + 2}.wav and {COUNT - done - 3} more"
+    said = [line for line in err.splitlines() if " times as fast" not in line and "nothing is converted" not in line]
+    assert said == [f"multiverse: {names}: interrupted before anything was converted"]
+    assert out.splitlines()[0].startswith(f"files       {done} of {COUNT} converted")
+    assert out.splitlines()[-1] == f"wrote       out/{done - 1}.wav"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "reason"),
+    [
+        (["talk.wav", "out"], 2, "no model: name one with --model"),
+        (["talk.wav", "--model", "m.pth"], 2, "talk.wav: is the output, then; name sound files"),
+        (["talk.wav", "out", "--model", "gone.pth"], 1, "gone.pth: no such file or folder"),
+        (["talk.wav", "out", "--model", "talk.wav"], 1, "talk.wav: "),
+        (["talk.wav", "out", "--model", "m.pth", "--pitch", "30"], 2, "--pitch: 30 is not -24 to 24"),
+        (["talk.wav", "out", "--model", "m.pth", "--batch", "100"], 2, "--batch: 100 is not 1 to 64"),
+        (["talk.wav", "talk.wav", "--model", "m.pth"], 2, "talk.wav: is the input; name another output"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_said_in_one_line(
+    fail: Callable[..., tuple[int, str]], home: Path, arguments: list[str], code: int, reason: str
+) -> None:
+    write_sound(home / "talk.wav", tone(0.1))
+    answer, said = fail(*arguments)
+    assert answer == code
+    assert said.startswith(f"multiverse: {reason}")
+    assert said.count("\n") == 1
+    assert sorted(path.name for path in home.iterdir()) == ["talk.wav", "voice.toml"]
+
+
+def test_a_switch_of_the_environment_is_checked_as_one_of_the_command_line(
+    home: Path, singing_voice: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.convert import ConvertJob
+    from engine.convert.run import load_converter
+    from engine.errors import ConfigError
+    from engine.models.voice import VoiceSpec
+
+    spec = VoiceSpec(model=f"{singing_voice}/voice.pth", content=f"{singing_voice}/content", pitch="yin")
+    job = ConvertJob(sources=(home,), output="out", spec=spec, device="cpu", batch_size=3)
+    options = load_converter(job, {"RVC_BATCH_SIZE": "2", "RVC_GPU_FILTER": "true"}).options
+    assert (options.batch_size, options.gpu_filter, options.fp16) == (3, True, False)
+    with pytest.raises(ConfigError, match="RVC_USE_FP16: 'maybe' is neither true nor false"):
+        load_converter(job, {"RVC_USE_FP16": "maybe"})
+
+
+def test_a_line_of_progress_has_the_time_done_of_all_the_rate_and_the_time_left() -> None:
+    progress = Progress(done_s=83.0, expected_s=3750.0, files_done=2, files=9, speed=6.04, left_s=610.4)
+    assert words_of(progress) == "1:23 of 1:02:30, 2 of 9 files, 6.0 times as fast as it is heard, 10:10 left"
+
+
+def test_help_shows_an_example(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["multiverse", "convert", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert "Example: multiverse convert talk.wav songs/ clip.mp4 out/" in capsys.readouterr().out
