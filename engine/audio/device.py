@@ -42,6 +42,7 @@ class DeviceCapture:
         self._report = report
         self._is_started = False
         self._zeros_s = 0.0
+        self._told_lost = 0
         self._filled_s = clock.now_s()  # until then the ring has sound, or silence in its place
         self._stream = KeptStream(wanted, "input", self, clock=clock, report=report)
         device = self._stream.device
@@ -64,6 +65,11 @@ class DeviceCapture:
         channels = min(self.ring.channels, device.channels)
         return open_input(device, channels, self.ring.sample_rate_hz, self._hear, self._clock)
 
+    def tell(self) -> None:
+        if self.lost_blocks > self._told_lost:
+            self._report("audio.overflow", f"audio: {self._stream.device.name!r} was read too late, sound is missing")
+        self._told_lost = self.lost_blocks
+
     def pass_time(self) -> None:
         """Silence for as long as nothing was heard."""
         block = np.zeros((round(self.ring.sample_rate_hz * BLOCK_S), self.ring.channels), np.float32)
@@ -72,10 +78,8 @@ class DeviceCapture:
             self._filled_s += BLOCK_S
 
     def _hear(self, block: np.ndarray, began_s: float, has_lost: bool) -> None:
-        # audio thread: no lock
-        if has_lost and self._is_started:
-            self.lost_blocks += 1
-            self._report("audio.overflow", f"audio: {self._stream.device.name!r} was read too late, sound is missing")
+        # audio thread: no lock, no logging
+        self.lost_blocks += has_lost and self._is_started
         bring_into_range(block)
         self._write(_widened(block, self.ring.channels), began_s)
         self._zeros_s = 0.0 if block.any() else self._zeros_s + len(block) / self.ring.sample_rate_hz

@@ -33,6 +33,9 @@ class Owner(Protocol):
     def open_stream(self, device: AudioDevice) -> SoundStream:
         """The device may be another than the first time in everything but its name. AudioError when it cannot be."""
 
+    def tell(self) -> None:
+        """Report what the stream's callbacks have noticed, which must not wait for a log. Called 20 times a second."""
+
     def pass_time(self) -> None:
         """The device is lost; called every 10 ms until it is back, now and then later by what opening takes."""
 
@@ -95,6 +98,7 @@ class KeptStream:
         try:
             while not session.is_renewing:
                 stream.watch()
+                self._owner.tell()
                 self._pause(stream.poll_s)
         except StreamLost as error:
             self._mark_lost(str(error))

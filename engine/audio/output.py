@@ -41,6 +41,7 @@ class DeviceOutput:
         self._channels = 0
         self._clock = clock
         self._report = report
+        self._told_lost = 0
         self._reader: SteadyReader | None = None
         self._stream = KeptStream(wanted, "output", self, clock=clock, report=report)
         self.description = f"device {self._stream.device.name!r} ({self._channels} channels, {self.rate_hz} Hz)"
@@ -70,17 +71,20 @@ class DeviceOutput:
         self._channels = min(MOST_CHANNELS, device.outputs)
         return open_output(device, self._channels, self.rate_hz, self._fill, self._clock)
 
+    def tell(self) -> None:
+        if self.lost_blocks > self._told_lost:
+            self._report("audio.underflow", f"audio: {self._stream.device.name!r} ran out of sound")
+        self._told_lost = self.lost_blocks
+
     def pass_time(self) -> None:
         """Nothing is read: the reader sees that time has passed by when its next block is heard."""
 
     def _fill(self, frames: int, heard_s: float, has_run_out: bool) -> np.ndarray:
-        # audio thread: no lock
+        # audio thread: no lock, no logging
         self.delay_s = heard_s - self._clock.now_s() + BLOCK_S
         if self._reader is None:
             return np.zeros((frames, self._channels), np.float32)
-        if has_run_out:
-            self.lost_blocks += 1
-            self._report("audio.underflow", f"audio: {self._stream.device.name!r} ran out of sound")
+        self.lost_blocks += has_run_out
         voice = self._reader.read(frames, heard_s)
         np.clip(voice, -1.0, 1.0, out=voice)
         return np.repeat(voice[:, :1], self._channels, axis=1)

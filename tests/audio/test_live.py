@@ -7,6 +7,7 @@ import soundfile
 from engine.audio import AudioSettings, open_audio
 from engine.audio.input import LiveAudio
 from engine.audio.ring import SampleRing
+from engine.audio.steady_reader import SteadyReader
 from engine.clock import SystemClock
 from engine.errors import UsageError
 
@@ -123,3 +124,28 @@ def test_live_sound_cannot_be_advanced(live) -> None:
 
 def test_sound_that_was_never_started_can_be_closed(reports) -> None:
     open_audio("demo", offline=False, clock=SystemClock(), report=reports).close()
+
+
+def test_one_channel_may_be_the_voice_as_it_is_heard_at_that_moment(reports, wait_for) -> None:
+    """Source and voice have clocks of their own here; the voice is heard 100 ms late."""
+    hand, heard = Hand(), SampleRing(16_000, 1)
+    audio = LiveAudio(hand, "by hand", reports)
+    audio.voice = SteadyReader(heard, hand.ring.sample_rate_hz, lag_s=0.1)
+    audio.settings = AudioSettings(auto=(False,) * 4, layout="direct", voice_channel=2)
+    audio.start()
+    for hop in range(200):
+        voice = np.full((160, 1), 0.25 if hop < 150 else 0.75, np.float32)
+        heard.set_mark(heard.newest, hop / 100)
+        heard.write(voice)
+        hand.ring.set_mark(hand.ring.newest, hop / 100)
+        hand.ring.write(np.full((480, 4), 0.5, np.float32))
+        wait_for(lambda hop=hop: audio.latest_features().end_sample == (hop + 1) * 480, "the hop")
+        if hop == 155:  # 50 ms after the voice grew louder, 50 ms before that is heard
+            assert [channel.peak for channel in audio.latest_features().channels] == [
+                0.5,
+                pytest.approx(0.25),
+                0.5,
+                0.5,
+            ]
+    audio.close()
+    assert [channel.peak for channel in audio.latest_features().channels] == [0.5, pytest.approx(0.75), 0.5, 0.5]

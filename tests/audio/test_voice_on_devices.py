@@ -130,3 +130,17 @@ def test_sound_comes_back_after_the_server_was_killed_under_all_streams(sound_se
     wait_for(lambda: "lost" not in (program.said["output"], program.said["input"]), "both devices to be back")
     sound_server.play(clicks(60.0), "stage", "front-left")
     Listener(sound_server, wait_for).agrees_with(program, 2)
+
+
+# Four seconds: the sink wakes up, and a second without sound is what a polled stream calls a loss.
+def test_a_stream_that_is_polled_plays_and_hears_too_and_tells_when_it_is_lost(sound_server, wait_for) -> None:
+    program = Program("polled_program.py", environment=sound_server.environment)
+    try:
+        wait_for(lambda: program.said.get("rms", [0, 0])[1] > 0.3, "the tone")
+        assert program.said["rms"] == pytest.approx([0.0, 0.5 / np.sqrt(2)], abs=0.02)
+        assert 0.0 < program.said["lead_s"] <= 0.1
+        assert 0.0 < program.said["age_s"] <= 0.1
+        sound_server.kill()
+        wait_for(lambda: "lost" in program.said, "the loss")
+    finally:
+        assert program.close() == 0
