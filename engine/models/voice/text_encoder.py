@@ -119,6 +119,6 @@ def by_key(of_distance: Tensor) -> Tensor:
 
 def by_distance(of_key: Tensor) -> Tensor:
     """The way back: [t, key] as [t, d], d = 0..2 WINDOW; 0 where there is no such key. (..., T, 2 WINDOW + 1)"""
-    frames = of_key.shape[-1]
-    rows = F.pad(F.pad(of_key, (WINDOW, WINDOW)).flatten(-2), (0, frames))
-    return rows.unflatten(-1, (frames, frames + 2 * WINDOW + 1))[..., : 2 * WINDOW + 1]
+    rows = F.pad(of_key, (WINDOW, WINDOW))
+    *others, row, column = rows.stride()
+    return rows.as_strided((*rows.shape[:-1], 2 * WINDOW + 1), (*others, row + column, column))
