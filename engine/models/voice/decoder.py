@@ -27,7 +27,7 @@ class Convolution(nn.Conv1d):
 
 
 class Lengthening(nn.ConvTranspose1d):
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # its length follows from the rate alone
         """(B, channels, 1, n)"""
         return F.conv_transpose2d(x, self.weight[:, :, None], self.bias, (1, *self.stride), (0, *self.padding))
 

@@ -65,7 +65,7 @@ class SynthesizerShape:
     @property
     def lead_in_frames(self) -> int:
         """Frames of the latent before a frame, and after it, that its samples depend on: how far the decoder looks, 10
-        to 12 for the published shapes. Walked backwards from the last convolution."""
+        to 13 for the published shapes. Walked backwards from the last convolution."""
         samples = 3  # conv_post, 7 wide
         widest = max(
             sum((kernel - 1) // 2 * (dilation + 1) for dilation in dilations)
