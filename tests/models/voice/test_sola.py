@@ -63,6 +63,13 @@ def test_a_sound_that_was_moved_goes_back_to_its_time() -> None:
     assert offsets[3] <= 3
 
 
+def test_noise_that_fits_nowhere_else_goes_back_too() -> None:
+    sola = Sola(BLOCK, CROSSFADE, SEARCH, CPU)
+    _, offsets = joined(sola, noise(20_000), [60] + [0] * 14, BLOCK, CROSSFADE + SEARCH)
+    assert offsets[1] == 60
+    assert max(offsets[10:]) <= SEARCH // 20
+
+
 def test_silence_fits_everywhere_and_a_beginning_fades_in() -> None:
     sola = Sola(BLOCK, CROSSFADE, SEARCH, CPU)
     first = sola.join(torch.ones(BLOCK + CROSSFADE + SEARCH))
