@@ -14,7 +14,7 @@ by as much, 10 ms at most, and the source goes on from the phase that is heard t
 What is worked out, from the window's end backwards, in hops:
 
     sounding    block and lag, up to the next grain (grid.py): what the join is made of
-    12 more     decoded and thrown away: `lead_in_frames`, as far as the decoder looks back. Upstream begins at the
+    10 to 13    decoded and thrown away: `lead_in_frames`, as far as the decoder looks back. Upstream begins at the
                 first hop that sounds; there the decoder sees zeros, and each join has a dent of its own
     24 more     go through the flow: 4 couplings of 3 convolutions that look 2 hops back, so exactly its reach
     the rest    of `extra` is heard by HuBERT and by the text encoder, whose attention has no bounds
