@@ -19,6 +19,7 @@ SPARE: Final = 2
 ROWS: Final = 16_384
 """Embeddings that are looked at in one go, with QUERIES: 32 MiB of scores."""
 QUERIES: Final = 512
+BLOCK: Final = 64
 
 
 class Retrieval:
@@ -77,7 +78,7 @@ class Retrieval:
         part = self.embeddings[first : first + ROWS]
         # |e - m|^2 - 2 (q - m) e: the mean's part of the product is the same for every row too.
         scores = torch.addmm(self._lengths[first : first + ROWS], queries - self._mean, part.T, alpha=-2.0)  # (q, rows)
-        places = _smallest(scores, min(wanted, len(part)))
+        places = _smallest_of_many(scores, min(wanted, len(part)))
         return scores.gather(1, places), places + first
 
 
@@ -90,6 +91,19 @@ def protect(features: Tensor, original: Tensor, f0: Tensor, share: float | Tenso
         return features
     kept = torch.where(f0 > 0.0, 1.0, share)[..., None]  # (B, T, 1)
     return torch.lerp(original, features, kept.to(features.dtype))
+
+
+def _smallest_of_many(scores: Tensor, count: int) -> Tensor:
+    """As `_smallest`, in one pass over (q, n): they lie in the `count` blocks whose own smallest are the smallest, of
+    equal ones the first; or after the last whole block."""
+    whole = scores.shape[1] // BLOCK * BLOCK
+    if whole <= count * BLOCK:
+        return _smallest(scores, count)
+    blocks = _smallest(scores[:, :whole].unflatten(1, (-1, BLOCK)).amin(2), count)
+    inside = torch.arange(BLOCK, device=scores.device)
+    after = torch.arange(whole, scores.shape[1], device=scores.device)
+    places = torch.cat([(blocks[:, :, None] * BLOCK + inside).flatten(1), after.expand(len(scores), -1)], 1)
+    return places.gather(1, _smallest(scores.gather(1, places), count))
 
 
 def _smallest(scores: Tensor, count: int) -> Tensor:
