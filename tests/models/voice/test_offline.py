@@ -117,13 +117,15 @@ def test_what_a_piece_becomes_depends_on_no_other(converter: Convert) -> None:
         np.testing.assert_allclose(one, other, atol=1e-4)
 
 
-def test_two_places_of_a_sound_have_different_noise(converter: Convert, load: Callable[..., Any]) -> None:
-    sound = np.tile(tone(0.8), 3)
-    read = lambda first, count: sound[first : first + count]  # noqa: E731
-    pieces = [piece_of(span, read, len(sound)) for span in spans_of(read, len(sound), SHORT)]
-    first, second = converter(cutting=SHORT).convert(pieces)[:2]
-    count = min(len(first), len(second))
-    assert np.abs(first[:count] - second[:count]).max() > 1e-3
+def test_two_places_of_a_sound_have_different_noise(converter: Convert) -> None:
+    silence = np.zeros(40_000, np.float32)
+
+    def read(first: int, count: int) -> np.ndarray:
+        return silence[first : first + count]
+
+    pieces = [piece_of(span, read, len(silence)) for span in spans_of(read, len(silence), SHORT)]
+    first, second = (part[:20_000] for part in converter(cutting=SHORT).convert(pieces)[:2])
+    assert np.abs(np.corrcoef(first, second)[0, 1]) < 0.05
 
 
 def test_what_is_decoded_of_a_window_is_what_all_of_it_would_be(converter: Convert, load: Callable[..., Any]) -> None:
