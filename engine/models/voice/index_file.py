@@ -2,12 +2,17 @@
 
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from engine.errors import ModelError
 
 _HEADER = struct.Struct("<4siq")  # kind, numbers of a vector, vectors: faiss/impl/index_write.cpp, write_index_header
+_KINDS = (b"IwFl", b"IxF2", b"IxFI", b"IxFl")
+"""IVF,Flat, which RVC trains, and the flat ones: they hold their vectors as they are. Asked for those of some of the
+others, FAISS ends the whole process."""
+_NUMBER_BYTES = 4
 
 
 def index_size(path: Path) -> tuple[int, int]:
@@ -19,24 +24,28 @@ def index_size(path: Path) -> tuple[int, int]:
         kind = b""
     if not kind.startswith(b"I"):
         raise ModelError(f"{path}: no FAISS index")
+    if kind not in _KINDS:
+        raise ModelError(f"{path}: an index that does not keep its vectors as they are; a voice's is IVF,Flat")
     return count, width
 
 
 def demand_width(path: Path, channels: int) -> None:
-    """ModelError where the index is empty or its vectors are not `channels` numbers."""
+    """ModelError where the index is empty, its vectors are not `channels` numbers, or they are not all in the file."""
     count, width = index_size(path)
-    if not count:
+    if count <= 0:
         raise ModelError(f"{path}: the index is empty")
     if width != channels:
         raise ModelError(
             f"{path}: its vectors have {width} numbers, the voice's {channels}: it belongs to another version of RVC"
         )
+    if count * width * _NUMBER_BYTES > path.stat().st_size:
+        raise ModelError(f"{path}: cut off; it says {count} vectors, and is too short for them")
 
 
 def read_index(path: Path, channels: int) -> np.ndarray:
     """(n, channels) float32, in the order they were added. FAISS only reads the file, it searches nothing.
 
-    ModelError in one line where it is no index, is empty, or belongs to features of another width.
+    ModelError in one line where it is no index, is empty or broken, or belongs to features of another width.
     """
     demand_width(path, channels)
     try:
@@ -45,6 +54,22 @@ def read_index(path: Path, channels: int) -> np.ndarray:
         raise ModelError(f"{path}: reading an index needs faiss; pip install faiss-cpu") from error
     try:
         index = faiss.read_index(str(path))
-        return index.reconstruct_n(0, index.ntotal)
+        vectors = index.reconstruct_n(0, index.ntotal) if _has_every_number(index) else None
     except (RuntimeError, MemoryError) as error:
         raise ModelError(f"{path}: an index that FAISS cannot read; cut off? copy it again") from error
+    if vectors is None:
+        raise ModelError(f"{path}: its vectors are not numbered one after the other; train the index again")
+    if not np.isfinite(vectors.sum(axis=1)).all():
+        raise ModelError(f"{path}: holds numbers that are none (NaN or infinity); train the index again")
+    return vectors
+
+
+def _has_every_number(index: Any) -> bool:
+    """Whether each vector is there: what FAISS does not find by its number it leaves as the memory was."""
+    import faiss
+
+    if not isinstance(index, faiss.IndexIVFFlat):
+        return True
+    lists = index.invlists
+    numbers = [faiss.rev_swig_ptr(lists.get_ids(each), lists.list_size(each)) for each in range(index.nlist)]
+    return np.array_equal(np.sort(np.concatenate(numbers)), np.arange(index.ntotal))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.errors import ModelError
-from engine.models.voice.index_file import index_size, read_index
+from engine.models.voice.index_file import demand_width, index_size, read_index
 
 VECTORS = np.random.default_rng(1).standard_normal((300, 32), np.float32)
 
@@ -26,6 +26,10 @@ def test_the_vectors_come_back_as_they_were_added(tmp_path: Path, factory: str) 
     assert index_size(file) == (300, 32)
     read = read_index(file, 32)
     assert read.dtype == np.float32 and np.array_equal(read, VECTORS)
+
+
+def test_lists_of_the_index_may_be_empty(tmp_path: Path) -> None:
+    assert np.array_equal(read_index(written(tmp_path / "voice.index", "IVF5,Flat", VECTORS[:2]), 32), VECTORS[:2])
 
 
 def test_an_index_of_another_width_is_told_both(tmp_path: Path) -> None:
@@ -54,6 +58,40 @@ def test_an_index_that_was_cut_off_is_one_line(tmp_path: Path, share: float) -> 
     (tmp_path / "cut.index").write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(ModelError, match="cut off"):
         read_index(tmp_path / "cut.index", 32)
+
+
+def test_an_index_that_does_not_keep_its_vectors_is_refused_before_faiss_ends_the_process(tmp_path: Path) -> None:
+    index, file = faiss.IndexIDMap(faiss.IndexFlatL2(32)), tmp_path / "voice.index"
+    index.add_with_ids(VECTORS, np.arange(len(VECTORS)))
+    faiss.write_index(index, str(file))
+    with pytest.raises(ModelError, match=r"voice\.index: an index that does not keep .* IVF,Flat"):
+        read_index(file, 32)
+
+
+def test_an_index_that_promises_more_vectors_than_it_has_is_refused_before_they_take_memory(tmp_path: Path) -> None:
+    file = written(tmp_path / "voice.index", "IVF5,Flat")
+    told = bytearray(file.read_bytes())
+    told[8:16] = (2**40).to_bytes(8, "little")
+    file.write_bytes(told)
+    with pytest.raises(ModelError, match="cut off; it says 1099511627776 vectors"):
+        demand_width(file, 32)
+
+
+@pytest.mark.parametrize("promised", [301, 299])
+def test_an_index_whose_vectors_have_other_numbers_is_refused(tmp_path: Path, promised: int) -> None:
+    file = written(tmp_path / "voice.index", "IVF5,Flat")
+    told = bytearray(file.read_bytes())
+    told[8:16] = promised.to_bytes(8, "little")
+    file.write_bytes(told)
+    with pytest.raises(ModelError, match="not numbered one after the other"):
+        read_index(file, 32)
+
+
+def test_vectors_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    broken = VECTORS.copy()
+    broken[7, 3] = np.nan
+    with pytest.raises(ModelError, match="NaN"):
+        read_index(written(tmp_path / "voice.index", "Flat", broken), 32)
 
 
 def test_one_that_is_not_there_is_one_line(tmp_path: Path) -> None:
