@@ -14,9 +14,9 @@ there, and keeps its slope.
 
 MEMORY_S = 100.0  # marks that jitter by +-1 ms then move the line by less than a sample
 OFF_RATE = 5e-4  # no crystal is further off
-ASTRAY_S = (
-    0.001  # errors that stay beyond this are no jitter: the newest marks lead more then, but tell nothing of slope
-)
+# Errors that stay beyond this are no jitter: the newest marks lead more then, but tell nothing of the slope. What
+# PulseAudio says of its own delay wanders by milliseconds in its first half minute; the sound must not.
+ASTRAY_S = 0.003
 MOVED_S = 0.005  # and beyond this the line begins anew; one mark that is so far off moves nothing
 STAY_S = 1.0
 QUICK_MARKS = 100

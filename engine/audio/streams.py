@@ -7,7 +7,8 @@ What the delay of a stream is, found by trying on Linux (PortAudio 19.6, ALSA, P
   server either: it keeps 20 ms to 2 s of its own, which change when other programs come and go.
 - The times handed to a callback are ALSA's `snd_pcm_delay`, which asks the server: the block that is written now is
   heard in 60 ms, of which 20 ms are the server's; what is read now was spoken 0.1 ms ago, or for a sink's monitor is
-  yet to be heard there. They agree with what is measured to a millisecond, once an idle sink has woken up (2 s).
+  yet to be heard there. For an idle sink they are nonsense until it has woken up (2 s), and a monitor's wander by some
+  4 ms in its first half minute, which `clock_line` evens out: a click then comes when it should within 1.5 ms.
 
 So on ALSA a callback carries the sound: nothing else tells the truth, and it costs no safety, because whoever comes
 late has ALSA's buffer as its slack either way. It runs in PortAudio's thread, needs the interpreter once a block, and
