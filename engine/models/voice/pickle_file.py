@@ -34,7 +34,10 @@ TRAINING = re.compile(
 )
 """Classes of the training that fairseq pickles beside a HuBERT's tensors."""
 SYSTEMS = {"posix": "os", "nt": "os"}
-LARGEST_PICKLE = 64 << 20
+LARGEST_PICKLE = 8 << 20
+"""Bytes: many times what the largest HuBERT needs. A hostile one asks for far more memory than it has bytes, and is
+packed a thousandfold."""
+LONGEST_NAME = 200
 LEGACY_PARTS = 3  # magic number, protocol, what kind of machine wrote it: pickles before the one that counts
 TROUBLES = (
     pickle.UnpicklingError,
@@ -76,6 +79,16 @@ class StandIn:
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """A dict of a class of its own."""
+
+
+class Row(tuple[Any, ...]):
+    """A tuple. Python hashes one through and through each time: 40 that each hold the last one twice take for ever as a
+    key, in torch as well."""
+
+    def __hash__(self) -> int:
+        if any(isinstance(each, tuple) for each in self):
+            raise ValueError("a key made of rows")
+        return super().__hash__()
 
 
 class Table(dict[Any, Any]):
@@ -120,7 +133,7 @@ def read_pickle(file: Path) -> PickledFile:
             if zipfile.is_zipfile(stream):
                 return _read(BytesIO(_zipped(stream)))
             stream.seek(0)
-            return _read_legacy(stream)
+            return _read_legacy(BytesIO(stream.read(LARGEST_PICKLE)))  # the numbers come last
     except zipfile.BadZipFile as error:
         raise ModelError(f"{file}: cut off or damaged ({error})") from None
     except TROUBLES as error:
@@ -166,10 +179,15 @@ def _read(stream: IO[bytes]) -> PickledFile:
 
     # In Python: the one in C takes gigabytes when a broken file numbers what it remembers in billions.
     class Reader(pickle._Unpickler):
+        dispatch = pickle._Unpickler.dispatch | {
+            code[0]: _as_row(pickle._Unpickler.dispatch[code[0]])
+            for code in (pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3)
+        }
+
         def find_class(self, module: str, name: str) -> Callable[..., Any]:
             # torch.save writes the names of Python 2, and `os` by the name of the system that it is on.
             module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
-            full = f"{SYSTEMS.get(module, module)}.{name}"
+            full = _printable(f"{SYSTEMS.get(module, module)}.{name}")
             names.setdefault(full)
             return known.get(full) or type("StandIn", (StandIn,), {"name": full})
 
@@ -179,3 +197,18 @@ def _read(stream: IO[bytes]) -> PickledFile:
             return Storage(DTYPES.get(kind, kind.lower()))
 
     return PickledFile(Reader(stream, encoding="utf-8", errors="replace").load(), tuple(names))
+
+
+def _as_row(load: Callable[[Any], None]) -> Callable[[Any], None]:
+    """The opcode that leaves a tuple on the stack, with a `Row` in its place."""
+
+    def loaded(reader: Any) -> None:
+        load(reader)
+        reader.stack[-1] = Row(reader.stack[-1])
+
+    return loaded
+
+
+def _printable(name: str) -> str:
+    """For one line of a terminal."""
+    return "".join(each if each.isprintable() else "?" for each in name[:LONGEST_NAME])

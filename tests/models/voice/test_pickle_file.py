@@ -15,6 +15,7 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.safetensors_header import Tensor
+from engine.models.voice import pickle_file
 from engine.models.voice.pickle_file import read_pickle
 
 
@@ -95,6 +96,34 @@ def test_a_number_to_remember_by_that_is_absurd_takes_no_memory(tmp_path: Path) 
         assert tracemalloc.get_traced_memory()[1] < 10_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_a_key_that_takes_for_ever_to_hash_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.pth", "w") as archive:
+        archive.writestr("x/data.pkl", b"\x80\x02})" + b"2\x86" * 64 + b"K\x01s.")  # 2^64 empty rows
+    with pytest.raises(ModelError, match="a key made of rows"):
+        read_pickle(tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize("is_zipped", [True, False], ids=["zip", "before torch 1.6"])
+def test_no_more_of_a_pickle_is_read_than_any_voice_has(
+    tmp_path: Path, is_zipped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pickle_file, "LARGEST_PICKLE", 10_000)
+    pickled = b"\x80\x02" + b"N0" * 5_000 + b"N."
+    if is_zipped:
+        with zipfile.ZipFile(tmp_path / "x.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("x/data.pkl", pickled)
+    else:
+        (tmp_path / "x.pth").write_bytes(pickled * 4)
+    with pytest.raises(ModelError, match=r"too long|cut off"):
+        read_pickle(tmp_path / "x.pth")
+
+
+def test_a_name_that_would_write_all_over_a_terminal_is_one_line(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.pth", "w") as archive:
+        archive.writestr("x/data.pkl", b"\x80\x04\x8c\x08a\n\x1b[2Jbc\x8c\x01d\x93.")
+    assert read_pickle(tmp_path / "x.pth").foreign == ("a??[2Jbc.d",)
 
 
 @pytest.mark.parametrize("is_zipped", [True, False], ids=["zip", "before torch 1.6"])
