@@ -60,13 +60,11 @@ class VoiceDelay:
         if former is None or (former.block_s, former.lag_s) != (timing.block_s, timing.lag_s):
             self._allowance_s = None
         if self._allowance_s is None and timing.work_p99_s is not None:
-            self._allowance_s = timing.work_p99_s + HAND_OVER_S
+            self._allowance_s = min(timing.work_p99_s + HAND_OVER_S, self._longest_compute_s)
 
     def was_late(self, late_s: float) -> None:
         """A block came this much after it was due."""
-        assert self._timing is not None
-        longest_s = MOST_BLOCKS * self._timing.block_s + HAND_OVER_S
-        self._allowance_s = min(self._shortest_compute_s + late_s + MARGIN_S, longest_s)
+        self._allowance_s = min(self._shortest_compute_s + late_s + MARGIN_S, self._longest_compute_s)
 
     def was_spare(self, spare_s: float, disturbances: int, now_s: float) -> None:
         """The least that was left over lately between mixing and hearing; negative: that was missing.
@@ -96,6 +94,11 @@ class VoiceDelay:
             compute_s=max(self._shortest_compute_s, asked_s),
             device_s=self._device_s,
         )
+
+    @property
+    def _longest_compute_s(self) -> float:
+        assert self._timing is not None
+        return MOST_BLOCKS * self._timing.block_s + HAND_OVER_S
 
     @property
     def _shortest_compute_s(self) -> float:

@@ -47,6 +47,11 @@ def test_a_late_block_makes_it_longer_by_as_much_for_good_but_never_longer_than_
     assert delay.parts.compute_s == pytest.approx(2 * 0.25 + HAND_OVER_S)
 
 
+def test_work_that_begins_slower_than_two_blocks_is_not_waited_for(delay) -> None:
+    delay.follow(timing(9.0), 0.0)
+    assert delay.parts.compute_s == pytest.approx(2 * 0.25 + HAND_OVER_S)
+
+
 def test_another_block_is_another_beginning(delay) -> None:
     delay.follow(timing(0.04), 0.0)
     delay.was_late(0.1)
