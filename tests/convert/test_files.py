@@ -36,13 +36,10 @@ def test_a_tone_file_comes_back_an_octave_higher_at_its_time_and_as_long_to_the_
 @pytest.mark.parametrize(
     ("suffix", "rate_hz", "extra"),
     [
-        (".wav", 40_000, 0),
         (".flac", 40_000, 0),
         (".ogg", 40_000, 0),
-        (".aiff", 40_000, 0),
         (".mp3", 44_100, 0),
         (".opus", 48_000, 0),
-        (".mka", 40_000, 0),
         (".m4a", 44_100, 1023),  # AAC fills its last block
     ],
 )
@@ -183,14 +180,14 @@ def test_a_number_out_of_its_range_is_named(voice, options: dict, reason: str, t
 
 def test_short_files_are_converted_together_and_long_ones_in_pieces(convert: Convert, tmp_path: Path) -> None:
     sources = [write_sound(tmp_path / f"{number}.wav", spoken(0.3, hz=200 + number)) for number in range(4)]
-    sources.append(write_sound(tmp_path / "long.wav", spoken(3.5)))
+    sources.append(write_sound(tmp_path / "long.wav", spoken(2.2)))
     progress = []
     together = convert(*sources, tmp_path / "together", batch_size=4, tell=progress.append)
     batches = len(progress)
     progress.clear()
     convert(*sources, tmp_path / "alone", tell=progress.append)
     assert batches < len(progress)
-    assert together.is_complete and together.sound_s == pytest.approx(4.7, abs=0.1)
+    assert together.is_complete and together.sound_s == pytest.approx(3.4, abs=0.1)
     last = progress[-1]
     assert (last.files, last.done_s, last.left_s) == (5, pytest.approx(last.expected_s), pytest.approx(0, abs=0.1))
     for source in sources:

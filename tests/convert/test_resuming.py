@@ -10,11 +10,12 @@ import pytest
 import soundfile
 
 from engine.convert import ConvertReport
+from engine.convert.journal import read_journal
 from engine.models.voice import VoiceSettings
 from tests.convert.voices import spoken, write_sound
 
 Convert = Callable[..., ConvertReport]
-LONG_S = 4.3
+LONG_S = 2.8
 
 
 def stopped_after(batches: int) -> dict[str, Any]:
@@ -56,7 +57,7 @@ def test_what_was_done_is_kept_and_the_rest_goes_on_to_the_same_sound(
     report = convert(*sources, out, resume=True, tell=progress.append)
     assert [file.state for file in report.files] == ["kept", "converted", "converted"]
     assert (out / "a.wav").stat().st_mtime_ns == written
-    assert report.sound_s < LONG_S, "it began again"
+    assert report.sound_s < LONG_S - 0.5, "it began again"
     assert progress[-1].done_s == pytest.approx(LONG_S + 0.4, abs=0.1)
     assert names(out) == ["a.wav", "b.wav", "c.wav"]
     for name in names(out):
@@ -87,23 +88,19 @@ def test_a_stop_while_the_first_file_is_heard_leaves_nothing(
     assert not (tmp_path / "out").exists() or names(tmp_path / "out") == []
 
 
-@pytest.mark.parametrize("change", ["settings", "source", "no --resume", "journal"])
+@pytest.mark.parametrize("change", ["settings", "source", "no --resume"])
 def test_it_begins_again_where_something_has_changed(
     convert: Convert, sources: list[Path], change: str, tmp_path: Path
 ) -> None:
     out = tmp_path / "out.wav"
     assert convert(sources[1], out, **stopped_after(2)).files[0].state == "interrupted"
-    journal = tmp_path / ".out.wav.partial" / "journal.json"
-    assert journal.exists()
     options: dict[str, Any] = {"resume": True}
     if change == "settings":
         options["settings"] = VoiceSettings(pitch=7)
     elif change == "source":
         write_sound(sources[1], spoken(LONG_S - 0.1, hz=150))
-    elif change == "no --resume":
-        options = {}
     else:
-        journal.write_text(journal.read_text()[:50])
+        options = {}
     report = convert(sources[1], out, **options)
     assert report.is_complete
     assert report.sound_s == pytest.approx(report.files[0].seconds, abs=0.1)
@@ -123,3 +120,9 @@ def test_a_conversion_that_could_not_be_written_is_not_lost(
     report = convert(sources[1], out, resume=True)
     assert report.is_complete and report.sound_s == 0.0
     assert np.abs(soundfile.read(out)[0]).max() > 0.1
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"form": 1, "key"', "[]", '{"form": 0, "key": {}}'])
+def test_a_journal_that_cannot_be_read_tells_of_nothing(content: str, tmp_path: Path) -> None:
+    (tmp_path / "journal.json").write_text(content)
+    assert read_journal(tmp_path, {}) is None
