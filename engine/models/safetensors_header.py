@@ -13,7 +13,7 @@ _LENGTH_BYTES = 8
 _LONGEST_HEADER = 100_000_000
 DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8", "I64": "int64"}
 
-_TROUBLES = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError)
+_TROUBLES = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,9 @@ def read_header(file: Path) -> dict[str, Tensor]:
     try:
         header, start, size = _read(file)
         header.pop("__metadata__", None)
-        tensors = {name: Tensor(DTYPES.get(t["dtype"], t["dtype"]), tuple(t["shape"])) for name, t in header.items()}
+        tensors = {
+            name: Tensor(DTYPES.get(t["dtype"], t["dtype"]), tuple(map(int, t["shape"]))) for name, t in header.items()
+        }
         end = max((t["data_offsets"][1] for t in header.values()), default=0)
     except _TROUBLES as error:
         raise ModelError(f"{file}: cannot be read as safetensors ({error})") from None

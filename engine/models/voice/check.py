@@ -15,11 +15,13 @@ from engine.models.part_report import PartReport, Report, counted_part
 from engine.models.safetensors_header import Tensor, read_header, read_metadata
 from engine.models.voice.content_folder import PROJECTION, find_content
 from engine.models.voice.index_file import demand_width, index_size
-from engine.models.voice.pickle_file import TRAINING, PickledFile, read_pickle
+from engine.models.voice.pickle_file import TRAINING, PickledFile, read_pickle, shown
 from engine.models.voice.pitch import FCPE_INSTALL, choose
 from engine.models.voice.shapes import CONTENT_CHANNELS, RATES, Version
 from engine.models.voice.spec import VoiceSpec
 
+HIGHEST_HZ: Final = 400_000
+PITCHED: Final = {"1": True, "true": True, "True": True, "0": False, "false": False, "False": False}
 TRAINING_ONLY: Final = "enc_q."
 
 
@@ -72,7 +74,7 @@ class _Check:
             path=str(path),
             version=version,
             rate_hz=_rate_hz(path, told),
-            has_pitch=str(told.get("f0", 1)).lower() in ("1", "true"),
+            has_pitch=_has_pitch(path, told),
             speakers=speakers.shape[0] if speakers is not None and speakers.shape else 0,
             pitch=self._pitch(),
             vectors=vectors,
@@ -128,7 +130,7 @@ def _read_voice(path: Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
         told: dict[str, Any] = dict(read_metadata(path))
         try:
             told["config"] = json.loads(told.get("config", "null"))
-        except ValueError:
+        except (ValueError, RecursionError):
             told["config"] = None
         tensors = read_header(path)
     else:
@@ -146,16 +148,23 @@ def _version(path: Path, told: Mapping[str, Any], weights: Mapping[str, Tensor])
     features = weights.get("enc_p.emb_phone.weight")
     version = told.get("version") or ("v2" if features is not None and features.shape[-1:] == (768,) else "v1")
     if version not in ("v1", "v2"):
-        raise ModelError(f"{path}: version {version}; known are v1 and v2")
+        raise ModelError(f"{path}: version {shown(version)}; known are v1 and v2")
     return version
 
 
 def _rate_hz(path: Path, told: Mapping[str, Any]) -> int:
     rate = told["config"][-1]
     rate = RATES.get(rate, rate) if isinstance(rate, str) else rate
-    if not isinstance(rate, int):
-        raise ModelError(f"{path}: its config ends in {rate!r}, not in a sample rate")
+    if not isinstance(rate, int) or not 0 < rate <= HIGHEST_HZ:
+        raise ModelError(f"{path}: its config ends in {shown(rate)}, not in a sample rate")
     return rate
+
+
+def _has_pitch(path: Path, told: Mapping[str, Any]) -> bool:
+    pitched = told.get("f0", 1)
+    if not isinstance(pitched, int | str) or pitched not in (0, 1, *PITCHED):
+        raise ModelError(f"{path}: f0 is neither 0 nor 1")
+    return bool(PITCHED.get(pitched, pitched))
 
 
 def _pickled_content(file: Path) -> dict[str, Tensor]:

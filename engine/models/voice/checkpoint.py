@@ -9,7 +9,6 @@ list of the 18 items), `version`, and `f0` ("1" or "0").
 """
 
 import json
-import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from torch import Tensor
 from engine.errors import ModelError
 from engine.models.pretrained import one_line
 from engine.models.safetensors_header import read_header
-from engine.models.voice.pickle_file import read_pickle
+from engine.models.voice.pickle_file import read_pickle, shown
 from engine.models.voice.shapes import CONFIG_ITEMS, CONTENT_CHANNELS, LARGEST, RATES, SynthesizerShape, Version
 
 TROUBLES = (OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError)
@@ -51,7 +50,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     weights = stored.get("weight")
     if "config" not in stored or not isinstance(weights, Mapping):
         what = "a state of training, no voice yet: let RVC extract one" if "model" in stored else "no RVC voice"
-        raise ModelError(f"{name}: {what} (needs `weight` and `config`; holds {reprlib.repr(list(stored))})")
+        raise ModelError(f"{name}: {what} (needs `weight` and `config`; holds {shown(list(stored))})")
     tensors = {str(key): tensor for key, tensor in weights.items() if isinstance(tensor, Tensor)}
     shape = _shape(name, stored, tensors)
     return Checkpoint(name=name, shape=shape, weights=_fitting(name, shape, tensors))
@@ -93,13 +92,15 @@ def _shape(name: str, stored: Mapping[str, Any], tensors: Mapping[str, Tensor]) 
         raise ModelError(f"{name}: its config is no list of {CONFIG_ITEMS} items")
     _, _, latent, hidden, inner, heads, layers, kernel, _, kind, widths, dilations, *others = config
     rates, initial, kernels, speakers, gin, rate_hz = others
-    if str(kind) != "1":
-        raise ModelError(f"{name}: residual blocks of kind {reprlib.repr(kind)}; known is 1")
+    if kind not in (1, "1"):
+        raise ModelError(f"{name}: residual blocks of kind {shown(kind)}; known is 1")
     embeddings = tensors.get("emb_g.weight")
     shape = SynthesizerShape(
         version=_version(name, stored, tensors),
         has_pitch=_has_pitch(name, stored),
-        rate_hz=_whole(name, "sample rate", RATES.get(str(rate_hz), rate_hz), 400_000),
+        rate_hz=_whole(
+            name, "sample rate", RATES.get(rate_hz, rate_hz) if isinstance(rate_hz, str) else rate_hz, 400_000
+        ),
         # Merged and extracted files keep the 109 of the base model in their config, whatever they hold.
         speakers=_whole(name, "speakers", embeddings.shape[0] if _is_table(embeddings) else speakers),
         latent=_whole(name, "latent", latent),
@@ -127,16 +128,18 @@ def _version(name: str, stored: Mapping[str, Any], tensors: Mapping[str, Tensor]
     seen: Version | None = next((version for version, wide in CONTENT_CHANNELS.items() if wide == channels), None)
     version: Version | None = next((version for version in CONTENT_CHANNELS if version == told), None)
     if told is not None and version is None:
-        raise ModelError(f"{name}: version {reprlib.repr(told)}; known are v1 and v2")
+        raise ModelError(f"{name}: version {shown(told)}; known are v1 and v2")
     if version and seen and version != seen:
         raise ModelError(f"{name}: calls itself {version}, but takes features of {channels} channels, as {seen} does")
     return version or seen or "v1"
 
 
 def _has_pitch(name: str, stored: Mapping[str, Any]) -> bool:
-    told = str(stored.get("f0", 1)).lower()
+    told = stored.get("f0", 1)
+    if isinstance(told, int | str):  # of a list in lists, each twice, a text would have no end
+        told = str(told).lower()
     if told not in ("0", "1", "true", "false"):
-        raise ModelError(f"{name}: f0 is {reprlib.repr(told)}, not 0 or 1")
+        raise ModelError(f"{name}: f0 is {shown(told)}, not 0 or 1")
     return told in ("1", "true")
 
 
@@ -154,7 +157,7 @@ def _wholes(name: str, what: str, values: Any) -> tuple[int, ...]:
 
 def _whole(name: str, what: str, value: Any, most: int = LARGEST) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise ModelError(f"{name}: {what} of its config: {reprlib.repr(value)} is not a whole number in 1..{most}")
+        raise ModelError(f"{name}: {what} of its config: {shown(value)} is not a whole number in 1..{most}")
     return value
 
 

@@ -7,6 +7,7 @@ constructor was to be called with. Weights are never read.
 
 import pickle
 import re
+import reprlib
 import struct
 import zipfile
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
@@ -139,6 +140,15 @@ def read_pickle(file: Path) -> PickledFile:
     except TROUBLES as error:
         why = " ".join(str(error).split()) or type(error).__name__
         raise ModelError(f"{file}: no file of torch.save, or cut off ({why})") from None
+
+
+def shown(value: Any) -> str:
+    """What a file holds, in a short line: written out, a list of lists that each hold the last one twice has no end."""
+    if isinstance(value, int) and abs(value) >= 10**18:
+        return "a number too large"
+    short = reprlib.Repr()
+    short.maxlevel = 2
+    return short.repr(value)
 
 
 def _described(value: Any) -> Tensor | None:

@@ -60,6 +60,42 @@ def test_it_takes_no_torch_and_no_faiss(tiny_voice: Path) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
 
 
+def without_end() -> list[Any]:
+    """A small file; written out, a text longer than any memory."""
+    nested: list[Any] = []
+    for _ in range(64):
+        nested = [nested, nested]
+    return nested
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"version": without_end()}, "known are v1 and v2"),
+        ({"version": "v3\n\x1b[2J" * 1000}, "known are v1 and v2"),
+        ({"f0": without_end()}, "f0 is neither 0 nor 1"),
+        ({"f0": 7}, "f0 is neither 0 nor 1"),
+        ({"config": [without_end()]}, "not in a sample rate"),
+        ({"config": [10**5000]}, "a number too large, not in a sample rate"),
+    ],
+)
+def test_what_a_file_says_of_itself_is_told_in_one_short_line(voice: Path, told: dict[str, Any], said: str) -> None:
+    torch.save(torch.load(voice / "voice.pth", weights_only=True) | told, voice / "voice.pth")
+    with pytest.raises(ModelError, match=said) as error:
+        check(spec_of(voice))
+    assert len(str(error.value)) < 400 and str(error.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "header", [b"[" * 100_000, b'{"a": {"dtype": "F32", "shape": ["x"], "data_offsets": [0, 4]}}'], ids=["deep", "text"]
+)
+def test_a_safetensors_header_of_any_kind_ends_in_one_line(voice: Path, header: bytes) -> None:
+    file = voice / "voice.safetensors"
+    file.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    with pytest.raises(ModelError, match="cannot be read as safetensors"):
+        check(replace(spec_of(voice), model=str(file)))
+
+
 def test_a_voice_in_safetensors_is_told_from_its_metadata(voice: Path) -> None:
     stored = torch.load(voice / "voice.pth", weights_only=True)
     texts = {"config": json.dumps(stored["config"]), "version": stored["version"], "f0": str(stored["f0"])}
@@ -153,7 +189,7 @@ def test_a_voice_that_would_run_something_is_refused_by_name_and_runs_nothing(vo
         ({"a": torch.zeros(1)}, "no RVC voice"),
         ([1, 2], "no RVC voice"),
         ({"weight": {"a": torch.zeros(1)}, "config": [1, "fast"]}, "not in a sample rate"),
-        ({"weight": {"a": torch.zeros(1)}, "config": [48_000], "version": "v9"}, "version v9"),
+        ({"weight": {"a": torch.zeros(1)}, "config": [48_000], "version": "v9"}, "version 'v9'"),
     ],
 )
 def test_a_file_that_is_no_voice_is_one_line(tmp_path: Path, stored: Any, said: str) -> None:

@@ -204,6 +204,14 @@ def test_what_is_no_voice_is_told(what: Any, said: str, refusal: Callable[[Any],
     assert refusal(what) == said
 
 
+def without_end() -> list[Any]:
+    """A small file; written out, a text longer than any memory."""
+    nested: list[Any] = []
+    for _ in range(64):
+        nested = [nested, nested]
+    return nested
+
+
 @pytest.mark.parametrize(
     ("item", "value", "said"),
     [
@@ -214,6 +222,7 @@ def test_what_is_no_voice_is_told(what: Any, said: str, refusal: Callable[[Any],
         (5, 3, "its config makes no sense: 32 hidden channels are no multiple of 3 heads"),
         (6, 3, "18 tensors are missing, the first is enc_p.encoder.attn_layers.2.emb_rel_k"),
         (6, 10**6, "layers of its config: 1000000 is not a whole number in 1..64"),
+        (9, without_end(), "; known is 1"),
         (9, "2", "residual blocks of kind '2'; known is 1"),
         (10, [3, 7, 12], "its config makes no sense: a kernel of its residual blocks is even"),
         (
@@ -228,6 +237,7 @@ def test_what_is_no_voice_is_told(what: Any, said: str, refusal: Callable[[Any],
         (13, 40, "its config makes no sense: 40 channels cannot be halved 4 times"),
         (14, [23, 20, 4, 4], "a kernel of its upsampling is shorter than its step, or odd where that is even"),
         (17, 44_100, "its config makes no sense: makes 480 samples of a frame, at 44100 Hz it has 441"),
+        (17, without_end(), "is not a whole number in 1..400000"),
         (17, "48 kHz", "sample rate of its config: '48 kHz' is not a whole number in 1..400000"),
     ],
 )
@@ -274,6 +284,7 @@ def test_a_tensor_that_is_no_weight_is_named(
         ({"version": "v3"}, "version 'v3'; known are v1 and v2"),
         ({"version": ["v2"] * 1000}, "; known are v1 and v2"),
         ({"f0": "perhaps"}, "f0 is 'perhaps', not 0 or 1"),
+        ({"f0": without_end()}, ", not 0 or 1"),
     ],
 )
 def test_a_version_that_nobody_knows_is_told(
