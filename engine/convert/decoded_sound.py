@@ -36,7 +36,6 @@ class DecodedSound:
             self.channels: int = stream.channels
             self.has_video = any(Disposition.attached_pic not in track.disposition for track in container.streams.video)
             self.index = stream.index
-            """Of the track, among all streams of the file."""
             self.promised_s = _length_of(container, stream)
             self._knows_its_length = container.format.name.partition(",")[0] in EXACT_FORMATS
             self._origin_s = Fraction(container.start_time or 0, 1_000_000)

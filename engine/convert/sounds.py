@@ -30,6 +30,8 @@ class Sound(Protocol):
     promised_s: float | None
     """How long it says it is."""
     has_video: bool
+    index: int
+    """Of its track, among all streams of the file."""
     subtype: str
     """libsndfile's name of how samples are kept; "" where FFmpeg reads."""
     begins_s: Fraction
@@ -66,6 +68,7 @@ class FileSound:
     """Through libsndfile."""
 
     has_video = False
+    index = 0
     begins_s = Fraction(0)
 
     def __init__(self, path: Path, file: "soundfile.SoundFile") -> None:
