@@ -63,7 +63,7 @@ class ConvertJob:
         for name, (option, address) in ADDRESSES.items():
             param = lookup(address)
             check_number(option, getattr(self.settings, name), param.low, param.high)
-        check_number("--rate", self.rate_hz or RATES_HZ[0], *RATES_HZ)
+        check_number("--rate", RATES_HZ[0] if self.rate_hz is None else self.rate_hz, *RATES_HZ)
         check_number("--batch", 1 if self.batch_size is None else self.batch_size, 1, LARGEST_BATCH)
         check_number("--threads", 1 if self.threads is None else self.threads, 1)
 

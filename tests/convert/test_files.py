@@ -166,6 +166,7 @@ def test_what_contradicts_itself_is_told_before_anything_is_done(
         ({"settings": VoiceSettings(pitch=25)}, "--pitch: 25 is not -24 to 24"),
         ({"settings": VoiceSettings(protect=float("nan"))}, "--protect: nan is not 0 to 0.5"),
         ({"settings": VoiceSettings(speaker=-1)}, "--speaker: -1 is not 0 to 255"),
+        ({"rate_hz": 0}, "--rate: 0 is not 8000 to 192000"),
         ({"rate_hz": 100}, "--rate: 100 is not 8000 to 192000"),
         ({"batch_size": 0}, "--batch: 0 is not 1 to 64"),
         ({"overwrite": True, "resume": True}, "--overwrite and --resume contradict each other"),
