@@ -124,7 +124,10 @@ class FileWork:
             self.sound.notes.append(f"{output.suffix} cannot have {self._converter.rate_hz} Hz: it has {rate} Hz")
         if output.exists() and not overwrite:
             raise UsageError(f"{output}: has come to exist meanwhile; nothing was replaced")
-        new.replace(output)
+        try:
+            new.replace(output)
+        except OSError as error:  # on Windows also where another program has it open
+            raise SinkError(f"{output}: cannot be replaced ({error.strerror or error})") from error
         self.discard()
 
     def close(self) -> None:

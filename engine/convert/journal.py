@@ -1,13 +1,15 @@
-"""What is known of a file in work, so that it can go on where it was interrupted, even by a power cut or a kill.
+"""What is known of a file in work, so that it can go on where it was interrupted, even by a kill.
 
 It lies in a hidden folder beside the output, with the sounds on the way. Written after what it tells of, and moved into
-place whole.
+place whole; that both have reached the disk is not waited for, so that a power cut is another thing.
 """
 
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from engine.errors import SinkError
 
 NAME = "journal.json"
 FORM = 1  # of what is kept; another one is not read
@@ -27,9 +29,13 @@ class Journal:
     """Spans by their first frame."""
 
     def save(self, folder: Path) -> None:
+        """SinkError, in one line, where the disk is full or the folder gone."""
         new = folder / f"{NAME}.new"
-        new.write_text(json.dumps({"form": FORM} | asdict(self)), encoding="utf-8")
-        new.replace(folder / NAME)
+        try:
+            new.write_text(json.dumps({"form": FORM} | asdict(self)), encoding="utf-8")
+            new.replace(folder / NAME)
+        except OSError as error:
+            raise SinkError(f"{folder / NAME}: cannot be written ({error.strerror or error})") from error
 
 
 def read_journal(folder: Path, key: dict[str, Any]) -> Journal | None:

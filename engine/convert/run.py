@@ -21,7 +21,8 @@ from engine.convert.report import ConvertReport, FileReport
 from engine.convert.sounds import Sound, open_sound
 from engine.convert.tasks import Task, tasks_of
 from engine.convert.writing import check_pictures
-from engine.errors import AudioError, SinkError, UsageError
+from engine.errors import AudioError, ModelError, SinkError, UsageError
+from engine.models import locate
 from engine.models.voice.optimization import OptimizationConfig
 from engine.process_memory import peak_process_mb
 
@@ -141,20 +142,31 @@ def run_job(
 
 def _check_rate(job: ConvertJob, task: Task) -> None:
     form = form_of(task.output)
-    if job.rate_hz and rate_for(form, job.rate_hz) != job.rate_hz:
+    if job.rate_hz is not None and rate_for(form, job.rate_hz) != job.rate_hz:
         allowed = ", ".join(map(str, form.rates_hz))
         raise UsageError(f"--rate: {task.output.suffix} takes {allowed} Hz, not {job.rate_hz}")
 
 
 def _key(job: ConvertJob, converter: "Converter") -> dict[str, Any]:
     """All that decides what comes out, apart from the source."""
-    model = converter.model
-    files = [path for name in (job.spec.model, job.spec.index) if name and (path := Path(name)).is_file()]
+    model, spec = converter.model, job.spec
+    files = [path for name in (spec.model, spec.index, spec.content, spec.rmvpe) for path in _files_of(name)]
     return {
-        "spec": asdict(job.spec),
+        "spec": asdict(spec),
         "settings": asdict(converter.settings),
         "files": [file_key(path) for path in files],
         "pitch": model.pitch.name,
         "dtype": str(model.dtype),
         "cutting": asdict(converter.cutting),
     }
+
+
+def _files_of(name: str) -> list[Path]:
+    """Files of a model, whose change would be heard; none where it is drawn at random or not here."""
+    try:
+        path = locate.find(name) if name else None
+    except ModelError:
+        return []
+    if path is None or not path.is_dir():
+        return [] if path is None else [path]
+    return sorted(file for file in path.iterdir() if file.is_file())

@@ -1,5 +1,6 @@
 """A run that was interrupted goes on where it stopped, and what comes out is as if it had never been."""
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import soundfile
 
 from engine.convert import ConvertReport
 from engine.convert.journal import read_journal
-from engine.models.voice import VoiceSettings
+from engine.models.voice import VoiceSettings, VoiceSpec
 from tests.convert.voices import spoken, write_sound
 
 Convert = Callable[..., ConvertReport]
@@ -88,15 +89,17 @@ def test_a_stop_while_the_first_file_is_heard_leaves_nothing(
     assert not (tmp_path / "out").exists() or names(tmp_path / "out") == []
 
 
-@pytest.mark.parametrize("change", ["settings", "source", "no --resume"])
+@pytest.mark.parametrize("change", ["settings", "source", "content", "no --resume"])
 def test_it_begins_again_where_something_has_changed(
-    convert: Convert, sources: list[Path], change: str, tmp_path: Path
+    convert: Convert, voice: VoiceSpec, sources: list[Path], change: str, tmp_path: Path
 ) -> None:
     out = tmp_path / "out.wav"
     assert convert(sources[1], out, **stopped_after(2)).files[0].state == "interrupted"
     options: dict[str, Any] = {"resume": True}
     if change == "settings":
         options["settings"] = VoiceSettings(pitch=7)
+    elif change == "content":
+        os.utime(Path(voice.content) / "model.safetensors")
     elif change == "source":
         write_sound(sources[1], spoken(LONG_S - 0.1, hz=150))
     else:
@@ -120,6 +123,31 @@ def test_a_conversion_that_could_not_be_written_is_not_lost(
     report = convert(sources[1], out, resume=True)
     assert report.is_complete and report.sound_s == 0.0
     assert np.abs(soundfile.read(out)[0]).max() > 0.1
+
+
+def test_an_output_that_cannot_be_replaced_fails_alone(convert: Convert, sources: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def hinder(progress: Any) -> None:
+        (out / "a.wav").mkdir(parents=True, exist_ok=True)
+
+    report = convert(*sources, out, overwrite=True, tell=hinder, batch_size=4)
+    assert [file.state for file in report.files] == ["failed", "converted", "converted"]
+    assert report.files[0].reason.startswith(f"{out / 'a.wav'}: cannot be replaced (")
+
+
+def test_a_journal_that_cannot_be_written_fails_its_file_alone(
+    convert: Convert, sources: list[Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+
+    def hinder(progress: Any) -> None:
+        if (out / ".b.wav.partial").is_dir():
+            (out / ".b.wav.partial" / "journal.json.new").mkdir(exist_ok=True)
+
+    report = convert(*sources, out, tell=hinder)
+    assert [file.state for file in report.files] == ["converted", "failed", "converted"]
+    assert "journal.json: cannot be written (" in report.files[1].reason
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"form": 1, "key"', "[]", '{"form": 0, "key": {}}'])
