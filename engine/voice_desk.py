@@ -127,7 +127,13 @@ class VoiceDesk:
         """What the parameters say from now on."""
         self._settings = MixSettings.from_values(values)
         self._asked_ms = float(values["/rvc/delay_ms"])
-        self._channel = int(values["/rvc/input_channel"])
+        former, self._channel = self._channel, int(values["/rvc/input_channel"])
+        if self._channel != former and self._channel > self._capture.ring.channels:
+            self._report(
+                "rvc.input",
+                f"/rvc/input_channel {self._channel}: the voice is silent, {self._capture.description} has only "
+                f"{self._capture.ring.channels}",
+            )
 
     def status(self) -> VoiceStatus:
         parts = self._parts

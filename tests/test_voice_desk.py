@@ -235,10 +235,13 @@ def test_another_channel_of_the_source_may_be_the_voice(world) -> None:
     assert np.abs(world.run(0.5) - expected).max() < 2e-3
 
 
-def test_a_channel_that_the_source_lacks_is_silence(world) -> None:
+def test_a_channel_that_the_source_lacks_is_silence_and_is_told_once(world, reports) -> None:
     world.set(input_channel=3)
     world.run(1.0)
     assert not world.run(0.5).any()
+    world.set(input_channel=3)
+    said = "/rvc/input_channel 3: the voice is silent, a microphone has only 2"
+    assert reports.lines.count(("rvc.input", said)) == 1
 
 
 def test_sound_that_was_overwritten_unheard_moves_nothing_that_comes_after_it(world) -> None:
