@@ -94,7 +94,6 @@ class DiffusionLink:
         self._input = SourceRings("sd source", self._worker, partial(self.supervisor.connect_input, "source"), report)
         connect_segments = partial(self.supervisor.connect_input, "segments")
         self._segments = SourceRings("sd segments", self._worker, connect_segments, report)
-        self._last_status: ChildStatus | None = None
         self._fader = Fader()
         self._values: Snapshot | None = None
         self._told = ToldValues(CHILD)
@@ -113,18 +112,16 @@ class DiffusionLink:
         self.supervisor.start()
 
     def close(self) -> None:
-        last = self.supervisor.status()
         self.supervisor.on_swap = None  # one that is under way now fails nobody
         self._worker.shutdown()
         self.supervisor.close()
-        self._last_status = replace(self.supervisor.status(), ms_a_result=last.ms_a_result, facts=last.facts)
         self._output.close()
         self._input.close()
         self._segments.close()
 
     def status(self) -> ChildStatus:
         """Any thread. After `close`: what the child last said of itself."""
-        return self._last_status or self.supervisor.status()
+        return self.supervisor.status()
 
     # -- parameters ----------------------------------------------------------------------------
 

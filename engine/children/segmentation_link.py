@@ -5,7 +5,7 @@ All of it runs on the frame loop's thread and waits for nothing; see `diffusion_
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -87,7 +87,6 @@ class SegmentationLink:
         self._output = OutputRing(self.supervisor, "objects")
         self._told = ToldValues(CHILD)
         self._values: Snapshot | None = None
-        self._last_status: ChildStatus | None = None
         self._found: Segmentation | None = None
         self._picture: VideoFrame | None = None
         """That `_found` was found in."""
@@ -107,17 +106,15 @@ class SegmentationLink:
         self.supervisor.start()
 
     def close(self) -> None:
-        last = self.supervisor.status()
         self.supervisor.on_swap = None  # one that is under way now fails nobody
         self._worker.shutdown()
         self.supervisor.close()
-        self._last_status = replace(self.supervisor.status(), ms_a_result=last.ms_a_result, facts=last.facts)
         self._output.close()
         self._input.close()
 
     def status(self) -> ChildStatus:
         """Any thread. After `close`: what the child last said of itself."""
-        return self._last_status or self.supervisor.status()
+        return self.supervisor.status()
 
     # -- parameters ----------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from multiprocessing import Pipe
 from multiprocessing.connection import wait
@@ -145,15 +146,20 @@ class Supervisor:
         return self._status
 
     def close(self) -> None:
-        """End everything and wait for it: 3 s, then processes are killed. The only method that waits."""
+        """End everything and wait for it: 3 s, then processes are killed. The only method that waits.
+
+        What the child last said of itself stays in the status.
+        """
         with self._lock:
             if self._is_closed:
                 return
+            last = self._status
             self._orders.append(self._lifecycle.stop)
             self._orders_asked += 1
             self._wake()
             self._is_closed = True
         self._thread.join()
+        self._status = replace(self._status, ms_a_result=last.ms_a_result, facts=last.facts)
         self._launcher.leave()
         self._ear.close()
         self._bell.close()

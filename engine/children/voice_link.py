@@ -7,7 +7,7 @@ needs a disk is done by a worker.
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -69,7 +69,6 @@ class VoiceLink:
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="rvc files")
         self._told = ToldValues(CHILD)
         self._grid = _grid(NOMINAL_HZ, {})
-        self._last_status: ChildStatus | None = None
         self._voice: AudioRingWriter | None = None
         self._converted = ConvertedSound(self.supervisor, "converted")
 
@@ -87,18 +86,16 @@ class VoiceLink:
 
     def close(self) -> None:
         """When the desk's thread has ended."""
-        last = self.supervisor.status()
         self.supervisor.on_swap = None  # one that is under way now fails nobody
         self._worker.shutdown()
         self.supervisor.close()
-        self._last_status = replace(self.supervisor.status(), ms_a_result=last.ms_a_result, facts=last.facts)
         self._converted.close()
         if self._voice is not None:
             self._voice.close()
 
     def status(self) -> ChildStatus:
         """Any thread. After `close`: what the child last said of itself."""
-        return self._last_status or self.supervisor.status()
+        return self.supervisor.status()
 
     # -- parameters: the frame loop's thread -----------------------------------------------------
 

@@ -32,6 +32,15 @@ def test_a_child_loads_then_publishes_pictures(toys: Callable[..., Any]) -> None
     toy.until("busy")
 
 
+def test_what_a_child_last_said_of_itself_outlives_it(toys: Callable[..., Any]) -> None:
+    toy = toys({"model": "tiny"})
+    toy.supervisor.start()
+    toy.until_results(3)
+    toy.supervisor.close()
+    assert (toy.status.state, toy.status.pid, toy.status.facts["loaded"]) == ("off", 0, "tiny")
+    assert toy.status.ms_a_result > 0.0
+
+
 def test_a_child_that_must_not_be_late_is_no_nicer_than_the_engine(toys: Callable[..., Any]) -> None:
     toy = toys(niceness=0)
     toy.supervisor.start()
