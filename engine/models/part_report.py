@@ -1,6 +1,8 @@
 """What a model on disk is made of and what it lacks, told from file headers. Does not load torch."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from engine.errors import ModelError
@@ -52,6 +54,19 @@ class Report:
         first, *others = self.missing
         more = f" (and {len(others)} more: multiverse model check {self.model})" if others else ""
         raise ModelError(f"{'' if first.startswith(self.model) else f'{self.model}: '}{first}{more}")
+
+
+class Missing(list[str]):
+    """What a check finds missing, a line each, every line once."""
+
+    @contextmanager
+    def listed(self) -> Iterator[None]:
+        """A ModelError inside goes on the list; the rest of the check goes on."""
+        try:
+            yield
+        except ModelError as error:
+            if str(error) not in self:
+                self.append(str(error))
 
 
 def counted_part(part: str, tensors: dict[str, Tensor], files: tuple[str, ...]) -> PartReport:

@@ -1,7 +1,5 @@
 """What a model is, what it needs and what is missing, told from file headers in milliseconds. Does not load torch."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +10,7 @@ from engine.models.diffusion.extras import image_encoder, lora_file, lora_name
 from engine.models.diffusion.model_folder import ModelFolder
 from engine.models.diffusion.spec import ModelSpec
 from engine.models.diffusion.vae_choice import choose_vae
-from engine.models.part_report import PartReport, Report, counted_part
+from engine.models.part_report import Missing, PartReport, Report, counted_part
 from engine.models.safetensors_header import Tensor, read_header
 from engine.models.weight_files import Weights, weights_in
 
@@ -49,14 +47,14 @@ class _Check:
     def __init__(self, spec: ModelSpec, path: Path) -> None:
         self._spec, self._path = spec, path
         self._parts: list[PartReport] = []
-        self._missing: list[str] = []
+        self._missing = Missing()
         self._notes: list[str] = []
 
     def report(self) -> ModelReport:
         if self._path.is_file():
             tensors = read_header(self._path)
             family, folder = single_file.family_in(tensors, str(self._path)), None
-            with self._listed():
+            with self._missing.listed():
                 folder = ModelFolder(single_file.config_folder(self._path), self._spec.model)
             self._add_file_parts(tensors, family)
         else:
@@ -65,9 +63,9 @@ class _Check:
             self._add_folder_parts(folder)
         prediction_type, sampler, vae = "", self._spec.sampler, ""
         if folder is not None:
-            with self._listed():
+            with self._missing.listed():
                 vae = self._add_vae(folder)
-            with self._listed():
+            with self._missing.listed():
                 prediction_type = folder.prediction_type
                 if sampler == "auto":
                     sampler = folder.sampler(tuple(name for name, _ in self._spec.loras))
@@ -84,18 +82,9 @@ class _Check:
             notes=tuple(self._notes),
         )
 
-    @contextmanager
-    def _listed(self) -> Iterator[None]:
-        """What is wrong inside goes on the list of what is missing; the rest of the check goes on."""
-        try:
-            yield
-        except ModelError as error:
-            if str(error) not in self._missing:
-                self._missing.append(str(error))
-
     def _add_folder_parts(self, folder: ModelFolder) -> None:
         for part in folder.parts:
-            with self._listed():
+            with self._missing.listed():
                 if part == "scheduler":
                     folder.config("scheduler/scheduler_config.json")
                 elif part.startswith("tokenizer"):
@@ -123,15 +112,15 @@ class _Check:
 
     def _add_extras(self) -> None:
         for name, _ in self._spec.loras:
-            with self._listed():
+            with self._missing.listed():
                 file = lora_file(name)
                 self._parts.append(counted_part(f"lora {lora_name(file)}", read_header(file), (str(file),)))
         for name in self._spec.controlnets:
-            with self._listed():
+            with self._missing.listed():
                 path = locate.find(name, files=locate.PART_FILES)
                 self._add(f"controlnet {path.name}", weights_in(path), name, name)
         if self._spec.ip_adapter:
-            with self._listed():
+            with self._missing.listed():
                 file = locate.find(self._spec.ip_adapter)
                 self._parts.append(counted_part("ip_adapter", read_header(file), (str(file),)))
                 encoder = image_encoder(self._spec.ip_adapter, file, self._spec.image_encoder)

@@ -1,12 +1,9 @@
 """What a SAM3 folder is, what it needs and what is missing, told from file headers in milliseconds. Does not load
 torch."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-from engine.errors import ModelError
-from engine.models.part_report import PartReport, Report, counted_part
+from engine.models.part_report import Missing, PartReport, Report, counted_part
 from engine.models.safetensors_header import Tensor
 from engine.models.segmentation.model_folder import ModelFolder, find
 from engine.models.segmentation.spec import SegmentationSpec
@@ -33,22 +30,13 @@ def check(spec: SegmentationSpec) -> SegmentationReport:
     """ModelError where `spec.model` is not found or is no SAM3; all else that is wrong is in the report."""
     path = find(spec.model)
     folder = ModelFolder(path, spec.model)
-    missing: list[str] = []
-
-    @contextmanager
-    def listed() -> Iterator[None]:
-        """What is wrong inside goes on the list of what is missing; the rest of the check goes on."""
-        try:
-            yield
-        except ModelError as error:
-            missing.append(str(error))
-
+    missing = Missing()
     parts: tuple[PartReport, ...] = ()
-    with listed():
+    with missing.listed():
         folder.demand_resolution(spec.resolution)
-    with listed():
+    with missing.listed():
         folder.demand_tokenizer()
-    with listed():
+    with missing.listed():
         parts = _parts(folder)
         absent = {"vision", "text", "detector", "tracker"} if folder.kind == "sam3_video" else set(PARTS)
         for name in sorted(absent - {part.name for part in parts}):

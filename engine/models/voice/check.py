@@ -3,15 +3,14 @@ runs nothing of a file."""
 
 import importlib.util
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.part_report import PartReport, Report, counted_part
+from engine.models.part_report import Missing, PartReport, Report, counted_part
 from engine.models.safetensors_header import Tensor, read_header, read_metadata
 from engine.models.voice.content_folder import PROJECTION, find_content
 from engine.models.voice.index_file import demand_width, index_size
@@ -54,7 +53,7 @@ class _Check:
     def __init__(self, spec: VoiceSpec) -> None:
         self._spec = spec
         self._parts: list[PartReport] = []
-        self._missing: list[str] = []
+        self._missing = Missing()
         self._notes: list[str] = []
 
     def report(self) -> VoiceReport:
@@ -63,10 +62,10 @@ class _Check:
         weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(TRAINING_ONLY)}
         version = _version(path, told, weights)
         self._parts.append(counted_part("synthesizer", weights, (str(path),)))
-        with self._listed():
+        with self._missing.listed():
             self._add_content(version)
         vectors = 0
-        with self._listed():
+        with self._missing.listed():
             vectors = self._count_vectors(CONTENT_CHANNELS[version])
         speakers = weights.get("emb_g.weight")
         return VoiceReport(
@@ -82,14 +81,6 @@ class _Check:
             missing=tuple(self._missing),
             notes=tuple(self._notes),
         )
-
-    @contextmanager
-    def _listed(self) -> Iterator[None]:
-        """What is wrong inside goes on the list of what is missing; the rest of the check goes on."""
-        try:
-            yield
-        except ModelError as error:
-            self._missing.append(str(error))
 
     def _add_content(self, version: str) -> None:
         name = self._spec.content
@@ -117,7 +108,7 @@ class _Check:
         if choice.name == "fcpe" and importlib.util.find_spec("torchfcpe") is None:
             self._missing.append(f"pitch fcpe: torchfcpe is not installed; {FCPE_INSTALL}")
         if choice.name == "rmvpe":
-            with self._listed():
+            with self._missing.listed():
                 locate.find(self._spec.rmvpe, files=())
         return choice.name
 
