@@ -257,14 +257,15 @@ def test_switched_off_layer_5_is_the_camera_again(stage: Stage) -> None:
 def test_pictures_keep_coming_and_are_all_recorded_while_the_child_is_killed(
     tmp_path: Path, tiny_sd: Path, wait_for: Callable[..., Any]
 ) -> None:
-    """Each time it has published, the child is killed, or the server it is forked from; every frame is recorded."""
-    kills = 100 if os.environ.get("MULTIVERSE_SOAK") == "1" else 4
+    """Each time it has published, the child is killed; every frame is recorded. In the long form the server it is
+    forked from as well, which then imports for seconds (test_faults has the same with a server that imports little)."""
+    kills = 100 if os.environ.get("MULTIVERSE_SOAK") == "1" else 3
     looks = {"/mode": "simple"} | FAITHFUL | SMALL
     stage = Stage(stage_config(tmp_path, tiny_sd, sinks=(f"record={tmp_path / 'out.mp4'}",), params=looks), wait_for)
     killed: list[int] = []
     for _ in range(kills):
         stage.await_results(1)
-        if len(killed) % 4 == 3:
+        if kills == 100 and len(killed) % 4 == 3:
             os.kill(LAUNCHER.server_pid, signal.SIGKILL)
         is_stopped = kills == 100 and len(killed) % 25 == 10  # it takes 10 s until that is held against it
         killed.append(stage.child.pid)

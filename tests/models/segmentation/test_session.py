@@ -99,20 +99,23 @@ def conditioning(run: Run, object_id: int) -> list[int]:
     return sorted(outputs["cond_frame_outputs"])
 
 
+@pytest.mark.soak
 def test_masks_and_ids_are_those_of_a_session_that_forgets_nothing(run: Callable[..., Run]) -> None:
+    frames = 200 if IS_SOAK else 120
     ours, theirs = run(is_bounded=True), run(is_bounded=False)
     seen = 0
-    for index, (of_ours, of_theirs) in enumerate(zip(ours.frames(200), theirs.frames(200), strict=True)):
+    for index, (of_ours, of_theirs) in enumerate(zip(ours.frames(frames), theirs.frames(frames), strict=True)):
         assert same(of_ours, of_theirs), index
         seen += sum(bool((mask > 0).any()) for mask in of_ours.values())
-    assert seen > 350  # of 400: there is something to compare
+    assert seen > 1.75 * frames  # of two in each: there is something to compare
     kept = [conditioning(ours, each) for each in of_ours]
     assert kept == [conditioning(theirs, each) for each in of_theirs]
-    assert sorted(set().union(*kept)) == list(range(0, 200, 16))  # somebody was reconditioned whenever it was time
+    assert sorted(set().union(*kept)) == list(range(0, frames, 16))  # somebody was reconditioned whenever it was time
     assert max(map(len, kept)) > 4  # more often than whole memories are selected
     entries, held_bytes = sizes(ours.session)
     all_entries, all_bytes = sizes(theirs.session)
-    assert entries < all_entries / 10 and held_bytes < all_bytes / 10
+    share = 1 / 10 if IS_SOAK else 1 / 6  # the stream is as long as that
+    assert entries < all_entries * share and held_bytes < all_bytes * share
 
 
 def test_who_is_dropped_leaves_the_others_as_they_were(run: Callable[..., Run]) -> None:
@@ -123,7 +126,7 @@ def test_who_is_dropped_leaves_the_others_as_they_were(run: Callable[..., Run]) 
     for each in (2, 1):
         ours.session.drop(each)
         theirs.session.remove_object(each)
-        for index, (of_ours, of_theirs) in enumerate(zip(ours.frames(20), theirs.frames(20), strict=True)):
+        for index, (of_ours, of_theirs) in enumerate(zip(ours.frames(10), theirs.frames(10), strict=True)):
             assert same(of_ours, of_theirs), index
             assert each not in of_ours
     assert max(of_ours) == 5  # two have taken the free places, with ids that nobody had
