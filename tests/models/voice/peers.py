@@ -20,19 +20,17 @@ def is_installed() -> bool:
     return PACKAGE.is_dir()
 
 
-def synthesizer(shape: SynthesizerShape) -> Any:
-    """Theirs of this shape, with the weights that it draws for itself and its weight norm in place.
+def rmvpe() -> Any:
+    """Their module with RMVPE; it asks for librosa's mel filters."""
+    return _module("lib.rmvpe")
 
-    Their package's own `__init__` asks for libraries that the synthesiser does without: an empty one stands in for it.
-    """
-    if PACKAGE.name not in sys.modules:
-        empty = types.ModuleType(PACKAGE.name)
-        empty.__path__ = [str(PACKAGE)]
-        sys.modules[PACKAGE.name] = empty
+
+def synthesizer(shape: SynthesizerShape) -> Any:
+    """Theirs of this shape, with the weights that it draws for itself and its weight norm in place."""
     kind = {"v1": "256", "v2": "768"}[shape.version] + ("NSFsid" if shape.has_pitch else "NSFsid_nono")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the way they ask for weight norm is out of date
-        models = importlib.import_module(f"{PACKAGE.name}.lib.infer_pack.models")
+        models = _module("lib.infer_pack.models")
         return getattr(models, f"SynthesizerTrnMs{kind}")(*shape.config(), is_half=False).eval()
 
 
@@ -42,3 +40,12 @@ def infer(theirs: Any, phone: torch.Tensor, pitch: torch.Tensor, f0: torch.Tenso
     lengths = torch.full((phone.shape[0],), phone.shape[1])
     given = (phone, lengths, pitch, f0, speaker) if hasattr(theirs.dec, "m_source") else (phone, lengths, speaker)
     return theirs.infer(*given)[0]
+
+
+def _module(name: str) -> Any:
+    """Their package's own `__init__` asks for libraries that these do without: an empty one stands in for it."""
+    if PACKAGE.name not in sys.modules:
+        empty = types.ModuleType(PACKAGE.name)
+        empty.__path__ = [str(PACKAGE)]
+        sys.modules[PACKAGE.name] = empty
+    return importlib.import_module(f"{PACKAGE.name}.{name}")

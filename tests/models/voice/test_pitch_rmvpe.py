@@ -35,9 +35,8 @@ def published(require: Callable[[object, str], None], monkeypatch: pytest.Monkey
     filters.mel = pytest.importorskip("torchfcpe.mel_fn_librosa").mel  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "librosa", types.ModuleType("librosa"))
     monkeypatch.setitem(sys.modules, "librosa.filters", filters)
-    module = peers.rmvpe()
-    require(module, peers.MISSING)
-    return module
+    require(peers.is_installed(), peers.MISSING)
+    return peers.rmvpe()
 
 
 @pytest.fixture
