@@ -91,7 +91,7 @@ class Finished:
             return
         hop, first = point_hop(self._made.rate_hz), 0
         for block in self._made.blocks():
-            lines = (spread(points, hop, len(block), first) for points in self._points)
+            lines = [spread(points, hop, len(block), first) for points in self._points]
             first += len(block)
             yield block * gains(*lines, self._share)[0].numpy()
 
