@@ -112,7 +112,11 @@ def test_a_cut_off_file_is_listed_with_what_it_lacks(tiny_models: Any, tmp_path:
     assert line.endswith("cut off, 10 bytes are missing")
 
 
-@pytest.mark.parametrize("make", [lambda f: None, lambda f: f.mkdir(), lambda f: f.write_bytes(b"12345678{")], ids=str)
+@pytest.mark.parametrize(
+    "make",
+    [lambda f: None, lambda f: f.mkdir(), lambda f: f.write_bytes(b"12345678{")],
+    ids=["nothing", "a folder", "bytes"],
+)
 def test_what_is_no_model_at_all_is_an_error_of_one_line(tmp_path: Path, make: Any) -> None:
     make(tmp_path / "thing")
     with pytest.raises(ModelError) as told:
