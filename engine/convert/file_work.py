@@ -1,9 +1,7 @@
 """One file on its way: heard, converted span by span, finished. Its sounds lie in a hidden folder beside the output."""
 
-import shutil
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from engine.convert.journal import Journal, file_key, read_journal
 from engine.convert.scratch import Scratch
 from engine.convert.sounds import Sound
 from engine.convert.tasks import Task
+from engine.convert.work_folder import WorkFolder
 from engine.convert.writing import open_writer
 from engine.errors import SinkError, UsageError
 from engine.models.voice.cutting import FRAME, RATE_HZ, Piece, Span, piece_of, spans_of
@@ -37,18 +36,19 @@ class FileWork:
         self.waiting: list[Span] = []
         """Not yet converted, in order."""
         self._converter = converter
-        self._folder = partial_folder(task.output)
-        key = key | {"source": file_key(task.source)}
-        journal = read_journal(self._folder, key) if resume else None
-        self.is_resumed = journal is not None
-        self._journal = journal or Journal(key=key)
-        if journal is None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        self._place = WorkFolder(task.output)
+        self._folder = self._place.path
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SinkError(f"{task.output}: cannot be written ({error.strerror or error})") from error
-        self._heard, self._converted = Scratch(self._folder / "heard.f32"), Scratch(self._folder / "converted.f32")
+            key = key | {"source": file_key(task.source)}
+            journal = read_journal(self._folder, key) if resume else None
+            self.is_resumed = journal is not None
+            self._journal = journal or Journal(key=key)
+            if journal is None:
+                self._place.empty()
+            self._heard, self._converted = Scratch(self._folder / "heard.f32"), Scratch(self._folder / "converted.f32")
+        except BaseException:
+            self._place.close()
+            raise
 
     @property
     def seconds(self) -> float:
@@ -131,14 +131,14 @@ class FileWork:
         self.discard()
 
     def close(self) -> None:
-        """What was done is kept, to go on from."""
-        self._heard.close()
-        self._converted.close()
+        """What was done is kept, to go on from, by another run too."""
+        self._close_sounds()
+        self._place.close()
 
     def discard(self) -> None:
-        self.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._close_sounds()
+        self._place.remove()
 
-
-def partial_folder(output: Path) -> Path:
-    return output.with_name(f".{output.name}.partial")
+    def _close_sounds(self) -> None:
+        self._heard.close()
+        self._converted.close()

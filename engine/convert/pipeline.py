@@ -187,9 +187,7 @@ class Pipeline:
         """What was converted stays on the disk for --resume; where nothing was, nothing stays."""
         work = self._works.pop(task, None)
         if work is not None:
-            work.close()
-            if not work.is_begun:
-                work.discard()
+            work.close() if work.is_begun else work.discard()
         if state == "failed":
             self._promised_s[task] = 0.0
             if work is not None and work.is_begun:

@@ -11,7 +11,12 @@ import pytest
 import soundfile
 
 from engine.convert import ConvertReport
+from engine.convert.file_work import FileWork
 from engine.convert.journal import read_journal
+from engine.convert.sounds import open_sound
+from engine.convert.tasks import Task
+from engine.convert.work_folder import WorkFolder
+from engine.errors import SinkError
 from engine.models.voice import VoiceSettings, VoiceSpec
 from tests.convert.voices import spoken, write_sound
 
@@ -154,3 +159,32 @@ def test_a_journal_that_cannot_be_written_fails_its_file_alone(
 def test_a_journal_that_cannot_be_read_tells_of_nothing(content: str, tmp_path: Path) -> None:
     (tmp_path / "journal.json").write_text(content)
     assert read_journal(tmp_path, {}) is None
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_of_two_runs_on_one_output_the_second_one_is_told_and_touches_nothing(
+    sources: list[Path], resume: bool, tmp_path: Path
+) -> None:
+    task, sound = Task(source=sources[0], output=tmp_path / "out.wav"), open_sound(sources[0])
+    first = FileWork(task, sound, None, {}, resume=False)  # the model is not used before something is heard
+    before = names(tmp_path / ".out.wav.partial")
+    with pytest.raises(SinkError) as told:
+        FileWork(task, sound, None, {}, resume=resume)
+    assert str(told.value) == f"{tmp_path}/out.wav: another run is at work on it"
+    assert names(tmp_path / ".out.wav.partial") == before
+    first.close()
+    FileWork(task, sound, None, {}, resume=resume).discard()
+    assert ".out.wav.partial" not in names(tmp_path)
+
+
+def test_a_lock_whose_folder_was_removed_meanwhile_holds_nothing(tmp_path: Path) -> None:
+    first = WorkFolder(tmp_path / "out.wav")
+    late = first._open()  # by a second run, which is about to lock it
+    first.remove()
+    assert names(tmp_path) == []
+    third = WorkFolder(tmp_path / "out.wav")
+    first._lock = late
+    assert not first._is_held(), "it would be at work in the third one's folder"
+    first.close()
+    third.remove()
+    assert names(tmp_path) == []

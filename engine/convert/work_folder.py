@@ -1,0 +1,95 @@
+"""The hidden folder beside an output in which it is made: one run's at a time, whichever process that is in."""
+
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from engine.errors import SinkError
+
+LOCK = "lock"
+
+
+class WorkFolder:
+    """Held from the constructor to `close` or `remove`, and no longer than the process lives: the system lets go of its
+    locks however it ends. SinkError, in one line, where another run holds it or the disk does not let us."""
+
+    def __init__(self, output: Path) -> None:
+        """What an interrupted run has left in it stays."""
+        self.path = output.with_name(f".{output.name}.partial")
+        self._output = output
+        with self._one_line():
+            self._lock = self._open()
+            while not self._is_held():  # its run removed it between our two steps
+                self._lock.close()
+                self._lock = self._open()
+
+    def empty(self) -> None:
+        """What an earlier run has left is gone."""
+        with self._one_line():
+            for path in self.path.iterdir():
+                if path.name != LOCK:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def close(self) -> None:
+        """Let go of it: what is in it can be gone on from."""
+        self._lock.close()
+
+    def remove(self) -> None:
+        """As far as it can be. The lock goes last: from then on the folder may be another run's."""
+        if self._lock.closed:
+            return
+        with contextlib.suppress(SinkError):
+            self.empty()
+        if sys.platform == "win32":  # where no open file can be removed
+            self.close()
+        with contextlib.suppress(OSError):
+            (self.path / LOCK).unlink()
+            self.path.rmdir()
+        self.close()
+
+    def _open(self) -> BinaryIO:
+        while True:
+            self.path.mkdir(parents=True, exist_ok=True)
+            try:
+                return (self.path / LOCK).open("ab", buffering=0)
+            except FileNotFoundError:  # the folder was removed between the two steps
+                continue
+
+    def _is_held(self) -> bool:
+        """Take the lock; False where its file is not the folder's any more."""
+        try:
+            if not _is_taken(self._lock):
+                raise SinkError(f"{self._output}: another run is at work on it")
+            return os.path.samestat(os.fstat(self._lock.fileno()), (self.path / LOCK).stat())
+        except FileNotFoundError:
+            return False
+        except BaseException:
+            self._lock.close()
+            raise
+
+    @contextlib.contextmanager
+    def _one_line(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise SinkError(f"{self._output}: cannot be written ({error.strerror or error})") from error
+
+
+def _is_taken(file: BinaryIO) -> bool:
+    """Lock it for us alone; False where another has. OSError where the disk knows no locks."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # the second is what Windows says
+        return False
+    return True
