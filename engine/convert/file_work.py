@@ -15,7 +15,7 @@ from engine.convert.sounds import Sound
 from engine.convert.tasks import Task
 from engine.convert.work_folder import WorkFolder
 from engine.convert.writing import open_writer
-from engine.errors import SinkError, UsageError
+from engine.errors import AudioError, SinkError, UsageError
 from engine.models.voice.cutting import FRAME, RATE_HZ, Piece, Span, piece_of, spans_of
 from engine.models.voice.levels import LOUDEST_IN, turned_down
 
@@ -39,7 +39,7 @@ class FileWork:
         self._place = WorkFolder(task.output)
         self._folder = self._place.path
         try:
-            key = key | {"source": file_key(task.source)}
+            key = key | {"source": self._source_key()}
             journal = read_journal(self._folder, key) if resume else None
             self.is_resumed = journal is not None
             self._journal = journal or Journal(key=key)
@@ -73,6 +73,7 @@ class FileWork:
             heard = hear(self.sound, self._heard, converter.high_pass, is_stopped)
             if heard is None:
                 return False
+            self._check_source()
             journal.source_samples, journal.peak = heard.source_samples, heard.peak
             journal.begins_s, journal.notes = str(self.sound.begins_s), self.sound.notes
             journal.save(self._folder)
@@ -111,6 +112,9 @@ class FileWork:
         rate = rate_for(form, rate_hz or self._converter.rate_hz)
         finished = Finished(self._made, share=self._converter.settings.rms_mix, rate_hz=rate)
         new = self._folder / f"new{output.suffix}"
+        has_pictures = bool(form.codec) and self.sound.has_video
+        if has_pictures:
+            self._check_source()
         writer = open_writer(new, form, rate, self.sound)
         try:
             for block in finished.blocks():
@@ -119,6 +123,8 @@ class FileWork:
         except BaseException:
             writer.discard()
             raise
+        if has_pictures:
+            self._check_source()
         self.sound.notes += writer.notes
         if rate != (rate_hz or self._converter.rate_hz):
             self.sound.notes.append(f"{output.suffix} cannot have {self._converter.rate_hz} Hz: it has {rate} Hz")
@@ -138,6 +144,18 @@ class FileWork:
     def discard(self) -> None:
         self._close_sounds()
         self._place.remove()
+
+    def _check_source(self) -> None:
+        """AudioError where it is not the file that was begun with: one's voice is not laid under another's pictures."""
+        if self._source_key() != self._journal.key["source"]:
+            self._journal.done.clear()  # nothing to go on from
+            raise AudioError(f"{self.task.source}: has changed while it was converted; convert it again")
+
+    def _source_key(self) -> list[Any]:
+        try:
+            return file_key(self.task.source)
+        except OSError as error:
+            raise AudioError(f"{self.task.source}: is no longer there ({error.strerror or error})") from error
 
     def _close_sounds(self) -> None:
         self._heard.close()

@@ -188,3 +188,18 @@ def test_a_lock_whose_folder_was_removed_meanwhile_holds_nothing(tmp_path: Path)
     first.close()
     third.remove()
     assert names(tmp_path) == []
+
+
+def test_a_source_that_changes_while_it_is_heard_fails_alone(
+    convert: Convert, sources: list[Path], tmp_path: Path
+) -> None:
+    stop = threading.Event()
+
+    def change() -> bool:
+        """Looked at by the reading thread, for each second that it has heard."""
+        os.utime(sources[0], ns=(0, sources[0].stat().st_mtime_ns + 1_000_000_000))
+        return False
+
+    stop.is_set = change  # type: ignore[method-assign]
+    report = convert(sources[0], sources[2], tmp_path / "out", stop=stop)
+    assert [file.state for file in report.files] == ["failed", "converted"]

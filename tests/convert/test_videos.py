@@ -134,3 +134,20 @@ def test_a_video_may_become_a_sound_and_one_that_no_container_takes_is_told(conv
         "name an .mkv, which takes any"
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.flac"]
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".flac"])
+def test_a_video_that_is_replaced_meanwhile_gives_its_pictures_to_no_other_voice(
+    convert: Convert, suffix: str, tmp_path: Path
+) -> None:
+    source = write_video(tmp_path / "in.mkv", [spoken(0.3, 44_100)], count=8)
+    other = write_video(tmp_path / "other.mkv", [spoken(0.3, 44_100, hz=150)], count=9)
+    (file,) = convert(
+        source, tmp_path / f"out{suffix}", tell=lambda progress: other.exists() and other.replace(source)
+    ).files
+    if suffix == ".flac":  # its voice had been heard whole
+        assert file.state == "converted"
+        return
+    assert file.state == "failed" and not any("--resume" in note for note in file.notes)
+    assert file.reason == f"{source}: has changed while it was converted; convert it again"
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
