@@ -12,6 +12,8 @@ from av.container.streams import StreamContainer
 from av.packet import Packet
 from av.stream import Stream
 
+MOST_UNTOLD = 64  # packets: a picture leans on one 16 later at most (H.264 and H.265 keep no more)
+
 
 class StreamCopy:
     """Reads the source a second time, the added streams alone, and never further than `copy_until` says."""
@@ -64,7 +66,7 @@ class StreamCopy:
         if not tracks:
             return
         try:
-            for packet in _with_decoding_times(self._source.demux(tracks)):
+            for packet in with_decoding_times(self._source.demux(tracks)):
                 shift = round(self._origin_s / packet.time_base)
                 packet.dts -= shift
                 if packet.pts is not None:
@@ -79,23 +81,36 @@ class StreamCopy:
         return packet.dts * packet.time_base
 
 
-def _with_decoding_times(packets: Iterator[Packet]) -> Iterator[Packet]:
+def with_decoding_times(packets: Iterator[Packet]) -> Iterator[Packet]:
     """Matroska knows only when a picture is shown: where pictures lean on later ones, FFmpeg cannot tell when the first
-    ones are to be decoded, until it has seen more of them. They are given the ticks before the first time it tells."""
+    ones are to be decoded, until it has seen more of them. They are given the ticks before the first time it tells. A
+    track of which it has told nothing after MOST_UNTOLD is taken to be decoded in the order in which it is shown."""
     waiting: dict[int, list[Packet]] = {}
+    untold: set[int] = set()
     for packet in packets:
         if packet.time_base is None or (packet.dts is None and packet.pts is None):  # the end of a track
             continue
         before = waiting.setdefault(packet.stream.index, [])
+        if packet.dts is None and packet.stream.index in untold:
+            packet.dts = packet.pts
         if packet.dts is None:
             before.append(packet)
+            if len(before) == MOST_UNTOLD:
+                untold.add(packet.stream.index)
+                yield from _decoded_as_shown(before)
+                before.clear()
             continue
         for number, early in enumerate(before):
             early.dts = packet.dts - len(before) + number
             yield early
         before.clear()
         yield packet
-    for packet in (packet for left in waiting.values() for packet in left):  # a track of a picture or two
+    for left in waiting.values():  # a track of a picture or two
+        yield from _decoded_as_shown(left)
+
+
+def _decoded_as_shown(packets: list[Packet]) -> Iterator[Packet]:
+    for packet in packets:
         packet.dts = packet.pts
         yield packet
 

@@ -1,0 +1,44 @@
+"""Packets on their way into another file: when each is to be decoded."""
+
+import io
+from collections.abc import Iterator
+from fractions import Fraction
+
+import av
+import pytest
+from av.packet import Packet
+from av.stream import Stream
+
+from engine.sources.stream_copy import MOST_UNTOLD, with_decoding_times
+
+
+@pytest.fixture
+def stream() -> Iterator[Stream]:
+    with av.open(io.BytesIO(), "w", format="matroska") as container:
+        yield container.add_stream("mpeg4", rate=25)
+
+
+def packet(stream: Stream, pts: int, dts: int | None) -> Packet:
+    packet = Packet(b"a picture")
+    packet.stream, packet.time_base, packet.pts, packet.dts = stream, Fraction(1, 25), pts, dts
+    return packet
+
+
+def test_the_first_pictures_are_given_the_ticks_before_the_first_time_that_is_told(stream: Stream) -> None:
+    shown = [(0, None), (3, None), (1, 0), (2, 1)]
+    timed = with_decoding_times(packet(stream, *times) for times in shown)
+    assert [(each.pts, each.dts) for each in timed] == [(0, -2), (3, -1), (1, 0), (2, 1)]
+
+
+def test_a_track_that_never_tells_is_not_kept_in_memory(stream: Stream) -> None:
+    read = []
+
+    def packets() -> Iterator[Packet]:
+        for number in range(10 * MOST_UNTOLD):
+            read.append(number)
+            yield packet(stream, number, None)
+
+    for number, each in enumerate(with_decoding_times(packets())):
+        assert (each.pts, each.dts) == (number, number)
+        assert len(read) <= number + MOST_UNTOLD
+    assert number + 1 == len(read) == 10 * MOST_UNTOLD
