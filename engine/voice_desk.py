@@ -26,7 +26,7 @@ from engine.children.messages import Fact
 from engine.children.voice_link import VoiceTiming
 from engine.clock import Clock
 from engine.voice_delay import VoiceDelay
-from engine.voice_mix import MixSettings, VoiceMix
+from engine.voice_mix import MixSettings, OneChannel, VoiceMix
 
 PERIOD_S = 0.01
 LOOK_S = 0.1  # at what moves the delay
@@ -89,6 +89,7 @@ class VoiceDesk:
         self._report = report
         self._rate_hz = rate_hz
         self._dry = SampleRing(rate_hz, 1, HEARD_S)
+        self._one_channel = OneChannel(rate_hz)
         self._mix = VoiceMix(rate_hz)
         self._delay = VoiceDelay()
         self._delay.follow(link.timing, 0.0)
@@ -199,10 +200,8 @@ class VoiceDesk:
         if self._taken is None:
             self._taken = ring.newest
         first, samples = ring.read(self._taken, min(ring.newest, self._taken + self._longest_step))
-        voice = np.zeros(len(samples), np.float32)
-        if self._channel <= ring.channels:
-            voice[:] = samples[:, self._channel - 1]
-        if len(voice):
+        if len(samples):
+            voice = self._one_channel.of(samples, self._channel)
             self._link.hear(voice)
             self._dry.write(voice[:, None])
         self._taken = first + len(samples)  # last: a step that fails is done again, and the numbers stay

@@ -84,6 +84,36 @@ class VoiceMix:
         return np.convolve(opened[1:], self._door, mode="valid")
 
 
+class OneChannel:
+    """One channel of a sound. Another one is gone over to in FADE_S, from where the sound is then; one that the sound
+    lacks is silence. One thread; every call goes on where the last one ended."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self._fade_frames = round(rate_hz * FADE_S)
+        self._former = self._channel = 0
+        self._share = _Fader(1.0, self._fade_frames)
+        """Of `_channel`; the rest is `_former`."""
+
+    def of(self, sound: np.ndarray, channel: int) -> np.ndarray:
+        """(n,) float32 of (n, channels); `channel` counts from 1. One that is asked for during a fade is next."""
+        if self._channel == 0:
+            self._channel = channel
+        if channel != self._channel and self._share.at == 1.0:
+            self._former, self._channel = self._channel, channel
+            self._share = _Fader(0.0, self._fade_frames)
+        if self._share.at == 1.0:
+            return _channel_of(sound, self._channel)
+        share = self._share.step(1.0, len(sound))
+        share = share * share * (3.0 - 2.0 * share)  # without corners
+        return share * _channel_of(sound, self._channel) + (1.0 - share) * _channel_of(sound, self._former)
+
+
+def _channel_of(sound: np.ndarray, channel: int) -> np.ndarray:
+    if channel > sound.shape[1]:
+        return np.zeros(len(sound), np.float32)
+    return sound[:, channel - 1].astype(np.float32)
+
+
 class _Fader:
     """Goes to where it is sent in FADE_S at most, in a straight line."""
 
@@ -91,6 +121,10 @@ class _Fader:
         self._at = self._target = at
         self._step = 0.0
         self._fade_frames = fade_frames
+
+    @property
+    def at(self) -> float:
+        return self._at
 
     def step(self, target: float, frames: int) -> np.ndarray | np.float32:
         """(frames,) float32; one number while it stands still."""

@@ -50,14 +50,14 @@ class Inverter:
         self.work_s = 0.02
         self.is_alive = True
         self._clock = clock
-        self._voice = np.zeros(0, np.float32)
+        self.voice = np.zeros(0, np.float32)
         self._made = np.zeros((0, 2), np.float32)
         self._due: list[tuple[float, int]] = []
 
     def hear(self, block: np.ndarray) -> None:
-        whole = len(self._voice) // BLOCK
-        self._voice = np.concatenate((self._voice, block))
-        for number in range(whole, len(self._voice) // BLOCK):
+        whole = len(self.voice) // BLOCK
+        self.voice = np.concatenate((self.voice, block))
+        for number in range(whole, len(self.voice) // BLOCK):
             self._due.append((self._clock.now_s() + self.work_s, number))
 
     def converted(self, first: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
@@ -74,7 +74,7 @@ class Inverter:
             made = np.zeros((end - len(self._made), 2), np.float32)
             self._made = np.concatenate((self._made, made))
             if self.is_alive:
-                self._made[first:end, 0] = -self._voice[first:end]
+                self._made[first:end, 0] = -self.voice[first:end]
                 self._made[first:end, 1] = 1.0
 
 
@@ -233,6 +233,20 @@ def test_another_channel_of_the_source_may_be_the_voice(world) -> None:
     world.run(1.0)
     expected = -0.5 * world.spoken(8000)
     assert np.abs(world.run(0.5) - expected).max() < 2e-3
+
+
+def test_a_change_of_the_channel_is_no_click_for_the_listener_nor_for_the_child(world) -> None:
+    world.microphone.voice = lambda numbers: np.full(len(numbers), 0.4)  # the other channel: -0.2
+    world.set(monitor=0.0)
+    world.run(1.0)
+    heard, given = [], len(world.link.voice)
+    for channel in (2, 1, 2, 3):
+        world.set(input_channel=channel)
+        heard.append(world.run(0.01 if channel == 1 else 0.5))
+    assert np.concatenate(heard)[-1] == 0.0
+    assert click_db(np.concatenate(heard)) < -50.0
+    assert click_db(world.link.voice[given:]) < -50.0
+    assert set(np.unique(world.link.voice[given::100]).round(3)) >= {-0.2, 0.0, 0.4}
 
 
 def test_a_channel_that_the_source_lacks_is_silence_and_is_told_once(world, reports) -> None:
