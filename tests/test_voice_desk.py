@@ -246,7 +246,8 @@ def test_a_change_of_the_channel_is_no_click_for_the_listener_nor_for_the_child(
     assert np.concatenate(heard)[-1] == 0.0
     assert click_db(np.concatenate(heard)) < -50.0
     assert click_db(world.link.voice[given:]) < -50.0
-    assert set(np.unique(world.link.voice[given::100]).round(3)) >= {-0.2, 0.0, 0.4}
+    for level in (-0.2, 0.0, 0.4):
+        assert (np.abs(world.link.voice[given:] - level) < 1e-6).any()
 
 
 def test_a_channel_that_the_source_lacks_is_silence_and_is_told_once(world, reports) -> None:
