@@ -47,6 +47,8 @@ class Converter(Protocol):
 
     def converted(self, first: int, frames: int) -> tuple[np.ndarray, np.ndarray]: ...
 
+    def is_converted(self, sample: int) -> bool: ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoiceStatus:
@@ -224,7 +226,7 @@ class VoiceDesk:
             return
         sample, since_s = self._late
         late_s = self._clock.now_s() - since_s
-        if self._link.converted(sample, 1)[1][0] > 0.0:
+        if self._link.is_converted(sample):
             self._late = None
             self._delay.was_late(late_s)
             self._report("rvc.late", f"rvc: a block came {late_s * 1000:.0f} ms late; the delay is longer by that now")

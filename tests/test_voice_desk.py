@@ -52,6 +52,7 @@ class Inverter:
         self._clock = clock
         self.voice = np.zeros(0, np.float32)
         self._made = np.zeros((0, 2), np.float32)
+        self._asked = 0
         self._due: list[tuple[float, int]] = []
 
     def hear(self, block: np.ndarray) -> None:
@@ -61,11 +62,17 @@ class Inverter:
             self._due.append((self._clock.now_s() + self.work_s, number))
 
     def converted(self, first: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
+        assert first >= self._asked, "later and later ones"
+        self._asked = first
         self._work()
         sound, presence = np.zeros((2, frames), np.float32)
         found = self._made[first : first + frames]
         sound[: len(found)], presence[: len(found)] = found.T
         return sound, presence
+
+    def is_converted(self, sample: int) -> bool:
+        self._work()
+        return sample < len(self._made) and self._made[sample, 1] > 0.0
 
     def _work(self) -> None:
         while self._due and self._due[0][0] <= self._clock.now_s():

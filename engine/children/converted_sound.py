@@ -51,6 +51,11 @@ class ConvertedSound:
             self._rings.popleft().close()
         return sound, presence
 
+    def has(self, sample: int) -> bool:
+        """Whether there is something at it by now, as far as that is kept. It may lie before what was read: nothing
+        begins here, or is let go."""
+        return any(ring.has(sample) for ring in self._rings)
+
     def close(self) -> None:
         while self._rings:
             self._rings.pop().close()
@@ -95,6 +100,11 @@ class _Ring:
         share = np.where(presence[place] > 0.0, risen, np.float32(1.0)) * made[:, 1]
         sound[place] += share * (made[:, 0] - sound[place])
         np.maximum(presence[place], made[:, 1], out=presence[place])
+
+    def has(self, sample: int) -> bool:
+        end = self._reader.end_sample
+        made = self._reader.read(sample, 1) if max(end - self._reader.capacity, 0) <= sample < end else None
+        return made is not None and bool(made[0, 1])
 
     def is_alone(self, sample: int) -> bool:
         """Whether nothing of earlier processes is heard from `sample` on."""

@@ -176,6 +176,10 @@ class VoiceLink:
         is. Ask for later and later ones."""
         return self._converted.read(first, frames)
 
+    def is_converted(self, sample: int) -> bool:
+        """Whether something was made by now of a sample that was asked for already."""
+        return self._converted.has(sample)
+
     @property
     def timing(self) -> VoiceTiming:
         """Of the lengths that are asked for, or that the child still has where those are longer."""

@@ -41,6 +41,9 @@ class Inverter:
         is_there = (numbers < self._heard // self._block * self._block - self._lag).astype(np.float32)
         return -self._ring[numbers % len(self._ring)] * is_there, is_there
 
+    def is_converted(self, sample: int) -> bool:
+        return self.converted(sample, 1)[1][0] > 0.0
+
 
 def main(more_outputs: list[str]) -> None:
     reports: list[str] = []

@@ -100,6 +100,20 @@ def test_the_former_process_is_heard_to_its_end_where_the_next_begins_later(
     assert np.array_equal(presence, np.repeat([1.0, 0.0, 1.0], [30, 30, 40]).astype(np.float32))
 
 
+def test_a_look_whether_a_sample_came_after_all_moves_no_takeover(
+    processes: Processes, converted: ConvertedSound
+) -> None:
+    processes.begin(0, 100, 1.0)
+    converted.read(20, 10)
+    assert converted.has(15) and converted.has(99) and not converted.has(100) and not converted.has(5000)
+    newest = processes.begin(20, 0, -1.0)
+    converted.read(30, 10)
+    go_on(newest, 20, 100, -1.0)
+    assert converted.has(25)
+    sound, _ = converted.read(40, 20)
+    assert np.allclose(sound[: FADE + 1], 1.0 - 2.0 * np.minimum(np.arange(1, FADE + 2) / FADE, 1.0)), "faded in here"
+
+
 def test_former_rings_are_let_go_when_the_reading_has_passed_them(
     processes: Processes, converted: ConvertedSound
 ) -> None:
