@@ -29,7 +29,7 @@ from engine.children.port import ChildPort
 from engine.children.voice_arrivals import Arrivals
 from engine.children.voice_figures import VoiceFigures
 from engine.children.voice_load import load_model
-from engine.children.voice_settings import read_settings
+from engine.children.voice_settings import Window, read_settings
 from engine.ipc import AudioRingReader, Phase
 from engine.models.voice import VoiceSettings
 from engine.models.voice.optimization import OptimizationConfig
@@ -80,6 +80,8 @@ class Loop:
         self._joined_from = 0
         """Sample from which what is made is whole: before it, it fades in from nothing."""
         self._notes: set[str] = set()
+        self._slow_window: Window | None = None
+        """That was too much for this machine, and said to be."""
         reader = port.audio_input("voice")
         assert reader is not None
         self._open_rings(reader)
@@ -337,6 +339,15 @@ class Loop:
     def _tell(self) -> None:
         if not self._figures.is_due(time.perf_counter()):
             return
+        self._warn_of_slowness()
         stages = self._figures.stages_ms() if self._is_profiled else {}
         counts: dict[str, Fact] = {"cleaned": self._live.cleaned, "nan": self._live.spoiled}
         self._port.facts(**self._figures.facts(self._block_ms), **counts, **stages, memory_mb=self._memory_mb)
+
+    def _warn_of_slowness(self) -> None:
+        """Once for each length of the window: most of the voice is not converted then, whatever is waited."""
+        work_ms = self._figures.too_slow_ms(self._block_ms)
+        if work_ms is not None and self._settings.window != self._slow_window:
+            self._slow_window = self._settings.window
+            advice = "set a longer /rvc/block_ms or a shorter /rvc/extra_ms"
+            self._port.note("slow", f"a block of {self._block_ms:g} ms takes {work_ms:.0f} ms here; {advice}")

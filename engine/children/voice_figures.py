@@ -8,6 +8,7 @@ from engine.children.messages import Fact
 
 KEPT_BLOCKS: Final = 512
 KEPT_STAGES: Final = 32
+FEWEST_BLOCKS: Final = 8  # to judge a machine by: the first ones of a window warm it up
 TELL_EVERY_S: Final = 1.0
 
 
@@ -30,6 +31,13 @@ class VoiceFigures:
         """One block, from its being there to its being heard by others, with what each stage took."""
         self._work_ms.append(work_ms)
         self._stages.append(stages_ms)
+
+    def too_slow_ms(self, block_ms: float) -> float | None:
+        """What half of the blocks take at least, where that is longer than they are; None: the voice keeps up."""
+        if len(self._work_ms) < FEWEST_BLOCKS:
+            return None
+        p50_ms = sorted(self._work_ms)[len(self._work_ms) // 2]
+        return p50_ms if p50_ms > block_ms else None
 
     def is_due(self, now_s: float) -> bool:
         """True once a second."""
