@@ -30,10 +30,19 @@ def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
     folder = cached(parts["id"])
     file = parts["file"].lstrip("/")
     if folder is None or not (folder / file).exists():
-        wanted = (file if Path(file).suffix else f"{file}/*",) if file else files
-        command = download_command(parts["id"], wanted)
+        command = f"{fetch_command(name, files=files)}   ({_page(parts['id'])})"
         raise ModelError(f"{name}: neither a path here nor in the Hugging Face cache; fetch it once: {command}")
     return folder / file
+
+
+def fetch_command(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> str:
+    """What fetches `owner/name[/file]` from the Hub; "" for any other name."""
+    parts = _HUB_NAME.fullmatch(name)
+    if parts is None:
+        return ""
+    file = parts["file"].lstrip("/")
+    wanted = (file if Path(file).suffix else f"{file}/*",) if file else files
+    return " ".join(("hf download", parts["id"], *(f'--include "{pattern}"' for pattern in wanted)))
 
 
 def cached(hub_id: str) -> Path | None:
@@ -47,8 +56,8 @@ def cached(hub_id: str) -> Path | None:
 
 
 def download_command(hub_id: str, files: tuple[str, ...]) -> str:
-    patterns = " ".join(f'--include "{pattern}"' for pattern in files)
-    return f"hf download {hub_id} {patterns}   (https://huggingface.co/{hub_id})"
+    """`fetch_command` of a whole repository, with its page behind it."""
+    return f"{fetch_command(hub_id, files=files)}   ({_page(hub_id)})"
 
 
 def how_to_get(name: str) -> str:
@@ -56,3 +65,7 @@ def how_to_get(name: str) -> str:
     if Path(name).expanduser().exists() or not _HUB_NAME.fullmatch(name):
         return ""
     return f"; fetch it: {download_command(name, MODEL_FILES)}"
+
+
+def _page(hub_id: str) -> str:
+    return f"https://huggingface.co/{hub_id}"

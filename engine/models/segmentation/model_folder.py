@@ -108,9 +108,9 @@ def find(name: str) -> Path:
 
 def how_to_get(name: str, *, again: bool = False) -> str:
     """ "; fetch it: ..." where `name` is an id; of a gated one with what comes before. "" for the user's own folder."""
-    if Path(name).expanduser().exists() or "/" not in name:
+    command = locate.fetch_command(name, files=FILES)
+    if Path(name).expanduser().exists() or not command:
         return ""
-    command = locate.download_command(name, FILES).split("   ")[0]
     if again:
         return f"; fetch it again: {command}"
     if not name.startswith(GATED):

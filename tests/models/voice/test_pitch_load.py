@@ -45,17 +45,17 @@ def test_auto_takes_the_best_that_is_here_and_says_why_no_better(
 ) -> None:
     checkpoint = tmp_path / "rmvpe.pt"
     checkpoint.touch()
-    assert choose(spec("auto", str(checkpoint))).name == "rmvpe"
+    first = choose(spec("auto", str(checkpoint)))
+    assert (first.name, first.reason) == ("rmvpe", "")
     pytest.importorskip("torchfcpe")
     second = choose(spec("auto"))
     assert second.name == "fcpe"
-    assert "no rmvpe (nobody/nothing/rmvpe.pt: neither a path here nor in the Hugging Face cache" in second.reason
-    assert "hf download nobody/nothing" in second.reason
+    assert second.reason == 'pitch by fcpe; rmvpe is better: hf download nobody/nothing --include "rmvpe.pt"'
+    assert choose(spec("auto", "gone.pt")).reason == "pitch by fcpe; rmvpe is better: gone.pt is not there"
     monkeypatch.setitem(sys.modules, "torchfcpe", None)  # as if it were not installed
     third = choose(spec("auto"))
     assert third.name == "yin"
-    assert "no rmvpe" in third.reason
-    assert "no fcpe (pip install 'multiverse-engine[fcpe]')" in third.reason
+    assert third.reason.endswith("rmvpe.pt\", or pip install 'multiverse-engine[fcpe]'")
     assert isinstance(load_pitch(spec("auto"), CPU, torch.float32), Yin)
 
 

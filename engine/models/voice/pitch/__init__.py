@@ -45,7 +45,7 @@ class PitchTracker(Protocol):
 class Choice:
     name: Literal["rmvpe", "fcpe", "yin"]
     reason: str
-    """For the model's notes; "" where the name was asked for."""
+    """Why it is not the best, and how to get that, for the model's notes; "" where it is, or was asked for."""
 
 
 def choose(spec: VoiceSpec) -> Choice:
@@ -54,10 +54,10 @@ def choose(spec: VoiceSpec) -> Choice:
         return Choice(name=spec.pitch, reason="")
     try:
         locate.find(spec.rmvpe, files=())
-    except ModelError as error:
-        absent = f"no rmvpe ({error})"
+    except ModelError:
+        better = f"rmvpe is better: {locate.fetch_command(spec.rmvpe) or f'{spec.rmvpe} is not there'}"
     else:
-        return Choice(name="rmvpe", reason="pitch: rmvpe, the best here")
+        return Choice(name="rmvpe", reason="")
     if importlib.util.find_spec("torchfcpe"):
-        return Choice(name="fcpe", reason=f"pitch: fcpe; {absent}")
-    return Choice(name="yin", reason=f"pitch: yin; {absent}, no fcpe ({FCPE_INSTALL})")
+        return Choice(name="fcpe", reason=f"pitch by fcpe; {better}")
+    return Choice(name="yin", reason=f"pitch by yin; {better}, or {FCPE_INSTALL}")
