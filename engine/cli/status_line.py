@@ -39,6 +39,8 @@ def started_lines(engine: "Engine") -> list[str]:
         lines.append(f"camera    {status.camera.description}{hint}")
     for child in status.children:
         lines.append(f"{child.name:<9} {getattr(engine.config, child.name).model}")
+    if engine.config.rvc.model and engine.config.rvc.output == "none" and not engine.params.get("/rvc/channel"):
+        lines.append("          (the voice is not heard yet: --rvc-output default plays it, /rvc/channel 1 draws it)")
     lines += [f"sink      {sink.label} {sink.name}" for sink in status.sinks]
     if engine.osc_address is not None:
         host, port = engine.osc_address
