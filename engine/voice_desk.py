@@ -94,7 +94,7 @@ class VoiceDesk:
         self._one_channel = OneChannel(rate_hz)
         self._mix = VoiceMix(rate_hz)
         self._delay = VoiceDelay()
-        self._delay.follow(link.timing, 0.0)
+        self._delay.follow(link.timing, 0.0, clock.now_s())
         self._parts = self._delay.parts
         self._settings = MixSettings()
         self._asked_ms = 0.0
@@ -184,7 +184,7 @@ class VoiceDesk:
         if self._clock.now_s() >= self._look_s:
             self._look_s = self._clock.now_s() + LOOK_S
             self._watch_spare()
-            self._delay.follow(self._link.timing, self._asked_ms)
+            self._delay.follow(self._link.timing, self._asked_ms, self._clock.now_s())
             self._parts = self._delay.parts
         if self._capture.ring.newest == self._taken:
             return
@@ -228,7 +228,7 @@ class VoiceDesk:
         late_s = self._clock.now_s() - since_s
         if self._link.is_converted(sample):
             self._late = None
-            self._delay.was_late(late_s)
+            self._delay.was_late(late_s, self._clock.now_s())
             self._report("rvc.late", f"rvc: a block came {late_s * 1000:.0f} ms late; the delay is longer by that now")
         elif late_s > WAITED_S:
             self._late = None
