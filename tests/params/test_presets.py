@@ -140,7 +140,7 @@ def test_a_built_in_look_leaves_camera_prompt_regions_and_sound_alone(presets: P
     store.set_many(presets.load(name).values, by="preset")
     assert [(address, store.get(address)) for address, _ in own] == own
     left = {address.split("/")[1] for address in STORED - dict(presets.load(name).values).keys()}
-    assert left == {"layer", "sd", "sam3", "region", "audio"}
+    assert left == {"layer", "sd", "sam3", "rvc", "region", "audio"}
 
 
 def test_the_default_preset_is_the_state_of_a_fresh_start(presets: PresetFolder) -> None:
