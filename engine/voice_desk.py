@@ -98,6 +98,8 @@ class VoiceDesk:
         self._parts = self._delay.parts
         self._settings = MixSettings()
         self._asked_ms = 0.0
+        self._told_ms = 0.0
+        """Which of them could not be kept, and was told so."""
         self._channel = 1
         self._longest_step = round(LONGEST_STEP_S * rate_hz)
         self._look_s = 0.0
@@ -186,6 +188,7 @@ class VoiceDesk:
             self._watch_spare()
             self._delay.follow(self._link.timing, self._asked_ms, self._clock.now_s())
             self._parts = self._delay.parts
+            self._tell_shortest()
         if self._capture.ring.newest == self._taken:
             return
         self._hear()
@@ -232,6 +235,17 @@ class VoiceDesk:
             self._report("rvc.late", f"rvc: a block came {late_s * 1000:.0f} ms late; the delay is longer by that now")
         elif late_s > WAITED_S:
             self._late = None
+
+    def _tell_shortest(self) -> None:
+        """Of a delay that is asked for and cannot be kept, once, when that is known."""
+        asked_ms, shortest_ms = self._asked_ms, self._delay.shortest_s * 1000.0
+        if asked_ms != self._told_ms and 0.0 < asked_ms < shortest_ms and self._delay.is_settled:
+            self._told_ms = asked_ms
+            self._report(
+                "rvc.delay",
+                f"/rvc/delay_ms {asked_ms:g}: the shortest that can be kept is {math.ceil(shortest_ms)} ms, "
+                "which is kept",
+            )
 
     def _watch_spare(self) -> None:
         self._gaps = sum(reader.gaps for reader in self._readers)

@@ -1,5 +1,6 @@
 """The desk in a world whose time the test holds: what is heard, when, and what becomes of it when something fails."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -233,6 +234,25 @@ def test_a_delay_that_is_asked_for_is_the_one_that_is_heard(world) -> None:
     expected = -world.spoken(8000)
     assert np.abs(world.run(0.5) - expected).max() < 2e-3
     assert world.desk.status().underruns == world.desk.status().gaps == 0
+
+
+def test_a_delay_that_cannot_be_kept_is_told_once_for_each_value_with_the_shortest(world, reports) -> None:
+    shortest_ms = world.desk.status().delay_ms
+    for asked_ms in (100.0, 300.0, 50.0, 0.0):
+        world.set(delay_ms=asked_ms)
+        world.run(0.5)
+        world.set(delay_ms=asked_ms)
+        world.run(0.5)
+    said = f"the shortest that can be kept is {math.ceil(shortest_ms)} ms, which is kept"
+    told = [line for key, line in reports.lines if key == "rvc.delay"]
+    assert told == [f"/rvc/delay_ms 100: {said}", f"/rvc/delay_ms 50: {said}"]
+
+
+def test_before_the_devices_are_measured_no_delay_is_called_too_short(reports) -> None:
+    world = World(hum, reports, **{"/rvc/delay_ms": 400.0})  # the first guess at the devices is 400 ms alone
+    world.run(4.0)
+    assert world.desk.status().delay_ms == pytest.approx(400.0)
+    assert "rvc.delay" not in reports.keys
 
 
 def test_another_channel_of_the_source_may_be_the_voice(world) -> None:
