@@ -143,7 +143,7 @@ def _numba(width: int, height: int, frames: int) -> dict[str, Any]:
         "renderer": renderer.description,
         "multiverse_ms": round(numba_ms, 3),
         "numpy_float32_ms": round(numpy_ms, 1),
-        "times_faster_than_numpy": round(numpy_ms / numba_ms, 1),
+        "times_faster_than_numpy": round(numpy_ms / numba_ms, 3),
         "flash_guard_ms": round(overhead_ms - bare_ms, 3),
         "all_but_pixels_ms": round(overhead_ms, 3),
     }

@@ -277,7 +277,7 @@ def test_a_program_with_many_ports_does_not_take_the_place_of_a_page(hall: Hall,
     hall.feedback.subscribe(dataclasses.replace(page.sender(), at_port=None), origin=page.name)
     for port in range(1, MAX_SUBSCRIBERS + 2):
         hall.say(program, "/engine/notify", 1, port)
-    hall.after(2.0)
+    hall.after(4.0)
     page.take()
     hall.store.set(ANGLE, 12.0, by="a hand")
     hall.after(0.1)
