@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from engine.errors import ModelError
 _LENGTH_BYTES = 8
 _LONGEST_HEADER = 100_000_000
 DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8", "I64": "int64"}
+_BITS = re.compile(r"[A-Z]+(\d+)")  # of a number, in the name of its type; BOOL has none
 
 _TROUBLES = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
 
@@ -28,16 +30,29 @@ class Tensor:
 
 
 def read_header(file: Path) -> dict[str, Tensor]:
-    """Tensors by name; ModelError where the file is cut off or no safetensors file."""
+    """Tensors by name; ModelError where the file is cut off, no safetensors file, or one whose tensors lie outside it, in
+    one another, or in more or fewer bytes than they have."""
     try:
         header, start, size = _read(file)
         header.pop("__metadata__", None)
         tensors = {
             name: Tensor(DTYPES.get(t["dtype"], t["dtype"]), tuple(map(int, t["shape"]))) for name, t in header.items()
         }
-        end = max((t["data_offsets"][1] for t in header.values()), default=0)
+        places = {name: _place(t["data_offsets"]) for name, t in header.items()}
+        bits = {name: found and int(found[1]) for name, t in header.items() for found in [_BITS.match(t["dtype"])]}
     except _TROUBLES as error:
         raise ModelError(f"{file}: cannot be read as safetensors ({error})") from None
+    end = 0
+    for name, (begin, stop) in sorted(places.items(), key=lambda item: item[1]):
+        what = f"{file}: damaged: {name}"
+        if not 0 <= begin <= stop:
+            raise ModelError(f"{what} lies outside the file")
+        if begin < end:
+            raise ModelError(f"{what} lies where another tensor does")
+        width = bits[name]
+        if width is not None and tensors[name].count * width != (stop - begin) * 8:
+            raise ModelError(f"{what} has {stop - begin} bytes, its shape asks for {tensors[name].count * width // 8}")
+        end = stop
     if start + end > size:
         raise ModelError(f"{file}: cut off, {start + end - size} bytes are missing")
     return tensors
@@ -50,6 +65,14 @@ def read_metadata(file: Path) -> dict[str, str]:
         return {str(key): str(text) for key, text in header.get("__metadata__", {}).items()}
     except _TROUBLES as error:
         raise ModelError(f"{file}: cannot be read as safetensors ({error})") from None
+
+
+def _place(offsets: Any) -> tuple[int, int]:
+    """Of a tensor's first byte and of the one behind its last, counted from the first weight."""
+    begin, end = offsets
+    if not (isinstance(begin, int) and isinstance(end, int)):
+        raise ValueError("data_offsets that are no numbers")
+    return begin, end
 
 
 def _read(file: Path) -> tuple[dict[str, Any], int, int]:
