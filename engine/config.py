@@ -92,7 +92,7 @@ class RvcConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     model: str = ""
     """A published `.pth` or a `.safetensors` file; "" for none."""
     index: str = ""
-    """FAISS `.index` of the same voice; "" for none."""
+    """FAISS `.index` of the same voice; "": the one of the same name beside it, where there is one; `none`: none."""
     content: str = "lengyue233/content-vec-best"
     """What hears the words: a HuBERT or ContentVec folder, a Hugging Face id or file, a `.pt` or `.bin` file."""
     rmvpe: str = "lj1995/VoiceConversionWebUI/rmvpe.pt"

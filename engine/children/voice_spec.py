@@ -8,6 +8,7 @@ import osc_schema
 from engine.config import RvcConfig
 from engine.file_names import clean_name
 from engine.models.voice import VoiceSpec
+from engine.models.voice.index_choice import index_for
 
 MODEL: Final = "/rvc/model"
 BUILT: Final = (MODEL, "/rvc/f0", "/rvc/fp16", "/rvc/gpu_retrieval")
@@ -19,18 +20,17 @@ AS_DECLARED: Final[dict[str, Any]] = {
 
 
 def files_named(config: RvcConfig, name: str) -> tuple[str, str]:
-    """Paths of the model of that name in the first of the model folders that has it, and of the index of the same stem
-    beside it, "" for none. "" is the configured pair. ValueError says why it cannot be had."""
+    """Paths of the model of that name in the first of the model folders that has it, and of its index, "" for none (see
+    `index_for`). "" is the configured pair. ValueError says why it cannot be had."""
     if not name:
-        return config.model, config.index
+        return config.model, index_for(config.model, config.index)
     if not config.folders:
         raise ValueError('no model folders are configured: set folders = ["..."] under [rvc]')
     name = clean_name(name)
     for folder in config.folders:
         model = Path(folder).expanduser() / name
         if model.is_file():
-            index = model.with_suffix(".index")
-            return str(model), str(index) if index.is_file() else ""
+            return str(model), index_for(str(model), "")
     raise ValueError(f"is not in {', '.join(config.folders)}")
 
 

@@ -25,7 +25,12 @@ def convert(
     model: Annotated[
         str | None, typer.Option(metavar="M.pth", help="The voice: a .pth or .safetensors file, or random:SHAPE.")
     ] = None,
-    index: Annotated[str | None, typer.Option(metavar="M.index", help="FAISS index of the same voice.")] = None,
+    index: Annotated[
+        str | None,
+        typer.Option(
+            metavar="M.index|none", help="FAISS index of the same voice. (default: the one of its name beside it)"
+        ),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE.toml", help="Take model, index, content and device from its [rvc].")
     ] = None,
@@ -91,14 +96,16 @@ def convert(
     from engine.convert import ConvertJob
     from engine.convert.run import load_converter, open_job, run_job
     from engine.models.voice import VoiceSettings, VoiceSpec
+    from engine.models.voice.index_choice import index_for
 
     configured = build_config(read_config_file(config) if config else {}).rvc
+    voice = model or configured.model
     job = ConvertJob(
         sources=tuple(map(Path, paths[:-1])),
         output=paths[-1],
         spec=VoiceSpec(
-            model=model or configured.model,
-            index=index if index is not None else "" if model else configured.index,
+            model=voice,
+            index=index_for(voice, index if index is not None else "" if model else configured.index),
             content=content or configured.content,
             pitch=f0,
             rmvpe=rmvpe or configured.rmvpe,
@@ -189,6 +196,7 @@ def report_lines(report: "ConvertReport", load_s: float) -> list[str]:
         f"memory      {report.peak_memory_mb:.0f} MiB of the {report.memory_of} at most",
         f"model       {report.model}, {report.rate_hz} Hz, pitch {report.pitch or 'none'}, batch {report.batch_size}, "
         f"{report.dtype} on {report.device}",
+        f"index       {report.index or 'none'}",
     ]
     return lines + [f"wrote       {file.output}" for file in report.files if file.state == "converted"]
 

@@ -35,7 +35,7 @@ def check(
     controlnet: Annotated[list[str] | None, typer.Option(metavar="PATH", help="A ControlNet, repeatable.")] = None,
     ip_adapter: Annotated[str, typer.Option(metavar="PATH", help="An IP-Adapter.")] = "",
     index: Annotated[
-        str, typer.Option(metavar="PATH", help="A voice's .index; the one of the same name beside it, where it is.")
+        str, typer.Option(metavar="PATH", help="A voice's .index, or none. (default: the one of its name beside it)")
     ] = "",
     content: Annotated[str, typer.Option(metavar="PATH", help="What hears a voice's words, as in [rvc].")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -45,13 +45,14 @@ def check(
     is_plain = vae == "auto" and not (lora or controlnet or ip_adapter)
     if _is_voice(path):
         from engine.models.voice.check import check as check_voice
+        from engine.models.voice.index_choice import index_for
         from engine.models.voice.spec import CONTENT, VoiceSpec
 
         if not is_plain:
             raise UsageError(
                 f"{path}: is a voice; --vae, --lora, --controlnet and --ip-adapter belong to Stable Diffusion"
             )
-        report = check_voice(VoiceSpec(model=path, index=index or _index_beside(path), content=content or CONTENT))
+        report = check_voice(VoiceSpec(model=path, index=index_for(path, index), content=content or CONTENT))
         half = "float16"
         kind = _voice_rows(report)
     elif index or content:
@@ -127,12 +128,6 @@ def _is_voice(name: str) -> bool:
     if not (path.is_file() and path.suffix == ".safetensors"):
         return False
     return any(tensor.startswith("enc_p.") for tensor in read_header(path))
-
-
-def _index_beside(name: str) -> str:
-    """Path of the index of the same stem; "" where there is none."""
-    index = Path(name).expanduser().with_suffix(".index")
-    return str(index) if index.is_file() else ""
 
 
 def _sd_rows(report: "ModelReport") -> tuple[Row, ...]:

@@ -76,7 +76,16 @@ def run(
         str | None,
         typer.Option(metavar="MODEL.pth", help="Live voice conversion: a published RVC model, .pth or .safetensors."),
     ] = None,
-    rvc_index: Annotated[str | None, typer.Option(metavar="FILE.index", help="Index of the same voice.")] = None,
+    rvc_index: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.index|none", help="Index of the same voice. (default: the one of its name beside it)"
+        ),
+    ] = None,
+    rvc_content: Annotated[
+        str | None,
+        typer.Option(metavar="PATH|ID", help="What hears its words: HuBERT, ContentVec. (default: content-vec-best)"),
+    ] = None,
     rvc_input: Annotated[
         str | None,
         typer.Option(
@@ -181,6 +190,7 @@ def run(
         "sam3.video": sam3_video,
         "rvc.model": rvc,
         "rvc.index": rvc_index,
+        "rvc.content": rvc_content,
         "rvc.input": rvc_input,
         "rvc.output": rvc_output,
         "osc.listen": osc,
@@ -194,9 +204,10 @@ def run(
     if not settings.sam3.model and (sam3_video is not None or sam3_prompt):
         option = "--sam3-prompt" if sam3_prompt else "--sam3-video"
         raise UsageError(f"{option} is for SAM3: it needs --sam3 MODEL")
-    for option, given in {"--rvc-index": rvc_index, "--rvc-input": rvc_input, "--rvc-output": rvc_output}.items():
+    voice = {"index": rvc_index, "content": rvc_content, "input": rvc_input, "output": rvc_output}
+    for name, given in voice.items():
         if given is not None and not settings.rvc.model:
-            raise UsageError(f"{option} is for voice conversion: it needs --rvc MODEL.pth")
+            raise UsageError(f"--rvc-{name} is for voice conversion: it needs --rvc MODEL.pth")
     if settings.offline and frames is None and seconds is None and settings.audio in (None, "demo"):
         raise UsageError("--offline needs --frames N or --seconds S, or a sound file, whose end is its own")
 

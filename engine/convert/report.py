@@ -41,6 +41,8 @@ class ConvertReport:
     """In the order of the command line."""
     is_interrupted: bool
     model: str
+    index: str
+    """"" for none."""
     rate_hz: int
     """Of the model."""
     device: str

@@ -125,6 +125,7 @@ def run_job(
         files=tuple(reports[task] for task in work.tasks),
         is_interrupted=any(report.state in ("interrupted", "not begun") for report in reports.values()),
         model=job.spec.model,
+        index=job.spec.index,
         rate_hz=converter.rate_hz,
         device=str(model.device),
         dtype=str(model.dtype).removeprefix("torch."),

@@ -58,7 +58,9 @@ def test_a_configuration_names_the_voice_and_json_tells_what_became_of_each_file
     ]
     assert (told["device"], told["dtype"], told["pitch"], told["batch_size"]) == ("cpu", "float32", "yin", 2)
     assert told["sound_s"] == pytest.approx(0.5) and told["rate_hz"] == 40_000
-    assert [row["stage"] for row in told["stages"]] == ["content", "pitch", "encode", "flow", "decode", "other"]
+    assert Path(told["index"]).name == "voice.index"  # nobody named it: it lies beside the model
+    stages = ["content", "retrieval", "pitch", "encode", "flow", "decode", "other"]
+    assert [row["stage"] for row in told["stages"]] == stages
     assert {"seconds", "speed", "load_s", "peak_memory_mb", "notes"} < set(told)
     assert soundfile.info("out/talk.wav").duration == pytest.approx(0.5)
 

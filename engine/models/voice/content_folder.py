@@ -13,6 +13,7 @@ FILES: Final = ("config.json", "*.safetensors", "pytorch_model*.bin")
 """All that is needed of a repository on the Hub."""
 CONFIG: Final = "config.json"
 MODEL_TYPE: Final = "hubert"
+OPTIONS: Final = "--content (run: --rvc-content), or content under [rvc]"
 PROJECTION: Final = "final_proj."
 """How the tensors of the final projection begin, in either layout; a v1 voice needs it."""
 
@@ -27,7 +28,10 @@ class ContentFolder:
 def find_content(name: str) -> ContentFolder:
     """Of a folder, a Hugging Face id or a single file (.pt, .bin, .safetensors). ModelError in one line: not here (with
     how to get it), no weights, or the configuration of something else."""
-    path = locate.find(name, files=FILES)
+    try:
+        path = locate.find(name, files=FILES)
+    except ModelError as error:
+        raise ModelError(f"{error}; or name what you have with {OPTIONS}") from None
     if path.is_file():
         beside = path.parent / CONFIG
         told = _read(name, beside) if beside.is_file() else {}

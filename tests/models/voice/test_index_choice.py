@@ -1,0 +1,16 @@
+"""Which index goes with a voice."""
+
+from pathlib import Path
+
+from engine.models.voice.index_choice import index_for
+
+
+def test_the_index_of_the_same_name_is_used_where_none_is_named(tmp_path: Path) -> None:
+    model, beside = tmp_path / "alto.pth", tmp_path / "alto.index"
+    model.touch()
+    assert index_for(str(model), "") == ""
+    beside.touch()
+    assert index_for(str(model), "") == str(beside)
+    assert index_for(str(model), "other.index") == "other.index"
+    assert index_for(str(model), "none") == ""
+    assert index_for("random:tiny", "") == index_for("", "") == ""
