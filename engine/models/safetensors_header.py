@@ -30,8 +30,8 @@ class Tensor:
 
 
 def read_header(file: Path) -> dict[str, Tensor]:
-    """Tensors by name; ModelError where the file is cut off, no safetensors file, or one whose tensors lie outside it, in
-    one another, or in more or fewer bytes than they have."""
+    """Tensors by name; ModelError where the file is cut off, no safetensors file, or one whose tensors lie outside it,
+    in one another, or in more or fewer bytes than they have."""
     try:
         header, start, size = _read(file)
         header.pop("__metadata__", None)

@@ -97,3 +97,36 @@ def test_vectors_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
 def test_one_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no FAISS index"):
         read_index(tmp_path / "voice.index", 32)
+
+
+def test_an_index_whose_vectors_lie_in_another_file_is_refused_before_faiss_opens_that(tmp_path: Path) -> None:
+    index = faiss.index_factory(32, "IVF5,Flat")
+    index.train(VECTORS)
+    elsewhere = tmp_path / "lists.data"
+    lists = faiss.OnDiskInvertedLists(index.nlist, index.code_size, str(elsewhere))
+    index.replace_invlists(lists, False)
+    index.add(VECTORS)
+    file = tmp_path / "voice.index"
+    faiss.write_index(index, str(file))
+    for padded in (0, 300 * 32 * 4):  # its own length says nothing
+        file.write_bytes(file.read_bytes() + bytes(padded))
+        with pytest.raises(ModelError, match=r"voice\.index: names another file for its vectors"):
+            demand_width(file, 32)
+        elsewhere.unlink(missing_ok=True)
+    with pytest.raises(ModelError, match="names another file"):
+        read_index(file, 32)
+
+
+def test_an_index_with_its_numbers_written_out_is_read(tmp_path: Path) -> None:
+    index = faiss.index_factory(32, "IVF5,Flat")
+    index.train(VECTORS)
+    index.add(VECTORS)
+    index.make_direct_map()
+    faiss.write_index(index, str(tmp_path / "voice.index"))
+    assert np.array_equal(read_index(tmp_path / "voice.index", 32), VECTORS)
+
+
+def test_cells_that_are_found_by_something_else_than_a_flat_index_are_refused(tmp_path: Path) -> None:
+    file = written(tmp_path / "voice.index", "IVF5_HNSW,Flat")
+    with pytest.raises(ModelError, match=r"IVF,Flat"):
+        read_index(file, 32)
