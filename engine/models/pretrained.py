@@ -1,7 +1,7 @@
 """Networks read from disk through their libraries' own loaders, whose troubles become one line."""
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
@@ -52,6 +52,13 @@ def pretrained(kind: str, path: Path, subfolder: str, dtype: torch.dtype, what: 
     if absent:
         raise ModelError(f"{what}: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}")
     return module
+
+
+def demand_finite(what: str, tensors: Mapping[str, torch.Tensor]) -> None:
+    """ModelError for the first that holds NaN or infinity: from it on all that a network makes is NaN."""
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise ModelError(f"{what}: {name} holds numbers that are none (NaN or infinity)")
 
 
 def pickle_notes(what: str, weights: Weights | None) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from torch.nn.utils import parametrize
 from transformers import HubertConfig, HubertModel
 
 from engine.errors import ModelError
-from engine.models.pretrained import one_line
+from engine.models.pretrained import demand_finite, one_line
 from engine.models.safetensors_header import read_header
 from engine.models.voice import legacy_content
 from engine.models.voice.content import ContentEncoder
@@ -28,8 +28,8 @@ _LAYER = re.compile(r"encoder\.layers\.(\d+)\.")
 def load_content(name: str, device: torch.device, dtype: torch.dtype) -> ContentEncoder:
     """The encoder in a folder, a Hugging Face id or a file (.pt, .bin, .safetensors), on its device.
 
-    ModelError in one line: not here (with how to get it), no HuBERT, cut off, a tensor missing, or a pickle that would
-    run something.
+    ModelError in one line: not here (with how to get it), no HuBERT, cut off, a tensor missing or with NaN in it, or a
+    pickle that would run something.
     """
     found = find_content(name)
     tensors = {key: tensor for file in found.weights for key, tensor in _file_tensors(file).items()}
@@ -60,6 +60,8 @@ def build(
         wrong = [key for key in wanted if key not in weights or weights[key].shape != wanted[key].shape]
         if wrong:
             raise ModelError(f"{name}: {len(wrong)} tensors are missing or have another shape, the first is {wrong[0]}")
+        demand_finite(name, {key: weights[key] for key in wanted})
+        demand_finite(name, {f"{PROJECTION}{key}": tensor for key, tensor in projection.items()})
         hubert.load_state_dict({key: weights[key] for key in wanted}, assign=True)
         final_projection = _linear(projection) if projection else None
     if not config.conv_pos_batch_norm:

@@ -191,6 +191,15 @@ def test_a_tensor_that_is_missing_is_named(hubert: SmallHubert, saved: Path, tmp
         load(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["encoder.layers.7.feed_forward.output_dense.bias", "final_proj.weight"])
+def test_weights_that_are_no_numbers_are_refused(hubert: SmallHubert, tmp_path: Path, name: str) -> None:
+    tensors = {name: tensor.clone() for name, tensor in hubert.state_dict().items()}
+    tensors[name][3] = torch.nan
+    save_file(tensors, tmp_path / "content.safetensors")
+    with pytest.raises(ModelError, match=rf"{name} holds numbers that are none \(NaN or infinity\)"):
+        load(tmp_path / "content.safetensors")
+
+
 def test_a_folder_of_something_else_is_named_for_what_it_is(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "wav2vec2"}))
     with pytest.raises(ModelError, match="model_type wav2vec2; a voice needs hubert"):
