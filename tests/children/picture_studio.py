@@ -90,11 +90,12 @@ class PictureStudio:
         """The newest line the child has noted under a key; "" when there was none."""
         return next((line for told, line in reversed(self.reports) if told == f"child.{self._name}.{key}"), "")
 
-    def taken(self, wait_for: Callable[..., Any]) -> None:
-        """Return when the child has taken all that was set: commands come after values, and any is answered."""
+    def taken(self, wait_for: Callable[..., Any], look: Callable[[], Any] = lambda: None) -> None:
+        """Return when the child has taken all that was set: commands come after values, and any is answered. Until then
+        `look` again and again."""
         answers: list[str] = []
         self.supervisor.call("anything", on_answer=lambda is_done, text: answers.append(text))
-        wait_for(lambda: answers, "the child's answer")
+        wait_for(lambda: (look(), answers)[1], "the child's answer")
 
     def feed_one(self, wait_for: Callable[..., Any]) -> RingFrame:
         """Feed one picture; what is to be seen when the child has done with it. Two looks at its commands have

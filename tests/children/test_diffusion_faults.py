@@ -172,7 +172,7 @@ def test_on_a_cpu_nothing_is_ever_compiling(open_sd: Open, tiny_sd: Path, wait_f
 def test_a_graph_that_is_captured_shows_as_compiling_and_one_that_is_there_does_not(
     open_sd: Open, tiny_sd: Path, wait_for: WaitFor
 ) -> None:
-    studio = open_sd(tiny_sd, settings={"slow_s": 0.05, "capture_s": 0.4})
+    studio = open_sd(tiny_sd, settings={"slow_s": 0.05, "capture_s": 0.2})
     wait_for(studio.shows, "a picture")
     for change, has_new in (
         ({"/sd/strength": 0.7}, False),
@@ -192,7 +192,7 @@ def states(studio: Studio, change: dict[str, Any], wait_for: WaitFor) -> set[str
         return studio.shows()
 
     studio.set(change)
-    studio.taken(wait_for)
+    studio.taken(wait_for, look)
     for _ in range(2):
         wait_for(look, "a picture")
     return seen

@@ -30,7 +30,7 @@ def model(voice: VoiceSpec) -> Any:
 @pytest.fixture
 def convert(voice: VoiceSpec, model: Any) -> Callable[..., ConvertReport]:
     """`convert(*sources, output, batch_size=..., tell=..., stop=..., **job)`: the whole job but the loading; an octave
-    higher unless `settings` say otherwise."""
+    higher unless `settings` say otherwise. `as_it_converts()` is called before each batch."""
 
     def run(
         *paths: Path | str,
@@ -38,9 +38,15 @@ def convert(voice: VoiceSpec, model: Any) -> Callable[..., ConvertReport]:
         tell: Any = lambda progress: None,
         tell_file: Any = lambda report: None,
         stop: Any = None,
+        as_it_converts: Callable[[], None] = lambda: None,
         **options: Any,
     ) -> ConvertReport:
         from engine.models.voice.offline import Converter
+
+        class Told(Converter):
+            def convert(self, pieces: Any) -> Any:
+                as_it_converts()
+                return super().convert(pieces)
 
         job = ConvertJob(
             sources=tuple(map(Path, paths[:-1])),
@@ -49,7 +55,7 @@ def convert(voice: VoiceSpec, model: Any) -> Callable[..., ConvertReport]:
             **{"settings": VoiceSettings(pitch=12), "device": "cpu"} | options,
         )
         config = OptimizationConfig.resolve("cpu", {}, batch_size=batch_size)
-        converter = Converter(model, job.settings, config, cutting=CUTTING)
+        converter = Told(model, job.settings, config, cutting=CUTTING)
         work = open_job(job, tell_file=tell_file)
         return run_job(job, work, converter, tell=tell, tell_file=tell_file, stop=stop)
 

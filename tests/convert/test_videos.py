@@ -142,9 +142,7 @@ def test_a_video_that_is_replaced_meanwhile_gives_its_pictures_to_no_other_voice
 ) -> None:
     source = write_video(tmp_path / "in.mkv", [spoken(0.3, 44_100)], count=8)
     other = write_video(tmp_path / "other.mkv", [spoken(0.3, 44_100, hz=150)], count=9)
-    (file,) = convert(
-        source, tmp_path / f"out{suffix}", tell=lambda progress: other.exists() and other.replace(source)
-    ).files
+    (file,) = convert(source, tmp_path / f"out{suffix}", as_it_converts=lambda: other.replace(source)).files
     if suffix == ".flac":  # its voice had been heard whole
         assert file.state == "converted"
         return
