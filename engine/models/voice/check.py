@@ -2,26 +2,23 @@
 runs nothing of a file."""
 
 import importlib.util
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.part_report import Missing, PartReport, Report, counted_part
-from engine.models.safetensors_header import Tensor, read_header, read_metadata
+from engine.models.safetensors_header import Tensor, read_header
 from engine.models.voice.content_folder import PROJECTION, find_content
 from engine.models.voice.index_file import demand_width, index_size
-from engine.models.voice.pickle_file import TRAINING, PickledFile, read_pickle, shown
+from engine.models.voice.pickle_file import TRAINING, PickledFile, read_pickle
 from engine.models.voice.pitch import FCPE_INSTALL, choose
-from engine.models.voice.shapes import CONTENT_CHANNELS, RATES, Version
+from engine.models.voice.shapes import CONTENT_CHANNELS, Version
 from engine.models.voice.spec import VoiceSpec
-
-HIGHEST_HZ: Final = 400_000
-PITCHED: Final = {"1": True, "true": True, "True": True, "0": False, "false": False, "False": False}
-TRAINING_ONLY: Final = "enc_q."
+from engine.models.voice.tensor_layout import sources_of
+from engine.models.voice.voice_file import demand_voice, shape_of, told_in_metadata
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +41,8 @@ class VoiceReport(Report):
 
 
 def check(spec: VoiceSpec) -> VoiceReport:
-    """Of a voice on disk. ModelError where `spec.model` is not found or is no voice of RVC, or would run something; all
-    else that is wrong is in the report."""
+    """Of a voice on disk. ModelError where `spec.model` is not found, and for what `read_checkpoint` refuses, in its words
+    and as far as headers tell; all else that is wrong is in the report."""
     return _Check(spec).report()
 
 
@@ -59,22 +56,22 @@ class _Check:
     def report(self) -> VoiceReport:
         path = locate.find(self._spec.model, files=("*.pth",))
         told, tensors = _read_voice(path)
-        weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(TRAINING_ONLY)}
-        version = _version(path, told, weights)
+        shape = shape_of(str(path), told, tensors)
+        sources = sources_of(str(path), shape, tensors)
+        weights = {part: tensors[part] for source in sources.values() for part in source}
         self._parts.append(counted_part("synthesizer", weights, (str(path),)))
         with self._missing.listed():
-            self._add_content(version)
+            self._add_content(shape.version)
         vectors = 0
         with self._missing.listed():
-            vectors = self._count_vectors(CONTENT_CHANNELS[version])
-        speakers = weights.get("emb_g.weight")
+            vectors = self._count_vectors(shape.content_channels)
         return VoiceReport(
             model=self._spec.model,
             path=str(path),
-            version=version,
-            rate_hz=_rate_hz(path, told),
-            has_pitch=_has_pitch(path, told),
-            speakers=speakers.shape[0] if speakers is not None and speakers.shape else 0,
+            version=shape.version,
+            rate_hz=shape.rate_hz,
+            has_pitch=shape.has_pitch,
+            speakers=shape.speakers,
             pitch=self._pitch(),
             vectors=vectors,
             parts=tuple(self._parts),
@@ -118,44 +115,11 @@ def _read_voice(path: Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
     if path.is_dir():
         raise ModelError(f"{path}: is a folder; a voice is a .pth or .safetensors file")
     if path.suffix == ".safetensors":
-        told: dict[str, Any] = dict(read_metadata(path))
-        try:
-            told["config"] = json.loads(told.get("config", "null"))
-        except (ValueError, RecursionError):
-            told["config"] = None
         tensors = read_header(path)
-    else:
-        file = read_pickle(path)
-        _refuse(path, file.foreign, "voice")
-        told, tensors = file.value if isinstance(file.value, dict) else {}, file.tensors("weight")
-    if not isinstance(told.get("config"), list | tuple) or not told["config"] or not tensors:
-        what = "a training checkpoint: extract the voice from it with RVC first" if "model" in told else "no RVC voice"
-        raise ModelError(f"{path}: {what} (needs `weight` and `config`)")
-    return told, tensors
-
-
-def _version(path: Path, told: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Version:
-    """As the file says, or by the width of the features that it takes."""
-    features = weights.get("enc_p.emb_phone.weight")
-    version = told.get("version") or ("v2" if features is not None and features.shape[-1:] == (768,) else "v1")
-    if version not in ("v1", "v2"):
-        raise ModelError(f"{path}: version {shown(version)}; known are v1 and v2")
-    return version
-
-
-def _rate_hz(path: Path, told: Mapping[str, Any]) -> int:
-    rate = told["config"][-1]
-    rate = RATES.get(rate, rate) if isinstance(rate, str) else rate
-    if not isinstance(rate, int) or not 0 < rate <= HIGHEST_HZ:
-        raise ModelError(f"{path}: its config ends in {shown(rate)}, not in a sample rate")
-    return rate
-
-
-def _has_pitch(path: Path, told: Mapping[str, Any]) -> bool:
-    pitched = told.get("f0", 1)
-    if not isinstance(pitched, int | str) or pitched not in (0, 1, *PITCHED):
-        raise ModelError(f"{path}: f0 is neither 0 nor 1")
-    return bool(PITCHED.get(pitched, pitched))
+        return told_in_metadata(path), tensors
+    file = read_pickle(path)
+    _refuse(path, file.foreign, "voice")
+    return demand_voice(str(path), file.value), file.tensors("weight")
 
 
 def _pickled_content(file: Path) -> dict[str, Tensor]:

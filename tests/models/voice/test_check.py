@@ -17,8 +17,15 @@ from safetensors.torch import save_file
 from engine.errors import ModelError
 from engine.models.voice import VoiceSpec
 from engine.models.voice.check import check
+from engine.models.voice.checkpoint import read_checkpoint
 from engine.models.voice.load import load
+from engine.models.voice.shapes import SHAPES, SynthesizerShape
+from engine.models.voice.synthesizer import Synthesizer
+from engine.models.voice.tensor_layout import tensors_of
 from tests.conftest import TinyModels
+from tests.tiny_voice import tiny_shape
+
+TINY_CONFIG = tiny_shape("v2", 40_000).config()
 
 
 def spec_of(folder: Path) -> VoiceSpec:
@@ -73,10 +80,15 @@ def without_end() -> list[Any]:
     [
         ({"version": without_end()}, "known are v1 and v2"),
         ({"version": "v3\n\x1b[2J" * 1000}, "known are v1 and v2"),
-        ({"f0": without_end()}, "f0 is neither 0 nor 1"),
-        ({"f0": 7}, "f0 is neither 0 nor 1"),
-        ({"config": [without_end()]}, "not in a sample rate"),
-        ({"config": [10**5000]}, "a number too large, not in a sample rate"),
+        ({"f0": without_end()}, "not 0 or 1"),
+        ({"f0": 7}, "f0 is 7, not 0 or 1"),
+        ({"version": "v1"}, "calls itself v1, but takes features of 768 channels, as v2 does"),
+        ({"config": [without_end()]}, "its config is no list of 18 items"),
+        ({"config": [10**20] * 18}, "residual blocks of kind a number too large"),
+        ({"config": ["fast"] * 17 + [48_000]}, "residual blocks of kind 'fast'"),
+        ({"config": [torch.zeros(2)] * 18}, "residual blocks of kind "),
+        ({"config": [*TINY_CONFIG[:4], 7, *TINY_CONFIG[5:]]}, "its config asks for 7 x 32 x 3"),
+        ({"config": [*TINY_CONFIG[:-1], 44_100]}, "makes 400 samples of a frame, at 44100 Hz it has 441"),
     ],
 )
 def test_what_a_file_says_of_itself_is_told_in_one_short_line(voice: Path, told: dict[str, Any], said: str) -> None:
@@ -84,6 +96,42 @@ def test_what_a_file_says_of_itself_is_told_in_one_short_line(voice: Path, told:
     with pytest.raises(ModelError, match=said) as error:
         check(spec_of(voice))
     assert len(str(error.value)) < 400 and str(error.value).isprintable()
+    with pytest.raises(ModelError, match=said):
+        read_checkpoint(voice / "voice.pth")
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "said"),
+    [
+        ("dec.conv_pre.bias", None, "1 tensors are missing, the first is dec.conv_pre.bias"),
+        ("dec.conv_pre.weight", torch.zeros(3), "dec.conv_pre.weight is 3, its config asks for 64 x 16 x 7"),
+        ("dec.conv_pre.weight", torch.zeros(64, 16, 7).long(), "dec.conv_pre.weight is no array of fractions"),
+    ],
+    ids=["missing", "misshapen", "integers"],
+)
+def test_tensors_that_do_not_fit_are_told_as_they_are_when_it_is_loaded(
+    voice: Path, name: str, tensor: torch.Tensor | None, said: str
+) -> None:
+    stored = torch.load(voice / "voice.pth", weights_only=True)
+    stored["weight"].pop(name)
+    if tensor is not None:
+        stored["weight"][name] = tensor
+    torch.save(stored, voice / "voice.pth")
+    for read in (lambda: check(spec_of(voice)), lambda: read_checkpoint(voice / "voice.pth")):
+        with pytest.raises(ModelError) as error:
+            read()
+        assert str(error.value) == f"{voice / 'voice.pth'}: {said}"
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [*SHAPES.values(), replace(SHAPES["tiny"], has_pitch=False, version="v1", heads=4, kernel=5)],
+    ids=[*SHAPES, "without pitch"],
+)
+def test_the_tensors_that_are_asked_for_are_those_that_the_synthesizer_has(shape: SynthesizerShape) -> None:
+    with torch.device("meta"):
+        built = Synthesizer(shape).state_dict()
+    assert list(tensors_of(shape).items()) == [(name, tuple(tensor.shape)) for name, tensor in built.items()]
 
 
 @pytest.mark.parametrize(
@@ -185,11 +233,12 @@ def test_a_voice_that_would_run_something_is_refused_by_name_and_runs_nothing(vo
 @pytest.mark.parametrize(
     ("stored", "said"),
     [
-        ({"model": {"a": torch.zeros(1)}, "iteration": 3}, "a training checkpoint"),
+        ({"model": {"a": torch.zeros(1)}, "iteration": 3}, "a state of training"),
         ({"a": torch.zeros(1)}, "no RVC voice"),
         ([1, 2], "no RVC voice"),
-        ({"weight": {"a": torch.zeros(1)}, "config": [1, "fast"]}, "not in a sample rate"),
-        ({"weight": {"a": torch.zeros(1)}, "config": [48_000], "version": "v9"}, "version 'v9'"),
+        ({"weight": {"a": torch.zeros(1)}, "config": [1, "fast"]}, "no list of 18 items"),
+        ({"weight": {"a": torch.zeros(1)}, "config": TINY_CONFIG, "version": "v9"}, "version 'v9'"),
+        ({"weight": {}, "config": TINY_CONFIG}, "tensors are missing, the first is enc_p.emb_phone.weight"),
     ],
 )
 def test_a_file_that_is_no_voice_is_one_line(tmp_path: Path, stored: Any, said: str) -> None:

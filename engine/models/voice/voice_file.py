@@ -1,0 +1,146 @@
+"""What a voice's file says of itself, as far as it makes sense. Does not load torch: the same words for who only asks
+what a voice is and for who loads it.
+
+A voice is a dictionary: `weight` (tensors by name, usually float16), `config` (18 items, see `shape_of`), `version`
+("v1" where absent), `f0` (1 where absent: with pitch), `sr`, and texts. A `.safetensors` file holds the tensors of
+`weight`, and the rest as its metadata, all of them texts: `config` (a JSON list of the 18 items), `version`, and `f0`
+("1" or "0").
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from engine.errors import ModelError
+from engine.models.safetensors_header import Tensor, read_metadata
+from engine.models.voice.pickle_file import shown
+from engine.models.voice.shapes import CONFIG_ITEMS, CONTENT_CHANNELS, LARGEST, RATES, SynthesizerShape, Version
+
+MOST_STAGES: Final = 16  # of upsampling, of blocks in one, and of dilations in a block
+HIGHEST_HZ: Final = 400_000
+
+
+def told_in_metadata(path: Path) -> dict[str, Any]:
+    """What a `.safetensors` file says, `config` as the list it is; ModelError where it says none."""
+    told: dict[str, Any] = dict(read_metadata(path))
+    if "config" not in told:
+        raise ModelError(f"{path}: no RVC voice: its metadata need `config`, a JSON list, and `version` and `f0`")
+    try:
+        told["config"] = json.loads(told["config"])
+    except (ValueError, RecursionError):
+        raise ModelError(f"{path}: the `config` of its metadata is no JSON list") from None
+    return told
+
+
+def demand_voice(name: str, stored: Any) -> Mapping[str, Any]:
+    """`stored`, what a pickle holds, where it has weights and a config; ModelError, which says what it is instead."""
+    if not isinstance(stored, Mapping):
+        raise ModelError(f"{name}: no RVC voice (needs `weight` and `config`; holds a {type(stored).__name__})")
+    if "config" not in stored or not isinstance(stored.get("weight"), Mapping):
+        what = "a state of training, no voice yet: let RVC extract one" if "model" in stored else "no RVC voice"
+        raise ModelError(f"{name}: {what} (needs `weight` and `config`; holds {shown(list(stored))})")
+    return stored
+
+
+def shape_of(name: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> SynthesizerShape:
+    """What `told` says of a voice with these tensors. ModelError in one line where it makes no sense."""
+    config = told["config"]
+    if not isinstance(config, list | tuple) or len(config) != CONFIG_ITEMS:
+        raise ModelError(f"{name}: its config is no list of {CONFIG_ITEMS} items")
+    _, _, latent, hidden, inner, heads, layers, kernel, _, kind, widths, dilations, *others = config
+    rates, initial, kernels, speakers, gin, rate_hz = others
+    if not isinstance(kind, int | str) or kind not in (1, "1"):
+        raise ModelError(f"{name}: residual blocks of kind {shown(kind)}; known is 1")
+    rate_hz = RATES.get(rate_hz, rate_hz) if isinstance(rate_hz, str) else rate_hz
+    embeddings = _table_sides(tensors.get("emb_g.weight"))
+    shape = SynthesizerShape(
+        version=_version(name, told, tensors),
+        has_pitch=_has_pitch(name, told),
+        rate_hz=_whole(name, "sample rate", rate_hz, HIGHEST_HZ),
+        # Merged and extracted files keep the 109 of the base model in their config, whatever they hold.
+        speakers=_whole(name, "speakers", embeddings[0] if embeddings else speakers),
+        latent=_whole(name, "latent", latent),
+        hidden=_whole(name, "hidden", hidden),
+        filter=_whole(name, "filter", inner),
+        heads=_whole(name, "heads", heads),
+        layers=_whole(name, "layers", layers, 64),
+        kernel=_whole(name, "kernel", kernel, 64),
+        initial=_whole(name, "initial", initial),
+        gin=_whole(name, "gin", gin),
+        upsample_rates=_wholes(name, "upsample rates", rates),
+        upsample_kernels=_wholes(name, "upsample kernels", kernels),
+        resblock_kernels=_wholes(name, "resblock kernels", widths),
+        resblock_dilations=tuple(_wholes(name, "resblock dilations", each) for each in _listed(dilations)),
+    )
+    _demand_sense(name, shape)
+    return shape
+
+
+def _version(name: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Version:
+    """As the file says, "v1" where it says nothing and its tensors do not either."""
+    said = told.get("version")
+    _, channels = _table_sides(tensors.get("enc_p.emb_phone.weight")) or (0, 0)
+    seen: Version | None = next((version for version, wide in CONTENT_CHANNELS.items() if wide == channels), None)
+    version: Version | None = next((each for each in CONTENT_CHANNELS if isinstance(said, str) and each == said), None)
+    if said is not None and version is None:
+        raise ModelError(f"{name}: version {shown(said)}; known are v1 and v2")
+    if version and seen and version != seen:
+        raise ModelError(f"{name}: calls itself {version}, but takes features of {channels} channels, as {seen} does")
+    return version or seen or "v1"
+
+
+def _has_pitch(name: str, told: Mapping[str, Any]) -> bool:
+    said = told.get("f0", 1)
+    # Only of these a text: that of a list in lists, each twice, would have no end.
+    text = str(said).lower() if isinstance(said, str) or (isinstance(said, int) and said in (0, 1)) else ""
+    if text not in ("0", "1", "true", "false"):
+        raise ModelError(f"{name}: f0 is {shown(said)}, not 0 or 1")
+    return text in ("1", "true")
+
+
+def _table_sides(tensor: Tensor | None) -> tuple[int, int] | None:
+    """None for what is no table."""
+    if tensor is None or len(tensor.shape) != 2:
+        return None
+    rows, columns = tensor.shape
+    return rows, columns
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value[: MOST_STAGES + 1]) if isinstance(value, list | tuple) else [value]
+
+
+def _wholes(name: str, what: str, values: Any) -> tuple[int, ...]:
+    return tuple(_whole(name, what, value) for value in _listed(values))
+
+
+def _whole(name: str, what: str, value: Any, most: int = LARGEST) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise ModelError(f"{name}: {what} of its config: {shown(value)} is not a whole number in 1..{most}")
+    return value
+
+
+def _demand_sense(name: str, shape: SynthesizerShape) -> None:
+    stages = len(shape.upsample_rates)
+    troubles = {
+        f"it has more than {MOST_STAGES} stages": max(stages, len(shape.resblock_kernels)) > MOST_STAGES,
+        "the rates and kernels of its upsampling are not equally many": len(shape.upsample_kernels) != stages,
+        "the kernels and dilations of its residual blocks are not equally many": (
+            len(shape.resblock_kernels) != len(shape.resblock_dilations)
+        ),
+        f"makes {shape.hop} samples of a frame, at {shape.rate_hz} Hz it has {shape.rate_hz / 100:g}": (
+            shape.hop * 100 != shape.rate_hz
+        ),
+        f"{shape.hidden} hidden channels are no multiple of {shape.heads} heads": bool(shape.hidden % shape.heads),
+        f"{shape.latent} latent channels cannot be halved": bool(shape.latent % 2),
+        f"{shape.initial} channels cannot be halved {stages} times": shape.initial % 2**stages > 0,
+        "a kernel of its upsampling is shorter than its step, or odd where that is even": any(
+            kernel < rate or (kernel - rate) % 2
+            for rate, kernel in zip(shape.upsample_rates, shape.upsample_kernels, strict=False)
+        ),
+        "a kernel of its residual blocks is even": any(kernel % 2 == 0 for kernel in shape.resblock_kernels),
+    }
+    for trouble, is_so in troubles.items():
+        if is_so:
+            raise ModelError(f"{name}: its config makes no sense: {trouble}")
