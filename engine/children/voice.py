@@ -328,6 +328,7 @@ class Loop:
         model = self._model
         return {
             "model": model.spec.model,
+            "index": model.spec.index or "none",
             "rate_hz": model.rate_hz,
             "version": model.version,
             "pitch": model.pitch.name if model.has_pitch else "none",

@@ -8,7 +8,7 @@ import osc_schema
 from engine.config import RvcConfig
 from engine.file_names import clean_name
 from engine.models.voice import VoiceSpec
-from engine.models.voice.index_choice import index_for
+from engine.models.voice.index_choice import for_another, index_for
 
 MODEL: Final = "/rvc/model"
 BUILT: Final = (MODEL, "/rvc/f0", "/rvc/fp16", "/rvc/gpu_retrieval")
@@ -30,7 +30,7 @@ def files_named(config: RvcConfig, name: str) -> tuple[str, str]:
     for folder in config.folders:
         model = Path(folder).expanduser() / name
         if model.is_file():
-            return str(model), index_for(str(model), "")
+            return str(model), index_for(str(model), for_another(config.index))
     raise ValueError(f"is not in {', '.join(config.folders)}")
 
 

@@ -96,16 +96,17 @@ def convert(
     from engine.convert import ConvertJob
     from engine.convert.run import load_converter, open_job, run_job
     from engine.models.voice import VoiceSettings, VoiceSpec
-    from engine.models.voice.index_choice import index_for
+    from engine.models.voice.index_choice import for_another, index_for
 
     configured = build_config(read_config_file(config) if config else {}).rvc
     voice = model or configured.model
+    its_index = for_another(configured.index) if model else configured.index
     job = ConvertJob(
         sources=tuple(map(Path, paths[:-1])),
         output=paths[-1],
         spec=VoiceSpec(
             model=voice,
-            index=index_for(voice, index if index is not None else "" if model else configured.index),
+            index=index_for(voice, its_index if index is None else index),
             content=content or configured.content,
             pitch=f0,
             rmvpe=rmvpe or configured.rmvpe,

@@ -156,7 +156,7 @@ def test_it_tells_what_it_does_and_its_stages_where_asked(singing: VoiceStudio, 
     wait_for(are_told, "its stages")
     facts = singing.status.facts
     assert stages | {"work_p50_ms", "work_p99_ms", "skipped", "memory_mb"} <= set(facts)
-    assert (facts["rate_hz"], facts["version"], facts["pitch"]) == (40_000, "v2", "yin")
+    assert (facts["rate_hz"], facts["version"], facts["pitch"], facts["index"]) == (40_000, "v2", "yin", "none")
     assert (facts["device"], facts["dtype"], facts["block_ms"], facts["lag_ms"]) == ("cpu", "float32", 100.0, 30.0)
     assert facts["rtf"] == pytest.approx(facts["work_p50_ms"] / 100.0, abs=1e-3)
     assert 0 < facts["work_p50_ms"] <= facts["work_p99_ms"]

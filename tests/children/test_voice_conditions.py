@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from engine.children.voice_conditions import conditions
 from engine.children.voice_spec import AS_DECLARED, files_named, spec_of
@@ -54,6 +55,8 @@ def test_voices_come_from_their_folders_only_with_the_index_beside_them(folders:
     assert files_named(folders, "alto.pth") == (str(alto), str(alto.with_suffix(".index")))
     assert files_named(folders, "bass.pth") == (str(tmp_path / "b" / "bass.pth"), "")
     assert files_named(folders, "") == ("/given.pth", "/given.index")
+    none = replace(folders, index="none")
+    assert files_named(none, "alto.pth") == (str(alto), "") and files_named(none, "") == ("/given.pth", "")
     store = store_for(folders)
     for name in ("alto.pth", ""):
         store.set("/rvc/model", name)
@@ -75,3 +78,6 @@ def test_files_are_named_so_that_a_child_in_another_folder_finds_them(
     (tmp_path / "voice.pth").touch()
     spec = spec_of(RvcConfig(model="voice.pth", content="owner/id"), AS_DECLARED | {"/rvc/f0": "yin"})
     assert (spec.model, spec.index, spec.content, spec.pitch) == (str(tmp_path / "voice.pth"), "", "owner/id", "yin")
+    (tmp_path / "voice.index").touch()
+    assert spec_of(RvcConfig(model="voice.pth")).index == str(tmp_path / "voice.index")
+    assert spec_of(RvcConfig(model="voice.pth", index="none")).index == ""

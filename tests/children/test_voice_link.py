@@ -140,7 +140,8 @@ def test_another_model_takes_over_without_a_sample_missing(run: Run, folders: Pa
         sound, presence = run.listen(run.link.heard_samples - LAG - BLOCK)
         assert presence.all()
         sounds.append(sound)
-    assert run.link.status().facts["model"] == str(folders / "other.pth")
+    facts = run.link.status().facts
+    assert (facts["model"], facts["index"]) == (str(folders / "other.pth"), str(folders / "other.index"))
     assert pitch_of(np.concatenate(sounds)) == pytest.approx(220.0, rel=0.01)
     assert run.refused == [] and run.link.status().restarts == 0
 

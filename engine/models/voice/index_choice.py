@@ -6,6 +6,11 @@ from typing import Final
 NONE: Final = "none"
 
 
+def for_another(configured: str) -> str:
+    """What the index configured for one voice says of another: that there shall be none, or nothing."""
+    return NONE if configured == NONE else ""
+
+
 def index_for(model: str, index: str) -> str:
     """The index to use with `model`: `index` where one is named, "" where that is `none`; where nothing is named the
     file of the same stem beside the model, "" where there is none. Touches the disk."""

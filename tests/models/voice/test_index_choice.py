@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from engine.models.voice.index_choice import index_for
+from engine.models.voice.index_choice import for_another, index_for
 
 
 def test_the_index_of_the_same_name_is_used_where_none_is_named(tmp_path: Path) -> None:
@@ -14,3 +14,7 @@ def test_the_index_of_the_same_name_is_used_where_none_is_named(tmp_path: Path) 
     assert index_for(str(model), "other.index") == "other.index"
     assert index_for(str(model), "none") == ""
     assert index_for("random:tiny", "") == index_for("", "") == ""
+
+
+def test_no_index_by_configuration_is_none_for_any_voice_and_a_named_one_for_its_own() -> None:
+    assert (for_another("none"), for_another("alto.index"), for_another("")) == ("none", "", "")
