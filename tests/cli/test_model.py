@@ -89,6 +89,8 @@ def test_a_voice_is_told_with_its_index_and_what_hears_its_words(check: Check, t
     assert (code, told["family"], told["rate"], told["speakers"]) == (0, "RVC v2, with pitch", "40000 Hz", "2")
     assert told["index"].startswith("256 vectors, ") and told["complete"] == "yes"
     assert {"synthesizer", "content", "pitch", "memory"} <= set(told)
+    out = check(tiny_voice / "voice.pth", "--content", tiny_voice / "content", "--index", "none")[1]
+    assert dict(line.split(maxsplit=1) for line in out.splitlines())["index"] == "none"
     report = json.loads(check(tiny_voice / "voice.pth", "--content", tiny_voice / "content", "--json")[1])
     assert (report["version"], report["rate_hz"], report["has_pitch"], report["vectors"]) == ("v2", 40_000, True, 256)
 
@@ -100,6 +102,7 @@ def test_what_a_voice_lacks_is_named_with_the_command_that_fetches_it(
     code, out, _ = check(tiny_voice / "voice.pth")
     missing = [line for line in out.splitlines() if line.startswith("missing")]
     assert code == 1 and len(missing) == 1 and "hf download lengyue233/content-vec-best" in missing[0]
+    assert missing[0].endswith("or name what you have with --content (run: --rvc-content), or content under [rvc]")
 
 
 def test_options_of_another_kind_of_model_are_refused(check: Check, tiny_voice: Path, tiny_sam3: Path) -> None:

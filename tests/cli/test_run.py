@@ -210,7 +210,7 @@ def test_help_names_every_option(home: Path) -> None:
     ).stdout
     for option in (
         "--config --audio --camera --size --fps --renderer --osc --osc-allow --web --sink --set --preset --resume "
-        "--seconds --frames --offline --json"
+        "--seconds --frames --offline --json --rvc --rvc-index --rvc-content"
     ).split():
         assert option in text
 

@@ -41,8 +41,8 @@ class VoiceReport(Report):
 
 
 def check(spec: VoiceSpec) -> VoiceReport:
-    """Of a voice on disk. ModelError where `spec.model` is not found, and for what `read_checkpoint` refuses, in its words
-    and as far as headers tell; all else that is wrong is in the report."""
+    """Of a voice on disk. ModelError where `spec.model` is not found, and for what `read_checkpoint` refuses in it, in
+    its words and as far as headers tell; all else that is wrong is in the report."""
     return _Check(spec).report()
 
 
