@@ -1,5 +1,6 @@
 """The Multiverse drawn by the processor, where no OpenGL is to be had; the same picture within 2/255."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -28,6 +29,19 @@ _NOTHING = np.zeros((1, 1), np.uint8)
 _NO_MASKS = np.zeros((0, 1, 1), np.uint8)
 
 
+def _open_threads() -> int:
+    """How many draw. After a picture they sleep at once: OpenMP's way is to spin for milliseconds, on cores that the
+    children need (beside a voice on two cores a picture took 4.4 ms so, and 8.2 spinning)."""
+    name = "OMP_WAIT_POLICY"  # read once, when the library is loaded
+    if name in os.environ:
+        return numba.get_num_threads()
+    os.environ[name] = "passive"
+    try:
+        return numba.get_num_threads()
+    finally:
+        del os.environ[name]  # it is not meant for children
+
+
 class NumbaRenderer:
     """All calls from one thread. `draw` returns when the picture is drawn; other Python threads run meanwhile."""
 
@@ -37,7 +51,7 @@ class NumbaRenderer:
     def __init__(self, width: int, height: int, *, reason: str = "") -> None:
         """Compiles, so that no picture has to wait: 8 s the first time on a machine, 0.4 s from Numba's cache."""
         self.reason = reason
-        self.description = f"Numba {numba.__version__}, {numba.get_num_threads()} threads"
+        self.description = f"Numba {numba.__version__}, {_open_threads()} threads"
         self._master = Master()
         self._is_closed = False
         self._mixed = _Kept()
