@@ -49,6 +49,9 @@ class Converter(Protocol):
 
     def is_converted(self, sample: int) -> bool: ...
 
+    @property
+    def converted_end(self) -> int: ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoiceStatus:
@@ -94,7 +97,7 @@ class VoiceDesk:
         self._one_channel = OneChannel(rate_hz)
         self._mix = VoiceMix(rate_hz)
         self._delay = VoiceDelay()
-        self._delay.follow(link.timing, 0.0, clock.now_s())
+        self._delay.follow(link.timing, 0.0)
         self._parts = self._delay.parts
         self._settings = MixSettings()
         self._asked_ms = 0.0
@@ -109,6 +112,8 @@ class VoiceDesk:
         """Samples of the capture's ring so far."""
         self._late: tuple[int, float] | None = None
         """A sample that was not there when it was due, and when that was."""
+        self._made_to = 0
+        """What was converted before the newest block: the number of that one's first sample."""
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="voice desk", daemon=True)
         if output is not None:
@@ -186,7 +191,7 @@ class VoiceDesk:
         if self._clock.now_s() >= self._look_s:
             self._look_s = self._clock.now_s() + LOOK_S
             self._watch_spare()
-            self._delay.follow(self._link.timing, self._asked_ms, self._clock.now_s())
+            self._delay.follow(self._link.timing, self._asked_ms)
             self._parts = self._delay.parts
             self._tell_shortest()
         if self._capture.ring.newest == self._taken:
@@ -217,11 +222,21 @@ class VoiceDesk:
     def _mix_up_to(self, due: int) -> None:
         first = self.heard.newest
         _, dry = self._dry.read(first, due)
+        self._watch_spare_of_blocks(due + self._mix.fade_frames)
         wet, presence = self._link.converted(first, due - first + self._mix.fade_frames)
         underruns = self._mix.underruns
         self.heard.write(self._mix.mix(dry[:, 0], wet, presence, self._settings)[:, None])
         if self._mix.underruns > underruns and self._late is None:
             self._late = first + int(np.flatnonzero(presence <= 0.0)[0]), self._clock.now_s()
+
+    def _watch_spare_of_blocks(self, needed: int) -> None:
+        """Of a new block, how long before its first sample was needed it came: this step needs samples up to
+        `needed`."""
+        first, self._made_to = self._made_to, self._link.converted_end
+        spare_s = (first - needed) / self._rate_hz
+        is_next = 0 < first < self._made_to and spare_s > -LOOK_S  # else it is the first, or that after a pause
+        if is_next and self._late is None:
+            self._delay.was_in_time(spare_s, self._clock.now_s())
 
     def _watch_lateness(self) -> None:
         """A block that comes after all says how much more time is needed; one that never comes says nothing."""
@@ -232,6 +247,7 @@ class VoiceDesk:
         if self._link.is_converted(sample):
             self._late = None
             self._delay.was_late(late_s, self._clock.now_s())
+            self._parts = self._delay.parts  # at once: the next block has the time that this one had not
             self._report("rvc.late", f"rvc: a block came {late_s * 1000:.0f} ms late; the delay is longer by that now")
         elif late_s > WAITED_S:
             self._late = None

@@ -56,6 +56,11 @@ class ConvertedSound:
         begins here, or is let go."""
         return any(ring.has(sample) for ring in self._rings)
 
+    @property
+    def end(self) -> int:
+        """After the newest sample of the newest process; 0 before the first `read` that found one."""
+        return self._rings[-1].end if self._rings else 0
+
     def close(self) -> None:
         while self._rings:
             self._rings.pop().close()
@@ -105,6 +110,10 @@ class _Ring:
         end = self._reader.end_sample
         made = self._reader.read(sample, 1) if max(end - self._reader.capacity, 0) <= sample < end else None
         return made is not None and bool(made[0, 1])
+
+    @property
+    def end(self) -> int:
+        return self._reader.end_sample
 
     def is_alone(self, sample: int) -> bool:
         """Whether nothing of earlier processes is heard from `sample` on."""

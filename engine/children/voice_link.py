@@ -181,6 +181,11 @@ class VoiceLink:
         return self._converted.has(sample)
 
     @property
+    def converted_end(self) -> int:
+        """The number of the sample after the newest that was made of the voice; 0 while there is none."""
+        return self._converted.end
+
+    @property
     def timing(self) -> VoiceTiming:
         """Of the lengths that are asked for, or that the child still has where those are longer."""
         facts, grid = self.status().facts, self._grid

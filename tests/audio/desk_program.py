@@ -38,11 +38,15 @@ class Inverter:
 
     def converted(self, first: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
         numbers = np.arange(first, first + frames)
-        is_there = (numbers < self._heard // self._block * self._block - self._lag).astype(np.float32)
+        is_there = (numbers < self.converted_end).astype(np.float32)
         return -self._ring[numbers % len(self._ring)] * is_there, is_there
 
     def is_converted(self, sample: int) -> bool:
-        return self.converted(sample, 1)[1][0] > 0.0
+        return sample < self.converted_end
+
+    @property
+    def converted_end(self) -> int:
+        return self._heard // self._block * self._block - self._lag
 
 
 def main(more_outputs: list[str]) -> None:

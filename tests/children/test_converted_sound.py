@@ -135,3 +135,15 @@ def test_after_the_end_of_all_processes_what_they_made_is_heard(
     processes.outputs = {}
     processes.rings[0].close()
     assert converted.read(50, 100)[1].sum() == 50
+
+
+def test_the_end_is_that_of_the_newest_process(processes: Processes, converted: ConvertedSound) -> None:
+    assert converted.end == 0
+    ring = processes.begin(100, 50, 0.5)
+    converted.read(100, 10)
+    assert converted.end == 150
+    go_on(ring, 150, 20, 0.5)
+    assert converted.end == 170
+    processes.begin(150, 50, 0.25)
+    converted.read(110, 10)
+    assert converted.end == 200
