@@ -96,11 +96,11 @@ def convert(
     from engine.convert import ConvertJob
     from engine.convert.run import load_converter, open_job, run_job
     from engine.models.voice import VoiceSettings, VoiceSpec
-    from engine.models.voice.index_choice import for_another, index_for
+    from engine.models.voice.index_choice import configured_for, index_for
 
     configured = build_config(read_config_file(config) if config else {}).rvc
     voice = model or configured.model
-    its_index = for_another(configured.index) if model else configured.index
+    its_index = configured_for(voice, configured.model, configured.index)
     job = ConvertJob(
         sources=tuple(map(Path, paths[:-1])),
         output=paths[-1],

@@ -243,10 +243,14 @@ def build_settings(
     Offline nothing is opened unasked: the picture depends on its input alone.
     """
     from engine.config import RUN_DEFAULTS, build_config, lan_defaults, read_config_file
+    from engine.models.voice.index_choice import configured_for
 
     values: dict[str, Any] = {"osc": {}, "sd": {}, "sam3": {}, "rvc": {}, "params": {}}
     given = {key: value for key, value in options.items() if value is not None}
     file = read_config_file(path) if path else {}
+    voice = file.get("rvc", {})
+    if "rvc.model" in given and isinstance(voice, dict):
+        given.setdefault("rvc.index", configured_for(given["rvc.model"], voice.get("model"), voice.get("index", "")))
     is_offline = given.get("offline", file.get("offline", False))
     if is_offline and is_open_to_lan:
         raise UsageError("--lan: offline nothing listens")

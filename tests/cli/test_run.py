@@ -336,3 +336,16 @@ def test_a_short_token_and_an_announcement_without_a_page_are_refused(home: Path
     (home / "show.toml").write_text("announce = true\n")
     done = run(home, *SMALL, "--config", "show.toml", "--web", "off", "--osc", "off", "--sink", "null", "--frames", "1")
     assert done.returncode == 1 and done.stderr.startswith("multiverse: announce: ")
+
+
+def test_another_voice_than_the_files_has_not_its_index(home: Path) -> None:
+    from engine.cli.run import build_settings
+
+    show = home / "show.toml"
+    show.write_text('[rvc]\nmodel = "alto.pth"\nindex = "alto.index"\n')
+    assert build_settings(show, {}, []).rvc.index == "alto.index"
+    assert build_settings(show, {"rvc.model": "alto.pth"}, []).rvc.index == "alto.index"
+    assert build_settings(show, {"rvc.model": "bass.pth"}, []).rvc.index == ""
+    assert build_settings(show, {"rvc.model": "bass.pth", "rvc.index": "b.index"}, []).rvc.index == "b.index"
+    show.write_text('[rvc]\nmodel = "alto.pth"\nindex = "none"\n')
+    assert build_settings(show, {"rvc.model": "bass.pth"}, []).rvc.index == "none"

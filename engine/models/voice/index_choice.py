@@ -11,6 +11,11 @@ def for_another(configured: str) -> str:
     return NONE if configured == NONE else ""
 
 
+def configured_for(model: str, voice: str | None, index: str) -> str:
+    """What a configuration of `voice` with `index` says of the index of `model`."""
+    return index if model == voice else for_another(index)
+
+
 def index_for(model: str, index: str) -> str:
     """The index to use with `model`: `index` where one is named, "" where that is `none`; where nothing is named the
     file of the same stem beside the model, "" where there is none. Touches the disk."""
