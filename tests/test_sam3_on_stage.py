@@ -165,7 +165,7 @@ def test_the_matte_cuts_layer_5_out(stage: Stage, is_simple: bool) -> None:
     stage.set(mode="simple" if is_simple else "multiverse", layer__5__intensity=1.0, layer__5__matte="background")
     for n in range(1, 5):
         stage.engine.params.set(f"/layer/{n}/mute", True)
-    stage.wait_for(lambda: lit(stage.pictures[0]).size == 0, "the dancer is cut away")
+    stage.wait_for(lambda: lit(stage.pictures[0]).size < 8, "the dancer is cut away, but for pixels of its edge")
     for _ in range(20):
         stage.draw(1)
         assert lit(stage.pictures[0]).size < 8, "and nothing of it trails"

@@ -1,5 +1,6 @@
 """Files and folders converted: what each becomes, under which name, and what becomes of the bad ones."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 import soundfile
 
 from engine.convert import ConvertReport
+from engine.convert.report import Progress
 from engine.errors import UsageError
 from engine.models.voice import VoiceSettings
 from tests.convert.voices import heard, span_of, spoken, tone, write_sound
@@ -191,11 +193,21 @@ def test_a_number_out_of_its_range_is_named(voice, options: dict, reason: str, t
         ConvertJob(sources=(tmp_path,), output="out", spec=voice, **options).check()
 
 
-def test_short_files_are_converted_together_and_long_ones_in_pieces(convert: Convert, tmp_path: Path) -> None:
+def test_short_files_are_converted_together_and_long_ones_in_pieces(
+    convert: Convert, tmp_path: Path, wait_for: Callable[..., object]
+) -> None:
     sources = [write_sound(tmp_path / f"{number}.wav", spoken(0.3, hz=200 + number)) for number in range(4)]
     sources.append(write_sound(tmp_path / "long.wav", spoken(2.2)))
     progress = []
-    together = convert(*sources, tmp_path / "together", batch_size=4, tell=progress.append)
+
+    def tell(report: Progress) -> None:
+        """What is converted first is alone; then all others wait."""
+        progress.append(report)
+        wait_for(
+            lambda: all(thread.name != "convert reader" for thread in threading.enumerate()), "all files to be heard"
+        )
+
+    together = convert(*sources, tmp_path / "together", batch_size=4, tell=tell)
     batches = len(progress)
     progress.clear()
     convert(*sources, tmp_path / "alone", tell=progress.append)
