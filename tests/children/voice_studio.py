@@ -138,7 +138,8 @@ class VoiceStudio:
 
     def taken(self, wait_for: Callable[..., Any]) -> None:
         """Return when the child has taken all that was set, and done what followed: two looks at its commands have a
-        step between them."""
+        step between them. Where no process is there a call is answered at once."""
+        wait_for(lambda: self.status.is_at_work, "a child at work")
         for _ in range(2):
             answers: list[str] = []
             self.supervisor.call("anything", on_answer=lambda is_done, text: answers.append(text))  # noqa: B023
