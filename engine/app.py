@@ -36,13 +36,13 @@ from engine.preset_control import PresetControl
 from engine.query import Announcer, QueryHub, QueryTree, host_info, service_name
 from engine.render import RegionMapper, open_renderer
 from engine.running_engine import Engine
+from engine.serving.lan import lan_addresses
 from engine.show_control import ShowControl
 from engine.sinks import SinkSet, Stage
 from engine.sources import Polled, open_source
 from engine.telemetry import FrameTimes, Warnings
 from engine.wakefulness import kept_awake
 from engine.web import PreviewTap, WebServer
-from engine.web.lan import lan_addresses
 
 __all__ = ["Engine", "open_engine"]
 

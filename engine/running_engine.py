@@ -9,11 +9,11 @@ from engine.config import Config
 from engine.frame import PublishedFrame
 from engine.frame_loop import FrameLoop, Parts
 from engine.params import ParamStore, PresetFolder
+from engine.serving.lan import lan_url, own_url
 from engine.show_control import Hooks
 from engine.status import EngineStatus
 from engine.telemetry import FrameTimes
 from engine.web import WebServer
-from engine.web.lan import lan_url, own_url
 
 
 class Engine:

@@ -29,6 +29,7 @@ LEVELS = [
     {"control", "render", "children", "sinks"},
     {
         "query",
+        "serving",
         "status",
         "show_control",
         "preset_control",

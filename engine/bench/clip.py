@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from engine.handover import BrokenOffError, Handover
-from engine.segment.batches import batches, batches_waiting
-from engine.segment.pictures import VideoPictures
 from engine.sinks.movie_file import MovieFile
+from engine.sources.batches import batches, batches_waiting
+from engine.sources.pictures import VideoPictures
 
 FPS = 30.0
 PICTURES = 60

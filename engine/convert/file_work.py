@@ -13,11 +13,11 @@ from engine.convert.journal import Journal, file_key, read_journal
 from engine.convert.scratch import Scratch
 from engine.convert.sounds import Sound
 from engine.convert.tasks import Task
-from engine.convert.work_folder import WorkFolder
 from engine.convert.writing import open_writer
 from engine.errors import AudioError, SinkError, UsageError
 from engine.models.voice.cutting import FRAME, RATE_HZ, Piece, Span, piece_of, spans_of
 from engine.models.voice.levels import LOUDEST_IN, turned_down
+from engine.sinks.work_folder import WorkFolder
 
 if TYPE_CHECKING:
     from engine.models.voice.offline import Converter

@@ -2,12 +2,13 @@
 
     job.py          what is asked for, checked before anything is loaded
     run.py          the job done: `segment_file(job)`, or its three parts
-    pictures.py     what can be read: a video, a picture, a folder
-    batches.py      the reader's side: pictures grouped for the model
     pipeline.py     three threads around one model; engine/handover.py: the bounded queue between two of them
     results.py      the writer's side: masks painted once for all outputs
     outputs.py      what can be written, by its name; overlay_video.py, mask_pictures.py, coco.py
     report.py       what a run tells of itself; times.py: where its time went; advice.py: what would make it quicker
+
+What can be read, a video, a picture, a folder, and in which groups the model gets it: engine/sources/pictures.py,
+batches.py.
 
 Three threads, so that reading and writing hide behind the model: one decodes, the caller's infers, one paints and
 encodes. Between them wait a few pictures, never more than `handover` allows; their order is the file's.

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.segment.outputs import one_line, partial_path
-from engine.segment.pictures import Pictures
 from engine.segment.results import Result
+from engine.sinks.whole_file import one_line, partial_path
+from engine.sources.pictures import Pictures
 
 WITHOUT_WORDS = "like the box"  # the category where examples are given and no prompt
 

@@ -8,8 +8,9 @@ import numpy as np
 from PIL import Image
 
 from engine.render.mask_look import object_colours
-from engine.segment.outputs import PICTURES, one_line, partial_path
+from engine.segment.outputs import PICTURES
 from engine.segment.results import Result
+from engine.sinks.whole_file import one_line, partial_path
 
 JPEG_QUALITY = 95
 PNG_EFFORT = 1  # masks are flat: more effort saves little and takes five times as long

@@ -10,14 +10,12 @@ Nothing is to be seen under its own name before it is whole: it is written besid
 
 import importlib.util
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, Protocol
 
 from engine.errors import SinkError, SinkUnavailableError, UsageError
-from engine.segment.pictures import Pictures
 from engine.segment.results import Result
+from engine.sources.pictures import Pictures
 
 VIDEOS = (".mp4", ".mov", ".mkv", ".avi")
 PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
@@ -86,17 +84,3 @@ def check_forms(names: tuple[str, ...], pictures: Pictures) -> None:
             raise UsageError(f"{name}: {pictures.path} is no single picture; name a video or a folder of masks")
         if form == "video" and pictures.kind == "picture":
             raise UsageError(f"{name}: {pictures.path} is one picture; name a .png or .jpg")
-
-
-def partial_path(path: Path) -> Path:
-    """Where it is written until it is whole."""
-    return path.with_name(f".{path.name}.{os.getpid()}.partial")
-
-
-@contextmanager
-def one_line(path: Path) -> Iterator[None]:
-    """The system's error as SinkError."""
-    try:
-        yield
-    except OSError as error:
-        raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error

@@ -10,13 +10,13 @@ from engine.errors import ModelError
 from engine.handover import BrokenOffError, Handover, Worker
 from engine.process_memory import peak_process_mb
 from engine.segment.advice import coarser_look
-from engine.segment.batches import Batch, batches, batches_waiting
 from engine.segment.job import Mode, SegmentJob
 from engine.segment.outputs import form_of
-from engine.segment.pictures import Pictures, fitted
 from engine.segment.report import Progress, SegmentReport
 from engine.segment.times import RunTimes
 from engine.segment.writing import Segmented, Writer
+from engine.sources.batches import Batch, batches, batches_waiting
+from engine.sources.pictures import Pictures, fitted
 
 if TYPE_CHECKING:
     from engine.models.segmentation.segmenter import Segmenter

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.frame import Segmentation
 from engine.render.mask_look import mask_boxes, object_colours, shown_id
-from engine.segment.pictures import InputPicture
+from engine.sources.pictures import InputPicture
 
 Rgb = np.ndarray  # (height, width, 3) uint8
 

@@ -12,9 +12,9 @@ from engine.errors import ModelError
 from engine.models.segmentation import SegmentationSpec
 from engine.segment.job import Mode, SegmentJob
 from engine.segment.outputs import check_forms, check_outputs
-from engine.segment.pictures import Pictures, open_pictures
 from engine.segment.pipeline import Pipeline, Tell
 from engine.segment.report import SegmentReport
+from engine.sources.pictures import Pictures, open_pictures
 
 if TYPE_CHECKING:
     from engine.models.segmentation.segmenter import Segmenter

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from engine.frame import Segmentation
 from engine.handover import Handover
-from engine.segment.batches import Batch
 from engine.segment.coco import CocoFile
 from engine.segment.job import Mode, SegmentJob
 from engine.segment.mask_pictures import MaskFolder, OverlayPicture
 from engine.segment.outputs import Output, form_of
 from engine.segment.overlay_video import OverlayVideo
-from engine.segment.pictures import Pictures
 from engine.segment.results import PaintLook, Result
+from engine.sources.batches import Batch
+from engine.sources.pictures import Pictures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -12,6 +12,8 @@
     still.py        a picture file
     test_card.py    colours, orientation and motion for checking a rig, drawn in card_drawing.py
     pixels.py       any decoded picture -> RGB
+    pictures.py     for offline jobs: a video, a picture or a folder, each picture once; look.py: how it plays;
+                    batches.py: in groups; stream_copy.py: the other streams of a file, as they are
 
 Every source but a texture works in a thread of its own and the newest picture wins: `latest_frame()` reads a
 reference.

@@ -17,8 +17,8 @@ import msgspec
 from aiohttp import web
 
 from engine.frame import ChannelFeatures
+from engine.serving.sockets import Data, Send, WebSockets
 from engine.web.monitor import MOST_LINES, Line, OscMonitor
-from engine.web.sockets import Data, Send, WebSockets
 
 log = logging.getLogger(__name__)
 

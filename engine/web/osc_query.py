@@ -6,8 +6,8 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+from engine.serving.sockets import Data, Send, WebSockets
 from engine.web.alarm import Alarm
-from engine.web.sockets import Data, Send, WebSockets
 
 if TYPE_CHECKING:
     from engine.query import QueryHub, QueryTree

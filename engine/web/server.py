@@ -4,19 +4,16 @@ frame loop ─ offer ─► PreviewTap ─► encoder thread ─ one JPEG a pict
 """
 
 import asyncio
-import errno
 import logging
 import socket
-import sys
 import threading
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from engine.control import Dispatcher
-from engine.control.sender import display_address, numeric_localhost
-from engine.errors import MultiverseError, PortTakenError
 from engine.frame import ChannelFeatures
-from engine.web.access import Access, is_loopback, new_token
+from engine.serving.access import Access, is_loopback, new_token
+from engine.serving.listening import BACKLOG, listen
 from engine.web.encoder import EncoderThread
 from engine.web.preview import PreviewTap
 
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BACKLOG = 64
 IDLE_S = 20.0  # a connection that asks nothing is closed
 
 
@@ -83,7 +79,7 @@ class WebServer:
 
     def start(self) -> None:
         """Take the port now (MultiverseError when that fails); the rest happens on the web thread."""
-        self._socket = _listen(*self.address)
+        self._socket = listen(*self.address)
         self.address = self._socket.getsockname()[:2]
         self._loop = asyncio.new_event_loop()
         self._thread.start()
@@ -110,8 +106,8 @@ class WebServer:
         # Imported here, on the web thread: aiohttp takes 0.2 s, and the first picture does not wait for it.
         from aiohttp import web
 
-        from engine.web.connections import Door
-        from engine.web.request_errors import reporting_logger
+        from engine.serving.connections import Door
+        from engine.serving.request_errors import reporting_logger
 
         runner = web.AppRunner(
             self._build_app(),
@@ -134,12 +130,12 @@ class WebServer:
         await runner.cleanup()
 
     def _build_app(self) -> "web.Application":
+        from engine.serving.sockets import WebSockets
         from engine.web.live import LiveFeed
         from engine.web.monitor import OscMonitor
         from engine.web.osc_query import OscQuery
         from engine.web.pictures import Pictures
         from engine.web.routes import Routes
-        from engine.web.sockets import WebSockets
 
         host, port = self.address
         sockets = WebSockets(self._report)
@@ -153,31 +149,3 @@ class WebServer:
             cookie=f"multiverse_{port}",  # a browser sends cookies to every port of a host: two engines, two names
             report=self._report,
         ).build_app()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket; MultiverseError names `--web`."""
-    option = f"--web {host}:{port}"
-    try:
-        found = socket.getaddrinfo(numeric_localhost(host), port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise MultiverseError(f"{option}: no such host here ({error.strerror or error})") from None
-    family, kind, protocol, _, address = found[0]
-    listening = socket.socket(family, kind, protocol)
-    try:
-        # On Windows it would let two servers share the port; elsewhere it lets a restart have it at once.
-        if sys.platform != "win32":
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(BACKLOG)
-    except OSError as error:
-        listening.close()
-        if error.errno == errno.EADDRINUSE:
-            raise PortTakenError(("--web", display_address(host, port))) from None
-        if error.errno == errno.EACCES:
-            raise MultiverseError(
-                f"{option}: the port is not allowed ({error.strerror}); "
-                "give another one with --web HOST:PORT, or --web off"
-            ) from None
-        raise MultiverseError(f"{option}: cannot listen there ({error.strerror or error})") from None
-    return listening

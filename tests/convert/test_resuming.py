@@ -15,9 +15,9 @@ from engine.convert.file_work import FileWork
 from engine.convert.journal import read_journal
 from engine.convert.sounds import open_sound
 from engine.convert.tasks import Task
-from engine.convert.work_folder import WorkFolder
 from engine.errors import SinkError
 from engine.models.voice import VoiceSettings, VoiceSpec
+from engine.sinks.work_folder import WorkFolder
 from tests.convert.voices import spoken, write_sound
 
 Convert = Callable[..., ConvertReport]

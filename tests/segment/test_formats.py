@@ -10,8 +10,8 @@ import pytest
 
 from engine.frame import FoundObject, Segmentation
 from engine.segment.overlay_video import OverlayVideo
-from engine.segment.pictures import InputPicture, fitted, open_pictures
 from engine.segment.results import PaintLook, Result
+from engine.sources.pictures import InputPicture, fitted, open_pictures
 from tests.segment.disc_movie import HEIGHT, RATE, WIDTH, disc_picture, pictures_of, sound_of, times_of, write_movie
 from tests.sources.test_video_file import rotate_in_place
 

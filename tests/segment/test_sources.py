@@ -14,8 +14,8 @@ from PIL import Image
 
 from engine.errors import ModelError, SinkError, SourceError, UsageError
 from engine.segment.job import NO_PROMPT
-from engine.segment.pictures import open_pictures
 from engine.segment.run import mode_for, open_job
+from engine.sources.pictures import open_pictures
 from tests.segment.conftest import Segment
 from tests.segment.disc_movie import disc_picture, disc_shape, overlap, pictures_of, times_of
 

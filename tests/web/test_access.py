@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine.web.access import is_loopback, new_token
-from engine.web.hosts import is_our_origin
+from engine.serving.access import is_loopback, new_token
+from engine.serving.hosts import is_our_origin
 from tests.web.socket_client import Refused
 
 TOKEN = "an-other-token"

@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from engine.web.hosts import is_our_host, is_our_origin
+from engine.serving.hosts import is_our_host, is_our_origin
 
 TOKEN_BYTES = 16  # as many as a key has: nobody guesses it, and a QR code stays small
 

@@ -5,8 +5,8 @@ import ipaddress
 import pytest
 
 from engine.errors import MultiverseError
-from engine.web import lan
-from engine.web.lan import lan_addresses, lan_url, likeliest_first, own_url
+from engine.serving import lan
+from engine.serving.lan import lan_addresses, lan_url, likeliest_first, own_url
 
 
 def test_the_way_out_comes_first_private_networks_before_others_and_the_links_own_last():

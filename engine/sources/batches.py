@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.segment.pictures import InputPicture
+from engine.sources.pictures import InputPicture
 
 WAITING_BYTES = 256 * 2**20  # of pictures, on each side of the model
 FEWEST_WAITING, MOST_WAITING = 2, 8

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from engine.web.hosts import is_our_host
+from engine.serving.hosts import is_our_host
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import psutil
 
 from engine.control.sender import display_address
 from engine.errors import MultiverseError
-from engine.web.access import is_loopback
+from engine.serving.access import is_loopback
 
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Every address of the machine -> the one by which it reaches itself."""

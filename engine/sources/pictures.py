@@ -1,4 +1,4 @@
-"""What can be segmented: a video, one picture, or a folder of pictures, each read once through, whole and in order."""
+"""What an offline job can read: a video, one picture, or a folder of pictures, each read once through, whole and in order."""
 
 import math
 import re
@@ -13,8 +13,8 @@ import numpy as np
 from av.video.stream import VideoStream
 
 from engine.errors import SourceError
-from engine.segment.look import UNTAGGED, Look, look_of
 from engine.sources.decoding import open_video, read_pass
+from engine.sources.look import UNTAGGED, Look, look_of
 from engine.sources.pixels import to_rgb
 from engine.sources.still import is_still, read_still
 
@@ -50,7 +50,7 @@ class ReadCounts:
     passed_over: int = 0
     """By `every`."""
     damaged: int = 0
-    """Decoded, segmented and shown as far as they go."""
+    """Decoded, and shown as far as they go."""
     unreadable: int = 0
     """Never became a picture."""
     refitted: int = 0
@@ -129,7 +129,7 @@ class VideoPictures:
                 number=number,
                 name=f"frame_{number:06d}",
                 file_name=f"frame_{number:06d}.png",
-                pixels=to_rgb(timed.frame, longest_px=WHOLE),  # not to square pixels: masks know no aspect
+                pixels=to_rgb(timed.frame, longest_px=WHOLE),  # not to square pixels: what is written has the same
                 start_s=self._first_s + start_s,
                 end_s=self._first_s + end_s,
             )

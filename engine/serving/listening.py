@@ -1,0 +1,38 @@
+"""The socket of a page's server."""
+
+import errno
+import socket
+import sys
+
+from engine.control.sender import display_address, numeric_localhost
+from engine.errors import MultiverseError, PortTakenError
+
+BACKLOG = 64
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; MultiverseError names `--web`."""
+    option = f"--web {host}:{port}"
+    try:
+        found = socket.getaddrinfo(numeric_localhost(host), port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise MultiverseError(f"{option}: no such host here ({error.strerror or error})") from None
+    family, kind, protocol, _, address = found[0]
+    listening = socket.socket(family, kind, protocol)
+    try:
+        # On Windows it would let two servers share the port; elsewhere it lets a restart have it at once.
+        if sys.platform != "win32":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortTakenError(("--web", display_address(host, port))) from None
+        if error.errno == errno.EACCES:
+            raise MultiverseError(
+                f"{option}: the port is not allowed ({error.strerror}); "
+                "give another one with --web HOST:PORT, or --web off"
+            ) from None
+        raise MultiverseError(f"{option}: cannot listen there ({error.strerror or error})") from None
+    return listening

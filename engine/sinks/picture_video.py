@@ -1,0 +1,180 @@
+"""New pictures in the place of a source's, as a video: rate, time stamps, shape of pixels, colour tags and sound stay.
+
+Formats and encoders are those of recordings (movie_file.py), and .mkv and .webm besides. Pictures are written upright:
+a turned source needs no tag any more. They have 8 bits; a 10-bit source keeps its colour tags. 4:2:0 has one colour for
+two by two pixels: an odd side is one pixel longer. No picture leans on a later one: decoding order is showing order.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+
+from engine.errors import SinkError
+from engine.sinks.movie_file import BT470BG_MATRIX, FORMATS, Format
+from engine.sinks.whole_file import partial_path
+from engine.sources.look import Look
+from engine.sources.stream_copy import StreamCopy
+
+H264 = FORMATS[".mp4"]
+# deadline and cpu-used: the quickest that is not for live use; no picture that is never shown, and none from later.
+VP9_OPTIONS = {
+    "deadline": "good",
+    "cpu-used": "5",
+    "row-mt": "1",
+    "crf": "24",
+    "b": "0",
+    "auto-alt-ref": "0",
+    "lag-in-frames": "0",
+}
+VIDEO_FORMATS: dict[str, Format] = FORMATS | {
+    ".mkv": Format(codec=H264.codec, pixels=H264.pixels, live={}, offline=H264.offline, sound="aac", has_keys=True),
+    ".webm": Format(codec="libvpx-vp9", pixels="yuv420p", live={}, offline=VP9_OPTIONS, sound="libopus", has_keys=True),
+}
+CONTAINERS = {".mkv": "matroska"}
+KEY_EVERY_S = 1  # a player that looks for a place starts at most so far before it
+CONVERSION_THREADS = 1  # the encoder takes the cores
+
+
+class PictureVideo:
+    """One thread. SinkError, in one line, when it cannot be written."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        size: tuple[int, int],
+        look: Look,
+        every: int = 1,
+        sound_from: Path | None = None,
+        shown_as: Path | None = None,
+    ) -> None:
+        """`path` says by its suffix what is written. `size`: width and height of the pictures. `every`: of so many of
+        the source's one is written. `sound_from`: whose sound is copied. `shown_as`: what messages call it, and what a
+        user's file is to be."""
+        self.path = path
+        self.notes: list[str] = []
+        self._shown = shown_as or path
+        self._partial = partial_path(path)
+        self._look = look
+        self._format = form = VIDEO_FORMATS[path.suffix.lower()]
+        width, height = size
+        self._padding = ((0, height % 2), (0, width % 2), (0, 0))
+        self._matrix = Colorspace.ITU601 if form.is_full_range else look.tags.matrix_for(height)
+        self._range = self._range_of(form)
+        rate = look.rate / every
+        self._time_base = 1 / rate if form.has_fixed_rate else look.time_base
+        self._newest_pts: int | None = None
+        self._reformatter = VideoReformatter()
+        self._end_s = Fraction(0)
+        self._sound: StreamCopy | None = None
+        with self._errors():
+            self._container = av.open(
+                str(self._partial),
+                "w",
+                format=container_of(path),
+                options=form.container,
+            )
+        try:
+            with self._errors():
+                self._stream = self._container.add_stream(form.codec, rate=rate, options=form.offline)
+                self._set_up(width + width % 2, height + height % 2, rate)
+            if sound_from is not None and look.sound:
+                self._sound = StreamCopy(sound_from, self._container, has_early=not form.has_fixed_rate)
+                self._add_sound(self._sound)
+        except BaseException:
+            self.discard()
+            raise
+        if height % 2 or width % 2:
+            self.notes.append(
+                f"{self._shown.name}: {width + width % 2}x{height + height % 2}, as its sides must be even"
+            )
+
+    def add(self, pixels: np.ndarray, start_s: Fraction, end_s: Fraction) -> None:
+        """The next picture, (height, width, 3) uint8 RGB, C-contiguous, shown between these times of the source."""
+        if any(after for _, after in self._padding):
+            pixels = np.pad(pixels, self._padding, mode="edge")
+        with self._errors():
+            frame = self._reformatter.reformat(
+                av.VideoFrame.from_numpy_buffer(pixels, format="rgb24"),
+                format=self._format.pixels,
+                dst_colorspace=self._matrix,
+                src_color_range=ColorRange.JPEG,
+                dst_color_range=self._range,
+                threads=CONVERSION_THREADS,
+            )
+            pts = round(start_s / self._time_base)
+            if self._newest_pts is not None:
+                pts = max(pts, self._newest_pts + 1)
+            self._newest_pts = frame.pts = pts
+            frame.time_base = self._time_base
+            frame.duration = max(round((end_s - start_s) / self._time_base), 1)
+            if self._sound is not None:
+                self._sound.copy_until(start_s)
+            self._container.mux(self._stream.encode(frame))
+        self._end_s = end_s
+
+    def finish(self) -> None:
+        """Whole, under its own name."""
+        with self._errors():
+            self._container.mux(self._stream.encode(None))
+            if self._sound is not None:
+                self._sound.copy_until(self._end_s)
+                self._sound.close()
+                if self._sound.damage:
+                    self.notes.append(
+                        f"{self._shown.name}: its sound ends where the source is damaged ({self._sound.damage})"
+                    )
+            self._container.close()
+            self._partial.replace(self.path)
+
+    def discard(self) -> None:
+        """As if it had never been begun."""
+        if self._sound is not None:
+            self._sound.close()
+        with suppress(av.FFmpegError, OSError):  # it may be what failed
+            self._container.close()
+        self._partial.unlink(missing_ok=True)
+
+    def _set_up(self, width: int, height: int, rate: Fraction) -> None:
+        look, stream, form = self._look, self._stream, self._format
+        stream.width, stream.height, stream.pix_fmt = width, height, form.pixels
+        stream.time_base = self._time_base
+        codec = stream.codec_context
+        codec.time_base = self._time_base
+        codec.sample_aspect_ratio = look.pixel_aspect
+        if form.has_keys:
+            codec.gop_size = max(1, round(rate * KEY_EVERY_S))
+        codec.color_range = self._range
+        codec.color_primaries = look.tags.primaries
+        codec.color_trc = look.tags.transfer
+        codec.colorspace = BT470BG_MATRIX if form.is_full_range else look.tags.matrix
+
+    def _add_sound(self, sound: StreamCopy) -> None:
+        for track in sound.streams.audio:
+            if not sound.add(track):
+                self.notes.append(
+                    f"{self._shown.name}: its sound ({track.codec.canonical_name}) cannot be copied into such a file, "
+                    ".mkv takes any; it is silent"
+                )
+
+    def _range_of(self, form: Format) -> ColorRange:
+        """Motion JPEG has all 256 values, ProRes never; the others have what the source has."""
+        is_full = form.is_full_range or (form.has_keys and self._look.tags.is_full_range)
+        return ColorRange.JPEG if is_full else ColorRange.MPEG
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (av.FFmpegError, OSError) as error:
+            raise SinkError(f"{self._shown}: cannot be written ({error.strerror or error})") from error
+
+
+def container_of(path: Path) -> str:
+    """FFmpeg's name of the container that this suffix stands for."""
+    return CONTAINERS.get(path.suffix.lower(), path.suffix[1:].lower())
