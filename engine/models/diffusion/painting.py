@@ -1,0 +1,43 @@
+"""What pictures are to be painted with, as plain values: a job's, or those of one client. Does not load torch."""
+
+from dataclasses import dataclass, field
+
+from engine.models.diffusion.spec import ModelSpec
+
+SAMPLERS = ("auto", "lcm", "deis", "euler", "dpm")
+LARGEST_SEED = 2**31 - 1
+GOOD, RERUN, NOT_FINITE, BLACK = range(4)
+"""What became of a picture: painted; painted at the second attempt; no numbers, or nothing but black, twice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlUse:
+    """What one ControlNet of the model is shown, and how much it counts."""
+
+    sees: str = "edges"
+    """edges or input: of each picture."""
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Painting:
+    """Two equal ones give equal pictures."""
+
+    spec: ModelSpec
+    prompt: str = ""
+    negative: str = ""
+    steps: int = 5
+    """Of these, `strength` are made."""
+    strength: float = 0.5
+    cfg: float = 6.0
+    """Guidance; 1 is off, and turbo models have none."""
+    seed: int = 0
+    sampler: str = "auto"
+    """One of SAMPLERS; auto: the model's own."""
+    lora_weights: tuple[float, ...] = ()
+    """Of the spec's LoRAs, in their order; empty: as the spec has them."""
+    controls: tuple[ControlUse, ...] = field(default=())
+    """For the spec's ControlNets, in their order."""
+    ip_image: str = ""
+    """The picture that the IP-Adapter follows: a file."""
+    ip_scale: float = 0.6

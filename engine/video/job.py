@@ -1,0 +1,80 @@
+"""What is to be painted, from where, into what and how. Plain values: a job can travel to another process."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.errors import UsageError
+from engine.models.diffusion.painting import LARGEST_SEED, SAMPLERS, Painting
+from engine.option_range import check_number
+
+LARGEST_BATCH = 64
+SIDE_STEP_PX = 8  # what a latent spans
+LEAST_SIDE_PX = 64
+NO_MODEL = (
+    "no model: name one with --model (a diffusers folder, a .safetensors file or a Hugging Face id, for example "
+    "--model stabilityai/sd-turbo), or set model under [sd] in a file and pass --config FILE.toml"
+)
+
+Stages = Literal["auto", "split", "fused"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoJob:
+    source: str
+    """A video, a picture, a folder of pictures, a camera's index or name, or an address."""
+    output: str
+    """A video (.mp4 .mkv .mov .webm .avi), or a folder of frames: a name without a suffix, or with / at its end."""
+    painting: Painting
+    pipe: int = 1
+    """Processes that paint side by side; split only."""
+    skip: int = 0
+    """A picture is kept when its number % (skip + 1) == 0."""
+    batch: int = 1
+    scale: float = 1.0
+    """Of the source's size, then rounded to a multiple of 8."""
+    stages: Stages = "auto"
+    cluster: str | None = None
+    """auto or ADDRESS: paint on the machines of a Ray cluster."""
+    device: str = "auto"
+    dtype: str = "auto"
+    threads: int | None = None
+    """CPU threads of each process that paints; None: as torch chooses."""
+    limit: int | None = None
+    """At most so many pictures are painted."""
+    resume: bool = False
+    overwrite: bool = False
+
+    def check(self) -> None:
+        """UsageError for what contradicts itself. Touches no file."""
+        painting = self.painting
+        if not painting.spec.model:
+            raise UsageError(NO_MODEL)
+        check_number("--pipe", self.pipe, 1)
+        check_number("--skip", self.skip, 0)
+        check_number("--batch", self.batch, 1, LARGEST_BATCH)
+        check_number("--scale", self.scale, 0.05, 8.0)
+        check_number("--steps", painting.steps, 1, 1000)
+        check_number("--strength", painting.strength, 0.0, 1.0)
+        check_number("--cfg", painting.cfg, 0.0, 30.0)
+        check_number("--seed", painting.seed, 0, LARGEST_SEED)
+        check_number("--limit", 1 if self.limit is None else self.limit, 1)
+        check_number("--threads", 1 if self.threads is None else self.threads, 1)
+        if painting.sampler not in SAMPLERS:
+            raise UsageError(f"--sampler: {painting.sampler} is none of {', '.join(SAMPLERS)}")
+        if self.stages == "fused" and self.pipe > 1:
+            raise UsageError("--pipe: fused stages are one process; give --stages split with it")
+        if self.cluster is not None and (self.pipe > 1 or self.stages != "auto"):
+            raise UsageError("--cluster: each machine paints in one process; leave --pipe and --stages out")
+
+    @property
+    def every(self) -> int:
+        """Of so many pictures one is kept."""
+        return self.skip + 1
+
+    def size_for(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height of what is painted of a picture of this size: to the nearest multiple of 8 px."""
+
+        def side(px: int) -> int:
+            return max(LEAST_SIDE_PX, round(px * self.scale / SIDE_STEP_PX) * SIDE_STEP_PX)
+
+        return side(width), side(height)

@@ -1,0 +1,47 @@
+"""The seam between the run and whatever paints: in this process, in several, or on other machines."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from engine.video.batches import PaintedBatch, VideoBatch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageTime:
+    """What one stage has done so far."""
+
+    name: str
+    """encode, process or decode."""
+    frames: int
+    """Of the source; rows that fill a last batch are none."""
+    seconds: float
+    """At work, all its processes together."""
+    workers: int = 1
+    waiting: int = 0
+    """Batches in the queue before it."""
+    most: int = 0
+    """As many may wait there."""
+
+
+class PaintStages(Protocol):
+    """Loaded and warm when it is made (ModelError in one line otherwise). Used by one thread, `times` by any."""
+
+    device: str
+    dtype: str
+    real_steps: int
+    """UNet evaluations of a picture."""
+    notes: list[str]
+    """What the user should know, a line each; may grow."""
+
+    def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:
+        """Each batch painted, in the order they came; a few are on their way at once. May be called again."""
+
+    def times(self) -> tuple[StageTime, ...]:
+        """In the order of the work."""
+
+    def memory_mb(self) -> float | None:
+        """MiB of device memory held; None on a CPU."""
+
+    def close(self) -> None:
+        """Its processes are gone. Twice is once; also after an error, at once."""
