@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.children.diffusion_settings import Settings
-from engine.children.diffusion_source import edges, segments
+from engine.children.diffusion_source import segments
 from engine.errors import SourceError
+from engine.models.diffusion.outlines import edges
 from engine.sources.still import read_still
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engine.cli.sd_options import configured_sd, model_spec, with_numbers
 from engine.errors import ModelError, MultiverseError, UsageError
 
 if TYPE_CHECKING:
@@ -63,24 +64,25 @@ def sd(
     """Repaint one picture with Stable Diffusion."""
     width, height = _checked_size(size)
     _check_out(out, overwrite)
-    from engine.config import build_config, read_config_file
     from engine.models import locate
     from engine.sources.still import read_still
 
-    configured = build_config(read_config_file(config) if config else {}).sd
-    spec = _spec(
-        model or configured.model,
+    configured = configured_sd(config)
+    controls = with_numbers(controlnet, "--controlnet")
+    spec = model_spec(
+        model,
         configured,
-        [_split_number(text, "--lora") for text in lora or ()],
-        [_split_number(text, "--controlnet") for text in controlnet or ()],
-        ip_adapter,
+        loras=with_numbers(lora, "--lora"),
+        controlnets=controls,
+        ip_adapter=ip_adapter,
+        ip_image=ip_image,
     )
-    if (ip_image is None) == bool(spec.ip_adapter):
-        raise UsageError("--ip-adapter PATH and --ip-image FILE belong together")
+    if not spec.model:
+        raise UsageError(NO_MODEL)
     locate.find(spec.model)  # a wrong name is told at once, before seconds of loading
     picture = _writable(read_still(image))
     shown = _control_picture(control, picture, (width, height)) if spec.controlnets else None
-    scales = [_split_number(text, "--controlnet")[1] for text in controlnet or ()] or [1.0] * len(spec.controlnets)
+    scales = [scale for _, scale in controls] or [1.0] * len(spec.controlnets)
     options = {
         "prompt": prompt,
         "negative": negative,
@@ -158,44 +160,8 @@ def _check_out(out: Path, overwrite: bool) -> None:
         raise UsageError(f"{out}: exists already; --overwrite replaces it")
 
 
-def _spec(
-    model: str,
-    configured: Any,
-    loras: list[tuple[str, float]],
-    controlnets: list[tuple[str, float]],
-    ip_adapter: str | None,
-) -> "ModelSpec":
-    """Options win over the configuration, each as a whole."""
-    from engine.models.diffusion import ModelSpec
-
-    if not model:
-        raise UsageError(NO_MODEL)
-    return ModelSpec(
-        model=model,
-        vae=configured.vae,
-        sampler=configured.sampler,
-        loras=tuple(loras) or tuple((lora.path, lora.weight) for lora in configured.loras),
-        controlnets=tuple(path for path, _ in controlnets) or configured.controlnets,
-        ip_adapter=configured.ip_adapter if ip_adapter is None else ip_adapter,
-        image_encoder=configured.image_encoder if ip_adapter is None else "",
-    )
-
-
-def _split_number(text: str, option: str) -> tuple[str, float]:
-    """`PATH=0.5` as (PATH, 0.5); without a number 1. A path may hold = itself."""
-    path, is_given, number = text.rpartition("=")
-    if not is_given:
-        return text, 1.0
-    try:
-        return path, float(number)
-    except ValueError:
-        if Path(text).exists():
-            return text, 1.0
-        raise UsageError(f"{option}: {number!r} in {text!r} is no number (PATH=0.8)") from None
-
-
 def _control_picture(control: str, picture: "np.ndarray", size: tuple[int, int]) -> "np.ndarray":
-    from engine.children.diffusion_source import edges
+    from engine.models.diffusion.outlines import edges
     from engine.sources.still import read_still
 
     if control == "input":

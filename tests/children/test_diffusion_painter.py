@@ -10,7 +10,7 @@ import pytest
 
 from engine.children.diffusion_painter import Painter
 from engine.children.diffusion_settings import read_settings
-from engine.children.diffusion_source import edges
+from engine.models.diffusion.outlines import edges
 from tests.children.sd_studio import BASE, source_picture
 from tests.conftest import TinyModels
 

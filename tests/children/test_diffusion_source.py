@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from engine.children.diffusion_source import blank, covering, edges, segments, thumbnail
+from engine.children.diffusion_source import blank, segments, thumbnail
+from engine.models.diffusion.outlines import covering, edges
 
 
 def test_a_wide_picture_loses_its_sides_and_is_not_squashed() -> None:
