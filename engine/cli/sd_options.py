@@ -1,0 +1,61 @@
+"""What the verbs that paint are told of the model: on the command line, and in a file's [sd]."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from engine.config import SdConfig
+    from engine.models.diffusion import ModelSpec
+
+
+def configured_sd(path: Path | None) -> "SdConfig":
+    """[sd] of a file; of none, what it is by itself."""
+    from engine.config import build_config, read_config_file
+
+    return build_config(read_config_file(path) if path else {}).sd
+
+
+def model_spec(
+    model: str | None,
+    configured: "SdConfig",
+    *,
+    loras: Sequence[tuple[str, float]],
+    controlnets: Sequence[tuple[str, float]],
+    ip_adapter: str | None,
+    ip_image: Path | None,
+    **others: Any,
+) -> "ModelSpec":
+    """Options win over the configuration, each as a whole. `others`: of ModelSpec, as they are."""
+    from engine.models.diffusion import ModelSpec
+
+    spec = ModelSpec(
+        model=model or configured.model,
+        loras=tuple(loras) or tuple((lora.path, lora.weight) for lora in configured.loras),
+        controlnets=tuple(path for path, _ in controlnets) or configured.controlnets,
+        ip_adapter=configured.ip_adapter if ip_adapter is None else ip_adapter,
+        image_encoder=configured.image_encoder if ip_adapter is None else "",
+        **{"vae": configured.vae, "sampler": configured.sampler} | others,
+    )
+    if spec.model and (ip_image is None) == bool(spec.ip_adapter):
+        raise UsageError("--ip-adapter PATH and --ip-image FILE belong together")
+    return spec
+
+
+def with_numbers(texts: Sequence[str] | None, option: str) -> list[tuple[str, float]]:
+    """Each `PATH=0.5` as (PATH, 0.5); without a number 1. A path may hold = itself."""
+    return [_split_number(text, option) for text in texts or ()]
+
+
+def _split_number(text: str, option: str) -> tuple[str, float]:
+    path, is_given, number = text.rpartition("=")
+    if not is_given:
+        return text, 1.0
+    try:
+        return path, float(number)
+    except ValueError:
+        if Path(text).exists():
+            return text, 1.0
+        raise UsageError(f"{option}: {number!r} in {text!r} is no number (PATH=0.8)") from None
