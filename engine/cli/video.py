@@ -1,0 +1,221 @@
+"""`multiverse video`: repaints a video, a camera's picture or a folder of pictures with Stable Diffusion."""
+
+import json
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from engine.cli.sd_options import configured_sd, model_spec, with_numbers
+from engine.cli.video_progress import shown_progress
+from engine.cli.video_report import interrupted_line, report_lines
+from engine.cli.video_telemetry import Telemetry, telemetry, writers
+from engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from engine.video import Progress, VideoJob, VideoReport
+    from engine.video.pipeline import Tell
+
+INTERRUPTED = 1
+NO_PROMPT = 'no prompt: say what the pictures shall show, for example --prompt "a forest of glass at dawn"'
+NO_INPUT = "no input: multiverse video IN OUT --prompt TEXT --model PATH|ID (or --input IN --output OUT)"
+NO_OUTPUT = "no output: name a video (.mp4 .mkv .mov .webm) or a folder of frames: multiverse video IN OUT"
+
+
+def video(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="IN", show_default=False, help="A video, picture, folder, camera index or URL (rtsp, http)."
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Argument(metavar="OUT", show_default=False, help="A video (.mp4 .mkv .mov .webm) or a folder of frames."),
+    ] = None,
+    input_: Annotated[str | None, typer.Option("--input", "-i", metavar="IN", help="As IN.")] = None,
+    output_: Annotated[str | None, typer.Option("--output", "-o", metavar="OUT", help="As OUT.")] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="PATH|ID", help="Diffusers folder, .safetensors file or Hugging Face id.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="Take the model and what belongs to it from its [sd].")
+    ] = None,
+    prompt: Annotated[str | None, typer.Option(metavar="TEXT", help="What the pictures shall show.")] = None,
+    negative: Annotated[str, typer.Option(metavar="TEXT", help="What not; needs --cfg above 1.")] = "",
+    steps: Annotated[int, typer.Option(metavar="COUNT", help="Of these, `strength` are made.")] = 5,
+    strength: Annotated[float, typer.Option(metavar="0..1", help="How far a picture may leave the source.")] = 0.5,
+    cfg: Annotated[float, typer.Option(metavar="0..30", help="How hard the prompt pulls; 1 is off.")] = 6.0,
+    sampler: Annotated[
+        str, typer.Option(metavar="auto|lcm|deis|euler|dpm", help="auto: the one that belongs to the model.")
+    ] = "auto",
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the noise, the same for every picture.")] = 0,
+    scale: Annotated[
+        float, typer.Option(metavar="0.05..8", help="Size, of the source's; sides become multiples of 8 px.")
+    ] = 1.0,
+    batch: Annotated[int, typer.Option(metavar="1..64", help="Pictures painted at once.")] = 1,
+    pipe: Annotated[int, typer.Option(metavar="N", help="Processes that paint side by side; split only.")] = 1,
+    skip: Annotated[int, typer.Option(metavar="N", help="Leave N pictures out after each one that is kept.")] = 0,
+    limit: Annotated[int | None, typer.Option(metavar="N", help="Paint at most N pictures.")] = None,
+    vae: Annotated[bool, typer.Option("--vae", help="The model's full VAE: slower, more detail than TAESD.")] = False,
+    lora: Annotated[list[str] | None, typer.Option(metavar="PATH[=WEIGHT]", help="A LoRA, repeatable.")] = None,
+    controlnet: Annotated[
+        list[str] | None, typer.Option(metavar="PATH[=SCALE]", help="A ControlNet, repeatable.")
+    ] = None,
+    control: Annotated[
+        Literal["edges", "input"], typer.Option(metavar="edges|input", help="What ControlNets see of each picture.")
+    ] = "edges",
+    ip_adapter: Annotated[str | None, typer.Option(metavar="PATH", help="An IP-Adapter; needs --ip-image.")] = None,
+    ip_image: Annotated[Path | None, typer.Option(metavar="FILE", help="The picture that it follows.")] = None,
+    ip_scale: Annotated[float, typer.Option(metavar="0..1.5", help="How closely.")] = 0.6,
+    stablefast: Annotated[bool, typer.Option("--stablefast", help="Compile with stable-fast.")] = False,
+    deepcache: Annotated[bool, typer.Option("--deepcache", help="Reuse deep features from step to step.")] = False,
+    inductor: Annotated[bool, typer.Option("--inductor", help="Compile with torch: minutes, then faster.")] = False,
+    stages: Annotated[
+        Literal["auto", "split", "fused"],
+        typer.Option(metavar="auto|split|fused", help="split: a process a stage; fused: one; auto: the faster here."),
+    ] = "auto",
+    cluster: Annotated[
+        str | None, typer.Option(metavar="auto|ADDRESS", help="Paint on the machines of a Ray cluster.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = None,
+    dtype: Annotated[str | None, typer.Option(metavar="auto|float16|bfloat16|float32", help="Precision.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(metavar="N", help="Of the CPU's work, a process. (default: torch chooses)")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where OUT stopped.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Tell stages, queues and the card twice a second, and tracebacks of errors.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON Lines: the same twice a second, and the report.")
+    ] = False,
+) -> None:
+    """Repaint a video, a camera's picture or a folder of pictures with Stable Diffusion.
+
+    OUT is told by its name: .mp4 .mkv .mov .webm is a video with the source's sound and rate; a name/ or one without a
+    suffix is a folder of frames. Every picture gets the same noise, so that the result hangs together; what a picture
+    becomes depends on no batch, process or interruption.
+
+    Example: multiverse video dance.mp4 glass.mp4 --prompt "dancers of glass" --model stabilityai/sd-turbo --batch 8
+
+    Ctrl-C ends early: the file plays as far as it came, and --resume goes on. A second Ctrl-C ends at once.
+    """
+    from engine.models.diffusion.painting import ControlUse, Painting
+
+    configured = configured_sd(config)
+    source, output = _one_of("IN", source, "--input", input_), _one_of("OUT", output, "--output", output_)
+    if source is None:
+        raise UsageError(NO_INPUT)
+    if output is None:
+        raise UsageError(NO_OUTPUT)
+    if prompt is None:
+        raise UsageError(NO_PROMPT)
+    controls = with_numbers(controlnet, "--controlnet")
+    accelerator = _only_one({"stablefast": stablefast, "deepcache": deepcache, "inductor": inductor})
+    spec = model_spec(
+        model,
+        configured,
+        loras=with_numbers(lora, "--lora"),
+        controlnets=controls,
+        ip_adapter=ip_adapter,
+        ip_image=ip_image,
+        vae="full" if vae else configured.vae,
+        accelerator=accelerator or configured.accelerator,
+    )
+    scales = [weight for _, weight in controls] or [1.0] * len(spec.controlnets)
+    painting = Painting(
+        spec=spec,
+        prompt=prompt,
+        negative=negative,
+        steps=steps,
+        strength=strength,
+        cfg=cfg,
+        seed=seed,
+        sampler=sampler,
+        controls=tuple(ControlUse(sees=control, scale=weight) for weight in scales),
+        ip_image="" if ip_image is None else str(ip_image),
+        ip_scale=ip_scale,
+    )
+    where = {"device": device or configured.device, "dtype": dtype or configured.dtype, "threads": threads}
+    from engine.video import VideoJob
+
+    job = VideoJob(
+        source=source,
+        output=output,
+        painting=painting,
+        pipe=pipe,
+        skip=skip,
+        batch=batch,
+        scale=scale,
+        stages=stages,
+        cluster=cluster,
+        limit=limit,
+        resume=resume,
+        overwrite=overwrite,
+        **where,
+    )
+    _paint(job, as_json=as_json, is_debug=debug)
+
+
+def _paint(job: "VideoJob", *, as_json: bool, is_debug: bool) -> None:
+    """The job, what is seen of it, and its end."""
+    stop = threading.Event()
+    try:
+        with (
+            shown_progress(as_json, stop, has_bar=not is_debug) as show,
+            telemetry(writers(as_json, is_debug)) as known,
+        ):
+
+            def tell(progress: "Progress") -> None:
+                known.tell(progress)
+                show(progress)
+
+            report, can_resume = _painted(job, known, tell, stop)
+    except KeyboardInterrupt:  # while the model was loaded: Ctrl-C ends that at once, no signal waits for its end
+        print("multiverse: interrupted before the first picture; nothing was written", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    for note in report.notes:
+        print(f"multiverse: {note}", file=sys.stderr)
+    if report.is_interrupted:
+        print(f"multiverse: {interrupted_line(report, can_resume=can_resume)}", file=sys.stderr)
+    if as_json:
+        print(json.dumps({"event": "done"} | report.as_json(), ensure_ascii=False))
+    else:
+        print("\n".join(report_lines(report)))
+    if report.is_interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _painted(job: "VideoJob", known: Telemetry, tell: "Tell", stop: threading.Event) -> "tuple[VideoReport, bool]":
+    """The report, and whether --resume could go on from there."""
+    from engine.cli.run import Signals
+    from engine.video.run import open_job, open_stages, run_job
+
+    opened = open_job(job)
+    can_resume = opened.pictures.kind != "live"
+    try:
+        stages = open_stages(job, opened)
+    except BaseException:
+        opened.close()
+        raise
+    known.loaded(stages.load_s, stages.stages.device)
+    Signals().connect(stop.set)
+    return run_job(job, opened, stages, tell=tell, stop=stop), can_resume
+
+
+def _one_of(place: str, argument: str | None, option: str, value: str | None) -> str | None:
+    if argument is not None and value is not None:
+        raise UsageError(f"{option} {value}: {place} is given already, as {argument}; leave one out")
+    return argument if value is None else value
+
+
+def _only_one(asked: dict[str, bool]) -> str:
+    """The accelerator asked for, "" for none."""
+    names = [name for name, is_asked in asked.items() if is_asked]
+    if len(names) > 1:
+        raise UsageError(f"{' '.join(f'--{name}' for name in names)}: one of them at a time")
+    return names[0] if names else ""

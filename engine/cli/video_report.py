@@ -1,0 +1,62 @@
+"""What `multiverse video` says at its end: the table of stages, where every picture has gone, and the last line."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.video import VideoReport
+
+
+def report_lines(report: "VideoReport") -> list[str]:
+    """The last of them is `done: time=... frames=... fps=... its=... evals=...`."""
+    busy = report.busy
+    lines = [f"{'stage':<10}{'frames':>9}{'seconds':>11}{'busy':>9}{'ms a frame':>13}"]
+    for time in report.times:
+        ms = f"{time.seconds * 1000 / time.frames:.2f}" if time.frames else "-"
+        workers = f"  {time.workers} processes" if time.workers > 1 else ""
+        share = f"{100 * busy[time.name]:.1f} %"
+        lines.append(f"{time.name:<10}{time.frames:>9}{time.seconds:>11.2f}{share:>9}{ms:>13}{workers}")
+    lines += [
+        "",
+        f"pictures  {_accounting(report)}",
+        f"stages    {report.why or report.stages}",
+        f"model     {report.model}, {report.width}x{report.height}, {report.dtype} on {report.device}; ready after "
+        f"{report.load_s:.1f} s",
+        f"memory    {report.peak_memory_mb:.0f} MiB of the {report.memory_of} at most",
+    ]
+    if report.painted or report.resumed:
+        lines.append(f"wrote     {report.output}")
+    return [*lines, report.done_line]
+
+
+def interrupted_line(report: "VideoReport", *, can_resume: bool) -> str:
+    """How far it came, what is kept, and how to go on."""
+    whole = report.resumed + report.painted
+    if not whole:
+        return "interrupted before the first picture; nothing was written"
+    kept = f"interrupted after {whole} pictures; {report.output}: plays up to there"
+    return f"{kept}, the same command with --resume goes on" if can_resume else kept
+
+
+def _accounting(report: "VideoReport") -> str:
+    """read = what follows the colon; what never became a picture stands behind it."""
+    parts = {
+        "whole before": report.resumed,
+        "painted": report.painted,
+        "read, but not painted any more": report.unpainted,
+        "skipped": report.skipped,
+        "dropped, for newer ones": report.dropped,
+    }
+    others = {
+        "damaged, shown as far as they go": report.damaged,
+        "of another size": report.refitted,
+        "painted twice": report.rerun,
+        "passed through as they came": report.passed_through,
+        "unreadable besides": report.unreadable,
+    }
+    line = f"{report.read} read: {_counted(parts) or 'none'}"
+    beside = _counted(others)
+    return f"{line}; {beside}" if beside else line
+
+
+def _counted(parts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {what}" for what, count in parts.items() if count)

@@ -1,0 +1,163 @@
+"""What `multiverse video --debug` and `--json` tell twice a second: stages, queues, seconds, the card."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from engine.cli.log_thread import LONGEST_END_S, write_to_stderr
+from engine.cli.video_progress import busy_share
+
+if TYPE_CHECKING:
+    from engine.video import Progress
+    from engine.video.device_state import DeviceWatch
+
+EVERY_S = 0.5
+NOT_KNOWN = "not known before the model is loaded"
+
+Event = dict[str, Any]
+Write = Callable[[Event], None]
+
+
+class Telemetry:
+    """What is known at any time. Told by the thread that works, asked by the one that writes."""
+
+    def __init__(self, began_s: float) -> None:
+        self._began_s = began_s
+        self._load_s: float | None = None
+        self._watch: DeviceWatch | None = None
+        self._progress: Progress | None = None
+
+    def loaded(self, load_s: float, device: str) -> None:
+        """The model is there, on `device` as torch names it."""
+        from engine.video.device_state import DeviceWatch
+
+        self._watch, self._load_s = DeviceWatch(device), load_s
+
+    def tell(self, progress: "Progress") -> None:
+        self._progress = progress
+
+    def event(self, now_s: float) -> Event:
+        """One line of `--json`."""
+        watch, load_s, progress = self._watch, self._load_s, self._progress
+        device = None if watch is None else watch.state()
+        event: Event = {
+            "event": "progress",
+            "state": "loading" if load_s is None else "painting",
+            "done": 0,
+            "expected": None,
+            "seconds": 0.0,
+            "seconds_left": None,
+            "fps": 0.0,
+            "frames": {},
+            "queues": {},
+            "stage_seconds": {"load": round(now_s - self._began_s if load_s is None else load_s, 3)},
+            "busy": {},
+            "device": None if device is None else asdict(device),
+            "device_reason": NOT_KNOWN if watch is None else watch.reason,
+        }
+        return event if progress is None else event | told(replace(progress, device=device), event["stage_seconds"])
+
+    def close(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
+
+
+def told(progress: "Progress", load: dict[str, float]) -> Event:
+    """What changes with each batch."""
+    left_s = progress.seconds_left
+    return {
+        "done": progress.done,
+        "expected": progress.expected,
+        "seconds": round(progress.seconds, 3),
+        "seconds_left": None if left_s is None else round(left_s, 1),
+        "fps": round(progress.fps, 3),
+        "frames": {time.name: time.frames for time in progress.stages},
+        "queues": {time.name: [time.waiting, time.most] for time in progress.stages if time.most},
+        "stage_seconds": load | {time.name: round(time.seconds, 3) for time in progress.stages},
+        "busy": {time.name: round(busy_share(time, progress.seconds), 4) for time in progress.stages},
+    }
+
+
+def write_json(event: Event) -> None:
+    """A line on standard output, at once."""
+    print(json.dumps(event, ensure_ascii=False), flush=True)
+
+
+class DebugLines:
+    """The same for people, on standard error; why there is nothing to tell of the card is said once."""
+
+    def __init__(self, write: Callable[[str], None] = write_to_stderr) -> None:
+        self._write = write
+        self._said = ""
+
+    def __call__(self, event: Event) -> None:
+        if event["device"] is None and event["device_reason"] not in ("", NOT_KNOWN, self._said):
+            self._said = event["device_reason"]
+            self._write(f"multiverse: card: {self._said}")
+        self._write(f"multiverse: {debug_line(event)}")
+
+
+def debug_line(event: Event) -> str:
+    """All of an event in one line: frames of each stage, the queue before it, and its seconds."""
+    seconds = event["stage_seconds"]
+    parts = [f"{event['state']} {event['done']}{'' if event['expected'] is None else '/' + str(event['expected'])}"]
+    if event["frames"]:
+        parts.append(f"{event['fps']:.2f} fps")
+    parts.append(f"load {seconds['load']:.1f} s")
+    for name, frames in event["frames"].items():
+        queue = "" if name not in event["queues"] else " queue {}/{}".format(*event["queues"][name])
+        parts.append(f"{name} {frames}{queue} {seconds[name]:.2f} s")
+    if event["device"] is not None:
+        parts.append(_card_words(event["device"]))
+    return " | ".join(parts)
+
+
+def _card_words(device: dict[str, Any]) -> str:
+    words = [device["name"]]
+    if device["memory_mb"] is not None:
+        words.append(f"{device['memory_mb']:.0f} MiB")
+    if device["load"] is not None:
+        words.append(f"{100 * device['load']:.0f} %")
+    if device["temperature_c"] is not None:
+        words.append(f"{device['temperature_c']:.0f} °C")
+    if device["throttle"]:
+        words.append(f"slowed: {device['throttle']}")
+    return " ".join(words)
+
+
+@contextmanager
+def telemetry(writes: list[Write]) -> Iterator[Telemetry]:
+    """Written by a thread of its own, twice a second: a batch, and the loading before all, may take longer. Nothing is
+    written where `writes` is empty."""
+    known, end = Telemetry(time.perf_counter()), threading.Event()
+
+    def run() -> None:
+        due_s = time.perf_counter()
+        while not end.wait(max(due_s - time.perf_counter(), 0.0)):
+            due_s = max(due_s + EVERY_S, time.perf_counter())
+            event = known.event(time.perf_counter())
+            try:
+                for write in writes:
+                    write(event)
+            except OSError:  # a closed pipe, a full disk: no reason to end the run
+                return
+
+    thread = threading.Thread(target=run, name="telemetry", daemon=True)
+    if writes:
+        thread.start()
+    try:
+        yield known
+    finally:
+        end.set()
+        if writes:
+            thread.join(LONGEST_END_S)
+        known.close()
+
+
+def writers(as_json: bool, is_debug: bool) -> list[Write]:
+    """Who writes what is told."""
+    return [*([write_json] if as_json else []), *([DebugLines()] if is_debug else [])]

@@ -1,0 +1,197 @@
+"""What `multiverse video` says on its way and at its end."""
+
+import io
+import json
+import threading
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from engine.cli.video_progress import bar, shown_progress, stage_words, words_of
+from engine.cli.video_report import interrupted_line, report_lines
+from engine.cli.video_telemetry import NOT_KNOWN, DebugLines, Telemetry, debug_line, telemetry, write_json
+from engine.video.report import DeviceState, Progress, VideoReport
+from engine.video.stages import StageTime
+
+STAGES = (
+    StageTime(name="read", frames=128, seconds=1.0),
+    StageTime(name="encode", frames=120, seconds=1.0, waiting=3, most=8),
+    StageTime(name="process", frames=112, seconds=7.6, workers=2, waiting=1, most=4),
+    StageTime(name="decode", frames=104, seconds=2.0, waiting=0, most=4),
+    StageTime(name="save", frames=100, seconds=0.5, waiting=2, most=8),
+)
+DEVICE = DeviceState(name="H100", memory_mb=10_240.0, load=0.97, temperature_c=66.0, throttle="power limit")
+
+
+def progress(done: int = 100, *, expected: int | None = 508, fps: float = 25.0, seconds: float = 4.0) -> Progress:
+    return Progress(done=done, expected=expected, fps=fps, seconds=seconds, stages=STAGES)
+
+
+def report(**changes: Any) -> VideoReport:
+    values: dict[str, Any] = {
+        **{"source": "in.mp4", "output": "out.mp4", "is_interrupted": False, "model": "sd-turbo", "stages": "fused"},
+        **{"why": "fused: 12 s of painting are left, too few to try split", "device": "cuda", "dtype": "float16"},
+        **{"width": 360, "height": 640, "read": 509, "resumed": 0, "painted": 508, "unpainted": 0, "skipped": 1},
+        **{"dropped": 0, "damaged": 0, "unreadable": 0, "refitted": 0, "rerun": 0, "passed_through": 0},
+        **{"load_s": 9.25, "seconds": 14.316, "fps": 35.485, "its": 177.427, "evals": 35.485, "times": STAGES},
+        **{"peak_memory_mb": 4321.5, "memory_of": "device", "notes": ()},
+    }
+    return VideoReport(**values | changes)
+
+
+# -- on the way -----------------------------------------------------------------------------------
+
+
+def test_a_line_has_the_pictures_done_of_all_their_rate_and_the_time_left() -> None:
+    assert words_of(progress()) == "100 of 508 pictures, 25.00 a second, 0:16 left"
+    assert words_of(progress(expected=108_100)) == "100 of 108100 pictures, 25.00 a second, 1:12:00 left"
+
+
+def test_a_source_that_does_not_know_its_length_has_no_whole_and_no_end() -> None:
+    assert words_of(progress(expected=None)) == "100 pictures, 25.00 a second"
+
+
+def test_each_stage_has_the_queue_before_it_and_its_share_of_the_time_for_each_worker() -> None:
+    words = stage_words(progress()).split("  ")
+    assert words == ["read 25 %", "encode 3/8 25 %", "process 1/4 95 %", "decode 0/4 50 %", "save 2/8 12 %"]
+
+
+def test_a_terminal_shows_a_bar_with_the_stages_under_it() -> None:
+    from rich.console import Console
+
+    screen, stop = io.StringIO(), threading.Event()
+    with bar(Console(file=screen, force_terminal=True, width=160, color_system=None), stop) as tell:
+        tell(progress())
+    shown = screen.getvalue()
+    assert "painting" in shown and "100/508" in shown and "25.00 fps  0:16 left" in shown
+    assert "encode 3/8 25 %  process 1/4 95 %" in shown
+
+
+def test_a_short_run_and_json_say_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    before = threading.active_count()
+    with shown_progress(True, threading.Event()) as tell:
+        assert threading.active_count() == before
+        tell(progress())
+    with shown_progress(False, threading.Event()) as tell:
+        tell(progress())
+    assert capsys.readouterr().err == ""
+
+
+# -- twice a second -------------------------------------------------------------------------------
+
+
+def test_before_the_model_is_there_an_event_tells_how_long_it_has_been_loaded() -> None:
+    event = Telemetry(100.0).event(102.5)
+    assert (event["event"], event["state"], event["done"], event["stage_seconds"]) == (
+        *("progress", "loading", 0),
+        {"load": 2.5},
+    )
+    assert (event["device"], event["device_reason"]) == (None, NOT_KNOWN)
+
+
+def test_an_event_tells_frames_queues_and_seconds_of_each_stage_and_why_there_is_no_card() -> None:
+    known = Telemetry(100.0)
+    known.loaded(9.25, "cpu")
+    known.tell(progress())
+    event = known.event(120.0)
+    assert (event["state"], event["done"], event["expected"], event["fps"]) == ("painting", 100, 508, 25.0)
+    assert event["frames"] == {"read": 128, "encode": 120, "process": 112, "decode": 104, "save": 100}
+    assert event["queues"] == {"encode": [3, 8], "process": [1, 4], "decode": [0, 4], "save": [2, 8]}
+    seconds = {"load": 9.25, "read": 1.0, "encode": 1.0, "process": 7.6, "decode": 2.0, "save": 0.5}
+    assert event["stage_seconds"] == seconds
+    assert event["busy"]["process"] == 0.95 and event["seconds_left"] == 16.3
+    assert (event["device"], event["device_reason"]) == (None, "NVML knows nothing of cpu")
+    assert json.loads(json.dumps(event)) == event
+
+
+def test_an_event_is_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
+    event = Telemetry(0.0).event(1.0)
+    write_json(event)
+    assert capsys.readouterr().out == json.dumps(event) + "\n"
+
+
+def event_of(device: DeviceState | None, reason: str = "") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    known = Telemetry(100.0)
+    known.loaded(9.25, "cpu")
+    known.tell(progress())
+    return known.event(120.0) | {"device": None if device is None else asdict(device), "device_reason": reason}
+
+
+def test_a_debug_line_has_everything() -> None:
+    line = debug_line(event_of(DEVICE))
+    assert line == (
+        "painting 100/508 | 25.00 fps | load 9.2 s | read 128 1.00 s | encode 120 queue 3/8 1.00 s | "
+        "process 112 queue 1/4 7.60 s | decode 104 queue 0/4 2.00 s | save 100 queue 2/8 0.50 s | "
+        "H100 10240 MiB 97 % 66 °C slowed: power limit"
+    )
+    assert debug_line(event_of(replace(DEVICE, load=None, throttle=None))).endswith("| H100 10240 MiB 66 °C")
+
+
+def test_debug_lines_say_once_why_there_is_no_card() -> None:
+    lines: list[str] = []
+    write = DebugLines(lines.append)
+    write(Telemetry(0.0).event(1.0))
+    for _ in range(2):
+        write(event_of(None, "NVML knows nothing of cpu"))
+    assert [line for line in lines if "card" in line] == ["multiverse: card: NVML knows nothing of cpu"]
+    assert len(lines) == 4 and lines[0] == "multiverse: loading 0 | load 1.0 s"
+
+
+def test_events_come_by_themselves_until_the_end_and_who_listened_may_go(wait_for) -> None:
+    events: list[dict[str, Any]] = []
+    before = threading.active_count()
+    with telemetry([events.append]) as known:
+        wait_for(lambda: events, "an event")
+        known.loaded(1.0, "cpu")
+        known.tell(progress())
+        wait_for(lambda: events[-1]["state"] == "painting", "another")
+    assert threading.active_count() == before
+    with telemetry([]):
+        assert threading.active_count() == before
+    refused = threading.Event()
+
+    def refuse(event: dict[str, Any]) -> None:
+        refused.set()
+        raise BrokenPipeError(32, "Broken pipe")
+
+    with telemetry([refuse]):
+        wait_for(refused.is_set, "the event")
+
+
+# -- at the end -----------------------------------------------------------------------------------
+
+
+def test_the_last_line_is_the_originals_and_evals() -> None:
+    assert report_lines(report())[-1] == "done: time=14.316 frames=508 fps=35.485 its=177.427 evals=35.485"
+
+
+def test_the_table_has_frames_seconds_share_and_milliseconds_of_each_stage() -> None:
+    lines = report_lines(report(seconds=4.0))
+    assert lines[0].split() == ["stage", "frames", "seconds", "busy", "ms", "a", "frame"]
+    assert lines[2].split() == ["encode", "120", "1.00", "25.0", "%", "8.33"]
+    assert lines[3].split() == ["process", "112", "7.60", "95.0", "%", "67.86", "2", "processes"]
+
+
+def test_every_picture_is_accounted_for() -> None:
+    (line,) = [line for line in report_lines(report()) if line.startswith("pictures")]
+    assert line == "pictures  509 read: 508 painted, 1 skipped"
+    counts = {"read": 60, "resumed": 8, "painted": 20, "unpainted": 4, "skipped": 20, "dropped": 8}
+    beside = {"damaged": 1, "refitted": 2, "rerun": 3, "passed_through": 4, "unreadable": 5}
+    (line,) = [line for line in report_lines(report(**counts, **beside)) if line.startswith("pictures")]
+    assert line == (
+        "pictures  60 read: 8 whole before, 20 painted, 4 read, but not painted any more, 20 skipped, "
+        "8 dropped, for newer ones; 1 damaged, shown as far as they go, 2 of another size, 3 painted twice, "
+        "4 passed through as they came, 5 unreadable besides"
+    )
+
+
+def test_an_interruption_says_how_far_it_came_and_how_to_go_on() -> None:
+    ended = report(is_interrupted=True, resumed=16, painted=21)
+    kept = "interrupted after 37 pictures; out.mp4: plays up to there"
+    assert interrupted_line(ended, can_resume=True) == f"{kept}, the same command with --resume goes on"
+    assert interrupted_line(ended, can_resume=False) == kept  # a camera's pictures do not come again
+    nothing = report(is_interrupted=True, painted=0)
+    assert interrupted_line(nothing, can_resume=True) == "interrupted before the first picture; nothing was written"
