@@ -11,9 +11,11 @@ from av.video.frame import VideoFrame as DecodedFrame
 from av.video.stream import VideoStream
 
 from engine.errors import SourceError
+from engine.sources.stream import OPEN_TIMEOUT_S, SILENT_S, shown_address
 
 DECODE_THREADS = 2  # live; more would take the cores that draw
 BAD_READS = 16  # so many failed reads in a row end the pass: the rest of the file is not readable
+GOES_ON = {"reconnect": "1"}  # where a server has closed the connection while nobody took what it sent
 USUAL_FPS = Fraction(25)  # for a file that tells neither times nor a rate
 
 
@@ -29,9 +31,10 @@ class TimedPicture:
 
 
 def read_pass(
-    path: Path, on_corrupt: Callable[[str], None], *, threads: int = DECODE_THREADS
+    path: Path | str, on_corrupt: Callable[[str], None], *, threads: int = DECODE_THREADS
 ) -> Iterator[TimedPicture]:
-    """Every picture of the file in order. `on_corrupt` hears of each that cannot be decoded; reading goes on.
+    """Every picture of the file, or of the one at that address, in order. `on_corrupt` hears of each that cannot be
+    decoded; reading goes on.
 
     `threads` decode; 0: as many as there are cores. A picture shows until the next one starts, the last for its own
     duration. SourceError when the file cannot be opened or has no picture.
@@ -47,20 +50,30 @@ def read_pass(
             yield TimedPicture(start_s=start_s, end_s=end_s, frame=frame, pixel_aspect=aspect, fps=float(rate))
 
 
-def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
-    """The file opened for reading, and the picture stream in it; SourceError in one line otherwise."""
+def open_video(path: Path | str) -> tuple[InputContainer, VideoStream]:
+    """The file, or the one at an address, opened for reading, and the picture stream in it; SourceError in one line
+    otherwise."""
+    is_near = isinstance(path, Path)
+    shown = path if is_near else shown_address(path)
     try:
-        container = av.open(str(path), metadata_errors="replace")
+        container = av.open(
+            str(path),
+            metadata_errors="replace",
+            options={} if is_near else GOES_ON,
+            timeout=None if is_near else (OPEN_TIMEOUT_S, SILENT_S),
+        )
+    except av.ExitError:
+        raise SourceError(f"{shown}: no answer within {OPEN_TIMEOUT_S:.0f} s") from None
     except (av.FFmpegError, OSError) as error:
-        raise SourceError(f"{path}: not a video or picture that can be read ({error.strerror})") from None
+        raise SourceError(f"{shown}: not a video or picture that can be read ({error.strerror})") from None
     # FFmpeg plays any text file as an animation of a terminal.
     if container.format.name == "tty":
         container.close()
-        raise SourceError(f"{path}: a text file, not a video or picture")
+        raise SourceError(f"{shown}: a text file, not a video or picture")
     stream = container.streams.best("video")
     if not isinstance(stream, VideoStream) or stream.codec_context is None:
         container.close()
-        raise SourceError(f"{path}: there is no picture that can be decoded in this file")
+        raise SourceError(f"{shown}: there is no picture that can be decoded in this file")
     return container, stream
 
 

@@ -58,7 +58,7 @@ def _opener_of(spec: str) -> Callable[..., Source] | None:
         return partial(_open_program, kind, name)
     if re.match(ADDRESS, spec, re.IGNORECASE):
         return partial(_open_address, spec)
-    camera = _camera_of(spec)
+    camera = camera_of(spec)
     return None if camera is None else partial(_open_camera, camera)
 
 
@@ -83,7 +83,7 @@ def _open_camera(camera: int | str, *, clock: Clock, report: Callable[[str, str]
     return Camera(device.name, partial(open_device, camera), clock=clock, report=report)
 
 
-def _camera_of(spec: str) -> int | str | None:
+def camera_of(spec: str) -> int | str | None:
     """Index or name of the camera meant, or None when a file is."""
     if spec.isdecimal():
         return int(spec)

@@ -1,7 +1,8 @@
-"""What an offline job can read: a video, one picture, or a folder of pictures, each read once through, whole and in order."""
+"""What an offline job can read: a video, one picture, or a folder of pictures, each read whole and in order."""
 
 import math
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -13,10 +14,11 @@ import numpy as np
 from av.video.stream import VideoStream
 
 from engine.errors import SourceError
-from engine.sources.decoding import open_video, read_pass
+from engine.sources.decoding import TimedPicture, open_video, read_pass
 from engine.sources.look import UNTAGGED, Look, look_of
 from engine.sources.pixels import to_rgb
 from engine.sources.still import is_still, read_still
+from engine.sources.stream import shown_address
 
 FOLDER_FPS = Fraction(25)  # of a video made from a folder
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2")
@@ -24,7 +26,7 @@ ALL_CORES = 0
 WHOLE = math.inf
 MISSING_END_S = 0.5  # by so much shorter than promised, a file has been cut off; lengths are rounded by less
 
-Kind = Literal["video", "picture", "folder"]
+Kind = Literal["video", "picture", "folder", "live"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,11 +46,19 @@ class InputPicture:
 
 @dataclass(slots=True, kw_only=True)
 class ReadCounts:
-    """Where pictures have gone. Written by the reading thread, read after it has ended."""
+    """Where pictures have gone. Written by the reading thread, read after it has ended.
+
+    decoded = passed_over + resumed + dropped + those that were handed out
+    """
 
     decoded: int = 0
+    """All that became pictures."""
     passed_over: int = 0
     """By `every`."""
+    resumed: int = 0
+    """By `start`."""
+    dropped: int = 0
+    """Of a live source: a newer one came before they were asked for."""
     damaged: int = 0
     """Decoded, and shown as far as they go."""
     unreadable: int = 0
@@ -59,7 +69,10 @@ class ReadCounts:
 
 
 class Pictures(Protocol):
-    path: Path
+    path: Path | str
+    """What FFmpeg opens, for its sound; of an address it may hold a password."""
+    label: str
+    """For people: the path, the address without its password, or the camera."""
     kind: Kind
     look: Look
     first: InputPicture
@@ -67,24 +80,40 @@ class Pictures(Protocol):
     """How many will come, as far as the file knows."""
     counts: ReadCounts
 
-    def read(self, every: int, limit: int | None) -> Iterator[InputPicture]:
-        """Each `every`-th picture, at most `limit`. What cannot be read is counted and left out."""
+    def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:
+        """Each `every`-th picture, at most `limit`, the first `start` of them left out: they are done already. What
+        cannot be read is counted and left out."""
+
+    def close(self) -> None:
+        """From any thread, twice is once: a device is let go, and who waits for its next picture waits no longer."""
 
 
 def open_pictures(path: Path) -> Pictures:
     """SourceError, in one line, for what is missing or has not one picture; the first is decoded here."""
-    if path.is_dir():
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode):
+            path.open("rb").close()
+    except (FileNotFoundError, NotADirectoryError):
+        raise SourceError(f"{path}: no such file or folder") from None
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    if stat.S_ISDIR(mode):
         return FolderPictures(path)
-    if not path.exists():
-        raise SourceError(f"{path}: no such file or folder")
+    if not stat.S_ISREG(mode):  # it would wait without end for who writes into it
+        raise SourceError(f"{path}: a pipe or a device, not a file or folder; a video is read more than once")
     return FolderPictures(path) if is_still(path) else VideoPictures(path)
 
 
 class VideoPictures:
+    """A file, or one that lies at an address."""
+
     kind: Kind = "video"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | str) -> None:
         self.path = path
+        self.label = str(path) if isinstance(path, Path) else shown_address(path)
+        self._name = path.name if isinstance(path, Path) else self.label
         self.counts = ReadCounts()
         container, stream = open_video(path)
         with container:
@@ -101,19 +130,12 @@ class VideoPictures:
         timed = next(read_pass(path, reasons.append), None)
         if timed is None:
             reason = f" ({reasons[0]})" if reasons else ""
-            raise SourceError(f"{path}: not one picture can be decoded{reason}")
+            raise SourceError(f"{self.label}: not one picture can be decoded{reason}")
         self._first_s = Fraction(timed.frame.pts or 0) * tick_s - self._origin_s
         self.look = look_of(timed.frame, Fraction(timed.fps).limit_denominator(1001), tick_s, aspect, sound)
-        self.first = InputPicture(
-            number=0,
-            name="frame_000000",
-            file_name="frame_000000.png",
-            pixels=to_rgb(timed.frame, longest_px=WHOLE),
-            start_s=self._first_s,
-            end_s=self._first_s + timed.end_s,
-        )
+        self.first = self._picture(0, timed)
 
-    def read(self, every: int, limit: int | None) -> Iterator[InputPicture]:
+    def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:
         counts, wanted, end_s = self.counts, 0, Fraction(0)
         for number, timed in enumerate(read_pass(self.path, self._on_corrupt, threads=ALL_CORES)):
             counts.decoded += 1
@@ -124,28 +146,37 @@ class VideoPictures:
             if number % every:
                 counts.passed_over += 1
                 continue
-            start_s = timed.start_s + (self._tick_s / 2 if timed.start_s else 0)  # read_pass starts half a tick early
-            yield InputPicture(
-                number=number,
-                name=f"frame_{number:06d}",
-                file_name=f"frame_{number:06d}.png",
-                pixels=to_rgb(timed.frame, longest_px=WHOLE),  # not to square pixels: what is written has the same
-                start_s=self._first_s + start_s,
-                end_s=self._first_s + end_s,
-            )
             wanted += 1
+            if wanted > start:
+                yield self._picture(number, timed)
+            else:
+                counts.resumed += 1
             if wanted == limit:
                 return
         if self._length_s and end_s < self._length_s - self._first_s - Fraction(MISSING_END_S):
             counts.notes.append(
-                f"{self.path.name}: ends after {float(end_s):.2f} s, though it promises {float(self._length_s):.2f} s; "
+                f"{self._name}: ends after {float(end_s):.2f} s, though it promises {float(self._length_s):.2f} s; "
                 "it seems to be cut off"
             )
+
+    def close(self) -> None:
+        """Nothing is held: `read` lets go of the file when it ends."""
+
+    def _picture(self, number: int, timed: TimedPicture) -> InputPicture:
+        start_s = timed.start_s + (self._tick_s / 2 if timed.start_s else 0)  # read_pass starts half a tick early
+        return InputPicture(
+            number=number,
+            name=f"frame_{number:06d}",
+            file_name=f"frame_{number:06d}.png",
+            pixels=to_rgb(timed.frame, longest_px=WHOLE),  # not to square pixels: what is written has the same
+            start_s=self._first_s + start_s,
+            end_s=self._first_s + timed.end_s,
+        )
 
     def _on_corrupt(self, reason: str) -> None:
         self.counts.unreadable += 1
         if self.counts.unreadable + self.counts.damaged == 1:
-            self.counts.notes.append(f"{self.path.name}: is damaged; the first place: {reason}")
+            self.counts.notes.append(f"{self._name}: is damaged; the first place: {reason}")
 
 
 class FolderPictures:
@@ -153,6 +184,7 @@ class FolderPictures:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.label = str(path)
         self.kind: Kind = "folder" if path.is_dir() else "picture"
         self.counts = ReadCounts()
         self.look = Look(rate=FOLDER_FPS, time_base=1 / FOLDER_FPS, pixel_aspect=Fraction(1), tags=UNTAGGED, sound=())
@@ -166,22 +198,28 @@ class FolderPictures:
             raise SourceError(reasons[0] if reasons else f"{path}: there is no picture in this folder")
         self.first = first
 
-    def read(self, every: int, limit: int | None) -> Iterator[InputPicture]:
+    def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:
         wanted = 0
         for number in range(len(self._files)):
             if number % every:
                 self.counts.decoded += 1
                 self.counts.passed_over += 1
                 continue
-            picture = self._picture(number, self.counts.notes)
+            picture = self._picture(number, self.counts.notes)  # those that are done too: a broken one is none of them
             if picture is None:
                 self.counts.unreadable += 1
                 continue
             self.counts.decoded += 1
-            yield picture
             wanted += 1
+            if wanted > start:
+                yield picture
+            else:
+                self.counts.resumed += 1
             if wanted == limit:
                 return
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def _picture(self, number: int, notes: list[str]) -> InputPicture | None:
         try:

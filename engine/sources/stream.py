@@ -30,22 +30,37 @@ def shown_address(url: str) -> str:
 
 def open_stream(url: str) -> InputContainer:
     """The stream opened for reading; a read that waits `SILENT_S` raises av.ExitError. SourceError, in one line."""
+    container = open_address(url)
+    # Neither is sent at the rate at which it shows: it would rush through, and stand.
+    is_list = is_playlist(container)
+    if is_list or is_file(container, url):
+        container.close()
+        raise SourceError(
+            f"camera {shown_address(url)}: {'a playlist (HLS)' if is_list else 'a file'}, not a live stream; "
+            "download it and give the file"
+        )
+    return container
+
+
+def is_playlist(container: InputContainer) -> bool:
+    return bool(container.format.name == "hls")
+
+
+def is_file(container: InputContainer, url: str) -> bool:
+    """Whether it has an end that is known."""
+    return url.lower().startswith("http") and container.duration is not None
+
+
+def open_address(url: str) -> InputContainer:
+    """As `open_stream`, and whatever is there: a stream or a file."""
     name = f"camera {shown_address(url)}"
     scheme = urlsplit(url).scheme.lower()
     options = {**OPTIONS, **SCHEME_OPTIONS.get(scheme, {})}
     try:
-        container = av.open(url, options=options, timeout=(OPEN_TIMEOUT_S, SILENT_S), metadata_errors="replace")
+        return av.open(url, options=options, timeout=(OPEN_TIMEOUT_S, SILENT_S), metadata_errors="replace")
     except av.ExitError:
         raise SourceError(f"{name}: no answer within {OPEN_TIMEOUT_S:.0f} s") from None
     except av.ProtocolNotFoundError:
         raise SourceError(f"{name}: the FFmpeg of PyAV here is built without {scheme.upper()}") from None
     except (av.FFmpegError, OSError) as error:
         raise SourceError(f"{name}: cannot be opened ({error.strerror})") from None
-    # Neither is sent at the rate at which it shows: it would rush through, and stand.
-    is_list, is_file = container.format.name == "hls", scheme.startswith("http") and container.duration is not None
-    if is_list or is_file:
-        container.close()
-        raise SourceError(
-            f"{name}: {'a playlist (HLS)' if is_list else 'a file'}, not a live stream; download it and give the file"
-        )
-    return container
