@@ -46,7 +46,7 @@ def run(handle: int) -> int:
     ignore_signals()
     faulthandler.enable()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # goes where stderr goes
-    pipe: ControlPipe[ToChild] = ControlPipe(_connection(handle), ToChild)
+    pipe: ControlPipe[ToChild] = ControlPipe(connection_of(handle), ToChild)
     try:
         begin = pipe.receive(BEGIN_WAIT_S)
         if not isinstance(begin, Begin):
@@ -81,7 +81,7 @@ def _serve(pipe: ControlPipe[ToChild], begin: Begin) -> int:
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     except Exception as error:  # a child's main
         traceback.print_exc()
-        pipe.send(Fault(kind="error", text=_in_one_line(error), is_final=False))
+        pipe.send(Fault(kind="error", text=in_one_line(error), is_final=False))
         return EXIT_FAULT
     port.enter(Phase.STOPPING)
     port.close()
@@ -96,12 +96,14 @@ def _loop(name: str) -> Callable[[ChildPort], None]:
     return loop
 
 
-def _in_one_line(error: Exception) -> str:
+def in_one_line(error: Exception) -> str:
+    """What went wrong, for the engine's status: of errors of other people's making with their kind."""
     text = " ".join(str(error).split())[:LONGEST_TEXT]
     return text if isinstance(error, MultiverseError) else f"{type(error).__name__}: {text}"
 
 
-def _connection(handle: int) -> Connection:
+def connection_of(handle: int) -> Connection:
+    """The end of a pipe that this process was started with."""
     if sys.platform == "win32":
         from multiprocessing.connection import PipeConnection
 

@@ -1,7 +1,7 @@
 """The bytes of every segment: the one place that says where everything is. A changed field raises its `version`.
 
 A segment is one piece of shared memory. Every number is little-endian and lies on a multiple of its size, so
-that one load or store moves it whole. Bytes without a field are zero. There are four kinds; each begins with
+that one load or store moves it whole. Bytes without a field are zero. There are five kinds; each begins with
 the same head, at the same offsets in every version, so that any engine can sweep any segment.
 
     head
@@ -84,6 +84,19 @@ GATE, magic b"MVGATE\\0\\0", 4096 bytes: who is using the GPU now, one for the e
     200     u8    period_ns         one frame of the engine; a draw older than that stops nobody
     208     u8    late_frames       frames the engine has published late, a growing count
     216     u8    voice_ns          when the voice child began the block under way; 0: none is
+
+BATCH LINK, magic b"MVBATCH\\0": a header of 4096 bytes, then slots, each from the beginning of a page. What lies
+in a slot its maker tells the two processes that use it. All words but `taken` are the producer's.
+
+    link
+    offset  type  field             meaning
+    192     u8    given             batches that the producer has put in so far
+    200     u8    taken             batches that the consumer has begun to read
+    208     u8    frames            pictures in those that were given
+    216     f8    encode_s          the producer's work on them: encoding, s
+    224     f8    process_s         painting, s
+    232     f8    decode_s          decoding, s
+    240     f8    memory_mb         device memory that the producer holds, MiB
 """
 
 from dataclasses import dataclass
@@ -217,6 +230,24 @@ GATE: Final = Kind(
             (200, "<u8", "period_ns"),
             (208, "<u8", "late_frames"),
             (216, "<u8", "voice_ns"),
+        ]
+    ),
+)
+
+BATCH_LINK: Final = Kind(
+    "batch link",
+    b"MVBATCH",
+    1,
+    _dtype(
+        [
+            *_HEAD,
+            (192, "<u8", "given"),
+            (200, "<u8", "taken"),
+            (208, "<u8", "frames"),
+            (216, "<f8", "encode_s"),
+            (224, "<f8", "process_s"),
+            (232, "<f8", "decode_s"),
+            (240, "<f8", "memory_mb"),
         ]
     ),
 )

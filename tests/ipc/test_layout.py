@@ -14,8 +14,9 @@ TABLES = {
     "audio": layout.AUDIO_RING.header,
     "words": layout.CHILD_WORDS.header,
     "gate": layout.GATE.header,
+    "link": layout.BATCH_LINK.header,
 }
-KINDS = [layout.FRAME_RING, layout.AUDIO_RING, layout.CHILD_WORDS, layout.GATE]
+KINDS = [layout.FRAME_RING, layout.AUDIO_RING, layout.CHILD_WORDS, layout.GATE, layout.BATCH_LINK]
 
 
 def documented(table: str) -> list[tuple[int, str, str]]:
