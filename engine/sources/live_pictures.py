@@ -1,0 +1,207 @@
+"""Pictures of a camera or a stream for a job that is slower than they come: always the newest, none waits.
+
+    the device ─► a thread reads it as fast as it comes ─► the newest picture ─► read(), when it asks
+
+A camera that is not read keeps old pictures back, and a server closes a stream that nobody takes. So the thread starts
+with the device and never waits for the job; what came before `read` does not count. Times are those of the arrival:
+painted pictures play as fast as the world went.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from fractions import Fraction
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from engine.backoff import next_delay_s
+from engine.clock import Clock, SystemClock
+from engine.errors import SourceError
+from engine.sources.camera import Camera
+from engine.sources.decoding import USUAL_FPS
+from engine.sources.look import UNTAGGED, Look
+from engine.sources.pictures import InputPicture, Kind, ReadCounts
+
+TICK_S = Fraction(1, 1000)
+FIRST_S = 20.0  # opening takes 10 s at most and silence is told after 5; a driver may hang without either
+PATIENCE_S = 10.0  # a cable that slipped is in again by then
+LOOK_UP_S = 0.1  # how soon a waiting main thread notices a signal: on Windows a lock alone would sleep through it
+LIKELY_FPS = range(1, 1001)  # else the device tells nothing, or the tick of its clock
+
+
+class LivePictures:
+    """SourceError when it cannot be opened or gives no picture; a later loss ends `read`, and `counts.notes` say so."""
+
+    kind: Kind = "live"
+    expected: int | None = None
+
+    def __init__(
+        self,
+        name: str,
+        open_container: Callable[[], InputContainer],
+        *,
+        opened: InputContainer | None = None,
+        comes_back: bool = False,
+        clock: Clock | None = None,
+    ) -> None:
+        """`open_container` opens it, anew where it was lost; `opened`: once, that has been done already. `comes_back`:
+        its end is a loss like others; a camera has been pulled out then."""
+        self._clock = clock or SystemClock()
+        self._camera = Camera(name, self._open, clock=self._clock, report=lambda key, message: None)
+        self.path = self.label = self._camera.label
+        self.counts = ReadCounts()
+        self._open_container, self._opened, self._comes_back = open_container, opened, comes_back
+        self._rate = USUAL_FPS
+        self._first: np.ndarray | None = None
+        self._every = 0  # 0: nobody reads yet
+        self._came = 0  # pictures since somebody does
+        self._newest: tuple[int, float, np.ndarray] | None = None  # number, time and pixels of what is handed out next
+        self._newest_s = self._clock.now_s()
+        self._problem = ""
+        self._losses = 0  # after which it came back
+        self._is_ended = False
+        self._changed = threading.Condition()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=self.label, daemon=True)
+        self._thread.start()
+        end_s = time.perf_counter() + FIRST_S
+        with self._changed:
+            while self._first is None and not self._is_ended and time.perf_counter() < end_s:
+                self._changed.wait(LOOK_UP_S)
+        if self._first is None:
+            self.close()
+            raise SourceError(self._problem or f"{self.label}: gives no picture")
+        self.first = _picture(0, self._first, Fraction(0), 1 / self._rate)
+        self.look = Look(rate=self._rate, time_base=TICK_S, pixel_aspect=Fraction(1), tags=UNTAGGED, sound=())
+
+    def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:
+        """The newest picture whenever one is asked for, each but once, until `close`, `limit`, or the end of what is
+        sent. The first is the first to come from now on, at 0 s. When a picture's time ends is a guess: it takes as
+        long as the one before."""
+        if start:
+            raise SourceError(f"{self.label}: what it saw then is gone: a live source cannot be resumed")
+        with self._changed:
+            self._came, self._newest, self._every = 0, None, every
+        return self._read(every, limit)
+
+    def close(self) -> None:
+        self._closing.set()
+        self._camera.close()
+        self._end()
+        self._thread.join(timeout=2.0)  # a driver may be asleep inside its read; the thread ends with the process then
+
+    def _read(self, every: int, limit: int | None) -> Iterator[InputPicture]:
+        previous, wanted = -1, 0
+        began_s, shown_s, length_s = 0.0, Fraction(0), every / self._rate
+        while (newest := self._wait_for_newest()) is not None:
+            number, came_s, pixels = newest
+            self._count(previous, number, every)
+            if previous < 0:
+                began_s = came_s
+            else:
+                length_s = max(round(Fraction(came_s - began_s) / TICK_S) * TICK_S - shown_s, TICK_S)
+                shown_s += length_s
+            previous = number
+            yield _picture(number, pixels, shown_s, shown_s + length_s)
+            wanted += 1
+            if wanted == limit:
+                return
+        if self._losses > 1:
+            self.counts.notes.append(f"{self.label}: was lost {self._losses} times")
+        if not self._closing.is_set():
+            left = self._came - 1 - previous
+            self.counts.decoded += left
+            self.counts.passed_over += left
+
+    def _wait_for_newest(self) -> tuple[int, float, np.ndarray] | None:
+        with self._changed:
+            while self._newest is None and not self._is_ended:
+                self._changed.wait(LOOK_UP_S)
+            newest, self._newest = self._newest, None
+            return None if self._closing.is_set() else newest
+
+    def _count(self, previous: int, number: int, every: int) -> None:
+        """`number` is handed out; what came since `previous` is not."""
+        between = number - previous - 1
+        dropped = (number - 1) // every - previous // every
+        self.counts.decoded += between + 1
+        self.counts.dropped += dropped
+        self.counts.passed_over += between - dropped
+
+    def _run(self) -> None:
+        """The reading thread."""
+        failures = 0
+        while not self._closing.is_set():
+            newest_before_s = self._newest_s
+            problem = self._read_until_lost()
+            self._problem = problem or f"{self.label}: has ended"
+            failures = failures + 1 if self._newest_s == newest_before_s else 1
+            is_patient = self._clock.now_s() - self._newest_s <= PATIENCE_S
+            if problem is None or self._first is None or not is_patient:
+                break
+            self._closing.wait(next_delay_s(failures))
+        if not self._closing.is_set():
+            self.counts.notes.append(f"{self._problem}; the run ends here")
+        self._end()
+
+    def _read_until_lost(self) -> str | None:
+        """Why it was lost; None when what is sent has an end, and that was it."""
+        try:
+            with closing(self._camera.pictures()) as pictures:
+                for pixels in pictures:
+                    if pixels is not None:
+                        self._take(pixels)
+                    elif self._every:
+                        self.counts.unreadable += 1
+            return f"{self.label}: it is gone" if self._comes_back else None
+        except SourceError as error:
+            return str(error)
+        except (av.FFmpegError, OSError) as error:
+            return f"{self.label}: {error.strerror or error}"
+        except Exception as error:  # the top of the thread: a driver's surprise is a loss like any other
+            return f"{self.label}: {error!r}"
+
+    def _take(self, pixels: np.ndarray) -> None:
+        now_s = self._clock.now_s()
+        with self._changed:
+            if self._problem:
+                if not self._losses:
+                    away_s = now_s - self._newest_s
+                    self.counts.notes.append(f"{self._problem}; it came back, {away_s:.1f} s after its last picture")
+                self._losses += 1
+                self._problem = ""
+            self._first = pixels if self._first is None else self._first
+            self._newest_s = now_s
+            if self._every:
+                if self._came % self._every == 0:
+                    self._newest = self._came, now_s, pixels
+                self._came += 1
+            self._changed.notify_all()
+
+    def _open(self) -> InputContainer:
+        container, self._opened = self._opened or self._open_container(), None
+        stream = container.streams.best("video")
+        if isinstance(stream, VideoStream):
+            rate = stream.average_rate or stream.guessed_rate
+            self._rate = Fraction(rate) if rate and round(rate) in LIKELY_FPS else USUAL_FPS
+        return container
+
+    def _end(self) -> None:
+        with self._changed:
+            self._is_ended = True
+            self._changed.notify_all()
+
+
+def _picture(number: int, pixels: np.ndarray, start_s: Fraction, end_s: Fraction) -> InputPicture:
+    return InputPicture(
+        number=number,
+        name=f"frame_{number:06d}",
+        file_name=f"frame_{number:06d}.png",
+        pixels=pixels,
+        start_s=start_s,
+        end_s=end_s,
+    )

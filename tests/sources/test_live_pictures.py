@@ -1,0 +1,157 @@
+"""Live pictures for a slow job, from Motion JPEG through a pipe: always the newest, every other one counted."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from engine.clock import SteppedClock
+from engine.errors import SourceError
+from engine.sources.live_pictures import PATIENCE_S, LivePictures
+from engine.sources.pictures import InputPicture
+from tests.sources.test_camera import PipedCamera
+
+# The parser hands a picture on when the next one starts; two are sent on opening.
+Open = Callable[..., LivePictures]
+
+
+@pytest.fixture
+def device() -> Iterator[PipedCamera]:
+    device = PipedCamera()
+    yield device
+    if device._writer and not device._writer.closed:
+        device._writer.close()
+
+
+@pytest.fixture
+def clock() -> SteppedClock:
+    return SteppedClock()
+
+
+@pytest.fixture
+def open_live(device: PipedCamera, clock: SteppedClock) -> Iterator[Open]:
+    opened = []
+
+    def open_it(**options: Any) -> LivePictures:
+        opened.append(LivePictures("piped", device.open, clock=clock, **options))
+        return opened[-1]
+
+    yield open_it
+    if device._writer and not device._writer.closed:
+        device._writer.close()
+    for live in opened:
+        live.close()
+
+
+def level_of(picture: InputPicture) -> int:
+    return int(picture.pixels.mean() + 0.5)
+
+
+def is_read_out(live: LivePictures) -> bool:
+    return all(thread.name != live.label for thread in threading.enumerate())
+
+
+def test_pictures_are_shown_when_they_came(open_live: Open, device: PipedCamera, clock: SteppedClock) -> None:
+    live = open_live()
+    assert (live.kind, live.expected, live.look.sound, live.first.pixels.shape) == ("live", None, (), (32, 48, 3))
+    clock.advance(60)
+    read = live.read(1, None)
+    shown = []
+    for level, wait_s in [(10, 0), (20, 0.25), (30, 0.5), (40, 0)]:
+        clock.advance(wait_s)
+        device.send(level)
+        picture = next(read)
+        shown.append((level_of(picture), float(picture.start_s), float(picture.end_s)))
+    usual_s = float(1 / live.look.rate)
+    assert shown == [(1, 0, usual_s), (10, 0.25, 0.5), (20, 0.75, 1.25), (30, 0.751, 0.752)]
+
+
+@pytest.mark.parametrize(("every", "dropped", "passed_over"), [(1, 40, 0), (3, 12, 28)])
+def test_a_slow_job_gets_the_newest_and_the_others_are_counted(
+    every: int, dropped: int, passed_over: int, open_live: Open, device: PipedCamera, wait_for: Any
+) -> None:
+    live = open_live()
+    read = live.read(every, None)
+    device.send(100)
+    assert level_of(next(read)) == 1
+    for level in range(101, 141):
+        device.send(level)
+    device.unplug()
+    wait_for(lambda: is_read_out(live), "the end of the stream")
+    (last,) = read
+    counts = live.counts
+    assert level_of(last) == {1: 140, 3: 138}[every]
+    assert last.number == {1: 41, 3: 39}[every]
+    assert (counts.decoded, counts.dropped, counts.passed_over) == (42, dropped, passed_over)
+    assert counts.decoded == counts.dropped + counts.passed_over + 2
+    assert counts.notes == ["camera piped: has ended; the run ends here"]
+
+
+def test_no_picture_comes_twice_and_a_limit_ends_it(open_live: Open, device: PipedCamera) -> None:
+    read = open_live().read(1, 3)
+    numbers = []
+    device.send(10)
+    for picture in read:
+        numbers.append(picture.number)
+        device.send(10)
+    assert numbers == [0, 1, 2]
+
+
+def test_closing_ends_a_job_that_waits_for_a_picture(open_live: Open, device: PipedCamera, wait_for: Any) -> None:
+    live = open_live()
+    read: list[InputPicture] = []
+    job = threading.Thread(target=lambda: read.extend(live.read(1, None)))
+    job.start()
+    device.send(10)
+    wait_for(lambda: read or live.counts.decoded, "the first picture")
+    closing = threading.Thread(target=live.close)  # it waits for the device, which is silent
+    closing.start()
+    job.join(timeout=5)
+    assert not job.is_alive()
+    device._writer.close()
+    closing.join()
+    assert len(read) == live.counts.decoded == 1
+    assert live.counts.notes == []
+
+
+def test_a_camera_that_comes_back_goes_on_at_its_time_and_the_gap_is_told(
+    open_live: Open, device: PipedCamera, clock: SteppedClock
+) -> None:
+    live = open_live(comes_back=True)
+    read = live.read(1, None)
+    device.send(10)
+    next(read)
+    clock.advance(PATIENCE_S / 2)
+    device._writer.close()
+    before, back = next(read), next(read)
+    assert (level_of(before), before.start_s) == (10, PATIENCE_S / 2)
+    assert (level_of(back), back.number) == (1, 2)
+    assert live.counts.notes == ["camera piped: it is gone; it came back, 0.0 s after its last picture"]
+
+
+def test_a_camera_that_stays_away_ends_the_job_and_what_it_saw_is_kept(
+    open_live: Open, device: PipedCamera, clock: SteppedClock
+) -> None:
+    live = open_live(comes_back=True)
+    read = live.read(1, None)
+    device.send(10)
+    next(read)
+    device.unplug()
+    last = next(read)
+    clock.advance(PATIENCE_S + 0.1)
+    assert (level_of(last), list(read)) == (10, [])
+    (note,) = live.counts.notes
+    assert note.startswith("camera piped: ") and note.endswith("; the run ends here")
+    assert live.counts.decoded == 2
+
+
+def test_a_camera_that_is_not_there_is_told_at_once(open_live: Open, device: PipedCamera) -> None:
+    device.is_plugged = False
+    with pytest.raises(SourceError, match=r"^camera piped: not found"):
+        open_live(comes_back=True)
+
+
+def test_what_is_live_cannot_be_resumed(open_live: Open) -> None:
+    with pytest.raises(SourceError, match="a live source cannot be resumed"):
+        next(open_live().read(1, None, 8))
