@@ -1,0 +1,27 @@
+"""Stable Diffusion on videos, webcams and folders of pictures, as fast as the machine can. START HERE.
+
+    job.py         what is asked for, checked before anything is loaded
+    run.py         the job done: `paint_video(job)`, or its three parts
+    inputs.py      what can be read; batches.py: pictures at the painted size, in batches of one length
+    pipeline.py    the run: a thread reads ahead, the caller's feeds the stages, a thread writes
+    stages.py      the seam between the run and whatever paints:
+                   fused.py (this process), split.py (a process a stage), cluster.py (other machines); choosing.py: which
+    outputs.py     what can be written: a video in segments that are joined at the end, or a folder of frames
+    report.py      what a run tells of itself
+    live/          the same in a browser: `multiverse video --web`
+
+Batches begin at fixed pictures of the source and always have the same number of rows; every picture has the same noise.
+So what a picture becomes depends on nothing but itself and the job: not on processes, interruptions or machines.
+
+    from engine.models.diffusion import ModelSpec
+    from engine.models.diffusion.painting import Painting
+    from engine.video import VideoJob, paint_video
+    painting = Painting(spec=ModelSpec(model="stabilityai/sd-turbo"), prompt="a forest of glass")
+    print(paint_video(VideoJob(source="in.mp4", output="out.mp4", painting=painting, batch=8)).done_line)
+"""
+
+from engine.video.job import VideoJob
+from engine.video.report import Progress, VideoReport
+from engine.video.run import paint_video
+
+__all__ = ["Progress", "VideoJob", "VideoReport", "paint_video"]

@@ -29,10 +29,14 @@ class PaintedBatch:
 
 
 def video_batches(
-    pictures: Iterator[InputPicture], size: int, picture_size: tuple[int, int], *, first: int = 0
+    pictures: Iterator[InputPicture],
+    size: int,
+    painted_size: tuple[int, int],
+    *,
+    first: int = 0,
 ) -> Iterator[VideoBatch]:
-    """All `pictures`, in order. `picture_size`: width and height; `first`: the number of the first batch."""
-    width, height = picture_size
+    """All `pictures`, in order, `size` at once. `painted_size`: width and height; `first`: the first batch's number."""
+    width, height = painted_size
     number, waiting = first, []
 
     def batch() -> VideoBatch:
@@ -43,7 +47,7 @@ def video_batches(
         return VideoBatch(number=number, pictures=tuple(parts), pixels=pixels)
 
     for picture in pictures:
-        waiting.append(replace(picture, pixels=covered(picture.pixels, picture_size)))
+        waiting.append(replace(picture, pixels=covered(picture.pixels, painted_size)))
         if len(waiting) == size:
             yield batch()
             number, waiting = number + 1, []

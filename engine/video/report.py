@@ -98,6 +98,15 @@ class VideoReport:
         return {time.name: time.seconds / max(self.seconds * time.workers, 1e-9) for time in self.times}
 
     @property
+    def busiest(self) -> tuple[str, float]:
+        """The slowest of those that work side by side, and 0..1 of the run in which it was at work."""
+        shares: dict[str, float] = {}
+        for time in self.times:
+            name = time.turns or time.name
+            shares[name] = shares.get(name, 0.0) + self.busy[time.name]
+        return max(shares.items(), key=lambda item: item[1])
+
+    @property
     def done_line(self) -> str:
         """The original's last line, and `evals`."""
         figures = f"time={self.seconds:.3f} frames={self.painted} fps={self.fps:.3f}"
@@ -115,6 +124,8 @@ class VideoReport:
             }
             for time in self.times
         }
+        name, share = self.busiest
+        values["busiest"] = {"stage": name, "busy": round(share, 4)}
         for name in ("load_s", "seconds", "fps", "its", "evals", "peak_memory_mb"):
             values[name] = round(values[name], 3)
         return values

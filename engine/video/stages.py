@@ -18,6 +18,8 @@ class StageTime:
     seconds: float
     """At work, all its processes together."""
     workers: int = 1
+    turns: str = ""
+    """Stages of one name here take turns: one worker does them all. Empty: it has workers of its own."""
     waiting: int = 0
     """Batches in the queue before it."""
     most: int = 0

@@ -1,0 +1,69 @@
+"""All stages in this process: on CUDA on streams that overlap, elsewhere one after the other."""
+
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.video.batches import PaintedBatch, VideoBatch
+from engine.video.job import VideoJob
+from engine.video.stages import StageTime
+
+if TYPE_CHECKING:
+    pass
+
+
+class FusedStages:
+    """PaintStages; see there."""
+
+    def __init__(self, job: VideoJob, size: tuple[int, int]) -> None:
+        """Loads the model and warms it up: seconds. ModelError in one line."""
+        from engine.models.device_work import chosen_device, chosen_dtype, use_threads
+        from engine.models.diffusion.batch_painter import BatchPainter
+        from engine.models.diffusion.load import load
+        from engine.process_memory import keep_freed_memory
+
+        if job.threads is not None:
+            use_threads(job.threads)
+        self.device = chosen_device(job.device)
+        self.dtype = chosen_dtype(job.dtype, self.device)
+        if self.device == "cpu":
+            keep_freed_memory()
+        model = load(job.painting.spec, self.device, self.dtype)
+        self._painter: BatchPainter | None = BatchPainter(model, job.painting, *size)
+        self._painter.warm_up(job.batch)
+        self.real_steps = self._painter.real_steps
+        self.notes = [*model.notes, *self._painter.notes]
+        self._frames = 0
+
+    def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:
+        assert self._painter is not None
+        sent: deque[VideoBatch] = deque()
+
+        def pixels() -> Iterator[np.ndarray]:
+            for batch in batches:
+                sent.append(batch)
+                yield batch.pixels
+
+        for painted, fates in self._painter.paint_stream(pixels()):
+            batch = sent.popleft()
+            self._frames += len(batch.pictures)
+            yield PaintedBatch(batch=batch, pixels=painted, fates=fates)
+
+    def times(self) -> tuple[StageTime, ...]:
+        assert self._painter is not None
+        seconds = self._painter.stage_s
+        turns = "" if self.device.startswith("cuda") else "paint"  # there each has a stream of its own
+        return tuple(
+            StageTime(name=name, frames=self._frames, seconds=seconds.get(name, 0.0), turns=turns)
+            for name in ("encode", "process", "decode")
+        )
+
+    def memory_mb(self) -> float | None:
+        return None if self._painter is None else self._painter.memory_mb
+
+    def close(self) -> None:
+        if self._painter is not None:
+            self._painter.free_memory()
+            self._painter = None
