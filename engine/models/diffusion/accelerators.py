@@ -1,14 +1,16 @@
-"""Compilers that make the UNet faster, where they are installed. Unverified without a device: TensorRT, stable-fast.
+"""What makes the UNet faster, where it is installed. Unverified without a device: TensorRT, stable-fast.
 
 - `inductor`: torch.compile, part by part, so that a call can still be interrupted. Weights are inputs of what it
   makes: LoRAs and the IP-Adapter go on changing them in place. Never `max-autotune`, which tries kernels for minutes.
 - `tensorrt`: the same with Torch-TensorRT, which bakes weights in: no LoRA, no IP-Adapter.
 - `stablefast`: stable-fast traces the whole UNet and keeps its parameters; a call is one piece.
 
-Each compiles anew for every shape, which takes minutes, and none goes with our captured graphs.
+Each of these compiles anew for every shape, which takes minutes.
 
-DeepCache is none of them: in a picture's next steps it reuses the deep features of the last full one (Ma et al., arXiv
-2312.00858, on 50 steps). The rows of a stream are different pictures, and a live picture has one to four steps.
+- `deepcache`: no compiler; in a picture's next steps it reuses the deep features of the last full one, so that pictures
+  change. Of jobs only: the rows of a stream are different pictures, and a live picture has one to four steps.
+
+None goes with our captured graphs.
 """
 
 import importlib.util
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 BACKENDS = {"inductor": "inductor", "tensorrt": "torch_tensorrt"}
 INSTALL = {
     "tensorrt": ("torch_tensorrt", "pip install torch-tensorrt"),
+    "deepcache": ("DeepCache", "pip install DeepCache"),
     "stablefast": ("sfast", "pip install git+https://github.com/chengzeyi/stable-fast.git@main#egg=stable-fast"),
 }
 DEEPCACHE = (
@@ -37,10 +40,10 @@ DEEPCACHE = (
 )
 
 
-def demand(spec: ModelSpec, device: torch.device) -> None:
+def demand(spec: ModelSpec, device: torch.device, *, is_job: bool = False) -> None:
     """ModelError in one line unless the accelerator is known, is installed, and can do what else is asked for."""
     name = spec.accelerator
-    if name == "deepcache":
+    if name == "deepcache" and not is_job:
         raise ModelError(DEEPCACHE)
     if name not in ACCELERATORS:
         raise ModelError(f"accelerator {name}: not one of {', '.join(ACCELERATORS)}")
@@ -50,7 +53,7 @@ def demand(spec: ModelSpec, device: torch.device) -> None:
         module, command = INSTALL[name]
         if importlib.util.find_spec(module) is None:
             raise ModelError(f"accelerator {name}: {module} is not installed; {command}")
-        if device.type != "cuda":
+        if device.type != "cuda" and name != "deepcache":
             raise ModelError(f"accelerator {name}: needs a CUDA device, not {device}")
     if name == "tensorrt" and (spec.loras or spec.ip_adapter):
         raise ModelError("accelerator tensorrt: bakes the weights in, so no LoRA and no IP-Adapter; use inductor")
@@ -64,6 +67,11 @@ def accelerate(model: "Model") -> None:
 
         model.unet = compile_unet(model.unet, CompilationConfig.Default())  # its defaults preserve parameters
         model.parts = Parts(can_split=False)
+    elif name == "deepcache":
+        from engine.models.diffusion.deep_cache import DeepCache
+
+        model.deep_cache = DeepCache(model.unet)
+        model.parts = Parts(whole=DeepCache.whole, can_split=False)
     elif name != "none":
         if name == "tensorrt":
             import torch_tensorrt  # noqa: F401 - brings the backend
@@ -72,7 +80,7 @@ def accelerate(model: "Model") -> None:
 
 
 def unet_calls(model: "Model", before_slow: Callable[[], None] = nothing) -> Calls:
-    """How the UNet's parts are run: as captured graphs on CUDA, directly elsewhere and where they are compiled.
+    """How the UNet's parts are run: as captured graphs on CUDA, directly elsewhere and where they are accelerated.
 
     `before_slow` is called before what takes long and is done once for a shape.
     """

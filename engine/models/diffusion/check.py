@@ -14,6 +14,8 @@ from engine.models.part_report import Missing, PartReport, Report, counted_part
 from engine.models.safetensors_header import Tensor, read_header
 from engine.models.weight_files import Weights, weights_in
 
+TINY_VAE = "AutoencoderTiny"
+
 # Which tensors of a single file belong to which part: the names of the original training code, SD first, then XL.
 FILE_PARTS = {
     "unet": ("model.diffusion_model.",),
@@ -41,6 +43,15 @@ def check(spec: ModelSpec) -> ModelReport:
     """ModelError where `spec.model` is not found or is no model we know; all else that is wrong is in the report."""
     path = locate.find(spec.model)
     return _Check(spec, path).report()
+
+
+def has_tiny_vae(spec: ModelSpec) -> bool:
+    """Whether the VAE that `load` takes for it is a TAESD; ModelError where there is none to take."""
+    if spec.random_shape:
+        return True
+    path = locate.find(spec.model)
+    folder = ModelFolder(single_file.config_folder(path) if path.is_file() else path, spec.model)
+    return choose_vae(folder, spec.vae, is_in_file=path.is_file()).kind == TINY_VAE
 
 
 class _Check:

@@ -1,6 +1,7 @@
 """`load`: from the names in a ModelSpec to a Model on its device."""
 
 import logging
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from engine.models.diffusion.accelerators import accelerate, demand
 from engine.models.diffusion.coefficients import noise_table
 from engine.models.diffusion.model import Model
 from engine.models.diffusion.model_folder import ModelFolder
+from engine.models.diffusion.painting import Stage
 from engine.models.diffusion.spec import ModelSpec
 from engine.models.diffusion.vae_choice import VaeChoice, choose_vae
 from engine.models.pretrained import one_line, pickle_notes, pretrained, quieten_libraries
@@ -24,8 +26,10 @@ SAMPLERS = ("auto", "lcm", "turbo", "scheduler")
 _TEXT_CLASSES = {"text_encoder": "CLIPTextModel", "text_encoder_2": "CLIPTextModelWithProjection"}
 
 
-def load(spec: ModelSpec, device: str, dtype: str) -> Model:
+def load(spec: ModelSpec, device: str, dtype: str, *, stage: Stage = "whole", is_job: bool = False) -> Model:
     """The model on `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (as `dtype_named` has them).
+
+    `stage`: only what this stage of a job needs of it. `is_job`: each picture makes all its steps before the next.
 
     Nothing is downloaded. Weights come from safetensors; where a folder has only pickles these are read with
     torch's `weights_only`, and a note says so. ModelError in one line names what is missing and how to get it;
@@ -35,23 +39,24 @@ def load(spec: ModelSpec, device: str, dtype: str) -> Model:
     if spec.sampler not in SAMPLERS:
         raise ModelError(f"sampler {spec.sampler}: not one of {', '.join(SAMPLERS)}")
     quieten_libraries("diffusers", "transformers")
-    demand(spec, torch.device(device))  # before anything takes long
+    demand(spec, torch.device(device), is_job=is_job)  # before anything takes long
     if spec.random_shape:
-        model = _random(spec, device, wanted)
+        model = _random(spec, device, wanted, stage)
     else:
         path = locate.find(spec.model)
-        loading = _Loading(spec, torch.device(device), wanted)
+        loading = _Loading(spec, torch.device(device), wanted, stage)
         model = loading.from_folder(path) if path.is_dir() else loading.from_file(path)
-    accelerate(model)
+    if model.unet is not None:
+        accelerate(model)
     return model
 
 
-def _random(spec: ModelSpec, device: str, dtype: torch.dtype) -> Model:
+def _random(spec: ModelSpec, device: str, dtype: torch.dtype, stage: Stage) -> Model:
     if spec != ModelSpec(model=spec.model, accelerator=spec.accelerator):
         raise ModelError(f"{spec.model}: random weights take no LoRA, ControlNet, IP-Adapter, VAE or sampler")
     from engine.models.diffusion.shapes import build
 
-    model = build(spec.random_shape, device, dtype)
+    model = build(spec.random_shape, device, dtype, stage)
     model.spec = replace(model.spec, accelerator=spec.accelerator)
     return model
 
@@ -62,19 +67,20 @@ def in_fastest_layout(module: Any, device: torch.device) -> Any:
 
 
 class _Loading:
-    def __init__(self, spec: ModelSpec, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(self, spec: ModelSpec, device: torch.device, dtype: torch.dtype, stage: Stage) -> None:
         self.spec, self.device, self.dtype = spec, device, dtype
+        self._has_unet, self._has_vae = stage in ("process", "whole"), stage != "process"
         self.notes: list[str] = []
 
     # -- the two ways a model lies on disk
 
     def from_folder(self, path: Path) -> Model:
         folder = ModelFolder(path, self.spec.model)
-        texts = [part for part in folder.parts if part in _TEXT_CLASSES]
+        texts = [part for part in folder.parts if part in _TEXT_CLASSES and self._has_unet]
         return self._assembled(
             folder,
-            unet=self._part(folder, "unet", "UNet2DConditionModel"),
-            vae=self._vae(folder, choose_vae(folder, self.spec.vae)),
+            unet=self._part(folder, "unet", "UNet2DConditionModel") if self._has_unet else None,
+            vae=self._vae(folder, choose_vae(folder, self.spec.vae)) if self._has_vae else None,
             text_encoders=tuple(self._part(folder, part, _TEXT_CLASSES[part]) for part in texts),
         )
 
@@ -83,10 +89,16 @@ class _Loading:
 
         folder = ModelFolder(config_folder(path), self.spec.model)
         choice = choose_vae(folder, self.spec.vae, is_in_file=True)
-        vae = None if choice.folder is None else self._vae(folder, choice)
-        with one_line(str(path)):
-            parts = read(path, folder, self.dtype, vae)
-        if vae is None:
+        wanted = {"unet", "text_encoders"} if self._has_unet else set()
+        parts: dict[str, Any] = {"unet": None, "vae": None, "text_encoders": ()}
+        if self._has_vae and choice.folder is None:
+            wanted.add("vae")
+        elif self._has_vae:
+            parts["vae"] = self._vae(folder, choice)
+        if wanted:
+            with one_line(str(path)):
+                parts |= read(path, folder, self.dtype, wanted)
+        if "vae" in wanted:
             self.notes += [choice.note] if choice.note else []
             parts["vae"].to(self._vae_dtype(folder, choice))
         return self._assembled(folder, **parts)
@@ -95,7 +107,8 @@ class _Loading:
         from diffusers import AutoencoderTiny
 
         scheduler_config = self._scheduler_config(folder)
-        tokenizers = tuple(self._tokenizer(folder, part) for part in folder.parts if part.startswith("tokenizer"))
+        texts = [part for part in folder.parts if part.startswith("tokenizer") and self._has_unet]
+        tokenizers = tuple(self._tokenizer(folder, part) for part in texts)
         sampler = self.spec.sampler
         if sampler == "auto":
             sampler = folder.sampler(tuple(name for name, _ in self.spec.loras))
@@ -104,22 +117,23 @@ class _Loading:
             device=self.device,
             dtype=self.dtype,
             family=folder.family,
-            unet=self._placed(unet),
-            vae=self._placed(vae, vae.dtype),
+            unet=unet and self._placed(unet),
+            vae=vae and self._placed(vae, vae.dtype),
             is_tiny_vae=isinstance(vae, AutoencoderTiny),
             text_encoders=tuple(self._placed(encoder) for encoder in text_encoders),
             tokenizers=tokenizers,
             scheduler_config=scheduler_config,
             prediction_type=scheduler_config.get("prediction_type", "epsilon"),
-            scaling_factor=vae.config.scaling_factor,
-            shift_factor=vae.config.get("shift_factor") or 0.0,
+            scaling_factor=vae.config.scaling_factor if vae else math.nan,  # NaN would be seen
+            shift_factor=(vae.config.get("shift_factor") if vae else None) or 0.0,
             alphas_cumprod=noise_table(scheduler_config),
             sampler=sampler,
-            time_cond_proj_dim=unet.config.time_cond_proj_dim,
+            time_cond_proj_dim=unet.config.time_cond_proj_dim if unet else None,
             zeroes_empty_negative=folder.zeroes_empty_negative,
             notes=tuple(self.notes),
         )
-        self._add_extras(model)
+        if self._has_unet:
+            self._add_extras(model)
         for note in model.notes:
             log.info("%s: %s", self.spec.model, note)
         return model

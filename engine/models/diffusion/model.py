@@ -10,15 +10,19 @@ from engine.models.diffusion.spec import ModelSpec
 from engine.models.diffusion.unet_parts import PLAIN, Parts
 
 if TYPE_CHECKING:
+    from engine.models.diffusion.deep_cache import DeepCache
     from engine.models.diffusion.ip_adapter import IpAdapter
     from engine.models.diffusion.lora import LoraSet
+
+
+SPAN_PX = 8  # of a latent, by every VAE of Stable Diffusion
 
 
 @dataclass(slots=True, kw_only=True)
 class Model:
     """One Stable Diffusion model on its device. No parameter wants a gradient; all are in evaluation mode.
 
-    Used by one thread at a time.
+    Used by one thread at a time. Loaded for one stage of a job it lacks what that stage does without.
     """
 
     spec: ModelSpec
@@ -28,10 +32,12 @@ class Model:
     family: str
     """sd15, sd21 or sdxl."""
     unet: Any
+    """None for stages that encode or decode."""
     vae: Any
+    """None for the stage between them."""
     is_tiny_vae: bool
     text_encoders: tuple[Any, ...]
-    """One, or two for SDXL."""
+    """One, or two for SDXL; none without a UNet."""
     tokenizers: tuple[Any, ...]
     scheduler_config: dict[str, Any]
     """The scheduler's whole configuration, defaults filled in, with `_class_name`."""
@@ -52,12 +58,16 @@ class Model:
     loras: "LoraSet | None" = None
     parts: Parts = PLAIN
     """What a UNet call is made of; compiled where the spec names an accelerator."""
+    deep_cache: "DeepCache | None" = None
+    """To be told when a batch begins."""
     notes: tuple[str, ...] = ()
     """What the user should know about how it was loaded, a line each."""
 
     @property
     def latent_scale(self) -> int:
         """Pixels a latent spans: 8."""
+        if self.vae is None:
+            return SPAN_PX
         return 2 ** (len(vae_channels(self.vae)) - 1)
 
     def memory_bytes(self) -> int:
@@ -69,7 +79,7 @@ class Model:
         if self.ip_adapter is not None:
             modules += self.ip_adapter.modules()
             yield from self.ip_adapter.tensors()
-        for module in modules:
+        for module in filter(None, modules):
             yield from module.parameters()
             yield from module.buffers()
         if self.loras is not None:

@@ -70,15 +70,20 @@ class Pixels:
         return as_rgb(self.fitted(rgb))
 
     def fitted(self, rgb: Pictures) -> torch.Tensor:
-        """(F, 3, height, width) float32 in 0..1: the middle of the picture at this size, antialiased when shrunk."""
-        if isinstance(rgb, np.ndarray):
-            # A copy of what may only be read: torch has no such tensors and warns.
-            rgb = torch.from_numpy(np.require(rgb, requirements=("C", "W")))
-        x = covering(rgb.to(self._model.device, non_blocking=True), self.width, self.height)
-        x = x.permute(0, 3, 1, 2).float() / 255.0  # (F, 3, H, W)
-        if x.shape[2:] == (self.height, self.width):
-            return x
-        return F.interpolate(x, (self.height, self.width), mode="bilinear", antialias=True)
+        """As the function `fitted`, on the model's device."""
+        return fitted(rgb, self.width, self.height, self._model.device)
+
+
+def fitted(rgb: Pictures, width: int, height: int, device: torch.device) -> torch.Tensor:
+    """(F, 3, height, width) float32 in 0..1: the middle of the picture at this size, antialiased when shrunk."""
+    if isinstance(rgb, np.ndarray):
+        # A copy of what may only be read: torch has no such tensors and warns.
+        rgb = torch.from_numpy(np.require(rgb, requirements=("C", "W")))
+    x = covering(rgb.to(device, non_blocking=True), width, height)
+    x = x.permute(0, 3, 1, 2).float() / 255.0  # (F, 3, H, W)
+    if x.shape[2:] == (height, width):
+        return x
+    return F.interpolate(x, (height, width), mode="bilinear", antialias=True)
 
 
 def as_rgb(x: torch.Tensor) -> torch.Tensor:

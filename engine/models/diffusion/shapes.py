@@ -3,6 +3,7 @@
 The configurations are those of the published models. Nothing is downloaded; the tokenizer knows single letters.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from engine.errors import ModelError
 from engine.models.diffusion.coefficients import noise_table
 from engine.models.diffusion.load import in_fastest_layout
 from engine.models.diffusion.model import Model
+from engine.models.diffusion.painting import Stage
 from engine.models.diffusion.spec import ModelSpec
 from engine.models.pretrained import quieten_libraries
 
@@ -76,16 +78,24 @@ SHAPES = {
 """tiny is nobody's: small enough for a CPU."""
 
 
-def build(name: str, device: str, dtype: torch.dtype) -> Model:
-    """A model of this shape with TAESD. On the device `meta` it has shapes only, for counting."""
+def build(name: str, device: str, dtype: torch.dtype, stage: Stage = "whole") -> Model:
+    """A model of this shape with TAESD, or what one stage wants of it. On the device `meta` it has shapes only, for
+    counting."""
     quieten_libraries("diffusers", "transformers")
     shape = _shape(name)
-    with _seeded(), torch.device(device):
-        unet = build_unet(name)
-        vae = build_taesd(name)
-        encoders = tuple(_text_encoder(config, is_last) for config, is_last in _with_last(shape))
+    unet, vae, encoders = None, None, ()
+    with torch.device(device):
+        # Seeded part by part: a stage that lacks one has the weights of the whole.
+        if stage in ("process", "whole"):
+            with _seeded():
+                unet = build_unet(name)
+            with _seeded():
+                encoders = tuple(_text_encoder(config, is_last) for config, is_last in _with_last(shape))
+        if stage != "process":
+            with _seeded():
+                vae = build_taesd(name)
     scheduler = build_scheduler(name)
-    for module in (unet, vae, *encoders):
+    for module in filter(None, (unet, vae, *encoders)):
         in_fastest_layout(module.requires_grad_(False).eval().to(dtype), torch.device(device))
     return Model(
         spec=ModelSpec(model=f"{name} with random weights", vae="taesd", sampler=shape.sampler),
@@ -99,7 +109,7 @@ def build(name: str, device: str, dtype: torch.dtype) -> Model:
         tokenizers=tuple(_tokenizer() for _ in encoders),
         scheduler_config=dict(scheduler.config) | {"_class_name": type(scheduler).__name__},
         prediction_type="epsilon",
-        scaling_factor=vae.config.scaling_factor,
+        scaling_factor=math.nan if vae is None else vae.config.scaling_factor,
         shift_factor=0.0,
         alphas_cumprod=noise_table(scheduler.config),
         sampler=shape.sampler,

@@ -1,6 +1,7 @@
 """Models in one `.safetensors` file, as most checkpoints are passed around: the weights without any configuration."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,18 +69,21 @@ def config_folder(file: Path) -> Path:
     return folder
 
 
-def read(file: Path, folder: ModelFolder, dtype: "torch.dtype", vae: Any | None) -> dict[str, Any]:
-    """unet, vae (unless given) and text_encoders of `file`, on the CPU, through diffusers' own conversion."""
+def read(file: Path, folder: ModelFolder, dtype: "torch.dtype", wanted: Collection[str]) -> dict[str, Any]:
+    """Those `wanted` of unet, vae and text_encoders of `file`, on the CPU, through diffusers' own conversion."""
     from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionXLImg2ImgPipeline
 
+    names = ["text_encoder", *(["text_encoder_2"] if folder.family == "sdxl" else [])]
     options: dict[str, Any] = {"config": str(folder.path), "local_files_only": True, "dtype": dtype}
-    if vae is not None:
-        options["vae"] = vae
+    options |= {part: None for part in ("unet", "vae") if part not in wanted}
+    if "text_encoders" not in wanted:
+        options |= dict.fromkeys(names + [name.replace("text_encoder", "tokenizer") for name in names])
     if folder.family == "sdxl":
         pipeline = StableDiffusionXLImg2ImgPipeline.from_single_file(str(file), add_watermarker=False, **options)
     else:
         pipeline = StableDiffusionImg2ImgPipeline.from_single_file(
             str(file), safety_checker=None, feature_extractor=None, image_encoder=None, **options
         )
-    encoders = [pipeline.text_encoder, *([pipeline.text_encoder_2] if folder.family == "sdxl" else [])]
-    return {"unet": pipeline.unet, "vae": pipeline.vae, "text_encoders": tuple(encoders)}
+    parts = {"unet": pipeline.unet, "vae": pipeline.vae}
+    parts["text_encoders"] = tuple(getattr(pipeline, name) for name in names)
+    return {part: parts[part] for part in wanted}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 RANDOM = "random:"
-ACCELERATORS = ("none", "inductor", "tensorrt", "stablefast")
+ACCELERATORS = ("none", "inductor", "tensorrt", "stablefast", "deepcache")
 VAE_WORDS = ("auto", "taesd", "full")
 
 
@@ -28,7 +28,7 @@ class ModelSpec:
     """Folder or id of the IP-Adapter's CLIP vision model; "": `image_encoder` beside the adapter."""
 
     accelerator: str = "none"
-    """What compiles the UNet, one of ACCELERATORS; none: captured graphs on CUDA, no compiler."""
+    """What makes the UNet faster, one of ACCELERATORS; none: captured graphs on CUDA, no compiler."""
 
     @property
     def random_shape(self) -> str:
