@@ -1,74 +1,212 @@
 """Pictures of a job, batch after batch, in the three stages that a pipeline spreads over threads or processes.
 
 Every batch has the same number of rows, whatever is in them, and every picture the same noise: what a picture becomes
-depends on nothing but itself and the painting.
+depends on nothing but itself and the painting. Where a model answers with NaN or black the batch is run a second time,
+at the same number of rows, so that what was good stays as it is.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from engine.models.diffusion.batch_schedule import BatchSchedule
-from engine.models.diffusion.coefficients import real_steps
-from engine.models.diffusion.conditioner import Conditioner
-from engine.models.diffusion.denoiser import Denoiser
-from engine.models.diffusion.painting import BLACK, GOOD, NOT_FINITE, Painting
-from engine.models.diffusion.pixels import Pixels
+from engine.errors import ModelError
+from engine.models.device_work import DeviceCopy, HostBuffers, free_memory, is_out_of_memory, memory_mb
+from engine.models.diffusion.fates import latent_fates, mended
+from engine.models.diffusion.latent_painter import LatentPainter, ReadPicture
+from engine.models.diffusion.overlap import paint_overlapped
+from engine.models.diffusion.painting import GOOD, RERUN, Painting, Stage, pardoned
+from engine.models.diffusion.stage_pieces import CallsFor, StagePieces
 
 if TYPE_CHECKING:
     from engine.models.diffusion.model import Model
 
+GREY = 128
+LATENT_CHANNELS = 4
+
 
 class BatchPainter:
-    """One thread."""
+    """One thread, but for `stage_s` and `memory_mb`. Errors are ModelErrors of one line."""
 
-    def __init__(self, model: "Model", painting: Painting, width: int, height: int) -> None:
+    def __init__(
+        self,
+        model: "Model",
+        painting: Painting,
+        width: int,
+        height: int,
+        *,
+        read_picture: ReadPicture | None = None,
+        stage: Stage = "whole",
+        calls: CallsFor | None = None,
+    ) -> None:
+        """`read_picture`: how a file is read that the IP-Adapter follows. `stage`: what the model has been loaded for.
+        `calls(device)`: runs the parts of the model: graphs on CUDA, unless given."""
         self.model = model
-        self._pixels = Pixels(model, width, height)
-        self._conditioner = Conditioner(model)
-        self._denoiser = Denoiser(model)
-        self._painting = painting
-        self._cond = self._conditioner.encode(painting.prompt, painting.negative, size=(width, height))
-        self._schedule = BatchSchedule(
-            model,
-            self._denoiser,
-            steps=painting.steps,
-            strength=painting.strength,
-            guidance=painting.cfg,
-            seed=painting.seed,
-        )
+        self.notes: list[str] = []
+        """What the user should know, a line each."""
+        self._size, self._stage = (width, height), stage
+        self._latents: LatentPainter | None = None
+        if model.unet is not None:
+            self._latents = LatentPainter(
+                model,
+                self._size,
+                read_picture=read_picture,
+                note=self._note,
+                calls=None if calls is None else calls(model.device),
+            )
+        self._pieces = StagePieces(model, self._size, self._latents, calls)
+        self._upload, self._download = DeviceCopy(model.device), HostBuffers(model.device)
+        self.change(painting)
+        if model.deep_cache is not None and self.real_steps < 2:
+            self._note("deepcache: one step a picture leaves nothing to reuse; ask for more --steps or --strength")
+
+    def change(self, painting: Painting) -> None:
+        """Paint so from the next batch on; its spec is the model's. Cheap where the texts were used lately."""
+        if self._latents is not None:
+            with self._in_memory(1):
+                self._latents.change(painting)
 
     @property
     def real_steps(self) -> int:
         """UNet evaluations of a picture."""
-        return real_steps(self._painting.steps, self._painting.strength)
+        assert self._latents is not None
+        return self._latents.evaluations
+
+    @property
+    def stage_s(self) -> dict[str, float]:
+        """Seconds spent in encode, process and decode, as far as the device has told."""
+        return self._pieces.seconds.total()
+
+    @property
+    def memory_mb(self) -> float | None:
+        """MiB of device memory that this process holds; None on a CPU."""
+        return memory_mb(self.model.device)
+
+    def free_memory(self) -> None:
+        """Give back all that is only kept for speed."""
+        self._pieces.drop()
+        free_memory(self.model.device)
+
+    def warm_up(self, batch: int) -> None:
+        """Do all that is done once for batches of this size: kernels chosen, graphs captured, parts compiled."""
+        width, height = self._size
+        grey = np.full((batch, height, width, 3), GREY, np.uint8)
+        span = self.model.latent_scale
+        z = torch.zeros((batch, LATENT_CHANNELS, height // span, width // span), device=self.model.device)
+        match self._stage:
+            case "encode":
+                self.encode(grey)
+            case "process":
+                self.process(z, grey)
+            case "decode":
+                self.decode(z)
+            case "whole":
+                self.paint(grey)
+        self._pieces.seconds.forget()
 
     def encode(self, rgb: np.ndarray) -> torch.Tensor:
-        """(B, height, width, 3) uint8 as latents (B, 4, height / 8, width / 8) float32 on the device."""
-        return self._pixels.encode(rgb)
+        """(B, height, width, 3) uint8 as latents (B, 4, height / 8, width / 8) float32 on the device; on CUDA to be
+        fetched from there before the next call."""
+        self._pieces.seconds.read()
+        with self._in_memory(len(rgb)):
+            z = self._pieces.encode(rgb, self._upload)
+        if self.model.device.type != "cuda":  # there the next call reads it, not to wait now
+            self._pieces.seconds.read()
+        return z
 
     def process(self, z: torch.Tensor, rgb: np.ndarray | None = None) -> tuple[torch.Tensor, np.ndarray]:
         """The latents painted, and what became of each, (B,) uint8. `rgb`: the pictures, where ControlNets look."""
-        painted = self._schedule.run(z, self._cond)
-        return painted, judged(painted)
+        with self._in_memory(len(z)):
+            painted = self._processed(z, rgb)
+            fates = latent_fates(painted).cpu().numpy()
+            if (fates != GOOD).any():
+                again = self._processed(z, rgb)
+                fates, is_mended = mended(fates, latent_fates(again).cpu().numpy())
+                rows = torch.from_numpy(is_mended).to(painted.device).view(-1, 1, 1, 1)
+                painted = torch.where(rows, again, painted)
+        self._pieces.seconds.read()
+        return painted, fates
 
     def decode(self, z: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """(B, height, width, 3) uint8 on the host, and (B,) bool: which were numbers everywhere."""
-        rgb, is_finite = self._pixels.decode(z)
-        return rgb.cpu().numpy(), is_finite.cpu().numpy()
+        """(B, height, width, 3) uint8 on the host, and (B,) bool: which were numbers everywhere. As they come."""
+        with self._in_memory(len(z)):
+            rgb, is_finite, _ = self._pieces.decode(z)
+            return self._fetched(rgb, is_finite)
+
+    def decode_judged(self, z: torch.Tensor, fates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(B, height, width, 3) uint8 on the host, and `fates` (B,) of `process` with what became of them since. Whose
+        source is black, too, is to be `pardoned`."""
+        with self._in_memory(len(z)):
+            pixels, own = self._decoded(z)
+            is_new = (own != GOOD) & ((fates == GOOD) | (fates == RERUN))
+            if is_new.any():
+                again, second = self._decoded(z)
+                own, is_mended = mended(np.where(is_new, own, GOOD), second)
+                pixels[is_mended] = again[is_mended]
+        return pixels, np.where(is_new, own, fates).astype(np.uint8)
 
     def paint(self, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """All three: (B, height, width, 3) uint8, and what became of each, (B,) uint8."""
-        z, fates = self.process(self.encode(rgb), rgb)
-        painted, is_finite = self.decode(z)
-        return painted, np.where(is_finite | (fates != GOOD), fates, NOT_FINITE).astype(np.uint8)
+        with self._in_memory(len(rgb)):
+            pixels, fates = self._attempt(rgb)
+            return self._settled(rgb, pixels, fates)
 
+    def paint_stream(self, batches: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """As `paint`, batch after batch, in order. On CUDA a few are on their way at once: what is given must stay as
+        it is until its result has come, and nothing else be asked of the painter meanwhile."""
+        if self.model.device.type != "cuda":
+            yield from map(self.paint, batches)
+            return
+        painted = paint_overlapped(self._pieces, batches, self._settled)
+        while True:
+            with self._in_memory(None):
+                result = next(painted, None)
+            if result is None:
+                return
+            yield result
 
-def judged(z: torch.Tensor) -> np.ndarray:
-    """(B,) uint8, GOOD, NOT_FINITE or BLACK, of latents (B, 4, h, w)."""
-    flat = z.flatten(1)
-    is_finite = torch.isfinite(flat).all(dim=1)
-    is_black = (flat == 0.0).all(dim=1)
-    fates = torch.where(is_finite, torch.where(is_black, BLACK, GOOD), NOT_FINITE)
-    return fates.to(torch.uint8).cpu().numpy()
+    def _settled(self, rgb: np.ndarray, pixels: np.ndarray, fates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The result of a first attempt, after a second one where it was no picture."""
+        fates = pardoned(fates, pixels, rgb)
+        if (fates == GOOD).all():
+            return pixels, fates
+        again, second = self._attempt(rgb)
+        fates, is_mended = mended(fates, pardoned(second, again, rgb))
+        pixels[is_mended] = again[is_mended]
+        return pixels, fates
+
+    def _attempt(self, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        z = self._pieces.encode(rgb, self._upload)
+        return self._decoded(self._processed(z, rgb))
+
+    def _processed(self, z: torch.Tensor, rgb: np.ndarray | None) -> torch.Tensor:
+        return self._pieces.process(z, self._pieces.controls(rgb))
+
+    def _decoded(self, z: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+        rgb, _, fates = self._pieces.decode(z)
+        return self._fetched(rgb, fates)
+
+    def _fetched(self, *tensors: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+        pixels, verdicts = (each.copy() for each in self._download.fetch(*tensors))
+        self._pieces.seconds.read()
+        return pixels, verdicts
+
+    def _note(self, line: str) -> None:
+        if line not in self.notes:
+            self.notes.append(line)
+
+    @contextmanager
+    def _in_memory(self, batch: int | None) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            width, height = self._size
+            batches = "" if batch is None else f" in batches of {batch}"
+            raise ModelError(
+                f"{self.model.spec.model}: pictures of {width} x {height}{batches} do not fit into the memory of "
+                f"{self.model.device}; give a smaller --batch or --scale"
+            ) from None

@@ -1,13 +1,15 @@
 """Pictures one batch after the other: S calls for F pictures, with any sampler. For jobs and single pictures."""
 
+import copy
 import inspect
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
 from engine.errors import ModelError
-from engine.models.diffusion.coefficients import real_steps, step_coefficients
+from engine.models.diffusion.coefficients import StepCoefficients, real_steps, step_coefficients
 from engine.models.diffusion.denoiser import Control, Denoiser
 from engine.models.graphs import nothing
 
@@ -15,9 +17,16 @@ if TYPE_CHECKING:
     from engine.models.diffusion.conditioner import Cond
     from engine.models.diffusion.model import Model
 
-Sampler = Literal["auto", "lcm", "turbo", "scheduler"]
+Sampler = Literal["auto", "lcm", "turbo", "scheduler", "deis", "euler", "dpm"]
 Progress = Callable[[int, int], None]
 """(steps done, steps in all)."""
+
+NAMED: dict[str, tuple[str, dict[str, Any]]] = {
+    "deis": ("DEISMultistepScheduler", {}),
+    "euler": ("EulerAncestralDiscreteScheduler", {}),
+    "dpm": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
+}
+"""The library's scheduler of each sampler that any model can be asked for, and what differs from the model's own."""
 
 
 def ignore(done: int, steps: int) -> None:
@@ -47,11 +56,17 @@ class BatchSchedule:
         self._steps, self._strength, self._seed = steps, strength, seed
         self._random = torch.Generator(denoiser.device)
         self._random.seed()
+        self._kept: SeededNoise | None = None
 
     @property
     def rows_a_picture(self) -> int:
         """Rows of a UNet call for each picture: 2 where it is guided."""
         return 2 if self._denoiser.uses_negative(self._guidance) else 1
+
+    @property
+    def evaluations(self) -> int:
+        """UNet calls that a picture takes; ModelError where `run` would raise one."""
+        return self._coefficients.steps if self._is_consistency else len(self._prepared[1])
 
     def run(
         self,
@@ -67,39 +82,40 @@ class BatchSchedule:
 
         `generator`: drawn from in the place of a new one of the seed (on the CPU), for who has drawn from it before.
         """
-        if generator is None:
-            generator = self._random if self._seed < 0 else torch.Generator().manual_seed(self._seed)
-        if self._sampler == "scheduler":
-            return self._run_scheduler(z.float(), cond, control, generator, between, progress)
-        return self._run_consistency(z.float(), cond, control, generator, between, progress)
+        noise = self._noise_for(z, generator)
+        if self._is_consistency:
+            return self._run_consistency(z.float(), cond, control, noise, between, progress)
+        return self._run_scheduler(z.float(), cond, control, noise, between, progress)
 
-    def _noise(self, z: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """(1, 4, h, w): one for all pictures."""
-        return torch.randn((1, *z.shape[1:]), generator=generator, device=generator.device).to(z.device)
+    @property
+    def _is_consistency(self) -> bool:
+        return self._sampler in ("lcm", "turbo")
+
+    def _noise_for(self, z: torch.Tensor, generator: torch.Generator | None) -> "SeededNoise":
+        if generator is not None:
+            return SeededNoise(generator, z)
+        if self._seed < 0:
+            return SeededNoise(self._random, z)
+        if self._kept is None or not self._kept.fits(z):
+            self._kept = SeededNoise(torch.Generator().manual_seed(self._seed), z, is_kept=True)
+        return self._kept
 
     def _run_consistency(
         self,
         z: torch.Tensor,
         cond: "Cond",
         control: Sequence[Control],
-        generator: torch.Generator,
+        noise: "SeededNoise",
         between: Callable[[], None],
         progress: Progress,
     ) -> torch.Tensor:
-        model = self._model
-        coefficients = step_coefficients(
-            model.alphas_cumprod,
-            model.scheduler_config,
-            sampler=self._sampler,
-            steps=self._steps,
-            strength=self._strength,
-        )
-        rows, last = coefficients.rows(1, z.device), coefficients.steps - 1
+        rows, last = self._rows, self._coefficients.steps - 1
+        self._begin(self._coefficients.timesteps)
         clean = z
         for step in range(last + 1):
             if step:
                 between()
-            x = rows.signal[step] * clean + rows.noise[step] * self._noise(z, generator)
+            x = rows.signal[step] * clean + rows.noise[step] * noise.draw(step)
             t = rows.timesteps[step].expand(len(z))
             x0 = self._denoiser.predict(x, t, cond, control, guidance=self._guidance, between=between)
             clean = rows.c_out[step] * x0 + rows.c_skip[step] * x
@@ -111,21 +127,18 @@ class BatchSchedule:
         z: torch.Tensor,
         cond: "Cond",
         control: Sequence[Control],
-        generator: torch.Generator,
+        noise: "SeededNoise",
         between: Callable[[], None],
         progress: Progress,
     ) -> torch.Tensor:
-        scheduler = self._scheduler()
-        scheduler.set_timesteps(self._steps, device=z.device)
-        start = (self._steps - real_steps(self._steps, self._strength)) * scheduler.order
-        timesteps = scheduler.timesteps[start:]
-        if hasattr(scheduler, "set_begin_index"):  # those that count their steps; DDIM and PNDM look the timestep up
-            scheduler.set_begin_index(start)
-        x = scheduler.add_noise(z, self._noise(z, generator).expand_as(z), timesteps[:1].expand(len(z)))
+        # A copy: it remembers the steps of one batch.
+        scheduler, timesteps = copy.deepcopy(self._prepared)
+        self._begin(timesteps)
+        x = scheduler.add_noise(z, noise.draw(0).expand_as(z), timesteps[:1].expand(len(z)))
         options: dict[str, Any] = {"return_dict": False}
         if "generator" in inspect.signature(scheduler.step).parameters:
             # One for each picture, all in the same state: each gets what it would get alone.
-            options["generator"] = [generator, *(generator.clone_state() for _ in z[1:])]
+            options["generator"] = noise.generators_after_first(len(z))
         for done, t in enumerate(timesteps):
             if done:
                 between()
@@ -141,12 +154,67 @@ class BatchSchedule:
             progress(done + 1, len(timesteps))
         return x
 
-    def _scheduler(self) -> Any:
-        """A scheduler of the model's own kind, new each time: it remembers the steps of one batch."""
+    def _begin(self, timesteps: torch.Tensor) -> None:
+        if self._model.deep_cache is not None:
+            self._model.deep_cache.begin(timesteps.tolist())
+
+    @cached_property
+    def _coefficients(self) -> StepCoefficients:
+        model = self._model
+        return step_coefficients(
+            model.alphas_cumprod,
+            model.scheduler_config,
+            sampler=self._sampler,
+            steps=self._steps,
+            strength=self._strength,
+        )
+
+    @cached_property
+    def _rows(self) -> StepCoefficients:
+        return self._coefficients.rows(1, self._denoiser.device)
+
+    @cached_property
+    def _prepared(self) -> tuple[Any, torch.Tensor]:
+        """A scheduler of the library before its first step, on the device, and the timesteps it is to make."""
         import diffusers
 
         config = self._model.scheduler_config
-        kind = getattr(diffusers, config.get("_class_name", ""), None)
+        name, differences = NAMED.get(self._sampler, (config.get("_class_name", ""), {}))
+        kind = getattr(diffusers, name, None)
         if kind is None:
-            raise ModelError(f"{self._model.spec.model}: this version of diffusers has no {config.get('_class_name')}")
-        return kind.from_config(config)
+            raise ModelError(f"{self._model.spec.model}: this version of diffusers has no {name}")
+        scheduler = kind.from_config(config, **differences)
+        scheduler.set_timesteps(self._steps, device=self._denoiser.device)
+        start = (self._steps - real_steps(self._steps, self._strength)) * scheduler.order
+        if hasattr(scheduler, "set_begin_index"):  # those that count their steps; DDIM and PNDM look the timestep up
+            scheduler.set_begin_index(start)
+        return scheduler, scheduler.timesteps[start:]
+
+
+class SeededNoise:
+    """(1, 4, h, w) on the device for each step, one for all pictures."""
+
+    def __init__(self, generator: torch.Generator, z: torch.Tensor, *, is_kept: bool = False) -> None:
+        """For pictures like `z` (F, 4, h, w); drawn where the generator is, when asked for. `is_kept`: for many
+        batches, which all get the same; else the generator is one that others have drawn from and will draw from."""
+        self._generator, self._shape, self._device = generator, (1, *z.shape[1:]), z.device
+        self._is_kept = is_kept
+        self._drawn: list[torch.Tensor] = []
+        self._after_first = generator
+
+    def fits(self, z: torch.Tensor) -> bool:
+        return self._shape[1:] == z.shape[1:] and self._device == z.device
+
+    def draw(self, step: int) -> torch.Tensor:
+        """Steps are counted from 0, none left out."""
+        if step == len(self._drawn):
+            drawn = torch.randn(self._shape, generator=self._generator, device=self._generator.device)
+            self._drawn.append(drawn.to(self._device))
+            if step == 0 and self._is_kept:
+                self._after_first = self._generator.clone_state()
+        return self._drawn[step]
+
+    def generators_after_first(self, count: int) -> list[torch.Generator]:
+        """`count` generators, each of which goes on as one that has drawn the first noise."""
+        first = self._after_first.clone_state() if self._is_kept else self._generator
+        return [first, *(first.clone_state() for _ in range(count - 1))]
