@@ -15,6 +15,8 @@ from typing import Any
 
 import torch
 
+import engine.models  # noqa: F401  what stands in for a torchaudio that does not load is there before transformers
+
 KINDS = ("sd15", "turbo", "sdxl", "sd21")
 VAES = ("analytic", "kl")
 SAMPLERS = ("lcm", "turbo", "turbo_ancestral", "ddim", "pndm", "euler")

@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 
+import engine.models  # noqa: F401  what stands in for a torchaudio that does not load is there before transformers
 from tests.seeing_detector import HEADS, set_detector_weights
 from tests.seeing_tracker import set_tracker_weights
 from tests.tiny_models import seeded, tiny_tokenizer
