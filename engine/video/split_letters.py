@@ -1,13 +1,9 @@
 """What the process that splits the work and its stage processes tell each other, and nothing else."""
 
-from typing import Literal
-
 import msgspec
 
-from engine.models.diffusion.painting import Painting
+from engine.models.diffusion.painting import Painting, Stage
 from engine.video.link import LinkPlan
-
-Role = Literal["encode", "process", "decode", "whole"]
 
 
 class BeginStage(msgspec.Struct, kw_only=True, frozen=True, tag=True):
@@ -15,7 +11,7 @@ class BeginStage(msgspec.Struct, kw_only=True, frozen=True, tag=True):
 
     opener: str
     """`package.module:function`, which makes its Work of this letter."""
-    role: Role
+    role: Stage
     painting: Painting
     width: int
     height: int
@@ -35,6 +31,7 @@ class StageReady(msgspec.Struct, kw_only=True, frozen=True, tag=True):
     device: str
     dtype: str
     real_steps: int
+    """UNet evaluations of a picture; 0 where no UNet is."""
     notes: tuple[str, ...]
     memory_mb: float | None
     """Of the device; None on a CPU."""
@@ -43,9 +40,10 @@ class StageReady(msgspec.Struct, kw_only=True, frozen=True, tag=True):
 class StageFault(msgspec.Struct, kw_only=True, frozen=True, tag=True):
     """Why it is about to end."""
 
-    kind: Literal["model", "memory", "error"]
-    """model: a ModelError, whose text says all; memory: the device or the machine is full; error: any other."""
     text: str
+    """One line."""
+    says_all: bool
+    """It is an error of ours; others are of use only together with the stage that they happened in."""
 
 
 FromStage = StageReady | StageFault

@@ -43,7 +43,6 @@ class StageProcess:
                 except OSError as error:
                     raise ModelError(f"no stage process can be started: {error.strerror or error}") from error
             undo.pop_all()
-        self._begin = begin
         self._pipe: ControlPipe[FromStage] = ControlPipe(ours, FromStage)
         self._is_pipe_open = True
         with suppress(PipeClosedError):  # it is about to be found dead
@@ -85,17 +84,10 @@ class StageProcess:
 
     def reason(self) -> str:
         """Why it ended, in one line. Once it has ended, or said so."""
-        fault, begin = self.fault, self._begin
-        if fault is None:
-            how = exit_reason(self.exit_code), stderr_file.gist(self.last_lines())
-            return f"the {self.title} stage ended: {'; '.join(filter(None, how))}"
-        if fault.kind == "memory":
-            size = f"{begin.batch} pictures of {begin.width} x {begin.height}"
-            return (
-                f"the {self.title} stage: no memory left for {size} ({fault.text}); "
-                "a smaller --batch, --scale or --pipe needs less"
-            )
-        return fault.text if fault.kind == "model" else f"the {self.title} stage: {fault.text}"
+        if self.fault is not None:
+            return self.fault.text if self.fault.says_all else f"the {self.title} stage: {self.fault.text}"
+        how = exit_reason(self.exit_code), stderr_file.gist(self.last_lines())
+        return f"the {self.title} stage ended: {'; '.join(filter(None, how))}"
 
     def last_lines(self) -> list[str]:
         """Of its stderr."""

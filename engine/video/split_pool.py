@@ -1,0 +1,159 @@
+"""Batches through the stage processes: given by one thread, taken by another; and why they ended where they did."""
+
+import logging
+import time
+from collections.abc import Iterator
+from multiprocessing.connection import wait
+from typing import Final, NoReturn
+
+from engine.errors import ModelError, PipeClosedError
+from engine.handover import LOOK_UP_S
+from engine.ipc import sweep_dead_rings
+from engine.models.diffusion.painting import pardoned
+from engine.video.batches import PaintedBatch, VideoBatch
+from engine.video.link import STAGES, Slot
+from engine.video.split_build import BuiltStages, Layout
+from engine.video.split_feeder import Feeder
+from engine.video.split_letters import StageReady
+from engine.video.split_process import StageProcess
+from engine.video.stage_process import EXIT_NEIGHBOUR_GONE
+from engine.video.stages import StageTime
+
+log = logging.getLogger(__name__)
+
+CAUSE_S: Final = 5.0  # after the first death, to find the one to blame among those that it took along
+ENDING_S: Final = 0.02
+
+
+class StagePool:
+    """Loaded and warm when it is made. Used by one thread; `times` and `memory_mb` by any."""
+
+    def __init__(self, layout: Layout) -> None:
+        """ModelError in one line when a process, its memory or its model is not to be had."""
+        sweep_dead_rings()  # of a run that was killed together with what cleans up after it
+        self._layout = layout
+        self._built = BuiltStages(layout)
+        self._feeder: Feeder | None = None
+        self._is_open = True
+        try:
+            self._wait_ready()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def ready(self) -> list[StageReady]:
+        """What the processes said when they were warm, in the order of the work."""
+        return [process.ready for process in self._built.processes if process.ready is not None]
+
+    @property
+    def pids(self) -> list[int]:
+        """In the order of the work."""
+        return [process.pid for process in self._built.processes]
+
+    def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:
+        """As PaintStages. After an error, and where a stream was left before its end, only `close` is of use."""
+        assert self._is_open and self._feeder is None, "closed, or the stream before this one has not come to its end"
+        results = self._built.results
+        self._feeder = feeder = Feeder(batches, self._built.feeds)
+        feeder.start()
+        number = 0
+        try:
+            while (slot := self._take(number)) is not None:
+                assert slot.number == number, f"batch {slot.number} came in the place of {number}"
+                pixels, fates = slot.arrays["rgb"].copy(), slot.arrays["fates"].copy()
+                results[number % len(results)].give_back(slot)
+                del slot
+                number += 1
+                batch = feeder.sent.popleft()
+                yield PaintedBatch(batch=batch, pixels=pixels, fates=pardoned(fates, pixels, batch.pixels))
+            for other in range(1, len(results)):
+                assert self._take(number + other) is None, "batches are dealt in turn: all have ended"
+        except PipeClosedError:
+            self._fail()
+        finally:
+            feeder.stop()
+        feeder.join()
+        self._feeder = None
+        if feeder.error is not None:
+            raise feeder.error
+
+    def times(self) -> tuple[StageTime, ...]:
+        return tuple(self._time(stage) for stage in STAGES)
+
+    def memory_mb(self) -> float | None:
+        """MiB of device memory, all processes together; None on a CPU."""
+        held = 0.0
+        for ready, links in zip(self.ready, self._built.out_of_each, strict=True):
+            if ready.memory_mb is None:
+                return None
+            held += max(ready.memory_mb, *(link.figures().memory_mb for link in links))
+        return held
+
+    def close(self) -> None:
+        if not self._is_open:
+            return
+        self._is_open = False
+        self._built.kill()
+        if self._feeder is not None:
+            self._feeder.stop()
+        self._built.close()
+
+    def _time(self, stage: str) -> StageTime:
+        into, out_of = self._built.into[stage], self._built.out_of[stage]
+        worked = [link.figures() for link in out_of]
+        return StageTime(
+            name=stage,
+            frames=sum(each.frames for each in worked),
+            seconds=sum(each.seconds[stage] for each in worked),
+            workers=self._layout.count if self._layout.is_whole or stage == "process" else 1,
+            turns="paint" if self._layout.is_whole else "",
+            waiting=sum(link.figures().waiting for link in into),
+            most=sum(link.plan.slots for link in into),
+        )
+
+    def _take(self, number: int) -> Slot | None:
+        """The batch of this number, None at the stream's end. PipeClosedError where a process has ended."""
+        result = self._built.results[number % len(self._built.results)]
+        pipes = [process.connection for process in self._built.processes]
+        while True:
+            told = wait([result.connection, *pipes], LOOK_UP_S)
+            if result.connection in told:
+                return result.take()
+            if told:
+                raise PipeClosedError("a stage process is about to end")
+
+    def _wait_ready(self) -> None:
+        processes = self._built.processes
+        while len(self.ready) < len(processes):
+            wait([process.connection for process in processes if process.ready is None], LOOK_UP_S)
+            for process in processes:
+                process.listen()
+            if any(process.is_leaving for process in processes):
+                self._fail()
+
+    def _fail(self) -> NoReturn:
+        """A process has ended or is about to: find the first, end the others, say why."""
+        culprit = self._culprit()
+        self._built.kill()
+        reason = "--stages split: all stage processes ended at once, nobody knows why"
+        if culprit is not None:
+            reason = culprit.reason()
+            log.debug("%s: %s", culprit.title, "\n".join(culprit.last_lines()))
+        self.close()
+        raise ModelError(reason)
+
+    def _culprit(self) -> StageProcess | None:
+        """The first that raised or died by itself. The others end because their neighbours do."""
+        end_s = time.perf_counter() + CAUSE_S
+        while time.perf_counter() < end_s:
+            is_any_running = False
+            for process in self._built.processes:
+                process.listen()
+                if process.fault is not None or process.exit_code not in (None, EXIT_NEIGHBOUR_GONE):
+                    return process
+                is_any_running |= process.exit_code is None
+            if not is_any_running:
+                return None
+            time.sleep(ENDING_S)  # the end of a pipe is seen a moment before that of its process
+        return None

@@ -1,0 +1,122 @@
+"""Stages whose work can be foretold and that fail when they are asked to, for tests. Torch is not needed.
+
+Red of a painted picture is that of the source's 8 x 8 blocks, first pixel each, and 1 more; green counts the batches of
+the process that painted it; blue is the source's, where the stage that paints has seen it, else 0.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from engine.errors import ModelError
+from engine.models.diffusion.painting import GOOD, RERUN, Painting
+from engine.models.diffusion.spec import ModelSpec
+from engine.sources.pictures import InputPicture
+from engine.video.batches import VideoBatch, video_batches
+from engine.video.split_build import Layout
+from engine.video.split_letters import BeginStage, StageReady
+
+SIDE = 16
+
+
+def open_toy(begin: BeginStage) -> "Toy":
+    """The painting's prompt may be `STAGE N FAULT`: what this stage does when N batches are done."""
+    toy = Toy(begin)
+    if begin.painting.prompt == f"{begin.role} load refuses":
+        raise ModelError("toy: there is no such model")
+    return toy
+
+
+class Toy:
+    def __init__(self, begin: BeginStage) -> None:
+        self.ready = StageReady(
+            device="cpu", dtype="float32", real_steps=3, notes=(f"{begin.role} is a toy",), memory_mb=None
+        )
+        self._role, self._asked, self._done = begin.role, begin.painting.prompt, 0
+        self._works = {"encode": self._encode, "process": self._process, "decode": self._decode, "whole": self._whole}
+
+    def __call__(self, given: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        for fault in ("raises", "refuses", "exits", "hangs"):
+            if self._asked == f"{self._role} {self._done} {fault}":
+                getattr(self, f"_{fault}")()
+        self._done += 1
+        return self._works[self._role](given)
+
+    def seconds(self, worked_s: float) -> Mapping[str, float]:
+        return {"encode" if self._role == "whole" else self._role: worked_s}
+
+    def memory_mb(self) -> float | None:
+        return None
+
+    def _encode(self, given: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        rgb = given["rgb"]
+        z = np.zeros((len(rgb), 4, rgb.shape[1] // 8, rgb.shape[2] // 8), np.float32)
+        z[:, 0] = rgb[:, ::8, ::8, 0]
+        return {"z": z, "rgb": rgb}
+
+    def _process(self, given: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        z = given["z"].copy()
+        z[:, 0] += 1
+        z[:, 1] = self._done - 1
+        if "rgb" in given:
+            z[:, 2] = given["rgb"][:, ::8, ::8, 2]
+        return {"z": z, "fates": np.full(len(z), RERUN, np.uint8)}
+
+    def _decode(self, given: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        blocks = given["z"][:, :3].transpose(0, 2, 3, 1).astype(np.uint8)
+        return {"rgb": blocks.repeat(8, axis=1).repeat(8, axis=2), "fates": given["fates"]}
+
+    def _whole(self, given: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        done = self._decode(self._process(self._encode(given)))
+        return {"rgb": done["rgb"], "fates": np.full(len(done["rgb"]), GOOD, np.uint8)}
+
+    def _raises(self) -> None:
+        raise ValueError("two lines\nof trouble")
+
+    def _refuses(self) -> None:
+        raise ModelError("toy: pictures of 16 x 16 do not fit; give a smaller --batch or --scale")
+
+    def _exits(self) -> None:
+        sys.stderr.write("the driver is\nout of luck\n")
+        os._exit(5)
+
+    def _hangs(self) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        while True:
+            time.sleep(1.0)
+
+
+def layout(prompt: str = "", *, count: int = 1, batch: int = 2, is_whole: bool = False, sees: bool = False) -> Layout:
+    begin = BeginStage(
+        opener=f"{__name__}:open_toy",
+        role="whole",
+        painting=Painting(spec=ModelSpec(model="toy"), prompt=prompt),
+        width=SIDE,
+        height=SIDE,
+        batch=batch,
+        device="cpu",
+        dtype="float32",
+        threads=1,
+        inputs=(),
+        outputs=(),
+    )
+    return Layout(begin=begin, count=count, is_whole=is_whole, sees_pixels=sees)
+
+
+def picture(number: int, side: int = SIDE) -> InputPicture:
+    """All one colour: its number is its red, ten times that its blue."""
+    pixels = np.empty((side, side, 3), np.uint8)
+    pixels[:] = number, 0, 10 * number % 256
+    name = f"frame_{number:06d}"
+    return InputPicture(
+        number=number, name=name, file_name=f"{name}.png", pixels=pixels, start_s=number, end_s=number + 1
+    )
+
+
+def batches(count: int, *, size: int = 2) -> Iterator[VideoBatch]:
+    """Of so many pictures."""
+    return video_batches((picture(number) for number in range(count)), size, (SIDE, SIDE))

@@ -1,0 +1,270 @@
+"""Stages in processes of their own: order, back-pressure, ends of all kinds. Toys do the work, and once the model."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from multiprocessing import resource_tracker
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from engine.errors import ModelError, SourceError
+from engine.models.diffusion import ModelSpec
+from engine.models.diffusion.painting import GOOD, RERUN, ControlUse, Painting
+from engine.video.batches import PaintedBatch, VideoBatch
+from engine.video.job import VideoJob
+from engine.video.link import SLOTS
+from engine.video.split import SplitStages, layout_for
+from engine.video.split_build import Layout
+from engine.video.split_pool import StagePool
+from tests.children.toys import descriptors, is_live, processes, segments
+from tests.video.stage_toys import SIDE, batches, layout
+
+ROOT = Path(__file__).parents[2]
+OpenPool = Callable[..., StagePool]
+WaitFor = Callable[..., Any]
+
+
+@pytest.fixture
+def open_pool() -> Iterator[OpenPool]:
+    """`open_pool(prompt, **options)`, as `stage_toys.layout`. Whatever is done to it, nothing is left of it."""
+    resource_tracker.ensure_running()  # has a pipe, for ever
+    before = processes(), segments(), descriptors(), threading.active_count()
+    pools = []
+
+    def start(*arguments: Any, **options: Any) -> StagePool:
+        pools.append(StagePool(layout(*arguments, **options)))
+        return pools[-1]
+
+    yield start
+    for pool in pools:
+        pool.close()
+        pool.close()
+    assert (processes(), segments(), descriptors(), threading.active_count()) == before
+
+
+def reds(painted: list[PaintedBatch]) -> list[int]:
+    """Of each picture, without the rows that fill a last batch; and that it is one colour all over."""
+    found = []
+    for each in painted:
+        assert each.pixels.shape == (2, SIDE, SIDE, 3) and each.pixels.dtype == np.uint8
+        for row, _ in enumerate(each.batch.pictures):
+            assert (each.pixels[row] == each.pixels[row, 0, 0]).all()
+            found.append(int(each.pixels[row, 0, 0, 0]))
+    return found
+
+
+@pytest.mark.parametrize(("count", "is_whole"), [(1, False), (2, False), (3, True)])
+def test_every_picture_comes_once_and_in_order_stream_after_stream(
+    count: int, is_whole: bool, open_pool: OpenPool
+) -> None:
+    pool = open_pool(count=count, is_whole=is_whole)
+    assert len(pool.pids) == (count if is_whole else count + 2)
+    for done, pictures in ((0, 21), (21, 1), (22, 0), (22, 12)):
+        painted = list(pool.paint(batches(pictures)))
+        assert reds(painted) == [number + 1 for number in range(pictures)]
+        assert [each.batch.number for each in painted] == list(range(-(-pictures // 2)))
+        assert {int(fate) for each in painted for fate in each.fates} <= {GOOD if is_whole else RERUN}
+        assert [time.frames for time in pool.times()] == [done + pictures] * 3, "rows that fill a batch are none"
+    first = [int(each.pixels[0, 0, 0, 1]) for each in painted]
+    assert first == [first[number % count] + number // count for number in range(6)], "they are dealt in turn"
+
+
+def test_the_stage_that_paints_sees_the_pictures_where_it_must(open_pool: OpenPool) -> None:
+    for sees in (False, True):
+        (painted,) = open_pool(sees=sees, count=1).paint(batches(2))
+        assert [int(pixels[0, 0, 2]) for pixels in painted.pixels] == ([0, 10] if sees else [0, 0])
+
+
+def test_who_does_not_take_stops_who_gives(open_pool: OpenPool, wait_for: WaitFor) -> None:
+    pool, drawn = open_pool(), 0
+
+    def counted() -> Iterator[VideoBatch]:
+        nonlocal drawn
+        for batch in batches(60):
+            drawn += 1
+            yield batch
+
+    painted = pool.paint(counted())
+    full = 4 * SLOTS + 1  # of four links, and one in the hands of the thread that feeds
+    for taken in range(1, 8):
+        next(painted)
+        wait_for(lambda taken=taken: drawn == full + taken, "a batch for the one that was taken")
+        wait_for(lambda: all(time.waiting >= 1 for time in pool.times()), "queues that are full again")
+        assert drawn == full + taken
+    assert [time.most for time in pool.times()] == [SLOTS] * 3
+    assert len(reds(list(painted))) == 60 - 7 * 2
+    assert [time.waiting for time in pool.times()] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "reason"),
+    [
+        ("encode 0 raises", "the encode stage: ValueError: two lines of trouble"),
+        ("decode 2 refuses", "toy: pictures of 16 x 16 do not fit; give a smaller --batch or --scale"),
+        ("process 1 exits", "the process 1 of 2 stage ended: exit code 5; out of luck"),
+    ],
+)
+def test_a_stage_that_fails_ends_the_run_with_its_reason_in_one_line(
+    prompt: str, reason: str, open_pool: OpenPool
+) -> None:
+    pool = open_pool(prompt, count=2)
+    painted: list[PaintedBatch] = []
+    with pytest.raises(ModelError) as failure:
+        painted.extend(pool.paint(batches(40)))
+    assert str(failure.value) == reason
+    assert processes().isdisjoint(pool.pids)
+    assert pool.times()[0].name == "encode", "figures outlive the processes"
+
+
+def test_a_stage_that_cannot_load_says_why_and_leaves_nothing(open_pool: OpenPool) -> None:
+    with pytest.raises(ModelError, match=r"^toy: there is no such model$"):
+        open_pool("decode load refuses")
+
+
+def test_shared_memory_that_is_not_to_be_had_is_named(open_pool: OpenPool) -> None:
+    side = 1 << 16
+    huge = layout(batch=64)
+    huge = replace_sides(huge, side)
+    with pytest.raises(ModelError, match="--stages split: shared memory: "):
+        StagePool(huge)
+
+
+def replace_sides(given: Layout, side: int) -> Layout:
+    import msgspec
+
+    return replace(given, begin=msgspec.structs.replace(given.begin, width=side, height=side))
+
+
+@pytest.mark.parametrize("victim", [0, 2, 3])
+def test_a_killed_stage_ends_the_others_and_is_named(victim: int, open_pool: OpenPool) -> None:
+    pool = open_pool(count=2)
+    title = ("encode", "process 1 of 2", "process 2 of 2", "decode")[victim]
+
+    def fatal() -> Iterator[VideoBatch]:
+        for batch in batches(80):
+            if batch.number == 20:
+                os.kill(pool.pids[victim], signal.SIGKILL)
+            yield batch
+
+    with pytest.raises(ModelError, match=rf"^the {title} stage ended: killed by SIGKILL$"):
+        for _ in pool.paint(fatal()):
+            pass
+    assert processes().isdisjoint(pool.pids)
+
+
+def test_ctrl_c_is_for_the_parent_to_hear(open_pool: OpenPool) -> None:
+    pool = open_pool()
+    for pid in pool.pids:
+        os.kill(pid, signal.SIGINT)
+        os.kill(pid, signal.SIGTERM)
+    assert reds(list(pool.paint(batches(9)))) == list(range(1, 10))
+    assert all(os.getpgid(pid) != os.getpgid(0) for pid in pool.pids), "nor does a terminal's reach them"
+
+
+def test_a_stream_that_is_left_can_be_closed_at_once(open_pool: OpenPool, wait_for: WaitFor) -> None:
+    go_on = threading.Event()
+
+    def stuck() -> Iterator[VideoBatch]:
+        yield from batches(2)
+        go_on.wait()
+
+    for given in (stuck(), batches(100)):
+        pool = open_pool("process 3 hangs")
+        painted = pool.paint(given)
+        next(painted)
+        painted.close()
+        pool.close()
+        assert processes().isdisjoint(pool.pids)
+    go_on.set()
+    wait_for(lambda: all(each.name != "video feeder" for each in threading.enumerate()), "its threads to end")
+
+
+def test_an_error_of_the_source_comes_after_what_it_gave(open_pool: OpenPool) -> None:
+    pool = open_pool()
+    painted: list[PaintedBatch] = []
+
+    def broken() -> Iterator[VideoBatch]:
+        yield from batches(7)
+        raise SourceError("the camera is gone")
+
+    with pytest.raises(SourceError, match="the camera is gone"):
+        painted.extend(pool.paint(broken()))
+    painted = []
+    with pytest.raises(SourceError):
+        for each in pool.paint(broken()):
+            painted.append(each)
+    assert reds(painted) == list(range(1, 8))
+
+
+def test_nothing_is_left_when_the_parent_is_killed(wait_for: WaitFor, require: Callable[..., None]) -> None:
+    require(sys.platform == "linux", "Linux, where shared memory can be listed")
+    parent = subprocess.Popen([sys.executable, "-m", "tests.video.stage_parent"], cwd=ROOT, stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    with parent.stdout:
+        pid, *theirs = (int(word) for word in parent.stdout.readline().split())
+    family = [psutil.Process(each) for each in theirs]
+    assert len(family) == 3
+
+    def memory() -> list[str]:
+        return [name for name in os.listdir("/dev/shm") if name.startswith(f"multiverse-{pid}-")]
+
+    assert len(memory()) == 4
+    parent.kill()
+    parent.wait()
+    wait_for(lambda: not any(map(is_live, family)), "the end of its processes, one of which hangs")
+    wait_for(lambda: not memory(), "the resource tracker to remove the segments")
+
+
+def job(spec: ModelSpec, **options: Any) -> VideoJob:
+    painting = Painting(spec=spec, prompt="glass", steps=4, strength=0.5, seed=3)
+    return VideoJob(source="", output="", painting=painting, batch=2, device="cpu", threads=1, **options)
+
+
+def test_two_processes_paint_what_one_paints_bit_for_bit() -> None:
+    import torch
+
+    from engine.models.diffusion.stage_loading import load_stage
+
+    asked = job(ModelSpec(model="random:tiny"), pipe=2)
+    torch.set_num_threads(1)
+    painter = load_stage(asked.painting, "whole", "cpu", "float32", 64, 48)
+    random = np.random.default_rng(0)
+    given = [
+        VideoBatch(number=number, pictures=(), pixels=random.integers(0, 255, (2, 48, 64, 3), dtype=np.uint8))
+        for number in range(5)
+    ]
+    given[3].pixels[1] = 0
+    stages = SplitStages(asked, (64, 48))
+    try:
+        assert (stages.device, stages.dtype, stages.real_steps, stages.notes) == ("cpu", "float32", 2, [])
+        assert stages.memory_mb() is None and len(stages.pids) == 4
+        for each, source in zip(stages.paint(iter(given)), given, strict=True):
+            pixels, fates = painter.paint(source.pixels)
+            assert each.batch is source
+            assert (each.pixels == pixels).all() and (each.fates == fates).all()
+        assert [(time.name, time.workers) for time in stages.times()] == [("encode", 1), ("process", 2), ("decode", 1)]
+        assert all(time.seconds > 0 for time in stages.times())
+    finally:
+        stages.close()
+
+
+def test_a_full_vae_is_spread_over_the_processes_that_paint(tiny_models: Any) -> None:
+    tiny, full = ModelSpec(model=str(tiny_models.sd())), ModelSpec(model=str(tiny_models.sd(vae="kl")))
+    layouts = [layout_for(job(spec, pipe=3), (64, 48)) for spec in (tiny, full)]
+    assert [(each.is_whole, each.count, each.sees_pixels) for each in layouts] == [(False, 3, False), (True, 3, False)]
+
+
+def test_pictures_travel_on_only_to_controlnets_that_look(tiny_models: Any) -> None:
+    sd = tiny_models.sd()
+    spec = ModelSpec(model=str(sd), controlnets=(str(tiny_models.controlnet(sd)),))
+    looking = job(spec)
+    blind = replace(looking, painting=replace(looking.painting, controls=(ControlUse(scale=0.0),)))
+    assert [layout_for(each, (64, 48)).sees_pixels for each in (looking, blind)] == [True, False]
