@@ -14,20 +14,21 @@ WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Every address of the machine -> the one by which it reaches itself."""
 
 
-def own_url(host: str, port: int, token: str) -> str:
+def own_url(host: str, port: int, token: str, *, scheme: str = "http") -> str:
     """The page's URL for a browser on this machine, where the server listens at `host`."""
     host = WILDCARDS.get(host, host)
-    return f"http://{display_address(host, port)}/{'' if is_loopback(host) else f'?token={token}'}"
+    return f"{scheme}://{display_address(host, port)}/{'' if is_loopback(host) else f'?token={token}'}"
 
 
-def lan_url(host: str, port: int, token: str) -> str | None:
+def lan_url(host: str, port: int, token: str, *, scheme: str = "http") -> str | None:
     """The page's URL for browsers on other machines; None when they cannot reach it.
 
     MultiverseError when they could, but there is no network.
     """
     if is_loopback(host):
         return None
-    return f"http://{display_address(lan_addresses()[0] if host in WILDCARDS else host, port)}/?token={token}"
+    address = display_address(lan_addresses()[0] if host in WILDCARDS else host, port)
+    return f"{scheme}://{address}/?token={token}"
 
 
 def lan_addresses() -> tuple[str, ...]:

@@ -21,11 +21,17 @@ Data = str | bytes
 Send = Callable[[Data], Awaitable[None]]
 
 
+class Farewell(Exception):
+    """Raised by `speak`: the client is told why, at most 123 bytes, and goes."""
+
+
 class WebSockets:
     """Event loop only."""
 
-    def __init__(self, report: Callable[[str, str], None]) -> None:
+    def __init__(self, report: Callable[[str, str], None], *, most_bytes: int = MOST_BYTES_A_MESSAGE) -> None:
+        """`most_bytes`: of a message; a client that sends more is told so and goes."""
         self._report = report
+        self._most_bytes = most_bytes
         self._open: set[web.WebSocketResponse] = set()
 
     @property
@@ -38,7 +44,7 @@ class WebSockets:
         """Talk until the client leaves, sends what is no WebSocket, or takes nothing for ten seconds.
 
         `hear` gets each message of the client, and never raises. `speak` gets what sends one to it: that waits until
-        the client has room again; `speak` never returns, and is cancelled in the end.
+        the client has room again; `speak` never returns, and is cancelled in the end. It may raise Farewell.
         """
         async with self._accepted(request) as answer:
             await self._talk(request, answer, hear, speak)
@@ -47,7 +53,7 @@ class WebSockets:
     async def refuse(self, request: web.Request, reason: str) -> web.WebSocketResponse:
         """Answer a WebSocket with its end and a reason (at most 123 bytes), which a browser shows to its page."""
         async with self._accepted(request) as answer:
-            await answer.close(code=WSCloseCode.TRY_AGAIN_LATER, message=reason.encode()[:123])
+            await _take_leave(answer, reason)
         return answer
 
     @contextlib.asynccontextmanager
@@ -58,7 +64,7 @@ class WebSockets:
         answer = web.WebSocketResponse(
             heartbeat=PING_S,
             timeout=CLOSED_WITHIN_S,
-            max_msg_size=MOST_BYTES_A_MESSAGE + 1,  # what has this size is refused already
+            max_msg_size=self._most_bytes + 1,  # what has this size is refused already
             # A few bytes can be megabytes once they are decompressed; and JPEGs and small packets gain nothing.
             compress=False,
             writer_limit=0,  # wait after any message that fills the buffer
@@ -83,7 +89,7 @@ class WebSockets:
         hear: Callable[[Data], None],
         speak: Callable[[Send], Awaitable[None]],
     ) -> None:
-        speaking = asyncio.ensure_future(speak(partial(_send, answer)))
+        speaking = asyncio.ensure_future(_spoken(answer, speak))
         speaking.add_done_callback(partial(_hang_up, request))  # which ends the listening below
         heard = 0
         try:
@@ -122,6 +128,17 @@ def hold_little(request: web.Request) -> None:
 async def _send(answer: web.WebSocketResponse, data: Data) -> None:
     async with asyncio.timeout(STUCK_S):
         await (answer.send_str(data) if isinstance(data, str) else answer.send_bytes(data))
+
+
+async def _spoken(answer: web.WebSocketResponse, speak: Callable[[Send], Awaitable[None]]) -> None:
+    try:
+        await speak(partial(_send, answer))
+    except Farewell as farewell:
+        await _take_leave(answer, str(farewell))
+
+
+async def _take_leave(answer: web.WebSocketResponse, reason: str) -> None:
+    await answer.close(code=WSCloseCode.TRY_AGAIN_LATER, message=reason.encode()[:123])
 
 
 def _hang_up(request: web.Request, speaking: asyncio.Future[None]) -> None:

@@ -1,0 +1,80 @@
+"""A page's server on a thread with an event loop of its own."""
+
+import asyncio
+import logging
+import ssl
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from engine.serving.listening import BACKLOG, listen
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+log = logging.getLogger(__name__)
+
+IDLE_S = 20.0  # a connection that asks nothing is closed
+CLOSED_WITHIN_S = 5.0
+
+
+class WebThread:
+    """Serves from `start` to `close`; the port is taken from the start on."""
+
+    def __init__(self, host: str, port: int, report: Callable[[str, str], None]) -> None:
+        """Takes the port; MultiverseError when that fails."""
+        self._socket = listen(host, port)
+        self.address: tuple[str, int] = self._socket.getsockname()[:2]
+        """Where it listens, with the real port."""
+        self._report = report
+        self._loop = asyncio.new_event_loop()
+        self._stopping = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+
+    def start(self, build: Callable[[], "web.Application"], tls: ssl.SSLContext | None = None) -> None:
+        """Serve what `build` gives, which is called on the web thread."""
+        self._build, self._tls = build, tls
+        self._thread.start()
+
+    def close(self) -> None:
+        """Drop every client and free the port. Safe to call twice, and without `start`."""
+        if self._thread.ident is None:
+            self._socket.close()
+            self._loop.close()
+        elif self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join(timeout=CLOSED_WITHIN_S)
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._serve())
+        except Exception as error:
+            # Top of the thread: whoever looks hears of it in the report.
+            log.exception("the page's server ended")
+            self._report("web", f"the page's server ended: {error}")
+        finally:
+            self._socket.close()
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        # Imported here, on the web thread: aiohttp takes 0.2 s.
+        from aiohttp import web
+
+        from engine.serving.connections import Door
+        from engine.serving.request_errors import reporting_logger
+
+        runner = web.AppRunner(
+            self._build(),
+            access_log=None,
+            logger=reporting_logger(self._report),
+            handler_cancellation=True,
+            keepalive_timeout=IDLE_S,
+            shutdown_timeout=0.2,
+        )
+        await runner.setup()
+        assert runner.server is not None
+        door = Door(runner.server, self._report)
+        server = await self._loop.create_server(door, sock=self._socket, backlog=BACKLOG, ssl=self._tls)
+        await self._stopping.wait()
+        server.close()
+        await runner.cleanup()
