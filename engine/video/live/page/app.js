@@ -1,0 +1,256 @@
+// READ FIRST: builds every part of the page and connects them.
+//
+//   camera, file ─ source ─ JPEG ─► connection ─► server          flights: how many at once
+//   canvas ◄─ screen, playout (evenly) ◄─ connection ◄─ JPEG       controls ◄─► settings       figures ◄─ state
+
+import { Connection } from "./connection.js";
+import { Controls, say } from "./controls.js";
+import { byId, make, write } from "./dom.js";
+import { Figures } from "./figures.js";
+import { Flights } from "./flights.js";
+import { listenToKeys } from "./keyboard.js";
+import { packed, PROTOCOL, REFERENCE, unpacked } from "./protocol.js";
+import { recall, remember } from "./remembered.js";
+import { Screen } from "./screen.js";
+import { asReference, listCameras, mayHaveCamera, NO_CAMERA_HERE, Source } from "./source.js";
+
+const STATE_WORDS = { connecting: "connecting", connected: "connected", busy: "busy", gone: "server gone", refused: "not let in" };
+const LARGEST_INDEX = 2 ** 32 - 1;
+
+const source = new Source(byId("source-video"), byId("source-image"), () => {
+  closeSource();
+  say("The camera is gone: it was taken away or unplugged.");
+});
+const screen = new Screen(byId("result"));
+const flights = new Flights();
+const figures = new Figures(screen, flights);
+const controls = new Controls(byId("controls"), ask, follow);
+const connection = new Connection({ hello, settings, state: (now) => figures.take(now), lost, error: say, note: say, picture }, showState);
+
+let index = 0;
+let isGrabbing = false;
+let grabbedAt = 0;
+let reference = null; // this browser's picture for the IP-Adapter, for a server that comes back
+
+// -- what the server says -----------------------------------------------------------------------
+
+function hello(told) {
+  if (told.protocol !== PROTOCOL) {
+    location.reload(); // the server was replaced by another version, which has another page
+    return;
+  }
+  write(byId("model"), `${told.model} on ${told.device}`);
+  controls.build(told.controls);
+  controls.show(told.settings.values);
+  flights.forget();
+  screen.forget();
+  if (reference) sendReference();
+  const kept = recall("settings", {});
+  const names = Object.keys(kept).filter((name) => name in told.settings.values && kept[name] !== told.settings.values[name]);
+  if (names.length) connection.ask(Object.fromEntries(names.filter((name) => name !== "ip_image").map((name) => [name, kept[name]])));
+}
+
+function settings({ values }) {
+  controls.show(values);
+  remember("settings", values);
+}
+
+function lost({ index: which, reason }) {
+  flights.lost(which);
+  say(reason);
+}
+
+function picture(buffer) {
+  const answer = unpacked(buffer);
+  if (!answer) return;
+  const now = performance.now();
+  flights.answered(answer.index, answer, now);
+  figures.count("painted", now);
+  screen.take(answer).catch(() => say("A picture came back that this browser cannot read."));
+}
+
+function showState(state, line) {
+  document.body.dataset.state = state;
+  write(byId("state"), STATE_WORDS[state]);
+  write(byId("banner"), line);
+  byId("banner").hidden = line === "";
+  if (state !== "connected") figures.clear();
+}
+
+// -- what goes to it ----------------------------------------------------------------------------
+
+function ask(values) {
+  connection.ask(values);
+}
+
+async function follow(file) {
+  try {
+    reference = await asReference(file);
+  } catch (error) {
+    say(error.message);
+    return;
+  }
+  sendReference();
+}
+
+function sendReference() {
+  const { jpeg, width, height } = reference;
+  connection.send(packed({ kind: REFERENCE, index: 0, captured: performance.now(), width, height }, jpeg));
+}
+
+/** A picture of the source, if there is a new one, its turn has come and there is room on the way. */
+async function grab(now) {
+  const period = 1000 / byId("fps").valueAsNumber || 30;
+  if (isGrabbing || screen.isFrozen || !source.isOn || !source.hasNew || !connection.hasRoom) return;
+  if (now < grabbedAt + period - 4) return; // a display's refresh comes a little early or late
+  if (!flights.hasRoom(now)) return;
+  grabbedAt = Math.max(grabbedAt + period, now - period); // keeps in step, and makes up for nothing
+  isGrabbing = true;
+  try {
+    const grabbed = await source.grab(controls.values.side_px ?? 512, byId("mirror").checked, now);
+    if (!grabbed || !connection.isOpen) return;
+    index = index === LARGEST_INDEX ? 0 : index + 1;
+    flights.sent(index, performance.now());
+    connection.send(packed({ index, ...grabbed }, grabbed.jpeg));
+    figures.count("sent", performance.now());
+  } finally {
+    isGrabbing = false;
+  }
+}
+
+function grabOnAndOn(now) {
+  requestAnimationFrame(grabOnAndOn);
+  grab(now);
+}
+
+// -- the source ---------------------------------------------------------------------------------
+
+async function openCamera(id) {
+  try {
+    const opened = await source.openCamera(id);
+    remember("camera", opened);
+    await offerCameras(opened);
+    showSource();
+  } catch (error) {
+    const reasons = {
+      NotAllowedError: "The camera was not allowed: allow it in the browser's address bar and try again.",
+      NotFoundError: "There is no camera here: connect one, or choose a file.",
+      NotReadableError: "The camera is in use by another program.",
+      OverconstrainedError: "That camera is not here any more: choose another.",
+    };
+    say(reasons[error.name] ?? `The camera cannot be used: ${error.message}`);
+  }
+}
+
+async function offerCameras(chosen) {
+  const cameras = await listCameras();
+  const list = byId("cameras");
+  list.replaceChildren(make("option", { value: "" }, "default camera"), ...cameras.map(({ id, label }) => make("option", { value: id }, label)));
+  list.value = cameras.some(({ id }) => id === chosen) ? chosen : "";
+}
+
+async function openFile(file) {
+  try {
+    await source.openFile(file);
+  } catch (error) {
+    say(error.message);
+  }
+  showSource();
+}
+
+function closeSource() {
+  source.close();
+  showSource();
+}
+
+function showSource() {
+  document.body.classList.toggle("has-source", source.isOn);
+  byId("stop").hidden = !source.isOn;
+  byId("mirror").checked = source.isCamera && recall("mirror", true);
+  byId("mirror-part").hidden = !source.isCamera;
+  mirror();
+  screen.forget();
+}
+
+function mirror() {
+  byId("source-video").classList.toggle("is-mirrored", byId("mirror").checked);
+}
+
+// -- the view -----------------------------------------------------------------------------------
+
+function setView(view) {
+  document.body.dataset.view = view;
+  byId("view").setAttribute("aria-pressed", String(view === "result"));
+  remember("view", view);
+}
+
+function setControls(areShown) {
+  document.body.classList.toggle("has-controls", areShown);
+  byId("controls-toggle").setAttribute("aria-pressed", String(!areShown));
+  remember("controls", areShown);
+}
+
+function setFrozen(isFrozen) {
+  screen.freeze(isFrozen);
+  document.body.classList.toggle("is-frozen", isFrozen);
+  byId("freeze").setAttribute("aria-pressed", String(isFrozen));
+}
+
+async function toggleFullScreen() {
+  if (document.fullscreenElement) await document.exitFullscreen();
+  else await byId("result-frame").requestFullscreen();
+}
+
+function toggleControls() {
+  setControls(!document.body.classList.contains("has-controls"));
+}
+
+byId("use-camera").addEventListener("click", () => openCamera(byId("cameras").value));
+byId("cameras").addEventListener("change", () => openCamera(byId("cameras").value));
+byId("choose-file").addEventListener("click", () => byId("file").click());
+byId("file").addEventListener("change", () => {
+  if (byId("file").files[0]) openFile(byId("file").files[0]);
+  byId("file").value = ""; // the same file again is a change too
+});
+byId("stop").addEventListener("click", closeSource);
+byId("mirror").addEventListener("change", () => {
+  remember("mirror", byId("mirror").checked);
+  mirror();
+});
+byId("fps").addEventListener("input", () => {
+  write(byId("fps-value"), byId("fps").value);
+  remember("fps", byId("fps").valueAsNumber);
+});
+byId("view").addEventListener("click", () => setView(document.body.dataset.view === "result" ? "both" : "result"));
+byId("controls-toggle").addEventListener("click", toggleControls);
+byId("freeze").addEventListener("click", () => setFrozen(!screen.isFrozen));
+byId("full").addEventListener("click", toggleFullScreen);
+byId("full").hidden = !document.fullscreenEnabled; // as on an iPhone
+byId("reset").addEventListener("click", () => controls.reset());
+for (const event of ["dragover", "drop"]) {
+  document.addEventListener(event, (dropped) => {
+    dropped.preventDefault();
+    const file = event === "drop" && dropped.dataTransfer.files[0];
+    if (file) openFile(file);
+  });
+}
+listenToKeys({ fullScreen: toggleFullScreen, freeze: () => setFrozen(!screen.isFrozen), controls: toggleControls });
+
+if (new URLSearchParams(location.search).has("token")) {
+  history.replaceState(null, "", location.pathname); // it is a cookie by now: nobody shall read it off the screen
+}
+setView(recall("view", "both"));
+setControls(recall("controls", true));
+byId("fps").value = recall("fps", 30);
+write(byId("fps-value"), byId("fps").value);
+if (!mayHaveCamera()) {
+  byId("use-camera").disabled = byId("cameras").disabled = true;
+  write(byId("no-camera"), NO_CAMERA_HERE);
+}
+byId("no-camera").hidden = mayHaveCamera();
+globalThis.multiverseLive = { record: screen.record, playout: screen.playout, flights }; // for whoever measures
+offerCameras(recall("camera", ""));
+showSource();
+showState("connecting", "");
+requestAnimationFrame(grabOnAndOn);
+connection.start();

@@ -1,0 +1,103 @@
+// The one WebSocket, kept up: lost, it is opened again, later each time, and the page is told in words what is the case.
+
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 8000;
+const SILENT_MS = 6000; // the server says something twice a second
+const FULL_BYTES = 128 * 1024; // more than that waiting here: the network takes no more for now
+const TRY_AGAIN_LATER = 1013;
+
+export class Connection {
+  #socket = null;
+  #wait = FIRST_WAIT_MS;
+  #heard = 0;
+  #handlers;
+  #onState;
+
+  /** `handlers`: what to do with each kind of message, and `picture` with binary ones. `onState(state, line)`: state is
+   *  connecting, connected, busy, gone or refused. */
+  constructor(handlers, onState) {
+    this.#handlers = handlers;
+    this.#onState = onState;
+    setInterval(() => this.#watchSilence(), 1000);
+  }
+
+  get isOpen() {
+    return this.#socket?.readyState === WebSocket.OPEN;
+  }
+
+  /** Whether what is sent now leaves at once. */
+  get hasRoom() {
+    return this.isOpen && this.#socket.bufferedAmount < FULL_BYTES;
+  }
+
+  /** Begins, and never gives up. */
+  start() {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const socket = new WebSocket(`${scheme}://${location.host}/live/socket`);
+    socket.binaryType = "arraybuffer";
+    this.#socket = socket;
+    this.#heard = performance.now();
+    let wasServed = false;
+    socket.addEventListener("message", ({ data }) => {
+      if (socket !== this.#socket) return;
+      this.#heard = performance.now();
+      if (!wasServed) {
+        wasServed = true;
+        this.#wait = FIRST_WAIT_MS;
+        this.#onState("connected", "");
+      }
+      this.#receive(data);
+    });
+    socket.addEventListener("close", ({ code, reason }) => {
+      if (socket === this.#socket) this.#lose(code, reason, wasServed);
+    });
+  }
+
+  send(data) {
+    if (this.isOpen) this.#socket.send(data);
+  }
+
+  /** Asks for settings, by name. */
+  ask(settings) {
+    this.send(JSON.stringify({ settings }));
+  }
+
+  #receive(data) {
+    if (typeof data !== "string") {
+      this.#handlers.picture(data);
+      return;
+    }
+    for (const [kind, value] of Object.entries(JSON.parse(data))) this.#handlers[kind]?.(value);
+  }
+
+  #watchSilence() {
+    if (this.#socket && performance.now() - this.#heard > SILENT_MS) {
+      this.#socket.close();
+      this.#lose(0, "", true);
+    }
+  }
+
+  async #lose(code, reason, wasServed) {
+    this.#socket = null;
+    const again = `Trying again in ${Math.round(this.#wait / 1000) || 1} s …`;
+    setTimeout(() => this.start(), this.#wait);
+    this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT_MS);
+    if (code === TRY_AGAIN_LATER && reason) this.#onState("busy", `${reason}. ${again}`);
+    else if (wasServed) this.#onState("gone", `The server is gone. ${again}`);
+    else {
+      const [state, line] = await whyNot();
+      if (!this.isOpen) this.#onState(state, `${line} ${again}`);
+    }
+  }
+}
+
+/** A browser tells its page nothing of a WebSocket that is refused: a plain request is told. */
+async function whyNot() {
+  try {
+    const answer = await fetch("/status.json", { cache: "no-store" });
+    if (answer.ok) return ["gone", "The server answers but takes no further connection."];
+    return ["refused", `Not let in: ${(await answer.text()).trim()}.`];
+  } catch {
+    return ["gone", "The server is not there."];
+  }
+}

@@ -1,0 +1,157 @@
+// One control for each that the server names, built from what it says of it: nothing about them is written here.
+
+import { byId, make, write } from "./dom.js";
+
+const SENT_AFTER_MS = 50; // a slider that is dragged is sent twenty times a second
+const LARGEST_SLIDER = 100_000; // steps; beyond it nobody can aim
+
+export class Controls {
+  #root;
+  #send;
+  #follow;
+  #rows = new Map(); // name -> {control, element, show, isHeld}
+  #values = {};
+  #asked = {};
+  #timer = 0;
+
+  /** `send(values)` asks the server; `follow(file)` is given a picture for the IP-Adapter. */
+  constructor(root, send, follow) {
+    this.#root = root;
+    this.#send = send;
+    this.#follow = follow;
+  }
+
+  get values() {
+    return this.#values;
+  }
+
+  /** Builds everything anew. */
+  build(controls) {
+    this.#rows.clear();
+    const groups = new Map();
+    for (const control of controls) {
+      if (!groups.has(control.group)) groups.set(control.group, []);
+      groups.get(control.group).push(this.#row(control));
+    }
+    const sections = [...groups].map(([name, rows]) => make("fieldset", {}, make("legend", {}, name), ...rows));
+    this.#root.replaceChildren(...sections);
+  }
+
+  /** The values that are in force; what is being moved or was just asked for is left alone. */
+  show(values) {
+    this.#values = values;
+    for (const [name, value] of Object.entries(values)) {
+      const row = this.#rows.get(name);
+      if (!row || name in this.#asked || row.isHeld()) continue;
+      row.show(value);
+      row.element.classList.toggle("is-changed", value !== row.control.default);
+    }
+  }
+
+  /** Everything as the server began. */
+  reset() {
+    const values = {};
+    for (const [name, { control }] of this.#rows) values[name] = control.default;
+    this.#send(values);
+  }
+
+  #ask(name, value) {
+    this.#asked[name] = value;
+    this.#timer ||= setTimeout(() => {
+      this.#timer = 0;
+      const asked = this.#asked;
+      this.#asked = {};
+      this.#send(asked);
+    }, SENT_AFTER_MS);
+  }
+
+  #row(control) {
+    const makers = { text, choice, whole: number, number };
+    const id = `control-${control.name}`;
+    const { parts, show, isHeld } = makers[control.kind](control, id, (value) => this.#ask(control.name, value));
+    const about = make("p", { class: "about", id: `${id}-about` }, control.about);
+    const label = make("label", { for: id, title: control.about }, control.label);
+    const extra = control.name === "ip_image" ? this.#chooser() : null;
+    const element = make("div", { class: `control ${control.kind}`, "data-name": control.name }, label, ...parts, extra, about);
+    element.querySelector(`#${CSS.escape(id)}`).setAttribute("aria-describedby", `${id}-about`);
+    this.#rows.set(control.name, { control, element, show, isHeld });
+    return element;
+  }
+
+  #chooser() {
+    const input = make("input", { type: "file", accept: "image/*", hidden: true });
+    input.addEventListener("change", () => {
+      if (input.files[0]) this.#follow(input.files[0]);
+      input.value = "";
+    });
+    const button = make("button", { type: "button", onclick: () => input.click() }, "choose a picture");
+    return make("span", { class: "chooser" }, button, input);
+  }
+}
+
+function text(control, id, ask) {
+  const field = make("textarea", { id, rows: control.name === "prompt" ? 3 : 1, maxlength: control.most_characters, spellcheck: "false", autocomplete: "off" });
+  field.addEventListener("input", () => ask(field.value));
+  return { parts: [field], show: (value) => (field.value = value), isHeld: () => document.activeElement === field };
+}
+
+function choice(control, id, ask) {
+  const options = control.choices.map((value) => make("option", { value }, value));
+  const list = make("select", { id }, ...options);
+  list.addEventListener("change", () => ask(list.value));
+  return { parts: [list], show: (value) => (list.value = value), isHeld: () => false };
+}
+
+/** A slider and the number itself; without a slider where it would have too many steps, and then a die. */
+function number(control, id, ask) {
+  const { low, high, step } = control;
+  const box = make("input", { type: "number", id, min: low, max: high, step, inputmode: "decimal" });
+  const unit = make("span", { class: "unit" }, control.unit);
+  const isNumber = () => box.value !== "" && box.checkValidity();
+  const hasSlider = (high - low) / step <= LARGEST_SLIDER;
+  const slider = hasSlider && make("input", { type: "range", min: low, max: high, step, tabindex: -1, "aria-label": `${control.label}, slider` });
+  const die = !hasSlider && make("button", { type: "button", "aria-label": `another ${control.label}` }, "other");
+  const take = (value) => {
+    if (slider) slider.value = value;
+    ask(value);
+  };
+  box.addEventListener("input", () => {
+    box.classList.toggle("is-wrong", !isNumber());
+    if (isNumber()) take(box.valueAsNumber);
+  });
+  if (slider)
+    slider.addEventListener("input", () => {
+      box.value = slider.value;
+      box.classList.remove("is-wrong");
+      ask(slider.valueAsNumber);
+    });
+  if (die)
+    die.addEventListener("click", () => {
+      box.value = Math.floor(Math.random() * high);
+      take(box.valueAsNumber);
+    });
+  const show = (value) => {
+    box.value = String(Number(value.toPrecision(10)));
+    box.classList.remove("is-wrong");
+    if (slider) slider.value = value;
+  };
+  return { parts: [slider, die, make("span", { class: "value" }, box, unit)], show, isHeld: () => document.activeElement === box };
+}
+
+/** Says a line at the lower edge; the same line again counts. */
+export function say(line) {
+  const list = byId("lines");
+  const same = [...list.children].find((item) => item.dataset.line === line);
+  if (same) {
+    same.count += 1;
+    write(same.querySelector(".count"), `×${same.count}`);
+    clearTimeout(same.timer);
+    same.timer = setTimeout(() => same.remove(), 8000);
+    return;
+  }
+  const item = make("li", { "data-line": line }, make("span", {}, line), make("span", { class: "count" }));
+  item.count = 1;
+  item.timer = setTimeout(() => item.remove(), 8000);
+  list.append(item);
+  while (list.children.length > 4) list.firstElementChild.remove();
+}

@@ -1,0 +1,18 @@
+// Keys of the whole page: f full screen, space freeze, h controls. Not while something is typed or operated.
+
+const TYPING = "input:not([type=range], [type=checkbox]), textarea, select";
+const PRESSABLE = "button, summary, a, input, select";
+
+/** `acts`: fullScreen, freeze and controls. */
+export function listenToKeys(acts) {
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.defaultPrevented) return;
+    const target = event.target;
+    if (event.key === "Escape" && target.closest?.(TYPING)) target.blur();
+    if (target.closest?.(TYPING)) return;
+    const act = { f: acts.fullScreen, h: acts.controls, " ": target.closest?.(PRESSABLE) ? null : acts.freeze }[event.key.toLowerCase()];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  });
+}

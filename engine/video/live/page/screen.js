@@ -1,0 +1,62 @@
+// The painted pictures on a canvas, each in its slot; and a record of when, for whoever wants to measure it.
+
+import { Playout } from "./playout.js";
+
+const RECORDED = 1200;
+
+export class Screen {
+  #canvas;
+  #playout = new Playout(({ bitmap }) => bitmap.close());
+
+  isFrozen = false;
+  /** The last pictures shown: index, captured, slot (when it was due), period (null at the start), shown (when it was
+   *  drawn) and settings; ms of this page's clock. */
+  record = [];
+
+  constructor(canvas) {
+    this.#canvas = canvas;
+    const draw = (now) => {
+      requestAnimationFrame(draw);
+      this.#drawDue(now);
+    };
+    requestAnimationFrame(draw);
+  }
+
+  get playout() {
+    return this.#playout;
+  }
+
+  /** Bytes of a JPEG and what belongs to it; thrown away while frozen. */
+  async take(answer) {
+    if (this.isFrozen) return;
+    const bitmap = await createImageBitmap(new Blob([answer.jpeg], { type: "image/jpeg" }));
+    if (this.isFrozen) bitmap.close();
+    else this.#playout.push({ ...answer, jpeg: null, bitmap }, performance.now());
+  }
+
+  /** What comes from now on has nothing to do with what came. */
+  forget() {
+    this.#playout.reset();
+  }
+
+  freeze(isFrozen) {
+    this.isFrozen = isFrozen;
+    if (isFrozen) this.forget();
+  }
+
+  #drawDue(now) {
+    if (this.isFrozen) return;
+    const due = this.#playout.due(now);
+    if (!due) return;
+    const { bitmap, index, captured, settings } = due.frame;
+    const canvas = this.#canvas;
+    if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
+      canvas.width = bitmap.width;
+      canvas.height = bitmap.height;
+    }
+    canvas.getContext("2d", { alpha: false }).drawImage(bitmap, 0, 0);
+    bitmap.close();
+    this.record.push({ index, captured, slot: due.slot, period: due.period, shown: now, settings });
+    if (this.record.length > RECORDED) this.record.shift();
+  }
+}

@@ -1,0 +1,195 @@
+"""One client's side of the server: what it says is taken in, what waits for it is sent. Event loop only."""
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from engine.serving.sockets import Data, Farewell, Send, WebSockets
+from engine.video.live.controls import Knob, LiveSettings
+from engine.video.live.jpeg import check_jpeg, decode
+from engine.video.live.protocol import REFERENCE, Frame, ProtocolError, as_text, settings_in, unpack
+from engine.video.live.settings import changed, told, with_picture
+from engine.video.live.turns import Seat, Turn, Turns
+
+STATE_S = 0.5
+MOST_LINES = 16  # that wait for a client; of more, which nobody reads, the newest
+MOST_PICTURES = 2  # that wait for a client with a slow connection
+LONGEST_REFERENCE_PX = 1024  # the IP-Adapter looks at some 224 of them
+IDLE = "nothing came from here for a while, and another client wanted the place; it begins again with a picture"
+
+
+class Visits:
+    def __init__(
+        self,
+        turns: Turns,
+        sockets: WebSockets,
+        *,
+        knobs: tuple[Knob, ...],
+        start: LiveSettings,
+        about: dict[str, Any],
+        most_bytes: int,
+        folder: Path,
+    ) -> None:
+        """`about`: what every client is told first, beside the controls. `folder`: for pictures that clients send."""
+        self._turns = turns
+        self._sockets = sockets
+        self._knobs = knobs
+        self._start = start
+        self._about = about
+        self._most_bytes = most_bytes
+        self._folder = folder
+        self._visits: dict[Seat, Visit] = {}
+        self._count = 0
+
+    async def serve(self, request: web.Request) -> web.WebSocketResponse:
+        self._count += 1
+        visit = Visit(self._turns, self._knobs, self._start, self._most_bytes, self._folder / str(self._count))
+        leaver = self._turns.join(visit.seat, time.perf_counter())
+        if leaver is None:
+            most = self._turns.most_clients
+            served = "1 client is" if most == 1 else f"{most} clients are"
+            return await self._sockets.refuse(request, f"busy: {served} served; try again later")
+        if leaver is not visit.seat:
+            self._visits[leaver].end(IDLE)
+        self._visits[visit.seat] = visit
+        visit.tell("hello", self._about | {"settings": visit.values()})
+        try:
+            return await self._sockets.serve(request, hear=visit.hear, speak=visit.speak)
+        finally:
+            self._turns.leave(visit.seat)
+            del self._visits[visit.seat]
+            visit.close()
+
+
+class Visit:
+    def __init__(
+        self, turns: Turns, knobs: tuple[Knob, ...], start: LiveSettings, most_bytes: int, pictures: Path
+    ) -> None:
+        """`pictures`: begins the names of the files that it writes."""
+        self.seat = Seat(settings=start, deliver=self._deliver, lose=self._lose, note=self._note)
+        self._turns = turns
+        self._knobs = knobs
+        self._most_bytes = most_bytes
+        self._loop = asyncio.get_running_loop()
+        self._texts: dict[str, str] = {}  # the newest of each kind
+        self._lines: deque[str] = deque(maxlen=MOST_LINES)
+        self._pictures: deque[bytes] = deque(maxlen=MOST_PICTURES)
+        self._unsent = 0
+        self._ended = ""
+        self._has_something = asyncio.Event()
+        self._files = pictures
+        self._written: deque[Path] = deque()
+
+    # -- what comes in --------------------------------------------------------------------------
+
+    def hear(self, data: Data) -> None:
+        try:
+            if isinstance(data, str):
+                self._change(settings_in(data))
+            else:
+                self._look_at(unpack(data, most_bytes=self._most_bytes))
+        except ProtocolError as error:
+            self.say("error", str(error))
+
+    def _change(self, values: dict[str, Any]) -> None:
+        settings, wrong = changed(self.seat.settings, self._knobs, values)
+        for line in wrong:
+            self.say("error", line)
+        self._apply(settings)
+
+    def _look_at(self, frame: Frame) -> None:
+        if frame.kind == REFERENCE:
+            self._follow(frame)
+            return
+        try:
+            check_jpeg(frame)
+        except ProtocolError as error:
+            self._say_lost(frame.index, str(error))
+        else:
+            self._turns.offer(self.seat, frame, time.perf_counter())
+
+    def _follow(self, frame: Frame) -> None:
+        """A picture for the IP-Adapter."""
+        if not any(knob.control.name == "ip_image" for knob in self._knobs):
+            raise ProtocolError("a picture to follow: the model has no IP-Adapter")
+        if max(frame.width, frame.height) > LONGEST_REFERENCE_PX:
+            raise ProtocolError(f"a picture to follow: its sides are at most {LONGEST_REFERENCE_PX} px")
+        check_jpeg(frame)
+        decode(frame)
+        file = Path(f"{self._files}-{self.seat.number + 1}.jpg")
+        file.write_bytes(frame.jpeg)
+        self._written.append(file)
+        self._apply(with_picture(self.seat.settings, str(file)))
+        while len(self._written) > 2:  # the one before may still be in a painter's hands
+            self._written.popleft().unlink(missing_ok=True)
+
+    def _apply(self, settings: LiveSettings) -> None:
+        self._turns.change(self.seat, settings)
+        self.tell("settings", self.values())
+
+    def values(self) -> dict[str, Any]:
+        return {"number": self.seat.number, "values": told(self.seat.settings, self._knobs)}
+
+    # -- what waits for it ----------------------------------------------------------------------
+
+    def tell(self, kind: str, value: object) -> None:
+        """In the place of what still waits of this kind."""
+        self._texts[kind] = as_text(kind, value)
+        self._has_something.set()
+
+    def say(self, kind: str, value: object) -> None:
+        """After whatever waits."""
+        self._lines.append(as_text(kind, value))
+        self._has_something.set()
+
+    def end(self, reason: str) -> None:
+        """The client is told why, and goes."""
+        self._ended = reason
+        self._has_something.set()
+
+    async def speak(self, send: Send) -> None:
+        state_due_s = 0.0
+        while not self._ended:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, state_due_s - self._loop.time())):
+                    await self._has_something.wait()
+            self._has_something.clear()
+            texts, self._texts = self._texts, {}
+            for text in texts.values():
+                await send(text)
+            while self._lines:
+                await send(self._lines.popleft())
+            while self._pictures:
+                await send(self._pictures.popleft())
+            if self._loop.time() >= state_due_s:
+                state_due_s = self._loop.time() + STATE_S
+                await send(as_text("state", self._turns.state(self.seat, unsent=self._unsent)))
+        raise Farewell(self._ended)
+
+    def close(self) -> None:
+        for file in self._written:
+            file.unlink(missing_ok=True)
+
+    # -- from other threads ---------------------------------------------------------------------
+
+    def _deliver(self, turn: Turn, data: bytes) -> None:
+        self._loop.call_soon_threadsafe(self._put, data)
+
+    def _lose(self, turn: Turn, reason: str) -> None:
+        self._loop.call_soon_threadsafe(self._say_lost, turn.frame.index, reason)
+
+    def _note(self, line: str) -> None:
+        self._loop.call_soon_threadsafe(self.say, "note", line)
+
+    def _put(self, data: bytes) -> None:
+        self._unsent += len(self._pictures) == MOST_PICTURES
+        self._pictures.append(data)
+        self._has_something.set()
+
+    def _say_lost(self, index: int, reason: str) -> None:
+        self.say("lost", {"index": index, "reason": reason})
