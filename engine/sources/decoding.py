@@ -1,21 +1,27 @@
 """Reads a video file once through: every picture with the exact interval in which it shows."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.codec import CodecContext
 from av.container import InputContainer
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame as DecodedFrame
 from av.video.stream import VideoStream
 
 from engine.errors import SourceError
+from engine.sources.awaited_pictures import AwaitedPictures
 from engine.sources.stream import OPEN_TIMEOUT_S, SILENT_S, shown_address
 
 DECODE_THREADS = 2  # live; more would take the cores that draw
 BAD_READS = 16  # so many failed reads in a row end the pass: the rest of the file is not readable
 GOES_ON = {"reconnect": "1"}  # where a server has closed the connection while nobody took what it sent
+ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own leave WebM's transparency out
 USUAL_FPS = Fraction(25)  # for a file that tells neither times nor a rate
 
 
@@ -41,12 +47,14 @@ def read_pass(
     """
     container, stream = open_video(path)
     with container:
-        stream.thread_type = "AUTO"
-        stream.codec_context.thread_count = threads
+        decoder = _decoder_of(stream, path)
+        decoder.thread_type, decoder.thread_count = "AUTO", threads
         rate = Fraction(stream.average_rate or stream.guessed_rate or USUAL_FPS)
         aspect = float(stream.sample_aspect_ratio or 1)
         half_tick_s = Fraction(stream.time_base or 0) / 2
-        for start_s, end_s, frame in _intervals(_decode(container, stream, on_corrupt), rate, half_tick_s):
+        for start_s, end_s, frame in _intervals(
+            _decode(path, container, stream, decoder, on_corrupt), rate, half_tick_s
+        ):
             yield TimedPicture(start_s=start_s, end_s=end_s, frame=frame, pixel_aspect=aspect, fps=float(rate))
 
 
@@ -103,8 +111,42 @@ def _intervals(
 
 
 def _decode(
-    container: InputContainer, stream: VideoStream, on_corrupt: Callable[[str], None]
+    path: Path | str,
+    container: InputContainer,
+    stream: VideoStream,
+    decoder: VideoCodecContext,
+    on_corrupt: Callable[[str], None],
 ) -> Iterator[DecodedFrame]:
+    reason = "cannot be decoded"
+
+    def tell_lost(time_s: float) -> None:
+        on_corrupt(f"at {time_s:.2f} s: {reason}")
+
+    def told(frames: list[DecodedFrame]) -> list[DecodedFrame]:
+        for frame in frames:
+            if frame.is_corrupt:
+                on_corrupt(f"at {awaited.seconds_of(frame):.2f} s: shown as far as it could be decoded")
+        return frames
+
+    awaited = AwaitedPictures(stream, Fraction(container.start_time or 0, av.time_base), tell_lost)
+    for packet in _packets(container, stream, on_corrupt):
+        awaited.send(packet)
+        try:
+            frames = decoder.decode(packet)
+        except av.FFmpegError as error:
+            reason = str(error.strerror)
+            if not awaited.is_exact:
+                on_corrupt(reason)
+            continue
+        for frame in frames:
+            yield from told(awaited.take(frame))
+    if awaited.stamps:
+        for frame in _decoded_again(path, awaited.stamps):
+            yield from told(awaited.take(frame))
+    yield from told(awaited.rest())
+
+
+def _packets(container: InputContainer, stream: VideoStream, on_corrupt: Callable[[str], None]) -> Iterator[Packet]:
     packets = container.demux(stream)
     bad_reads = 0
     while True:
@@ -115,20 +157,40 @@ def _decode(
         except (av.FFmpegError, OSError) as error:
             bad_reads += 1
             on_corrupt(str(error.strerror))
-            if bad_reads == BAD_READS:
+            if bad_reads == BAD_READS or isinstance(error, av.ExitError):  # a server that has gone silent
                 return
             packets = container.demux(stream)  # a generator that raised is spent; the next goes on behind the damage
             continue
         bad_reads = 0
-        try:
-            frames = stream.decode(packet)
-        except av.FFmpegError as error:
-            on_corrupt(str(error.strerror))
-            continue
-        for frame in frames:
-            if frame.is_corrupt:
-                on_corrupt("picture damaged, shown as far as it goes")
-            yield frame
+        yield packet
+
+
+def _decoded_again(path: Path | str, stamps: frozenset[int]) -> Iterator[DecodedFrame]:
+    """Those of the last pictures with these time stamps that a single thread can decode: of several, an error at the
+    end of a file takes along what the others still had."""
+    try:
+        container, stream = open_video(path)
+        with container:
+            decoder = _decoder_of(stream, path)
+            decoder.thread_type, decoder.thread_count = "SLICE", 1
+            container.seek(min(stamps), stream=stream)
+            for packet in container.demux(stream):
+                with suppress(av.FFmpegError):
+                    yield from (frame for frame in decoder.decode(packet) if frame.pts in stamps)
+    except (SourceError, av.FFmpegError, OSError):
+        return  # they are counted as lost
+
+
+def _decoder_of(stream: VideoStream, path: Path | str) -> VideoCodecContext:
+    """The stream's own, but for transparent WebM."""
+    name = ALPHA_DECODERS.get(stream.codec_context.codec.canonical_name)
+    if name is None or stream.metadata.get("alpha_mode") != "1":
+        return stream.codec_context
+    try:
+        return CodecContext.create(name, "r")
+    except av.codec.codec.UnknownCodecError:
+        shown = path if isinstance(path, Path) else shown_address(path)
+        raise SourceError(f"{shown}: transparent, which takes {name}; the FFmpeg of PyAV here is without it") from None
 
 
 def _time_of(frame: DecodedFrame) -> Fraction | None:

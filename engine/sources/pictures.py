@@ -24,7 +24,7 @@ FOLDER_FPS = Fraction(25)  # of a video made from a folder
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2")
 ALL_CORES = 0
 WHOLE = math.inf
-MISSING_END_S = 0.5  # by so much shorter than promised, a file has been cut off; lengths are rounded by less
+MISSING_END = 3  # pictures by which a file that was cut off is shorter than it promises; lengths are rounded by less
 
 Kind = Literal["video", "picture", "folder", "live"]
 
@@ -131,7 +131,8 @@ class VideoPictures:
         if timed is None:
             reason = f" ({reasons[0]})" if reasons else ""
             raise SourceError(f"{self.label}: not one picture can be decoded{reason}")
-        self._first_s = Fraction(timed.frame.pts or 0) * tick_s - self._origin_s
+        first_s = Fraction(timed.frame.pts or 0) * tick_s - self._origin_s
+        self._first_s = round(first_s / tick_s) * tick_s if tick_s else first_s  # the file's start is in microseconds
         self.look = look_of(timed.frame, Fraction(timed.fps).limit_denominator(1001), tick_s, aspect, sound)
         self.first = self._picture(0, timed)
 
@@ -153,7 +154,7 @@ class VideoPictures:
                 counts.resumed += 1
             if wanted == limit:
                 return
-        if self._length_s and end_s < self._length_s - self._first_s - Fraction(MISSING_END_S):
+        if self._length_s and end_s < self._length_s - self._first_s - MISSING_END / self.look.rate:
             counts.notes.append(
                 f"{self._name}: ends after {float(end_s):.2f} s, though it promises {float(self._length_s):.2f} s; "
                 "it seems to be cut off"
