@@ -5,7 +5,8 @@
     inputs.py      what can be read; batches.py: pictures at the painted size, in batches of one length
     pipeline.py    the run: a thread reads ahead, the caller's feeds the stages, a thread writes
     stages.py      the seam between the run and whatever paints:
-                   fused.py (this process), split.py (a process a stage), cluster.py (other machines); choosing.py: which
+                   fused.py (this process), split.py (a process a stage), cluster.py (other machines);
+                   choosing.py: which of them
     outputs.py     what can be written: a video in segments that are joined at the end, or a folder of frames
     report.py      what a run tells of itself
     live/          the same in a browser: `multiverse video --web`
@@ -20,8 +21,21 @@ So what a picture becomes depends on nothing but itself and the job: not on proc
     print(paint_video(VideoJob(source="in.mp4", output="out.mp4", painting=painting, batch=8)).done_line)
 """
 
-from engine.video.job import VideoJob
-from engine.video.report import Progress, VideoReport
-from engine.video.run import paint_video
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from engine.video.job import VideoJob
+    from engine.video.report import Progress, VideoReport
+    from engine.video.run import paint_video
+
+_HOME = {"Progress": "report", "VideoJob": "job", "VideoReport": "report", "paint_video": "run"}
 __all__ = ["Progress", "VideoJob", "VideoReport", "paint_video"]
+
+
+def __getattr__(name: str) -> Any:
+    """Loaded when it is asked for: every stage process imports this package, and none of them opens a video."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'engine.video' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"engine.video.{_HOME[name]}"), name)

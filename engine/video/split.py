@@ -2,17 +2,15 @@
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from engine.models.diffusion.check import has_tiny_vae
 from engine.video.batches import PaintedBatch, VideoBatch
 from engine.video.job import VideoJob
 from engine.video.split_build import Layout
 from engine.video.split_letters import BeginStage
 from engine.video.split_pool import StagePool
 from engine.video.stages import StageTime
-
-if TYPE_CHECKING:
-    from engine.models.diffusion.painting import Painting
 
 OPENER: Final = "engine.video.split_work:open_work"
 
@@ -49,7 +47,7 @@ class SplitStages:
 def layout_for(job: VideoJob, size: tuple[int, int]) -> Layout:
     """With TAESD, encoding and decoding are a process each; a full VAE takes as long as painting does, and is better
     spread over the processes that paint."""
-    is_whole = not _has_tiny_vae(job.painting)
+    is_whole = not has_tiny_vae(job.painting.spec)
     processes = job.pipe if is_whole else job.pipe + 2
     width, height = size
     begin = BeginStage(
@@ -66,23 +64,6 @@ def layout_for(job: VideoJob, size: tuple[int, int]) -> Layout:
         outputs=(),
     )
     return Layout(begin=begin, count=job.pipe, is_whole=is_whole, sees_pixels=job.painting.sees_source)
-
-
-def _has_tiny_vae(painting: "Painting") -> bool:
-    from engine.models import locate
-    from engine.models.diffusion.model_folder import ModelFolder
-    from engine.models.diffusion.vae_choice import choose_vae
-
-    spec = painting.spec
-    if spec.random_shape:
-        return True
-    path = locate.find(spec.model)
-    if not path.is_dir():
-        from engine.models.diffusion.single_file import config_folder
-
-        folder = ModelFolder(config_folder(path), spec.model)
-        return choose_vae(folder, spec.vae, is_in_file=True).kind == "AutoencoderTiny"
-    return choose_vae(ModelFolder(path, spec.model), spec.vae).kind == "AutoencoderTiny"
 
 
 def _cores() -> int:

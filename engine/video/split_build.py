@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection, Pipe
 
 import msgspec
 
-from engine.errors import ModelError, SharedMemoryError
+from engine.errors import ChildError, ModelError, SharedMemoryError
 from engine.models.diffusion.painting import Stage
 from engine.video.link import STAGES, Consumer, Fields, LinkMemory, Producer
 from engine.video.split_letters import BeginStage
@@ -35,8 +35,13 @@ class Link:
     """One link, in the process that gives its ends away."""
 
     def __init__(self, name: str, fields: Fields) -> None:
-        self.memory = LinkMemory(name, fields)
         self.taking, self.giving = Pipe()
+        try:
+            self.memory = LinkMemory(name, fields)
+        except BaseException:
+            self.taking.close()
+            self.giving.close()
+            raise
 
     def producer(self) -> Producer:
         """Of this process."""
@@ -74,8 +79,10 @@ class BuiltStages:
                     self._start_whole()
                 else:
                     self._start_stages()
-            except SharedMemoryError as error:
+            except (SharedMemoryError, ChildError) as error:
                 raise ModelError(f"--stages split: {error}") from error
+            except OSError as error:
+                raise ModelError(f"--stages split: no process can be started: {error.strerror or error}") from error
             undo.pop_all()
 
     def kill(self) -> None:

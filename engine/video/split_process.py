@@ -11,7 +11,7 @@ from typing import Any, Final
 from engine.children import stderr_file
 from engine.children.interpreter import command, exit_reason
 from engine.children.spec import CHILD_ENVIRONMENT
-from engine.errors import ModelError, PipeClosedError
+from engine.errors import PipeClosedError
 from engine.ipc import ControlPipe
 from engine.video.split_letters import BeginStage, FromStage, StageFault, StageReady
 
@@ -24,7 +24,7 @@ class StageProcess:
     def __init__(
         self, title: str, begin: BeginStage, inputs: Sequence[Connection], outputs: Sequence[Connection]
     ) -> None:
-        """`inputs` and `outputs`: its ends of its links; it gets copies. ModelError: no process is to be had."""
+        """`inputs` and `outputs`: its ends of its links; it gets copies. ChildError or OSError: it cannot be had."""
         self.title = title
         """For people: `process 1 of 2`."""
         self.ready: StageReady | None = None
@@ -38,10 +38,7 @@ class StageProcess:
                 call = f"main{handles!r}"
                 passed = [handles[0], *handles[1], *handles[2]]
                 environment = {**CHILD_ENVIRONMENT, "OMP_NUM_THREADS": str(begin.threads)}
-                try:
-                    self._popen = spawn("engine.video.stage_process", call, passed, self._stderr.fileno(), environment)
-                except OSError as error:
-                    raise ModelError(f"no stage process can be started: {error.strerror or error}") from error
+                self._popen = spawn("engine.video.stage_process", call, passed, self._stderr.fileno(), environment)
             undo.pop_all()
         self._pipe: ControlPipe[FromStage] = ControlPipe(ours, FromStage)
         self._is_pipe_open = True

@@ -3,7 +3,7 @@
 import os
 
 from engine.video.split_pool import StagePool
-from tests.video.stage_toys import batches, layout
+from tests.video.toy_job import batches, layout
 
 if __name__ == "__main__":
     pool = StagePool(layout("process 1 hangs", count=1))

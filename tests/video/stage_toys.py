@@ -5,26 +5,19 @@ the process that painted it; blue is the source's, where the stage that paints h
 """
 
 import os
-import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from engine.errors import ModelError
-from engine.models.diffusion.painting import GOOD, RERUN, Painting
-from engine.models.diffusion.spec import ModelSpec
-from engine.sources.pictures import InputPicture
-from engine.video.batches import VideoBatch, video_batches
-from engine.video.split_build import Layout
+from engine.models.diffusion.painting import BLACK, GOOD, RERUN
 from engine.video.split_letters import BeginStage, StageReady
-
-SIDE = 16
 
 
 def open_toy(begin: BeginStage) -> "Toy":
-    """The painting's prompt may be `STAGE N FAULT`: what this stage does when N batches are done."""
+    """The painting's prompt may be `STAGE N FAULT`: what this stage does when N batches are done; or `black`."""
     toy = Toy(begin)
     if begin.painting.prompt == f"{begin.role} load refuses":
         raise ModelError("toy: there is no such model")
@@ -72,7 +65,9 @@ class Toy:
 
     def _whole(self, given: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
         done = self._decode(self._process(self._encode(given)))
-        return {"rgb": done["rgb"], "fates": np.full(len(done["rgb"]), GOOD, np.uint8)}
+        is_black = self._asked == "black"
+        fates = np.full(len(done["rgb"]), BLACK if is_black else GOOD, np.uint8)
+        return {"rgb": np.zeros_like(done["rgb"]) if is_black else done["rgb"], "fates": fates}
 
     def _raises(self) -> None:
         raise ValueError("two lines\nof trouble")
@@ -85,38 +80,5 @@ class Toy:
         os._exit(5)
 
     def _hangs(self) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         while True:
             time.sleep(1.0)
-
-
-def layout(prompt: str = "", *, count: int = 1, batch: int = 2, is_whole: bool = False, sees: bool = False) -> Layout:
-    begin = BeginStage(
-        opener=f"{__name__}:open_toy",
-        role="whole",
-        painting=Painting(spec=ModelSpec(model="toy"), prompt=prompt),
-        width=SIDE,
-        height=SIDE,
-        batch=batch,
-        device="cpu",
-        dtype="float32",
-        threads=1,
-        inputs=(),
-        outputs=(),
-    )
-    return Layout(begin=begin, count=count, is_whole=is_whole, sees_pixels=sees)
-
-
-def picture(number: int, side: int = SIDE) -> InputPicture:
-    """All one colour: its number is its red, ten times that its blue."""
-    pixels = np.empty((side, side, 3), np.uint8)
-    pixels[:] = number, 0, 10 * number % 256
-    name = f"frame_{number:06d}"
-    return InputPicture(
-        number=number, name=name, file_name=f"{name}.png", pixels=pixels, start_s=number, end_s=number + 1
-    )
-
-
-def batches(count: int, *, size: int = 2) -> Iterator[VideoBatch]:
-    """Of so many pictures."""
-    return video_batches((picture(number) for number in range(count)), size, (SIDE, SIDE))

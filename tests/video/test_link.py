@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, Pipe
 from typing import Any
 
@@ -123,6 +124,7 @@ def test_a_killed_producer_is_noticed_after_what_it_gave(
 
 
 def test_a_link_leaves_nothing_behind() -> None:
+    resource_tracker.ensure_running()  # has a pipe, for ever
     before = segments(), descriptors()
     memory = LinkMemory("link", FIELDS)
     if os.path.isdir("/dev/shm"):

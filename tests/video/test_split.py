@@ -11,21 +11,21 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import psutil
 import pytest
 
 from engine.errors import ModelError, SourceError
 from engine.models.diffusion import ModelSpec
-from engine.models.diffusion.painting import GOOD, RERUN, ControlUse, Painting
+from engine.models.diffusion.painting import BLACK, GOOD, RERUN, ControlUse, Painting
 from engine.video.batches import PaintedBatch, VideoBatch
 from engine.video.job import VideoJob
 from engine.video.link import SLOTS
 from engine.video.split import SplitStages, layout_for
-from engine.video.split_build import Layout
 from engine.video.split_pool import StagePool
 from tests.children.toys import descriptors, is_live, processes, segments
-from tests.video.stage_toys import SIDE, batches, layout
+from tests.video.toy_job import SIDE, batches, layout
 
 ROOT = Path(__file__).parents[2]
 OpenPool = Callable[..., StagePool]
@@ -33,8 +33,8 @@ WaitFor = Callable[..., Any]
 
 
 @pytest.fixture
-def open_pool() -> Iterator[OpenPool]:
-    """`open_pool(prompt, **options)`, as `stage_toys.layout`. Whatever is done to it, nothing is left of it."""
+def open_pool(wait_for: WaitFor) -> Iterator[OpenPool]:
+    """`open_pool(prompt, **options)`, as `toy_job.layout`. Whatever is done to it, nothing is left of it."""
     resource_tracker.ensure_running()  # has a pipe, for ever
     before = processes(), segments(), descriptors(), threading.active_count()
     pools = []
@@ -47,7 +47,8 @@ def open_pool() -> Iterator[OpenPool]:
     for pool in pools:
         pool.close()
         pool.close()
-    assert (processes(), segments(), descriptors(), threading.active_count()) == before
+    wait_for(lambda: threading.active_count() == before[3], "threads to end")
+    assert (processes(), segments(), descriptors()) == before[:3]
 
 
 def reds(painted: list[PaintedBatch]) -> list[int]:
@@ -81,6 +82,12 @@ def test_the_stage_that_paints_sees_the_pictures_where_it_must(open_pool: OpenPo
     for sees in (False, True):
         (painted,) = open_pool(sees=sees, count=1).paint(batches(2))
         assert [int(pixels[0, 0, 2]) for pixels in painted.pixels] == ([0, 10] if sees else [0, 0])
+
+
+def test_black_that_was_black_before_is_good(open_pool: OpenPool) -> None:
+    (painted,) = open_pool("black", is_whole=True).paint(batches(2))
+    assert not painted.batch.pixels[0].any() and painted.batch.pixels[1].any()
+    assert [int(fate) for fate in painted.fates] == [GOOD, BLACK]
 
 
 def test_who_does_not_take_stops_who_gives(open_pool: OpenPool, wait_for: WaitFor) -> None:
@@ -129,18 +136,14 @@ def test_a_stage_that_cannot_load_says_why_and_leaves_nothing(open_pool: OpenPoo
         open_pool("decode load refuses")
 
 
-def test_shared_memory_that_is_not_to_be_had_is_named(open_pool: OpenPool) -> None:
-    side = 1 << 16
-    huge = layout(batch=64)
-    huge = replace_sides(huge, side)
+def test_shared_memory_that_is_not_to_be_had_is_named() -> None:
+    resource_tracker.ensure_running()
+    before, side = descriptors(), 1 << 16
+    given = layout(batch=64)
+    huge = replace(given, begin=msgspec.structs.replace(given.begin, width=side, height=side))
     with pytest.raises(ModelError, match="--stages split: shared memory: "):
         StagePool(huge)
-
-
-def replace_sides(given: Layout, side: int) -> Layout:
-    import msgspec
-
-    return replace(given, begin=msgspec.structs.replace(given.begin, width=side, height=side))
+    assert descriptors() == before
 
 
 @pytest.mark.parametrize("victim", [0, 2, 3])
@@ -160,7 +163,8 @@ def test_a_killed_stage_ends_the_others_and_is_named(victim: int, open_pool: Ope
     assert processes().isdisjoint(pool.pids)
 
 
-def test_ctrl_c_is_for_the_parent_to_hear(open_pool: OpenPool) -> None:
+def test_ctrl_c_is_for_the_parent_to_hear(open_pool: OpenPool, require: Callable[..., None]) -> None:
+    require(hasattr(os, "getpgid"), "process groups (not on Windows)")
     pool = open_pool()
     for pid in pool.pids:
         os.kill(pid, signal.SIGINT)
@@ -169,7 +173,7 @@ def test_ctrl_c_is_for_the_parent_to_hear(open_pool: OpenPool) -> None:
     assert all(os.getpgid(pid) != os.getpgid(0) for pid in pool.pids), "nor does a terminal's reach them"
 
 
-def test_a_stream_that_is_left_can_be_closed_at_once(open_pool: OpenPool, wait_for: WaitFor) -> None:
+def test_a_stream_that_is_left_can_be_closed_at_once(open_pool: OpenPool) -> None:
     go_on = threading.Event()
 
     def stuck() -> Iterator[VideoBatch]:
@@ -184,7 +188,6 @@ def test_a_stream_that_is_left_can_be_closed_at_once(open_pool: OpenPool, wait_f
         pool.close()
         assert processes().isdisjoint(pool.pids)
     go_on.set()
-    wait_for(lambda: all(each.name != "video feeder" for each in threading.enumerate()), "its threads to end")
 
 
 def test_an_error_of_the_source_comes_after_what_it_gave(open_pool: OpenPool) -> None:

@@ -1,0 +1,47 @@
+"""What the toys of `stage_toys` are given to do."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from engine.models.diffusion.painting import Painting
+from engine.models.diffusion.spec import ModelSpec
+from engine.sources.pictures import InputPicture
+from engine.video.batches import VideoBatch, video_batches
+from engine.video.split_build import Layout
+from engine.video.split_letters import BeginStage
+
+SIDE = 16
+
+
+def layout(prompt: str = "", *, count: int = 1, batch: int = 2, is_whole: bool = False, sees: bool = False) -> Layout:
+    """Of toys; `prompt`: what one of them is to do wrong."""
+    begin = BeginStage(
+        opener="tests.video.stage_toys:open_toy",
+        role="whole",
+        painting=Painting(spec=ModelSpec(model="toy"), prompt=prompt),
+        width=SIDE,
+        height=SIDE,
+        batch=batch,
+        device="cpu",
+        dtype="float32",
+        threads=1,
+        inputs=(),
+        outputs=(),
+    )
+    return Layout(begin=begin, count=count, is_whole=is_whole, sees_pixels=sees)
+
+
+def picture(number: int, side: int = SIDE) -> InputPicture:
+    """All one colour: its number is its red, ten times that its blue."""
+    pixels = np.empty((side, side, 3), np.uint8)
+    pixels[:] = number, 0, 10 * number % 256
+    name = f"frame_{number:06d}"
+    return InputPicture(
+        number=number, name=name, file_name=f"{name}.png", pixels=pixels, start_s=number, end_s=number + 1
+    )
+
+
+def batches(count: int, *, size: int = 2) -> Iterator[VideoBatch]:
+    """Of so many pictures."""
+    return video_batches((picture(number) for number in range(count)), size, (SIDE, SIDE))
