@@ -31,10 +31,10 @@ def moving_discs(width: int, height: int, index: int) -> np.ndarray:
     return picture
 
 
-def write_clip(path: Path, width: int, height: int) -> None:
-    """A silent H.264 video of two seconds."""
+def write_clip(path: Path, width: int, height: int, pictures: int = PICTURES) -> None:
+    """A silent H.264 video, of two seconds unless more is asked for."""
     movie = MovieFile(path, width=width, height=height, fps=FPS, sample_rate_hz=0, sound_channels=0, is_offline=True)
-    for index in range(PICTURES):
+    for index in range(pictures):
         movie.add_picture(moving_discs(width, height, index), index / FPS)
     movie.close()
 

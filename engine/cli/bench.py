@@ -245,6 +245,61 @@ def rvc(
     _print(result, json_)
 
 
+@app.command()
+def video(
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="sd15|sd-turbo|sdxl-turbo|tiny",
+            help="Repeatable. (default: tiny on a CPU, the first two elsewhere)",
+        ),
+    ] = None,
+    size: Annotated[str, typer.Option(metavar="WxH", help="Picture size in pixels.")] = "360x640",
+    batch: Annotated[
+        list[int] | None, typer.Option(metavar="COUNT", help="Pictures at once, repeatable. (default: 1 8)")
+    ] = None,
+    steps: Annotated[
+        list[int] | None, typer.Option(metavar="COUNT", help="Asked for, repeatable. (default: 5 20)")
+    ] = None,
+    strength: Annotated[float, typer.Option(min=0.0, max=1.0, help="This share of the steps is made.")] = 0.5,
+    mode: Annotated[
+        list[str] | None, typer.Option(metavar="fused|split", help="Repeatable. (default: fused split)")
+    ] = None,
+    seconds: Annotated[float, typer.Option(metavar="SECONDS", help="For each contender of a case.")] = 6.0,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = "auto",
+    threads: Annotated[int, typer.Option(min=1, help="Of the CPU's work.")] = 1,
+    json_: AsJson = False,
+) -> None:
+    """Painting a video, random weights of the true shapes, from file to file, against diffusers frame by frame.
+
+    Without --batch and --steps the cases that the original told figures of are measured too.
+    """
+    from engine.bench import video as video_bench
+    from engine.cli.run import parse_size
+
+    modes, sides = mode or ("fused", "split"), parse_size(size)
+    if not set(modes) <= {"fused", "split"}:
+        raise UsageError("--mode takes fused or split")
+    if not all(1 <= each <= 64 for each in batch or ()) or not all(1 <= each <= 100 for each in steps or ()):
+        raise UsageError("--batch takes 1 to 64, --steps 1 to 100")
+    if any(side < 64 or side % 8 for side in sides):
+        raise UsageError(f"--size: {size}: both sides must be multiples of 8, 64 or more")
+    asked = {
+        "shapes": shape or (),
+        "size": sides,
+        "batches": batch or (),
+        "steps": steps or (),
+        "strength": strength,
+        "modes": modes,
+        "seconds": seconds,
+        "device": device,
+        "threads": threads,
+    }
+    with _progress(json_) as progress:
+        result = video_bench.run(asked, progress)
+    _print(result, json_)
+
+
 @contextmanager
 def _progress(is_quiet: bool) -> "Iterator[Progress]":
     if is_quiet or not sys.stderr.isatty():

@@ -13,10 +13,11 @@ from engine.models.diffusion.shapes import build, build_pipeline
 from engine.models.places import Place
 
 Call = Callable[[], object]
+Repaint = Callable[[Image.Image], Image.Image]
 
 
 class Rival:
-    """A model with random weights, and diffusers' own pipeline around its very modules. Turbo style: no guidance."""
+    """A model with random weights, and diffusers' own pipeline around its very modules. Only `repaint` is guided."""
 
     def __init__(self, shape: str, place: Place, prompt: str) -> None:
         self.model: Model = build(shape, place.device, place.dtype)
@@ -41,6 +42,20 @@ class Rival:
         image = torch.from_numpy(picture).permute(2, 0, 1)[None].to(model.device, model.dtype) / 255.0
         asked = embeds | self._asked(steps) | {"output_type": "pt"}
         return lambda: self._pipeline(image=image, **asked).images
+
+    def repaint(
+        self, *, steps: int, strength: float, guidance: float, seed: int
+    ) -> Callable[[Image.Image], Image.Image]:
+        """A picture at a time, as a user calls it, with steps and strength as they are asked for. Each has the same
+        noise, drawn on the CPU, as ours has."""
+        guided = 1.0 if self.model.sampler == "turbo" else guidance  # turbo models have none
+        asked = {"num_inference_steps": steps, "strength": strength, "guidance_scale": guided}
+
+        def paint(picture: Image.Image) -> Image.Image:
+            generator = torch.Generator().manual_seed(seed)
+            return self._pipeline(self._prompt, image=picture, generator=generator, **asked).images[0]
+
+        return paint
 
     def close(self) -> None:
         """Make room for the next shape."""

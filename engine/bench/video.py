@@ -1,0 +1,331 @@
+"""Painting a video, from the clip on disk to the MP4 on disk, against diffusers' own pipeline frame by frame.
+
+Ours is what `multiverse video` does, `fused` and `split`: the clip read ahead, painted in batches, encoded. Theirs is
+what one writes with diffusers: PyAV's picture as a PIL picture into the pipeline, its answer into the encoder. Both
+have the same weights, sampler, steps, guidance, noise and encoder, and take turns: whatever else the machine does
+strikes all alike. Loading and warming up are no part of it.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+
+from engine.bench.clip import FPS, write_clip
+from engine.bench.measuring import answer, in_own_process
+from engine.bench.progress import Progress
+from engine.sinks.movie_file import FORMATS
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from engine.models.places import Place
+    from engine.video import VideoJob
+    from engine.video.pipeline import Outcome
+
+UNVERIFIED = (
+    "what CUDA graphs and overlapping streams gain",
+    "split against fused where all processes share one GPU",
+    "float16 overflow in the models' outputs",
+    "the speed of the true shapes, and so the original's 35.5 fps",
+)
+"""What a CPU cannot show."""
+PROMPT = "a forest of glass at dawn"
+SEED = 7
+CFG = 6.0
+ROUNDS = 3
+PAINT_STAGES = ("encode", "process", "decode")  # fused on a CPU, one thread does them all
+FEWEST_BATCHES = 3  # a round: the pipeline fills once and empties once
+COMPARED = 8  # pictures of both results
+CLIP_PICTURES = {"cpu": 120, "mps": 300, "cuda": 600}
+ORIGINAL_FPS = {(8, 5, 0.2): 35.485, (8, 20, 0.2): 13.4}
+"""(batch, steps, strength): what the original reached on an RTX 4090 at 360x640, one and four real steps."""
+
+Take = Callable[[int], "Turn"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    batch: int
+    steps: int
+    strength: float
+
+    @property
+    def name(self) -> str:
+        return f"batch {self.batch}, {self.steps} steps at {self.strength:g}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What one contender did once."""
+
+    frames: int
+    seconds: float
+    outcome: "Outcome | None" = None
+    """Of ours."""
+
+    @property
+    def fps(self) -> float:
+        return self.frames / self.seconds
+
+
+@dataclass(slots=True, kw_only=True)
+class Contender:
+    take: Take
+    frames: int = 0
+    """At each turn."""
+    turns: list[Turn] = field(default_factory=list)
+
+    @property
+    def fps(self) -> float:
+        """Of all turns together."""
+        return sum(turn.frames for turn in self.turns) / sum(turn.seconds for turn in self.turns)
+
+
+def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Figures by shape, then by case; ModelError for a shape or device that is not.
+
+    `asked`: `shapes` (empty: the device's own), `size` (width, height), `batches` and `steps` (empty: 1 and 8, 5 and 20
+    and the original's cases), `strength`, `modes` of ours, `seconds` for each contender of a case, `device`, `threads`
+    of a CPU.
+    """
+    return in_own_process("engine.bench.video", asked, progress)
+
+
+def main() -> None:
+    """The measuring process."""
+    answer(_measure)
+
+
+def _measure(
+    *,
+    shapes: Sequence[str],
+    size: Sequence[int],
+    batches: Sequence[int],
+    steps: Sequence[int],
+    strength: float,
+    modes: Sequence[str],
+    seconds: float,
+    device: str,
+    threads: int,
+    progress: Progress,
+) -> dict[str, Any]:
+    from engine.models.device_work import use_threads
+    from engine.models.places import matmul_tflops, place_for
+
+    use_threads(threads)
+    place = place_for(device)
+    width, height = size
+    result: dict[str, Any] = {
+        "device": place.name,
+        "dtype": place.dtype_name,
+        "threads": threads,
+        "picture": f"{width}x{height}",
+        "cfg": CFG,
+        "limit_tflops": round(matmul_tflops(place), 3),
+    }
+    if place.kind == "cpu":
+        result["unverified without a device"] = list(UNVERIFIED)
+    cases = cases_for(batches, steps, strength)
+    shapes = shapes or (("tiny",) if place.kind == "cpu" else ("sd15", "sd-turbo"))
+    with tempfile.TemporaryDirectory(prefix="multiverse-bench-") as folder:
+        clip = Path(folder) / "clip.mp4"
+        write_clip(clip, width, height, CLIP_PICTURES[place.kind])
+        for done, shape in enumerate(shapes):
+            bench = _ShapeBench(shape, place, clip, (width, height), threads)
+            result[shape] = {}
+            for number, case in enumerate(cases):
+                progress(f"{shape}, {case.name}", (done + number / len(cases)) / len(shapes))
+                result[shape][case.name] = bench.measure(case, modes, seconds, result["limit_tflops"])
+            bench.close()
+    return result
+
+
+def cases_for(batches: Sequence[int], steps: Sequence[int], strength: float) -> list[Case]:
+    """Where neither batches nor steps are asked for, those that the original told figures of too."""
+    cases = [Case(batch=b, steps=s, strength=strength) for s in steps or (5, 20) for b in batches or (1, 8)]
+    if not batches and not steps:
+        cases += [Case(batch=b, steps=s, strength=share) for b, s, share in ORIGINAL_FPS]
+    return cases
+
+
+class _ShapeBench:
+    """One model, and diffusers' pipeline around one of the same weights."""
+
+    def __init__(self, shape: str, place: "Place", clip: Path, size: tuple[int, int], threads: int) -> None:
+        from engine.models.diffusion.shapes import gflop
+        from engine.models.diffusion.timing import Rival
+
+        self._shape, self._place, self._clip, self._threads = shape, place, clip, threads
+        self._rival = Rival(shape, place, PROMPT)
+        self._gflop = gflop(shape, *size)
+
+    def measure(self, case: Case, modes: Sequence[str], seconds: float, limit_tflops: float) -> dict[str, Any]:
+        """Ours as each of `modes`, and diffusers, in turn."""
+        asked: dict[str, Any] = {"steps": case.steps, "strength": case.strength, "seed": SEED}
+        paint = self._rival.repaint(**asked, guidance=CFG)
+        theirs = self._clip.with_name("diffusers.mp4")
+        with ExitStack() as stack:
+            ours = {mode: _Ours(self._job(case, asked, mode)) for mode in modes}
+            for each in ours.values():
+                stack.callback(each.close)
+            contenders = {mode: Contender(take=each.take) for mode, each in ours.items()}
+            contenders["diffusers"] = Contender(take=lambda frames: frame_by_frame(self._clip, theirs, paint, frames))
+            self._in_turn(contenders, case.batch, seconds)
+            result: dict[str, Any] = {}
+            for mode, each in ours.items():
+                result[mode] = self._figures(case, contenders[mode], contenders["diffusers"], each, limit_tflops)
+                result[mode]["pictures_differ"] = round(pictures_differ(each.path, theirs), 3)
+        rival = contenders["diffusers"]
+        result["diffusers"] = {"fps": round(rival.fps, 3), "ms": round(1000 / rival.fps, 2), "frames": rival.frames}
+        if {"fused", "split"} <= set(modes):
+            result["split_times_fused"] = round(contenders["split"].fps / contenders["fused"].fps, 3)
+        return result
+
+    def close(self) -> None:
+        """Make room for the next shape."""
+        self._rival.close()
+
+    def _job(self, case: Case, asked: dict[str, Any], mode: str) -> "VideoJob":
+        from engine.models.diffusion import ModelSpec
+        from engine.models.diffusion.painting import Painting
+        from engine.video import VideoJob
+
+        spec = ModelSpec(model=f"random:{self._shape}")
+        return VideoJob(
+            source=str(self._clip),
+            output=str(self._clip.with_name(f"{mode}.mp4")),
+            painting=Painting(spec=spec, prompt=PROMPT, cfg=CFG, **asked),
+            batch=case.batch,
+            stages=mode,
+            device=self._place.device,
+            threads=self._threads,
+            overwrite=True,
+        )
+
+    def _in_turn(self, contenders: dict[str, Contender], batch: int, seconds: float) -> None:
+        """As many frames at each turn as take a contender its share of `seconds`."""
+        most = CLIP_PICTURES[self._place.kind] // batch * batch
+        for each in contenders.values():
+            each.take(batch)  # the first call of all pays for what is made once
+            wanted = each.take(batch).fps * seconds / ROUNDS
+            each.frames = min(max(round(wanted / batch), FEWEST_BATCHES) * batch, most)
+        for _ in range(ROUNDS):
+            for each in contenders.values():
+                each.turns.append(each.take(each.frames))
+
+    def _figures(
+        self, case: Case, own: Contender, rival: Contender, ours: "_Ours", limit_tflops: float
+    ) -> dict[str, Any]:
+        work = self._gflop
+        rows = 1 if self._rival.model.sampler == "turbo" else 2  # the negative prompt is painted beside the prompt
+        work_gflop = work["encode"] + rows * ours.real_steps * work["unet"] + work["decode"]
+        outcomes = [turn.outcome for turn in own.turns if turn.outcome is not None]
+        stages = {
+            name: {
+                "ms": round(1000 * _median(outcomes, index, lambda time, _: time.seconds / max(time.frames, 1)), 3),
+                "busy": round(_median(outcomes, index, lambda time, all_s: time.seconds / (all_s * time.workers)), 4),
+            }
+            for index, name in enumerate(time.name for time in outcomes[0].times)
+        }
+        slowest = max(stages, key=lambda name: stages[name]["busy"])
+        result = {
+            "fps": round(own.fps, 3),
+            "its": round(case.steps * own.fps, 3),
+            "evals": round(ours.real_steps * own.fps, 3),
+            "real_steps": ours.real_steps,
+            "frames": own.frames,
+            "stages": stages,
+            "slowest": slowest,
+            "slowest_busy": stages[slowest]["busy"],
+            "paint_busy": round(sum(stages[name]["busy"] for name in PAINT_STAGES), 4),
+            "gflop": round(work_gflop, 2),
+            "share_of_limit": round(work_gflop * own.fps / 1000 / limit_tflops, 4),
+            "times_diffusers": round(own.fps / rival.fps, 3),
+        }
+        original_fps = ORIGINAL_FPS.get((case.batch, case.steps, case.strength))
+        if original_fps is not None and self._place.kind == "cuda" and self._shape == "sd15":
+            result["times_original"] = round(own.fps / original_fps, 2)
+        if ours.memory_mb is not None:
+            result["memory_mb"] = round(ours.memory_mb)
+        return result
+
+
+class _Ours:
+    """A job whose stages stay warm from turn to turn."""
+
+    def __init__(self, job: "VideoJob") -> None:
+        from engine.video.run import open_job, open_stages
+
+        self._job = job
+        opened = open_job(job)
+        try:
+            self._stages = open_stages(job, opened).stages
+        finally:
+            opened.close()
+        self.real_steps = self._stages.real_steps
+        self.path = Path(job.output)
+
+    @property
+    def memory_mb(self) -> float | None:
+        return self._stages.memory_mb()
+
+    def take(self, frames: int) -> Turn:
+        from engine.video.pipeline import Pipeline
+        from engine.video.run import open_job
+
+        job = replace(self._job, limit=frames)
+        began_s = time.perf_counter()
+        opened = open_job(job)
+        try:
+            whole = opened.pictures, opened.size, opened.output
+            outcome = Pipeline(job, *whole, self._stages, lambda progress: None, Event()).run()
+        finally:
+            opened.pictures.close()
+        return Turn(frames=outcome.painted, seconds=time.perf_counter() - began_s, outcome=outcome)
+
+    def close(self) -> None:
+        self._stages.close()
+
+
+def frame_by_frame(clip: Path, out: Path, paint: "Callable[[Image.Image], Image.Image]", frames: int) -> Turn:
+    """The first `frames` pictures of a clip, one after the other, into an MP4 by the encoder that ours has."""
+    began_s = time.perf_counter()
+    form, painted = FORMATS[".mp4"], 0
+    with av.open(clip) as source, av.open(out, "w") as target:
+        video = source.streams.video[0]
+        video.thread_type = "AUTO"
+        stream = target.add_stream(form.codec, rate=round(FPS), options=form.offline)
+        stream.width, stream.height, stream.pix_fmt = video.width, video.height, form.pixels
+        for frame in source.decode(video):
+            picture = paint(frame.to_image())
+            target.mux(stream.encode(av.VideoFrame.from_image(picture)))
+            painted += 1
+            if painted == frames:
+                break
+        target.mux(stream.encode(None))
+    return Turn(frames=painted, seconds=time.perf_counter() - began_s)
+
+
+def pictures_differ(one: Path, other: Path) -> float:
+    """How far the first pictures of two videos are from each other: the mean of 0..255."""
+    pairs = zip(_first_pictures(one), _first_pictures(other), strict=False)  # one may have painted fewer
+    return float(np.mean([np.abs(a.astype(np.int16) - b).mean() for a, b in pairs]))
+
+
+def _first_pictures(path: Path) -> list[np.ndarray]:
+    with av.open(path) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in islice(container.decode(video=0), COMPARED)]
+
+
+def _median(outcomes: "list[Outcome]", index: int, figure: Callable[[Any, float], float]) -> float:
+    return statistics.median(figure(outcome.times[index], outcome.seconds) for outcome in outcomes)

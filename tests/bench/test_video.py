@@ -1,0 +1,101 @@
+"""The benchmark of videos measures what it says it does. Its milliseconds are nobody's business here."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from engine.bench.clip import moving_discs, write_clip
+from engine.bench.video import (
+    FEWEST_BATCHES,
+    PAINT_STAGES,
+    Case,
+    cases_for,
+    frame_by_frame,
+    pictures_differ,
+)
+
+MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
+MODES = ("fused", "split")
+STAGES = ["read", *PAINT_STAGES, "save"]
+
+
+def assert_measured(mode: dict[str, Any], *, steps: int, real_steps: int, batch: int) -> None:
+    assert mode["real_steps"] == real_steps
+    assert mode["its"] == pytest.approx(steps * mode["fps"], rel=0.01)
+    assert mode["evals"] == pytest.approx(real_steps * mode["fps"], rel=0.01)
+    assert mode["frames"] % batch == 0 and mode["frames"] >= FEWEST_BATCHES * batch
+    assert list(mode["stages"]) == STAGES
+    assert mode["slowest_busy"] == max(stage["busy"] for stage in mode["stages"].values()) <= 1.0
+    assert mode["share_of_limit"] > 0
+    assert mode["pictures_differ"] < 3, "both paint the same pictures, but for rounding and the encoder"
+
+
+@pytest.mark.soak
+def test_painting_beats_diffusers_frame_by_frame_with_the_same_pictures(tmp_path: Path) -> None:
+    modes = MODES if os.environ.get("MULTIVERSE_SOAK") == "1" else MODES[:1]  # three processes to start
+    asked = ["--size", "64x128", "--batch", "4", "--steps", "2", "--seconds", "0", "--device", "cpu", "--json"]
+    command = [*MULTIVERSE, "bench", "video", *asked, *(word for mode in modes for word in ("--mode", mode))]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    result = json.loads(done.stdout)
+    assert (result["device"], result["dtype"], result["picture"], result["cfg"]) == ("cpu", "float32", "64x128", 6.0)
+    assert "what CUDA graphs and overlapping streams gain" in result["unverified without a device"]
+    assert list(result["tiny"]) == ["batch 4, 2 steps at 0.5"]
+    case = result["tiny"]["batch 4, 2 steps at 0.5"]
+    assert list(case)[: len(modes) + 1] == [*modes, "diffusers"]
+    assert case["diffusers"]["frames"] >= FEWEST_BATCHES * 4 and case["diffusers"]["frames"] % 4 == 0
+    for mode in modes:
+        assert_measured(case[mode], steps=2, real_steps=1, batch=4)
+        assert case[mode]["times_diffusers"] > 1.0
+    assert case["fused"]["slowest"] in PAINT_STAGES
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_originals_own_cases_are_measured_where_nothing_else_is_asked_for() -> None:
+    own = [Case(batch=8, steps=5, strength=0.2), Case(batch=8, steps=20, strength=0.2)]
+    asked = [Case(batch=batch, steps=steps, strength=0.5) for steps in (5, 20) for batch in (1, 8)]
+    assert cases_for((), (), 0.5) == asked + own
+    assert cases_for((2,), (), 1.0) == [Case(batch=2, steps=steps, strength=1.0) for steps in (5, 20)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--mode", "cluster"), "--mode takes fused or split"),
+        (("--batch", "65"), "--batch takes 1 to 64, --steps 1 to 100"),
+        (("--size", "100x64"), "--size: 100x64: both sides must be multiples of 8, 64 or more"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_in_one_line(
+    arguments: tuple[str, ...], reason: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from engine.cli.main import main
+
+    monkeypatch.setattr(sys, "argv", ["multiverse", "bench", "video", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, capsys.readouterr().err) == (2, f"multiverse: {reason}\n")
+
+
+def test_a_rival_paints_the_first_pictures_of_the_clip_one_after_the_other(tmp_path: Path) -> None:
+    write_clip(tmp_path / "clip.mp4", 96, 64, 12)
+    seen = []
+
+    def unchanged(picture: Any) -> Any:
+        seen.append(np.asarray(picture))
+        return picture
+
+    turn = frame_by_frame(tmp_path / "clip.mp4", tmp_path / "out.mp4", unchanged, 9)
+    assert (turn.frames, len(seen)) == (9, 9) and turn.seconds > 0
+    assert np.abs(seen[5].astype(int) - moving_discs(96, 64, 5)[..., :3]).mean() < 12
+    with av.open(tmp_path / "out.mp4") as out:
+        assert sum(1 for _ in out.decode(video=0)) == 9
+    again = pictures_differ(tmp_path / "clip.mp4", tmp_path / "out.mp4")
+    assert pictures_differ(tmp_path / "clip.mp4", tmp_path / "clip.mp4") == 0.0 < again < 6
