@@ -26,6 +26,7 @@ def model_spec(
     controlnets: Sequence[tuple[str, float]],
     ip_adapter: str | None,
     ip_image: Path | None,
+    needs_ip_image: bool = True,
     **others: Any,
 ) -> "ModelSpec":
     """Options win over the configuration, each as a whole. `others`: of ModelSpec, as they are."""
@@ -39,7 +40,7 @@ def model_spec(
         image_encoder=configured.image_encoder if ip_adapter is None else "",
         **{"vae": configured.vae, "sampler": configured.sampler} | others,
     )
-    if spec.model and (ip_image is None) == bool(spec.ip_adapter):
+    if spec.model and (ip_image is None) == bool(spec.ip_adapter) and (needs_ip_image or ip_image is not None):
         raise UsageError("--ip-adapter PATH and --ip-image FILE belong together")
     return spec
 

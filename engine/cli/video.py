@@ -12,6 +12,7 @@ from engine.cli.sd_options import configured_sd, model_spec, with_numbers
 from engine.cli.video_progress import shown_progress
 from engine.cli.video_report import interrupted_line, report_lines
 from engine.cli.video_telemetry import Telemetry, telemetry, writers
+from engine.cli.video_web import refuse_without_effect, serve
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ NO_OUTPUT = "no output: name a video (.mp4 .mkv .mov .webm) or a folder of frame
 
 
 def video(
+    context: typer.Context,
     source: Annotated[
         str | None,
         typer.Argument(
@@ -87,6 +89,22 @@ def video(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where OUT stopped.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
+    web: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="No IN and OUT: serve a page that paints a browser's pictures, live."),
+    ] = None,
+    clients: Annotated[int, typer.Option(metavar="1..64", help="Of --web, served at once.")] = 4,
+    side: Annotated[int, typer.Option(metavar="PX", help="Of --web: longest side painted at the start.")] = 512,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.pem", help="Of --web, with --key: HTTPS, without which other machines give no camera."
+        ),
+    ] = None,
+    key: Annotated[Path | None, typer.Option(metavar="FILE.pem", help="Of the certificate.")] = None,
+    token: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="What other machines need for --web. (default: a new one)")
+    ] = None,
     debug: Annotated[
         bool, typer.Option("--debug", help="Tell stages, queues and the card twice a second, and tracebacks of errors.")
     ] = False,
@@ -103,17 +121,16 @@ def video(
     Example: multiverse video dance.mp4 glass.mp4 --prompt "dancers of glass" --model stabilityai/sd-turbo --batch 8
 
     Ctrl-C ends early: the file plays as far as it came, and --resume goes on. A second Ctrl-C ends at once.
+
+    In a browser: multiverse video --web 127.0.0.1:8000 --model stabilityai/sd-turbo
     """
     from engine.models.diffusion.painting import ControlUse, Painting
 
+    refuse_without_effect(context, is_web=web is not None)
     configured = configured_sd(config)
     source, output = _one_of("IN", source, "--input", input_), _one_of("OUT", output, "--output", output_)
-    if source is None:
-        raise UsageError(NO_INPUT)
-    if output is None:
-        raise UsageError(NO_OUTPUT)
-    if prompt is None:
-        raise UsageError(NO_PROMPT)
+    if web is None:
+        _demand(source, output, prompt)
     controls = with_numbers(controlnet, "--controlnet")
     accelerator = _only_one({"stablefast": stablefast, "deepcache": deepcache, "inductor": inductor})
     spec = model_spec(
@@ -123,13 +140,14 @@ def video(
         controlnets=controls,
         ip_adapter=ip_adapter,
         ip_image=ip_image,
+        needs_ip_image=web is None,  # on a page it can be chosen later
         vae="full" if vae else configured.vae,
         accelerator=accelerator or configured.accelerator,
     )
     scales = [weight for _, weight in controls] or [1.0] * len(spec.controlnets)
     painting = Painting(
         spec=spec,
-        prompt=prompt,
+        prompt=prompt or "",
         negative=negative,
         steps=steps,
         strength=strength,
@@ -141,11 +159,15 @@ def video(
         ip_scale=ip_scale,
     )
     where = {"device": device or configured.device, "dtype": dtype or configured.dtype, "threads": threads}
+    if web is not None:
+        files = {"side_px": side, "certificate": certificate, "key": key, "token": token}
+        serve(painting, web, as_json=as_json, most_clients=clients, **where, **files)
+        return
     from engine.video import VideoJob
 
     job = VideoJob(
-        source=source,
-        output=output,
+        source=source or "",
+        output=output or "",
         painting=painting,
         pipe=pipe,
         skip=skip,
@@ -205,6 +227,12 @@ def _painted(job: "VideoJob", known: Telemetry, tell: "Tell", stop: threading.Ev
     known.loaded(stages.load_s, stages.stages.device)
     Signals().connect(stop.set)
     return run_job(job, opened, stages, tell=tell, stop=stop), can_resume
+
+
+def _demand(source: str | None, output: str | None, prompt: str | None) -> None:
+    for value, reason in ((source, NO_INPUT), (output, NO_OUTPUT), (prompt, NO_PROMPT)):
+        if value is None:
+            raise UsageError(reason)
 
 
 def _one_of(place: str, argument: str | None, option: str, value: str | None) -> str | None:

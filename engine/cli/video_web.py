@@ -1,0 +1,88 @@
+"""`multiverse video --web`: the page on which a browser's pictures are painted, until Ctrl-C."""
+
+import json
+import threading
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from engine.errors import MultiverseError, UsageError
+
+if TYPE_CHECKING:
+    from engine.models.diffusion.painting import Painting
+    from engine.video.live import LiveServer
+
+FILE_ONLY = (
+    *("source", "output", "input_", "output_", "scale", "batch", "pipe", "skip", "limit", "stages", "cluster"),
+    *("resume", "overwrite"),
+)
+WEB_ONLY = ("clients", "side", "certificate", "key", "token")
+
+
+def refuse_without_effect(context: typer.Context, *, is_web: bool) -> None:
+    """UsageError for an option of the other way to paint."""
+    given = [name for name in (FILE_ONLY if is_web else WEB_ONLY) if _is_given(context, name)]
+    if given and is_web:
+        raise UsageError(f"--web: the browser is input and output, picture by picture; leave {_shown(given)} out")
+    if given:
+        raise UsageError(f"{_shown(given)}: only with --web HOST:PORT")
+
+
+def serve(painting: "Painting", address: str, *, as_json: bool, most_clients: int, **options: Any) -> None:
+    """Serves until Ctrl-C; `options` as LiveServer takes them."""
+    from engine.cli.log_thread import LogThread
+    from engine.cli.run import Signals
+    from engine.clock import SystemClock
+    from engine.config import split_host_port
+    from engine.telemetry import Warnings
+    from engine.video.live import LiveLimits, LiveServer, serve_live
+
+    host, port = split_host_port(address, "--web")
+    stop, signals = threading.Event(), Signals()
+    signals.connect(stop.set)
+    with LogThread() as log:
+        report = Warnings(SystemClock()).report
+        limits = LiveLimits(most_clients=most_clients)
+        server = LiveServer(painting, host=host, port=port, limits=limits, report=report, **options)
+        server.start()
+        for note in server.notes:
+            log.say(f"multiverse: {note}")
+        if as_json:
+            print(json.dumps({"event": "serving", **dict(_addresses(server))}), flush=True)
+        else:
+            for line in page_lines(_addresses(server)):
+                log.say(line)
+        serve_live(server, stop)
+
+
+def page_lines(addresses: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Where the page is, for other machines as a QR code too."""
+    for name, where in addresses:
+        yield f"{name:<10}{where}"
+        if name == "network" and "://" in where:
+            from engine.cli.qr import qr_text
+
+            yield from qr_text(where).splitlines()
+    yield "painting; stop with Ctrl-C"
+
+
+def _addresses(server: "LiveServer") -> Iterator[tuple[str, str]]:
+    """That there is no network (yet) ends nothing."""
+    yield "page", server.url
+    try:
+        network = server.lan_url
+    except MultiverseError as error:
+        network = str(error)
+    if network is not None:
+        yield "network", network
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _shown(names: list[str]) -> str:
+    arguments = {"source": "IN", "output": "OUT"}
+    return ", ".join(arguments.get(name, f"--{name.rstrip('_')}") for name in names)

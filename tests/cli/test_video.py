@@ -1,0 +1,207 @@
+"""`multiverse video`, as people start it, with a tiny model."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+
+from engine.cli.main import main
+from engine.cli.video_web import page_lines
+from engine.sources.still import read_still
+from tests.segment.disc_movie import disc_picture, pictures_of, write_movie
+
+MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
+COUNT = 30
+QUICK = ["--prompt", "glass", "--steps", "2", "--cfg", "1", "--device", "cpu", "--threads", "1", "--stages", "fused"]
+ENDINGS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+INTERRUPTED_AT = """
+import signal, sys
+from engine.cli.main import main
+
+class CtrlC:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            sys.meta_path.remove(self)
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, CtrlC())
+main()
+"""
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: it holds `in.mp4`, ten pictures of a moving disc, 96 x 64."""
+    write_movie(tmp_path / "in.mp4", [disc_picture(number, 96, 64, 12) for number in range(10)])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """The command in this process: exit code, what it prints and what it says."""
+    signals = [getattr(signal, name) for name in ENDINGS if hasattr(signal, name)]
+    handlers = {number: signal.getsignal(number) for number in signals}
+
+    def start(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["multiverse", "video", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0), *capsys.readouterr()
+
+    yield start
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def test_a_video_is_painted_and_the_last_line_is_the_originals(run: Run, tiny_sd: Path, home: Path) -> None:
+    code, out, err = run("in.mp4", "out.mp4", *QUICK, "--model", tiny_sd, "--batch", "4", "--skip", "1")
+    assert (code, err) == (0, "")
+    assert len(pictures_of(home / "out.mp4")) == 5
+    lines = out.splitlines()
+    assert lines[0].split() == ["stage", "frames", "seconds", "busy", "ms", "a", "frame"]
+    assert [line.split()[:2] for line in lines[1:6]] == [
+        [stage, "5"] for stage in ("read", "encode", "process", "decode", "save")
+    ]
+    assert "pictures  10 read: 5 painted, 5 skipped" in lines
+    assert "stages    fused" in lines and "wrote     out.mp4" in lines
+    assert re.fullmatch(r"done: time=\d+\.\d{3} frames=5 fps=\d+\.\d{3} its=\d+\.\d{3} evals=\d+\.\d{3}", lines[-1])
+    assert sorted(path.name for path in home.iterdir()) == ["in.mp4", "out.mp4"]
+
+
+def test_json_lines_tell_of_the_way_and_the_last_one_of_all(run: Run, tiny_sd: Path, home: Path) -> None:
+    (home / "show.toml").write_text(f"[sd]\nmodel = '{tiny_sd}'\ndevice = 'cpu'\n")
+    named = ("--input", "in.mp4", "-o", "frames/", "--config", "show.toml")
+    code, out, err = run(*named, *QUICK, "--scale", "1.1", "--limit", "3", "--json", "--debug")
+    events = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert [event["event"] for event in events] == ["progress"] * (len(events) - 1) + ["done"]
+    assert events[0]["state"] == "loading" and set(events[0]["stage_seconds"]) == {"load"}
+    told = events[-1]
+    assert (told["read"], told["painted"], told["unpainted"]) == (3, 3, 0)
+    assert (told["width"], told["height"], told["stages"], told["device"]) == (104, 72, "fused", "cpu")
+    assert list(told["times"]) == ["read", "encode", "process", "decode", "save"]
+    assert {"fps", "its", "evals", "seconds", "load_s", "peak_memory_mb", "notes"} < set(told)
+    assert [read_still(path).shape for path in (home / "frames").iterdir()] == [(72, 104, 3)] * 3
+    assert err.startswith("multiverse: loading 0 | load 0.0 s\n")
+    assert err.count("\n") >= len(events) - 1
+
+
+def test_ctrl_c_keeps_a_video_that_plays_and_resume_makes_it_whole(
+    run: Run, tiny_sd: Path, home: Path, wait_for
+) -> None:
+    write_movie(home / "long.mp4", [disc_picture(number) for number in range(COUNT)])
+    command = ["long.mp4", "out.mp4", *QUICK, "--batch", "2", "--model", str(tiny_sd)]
+    with subprocess.Popen(
+        [*MULTIVERSE, "video", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            segments = home / ".out.mp4.partial"
+            wait_for(lambda: process.poll() is not None or list(segments.glob("*segment*")), "a picture", 120)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    count = len(pictures_of(home / "out.mp4"))
+    assert 1 <= count < COUNT
+    assert process.returncode == 1
+    said = [line for line in err.splitlines() if "no picture yet" not in line]  # on a slow machine
+    kept = f"multiverse: interrupted after {count} pictures; out.mp4: plays up to there"
+    assert said == [f"{kept}, the same command with --resume goes on"]
+    assert f" frames={count} " in out.splitlines()[-1]
+    assert run(*command, "--resume")[0] == 0
+    assert run("long.mp4", "whole.mp4", *command[2:])[0] == 0
+    resumed, whole = pictures_of(home / "out.mp4"), pictures_of(home / "whole.mp4")
+    assert len(resumed) == len(whole) == COUNT
+    assert all(np.array_equal(one, other) for one, other in zip(resumed, whole, strict=True))
+
+
+def test_ctrl_c_while_the_model_is_loaded_says_so_and_leaves_nothing(home: Path, tiny_sd: Path) -> None:
+    started = [sys.executable, "-c", INTERRUPTED_AT.format(module="engine.video.fused"), "video", "in.mp4", "out.mp4"]
+    done = subprocess.run([*started, *QUICK, "--model", tiny_sd], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "multiverse: interrupted before the first picture; nothing was written\n"
+    assert [path.name for path in home.iterdir()] == ["in.mp4"]
+
+
+def test_a_page_is_served_until_ctrl_c(run: Run, tiny_sd: Path, free_port, wait_for) -> None:
+    port, answers = free_port(), []
+
+    def page() -> str | None:
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/") as answer:
+                return answer.read().decode()
+        except OSError:
+            return None
+
+    def visit() -> None:
+        answers.append(wait_for(page, "the page"))
+        signal.raise_signal(signal.SIGINT)
+
+    visitor = threading.Thread(target=visit)
+    visitor.start()
+    served = ["--web", f"127.0.0.1:{port}", "--clients", "2", "--side", "64", "--device", "cpu", "--threads", "1"]
+    code, out, err = run(*served, "--model", tiny_sd, "--steps", "1", "--json")
+    visitor.join()
+    assert (code, err) == (0, "")
+    assert json.loads(out) == {"event": "serving", "page": f"http://127.0.0.1:{port}/"}
+    assert "<html" in answers[0]
+
+
+def test_other_machines_get_an_address_with_the_token_and_a_code_to_scan() -> None:
+    here, there = "http://127.0.0.1:8000/", "http://192.168.1.7:8000/?token=abc"
+    lines = list(page_lines([("page", here), ("network", there)]))
+    assert lines[:2] == [f"page      {here}", f"network   {there}"] and lines[-1] == "painting; stop with Ctrl-C"
+    assert len(lines) > 10 and set("".join(lines[2:-1])) <= set(" ▀▄█")
+    assert len(list(page_lines([("page", here), ("network", "no network is connected")]))) == 3
+
+
+PROMPTED = ["--prompt", "x", "--model", "m"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "reason"),
+    [
+        ([], 2, "no input: multiverse video IN OUT"),
+        (["in.mp4", *PROMPTED], 2, "no output: name a video"),
+        (
+            ["in.mp4", "out.mp4", "--model", "m"],
+            2,
+            "no prompt: say what the pictures shall show, for example --pr",
+        ),
+        (["in.mp4", "out.mp4", "--prompt", "x"], 2, "no model: name one with --model"),
+        (["in.mp4", "out.mp4", "-i", "0", *PROMPTED], 2, "--input 0: IN is given already, as in.mp4; leave one out"),
+        (["in.mp4", "out.mp4", *PROMPTED, "--stablefast", "--inductor"], 2, "--stablefast --inductor: one of them at"),
+        (["in.mp4", *PROMPTED, "--web", "127.0.0.1:0", "--skip", "1"], 2, "--web: the browser is input and output, p"),
+        (["in.mp4", "out.mp4", *PROMPTED, "--clients", "2"], 2, "--clients: only with --web HOST:PORT"),
+        ([*PROMPTED, "--web", "8000"], 1, "--web: '8000' is not HOST:PORT"),
+        (["in.mp4", "out.mp4", *PROMPTED, "--sampler", "ddim"], 2, "--sampler: ddim is none of auto, lcm, deis"),
+        (["in.mp4", "out.mp4", *PROMPTED, "--strength", "2"], 2, "--strength: 2 is not 0 to 1"),
+        (["in.mp4", "out.mp4", *PROMPTED, "--stages", "fused", "--pipe", "2"], 2, "--pipe: fused stages are one"),
+        (["in.mp4", "out.mp4", *PROMPTED, "--lora", "a=b"], 2, "--lora: 'b' in 'a=b' is no number (PATH=0.8)"),
+        (["in.mp4", "out.mp4", *PROMPTED, "--ip-adapter", "x"], 2, "--ip-adapter PATH and --ip-image FILE belong"),
+        (["in.mp4", "out.mp4", "--prompt", "x", "--model", "nowhere"], 1, "nowhere: no such file or folder"),
+        (["in.mp4", "out.gif", "--prompt", "x", "--model", "random:tiny"], 2, "out.gif: such a file cannot be written"),
+        (["no.mp4", "out.mp4", "--prompt", "x", "--model", "random:tiny"], 1, "no.mp4: no such file or folder"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_said_in_one_line(run: Run, arguments: list[str], code: int, reason: str) -> None:
+    answer, _, said = run(*arguments)
+    assert answer == code
+    assert said.startswith(f"multiverse: {reason}")
+    assert said.count("\n") == 1
+
+
+def test_help_shows_an_example(run: Run) -> None:
+    code, out, _ = run("--help")
+    assert code == 0 and "Example: multiverse video dance.mp4 glass.mp4" in out
