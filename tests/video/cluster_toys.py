@@ -1,0 +1,57 @@
+"""An actor whose work can be foretold, for tests on a real Ray. Torch is not needed.
+
+A painted picture is its source and 1 more. The last pixel of a batch asks for a fault; the first names the picture.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from engine.errors import ModelError
+from engine.models.diffusion.painting import GOOD
+from engine.video.batches import PaintedBatch, VideoBatch
+from engine.video.cluster_actor import ClusterActor
+from engine.video.job import VideoJob
+from engine.video.stages import StageTime
+
+SIDE = 16
+WELL, RAISES, REFUSES, DAWDLES = range(4)
+DAWDLE_S = 0.05
+
+
+class ToyActor(ClusterActor):
+    def opened(self, job: VideoJob, size: tuple[int, int]) -> "Toy":
+        """The prompt may name a fault of loading."""
+        if job.painting.prompt == "dies at once":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if job.painting.prompt == "raises at once":
+            raise MemoryError("two lines\nof trouble")
+        return Toy()
+
+
+class Toy:
+    device, dtype, real_steps, notes = "cpu", "float32", 3, ()
+
+    def __init__(self) -> None:
+        self._frames = 0
+
+    def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:
+        for batch in batches:
+            fault = int(batch.pixels[-1, -1, -1, -1])
+            if fault == RAISES:
+                raise ValueError("two lines\nof trouble")
+            if fault == REFUSES:
+                raise ModelError("toy: these pictures are not for me")
+            if fault == DAWDLES:
+                time.sleep(DAWDLE_S)
+            self._frames += len(batch.pixels)
+            yield PaintedBatch(batch=batch, pixels=batch.pixels + 1, fates=np.full(len(batch.pixels), GOOD, np.uint8))
+
+    def times(self) -> tuple[StageTime, ...]:
+        return (StageTime(name="process", frames=0, seconds=self._frames / 1000),)
+
+    def memory_mb(self) -> float:
+        return 7.0

@@ -1,0 +1,210 @@
+"""Stages on a real Ray of this machine alone: order, deaths, ends. Toys do the work, and once the model."""
+
+import importlib.util
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from engine.errors import ChildError, ModelError, UsageError
+from engine.models.diffusion import ModelSpec
+from engine.models.diffusion.painting import Painting
+from engine.sources.pictures import InputPicture
+from engine.video.batches import PaintedBatch, VideoBatch, video_batches
+from engine.video.cluster import AHEAD, SEGMENT_PICTURES, ClusterStages
+from engine.video.cluster_connection import INSTALL, connect, host_and_port, running_address
+from engine.video.fused import FusedStages
+from engine.video.job import VideoJob
+from tests.children.toys import is_live
+from tests.video.cluster_toys import DAWDLES, RAISES, REFUSES, SIDE, WELL, ToyActor
+
+CPUS = 4
+SD_SIDE = 64
+MACHINE = socket.gethostname()
+
+
+@pytest.fixture(scope="module")
+def ray() -> Iterator[Any]:
+    """Started as a run would start it, and shared; nothing of it is left."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_ADDRESS", "local")
+        before = signal.getsignal(signal.SIGTERM)
+        connection = connect("auto", cpus=CPUS)
+    assert connection.session is not None
+    try:
+        assert signal.getsignal(signal.SIGTERM) == before
+        yield connection.ray
+        assert connection.session.exists()
+    finally:
+        started = psutil.Process().children(recursive=True)
+        connection.close()
+        connection.close()
+    psutil.wait_procs(started, timeout=10.0)
+    assert started != [] and [process for process in started if is_live(process)] == []
+    assert not connection.session.exists()
+
+
+@pytest.fixture(scope="module")
+def toys(ray: Any) -> Iterator[ClusterStages]:
+    """Two actors."""
+    stages = ClusterStages(job_of("toy"), (SIDE, SIDE), most_actors=2, actor=ToyActor)
+    yield stages
+    stages.close()
+    stages.close()
+
+
+def job_of(model: Path | str, *, prompt: str = "glass", **options: Any) -> VideoJob:
+    painting = Painting(spec=ModelSpec(model=str(model)), prompt=prompt, steps=2, cfg=1.0, seed=7)
+    values = {"device": "cpu", "threads": 1, "cluster": "auto", "batch": 2}
+    return VideoJob(source="in.mp4", output="out.mp4", painting=painting, **values | options)
+
+
+def pictures(count: int, side: int = SIDE, *, faults: dict[int, int] | None = None) -> Iterator[InputPicture]:
+    for number in range(count):
+        pixels = np.random.default_rng(number).integers(0, 255, (side, side, 3), np.uint8)
+        pixels[-1, -1, -1] = (faults or {}).get(number, WELL)
+        name = f"frame_{number:06d}"
+        yield InputPicture(number=number, name=name, file_name=name, pixels=pixels, start_s=number, end_s=number + 1)
+
+
+def batches(count: int, **options: Any) -> Iterator[VideoBatch]:
+    return video_batches(pictures(count, **options), 2, (SIDE, SIDE))
+
+
+def assert_each_is_its_source_and_one_more(painted: list[PaintedBatch], count: int) -> None:
+    assert [picture.number for each in painted for picture in each.batch.pictures] == list(range(count))
+    for each in painted:
+        assert (each.pixels == each.batch.pixels + 1).all() and each.pixels.flags.writeable
+
+
+def test_a_lost_actor_costs_no_picture_and_each_is_that_of_a_local_run(ray: Any, tiny_sd: Path) -> None:
+    job, count = job_of(tiny_sd), 5 * SEGMENT_PICTURES + 3
+    stages = ClusterStages(job, (SD_SIDE, SD_SIDE), most_actors=2)
+    assert len(stages.places) == 2
+
+    def fed() -> Iterator[VideoBatch]:
+        for batch in video_batches(pictures(count, SD_SIDE), 2, (SD_SIDE, SD_SIDE)):
+            if batch.number == SEGMENT_PICTURES:  # two segments of eight batches are out
+                os.kill(stages.places[0].pid, signal.SIGKILL)
+            yield batch
+
+    painted = list(stages.paint(fed()))
+    stages.close()
+    assert stages.notes[-1].endswith("was lost: its process was killed or crashed")
+    assert (stages.device, stages.dtype) == ("cpu", "float32")
+    local = FusedStages(replace(job, cluster=None), (SD_SIDE, SD_SIDE))
+    assert stages.real_steps == local.real_steps
+    expected = list(local.paint(video_batches(pictures(count, SD_SIDE), 2, (SD_SIDE, SD_SIDE))))
+    local.close()
+    assert [each.batch.number for each in painted] == [each.batch.number for each in expected]
+    for one, other in zip(painted, expected, strict=True):
+        assert (one.pixels == other.pixels).all() and (one.fates == other.fates).all()
+    assert painted[0].pixels.std() > 10.0
+
+
+def test_pictures_come_in_order_whoever_is_slow(toys: ClusterStages) -> None:
+    count = 12 * SEGMENT_PICTURES + 1
+    slow = dict.fromkeys(range(1, SEGMENT_PICTURES, 2), DAWDLES)  # the first segment: others are done before it
+    painted = list(toys.paint(batches(count, faults=slow)))
+    assert_each_is_its_source_and_one_more(painted, count)
+    _, process, _ = toys.times()
+    assert process.frames == count and process.workers == 2 and process.seconds == pytest.approx((count + 1) / 1000)
+    assert toys.memory_mb() == 14.0
+    assert_each_is_its_source_and_one_more(list(toys.paint(batches(3))), 3)
+
+
+def test_no_more_is_read_ahead_than_three_segments_an_actor(toys: ClusterStages) -> None:
+    read, most = [], 2 * AHEAD * SEGMENT_PICTURES // 2
+
+    def fed() -> Iterator[VideoBatch]:
+        for batch in batches(20 * SEGMENT_PICTURES):
+            read.append(batch.number)
+            yield batch
+
+    ahead = [len(read) - number for number, _ in enumerate(toys.paint(fed()))]
+    assert most // 2 < max(ahead) <= most
+    encode, *_ = toys.times()
+    assert (encode.waiting, encode.most) == (0, most)
+
+
+def test_a_paint_that_nobody_wants_to_its_end_leaves_nothing_for_the_next(toys: ClusterStages) -> None:
+    painting = toys.paint(batches(6 * SEGMENT_PICTURES))
+    next(painting)
+    painting.close()
+    assert_each_is_its_source_and_one_more(list(toys.paint(batches(40))), 40)
+
+
+def test_what_the_model_refuses_is_told_in_its_words_with_the_machine(toys: ClusterStages) -> None:
+    with pytest.raises(ModelError) as caught:
+        list(toys.paint(batches(SEGMENT_PICTURES, faults={1: REFUSES})))
+    assert str(caught.value) == f"on {MACHINE}: toy: these pictures are not for me"
+
+
+def test_what_fails_on_one_actor_is_painted_by_another_new_one_until_it_has_failed_on_three(
+    toys: ClusterStages,
+) -> None:
+    before = {place.pid for place in toys.places}
+    painting = toys.paint(batches(3 * SEGMENT_PICTURES, faults={SEGMENT_PICTURES + 5: RAISES}))
+    painted = []
+    with pytest.raises(ChildError) as caught:
+        painted.extend(painting)
+    assert_each_is_its_source_and_one_more(painted, SEGMENT_PICTURES)
+    message = f"3 actors died of them; the last: an actor on {MACHINE} was lost: ValueError: two lines"
+    assert str(caught.value) == f"frame_000016 to frame_000031: {message}"
+    assert len([note for note in toys.notes if "was lost" in note]) == 3
+    assert before.isdisjoint(place.pid for place in toys.places)
+
+
+def test_a_model_that_is_not_there_is_told_with_the_machine(ray: Any) -> None:
+    with pytest.raises(ModelError, match=r"^on \S+: nobody/nothing: neither a path here nor in .*; fetch it once: "):
+        ClusterStages(job_of("nobody/nothing"), (SIDE, SIDE), most_actors=1)
+
+
+def test_actors_that_cannot_start_end_the_run_in_one_line(ray: Any) -> None:
+    with pytest.raises(ModelError, match=r"^on \S+: MemoryError: two lines$"):
+        ClusterStages(job_of("toy", prompt="raises at once"), (SIDE, SIDE), most_actors=1, actor=ToyActor)
+    with pytest.raises(ChildError, match=r"^3 actors died before they were warm, .*: its process was killed"):
+        ClusterStages(job_of("toy", prompt="dies at once"), (SIDE, SIDE), most_actors=2, actor=ToyActor)
+
+
+def test_a_card_or_more_cores_than_there_are_cannot_be_asked_for(ray: Any) -> None:
+    for options, message in (
+        ({"device": "cuda"}, r"^--device cuda: no machine of .* has a card; give --device cpu$"),
+        ({"device": "cuda:1"}, r"^--device cuda:1: .* give --device cuda$"),
+        ({"threads": CPUS + 1}, rf"^no machine of .* needs: {CPUS + 1} CPU$"),
+    ):
+        with pytest.raises((ModelError, UsageError), match=message):
+            ClusterStages(job_of("toy", **options), (SIDE, SIDE), actor=ToyActor)
+
+
+def test_without_ray_the_command_that_gets_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UsageError) as caught:
+        ClusterStages(job_of("toy"), (SIDE, SIDE), actor=ToyActor)
+    assert str(caught.value) == INSTALL
+
+
+def test_auto_is_the_cluster_that_the_user_has_told_of(tmp_path: Path) -> None:
+    alone = {"RAY_TMPDIR": str(tmp_path)}
+    assert running_address(alone) == ("", "")
+    (tmp_path / "ray").mkdir()
+    (tmp_path / "ray" / "ray_current_cluster").write_text("10.0.0.1:6379\n")
+    assert running_address(alone)[0] == "10.0.0.1:6379"
+    assert running_address(alone | {"RAY_ADDRESS": "10.0.0.2:6379"}) == ("10.0.0.2:6379", "RAY_ADDRESS is")
+    assert running_address(alone | {"RAY_ADDRESS": "local"}) == ("", "")
+
+
+def test_an_address_where_nobody_answers_is_told_at_once(free_port: Callable[[], int]) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    with pytest.raises(ChildError, match=rf"^--cluster {address}: nobody answers there \(.*\); start it"):
+        ClusterStages(job_of("toy", cluster=address), (SIDE, SIDE), actor=ToyActor)
+    for wrong in ("everywhere", "10.0.0.1", "10.0.0.1:0", "ray://10.0.0.1:10001"):
+        with pytest.raises(UsageError, match=f"^--cluster {wrong}: "):
+            host_and_port(wrong, f"--cluster {wrong}")
