@@ -11,7 +11,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
+from av.codec.context import ThreadType
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from engine.errors import SinkError
@@ -36,7 +38,14 @@ VIDEO_FORMATS: dict[str, Format] = FORMATS | {
     ".webm": Format(codec="libvpx-vp9", pixels="yuv420p", live={}, offline=VP9_OPTIONS, sound="libopus", has_keys=True),
 }
 CONTAINERS = {".mkv": "matroska"}
+MATROSKA = (".mkv", ".webm")
+MATROSKA_TICK_S = Fraction(1, 1000)  # an encoder that is told so rounds once, and its packets stay as they are
 KEY_EVERY_S = 1  # a player that looks for a place starts at most so far before it
+ENCODER_THREADS = 4  # what x264 makes depends on their number: the same on every machine
+AVX2 = 11  # as OpenCV numbers it
+# x264's AVX-512 (core 165) looks ahead with numbers that nobody has set: of fifty first pictures one came out another
+# from run to run. Every processor that has AVX-512 has AVX2.
+SAME_EVERY_RUN = {"libx264": {"x264-params": "asm=avx2"}} if cv2.checkHardwareSupport(AVX2) else {}
 CONVERSION_THREADS = 1  # the encoder takes the cores
 
 
@@ -67,7 +76,7 @@ class PictureVideo:
         self._matrix = Colorspace.ITU601 if form.is_full_range else look.tags.matrix_for(height)
         self._range = self._range_of(form)
         rate = look.rate / every
-        self._time_base = 1 / rate if form.has_fixed_rate else look.time_base
+        self._time_base = tick_of(path, look, every)
         self._newest_pts: int | None = None
         self._reformatter = VideoReformatter()
         self._end_s = Fraction(0)
@@ -81,7 +90,9 @@ class PictureVideo:
             )
         try:
             with self._errors():
-                self._stream = self._container.add_stream(form.codec, rate=rate, options=form.offline)
+                self._stream = self._container.add_stream(
+                    form.codec, rate=rate, options=form.offline | SAME_EVERY_RUN.get(form.codec, {})
+                )
                 self._set_up(width + width % 2, height + height % 2, rate)
             if sound_from is not None and look.sound:
                 self._sound = StreamCopy(sound_from, self._container, has_early=not form.has_fixed_rate)
@@ -145,6 +156,7 @@ class PictureVideo:
         stream.width, stream.height, stream.pix_fmt = width, height, form.pixels
         stream.time_base = self._time_base
         codec = stream.codec_context
+        codec.thread_type, codec.thread_count = ThreadType.FRAME, ENCODER_THREADS
         codec.time_base = self._time_base
         codec.sample_aspect_ratio = look.pixel_aspect
         if form.has_keys:
@@ -173,6 +185,14 @@ class PictureVideo:
             yield
         except (av.FFmpegError, OSError) as error:
             raise SinkError(f"{self._shown}: cannot be written ({error.strerror or error})") from error
+
+
+def tick_of(path: Path, look: Look, every: int) -> Fraction:
+    """Seconds: times in such a file are whole numbers of it. `every`: of so many of the source's pictures one is
+    written."""
+    if VIDEO_FORMATS[path.suffix.lower()].has_fixed_rate:
+        return every / look.rate
+    return MATROSKA_TICK_S if path.suffix.lower() in MATROSKA else look.time_base
 
 
 def container_of(path: Path) -> str:
