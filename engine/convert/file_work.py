@@ -9,7 +9,7 @@ import numpy as np
 from engine.convert.finishing import Finished, Made
 from engine.convert.formats import form_of, rate_for
 from engine.convert.hearing import hear
-from engine.convert.journal import Journal, file_key, read_journal
+from engine.convert.journal import Journal, read_journal
 from engine.convert.scratch import Scratch
 from engine.convert.sounds import Sound
 from engine.convert.tasks import Task
@@ -17,7 +17,7 @@ from engine.convert.writing import open_writer
 from engine.errors import AudioError, SinkError, UsageError
 from engine.models.voice.cutting import FRAME, RATE_HZ, Piece, Span, piece_of, spans_of
 from engine.models.voice.levels import LOUDEST_IN, turned_down
-from engine.sinks.work_folder import WorkFolder
+from engine.sinks.work_folder import WorkFolder, file_key
 
 if TYPE_CHECKING:
     from engine.models.voice.offline import Converter

@@ -48,9 +48,3 @@ def read_journal(folder: Path, key: dict[str, Any]) -> Journal | None:
     if not isinstance(kept, dict) or kept.pop("form", None) != FORM or kept.get("key") != json.loads(json.dumps(key)):
         return None
     return Journal(**kept)
-
-
-def file_key(path: Path) -> list[Any]:
-    """Tells a file that was changed from one that was not."""
-    known = path.stat()
-    return [str(path.resolve()), known.st_size, known.st_mtime_ns]

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from engine.convert.formats import form_of, rate_for
 from engine.convert.job import ConvertJob
-from engine.convert.journal import file_key
 from engine.convert.pipeline import Pipeline, Tell
 from engine.convert.report import ConvertReport, FileReport
 from engine.convert.sounds import Sound, open_sound
@@ -25,6 +24,7 @@ from engine.errors import AudioError, ModelError, SinkError, UsageError
 from engine.models import locate
 from engine.models.voice.optimization import OptimizationConfig
 from engine.process_memory import peak_process_mb
+from engine.sinks.work_folder import file_key
 
 if TYPE_CHECKING:
     from engine.models.voice.offline import Converter

@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from engine.errors import SinkError
 
@@ -77,6 +77,12 @@ class WorkFolder:
             yield
         except OSError as error:
             raise SinkError(f"{self._output}: cannot be written ({error.strerror or error})") from error
+
+
+def file_key(path: Path) -> list[Any]:
+    """Tells a file that was changed from one that was not."""
+    known = path.stat()
+    return [str(path.resolve()), known.st_size, known.st_mtime_ns]
 
 
 def _is_taken(file: BinaryIO) -> bool:
