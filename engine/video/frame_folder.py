@@ -1,0 +1,138 @@
+"""A folder of frames: a PNG for each kept picture, under its name only when it is whole.
+
+Who wrote them and which are done stands in a hidden folder beside it; other files in the folder are left alone.
+"""
+
+import contextlib
+import os
+import re
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from engine.errors import SinkError
+from engine.sinks.whole_file import one_line
+from engine.sources.pictures import InputPicture, Pictures
+from engine.video.job import VideoJob
+from engine.video.output_work import OutputWork
+
+SUFFIX = ".png"
+# The quickest that still halves them; OpenCV lets other threads run meanwhile.
+PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+MOST_WRITERS = 4
+TOLD_PICTURES = 16  # in whole batches: so many are done before the journal tells of them
+_FRAME = re.compile(r"frame_\d{6,}\.png")
+
+
+class FrameFolder:
+    """See Output."""
+
+    def __init__(self, job: VideoJob, pictures: Pictures, work: OutputWork, *, is_resumed: bool) -> None:
+        """`is_resumed`: what is kept in `work` is this job's."""
+        self.path = work.output
+        self.notes: list[str] = []
+        self.done = 0
+        self._work = work
+        self._batch = job.batch
+        self._has_written = False
+        self._told_at_once = job.batch * max(1, TOLD_PICTURES // job.batch)
+        self._is_new = not self.path.exists()
+        self._older = set(frames_in(self.path, pictures))
+        self._untold: list[str] = []
+        if is_resumed:
+            work.go_on(self._kept())
+        count = min(MOST_WRITERS, os.cpu_count() or 1)
+        self._most_waiting = 2 * count
+        self._writers = ThreadPoolExecutor(count, thread_name_prefix="frame writer")
+        self._waiting: deque[tuple[str, Future[None]]] = deque()
+
+    def add(self, picture: InputPicture, pixels: np.ndarray) -> None:
+        with self._work.one_line():
+            self._work.begin()
+            self.path.mkdir(exist_ok=True)
+            name = picture.name + SUFFIX
+            turned = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+            self._waiting.append((name, self._writers.submit(_write, self.path / name, turned)))
+            while len(self._waiting) > self._most_waiting:
+                self._take()
+
+    def finish(self, *, is_whole: bool) -> None:
+        with self._work.one_line():
+            while self._waiting:
+                self._take()
+            if not is_whole:
+                self._tell_rest()
+        self._writers.shutdown()
+        if is_whole:
+            self._work.remove()
+            if self._older:
+                self.notes.append(f"{self.path}: {len(self._older)} frames from before are still there")
+        else:
+            self._work.close(is_wanted=self._has_written)
+
+    def abandon(self) -> None:
+        self._writers.shutdown()
+        with contextlib.suppress(SinkError):  # it may be what failed
+            while self._waiting:
+                self._take()
+            self._tell_rest()
+        self._work.close(is_wanted=self._has_written)
+        if self._is_new:
+            with contextlib.suppress(OSError):  # there is something in it, or it was never made
+                self.path.rmdir()
+
+    def _kept(self) -> Iterator[dict[str, Any]]:
+        for entry in self._work.kept():
+            names = entry["names"]
+            if not all((self.path / name).is_file() for name in names):
+                return
+            self.done += len(names)
+            self._older.difference_update(names)
+            yield entry
+
+    def _take(self) -> None:
+        """The oldest one that waits is on the disk."""
+        name, written = self._waiting.popleft()
+        written.result()
+        self._older.discard(name)
+        self._has_written = True
+        self._untold.append(name)
+        if len(self._untold) == self._told_at_once:
+            self._work.keep({"names": self._untold})
+            self._untold = []
+
+    def _tell_rest(self) -> None:
+        """As many as are whole batches."""
+        whole = len(self._untold) // self._batch * self._batch
+        if whole:
+            self._work.keep({"names": self._untold[:whole]})
+        self._untold = []
+
+
+def _write(path: Path, pixels: np.ndarray) -> None:
+    """On a writer's thread; (height, width, 3) uint8 BGR."""
+    partial = path.with_name(f".{path.name}.partial")
+    _, encoded = cv2.imencode(SUFFIX, pixels, PNG)
+    with one_line(path):
+        try:
+            partial.write_bytes(encoded.data)
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+def frames_in(folder: Path, pictures: Pictures) -> Iterator[str]:
+    """Names of what lies there and could be frames of these pictures."""
+    if not folder.is_dir():
+        return
+    is_numbered = pictures.kind in ("video", "live")
+    with one_line(folder), os.scandir(folder) as entries:
+        for entry in entries:
+            if _FRAME.fullmatch(entry.name) if is_numbered else entry.name.endswith(SUFFIX):
+                yield entry.name

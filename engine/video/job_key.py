@@ -1,0 +1,103 @@
+"""By what an interrupted run is known again: all that decides what comes out."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import av
+
+from engine.errors import ModelError
+from engine.models import locate
+from engine.models.diffusion.spec import VAE_WORDS
+from engine.sinks.work_folder import file_key
+from engine.sources.pictures import PICTURE_SUFFIXES, Pictures
+from engine.video.job import VideoJob
+
+LONGEST_SHOWN = 40  # characters of a value in a message
+# What a part of a painting is called on the command line, where that is not its own name.
+OPTIONS = {
+    "loras": "--lora",
+    "lora_weights": "--lora",
+    "controlnets": "--controlnet",
+    "controls": "--controlnet",
+    "ip_image": "--ip-image",
+    "ip_adapter": "--ip-adapter",
+    "ip_scale": "--ip-scale",
+    "image_encoder": "--ip-adapter",
+    "accelerator": "--inductor or --stablefast",
+}
+
+
+def job_key(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> dict[str, Any]:
+    """Plain values by the name that a message gives them, as JSON has them."""
+    painting = asdict(job.painting)
+    spec = painting.pop("spec")
+    key = {
+        "the source": _source_key(pictures),
+        "the size": f"{size[0]}x{size[1]}",
+        **{f"{OPTIONS.get(name, f'--{name}')}|{name}": value for name, value in (spec | painting).items()},
+        "the model's files": _files_key(_model_files(job)),
+        "--skip": job.skip,
+        "--batch": job.batch,
+        "--limit": job.limit,
+        "--device": job.device,
+        "--dtype": job.dtype,
+        "the kind of output": Path(job.output).suffix.lower(),
+        "the encoder": av.__version__,
+    }
+    return json.loads(json.dumps(key))  # a tuple is a list there
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """`--steps was 5, is 20, the source has changed`; "" where they are equal."""
+    found = {}
+    for name in [*now, *(name for name in before if name not in now)]:
+        one, other = before.get(name), now.get(name)
+        if one != other:
+            found[name.partition("|")[0]] = _difference(one, other)
+    return ", ".join(f"{name} {difference}" for name, difference in found.items())
+
+
+def _difference(before: Any, now: Any) -> str:
+    values = [value if isinstance(value, str) and value else json.dumps(value) for value in (before, now)]
+    is_told = all(len(value) <= LONGEST_SHOWN for value in values) and not isinstance(now, list | dict)
+    return f"was {values[0]}, is {values[1]}" if is_told else "has changed"
+
+
+def _source_key(pictures: Pictures) -> str:
+    path = pictures.path
+    if isinstance(path, str):  # an address: whether what lies there has changed is not known
+        return _digest([path, pictures.expected])
+    if not path.is_dir():
+        return _files_key([path])
+    return _files_key(file for file in sorted(path.iterdir()) if file.suffix.lower() in PICTURE_SUFFIXES)
+
+
+def _model_files(job: VideoJob) -> list[Path]:
+    """Files whose change would be seen; none where it is drawn at random, or lies on other machines."""
+    from engine.models.diffusion.vae_choice import TAESD
+
+    spec = job.painting.spec
+    names = [spec.model, *(name for name, _ in spec.loras), *spec.controlnets, spec.ip_adapter, spec.image_encoder]
+    names += set(TAESD.values()) if spec.vae in VAE_WORDS else [spec.vae]  # where it is to be had it is taken
+    return [path for name in [*names, job.painting.ip_image] if name for path in _found(name)]
+
+
+def _found(name: str) -> list[Path]:
+    try:
+        return [locate.find(name)]
+    except ModelError:
+        return []
+
+
+def _files_key(paths: Iterable[Path]) -> str:
+    """Of files, and of all that lies in folders."""
+    files = [file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
+    return _digest([file_key(file) for file in files if file.is_file()])
+
+
+def _digest(values: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()

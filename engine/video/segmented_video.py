@@ -1,0 +1,149 @@
+"""A video written in closed segments, which are joined at the end: what is whole outlives a kill.
+
+    .out.mp4.partial/    lock, journal.jsonl, segment_000000.mp4, segment_000001.mp4, ...
+
+How long a segment is depends on the job alone, and each is encoded by itself: a run that was interrupted anywhere and
+gone on with gives the very packets of one that was not.
+"""
+
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.errors import SinkError
+from engine.sinks.picture_video import PictureVideo, tick_of
+from engine.sinks.work_folder import file_key
+from engine.sources.pictures import InputPicture, Pictures
+from engine.video.job import VideoJob
+from engine.video.joining import Joining, Segment, join
+from engine.video.output_work import OutputWork
+
+SEGMENT_PICTURES = 120  # in whole batches; a kill costs at most so many
+
+
+class SegmentedVideo:
+    """See Output."""
+
+    def __init__(
+        self, job: VideoJob, pictures: Pictures, size: tuple[int, int], work: OutputWork, *, is_resumed: bool
+    ) -> None:
+        """`is_resumed`: what is kept in `work` is this job's."""
+        self.path = work.output
+        self.notes: list[str] = []
+        self._job, self._pictures, self._size, self._work = job, pictures, size, work
+        self._suffix = self.path.suffix.lower()
+        self._tick_s = tick_of(self.path, pictures.look, job.every)
+        self._length = job.batch * max(1, round(SEGMENT_PICTURES / job.batch))
+        self._segments: list[Segment] = []
+        self._published: list[Any] | None = None
+        """What an interrupted run has written under our name."""
+        self._video: PictureVideo | None = None
+        self._count = self._first = self._newest = 0
+        """Of the segment in work."""
+        if is_resumed:
+            self._go_on()
+        self.done = sum(segment.pictures for segment in self._segments)
+
+    def add(self, picture: InputPicture, pixels: np.ndarray) -> None:
+        with self._work.one_line():
+            self._work.begin()
+            at = round(picture.start_s / self._tick_s)
+            if self._video is None:
+                self._video = self._open(len(self._segments))
+                self._count, self._first = 0, max(at, self._segments[-1].last + 1) if self._segments else at
+            self._newest = max(at, self._newest + 1) if self._count else self._first
+            start_s = (self._newest - self._first) * self._tick_s
+            self._video.add(pixels, start_s, start_s + picture.end_s - picture.start_s)
+            self._count += 1
+            self._last = picture
+            if self._count == self._length:
+                self._close_segment(is_kept=True)
+
+    def finish(self, *, is_whole: bool) -> None:
+        is_done = is_whole or self._pictures.kind == "live"
+        with self._work.one_line():
+            if self._video is not None:
+                self._close_segment(is_kept=is_done)
+            if self._segments:
+                whole = self._work.folder / f"whole{self._suffix}"
+                self.notes += join(self._joining(is_whole=is_whole), whole, self.path)
+                self._publish(whole)
+            if is_done or not self._segments:
+                self._work.remove()
+            else:
+                self._work.keep({"published": self._published})
+                self._work.close()
+
+    def abandon(self) -> None:
+        if self._video is not None:
+            self._video.discard()
+            self._video = None
+        self._work.close()
+
+    def _go_on(self) -> None:
+        for entry in self._work.kept():
+            if "published" in entry:
+                self._published = entry["published"]
+                continue
+            segment = Segment(**entry["segment"])
+            file = self._work.folder / segment.name
+            if not file.is_file() or file.stat().st_size != segment.size_bytes:
+                break
+            self._segments.append(segment)
+        kept: list[dict[str, Any]] = [{"segment": asdict(segment)} for segment in self._segments]
+        self._work.go_on(kept + [{"published": self._published}] * bool(self._published))
+        self._work.remove_all_but(segment.name for segment in self._segments)
+
+    def _open(self, number: int) -> PictureVideo:
+        return PictureVideo(
+            self._work.folder / f"segment_{number:06d}{self._suffix}",
+            size=self._size,
+            look=self._pictures.look,
+            every=self._job.every,
+            shown_as=self.path,
+        )
+
+    def _close_segment(self, *, is_kept: bool) -> None:
+        video, last = self._video, self._last
+        assert video is not None
+        video.finish()
+        self._video = None
+        segment = Segment(
+            name=video.path.name,
+            size_bytes=video.path.stat().st_size,
+            pictures=self._count,
+            first=self._first,
+            last=self._newest,
+            last_number=last.number,
+            last_length_s=str(last.end_s - last.start_s),
+        )
+        if is_kept:
+            self._work.keep({"segment": asdict(segment)})
+        self._segments.append(segment)
+
+    def _joining(self, *, is_whole: bool) -> Joining:
+        pictures, last = self._pictures, self._segments[-1]
+        # The last picture is shown in place of those behind it that were passed over.
+        shown_for = min(self._job.every, max(pictures.counts.decoded - last.last_number, 1))
+        count = sum(segment.pictures for segment in self._segments)
+        return Joining(
+            folder=self._work.folder,
+            segments=self._segments,
+            tick_s=self._tick_s,
+            rate=pictures.look.rate / self._job.every,
+            end_s=last.last * self._tick_s + shown_for * Fraction(last.last_length_s),
+            sound_from=pictures.path if pictures.look.sound else None,
+            is_all=is_whole and count != self._job.limit,
+        )
+
+    def _publish(self, whole: Path) -> None:
+        if self.path.exists() and not self._job.overwrite and file_key(self.path) != self._published:
+            raise SinkError(
+                f"{self.path}: has come to exist meanwhile, and nothing was replaced; what is painted is kept: "
+                "--resume --overwrite replaces it"
+            )
+        whole.replace(self.path)
+        self._published = file_key(self.path)

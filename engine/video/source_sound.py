@@ -1,0 +1,176 @@
+"""A source's sound beside new pictures: copied where the container takes it, else encoded anew.
+
+It is read a second time, never further than the pictures have come. Time 0 is the start of the source, as for them.
+"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.filter import Graph
+
+from engine.sinks.movie_file import AAC_RATES_HZ, BIT_RATE_PER_CHANNEL
+from engine.sinks.picture_video import VIDEO_FORMATS
+from engine.sources.stream_copy import StreamCopy
+
+OPUS_RATE_HZ = 48_000
+CHANNELS = {"aac": 2, "libopus": 2}  # more of them have orders that not every encoder knows: they are mixed to two
+NAMES = {"aac": "AAC", "libopus": "Opus", "pcm_s16le": "PCM"}
+
+
+class SourceSound:
+    """av.FFmpegError or OSError where it cannot be written; what cannot be read is told in `notes`."""
+
+    def __init__(self, source: Path | str, into: OutputContainer, suffix: str, shown: str) -> None:
+        """`suffix` says what `into` is; `shown` is what notes call it."""
+        self.notes: list[str] = []
+        form = VIDEO_FORMATS[suffix]
+        self._shown = shown
+        self._copy = StreamCopy(source, into, has_early=not form.has_fixed_rate)
+        self._encoded: list[EncodedTrack] = []
+        for track in self._copy.streams.audio:
+            if _plays_in(suffix, track) and self._copy.add(track):
+                continue
+            self._encoded.append(EncodedTrack(source, track.index, into, form.sound))
+            self.notes.append(
+                f"{shown}: its sound ({track.codec.canonical_name}) cannot be copied into such a file: it is encoded "
+                f"anew, as {self._encoded[-1].description}"
+            )
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Of the source."""
+        return self._copy.metadata
+
+    def write_until(self, end_s: Fraction | None) -> None:
+        """Everything that begins before; None: all that is left."""
+        self._copy.copy_until(end_s)
+        for track in self._encoded:
+            track.write_until(end_s)
+
+    def finish(self) -> None:
+        """Nothing more is wanted; what the encoders still hold is written."""
+        for track in self._encoded:
+            track.finish()
+        damages = [each.damage for each in (self._copy, *self._encoded) if each.damage]
+        if damages:
+            self.notes.append(f"{self._shown}: its sound ends where the source is damaged ({damages[0]})")
+
+    def close(self) -> None:
+        self._copy.close()
+        for track in self._encoded:
+            track.close()
+
+
+class EncodedTrack:
+    """One sound track, decoded and encoded. Gaps in its time stamps become silence: it keeps to the pictures."""
+
+    def __init__(self, source: Path | str, index: int, into: OutputContainer, codec: str) -> None:
+        self.damage = ""
+        """Why it could not be read to its end."""
+        self._into = into
+        self._source = av.open(str(source), metadata_errors="replace")
+        self._origin_s = Fraction(self._source.start_time or 0, 1_000_000)
+        track = self._source.streams[index]
+        assert isinstance(track, AudioStream)
+        self._track = track
+        channels = track.channels
+        is_mixed = channels > CHANNELS.get(codec, channels)
+        layout = "stereo" if is_mixed else "mono" if channels == 1 else track.layout.name
+        rate = _rate_for(codec, track.rate)
+        self.description = f"{NAMES[codec]}{' in stereo' if is_mixed else ''}"
+        self._written = into.add_stream(codec, rate=rate, layout=layout)
+        if codec in CHANNELS:
+            self._written.bit_rate = BIT_RATE_PER_CHANNEL * min(channels, 2)
+        self._written.metadata.update(track.metadata)
+        self._frames = self._even(rate, layout)
+        self._next: AudioFrame | None = None
+        self._is_begun = False
+
+    def write_until(self, end_s: Fraction | None) -> None:
+        if not self._is_begun:
+            self._is_begun = True
+            self._next = next(self._frames, None)
+        while self._next is not None and (end_s is None or self._next.pts * self._next.time_base < end_s):
+            self._into.mux(self._written.encode(self._next))
+            self._next = next(self._frames, None)
+
+    def finish(self) -> None:
+        if self._is_begun:
+            self._into.mux(self._written.encode(None))
+
+    def close(self) -> None:
+        self._source.close()
+
+    def _even(self, rate: int, layout: str) -> Iterator[AudioFrame]:
+        """Without gaps, from time 0 on."""
+        graph: Graph | None = None
+        for frame in self._decoded():
+            if graph is None:
+                graph = _even_graph(frame, rate, layout)
+            graph.push(frame)
+            yield from _pulled(graph)
+        if graph is not None:
+            graph.push(None)
+            yield from _pulled(graph)
+
+    def _decoded(self) -> Iterator[AudioFrame]:
+        try:
+            for packet in self._source.demux(self._track):
+                try:
+                    frames = packet.decode()
+                except av.InvalidDataError:  # the gap becomes silence
+                    continue
+                for frame in frames:
+                    if isinstance(frame, AudioFrame):
+                        if frame.pts is not None and frame.time_base:
+                            at_s = frame.pts * Fraction(frame.time_base) - self._origin_s
+                            frame.pts = round(at_s * frame.sample_rate)
+                        frame.time_base = Fraction(1, frame.sample_rate)
+                        yield frame
+        except (av.FFmpegError, OSError) as error:
+            self.damage = str(error.strerror)
+
+
+def _even_graph(first: AudioFrame, rate: int, layout: str) -> Graph:
+    graph = Graph()
+    source = graph.add_abuffer(
+        sample_rate=first.sample_rate,
+        format=first.format.name,
+        layout=first.layout.name,
+        time_base=Fraction(1, first.sample_rate),
+    )
+    # async=1: silence where time stamps leave a gap, and what overlaps is left out; first_pts: from time 0 on.
+    even = graph.add("aresample", f"{rate}:async=1:first_pts=0")
+    mixed = graph.add("aformat", f"channel_layouts={layout}")
+    sink = graph.add("abuffersink")
+    source.link_to(even)
+    even.link_to(mixed)
+    mixed.link_to(sink)
+    graph.configure()
+    return graph
+
+
+def _pulled(graph: Graph) -> Iterator[AudioFrame]:
+    while True:
+        try:
+            frame = graph.pull()
+        except (av.BlockingIOError, av.EOFError):
+            return
+        assert isinstance(frame, AudioFrame)
+        yield frame
+
+
+def _rate_for(codec: str, rate_hz: int) -> int:
+    if codec == "libopus" or (codec == "aac" and rate_hz not in AAC_RATES_HZ):
+        return OPUS_RATE_HZ
+    return rate_hz
+
+
+def _plays_in(suffix: str, track: AudioStream) -> bool:
+    """FFmpeg also writes raw samples into .mp4, which hardly a player knows."""
+    return not (suffix == ".mp4" and track.codec.canonical_name.startswith("pcm_"))

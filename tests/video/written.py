@@ -1,0 +1,54 @@
+"""Outputs of `multiverse video` fed without a model: each picture is the source's own, its colours turned over."""
+
+import zlib
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from engine.models.diffusion.painting import Painting
+from engine.models.diffusion.spec import ModelSpec
+from engine.sources.pictures import open_pictures
+from engine.video.job import VideoJob
+from engine.video.outputs import Output, open_output
+
+PAINTING = Painting(spec=ModelSpec(model="random:sd15"), prompt="glass")
+
+
+def job_of(source: Path, output: Path | str, **options: Any) -> VideoJob:
+    return VideoJob(source=str(source), output=str(output), **{"painting": PAINTING, "batch": 2} | options)
+
+
+def write(source: Path, output: Path | str, *, stop: int | None = None, end: str = "stop", **options: Any) -> Output:
+    """The whole job; or so many pictures more, and then the `end`: stop (as Ctrl-C), abandon (an error), kill."""
+    job = job_of(source, output, **options)
+    pictures = open_pictures(source)
+    height, width = pictures.first.pixels.shape[:2]
+    out = open_output(job, pictures, (width, height))
+    for count, picture in enumerate(pictures.read(job.every, job.limit, out.done)):
+        if count == stop:
+            break
+        out.add(picture, np.ascontiguousarray(255 - picture.pixels))
+    else:
+        out.finish(is_whole=True)
+        return out
+    if end == "stop":
+        out.finish(is_whole=False)
+    elif end == "abandon":
+        out.abandon()
+    return out
+
+
+def packets_of(path: Path, kind: str = "video") -> list[tuple[Any, ...]]:
+    """All that a file holds of its first such stream."""
+    with av.open(str(path)) as container:
+        return [
+            (packet.pts, packet.dts, packet.duration, packet.is_keyframe, zlib.crc32(bytes(packet)))
+            for packet in container.demux(**{kind: 0})
+            if packet.size
+        ]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
