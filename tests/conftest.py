@@ -3,6 +3,7 @@
 import importlib
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,9 @@ import engine.models  # noqa: F401  what stands in for torchaudio is there befor
 CEILING_S = 30.0
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Hundreds of processes import the engine, and each would compile it anew: that is a third of their start.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture
