@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -194,3 +194,17 @@ def tiny_voice(tiny_models: TinyModels) -> Path:
 def singing_voice(tiny_models: TinyModels) -> Path:
     """As tiny_voice, but it sings a sine at the pitch it is given."""
     return tiny_models.voice(kind="singing")
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[None]:
+    """Keeps the process that all children with models are forked from: it takes seconds to import what they need."""
+    from engine.children.diffusion_link import PRELOAD as SD_PRELOAD
+    from engine.children.launcher import LAUNCHER
+    from engine.children.segmentation_settings import PRELOAD as SAM3_PRELOAD
+    from engine.children.spec import CHILD_ENVIRONMENT
+    from engine.children.voice_settings import PRELOAD as RVC_PRELOAD
+
+    LAUNCHER.join((*SD_PRELOAD, *SAM3_PRELOAD, *RVC_PRELOAD), CHILD_ENVIRONMENT)
+    yield
+    LAUNCHER.leave()

@@ -52,7 +52,9 @@ def stage_config(folder: Path, model: Path, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def open_stage(tmp_path_factory: pytest.TempPathFactory, singing_voice: Path) -> Iterator[Callable[..., Stage]]:
+def open_stage(
+    tmp_path_factory: pytest.TempPathFactory, fork_server: None, singing_voice: Path
+) -> Iterator[Callable[..., Stage]]:
     """One engine with a voice for all tests of this file: a model is loaded once."""
     folder = tmp_path_factory.mktemp("voice")
     stages: list[Stage] = []

@@ -82,7 +82,9 @@ STILL = {
 
 
 @pytest.fixture(scope="module")
-def open_stage(tmp_path_factory: pytest.TempPathFactory, seeing_sam3: Path) -> Iterator[Callable[..., Stage]]:
+def open_stage(
+    tmp_path_factory: pytest.TempPathFactory, fork_server: None, seeing_sam3: Path
+) -> Iterator[Callable[..., Stage]]:
     """One engine with SAM3 for all tests of this file: a model is loaded once."""
     folder = tmp_path_factory.mktemp("floor")
     stages: list[Stage] = []

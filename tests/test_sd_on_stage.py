@@ -51,7 +51,9 @@ def stage_config(folder: Path, model: Path, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def open_stage(tmp_path_factory: pytest.TempPathFactory, tiny_sd: Path) -> Iterator[Stage]:
+def open_stage(
+    tmp_path_factory: pytest.TempPathFactory, fork_server: None, tiny_sd: Path
+) -> Iterator[Callable[..., Stage]]:
     """One engine with SD for all tests of this file: a model is loaded once."""
     folder = tmp_path_factory.mktemp("stage")
     config = stage_config(folder, tiny_sd, sinks=("shared=stage",))

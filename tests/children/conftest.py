@@ -10,11 +10,7 @@ import psutil
 import pytest
 
 from engine.children import ChildSpec, Deadlines, Supervisor
-from engine.children.diffusion_link import PRELOAD as SD_PRELOAD
-from engine.children.launcher import LAUNCHER, Launcher
-from engine.children.segmentation_settings import PRELOAD as SAM3_PRELOAD
-from engine.children.spec import CHILD_ENVIRONMENT
-from engine.children.voice_settings import PRELOAD as RVC_PRELOAD
+from engine.children.launcher import Launcher
 from tests.children.picture_studio import PictureStudio
 from tests.children.sam3_studio import Sam3Studio
 from tests.children.sd_studio import Studio
@@ -72,14 +68,6 @@ def _is_running(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-@pytest.fixture(scope="session")
-def fork_server() -> Iterator[None]:
-    """Keeps the process that all children with models are forked from: it takes seconds to import what they need."""
-    LAUNCHER.join((*SD_PRELOAD, *SAM3_PRELOAD, *RVC_PRELOAD), CHILD_ENVIRONMENT)
-    yield
-    LAUNCHER.leave()
 
 
 @pytest.fixture
