@@ -3,6 +3,7 @@
 import json
 import sys
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,7 +11,7 @@ import typer
 
 from engine.cli.sd_options import configured_sd, model_spec, with_numbers
 from engine.cli.video_progress import shown_progress
-from engine.cli.video_report import interrupted_line, report_lines
+from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import Telemetry, telemetry, writers
 from engine.cli.video_web import refuse_without_effect, serve
 from engine.errors import UsageError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 1
 NO_PROMPT = 'no prompt: say what the pictures shall show, for example --prompt "a forest of glass at dawn"'
 NO_INPUT = "no input: multiverse video IN OUT --prompt TEXT --model PATH|ID (or --input IN --output OUT)"
-NO_OUTPUT = "no output: name a video (.mp4 .mkv .mov .webm) or a folder of frames: multiverse video IN OUT"
+NO_OUTPUT = "no output: name a video (.mp4 .mkv .mov .webm .avi) or a folder of frames: multiverse video IN OUT"
 
 
 def video(
@@ -35,7 +36,9 @@ def video(
     ] = None,
     output: Annotated[
         str | None,
-        typer.Argument(metavar="OUT", show_default=False, help="A video (.mp4 .mkv .mov .webm) or a folder of frames."),
+        typer.Argument(
+            metavar="OUT", show_default=False, help="A video (.mp4 .mkv .mov .webm .avi) or a frame folder."
+        ),
     ] = None,
     input_: Annotated[str | None, typer.Option("--input", "-i", metavar="IN", help="As IN.")] = None,
     output_: Annotated[str | None, typer.Option("--output", "-o", metavar="OUT", help="As OUT.")] = None,
@@ -114,13 +117,14 @@ def video(
 ) -> None:
     """Repaint a video, a camera's picture or a folder of pictures with Stable Diffusion.
 
-    OUT is told by its name: .mp4 .mkv .mov .webm is a video with the source's sound and rate; a name/ or one without a
-    suffix is a folder of frames. Every picture gets the same noise, so that the result hangs together; what a picture
-    becomes depends on no batch, process or interruption.
+    OUT is told by its name: .mp4 .mkv .mov .webm .avi is a video with the source's sound and rate; a name/ or one
+    without a suffix is a folder of frames. Every picture gets the same noise, so that the result hangs together; what
+    a picture becomes depends on no batch, process or interruption.
 
     Example: multiverse video dance.mp4 glass.mp4 --prompt "dancers of glass" --model stabilityai/sd-turbo --batch 8
 
-    Ctrl-C ends early: the file plays as far as it came, and --resume goes on. A second Ctrl-C ends at once.
+    Ctrl-C ends early: the file plays as far as it came, and --resume goes on. A second Ctrl-C ends at once. A camera
+    or a stream is painted until Ctrl-C.
 
     In a browser: multiverse video --web 127.0.0.1:8000 --model stabilityai/sd-turbo
     """
@@ -196,37 +200,37 @@ def _paint(job: "VideoJob", *, as_json: bool, is_debug: bool) -> None:
                 known.tell(progress)
                 show(progress)
 
-            report, can_resume = _painted(job, known, tell, stop)
+            report, is_live = _painted(job, known, tell, stop)
     except KeyboardInterrupt:  # while the model was loaded: Ctrl-C ends that at once, no signal waits for its end
         print("multiverse: interrupted before the first picture; nothing was written", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
     for note in report.notes:
         print(f"multiverse: {note}", file=sys.stderr)
     if report.is_interrupted:
-        print(f"multiverse: {interrupted_line(report, can_resume=can_resume)}", file=sys.stderr)
+        print(f"multiverse: {ended_line(report, is_live=is_live)}", file=sys.stderr)
     if as_json:
         print(json.dumps({"event": "done"} | report.as_json(), ensure_ascii=False))
     else:
         print("\n".join(report_lines(report)))
-    if report.is_interrupted:
+    if report.is_interrupted and not (is_live and report.painted):
         raise typer.Exit(INTERRUPTED)
 
 
 def _painted(job: "VideoJob", known: Telemetry, tell: "Tell", stop: threading.Event) -> "tuple[VideoReport, bool]":
-    """The report, and whether --resume could go on from there."""
+    """The report, and whether the source has no end of its own."""
     from engine.cli.run import Signals
     from engine.video.run import open_job, open_stages, run_job
 
-    opened = open_job(job)
-    can_resume = opened.pictures.kind != "live"
-    try:
+    with ExitStack() as undone:  # Ctrl-C up to here is an exception
+        opened = open_job(job)
+        undone.callback(opened.close)
         stages = open_stages(job, opened)
-    except BaseException:
-        opened.close()
-        raise
-    known.loaded(stages.load_s, stages.stages.device)
-    Signals().connect(stop.set)
-    return run_job(job, opened, stages, tell=tell, stop=stop), can_resume
+        undone.callback(stages.stages.close)
+        known.loaded(stages.load_s, stages.stages.device)
+        Signals().connect(stop.set)
+        undone.pop_all()
+    is_live = opened.pictures.kind == "live"
+    return run_job(job, opened, stages, tell=tell, stop=stop), is_live
 
 
 def _demand(source: str | None, output: str | None, prompt: str | None) -> None:

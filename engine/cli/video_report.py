@@ -15,8 +15,10 @@ def report_lines(report: "VideoReport") -> list[str]:
         workers = f"  {time.workers} processes" if time.workers > 1 else ""
         share = f"{100 * busy[time.name]:.1f} %"
         lines.append(f"{time.name:<10}{time.frames:>9}{time.seconds:>11.2f}{share:>9}{ms:>13}{workers}")
+    name, share = report.busiest
     lines += [
         "",
+        f"busiest   {name}, {100 * share:.1f} % of the run",
         f"pictures  {_accounting(report)}",
         f"stages    {report.why or report.stages}",
         f"model     {report.model}, {report.width}x{report.height}, {report.dtype} on {report.device}; ready after "
@@ -28,13 +30,15 @@ def report_lines(report: "VideoReport") -> list[str]:
     return [*lines, report.done_line]
 
 
-def interrupted_line(report: "VideoReport", *, can_resume: bool) -> str:
-    """How far it came, what is kept, and how to go on."""
+def ended_line(report: "VideoReport", *, is_live: bool) -> str:
+    """How far a run came that was asked to end, what is kept, and how to go on."""
     whole = report.resumed + report.painted
     if not whole:
         return "interrupted before the first picture; nothing was written"
+    if is_live:  # it has no other end, and what it showed does not come again
+        return f"ended after {whole} pictures"
     kept = f"interrupted after {whole} pictures; {report.output}: plays up to there"
-    return f"{kept}, the same command with --resume goes on" if can_resume else kept
+    return f"{kept}, the same command with --resume goes on"
 
 
 def _accounting(report: "VideoReport") -> str:

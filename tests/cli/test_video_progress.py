@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.cli.video_progress import bar, shown_progress, stage_words, words_of
-from engine.cli.video_report import interrupted_line, report_lines
+from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import NOT_KNOWN, DebugLines, Telemetry, debug_line, telemetry, write_json
 from engine.video.report import DeviceState, Progress, VideoReport
 from engine.video.stages import StageTime
@@ -175,6 +175,12 @@ def test_the_table_has_frames_seconds_share_and_milliseconds_of_each_stage() -> 
     assert lines[3].split() == ["process", "112", "7.60", "95.0", "%", "67.86", "2", "processes"]
 
 
+def test_the_busiest_stage_is_named_and_those_that_take_turns_are_one() -> None:
+    assert "busiest   process, 95.0 % of the run" in report_lines(report(seconds=4.0))
+    turns = tuple(replace(each, turns="paint") if each.name in ("encode", "decode") else each for each in STAGES)
+    assert "busiest   paint, 100.0 % of the run" in report_lines(report(seconds=3.0, times=turns[:2] + turns[3:]))
+
+
 def test_every_picture_is_accounted_for() -> None:
     (line,) = [line for line in report_lines(report()) if line.startswith("pictures")]
     assert line == "pictures  509 read: 508 painted, 1 skipped"
@@ -191,7 +197,10 @@ def test_every_picture_is_accounted_for() -> None:
 def test_an_interruption_says_how_far_it_came_and_how_to_go_on() -> None:
     ended = report(is_interrupted=True, resumed=16, painted=21)
     kept = "interrupted after 37 pictures; out.mp4: plays up to there"
-    assert interrupted_line(ended, can_resume=True) == f"{kept}, the same command with --resume goes on"
-    assert interrupted_line(ended, can_resume=False) == kept  # a camera's pictures do not come again
+    assert ended_line(ended, is_live=False) == f"{kept}, the same command with --resume goes on"
     nothing = report(is_interrupted=True, painted=0)
-    assert interrupted_line(nothing, can_resume=True) == "interrupted before the first picture; nothing was written"
+    assert ended_line(nothing, is_live=False) == "interrupted before the first picture; nothing was written"
+
+
+def test_what_a_camera_showed_cannot_be_gone_on_with() -> None:
+    assert ended_line(report(is_interrupted=True, painted=21), is_live=True) == "ended after 21 pictures"
