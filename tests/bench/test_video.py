@@ -14,7 +14,6 @@ import pytest
 from engine.bench.clip import moving_discs, write_clip
 from engine.bench.video import (
     FEWEST_BATCHES,
-    PAINT_STAGES,
     Case,
     cases_for,
     frame_by_frame,
@@ -23,7 +22,7 @@ from engine.bench.video import (
 
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
 MODES = ("fused", "split")
-STAGES = ["read", *PAINT_STAGES, "save"]
+STAGES = ["read", "encode", "process", "decode", "save"]
 
 
 def assert_measured(mode: dict[str, Any], *, steps: int, real_steps: int, batch: int) -> None:
@@ -32,7 +31,7 @@ def assert_measured(mode: dict[str, Any], *, steps: int, real_steps: int, batch:
     assert mode["evals"] == pytest.approx(real_steps * mode["fps"], rel=0.01)
     assert mode["frames"] % batch == 0 and mode["frames"] >= FEWEST_BATCHES * batch
     assert list(mode["stages"]) == STAGES
-    assert mode["slowest_busy"] == max(stage["busy"] for stage in mode["stages"].values()) <= 1.0
+    assert max(stage["busy"] for stage in mode["stages"].values()) <= mode["slowest_busy"] <= 1.0
     assert mode["share_of_limit"] > 0
     assert mode["pictures_differ"] < 3, "both paint the same pictures, but for rounding and the encoder"
 
@@ -54,7 +53,7 @@ def test_painting_beats_diffusers_frame_by_frame_with_the_same_pictures(tmp_path
     for mode in modes:
         assert_measured(case[mode], steps=2, real_steps=1, batch=4)
         assert case[mode]["times_diffusers"] > 1.0
-    assert case["fused"]["slowest"] in PAINT_STAGES
+    assert case["fused"]["slowest"] == "paint", "on a CPU encode, process and decode take turns"
     assert list(tmp_path.iterdir()) == []
 
 
