@@ -13,6 +13,7 @@ import soundfile
 from engine.cli.convert_progress import words_of
 from engine.cli.main import main
 from engine.convert import Progress
+from tests.cli.conftest import Said
 from tests.convert.voices import spoken, tone, write_sound
 
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main", "convert"]
@@ -41,17 +42,15 @@ def fail(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     return start
 
 
-def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [*MULTIVERSE, *arguments, "--threads", "1", "--f0", "yin", "--config", "voice.toml"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
-
-
-def test_a_configuration_names_the_voice_and_json_tells_what_became_of_each_file(home: Path) -> None:
+def test_a_configuration_names_the_voice_and_json_tells_what_became_of_each_file(
+    home: Path, say: Callable[..., Said]
+) -> None:
     write_sound(home / "talk.wav", spoken(0.5))
-    done = run("talk.wav", "gone.wav", "out", "--pitch", "12", "--batch", "2", "--profile", "--json")
-    assert done.returncode == 1
-    assert done.stderr == "multiverse: gone.wav: no such file or folder\n"
-    told = json.loads(done.stdout)
+    asked = ("--pitch", "12", "--batch", "2", "--threads", "1", "--f0", "yin", "--profile", "--json")
+    code, out, err = say("convert", "talk.wav", "gone.wav", "out", *asked, "--config", "voice.toml")
+    assert code == 1
+    assert err == "multiverse: gone.wav: no such file or folder\n"
+    told = json.loads(out)
     assert [(file["output"], file["state"]) for file in told["files"]] == [
         ("out/talk.wav", "converted"),
         ("out/gone.wav", "failed"),

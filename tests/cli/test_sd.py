@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from engine.cli.main import main
+from tests.cli.conftest import Said
 from tests.conftest import TinyModels
 
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
@@ -76,16 +77,16 @@ def painted(model: Path, image: Path) -> np.ndarray:
 
 
 def test_a_configuration_names_the_model_and_what_belongs_to_it(
-    run: Run, tiny_sd: Path, tiny_models: TinyModels, tmp_path: Path
+    home: Path, say: Callable[..., Said], tiny_sd: Path, tiny_models: TinyModels
 ) -> None:
     lora, controlnet = tiny_models.lora(tiny_sd), tiny_models.controlnet(tiny_sd)
-    (tmp_path / "show.toml").write_text(
+    (home / "show.toml").write_text(
         f"[sd]\nmodel = '{tiny_sd}'\ncontrolnets = ['{controlnet}']\n[[sd.loras]]\npath = '{lora}'\n"
     )
-    done = run("sd", "in.png", "configured.jpg", *SMALL, "--config", "show.toml")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "configured.jpg  (128x64, seed 1, " in done.stdout
-    with Image.open(tmp_path / "configured.jpg") as picture:
+    code, out, err = say("sd", "in.png", "configured.jpg", *SMALL, "--config", "show.toml")
+    assert (code, err) == (0, "")
+    assert "configured.jpg  (128x64, seed 1, " in out
+    with Image.open(home / "configured.jpg") as picture:
         assert (picture.format, picture.size) == ("JPEG", (128, 64))
 
 

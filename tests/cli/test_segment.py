@@ -13,17 +13,12 @@ import pytest
 from PIL import Image
 
 from engine.cli.main import main
+from engine.segment import advice
+from tests.cli.conftest import Said
 from tests.segment.disc_movie import disc_picture, pictures_of, write_movie
 
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
 COUNT = 150
-IN_A_SLOW_WORLD = """
-from engine.segment import advice
-advice.SLOW_S = 0.0
-advice.SHARE_OF_WORK[336] = "all"
-from engine.cli.main import main
-main()
-"""
 INTERRUPTED_AT = """
 import signal, sys
 from engine.cli.main import main
@@ -40,6 +35,7 @@ main()
 SMALL = ["--prompt", "disc", "--resolution", "336", "--threads", "1"]
 
 Fail = Callable[..., tuple[int, str]]
+Say = Callable[..., Said]
 
 
 @pytest.fixture(scope="module")
@@ -69,12 +65,12 @@ def fail(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     return start
 
 
-def test_a_configuration_names_the_model_and_json_tells_all(home: Path, seeing_sam3: Path) -> None:
+def test_a_configuration_names_the_model_and_json_tells_all(home: Path, say: Say, seeing_sam3: Path) -> None:
     (home / "show.toml").write_text(f"[sam3]\nmodel = '{seeing_sam3}'\ndevice = 'cpu'\n")
     command = ["segment", "in.mp4", "out.mp4", "masks/", "out.json", *SMALL, "--config", "show.toml", "--limit", "4"]
-    done = subprocess.run([*MULTIVERSE, *command, "--json"], capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stderr) == (0, "")
-    told = json.loads(done.stdout)
+    code, out, err = say(*command, "--json")
+    assert (code, err) == (0, "")
+    told = json.loads(out)
     assert (told["read"], told["written"], told["objects"], told["identities"]) == (4, 4, 4, 1)
     assert (told["mode"], told["resolution"], told["device"], told["dtype"]) == ("track", 336, "cpu", "float32")
     assert told["outputs"] == ["out.mp4", "masks", "out.json"] and told["is_interrupted"] is False
@@ -86,16 +82,19 @@ def test_a_configuration_names_the_model_and_json_tells_all(home: Path, seeing_s
     assert {each["track_id"] for each in json.loads((home / "out.json").read_text())["annotations"]} == {1}
 
 
-def test_a_slow_run_is_advised_once_and_json_has_it_as_a_note(home: Path, seeing_sam3: Path) -> None:
+def test_a_slow_run_is_advised_once_and_json_has_it_as_a_note(
+    home: Path, say: Say, seeing_sam3: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(advice, "SLOW_S", 0.0)
+    monkeypatch.setitem(advice.SHARE_OF_WORK, 336, "all")
     command = ["segment", "in.mp4", "masks", *SMALL, "--mode", "image", "--limit", "2", "--model", str(seeing_sam3)]
-    started = [sys.executable, "-c", IN_A_SLOW_WORLD, *command, "--device", "cpu", "--json"]
-    done = subprocess.run(started, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0
-    (note,) = json.loads(done.stdout)["notes"]
+    code, out, err = say(*command, "--device", "cpu", "--json")
+    assert code == 0
+    (note,) = json.loads(out)["notes"]
     assert note.startswith("336 px take ") and note.endswith(
         "s a picture on this CPU; --resolution 336 is all of the work"
     )
-    assert done.stderr == f"multiverse: {note}\n"
+    assert err == f"multiverse: {note}\n"
 
 
 def test_ctrl_c_keeps_a_video_that_plays(home: Path, seeing_sam3: Path, wait_for) -> None:
@@ -167,13 +166,15 @@ def test_what_is_missing_or_wrong_is_said_in_one_line(fail: Fail, arguments: lis
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torchvision") is not None, reason="torchvision is here")
-def test_a_box_without_torchvision_is_one_line_before_the_model_is_loaded(home: Path, seeing_sam3: Path) -> None:
+def test_a_box_without_torchvision_is_one_line_before_the_model_is_loaded(
+    home: Path, say: Say, seeing_sam3: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "engine.models.segmentation.load", None)  # whoever imports it fails
     Image.fromarray(disc_picture(0)).save(home / "in.png")
     command = ["segment", "in.png", "out.png", *SMALL, "--box", "0.25,0.5,0.2,0.3", "--model", str(seeing_sam3)]
-    started = [sys.executable, "-c", INTERRUPTED_AT.format(module="engine.models.segmentation.load"), *command]
-    done = subprocess.run(started, capture_output=True, text=True, timeout=120)
-    said = [line for line in done.stderr.splitlines() if "no picture yet" not in line]  # on a slow machine
-    assert (done.returncode, len(said)) == (1, 1)
+    code, _, err = say(*command)
+    said = [line for line in err.splitlines() if "no picture yet" not in line]  # on a slow machine
+    assert (code, len(said)) == (1, 1)
     assert said[0].startswith("multiverse: box prompts: need torchvision")
     assert sorted(file.name for file in home.iterdir()) == ["in.mp4", "in.png"]
 
