@@ -1,0 +1,87 @@
+"""Real frames in the order in which damaged files gave them."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from engine.sources.awaited_pictures import MOST_EARLY, AwaitedPictures
+
+TICKS = 512  # of a picture, in the MP4 of `write_video`
+
+Await = Callable[..., AwaitedPictures]
+
+
+@pytest.fixture
+def lost() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def awaited(write_video: Callable[..., Path], lost: list[float]) -> Await:
+    """`awaited(*stamps)`: packets of these stamps, 30 a second, were sent."""
+
+    def send(*stamps: int, **options: str) -> AwaitedPictures:
+        with av.open(str(write_video(1, **{"codec": "libx264"} | options))) as container:
+            stream = container.streams.video[0]
+            pictures = AwaitedPictures(stream, Fraction(0), lost.append)
+            assert stream.time_base == Fraction(1, 30 * TICKS)
+        for decoding, stamp in enumerate(stamps):
+            packet = av.Packet(b"picture")
+            packet.pts, packet.dts = stamp * TICKS, decoding * TICKS
+            pictures.send(packet)
+        return pictures
+
+    return send
+
+
+def taken(pictures: AwaitedPictures, *stamps: int) -> list[int]:
+    """Stamps of what is shown once these have come."""
+    shown = []
+    for stamp in stamps:
+        frame = av.VideoFrame(16, 16)
+        frame.pts = stamp * TICKS
+        shown += pictures.take(frame)
+    return [frame.pts // TICKS for frame in shown]
+
+
+def test_of_a_clean_video_each_picture_is_shown_at_once(awaited: Await, lost: list[float]) -> None:
+    pictures = awaited(0, 3, 1, 2, 4)
+    for stamp in range(5):
+        assert taken(pictures, stamp) == [stamp]
+    assert (pictures.rest(), lost) == ([], [])
+
+
+def test_a_picture_that_comes_early_waits_for_those_before_it(awaited: Await, lost: list[float]) -> None:
+    pictures = awaited(*range(6))
+    assert taken(pictures, 0, 4, 5) == [0]
+    assert taken(pictures, 1, 2, 3) == [1, 2, 3, 4, 5]
+    assert lost == []
+
+
+def test_a_picture_that_does_not_come_in_time_is_lost_and_left_out_when_it_comes(
+    awaited: Await, lost: list[float]
+) -> None:
+    pictures = awaited(*range(10))
+    early = list(range(2, 3 + MOST_EARLY))
+    assert taken(pictures, 0, *early) == [0, *early]
+    assert lost == [pytest.approx(1 / 30)]
+    assert taken(pictures, 1, 7) == [7]
+    assert [len(pictures.stamps), len(pictures.rest()), len(lost)] == [2, 0, 3]
+
+
+@pytest.mark.parametrize("stamps", [(0, 1, 2, 50), (0, 1, 2, 2)])
+def test_where_time_stamps_cannot_be_trusted_every_picture_is_shown_as_it_comes(
+    stamps: tuple[int, ...], awaited: Await, lost: list[float]
+) -> None:
+    pictures = awaited(*range(5))
+    assert taken(pictures, *stamps, 1) == [*stamps, 1]
+    assert not pictures.is_exact and lost == []
+
+
+def test_of_a_codec_that_hides_pictures_none_is_missed(awaited: Await, lost: list[float]) -> None:
+    pictures = awaited(*range(5), codec="mpeg4")
+    assert taken(pictures, 0, 4) == [0, 4]
+    assert (pictures.rest(), lost) == ([], [])
