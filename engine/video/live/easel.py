@@ -105,9 +105,11 @@ class Easel:
         return ModelError(f"{painting.sampler}, {painting.steps} steps, {width} x {height} px: {line}")
 
     def _forget(self) -> None:
-        for painter in self._painters.values():
-            painter.free_memory()
+        painters = list(self._painters.values())
         self._painters.clear()
+        if self.device != "cpu":  # where nothing is kept from the system, and looking for it takes half a second
+            for painter in painters:
+                painter.free_memory()
 
 
 def _gentler(dtype: str) -> str:

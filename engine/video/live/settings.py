@@ -7,7 +7,6 @@ from typing import Any
 from engine.video.live.controls import MINE, Control, Knob, LiveSettings
 from engine.video.live.protocol import ProtocolError, shortened
 
-MOST_WRITTEN = 2**64
 NO_OWN_PICTURE = "ip_image: mine, but no picture of yours is here; choose one first"
 
 
@@ -90,6 +89,4 @@ def _quoted(value: Any) -> str:
             return shortened(value)
         case dict() | list():
             return "an object" if isinstance(value, dict) else "a list"
-        case int() if abs(value) > MOST_WRITTEN:  # Python refuses to write out one of thousands of digits
-            return "a number beyond all"
-    return repr(value)
+    return repr(value)[:40]

@@ -1,7 +1,7 @@
 // Keys of the whole page: f full screen, space freeze, h controls. Not while something is typed or operated.
 
 const TYPING = "input:not([type=range], [type=checkbox]), textarea, select";
-const PRESSABLE = "button, summary, a, input, select";
+const PRESSABLE = "button, summary, a, input:not([type=range]), select";
 
 /** `acts`: fullScreen, freeze and controls. */
 export function listenToKeys(acts) {
@@ -15,4 +15,6 @@ export function listenToKeys(acts) {
     event.preventDefault();
     act();
   });
+  // A button that was pressed with the mouse keeps the focus, and Space would press it again.
+  document.addEventListener("click", (event) => event.detail > 0 && event.target.closest("button")?.blur());
 }

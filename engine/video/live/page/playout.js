@@ -9,10 +9,11 @@
 //
 // The way here. Pictures are shown in slots, one after the other, a period apart.
 //
-// 1. The period follows the pace at which pictures arrive, measured over the last 24 of them, by small steps: 2 %
-//    a slot, and 5 % while it is more than 15 % off. Only a long mean can tell pace from jitter; and only a short one
-//    notices a change soon, so where the last 8 say 1.5 times more or less than all, all but the last 4 are forgotten.
-//    A single long wait, a stall, does not count.
+// 1. The period follows the pace of the pictures that arrive, by small steps: 2 % a slot, and 5 % while it is more than
+//    15 % off. The pace is the mean distance of the last 24, not of their arrivals, which latency shifts, but of their
+//    captures: in the long run both are the same. Only a long mean can tell pace from the beat of camera and server;
+//    and only a short one notices a change soon, so where the last 8 say 1.5 times more or less than all, all but the
+//    last 4 are forgotten. A single long wait, a stall, does not count.
 //
 // 2. The delay looks ahead. For each of the last 32 pictures is kept by how much it came before its slot, its slack.
 //    The second smallest (the 95th percentile of lateness, one outlier forgiven) should be a fifth of a period. While
@@ -34,7 +35,7 @@
 // 1994, Moon et al. 1998), that of playing a little faster or slower from Liang et al. 2003; here both work on one
 // grid of slots. Left out: clocks that drift against each other, since capture and showing share one.
 
-const LONG = 24; // arrivals of which the pace is the mean
+const LONG = 24; // distances of which the pace is the mean
 const SHORT = 8; // of these the last: a change shows here first
 const KEPT = 4;
 const CHANGED = 1.5;
@@ -57,45 +58,41 @@ const PAUSE_MS = 1500;
 const PAUSE_PERIODS = 6;
 const ASLEEP_MS = 1000; // nobody asked for so long: the page was hidden
 
-/** How far apart pictures arrive, in the long run. */
+/** How far apart the pictures that arrive are, in the long run. */
 export class Pace {
-  #arrivals = [];
+  #captures = [];
 
   /** The mean, ms; null while fewer than four have come. */
   get period() {
-    return this.#arrivals.length < FIRST ? null : this.#mean(this.#arrivals.length - 1);
+    return this.#captures.length < FIRST ? null : this.#mean(this.#captures.length - 1);
   }
 
-  get last() {
-    return this.#arrivals.at(-1) ?? null;
-  }
-
-  add(now) {
-    this.#arrivals.push(now);
-    if (this.#arrivals.length > LONG + 1) this.#arrivals.shift();
+  add(captured) {
+    this.#captures.push(captured);
+    if (this.#captures.length > LONG + 1) this.#captures.shift();
     this.#closeStall();
-    if (this.#arrivals.length <= SHORT + 1) return;
+    if (this.#captures.length <= SHORT + 1) return;
     const ratio = this.#mean(SHORT) / this.period;
-    if (ratio > CHANGED || ratio < 1 / CHANGED) this.#arrivals = this.#arrivals.slice(-1 - KEPT);
+    if (ratio > CHANGED || ratio < 1 / CHANGED) this.#captures = this.#captures.slice(-1 - KEPT);
   }
 
   forget() {
-    this.#arrivals = [];
+    this.#captures = [];
   }
 
   /** One long wait, and then as before: what came before it is moved up to it. */
   #closeStall() {
-    const all = this.#arrivals;
+    const all = this.#captures;
     if (all.length < FIRST + 2) return;
     const [before, after, now] = all.slice(-3);
     const usual = (before - all[0]) / (all.length - 3);
     const stalled = after - before;
     if (stalled < STALL * usual || now - after > CHANGED * usual) return;
-    this.#arrivals = all.map((arrival) => (arrival <= before ? arrival + stalled - usual : arrival));
+    this.#captures = all.map((captured) => (captured <= before ? captured + stalled - usual : captured));
   }
 
   #mean(count) {
-    return Math.max(1, (this.#arrivals.at(-1) - this.#arrivals.at(-1 - count)) / count);
+    return Math.max(1, (this.#captures.at(-1) - this.#captures.at(-1 - count)) / count);
   }
 }
 
@@ -107,6 +104,8 @@ export class Playout {
   #period = null;
   #correction = 0;
   #lastIndex = -1;
+  #newest = -Infinity; // capture of what has come
+  #arrived = null; // when the last came
   #played = 0; // slots since the playing began
   #drop;
 
@@ -143,7 +142,9 @@ export class Playout {
       this.#pass(frame);
       return;
     }
-    this.#pace.add(now);
+    if (frame.captured > this.#newest) this.#pace.add(frame.captured); // else it was overtaken
+    this.#newest = Math.max(this.#newest, frame.captured);
+    this.#arrived = now;
     let at = this.#waiting.length;
     while (at > 0 && this.#waiting[at - 1].frame.index > frame.index) at -= 1;
     this.#waiting.splice(at, 0, { frame, arrived: now });
@@ -174,6 +175,7 @@ export class Playout {
     this.#slacks = [];
     this.#next = this.#period = null;
     this.#lastIndex = -1;
+    this.#newest = -Infinity;
   }
 
   // -- beginning and ending -----------------------------------------------------------------
@@ -222,7 +224,7 @@ export class Playout {
       if (ratio < 1) this.#keepNewest(2);
     } else this.#passSpare(pace);
     const entry = this.#waiting.shift();
-    const silent = slot - (this.#pace.last ?? slot);
+    const silent = slot - this.#arrived;
     const isSlowing = !entry && silent > SILENT * pace; // the pace knows only of what has come
     const step = isFar || isSlowing ? FAR_STEP : STEP;
     this.#period *= 1 + clip(isFar ? ratio - 1 : isSlowing ? 1 : (ratio - 1) / 5, step);

@@ -1,0 +1,339 @@
+"""The live server over real sockets: pictures go in and come back, and nothing that a client does stops the others."""
+
+import itertools
+import json
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.errors import PortTakenError, UsageError
+from engine.video.live import LiveServer, serve_live
+from engine.video.live.protocol import HEADER, REFERENCE, pack
+from tests.conftest import TinyModels
+from tests.video.live.client import LiveClient, card, frame
+from tests.video.live.conftest import Connect, Serve
+
+WaitFor = Callable[..., Any]
+
+
+def get(server: LiveServer, path: str, **headers: str) -> tuple[int, Any, bytes]:
+    request = urllib.request.Request(f"http://127.0.0.1:{server.address[1]}{path}", headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers, error.read()
+
+
+def clients(server: LiveServer) -> int:
+    return json.loads(get(server, "/status.json")[2])["clients"]
+
+
+def test_a_picture_comes_back_painted_with_index_and_capture_time_of_its_source(serve: Serve, connect: Connect) -> None:
+    client = connect(serve())
+    client.show(7, card(96, 64), captured_ms=1234.5)
+    painted = client.take()
+    assert (painted.index, painted.captured_ms) == (7, 1234.5)
+    assert (painted.width, painted.height) == (64, 64)  # 43 px would be less than 64
+    assert painted.painted_ms > 0.0
+    assert painted.settings == 0
+    assert np.array_equal(client.paint(8), client.paint(9))
+
+
+def test_what_is_asked_for_holds_from_the_next_picture_on_and_for_that_client_alone(
+    serve: Serve, connect: Connect
+) -> None:
+    server = serve(painting={"prompt": "a house"})
+    changing, other = connect(server), connect(server)
+    before = changing.paint(1)
+    changing.ask(prompt="the sea at night", seed=5, side_px=128)
+    told = changing.hear("settings")
+    assert told["number"] == 1
+    assert (told["values"]["prompt"], told["values"]["seed"], told["values"]["side_px"]) == ("the sea at night", 5, 128)
+    assert changing.paint(2).shape == (128, 128, 3)
+    assert changing.painted[-1].settings == 1
+    changing.ask(side_px=64)
+    after = changing.paint(3)
+    assert np.abs(after.astype(int) - before).mean() > 5
+    assert np.array_equal(other.paint(1), before)
+    changing.ask(prompt="a house", seed=0)
+    assert np.array_equal(changing.paint(4), before)
+
+
+def test_loras_weigh_for_each_client_by_itself_whatever_the_sizes_are(
+    serve: Serve, connect: Connect, tiny_models: TinyModels
+) -> None:
+    sd = tiny_models.sd()
+    lora = tiny_models.lora(sd)
+    server = serve(sd, spec={"loras": ((str(lora), 0.0),)})
+    plain, heavy = connect(server), connect(server)
+    assert [each["label"] for each in plain.hello["controls"] if each["group"] == "LoRA"] == [lora.stem]
+    heavy.ask(lora_1=2.0, side_px=128)
+    first, weighed = plain.paint(1), heavy.paint(1, card(128, 128))
+    for index in (2, 3):
+        assert np.array_equal(plain.paint(index), first)
+        assert np.array_equal(heavy.paint(index, card(128, 128)), weighed)
+    heavy.ask(lora_1=0.0)
+    assert not np.array_equal(heavy.paint(4, card(128, 128)), weighed)
+
+
+def test_a_picture_of_ones_own_is_followed_and_gone_with_the_client(
+    serve: Serve, connect: Connect, tiny_models: TinyModels, wait_for: WaitFor
+) -> None:
+    sd = tiny_models.sd()
+    server = serve(sd, spec={"ip_adapter": str(tiny_models.ip_adapter(sd))})
+    client = connect(server)
+    before = client.paint(1)
+    client.show(0, card(80, 48, 250), kind=REFERENCE)
+    assert client.hear("settings")["values"]["ip_image"] == "mine"
+    assert not np.array_equal(client.paint(2), before)
+    client.ask(ip_image="none")
+    assert np.array_equal(client.paint(3), before)
+    folder = Path(server._folder.name)
+    assert len(list(folder.iterdir())) == 1
+    client.close()
+    wait_for(lambda: not list(folder.iterdir()), "the picture to be gone")
+
+
+def test_controlnets_count_as_much_as_each_client_says(serve: Serve, connect: Connect, tiny_models: TinyModels) -> None:
+    sd = tiny_models.sd()
+    server = serve(sd, spec={"controlnets": (str(tiny_models.controlnet(sd)),)})
+    client = connect(server)
+    with_edges = client.paint(1)
+    client.ask(controlnet_1_scale=0.0)
+    without = client.paint(2)
+    assert not np.array_equal(with_edges, without)
+    client.ask(controlnet_1_scale=1.0)
+    assert np.array_equal(client.paint(3), with_edges)
+
+
+def test_three_clients_get_the_same_share_though_one_floods(serve: Serve, connect: Connect, wait_for: WaitFor) -> None:
+    server = serve()
+    flooding, *modest = [connect(server) for _ in range(3)]
+    done = threading.Event()
+
+    def keep_asking(client: LiveClient, at_once: int) -> None:
+        """So many pictures for each that comes back, until all have enough."""
+        index = itertools.count(1)
+        client.show(next(index))
+        while not done.is_set():
+            for _ in range(at_once):
+                client.show(next(index))
+            client.take()
+
+    threads = [threading.Thread(target=keep_asking, args=(client, 1)) for client in modest]
+    threads.append(threading.Thread(target=keep_asking, args=(flooding, 20)))
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: all(len(client.painted) >= 40 for client in modest), "40 pictures for each")
+    done.set()
+    for thread in threads:
+        thread.join(timeout=60)
+    counts = [len(client.painted) for client in (*modest, flooding)]
+    assert max(counts) <= 1.5 * min(counts)
+    state = flooding.hear("state")
+    assert state["clients"] == 3
+    assert state["dropped"] > state["painted"]
+
+
+def test_who_comes_when_all_places_are_taken_is_told_and_gets_the_first_that_is_free(
+    serve: Serve, connect: Connect, wait_for: WaitFor
+) -> None:
+    server = serve(most_clients=2)
+    first, second = connect(server), connect(server)
+    with pytest.raises(ConnectionError) as refused:
+        connect(server)
+    assert refused.value.args == (1013, "busy: 2 clients are served; try again later")
+    first.close()
+    wait_for(lambda: clients(server) == 1, "the place to be free")
+    assert connect(server, "/live").paint(1).shape == (64, 64, 3)  # the other way to the same socket
+    assert second.paint(1).shape == (64, 64, 3)
+
+
+def test_who_has_sent_nothing_for_long_gives_its_place_to_a_newcomer(serve: Serve, connect: Connect) -> None:
+    server = serve(most_clients=1, idle_s=0.0)
+    silent = connect(server)
+    assert connect(server).paint(1).shape == (64, 64, 3)
+    with pytest.raises(ConnectionError) as gone:
+        silent.hear("nothing")
+    assert gone.value.args[0] == 1013
+    assert "another client wanted the place" in gone.value.args[1]
+
+
+NOISE = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)  # whose JPEG is nothing but picture
+BAD = {
+    "no header": (b"MV", "a message of 2 bytes: a picture begins with 32 bytes of header"),
+    "not ours": (b"GIF89a" + bytes(60), "a message that begins with b'GI'"),
+    "no JPEG": (pack(frame(5, card()))[: HEADER.size] + b"no JPEG at all", "what follows its header is no JPEG"),
+    "another size": (
+        pack(frame(5, card()))[:16] + b"\x80\x00\x40\x00" + pack(frame(5, card()))[20:],
+        "its header says 128 x 64, its JPEG is 64 x 64",
+    ),
+    "half a JPEG": (pack(frame(5, NOISE))[:4000], "its JPEG cannot be decoded"),
+    "too large": (bytes(70_000), "a picture of 70000 bytes: at most 65536 are taken"),
+    "to follow": (pack(frame(5, card(), kind=REFERENCE)), "the model has no IP-Adapter"),
+    "no JSON": ("{", "a text that is no JSON"),
+    "no setting": ('{"settings": {"beauty": 1}}', "'beauty' is no setting here"),
+    "no number": ('{"settings": {"steps": "two"}}', "steps: 'two' is no whole number"),
+    "far too deep": ("[" * 60_000, "a text that is no JSON"),
+}
+
+
+def test_what_is_not_as_it_should_be_is_one_line_for_its_client_and_stops_nothing(
+    serve: Serve, connect: Connect, reports: Any
+) -> None:
+    server = serve(most_bytes=65_536)
+    bad, good = connect(server), connect(server)
+    expected = good.paint(1)
+    for number, (data, line) in enumerate(BAD.values(), 2):
+        bad.send(data)
+        said = next(filter(None, iter(lambda: spoken(bad), "")))
+        assert line in said
+        assert "\n" not in said
+        assert np.array_equal(good.paint(number), expected)
+    bad.ask(prompt="a house")  # whose rest after a failure is over with that
+    assert bad.paint(100).shape == (64, 64, 3)
+    assert bad.painted[-1].settings == 1
+    assert reports.lines == []
+
+
+def spoken(client: LiveClient) -> str | None:
+    """The line in the next message, if it is one."""
+    message = client.read()
+    if isinstance(message, bytes):
+        return None
+    value = json.loads(message)
+    return value.get("error") or value.get("lost", {}).get("reason")
+
+
+def test_a_message_far_too_large_ends_that_connection_alone(serve: Serve, connect: Connect, reports: Any) -> None:
+    server = serve(most_bytes=65_536)
+    bad, good = connect(server), connect(server)
+    with pytest.raises(ConnectionError):
+        bad.send(bytes(8 << 20))
+        bad.hear("nothing")
+    assert good.paint(1).shape == (64, 64, 3)
+
+
+def test_a_painting_that_fails_is_a_line_for_its_client_and_others_go_on(
+    serve: Serve, connect: Connect, tiny_models: TinyModels, tmp_path: Path
+) -> None:
+    sd = tiny_models.sd()
+    image = tmp_path / "given.png"
+    image.write_bytes(b"no picture")
+    server = serve(sd, spec={"ip_adapter": str(tiny_models.ip_adapter(sd))})
+    failing, good = connect(server), connect(server)
+    expected = good.paint(1)
+    failing.show(0, card(), kind=REFERENCE)
+    failing.hear("settings")
+    for file in Path(server._folder.name).iterdir():
+        file.write_bytes(b"no picture any more")
+    failing.show(3)
+    lost = failing.hear("lost")
+    assert lost["index"] == 3
+    assert "cannot be read" in lost["reason"]
+    assert np.array_equal(good.paint(2), expected)
+    failing.show(4)  # it rests for a moment, but what it changes is tried at once
+    failing.ask(ip_image="none")
+    assert np.array_equal(failing.paint(5), expected)
+
+
+def test_a_browser_finds_the_page_and_nothing_else_is_let_in(serve: Serve, reports: Any) -> None:
+    server = serve()
+    status, headers, body = get(server, "/")  # followed to /live
+    assert status == 200
+    assert b"Multiverse" in body
+    assert "media-src 'self' blob:" in headers["Content-Security-Policy"]
+    assert "frame-ancestors 'self'" in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert get(server, "/page/playout.js")[1]["Content-Type"].startswith("text/javascript")
+    assert get(server, "/page/../server.py")[0] == 404
+    assert get(server, "/live", Host="evil.example")[0] == 403
+    assert get(server, "/live/socket", Origin="http://evil.example")[0] == 403
+    assert {key for key, _ in reports.lines} == {"web refused"}
+
+
+def test_clients_of_other_machines_need_the_token(serve: Serve, connect: Connect) -> None:
+    server = serve(is_local=lambda peer: False, token="sesame")
+    assert get(server, "/live")[0] == 401
+    assert get(server, "/?token=wrong")[0] == 401
+    status, headers, _ = get(server, "/live?token=sesame")
+    assert status == 200
+    cookie = headers["Set-Cookie"].partition(";")[0]
+    assert connect(server, Cookie=cookie).paint(1).shape == (64, 64, 3)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Self-signed, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    files = folder / "certificate.pem", folder / "key.pem"
+    if shutil.which("openssl"):
+        asked = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+        written = ["-subj", "/CN=localhost", "-out", str(files[0]), "-keyout", str(files[1])]
+        subprocess.run(["openssl", "req", "-x509", *asked, *written], check=True, capture_output=True, timeout=60)
+    return files
+
+
+def test_with_a_certificate_the_page_is_https(
+    serve: Serve, certificate: tuple[Path, Path], require: Callable[[object, str], None]
+) -> None:
+    require(certificate[0].exists(), "openssl is missing (apt-get install openssl)")
+    server = serve(certificate=certificate[0], key=certificate[1])
+    assert server.url.startswith("https://127.0.0.1:")
+    trusting = ssl.create_default_context(cafile=str(certificate[0]))
+    trusting.check_hostname = False
+    with urllib.request.urlopen(server.url, context=trusting, timeout=30) as answer:
+        assert answer.status == 200
+    with socket.create_connection(server.address) as plain:  # which is no TLS, and ends nothing
+        plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert plain.recv(100) == b""
+    with urllib.request.urlopen(server.url, context=trusting, timeout=30) as answer:
+        assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"key": Path("k.pem")}, "the certificate is missing"),
+        ({"certificate": Path("c.pem"), "key": Path("k.pem")}, "cannot be used"),
+        ({"side_px": 100}, "size: 100 is no multiple of 8"),
+        ({"side_px": 512}, "size: 512 is not 64 to 256"),
+        ({"most_clients": 0}, "clients: 0 is not 1 to 64"),
+    ],
+)
+def test_what_cannot_be_served_is_said_before_anything_is_loaded(
+    serve: Serve, options: dict[str, Any], line: str
+) -> None:
+    with pytest.raises(UsageError, match=line):
+        serve(**options)
+
+
+def test_a_port_that_is_taken_is_said_before_anything_is_loaded(serve: Serve) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(PortTakenError):
+        serve(port=taken.getsockname()[1])
+
+
+def test_serving_ends_with_its_event_and_frees_the_port(serve: Serve, connect: Connect) -> None:
+    server = serve()
+    client = connect(server)
+    stop = threading.Event()
+    serving = threading.Thread(target=serve_live, args=(server, stop))
+    serving.start()
+    client.paint(1)
+    stop.set()
+    serving.join(timeout=30)
+    assert not serving.is_alive()
+    with socket.create_server(server.address):
+        pass
