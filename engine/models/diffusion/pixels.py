@@ -28,6 +28,8 @@ class Pixels:
         self._model = model
         self._vae = model.vae
         self._dtype = next(model.vae.parameters()).dtype
+        # Picture by picture there: the layers of many do not fit into a CPU's caches (8 of 640 x 360: twice as long).
+        self._is_cpu = model.device.type == "cpu"
         self.width, self.height = width, height
 
     def encode(self, rgb: Pictures) -> torch.Tensor:
@@ -35,6 +37,8 @@ class Pixels:
 
         Cropped to the middle, not squashed. Deterministic: of a full VAE's distribution the mode.
         """
+        if self._is_cpu and len(rgb) > 1:
+            return torch.cat([self._latents(rgb[row : row + 1], None) for row in range(len(rgb))])
         return self._latents(rgb, None)
 
     def encode_sampled(self, rgb: Pictures, generator: torch.Generator | None) -> torch.Tensor:
@@ -55,6 +59,9 @@ class Pixels:
     def decode(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Scaled latents (F, 4, h, w) into (F, 8 h, 8 w, 3) uint8, and (F,) bool, both on the device: which pictures
         were numbers everywhere, before and after the VAE. What was not looks like a picture too, black or white."""
+        if self._is_cpu and len(z) > 1:
+            pictures, verdicts = zip(*map(self.decode, z.split(1)), strict=True)
+            return torch.cat(pictures), torch.cat(verdicts)
         are_latents_finite = is_finite(z)
         z = z.float() / self._model.scaling_factor + self._model.shift_factor
         x = self._vae.decode(z.to(self._dtype), return_dict=False)[0].float()
