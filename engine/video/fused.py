@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,31 +9,30 @@ from engine.video.batches import PaintedBatch, VideoBatch
 from engine.video.job import VideoJob
 from engine.video.stages import StageTime
 
-if TYPE_CHECKING:
-    pass
-
 
 class FusedStages:
     """PaintStages; see there."""
 
     def __init__(self, job: VideoJob, size: tuple[int, int]) -> None:
         """Loads the model and warms it up: seconds. ModelError in one line."""
-        from engine.models.device_work import chosen_device, chosen_dtype, use_threads
+        from engine.models.device_work import chosen_device, chosen_dtype, forbid_spilling, use_threads
         from engine.models.diffusion.batch_painter import BatchPainter
-        from engine.models.diffusion.load import load
+        from engine.models.diffusion.stage_loading import load_stage
         from engine.process_memory import keep_freed_memory
+        from engine.sources.still import read_still
 
         if job.threads is not None:
             use_threads(job.threads)
-        self.device = chosen_device(job.device)
-        self.dtype = chosen_dtype(job.dtype, self.device)
-        if self.device == "cpu":
+        device = chosen_device(job.device)
+        forbid_spilling(device)
+        if device == "cpu":
             keep_freed_memory()
-        model = load(job.painting.spec, self.device, self.dtype)
-        self._painter: BatchPainter | None = BatchPainter(model, job.painting, *size)
-        self._painter.warm_up(job.batch)
-        self.real_steps = self._painter.real_steps
-        self.notes = [*model.notes, *self._painter.notes]
+        self.device, self.dtype = device, chosen_dtype(job.dtype, device)
+        painter = load_stage(job.painting, "whole", device, self.dtype, *size, read_picture=read_still)
+        self._painter: BatchPainter | None = painter
+        painter.warm_up(job.batch)
+        self.real_steps = painter.real_steps
+        self.notes = [*painter.model.notes, *painter.notes]
         self._frames = 0
 
     def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:
