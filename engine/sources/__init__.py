@@ -8,12 +8,14 @@
     shared_ring.py  another engine's picture; published.py lists those in this machine's shared memory
     texture.py      a texture of another program, polled by the render thread: syphon.py, spout.py
     names.py        which of the pictures others offer is meant
-    video_file.py   a looped file; decoding.py reads it once through, playout.py plays it by the clock
+    video_file.py   a looped file; decoding.py reads it once through, playout.py plays it by the clock;
+                    awaited_pictures.py: what a damaged one has lost
     still.py        a picture file
     test_card.py    colours, orientation and motion for checking a rig, drawn in card_drawing.py
     pixels.py       any decoded picture -> RGB
     pictures.py     for offline jobs: a video, a picture or a folder, each picture once; look.py: how it plays;
-                    batches.py: in groups; stream_copy.py: the other streams of a file, as they are
+                    batches.py: in groups; stream_copy.py: the other streams of a file, as they are;
+                    live_pictures.py: the newest of a camera or a stream, whenever the job asks
 
 Every source but a texture works in a thread of its own and the newest picture wins: `latest_frame()` reads a
 reference.
