@@ -50,7 +50,8 @@ class Pipeline:
     ) -> None:
         self._job, self._pictures, self._size, self._output, self._stages = job, pictures, size, output, stages
         self._tell, self._stop = tell, stop
-        most = batches_waiting(size, job.batch)
+        # What waits of something live is no longer the newest.
+        most = 1 if pictures.kind == "live" else batches_waiting(size, job.batch)
         self._read: Handover[VideoBatch] = Handover(most)
         self._results: Handover[PaintedBatch] = Handover(most)
         self._read_s = self._save_s = 0.0
@@ -78,6 +79,7 @@ class Pipeline:
             raise
         finally:
             self._read.break_off()
+            self._pictures.close()  # a camera that has gone quiet would be waited for
             reader.join()
             if reader.error is not None:
                 self._results.break_off()

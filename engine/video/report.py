@@ -43,7 +43,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoReport:
-    """read = resumed + painted + unpainted + skipped; unreadable ones never became a picture."""
+    """read = resumed + painted + unpainted + skipped + dropped; unreadable ones never became a picture."""
 
     source: str
     output: str

@@ -119,7 +119,7 @@ def _report(job: VideoJob, opened: OpenedJob, chosen: Chosen, outcome: Outcome) 
     width, height = opened.size
     resumed = output.done
     return VideoReport(
-        source=job.source,
+        source=opened.pictures.label,
         output=str(output.path),
         is_interrupted=outcome.is_interrupted,
         model=painting.spec.model,
