@@ -25,6 +25,8 @@ class Layout:
     """As each of them gets it, but for its role and links."""
     count: int
     """Processes that paint side by side."""
+    threads_beside: int
+    """CPU threads of those that only encode or decode; the others' are in `begin`."""
     is_whole: bool
     """Each encodes and decodes what it paints."""
     sees_pixels: bool
@@ -134,7 +136,9 @@ class BuiltStages:
 
     def _start(self, title: str, role: Stage, inputs: list[Link], outputs: list[Link]) -> None:
         plans = [tuple(link.memory.plan for link in links) for links in (inputs, outputs)]
-        begin = msgspec.structs.replace(self._layout.begin, role=role, inputs=plans[0], outputs=plans[1])
+        layout = self._layout
+        threads = layout.threads_beside if role in ("encode", "decode") else layout.begin.threads
+        begin = msgspec.structs.replace(layout.begin, role=role, threads=threads, inputs=plans[0], outputs=plans[1])
         ends: tuple[list[Connection], list[Connection]] = (
             [link.taking for link in inputs],
             [link.giving for link in outputs],

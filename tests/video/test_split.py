@@ -22,7 +22,7 @@ from engine.models.diffusion.painting import BLACK, GOOD, RERUN, ControlUse, Pai
 from engine.video.batches import PaintedBatch, VideoBatch
 from engine.video.job import VideoJob
 from engine.video.link import SLOTS
-from engine.video.split import SplitStages, layout_for
+from engine.video.split import SplitStages, layout_for, shared_out
 from engine.video.split_pool import StagePool
 from tests.children.toys import descriptors, is_live, processes, segments
 from tests.video.toy_job import SIDE, batches, layout
@@ -163,6 +163,17 @@ def test_a_killed_stage_ends_the_others_and_is_named(victim: int, open_pool: Ope
     assert processes().isdisjoint(pool.pids)
 
 
+def test_the_first_to_die_is_blamed_and_not_the_one_that_ends_because_of_it(
+    open_pool: OpenPool, wait_for: WaitFor
+) -> None:
+    pool = open_pool()
+    _, killed, next_stage = (psutil.Process(pid) for pid in pool.pids)
+    killed.kill()
+    wait_for(lambda: not is_live(next_stage), "the end of the stage that waits for the killed one")
+    with pytest.raises(ModelError, match=r"^the process stage ended: killed by SIGKILL$"):
+        list(pool.paint(batches(4)))
+
+
 def test_ctrl_c_is_for_the_parent_to_hear(open_pool: OpenPool, require: Callable[..., None]) -> None:
     require(hasattr(os, "getpgid"), "process groups (not on Windows)")
     pool = open_pool()
@@ -271,3 +282,17 @@ def test_pictures_travel_on_only_to_controlnets_that_look(tiny_models: Any) -> N
     looking = job(spec)
     blind = replace(looking, painting=replace(looking.painting, controls=(ControlUse(scale=0.0),)))
     assert [layout_for(each, (64, 48)).sees_pixels for each in (looking, blind)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("cores", "painters", "is_whole", "shares"),
+    [
+        (2, 1, False, (1, 1)),
+        (16, 1, False, (12, 2)),
+        (16, 3, False, (4, 2)),
+        (16, 3, True, (5, 2)),
+        (1, 4, True, (1, 1)),
+    ],
+)
+def test_processes_share_the_cores_out(cores: int, painters: int, is_whole: bool, shares: tuple[int, int]) -> None:
+    assert shared_out(cores, painters, is_whole=is_whole) == shares

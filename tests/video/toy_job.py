@@ -29,7 +29,7 @@ def layout(prompt: str = "", *, count: int = 1, batch: int = 2, is_whole: bool =
         inputs=(),
         outputs=(),
     )
-    return Layout(begin=begin, count=count, is_whole=is_whole, sees_pixels=sees)
+    return Layout(begin=begin, count=count, threads_beside=1, is_whole=is_whole, sees_pixels=sees)
 
 
 def picture(number: int, side: int = SIDE) -> InputPicture:
