@@ -17,7 +17,6 @@ from engine.bench.video import (
     Case,
     cases_for,
     frame_by_frame,
-    pictures_differ,
 )
 
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
@@ -33,7 +32,7 @@ def assert_measured(mode: dict[str, Any], *, steps: int, real_steps: int, batch:
     assert list(mode["stages"]) == STAGES
     assert max(stage["busy"] for stage in mode["stages"].values()) <= mode["slowest_busy"] <= 1.0
     assert mode["share_of_limit"] > 0
-    assert mode["pictures_differ"] < 3, "both paint the same pictures, but for rounding and the encoder"
+    assert mode["pictures_differ"] < 0.1, "both paint the same pictures, but for rounding"
 
 
 @pytest.mark.soak
@@ -96,5 +95,3 @@ def test_a_rival_paints_the_first_pictures_of_the_clip_one_after_the_other(tmp_p
     assert np.abs(seen[5].astype(int) - moving_discs(96, 64, 5)[..., :3]).mean() < 12
     with av.open(tmp_path / "out.mp4") as out:
         assert sum(1 for _ in out.decode(video=0)) == 9
-    again = pictures_differ(tmp_path / "clip.mp4", tmp_path / "out.mp4")
-    assert pictures_differ(tmp_path / "clip.mp4", tmp_path / "clip.mp4") == 0.0 < again < 6
