@@ -49,15 +49,13 @@ class LatentPainter:
     def change(self, painting: Painting) -> None:
         """Paint so from now on. Texts and pictures that were seen lately are not encoded again.
 
-        ModelError for what the model cannot do; then it goes on as before.
+        ModelError for what the model cannot do. The weights of LoRAs and the scale of the IP-Adapter are the model's:
+        where another painter uses it, too, this comes before each batch.
         """
-        if painting == self._painting:
-            return
         model = self._model
         _demand_counts(painting, model)
         schedule = self._schedule_for(painting)
         evaluations = schedule.evaluations
-        self._painting = None  # from here on neither the old one nor the new, until all is done
         if model.loras is not None:
             weights = painting.lora_weights or tuple(weight for _, weight in model.spec.loras)
             model.loras.set_weights(dict(zip(model.loras.names, weights, strict=True)))

@@ -1,4 +1,4 @@
-"""Compiled UNets: the same picture, and one line where there is no compiler."""
+"""Faster UNets: compiled ones paint the same, DeepCache nearly so; one line where something is not there."""
 
 import importlib.util
 import os
@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from diffusers import DEISMultistepScheduler
+from PIL import Image
 
 from engine.children.diffusion_painter import Painter
 from engine.children.diffusion_settings import read_settings
 from engine.errors import ModelError
-from engine.models.diffusion import ModelSpec, accelerators
+from engine.models.diffusion import ModelSpec, accelerators, deep_cache
 from engine.models.diffusion.load import load
 from tests.children.sd_studio import BASE, source_picture
 from tests.conftest import TinyModels
+from tests.models.diffusion.oracle import pipeline_of
 
 IS_SOAK = os.environ.get("MULTIVERSE_SOAK") == "1"
 
@@ -89,6 +92,74 @@ def test_one_that_is_not_installed_says_how_to_get_it(tiny_sd: Path, name: str, 
 def test_one_that_is_not_for_us_is_refused_before_anything_is_loaded(name: str, reason: str) -> None:
     with pytest.raises(ModelError, match=reason):
         load(ModelSpec(model="/nowhere", accelerator=name), "cpu", "float32")
+
+
+def job_painter(folder: Path, accelerator: str, **asked: Any) -> Any:
+    from engine.models.diffusion.painting import Painting
+    from engine.models.diffusion.stage_loading import load_stage
+
+    spec = ModelSpec(model=str(folder), accelerator=accelerator)
+    painting = Painting(spec=spec, prompt="the cat", **{"steps": 5, "strength": 1.0, "cfg": 2.0, "seed": 7} | asked)
+    return load_stage(painting, "whole", "cpu", "float32", 64, 64)
+
+
+def test_deepcache_runs_the_deep_blocks_in_every_third_step_and_paints_what_diffusers_paints_with_it(
+    tiny_sd: Path,
+) -> None:
+    from DeepCache import DeepCacheSDHelper
+
+    shown = np.stack([source_picture(number) for number in range(2)])
+    plain, cached = (job_painter(tiny_sd, name, sampler="deis") for name in ("none", "deepcache"))
+    deep: list[Any] = []
+    for painter in (plain, cached):
+        painter.model.unet.mid_block.resnets[0].register_forward_hook(lambda layer, *call: deep.append(layer))
+    expected, _ = plain.paint(shown)
+    assert len(deep) == plain.real_steps == 5
+    deep.clear()
+    painted, fates = cached.paint(shown)
+    assert len(deep) == 2, "the first and the fourth of five"
+    assert (cached.real_steps, fates.tolist(), cached.notes) == (5, [0, 0], [])
+    assert np.abs(painted.astype(int) - expected).max() > 1
+    pipeline = pipeline_of(tiny_sd)
+    pipeline.scheduler = DEISMultistepScheduler.from_config(pipeline.scheduler.config)
+    helper = DeepCacheSDHelper(pipe=pipeline)
+    helper.set_params(cache_interval=3, cache_branch_id=0)
+    helper.enable()
+    theirs = pipeline(
+        "the cat",
+        image=Image.fromarray(shown[1]),
+        num_inference_steps=5,
+        strength=1.0,
+        guidance_scale=2.0,
+        generator=torch.Generator().manual_seed(7),
+        output_type="np",
+    ).images[0]
+    assert np.abs(painted[1] - theirs * 255.0).max() <= 0.6
+    again, _ = cached.paint(shown[::-1].copy())
+    assert np.array_equal(again[::-1], painted), "nothing is left of the batch before"
+
+
+def test_deepcache_leaves_a_single_step_as_it_is_and_says_so(tiny_sd: Path) -> None:
+    shown = source_picture(0)[None]
+    plain, cached = (job_painter(tiny_sd, name, strength=0.2) for name in ("none", "deepcache"))
+    for _ in range(2):
+        assert np.array_equal(cached.paint(shown)[0], plain.paint(shown)[0])
+    assert plain.notes == []
+    assert cached.notes == ["deepcache: one step a picture leaves nothing to reuse; ask for more --steps or --strength"]
+
+
+def test_deepcache_that_keeps_nothing_changes_nothing(tiny_sd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deep_cache, "INTERVAL", 1)
+    shown = source_picture(0)[None]
+    plain, cached = (job_painter(tiny_sd, name, sampler="euler") for name in ("none", "deepcache"))
+    assert np.array_equal(cached.paint(shown)[0], plain.paint(shown)[0])
+
+
+def test_deepcache_that_is_not_installed_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, command = accelerators.INSTALL["deepcache"]
+    monkeypatch.setitem(accelerators.INSTALL, "deepcache", ("no_such_module", command))
+    with pytest.raises(ModelError, match="deepcache: no_such_module is not installed; pip install DeepCache"):
+        load(ModelSpec(model="/nowhere", accelerator="deepcache"), "cpu", "float32", is_job=True)
 
 
 def test_without_a_compiler_inductor_is_refused() -> None:

@@ -4,13 +4,16 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from engine.errors import ModelError
 from engine.models.diffusion.batch_schedule import BatchSchedule
 from engine.models.diffusion.conditioner import Cond, Conditioner
 from engine.models.diffusion.denoiser import Control, Denoiser
 from engine.models.diffusion.model import Model
+from engine.models.diffusion.pixels import Pixels
 from engine.models.graphs import GraphCalls
+from tests.models.diffusion.oracle import pipeline_of, source_picture
 from tests.models.diffusion.plain_stream import loaded, random_latents
 from tests.models.recorded_graphs import Recording
 
@@ -21,8 +24,17 @@ SAMPLERS = [
     ({"sampler": "ddim"}, {"sampler": "scheduler"}),
     ({"sampler": "pndm"}, {"sampler": "scheduler"}),
     ({"kind": "turbo", "sampler": "turbo_ancestral"}, {"sampler": "scheduler"}),
+    ({"sampler": "ddim"}, {"sampler": "deis"}),
+    ({"sampler": "ddim"}, {"sampler": "dpm"}),
 ]
-IDS = ["lcm", "turbo", "library's lcm", "ddim", "pndm", "euler ancestral"]
+IDS = ["lcm", "turbo", "library's lcm", "ddim", "pndm", "euler ancestral", "deis", "dpm"]
+NAMED = {
+    "lcm": ("LCMScheduler", {}),
+    "deis": ("DEISMultistepScheduler", {}),
+    "euler": ("EulerAncestralDiscreteScheduler", {}),
+    "dpm": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
+}
+PNDM, V_PREDICTION, LCM = {"sampler": "pndm"}, {"kind": "sd21"}, {}
 
 
 def batch(model: Model, **asked: Any) -> BatchSchedule:
@@ -43,6 +55,59 @@ def test_a_picture_does_not_depend_on_the_batch_it_is_in(
     for frame in range(3):
         alone = batch(model, **asked).run(z[frame : frame + 1], cond)
         torch.testing.assert_close(together[frame : frame + 1], alone, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("built", "sampler"),
+    [(PNDM, "lcm"), (PNDM, "deis"), (PNDM, "dpm"), (V_PREDICTION, "lcm"), (V_PREDICTION, "euler"), (LCM, "dpm")],
+)
+def test_a_sampler_asked_for_by_name_is_that_of_diffusers(
+    tiny_models: Any, built: dict[str, Any], sampler: str
+) -> None:
+    """Made of the configuration of the scheduler that the model came with."""
+    import diffusers
+
+    folder = tiny_models.sd(**built)
+    pipeline = pipeline_of(folder)
+    name, differences = NAMED[sampler]
+    pipeline.scheduler = getattr(diffusers, name).from_config(pipeline.scheduler.config, **differences)
+    theirs = pipeline(
+        "the cat",
+        image=Image.fromarray(source_picture()),
+        negative_prompt="grey",
+        num_inference_steps=6,
+        strength=0.67,
+        guidance_scale=2.0,
+        generator=torch.Generator().manual_seed(5),
+        output_type="latent",
+    ).images
+    model = loaded(folder)
+    z = Pixels(model, 64, 64).encode(source_picture()[None]).repeat(2, 1, 1, 1)
+    ours = batch(model, steps=6, strength=0.67, sampler=sampler).run(z, cond_of(model))
+    torch.testing.assert_close(ours, theirs.repeat(2, 1, 1, 1), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("asked", "steps", "strength", "calls"),
+    [
+        ({"sampler": "lcm"}, 5, 0.5, 2),
+        ({"sampler": "lcm"}, 5, 0.2, 1),
+        ({"sampler": "deis"}, 5, 0.01, 1),
+        ({"sampler": "dpm"}, 5, 0.5, 2),
+        ({"sampler": "euler"}, 4, 1.0, 4),
+        ({"sampler": "scheduler"}, 8, 0.5, 5),  # PNDM looks twice where it starts
+    ],
+)
+def test_it_is_told_how_often_the_unet_runs(
+    tiny_models: Any, asked: dict[str, Any], steps: int, strength: float, calls: int
+) -> None:
+    model = loaded(tiny_models.sd(sampler="pndm"))
+    rows: list[int] = []
+    model.unet.conv_in.register_forward_pre_hook(lambda layer, inputs: rows.append(len(inputs[0])))
+    schedule = batch(model, steps=steps, strength=strength, **asked)
+    assert schedule.evaluations == calls
+    schedule.run(random_latents(3, seed=1), cond_of(model))
+    assert rows == [6] * calls, "each picture and its negative"
 
 
 def test_a_control_picture_belongs_to_its_own_frame(tiny_models: Any) -> None:
