@@ -3,12 +3,13 @@
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import suppress
 
 from engine.errors import PipeClosedError
 from engine.handover import LOOK_UP_S
 from engine.video.batches import VideoBatch
 from engine.video.link import Producer
+
+ENDING_S = 0.01
 
 
 class Feeder:
@@ -21,7 +22,8 @@ class Feeder:
         """Of the iterator. What it gave before is painted as if it had ended there."""
         self._batches, self._links = batches, links
         self._is_stopped = False
-        self._at_links = threading.Lock()
+        self._is_asking = False
+        """Whether it waits for the iterator; then it has nothing of a link in its hands."""
         self._thread = threading.Thread(target=self._run, name="video feeder", daemon=True)
 
     def start(self) -> None:
@@ -32,34 +34,39 @@ class Feeder:
         self._thread.join()
 
     def stop(self) -> None:
-        """It gives nothing more. It may wait for the next batch for ever, which is for the iterator's owner to end."""
+        """From here on it touches no link. It may wait for its next batch for ever: that is the iterator's affair."""
         self._is_stopped = True
-        with self._at_links:  # from here on it never touches a link
-            pass
+        while self._thread.is_alive() and not self._is_asking:
+            self._thread.join(ENDING_S)
 
     def _run(self) -> None:
         try:
-            for number, batch in enumerate(self._batches):
-                if not self._give(number, batch):
-                    return
+            number = 0
+            while (batch := self._next()) is not None:
+                self._give(number, batch)
+                number += 1
+            if not self._is_stopped:
+                for link in self._links:
+                    link.end()
         except PipeClosedError:  # the thread that takes sees it too, and finds out why
-            return
-        except Exception as error:  # the top of a thread: raised again by the thread that paints
-            self.error = error
-        with suppress(PipeClosedError), self._at_links:
-            for link in [] if self._is_stopped else self._links:
-                link.end()
+            pass
 
-    def _give(self, number: int, batch: VideoBatch) -> bool:
-        """Whether it was given; not when this is to stop."""
+    def _next(self) -> VideoBatch | None:
+        """None: it was the last, or this is to stop."""
+        self._is_asking = True
+        try:
+            batch = next(self._batches, None)
+        except Exception as error:  # the top of a thread: raised again by the thread that paints
+            self.error, batch = error, None
+        self._is_asking = False  # before it looks whether it is to stop: `stop` does the two the other way round
+        return None if self._is_stopped else batch
+
+    def _give(self, number: int, batch: VideoBatch) -> None:
         link = self._links[number % len(self._links)]
-        with self._at_links:
-            while not self._is_stopped and not link.has_room(LOOK_UP_S):
-                pass
+        while not link.has_room(LOOK_UP_S):
             if self._is_stopped:
-                return False
-            slot = link.room()
-            slot.arrays["rgb"][...] = batch.pixels
-            self.sent.append(batch)
-            link.give(slot, number=number, pictures=len(batch.pictures))
-            return True
+                return
+        slot = link.room()
+        slot.arrays["rgb"][...] = batch.pixels
+        self.sent.append(batch)
+        link.give(slot, number=number, pictures=len(batch.pictures))

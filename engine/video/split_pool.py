@@ -57,22 +57,24 @@ class StagePool:
         results = self._built.results
         self._feeder = feeder = Feeder(batches, self._built.feeds)
         feeder.start()
-        number = 0
+        number, is_broken = 0, False
         try:
             while (slot := self._take(number)) is not None:
                 assert slot.number == number, f"batch {slot.number} came in the place of {number}"
                 pixels, fates = slot.arrays["rgb"].copy(), slot.arrays["fates"].copy()
                 results[number % len(results)].give_back(slot)
-                del slot
+                slot = None
                 number += 1
                 batch = feeder.sent.popleft()
                 yield PaintedBatch(batch=batch, pixels=pixels, fates=pardoned(fates, pixels, batch.pixels))
             for other in range(1, len(results)):
                 assert self._take(number + other) is None, "batches are dealt in turn: all have ended"
         except PipeClosedError:
-            self._fail()
+            slot, is_broken = None, True
         finally:
             feeder.stop()
+        if is_broken:
+            self._fail()  # not above: an error keeps what was at hand when it came, and a slot keeps its memory mapped
         feeder.join()
         self._feeder = None
         if feeder.error is not None:
