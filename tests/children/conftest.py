@@ -11,11 +11,14 @@ import pytest
 
 from engine.children import ChildSpec, Deadlines, Supervisor
 from engine.children.launcher import Launcher
+from engine.children.spec import CHILD_ENVIRONMENT
 from tests.children.picture_studio import PictureStudio
 from tests.children.sam3_studio import Sam3Studio
 from tests.children.sd_studio import Studio
-from tests.children.toys import SOON, Toy, descriptors, processes, segments
+from tests.children.toys import SOON, Toy, descriptors, fork_one, processes, segments
 from tests.children.voice_studio import VoiceStudio
+
+TOY = "tests.children.toy:run"
 
 S = TypeVar("S", bound=PictureStudio | VoiceStudio)
 
@@ -26,25 +29,43 @@ def launcher() -> Launcher:
     return Launcher()
 
 
+@pytest.fixture(scope="session")
+def toy_launcher() -> Iterator[Launcher]:
+    """Keeps the process that the toys of most tests are forked from: an interpreter's start takes ten times a fork."""
+    launcher = Launcher()
+    launcher.join(("tests.children.toy",), CHILD_ENVIRONMENT)
+    fork_one(launcher)
+    yield launcher
+    launcher.leave()
+
+
 @pytest.fixture
 def toys(
-    wait_for: Callable[..., Any], reports: Callable[[str, str], None], launcher: Launcher
+    request: pytest.FixtureRequest,
+    wait_for: Callable[..., Any],
+    reports: Callable[[str, str], None],
+    toy_launcher: Launcher,
 ) -> Iterator[Callable[..., Toy]]:
     """`toys(settings, times=..., ...)`: a supervised toy child, off at first, closed at the end. Nothing is left."""
     resource_tracker.ensure_running()  # or its pipe would be one more afterwards
-    before = processes(), segments(), descriptors(), threading.active_count()
+    before, others = processes(), (segments(), descriptors(), threading.active_count())
     made: list[Toy] = []
-    default = launcher
+    default = request.getfixturevalue("launcher") if "launcher" in request.fixturenames else None
+    launchers: set[Launcher] = set()
 
     def make(
         settings: dict[str, Any] | None = None,
         *,
         times: Deadlines = SOON,
-        launcher: Launcher = default,
-        loop: str = "tests.children.toy:run",
+        launcher: Launcher | None = None,
+        loop: str = TOY,
         name: str = "toy",
         **spec: Any,
     ) -> Toy:
+        launcher = launcher or default
+        if launcher is None:  # a server has what is asked for when it starts
+            launcher = Launcher() if spec.keys() & {"preload", "environment"} else toy_launcher
+        launchers.add(launcher)
         supervisor = Supervisor(
             ChildSpec(name=name, loop=loop, settings=settings or {}, **spec),
             report=reports,
@@ -58,8 +79,13 @@ def toys(
     for toy in made:
         toy.supervisor.close()
     assert [toy.heard for toy in made] == [toy.swaps for toy in made], "the end of each swap, once"
-    assert (processes(), segments(), descriptors(), threading.active_count()) == before
+    left = processes() - before
+    assert (left & {pid for toy in made for pid in toy.pids} if toy_launcher in launchers else left) == set()
+    assert (segments(), descriptors(), threading.active_count()) == others
     assert [pid for toy in made for pid in toy.pids if _is_running(pid)] == [], "nor orphans of a killed server"
+    if toy_launcher in launchers:
+        fork_one(toy_launcher)
+        wait_for(lambda: not processes() - before, "the end of those that were born after they had been given up")
 
 
 def _is_running(pid: int) -> bool:

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from engine.children import ChildSpec, ChildStatus, Supervisor
+from engine.children.launcher import Launcher
 from engine.children.process import MOST_CALLS
 from engine.errors import SharedMemoryError
 from engine.ipc import AudioRing, FrameRing, Gate
@@ -273,8 +274,10 @@ def test_closing_twice_and_calling_afterwards_does_no_harm(toys: Callable[..., A
     assert (toy.status.state, toy.supervisor.wants_frame) == ("off", False)
 
 
-def test_the_frame_loop_never_waits_while_a_child_is_being_started(toys: Callable[..., Any]) -> None:
-    """Counted, not timed: thousands of calls fit into the time one process takes to start."""
+def test_the_frame_loop_never_waits_while_a_child_is_being_started(
+    toys: Callable[..., Any], launcher: Launcher
+) -> None:
+    """Counted, not timed: thousands of calls fit into the time one process takes to start, here with its server."""
     toy = toys()
     toy.supervisor.start()
     calls = 0

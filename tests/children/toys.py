@@ -1,6 +1,8 @@
 """A supervised toy child and what is left of it, for tests."""
 
 import os
+import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 import psutil
 
 from engine.children import ChildStatus, Deadlines, Supervisor
-from engine.children.launcher import LAUNCHER
+from engine.children.launcher import CAN_FORK, LAUNCHER, Launcher
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing
 
@@ -54,6 +56,20 @@ def processes() -> set[int]:
     family = psutil.Process().children(recursive=True)
     others = LAUNCHER.server_pid
     return {each.pid for each in family if each.pid != others and is_live(each) and not is_tracker(each)}
+
+
+def fork_one(launcher: Launcher) -> None:
+    """Starts the launcher's server where there is none; what was asked of it before is born when this returns."""
+    if not CAN_FORK:
+        return
+    with tempfile.TemporaryFile() as stderr:
+        process, pipe = launcher.launch(stderr, {})
+        pipe.close()  # so it ends at once
+        end_s = time.perf_counter() + 30.0
+        while not process.has_ended(time.perf_counter()):
+            assert time.perf_counter() < end_s, "no fork within 30 s"
+            time.sleep(0.002)
+        process.close()
 
 
 class Toy:
