@@ -24,7 +24,8 @@ class StreamCopy:
         """Why the source could not be read to its end."""
         self._into = into
         self._source: InputContainer = av.open(str(path), metadata_errors="replace")
-        self._origin_s = Fraction(self._source.start_time or 0, 1_000_000)
+        self.origin_s = Fraction(self._source.start_time or 0, 1_000_000)
+        """Of its clock: time 0 of the copies."""
         self._tracks: dict[int, Stream] = {}
         self._has_early = has_early
         self._packets: Iterator[Packet] | None = None
@@ -43,7 +44,9 @@ class StreamCopy:
         """Whether `into` can hold it. All are added before anything is copied."""
         if not can_hold(self._into.format.name, stream):
             return False
-        self._tracks[stream.index] = self._into.add_stream_from_template(stream)
+        copy = self._tracks[stream.index] = self._into.add_stream_from_template(stream)
+        copy.metadata.update(stream.metadata)  # its language
+        copy.disposition = stream.disposition
         return True
 
     def copy_until(self, end_s: Fraction | None) -> None:
@@ -67,7 +70,7 @@ class StreamCopy:
             return
         try:
             for packet in with_decoding_times(self._source.demux(tracks)):
-                shift = round(self._origin_s / packet.time_base)
+                shift = round(self.origin_s / packet.time_base)
                 packet.dts -= shift
                 if packet.pts is not None:
                     packet.pts -= shift
