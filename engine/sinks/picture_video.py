@@ -14,7 +14,7 @@ import av
 import cv2
 import numpy as np
 from av.codec.context import ThreadType
-from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, ColorTrc, VideoReformatter
 
 from engine.errors import SinkError
 from engine.sinks.movie_file import BT470BG_MATRIX, FORMATS, Format
@@ -23,10 +23,11 @@ from engine.sources.look import Look
 from engine.sources.stream_copy import StreamCopy
 
 H264 = FORMATS[".mp4"]
-# deadline and cpu-used: the quickest that is not for live use; no picture that is never shown, and none from later.
+# deadline and cpu-used: ten times as fast as good and 5, for 5 to 24 % more bytes and at most 0.8 dB less (PSNR); no
+# picture that is never shown, and none from later.
 VP9_OPTIONS = {
-    "deadline": "good",
-    "cpu-used": "5",
+    "deadline": "realtime",
+    "cpu-used": "7",
     "row-mt": "1",
     "crf": "24",
     "b": "0",
@@ -40,6 +41,8 @@ VIDEO_FORMATS: dict[str, Format] = FORMATS | {
 CONTAINERS = {".mkv": "matroska"}
 MATROSKA = (".mkv", ".webm")
 MATROSKA_TICK_S = Fraction(1, 1000)  # an encoder that is told so rounds once, and its packets stay as they are
+# ProRes knows three transfers, by FFmpeg's numbers; three of the others are the first one (ITU-T H.273, table 3).
+PRORES_TRANSFERS = {1: 1, 6: 1, 14: 1, 15: 1, 16: 16, 18: 18}
 KEY_EVERY_S = 1  # a player that looks for a place starts at most so far before it
 ENCODER_THREADS = 4  # what x264 makes depends on their number: the same on every machine
 AVX2 = 11  # as OpenCV numbers it
@@ -75,6 +78,9 @@ class PictureVideo:
         self._padding = ((0, height % 2), (0, width % 2), (0, 0))
         self._matrix = Colorspace.ITU601 if form.is_full_range else look.tags.matrix_for(height)
         self._range = self._range_of(form)
+        self._transfer = look.tags.transfer
+        if form.codec == "prores":
+            self._transfer = PRORES_TRANSFERS.get(self._transfer, ColorTrc.UNSPECIFIED)
         rate = look.rate / every
         self._time_base = tick_of(path, look, every)
         self._newest_pts: int | None = None
@@ -118,6 +124,7 @@ class PictureVideo:
                 dst_color_range=self._range,
                 threads=CONVERSION_THREADS,
             )
+            frame.color_primaries, frame.color_trc = self._look.tags.primaries, self._transfer  # ProRes looks here
             pts = round(start_s / self._time_base)
             if self._newest_pts is not None:
                 pts = max(pts, self._newest_pts + 1)
@@ -163,7 +170,7 @@ class PictureVideo:
             codec.gop_size = max(1, round(rate * KEY_EVERY_S))
         codec.color_range = self._range
         codec.color_primaries = look.tags.primaries
-        codec.color_trc = look.tags.transfer
+        codec.color_trc = self._transfer
         codec.colorspace = BT470BG_MATRIX if form.is_full_range else look.tags.matrix
 
     def _add_sound(self, sound: StreamCopy) -> None:
