@@ -25,7 +25,6 @@ SUFFIX = ".png"
 # The quickest that still halves them; OpenCV lets other threads run meanwhile.
 PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
 MOST_WRITERS = 4
-TOLD_PICTURES = 16  # in whole batches: so many are done before the journal tells of them
 _FRAME = re.compile(r"frame_\d{6,}\.png")
 
 
@@ -40,7 +39,6 @@ class FrameFolder:
         self._work = work
         self._batch = job.batch
         self._has_written = False
-        self._told_at_once = job.batch * max(1, TOLD_PICTURES // job.batch)
         self._is_new = not self.path.exists()
         self._older = set(frames_in(self.path, pictures))
         self._untold: list[str] = []
@@ -65,8 +63,6 @@ class FrameFolder:
         with self._work.one_line():
             while self._waiting:
                 self._take()
-            if not is_whole:
-                self._tell_rest()
         self._writers.shutdown()
         if is_whole:
             self._work.remove()
@@ -80,7 +76,6 @@ class FrameFolder:
         with contextlib.suppress(SinkError):  # it may be what failed
             while self._waiting:
                 self._take()
-            self._tell_rest()
         self._work.close(is_wanted=self._has_written)
         if self._is_new:
             with contextlib.suppress(OSError):  # there is something in it, or it was never made
@@ -102,16 +97,9 @@ class FrameFolder:
         self._older.discard(name)
         self._has_written = True
         self._untold.append(name)
-        if len(self._untold) == self._told_at_once:
+        if len(self._untold) == self._batch:
             self._work.keep({"names": self._untold})
             self._untold = []
-
-    def _tell_rest(self) -> None:
-        """As many as are whole batches."""
-        whole = len(self._untold) // self._batch * self._batch
-        if whole:
-            self._work.keep({"names": self._untold[:whole]})
-        self._untold = []
 
 
 def _write(path: Path, pixels: np.ndarray) -> None:

@@ -39,7 +39,7 @@ def job_key(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> dict[st
         "the source": _source_key(pictures),
         "the size": f"{size[0]}x{size[1]}",
         **{f"{OPTIONS.get(name, f'--{name}')}|{name}": value for name, value in (spec | painting).items()},
-        "the model's files": _files_key(_model_files(job)),
+        "a file of the model": _files_key(_model_files(job)),
         "--skip": job.skip,
         "--batch": job.batch,
         "--limit": job.limit,

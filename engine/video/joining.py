@@ -1,5 +1,6 @@
 """From whole segments and a source's sound to one video. Packets are copied: nothing is encoded twice."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -9,6 +10,7 @@ import av
 from av.container import OutputContainer
 from av.packet import Packet
 
+from engine.errors import SourceError
 from engine.sinks.picture_video import container_of
 from engine.video.source_sound import SourceSound
 
@@ -43,9 +45,12 @@ class Joining:
     tick_s: Fraction
     rate: Fraction
     """Pictures a second, on average."""
+    pixel_aspect: Fraction
     end_s: Fraction
     """Until when the last picture is shown."""
     sound_from: Path | str | None
+    sound_label: str
+    """What messages call it: an address may hold a password."""
     is_all: bool
     """The source's sound is wanted to its end, not only that of the pictures."""
 
@@ -61,9 +66,9 @@ def join(job: Joining, path: Path, shown: Path) -> list[str]:
         with av.open(str(job.folder / job.segments[0].name)) as first:
             stream = container.add_stream_from_template(first.streams.video[0])
         stream.time_base = stream.codec_context.time_base = job.tick_s
-        stream.codec_context.framerate = job.rate
+        stream.codec_context.framerate, stream.codec_context.sample_aspect_ratio = job.rate, job.pixel_aspect
         if job.sound_from is not None:
-            sound = SourceSound(job.sound_from, container, suffix, shown.name)
+            sound = _open_sound(job, container, suffix, shown)
             told = {name: text for name, text in sound.metadata.items() if name.lower() not in NOT_OURS}
             container.metadata.update(told)
         for packet in _packets(job):
@@ -76,12 +81,24 @@ def join(job: Joining, path: Path, shown: Path) -> list[str]:
             sound.finish()
         container.close()
     except BaseException:
-        _close_quietly(container)
+        with contextlib.suppress(av.FFmpegError, OSError):  # it may be what failed
+            container.close()
         raise
     finally:
         if sound is not None:
             sound.close()
     return [] if sound is None else sound.notes
+
+
+def _open_sound(job: Joining, container: OutputContainer, suffix: str, shown: Path) -> SourceSound:
+    """SourceError where the source is no longer there."""
+    try:
+        return SourceSound(job.sound_from, container, suffix, shown.name)
+    except (av.FFmpegError, OSError) as error:
+        raise SourceError(
+            f"{job.sound_label}: its sound cannot be read ({error.strerror}); the pictures are kept: with the source "
+            "back in its place --resume goes on"
+        ) from error
 
 
 def _packets(job: Joining) -> Iterator[Packet]:
@@ -106,10 +123,3 @@ def _clock_hz(tick_s: Fraction) -> int:
     while hz < 1000:
         hz *= 2
     return hz
-
-
-def _close_quietly(container: OutputContainer) -> None:
-    try:
-        container.close()
-    except (av.FFmpegError, OSError):  # it may be what failed
-        pass

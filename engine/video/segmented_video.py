@@ -6,6 +6,7 @@ How long a segment is depends on the job alone, and each is encoded by itself: a
 gone on with gives the very packets of one that was not.
 """
 
+import math
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
@@ -23,6 +24,8 @@ from engine.video.output_work import OutputWork
 
 SEGMENT_PICTURES = 120  # in whole batches; a kill costs at most so many
 
+SQUARE_ONLY = (".webm",)  # VP9 does not tell another shape, and PyAV does not let us tell the container
+
 
 class SegmentedVideo:
     """See Output."""
@@ -36,13 +39,18 @@ class SegmentedVideo:
         self._job, self._pictures, self._size, self._work = job, pictures, size, work
         self._suffix = self.path.suffix.lower()
         self._tick_s = tick_of(self.path, pictures.look, job.every)
-        self._length = job.batch * max(1, round(SEGMENT_PICTURES / job.batch))
+        self._segment_pictures = job.batch * max(1, round(SEGMENT_PICTURES / job.batch))
         self._segments: list[Segment] = []
         self._published: list[Any] | None = None
         """What an interrupted run has written under our name."""
         self._video: PictureVideo | None = None
         self._count = self._first = self._newest = 0
         """Of the segment in work."""
+        aspect = pictures.look.pixel_aspect
+        if self._suffix in SQUARE_ONLY and aspect != 1:
+            self.notes.append(
+                f"{self.path.name}: its pixels are square, the source's are {aspect} wide; .mkv keeps that"
+            )
         if is_resumed:
             self._go_on()
         self.done = sum(segment.pictures for segment in self._segments)
@@ -56,10 +64,10 @@ class SegmentedVideo:
                 self._count, self._first = 0, max(at, self._segments[-1].last + 1) if self._segments else at
             self._newest = max(at, self._newest + 1) if self._count else self._first
             start_s = (self._newest - self._first) * self._tick_s
-            self._video.add(pixels, start_s, start_s + picture.end_s - picture.start_s)
+            self._video.add(pixels, start_s, start_s + self._length_of(picture))
             self._count += 1
             self._last = picture
-            if self._count == self._length:
+            if self._count == self._segment_pictures:
                 self._close_segment(is_kept=True)
 
     def finish(self, *, is_whole: bool) -> None:
@@ -118,11 +126,16 @@ class SegmentedVideo:
             first=self._first,
             last=self._newest,
             last_number=last.number,
-            last_length_s=str(last.end_s - last.start_s),
+            last_length_s=str(self._length_of(last)),
         )
         if is_kept:
             self._work.keep({"segment": asdict(segment)})
         self._segments.append(segment)
+
+    def _length_of(self, picture: InputPicture) -> Fraction:
+        """Seconds for which the source shows it: whole ticks, where its reader ends half of one early."""
+        tick_s = self._pictures.look.time_base
+        return math.ceil((picture.end_s - picture.start_s) / tick_s) * tick_s
 
     def _joining(self, *, is_whole: bool) -> Joining:
         pictures, last = self._pictures, self._segments[-1]
@@ -134,8 +147,10 @@ class SegmentedVideo:
             segments=self._segments,
             tick_s=self._tick_s,
             rate=pictures.look.rate / self._job.every,
+            pixel_aspect=pictures.look.pixel_aspect,
             end_s=last.last * self._tick_s + shown_for * Fraction(last.last_length_s),
             sound_from=pictures.path if pictures.look.sound else None,
+            sound_label=pictures.label,
             is_all=is_whole and count != self._job.limit,
         )
 

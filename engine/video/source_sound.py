@@ -18,6 +18,10 @@ from engine.sinks.picture_video import VIDEO_FORMATS
 from engine.sources.stream_copy import StreamCopy
 
 OPUS_RATE_HZ = 48_000
+RAW = "pcm_"
+COUNTED = (".mov", ".avi")
+"""Raw samples have no times there: each lies behind the one before, whatever the source left out between them."""
+LEAST_GAP_S = 0.03  # between time stamps: less is how a container rounds
 CHANNELS = {"aac": 2, "libopus": 2}  # more of them have orders that not every encoder knows: they are mixed to two
 NAMES = {"aac": "AAC", "libopus": "Opus", "pcm_s16le": "PCM"}
 
@@ -35,11 +39,14 @@ class SourceSound:
         for track in self._copy.streams.audio:
             if _plays_in(suffix, track) and self._copy.add(track):
                 continue
-            self._encoded.append(EncodedTrack(source, track.index, into, form.sound))
-            self.notes.append(
-                f"{shown}: its sound ({track.codec.canonical_name}) cannot be copied into such a file: it is encoded "
-                f"anew, as {self._encoded[-1].description}"
-            )
+            codec = track.codec.canonical_name
+            is_same = codec.startswith(RAW) and suffix in COUNTED and codec in into.supported_codecs
+            self._encoded.append(EncodedTrack(source, track.index, into, codec if is_same else form.sound))
+            if not is_same:
+                self.notes.append(
+                    f"{shown}: its sound ({codec}) cannot be copied into such a file: it is encoded anew, as "
+                    f"{self._encoded[-1].description}"
+                )
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -80,9 +87,9 @@ class EncodedTrack:
         self._track = track
         channels = track.channels
         is_mixed = channels > CHANNELS.get(codec, channels)
-        layout = "stereo" if is_mixed else "mono" if channels == 1 else track.layout.name
+        layout = "mono" if channels == 1 else "stereo" if is_mixed or channels == 2 else track.layout.name
         rate = _rate_for(codec, track.rate)
-        self.description = f"{NAMES[codec]}{' in stereo' if is_mixed else ''}"
+        self.description = NAMES.get(codec, codec) + " in stereo" * is_mixed
         self._written = into.add_stream(codec, rate=rate, layout=layout)
         if codec in CHANNELS:
             self._written.bit_rate = BIT_RATE_PER_CHANNEL * min(channels, 2)
@@ -145,7 +152,7 @@ def _even_graph(first: AudioFrame, rate: int, layout: str) -> Graph:
         time_base=Fraction(1, first.sample_rate),
     )
     # async=1: silence where time stamps leave a gap, and what overlaps is left out; first_pts: from time 0 on.
-    even = graph.add("aresample", f"{rate}:async=1:first_pts=0")
+    even = graph.add("aresample", f"{rate}:async=1:min_hard_comp={LEAST_GAP_S}:first_pts=0")
     mixed = graph.add("aformat", f"channel_layouts={layout}")
     sink = graph.add("abuffersink")
     source.link_to(even)
@@ -172,5 +179,7 @@ def _rate_for(codec: str, rate_hz: int) -> int:
 
 
 def _plays_in(suffix: str, track: AudioStream) -> bool:
-    """FFmpeg also writes raw samples into .mp4, which hardly a player knows."""
-    return not (suffix == ".mp4" and track.codec.canonical_name.startswith("pcm_"))
+    """FFmpeg writes more than players read: raw samples in .mp4, and in .avi what has no times of its own there."""
+    if suffix == ".avi":
+        return False
+    return not (suffix in (".mp4", ".mov") and track.codec.canonical_name.startswith(RAW))

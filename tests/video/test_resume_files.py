@@ -1,49 +1,208 @@
 """A run that was interrupted anywhere and gone on with writes what an uninterrupted one would have written."""
 
-from collections.abc import Callable
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from engine.errors import SinkError
 from engine.video import segmented_video
 from tests.segment.disc_movie import pictures_of
 from tests.video.written import names, packets_of, write
 
 Clip = Callable[..., Path]
+SEGMENT = 6
 
 
 @pytest.fixture(autouse=True)
 def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 6)
+    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", SEGMENT)
+
+
+def contents(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in sorted(folder.iterdir())]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".webm", ".avi"])
+def test_the_same_pictures_give_the_same_packets_run_after_run(clip: Clip, tmp_path: Path, suffix: str) -> None:
+    source, out = clip(20), tmp_path / f"out{suffix}"
+    runs = set()
+    for _ in range(12):
+        write(source, out, overwrite=True)
+        runs.add(tuple(packets_of(out)))
+    assert len(runs) == 1 and len(runs.pop()) == 20
 
 
 @pytest.mark.parametrize("end", ["stop", "abandon"])
-@pytest.mark.parametrize("stop", [1, 6, 13, 20])
+@pytest.mark.parametrize("stop", [0, 1, 6, 13, 19])
 def test_a_video_is_packet_by_packet_that_of_an_uninterrupted_run(
     clip: Clip, tmp_path: Path, stop: int, end: str
 ) -> None:
     source, whole, out = clip(20), tmp_path / "whole.mp4", tmp_path / "out.mp4"
     write(source, whole)
     write(source, out, stop=stop, end=end)
-    if end == "stop" and stop < 20:
+    if end == "stop" and stop:
         assert len(pictures_of(out)) == stop, "what is there plays"
-        assert names(tmp_path)[0] == ".out.mp4.partial"
-    resumed = write(source, out, resume=True, overwrite=stop == 20)
-    assert resumed.done == (stop // 6 * 6 if stop < 20 else 0)
+    else:
+        assert not out.exists()
+    assert (".out.mp4.partial" in names(tmp_path)) == (stop >= SEGMENT or (end == "stop" and stop > 0))
+    assert write(source, out, resume=True).done == stop // SEGMENT * SEGMENT
     assert packets_of(out) == packets_of(whole)
     assert packets_of(out, "audio") == packets_of(whole, "audio") == packets_of(source, "audio")
     assert names(tmp_path) == ["in.mp4", "out.mp4", "whole.mp4"]
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mov", ".webm", ".avi"])
+def test_every_container_can_be_interrupted_more_than_once(clip: Clip, tmp_path: Path, suffix: str) -> None:
+    source, whole, out = clip(23), tmp_path / f"whole{suffix}", tmp_path / f"out{suffix}"
+    write(source, whole, skip=1, batch=3)
+    write(source, out, skip=1, batch=3, stop=7)
+    write(source, out, skip=1, batch=3, stop=3, end="abandon", resume=True)
+    assert write(source, out, skip=1, batch=3, stop=2, resume=True).done == 6
+    assert write(source, out, skip=1, batch=3, resume=True).done == 6
+    assert packets_of(out) == packets_of(whole) and len(packets_of(out)) == 12
+    assert packets_of(out, "audio") == packets_of(whole, "audio")
+
+
+@pytest.mark.parametrize("batch", [1, 4, 5, 8])
+def test_segments_are_whole_batches(clip: Clip, tmp_path: Path, batch: int) -> None:
+    source, out = clip(20), tmp_path / "out.mp4"
+    write(source, out, stop=19, end="abandon", batch=batch)
+    done = write(source, out, stop=0, end="abandon", resume=True, batch=batch).done
+    assert done and done % batch == 0
+
+
+def test_a_segment_that_is_gone_is_made_again_and_all_behind_it(clip: Clip, tmp_path: Path) -> None:
+    source, whole, out = clip(20), tmp_path / "whole.mp4", tmp_path / "out.mp4"
+    write(source, whole)
+    write(source, out, stop=19, end="abandon")
+    (tmp_path / ".out.mp4.partial" / "segment_000001.mp4").write_bytes(b"cut off")
+    assert write(source, out, resume=True).done == SEGMENT
+    assert packets_of(out) == packets_of(whole)
+
+
+def test_a_torn_journal_tells_of_what_is_whole_in_it(clip: Clip, tmp_path: Path) -> None:
+    source, whole, out = clip(20), tmp_path / "whole.mp4", tmp_path / "out.mp4"
+    write(source, whole)
+    write(source, out, stop=19, end="abandon")
+    journal = tmp_path / ".out.mp4.partial" / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes()[:-9])
+    assert write(source, out, stop=7, end="abandon", resume=True).done == 2 * SEGMENT
+    assert write(source, out, resume=True).done == 3 * SEGMENT
+    assert packets_of(out) == packets_of(whole)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"form": 0, "key": {}}\n', b"[]\n", b"\xff\n"])
+def test_a_journal_that_cannot_be_read_tells_of_nothing(clip: Clip, tmp_path: Path, content: bytes) -> None:
+    source, out = clip(8), tmp_path / "out.mp4"
+    write(source, out, stop=7, end="abandon")
+    (tmp_path / ".out.mp4.partial" / "journal.jsonl").write_bytes(content)
+    resumed = write(source, out, resume=True)
+    assert resumed.done == 0 and "there was nothing to go on with" in resumed.notes[0]
+    assert len(pictures_of(out)) == 8
 
 
 @pytest.mark.parametrize("end", ["stop", "abandon"])
 def test_a_folder_goes_on_behind_the_last_whole_batch(clip: Clip, tmp_path: Path, end: str) -> None:
     source, whole, out = clip(20), tmp_path / "whole", tmp_path / "out"
     write(source, f"{whole}/", batch=4)
-    write(source, out, stop=11, end=end, batch=4)
-    assert names(out) == [f"frame_{number:06d}.png" for number in range(11)]
-    resumed = write(source, out, batch=4, resume=True)
-    assert resumed.done == 8
-    assert [path.read_bytes() for path in sorted(out.iterdir())] == [
-        path.read_bytes() for path in sorted(whole.iterdir())
-    ]
+    write(source, out, stop=15, end=end, batch=4)
+    assert names(out) == [f"frame_{number:06d}.png" for number in range(15)]
+    assert write(source, out, batch=4, resume=True).done == 12
+    assert contents(out) == contents(whole)
     assert names(tmp_path) == ["in.mp4", "out", "whole"]
+
+
+def test_frames_that_were_removed_are_painted_again(clip: Clip, tmp_path: Path) -> None:
+    source, whole, out = clip(20), tmp_path / "whole", tmp_path / "out"
+    write(source, whole)
+    write(source, out, stop=16)
+    (out / "frame_000007.png").unlink()
+    assert write(source, out, resume=True).done == 6
+    assert contents(out) == contents(whole)
+
+
+def test_frames_of_an_older_run_are_not_taken_for_done(clip: Clip, tmp_path: Path) -> None:
+    source, out = clip(12), tmp_path / "out"
+    write(source, out)
+    for path in out.iterdir():
+        path.write_bytes(b"older")
+    write(source, out, stop=5, overwrite=True)
+    assert write(source, out, resume=True).done == 4
+    assert b"older" not in contents(out)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from tests.video.written import write
+source, folder = Path(sys.argv[1]), Path(sys.argv[2])
+write(source, folder / "frames", stop=9, end="none")
+written = write(source, folder / "out.mp4", stop=139, end="none")
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_was_killed_goes_on(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 120)  # as in the other process
+    source = clip(140, sound=None)
+    write(source, tmp_path / "whole.mp4")
+    killed = subprocess.Popen(
+        [sys.executable, "-c", KILLED, source, tmp_path],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with killed:
+        assert killed.stdout.readline() == "ready\n"
+        assert "segment_000001.mp4" in " ".join(names(tmp_path / ".out.mp4.partial")), "it is at work on the second one"
+        os.kill(killed.pid, signal.SIGKILL)
+    assert not (tmp_path / "out.mp4").exists()
+    assert write(source, tmp_path / "out.mp4", resume=True).done == 120
+    assert packets_of(tmp_path / "out.mp4") == packets_of(tmp_path / "whole.mp4")
+    write(source, tmp_path / "frames", resume=True)
+    assert len(names(tmp_path / "frames")) == 140
+    assert names(tmp_path) == ["frames", "in.mp4", "out.mp4", "whole.mp4"]
+
+
+@contextmanager
+def no_file_over(size_bytes: int) -> Iterator[None]:
+    """As on a disk that is full then."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.webm", "out"])
+def test_a_full_disk_is_one_line_and_can_be_gone_on_from(clip: Clip, tmp_path: Path, name: str) -> None:
+    noise = np.random.default_rng(0)
+    source = clip(pictures=[noise.integers(0, 256, (64, 96, 3), np.uint8) for _ in range(20)], options={"crf": "30"})
+    whole, out = tmp_path / f"whole{Path(name).suffix}", tmp_path / name
+    write(source, whole)
+    biggest = whole.stat().st_size if whole.is_file() else 20_000
+    ends = set()
+    for share in (0.01, 0.1, 0.4, 0.9):  # the first segment, the journal, a later one, the joined video
+        with pytest.raises(SinkError) as caught, no_file_over(max(round(biggest * share), 300)):
+            write(source, out, resume=True)
+        assert "(File too large)" in str(caught.value) and "\n" not in str(caught.value)
+        assert str(caught.value).startswith(str(out)) and str(caught.value).endswith("go on with --resume")
+        assert not out.is_file()
+        ends.add(write(source, out, resume=True, stop=0, end="abandon").done)
+    assert len(ends) > 1 or name == "out", "it came further each time"
+    write(source, out, resume=True)
+    assert contents(out) == contents(whole) if out.is_dir() else packets_of(out) == packets_of(whole)
+    assert not list(tmp_path.glob(".*"))

@@ -1,6 +1,8 @@
 """Outputs of `multiverse video` fed without a model: each picture is the source's own, its colours turned over."""
 
+import itertools
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import numpy as np
 
 from engine.models.diffusion.painting import Painting
 from engine.models.diffusion.spec import ModelSpec
-from engine.sources.pictures import open_pictures
+from engine.sources.pictures import InputPicture, open_pictures
 from engine.video.job import VideoJob
 from engine.video.outputs import Output, open_output
 
@@ -20,22 +22,26 @@ def job_of(source: Path, output: Path | str, **options: Any) -> VideoJob:
     return VideoJob(source=str(source), output=str(output), **{"painting": PAINTING, "batch": 2} | options)
 
 
-def write(source: Path, output: Path | str, *, stop: int | None = None, end: str = "stop", **options: Any) -> Output:
-    """The whole job; or so many pictures more, and then the `end`: stop (as Ctrl-C), abandon (an error), kill."""
-    job = job_of(source, output, **options)
-    pictures = open_pictures(source)
+def opened(source: Path, output: Path | str, **options: Any) -> tuple[Output, Iterator[InputPicture]]:
+    """The output, and the pictures that it still wants."""
+    job, pictures = job_of(source, output, **options), open_pictures(source)
     height, width = pictures.first.pixels.shape[:2]
     out = open_output(job, pictures, (width, height))
-    for count, picture in enumerate(pictures.read(job.every, job.limit, out.done)):
-        if count == stop:
-            break
-        out.add(picture, np.ascontiguousarray(255 - picture.pixels))
-    else:
-        out.finish(is_whole=True)
-        return out
-    if end == "stop":
-        out.finish(is_whole=False)
-    elif end == "abandon":
+    return out, pictures.read(job.every, job.limit, out.done)
+
+
+def write(source: Path, output: Path | str, *, stop: int | None = None, end: str = "stop", **options: Any) -> Output:
+    """The whole job; or so many pictures more, and then the `end`: stop (as Ctrl-C), abandon (an error), none."""
+    out, pictures = opened(source, output, **options)
+    try:
+        for picture in itertools.islice(pictures, stop):
+            out.add(picture, np.ascontiguousarray(255 - picture.pixels))
+        if stop is None or end == "stop":
+            out.finish(is_whole=stop is None)
+    except BaseException:
+        out.abandon()
+        raise
+    if stop is not None and end == "abandon":
         out.abandon()
     return out
 
