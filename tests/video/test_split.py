@@ -22,9 +22,11 @@ from engine.models.diffusion import ModelSpec
 from engine.models.diffusion.painting import BLACK, GOOD, RERUN, ControlUse, Painting
 from engine.video.batches import PaintedBatch, VideoBatch
 from engine.video.job import VideoJob
-from engine.video.link import SLOTS
+from engine.video.link import SLOTS, LinkPlan
 from engine.video.split import SplitStages, layout_for, shared_out
+from engine.video.split_letters import BeginStage
 from engine.video.split_pool import StagePool
+from engine.video.split_work import open_work
 from tests.children.toys import descriptors, is_live, processes, segments
 from tests.video.toy_job import SIDE, batches, layout
 
@@ -269,6 +271,26 @@ def test_two_processes_paint_what_one_paints_bit_for_bit() -> None:
         assert all(time.seconds > 0 for time in stages.times())
     finally:
         stages.close()
+
+
+def test_a_process_that_does_all_three_stages_tells_their_seconds_apart() -> None:
+    asked = job(ModelSpec(model="random:tiny"))
+    begin = layout_for(asked, (64, 48)).begin
+    work = open_work(begin)
+    assert (work.ready.device, work.ready.dtype, work.ready.real_steps) == ("cpu", "float32", 2)
+    made = work({"rgb": np.full((2, 48, 64, 3), 99, np.uint8)})
+    assert made["rgb"].shape == (2, 48, 64, 3) and made["fates"].tolist() == [GOOD, GOOD]
+    seconds = work.seconds(1.0)
+    assert set(seconds) == {"encode", "process", "decode"} and all(each > 0 for each in seconds.values())
+
+
+def test_all_that_a_stage_is_told_arrives() -> None:
+    spec = ModelSpec(model="a", vae="full", loras=(("b", 0.5),), controlnets=("c", "d"), ip_adapter="e")
+    controls = (ControlUse(sees="input", scale=0.25), ControlUse())
+    painting = Painting(spec=spec, prompt="glass, 玻璃", sampler="dpm", lora_weights=(1.0,), controls=controls)
+    plan = LinkPlan(segment="multiverse-1-2-x", slots=2, fields=(("z", (2, 4, 8, 8), "<f4"),))
+    begin = msgspec.structs.replace(layout().begin, painting=painting, inputs=(plan,), outputs=(plan, plan))
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(begin), type=BeginStage) == begin
 
 
 def test_a_full_vae_is_spread_over_the_processes_that_paint(tiny_models: Any) -> None:
