@@ -18,7 +18,7 @@ MOST_UNTOLD = 64  # packets: a picture leans on one 16 later at most (H.264 and 
 class StreamCopy:
     """Reads the source a second time, the added streams alone, and never further than `copy_until` says."""
 
-    def __init__(self, path: Path, into: OutputContainer, *, has_early: bool) -> None:
+    def __init__(self, path: Path | str, into: OutputContainer, *, has_early: bool) -> None:
         """`has_early`: `into` takes what comes before time 0, such as the lead-in of AAC; else it is left out."""
         self.damage = ""
         """Why the source could not be read to its end."""

@@ -48,7 +48,8 @@ def job_key(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> dict[st
         "the kind of output": Path(job.output).suffix.lower(),
         "the encoder": av.__version__,
     }
-    return json.loads(json.dumps(key))  # a tuple is a list there
+    plain: dict[str, Any] = json.loads(json.dumps(key))  # a tuple is a list there
+    return plain
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> str:

@@ -68,7 +68,7 @@ def join(job: Joining, path: Path, shown: Path) -> list[str]:
         stream.time_base = stream.codec_context.time_base = job.tick_s
         stream.codec_context.framerate, stream.codec_context.sample_aspect_ratio = job.rate, job.pixel_aspect
         if job.sound_from is not None:
-            sound = _open_sound(job, container, suffix, shown)
+            sound = _open_sound(job.sound_from, job.sound_label, container, suffix, shown)
             told = {name: text for name, text in sound.metadata.items() if name.lower() not in NOT_OURS}
             container.metadata.update(told)
         for packet in _packets(job):
@@ -90,13 +90,13 @@ def join(job: Joining, path: Path, shown: Path) -> list[str]:
     return [] if sound is None else sound.notes
 
 
-def _open_sound(job: Joining, container: OutputContainer, suffix: str, shown: Path) -> SourceSound:
+def _open_sound(source: Path | str, label: str, container: OutputContainer, suffix: str, shown: Path) -> SourceSound:
     """SourceError where the source is no longer there."""
     try:
-        return SourceSound(job.sound_from, container, suffix, shown.name)
+        return SourceSound(source, container, suffix, shown.name)
     except (av.FFmpegError, OSError) as error:
         raise SourceError(
-            f"{job.sound_label}: its sound cannot be read ({error.strerror}); the pictures are kept: with the source "
+            f"{label}: its sound cannot be read ({error.strerror}); the pictures are kept: with the source "
             "back in its place --resume goes on"
         ) from error
 

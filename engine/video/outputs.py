@@ -15,13 +15,12 @@ import numpy as np
 
 from engine.errors import SinkError, UsageError
 from engine.sinks.picture_video import VIDEO_FORMATS
-from engine.sinks.work_folder import file_key
 from engine.sources.pictures import InputPicture, Pictures
 from engine.video.frame_folder import FrameFolder, frames_in
 from engine.video.job import VideoJob
 from engine.video.job_key import differences, job_key
 from engine.video.output_work import OutputWork
-from engine.video.segmented_video import SegmentedVideo
+from engine.video.segmented_video import SegmentedVideo, mark_of
 
 FORMS = f"a video ({' '.join(VIDEO_FORMATS)}) or a folder of frames (name/)"
 
@@ -136,4 +135,4 @@ def _check_before(job: VideoJob, form: Form, pictures: Pictures, work: OutputWor
 
 def _is_published(path: Path, work: OutputWork) -> bool:
     """Whether it is what the interrupted run has written."""
-    return any(entry.get("published") == file_key(path) for entry in work.kept())
+    return any(entry.get("published") == mark_of(path) for entry in work.kept())

@@ -16,7 +16,6 @@ import numpy as np
 
 from engine.errors import SinkError
 from engine.sinks.picture_video import PictureVideo, tick_of
-from engine.sinks.work_folder import file_key
 from engine.sources.pictures import InputPicture, Pictures
 from engine.video.job import VideoJob
 from engine.video.joining import Joining, Segment, join
@@ -78,11 +77,10 @@ class SegmentedVideo:
             if self._segments:
                 whole = self._work.folder / f"whole{self._suffix}"
                 self.notes += join(self._joining(is_whole=is_whole), whole, self.path)
-                self._publish(whole)
+                self._publish(whole, is_done=is_done)
             if is_done or not self._segments:
                 self._work.remove()
             else:
-                self._work.keep({"published": self._published})
                 self._work.close()
 
     def abandon(self) -> None:
@@ -154,11 +152,19 @@ class SegmentedVideo:
             is_all=is_whole and count != self._job.limit,
         )
 
-    def _publish(self, whole: Path) -> None:
-        if self.path.exists() and not self._job.overwrite and file_key(self.path) != self._published:
+    def _publish(self, whole: Path, *, is_done: bool) -> None:
+        if self.path.exists() and not self._job.overwrite and mark_of(self.path) != self._published:
             raise SinkError(
                 f"{self.path}: has come to exist meanwhile, and nothing was replaced; what is painted is kept: "
                 "--resume --overwrite replaces it"
             )
+        if not is_done:  # told before it is there: else it would be taken for somebody else's
+            self._published = mark_of(whole)
+            self._work.keep({"published": self._published})
         whole.replace(self.path)
-        self._published = file_key(self.path)
+
+
+def mark_of(file: Path) -> list[int]:
+    """By what it is known again under another name: size, and when it was written."""
+    known = file.stat()
+    return [known.st_size, known.st_mtime_ns]

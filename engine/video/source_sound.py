@@ -3,6 +3,7 @@
 It is read a second time, never further than the pictures have come. Time 0 is the start of the source, as for them.
 """
 
+import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -63,9 +64,9 @@ class SourceSound:
         """Nothing more is wanted; what the encoders still hold is written."""
         for track in self._encoded:
             track.finish()
-        damages = [each.damage for each in (self._copy, *self._encoded) if each.damage]
-        if damages:
-            self.notes.append(f"{self._shown}: its sound ends where the source is damaged ({damages[0]})")
+        damage = next(filter(None, [self._copy.damage, *(track.damage for track in self._encoded)]), "")
+        if damage:
+            self.notes.append(f"{self._shown}: its sound ends where the source is damaged ({damage})")
 
     def close(self) -> None:
         self._copy.close()
@@ -115,15 +116,11 @@ class EncodedTrack:
 
     def _even(self, rate: int, layout: str) -> Iterator[AudioFrame]:
         """Without gaps, from time 0 on."""
-        graph: Graph | None = None
-        for frame in self._decoded():
-            if graph is None:
-                graph = _even_graph(frame, rate, layout)
-            graph.push(frame)
-            yield from _pulled(graph)
-        if graph is not None:
-            graph.push(None)
-            yield from _pulled(graph)
+        begins = 0  # in samples
+        for _, frames in itertools.groupby(self._decoded(), _kind_of):  # a broadcast goes over to other channels
+            for even in _without_gaps(frames, rate, layout, begins):
+                begins = even.pts + even.samples
+                yield even
 
     def _decoded(self) -> Iterator[AudioFrame]:
         try:
@@ -143,7 +140,24 @@ class EncodedTrack:
             self.damage = str(error.strerror)
 
 
-def _even_graph(first: AudioFrame, rate: int, layout: str) -> Graph:
+def _kind_of(frame: AudioFrame) -> tuple[int, str, str]:
+    return frame.sample_rate, frame.format.name, frame.layout.name
+
+
+def _without_gaps(frames: Iterator[AudioFrame], rate: int, layout: str, begins: int) -> Iterator[AudioFrame]:
+    """All of one kind; from sample `begins` on."""
+    graph: Graph | None = None
+    for frame in frames:
+        if graph is None:
+            graph = _graph_for(frame, rate, layout, begins)
+        graph.push(frame)
+        yield from _pulled(graph)
+    if graph is not None:
+        graph.push(None)
+        yield from _pulled(graph)
+
+
+def _graph_for(first: AudioFrame, rate: int, layout: str, begins: int) -> Graph:
     graph = Graph()
     source = graph.add_abuffer(
         sample_rate=first.sample_rate,
@@ -151,8 +165,8 @@ def _even_graph(first: AudioFrame, rate: int, layout: str) -> Graph:
         layout=first.layout.name,
         time_base=Fraction(1, first.sample_rate),
     )
-    # async=1: silence where time stamps leave a gap, and what overlaps is left out; first_pts: from time 0 on.
-    even = graph.add("aresample", f"{rate}:async=1:min_hard_comp={LEAST_GAP_S}:first_pts=0")
+    # async=1: silence where time stamps leave a gap, and what overlaps is left out.
+    even = graph.add("aresample", f"{rate}:async=1:min_hard_comp={LEAST_GAP_S}:first_pts={begins}")
     mixed = graph.add("aformat", f"channel_layouts={layout}")
     sink = graph.add("abuffersink")
     source.link_to(even)

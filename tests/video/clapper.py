@@ -19,10 +19,11 @@ def write_clapper(
     layout: str = "stereo",
     sound_s: Sequence[tuple[float, float]] | None = None,
     tags: dict[str, str] | None = None,
+    begins_s: float = 0.0,
 ) -> Path:
     """White on picture `at` of `count` black ones, and as loud. There is sound from and to each of `sound_s`; None: all
-    along."""
-    with av.open(str(path), "w") as container:
+    along. `begins_s`: on the file's own clock."""
+    with av.open(str(path), "w", options={"output_ts_offset": str(begins_s)}) as container:
         container.metadata.update(tags or {})
         video = container.add_stream("libx264", rate=RATE)
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"

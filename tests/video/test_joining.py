@@ -66,6 +66,14 @@ def test_sound_of_other_codecs_is_copied_or_encoded_anew_and_stays_in_step(
         assert written.notes == [] and packets_of(out, "audio") == packets_of(source, "audio")
 
 
+def test_raw_samples_stay_as_they_are(tmp_path: Path) -> None:
+    source = write_clapper(tmp_path / "in.mov", codec="pcm_s24le")
+    for suffix in (".mov", ".avi", ".mkv"):
+        assert write(source, tmp_path / f"out{suffix}").notes == []
+        samples = [b"".join(data for _, data in sound_of(path)) for path in (source, tmp_path / f"out{suffix}")]
+        assert samples[0] == samples[1] and len(samples[0]) == 6 * 48_000
+
+
 def test_six_channels_become_two_where_they_are_encoded_anew_and_it_is_told(tmp_path: Path) -> None:
     source, out = write_clapper(tmp_path / "in.mp4", layout="5.1"), tmp_path / "out.webm"
     assert write(source, out).notes[0].endswith("it is encoded anew, as Opus in stereo")
@@ -79,6 +87,19 @@ def test_sound_with_gaps_stays_in_step(tmp_path: Path, suffix: str) -> None:
     out = tmp_path / f"out{suffix}"
     write(source, out)
     assert flash_s(out) - bang_s(out) == pytest.approx(0, abs=0.003)
+
+
+def test_a_broadcast_that_goes_over_to_one_channel_stays_in_step(tmp_path: Path) -> None:
+    parts = [
+        write_clapper(tmp_path / "1.ts", 15, at=99, codec="mp2"),
+        write_clapper(tmp_path / "2.ts", 15, at=9, codec="mp2", layout="mono", begins_s=0.5),
+    ]
+    source, out = tmp_path / "in.ts", tmp_path / "out.webm"
+    source.write_bytes(b"".join(part.read_bytes() for part in parts))
+    write(source, out)
+    assert len(pictures_of(out)) == 30
+    assert flash_s(out) - bang_s(out) == pytest.approx(flash_s(source) - bang_s(source), abs=0.003)
+    assert sound_end_s(out) == pytest.approx(1.0, abs=0.05)
 
 
 def test_sound_that_begins_before_the_pictures_stays_with_them(clip: Clip, tmp_path: Path) -> None:
