@@ -64,16 +64,23 @@ class StreamCopy:
         self._source.close()
 
     def _read(self) -> Iterator[Packet]:
-        """From time 0 on, in decoding order."""
+        """From time 0 on, in decoding order. Sound whose times go back goes on behind what came before, as pictures do
+        (decoding.py): a broadcast that was cut together stays in step, and no container takes such times."""
         tracks = [self._source.streams[index] for index in self._tracks]
         if not tracks:
             return
+        newest: dict[int, tuple[int, int]] = {}  # when the last packet of a track begins and ends
         try:
             for packet in with_decoding_times(self._source.demux(tracks)):
                 shift = round(self.origin_s / packet.time_base)
                 packet.dts -= shift
                 if packet.pts is not None:
                     packet.pts -= shift
+                if packet.stream.type == "audio":
+                    begins, ends = newest.get(packet.stream.index, (packet.dts - 1, packet.dts))
+                    if packet.dts <= begins:
+                        packet.pts = packet.dts = ends
+                    newest[packet.stream.index] = packet.dts, packet.dts + max(packet.duration or 0, 1)
                 if self._has_early or packet.dts >= 0 or packet.stream.type != "audio":
                     yield packet
         except (av.FFmpegError, OSError) as error:

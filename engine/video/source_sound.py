@@ -3,6 +3,7 @@
 It is read a second time, never further than the pictures have come. Time 0 is the start of the source, as for them.
 """
 
+import contextlib
 import itertools
 from collections.abc import Iterator
 from fractions import Fraction
@@ -117,24 +118,31 @@ class EncodedTrack:
     def _even(self, rate: int, layout: str) -> Iterator[AudioFrame]:
         """Without gaps, from time 0 on."""
         begins = 0  # in samples
-        for _, frames in itertools.groupby(self._decoded(), _kind_of):  # a broadcast goes over to other channels
+        for _, frames in itertools.groupby(self._timed(), _kind_of):  # a broadcast goes over to other channels
             for even in _without_gaps(frames, rate, layout, begins):
                 begins = even.pts + even.samples
                 yield even
 
+    def _timed(self) -> Iterator[AudioFrame]:
+        """In samples from time 0. Where times go back it goes on behind what came before, as pictures do."""
+        begins_s: Fraction | None = None
+        ends_s = Fraction(0)
+        for frame in self._decoded():
+            at_s = ends_s
+            if frame.pts is not None and frame.time_base:
+                at_s = frame.pts * Fraction(frame.time_base) - self._origin_s
+                if begins_s is not None and at_s <= begins_s:
+                    at_s = ends_s
+            begins_s, ends_s = at_s, at_s + Fraction(frame.samples, frame.sample_rate)
+            frame.pts, frame.time_base = round(at_s * frame.sample_rate), Fraction(1, frame.sample_rate)
+            yield frame
+
     def _decoded(self) -> Iterator[AudioFrame]:
         try:
             for packet in self._source.demux(self._track):
-                try:
-                    frames = packet.decode()
-                except av.InvalidDataError:  # the gap becomes silence
-                    continue
-                for frame in frames:
-                    if isinstance(frame, AudioFrame):
-                        if frame.pts is not None and frame.time_base:
-                            at_s = frame.pts * Fraction(frame.time_base) - self._origin_s
-                            frame.pts = round(at_s * frame.sample_rate)
-                        frame.time_base = Fraction(1, frame.sample_rate)
+                with contextlib.suppress(av.InvalidDataError):  # the gap becomes silence
+                    for frame in packet.decode():
+                        assert isinstance(frame, AudioFrame)
                         yield frame
         except (av.FFmpegError, OSError) as error:
             self.damage = str(error.strerror)
