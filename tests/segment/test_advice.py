@@ -1,6 +1,5 @@
-"""What a slow run is told, once and in time."""
+"""What a slow run is told, once and in time. Its shares of the work: tests/models/segmentation/test_shapes.py."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +24,6 @@ def test_what_is_coarse_or_quick_or_on_no_cpu_is_not_advised(
     resolution: int, device_kind: str, picture_s: float
 ) -> None:
     assert coarser_look(resolution, device_kind, picture_s) is None
-
-
-@pytest.mark.soak
-def test_the_share_of_the_work_is_that_of_the_true_model() -> None:
-    from engine.models.segmentation.shapes import gflop
-
-    shares = {1008: 0.1, 672: 0.25} if os.environ.get("MULTIVERSE_SOAK") == "1" else {1008: 0.1}
-    coarse = sum(gflop("sam3", 336, 1).values())
-    for side, share in shares.items():
-        assert coarse / sum(gflop("sam3", side, 1).values()) == pytest.approx(share, abs=0.01)
 
 
 def test_advice_comes_with_the_first_picture_and_stays_in_the_notes(
