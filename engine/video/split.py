@@ -1,10 +1,10 @@
 """The stages in processes of their own: `--stages split`. START HERE for its parts.
 
-    split_build.py     which processes there are and what links them; they are started in their order
-    split_pool.py      batches through them, and why they ended where they did; split_feeder.py: the thread that gives
-    split_process.py   one of them, seen from here; split_letters.py: what it is told and tells
-    stage_process.py   what each of them runs; split_work.py: its part of the model
-    link.py            how a batch goes from one to the next
+split_build.py     which processes there are and what links them; they are started in their order
+split_pool.py      batches through them, and why they ended where they did; split_feeder.py: the thread that gives
+split_process.py   one of them, seen from here; split_letters.py: what it is told and tells
+stage_process.py   what each of them runs; split_work.py: its part of the model
+link.py            how a batch goes from one to the next
 """
 
 import os
