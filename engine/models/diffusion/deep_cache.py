@@ -29,10 +29,8 @@ class DeepCache:
         self._helper.enable()
 
     def begin(self, timesteps: Sequence[float]) -> None:
-        """A batch begins that will make these steps; what is kept of the one before is forgotten."""
+        """A batch begins that will make these steps: all blocks run in the first of them."""
         self._pipeline.scheduler.timesteps = timesteps
-        self._helper.start_timestep = None
-        self._helper.cached_output.clear()
 
     @staticmethod
     def whole(unet: Any, state: State) -> State:

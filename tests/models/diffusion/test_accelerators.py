@@ -15,7 +15,10 @@ from engine.children.diffusion_painter import Painter
 from engine.children.diffusion_settings import read_settings
 from engine.errors import ModelError
 from engine.models.diffusion import ModelSpec, accelerators, deep_cache
+from engine.models.diffusion.batch_painter import BatchPainter
 from engine.models.diffusion.load import load
+from engine.models.diffusion.painting import Painting
+from engine.models.diffusion.stage_loading import load_stage
 from tests.children.sd_studio import BASE, source_picture
 from tests.conftest import TinyModels
 from tests.models.diffusion.oracle import pipeline_of
@@ -94,13 +97,13 @@ def test_one_that_is_not_for_us_is_refused_before_anything_is_loaded(name: str, 
         load(ModelSpec(model="/nowhere", accelerator=name), "cpu", "float32")
 
 
-def job_painter(folder: Path, accelerator: str, **asked: Any) -> Any:
-    from engine.models.diffusion.painting import Painting
-    from engine.models.diffusion.stage_loading import load_stage
-
+def job_painting(folder: Path, accelerator: str, **asked: Any) -> Painting:
     spec = ModelSpec(model=str(folder), accelerator=accelerator)
-    painting = Painting(spec=spec, prompt="the cat", **{"steps": 5, "strength": 1.0, "cfg": 2.0, "seed": 7} | asked)
-    return load_stage(painting, "whole", "cpu", "float32", 64, 64)
+    return Painting(spec=spec, prompt="the cat", **{"steps": 5, "strength": 1.0, "cfg": 2.0, "seed": 7} | asked)
+
+
+def job_painter(folder: Path, accelerator: str, **asked: Any) -> BatchPainter:
+    return load_stage(job_painting(folder, accelerator, **asked), "whole", "cpu", "float32", 64, 64)
 
 
 def test_deepcache_runs_the_deep_blocks_in_every_third_step_and_paints_what_diffusers_paints_with_it(
@@ -137,6 +140,9 @@ def test_deepcache_runs_the_deep_blocks_in_every_third_step_and_paints_what_diff
     assert np.abs(painted[1] - theirs * 255.0).max() <= 0.6
     again, _ = cached.paint(shown[::-1].copy())
     assert np.array_equal(again[::-1], painted), "nothing is left of the batch before"
+    cached.change(job_painting(tiny_sd, "deepcache", sampler="deis", strength=0.8))
+    later = job_painter(tiny_sd, "deepcache", sampler="deis", strength=0.8)
+    assert np.array_equal(cached.paint(shown)[0], later.paint(shown)[0]), "nor of another place to start from"
 
 
 def test_deepcache_leaves_a_single_step_as_it_is_and_says_so(tiny_sd: Path) -> None:

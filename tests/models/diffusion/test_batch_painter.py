@@ -171,8 +171,8 @@ def test_clients_who_take_turns_get_their_own_pictures_and_no_text_is_encoded_ag
     lora = ((str(tiny_models.lora(tiny_sd)), 0.0),)
     asked = [
         painting_of(tiny_sd, loras=lora, prompt="fire"),
-        painting_of(tiny_sd, loras=lora, prompt="ice", lora_weights=(1.0,)),
-        painting_of(tiny_sd, loras=lora, prompt="ice", lora_weights=(1.0,), strength=0.9, sampler="dpm"),
+        painting_of(tiny_sd, loras=lora, prompt="fire", lora_weights=(1.0,)),
+        painting_of(tiny_sd, loras=lora, prompt="fire", lora_weights=(1.0,), strength=0.9, sampler="dpm"),
     ]
     shown = pictures(1)
     expected = [painter_of(painting).paint(shown)[0] for painting in asked]
@@ -183,7 +183,7 @@ def test_clients_who_take_turns_get_their_own_pictures_and_no_text_is_encoded_ag
         for painting, picture in zip(asked, expected, strict=True):
             painter.change(painting)
             assert np.array_equal(painter.paint(shown)[0], picture)
-        assert len(texts) == 2, "ice and its negative, through the LoRA's text encoder, in the first round"
+        assert len(texts) == 2, "the prompt and its negative through the LoRA's text encoder, in the first round"
     assert [len(set(map(bytes, expected))), painter.real_steps] == [3, 3]
 
 
