@@ -1,10 +1,12 @@
 """`multiverse run` as people start it: a process, its output, its exit code, the files it leaves."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import soundfile
 
 from engine.ipc import FrameRing
 from engine.ipc.ring_folder import find_ring, system_folder
+from tests.cli.conftest import Said
 
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
 SMALL = ["--size", "160x90", "--fps", "30"]
@@ -185,23 +188,53 @@ BAD_STARTS = {
 }
 
 
-@pytest.mark.parametrize("name", BAD_STARTS)
-def test_a_bad_start_is_one_clear_line(home: Path, name: str) -> None:
+@pytest.fixture
+def bad_files(home: Path) -> Path:
     (home / "text.wav").write_text("this is = not [sound")
     (home / "text.png").write_text("this is not a picture")
     (home / "unknown.toml").write_text("[osc]\nprot = 9000\n")
     (home / "bad.toml").write_text('width = "wide"\n')
     (home / "presets").mkdir()
     (home / "presets" / "corrupt.toml").write_text("= = =")
-    arguments, code, named = BAD_STARTS[name]
+    return home
+
+
+def bad_start(name: str) -> list[str]:
+    arguments = BAD_STARTS[name][0]
     base = ["--osc", "127.0.0.1:0", "--web", "off", "--sink", "null", "--audio", "demo"]
-    end = [] if "--offline" in arguments else ["--seconds", "0.1"]
-    done = run(home, *base, *end, *arguments)
-    lines = done.stderr.strip().splitlines()
-    assert done.returncode == code, done.stderr
+    return [*base, *([] if "--offline" in arguments else ["--seconds", "0.1"]), *arguments]
+
+
+def assert_one_clear_line(name: str, code: int, said: str) -> None:
+    _, expected, named = BAD_STARTS[name]
+    lines = said.strip().splitlines()
+    assert code == expected, said
     assert named in lines[-1]
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in said
     assert len(lines) == 1
+
+
+@pytest.mark.parametrize("name", BAD_STARTS)
+def test_a_bad_start_is_one_clear_line_and_nothing_goes_on(
+    bad_files: Path,
+    name: str,
+    say: Callable[..., Said],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.chdir(bad_files)
+    before = threading.active_count()
+    done = say("run", *bad_start(name))
+    assert_one_clear_line(name, done.code, done.err)
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []  # lines, elsewhere
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("name", ["a size that is none", "an unknown sink", "a corrupt preset"])
+def test_a_bad_start_ends_the_process(bad_files: Path, name: str) -> None:
+    """By its usage, before the engine is opened, and while it is being opened."""
+    done = run(bad_files, *bad_start(name))
+    assert_one_clear_line(name, done.returncode, done.stderr)
 
 
 def test_help_names_every_option(home: Path) -> None:
