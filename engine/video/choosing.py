@@ -42,7 +42,7 @@ def _chosen(job: VideoJob, pictures: Pictures, size: tuple[int, int], done: int)
         return "cluster", "", ClusterStages(job, size)
     if job.stages == "fused":
         return "fused", "", FusedStages(job, size)
-    from engine.video.split import SplitStages
+    from engine.video.split.split_stages import SplitStages
 
     if job.stages == "split":
         return "split", "", SplitStages(job, size)

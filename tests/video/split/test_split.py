@@ -22,15 +22,15 @@ from engine.models.diffusion import ModelSpec
 from engine.models.diffusion.painting import BLACK, GOOD, RERUN, ControlUse, Painting
 from engine.video.batches import PaintedBatch, VideoBatch
 from engine.video.job import VideoJob
-from engine.video.link import SLOTS, LinkPlan
-from engine.video.split import SplitStages, layout_for, shared_out
-from engine.video.split_letters import BeginStage
-from engine.video.split_pool import StagePool
-from engine.video.split_work import open_work
+from engine.video.split.letters import BeginStage
+from engine.video.split.link import SLOTS, LinkPlan
+from engine.video.split.pool import StagePool
+from engine.video.split.split_stages import SplitStages, layout_for, shared_out
+from engine.video.split.work import open_work
 from tests.children.toys import descriptors, is_live, processes, segments
-from tests.video.toy_job import SIDE, batches, layout
+from tests.video.split.toy_job import SIDE, batches, layout
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 OpenPool = Callable[..., StagePool]
 WaitFor = Callable[..., Any]
 
@@ -223,7 +223,9 @@ def test_an_error_of_the_source_comes_after_what_it_gave(open_pool: OpenPool) ->
 
 def test_nothing_is_left_when_the_parent_is_killed(wait_for: WaitFor, require: Callable[..., None]) -> None:
     require(sys.platform == "linux", "Linux, where shared memory can be listed")
-    parent = subprocess.Popen([sys.executable, "-m", "tests.video.stage_parent"], cwd=ROOT, stdout=subprocess.PIPE)
+    parent = subprocess.Popen(
+        [sys.executable, "-m", "tests.video.split.stage_parent"], cwd=ROOT, stdout=subprocess.PIPE
+    )
     assert parent.stdout is not None
     with parent.stdout:
         pid, *theirs = (int(word) for word in parent.stdout.readline().split())

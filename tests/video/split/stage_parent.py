@@ -2,8 +2,8 @@
 
 import os
 
-from engine.video.split_pool import StagePool
-from tests.video.toy_job import batches, layout
+from engine.video.split.pool import StagePool
+from tests.video.split.toy_job import batches, layout
 
 if __name__ == "__main__":
     pool = StagePool(layout("process 1 hangs", count=1))

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.video.link import STAGES
-from engine.video.split_letters import BeginStage, StageReady
+from engine.video.split.letters import BeginStage, StageReady
+from engine.video.split.link import STAGES
 
 if TYPE_CHECKING:
     from engine.models.diffusion.batch_painter import BatchPainter

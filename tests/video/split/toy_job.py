@@ -8,8 +8,8 @@ from engine.models.diffusion.painting import Painting
 from engine.models.diffusion.spec import ModelSpec
 from engine.sources.pictures import InputPicture
 from engine.video.batches import VideoBatch, video_batches
-from engine.video.split_build import Layout
-from engine.video.split_letters import BeginStage
+from engine.video.split.build import Layout
+from engine.video.split.letters import BeginStage
 
 SIDE = 16
 
@@ -17,7 +17,7 @@ SIDE = 16
 def layout(prompt: str = "", *, count: int = 1, batch: int = 2, is_whole: bool = False, sees: bool = False) -> Layout:
     """Of toys; `prompt`: what one of them is to do wrong."""
     begin = BeginStage(
-        opener="tests.video.stage_toys:open_toy",
+        opener="tests.video.split.stage_toys:open_toy",
         role="whole",
         painting=Painting(spec=ModelSpec(model="toy"), prompt=prompt),
         width=SIDE,

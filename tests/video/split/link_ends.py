@@ -3,7 +3,7 @@
 import sys
 
 from engine.children.child_main import connection_of
-from engine.video.link import Consumer, LinkPlan, Producer
+from engine.video.split.link import Consumer, LinkPlan, Producer
 
 FIELDS = (("rgb", (2, 5, 7, 3), "u1"), ("z", (2, 4, 1, 1), "<f4"), ("fates", (2,), "u1"))
 

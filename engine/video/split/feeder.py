@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from engine.errors import PipeClosedError
 from engine.handover import LOOK_UP_S
 from engine.video.batches import VideoBatch
-from engine.video.link import Producer
+from engine.video.split.link import Producer
 
 ENDING_S = 0.01
 

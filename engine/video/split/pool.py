@@ -11,12 +11,12 @@ from engine.handover import LOOK_UP_S
 from engine.ipc import sweep_dead_rings
 from engine.models.diffusion.painting import pardoned
 from engine.video.batches import PaintedBatch, VideoBatch
-from engine.video.link import STAGES, Slot
-from engine.video.split_build import BuiltStages, Layout
-from engine.video.split_feeder import Feeder
-from engine.video.split_letters import StageReady
-from engine.video.split_process import StageProcess
-from engine.video.stage_process import EXIT_NEIGHBOUR_GONE
+from engine.video.split.build import BuiltStages, Layout
+from engine.video.split.feeder import Feeder
+from engine.video.split.letters import StageReady
+from engine.video.split.link import STAGES, Slot
+from engine.video.split.process import StageProcess
+from engine.video.split.stage_process import EXIT_NEIGHBOUR_GONE
 from engine.video.stages import StageTime
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,9 @@ from engine.children.interpreter import command, exit_reason
 from engine.children.spec import CHILD_ENVIRONMENT
 from engine.errors import PipeClosedError
 from engine.ipc import ControlPipe
-from engine.video.split_letters import BeginStage, FromStage, StageFault, StageReady
+from engine.video.split.letters import BeginStage, FromStage, StageFault, StageReady
 
+STAGE: Final = "engine.video.split.stage_process"
 GONE_S: Final = 10.0  # a killed process is gone in milliseconds, one in a driver never
 
 
@@ -38,7 +39,9 @@ class StageProcess:
                 call = f"main{handles!r}"
                 passed = [handles[0], *handles[1], *handles[2]]
                 environment = {**CHILD_ENVIRONMENT, "OMP_NUM_THREADS": str(begin.threads)}
-                self._popen = spawn("engine.video.stage_process", call, passed, self._stderr.fileno(), environment)
+                self._popen = spawn(
+                    "engine.video.split.stage_process", call, passed, self._stderr.fileno(), environment
+                )
             undo.pop_all()
         self._pipe: ControlPipe[FromStage] = ControlPipe(ours, FromStage)
         self._is_pipe_open = True

@@ -24,8 +24,8 @@ from engine.children import stderr_file
 from engine.children.child_main import BEGIN_WAIT_S, connection_of, ignore_signals, in_one_line
 from engine.errors import MultiverseError, PipeClosedError
 from engine.ipc import ControlPipe
-from engine.video.link import Consumer, Producer
-from engine.video.split_letters import BeginStage, StageFault, StageReady
+from engine.video.split.letters import BeginStage, StageFault, StageReady
+from engine.video.split.link import Consumer, Producer
 
 EXIT_FAULT: Final = 1
 EXIT_NEIGHBOUR_GONE: Final = 4  # not the one to blame

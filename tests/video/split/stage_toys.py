@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.errors import ModelError
 from engine.models.diffusion.painting import BLACK, GOOD, RERUN
-from engine.video.split_letters import BeginStage, StageReady
+from engine.video.split.letters import BeginStage, StageReady
 
 
 def open_toy(begin: BeginStage) -> "Toy":

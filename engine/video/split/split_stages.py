@@ -1,11 +1,4 @@
-"""The stages in processes of their own: `--stages split`. START HERE for its parts.
-
-split_build.py     which processes there are and what links them; they are started in their order
-split_pool.py      batches through them, and why they ended where they did; split_feeder.py: the thread that gives
-split_process.py   one of them, seen from here; split_letters.py: what it is told and tells
-stage_process.py   what each of them runs; split_work.py: its part of the model
-link.py            how a batch goes from one to the next
-"""
+"""The stages in processes of their own."""
 
 import os
 from collections.abc import Iterator
@@ -14,12 +7,12 @@ from typing import Final
 from engine.models.diffusion.check import has_tiny_vae
 from engine.video.batches import PaintedBatch, VideoBatch
 from engine.video.job import VideoJob
-from engine.video.split_build import Layout
-from engine.video.split_letters import BeginStage
-from engine.video.split_pool import StagePool
+from engine.video.split.build import Layout
+from engine.video.split.letters import BeginStage
+from engine.video.split.pool import StagePool
 from engine.video.stages import StageTime
 
-OPENER: Final = "engine.video.split_work:open_work"
+OPENER: Final = "engine.video.split.work:open_work"
 BESIDE: Final = 8  # at 640 x 360 TAESD takes 108 and 124 GFLOP a picture, SD 1.5's UNet 746 a row and step
 
 

@@ -12,10 +12,10 @@ import pytest
 
 from engine.errors import PipeClosedError, SharedMemoryError
 from engine.ipc.ring_folder import system_folder
-from engine.video.link import Consumer, LinkMemory, Producer
-from engine.video.split_process import spawn
+from engine.video.split.link import Consumer, LinkMemory, Producer
+from engine.video.split.process import spawn
 from tests.children.toys import descriptors, segments
-from tests.video.link_ends import FIELDS
+from tests.video.split.link_ends import FIELDS
 
 Start = Callable[[str], tuple["subprocess.Popen[bytes]", Connection]]
 
@@ -36,7 +36,7 @@ def start(memory: LinkMemory) -> Iterator[Start]:
         ours, theirs = Pipe()
         with theirs:
             call = f"{function}({memory.plan.segment!r}, {theirs.fileno()})"
-            process = spawn("tests.video.link_ends", call, [theirs.fileno()], subprocess.DEVNULL, {})
+            process = spawn("tests.video.split.link_ends", call, [theirs.fileno()], subprocess.DEVNULL, {})
         started.append((process, ours))
         return process, ours
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from engine.models.diffusion.painting import Painting, Stage
-from engine.video.link import LinkPlan
+from engine.video.split.link import LinkPlan
 
 
 class BeginStage(msgspec.Struct, kw_only=True, frozen=True, tag=True):
