@@ -89,9 +89,10 @@ class FrameFolder:
             yield entry
 
     def _take(self) -> None:
-        """The oldest one that waits is on the disk."""
-        name, written = self._waiting.popleft()
+        """The oldest one that waits is on the disk. One that cannot be written is never passed over."""
+        name, written = self._waiting[0]
         written.result()
+        self._waiting.popleft()
         self._older.discard(name)
         self._has_written = True
         self._untold.append(name)

@@ -206,3 +206,13 @@ def test_a_full_disk_is_one_line_and_can_be_gone_on_from(clip: Clip, tmp_path: P
     write(source, out, resume=True)
     assert contents(out) == contents(whole) if out.is_dir() else packets_of(out) == packets_of(whole)
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
+def test_a_frame_that_does_not_fit_is_not_passed_over(clip: Clip, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    source = clip(pictures=[noise if number == 3 else noise * 0 + 99 for number in range(12)])
+    with pytest.raises(SinkError, match=r"frame_000003\.png: cannot be written"), no_file_over(5_000):
+        write(source, tmp_path / "out", batch=1)
+    assert write(source, tmp_path / "out", batch=1, resume=True).done == 3
+    assert names(tmp_path / "out") == [f"frame_{number:06d}.png" for number in range(12)]
