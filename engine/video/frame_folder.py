@@ -36,7 +36,7 @@ class FrameFolder:
         self.done = 0
         self._work = work
         self._batch = job.batch
-        self._has_written = False
+        self._has_written = is_resumed
         self._is_new = not self.path.exists()
         self._older = set(frames_in(self.path, pictures))
         self._untold: list[str] = []

@@ -78,7 +78,7 @@ class SegmentedVideo:
                 whole = self._work.folder / f"whole{self._suffix}"
                 self.notes += join(self._joining(is_whole=is_whole), whole, self.path)
                 self._publish(whole, is_done=is_done)
-            if is_done or not self._segments:
+            if is_done:
                 self._work.remove()
             else:
                 self._work.close()

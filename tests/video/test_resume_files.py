@@ -70,6 +70,19 @@ def test_every_container_can_be_interrupted_more_than_once(clip: Clip, tmp_path:
     assert packets_of(out, "audio") == packets_of(whole, "audio")
 
 
+@pytest.mark.parametrize(("name", "pictures"), [("out.mp4", pictures_of), ("out", names)])
+def test_a_run_that_is_stopped_at_once_keeps_what_the_one_before_has_written(
+    clip: Clip, tmp_path: Path, name: str, pictures: Callable[[Path], list[object]]
+) -> None:
+    source, out = clip(12), tmp_path / name
+    write(source, out, stop=3, batch=4)
+    for end in ("stop", "abandon"):
+        write(source, out, stop=0, end=end, resume=True, batch=4)
+        assert len(pictures(out)) == 3
+    write(source, out, resume=True, batch=4)
+    assert len(pictures(out)) == 12
+
+
 @pytest.mark.parametrize("batch", [1, 4, 5, 8])
 def test_segments_are_whole_batches(clip: Clip, tmp_path: Path, batch: int) -> None:
     source, out = clip(20), tmp_path / "out.mp4"
