@@ -49,7 +49,8 @@ class OutputWork:
 
     def go_on(self, kept: Iterable[dict[str, Any]]) -> None:
         """With what of it is still as it was."""
-        self._journal.begin(self.key, kept)
+        with self.one_line():
+            self._journal.begin(self.key, kept)
         self._is_begun = True
 
     def keep(self, entry: dict[str, Any]) -> None:

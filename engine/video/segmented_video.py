@@ -90,15 +90,16 @@ class SegmentedVideo:
         self._work.close()
 
     def _go_on(self) -> None:
+        is_whole_so_far = True
         for entry in self._work.kept():
             if "published" in entry:
                 self._published = entry["published"]
                 continue
             segment = Segment(**entry["segment"])
             file = self._work.folder / segment.name
-            if not file.is_file() or file.stat().st_size != segment.size_bytes:
-                break
-            self._segments.append(segment)
+            is_whole_so_far &= file.is_file() and file.stat().st_size == segment.size_bytes
+            if is_whole_so_far:
+                self._segments.append(segment)
         kept: list[dict[str, Any]] = [{"segment": asdict(segment)} for segment in self._segments]
         self._work.go_on(kept + [{"published": self._published}] * bool(self._published))
         self._work.remove_all_but(segment.name for segment in self._segments)

@@ -94,7 +94,7 @@ def test_segments_are_whole_batches(clip: Clip, tmp_path: Path, batch: int) -> N
 def test_a_segment_that_is_gone_is_made_again_and_all_behind_it(clip: Clip, tmp_path: Path) -> None:
     source, whole, out = clip(20), tmp_path / "whole.mp4", tmp_path / "out.mp4"
     write(source, whole)
-    write(source, out, stop=19, end="abandon")
+    write(source, out, stop=19)
     (tmp_path / ".out.mp4.partial" / "segment_000001.mp4").write_bytes(b"cut off")
     assert write(source, out, resume=True).done == SEGMENT
     assert packets_of(out) == packets_of(whole)
