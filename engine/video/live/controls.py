@@ -59,8 +59,8 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
     """All that the model of `start` has, in the order of the page. `lora_names`: in the order of the spec's LoRAs."""
     painting = start.painting
     knobs = [
-        _text("prompt", "prompt", "What is to be seen, in words.", painting),
-        _text("negative", "negative", "What is not to be seen; only with guidance above 1.", painting),
+        _text("prompt", "What is to be seen, in words.", painting),
+        _text("negative", "What is not to be seen; counts with guidance above 1.", painting),
         _of_painting(
             "steps",
             kind="whole",
@@ -156,9 +156,9 @@ def _of_painting(name: str, *, label: str = "", **about: Any) -> Knob:
     )
 
 
-def _text(name: str, group: str, about: str, painting: Painting) -> Knob:
+def _text(name: str, about: str, painting: Painting) -> Knob:
     most = max(MOST_CHARACTERS, len(getattr(painting, name)))
-    return _of_painting(name, kind="text", group=group, about=about, most_characters=most)
+    return _of_painting(name, kind="text", group="prompt", about=about, most_characters=most)
 
 
 def _lora(number: int, name: str) -> Knob:

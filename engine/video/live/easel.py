@@ -69,7 +69,6 @@ class Easel:
     def _painter(self, painting: Painting, size: tuple[int, int]) -> "BatchPainter":
         from engine.models.diffusion.batch_painter import BatchPainter
 
-        self._set_shared(painting)
         painter = self._painters.get(size)
         if painter is None:
             while len(self._painters) >= MOST_SIZES:
@@ -77,18 +76,9 @@ class Easel:
                 oldest.free_memory()
             painter = self._painters[size] = BatchPainter(self._model, painting, *size, read_picture=read_still)
         else:
-            painter.change(painting)
+            painter.change(painting)  # each time: what lies in the model's weights another size may have changed
         self._painters.move_to_end(size)
         return painter
-
-    def _set_shared(self, painting: Painting) -> None:
-        """What lies in the weights of the model. A painter sets it where its own painting changes, and cannot know
-        what the painter of another size has set since."""
-        model = self._model
-        if model.loras is not None:
-            model.loras.set_weights(dict(zip(model.loras.names, painting.lora_weights, strict=True)))
-        if model.ip_adapter is not None:
-            model.ip_adapter.set_scale(painting.ip_scale)
 
     def _explained(self, error: Exception, painting: Painting, size: tuple[int, int]) -> MultiverseError:
         from engine.models.device_work import is_out_of_memory

@@ -9,7 +9,7 @@ import simplejpeg
 from engine.video.live.protocol import PICTURE, Frame, pack, unpack
 from tests.web.socket_client import SocketClient
 
-MOST_READ = 400  # messages in which what is waited for must be
+MOST_READ = 100  # messages in which what is waited for must be
 
 
 def card(width: int = 64, height: int = 64, level: int = 128) -> np.ndarray:
@@ -52,6 +52,15 @@ class LiveClient(SocketClient):
             elif kind in (value := json.loads(message)):
                 return value[kind]
         raise AssertionError(f"no {kind}")
+
+    def hear_line(self) -> str:
+        """What the next message says that is a line for people."""
+        for _ in range(MOST_READ):
+            message = self.read()
+            value = {} if isinstance(message, bytes) else json.loads(message)
+            if line := value.get("error") or value.get("lost", {}).get("reason"):
+                return line
+        raise AssertionError("nothing was said")
 
     def take(self, index: int | None = None) -> Frame:
         """The next painted picture, or the next of this index."""

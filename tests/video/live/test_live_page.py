@@ -155,6 +155,9 @@ def test_the_cameras_pictures_come_back_painted_at_a_constant_rate(
     assert visitor.record()[-1]["index"] == frozen
     visitor.page.keyboard.press("Space")
     wait_for(lambda: visitor.record()[-1]["index"] > frozen, "pictures after the freeze")
+    visitor.page.get_by_role("radio", name="result").check()
+    alone = visitor.record()[-1]["index"]
+    wait_for(lambda: visitor.record()[-1]["index"] > alone + 5, "pictures while the source is not seen")
 
 
 def test_another_prompt_changes_the_pictures_and_is_remembered(

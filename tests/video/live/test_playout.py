@@ -89,16 +89,16 @@ def test_the_rate_is_constant_while_the_latency_varies(period_ms: float, jitter:
 
 
 def test_the_delay_is_little_more_than_the_longest_latency_needs() -> None:
-    run = play(stream((50.0, 300, 150.0), jitter=0.8))
-    settled = run.after(5000)
-    assert 150 + 40 <= statistics.median(each.delay_ms for each in settled) < 150 + 40 + 25
+    delays = [each.delay_ms for each in play(stream((50.0, 300, 150.0), jitter=1.5)).after(5000)]
+    assert 150 + 75 <= statistics.median(delays) < 150 + 75 + 25
+    assert max(delays) - min(delays) < 25  # it was found, not circled
 
 
-def test_when_the_server_gets_three_times_slower_the_rate_follows_within_thirty_pictures() -> None:
+def test_when_the_server_gets_three_times_slower_the_rate_follows_within_twenty_pictures() -> None:
     run = play(stream((30.0, 150, 60.0), (90.0, 120, 150.0)))
     change_ms = 150 * 30.0
     slower = run.after(change_ms)
-    assert all(abs(ms - 90) < 9 for ms in intervals(slower[30:-2]))
+    assert all(abs(ms - 90) < 9 for ms in intervals(slower[20:-2]))
     assert max(intervals(slower)) < 300  # held now and then on the way there, never for long
     assert run.passed == 0
 
@@ -116,13 +116,44 @@ def test_when_the_server_gets_three_times_faster_the_rate_follows_without_a_burs
 
 def test_after_a_pause_the_playing_goes_on_as_before() -> None:
     before = stream((40.0, 100, 80.0))
-    after = [{**each, **{at: each[at] + 9000 for at in ("captured", "arrived")}} for each in before]
-    arrivals = before + [{**each, "index": each["index"] + 100} for each in after]
-    run = play(arrivals)
+    run = play(before + later(before, 9000))
     resumed = run.after(9000)
     assert len(resumed) > 95
     assert all(abs(ms - 40) < 4 for ms in intervals(resumed[8:-2]))
     assert resumed[8].delay_ms < 200
+    assert resumed[-1].held < 60  # of the 125 slots of the pause
+
+
+def later(arrivals: list[Arrival], ms: float) -> list[Arrival]:
+    """The same again so much later."""
+    return [
+        {"index": len(arrivals) + number, **{at: each[at] + ms for at in ("captured", "arrived")}}
+        for number, each in enumerate(arrivals)
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 3, 5])
+def test_a_pause_after_the_first_pictures_is_not_taken_for_their_pace(count: int) -> None:
+    few = stream((40.0, count, 80.0))
+    run = play(few + later(stream((40.0, 100, 80.0)), 9000))
+    assert all(abs(ms - 40) < 4 for ms in intervals(run.after(9000)[8:-2]))
+
+
+def test_one_stall_of_the_server_does_not_slow_the_playing() -> None:
+    before = stream((40.0, 100, 80.0))
+    run = play(before + later(before, 4500))  # half a second in which nothing was captured
+    assert all(abs(ms - 40) < 4 for ms in intervals(run.after(4700)[1:-2]))
+
+
+def test_one_stall_of_the_network_delays_the_pictures_for_a_few_seconds_only() -> None:
+    arrivals = stream((50.0, 300, 60.0))
+    for number in range(100, 120):  # a second's pictures come at once
+        arrivals[number]["arrived"] = arrivals[120]["arrived"] - 20 + (number - 100)
+    run = play(arrivals)
+    late, back = run.after(6300, 7500), run.after(11_500)[:-2]
+    assert min(each.delay_ms for each in late) > 800
+    assert max(each.delay_ms for each in back) < 250
+    assert all(abs(ms - 50) < 5 for ms in intervals(run.after(6300)[:-2]))  # and no gap on the way
 
 
 def test_a_stall_is_seen_once_and_not_again_when_it_recurs() -> None:

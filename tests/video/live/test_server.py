@@ -198,7 +198,7 @@ def test_what_is_not_as_it_should_be_is_one_line_for_its_client_and_stops_nothin
     expected = good.paint(1)
     for number, (data, line) in enumerate(BAD.values(), 2):
         bad.send(data)
-        said = next(filter(None, iter(lambda: spoken(bad), "")))
+        said = bad.hear_line()
         assert line in said
         assert "\n" not in said
         assert np.array_equal(good.paint(number), expected)
@@ -206,15 +206,6 @@ def test_what_is_not_as_it_should_be_is_one_line_for_its_client_and_stops_nothin
     assert bad.paint(100).shape == (64, 64, 3)
     assert bad.painted[-1].settings == 1
     assert reports.lines == []
-
-
-def spoken(client: LiveClient) -> str | None:
-    """The line in the next message, if it is one."""
-    message = client.read()
-    if isinstance(message, bytes):
-        return None
-    value = json.loads(message)
-    return value.get("error") or value.get("lost", {}).get("reason")
 
 
 def test_a_message_far_too_large_ends_that_connection_alone(serve: Serve, connect: Connect, reports: Any) -> None:

@@ -14,8 +14,8 @@ import { recall, remember } from "./remembered.js";
 import { Screen } from "./screen.js";
 import { asReference, listCameras, mayHaveCamera, NO_CAMERA_HERE, Source } from "./source.js";
 
+const MINE = "mine"; // of ip_image: the picture that this page sent
 const STATE_WORDS = { connecting: "connecting", connected: "connected", busy: "busy", gone: "server gone", refused: "not let in" };
-const LARGEST_INDEX = 2 ** 32 - 1;
 
 const source = new Source(byId("source-video"), byId("source-image"), () => {
   closeSource();
@@ -30,6 +30,7 @@ const connection = new Connection({ hello, settings, state: (now) => figures.tak
 let index = 0;
 let isGrabbing = false;
 let grabbedAt = 0;
+let model = ""; // what the server paints with: another one has other settings
 let reference = null; // this browser's picture for the IP-Adapter, for a server that comes back
 
 // -- what the server says -----------------------------------------------------------------------
@@ -45,14 +46,16 @@ function hello(told) {
   flights.forget();
   screen.forget();
   if (reference) sendReference();
-  const kept = recall("settings", {});
-  const names = Object.keys(kept).filter((name) => name in told.settings.values && kept[name] !== told.settings.values[name]);
-  if (names.length) connection.ask(Object.fromEntries(names.filter((name) => name !== "ip_image").map((name) => [name, kept[name]])));
+  model = told.model;
+  const now = told.settings.values;
+  const kept = Object.entries(recall(`settings of ${model}`, {})).filter(([name, value]) => name in now && now[name] !== value);
+  const asked = kept.filter(([, value]) => value !== MINE || reference);
+  if (asked.length) connection.ask(Object.fromEntries(asked));
 }
 
 function settings({ values }) {
   controls.show(values);
-  remember("settings", values);
+  remember(`settings of ${model}`, values);
 }
 
 function lost({ index: which, reason }) {
@@ -109,7 +112,7 @@ async function grab(now) {
   try {
     const grabbed = await source.grab(controls.values.side_px ?? 512, byId("mirror").checked, now);
     if (!grabbed || !connection.isOpen) return;
-    index = index === LARGEST_INDEX ? 0 : index + 1;
+    index += 1;
     flights.sent(index, performance.now());
     connection.send(packed({ index, ...grabbed }, grabbed.jpeg));
     figures.count("sent", performance.now());
@@ -172,6 +175,12 @@ function showSource() {
   screen.forget();
 }
 
+/** The frame takes the proportions of what is in it. */
+function shape(picture) {
+  const [width, height] = [picture.videoWidth || picture.naturalWidth, picture.videoHeight || picture.naturalHeight];
+  if (width && height) byId("source-frame").style.setProperty("--ratio", width / height);
+}
+
 function mirror() {
   byId("source-video").classList.toggle("is-mirrored", byId("mirror").checked);
 }
@@ -180,13 +189,13 @@ function mirror() {
 
 function setView(view) {
   document.body.dataset.view = view;
-  byId("view").setAttribute("aria-pressed", String(view === "result"));
+  for (const input of byId("views").querySelectorAll("input")) input.checked = input.value === view;
   remember("view", view);
 }
 
 function setControls(areShown) {
   document.body.classList.toggle("has-controls", areShown);
-  byId("controls-toggle").setAttribute("aria-pressed", String(!areShown));
+  byId("controls-toggle").setAttribute("aria-pressed", String(areShown));
   remember("controls", areShown);
 }
 
@@ -221,7 +230,7 @@ byId("fps").addEventListener("input", () => {
   write(byId("fps-value"), byId("fps").value);
   remember("fps", byId("fps").valueAsNumber);
 });
-byId("view").addEventListener("click", () => setView(document.body.dataset.view === "result" ? "both" : "result"));
+byId("views").addEventListener("change", ({ target }) => setView(target.value));
 byId("controls-toggle").addEventListener("click", toggleControls);
 byId("freeze").addEventListener("click", () => setFrozen(!screen.isFrozen));
 byId("full").addEventListener("click", toggleFullScreen);
@@ -236,10 +245,13 @@ for (const event of ["dragover", "drop"]) {
 }
 listenToKeys({ fullScreen: toggleFullScreen, freeze: () => setFrozen(!screen.isFrozen), controls: toggleControls });
 
+byId("source-video").addEventListener("resize", () => shape(byId("source-video")));
+byId("source-image").addEventListener("load", () => shape(byId("source-image")));
+
 if (new URLSearchParams(location.search).has("token")) {
   history.replaceState(null, "", location.pathname); // it is a cookie by now: nobody shall read it off the screen
 }
-setView(recall("view", "both"));
+setView(recall("view", innerWidth > 860 ? "both" : "inset"));
 setControls(recall("controls", true));
 byId("fps").value = recall("fps", 30);
 write(byId("fps-value"), byId("fps").value);

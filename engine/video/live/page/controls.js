@@ -90,7 +90,7 @@ export class Controls {
 }
 
 function text(control, id, ask) {
-  const field = make("textarea", { id, rows: control.name === "prompt" ? 3 : 1, maxlength: control.most_characters, spellcheck: "false", autocomplete: "off" });
+  const field = make("textarea", { id, rows: control.name === "prompt" ? 3 : 1, maxlength: control.most_characters, placeholder: control.about, spellcheck: "false", autocomplete: "off" });
   field.addEventListener("input", () => ask(field.value));
   return { parts: [field], show: (value) => (field.value = value), isHeld: () => document.activeElement === field };
 }

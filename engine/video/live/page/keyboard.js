@@ -1,7 +1,7 @@
 // Keys of the whole page: f full screen, space freeze, h controls. Not while something is typed or operated.
 
-const TYPING = "input:not([type=range], [type=checkbox]), textarea, select";
-const PRESSABLE = "button, summary, a, input:not([type=range]), select";
+const TYPING = "input:not([type=range], [type=checkbox], [type=radio]), textarea, select";
+const PRESSABLE = "button, summary, a, input:not([type=range], [type=radio]), select";
 
 /** `acts`: fullScreen, freeze and controls. */
 export function listenToKeys(acts) {

@@ -9,29 +9,30 @@
 //
 // The way here. Pictures are shown in slots, one after the other, a period apart.
 //
-// 1. The period follows the pace of the pictures that arrive, by small steps: 2 % a slot, and 5 % while it is more than
-//    15 % off. The pace is the mean distance of the last 24, not of their arrivals, which latency shifts, but of their
-//    captures: in the long run both are the same. Only a long mean can tell pace from the beat of camera and server;
-//    and only a short one notices a change soon, so where the last 8 say 1.5 times more or less than all, all but the
-//    last 4 are forgotten. A single long wait, a stall, does not count.
+// 1. The period follows the pace of the pictures that arrive, by small steps: at most 2 % a slot, and 5 % while it is
+//    more than 15 % off. The pace is the mean distance of the last 24, not of their arrivals, which latency shifts, but
+//    of their captures: in the long run both are the same. Only a long mean can tell pace from the beat of camera and
+//    server, and only a short one notices a change soon: where the last 8 say 1.5 times more or less than all, all but
+//    the last 4 are forgotten. A single long wait, a stall, does not count.
 //
-// 2. The delay looks ahead. For each of the last 32 pictures is kept by how much it came before its slot, its slack.
-//    The second smallest (the 95th percentile of lateness, one outlier forgiven) should be a fifth of a period. While
-//    it is less, the period is up to 4 % longer than the pace, and the delay grows before a picture is missed; while
-//    it is more, 4 % shorter, and the delay shrinks, slowly, since all 32 have to agree. What moves the slots moves
-//    all the slacks kept: they always say how those pictures would fare now. So the correction ends when the delay is
-//    right, and not when the pictures of before are forgotten, which would overshoot.
+// 2. The delay looks ahead. For each of the last 64 pictures is kept by how much it came before its slot, its slack. The
+//    least of them should be a fifth of a period and 15 % of what lies between the least and the most. While it is
+//    less, the slots are up to 4 % further apart than the period, and the delay grows before a picture is missed; while
+//    it is more, 4 % closer, and the delay shrinks, slowly, since all 64 have to agree. One picture that was later than
+//    all others by four periods is an accident and buys no delay. What moves the slots moves all the slacks kept: they
+//    always say how those pictures would fare now. So the correction ends when the delay is right, and not when the
+//    pictures of before are forgotten, which would overshoot.
 //
 // 3. A slot whose picture is not there is held: the picture of before stays for one more period, and the delay has
 //    grown by a period at once. The grid of slots goes on: after the hitch everything is as even as before.
 //
-// 4. What is too old is passed over, the newest first: where a whole period and a half of slack is to spare, one
-//    picture a slot; while the server gets faster and the period still follows, all but the last two. So the delay
-//    comes back without a burst, and never grows without end.
+// 4. What is too old is passed over, the newest first: where a period and a half of slack is to spare, one picture a
+//    slot; while the server gets faster and the period still follows, all but the last two. So the delay comes back
+//    without a burst, and never grows without end.
 //
 // 5. When nothing comes for a while the playing stops, and begins anew with what comes next: a pause is no pace.
 //
-// The idea of a delay from the percentiles of lateness is that of adaptive playout buffers for speech (Ramjee et al.
+// The idea of a delay from the recent spread of lateness is that of adaptive playout buffers for speech (Ramjee et al.
 // 1994, Moon et al. 1998), that of playing a little faster or slower from Liang et al. 2003; here both work on one
 // grid of slots. Left out: clocks that drift against each other, since capture and showing share one.
 
@@ -39,7 +40,7 @@ const LONG = 24; // distances of which the pace is the mean
 const SHORT = 8; // of these the last: a change shows here first
 const KEPT = 4;
 const CHANGED = 1.5;
-const STALL = 5; // times as long as usual, once
+const STALL = 5; // times as long as the median
 const FIRST = 4; // pictures that are shown as they come, until the pace is known
 const SLACKS = 64;
 const LEAST_SLACKS = 8;
@@ -52,27 +53,24 @@ const CORRECTED_WITHIN = 16; // slots
 const STEP = 0.02;
 const FAR_STEP = 0.05;
 const FAR = 1.15;
-const SILENT = 3; // periods without anything: it is getting slower
 const MOST_WAITING = 24;
 const PAUSE_MS = 1500;
 const PAUSE_PERIODS = 6;
-const ASLEEP_MS = 1000; // nobody asked for so long: the page was hidden
 
 /** How far apart the pictures that arrive are, in the long run. */
 export class Pace {
   #captures = [];
 
-  /** The mean, ms; null while fewer than four have come. */
+  /** ms; null while fewer than four have come. */
   get period() {
-    return this.#captures.length < FIRST ? null : this.#mean(this.#captures.length - 1);
+    return this.#captures.length < FIRST ? null : this.#usual(this.#captures);
   }
 
   add(captured) {
     this.#captures.push(captured);
     if (this.#captures.length > LONG + 1) this.#captures.shift();
-    this.#closeStall();
     if (this.#captures.length <= SHORT + 1) return;
-    const ratio = this.#mean(SHORT) / this.period;
+    const ratio = this.#usual(this.#captures.slice(-1 - SHORT)) / this.period;
     if (ratio > CHANGED || ratio < 1 / CHANGED) this.#captures = this.#captures.slice(-1 - KEPT);
   }
 
@@ -80,19 +78,12 @@ export class Pace {
     this.#captures = [];
   }
 
-  /** One long wait, and then as before: what came before it is moved up to it. */
-  #closeStall() {
-    const all = this.#captures;
-    if (all.length < FIRST + 2) return;
-    const [before, after, now] = all.slice(-3);
-    const usual = (before - all[0]) / (all.length - 3);
-    const stalled = after - before;
-    if (stalled < STALL * usual || now - after > CHANGED * usual) return;
-    this.#captures = all.map((captured) => (captured <= before ? captured + stalled - usual : captured));
-  }
-
-  #mean(count) {
-    return Math.max(1, (this.#captures.at(-1) - this.#captures.at(-1 - count)) / count);
+  /** The mean distance, one stall left out. */
+  #usual(captures) {
+    const distances = captures.slice(1).map((captured, at) => captured - captures[at]);
+    distances.sort((a, b) => a - b);
+    if (distances.at(-1) > STALL * distances[distances.length >> 1]) distances.pop();
+    return Math.max(1, distances.reduce((sum, distance) => sum + distance, 0) / distances.length);
   }
 }
 
@@ -106,7 +97,7 @@ export class Playout {
   #lastIndex = -1;
   #newest = -Infinity; // capture of what has come
   #arrived = null; // when the last came
-  #played = 0; // slots since the playing began
+  #played = 0; // pictures since the playing began
   #drop;
 
   shown = 0;
@@ -155,7 +146,6 @@ export class Playout {
   /** What is to be shown from now on, and the time of its slot: `{frame, slot, period}`; null: nothing new. */
   due(now) {
     if (this.#next === null) return this.#period === null ? this.#asItComes(now) : null;
-    if (now - this.#next > ASLEEP_MS) this.#wake(now);
     let found = null;
     while (this.#next !== null && this.#next <= now) {
       const slot = this.#next;
@@ -207,12 +197,6 @@ export class Playout {
     this.#pace.forget();
   }
 
-  #wake(now) {
-    this.#keepNewest(1);
-    this.#slacks = [];
-    this.#next = now;
-  }
-
   // -- a slot -------------------------------------------------------------------------------
 
   #play(slot) {
@@ -224,28 +208,24 @@ export class Playout {
       if (ratio < 1) this.#keepNewest(2);
     } else this.#passSpare(pace);
     const entry = this.#waiting.shift();
-    const silent = slot - this.#arrived;
-    const isSlowing = !entry && silent > SILENT * pace; // the pace knows only of what has come
-    const step = isFar || isSlowing ? FAR_STEP : STEP;
-    this.#period *= 1 + clip(isFar ? ratio - 1 : isSlowing ? 1 : (ratio - 1) / 5, step);
+    this.#period *= 1 + (isFar ? clip(ratio - 1, FAR_STEP) : clip((ratio - 1) / 5, STEP));
     this.#correction += (this.#wanted(pace, isFar) - this.#correction) / 4;
     const interval = this.#period * (1 + this.#correction);
     this.#next = slot + interval;
-    this.#played += 1;
     if (entry) {
+      this.#played += 1;
       this.#slacks.push(slot - entry.arrived);
       if (this.#slacks.length > SLACKS) this.#slacks.shift();
       this.#move(interval - pace);
     } else {
       this.held += 1;
       this.#move(interval);
-      if (silent > Math.max(PAUSE_MS, PAUSE_PERIODS * this.#period)) this.#pause();
+      if (slot - this.#arrived > Math.max(PAUSE_MS, PAUSE_PERIODS * this.#period)) this.#pause();
     }
     return entry;
   }
 
-  /** By how much less than wanted the slack is that all but one had at least, as the slots lie now; null while it
-   *  cannot be told. */
+  /** How much is missing of the slack that is wanted, as the slots lie now; null while that cannot be told. */
   #missing(pace) {
     if (this.#slacks.length < LEAST_SLACKS) return null;
     const sorted = [...this.#slacks].sort((a, b) => a - b);

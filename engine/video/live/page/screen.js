@@ -53,6 +53,7 @@ export class Screen {
     if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
       canvas.width = bitmap.width;
       canvas.height = bitmap.height;
+      canvas.parentElement.style.setProperty("--ratio", bitmap.width / bitmap.height);
     }
     canvas.getContext("2d", { alpha: false }).drawImage(bitmap, 0, 0);
     bitmap.close();
