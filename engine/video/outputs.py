@@ -108,8 +108,9 @@ def _check_before(job: VideoJob, form: Form, pictures: Pictures, work: OutputWor
     difference = "" if kept is None else differences(kept, work.key)
     is_there = path.exists() if form == "video" else next(frames_in(path, pictures), None) is not None
     can_go_on = kept is not None and not difference
+    has_kept = next(work.kept(), None) is not None
     if job.resume:
-        if kept is not None and difference:
+        if difference and (has_kept or is_there):
             raise UsageError(
                 f"{path}: cannot go on, the interrupted run was another: {difference}; give what it had, or "
                 "--overwrite instead of --resume to begin again"
@@ -128,7 +129,7 @@ def _check_before(job: VideoJob, form: Form, pictures: Pictures, work: OutputWor
     go_on = ", --resume goes on where the interrupted run has stopped" if can_go_on else ""
     if is_there:
         raise UsageError(f"{path}: exists already; --overwrite replaces it{go_on}")
-    if can_go_on and next(work.kept(), None) is not None:
+    if can_go_on and has_kept:
         raise UsageError(f"{path}: an interrupted run of this job lies beside it; --overwrite begins again{go_on}")
     return ""
 

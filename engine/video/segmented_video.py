@@ -23,6 +23,7 @@ from engine.video.output_work import OutputWork
 
 SEGMENT_PICTURES = 120  # in whole batches; a kill costs at most so many
 
+TOLD_LATE_S = 0.1  # EBU R37 allows sound to be 40 to 60 ms off
 SQUARE_ONLY = (".webm",)  # VP9 does not tell another shape, and PyAV does not let us tell the container
 
 
@@ -45,6 +46,7 @@ class SegmentedVideo:
         self._video: PictureVideo | None = None
         self._count = self._first = self._newest = 0
         """Of the segment in work."""
+        self._latest_s = Fraction(0)
         aspect = pictures.look.pixel_aspect
         if self._suffix in SQUARE_ONLY and aspect != 1:
             self.notes.append(
@@ -64,6 +66,7 @@ class SegmentedVideo:
             self._newest = max(at, self._newest + 1) if self._count else self._first
             start_s = (self._newest - self._first) * self._tick_s
             self._video.add(pixels, start_s, start_s + self._length_of(picture))
+            self._latest_s = max(self._latest_s, self._newest * self._tick_s - picture.start_s)
             self._count += 1
             self._last = picture
             if self._count == self._segment_pictures:
@@ -78,6 +81,11 @@ class SegmentedVideo:
                 whole = self._work.folder / f"whole{self._suffix}"
                 self.notes += join(self._joining(is_whole=is_whole), whole, self.path)
                 self._publish(whole, is_done=is_done)
+            if self._latest_s > TOLD_LATE_S:
+                self.notes.append(
+                    f"{self.path.name}: has one rate, and the source's pictures come unevenly: some are shown up to "
+                    f"{float(self._latest_s):.1f} s late; .mkv keeps their times"
+                )
             if is_done:
                 self._work.remove()
             else:

@@ -18,6 +18,7 @@ from tests.video.written import opened, packets_of, write
 
 Clip = Callable[..., Path]
 SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi")
+UNEVEN = [0, 1, 7, 8, 20, 21, 22, 40, 41, 60, 61, 90]
 ENCODED_ANEW = {".webm": "Opus", ".avi": "PCM"}
 
 
@@ -153,11 +154,18 @@ def test_a_run_that_ends_early_ends_its_sound_with_its_pictures(
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".webm"])
 def test_uneven_times_are_kept(clip: Clip, tmp_path: Path, suffix: str) -> None:
-    times = [0, 1, 7, 8, 20, 21, 22, 40, 41, 60, 61, 90]
-    source = clip(times=times, pictures=[disc_picture(n, 96, 64, 12) for n in range(12)], sound=None)
+    source = clip(times=UNEVEN, pictures=[disc_picture(n, 96, 64, 12) for n in range(12)], sound=None)
     write(source, tmp_path / f"out{suffix}")
     tolerance = 0 if suffix in (".mp4", ".mov") else 0.0005  # Matroska's millisecond
-    assert times_of(tmp_path / f"out{suffix}") == pytest.approx([at / RATE for at in times], abs=tolerance)
+    assert times_of(tmp_path / f"out{suffix}") == pytest.approx([at / RATE for at in UNEVEN], abs=tolerance)
+
+
+def test_uneven_times_in_a_file_of_one_rate_are_told(clip: Clip, tmp_path: Path) -> None:
+    source = clip(times=UNEVEN, pictures=[disc_picture(n, 96, 64, 12) for n in range(12)], sound=None)
+    assert write(source, tmp_path / "out.avi").notes == [
+        "out.avi: has one rate, and the source's pictures come unevenly: some are shown up to 0.4 s late; .mkv keeps "
+        "their times"
+    ]
 
 
 def test_millisecond_times_are_kept_to_the_tick(clip: Clip, tmp_path: Path) -> None:
