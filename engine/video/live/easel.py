@@ -33,7 +33,7 @@ class Easel:
         self.dtype = chosen_dtype(dtype, self.device)
         if self.device == "cpu":
             keep_freed_memory()
-        self._model = load(painting.spec, self.device, self.dtype)
+        self._model = load(painting.spec, self.device, self.dtype, is_job=True)
         self._painters: OrderedDict[tuple[int, int], BatchPainter] = OrderedDict()
 
     @property
