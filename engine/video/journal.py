@@ -53,7 +53,7 @@ class Journal:
             with self._path.open(encoding="utf-8") as file:
                 for line in file:
                     values = json.loads(line)
-                    if not (line.endswith("\n") and isinstance(values, dict)):
+                    if not isinstance(values, dict):
                         return
                     yield values
         except (OSError, ValueError):

@@ -13,7 +13,7 @@ import pytest
 
 from engine.errors import SinkError
 from engine.video import segmented_video
-from tests.segment.disc_movie import pictures_of
+from tests.segment.disc_movie import disc_picture, pictures_of
 from tests.video.written import names, packets_of, write
 
 Clip = Callable[..., Path]
@@ -60,7 +60,9 @@ def test_a_video_is_packet_by_packet_that_of_an_uninterrupted_run(
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mov", ".webm", ".avi"])
 def test_every_container_can_be_interrupted_more_than_once(clip: Clip, tmp_path: Path, suffix: str) -> None:
-    source, whole, out = clip(23), tmp_path / f"whole{suffix}", tmp_path / f"out{suffix}"
+    times = [number + 9 * (number // 8) for number in range(23)]
+    source = clip(times=times, pictures=[disc_picture(number, 96, 64, 12) for number in range(23)])
+    whole, out = tmp_path / f"whole{suffix}", tmp_path / f"out{suffix}"
     write(source, whole, skip=1, batch=3)
     write(source, out, skip=1, batch=3, stop=7)
     write(source, out, skip=1, batch=3, stop=3, end="abandon", resume=True)
@@ -147,7 +149,8 @@ def test_frames_of_an_older_run_are_not_taken_for_done(clip: Clip, tmp_path: Pat
     for path in out.iterdir():
         path.write_bytes(b"older")
     write(source, out, stop=5, overwrite=True)
-    assert write(source, out, resume=True).done == 4
+    resumed = write(source, out, resume=True)
+    assert (resumed.done, resumed.notes) == (4, [])
     assert b"older" not in contents(out)
 
 
