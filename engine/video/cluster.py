@@ -25,6 +25,7 @@ from engine.video.stages import StageTime
 SEGMENT_PICTURES = 16
 SEGMENT_BYTES = 64 * 2**20
 AHEAD = CALLS_AT_ONCE + 1  # segments an actor: those it has, and one that is done and waits for its turn
+AHEAD_BYTES = 2**30  # of pictures, all segments together, as long as each actor has one
 MOST_DEATHS = 3
 WAIT_S = 1.0
 STAGES = ("encode", "process", "decode")
@@ -69,7 +70,7 @@ class ClusterStages:
         demand_ray()
         batch_bytes = job.batch * size[0] * size[1] * 3
         self._segment_batches = max(1, min(SEGMENT_PICTURES // job.batch, SEGMENT_BYTES // batch_bytes))
-        segment_bytes = self._segment_batches * batch_bytes
+        self._segment_bytes = self._segment_batches * batch_bytes
         if job.limit is not None:
             segments = -(-job.limit // (self._segment_batches * job.batch))
             most_actors = min(segments, most_actors or segments)
@@ -77,8 +78,9 @@ class ClusterStages:
         self._frames = self._waiting = self._workers = 0
         self._turns = ""
         with ExitStack() as opening:
-            store_bytes = 2 * AHEAD * segment_bytes  # pictures and what they become
-            connection = connect(job.cluster or "auto", actor_bytes=store_bytes)
+            # Pictures and what they become, and as much again: what is let go of leaves the store a while later.
+            actor_bytes = 2 * 2 * AHEAD * self._segment_bytes
+            connection = connect(job.cluster or "auto", actor_bytes=actor_bytes)
             opening.callback(connection.close)
             self._ray = connection.ray
             self._crew = Crew(connection, job, size, most=most_actors, actor=actor)
@@ -148,14 +150,16 @@ class ClusterStages:
         machines = {member.machine for member in warm}
         kinds = {(each.device, each.dtype, each.card) for each in loaded}
         self.notes = self._crew.notes
-        self.notes += [f"{len(warm)} actors on {len(machines)} machines paint, of {cluster}", *first.notes]
+        crew = f"{_counted(len(warm), 'actor')} on {_counted(len(machines), 'machine')}"
+        self.notes += [f"painted by {crew}: {cluster}", *first.notes]
         if len(kinds) > 1:
             named = ", ".join(sorted(" ".join(word for word in kind if word) for kind in kinds))
             self.notes.append(f"the actors are not alike ({named}): their pictures may differ in the last digits")
 
     @property
     def _most_segments(self) -> int:
-        return AHEAD * max(self._workers, 1)
+        workers = max(self._workers, 1)
+        return max(workers + 1, min(AHEAD * workers, AHEAD_BYTES // self._segment_bytes))
 
     def _segment(self, batches: list[VideoBatch]) -> _Segment:
         return _Segment(batches=batches, pictures_ref=self._ray.put([batch.pixels for batch in batches]))
@@ -216,8 +220,16 @@ class ClusterStages:
         member.sent.clear()
 
     def _count(self, member: Member, answer: PaintedSegment) -> None:
+        """Of two answers that came together the later one may be taken first: it has told all that the other tells."""
         before = {time.name: time.seconds for time in member.times}
-        for time in answer.times:
-            self._seconds[time.name] += time.seconds - before.get(time.name, 0.0)
-            self._turns = time.turns
+        gained = {time.name: time.seconds - before.get(time.name, 0.0) for time in answer.times}
+        if min(gained.values(), default=0.0) < 0.0:
+            return
+        for name, seconds in gained.items():
+            self._seconds[name] += seconds
+        self._turns = answer.times[0].turns
         member.times, member.memory_mb = answer.times, answer.memory_mb
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

@@ -5,16 +5,17 @@ which it would then die. So `auto` is what the user has told: RAY_ADDRESS, or th
 """
 
 import contextlib
+import functools
 import importlib.util
 import logging
 import os
+import re
+import secrets
 import shutil
-import signal
 import socket
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,10 @@ from typing import Any
 import psutil
 
 from engine.errors import ChildError, UsageError
+from engine.video.cluster_surroundings import as_before
 
 INSTALL = '--cluster needs ray; get it with: pip install "multiverse-engine[cluster]"'
-ANSWER_S = 5.0
+ANSWER_S = ENDING_S = 5.0
 ADDRESS_FILE = "ray_current_cluster"  # in Ray's folder: where `ray start` leaves the address
 LEAST_STORE_BYTES, MOST_STORE_BYTES = 80 * 2**20, 2 * 2**30  # Ray takes no less than 75 MiB
 LARGEST_STORE_SHARE = 0.3  # of the main memory, as Ray itself
@@ -37,6 +39,11 @@ ALONE = QUIET | {
     "RAY_prestart_worker_first_driver": "0",  # or it starts a process for each core, however few actors there are
 }
 LONGEST_REASON = 240
+COLOURS = re.compile("\x1b\\[[0-9;]*m")
+WANTS_TOKEN = (
+    "it asks for a token: what `ray get-auth-token` says on its first machine, in ~/.ray/auth_token here; "
+    "then set RAY_AUTH_MODE=token"
+)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -48,18 +55,17 @@ class Connection:
     """By us: another part of this process may have been on it before."""
     session: Path | None = None
     """Where a cluster of our own keeps its logs and sockets."""
+    processes: tuple[psutil.Process, ...] = ()
+    """Of a cluster of our own, those that we are the parent of."""
 
     def close(self) -> None:
         """Off the cluster; one of our own ends, and its files are gone. Twice is once."""
         if not self.is_joined:
             return
         self.is_joined = False
-        self.ray.shutdown()
+        shut_down(self.ray, self.processes)
         if self.session is not None:
-            shutil.rmtree(self.session, ignore_errors=True)
-            latest = self.session.parent / "session_latest"
-            if latest.is_symlink() and not latest.exists():
-                latest.unlink(missing_ok=True)
+            clear_away(self.session)
 
 
 def demand_ray() -> None:
@@ -75,9 +81,11 @@ def connect(cluster: str, *, cpus: int | None = None, actor_bytes: int = 0) -> C
     """
     demand_ray()
     if cluster != "auto":
-        return _joined(cluster, f"--cluster {cluster}")
+        return _joined(cluster, f"--cluster {cluster}", is_found=False)
     address, told_by = running_address(os.environ)
-    return _joined(address, f"--cluster auto: {told_by} {address}") if address else _own(cpus, actor_bytes)
+    if not address:
+        return _own(cpus, actor_bytes)
+    return _joined(address, f"--cluster auto: {told_by} {address}", is_found=True)
 
 
 def running_address(environment: Mapping[str, str]) -> tuple[str, str]:
@@ -105,23 +113,24 @@ def ray_folder(environment: Mapping[str, str]) -> Path:
     return Path(folder) / "ray"
 
 
-def _joined(address: str, named: str) -> Connection:
+def _joined(address: str, named: str, *, is_found: bool) -> Connection:
     host, port = host_and_port(address, named)
     try:
         socket.create_connection((host, port), ANSWER_S).close()
     except OSError as error:
         start = f"ray start --head --port={port}"
         raise ChildError(f"{named}: nobody answers there ({error.strerror or error}); start it with: {start}") from None
-    with _ray_signals_undone(), _environment(QUIET):
+    with as_before(QUIET) as said:
         ray = _imported()
         if present := _present(ray):
             return present
         try:
-            with contextlib.chdir(_home()):
-                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            # Without an address Ray finds the same one, and shows its token, which it keeps from those it is given.
+            ray.init(address=None if is_found else address, log_to_driver=False, logging_level=logging.ERROR)
         except (*_init_errors(ray),) as error:
-            join = f"ray start --address={address}"
-            raise ChildError(f"{named}: {ray_reason(error)} (this machine must be part of it: {join})") from error
+            hint = f"this machine must be part of it: ray start --address={address}"
+            reason = WANTS_TOKEN if "AuthToken" in said() else f"{ray_reason(error)} ({hint})"
+            raise ChildError(f"{named}: {reason}") from error
     return Connection(ray=ray, words=f"the Ray cluster at {address}", is_joined=True)
 
 
@@ -129,8 +138,12 @@ def _own(cpus: int | None, actor_bytes: int) -> Connection:
     wanted = actor_bytes * (cpus or os.cpu_count() or 1)
     share = int(psutil.virtual_memory().total * LARGEST_STORE_SHARE)
     store_bytes = max(min(wanted, share, MOST_STORE_BYTES), LEAST_STORE_BYTES)
-    # Ray puts the current folder before all others on its workers' path: ours there, no `engine` can stand before it.
-    with _ray_signals_undone(), _environment(ALONE), contextlib.chdir(_home()):
+    this, earlier = psutil.Process(), set(psutil.Process().children())
+
+    def started() -> tuple[psutil.Process, ...]:
+        return tuple(process for process in this.children() if process not in earlier)
+
+    with as_before(ALONE | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _own_token()}):
         ray = _imported()
         if present := _present(ray):
             return present
@@ -145,8 +158,38 @@ def _own(cpus: int | None, actor_bytes: int) -> Connection:
             )
         except (*_init_errors(ray),) as error:
             raise ChildError(f"--cluster auto: Ray does not start here: {ray_reason(error)}") from error
+        except KeyboardInterrupt:  # Ray knows nothing yet of what it has started
+            shut_down(ray, started(), grace_s=0.0)
+            for session in ray_folder(os.environ).glob(f"session_*_{os.getpid()}"):
+                clear_away(session)
+            raise
     words = "a Ray cluster of this machine alone, for none was told of by RAY_ADDRESS or `ray start`"
-    return Connection(ray=ray, words=words, is_joined=True, session=Path(context.address_info["session_dir"]))
+    session = Path(context.address_info["session_dir"])
+    return Connection(ray=ray, words=words, is_joined=True, session=session, processes=started())
+
+
+def shut_down(ray: Any, processes: Collection[psutil.Process], *, grace_s: float = ENDING_S) -> None:
+    """Off the cluster. None of `processes` is there afterwards, nor any that they have started."""
+    family = [*processes]
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            family += process.children(recursive=True)
+    if grace_s:
+        ray.shutdown()
+    _, left = psutil.wait_procs(family, timeout=grace_s)
+    for process in left:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(left, timeout=ENDING_S)
+    ray.shutdown()  # twice is once
+
+
+def clear_away(session: Path) -> None:
+    """The files of a cluster that has ended."""
+    shutil.rmtree(session, ignore_errors=True)
+    latest = session.parent / "session_latest"
+    if latest.is_symlink() and not latest.exists():
+        latest.unlink(missing_ok=True)
 
 
 def host_and_port(address: str, named: str) -> tuple[str, int]:
@@ -166,13 +209,15 @@ def ray_reason(error: BaseException) -> str:
     """What Ray says of it, in one line and no longer than a line may be; of an error's causes the first."""
     while error.__cause__ is not None:
         error = error.__cause__
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = COLOURS.sub("", str(error)).partition("Traceback")[0]
+    text = " ".join(text.split()) or type(error).__name__
     return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON].rsplit(' ', 1)[0]} ..."
 
 
-def _home() -> Path:
-    """The folder that this package is imported from."""
-    return Path(__file__).resolve().parents[2]
+@functools.cache
+def _own_token() -> str:
+    """What the processes of a cluster of our own know each other by; Ray would leave it in the user's home."""
+    return secrets.token_hex(32)
 
 
 def _imported() -> Any:
@@ -192,30 +237,3 @@ def _present(ray: Any) -> Connection | None:
 
 def _init_errors(ray: Any) -> tuple[type[Exception], ...]:
     return ray.exceptions.RayError, ConnectionError, OSError, RuntimeError, TimeoutError, TypeError, ValueError
-
-
-@contextlib.contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Over the process's own, which it has back afterwards; a value that the user has set stays."""
-    added = {name: value for name, value in values.items() if name not in os.environ}
-    os.environ.update(added)
-    try:
-        yield
-    finally:
-        for name in added:
-            os.environ.pop(name, None)
-
-
-@contextlib.contextmanager
-def _ray_signals_undone() -> Iterator[None]:
-    """Ray takes SIGTERM when it is imported, and when it starts; it is the command line's."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in kept.items():
-            if handler is not None:  # None: set by somebody in C, whom Python cannot put back
-                signal.signal(number, handler)

@@ -1,5 +1,6 @@
 """The actors of one run: started wherever they fit, warm before they are given work, replaced when they die."""
 
+import re
 import sys
 import time
 from collections import deque
@@ -15,7 +16,7 @@ from engine.video.cluster_connection import Connection, ray_reason
 from engine.video.job import VideoJob
 from engine.video.stages import StageTime
 
-LATECOMERS_S = 5.0  # who has not even begun by then waits for somebody else's job to end
+LATECOMERS_S = 5.0  # who has not even begun so long after the first was warm waits for somebody else's job to end
 NOBODY_S = 60.0
 IDLE_S = 0.2
 LOOK_AROUND_S = 5.0  # how often machines that have joined are looked for
@@ -25,8 +26,9 @@ DEATHS = (  # words in Ray's message, and ours for them
     ("its node has died", "its machine is gone"),
     ("running low on memory", "its machine ran out of memory"),
     ("its worker process has died", "its process was killed or crashed"),
-    ("No module named 'engine'", "the cluster's Python lacks this package: pip install multiverse-engine there"),
+    ("is temporarily unavailable", "its machine does not answer"),
 )
+LACKS_MODULE = re.compile(r"\bip=(?P<address>[^,)]+).*No module named '(?P<module>[^']+)'", re.DOTALL)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -84,15 +86,14 @@ class Crew:
         if not self.members:
             needs = " and ".join(f"{count} {RESOURCES[name]}" for name, count in self._share.items())
             raise ModelError(f"no machine of {self._words} has what one actor needs: {needs}")
-        first_s: float | None = None
+        began_s, end_s = self._clock(), float("inf")
         while True:
             self.attend([], wait_s=1.0)
             begun = [member for member in self.members if member.place is not None]
-            warm = self.warm
-            if warm and first_s is None:
-                first_s = self._clock()
-            is_late = first_s is not None and self._clock() - first_s > LATECOMERS_S
-            if warm and len(warm) == len(begun) and (is_late or len(begun) == len(self.members)):
+            warm, now_s = self.warm, self._clock()
+            if warm:
+                end_s = min(end_s, now_s + max(LATECOMERS_S, now_s - began_s))
+            if warm and len(warm) == len(begun) and (now_s > end_s or len(begun) == len(self.members)):
                 break
             self.look_around()
         self._is_under_way = True
@@ -155,7 +156,7 @@ class Crew:
         if member.loaded is None:
             self._failed_starts += 1
         if self._failed_starts >= MOST_FAILED_STARTS and not self.warm:
-            raise ChildError(f"{self._failed_starts} actors died before they were warm, on {member.machine}: {reason}")
+            raise ChildError(f"no actor paints, and none comes up; the last, on {member.machine}: {reason}")
         self.notes.append(f"an actor on {member.machine} was lost: {reason}")
 
     def close(self) -> None:
@@ -225,8 +226,13 @@ class Crew:
 
 def death_of(error: BaseException) -> str:
     """Why an actor was lost, in one line."""
-    text = " ".join(str(error).split())
-    return next((ours for words, ours in DEATHS if words in text), ray_reason(error))
+    text = str(error)
+    for words, ours in DEATHS:
+        if words in text:
+            return ours
+    if lacking := LACKS_MODULE.search(text):
+        return f"the Python of {lacking['address']} lacks {lacking['module']}: pip install multiverse-engine there"
+    return ray_reason(error)
 
 
 def with_whole_paths(spec: ModelSpec) -> ModelSpec:

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,15 @@ from engine.models.diffusion.painting import Painting
 from engine.sources.pictures import InputPicture
 from engine.video.batches import PaintedBatch, VideoBatch, video_batches
 from engine.video.cluster import AHEAD, SEGMENT_PICTURES, ClusterStages
-from engine.video.cluster_connection import INSTALL, connect, host_and_port, running_address
+from engine.video.cluster_connection import (
+    INSTALL,
+    LONGEST_REASON,
+    connect,
+    host_and_port,
+    ray_reason,
+    running_address,
+)
+from engine.video.cluster_crew import death_of
 from engine.video.fused import FusedStages
 from engine.video.job import VideoJob
 from tests.children.toys import is_live
@@ -28,25 +37,30 @@ from tests.video.cluster_toys import DAWDLES, RAISES, REFUSES, SIDE, WELL, ToyAc
 CPUS = 4
 SD_SIDE = 64
 MACHINE = socket.gethostname()
+SLOW_FIRST = dict.fromkeys(range(1, SEGMENT_PICTURES, 2), DAWDLES)  # the first segment: others are done before it
 
 
 @pytest.fixture(scope="module")
-def ray() -> Iterator[Any]:
+def ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Started as a run would start it, and shared; nothing of it is left."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    (folder / "engine").mkdir()
+    (folder / "engine" / "__init__.py").write_text("raise RuntimeError('this is another engine')")
+    before = signal.getsignal(signal.SIGTERM)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_ADDRESS", "local")
-        before = signal.getsignal(signal.SIGTERM)
+        patch.chdir(folder)
         connection = connect("auto", cpus=CPUS)
     assert connection.session is not None
     try:
         assert signal.getsignal(signal.SIGTERM) == before
+        assert "RAY_AUTH_TOKEN" not in os.environ
         yield connection.ray
         assert connection.session.exists()
     finally:
         started = psutil.Process().children(recursive=True)
         connection.close()
         connection.close()
-    psutil.wait_procs(started, timeout=10.0)
     assert started != [] and [process for process in started if is_live(process)] == []
     assert not connection.session.exists()
 
@@ -84,7 +98,11 @@ def assert_each_is_its_source_and_one_more(painted: list[PaintedBatch], count: i
         assert (each.pixels == each.batch.pixels + 1).all() and each.pixels.flags.writeable
 
 
-def test_a_lost_actor_costs_no_picture_and_each_is_that_of_a_local_run(ray: Any, tiny_sd: Path) -> None:
+def test_a_lost_actor_costs_no_picture_and_each_is_that_of_a_local_run(
+    ray: Any, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tiny_sd.parent)  # a relative path, which other processes would not find
+    tiny_sd = Path(tiny_sd.name)
     job, count = job_of(tiny_sd), 5 * SEGMENT_PICTURES + 3
     stages = ClusterStages(job, (SD_SIDE, SD_SIDE), most_actors=2)
     assert len(stages.places) == 2
@@ -107,12 +125,12 @@ def test_a_lost_actor_costs_no_picture_and_each_is_that_of_a_local_run(ray: Any,
     for one, other in zip(painted, expected, strict=True):
         assert (one.pixels == other.pixels).all() and (one.fates == other.fates).all()
     assert painted[0].pixels.std() > 10.0
+    assert capfd.readouterr().out == ""  # where the report is to stand alone
 
 
 def test_pictures_come_in_order_whoever_is_slow(toys: ClusterStages) -> None:
     count = 12 * SEGMENT_PICTURES + 1
-    slow = dict.fromkeys(range(1, SEGMENT_PICTURES, 2), DAWDLES)  # the first segment: others are done before it
-    painted = list(toys.paint(batches(count, faults=slow)))
+    painted = list(toys.paint(batches(count, faults=SLOW_FIRST)))
     assert_each_is_its_source_and_one_more(painted, count)
     _, process, _ = toys.times()
     assert process.frames == count and process.workers == 2 and process.seconds == pytest.approx((count + 1) / 1000)
@@ -124,7 +142,7 @@ def test_no_more_is_read_ahead_than_three_segments_an_actor(toys: ClusterStages)
     read, most = [], 2 * AHEAD * SEGMENT_PICTURES // 2
 
     def fed() -> Iterator[VideoBatch]:
-        for batch in batches(20 * SEGMENT_PICTURES):
+        for batch in batches(20 * SEGMENT_PICTURES, faults=SLOW_FIRST):
             read.append(batch.number)
             yield batch
 
@@ -135,9 +153,11 @@ def test_no_more_is_read_ahead_than_three_segments_an_actor(toys: ClusterStages)
 
 
 def test_a_paint_that_nobody_wants_to_its_end_leaves_nothing_for_the_next(toys: ClusterStages) -> None:
-    painting = toys.paint(batches(6 * SEGMENT_PICTURES))
+    slow = dict.fromkeys(range(1, 6 * SEGMENT_PICTURES, SEGMENT_PICTURES), DAWDLES)  # in each segment
+    painting = toys.paint(batches(6 * SEGMENT_PICTURES, faults=slow))
     next(painting)
     painting.close()
+    assert [len(member.sent) for member in toys._crew.members] == [0, 0]
     assert_each_is_its_source_and_one_more(list(toys.paint(batches(40))), 40)
 
 
@@ -170,8 +190,16 @@ def test_a_model_that_is_not_there_is_told_with_the_machine(ray: Any) -> None:
 def test_actors_that_cannot_start_end_the_run_in_one_line(ray: Any) -> None:
     with pytest.raises(ModelError, match=r"^on \S+: MemoryError: two lines$"):
         ClusterStages(job_of("toy", prompt="raises at once"), (SIDE, SIDE), most_actors=1, actor=ToyActor)
-    with pytest.raises(ChildError, match=r"^3 actors died before they were warm, .*: its process was killed"):
+    with pytest.raises(ChildError, match=r"^no actor paints, and none comes up; .*: its process was killed"):
         ClusterStages(job_of("toy", prompt="dies at once"), (SIDE, SIDE), most_actors=2, actor=ToyActor)
+
+
+def test_a_cluster_of_our_own_hears_this_machine_alone(ray: Any, toys: ClusterStages) -> None:
+    heard = set()
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # a lost actor's, which is just going
+            heard |= {c.laddr.ip for c in process.net_connections() if c.status == psutil.CONN_LISTEN}
+    assert {address.removeprefix("::ffff:") for address in heard} == {"127.0.0.1"}
 
 
 def test_a_card_or_more_cores_than_there_are_cannot_be_asked_for(ray: Any) -> None:
@@ -208,3 +236,17 @@ def test_an_address_where_nobody_answers_is_told_at_once(free_port: Callable[[],
     for wrong in ("everywhere", "10.0.0.1", "10.0.0.1:0", "ray://10.0.0.1:10001"):
         with pytest.raises(UsageError, match=f"^--cluster {wrong}: "):
             host_and_port(wrong, f"--cluster {wrong}")
+
+
+def test_what_ray_says_becomes_one_line() -> None:
+    versions = RuntimeError("Version mismatch: The cluster was started with:\n    Ray: 2.40\n    Python: 3.12\n")
+    wrapped = ConnectionError("no connection")
+    wrapped.__cause__ = versions
+    assert ray_reason(wrapped) == "Version mismatch: The cluster was started with: Ray: 2.40 Python: 3.12"
+    long = ray_reason(RuntimeError("\x1b[36mword\x1b[39m " * 100 + "\nTraceback (most recent call last):\n"))
+    assert long.startswith("word word") and long.endswith("word ...") and len(long) < LONGEST_REASON + 5
+    lost = RuntimeError(
+        "The actor died\nray::ClusterActor.__init__() (pid=9, ip=10.0.0.3, actor_id=7)\n"
+        "ModuleNotFoundError: No module named 'cv2'"
+    )
+    assert death_of(lost) == "the Python of 10.0.0.3 lacks cv2: pip install multiverse-engine there"
