@@ -41,7 +41,8 @@ PROMPT = "a forest of glass at dawn"
 SEED = 7
 CFG = 6.0
 ROUNDS = 3
-FEWEST_BATCHES = 3  # a round: the pipeline fills once and empties once
+FEWEST_BATCHES = 3  # a turn: the pipeline fills once and empties once
+FEWEST_FRAMES = 8  # a turn: two files are opened and closed
 CLIP_PICTURES = {"cpu": 120, "mps": 300, "cuda": 600}
 ORIGINAL_FPS = {(8, 5, 0.2): 35.485, (8, 20, 0.2): 13.4}
 """(batch, steps, strength): what the original reached on an RTX 4090 at 360x640, one and four real steps."""
@@ -77,6 +78,8 @@ class Turn:
 @dataclass(slots=True, kw_only=True)
 class Contender:
     take: Take
+    step: int
+    """Frames that it paints at once."""
     frames: int = 0
     """At each turn."""
     turns: list[Turn] = field(default_factory=list)
@@ -174,9 +177,11 @@ class _ShapeBench:
             ours = {mode: _Ours(self._job(case, asked, mode)) for mode in modes}
             for each in ours.values():
                 stack.callback(each.close)
-            contenders = {mode: Contender(take=each.take) for mode, each in ours.items()}
-            contenders["diffusers"] = Contender(take=lambda frames: frame_by_frame(self._clip, theirs, paint, frames))
-            self._in_turn(contenders, case.batch, seconds)
+            contenders = {mode: Contender(take=each.take, step=case.batch) for mode, each in ours.items()}
+            contenders["diffusers"] = Contender(
+                take=lambda frames: frame_by_frame(self._clip, theirs, paint, frames), step=1
+            )
+            self._in_turn(contenders, seconds)
             result: dict[str, Any] = {}
             for mode, each in ours.items():
                 result[mode] = self._figures(case, contenders[mode], contenders["diffusers"], each, limit_tflops)
@@ -208,13 +213,14 @@ class _ShapeBench:
             overwrite=True,
         )
 
-    def _in_turn(self, contenders: dict[str, Contender], batch: int, seconds: float) -> None:
+    def _in_turn(self, contenders: dict[str, Contender], seconds: float) -> None:
         """As many frames at each turn as take a contender its share of `seconds`."""
-        most = CLIP_PICTURES[self._place.kind] // batch * batch
         for each in contenders.values():
-            each.take(batch)  # the first call of all pays for what is made once
-            wanted = each.take(batch).fps * seconds / ROUNDS
-            each.frames = min(max(round(wanted / batch), FEWEST_BATCHES) * batch, most)
+            most = CLIP_PICTURES[self._place.kind] // each.step
+            each.take(each.step)  # the first call of all pays for what is made once
+            wanted = each.take(each.step).fps * seconds / ROUNDS
+            fewest = max(FEWEST_BATCHES, FEWEST_FRAMES // each.step)
+            each.frames = min(max(round(wanted / each.step), fewest), most) * each.step
         for _ in range(ROUNDS):
             for each in contenders.values():
                 each.turns.append(each.take(each.frames))
