@@ -226,7 +226,7 @@ def _painted(job: "VideoJob", known: Telemetry, tell: "Tell", stop: threading.Ev
         undone.callback(opened.close)
         stages = open_stages(job, opened)
         undone.callback(stages.stages.close)
-        known.loaded(stages.load_s, stages.stages.device)
+        known.loaded(stages.load_s, stages.stages.device if job.cluster is None else None)
         Signals().connect(stop.set)
         undone.pop_all()
     is_live = opened.pictures.kind == "live"

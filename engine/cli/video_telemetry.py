@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 EVERY_S = 0.5
 NOT_KNOWN = "not known before the model is loaded"
+ELSEWHERE = "the cards of a cluster are in other machines"
 
 Event = dict[str, Any]
 Write = Callable[[Event], None]
@@ -29,13 +30,18 @@ class Telemetry:
         self._began_s = began_s
         self._load_s: float | None = None
         self._watch: DeviceWatch | None = None
+        self._reason = NOT_KNOWN
         self._progress: Progress | None = None
 
-    def loaded(self, load_s: float, device: str) -> None:
-        """The model is there, on `device` as torch names it."""
+    def loaded(self, load_s: float, device: str | None) -> None:
+        """The model is there, on `device` as torch names it; None: in other machines."""
         from engine.video.device_state import DeviceWatch
 
-        self._watch, self._load_s = DeviceWatch(device), load_s
+        if device is None:
+            self._reason = ELSEWHERE
+        else:
+            self._watch = DeviceWatch(device)
+        self._load_s = load_s
 
     def tell(self, progress: "Progress") -> None:
         self._progress = progress
@@ -57,7 +63,7 @@ class Telemetry:
             "stage_seconds": {"load": round(now_s - self._began_s if load_s is None else load_s, 3)},
             "busy": {},
             "device": None if device is None else asdict(device),
-            "device_reason": NOT_KNOWN if watch is None else watch.reason,
+            "device_reason": self._reason if watch is None else watch.reason,
         }
         return event if progress is None else event | told(replace(progress, device=device), event["stage_seconds"])
 

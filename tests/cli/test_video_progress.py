@@ -105,6 +105,13 @@ def test_an_event_tells_frames_queues_and_seconds_of_each_stage_and_why_there_is
     assert json.loads(json.dumps(event)) == event
 
 
+def test_the_card_of_this_machine_says_nothing_of_a_cluster() -> None:
+    known = Telemetry(100.0)
+    known.loaded(9.25, None)
+    event = known.event(120.0)
+    assert (event["device"], event["device_reason"]) == (None, "the cards of a cluster are in other machines")
+
+
 def test_an_event_is_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
     event = Telemetry(0.0).event(1.0)
     write_json(event)
