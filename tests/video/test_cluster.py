@@ -98,34 +98,22 @@ def assert_each_is_its_source_and_one_more(painted: list[PaintedBatch], count: i
         assert (each.pixels == each.batch.pixels + 1).all() and each.pixels.flags.writeable
 
 
-def test_a_lost_actor_costs_no_picture_and_each_is_that_of_a_local_run(
-    ray: Any, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_each_picture_is_that_of_a_local_run(ray: Any, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tiny_sd.parent)  # a relative path, which other processes would not find
-    tiny_sd = Path(tiny_sd.name)
-    job, count = job_of(tiny_sd), 5 * SEGMENT_PICTURES + 3
-    stages = ClusterStages(job, (SD_SIDE, SD_SIDE), most_actors=2)
-    assert len(stages.places) == 2
-
-    def fed() -> Iterator[VideoBatch]:
-        for batch in video_batches(pictures(count, SD_SIDE), 2, (SD_SIDE, SD_SIDE)):
-            if batch.number == SEGMENT_PICTURES:  # two segments of eight batches are out
-                os.kill(stages.places[0].pid, signal.SIGKILL)
-            yield batch
-
-    painted = list(stages.paint(fed()))
+    job, size = job_of(tiny_sd.name), (SD_SIDE, SD_SIDE)
+    stages = ClusterStages(job, size, most_actors=1)
+    painted = list(stages.paint(video_batches(pictures(SEGMENT_PICTURES + 3, SD_SIDE), 2, size)))
     stages.close()
-    assert stages.notes[-1].endswith("was lost: its process was killed or crashed")
-    assert (stages.device, stages.dtype) == ("cpu", "float32")
-    local = FusedStages(replace(job, cluster=None), (SD_SIDE, SD_SIDE))
-    assert stages.real_steps == local.real_steps
-    expected = list(local.paint(video_batches(pictures(count, SD_SIDE), 2, (SD_SIDE, SD_SIDE))))
+    assert stages.notes[0].startswith("painted by 1 actor on 1 machine: the Ray cluster")
+    local = FusedStages(replace(job, cluster=None), size)
+    expected = list(local.paint(video_batches(pictures(SEGMENT_PICTURES + 3, SD_SIDE), 2, size)))
+    assert (stages.device, stages.dtype, stages.real_steps) == (local.device, local.dtype, local.real_steps)
     local.close()
-    assert [each.batch.number for each in painted] == [each.batch.number for each in expected]
+    assert len(painted) == len(expected) == SEGMENT_PICTURES // 2 + 2
     for one, other in zip(painted, expected, strict=True):
+        assert one.batch.number == other.batch.number
         assert (one.pixels == other.pixels).all() and (one.fates == other.fates).all()
     assert painted[0].pixels.std() > 10.0
-    assert capfd.readouterr().out == ""  # where the report is to stand alone
 
 
 def test_pictures_come_in_order_whoever_is_slow(toys: ClusterStages) -> None:
@@ -167,10 +155,28 @@ def test_what_the_model_refuses_is_told_in_its_words_with_the_machine(toys: Clus
     assert str(caught.value) == f"on {MACHINE}: toy: these pictures are not for me"
 
 
+def test_a_killed_actor_costs_no_picture_and_another_takes_its_place(
+    toys: ClusterStages, wait_for: Callable[..., Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    killed, count = toys.places[0], 12 * SEGMENT_PICTURES + 1
+
+    def fed() -> Iterator[VideoBatch]:
+        for batch in batches(count, faults=SLOW_FIRST):
+            if batch.number == SEGMENT_PICTURES:  # two segments of eight batches are out
+                os.kill(killed.pid, signal.SIGKILL)
+            yield batch
+
+    assert_each_is_its_source_and_one_more(list(toys.paint(fed())), count)
+    assert toys.notes[-1] == f"an actor on {MACHINE} was lost: its process was killed or crashed"
+    wait_for(lambda: list(toys.paint(batches(1))) and len(toys.places) == 2, "another actor")
+    assert killed.pid not in [place.pid for place in toys.places]
+    assert capfd.readouterr().out == ""  # where the report is to stand alone
+
+
 def test_what_fails_on_one_actor_is_painted_by_another_new_one_until_it_has_failed_on_three(
     toys: ClusterStages,
 ) -> None:
-    before = {place.pid for place in toys.places}
+    before, lost = {place.pid for place in toys.places}, len(toys.notes)
     painting = toys.paint(batches(3 * SEGMENT_PICTURES, faults={SEGMENT_PICTURES + 5: RAISES}))
     painted = []
     with pytest.raises(ChildError) as caught:
@@ -178,7 +184,7 @@ def test_what_fails_on_one_actor_is_painted_by_another_new_one_until_it_has_fail
     assert_each_is_its_source_and_one_more(painted, SEGMENT_PICTURES)
     message = f"3 actors died of them; the last: an actor on {MACHINE} was lost: ValueError: two lines"
     assert str(caught.value) == f"frame_000016 to frame_000031: {message}"
-    assert len([note for note in toys.notes if "was lost" in note]) == 3
+    assert len(toys.notes) == lost + 3
     assert before.isdisjoint(place.pid for place in toys.places)
 
 
