@@ -7,7 +7,7 @@
     stages.py      the seam between the run and whatever paints:
                    fused.py (this process), split/ (a process a stage), cluster.py (other machines);
                    choosing.py: which of them
-    outputs.py     what can be written: a video in segments that are joined at the end, or a folder of frames
+    writing/       what can be written: a video in segments that are joined at the end, or a folder of frames
     report.py      what a run tells of itself
     live/          the same in a browser: `multiverse video --web`
 

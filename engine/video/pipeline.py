@@ -11,9 +11,9 @@ from engine.models.diffusion.painting import GOOD, RERUN
 from engine.sources.pictures import Pictures, fitted
 from engine.video.batches import PaintedBatch, VideoBatch, video_batches
 from engine.video.job import VideoJob
-from engine.video.outputs import Output
 from engine.video.report import Progress
 from engine.video.stages import PaintStages, StageTime
+from engine.video.writing.outputs import Output
 
 Tell = Callable[[Progress], None]
 

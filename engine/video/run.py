@@ -14,9 +14,9 @@ from engine.sources.pictures import Pictures
 from engine.video.choosing import Chosen, choose_stages
 from engine.video.inputs import open_input
 from engine.video.job import VideoJob
-from engine.video.outputs import Output, open_output
 from engine.video.pipeline import Outcome, Pipeline, Tell
 from engine.video.report import VideoReport
+from engine.video.writing.outputs import Output, open_output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import av
 
 from engine.errors import SinkError
 from engine.sinks.work_folder import LOCK, WorkFolder
-from engine.video.journal import NAME, Journal
+from engine.video.writing.journal import NAME, Journal
 
 GO_ON = "what is whole is kept: go on with --resume"
 

@@ -12,7 +12,7 @@ from av.packet import Packet
 
 from engine.errors import SourceError
 from engine.sinks.picture_video import container_of
-from engine.video.source_sound import SourceSound
+from engine.video.writing.source_sound import SourceSound
 
 # Where the index of an MP4 is in front a browser begins to play before all of it is there. The second clock is that of
 # its edit lists, which say when pictures begin: in milliseconds they would be rounded.

@@ -14,11 +14,11 @@ from engine.errors import MultiverseError, SinkError, UsageError
 from engine.models.diffusion.painting import Painting
 from engine.models.diffusion.spec import ModelSpec
 from engine.sources.pictures import open_pictures
-from engine.video import segmented_video
-from engine.video.job_key import differences, job_key
-from engine.video.outputs import form_of, open_output
+from engine.video.writing import segmented_video
+from engine.video.writing.job_key import differences, job_key
+from engine.video.writing.outputs import form_of, open_output
 from tests.segment.disc_movie import disc_picture, pictures_of
-from tests.video.written import PAINTING, job_of, names, opened, write
+from tests.video.writing.written import PAINTING, job_of, names, opened, write
 
 Clip = Callable[..., Path]
 

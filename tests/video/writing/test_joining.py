@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from engine.errors import SourceError
-from engine.video import segmented_video
+from engine.video.writing import segmented_video
 from tests.segment.disc_movie import RATE, disc_picture, pictures_of, sound_of, times_of
 from tests.sources.test_video_file import rotate_in_place
-from tests.video.clapper import bang_s, flash_s, sound_end_s, write_clapper
-from tests.video.written import opened, packets_of, write
+from tests.video.writing.clapper import bang_s, flash_s, sound_end_s, write_clapper
+from tests.video.writing.written import opened, packets_of, write
 
 Clip = Callable[..., Path]
 SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi")

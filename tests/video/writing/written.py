@@ -13,7 +13,7 @@ from engine.models.diffusion.painting import Painting
 from engine.models.diffusion.spec import ModelSpec
 from engine.sources.pictures import InputPicture, open_pictures
 from engine.video.job import VideoJob
-from engine.video.outputs import Output, open_output
+from engine.video.writing.outputs import Output, open_output
 
 PAINTING = Painting(spec=ModelSpec(model="random:sd15"), prompt="glass")
 

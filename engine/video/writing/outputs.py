@@ -16,11 +16,11 @@ import numpy as np
 from engine.errors import SinkError, UsageError
 from engine.sinks.picture_video import VIDEO_FORMATS
 from engine.sources.pictures import InputPicture, Pictures
-from engine.video.frame_folder import FrameFolder, frames_in
 from engine.video.job import VideoJob
-from engine.video.job_key import differences, job_key
-from engine.video.output_work import OutputWork
-from engine.video.segmented_video import SegmentedVideo, mark_of
+from engine.video.writing.frame_folder import FrameFolder, frames_in
+from engine.video.writing.job_key import differences, job_key
+from engine.video.writing.output_work import OutputWork
+from engine.video.writing.segmented_video import SegmentedVideo, mark_of
 
 FORMS = f"a video ({' '.join(VIDEO_FORMATS)}) or a folder of frames (name/)"
 

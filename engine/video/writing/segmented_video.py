@@ -18,8 +18,8 @@ from engine.errors import SinkError
 from engine.sinks.picture_video import PictureVideo, tick_of
 from engine.sources.pictures import InputPicture, Pictures
 from engine.video.job import VideoJob
-from engine.video.joining import Joining, Segment, join
-from engine.video.output_work import OutputWork
+from engine.video.writing.joining import Joining, Segment, join
+from engine.video.writing.output_work import OutputWork
 
 SEGMENT_PICTURES = 120  # in whole batches; a kill costs at most so many
 

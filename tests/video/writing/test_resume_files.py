@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from engine.errors import SinkError
-from engine.video import segmented_video
+from engine.video.writing import segmented_video
 from tests.segment.disc_movie import disc_picture, pictures_of
-from tests.video.written import names, packets_of, write
+from tests.video.writing.written import names, packets_of, write
 
 Clip = Callable[..., Path]
 SEGMENT = 6
@@ -157,7 +157,7 @@ def test_frames_of_an_older_run_are_not_taken_for_done(clip: Clip, tmp_path: Pat
 KILLED = """
 import sys
 from pathlib import Path
-from tests.video.written import write
+from tests.video.writing.written import write
 source, folder = Path(sys.argv[1]), Path(sys.argv[2])
 write(source, folder / "frames", stop=9, end="none")
 written = write(source, folder / "out.mp4", stop=139, end="none")
@@ -172,7 +172,7 @@ def test_what_was_killed_goes_on(clip: Clip, tmp_path: Path, monkeypatch: pytest
     write(source, tmp_path / "whole.mp4")
     killed = subprocess.Popen(
         [sys.executable, "-c", KILLED, source, tmp_path],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -19,7 +19,7 @@ from engine.errors import SinkError
 from engine.sinks.whole_file import one_line
 from engine.sources.pictures import InputPicture, Pictures
 from engine.video.job import VideoJob
-from engine.video.output_work import OutputWork
+from engine.video.writing.output_work import OutputWork
 
 SUFFIX = ".png"
 MOST_WRITERS = 4
