@@ -5,7 +5,7 @@
     inputs.py      what can be read; batches.py: pictures at the painted size, in batches of one length
     pipeline.py    the run: a thread reads ahead, the caller's feeds the stages, a thread writes
     stages.py      the seam between the run and whatever paints:
-                   fused.py (this process), split/ (a process a stage), cluster.py (other machines);
+                   fused.py (this process), split/ (a process a stage), cluster/ (other machines);
                    choosing.py: which of them
     writing/       what can be written: a video in segments that are joined at the end, or a folder of frames
     report.py      what a run tells of itself

@@ -37,7 +37,7 @@ def _chosen(job: VideoJob, pictures: Pictures, size: tuple[int, int], done: int)
     from engine.video.fused import FusedStages
 
     if job.cluster is not None:
-        from engine.video.cluster import ClusterStages
+        from engine.video.cluster.cluster_stages import ClusterStages
 
         return "cluster", "", ClusterStages(job, size)
     if job.stages == "fused":

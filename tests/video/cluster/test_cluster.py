@@ -19,8 +19,8 @@ from engine.models.diffusion import ModelSpec
 from engine.models.diffusion.painting import Painting
 from engine.sources.pictures import InputPicture
 from engine.video.batches import PaintedBatch, VideoBatch, video_batches
-from engine.video.cluster import AHEAD, SEGMENT_PICTURES, ClusterStages
-from engine.video.cluster_connection import (
+from engine.video.cluster.cluster_stages import AHEAD, SEGMENT_PICTURES, ClusterStages
+from engine.video.cluster.connection import (
     INSTALL,
     LONGEST_REASON,
     connect,
@@ -28,11 +28,11 @@ from engine.video.cluster_connection import (
     ray_reason,
     running_address,
 )
-from engine.video.cluster_crew import death_of
+from engine.video.cluster.crew import death_of
 from engine.video.fused import FusedStages
 from engine.video.job import VideoJob
 from tests.children.toys import is_live
-from tests.video.cluster_toys import DAWDLES, RAISES, REFUSES, SIDE, WELL, ToyActor
+from tests.video.cluster.cluster_toys import DAWDLES, RAISES, REFUSES, SIDE, WELL, ToyActor
 
 CPUS = 4
 SD_SIDE = 64

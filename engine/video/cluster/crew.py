@@ -11,8 +11,8 @@ from typing import Any
 
 from engine.errors import ChildError, ModelError, UsageError
 from engine.models.diffusion.spec import VAE_WORDS, ModelSpec
-from engine.video.cluster_actor import CALLS_AT_ONCE, ClusterActor, Fault, Loaded, Place, own_version
-from engine.video.cluster_connection import Connection, ray_reason
+from engine.video.cluster.actor import CALLS_AT_ONCE, ClusterActor, Fault, Loaded, Place, own_version
+from engine.video.cluster.connection import Connection, ray_reason
 from engine.video.job import VideoJob
 from engine.video.stages import StageTime
 

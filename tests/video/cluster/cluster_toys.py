@@ -13,7 +13,7 @@ import numpy as np
 from engine.errors import ModelError
 from engine.models.diffusion.painting import GOOD
 from engine.video.batches import PaintedBatch, VideoBatch
-from engine.video.cluster_actor import ClusterActor
+from engine.video.cluster.actor import ClusterActor
 from engine.video.job import VideoJob
 from engine.video.stages import StageTime
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from engine.errors import ChildError, ModelError
 from engine.video.batches import PaintedBatch, VideoBatch
-from engine.video.cluster_actor import CALLS_AT_ONCE, ClusterActor, Fault, PaintedSegment, Place
-from engine.video.cluster_connection import connect, demand_ray
-from engine.video.cluster_crew import Crew, Member
+from engine.video.cluster.actor import CALLS_AT_ONCE, ClusterActor, Fault, PaintedSegment, Place
+from engine.video.cluster.connection import connect, demand_ray
+from engine.video.cluster.crew import Crew, Member
 from engine.video.job import VideoJob
 from engine.video.stages import StageTime
 
