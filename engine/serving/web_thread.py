@@ -26,6 +26,8 @@ class WebThread:
         self._socket = listen(host, port)
         self.address: tuple[str, int] = self._socket.getsockname()[:2]
         """Where it listens, with the real port."""
+        self.fault = ""
+        """Why it serves no more, in one line, where it was not closed."""
         self._report = report
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
@@ -51,7 +53,8 @@ class WebThread:
         except Exception as error:
             # Top of the thread: whoever looks hears of it in the report.
             log.exception("the page's server ended")
-            self._report("web", f"the page's server ended: {error}")
+            self.fault = f"the page's server ended: {error}"
+            self._report("web", self.fault)
         finally:
             self._socket.close()
             self._loop.close()
@@ -77,4 +80,19 @@ class WebThread:
         server = await self._loop.create_server(door, sock=self._socket, backlog=BACKLOG, ssl=self._tls)
         await self._stopping.wait()
         server.close()
+        transports = [connection.transport for connection in runner.server.connections]
         await runner.cleanup()
+        await _end(transports)
+
+
+async def _end(transports: list[asyncio.Transport | None]) -> None:
+    """Nothing is left that a loop would have to wait for: over TLS a close waits for the client's own, and whoever has
+    just come is still shaking hands."""
+    for transport in transports:
+        if transport is not None:
+            transport.abort()
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(0)  # in which they close their sockets

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import ModelError, UsageError
+from engine.errors import MultiverseError, UsageError
 from engine.models.diffusion.extras import lora_file, lora_name
 from engine.models.diffusion.painting import Painting
 from engine.option_range import check_number
@@ -120,7 +120,7 @@ class LiveServer:
     @property
     def fault(self) -> str:
         """Why nothing is painted any more, in one line; empty while all is well."""
-        return self._studio.fault
+        return self._studio.fault or (self._web.fault if self._web is not None else "")
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -201,11 +201,11 @@ class LiveServer:
 
 
 def serve_live(server: LiveServer, stop: threading.Event) -> None:
-    """Until `stop`, then closed. ModelError, in one line, when the device fails meanwhile."""
+    """Until `stop`, then closed. MultiverseError, in one line, when the device or the page's server fails meanwhile."""
     try:
         while not stop.wait(0.1):
             if server.fault:
-                raise ModelError(server.fault)
+                raise MultiverseError(server.fault)
     finally:
         server.close()
 

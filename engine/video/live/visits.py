@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -122,8 +123,11 @@ class Visit:
         check_jpeg(frame)
         decode(frame)
         file = Path(f"{self._files}-{self.seat.number + 1}.jpg")
-        file.write_bytes(frame.jpeg)
         self._written.append(file)
+        try:
+            file.write_bytes(frame.jpeg)
+        except OSError as error:
+            raise ProtocolError(f"a picture to follow: the server cannot keep it ({error.strerror})") from None
         self._apply(with_picture(self.seat.settings, str(file)))
         while len(self._written) > 2:  # the one before may still be in a painter's hands
             self._written.popleft().unlink(missing_ok=True)
@@ -178,13 +182,17 @@ class Visit:
     # -- from other threads ---------------------------------------------------------------------
 
     def _deliver(self, turn: Turn, data: bytes) -> None:
-        self._loop.call_soon_threadsafe(self._put, data)
+        self._later(self._put, data)
 
     def _lose(self, turn: Turn, reason: str) -> None:
-        self._loop.call_soon_threadsafe(self._say_lost, turn.frame.index, reason)
+        self._later(self._say_lost, turn.frame.index, reason)
 
     def _note(self, line: str) -> None:
-        self._loop.call_soon_threadsafe(self.say, "note", line)
+        self._later(self.say, "note", line)
+
+    def _later(self, call: Callable[..., None], *values: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is there any more
+            self._loop.call_soon_threadsafe(call, *values)
 
     def _put(self, data: bytes) -> None:
         self._unsent += len(self._pictures) == MOST_PICTURES

@@ -233,6 +233,15 @@ def test_a_page_from_another_machine_says_why_it_has_no_camera(
     wait_for(lambda: visitor.shown() > 3, "pictures of a file all the same")
 
 
+def test_a_page_from_another_machine_has_its_camera_over_https(
+    visit: Visit, serve: Serve, certificate: tuple[Path, Path], wait_for: WaitFor
+) -> None:
+    server = serve(certificate=certificate[0], key=certificate[1], allowed_hosts=[PLAIN_NAME])
+    visitor = visit(f"https://{PLAIN_NAME}:{server.address[1]}/", ignore_https_errors=True)
+    visitor.page.click("#use-camera")
+    wait_for(lambda: visitor.shown() > 3, "pictures of the camera")
+
+
 def test_the_page_finds_a_server_that_was_away(visit: Visit, serve: Serve, still: Path, wait_for: WaitFor) -> None:
     server = serve()
     visitor = visit(server.url)

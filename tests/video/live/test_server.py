@@ -2,10 +2,8 @@
 
 import itertools
 import json
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import urllib.error
 import urllib.request
@@ -265,22 +263,7 @@ def test_clients_of_other_machines_need_the_token(serve: Serve, connect: Connect
     assert connect(server, Cookie=cookie).paint(1).shape == (64, 64, 3)
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Self-signed, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    files = folder / "certificate.pem", folder / "key.pem"
-    if shutil.which("openssl"):
-        asked = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-        written = ["-subj", "/CN=localhost", "-out", str(files[0]), "-keyout", str(files[1])]
-        subprocess.run(["openssl", "req", "-x509", *asked, *written], check=True, capture_output=True, timeout=60)
-    return files
-
-
-def test_with_a_certificate_the_page_is_https(
-    serve: Serve, certificate: tuple[Path, Path], require: Callable[[object, str], None]
-) -> None:
-    require(certificate[0].exists(), "openssl is missing (apt-get install openssl)")
+def test_with_a_certificate_the_page_is_https(serve: Serve, certificate: tuple[Path, Path]) -> None:
     server = serve(certificate=certificate[0], key=certificate[1])
     assert server.url.startswith("https://127.0.0.1:")
     trusting = ssl.create_default_context(cafile=str(certificate[0]))
