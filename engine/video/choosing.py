@@ -53,16 +53,17 @@ def _chosen(job: VideoJob, pictures: Pictures, size: tuple[int, int], done: int)
         fused_fps = tried_fps(fused, job, pictures.first, size)
         left_s = _left(job, pictures, done) / fused_fps
         if left_s < WORTH_TRYING_S:
-            return "fused", f"fused: {left_s:.0f} s of painting are left, too few to try split", fused
+            return "fused", f"fused: {left_s:.0f} s of painting were too few to try split", fused
+        split: SplitStages | None = None
         try:
             split = SplitStages(job, size)
-        except ModelError as error:
-            return "fused", f"fused: split cannot be had ({error})", fused
-        try:
             split_fps = tried_fps(split, job, pictures.first, size)
-        except BaseException:
-            split.close()
-            raise
+        except BaseException as error:
+            if split is not None:
+                split.close()
+            if not isinstance(error, ModelError):
+                raise
+            return "fused", f"fused: split cannot be had ({error})", fused  # the memory does not hold both, say
         figures = f"{fused_fps:.2f} fps fused, {split_fps:.2f} split"
         if split_fps > fused_fps * SPLIT_MUST_GAIN:
             fused.close()

@@ -10,6 +10,8 @@ from engine.option_range import check_number
 LARGEST_BATCH = 64
 SIDE_STEP_PX = 8  # what a latent spans
 LEAST_SIDE_PX = 64
+LARGEST_SCALE = 2.0  # of a ControlNet or an IP-Adapter; 1 is what they were trained for
+LARGEST_LORA_WEIGHT = 4.0
 NO_MODEL = (
     "no model: name one with --model (a diffusers folder, a .safetensors file or a Hugging Face id, for example "
     "--model stabilityai/sd-turbo), or set model under [sd] in a file and pass --config FILE.toml"
@@ -46,21 +48,13 @@ class VideoJob:
 
     def check(self) -> None:
         """UsageError for what contradicts itself. Touches no file."""
-        painting = self.painting
-        if not painting.spec.model:
-            raise UsageError(NO_MODEL)
+        check_painting(self.painting)
         check_number("--pipe", self.pipe, 1)
         check_number("--skip", self.skip, 0)
         check_number("--batch", self.batch, 1, LARGEST_BATCH)
         check_number("--scale", self.scale, 0.05, 8.0)
-        check_number("--steps", painting.steps, 1, 1000)
-        check_number("--strength", painting.strength, 0.0, 1.0)
-        check_number("--cfg", painting.cfg, 0.0, 30.0)
-        check_number("--seed", painting.seed, 0, LARGEST_SEED)
         check_number("--limit", 1 if self.limit is None else self.limit, 1)
         check_number("--threads", 1 if self.threads is None else self.threads, 1)
-        if painting.sampler not in SAMPLERS:
-            raise UsageError(f"--sampler: {painting.sampler} is none of {', '.join(SAMPLERS)}")
         if self.stages == "fused" and self.pipe > 1:
             raise UsageError("--pipe: fused stages are one process; give --stages split with it")
         if self.cluster is not None and (self.pipe > 1 or self.stages != "auto"):
@@ -78,3 +72,20 @@ class VideoJob:
             return max(LEAST_SIDE_PX, round(px * self.scale / SIDE_STEP_PX) * SIDE_STEP_PX)
 
         return side(width), side(height)
+
+
+def check_painting(painting: Painting) -> None:
+    """UsageError for what no model can do."""
+    if not painting.spec.model:
+        raise UsageError(NO_MODEL)
+    if painting.sampler not in SAMPLERS:
+        raise UsageError(f"--sampler: {painting.sampler} is none of {', '.join(SAMPLERS)}")
+    check_number("--steps", painting.steps, 1, 1000)
+    check_number("--strength", painting.strength, 0.0, 1.0)
+    check_number("--cfg", painting.cfg, 0.0, 30.0)
+    check_number("--seed", painting.seed, 0, LARGEST_SEED)
+    check_number("--ip-scale", painting.ip_scale, 0.0, LARGEST_SCALE)
+    for use in painting.controls:
+        check_number("--controlnet", use.scale, 0.0, LARGEST_SCALE)
+    for weight in (*painting.lora_weights, *(weight for _, weight in painting.spec.loras)):
+        check_number("--lora", weight, -LARGEST_LORA_WEIGHT, LARGEST_LORA_WEIGHT)

@@ -59,7 +59,7 @@ class VideoReport:
     height: int
     read: int
     resumed: int
-    """Whole already when the run began."""
+    """Whole already when the run began; where it was stopped before it came so far, those that it has passed."""
     painted: int
     """By this run, and written."""
     unpainted: int

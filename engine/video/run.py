@@ -121,7 +121,7 @@ def _report(job: VideoJob, opened: OpenedJob, chosen: Chosen, outcome: Outcome) 
     device_mb = stages.memory_mb()
     fps = outcome.painted / max(outcome.seconds, 1e-9)
     width, height = opened.size
-    resumed = output.done
+    resumed = counts.resumed
     return VideoReport(
         source=opened.pictures.label,
         output=str(output.path),

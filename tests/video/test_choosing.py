@@ -16,7 +16,7 @@ def test_a_short_clip_is_painted_in_one_process_and_that_is_said(
 ) -> None:
     report = paint_video(job(clip(4), tmp_path / "frames", stages="auto"))
     assert report.stages == "fused"
-    assert re.fullmatch(r"fused: \d+ s of painting are left, too few to try split", report.why)
+    assert re.fullmatch(r"fused: \d+ s of painting were too few to try split", report.why)
     assert report.painted == 4, "what was tried before is not counted"
     assert {stage.frames for stage in report.times} == {4}
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import UsageError
+from engine.models.diffusion.painting import ControlUse
 from tests.video.conftest import MakeJob
 
 
@@ -20,6 +21,9 @@ from tests.video.conftest import MakeJob
         ({"strength": float("nan")}, "--strength"),
         ({"cfg": -1.0}, "--cfg"),
         ({"seed": -1}, "--seed"),
+        ({"ip_scale": float("inf")}, "--ip-scale"),
+        ({"controls": (ControlUse(scale=float("nan")),)}, "--controlnet"),
+        ({"loras": (("a.safetensors", float("nan")),)}, "--lora"),
         ({"sampler": "heun"}, "--sampler: heun is none of auto, lcm, deis, euler, dpm"),
         ({"stages": "fused", "pipe": 2}, "--pipe: fused stages are one process"),
         ({"cluster": "auto", "pipe": 2}, "--cluster: each machine paints in one process"),

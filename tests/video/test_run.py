@@ -10,6 +10,7 @@ import pytest
 
 from engine.errors import MultiverseError
 from engine.video import Progress, paint_video
+from engine.video.writing import segmented_video
 from tests.segment.disc_movie import pictures_of, sound_of, times_of
 from tests.video.conftest import MakeJob
 
@@ -65,8 +66,9 @@ def test_a_model_that_gives_no_numbers_leaves_the_sources_pictures(
 
 
 def test_a_stop_keeps_what_was_painted_and_a_resumed_run_equals_an_uninterrupted_one(
-    clip: Clip, job: MakeJob, tmp_path: Path
+    clip: Clip, job: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 8)
     source, out = clip(40), tmp_path / "out.mp4"
     stop = threading.Event()
 
@@ -78,8 +80,13 @@ def test_a_stop_keeps_what_was_painted_and_a_resumed_run_equals_an_uninterrupted
     first = paint_video(job(source, out, batch=4), tell=stop_after_three_batches, stop=stop)
     assert first.is_interrupted
     assert len(pictures_of(out)) == first.painted >= 12, "what was painted plays"
+    at_once = paint_video(job(source, out, batch=4, resume=True), stop=stop)
+    assert at_once.is_interrupted
+    assert min(at_once.resumed, at_once.painted, at_once.unpainted) >= 0
+    assert at_once.read == at_once.resumed + at_once.painted + at_once.unpainted
     second = paint_video(job(source, out, batch=4, resume=True))
     assert not second.is_interrupted
+    assert second.resumed >= 8, "what was whole was not painted again"
     assert second.resumed + second.painted == 40
     assert packets_of(out) == packets_of(tmp_path / "whole.mp4")
 
