@@ -66,7 +66,8 @@ def main() -> None:
     except MultiverseError as error:
         if "--debug" in sys.argv:
             raise
-        print(f"multiverse: {error}", file=sys.stderr)
+        for line in (error, *getattr(error, "__notes__", ())):
+            print(f"multiverse: {line}", file=sys.stderr)
         sys.exit(USAGE if isinstance(error, UsageError) else FAILED)
 
 

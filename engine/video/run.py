@@ -90,6 +90,11 @@ def run_job(
         )
         outcome = pipeline.run()
         return _report(job, opened, chosen, outcome)
+    except BaseException as error:
+        if opened.pictures.kind == "live":  # what has become of a recording that does not come again
+            for note in opened.output.notes:
+                error.add_note(note)
+        raise
     finally:
         chosen.stages.close()
         opened.pictures.close()

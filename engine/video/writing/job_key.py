@@ -17,6 +17,7 @@ from engine.sources.pictures import PICTURE_SUFFIXES, Pictures
 from engine.video.job import VideoJob
 
 LONGEST_SHOWN = 40  # characters of a value in a message
+LIVE = "a live source"
 # What a part of a painting is called on the command line, where that is not its own name.
 OPTIONS = {
     "loras": "--lora",
@@ -47,6 +48,7 @@ def job_key(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> dict[st
         "--dtype": job.dtype,
         "the kind of output": Path(job.output).suffix.lower(),
         "the encoder": av.__version__,
+        LIVE: pictures.kind == "live" or None,
     }
     plain: dict[str, Any] = json.loads(json.dumps(key))  # a tuple is a list there
     return plain

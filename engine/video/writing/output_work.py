@@ -73,6 +73,10 @@ class OutputWork:
         else:
             self._place.remove()
 
+    def leave(self) -> None:
+        """Held no longer, and all that is in it stays, of what is live too."""
+        self._place.close()
+
     def remove(self) -> None:
         """There is nothing more to do."""
         self._place.remove()

@@ -18,7 +18,7 @@ from engine.sinks.picture_video import VIDEO_FORMATS
 from engine.sources.pictures import InputPicture, Pictures
 from engine.video.job import VideoJob
 from engine.video.writing.frame_folder import FrameFolder, frames_in
-from engine.video.writing.job_key import differences, job_key
+from engine.video.writing.job_key import LIVE, differences, job_key
 from engine.video.writing.output_work import OutputWork
 from engine.video.writing.segmented_video import SegmentedVideo, mark_of
 
@@ -42,7 +42,8 @@ class Output(Protocol):
         """Under its own name. Not whole: the run was interrupted; what is there plays, and can be gone on from."""
 
     def abandon(self) -> None:
-        """After an error: what is whole stays to be gone on from, nothing half is seen under its own name."""
+        """After an error: what is whole stays to be gone on from, nothing half is seen under its own name. What is live
+        cannot be gone on with: what is whole of it is published, and `notes` says so."""
 
 
 def form_of(name: str) -> Form:
@@ -126,6 +127,11 @@ def _check_before(job: VideoJob, form: Form, pictures: Pictures, work: OutputWor
         return f"{path}: there was nothing to go on with, so it was begun"
     if job.overwrite:
         return ""
+    if form == "video" and has_kept and kept is not None and kept.get(LIVE):
+        raise UsageError(
+            f"{path}: what an earlier run has recorded live is still in {work.folder}, as videos; take them from "
+            "there, --overwrite removes them"
+        )
     go_on = ", --resume goes on where the interrupted run has stopped" if can_go_on else ""
     if is_there:
         raise UsageError(f"{path}: exists already; --overwrite replaces it{go_on}")

@@ -7,6 +7,7 @@ gone on with gives the very packets of one that was not.
 """
 
 import math
+from contextlib import suppress
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import SinkError
+from engine.errors import MultiverseError, SinkError
 from engine.sinks.picture_video import PictureVideo, tick_of
 from engine.sources.pictures import InputPicture, Pictures
 from engine.video.job import VideoJob
@@ -41,6 +42,9 @@ class SegmentedVideo:
         self._tick_s = tick_of(self.path, pictures.look, job.every)
         self._segment_pictures = job.batch * max(1, round(SEGMENT_PICTURES / job.batch))
         self._segments: list[Segment] = []
+        self._is_live = pictures.kind == "live"
+        self._is_left = False
+        """What was recorded live could not be joined, and stays in segments."""
         self._published: list[Any] | None = None
         """What an interrupted run has written under our name."""
         self._video: PictureVideo | None = None
@@ -73,14 +77,12 @@ class SegmentedVideo:
                 self._close_segment(is_kept=True)
 
     def finish(self, *, is_whole: bool) -> None:
-        is_done = is_whole or self._pictures.kind == "live"
+        is_done = is_whole or self._is_live
         with self._work.one_line():
             if self._video is not None:
                 self._close_segment(is_kept=is_done)
             if self._segments:
-                whole = self._work.folder / f"whole{self._suffix}"
-                self.notes += join(self._joining(is_whole=is_whole), whole, self.path)
-                self._publish(whole, is_done=is_done)
+                self._join(is_whole=is_whole, is_done=is_done)
             if self._latest_s > TOLD_LATE_S:
                 self.notes.append(
                     f"{self.path.name}: has one rate, and the source's pictures come unevenly: some are shown up to "
@@ -95,7 +97,10 @@ class SegmentedVideo:
         if self._video is not None:
             self._video.discard()
             self._video = None
-        self._work.close()
+        if self._is_live and self._segments:
+            self._rescue()
+        else:
+            self._work.close()
 
     def _go_on(self) -> None:
         is_whole_so_far = True
@@ -135,14 +140,45 @@ class SegmentedVideo:
             last_number=last.number,
             last_length_s=str(self._length_of(last)),
         )
+        self._segments.append(segment)
         if is_kept:
             self._work.keep({"segment": asdict(segment)})
-        self._segments.append(segment)
 
     def _length_of(self, picture: InputPicture) -> Fraction:
         """Seconds for which the source shows it: whole ticks, where its reader ends half of one early."""
         tick_s = self._pictures.look.time_base
         return math.ceil((picture.end_s - picture.start_s) / tick_s) * tick_s
+
+    def _join(self, *, is_whole: bool, is_done: bool) -> None:
+        """All segments as one video, under our name. What is live does not come again: where that fails, the segments
+        stay, and the error says where."""
+        whole = self._work.folder / f"whole{self._suffix}"
+        try:
+            with self._work.one_line():
+                self.notes += join(self._joining(is_whole=is_whole), whole, self.path)
+                self._publish(whole, is_done=is_done)
+        except BaseException as error:
+            with suppress(OSError):
+                whole.unlink(missing_ok=True)  # on a full disk it takes the room that is missing
+            self._is_left = self._is_live
+            if self._is_live and isinstance(error, MultiverseError):
+                raise SinkError(f"{error}; what was recorded is kept, as videos in {self._work.folder}") from error
+            raise
+
+    def _rescue(self) -> None:
+        """After an error: what was recorded live until then, as one video."""
+        try:
+            if not self._is_left:
+                self._join(is_whole=False, is_done=True)
+                count = sum(segment.pictures for segment in self._segments)
+                self.notes.append(f"{self.path}: holds the {count} pictures that were whole by then")
+        except MultiverseError as error:
+            self.notes.append(str(error))
+        finally:
+            if self._is_left:
+                self._work.leave()
+            else:
+                self._work.remove()
 
     def _joining(self, *, is_whole: bool) -> Joining:
         pictures, last = self._pictures, self._segments[-1]
@@ -163,10 +199,8 @@ class SegmentedVideo:
 
     def _publish(self, whole: Path, *, is_done: bool) -> None:
         if self.path.exists() and not self._job.overwrite and mark_of(self.path) != self._published:
-            raise SinkError(
-                f"{self.path}: has come to exist meanwhile, and nothing was replaced; what is painted is kept: "
-                "--resume --overwrite replaces it"
-            )
+            go_on = "" if self._is_live else "; what is painted is kept: --resume --overwrite replaces it"
+            raise SinkError(f"{self.path}: has come to exist meanwhile, and nothing was replaced{go_on}")
         if not is_done:  # told before it is there: else it would be taken for somebody else's
             self._published = mark_of(whole)
             self._work.keep({"published": self._published})

@@ -18,7 +18,7 @@ from engine.video.writing import segmented_video
 from engine.video.writing.job_key import differences, job_key
 from engine.video.writing.outputs import form_of, open_output
 from tests.segment.disc_movie import disc_picture, pictures_of
-from tests.video.writing.written import PAINTING, job_of, names, opened, write
+from tests.video.writing.written import PAINTING, Live, job_of, names, opened, write
 
 Clip = Callable[..., Path]
 
@@ -207,20 +207,11 @@ def test_frames_are_the_pictures_pixel_by_pixel_under_their_names(source: Path, 
 
 
 def test_a_live_source_cannot_be_gone_on_with_and_keeps_nothing_to_go_on_from(source: Path, tmp_path: Path) -> None:
-    class Live:
-        """What open_output looks at, of a camera."""
-
-        kind, label, path = "live", "camera 0", "0"
-
-        def __init__(self) -> None:
-            pictures = open_pictures(source)
-            self.look, self.first, self.counts, self.expected = pictures.look, pictures.first, pictures.counts, None
-
     job = job_of(source, tmp_path / "out.mp4", resume=True)
     with pytest.raises(UsageError, match=r"^--resume: camera 0 is live, and what it has shown does not come again$"):
-        open_output(job, Live(), (96, 64))
+        open_output(job, Live(source), (96, 64))
     for name in ("out.mp4", "out"):
-        output = open_output(job_of(source, tmp_path / name), Live(), (96, 64))
+        output = open_output(job_of(source, tmp_path / name), Live(source), (96, 64))
         for picture in open_pictures(source).read(1, 5):
             output.add(picture, picture.pixels)
         output.finish(is_whole=False)

@@ -18,6 +18,23 @@ from engine.video.writing.outputs import Output, open_output
 PAINTING = Painting(spec=ModelSpec(model="random:sd15"), prompt="glass")
 
 
+class Live:
+    """What a run looks at, of a camera that shows what a file holds."""
+
+    kind, label, path = "live", "camera 0", "0"
+
+    def __init__(self, source: Path) -> None:
+        self._pictures = open_pictures(source)
+        self.look, self.first = self._pictures.look, self._pictures.first
+        self.counts, self.expected = self._pictures.counts, None
+
+    def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:
+        return self._pictures.read(every, limit, start)
+
+    def close(self) -> None:
+        self._pictures.close()
+
+
 def job_of(source: Path, output: Path | str, **options: Any) -> VideoJob:
     return VideoJob(source=str(source), output=str(output), **{"painting": PAINTING, "batch": 2} | options)
 
