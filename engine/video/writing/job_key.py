@@ -70,13 +70,19 @@ def _difference(before: Any, now: Any) -> str:
     return f"was {values[0]}, is {values[1]}" if is_told else "has changed"
 
 
+def picture_files(source: Path | str) -> list[Path]:
+    """Pictures that are read of a folder, or the one; none of what is no picture."""
+    if isinstance(source, str):
+        return []
+    files = sorted(source.iterdir()) if source.is_dir() else [source]
+    return [file for file in files if file.suffix.lower() in PICTURE_SUFFIXES]
+
+
 def _source_key(pictures: Pictures) -> str:
     path = pictures.path
     if isinstance(path, str):  # an address: whether what lies there has changed is not known
         return _digest([path, pictures.expected])
-    if not path.is_dir():
-        return _files_key([path])
-    return _files_key(file for file in sorted(path.iterdir()) if file.suffix.lower() in PICTURE_SUFFIXES)
+    return _files_key(picture_files(path) if path.is_dir() else [path])
 
 
 def _model_files(job: VideoJob) -> list[Path]:

@@ -17,8 +17,8 @@ from engine.errors import SinkError, UsageError
 from engine.sinks.picture_video import VIDEO_FORMATS
 from engine.sources.pictures import InputPicture, Pictures
 from engine.video.job import VideoJob
-from engine.video.writing.frame_folder import FrameFolder, frames_in
-from engine.video.writing.job_key import LIVE, differences, job_key
+from engine.video.writing.frame_folder import SUFFIX, FrameFolder, frames_in
+from engine.video.writing.job_key import LIVE, differences, job_key, picture_files
 from engine.video.writing.output_work import OutputWork
 from engine.video.writing.segmented_video import SegmentedVideo, mark_of
 
@@ -96,9 +96,22 @@ def _check_place(path: Path, form: Form, pictures: Pictures) -> None:
         raise UsageError(f"{path}: is the input; name another output")
     if form == "frames" and path.exists() and not path.is_dir():
         raise UsageError(f"{path}: is a file; a folder of frames needs another name")
+    if form == "frames" and (own := _own_input(path, pictures)):
+        raise UsageError(f"{path}: {own} is an input and would be replaced; name another output")
     for place in {folder, path if path.is_dir() else folder}:
         if not os.access(place, os.W_OK):
             raise SinkError(f"{path}: cannot be written (no permission to write into {place})")
+
+
+def _own_input(folder: Path, pictures: Pictures) -> Path | None:
+    """An input picture that lies there, under a name that a frame would get."""
+    if pictures.kind not in ("picture", "folder"):  # their frames are numbered
+        return None
+    for file in picture_files(pictures.path):
+        frame = folder / (file.stem + SUFFIX)
+        if frame.exists() and frame.samefile(file):
+            return file
+    return None
 
 
 def _check_before(job: VideoJob, form: Form, pictures: Pictures, work: OutputWork) -> str:

@@ -72,6 +72,24 @@ def test_what_cannot_be_written_is_told_in_one_line_and_leaves_nothing(source: P
     assert told(folder / "in.mp4", Path("/")).startswith("/: is no output")
 
 
+def test_an_input_picture_is_never_replaced_by_its_frame(tmp_path: Path) -> None:
+    folder, links = tmp_path / "photos", tmp_path / "links"
+    folder.mkdir()
+    links.mkdir()
+    for name in ("a.png", "b.jpg"):
+        cv2.imwrite(str(folder / name), disc_picture(0, 96, 64, 12))
+        if os.name == "posix":
+            (links / name).symlink_to(folder / name)
+    inputs = [(folder / "a.png", folder / "a.png"), (links, links / "a.png")]
+    for source, first in inputs if os.name == "posix" else inputs[:1]:
+        assert told(source, f"{folder}/", overwrite=True) == (
+            f"{folder}: {first} is an input and would be replaced; name another output"
+        )
+    assert told(folder, f"{folder}/", overwrite=True) == f"{folder}: is the input; name another output"
+    write(folder / "b.jpg", f"{folder}/", overwrite=True)
+    assert names(folder) == ["a.png", "b.jpg", "b.png"], "another name may lie beside it"
+
+
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder that nobody can write into")
 def test_a_folder_that_cannot_be_written_is_told(source: Path) -> None:
     for name in ("/proc/out.mp4", "/proc/out/"):
