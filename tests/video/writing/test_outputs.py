@@ -148,6 +148,17 @@ def test_going_on_with_another_job_names_what_differs(source: Path, tmp_path: Pa
     assert told(source, out).endswith("exists already; --overwrite replaces it"), "it cannot be gone on with"
 
 
+def test_the_accelerator_and_the_threads_are_named_as_they_are_given(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    write(source, out, stop=6)
+    other = replace(PAINTING, spec=replace(PAINTING.spec, accelerator="deepcache"))
+    assert told(source, out, resume=True, painting=other, threads=3) == (
+        f"{out}: cannot go on, the interrupted run was another: --inductor, --deepcache or --stablefast was none, is "
+        "deepcache, --threads was null, is 3; give what it had, or --overwrite instead of --resume to begin again"
+    )
+    assert done(source, out, resume=True, stages="split", pipe=2) == 4, "a full memory asks for fewer"
+
+
 def test_a_model_that_was_exchanged_is_another(source: Path, tmp_path: Path) -> None:
     model, lora = tmp_path / "model", tmp_path / "lora.safetensors"
     (model / "unet").mkdir(parents=True)
