@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.errors import MultiverseError
-from engine.handover import LOOK_UP_S, Handover
+from engine.handover import LOOK_UP_S, BrokenOffError, Handover
 from engine.models.diffusion.painting import Painting
 from engine.video.live.controls import painted_size
 from engine.video.live.easel import DeviceLostError, Easel
@@ -68,11 +68,20 @@ class Studio:
         self._encoder.start()
 
     def close(self) -> None:
-        """Returns when the picture in hand is painted. Safe to call twice, and without `start`."""
+        """Returns when the picture in hand is painted; a model that is being loaded is not waited for. Safe to call
+        twice, and without `start`."""
         self._turns.end()
+        if not self._is_open.is_set():
+            return  # loading cannot be broken off; its thread ends after it, or with the process
         for thread in (self._painter, self._encoder):
-            if thread.is_alive():
-                thread.join()
+            while thread.is_alive():
+                thread.join(LOOK_UP_S)
+
+    def _fail(self, line: str) -> None:
+        """Nothing is painted any more."""
+        self.fault = self.fault or line
+        self._report("live", f"page: {line}")
+        self._turns.end()
 
     # -- the painter's thread -------------------------------------------------------------------
 
@@ -85,19 +94,29 @@ class Studio:
             return
         finally:
             self._is_open.set()
+        try:
+            self._paint_turns(self._easel)
+            self._easel.close()
+        except BrokenOffError:
+            pass  # the encoder has said why
+        except Exception as error:  # top of the thread: it is the only one that paints
+            log.error("nothing can be painted any more", exc_info=error)
+            self._fail(f"painting has failed: {error!r}")
+        finally:
+            self._painted.end()
+
+    def _paint_turns(self, easel: Easel) -> None:
         while not self.fault and (turn := self._turns.take(time.perf_counter)) is not None:
             try:
-                self._paint_one(self._easel, turn)
+                self._paint_one(easel, turn)
+            except BrokenOffError:
+                raise
             except DeviceLostError as error:
-                self.fault = str(error)
-                self._report("live", f"page: {error}")
-                self._turns.end()
+                self._fail(str(error))
                 turn.seat.lose(turn, str(error))
             except Exception as error:
                 # Top of the thread's loop: what fails for one client must not end the others' pictures.
                 self._give_up(turn, error)
-        self._painted.end()
-        self._easel.close()
 
     def _give_up(self, turn: Turn, error: Exception) -> None:
         is_known = isinstance(error, MultiverseError)
@@ -120,8 +139,13 @@ class Studio:
     # -- the encoder's thread -------------------------------------------------------------------
 
     def _encode(self) -> None:
-        for painted in self._painted.items():
-            self._encode_one(painted)
+        try:
+            for painted in self._painted.items():
+                self._encode_one(painted)
+        except Exception as error:  # top of the thread: nothing that is painted would be seen any more
+            log.error("pictures cannot be encoded", exc_info=error)
+            self._fail(f"pictures cannot be encoded: {error!r}")
+            self._painted.break_off()
 
     def _encode_one(self, painted: Painted) -> None:
         turn = painted.turn
