@@ -159,16 +159,17 @@ class Visit:
     async def speak(self, send: Send) -> None:
         state_due_s = 0.0
         while not self._ended:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, state_due_s - self._loop.time())):
-                    await self._has_something.wait()
+            if not (self._texts or self._lines or self._pictures):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, state_due_s - self._loop.time())):
+                        await self._has_something.wait()
             self._has_something.clear()
-            texts, self._texts = self._texts, {}
-            for text in texts.values():
+            texts = [*self._texts.values(), *self._lines]
+            self._texts.clear()
+            self._lines.clear()
+            for text in texts:
                 await send(text)
-            while self._lines:
-                await send(self._lines.popleft())
-            while self._pictures:
+            if self._pictures:  # one a turn: where they come faster than they go, all else has its turn too
                 await send(self._pictures.popleft())
             if self._loop.time() >= state_due_s:
                 state_due_s = self._loop.time() + STATE_S

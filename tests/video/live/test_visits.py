@@ -1,0 +1,45 @@
+"""What a client is told, however slow its way is."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from engine.models.diffusion.painting import Painting
+from engine.models.diffusion.spec import ModelSpec
+from engine.serving.sockets import Data, Farewell
+from engine.video.live.controls import started
+from engine.video.live.protocol import Frame
+from engine.video.live.turns import Turn, Turns
+from engine.video.live.visits import Visit
+
+START = started(Painting(spec=ModelSpec(model="any")), 64)
+
+
+def test_a_slow_client_hears_everything_else_between_its_pictures() -> None:
+    sent: list[Data] = []
+
+    async def talk() -> None:
+        visit = Visit(Turns(most_clients=1, idle_s=1.0), (), START, 1000, Path("none"))
+        frame = Frame(index=1, captured_ms=0.0, width=8, height=8, jpeg=b"")
+        turn = Turn(seat=visit.seat, frame=frame, arrived_s=0.0, settings=START, number=0)
+
+        async def send(data: Data) -> None:
+            """As long as this takes, another picture is painted."""
+            sent.append(data)
+            assert len(sent) < 40
+            visit.seat.deliver(turn, b"a picture")
+            await asyncio.sleep(0)
+            if len(sent) == 5:
+                visit.say("error", "a line")
+            if len(sent) == 10:
+                visit.end("it is over")
+
+        await visit.speak(send)
+
+    with pytest.raises(Farewell, match="it is over"):
+        asyncio.run(talk())
+    texts = [data for data in sent if isinstance(data, str)]
+    assert '{"error":"a line"}' in texts
+    assert any(text.startswith('{"state":') for text in texts)
+    assert sent.count(b"a picture") > 4
