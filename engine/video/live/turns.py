@@ -2,8 +2,10 @@
 
 Pictures of clients that send at any rate come in; one painter takes them. A queue of all of them would give each
 client as much as it sends: who floods gets the most, and everybody waits behind it. So each has a place for one
-picture, the newest, and the painter goes round: whoever was served goes to the end of the row, and who has nothing
-waiting is passed over and keeps its position. Any client's picture then waits for at most one of each other's.
+picture, the newest. Served is who stands first in the row and has used no more of the painter's time, lately, than the
+one that used the least; whoever was served goes to the end. Where all pictures take the same, that is one each, round
+and round; where they do not, equal time: who wants fifty steps gets fewer pictures, and the others' come no later. Any
+client's picture then waits for about one of each other's, or for as long as it takes itself, where that is longer.
 """
 
 import statistics
@@ -15,6 +17,7 @@ from dataclasses import dataclass, field
 from engine.video.live.controls import LiveSettings
 from engine.video.live.protocol import Frame, State
 
+HALF_LIFE_S = 20.0  # of the time that was used: what a client asked for a minute ago is no reason to let it wait
 MEASURED = 15  # pictures of which the median is told: a second of them, more or less
 
 
@@ -37,6 +40,10 @@ class Seat:
     rests_until_s: float = 0.0
     heard_s: float = 0.0
     """When it came, or its last picture."""
+    used_s: float = 0.0
+    """Of the painter's time, lately."""
+    last_s: float = 0.0
+    """Of it, for its last picture."""
     received: int = 0
     painted: int = 0
     dropped: int = 0
@@ -66,6 +73,9 @@ class Turns:
         self.most_clients = most_clients
         self._idle_s = idle_s
         self._row: list[Seat] = []  # who is served next stands first
+        self._floor_s = 0.0  # used by whoever used the least when the last turn was taken: nobody comes with less
+        self._taken: tuple[Seat, float] | None = None  # who is served, and since when
+        self._decayed_s: float | None = None
         self._changed = threading.Condition()
         self._is_ended = False
 
@@ -101,6 +111,8 @@ class Turns:
         with self._changed:
             seat.received += 1
             seat.dropped += seat.waiting is not None
+            if seat.waiting is None:  # who was away has saved nothing up
+                seat.used_s = max(seat.used_s, self._floor_s)
             seat.waiting, seat.arrived_s, seat.heard_s = frame, now_s, now_s
             self._changed.notify()
 
@@ -112,8 +124,10 @@ class Turns:
                 self._changed.notify()
 
     def take(self, now_s: Callable[[], float]) -> Turn | None:
-        """The next picture to paint, waited for; None when `end` was called."""
+        """The next picture to paint, waited for; None when `end` was called. The time until the next call is what
+        this one took."""
         with self._changed:
+            self._charge(now_s())
             while not self._is_ended:
                 now = now_s()
                 if (turn := self._next(now)) is not None:
@@ -142,12 +156,11 @@ class Turns:
 
     def state(self, seat: Seat, *, unsent: int) -> State:
         with self._changed:
-            at = self._row.index(seat) if seat in self._row else 0
             spent = seat.spent_ms
             return State(
                 clients=len(self._row),
                 most_clients=self.most_clients,
-                waiting=sum(other.waiting is not None for other in self._row[:at]),
+                waiting=self._before(seat),
                 received=seat.received,
                 painted=seat.painted,
                 dropped=seat.dropped,
@@ -157,13 +170,42 @@ class Turns:
                 painting_ms=statistics.median(painted for _, painted in spent) if spent else 0.0,
             )
 
-    def _next(self, now_s: float) -> Turn | None:
+    def _charge(self, now_s: float) -> None:
+        """What was painted is done: its client has used the time since then."""
+        decay = 0.5 ** ((now_s - (now_s if self._decayed_s is None else self._decayed_s)) / HALF_LIFE_S)
+        self._decayed_s = now_s
+        self._floor_s *= decay
         for seat in self._row:
-            frame = seat.waiting
-            if frame is None or seat.rests_until_s > now_s:
-                continue
-            seat.waiting = None
-            self._row.remove(seat)
-            self._row.append(seat)
-            return Turn(seat=seat, frame=frame, arrived_s=seat.arrived_s, settings=seat.settings, number=seat.number)
-        return None
+            seat.used_s *= decay
+        if self._taken is not None:
+            seat, since_s = self._taken
+            seat.last_s = now_s - since_s
+            seat.used_s += seat.last_s
+            self._taken = None
+
+    def _next(self, now_s: float) -> Turn | None:
+        ready = [seat for seat in self._row if seat.waiting is not None and seat.rests_until_s <= now_s]
+        if not ready:
+            return None
+        least_s = min(seat.used_s for seat in ready)
+        # Half a picture more is no more: the row's order stays where pictures take about the same.
+        seat = next(seat for seat in ready if seat.used_s - least_s <= seat.last_s / 2.0)
+        self._floor_s = least_s
+        self._taken = seat, now_s
+        self._row.remove(seat)
+        self._row.append(seat)
+        frame, seat.waiting = seat.waiting, None
+        assert frame is not None
+        return Turn(seat=seat, frame=frame, arrived_s=seat.arrived_s, settings=seat.settings, number=seat.number)
+
+    def _before(self, seat: Seat) -> int:
+        """Clients that are served before it, as far as can be told now."""
+        if seat not in self._row:
+            return 0
+        used_s, at = max(seat.used_s, self._floor_s), self._row.index(seat)
+        others = (
+            (other.used_s - used_s, place < at, max(other.last_s, seat.last_s) / 2.0)
+            for place, other in enumerate(self._row)
+            if other.waiting is not None and other is not seat
+        )
+        return sum(more_s < -slack_s or (more_s <= slack_s and is_first) for more_s, is_first, slack_s in others)

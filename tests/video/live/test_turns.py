@@ -66,6 +66,62 @@ def test_a_client_that_floods_gets_no_more_than_its_share() -> None:
     assert sorted(served.values()) == [100, 100, 100]
 
 
+def served_for(row: Row, seats: dict[str, tuple[Seat, float]], *, seconds: float) -> list[str]:
+    """Who is served, one after the other, when all of them always have a picture: each with what one takes, s."""
+    order, until_s = [], row.now_s + seconds
+    while row.now_s < until_s:
+        for seat, _ in seats.values():
+            row.offer(seat, len(order))
+        turn = row.take()
+        order.append(next(name for name, (seat, _) in seats.items() if seat is turn.seat))
+        row.now_s += seats[order[-1]][1]
+    return order
+
+
+def test_who_asks_for_much_gets_its_share_of_the_time_and_not_of_the_pictures() -> None:
+    row = Row()
+    seats = {"heavy": (row.join(), 1.0), "light": (row.join(), 0.05), "other": (row.join(), 0.05)}
+    counts = Counter(served_for(row, seats, seconds=90.0))
+    used_s = {name: counts[name] * seats[name][1] for name in seats}
+    assert max(used_s.values()) <= 1.25 * min(used_s.values())
+
+
+def test_a_picture_waits_for_about_one_of_each_other_or_as_long_as_it_takes_itself() -> None:
+    row = Row()
+    seats = {"heavy": (row.join(), 1.0), "light": (row.join(), 0.05), "other": (row.join(), 0.05)}
+    order = served_for(row, seats, seconds=60.0)[100:]
+    for name in ("light", "other"):
+        rests = "".join("." if each == name else each[0] for each in order).split(".")
+        assert max(rest.count("h") for rest in rests) == 1
+        assert max(len(rest) for rest in rests) <= 3
+    others = "".join(each[0] for each in order).split("h")
+    assert max(len(rest) for rest in others) * 0.05 <= 2 * 1.0 + 0.1  # as long as its own, for each of both
+
+
+def test_pictures_that_take_about_the_same_go_round_in_one_order() -> None:
+    row = Row()
+    seats = {"a": (row.join(), 0.100), "b": (row.join(), 0.103), "c": (row.join(), 0.098)}
+    assert "".join(served_for(row, seats, seconds=2.0)) == "abc" * 6 + "ab"
+
+
+def test_who_was_away_has_saved_nothing_up() -> None:
+    row = Row()
+    busy, away = row.join(), row.join()
+    served_for(row, {"busy": (busy, 0.1)}, seconds=30.0)
+    both = {"busy": (busy, 0.1), "away": (away, 0.1), "new": (row.join(), 0.1)}
+    counts = Counter(served_for(row, both, seconds=3.0))
+    assert max(counts.values()) - min(counts.values()) <= 1
+
+
+def test_who_asked_for_much_a_while_ago_is_not_made_to_wait_for_it_for_ever() -> None:
+    row = Row()
+    former, other = row.join(), row.join()
+    served_for(row, {"former": (former, 60.0)}, seconds=60.0)
+    now = served_for(row, {"former": (former, 0.1), "other": (other, 0.1)}, seconds=30.0)
+    assert now.index("former") * 0.1 < 30.0
+    assert abs(now[-100:].count("former") - 50) <= 2
+
+
 def test_who_has_nothing_waiting_is_passed_over_and_served_first_when_it_comes() -> None:
     row = Row()
     rare, busy, keen = (row.join() for _ in range(3))
