@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from engine.video.live.controls import LiveSettings
 from engine.video.live.protocol import Frame, State
 
-HALF_LIFE_S = 20.0  # of the time that was used: what a client asked for a minute ago is no reason to let it wait
+HALF_LIFE_S = 10.0  # of the time that was used: what a client asked for a minute ago is no reason to let it wait
 MEASURED = 15  # pictures of which the median is told: a second of them, more or less
 
 
