@@ -150,6 +150,11 @@ def _check_before(job: VideoJob, form: Form, pictures: Pictures, work: OutputWor
         raise UsageError(f"{path}: exists already; --overwrite replaces it{go_on}")
     if can_go_on and has_kept:
         raise UsageError(f"{path}: an interrupted run of this job lies beside it; --overwrite begins again{go_on}")
+    if has_kept:
+        raise UsageError(
+            f"{path}: an interrupted run of another job lies beside it ({difference}); --overwrite gives up what is "
+            "whole of it"
+        )
     return ""
 
 

@@ -22,7 +22,7 @@ from engine.video.job import VideoJob
 from engine.video.writing.joining import Joining, Segment, join
 from engine.video.writing.output_work import OutputWork
 
-SEGMENT_PICTURES = 120  # in whole batches; a kill costs at most so many
+SEGMENT_PICTURES = 32  # in whole batches; a kill costs at most so many. Each second has a key picture anyway
 
 TOLD_LATE_S = 0.1  # EBU R37 allows sound to be 40 to 60 ms off
 SQUARE_ONLY = (".webm",)  # VP9 does not tell another shape, and PyAV does not let us tell the container

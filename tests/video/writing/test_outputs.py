@@ -123,6 +123,9 @@ def test_an_interrupted_run_is_named_and_never_lost_by_accident(source: Path, tm
             f"{out}: an interrupted run of this job lies beside it; --overwrite begins again, --resume goes on where "
             "the interrupted run has stopped"
         )
+        assert told(source, out, batch=5).startswith(
+            f"{out}: an interrupted run of another job lies beside it (--batch was "
+        )
     assert done(source, out, overwrite=True) == 0
     assert done(source, out, resume=True) > 0
 

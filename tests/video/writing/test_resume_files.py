@@ -160,15 +160,15 @@ from pathlib import Path
 from tests.video.writing.written import write
 source, folder = Path(sys.argv[1]), Path(sys.argv[2])
 write(source, folder / "frames", stop=9, end="none")
-written = write(source, folder / "out.mp4", stop=139, end="none")
+written = write(source, folder / "out.mp4", stop=45, end="none")
 print("ready", flush=True)
 sys.stdin.read()
 """
 
 
 def test_what_was_killed_goes_on(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 120)  # as in the other process
-    source = clip(140, sound=None)
+    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 32)  # as in the other process
+    source = clip(60, sound=None)
     write(source, tmp_path / "whole.mp4")
     killed = subprocess.Popen(
         [sys.executable, "-c", KILLED, source, tmp_path],
@@ -182,10 +182,10 @@ def test_what_was_killed_goes_on(clip: Clip, tmp_path: Path, monkeypatch: pytest
         assert "segment_000001.mp4" in " ".join(names(tmp_path / ".out.mp4.partial")), "it is at work on the second one"
         os.kill(killed.pid, signal.SIGKILL)
     assert not (tmp_path / "out.mp4").exists()
-    assert write(source, tmp_path / "out.mp4", resume=True).done == 120
+    assert write(source, tmp_path / "out.mp4", resume=True).done == 32
     assert packets_of(tmp_path / "out.mp4") == packets_of(tmp_path / "whole.mp4")
     write(source, tmp_path / "frames", resume=True)
-    assert len(names(tmp_path / "frames")) == 140
+    assert len(names(tmp_path / "frames")) == 60
     assert names(tmp_path) == ["frames", "in.mp4", "out.mp4", "whole.mp4"]
 
 
