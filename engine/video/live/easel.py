@@ -1,5 +1,6 @@
 """The one model, and what paints with it: a painter for each size that is asked for. One thread."""
 
+import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,10 @@ from engine.video.batches import covered
 if TYPE_CHECKING:
     from engine.models.diffusion.batch_painter import BatchPainter
 
-MOST_SIZES = 4  # each holds captured graphs on CUDA: as many as clients usually are
+LIBRARIES = re.compile(r"cuda|cublas|cudnn|cusolver", re.IGNORECASE)  # after whose errors a context is of no use
+FULL = "ALLOC_FAILED"  # their word for a device without memory, which is no such error
+SMALLER = "choose a smaller size"
+SMALLER_START = "start with a smaller --side, or --dtype float16"
 
 
 class DeviceLostError(ModelError):
@@ -21,9 +25,11 @@ class DeviceLostError(ModelError):
 
 
 class Easel:
-    def __init__(self, painting: Painting, *, device: str, dtype: str, threads: int | None) -> None:
-        """Loads the model: seconds. ModelError in one line."""
-        from engine.models.device_work import chosen_device, chosen_dtype, use_threads
+    def __init__(
+        self, painting: Painting, *, device: str, dtype: str, threads: int | None, most_sizes: int = 4
+    ) -> None:
+        """Loads the model: seconds. ModelError in one line. `most_sizes`: for which a painter is kept."""
+        from engine.models.device_work import chosen_device, chosen_dtype, forbid_spilling, use_threads
         from engine.models.diffusion.load import load
         from engine.process_memory import keep_freed_memory
 
@@ -33,7 +39,16 @@ class Easel:
         self.dtype = chosen_dtype(dtype, self.device)
         if self.device == "cpu":
             keep_freed_memory()
-        self._model = load(painting.spec, self.device, self.dtype, is_job=True)
+        forbid_spilling(self.device)
+        try:
+            self._model = load(painting.spec, self.device, self.dtype, is_job=True)
+        except RuntimeError as error:
+            if not _is_full(error):
+                raise
+            name, advice = painting.spec.model, "" if self.dtype == "float16" else "; try --dtype float16"
+            raise ModelError(f"{name}: does not fit into the memory of {self.device}{advice}") from None
+        self._most_sizes = most_sizes
+        self._is_lost = False
         self._painters: OrderedDict[tuple[int, int], BatchPainter] = OrderedDict()
 
     @property
@@ -41,8 +56,11 @@ class Easel:
         return self._model.notes
 
     def warm_up(self, painting: Painting, size: tuple[int, int]) -> None:
-        """The first picture at this size takes no longer than the next."""
-        self._painter(painting, size).warm_up(1)
+        """The first picture at this size takes no longer than the next. MultiverseError as in `paint`."""
+        try:
+            self._painter(painting, size).warm_up(1)
+        except Exception as error:  # as below; here it is the server's end, and its options can be changed
+            raise self._explained(error, painting, size, SMALLER_START) from error
 
     def paint(self, pixels: np.ndarray, painting: Painting, size: tuple[int, int]) -> tuple[np.ndarray, list[str]]:
         """(height, width, 3) uint8 RGB of this size: the middle of `pixels` (h, w, 3) uint8, painted. And what the
@@ -55,7 +73,7 @@ class Easel:
             painter = self._painter(painting, size)
             painted, fates = painter.paint(shown[None])
         except Exception as error:  # libraries raise what they like; it is one client's picture, not the server's end
-            raise self._explained(error, painting, size) from error
+            raise self._explained(error, painting, size, SMALLER) from error
         if fates[0] not in (GOOD, RERUN):
             raise ModelError(f"the model gave no picture (NaN or black): {_gentler(self.dtype)}")
         notes = list(painter.notes)
@@ -63,43 +81,57 @@ class Easel:
         return painted[0], notes
 
     def close(self) -> None:
-        """Give everything back to the device."""
-        self._forget()
+        """Give everything back to the device, if it still takes anything."""
+        if not self._is_lost:
+            self._forget()
 
     def _painter(self, painting: Painting, size: tuple[int, int]) -> "BatchPainter":
         from engine.models.diffusion.batch_painter import BatchPainter
 
         painter = self._painters.get(size)
         if painter is None:
-            while len(self._painters) >= MOST_SIZES:
+            while len(self._painters) >= self._most_sizes:
                 _, oldest = self._painters.popitem(last=False)
-                oldest.free_memory()
+                self._free(oldest)
             painter = self._painters[size] = BatchPainter(self._model, painting, *size, read_picture=read_still)
         else:
             painter.change(painting)  # each time: what lies in the model's weights another size may have changed
         self._painters.move_to_end(size)
         return painter
 
-    def _explained(self, error: Exception, painting: Painting, size: tuple[int, int]) -> MultiverseError:
-        from engine.models.device_work import is_out_of_memory
-
+    def _explained(self, error: Exception, painting: Painting, size: tuple[int, int], smaller: str) -> MultiverseError:
         width, height = size
-        if is_out_of_memory(error.__context__ or error):  # a painter has words for it that are not for this client
+        if _is_full(error) or _is_full(error.__context__):  # a painter has words for it that are not for a page
             self._forget()
-            return ModelError(f"{self.device} has no memory for {width} x {height} px: choose a smaller size")
+            return ModelError(f"{self.device} has no memory for {width} x {height} px: {smaller}")
         if isinstance(error, MultiverseError):
             return error
         line = " ".join(str(error).split())[:200] or type(error).__name__
-        if self.device.startswith("cuda") and "CUDA" in str(error):  # its context is of no use any more
+        if self.device.startswith("cuda") and is_of_device(error):
+            self._is_lost = True
             return DeviceLostError(f"{self.device} has failed ({line}): start the server again")
         return ModelError(f"{painting.sampler}, {painting.steps} steps, {width} x {height} px: {line}")
 
     def _forget(self) -> None:
         painters = list(self._painters.values())
         self._painters.clear()
+        for painter in painters:
+            self._free(painter)
+
+    def _free(self, painter: "BatchPainter") -> None:
         if self.device != "cpu":  # where nothing is kept from the system, and looking for it takes half a second
-            for painter in painters:
-                painter.free_memory()
+            painter.free_memory()
+
+
+def is_of_device(error: Exception) -> bool:
+    """Whether CUDA or one of its libraries failed, for another reason than a full device."""
+    return LIBRARIES.search(str(error)) is not None and not _is_full(error)
+
+
+def _is_full(error: BaseException | None) -> bool:
+    from engine.models.device_work import is_out_of_memory
+
+    return error is not None and (is_out_of_memory(error) or FULL in str(error))
 
 
 def _gentler(dtype: str) -> str:
