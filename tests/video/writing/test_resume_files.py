@@ -160,7 +160,7 @@ from pathlib import Path
 from tests.video.writing.written import write
 source, folder = Path(sys.argv[1]), Path(sys.argv[2])
 write(source, folder / "frames", stop=9, end="none")
-written = write(source, folder / "out.mp4", stop=45, end="none")
+written = write(source, folder / "out.mp4", stop=57, end="none")
 print("ready", flush=True)
 sys.stdin.read()
 """
