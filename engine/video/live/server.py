@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import MultiverseError, UsageError
+from engine.errors import ModelError, MultiverseError, UsageError
 from engine.models.diffusion.extras import lora_file, lora_name
 from engine.models.diffusion.painting import Painting
+from engine.models.diffusion.spec import ModelSpec
 from engine.option_range import check_number
 from engine.serving.access import Access, is_loopback, new_token
 from engine.serving.lan import lan_url, own_url
 from engine.serving.web_thread import WebThread
-from engine.video.job import LEAST_SIDE_PX, NO_MODEL, SIDE_STEP_PX
+from engine.video.job import LEAST_SIDE_PX, SIDE_STEP_PX, check_painting
 from engine.video.live.controls import knobs_for, started
 from engine.video.live.easel import Easel
 from engine.video.live.protocol import LONGEST_SIDE_PX, PROTOCOL
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 MOST_CLIENTS = 64
+LEAST_SIZES = 4  # for which a painter is kept, which holds captured graphs on CUDA
 LONGEST_PAINTED_PX = 1024
 MOST_PICTURE_BYTES = 2 << 20
 MARGIN_BYTES = 6 << 20  # what is a little too large gets a line; only what is far too large ends the connection
@@ -85,8 +87,8 @@ class LiveServer:
         check_number("size", side_px, LEAST_SIDE_PX, self.limits.longest_side_px)
         if side_px % SIDE_STEP_PX:
             raise UsageError(f"size: {side_px} is no multiple of {SIDE_STEP_PX}")
-        if not painting.spec.model:
-            raise UsageError(NO_MODEL)
+        check_painting(painting)
+        _check_model(painting.spec)
         self.address = (host, port)
         """Where it listens; after `start` with the real port."""
         self.token = token or new_token()
@@ -154,7 +156,8 @@ class LiveServer:
 
     def _open_easel(self) -> Easel:
         device, dtype, threads = self._place
-        return Easel(self._start.painting, device=device, dtype=dtype, threads=threads)
+        sizes = max(LEAST_SIZES, self.limits.most_clients)
+        return Easel(self._start.painting, device=device, dtype=dtype, threads=threads, most_sizes=sizes)
 
     def _status(self) -> dict[str, object]:
         easel = self._studio.easel
@@ -208,6 +211,15 @@ def serve_live(server: LiveServer, stop: threading.Event) -> None:
                 raise MultiverseError(server.fault)
     finally:
         server.close()
+
+
+def _check_model(spec: ModelSpec) -> None:
+    """ModelError for what it lacks, told from the heads of its files."""
+    from engine.models.diffusion.check import check
+
+    missing = () if spec.random_shape else check(spec).missing
+    if missing:
+        raise ModelError(missing[0])
 
 
 def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:

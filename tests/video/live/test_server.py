@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 import socket
 import ssl
 import threading
@@ -14,7 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.errors import PortTakenError, UsageError
+from engine.errors import ModelError, PortTakenError, UsageError
+from engine.models.diffusion.painting import Painting
+from engine.models.diffusion.spec import ModelSpec
 from engine.video.live import LiveServer, serve_live
 from engine.video.live.protocol import HEADER, REFERENCE, pack
 from tests.conftest import TinyModels
@@ -285,6 +288,10 @@ def test_with_a_certificate_the_page_is_https(serve: Serve, certificate: tuple[P
         ({"side_px": 100}, "size: 100 is no multiple of 8"),
         ({"side_px": 512}, "size: 512 is not 64 to 256"),
         ({"most_clients": 0}, "clients: 0 is not 1 to 64"),
+        ({"painting": {"steps": 0}}, "--steps: 0 is not 1 to 1000"),
+        ({"painting": {"cfg": float("nan")}}, "--cfg: nan is not 0 to 30"),
+        ({"painting": {"sampler": "foo"}}, "--sampler: foo is none of auto"),
+        ({"spec": {"loras": (("no.safetensors", 9.0),)}}, "--lora: 9 is not -4 to 4"),
     ],
 )
 def test_what_cannot_be_served_is_said_before_anything_is_loaded(
@@ -292,6 +299,13 @@ def test_what_cannot_be_served_is_said_before_anything_is_loaded(
 ) -> None:
     with pytest.raises(UsageError, match=line):
         serve(**options)
+
+
+def test_a_model_that_lacks_something_is_said_before_a_port_is_taken(tiny_sd: Path, tmp_path: Path) -> None:
+    incomplete = tmp_path / "sd"
+    shutil.copytree(tiny_sd, incomplete, ignore=shutil.ignore_patterns("tokenizer"))
+    with pytest.raises(ModelError, match="tokenizer"):
+        LiveServer(Painting(spec=ModelSpec(model=str(incomplete))), host="127.0.0.1", port=0)
 
 
 def test_a_port_that_is_taken_is_said_before_anything_is_loaded(serve: Serve) -> None:
