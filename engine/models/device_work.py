@@ -3,6 +3,7 @@
 import gc
 import sys
 import time
+import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -25,6 +26,7 @@ DTYPES = {
     "bfloat16": torch.bfloat16,
     "float32": torch.float32,
 }
+STREAMS = 32  # of a CUDA device, in torch's pool: it hands them out in turn, also one that is still in use
 LARGEST_SHARE = 0.9  # of a device's memory under Windows: the desktop and the renderer have the rest
 
 
@@ -87,13 +89,28 @@ def device_wait(device: torch.device) -> Callable[[], None]:
         done = torch.cuda.Event(blocking=True)  # without it the driver spins and takes a core from the renderer
 
         def wait() -> None:
-            done.record()
+            # By name: without one it stands on the current device's stream, which may be another device's, and is over
+            # at once. Asked for each time: inside `torch.cuda.stream` it is that one.
+            done.record(torch.cuda.current_stream(device))
             done.synchronize()
 
         return wait
     if device.type == "mps":
         return torch.mps.synchronize
     return lambda: None  # a CPU has done it when the call returns
+
+
+_streams: weakref.WeakSet[Any] = weakref.WeakSet()  # those that somebody holds
+
+
+def own_stream(device: torch.device) -> Any:
+    """A CUDA stream that nobody else who has one from here still holds. They are shared where all 32 are held."""
+    for _ in range(STREAMS):
+        stream = torch.cuda.Stream(device)
+        if stream not in _streams:  # the same one, not the same object
+            break
+    _streams.add(stream)
+    return stream
 
 
 def free_memory(device: torch.device) -> None:
@@ -119,7 +136,7 @@ class StageClock:
 
     def __init__(self, device: torch.device, idle_s: Callable[[], float] = lambda: 0.0) -> None:
         """`idle_s`: seconds that the caller has spent on purpose without giving work; they belong to no stage."""
-        self._is_cuda = device.type == "cuda"
+        self._device, self._is_cuda = device, device.type == "cuda"
         self._idle_s = idle_s
         self._marks: list[tuple[str, Any, float]] = []
 
@@ -144,7 +161,7 @@ class StageClock:
         if not self._is_cuda:
             return time.perf_counter()
         event = torch.cuda.Event(enable_timing=True)
-        event.record()
+        event.record(torch.cuda.current_stream(self._device))  # as in `device_wait`
         return event
 
 
@@ -166,6 +183,21 @@ class DeviceCopy:
             self._buffer = torch.empty(given.shape, dtype=torch.uint8, pin_memory=True)
         self._buffer.copy_(given)
         return self._buffer.to(self._device, non_blocking=True)
+
+
+class DeviceCopies:
+    """As DeviceCopy, for the several things that go up for one batch: each has a buffer of its own."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._copies: dict[str, DeviceCopy] = {}
+
+    def send(self, what: str, pictures: np.ndarray) -> torch.Tensor:
+        """`pictures` as `DeviceCopy.send` has them. The device must have finished with the last `what` before."""
+        if what not in self._copies:
+            self._copies[what] = DeviceCopy(self._device)
+        # A copy of what may only be read: torch has no such tensors and warns.
+        return self._copies[what].send(np.require(pictures, requirements=("C", "W")))
 
 
 class HostCopy:

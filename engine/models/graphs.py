@@ -5,15 +5,22 @@ are the limit. A CUDA graph replays them all at once, but from the addresses it 
 into buffers that stay, results lie in buffers that stay, and every number that may change is a tensor: a Python float
 would be baked in. Graphs belong to one shape; the last four are kept.
 
-Each chain has a memory pool of its own (the parts of one chain share it, for they run in the order of their capture),
-so that two chains may run on two streams at once. Unverified without a device: the capture itself.
+Each chain has a memory pool and a capture stream of its own (the parts of one chain share them, for they run in the
+order of their capture), so that two chains may run on two streams at once. The stream counts too: PyTorch keeps a
+workspace of cuBLAS for each handle and stream, whose address the graphs captured there have in them, whatever their
+pools. Two chains of one stream would write into one workspace. And a graph that is thrown away takes the workspace of
+its stream along, from all that were captured there (pytorch/pytorch#193402). Unverified without a device: the capture
+itself, and that two chains run at once do not meet in a workspace.
 """
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import torch
+
+from engine.models.device_work import own_stream
 
 KEPT = 4
 WARM_UP_RUNS = 3  # as torch's documentation has it: libraries pick kernels and allocate workspaces in the first runs
@@ -134,21 +141,28 @@ def capture_cuda(parts: Sequence[Part], buffers: State) -> tuple[list[Callable[[
     replays: list[Callable[[], None]] = []
     pool = None
     with torch.cuda.device(device):
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
+        stream = own_stream(device)
+        stream.wait_stream(torch.cuda.current_stream())
+        # On the capture's stream: the workspaces that belong to it are there before, outside of the graphs' pool.
+        with torch.cuda.stream(stream):
             for _ in range(WARM_UP_RUNS):
                 DirectCalls().run(None, parts, buffers)
-        torch.cuda.current_stream().wait_stream(side)
+        torch.cuda.current_stream().wait_stream(stream)
         state = buffers
         for part in parts:
             graph = torch.cuda.CUDAGraph()
             # thread_local: another thread of this process (a copy to pinned memory, say) must not spoil the capture.
-            with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
+            with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
                 state = part(state)
             pool = pool or graph.pool()
-            replays.append(graph.replay)
+            replays.append(partial(replayed, graph, stream))
     return replays, state
+
+
+def replayed(graph: Any, captured_on: Any) -> None:
+    """On the current stream of the graph's device. The stream it was captured on is only held: as long as this chain
+    lives no other gets it."""
+    graph.replay()
 
 
 def calls_for(device: torch.device | str, before_capture: Callable[[], None] = nothing, *, kept: int = KEPT) -> Calls:

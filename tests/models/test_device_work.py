@@ -6,6 +6,7 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.device_work import (
+    DeviceCopies,
     DeviceCopy,
     HostBuffers,
     HostCopy,
@@ -16,7 +17,9 @@ from engine.models.device_work import (
     free_memory,
     is_out_of_memory,
     memory_mb,
+    own_stream,
 )
+from tests.models.recorded_cuda import RecordedCuda, RecordedStream
 
 CPU = torch.device("cpu")
 
@@ -57,6 +60,56 @@ def test_a_batch_goes_there_as_one() -> None:
     batch = np.random.default_rng(0).integers(0, 256, (3, 4, 6, 3), dtype=np.uint8)
     sent = DeviceCopy(torch.device("cpu")).send(batch)
     assert np.array_equal(sent.numpy(), batch)
+
+
+def test_several_things_of_one_batch_go_there_unchanged_and_may_be_read_only() -> None:
+    copies, shown = DeviceCopies(CPU), {}
+    for what in ("encoded", "edges"):
+        shown[what] = np.full((2, 4, 6, 3), len(what), np.uint8)
+        shown[what].flags.writeable = False
+    sent = {what: copies.send(what, pictures) for what, pictures in shown.items()}
+    assert all(np.array_equal(sent[what].numpy(), pictures) for what, pictures in shown.items())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has a CUDA device")
+def test_events_stand_on_the_models_device_whichever_is_the_current_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda, second = RecordedCuda(monkeypatch), torch.device("cuda:1")
+    wait, clock, side = device_wait(second), StageClock(second), own_stream(second)
+    wait()
+    clock.begin()
+    with torch.cuda.stream(side):
+        wait()
+        clock.end("encode")
+    default = RecordedStream(1, 0)
+    assert cuda.events == [default, default, side, side]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has a CUDA device")
+def test_a_stream_of_ones_own_is_no_one_elses_while_it_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    RecordedCuda(monkeypatch)
+    first, second = torch.device("cuda:0"), torch.device("cuda:1")
+    held = [own_stream(second) for _ in range(31)]
+    let_go = [own_stream(second).number for _ in range(40)]
+    assert len(set(held)) == 31
+    assert len(set(let_go)) == 1 and let_go[0] not in {stream.number for stream in held}
+    last, another, shared = own_stream(second), own_stream(first), own_stream(second)
+    assert last not in held and another not in held
+    assert shared in [*held, last]
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA devices")
+def test_what_comes_home_from_another_device_than_the_current_one_has_arrived() -> None:
+    second = torch.device("cuda:1")
+    home, clock = HostBuffers(second), StageClock(second)
+    numbers = torch.rand(4096, 4096, device=second)
+    expected = (numbers @ numbers).cpu().numpy()
+    home.fetch(torch.zeros_like(numbers))
+    clock.begin()
+    for _ in range(50):
+        product = numbers @ numbers
+    clock.end("product")
+    assert np.array_equal(home.fetch(product)[0], expected)
+    assert clock.read_ms()["product"] > 0.0
 
 
 def test_several_tensors_come_home_together() -> None:

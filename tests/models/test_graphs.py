@@ -1,11 +1,13 @@
 """Buffers, keys and the last four of the captured graphs, with a capture that records without a device."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pytest
 import torch
 
 from engine.models.graphs import Calls, DirectCalls, GraphCalls, Part, State, calls_for, capture_cuda
+from tests.models.recorded_cuda import RecordedCuda
 from tests.models.recorded_graphs import Recording
 
 
@@ -106,6 +108,28 @@ def test_graphs_are_for_cuda_only() -> None:
     assert isinstance(calls_for("cpu"), DirectCalls)
     assert isinstance(calls_for(torch.device("mps")), DirectCalls)
     assert isinstance(calls_for("cuda:1"), GraphCalls)
+
+
+def test_each_chain_is_captured_on_a_stream_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a library keeps a workspace for each stream, the chains of one stream would write into one."""
+    cuda = RecordedCuda(monkeypatch)
+    used: dict[str, list[int]] = {}
+
+    def noted(state: State, name: str) -> State:
+        used.setdefault(name, []).append(cuda.current_stream().number)  # not the stream: nobody else is to hold it
+        return state
+
+    calls = {name: GraphCalls(capture_cuda, kept=2) for name in ("encode", "unet", "decode")}
+    calls["encode"].run("kept", [partial(noted, name="kept")] * 2, value(1.0))
+    for shape in range(30):
+        for name in ("unet", "decode"):
+            calls[name].run(shape, [partial(noted, name=f"{name} {shape}")] * 2, value(1.0))
+    assert len(used) == 61
+    assert all(len(set(streams)) == 1 and len(streams) == 8 for streams in used.values()), "three runs, one capture"
+    assert [name for name, streams in used.items() if streams[0] == used["kept"][0]] == ["kept"], "it is still there"
+    for shape in range(1, 30):
+        living = [used[f"{name} {each}"][0] for name in ("unet", "decode") for each in (shape - 1, shape)]
+        assert len(set(living)) == 4
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
