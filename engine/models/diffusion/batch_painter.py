@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from engine.errors import ModelError
-from engine.models.device_work import DeviceCopy, HostBuffers, free_memory, is_out_of_memory, memory_mb
+from engine.models.device_work import DeviceCopies, HostBuffers, free_memory, is_out_of_memory, memory_mb
 from engine.models.diffusion.fates import latent_fates, mended
 from engine.models.diffusion.latent_painter import LatentPainter, ReadPicture
 from engine.models.diffusion.overlap import paint_overlapped
@@ -57,7 +57,7 @@ class BatchPainter:
                 calls=None if calls is None else calls(model.device),
             )
         self._pieces = StagePieces(model, self._size, self._latents, calls)
-        self._upload, self._download = DeviceCopy(model.device), HostBuffers(model.device)
+        self._uploads, self._download = DeviceCopies(model.device), HostBuffers(model.device)
         self.change(painting)
         if model.deep_cache is not None and self.real_steps < 2:
             self._note("deepcache: one step a picture leaves nothing to reuse; ask for more --steps or --strength")
@@ -111,7 +111,7 @@ class BatchPainter:
         fetched from there before the next call."""
         self._pieces.seconds.read()
         with self._in_memory(len(rgb)):
-            z = self._pieces.encode(rgb, self._upload)
+            z = self._pieces.encode(rgb, self._uploads)
         if self.model.device.type != "cuda":  # there the next call reads it, not to wait now
             self._pieces.seconds.read()
         return z
@@ -178,11 +178,11 @@ class BatchPainter:
         return pixels, fates
 
     def _attempt(self, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        z = self._pieces.encode(rgb, self._upload)
+        z = self._pieces.encode(rgb, self._uploads)
         return self._decoded(self._processed(z, rgb))
 
     def _processed(self, z: torch.Tensor, rgb: np.ndarray | None) -> torch.Tensor:
-        return self._pieces.process(z, self._pieces.controls(rgb))
+        return self._pieces.process(z, self._pieces.controls(rgb, self._uploads))
 
     def _decoded(self, z: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
         rgb, _, fates = self._pieces.decode(z)

@@ -16,6 +16,7 @@ from engine.models.diffusion.painting import Painting
 from engine.models.diffusion.pixels import fitted
 
 if TYPE_CHECKING:
+    from engine.models.device_work import DeviceCopies
     from engine.models.diffusion.model import Model
     from engine.models.graphs import Calls
 
@@ -71,16 +72,20 @@ class LatentPainter:
         """UNet evaluations of a picture."""
         return self._evaluations
 
-    def controls(self, rgb: np.ndarray | None) -> list[Control]:
-        """What each ControlNet that counts is shown of the pictures (B, height, width, 3) uint8."""
+    def controls(self, rgb: np.ndarray | None, uploads: "DeviceCopies") -> list[Control]:
+        """What each ControlNet that counts is shown of the pictures (B, height, width, 3) uint8. `uploads`: must not be
+        used for another batch before these are there."""
         assert self._painting is not None
+        seen: dict[str, torch.Tensor] = {}  # (B, 3, height, width), one for all that see the same
         shown = []
         for index, use in enumerate(self._painting.control_uses):
             if use.scale:
                 assert rgb is not None
-                seen = np.stack([edges(picture, self._size) for picture in rgb]) if use.sees == "edges" else rgb
-                picture = fitted(seen, *self._size, self._model.device).to(self._model.dtype)  # (B, 3, height, width)
-                shown.append(Control(index=index, picture=picture, scale=use.scale))
+                if use.sees not in seen:
+                    pictures = np.stack([edges(each, self._size) for each in rgb]) if use.sees == "edges" else rgb
+                    sent = uploads.send(use.sees, pictures)
+                    seen[use.sees] = fitted(sent, *self._size, self._model.device).to(self._model.dtype)
+                shown.append(Control(index=index, picture=seen[use.sees], scale=use.scale))
         return shown
 
     @torch.no_grad()

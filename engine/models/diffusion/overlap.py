@@ -10,7 +10,8 @@ What makes that safe:
   behind it on its own stream.
 - A tensor that goes from one stream to the next is recorded there: else the allocator, which knows the stream that it
   came from, would give its memory away while the other still reads it.
-- Each batch on its way has its own pinned buffer to go up through, and comes home in pinned memory that belongs to its
+- Each stream is nobody else's, no captured graph's either: they would share a workspace of cuBLAS (see `graphs`).
+- Each batch on its way has its own pinned buffers to go up through, and comes home in pinned memory that belongs to its
   result.
 """
 
@@ -22,7 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.models.device_work import DeviceCopy, StageClock
+from engine.models.device_work import DeviceCopies, StageClock, own_stream
 from engine.models.diffusion.stage_pieces import StagePieces
 
 ON_THEIR_WAY = 3  # one in each stage
@@ -46,8 +47,8 @@ def paint_overlapped(
     pieces: StagePieces, batches: Iterator[np.ndarray], settle: Settle
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(B, height, width, 3) uint8 and fates (B,) uint8 for each batch, in order."""
-    streams = [torch.cuda.Stream(pieces.device) for _ in range(3)]
-    uploads = [DeviceCopy(pieces.device) for _ in range(ON_THEIR_WAY)]
+    streams = [own_stream(pieces.device) for _ in range(3)]
+    uploads = [DeviceCopies(pieces.device) for _ in range(ON_THEIR_WAY)]
     flights: deque[Flight] = deque()
     before = torch.cuda.current_stream(pieces.device)
     for stream in streams:
@@ -66,18 +67,18 @@ def paint_overlapped(
     for number, source in enumerate(batches):
         if len(flights) == ON_THEIR_WAY:
             yield finished(flights.popleft())
-        # Its upload was the finished batch's: the device is through with it.
+        # Its uploads were the finished batch's: the device is through with them.
         flights.append(launched(pieces, streams, uploads[number % ON_THEIR_WAY], source))
     while flights:
         yield finished(flights.popleft())
 
 
-def launched(pieces: StagePieces, streams: list[Any], upload: DeviceCopy, source: np.ndarray) -> Flight:
+def launched(pieces: StagePieces, streams: list[Any], uploads: DeviceCopies, source: np.ndarray) -> Flight:
     """All three stages of a batch given to the device."""
     encoding, processing, decoding = streams
     with torch.cuda.stream(encoding):
-        z = pieces.encode(source, upload)
-        controls = pieces.controls(source)
+        z = pieces.encode(source, uploads)
+        controls = pieces.controls(source, uploads)
     with torch.cuda.stream(processing):
         processing.wait_stream(encoding)
         for tensor in (z, *(control.picture for control in controls)):
@@ -91,5 +92,5 @@ def launched(pieces: StagePieces, streams: list[Any], upload: DeviceCopy, source
         pixels = torch.empty(rgb.shape, dtype=rgb.dtype, pin_memory=True).copy_(rgb, non_blocking=True)
         verdicts = torch.empty(fates.shape, dtype=fates.dtype, pin_memory=True).copy_(fates, non_blocking=True)
         done = torch.cuda.Event(blocking=True)  # without it the driver spins
-        done.record()
+        done.record(decoding)
     return Flight(source, pixels, verdicts, done, pieces.seconds.taken())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from engine.models.device_work import DeviceCopy, StageClock
+from engine.models.device_work import DeviceCopies, StageClock
 from engine.models.diffusion.denoiser import Control
 from engine.models.diffusion.fates import first_bad, latent_fates, picture_fates
 from engine.models.diffusion.latent_painter import LatentPainter
@@ -33,12 +33,11 @@ class StagePieces:
         self._pixels = None if model.vae is None else Pixels(model, *size)
         self._encode_calls, self._decode_calls = ((calls or calls_for)(model.device) for _ in range(2))
 
-    def encode(self, rgb: np.ndarray, upload: DeviceCopy) -> torch.Tensor:
-        """(B, height, width, 3) uint8 as latents (B, 4, h, w) float32 on the device. `upload` must not be used again
-        before it is there."""
+    def encode(self, rgb: np.ndarray, uploads: DeviceCopies) -> torch.Tensor:
+        """(B, height, width, 3) uint8 as latents (B, 4, h, w) float32 on the device. `uploads` must not be used for
+        another batch before it is there."""
         with self.seconds.of("encode"):
-            # A copy of what may only be read: torch has no such tensors and warns.
-            sent = upload.send(np.require(rgb, requirements=("C", "W")))
+            sent = uploads.send("encoded", rgb)
             z = self._encode_calls.run(("encode", sent.shape), (self._encode,), {"rgb": sent})["z"]
             return z.clone()  # a graph's next result lies where this one does
 
@@ -48,11 +47,11 @@ class StagePieces:
         with self.seconds.of("process"):
             return self._latents.run(z, controls)
 
-    def controls(self, rgb: np.ndarray | None) -> list[Control]:
-        """What ControlNets see of the pictures."""
+    def controls(self, rgb: np.ndarray | None, uploads: DeviceCopies) -> list[Control]:
+        """What ControlNets see of the pictures; `uploads` as `encode` has them."""
         assert self._latents is not None
         with self.seconds.of("process"):
-            return self._latents.controls(rgb)
+            return self._latents.controls(rgb, uploads)
 
     def decode(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """(B, height, width, 3) uint8, (B,) bool, which were numbers everywhere, and (B,) uint8, GOOD, NOT_FINITE or

@@ -11,11 +11,13 @@ import torch
 from PIL import Image
 
 from engine.errors import ModelError
+from engine.models.device_work import DeviceCopies
 from engine.models.diffusion import ModelSpec
 from engine.models.diffusion.batch_painter import BatchPainter
 from engine.models.diffusion.check import has_tiny_vae
 from engine.models.diffusion.conditioner import Conditioner
 from engine.models.diffusion.denoiser import Denoiser
+from engine.models.diffusion.latent_painter import LatentPainter
 from engine.models.diffusion.load import load
 from engine.models.diffusion.outlines import edges
 from engine.models.diffusion.painting import BLACK, GOOD, NOT_FINITE, RERUN, ControlUse, Painting, pardoned
@@ -165,6 +167,26 @@ def test_all_that_a_painting_asks_for_is_what_single_pictures_get(
     assert np.abs(painted[0].astype(int) - expected).max() <= 1
 
 
+def test_what_several_controlnets_see_goes_up_once(tiny_models: TinyModels, tiny_sd: Path) -> None:
+    class Uploads(DeviceCopies):
+        """Remembers what goes up."""
+
+        def send(self, what: str, pictures: np.ndarray) -> torch.Tensor:
+            sent.append((what, pictures.shape))
+            return super().send(what, pictures)
+
+    sent: list[tuple[str, tuple[int, ...]]] = []
+    net = str(tiny_models.controlnet(tiny_sd))
+    uses = tuple(ControlUse(sees=sees, scale=scale) for sees, scale in (("edges", 1.0), ("input", 0.5), ("edges", 0.2)))
+    model = load(painting_of(tiny_sd, controlnets=(net,) * 3).spec, "cpu", "float32")
+    latents = LatentPainter(model, (WIDTH, HEIGHT), read_picture=None, note=print, calls=None)
+    latents.change(painting_of(tiny_sd, controlnets=(net,) * 3, controls=uses))
+    first, second, third = latents.controls(pictures(2), Uploads(torch.device("cpu")))
+    assert sent == [("edges", (2, HEIGHT, WIDTH, 3)), ("input", (2, HEIGHT, WIDTH, 3))]
+    assert first.picture is third.picture and not torch.equal(first.picture, second.picture)
+    assert (first.scale, second.scale, third.scale) == (1.0, 0.5, 0.2)
+
+
 def test_clients_who_take_turns_get_their_own_pictures_and_no_text_is_encoded_again(
     tiny_models: TinyModels, tiny_sd: Path
 ) -> None:
@@ -305,8 +327,15 @@ def test_a_stream_gives_what_single_batches_give_whatever_graphs_leave_behind(
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
-def test_overlapping_stages_paint_what_one_after_the_other_paints(tiny_sd: Path, dtype: str) -> None:
-    painter = load_stage(painting_of(tiny_sd), "whole", "cuda", dtype, WIDTH, HEIGHT)
+@pytest.mark.parametrize("vae", ["tiny", "kl"])
+def test_overlapping_stages_paint_what_one_after_the_other_paints(
+    tiny_models: TinyModels, dtype: str, vae: str
+) -> None:
+    """A full VAE has attention: its products need workspaces, as the UNet's do. ControlNets see pictures that go up."""
+    folder = tiny_models.sd(vae=vae)
+    nets = (str(tiny_models.controlnet(folder)), str(tiny_models.controlnet(folder, seed=9)))
+    painting = painting_of(folder, controlnets=nets, controls=(ControlUse(sees="edges"), ControlUse(sees="input")))
+    painter = load_stage(painting, "whole", "cuda", dtype, WIDTH, HEIGHT)
     painter.warm_up(2)
     batches = [pictures(2, seed) for seed in range(8)]
     expected = [painter.paint(batch) for batch in batches]
