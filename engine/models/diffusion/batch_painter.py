@@ -59,8 +59,8 @@ class BatchPainter:
         self._pieces = StagePieces(model, self._size, self._latents, calls)
         self._uploads, self._download = DeviceCopies(model.device), HostBuffers(model.device)
         self.change(painting)
-        if model.deep_cache is not None and self.real_steps < 2:
-            self._note("deepcache: one step a picture leaves nothing to reuse; ask for more --steps or --strength")
+        if model.deep_cache is not None:
+            self._note(self._reuse)
 
     def change(self, painting: Painting) -> None:
         """Paint so from the next batch on; its spec is the model's. Cheap where the texts were used lately."""
@@ -70,9 +70,17 @@ class BatchPainter:
 
     @property
     def real_steps(self) -> int:
-        """UNet evaluations of a picture."""
+        """Evaluations of the whole UNet for a picture: with DeepCache not in every step."""
         assert self._latents is not None
         return self._latents.evaluations
+
+    @property
+    def _reuse(self) -> str:
+        assert self._latents is not None
+        steps = self._latents.steps
+        if steps < 2:
+            return "deepcache: one step a picture leaves nothing to reuse; ask for more --steps or --strength"
+        return f"deepcache: evals counts the steps in which the whole UNet runs: {self.real_steps} of {steps} a picture"
 
     @property
     def stage_s(self) -> dict[str, float]:

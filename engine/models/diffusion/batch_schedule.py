@@ -64,9 +64,15 @@ class BatchSchedule:
         return 2 if self._denoiser.uses_negative(self._guidance) else 1
 
     @property
-    def evaluations(self) -> int:
+    def steps(self) -> int:
         """UNet calls that a picture takes; ModelError where `run` would raise one."""
-        return self._coefficients.steps if self._is_consistency else len(self._prepared[1])
+        return len(self._timesteps)
+
+    @cached_property
+    def evaluations(self) -> int:
+        """Those of the steps in which the whole UNet runs: with DeepCache some, else all."""
+        cache = self._model.deep_cache
+        return self.steps if cache is None else cache.full_steps(self._timesteps.tolist())
 
     def run(
         self,
@@ -157,6 +163,10 @@ class BatchSchedule:
     def _begin(self, timesteps: torch.Tensor) -> None:
         if self._model.deep_cache is not None:
             self._model.deep_cache.begin(timesteps.tolist())
+
+    @property
+    def _timesteps(self) -> torch.Tensor:
+        return self._coefficients.timesteps if self._is_consistency else self._prepared[1]
 
     @cached_property
     def _coefficients(self) -> StepCoefficients:

@@ -25,12 +25,18 @@ class DeepCache:
         # What the helper asks of a pipeline.
         self._pipeline = SimpleNamespace(unet=unet, scheduler=SimpleNamespace(timesteps=[]))
         self._helper = DeepCacheSDHelper(pipe=self._pipeline)
-        self._helper.set_params(cache_interval=INTERVAL, cache_branch_id=OUTERMOST)
+        self._interval = INTERVAL
+        self._helper.set_params(cache_interval=self._interval, cache_branch_id=OUTERMOST)
         self._helper.enable()
 
     def begin(self, timesteps: Sequence[float]) -> None:
         """A batch begins that will make these steps: all blocks run in the first of them."""
         self._pipeline.scheduler.timesteps = timesteps
+
+    def full_steps(self, timesteps: Sequence[float]) -> int:
+        """In how many of a batch's steps all blocks run. A step is known by its timestep, so that one which a scheduler
+        makes twice has one place."""
+        return sum(timesteps.index(timestep) % self._interval == 0 for timestep in timesteps)
 
     @staticmethod
     def whole(unet: Any, state: State) -> State:

@@ -56,7 +56,7 @@ class LatentPainter:
         model = self._model
         _demand_counts(painting, model)
         schedule = self._schedule_for(painting)
-        evaluations = schedule.evaluations
+        steps, evaluations = schedule.steps, schedule.evaluations
         if model.loras is not None:
             weights = painting.lora_weights or tuple(weight for _, weight in model.spec.loras)
             model.loras.set_weights(dict(zip(model.loras.names, weights, strict=True)))
@@ -65,11 +65,17 @@ class LatentPainter:
         # Texts and picture go through what LoRAs may change; the scale of the picture lies in the UNet.
         key = painting.prompt, painting.negative, painting.lora_weights, painting.ip_image
         self._cond = _kept(self._conds, key, lambda: self._encoded(painting))
-        self._schedule, self._evaluations, self._painting = schedule, evaluations, painting
+        self._steps, self._evaluations = steps, evaluations
+        self._schedule, self._painting = schedule, painting
+
+    @property
+    def steps(self) -> int:
+        """UNet calls that a picture takes."""
+        return self._steps
 
     @property
     def evaluations(self) -> int:
-        """UNet evaluations of a picture."""
+        """Those of them in which the whole UNet runs."""
         return self._evaluations
 
     def controls(self, rgb: np.ndarray | None, uploads: "DeviceCopies") -> list[Control]:
