@@ -8,6 +8,7 @@ from engine.models.diffusion.painting import LARGEST_SEED, SAMPLERS, Painting
 from engine.option_range import check_number
 
 LARGEST_BATCH = 64
+LARGEST_PIPE = 32  # Windows waits for 63 handles at once, and each process has one
 SIDE_STEP_PX = 8  # what a latent spans
 LEAST_SIDE_PX = 64
 LARGEST_SCALE = 2.0  # of a ControlNet or an IP-Adapter; 1 is what they were trained for
@@ -49,7 +50,7 @@ class VideoJob:
     def check(self) -> None:
         """UsageError for what contradicts itself. Touches no file."""
         check_painting(self.painting)
-        check_number("--pipe", self.pipe, 1)
+        check_number("--pipe", self.pipe, 1, LARGEST_PIPE)
         check_number("--skip", self.skip, 0)
         check_number("--batch", self.batch, 1, LARGEST_BATCH)
         check_number("--scale", self.scale, 0.05, 8.0)

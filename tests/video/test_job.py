@@ -14,6 +14,7 @@ from tests.video.conftest import MakeJob
     [
         ({"model": ""}, "no model: name one with --model"),
         ({"batch": 0}, "--batch"),
+        ({"pipe": 33}, "--pipe: 33 is not 1 to 32"),
         ({"skip": -1}, "--skip"),
         ({"scale": 0.0}, "--scale"),
         ({"steps": 0}, "--steps"),
