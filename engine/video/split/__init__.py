@@ -2,7 +2,8 @@
 
 split_stages.py   PaintStages out of processes: which there are, and how they share the cores
 build.py          the processes and what links them, started in their order
-pool.py           batches through them, and why they ended where they did; feeder.py: the thread that gives
+pool.py           batches through them, and why they ended where they did; feeder.py: the thread that gives;
+                  patience.py: how long a batch may take
 process.py        one of them, seen from here; letters.py: what it is told and tells
 stage_process.py  what each of them runs; work.py: its part of the model
 link.py           how a batch goes from one to the next

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import wait
 from typing import Final, NoReturn
 
@@ -14,7 +14,8 @@ from engine.video.batches import PaintedBatch, VideoBatch
 from engine.video.split.build import BuiltStages, Layout
 from engine.video.split.feeder import Feeder
 from engine.video.split.letters import StageReady
-from engine.video.split.link import STAGES, Slot
+from engine.video.split.link import STAGES, LinkMemory, Slot
+from engine.video.split.patience import Patience
 from engine.video.split.process import StageProcess
 from engine.video.split.stage_process import EXIT_NEIGHBOUR_GONE
 from engine.video.stages import StageTime
@@ -28,12 +29,14 @@ ENDING_S: Final = 0.02
 class StagePool:
     """Loaded and warm when it is made. Used by one thread; `times` and `memory_mb` by any."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, *, clock: Callable[[], float] = time.perf_counter) -> None:
         """ModelError in one line when a process, its memory or its model is not to be had."""
         sweep_dead_rings()  # of a run that was killed together with what cleans up after it
         self._layout = layout
         self._built = BuiltStages(layout)
         self._feeder: Feeder | None = None
+        self._patience = Patience(clock)
+        self._overdue = ""
         self._is_open = True
         try:
             self._wait_ready()
@@ -58,6 +61,8 @@ class StagePool:
         self._feeder = feeder = Feeder(batches, self._built.feeds)
         feeder.start()
         number, is_broken = 0, False
+        self._given_before = {link: link.figures().given for links in self._built.into.values() for link in links}
+        self._patience.idle()
         try:
             while (slot := self._take(number)) is not None:
                 assert slot.number == number, f"batch {slot.number} came in the place of {number}"
@@ -115,15 +120,40 @@ class StagePool:
         )
 
     def _take(self, number: int) -> Slot | None:
-        """The batch of this number, None at the stream's end. PipeClosedError where a process has ended."""
+        """The batch of this number, None at the stream's end. PipeClosedError where a process has ended, or is to:
+        it has worked on this batch for so long that it hangs."""
+        assert self._feeder is not None
+        self._patience.wait()
         result = self._built.results[number % len(self._built.results)]
         pipes = [process.connection for process in self._built.processes]
         while True:
             told = wait([result.connection, *pipes], LOOK_UP_S)
             if result.connection in told:
-                return result.take()
+                slot = result.take()
+                if slot is not None:
+                    self._patience.came()
+                return slot
             if told:
                 raise PipeClosedError("a stage process is about to end")
+            if not self._feeder.sent:
+                self._patience.idle()  # the source may take as long as it likes
+            elif self._patience.is_over:
+                title = self._at_work_on(number).title
+                self._overdue = f"the {title} stage hangs: no batch for {self._patience.limit_s:.0f} s; it was killed"
+                raise PipeClosedError(self._overdue)
+
+    def _at_work_on(self, number: int) -> StageProcess:
+        """Who has the batch of this number: the last that it has come to."""
+        processes, into, painter = self._built.processes, self._built.into, number % self._layout.count
+        if self._layout.is_whole:
+            return processes[painter]
+        if self._has_come(into["decode"], number):
+            return processes[-1]
+        return processes[1 + painter] if self._has_come(into["process"], number) else processes[0]
+
+    def _has_come(self, links: list[LinkMemory], number: int) -> bool:
+        link = links[number % len(links)]
+        return link.figures().given - self._given_before[link] > number // len(links)
 
     def _wait_ready(self) -> None:
         processes = self._built.processes
@@ -136,9 +166,9 @@ class StagePool:
 
     def _fail(self) -> NoReturn:
         """A process has ended or is about to: find the first, end the others, say why."""
-        culprit = self._culprit()
+        culprit = None if self._overdue else self._culprit()
         self._built.kill()
-        reason = "--stages split: all stage processes ended at once, nobody knows why"
+        reason = self._overdue or "--stages split: all stage processes ended at once, nobody knows why"
         if culprit is not None:
             reason = culprit.reason()
             log.debug("%s: %s", culprit.title, "\n".join(culprit.last_lines()))

@@ -39,9 +39,7 @@ class StageProcess:
                 call = f"main{handles!r}"
                 passed = [handles[0], *handles[1], *handles[2]]
                 environment = {**CHILD_ENVIRONMENT, "OMP_NUM_THREADS": str(begin.threads)}
-                self._popen = spawn(
-                    "engine.video.split.stage_process", call, passed, self._stderr.fileno(), environment
-                )
+                self._popen = spawn(STAGE, call, passed, self._stderr.fileno(), environment)
             undo.pop_all()
         self._pipe: ControlPipe[FromStage] = ControlPipe(ours, FromStage)
         self._is_pipe_open = True

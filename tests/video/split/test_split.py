@@ -1,4 +1,4 @@
-"""Stages in processes of their own: order, back-pressure, ends of all kinds. Toys do the work, and once the model."""
+"""Stages in processes of their own: order, back-pressure, ends of all kinds. Toys do the work."""
 
 import os
 import re
@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from multiprocessing import resource_tracker
@@ -21,12 +22,10 @@ from engine.errors import ModelError, SourceError
 from engine.models.diffusion import ModelSpec
 from engine.models.diffusion.painting import BLACK, GOOD, RERUN, ControlUse, Painting
 from engine.video.batches import PaintedBatch, VideoBatch
-from engine.video.job import VideoJob
 from engine.video.split.letters import BeginStage
 from engine.video.split.link import SLOTS, LinkPlan
+from engine.video.split.patience import FIRST_S, LEAST_S, TIMES_SLOWEST, Patience
 from engine.video.split.pool import StagePool
-from engine.video.split.split_stages import SplitStages, layout_for, shared_out
-from engine.video.split.work import open_work
 from tests.children.toys import descriptors, is_live, processes, segments
 from tests.video.split.toy_job import SIDE, batches, layout
 
@@ -43,7 +42,8 @@ def open_pool(wait_for: WaitFor) -> Iterator[OpenPool]:
     pools = []
 
     def start(*arguments: Any, **options: Any) -> StagePool:
-        pools.append(StagePool(layout(*arguments, **options)))
+        clock = options.pop("clock", time.perf_counter)
+        pools.append(StagePool(layout(*arguments, **options), clock=clock))
         return pools[-1]
 
     yield start
@@ -77,6 +77,7 @@ def test_every_picture_comes_once_and_in_order_stream_after_stream(
         assert [each.batch.number for each in painted] == list(range(-(-pictures // 2)))
         assert {int(fate) for each in painted for fate in each.fates} <= {GOOD if is_whole else RERUN}
         assert [time.frames for time in pool.times()] == [done + pictures] * 3, "rows that fill a batch are none"
+    assert [time.workers for time in pool.times()] == ([count] * 3 if is_whole else [1, count, 1])
     first = [int(each.pixels[0, 0, 0, 1]) for each in painted]
     assert first == [first[number % count] + number // count for number in range(6)], "they are dealt in turn"
 
@@ -177,6 +178,56 @@ def test_the_first_to_die_is_blamed_and_not_the_one_that_ends_because_of_it(
         list(pool.paint(batches(4)))
 
 
+@pytest.mark.parametrize(
+    ("prompt", "title", "before", "out", "waited_s", "options"),
+    [
+        ("encode 0 hangs", "encode", 0, 0, FIRST_S, {}),
+        ("process 2 hangs", "process 1 of 2", 2, 2, LEAST_S, {}),
+        ("decode 5 hangs", "decode", 2, 3, LEAST_S, {}),
+        ("whole 2 hangs", "process 1 of 2", 2, 2, LEAST_S, {"is_whole": True}),
+    ],
+)
+def test_a_stage_that_hangs_is_killed_after_long_and_named(
+    prompt: str, title: str, before: int, out: int, waited_s: float, options: dict[str, Any], open_pool: OpenPool
+) -> None:
+    painted: list[PaintedBatch] = []
+    now_s = 0.0
+
+    def clock() -> float:
+        nonlocal now_s
+        now_s += 50.0 if len(painted) == out else 0.0
+        return now_s
+
+    pool = open_pool(prompt, count=2, clock=clock, **options)
+    assert len(list(pool.paint(batches(2 * before)))) == before
+    began_s = now_s
+    with pytest.raises(ModelError) as failure:
+        painted.extend(pool.paint(batches(40)))
+    assert str(failure.value) == f"the {title} stage hangs: no batch for {waited_s:.0f} s; it was killed"
+    assert waited_s < now_s - began_s <= waited_s + 250.0 and len(painted) == out
+    assert processes().isdisjoint(pool.pids)
+
+
+def test_a_batch_may_take_much_longer_than_those_before_it() -> None:
+    now_s = 0.0
+    patience = Patience(lambda: now_s)
+    assert patience.limit_s == FIRST_S
+    for took_s, limit_s in ((1.0, LEAST_S), (30.0, 30.0 * TIMES_SLOWEST), (2.0, 30.0 * TIMES_SLOWEST)):
+        now_s += took_s
+        patience.came()
+        patience.wait()
+        assert patience.limit_s == limit_s
+    now_s += 30.0 * TIMES_SLOWEST
+    assert not patience.is_over
+    now_s += 1.0
+    assert patience.is_over
+    patience.idle()
+    assert not patience.is_over, "a quiet source is waited for"
+    now_s += 1.0
+    patience.came()
+    assert patience.limit_s == 30.0 * TIMES_SLOWEST, "nor does it make the batches slow"
+
+
 def test_ctrl_c_is_for_the_parent_to_hear(open_pool: OpenPool, require: Callable[..., None]) -> None:
     require(hasattr(os, "getpgid"), "process groups (not on Windows)")
     pool = open_pool()
@@ -242,50 +293,6 @@ def test_nothing_is_left_when_the_parent_is_killed(wait_for: WaitFor, require: C
     wait_for(lambda: not memory(), "the resource tracker to remove the segments")
 
 
-def job(spec: ModelSpec, **options: Any) -> VideoJob:
-    painting = Painting(spec=spec, prompt="glass", steps=4, strength=0.5, seed=3)
-    return VideoJob(source="", output="", painting=painting, batch=2, device="cpu", threads=1, **options)
-
-
-def test_two_processes_paint_what_one_paints_bit_for_bit() -> None:
-    import torch
-
-    from engine.models.diffusion.stage_loading import load_stage
-
-    asked = job(ModelSpec(model="random:tiny"), pipe=2)
-    torch.set_num_threads(1)
-    painter = load_stage(asked.painting, "whole", "cpu", "float32", 64, 48)
-    random = np.random.default_rng(0)
-    given = [
-        VideoBatch(number=number, pictures=(), pixels=random.integers(0, 255, (2, 48, 64, 3), dtype=np.uint8))
-        for number in range(5)
-    ]
-    given[3].pixels[1] = 0
-    stages = SplitStages(asked, (64, 48))
-    try:
-        assert (stages.device, stages.dtype, stages.real_steps, stages.notes) == ("cpu", "float32", 2, [])
-        assert stages.memory_mb() is None and len(stages.pids) == 4
-        for each, source in zip(stages.paint(iter(given)), given, strict=True):
-            pixels, fates = painter.paint(source.pixels)
-            assert each.batch is source
-            assert (each.pixels == pixels).all() and (each.fates == fates).all()
-        assert [(time.name, time.workers) for time in stages.times()] == [("encode", 1), ("process", 2), ("decode", 1)]
-        assert all(time.seconds > 0 for time in stages.times())
-    finally:
-        stages.close()
-
-
-def test_a_process_that_does_all_three_stages_tells_their_seconds_apart() -> None:
-    asked = job(ModelSpec(model="random:tiny"))
-    begin = layout_for(asked, (64, 48)).begin
-    work = open_work(begin)
-    assert (work.ready.device, work.ready.dtype, work.ready.real_steps) == ("cpu", "float32", 2)
-    made = work({"rgb": np.full((2, 48, 64, 3), 99, np.uint8)})
-    assert made["rgb"].shape == (2, 48, 64, 3) and made["fates"].tolist() == [GOOD, GOOD]
-    seconds = work.seconds(1.0)
-    assert set(seconds) == {"encode", "process", "decode"} and all(each > 0 for each in seconds.values())
-
-
 def test_all_that_a_stage_is_told_arrives() -> None:
     spec = ModelSpec(model="a", vae="full", loras=(("b", 0.5),), controlnets=("c", "d"), ip_adapter="e")
     controls = (ControlUse(sees="input", scale=0.25), ControlUse())
@@ -293,31 +300,3 @@ def test_all_that_a_stage_is_told_arrives() -> None:
     plan = LinkPlan(segment="multiverse-1-2-x", slots=2, fields=(("z", (2, 4, 8, 8), "<f4"),))
     begin = msgspec.structs.replace(layout().begin, painting=painting, inputs=(plan,), outputs=(plan, plan))
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(begin), type=BeginStage) == begin
-
-
-def test_a_full_vae_is_spread_over_the_processes_that_paint(tiny_models: Any) -> None:
-    tiny, full = ModelSpec(model=str(tiny_models.sd())), ModelSpec(model=str(tiny_models.sd(vae="kl")))
-    layouts = [layout_for(job(spec, pipe=3), (64, 48)) for spec in (tiny, full)]
-    assert [(each.is_whole, each.count, each.sees_pixels) for each in layouts] == [(False, 3, False), (True, 3, False)]
-
-
-def test_pictures_travel_on_only_to_controlnets_that_look(tiny_models: Any) -> None:
-    sd = tiny_models.sd()
-    spec = ModelSpec(model=str(sd), controlnets=(str(tiny_models.controlnet(sd)),))
-    looking = job(spec)
-    blind = replace(looking, painting=replace(looking.painting, controls=(ControlUse(scale=0.0),)))
-    assert [layout_for(each, (64, 48)).sees_pixels for each in (looking, blind)] == [True, False]
-
-
-@pytest.mark.parametrize(
-    ("cores", "painters", "is_whole", "shares"),
-    [
-        (2, 1, False, (1, 1)),
-        (16, 1, False, (12, 2)),
-        (16, 3, False, (4, 2)),
-        (16, 3, True, (5, 2)),
-        (1, 4, True, (1, 1)),
-    ],
-)
-def test_processes_share_the_cores_out(cores: int, painters: int, is_whole: bool, shares: tuple[int, int]) -> None:
-    assert shared_out(cores, painters, is_whole=is_whole) == shares

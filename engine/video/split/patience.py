@@ -1,0 +1,38 @@
+"""How long a batch may take before what works on it is taken to hang: in a driver, from where nothing returns."""
+
+from collections.abc import Callable
+from typing import Final
+
+FIRST_S: Final = 600.0  # kernels are chosen and compiled
+LEAST_S: Final = 120.0
+TIMES_SLOWEST: Final = 20.0
+
+
+class Patience:
+    """One thread. The slowest batch so far is the longest from one to the next, also where nobody waited for it."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._slowest_s: float | None = None
+        self._from_s = self._waiting_s = clock()
+
+    def idle(self) -> None:
+        """Nothing is on its way so far: that is nobody's fault."""
+        self._from_s = self._waiting_s = self._clock()
+
+    def wait(self) -> None:
+        """From now on somebody waits for the next batch."""
+        self._waiting_s = self._clock()
+
+    def came(self) -> None:
+        now_s = self._clock()
+        self._slowest_s = max(self._slowest_s or 0.0, now_s - self._from_s)
+        self._from_s = now_s
+
+    @property
+    def limit_s(self) -> float:
+        return FIRST_S if self._slowest_s is None else max(LEAST_S, TIMES_SLOWEST * self._slowest_s)
+
+    @property
+    def is_over(self) -> bool:
+        return self._clock() - self._waiting_s > self.limit_s
