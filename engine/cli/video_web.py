@@ -1,8 +1,10 @@
 """`multiverse video --web`: the page on which a browser's pictures are painted, until Ctrl-C."""
 
 import json
+import sys
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -17,6 +19,7 @@ FILE_ONLY = (
     *("source", "output", "input_", "output_", "scale", "batch", "pipe", "skip", "limit", "stages", "cluster"),
     *("resume", "overwrite"),
 )
+INTERRUPTED = 1
 WEB_ONLY = ("clients", "side", "certificate", "key", "token")
 
 
@@ -39,15 +42,22 @@ def serve(painting: "Painting", address: str, *, as_json: bool, most_clients: in
     from engine.video.live import LiveLimits, LiveServer, serve_live
 
     host, port = split_host_port(address, "--web")
-    stop, signals = threading.Event(), Signals()
-    signals.connect(stop.set)
-    with LogThread() as log:
+    stop = threading.Event()
+    with LogThread() as log, ExitStack() as undone:  # Ctrl-C is an exception until the page is served
         report = Warnings(SystemClock()).report
         limits = LiveLimits(most_clients=most_clients)
-        server = LiveServer(painting, host=host, port=port, limits=limits, report=report, **options)
-        server.start()
+        server = LiveServer(painting, host=host, port=port, limits=limits, report=report, tell=report, **options)
+        undone.callback(server.close)
+        if not as_json:
+            log.say(f"model     {painting.spec.model} is being loaded")
+        try:
+            server.start()
+        except KeyboardInterrupt:
+            print("multiverse: interrupted before the page was served", file=sys.stderr)
+            raise typer.Exit(INTERRUPTED) from None
         for note in server.notes:
             log.say(f"multiverse: {note}")
+        Signals().connect(stop.set)
         if as_json:
             print(json.dumps({"event": "serving", **dict(_addresses(server))}), flush=True)
         else:

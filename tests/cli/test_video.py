@@ -143,6 +143,14 @@ def test_a_page_is_served_until_ctrl_c(run: Run, tiny_sd: Path, free_port, wait_
     assert "<html" in answers[0]
 
 
+def test_ctrl_c_while_the_pages_model_is_loaded_ends_at_once(tiny_sd: Path) -> None:
+    started = [sys.executable, "-c", INTERRUPTED_AT.format(module="engine.models.diffusion.load"), "video"]
+    served = ["--web", "127.0.0.1:0", "--side", "64", "--device", "cpu", "--threads", "1", "--model", tiny_sd]
+    done = subprocess.run([*started, *served], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1] == "multiverse: interrupted before the page was served"
+
+
 def test_other_machines_get_an_address_with_the_token_and_a_code_to_scan() -> None:
     here, there = "http://127.0.0.1:8000/", "http://192.168.1.7:8000/?token=abc"
     lines = list(page_lines([("page", here), ("network", there)]))

@@ -74,13 +74,14 @@ class LiveServer:
         allowed_hosts: Collection[str] = (),
         is_local: Callable[[str], bool] = is_loopback,
         report: Callable[[str, str], None] = lambda key, line: None,
+        tell: Callable[[str, str], None] = lambda key, line: None,
     ) -> None:
         """Checks what can be checked in milliseconds: UsageError, ModelError.
 
         `painting` is what every client begins with, and `side_px` the longest side of what is painted then.
         `certificate` and `key`: PEM files; with them the page is HTTPS, which browsers on other machines want before
         they give their camera. `token`: what clients need that are not `is_local` (given their address); None: a new
-        one. `report(key, line)` hears what is refused or fails, on any thread.
+        one. `report(key, line)` hears what is refused or fails, `tell(key, line)` who comes and goes; on any thread.
         """
         self.limits = limits or LiveLimits()
         self.limits.check()
@@ -103,6 +104,7 @@ class LiveServer:
         self._allowed_hosts = allowed_hosts
         self._is_local = is_local
         self._report = report
+        self._tell = tell
         self._turns = Turns(most_clients=self.limits.most_clients, idle_s=self.limits.idle_s)
         self._studio = Studio(self._turns, self._open_easel, report)
         self._web: WebThread | None = None
@@ -192,6 +194,7 @@ class LiveServer:
             },
             most_bytes=self.limits.most_bytes,
             folder=Path(self._folder.name),
+            tell=self._tell,
         )
         return Routes(
             access=Access(self.token, bound_to=host, allowed_hosts=self._allowed_hosts, is_local=self._is_local),
