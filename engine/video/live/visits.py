@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from engine.serving.sockets import Data, Farewell, Send, WebSockets
+from engine.serving.sockets import MOST_SOCKETS, Data, Farewell, Send, WebSockets
 from engine.video.live.controls import Knob, LiveSettings
 from engine.video.live.jpeg import check_jpeg, decode
 from engine.video.live.protocol import REFERENCE, Frame, ProtocolError, as_text, settings_in, unpack
@@ -21,7 +21,7 @@ STATE_S = 0.5
 MOST_LINES = 16  # that wait for a client; of more, which nobody reads, the newest
 MOST_PICTURES = 2  # that wait for a client with a slow connection
 LONGEST_REFERENCE_PX = 1024  # the IP-Adapter looks at some 224 of them
-IDLE = "nothing came from here for a while, and another client wanted the place; it begins again with a picture"
+IDLE = "nothing came from here for a while, and another client wanted the place; it goes on with the next picture"
 
 
 class Visits:
@@ -35,8 +35,10 @@ class Visits:
         about: dict[str, Any],
         most_bytes: int,
         folder: Path,
+        tell: Callable[[str, str], None],
     ) -> None:
-        """`about`: what every client is told first, beside the controls. `folder`: for pictures that clients send."""
+        """`about`: what every client is told first, beside the controls. `folder`: for pictures that clients send.
+        `tell(key, line)` hears who comes and goes."""
         self._turns = turns
         self._sockets = sockets
         self._knobs = knobs
@@ -44,10 +46,15 @@ class Visits:
         self._about = about
         self._most_bytes = most_bytes
         self._folder = folder
+        self._tell = tell
         self._visits: dict[Seat, Visit] = {}
         self._count = 0
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
+        if not web.WebSocketResponse().can_prepare(request):
+            raise web.HTTPBadRequest(text="here is a WebSocket; the page is at /live\n")
+        if self._sockets.open >= MOST_SOCKETS:  # before anybody has to leave for it
+            raise web.HTTPServiceUnavailable(text=f"{MOST_SOCKETS} WebSockets are open already\n")
         self._count += 1
         visit = Visit(self._turns, self._knobs, self._start, self._most_bytes, self._folder / str(self._count))
         leaver = self._turns.join(visit.seat, time.perf_counter())
@@ -57,6 +64,7 @@ class Visits:
             return await self._sockets.refuse(request, f"busy: {served} served; try again later")
         if leaver is not visit.seat:
             self._visits[leaver].end(IDLE)
+        self._say("came", request)
         self._visits[visit.seat] = visit
         visit.tell("hello", self._about | {"settings": visit.values()})
         try:
@@ -65,6 +73,11 @@ class Visits:
             self._turns.leave(visit.seat)
             del self._visits[visit.seat]
             visit.close()
+            self._say("left", request)
+
+    def _say(self, what: str, request: web.Request) -> None:
+        turns = self._turns
+        self._tell(f"live {what}", f"page: {request.remote} {what}; {turns.clients} of {turns.most_clients} clients")
 
 
 class Visit:
@@ -130,7 +143,7 @@ class Visit:
             raise ProtocolError(f"a picture to follow: the server cannot keep it ({error.strerror})") from None
         self._apply(with_picture(self.seat.settings, str(file)))
         while len(self._written) > 2:  # the one before may still be in a painter's hands
-            self._written.popleft().unlink(missing_ok=True)
+            _remove(self._written.popleft())
 
     def _apply(self, settings: LiveSettings) -> None:
         self._turns.change(self.seat, settings)
@@ -178,7 +191,7 @@ class Visit:
 
     def close(self) -> None:
         for file in self._written:
-            file.unlink(missing_ok=True)
+            _remove(file)
 
     # -- from other threads ---------------------------------------------------------------------
 
@@ -202,3 +215,8 @@ class Visit:
 
     def _say_lost(self, index: int, reason: str) -> None:
         self.say("lost", {"index": index, "reason": reason})
+
+
+def _remove(file: Path) -> None:
+    with contextlib.suppress(OSError):  # under Windows while the painter reads it; it goes with the folder
+        file.unlink(missing_ok=True)
