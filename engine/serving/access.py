@@ -71,7 +71,7 @@ class Access:
             return Refusal(status=403, reason="pages of another site are not served here")
         if self._is_local(peer) or any(self.is_token(token) for token in tokens if token is not None):
             return None
-        return Refusal(status=401, reason="this needs the token that the engine shows: open /?token=TOKEN")
+        return Refusal(status=401, reason="this needs the token that the server shows: open /?token=TOKEN")
 
     def is_token(self, text: str) -> bool:
         """Whether it is the token; takes as long for a near miss as for nonsense."""

@@ -45,7 +45,7 @@ class Admission:
         """A browser that came with the token keeps it: what the page loads and opens has none in its URL."""
         token = request.query.get("token")
         if token is not None and self._access.is_token(token):
-            response.set_cookie(self._cookie, token, httponly=True, samesite="Strict")
+            response.set_cookie(self._cookie, token, httponly=True, samesite="Strict", secure=request.secure)
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:

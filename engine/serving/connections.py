@@ -1,11 +1,13 @@
 """How many connections the page's server holds at once."""
 
 import asyncio
+import weakref
 from collections.abc import Callable
 
 from aiohttp import web
 
 MOST_CONNECTIONS = 128  # WebSockets and requests: macOS gives a program 256 open files
+HANDSHAKE_S = 5.0  # over TLS: a phone far away takes one, and who takes longer holds a place for nothing
 
 
 class Door:
@@ -14,18 +16,33 @@ class Door:
     def __init__(self, answering: web.Server, report: Callable[[str, str], None]) -> None:
         self._answering = answering
         self._report = report
-        self._coming = 0  # accepted, and not yet among the server's connections: a burst is accepted in one go
+        # Accepted, and not yet among the server's connections: a burst is accepted in one go, and over TLS each has to
+        # shake hands first. Who is lost over that is told to nobody, only dropped.
+        self._coming: weakref.WeakSet[_Coming] = weakref.WeakSet()
 
     def __call__(self) -> asyncio.Protocol:
-        if len(self._answering.connections) + self._coming >= MOST_CONNECTIONS:
+        if len(self._answering.connections) + len(self._coming) >= MOST_CONNECTIONS:
             self._report("web connections", f"page: {MOST_CONNECTIONS} connections are open; another is refused")
             return _Closed()
-        self._coming += 1
-        asyncio.get_running_loop().call_soon(self._arrived)
-        return self._answering()
+        coming = _Coming(self._arrive)
+        self._coming.add(coming)
+        return coming
 
-    def _arrived(self) -> None:
-        self._coming -= 1
+    def _arrive(self, coming: "_Coming", transport: asyncio.BaseTransport) -> None:
+        self._coming.discard(coming)
+        protocol = self._answering()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+
+
+class _Coming(asyncio.Protocol):
+    """Until the connection is made."""
+
+    def __init__(self, arrive: Callable[["_Coming", asyncio.BaseTransport], None]) -> None:
+        self._arrive = arrive
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._arrive(self, transport)
 
 
 class _Closed(asyncio.Protocol):

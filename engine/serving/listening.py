@@ -31,8 +31,7 @@ def listen(host: str, port: int) -> socket.socket:
             raise PortTakenError(("--web", display_address(host, port))) from None
         if error.errno == errno.EACCES:
             raise MultiverseError(
-                f"{option}: the port is not allowed ({error.strerror}); "
-                "give another one with --web HOST:PORT, or --web off"
+                f"{option}: the port is not allowed ({error.strerror}); give another one with --web HOST:PORT"
             ) from None
         raise MultiverseError(f"{option}: cannot listen there ({error.strerror or error})") from None
     return listening

@@ -63,7 +63,7 @@ class WebThread:
         # Imported here, on the web thread: aiohttp takes 0.2 s.
         from aiohttp import web
 
-        from engine.serving.connections import Door
+        from engine.serving.connections import HANDSHAKE_S, Door
         from engine.serving.request_errors import reporting_logger
 
         runner = web.AppRunner(
@@ -77,7 +77,10 @@ class WebThread:
         await runner.setup()
         assert runner.server is not None
         door = Door(runner.server, self._report)
-        server = await self._loop.create_server(door, sock=self._socket, backlog=BACKLOG, ssl=self._tls)
+        within_s = HANDSHAKE_S if self._tls is not None else None
+        server = await self._loop.create_server(
+            door, sock=self._socket, backlog=BACKLOG, ssl=self._tls, ssl_handshake_timeout=within_s
+        )
         await self._stopping.wait()
         server.close()
         transports = [connection.transport for connection in runner.server.connections]

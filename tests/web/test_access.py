@@ -51,7 +51,7 @@ def test_a_page_from_elsewhere_is_not_ours(origin):
     assert not is_our_origin(origin, host="localhost:9001")
 
 
-NO_TOKEN = b"this needs the token that the engine shows: open /?token=TOKEN\n"
+NO_TOKEN = b"this needs the token that the server shows: open /?token=TOKEN\n"
 
 
 def test_a_stranger_without_the_token_gets_nothing(stranger, reports):

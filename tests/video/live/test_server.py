@@ -1,5 +1,6 @@
 """The live server over real sockets: pictures go in and come back, and nothing that a client does stops the others."""
 
+import contextlib
 import itertools
 import json
 import shutil
@@ -18,6 +19,7 @@ import pytest
 from engine.errors import ModelError, PortTakenError, UsageError
 from engine.models.diffusion.painting import Painting
 from engine.models.diffusion.spec import ModelSpec
+from engine.serving.connections import MOST_CONNECTIONS
 from engine.video.live import LiveServer, serve_live
 from engine.video.live.protocol import HEADER, REFERENCE, pack
 from tests.conftest import TinyModels
@@ -172,6 +174,22 @@ def test_who_has_sent_nothing_for_long_gives_its_place_to_a_newcomer(serve: Serv
     assert "another client wanted the place" in gone.value.args[1]
 
 
+def test_a_request_that_is_no_websocket_takes_nobodys_place(serve: Serve, connect: Connect) -> None:
+    server = serve(most_clients=1, idle_s=0.0)
+    silent = connect(server)
+    assert get(server, "/live/socket")[0] == 400
+    assert silent.paint(1).shape == (64, 64, 3)
+
+
+def test_who_comes_and_goes_is_told(serve: Serve, connect: Connect, wait_for: WaitFor) -> None:
+    told: list[tuple[str, str]] = []
+    client = connect(serve(most_clients=3, tell=lambda key, line: told.append((key, line))))
+    client.close()
+    wait_for(lambda: len(told) == 2, "both lines")
+    came, left = "page: 127.0.0.1 came; 1 of 3 clients", "page: 127.0.0.1 left; 0 of 3 clients"
+    assert told == [("live came", came), ("live left", left)]
+
+
 NOISE = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)  # whose JPEG is nothing but picture
 BAD = {
     "no header": (b"MV", "a message of 2 bytes: a picture begins with 32 bytes of header"),
@@ -278,6 +296,28 @@ def test_with_a_certificate_the_page_is_https(serve: Serve, certificate: tuple[P
         assert plain.recv(100) == b""
     with urllib.request.urlopen(server.url, context=trusting, timeout=30) as answer:
         assert answer.status == 200
+
+
+def test_who_never_shakes_hands_counts_as_a_connection_until_it_is_gone(
+    serve: Serve, certificate: tuple[Path, Path], reports: Any, wait_for: WaitFor
+) -> None:
+    server = serve(certificate=certificate[0], key=certificate[1], token="sesame")
+    trusting = ssl.create_default_context(cafile=str(certificate[0]))
+    trusting.check_hostname = False
+
+    def cookie() -> str | None:
+        try:
+            with urllib.request.urlopen(f"{server.url}?token=sesame", context=trusting, timeout=30) as answer:
+                return answer.headers["Set-Cookie"]
+        except OSError:
+            return None
+
+    with contextlib.ExitStack() as stack:
+        for _ in range(MOST_CONNECTIONS):
+            stack.enter_context(socket.create_connection(server.address))
+        assert cookie() is None
+        assert {key for key, _ in reports.lines} == {"web connections"}
+    assert "Secure" in wait_for(cookie, "the others to be gone")
 
 
 @pytest.mark.parametrize(
