@@ -16,6 +16,7 @@ MultiverseError                 something the user can act on: what, which value
 ├── OscDecodeError              bytes that are not a valid OSC packet
 ├── SharedMemoryError           a ring cannot be made or opened
 ├── ModelError                  a model cannot be loaded or used
+│   └── DeviceFullError         its device has too little memory; another machine's may have enough
 └── ChildError                  a child process cannot be had, or refused what was asked of it
     ├── ControlPipeError        a letter that cannot be sent or read; the pipe goes on
     └── PipeClosedError         the other end of a control pipe is gone
@@ -91,6 +92,10 @@ class SharedMemoryError(MultiverseError):
 
 
 class ModelError(MultiverseError):
+    pass
+
+
+class DeviceFullError(ModelError):
     pass
 
 

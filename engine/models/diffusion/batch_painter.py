@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from engine.errors import ModelError
+from engine.errors import DeviceFullError
 from engine.models.device_work import DeviceCopies, HostBuffers, free_memory, is_out_of_memory, memory_mb
 from engine.models.diffusion.fates import latent_fates, mended
 from engine.models.diffusion.latent_painter import LatentPainter, ReadPicture
@@ -28,7 +28,7 @@ LATENT_CHANNELS = 4
 
 
 class BatchPainter:
-    """One thread, but for `stage_s` and `memory_mb`. Errors are ModelErrors of one line."""
+    """One thread, but for `stage_s` and `memory_mb`. Errors are ModelErrors of one line; DeviceFullError: no memory."""
 
     def __init__(
         self,
@@ -214,7 +214,7 @@ class BatchPainter:
                 raise
             width, height = self._size
             batches = "" if batch is None else f" in batches of {batch}"
-            raise ModelError(
+            raise DeviceFullError(
                 f"{self.model.spec.model}: pictures of {width} x {height}{batches} do not fit into the memory of "
                 f"{self.model.device}; give a smaller --batch or --scale"
             ) from None

@@ -1,6 +1,6 @@
 """What one process of a job loads: the whole model, or what its stage needs of it."""
 
-from engine.errors import ModelError
+from engine.errors import DeviceFullError
 from engine.models.device_work import is_out_of_memory
 from engine.models.diffusion.batch_painter import BatchPainter
 from engine.models.diffusion.latent_painter import ReadPicture
@@ -20,7 +20,7 @@ def load_stage(
 ) -> BatchPainter:
     """A painter that can do this stage: encode and decode have the VAE alone, process all but the VAE.
 
-    ModelError in one line. `read_picture`: as BatchPainter has it.
+    ModelError in one line, DeviceFullError where memory is short. `read_picture`: as BatchPainter has it.
     """
     try:
         model = load(painting.spec, device, dtype, stage=stage, is_job=True)
@@ -28,5 +28,5 @@ def load_stage(
         if not is_out_of_memory(error):
             raise
         name = painting.spec.model
-        raise ModelError(f"{name}: does not fit into the memory of {device}; try --dtype float16") from None
+        raise DeviceFullError(f"{name}: does not fit into the memory of {device}; try --dtype float16") from None
     return BatchPainter(model, painting, width, height, read_picture=read_picture, stage=stage)

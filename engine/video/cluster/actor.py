@@ -17,7 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from engine.errors import MultiverseError
+from engine.errors import DeviceFullError, MultiverseError
 from engine.video.batches import PaintedBatch, VideoBatch
 from engine.video.device_state import DeviceWatch
 from engine.video.job import VideoJob
@@ -64,7 +64,9 @@ class Fault:
     text: str
     """One line."""
     is_for_the_user: bool
-    """One of ours: it would come again on every machine. Any other may be this machine's."""
+    """One of ours that would come again on every machine. Any other may be this machine's."""
+    is_machine_full: bool
+    """There is too little memory for the job. It would come again here, and another machine may have more."""
     trace: str
 
 
@@ -181,11 +183,13 @@ def card_name(device: str) -> str:
 
 
 def fault_of(error: BaseException) -> Fault:
+    is_full = isinstance(error, (DeviceFullError, MemoryError))
     is_ours = isinstance(error, MultiverseError)
     text = str(error) if is_ours else f"{type(error).__name__}: {error}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return Fault(
         text=lines[0] if lines else type(error).__name__,
-        is_for_the_user=is_ours,
+        is_for_the_user=is_ours and not is_full,
+        is_machine_full=is_full,
         trace="".join(traceback.format_exception(error)),
     )

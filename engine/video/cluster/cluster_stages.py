@@ -8,7 +8,7 @@ another. Until a segment is painted the driver holds its pictures; so much is on
 
 from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from engine.video.batches import PaintedBatch, VideoBatch
 from engine.video.cluster.actor import CALLS_AT_ONCE, ClusterActor, Fault, PaintedSegment, Place
 from engine.video.cluster.connection import connect, demand_ray
 from engine.video.cluster.crew import Crew, Member
+from engine.video.cluster.patient import patiently
 from engine.video.job import VideoJob
 from engine.video.stages import StageTime
 
@@ -75,7 +76,7 @@ class ClusterStages:
             segments = -(-job.limit // (self._segment_batches * job.batch))
             most_actors = min(segments, most_actors or segments)
         self._seconds = dict.fromkeys(STAGES, 0.0)
-        self._frames = self._waiting = self._workers = 0
+        self._frames = self._waiting = self._workers = self._most_workers = 0
         self._turns = ""
         with ExitStack() as opening:
             # Pictures and what they become, and as much again: what is let go of leaves the store a while later.
@@ -93,14 +94,16 @@ class ClusterStages:
         line: deque[_Segment] = deque()
         gathered: list[VideoBatch] = []
         try:
-            for batch in batches:
-                gathered.append(batch)
-                if len(gathered) == self._segment_batches:
-                    line.append(self._segment(gathered))
-                    gathered = []
-                yield from self._advanced(line, wait_s=0.0)
-                while len(line) >= self._most_segments:
-                    yield from self._advanced(line, wait_s=WAIT_S)
+            with closing(patiently(batches)) as read:
+                for batch in read:
+                    if batch is not None:
+                        gathered.append(batch)
+                    if len(gathered) == self._segment_batches:
+                        line.append(self._segment(gathered))
+                        gathered = []
+                    yield from self._advanced(line, wait_s=0.0)
+                    while len(line) >= self._most_segments:
+                        yield from self._advanced(line, wait_s=WAIT_S)
             if gathered:
                 line.append(self._segment(gathered))
             while line:
@@ -112,8 +115,9 @@ class ClusterStages:
             self._waiting = 0
 
     def times(self) -> tuple[StageTime, ...]:
-        """Of all actors together. What waits before the first stage is all that is on its way."""
-        frames, workers = self._frames, max(self._workers, 1)
+        """Of all actors together. What waits before the first stage is all that is on its way. `workers`: the most at
+        once, who may be fewer by now: so many have worked the seconds."""
+        frames, workers = self._frames, max(self._most_workers, 1)
         most = self._most_segments * self._segment_batches
         return tuple(
             StageTime(
@@ -143,7 +147,7 @@ class ClusterStages:
 
     def _describe(self, cluster: str) -> None:
         warm = self._crew.warm
-        self._workers = len(warm)
+        self._workers = self._most_workers = len(warm)
         loaded = [member.loaded for member in warm if member.loaded is not None]
         first = loaded[0]
         self.device, self.dtype, self.real_steps = first.device, first.dtype, first.real_steps
@@ -176,6 +180,7 @@ class ClusterStages:
             if ref in given and given[ref].answer_ref is ref:  # else its actor was lost a moment ago
                 self._take(given[ref])
         self._workers = len(crew.warm)
+        self._most_workers = max(self._most_workers, self._workers)
         self._waiting = sum(len(segment.batches) for segment in line if segment.painted is None)
         while line and line[0].painted is not None:
             for painted in line.popleft().painted or ():
@@ -207,12 +212,16 @@ class ClusterStages:
         if isinstance(answer, Fault):
             if answer.is_for_the_user:
                 raise ModelError(f"on {member.machine}: {answer.text}") from RuntimeError(answer.trace)
+            if answer.is_machine_full:
+                self._crew.give_up(member, answer)
+                self._take_back(member, deaths=0)
+                return
             self._crew.lose(member, answer.text)
         self._take_back(member)
 
-    def _take_back(self, member: Member) -> None:
+    def _take_back(self, member: Member, *, deaths: int = 1) -> None:
         """All that a lost actor had; it died of the oldest, as far as anybody can know."""
-        member.sent[0].deaths += 1
+        member.sent[0].deaths += deaths
         for segment in member.sent:
             segment.member = segment.answer_ref = None
         if member.sent[0].deaths == MOST_DEATHS:

@@ -76,12 +76,13 @@ class Crew:
             max_concurrency=CALLS_AT_ONCE,
             scheduling_strategy="SPREAD",
         )
-        self._failed_starts = 0
+        self._failed_starts = self._too_small = 0
         self._is_under_way = False
         self._looked_s = self._somebody_s = clock()
 
     def start(self) -> None:
-        """Returns when all that begin soon are warm. ModelError or ChildError, in one line, when one cannot load."""
+        """Returns when all that begin soon are warm. ModelError or ChildError, in one line, when one cannot load for
+        another reason than its machine's memory."""
         self._add(self._fitting())
         if not self.members:
             needs = " and ".join(f"{count} {RESOURCES[name]}" for name, count in self._share.items())
@@ -150,14 +151,19 @@ class Crew:
 
     def lose(self, member: Member, reason: str) -> None:
         """It is dead, or is to be. ChildError when nobody can be had any more."""
-        self._ray.kill(member.handle)
-        self.members.remove(member)
-        self._looked_s = float("-inf")
+        self._dismiss(member, reason)
         if member.loaded is None:
             self._failed_starts += 1
         if self._failed_starts >= MOST_FAILED_STARTS and not self.warm:
             raise ChildError(f"no actor paints, and none comes up; the last, on {member.machine}: {reason}")
-        self.notes.append(f"an actor on {member.machine} was lost: {reason}")
+
+    def give_up(self, member: Member, fault: Fault) -> None:
+        """Its machine has too little memory: none is started in its place. ModelError when no actor is left."""
+        self._too_small += 1
+        reason = f"on {member.machine}: {fault.text}"
+        self._dismiss(member, fault.text)
+        if not self.members and (self._fitting() == 0 or self._too_small >= MOST_FAILED_STARTS):
+            raise ModelError(reason) from RuntimeError(fault.trace)
 
     def close(self) -> None:
         for member in self.members:
@@ -186,12 +192,14 @@ class Crew:
         return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
 
     def _fitting(self) -> int:
-        """How many actors the whole cluster has room for, other people's work left aside."""
+        """How many actors the whole cluster has room for, other people's work left aside. Ray does not tell which
+        machines are too small, only that there is one for each that was given up."""
         wanted = {RESOURCES[name]: count for name, count in self._share.items()}
         room = sum(
             min(int(resources.get(name, 0.0) // count) for name, count in wanted.items())
             for resources in self._machines()
         )
+        room = max(room - self._too_small, 0)
         return room if self._most is None else min(room, self._most)
 
     def _add(self, count: int) -> None:
@@ -199,6 +207,12 @@ class Crew:
             handle = self._remote.remote()
             place_ref, load_ref = handle.place.remote(), handle.load.remote(self._job, self._size)
             self.members.append(Member(handle=handle, place_ref=place_ref, load_ref=load_ref))
+
+    def _dismiss(self, member: Member, reason: str) -> None:
+        self._ray.kill(member.handle)
+        self.members.remove(member)
+        self._looked_s = float("-inf")
+        self.notes.append(f"an actor on {member.machine} was lost: {reason}")
 
     def _take_in(self, member: Member, done: Collection[Any]) -> None:
         if member.place is None and member.place_ref in done:
@@ -208,7 +222,9 @@ class Crew:
                 self._refuse(member, ChildError(f"{member.machine} has {versions}: install the same on all"))
         elif member.place is not None and member.load_ref in done:
             answer = self.answer(member.load_ref, member)
-            if isinstance(answer, Fault):
+            if isinstance(answer, Fault) and answer.is_machine_full:
+                self.give_up(member, answer)
+            elif isinstance(answer, Fault):
                 error = ModelError(f"on {member.machine}: {answer.text}")
                 error.__cause__ = RuntimeError(answer.trace)
                 self._refuse(member, error)

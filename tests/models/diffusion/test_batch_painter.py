@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.errors import ModelError
+from engine.errors import DeviceFullError, ModelError
 from engine.models.device_work import DeviceCopies
 from engine.models.diffusion import ModelSpec
 from engine.models.diffusion.batch_painter import BatchPainter
@@ -350,7 +350,7 @@ def test_what_does_not_fit_is_told_with_size_and_batch() -> None:
     painter = load_stage(painting, "process", "cpu", "float32", side_px, side_px)
     z = torch.zeros(3, 4, 1, 1).expand(3, 4, side_px // 8, side_px // 8)
     reason = f"{side_px} x {side_px} in batches of 3 do not fit into the memory of cpu; give a smaller --batch"
-    with pytest.raises(ModelError, match=reason):
+    with pytest.raises(DeviceFullError, match=reason):
         painter.process(z)
     painter.free_memory()
 

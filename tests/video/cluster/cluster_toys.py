@@ -7,10 +7,11 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
-from engine.errors import ModelError
+from engine.errors import DeviceFullError, ModelError
 from engine.models.diffusion.painting import GOOD
 from engine.video.batches import PaintedBatch, VideoBatch
 from engine.video.cluster.actor import ClusterActor
@@ -18,7 +19,7 @@ from engine.video.job import VideoJob
 from engine.video.stages import StageTime
 
 SIDE = 16
-WELL, RAISES, REFUSES, DAWDLES = range(4)
+WELL, RAISES, REFUSES, DAWDLES, IS_FULL = range(5)
 DAWDLE_S = 0.05
 
 
@@ -28,8 +29,21 @@ class ToyActor(ClusterActor):
         if job.painting.prompt == "dies at once":
             os.kill(os.getpid(), signal.SIGKILL)
         if job.painting.prompt == "raises at once":
-            raise MemoryError("two lines\nof trouble")
+            raise RuntimeError("two lines\nof trouble")
+        if job.painting.prompt.startswith("full "):
+            folder = Path(job.painting.prompt.removeprefix("full "))
+            if is_first(folder / "to load"):
+                raise DeviceFullError("toy: does not fit; try --dtype float16")
         return Toy()
+
+
+def is_first(name: Path) -> bool:
+    """Of all who ask, in whatever process."""
+    try:
+        name.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 class Toy:
@@ -45,6 +59,8 @@ class Toy:
                 raise ValueError("two lines\nof trouble")
             if fault == REFUSES:
                 raise ModelError("toy: these pictures are not for me")
+            if fault == IS_FULL:
+                raise DeviceFullError("toy: these pictures do not fit; give a smaller --batch")
             if fault == DAWDLES:
                 time.sleep(DAWDLE_S)
             self._frames += len(batch.pixels)

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -32,7 +33,7 @@ from engine.video.cluster.crew import death_of
 from engine.video.fused import FusedStages
 from engine.video.job import VideoJob
 from tests.children.toys import is_live
-from tests.video.cluster.cluster_toys import DAWDLES, RAISES, REFUSES, SIDE, WELL, ToyActor
+from tests.video.cluster.cluster_toys import DAWDLES, IS_FULL, RAISES, REFUSES, SIDE, WELL, ToyActor
 
 CPUS = 4
 SD_SIDE = 64
@@ -194,10 +195,49 @@ def test_a_model_that_is_not_there_is_told_with_the_machine(ray: Any) -> None:
 
 
 def test_actors_that_cannot_start_end_the_run_in_one_line(ray: Any) -> None:
-    with pytest.raises(ModelError, match=r"^on \S+: MemoryError: two lines$"):
+    with pytest.raises(ModelError, match=r"^on \S+: RuntimeError: two lines$"):
         ClusterStages(job_of("toy", prompt="raises at once"), (SIDE, SIDE), most_actors=1, actor=ToyActor)
     with pytest.raises(ChildError, match=r"^no actor paints, and none comes up; .*: its process was killed"):
         ClusterStages(job_of("toy", prompt="dies at once"), (SIDE, SIDE), most_actors=2, actor=ToyActor)
+
+
+def test_a_machine_with_too_little_memory_costs_its_actor_and_the_last_one_the_run(
+    ray: Any, tmp_path: Path, wait_for: Callable[..., Any]
+) -> None:
+    stages = ClusterStages(job_of("toy", prompt=f"full {tmp_path}"), (SIDE, SIDE), most_actors=2, actor=ToyActor)
+    try:
+        wait_for(lambda: list(stages.paint(batches(1))) and len(stages.places) == 2, "an actor in another place")
+        assert stages.notes[0] == f"an actor on {MACHINE} was lost: toy: does not fit; try --dtype float16"
+        full = {number: IS_FULL for number in range(SEGMENT_PICTURES + 1, 3 * SEGMENT_PICTURES)}
+        painted = []
+        with pytest.raises(ModelError) as caught:
+            painted.extend(stages.paint(batches(3 * SEGMENT_PICTURES, faults=full)))
+        assert str(caught.value) == f"on {MACHINE}: toy: these pictures do not fit; give a smaller --batch"
+        assert_each_is_its_source_and_one_more(painted, SEGMENT_PICTURES)
+        lost = [note for note in stages.notes if " was lost: " in note]
+        assert 3 <= len(lost) <= CPUS, "no place for an actor is tried twice"
+        assert stages.places == () and {time.workers for time in stages.times()} == {2}, "who is gone has worked, too"
+    finally:
+        stages.close()
+
+
+def test_what_is_painted_comes_out_while_the_source_is_quiet(toys: ClusterStages) -> None:
+    count, has_come = 3 * SEGMENT_PICTURES, threading.Event()
+    was_given = []
+
+    def fed() -> Iterator[VideoBatch]:
+        for batch in batches(count):
+            if batch.number == SEGMENT_PICTURES:  # two segments of eight batches are out
+                was_given.append(has_come.wait(20.0))
+            yield batch
+
+    painted = []
+    for each in toys.paint(fed()):
+        painted.append(each)
+        if len(painted) == SEGMENT_PICTURES:
+            has_come.set()
+    assert was_given == [True]
+    assert_each_is_its_source_and_one_more(painted, count)
 
 
 def test_a_cluster_of_our_own_hears_this_machine_alone(ray: Any, toys: ClusterStages) -> None:
