@@ -19,7 +19,7 @@ from tests.cli.conftest import Said
 from tests.segment.disc_movie import disc_picture, pictures_of, write_movie
 
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
-COUNT = 20
+COUNT = 60  # of four steps each: enough to be interrupted in, whoever else has the cores
 QUICK = ["--prompt", "glass", "--steps", "2", "--cfg", "1", "--device", "cpu", "--threads", "1", "--stages", "fused"]
 INTERRUPTED_AT = """
 import signal, sys
@@ -89,7 +89,8 @@ def test_ctrl_c_keeps_a_video_that_plays_and_resume_makes_it_whole(
     run: Run, tiny_sd: Path, home: Path, wait_for
 ) -> None:
     write_movie(home / "long.mp4", [disc_picture(number) for number in range(COUNT)])
-    command = ["long.mp4", "out.mp4", *QUICK, "--batch", "2", "--model", str(tiny_sd)]
+    slow = ["--steps", "4", "--strength", "1", "--batch", "2", "--model", str(tiny_sd)]
+    command = ["long.mp4", "out.mp4", *QUICK, *slow]
     with subprocess.Popen(
         [*MULTIVERSE, "video", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
