@@ -50,7 +50,7 @@ def video(
     ] = None,
     prompt: Annotated[str | None, typer.Option(metavar="TEXT", help="What the pictures shall show.")] = None,
     negative: Annotated[str, typer.Option(metavar="TEXT", help="What not; needs --cfg above 1.")] = "",
-    steps: Annotated[int, typer.Option(metavar="COUNT", help="Of these, `strength` are made.")] = 5,
+    steps: Annotated[int, typer.Option(metavar="COUNT", help="Asked for; of 5 at a strength of 0.5 two are made.")] = 5,
     strength: Annotated[float, typer.Option(metavar="0..1", help="How far a picture may leave the source.")] = 0.5,
     cfg: Annotated[float, typer.Option(metavar="0..30", help="How hard the prompt pulls; 1 is off.")] = 6.0,
     sampler: Annotated[
@@ -58,13 +58,13 @@ def video(
     ] = "auto",
     seed: Annotated[int, typer.Option(metavar="N", help="Of the noise, the same for every picture.")] = 0,
     scale: Annotated[
-        float, typer.Option(metavar="0.05..8", help="Size, of the source's; sides become multiples of 8 px.")
+        float, typer.Option(metavar="0.05..8", help="Of the source's size; sides become multiples of 8 px.")
     ] = 1.0,
     batch: Annotated[int, typer.Option(metavar="1..64", help="Pictures painted at once.")] = 1,
     pipe: Annotated[int, typer.Option(metavar="N", help="Processes that paint side by side; split only.")] = 1,
     skip: Annotated[int, typer.Option(metavar="N", help="Leave N pictures out after each one that is kept.")] = 0,
     limit: Annotated[int | None, typer.Option(metavar="N", help="Paint at most N pictures.")] = None,
-    vae: Annotated[bool, typer.Option("--vae", help="The model's full VAE: slower, more detail than TAESD.")] = False,
+    vae: Annotated[bool, typer.Option("--vae", help="Use the full VAE, not TAESD: slower, more detail.")] = False,
     lora: Annotated[list[str] | None, typer.Option(metavar="PATH[=WEIGHT]", help="A LoRA, repeatable.")] = None,
     controlnet: Annotated[
         list[str] | None, typer.Option(metavar="PATH[=SCALE]", help="A ControlNet, repeatable.")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from engine.video.pipeline import Tell
     from engine.video.stages import StageTime
 
-NOTHING = "no picture yet"
+NOTHING = "loading the model, no picture yet"
 
 
 @contextmanager

@@ -16,6 +16,7 @@ def report_lines(report: "VideoReport") -> list[str]:
         share = f"{100 * busy[time.name]:.1f} %"
         lines.append(f"{time.name:<10}{time.frames:>9}{time.seconds:>11.2f}{share:>9}{ms:>13}{workers}")
     name, share = report.busiest
+    name = ", ".join(time.name for time in report.times if time.turns == name) or name
     lines += [
         "",
         f"busiest   {name}, {100 * share:.1f} % of the run",
