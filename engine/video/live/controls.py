@@ -5,13 +5,16 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from engine.models.diffusion.painting import LARGEST_SEED, SAMPLERS, ControlUse, Painting
-from engine.video.job import LEAST_SIDE_PX, SIDE_STEP_PX
+from engine.video.job import LARGEST_SCALE, LEAST_SIDE_PX, SIDE_STEP_PX
 
 Kind = Literal["text", "whole", "number", "choice"]
 Read = Callable[["LiveSettings"], Any]
 Write = Callable[["LiveSettings", Any], "LiveSettings"]
 
 MOST_CHARACTERS = 1000
+SIZE_STEP_PX = 64  # between sizes that are offered: each new one is a painter made, and on CUDA graphs captured
+LARGEST_WEIGHT = 2.0  # of a LoRA that is offered; a server may begin with more
+NO_PROMPT = "No prompt: the model paints whatever it likes. Say what is to be seen."
 MOST_STEPS = 50  # more look the same, and everybody waits for them
 NO_PICTURE, GIVEN, MINE = "none", "given", "mine"
 """Pictures that an IP-Adapter can follow: none, the one named when the server began, the client's own."""
@@ -44,6 +47,10 @@ class Control:
     unit: str = ""
     choices: tuple[str, ...] = ()
     most_characters: int = 0
+    empty: str = ""
+    """Said while a text is empty."""
+    is_costly: bool = False
+    """Each new value costs the server something: to be asked for when it is settled, not on the way there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +66,7 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
     """All that the model of `start` has, in the order of the page. `lora_names`: in the order of the spec's LoRAs."""
     painting = start.painting
     knobs = [
-        _text("prompt", "What is to be seen, in words.", painting),
+        _text("prompt", "What is to be seen, in words.", painting, empty=NO_PROMPT),
         _text("negative", "What is not to be seen; counts with guidance above 1.", painting),
         _of_painting(
             "steps",
@@ -81,7 +88,7 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
         ),
         _of_painting(
             "cfg",
-            label="guidance",
+            label="guidance (cfg)",
             kind="number",
             group="painting",
             low=0.0,
@@ -113,14 +120,15 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
                 group="painting",
                 low=LEAST_SIDE_PX,
                 high=longest_side_px,
-                step=SIDE_STEP_PX,
+                step=SIZE_STEP_PX,
                 unit="px",
+                is_costly=True,
                 about="Longest side of what is painted. Half of it is four times as fast.",
             ),
             read=lambda settings: settings.side_px,
             write=lambda settings, value: replace(settings, side_px=value),
         ),
-        *(_lora(number, name) for number, name in enumerate(lora_names)),
+        *(_lora(number, name, start) for number, name in enumerate(lora_names)),
         *(knob for number in range(len(painting.spec.controlnets)) for knob in _controlnet(number)),
         *(_ip_adapter(start) if painting.spec.ip_adapter else ()),
     ]
@@ -156,12 +164,14 @@ def _of_painting(name: str, *, label: str = "", **about: Any) -> Knob:
     )
 
 
-def _text(name: str, about: str, painting: Painting) -> Knob:
+def _text(name: str, about: str, painting: Painting, *, empty: str = "") -> Knob:
     most = max(MOST_CHARACTERS, len(getattr(painting, name)))
-    return _of_painting(name, kind="text", group="prompt", about=about, most_characters=most)
+    return _of_painting(name, kind="text", group="prompt", about=about, most_characters=most, empty=empty)
 
 
-def _lora(number: int, name: str) -> Knob:
+def _lora(number: int, name: str, start: LiveSettings) -> Knob:
+    largest = max(LARGEST_WEIGHT, abs(start.painting.lora_weights[number]))
+
     def write(settings: LiveSettings, value: float) -> LiveSettings:
         weights = _with(settings.painting.lora_weights, number, value)
         return replace(settings, painting=replace(settings.painting, lora_weights=weights))
@@ -172,8 +182,8 @@ def _lora(number: int, name: str) -> Knob:
             label=name,
             kind="number",
             group="LoRA",
-            low=-2.0,
-            high=2.0,
+            low=-largest,
+            high=largest,
             step=0.01,
             about=f"Weight of the LoRA {name}; 0 is without it.",
         ),
@@ -228,10 +238,10 @@ def _ip_adapter(start: LiveSettings) -> tuple[Knob, Knob]:
         choices=(NO_PICTURE, *((GIVEN,) if given else ()), MINE),
         about="The picture that is followed beside the prompt: none, the server's, or one of yours.",
     )
-    scale = {"kind": "number", "low": 0.0, "high": 1.5, "step": 0.01, "about": "How much that picture counts."}
+    scale = {"kind": "number", "low": 0.0, "high": LARGEST_SCALE, "step": 0.01}
     return (
         Knob(control=picture, read=read, write=write),
-        _of_painting("ip_scale", label="scale", group="IP-Adapter", **scale),
+        _of_painting("ip_scale", label="scale", group="IP-Adapter", about="How much that picture counts.", **scale),
     )
 
 

@@ -66,7 +66,7 @@ def _whole(control: Control, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ProtocolError(f"{control.name}: {_quoted(value)} is no whole number")
     _check_range(control, value)
-    if (value - control.low) % control.step:
+    if value != control.default and (value - control.low) % control.step:
         raise ProtocolError(f"{control.name}: {value} is not one of {control.low:g}, {control.low + control.step:g}, …")
     return value
 

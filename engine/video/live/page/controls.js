@@ -3,6 +3,7 @@
 import { byId, make, write } from "./dom.js";
 
 const SENT_AFTER_MS = 50; // a slider that is dragged is sent twenty times a second
+const SETTLED_AFTER_MS = 400; // of those that cost the server something
 const LARGEST_SLIDER = 100_000; // steps; beyond it nobody can aim
 
 export class Controls {
@@ -13,6 +14,7 @@ export class Controls {
   #values = {};
   #asked = {};
   #timer = 0;
+  #settling = {}; // name -> timer
 
   /** `send(values)` asks the server; `follow(file)` is given a picture for the IP-Adapter. */
   constructor(root, send, follow) {
@@ -42,17 +44,41 @@ export class Controls {
     this.#values = values;
     for (const [name, value] of Object.entries(values)) {
       const row = this.#rows.get(name);
-      if (!row || name in this.#asked || row.isHeld()) continue;
+      if (!row || name in this.#asked || name in this.#settling || row.isHeld()) continue;
       row.show(value);
-      row.element.classList.toggle("is-changed", value !== row.control.default);
+      this.#mark(row, value !== row.control.default);
     }
+  }
+
+  /** Those of `values` that are not as the server began. */
+  changed(values) {
+    return Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== this.#rows.get(name)?.control.default));
   }
 
   /** Everything as the server began. */
   reset() {
+    clearTimeout(this.#timer); // what was asked for a moment ago is not wanted any more
+    for (const timer of Object.values(this.#settling)) clearTimeout(timer);
+    [this.#timer, this.#asked, this.#settling] = [0, {}, {}];
     const values = {};
     for (const [name, { control }] of this.#rows) values[name] = control.default;
     this.#send(values);
+  }
+
+  #mark(row, isChanged) {
+    const { control, element } = row;
+    element.classList.toggle("is-changed", isChanged);
+    const began = control.default === "" ? "nothing" : control.default;
+    const title = isChanged ? `${control.about} Changed (blue): the server began with ${began}.` : control.about;
+    for (const part of element.querySelectorAll("label, textarea")) part.title = title;
+  }
+
+  #askSettled(name, value) {
+    clearTimeout(this.#settling[name]);
+    this.#settling[name] = setTimeout(() => {
+      delete this.#settling[name];
+      this.#ask(name, value);
+    }, SETTLED_AFTER_MS);
   }
 
   #ask(name, value) {
@@ -66,9 +92,10 @@ export class Controls {
   }
 
   #row(control) {
+    const ask = (value) => (control.is_costly ? this.#askSettled(control.name, value) : this.#ask(control.name, value));
     const makers = { text, choice, whole: number, number };
     const id = `control-${control.name}`;
-    const { parts, show, isHeld } = makers[control.kind](control, id, (value) => this.#ask(control.name, value));
+    const { parts, show, isHeld } = makers[control.kind](control, id, ask, () => this.#values[control.name]);
     const about = make("p", { class: "about", id: `${id}-about` }, control.about);
     const label = make("label", { for: id, title: control.about }, control.label);
     const extra = control.name === "ip_image" ? this.#chooser() : null;
@@ -91,8 +118,17 @@ export class Controls {
 
 function text(control, id, ask) {
   const field = make("textarea", { id, rows: control.name === "prompt" ? 3 : 1, maxlength: control.most_characters, placeholder: control.about, spellcheck: "false", autocomplete: "off" });
-  field.addEventListener("input", () => ask(field.value));
-  return { parts: [field], show: (value) => (field.value = value), isHeld: () => document.activeElement === field };
+  const hint = make("p", { class: "hint", hidden: true }, control.empty);
+  const look = () => (hint.hidden = !control.empty || field.value.trim() !== "");
+  field.addEventListener("input", () => {
+    look();
+    ask(field.value);
+  });
+  const show = (value) => {
+    field.value = value;
+    look();
+  };
+  return { parts: [field, hint], show, isHeld: () => document.activeElement === field };
 }
 
 function choice(control, id, ask) {
@@ -102,15 +138,16 @@ function choice(control, id, ask) {
   return { parts: [list], show: (value) => (list.value = value), isHeld: () => false };
 }
 
-/** A slider and the number itself; without a slider where it would have too many steps, and then a die. */
-function number(control, id, ask) {
+/** A slider and the number itself; without a slider where it would have too many steps, and then a die. What is typed
+ *  and cannot be is made the nearest that can when it is left; nothing at all becomes what is `inForce()`. */
+function number(control, id, ask, inForce) {
   const { low, high, step } = control;
   const box = make("input", { type: "number", id, min: low, max: high, step, inputmode: "decimal" });
   const unit = make("span", { class: "unit" }, control.unit);
   const isNumber = () => box.value !== "" && box.checkValidity();
   const hasSlider = (high - low) / step <= LARGEST_SLIDER;
   const slider = hasSlider && make("input", { type: "range", min: low, max: high, step, tabindex: -1, "aria-label": `${control.label}, slider` });
-  const die = !hasSlider && make("button", { type: "button", "aria-label": `another ${control.label}` }, "other");
+  const die = !hasSlider && make("button", { type: "button", "aria-label": `new ${control.label}` }, `new ${control.label}`);
   const take = (value) => {
     if (slider) slider.value = value;
     ask(value);
@@ -118,6 +155,14 @@ function number(control, id, ask) {
   box.addEventListener("input", () => {
     box.classList.toggle("is-wrong", !isNumber());
     if (isNumber()) take(box.valueAsNumber);
+  });
+  box.addEventListener("change", () => {
+    if (isNumber()) return;
+    if (Number.isNaN(box.valueAsNumber)) show(inForce());
+    else {
+      show(nearest(box.valueAsNumber, control));
+      take(box.valueAsNumber);
+    }
   });
   if (slider)
     slider.addEventListener("input", () => {
@@ -136,6 +181,11 @@ function number(control, id, ask) {
     if (slider) slider.value = value;
   };
   return { parts: [slider, die, make("span", { class: "value" }, box, unit)], show, isHeld: () => document.activeElement === box };
+}
+
+function nearest(value, { low, high, step }) {
+  const inside = Math.min(high, Math.max(low, value));
+  return Math.min(high, low + Math.round((inside - low) / step) * step);
 }
 
 /** Says a line at the lower edge; the same line again counts. */
