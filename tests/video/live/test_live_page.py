@@ -165,7 +165,7 @@ def test_another_prompt_changes_the_pictures_and_is_remembered(
 ) -> None:
     visitor = visit(server.url)
     visitor.show_file(still)
-    visitor.page.get_by_label("guidance", exact=True).fill("6")
+    visitor.page.get_by_label("guidance (cfg)", exact=True).fill("6")
     wait_for(lambda: visitor.shown() and visitor.record()[-1]["settings"] == 1, "pictures of the file")
     before = visitor.mean()
     visitor.page.get_by_label("prompt", exact=True).fill("the sea at night")
@@ -179,11 +179,69 @@ def test_another_prompt_changes_the_pictures_and_is_remembered(
     visitor.show_file(still)
     wait_for(lambda: visitor.shown() and np.array_equal(visitor.mean(), after), "the prompt of before the reload")
     assert visitor.page.get_by_label("prompt", exact=True).input_value() == "the sea at night"
-    visitor.page.get_by_label("steps", exact=True).fill("900")
-    assert "is-wrong" in visitor.page.get_by_label("steps", exact=True).get_attribute("class")
+    steps = visitor.page.get_by_label("steps", exact=True)
+    for typed, shown in (("900", "50"), ("-5", "1"), ("", "1")):
+        steps.press_sequentially(typed) if typed else steps.press("Delete")
+        assert not typed or "is-wrong" in steps.get_attribute("class")
+        steps.press("Tab")
+        assert steps.input_value() == shown
+        steps.select_text()
     visitor.page.click("#reset")
     prompt = visitor.page.get_by_label("prompt", exact=True)
     wait_for(lambda: prompt.input_value() == "a house", "the settings of the beginning")
+
+
+def test_only_what_was_changed_is_remembered_for_a_server_that_begins_with_something_else(
+    visit: Visit, serve: Serve, wait_for: WaitFor
+) -> None:
+    server = serve(painting={"prompt": "a house"})
+    visitor = visit(server.url)
+    visitor.page.get_by_label("seed", exact=True).fill("7")
+    kept = "localStorage.getItem(Object.keys(localStorage).find((key) => key.includes('settings')))"
+    wait_for(lambda: visitor.page.evaluate(kept) == '{"seed":7}', "the seed to be remembered")
+    server.close()
+    serve(port=server.address[1], painting={"prompt": "a ship"})
+    visitor.page.reload()
+    visitor.errors.clear()  # of the moment without a server
+    seed = visitor.page.get_by_label("seed", exact=True)
+    wait_for(lambda: seed.count() and seed.input_value() == "7", "the seed of before")
+    assert visitor.page.get_by_label("prompt", exact=True).input_value() == "a ship"
+
+
+def test_a_source_that_is_stopped_leaves_the_last_picture_and_no_figures(
+    visit: Visit, server: LiveServer, still: Path, wait_for: WaitFor
+) -> None:
+    visitor = visit(server.url)
+    assert "choose a file" in visitor.page.inner_text("#result-empty")
+    visitor.show_file(still)
+    wait_for(lambda: visitor.figure("server").endswith(" ms"), "the figures")
+    visitor.page.click("#stop")
+    assert visitor.page.inner_text("#result-caption") == "last picture"
+    count = visitor.shown()
+    wait_for(lambda: visitor.figure("server") == visitor.figure("sent") == visitor.figure("latency") == "–", "nothing")
+    visitor.show_file(still)
+    wait_for(lambda: visitor.shown() > count + 2, "pictures again")
+    assert visitor.page.inner_text("#result-caption") == "painted"
+
+
+def test_who_gave_its_place_away_comes_back_with_a_picture_only(
+    visit: Visit, serve: Serve, still: Path, wait_for: WaitFor
+) -> None:
+    server = serve(most_clients=1, idle_s=0.0)
+    visitor = visit(server.url)
+    visitor.page.clock.install()
+    tries: list[Any] = []
+    visitor.page.on("websocket", lambda socket: tries.append(socket.url))
+    with contextlib.closing(LiveClient(server.address)) as other:
+        visitor.page.wait_for_selector("body[data-state=asleep]")
+        assert "goes on with the next picture" in visitor.page.inner_text("#banner")
+        visitor.page.clock.run_for(30_000)  # longer than it ever waits before it tries again
+        assert tries == []
+        assert other.paint(1).shape == (64, 64, 3)
+    visitor.page.clock.resume()
+    visitor.show_file(still)
+    visitor.page.wait_for_selector("body[data-state=connected]")
+    wait_for(lambda: visitor.shown() > 2, "pictures")
 
 
 def test_who_comes_when_all_are_served_is_told_so_and_served_as_soon_as_one_leaves(

@@ -15,7 +15,7 @@ import { Screen } from "./screen.js";
 import { asReference, listCameras, mayHaveCamera, NO_CAMERA_HERE, Source } from "./source.js";
 
 const MINE = "mine"; // of ip_image: the picture that this page sent
-const STATE_WORDS = { connecting: "connecting", connected: "connected", busy: "busy", gone: "server gone", refused: "not let in" };
+const STATE_WORDS = { connecting: "connecting", connected: "connected", busy: "busy", gone: "server gone", asleep: "asleep", refused: "not let in" };
 
 const source = new Source(byId("source-video"), byId("source-image"), () => {
   closeSource();
@@ -31,6 +31,7 @@ let index = 0;
 let isGrabbing = false;
 let grabbedAt = 0;
 let model = ""; // what the server paints with: another one has other settings
+let isConnected = false;
 let reference = null; // this browser's picture for the IP-Adapter, for a server that comes back
 
 // -- what the server says -----------------------------------------------------------------------
@@ -55,7 +56,8 @@ function hello(told) {
 
 function settings({ values }) {
   controls.show(values);
-  remember(`settings of ${model}`, values);
+  // Only what was changed here: a server that is started with another prompt shall be seen with it.
+  remember(`settings of ${model}`, controls.changed(values));
 }
 
 function lost({ index: which, reason }) {
@@ -68,6 +70,7 @@ function picture(buffer) {
   if (!answer) return;
   const now = performance.now();
   flights.answered(answer.index, answer, now);
+  if (!source.isOn) return; // it is of the one that was stopped
   figures.count("painted", now);
   screen.take(answer).catch(() => say("A picture came back that this browser cannot read."));
 }
@@ -77,7 +80,19 @@ function showState(state, line) {
   write(byId("state"), STATE_WORDS[state]);
   write(byId("banner"), line);
   byId("banner").hidden = line === "";
-  if (state !== "connected") figures.clear();
+  isConnected = state === "connected";
+  if (!isConnected) figures.clear();
+  showRunning();
+}
+
+/** Whether what is seen is of now; else it is the last picture, and no figure says anything. */
+function showRunning() {
+  const isRunning = source.isOn && isConnected;
+  screen.isOff = !isRunning;
+  figures.isOff = !isRunning;
+  document.body.classList.toggle("is-running", isRunning);
+  write(byId("result-caption"), isRunning || !screen.hasPicture ? "painted" : "last picture");
+  write(byId("result-empty"), source.isOn ? "The first picture is being painted …" : "Use a camera or choose a file: its pictures are painted here, as the prompt says.");
 }
 
 // -- what goes to it ----------------------------------------------------------------------------
@@ -104,7 +119,9 @@ function sendReference() {
 /** A picture of the source, if there is a new one, its turn has come and there is room on the way. */
 async function grab(now) {
   const period = 1000 / byId("fps").valueAsNumber || 30;
-  if (isGrabbing || screen.isFrozen || !source.isOn || !source.hasNew || !connection.hasRoom) return;
+  if (isGrabbing || screen.isFrozen || !source.isOn || !source.hasNew) return;
+  if (connection.isAsleep) connection.start();
+  if (!connection.hasRoom) return;
   if (now < grabbedAt + period - 4) return; // a display's refresh comes a little early or late
   if (!flights.hasRoom(now)) return;
   grabbedAt = Math.max(grabbedAt + period, now - period); // keeps in step, and makes up for nothing
@@ -123,7 +140,7 @@ async function grab(now) {
 
 function grabOnAndOn(now) {
   requestAnimationFrame(grabOnAndOn);
-  grab(now);
+  grab(now).catch((error) => say(`The source gives no picture: ${error.message}`));
 }
 
 // -- the source ---------------------------------------------------------------------------------
@@ -173,6 +190,8 @@ function showSource() {
   byId("mirror-part").hidden = !source.isCamera;
   mirror();
   screen.forget();
+  figures.clear();
+  showRunning();
 }
 
 /** The frame takes the proportions of what is in it. */
@@ -251,7 +270,7 @@ byId("source-image").addEventListener("load", () => shape(byId("source-image")))
 if (new URLSearchParams(location.search).has("token")) {
   history.replaceState(null, "", location.pathname); // it is a cookie by now: nobody shall read it off the screen
 }
-setView(recall("view", innerWidth > 860 ? "both" : "inset"));
+setView(recall("view", "inset"));
 setControls(recall("controls", true));
 byId("fps").value = recall("fps", 30);
 write(byId("fps-value"), byId("fps").value);

@@ -10,11 +10,12 @@ export class Connection {
   #socket = null;
   #wait = FIRST_WAIT_MS;
   #heard = 0;
+  #isAsleep = false;
   #handlers;
   #onState;
 
   /** `handlers`: what to do with each kind of message, and `picture` with binary ones. `onState(state, line)`: state is
-   *  connecting, connected, busy, gone or refused. */
+   *  connecting, connected, busy, asleep, gone or refused. */
   constructor(handlers, onState) {
     this.#handlers = handlers;
     this.#onState = onState;
@@ -30,8 +31,14 @@ export class Connection {
     return this.isOpen && this.#socket.bufferedAmount < FULL_BYTES;
   }
 
+  /** Whether the server gave the place to another for want of pictures: `start` when there is one. */
+  get isAsleep() {
+    return this.#isAsleep;
+  }
+
   /** Begins, and never gives up. */
   start() {
+    this.#isAsleep = false;
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const socket = new WebSocket(`${scheme}://${location.host}/live/socket`);
     socket.binaryType = "arraybuffer";
@@ -79,6 +86,11 @@ export class Connection {
 
   async #lose(code, reason, wasServed) {
     this.#socket = null;
+    if (code === TRY_AGAIN_LATER && wasServed) {
+      this.#isAsleep = true;
+      this.#onState("asleep", `${reason}.`);
+      return;
+    }
     const again = `Trying again in ${Math.round(this.#wait / 1000) || 1} s …`;
     setTimeout(() => this.start(), this.#wait);
     this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT_MS);

@@ -6,6 +6,8 @@ const EVERY_MS = 500;
 const LOOKED_AT_MS = 3000;
 
 export class Figures {
+  /** While nothing is painted, nothing is told. */
+  isOff = true;
   #times = { sent: [], painted: [], shown: [] };
   #state = null;
   #screen;
@@ -37,22 +39,23 @@ export class Figures {
     const recent = record.filter(({ slot }) => slot > now - LOOKED_AT_MS);
     this.#times.shown = recent.map(({ shown }) => shown);
     const latency = median(recent.map(({ slot, captured }) => slot - captured));
-    const state = this.#state;
+    const state = this.isOff ? null : this.#state;
     const period = playout.period;
-    tell("latency", latency === null ? "–" : `${Math.round(latency)} ms`);
+    tell("latency", latency === null || this.isOff ? "–" : `${Math.round(latency)} ms`);
     tell("server", state?.painted ? `${Math.round(state.server_ms)} ms` : "–", state?.painted ? `of that painting ${Math.round(state.painting_ms)} ms` : "");
     tell("sent", this.#rate("sent", now));
     tell("painted", this.#rate("painted", now));
     tell("shown", this.#rate("shown", now), period ? `played at ${(1000 / period).toFixed(1)} a second` : "");
     tell("dropped", state ? String(state.dropped + state.unsent + playout.passed) : "–", state ? `by the server ${state.dropped}, on the way ${state.unsent}, here ${playout.passed}` : "");
-    tell("buffer", String(playout.depth), `on their way ${this.#flights.count} of ${this.#flights.size}; held ${playout.held}`);
-    tell("clients", state ? `${state.clients}/${state.most_clients}` : "–", state ? `waiting before this one: ${state.waiting}` : "");
+    tell("buffer", this.isOff ? "–" : String(playout.depth), `on their way ${this.#flights.count} of ${this.#flights.size}; held ${playout.held}`);
+    const all = this.#state;
+    tell("clients", all ? `${all.clients}/${all.most_clients}` : "–", all ? `waiting before this one: ${all.waiting}` : "");
   }
 
   #rate(what, now) {
     const times = this.#times[what];
     while (times.length && times[0] < now - LOOKED_AT_MS) times.shift();
-    return times.length < 2 ? "–" : `${(((times.length - 1) * 1000) / Math.max(1, times.at(-1) - times[0])).toFixed(1)}`;
+    return times.length < 2 || this.isOff ? "–" : `${(((times.length - 1) * 1000) / Math.max(1, times.at(-1) - times[0])).toFixed(1)}`;
   }
 }
 

@@ -9,6 +9,10 @@ export class Screen {
   #playout = new Playout(({ bitmap }) => bitmap.close());
 
   isFrozen = false;
+  /** Whether nothing is expected: what still comes is of a source that is gone. */
+  isOff = false;
+  /** Whether there is one on the canvas. */
+  hasPicture = false;
   /** The last pictures shown: index, captured, slot (when it was due), period (null at the start), shown (when it was
    *  drawn) and settings; ms of this page's clock. */
   record = [];
@@ -28,9 +32,9 @@ export class Screen {
 
   /** Bytes of a JPEG and what belongs to it; thrown away while frozen. */
   async take(answer) {
-    if (this.isFrozen) return;
+    if (this.isFrozen || this.isOff) return;
     const bitmap = await createImageBitmap(new Blob([answer.jpeg], { type: "image/jpeg" }));
-    if (this.isFrozen) bitmap.close();
+    if (this.isFrozen || this.isOff) bitmap.close();
     else this.#playout.push({ ...answer, jpeg: null, bitmap }, performance.now());
   }
 
@@ -45,7 +49,7 @@ export class Screen {
   }
 
   #drawDue(now) {
-    if (this.isFrozen) return;
+    if (this.isFrozen || this.isOff) return;
     const due = this.#playout.due(now);
     if (!due) return;
     const { bitmap, index, captured, settings } = due.frame;
@@ -57,6 +61,8 @@ export class Screen {
     }
     canvas.getContext("2d", { alpha: false }).drawImage(bitmap, 0, 0);
     bitmap.close();
+    if (!this.hasPicture) canvas.parentElement.classList.add("has-picture");
+    this.hasPicture = true;
     this.record.push({ index, captured, slot: due.slot, period: due.period, shown: now, settings });
     if (this.record.length > RECORDED) this.record.shift();
   }
