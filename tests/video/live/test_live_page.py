@@ -184,7 +184,7 @@ def test_another_prompt_changes_the_pictures_and_is_remembered(
         steps.press_sequentially(typed) if typed else steps.press("Delete")
         assert not typed or "is-wrong" in steps.get_attribute("class")
         steps.press("Tab")
-        assert steps.input_value() == shown
+        wait_for(lambda shown=shown: steps.input_value() == shown, f"{shown} steps")
         steps.select_text()
     visitor.page.click("#reset")
     prompt = visitor.page.get_by_label("prompt", exact=True)
