@@ -58,10 +58,10 @@ class StagePool:
         """As PaintStages. After an error, and where a stream was left before its end, only `close` is of use."""
         assert self._is_open and self._feeder is None, "closed, or the stream before this one has not come to its end"
         results = self._built.results
+        self._given_before = {link: link.figures().given for links in self._built.into.values() for link in links}
         self._feeder = feeder = Feeder(batches, self._built.feeds)
         feeder.start()
         number, is_broken = 0, False
-        self._given_before = {link: link.figures().given for links in self._built.into.values() for link in links}
         self._patience.idle()
         try:
             while (slot := self._take(number)) is not None:

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -17,7 +18,8 @@ from engine.video.split.letters import BeginStage, StageReady
 
 
 def open_toy(begin: BeginStage) -> "Toy":
-    """The painting's prompt may be `STAGE N FAULT`: what this stage does when N batches are done; or `black`."""
+    """The painting's prompt may be `STAGE N FAULT`: what this stage does when N batches are done; or `black`. Its
+    negative prompt: a file that is there once a stage hangs."""
     toy = Toy(begin)
     if begin.painting.prompt == f"{begin.role} load refuses":
         raise ModelError("toy: there is no such model")
@@ -30,6 +32,7 @@ class Toy:
             device="cpu", dtype="float32", real_steps=3, notes=(f"{begin.role} is a toy",), memory_mb=None
         )
         self._role, self._asked, self._done = begin.role, begin.painting.prompt, 0
+        self._told_by = begin.painting.negative
         self._works = {"encode": self._encode, "process": self._process, "decode": self._decode, "whole": self._whole}
 
     def __call__(self, given: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
@@ -80,5 +83,7 @@ class Toy:
         os._exit(5)
 
     def _hangs(self) -> None:
+        if self._told_by:
+            Path(self._told_by).touch()
         while True:
             time.sleep(1.0)

@@ -26,7 +26,7 @@ from engine.video.split.letters import BeginStage
 from engine.video.split.link import SLOTS, LinkPlan
 from engine.video.split.patience import FIRST_S, LEAST_S, TIMES_SLOWEST, Patience
 from engine.video.split.pool import StagePool
-from tests.children.toys import descriptors, is_live, processes, segments
+from tests.children.toys import descriptors, is_live, is_tracker, processes, segments
 from tests.video.split.toy_job import SIDE, batches, layout
 
 ROOT = Path(__file__).parents[3]
@@ -38,6 +38,7 @@ WaitFor = Callable[..., Any]
 def open_pool(wait_for: WaitFor) -> Iterator[OpenPool]:
     """`open_pool(prompt, **options)`, as `toy_job.layout`. Whatever is done to it, nothing is left of it."""
     resource_tracker.ensure_running()  # has a pipe, for ever
+    wait_for(lambda: any(map(is_tracker, psutil.Process().children())), "a process that has become the tracker")
     before = processes(), segments(), descriptors(), threading.active_count()
     pools = []
 
@@ -188,17 +189,24 @@ def test_the_first_to_die_is_blamed_and_not_the_one_that_ends_because_of_it(
     ],
 )
 def test_a_stage_that_hangs_is_killed_after_long_and_named(
-    prompt: str, title: str, before: int, out: int, waited_s: float, options: dict[str, Any], open_pool: OpenPool
+    prompt: str,
+    title: str,
+    before: int,
+    out: int,
+    waited_s: float,
+    options: dict[str, Any],
+    open_pool: OpenPool,
+    tmp_path: Path,
 ) -> None:
     painted: list[PaintedBatch] = []
-    now_s = 0.0
+    now_s, hangs = 0.0, tmp_path / "hangs"
 
     def clock() -> float:
         nonlocal now_s
-        now_s += 50.0 if len(painted) == out else 0.0
+        now_s += 50.0 if len(painted) == out and hangs.exists() else 0.0  # stages before it may be slow to give
         return now_s
 
-    pool = open_pool(prompt, count=2, clock=clock, **options)
+    pool = open_pool(prompt, told_by=str(hangs), count=2, clock=clock, **options)
     assert len(list(pool.paint(batches(2 * before)))) == before
     began_s = now_s
     with pytest.raises(ModelError) as failure:

@@ -14,12 +14,14 @@ from engine.video.split.letters import BeginStage
 SIDE = 16
 
 
-def layout(prompt: str = "", *, count: int = 1, batch: int = 2, is_whole: bool = False, sees: bool = False) -> Layout:
-    """Of toys; `prompt`: what one of them is to do wrong."""
+def layout(
+    prompt: str = "", *, told_by: str = "", count: int = 1, batch: int = 2, is_whole: bool = False, sees: bool = False
+) -> Layout:
+    """Of toys; `prompt`: what one of them is to do wrong; `told_by`: the file by which one that hangs tells it."""
     begin = BeginStage(
         opener="tests.video.split.stage_toys:open_toy",
         role="whole",
-        painting=Painting(spec=ModelSpec(model="toy"), prompt=prompt),
+        painting=Painting(spec=ModelSpec(model="toy"), prompt=prompt, negative=told_by),
         width=SIDE,
         height=SIDE,
         batch=batch,
