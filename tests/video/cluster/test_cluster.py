@@ -44,6 +44,7 @@ SLOW_FIRST = dict.fromkeys(range(1, SEGMENT_PICTURES, 2), DAWDLES)  # the first 
 @pytest.fixture(scope="module")
 def ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Started as a run would start it, and shared; nothing of it is left."""
+    others = set(psutil.Process().children(recursive=True))
     folder = tmp_path_factory.mktemp("elsewhere")
     (folder / "engine").mkdir()
     (folder / "engine" / "__init__.py").write_text("raise RuntimeError('this is another engine')")
@@ -59,10 +60,10 @@ def ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield connection.ray
         assert connection.session.exists()
     finally:
-        started = psutil.Process().children(recursive=True)
+        started = set(psutil.Process().children(recursive=True)) - others
         connection.close()
         connection.close()
-    assert started != [] and [process for process in started if is_live(process)] == []
+    assert started and [process for process in started if is_live(process)] == []
     assert not connection.session.exists()
 
 
