@@ -2,7 +2,9 @@
 
 import importlib
 import os
+import shutil
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -208,3 +210,14 @@ def fork_server() -> Iterator[None]:
     LAUNCHER.join((*SD_PRELOAD, *SAM3_PRELOAD, *RVC_PRELOAD), CHILD_ENVIRONMENT)
     yield
     LAUNCHER.leave()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path, require: Callable[[object, str], None]) -> tuple[Path, Path]:
+    """Self-signed, for localhost, and its key."""
+    require(shutil.which("openssl"), "openssl is missing (apt-get install openssl)")
+    files = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    asked = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    written = ["-subj", "/CN=localhost", "-out", str(files[0]), "-keyout", str(files[1])]
+    subprocess.run(["openssl", "req", "-x509", *asked, *written], check=True, capture_output=True, timeout=60)
+    return files

@@ -19,8 +19,12 @@ class Door:
         # Accepted, and not yet among the server's connections: a burst is accepted in one go, and over TLS each has to
         # shake hands first. Who is lost over that is told to nobody, only dropped.
         self._coming: weakref.WeakSet[_Coming] = weakref.WeakSet()
+        self._transports: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
+        self._is_shut = False
 
     def __call__(self) -> asyncio.Protocol:
+        if self._is_shut:
+            return _Closed()
         if len(self._answering.connections) + len(self._coming) >= MOST_CONNECTIONS:
             self._report("web connections", f"page: {MOST_CONNECTIONS} connections are open; another is refused")
             return _Closed()
@@ -28,8 +32,20 @@ class Door:
         self._coming.add(coming)
         return coming
 
+    def shut(self) -> None:
+        """Hang up on everybody, and on whoever was accepted and comes now. A close waits for buffers to be taken, and
+        over TLS for the client's own; this does not."""
+        self._is_shut = True
+        for transport in list(self._transports):
+            transport.abort()
+
     def _arrive(self, coming: "_Coming", transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self._coming.discard(coming)
+        if self._is_shut:
+            transport.abort()
+            return
+        self._transports.add(transport)
         protocol = self._answering()
         transport.set_protocol(protocol)
         protocol.connection_made(transport)

@@ -5,12 +5,15 @@ import logging
 import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from engine.serving.listening import BACKLOG, listen
 
 if TYPE_CHECKING:
     from aiohttp import web
+
+    from engine.serving.connections import Door
 
 log = logging.getLogger(__name__)
 
@@ -82,20 +85,31 @@ class WebThread:
             door, sock=self._socket, backlog=BACKLOG, ssl=self._tls, ssl_handshake_timeout=within_s
         )
         await self._stopping.wait()
+        await self._accept_no_more()
         server.close()
-        transports = [connection.transport for connection in runner.server.connections]
         await runner.cleanup()
-        await _end(transports)
+        await _end(door)
+
+    async def _accept_no_more(self) -> None:
+        """Whoever was accepted gets its transport first: asyncio makes none for a server that is closed, and leaves the
+        socket open."""
+        with suppress(NotImplementedError):  # Windows makes it at once
+            self._loop.remove_reader(self._socket.fileno())
+        await _turns(2)
 
 
-async def _end(transports: list[asyncio.Transport | None]) -> None:
-    """Nothing is left that a loop would have to wait for: over TLS a close waits for the client's own, and whoever has
-    just come is still shaking hands."""
-    for transport in transports:
-        if transport is not None:
-            transport.abort()
+async def _end(door: "Door") -> None:
+    """Nothing is left that a loop would have to wait for, or that nobody would close."""
+    door.shut()
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks:
+    for task in tasks:  # over TLS they may still be shaking hands
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await asyncio.sleep(0)  # in which they close their sockets
+    door.shut()
+    await _turns(2)  # in which they close their sockets
+
+
+async def _turns(count: int) -> None:
+    """Of the loop."""
+    for _ in range(count):
+        await asyncio.sleep(0)

@@ -4,16 +4,13 @@ frame loop ─ offer ─► PreviewTap ─► encoder thread ─ one JPEG a pict
 """
 
 import asyncio
-import logging
-import socket
-import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from engine.control import Dispatcher
 from engine.frame import ChannelFeatures
 from engine.serving.access import Access, is_loopback, new_token
-from engine.serving.listening import BACKLOG, listen
+from engine.serving.web_thread import WebThread
 from engine.web.encoder import EncoderThread
 from engine.web.preview import PreviewTap
 
@@ -21,10 +18,6 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from engine.query import QueryHub, QueryTree
-
-log = logging.getLogger(__name__)
-
-IDLE_S = 20.0  # a connection that asks nothing is closed
 
 
 class WebServer:
@@ -66,10 +59,7 @@ class WebServer:
         self._report = report
         self._allowed_hosts = allowed_hosts
         self._is_local = is_local
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopping = asyncio.Event()
-        self._socket: socket.socket | None = None
-        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+        self._web: WebThread | None = None
 
     @property
     def url(self) -> str:
@@ -79,55 +69,14 @@ class WebServer:
 
     def start(self) -> None:
         """Take the port now (MultiverseError when that fails); the rest happens on the web thread."""
-        self._socket = listen(*self.address)
-        self.address = self._socket.getsockname()[:2]
-        self._loop = asyncio.new_event_loop()
-        self._thread.start()
+        self._web = WebThread(*self.address, self._report)
+        self.address = self._web.address
+        self._web.start(self._build_app)
 
     def close(self) -> None:
         """Drop every client and free the port. Safe to call twice, and without `start`."""
-        if self._loop is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stopping.set)
-            self._thread.join(timeout=5.0)
-
-    def _run(self) -> None:
-        assert self._loop is not None and self._socket is not None
-        try:
-            self._loop.run_until_complete(self._serve(self._loop, self._socket))
-        except Exception as error:
-            # Top of the thread: without the page the show goes on.
-            log.exception("the page's server ended")
-            self._report("web", f"the page's server ended: {error}")
-        finally:
-            self._socket.close()
-            self._loop.close()
-
-    async def _serve(self, loop: asyncio.AbstractEventLoop, listening: socket.socket) -> None:
-        # Imported here, on the web thread: aiohttp takes 0.2 s, and the first picture does not wait for it.
-        from aiohttp import web
-
-        from engine.serving.connections import Door
-        from engine.serving.request_errors import reporting_logger
-
-        runner = web.AppRunner(
-            self._build_app(),
-            access_log=None,
-            logger=reporting_logger(self._report),
-            handler_cancellation=True,
-            keepalive_timeout=IDLE_S,
-            shutdown_timeout=0.2,
-        )
-        await runner.setup()
-        assert runner.server is not None
-        server = await loop.create_server(Door(runner.server, self._report), sock=listening, backlog=BACKLOG)
-        encoders = [EncoderThread(picture, tap, self._report) for picture, tap in self._taps.items()]
-        for encoder in encoders:
-            encoder.start()
-        await self._stopping.wait()
-        server.close()
-        for encoder in encoders:
-            await asyncio.to_thread(encoder.close)
-        await runner.cleanup()
+        if self._web is not None:
+            self._web.close()
 
     def _build_app(self) -> "web.Application":
         from engine.serving.sockets import WebSockets
@@ -139,7 +88,7 @@ class WebServer:
 
         host, port = self.address
         sockets = WebSockets(self._report)
-        return Routes(
+        app = Routes(
             access=Access(self.token, bound_to=host, allowed_hosts=self._allowed_hosts, is_local=self._is_local),
             sockets=sockets,
             pictures=Pictures(self._taps, sockets),
@@ -149,3 +98,14 @@ class WebServer:
             cookie=f"multiverse_{port}",  # a browser sends cookies to every port of a host: two engines, two names
             report=self._report,
         ).build_app()
+        app.cleanup_ctx.append(self._encoding)
+        return app
+
+    async def _encoding(self, app: "web.Application") -> AsyncIterator[None]:
+        """While the page is served."""
+        encoders = [EncoderThread(picture, tap, self._report) for picture, tap in self._taps.items()]
+        for encoder in encoders:
+            encoder.start()
+        yield
+        for encoder in encoders:
+            await asyncio.to_thread(encoder.close)

@@ -95,7 +95,7 @@ def test_odd_paths_lead_nowhere(serve, reports, path):
 
 
 def test_a_connection_that_says_nothing_is_closed(serve, monkeypatch):
-    monkeypatch.setattr("engine.web.server.IDLE_S", 0.2)
+    monkeypatch.setattr("engine.serving.web_thread.IDLE_S", 0.2)
     stand = serve()
     with socket.create_connection(stand.server.address, timeout=30) as silent:
         assert silent.recv(10) == b""

@@ -1,8 +1,6 @@
 """The real server with a tiny model."""
 
 import contextlib
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -56,14 +54,3 @@ def connect() -> Iterator[Connect]:
             return stack.enter_context(contextlib.closing(LiveClient(server.address, path, **headers)))
 
         yield open_client
-
-
-@pytest.fixture
-def certificate(tmp_path: Path, require: Callable[[object, str], None]) -> tuple[Path, Path]:
-    """Self-signed, for localhost, and its key."""
-    require(shutil.which("openssl"), "openssl is missing (apt-get install openssl)")
-    files = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    asked = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-    written = ["-subj", "/CN=localhost", "-out", str(files[0]), "-keyout", str(files[1])]
-    subprocess.run(["openssl", "req", "-x509", *asked, *written], check=True, capture_output=True, timeout=60)
-    return files

@@ -1,0 +1,54 @@
+"""A page's server that ends while clients come."""
+
+import gc
+import socket
+import ssl
+import threading
+import warnings
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from engine.serving.web_thread import WebThread
+
+ROUNDS = 4
+CLIENTS = 3
+
+
+@pytest.mark.parametrize("is_tls", [False, True])
+def test_whoever_comes_while_it_ends_is_hung_up_on(is_tls: bool, certificate: tuple[Path, Path]) -> None:
+    """Some of them accepted and not yet known to the server, or still shaking hands."""
+    tls = None
+    if is_tls:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(*certificate)
+    for _ in range(ROUNDS):
+        server = WebThread("127.0.0.1", 0, lambda key, line: None)
+        is_any_there, is_over = threading.Event(), threading.Event()
+        whom = server.address, is_any_there, is_over
+        clients = [threading.Thread(target=come_and_come, args=whom) for _ in range(CLIENTS)]
+        server.start(web.Application, tls)
+        for client in clients:
+            client.start()
+        is_any_there.wait(30.0)
+        with warnings.catch_warnings(record=True) as left:
+            warnings.simplefilter("always")
+            server.close()
+            is_over.set()
+            for client in clients:
+                client.join()
+            gc.collect()
+        assert [str(each.message) for each in left] == []
+
+
+def come_and_come(address: tuple[str, int], is_any_there: threading.Event, is_over: threading.Event) -> None:
+    """Call, say nothing, stay; the next."""
+    held = []
+    while not is_over.is_set():
+        with suppress(OSError):
+            held.append(socket.create_connection(address, timeout=0.1))
+            is_any_there.set()
+    for each in held:
+        each.close()
