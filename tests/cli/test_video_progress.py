@@ -185,7 +185,9 @@ def test_the_table_has_frames_seconds_share_and_milliseconds_of_each_stage() -> 
 def test_the_busiest_stage_is_named_and_those_that_take_turns_are_one() -> None:
     assert "busiest   process, 95.0 % of the run" in report_lines(report(seconds=4.0))
     turns = tuple(replace(each, turns="paint") if each.name in ("encode", "decode") else each for each in STAGES)
-    assert "busiest   encode, decode, 100.0 % of the run" in report_lines(report(seconds=3.0, times=turns[:2] + turns[3:]))
+    assert "busiest   encode, decode, 100.0 % of the run" in report_lines(
+        report(seconds=3.0, times=turns[:2] + turns[3:])
+    )
 
 
 def test_every_picture_is_accounted_for() -> None:
