@@ -17,7 +17,7 @@ from engine.cli.video_web import refuse_without_effect, serve
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from engine.video import Progress, VideoJob, VideoReport
+    from engine.video import VideoJob, VideoReport
     from engine.video.pipeline import Tell
 
 INTERRUPTED = 1
@@ -192,15 +192,10 @@ def _paint(job: "VideoJob", *, as_json: bool, is_debug: bool) -> None:
     stop = threading.Event()
     try:
         with (
-            shown_progress(as_json, stop, has_bar=not is_debug) as show,
+            shown_progress(as_json, has_bar=not is_debug) as show,
             telemetry(writers(as_json, is_debug)) as known,
         ):
-
-            def tell(progress: "Progress") -> None:
-                known.tell(progress)
-                show(progress)
-
-            report, is_live = _painted(job, known, tell, stop)
+            report, is_live = _painted(job, known, show, stop)
     except KeyboardInterrupt:  # while the model was loaded: Ctrl-C ends that at once, no signal waits for its end
         print("multiverse: interrupted before the first picture; nothing was written", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
@@ -230,7 +225,7 @@ def _painted(job: "VideoJob", known: Telemetry, tell: "Tell", stop: threading.Ev
         Signals().connect(stop.set)
         undone.pop_all()
     is_live = opened.pictures.kind == "live"
-    return run_job(job, opened, stages, tell=tell, stop=stop), is_live
+    return run_job(job, opened, stages, tell=tell, watch=known.follow, stop=stop), is_live
 
 
 def _demand(source: str | None, output: str | None, prompt: str | None) -> None:

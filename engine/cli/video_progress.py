@@ -1,7 +1,6 @@
 """How far `multiverse video` is: a bar and its queues on a terminal, a plain line now and then where nobody watches."""
 
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,15 +19,15 @@ NOTHING = "loading the model, no picture yet"
 
 
 @contextmanager
-def shown_progress(is_quiet: bool, stop: threading.Event, *, has_bar: bool = True) -> "Iterator[Tell]":
-    """`tell(progress)` after each batch. `stop`: the run has been asked to end, and finishes what it has. `has_bar`:
-    nothing else writes lines meanwhile, which a bar would be torn by."""
+def shown_progress(is_quiet: bool, *, has_bar: bool = True) -> "Iterator[Tell]":
+    """`tell(progress)` after each batch. `has_bar`: nothing else writes lines meanwhile, which a bar would be torn
+    by."""
     if is_quiet:
         yield lambda progress: None
     elif has_bar and sys.stderr.isatty():
         from rich.console import Console
 
-        with bar(Console(stderr=True), stop) as tell:
+        with bar(Console(stderr=True)) as tell:
             yield tell
     else:
         with plain_lines(PlainPace(time.perf_counter(), NOTHING)) as say:
@@ -65,7 +64,7 @@ def _stage(time: "StageTime", seconds: float) -> str:
 
 
 @contextmanager
-def bar(console: "Console", stop: threading.Event) -> "Iterator[Tell]":
+def bar(console: "Console") -> "Iterator[Tell]":
     """Frames, their rate and the time left; under it a line of the stages."""
     from rich.console import Group
     from rich.live import Live
@@ -84,7 +83,7 @@ def bar(console: "Console", stop: threading.Event) -> "Iterator[Tell]":
             left = "" if left_s is None else f"  {clock(left_s)} left"
             bars.update(
                 task,
-                description="finishing" if stop.is_set() else "painting",
+                description="finishing" if progress.is_finishing else "painting",
                 total=progress.expected,
                 completed=progress.done,
                 pace=f"{progress.fps:.2f} fps{left}",

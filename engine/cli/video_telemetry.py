@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from engine.cli.log_thread import LONGEST_END_S, write_to_stderr
@@ -31,7 +31,7 @@ class Telemetry:
         self._load_s: float | None = None
         self._watch: DeviceWatch | None = None
         self._reason = NOT_KNOWN
-        self._progress: Progress | None = None
+        self._progress: Callable[[], Progress] | None = None
 
     def loaded(self, load_s: float, device: str | None) -> None:
         """The model is there, on `device` as torch names it; None: in other machines."""
@@ -43,12 +43,14 @@ class Telemetry:
             self._watch = DeviceWatch(device)
         self._load_s = load_s
 
-    def tell(self, progress: "Progress") -> None:
+    def follow(self, progress: "Callable[[], Progress]") -> None:
+        """What tells how far the run is, on any thread."""
         self._progress = progress
 
     def event(self, now_s: float) -> Event:
         """One line of `--json`."""
-        watch, load_s, progress = self._watch, self._load_s, self._progress
+        watch, load_s = self._watch, self._load_s
+        progress = None if self._progress is None else self._progress()
         device = None if watch is None else watch.state()
         event: Event = {
             "event": "progress",
@@ -65,7 +67,7 @@ class Telemetry:
             "device": None if device is None else asdict(device),
             "device_reason": self._reason if watch is None else watch.reason,
         }
-        return event if progress is None else event | told(replace(progress, device=device), event["stage_seconds"])
+        return event if progress is None else event | told(progress, event["stage_seconds"])
 
     def close(self) -> None:
         if self._watch is not None:
@@ -73,9 +75,10 @@ class Telemetry:
 
 
 def told(progress: "Progress", load: dict[str, float]) -> Event:
-    """What changes with each batch."""
+    """What changes from line to line."""
     left_s = progress.seconds_left
     return {
+        "state": "finishing" if progress.is_finishing else "painting",
         "done": progress.done,
         "expected": progress.expected,
         "seconds": round(progress.seconds, 3),

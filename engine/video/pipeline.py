@@ -16,6 +16,8 @@ from engine.video.stages import PaintStages, StageTime
 from engine.video.writing.outputs import Output
 
 Tell = Callable[[Progress], None]
+Watch = Callable[[Callable[[], Progress]], None]
+"""Gets what tells the progress at any time, on any thread."""
 
 WAITING_BYTES = 128 * 2**20  # of pictures, on each side of the stages
 FEWEST_WAITING, MOST_WAITING = 2, 8
@@ -47,9 +49,10 @@ class Pipeline:
         stages: PaintStages,
         tell: Tell,
         stop: threading.Event,
+        watch: Watch = lambda progress: None,
     ) -> None:
         self._job, self._pictures, self._size, self._output, self._stages = job, pictures, size, output, stages
-        self._tell, self._stop = tell, stop
+        self._tell, self._stop, self._watch = tell, stop, watch
         # What waits of something live is no longer the newest.
         most = 1 if pictures.kind == "live" else batches_waiting(size, job.batch)
         self._read: Handover[VideoBatch] = Handover(most)
@@ -57,13 +60,14 @@ class Pipeline:
         self._read_s = self._save_s = 0.0
         self._read_frames = self._painted = self._rerun = self._passed_through = 0
         self._first_passed = ""
-        self._is_interrupted = False
+        self._is_interrupted = self._is_painted = False
         self._end_s: float | None = None
 
     def run(self) -> Outcome:
         """All of it; raises what a thread has raised. Then the output is abandoned: what is whole in it stays."""
         self._before = {time.name: time for time in self._stages.times()}  # what was tried before the run
         self._began_s = time.perf_counter()
+        self._watch(self.progress)
         reader = Worker("video reader", self._read_pictures, self._read)
         writer = Worker("video writer", self._write, self._results, self._read)
         reader.start()
@@ -74,6 +78,8 @@ class Pipeline:
                     self._results.put(painted)
                     self._tell(self.progress())
                 self._is_interrupted = not self._read.is_done
+                self._is_painted = True
+                self._tell(self.progress())
         except BaseException:
             self._results.break_off()
             raise
@@ -128,6 +134,7 @@ class Pipeline:
             seconds=self.seconds,
             fps=done / max(self.seconds, 1e-9),
             stages=times,
+            is_finishing=self._is_painted or self._stop.is_set(),
         )
 
     def _read_pictures(self) -> None:

@@ -22,7 +22,7 @@ class DeviceState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a run is, told after each batch by the thread that called it."""
+    """How far a run is."""
 
     done: int
     """Pictures written or waiting to be, those of an earlier run counted."""
@@ -33,8 +33,8 @@ class Progress:
     fps: float
     stages: tuple[StageTime, ...]
     """read, those of PaintStages, save: frames and seconds so far, and the queue before each."""
-    device: DeviceState | None = None
-    """Only with telemetry, where there is NVML."""
+    is_finishing: bool = False
+    """No more is read: all is painted, or the run was asked to end. What is painted is written, parts are joined."""
 
     @property
     def seconds_left(self) -> float | None:

@@ -14,7 +14,7 @@ from engine.sources.pictures import Pictures
 from engine.video.choosing import Chosen, choose_stages
 from engine.video.inputs import open_input
 from engine.video.job import VideoJob
-from engine.video.pipeline import Outcome, Pipeline, Tell
+from engine.video.pipeline import Outcome, Pipeline, Tell, Watch
 from engine.video.report import VideoReport
 from engine.video.writing.outputs import Output, open_output
 
@@ -39,8 +39,8 @@ def paint_video(
 ) -> VideoReport:
     """Everything, start to end. MultiverseError in one line when it fails; what is whole then stays for `resume`.
 
-    `tell` hears of each batch, on this thread. `stop`, set by another thread or a signal, ends the run early: what was
-    painted until then is written, plays, and can be gone on from.
+    `tell` hears of each batch, and once when all are painted, on this thread. `stop`, set by another thread or a
+    signal, ends the run early: what was painted until then is written, plays, and can be gone on from.
     """
     opened = open_job(job)
     try:
@@ -81,12 +81,16 @@ def run_job(
     chosen: Chosen,
     *,
     tell: Tell = lambda progress: None,
+    watch: Watch = lambda progress: None,
     stop: threading.Event | None = None,
 ) -> VideoReport:
-    """As `paint_video`. On the thread that opened the stages; they are closed in the end, and so is what was opened."""
+    """As `paint_video`. On the thread that opened the stages; they are closed in the end, and so is what was opened.
+
+    `watch` gets what tells the progress at any time, on any thread: a batch may take minutes.
+    """
     try:
         pipeline = Pipeline(
-            job, opened.pictures, opened.size, opened.output, chosen.stages, tell, stop or threading.Event()
+            job, opened.pictures, opened.size, opened.output, chosen.stages, tell, stop or threading.Event(), watch
         )
         outcome = pipeline.run()
         return _report(job, opened, chosen, outcome)

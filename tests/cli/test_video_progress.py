@@ -60,20 +60,24 @@ def test_each_stage_has_the_queue_before_it_and_its_share_of_the_time_for_each_w
 def test_a_terminal_shows_a_bar_with_the_stages_under_it() -> None:
     from rich.console import Console
 
-    screen, stop = io.StringIO(), threading.Event()
-    with bar(Console(file=screen, force_terminal=True, width=160, color_system=None), stop) as tell:
+    screen = io.StringIO()
+    with bar(Console(file=screen, force_terminal=True, width=160, color_system=None)) as tell:
         tell(progress())
     shown = screen.getvalue()
-    assert "painting" in shown and "100/508" in shown and "25.00 fps  0:16 left" in shown
+    assert "painting" in shown
+    assert "100/508" in shown and "25.00 fps  0:16 left" in shown
     assert "encode 3/8 25 %  process 1/4 95 %" in shown
+    with bar(Console(file=screen, force_terminal=True, width=160, color_system=None)) as tell:
+        tell(replace(progress(), is_finishing=True))
+    assert "finishing" in screen.getvalue()
 
 
 def test_a_short_run_and_json_say_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     before = threading.active_count()
-    with shown_progress(True, threading.Event()) as tell:
+    with shown_progress(True) as tell:
         assert threading.active_count() == before
         tell(progress())
-    with shown_progress(False, threading.Event()) as tell:
+    with shown_progress(False) as tell:
         tell(progress())
     assert capsys.readouterr().err == ""
 
@@ -93,7 +97,7 @@ def test_before_the_model_is_there_an_event_tells_how_long_it_has_been_loaded() 
 def test_an_event_tells_frames_queues_and_seconds_of_each_stage_and_why_there_is_no_card() -> None:
     known = Telemetry(100.0)
     known.loaded(9.25, "cpu")
-    known.tell(progress())
+    known.follow(progress)
     event = known.event(120.0)
     assert (event["state"], event["done"], event["expected"], event["fps"]) == ("painting", 100, 508, 25.0)
     assert event["frames"] == {"read": 128, "encode": 120, "process": 112, "decode": 104, "save": 100}
@@ -103,6 +107,16 @@ def test_an_event_tells_frames_queues_and_seconds_of_each_stage_and_why_there_is
     assert event["busy"]["process"] == 0.95 and event["seconds_left"] == 16.3
     assert (event["device"], event["device_reason"]) == (None, "NVML knows nothing of cpu")
     assert json.loads(json.dumps(event)) == event
+
+
+def test_an_event_tells_of_now_and_not_of_the_last_batch() -> None:
+    known, told = Telemetry(100.0), [progress(done=100), replace(progress(done=508), is_finishing=True)]
+    known.loaded(9.25, "cpu")
+    known.follow(lambda: told.pop(0))
+    assert [(event["state"], event["done"]) for event in (known.event(120.0), known.event(120.5))] == [
+        ("painting", 100),
+        ("finishing", 508),
+    ]
 
 
 def test_the_card_of_this_machine_says_nothing_of_a_cluster() -> None:
@@ -123,7 +137,7 @@ def event_of(device: DeviceState | None, reason: str = "") -> dict[str, Any]:
 
     known = Telemetry(100.0)
     known.loaded(9.25, "cpu")
-    known.tell(progress())
+    known.follow(progress)
     return known.event(120.0) | {"device": None if device is None else asdict(device), "device_reason": reason}
 
 
@@ -153,7 +167,7 @@ def test_events_come_by_themselves_until_the_end_and_who_listened_may_go(wait_fo
     with telemetry([events.append]) as known:
         wait_for(lambda: events, "an event")
         known.loaded(1.0, "cpu")
-        known.tell(progress())
+        known.follow(progress)
         wait_for(lambda: events[-1]["state"] == "painting", "another")
     assert threading.active_count() == before
     with telemetry([]):

@@ -108,7 +108,10 @@ def test_a_model_that_is_not_there_leaves_nothing_behind(clip: Clip, job: MakeJo
 def test_progress_tells_of_each_stage_and_its_queue(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
     told: list[Progress] = []
     report = paint_video(job(clip(12), tmp_path / "out.mp4", batch=4), tell=told.append)
-    assert [progress.done for progress in told] == [4, 8, 12]
+    assert [(progress.done, progress.is_finishing) for progress in told] == [
+        *((done, False) for done in (4, 8, 12)),
+        (12, True),
+    ]
     assert [stage.name for stage in told[-1].stages] == ["read", "encode", "process", "decode", "save"]
     assert all(0 <= stage.waiting <= stage.most for stage in told[-1].stages)
     assert told[-1].expected == 12
