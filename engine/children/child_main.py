@@ -96,7 +96,7 @@ def _loop(name: str) -> Callable[[ChildPort], None]:
     return loop
 
 
-def in_one_line(error: Exception) -> str:
+def in_one_line(error: BaseException) -> str:
     """What went wrong, for the engine's status: of errors of other people's making with their kind."""
     text = " ".join(str(error).split())[:LONGEST_TEXT]
     return text if isinstance(error, MultiverseError) else f"{type(error).__name__}: {text}"

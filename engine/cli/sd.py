@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 SIDE_STEP_PX = 64  # three halvings of latents that span 8 px each
 LARGEST_SEED = 2**31 - 1
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
-NO_MODEL = (
-    "no model: name one with --model (a diffusers folder, a .safetensors file or a Hugging Face id, for example "
-    "--model stabilityai/sd-turbo), or set model under [sd] in a file and pass --config FILE.toml"
-)
 
 
 def sd(
@@ -65,6 +61,7 @@ def sd(
     width, height = _checked_size(size)
     _check_out(out, overwrite)
     from engine.models import locate
+    from engine.models.diffusion.spec import NO_MODEL
     from engine.sources.still import read_still
 
     configured = configured_sd(config)

@@ -88,7 +88,7 @@ def video(
     device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to work.")] = None,
     dtype: Annotated[str | None, typer.Option(metavar="auto|float16|bfloat16|float32", help="Precision.")] = None,
     threads: Annotated[
-        int | None, typer.Option(metavar="N", help="Of the CPU's work, a process. (default: torch chooses)")
+        int | None, typer.Option(metavar="N", help="CPU threads of each process. (default: the cores are shared out)")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where OUT stopped.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,

@@ -5,6 +5,7 @@ from typing import Literal
 
 from engine.errors import UsageError
 from engine.models.diffusion.painting import LARGEST_SEED, SAMPLERS, Painting
+from engine.models.diffusion.spec import NO_MODEL
 from engine.option_range import check_number
 
 LARGEST_BATCH = 64
@@ -13,10 +14,6 @@ SIDE_STEP_PX = 8  # what a latent spans
 LEAST_SIDE_PX = 64
 LARGEST_SCALE = 2.0  # of a ControlNet or an IP-Adapter; 1 is what they were trained for
 LARGEST_LORA_WEIGHT = 4.0
-NO_MODEL = (
-    "no model: name one with --model (a diffusers folder, a .safetensors file or a Hugging Face id, for example "
-    "--model stabilityai/sd-turbo), or set model under [sd] in a file and pass --config FILE.toml"
-)
 
 Stages = Literal["auto", "split", "fused"]
 
@@ -41,7 +38,8 @@ class VideoJob:
     device: str = "auto"
     dtype: str = "auto"
     threads: int | None = None
-    """CPU threads of each process that paints; None: as torch chooses."""
+    """CPU threads of each process; None: fused has as many as torch chooses, split shares the cores out, on a cluster
+    it is one."""
     limit: int | None = None
     """At most so many pictures are painted."""
     resume: bool = False

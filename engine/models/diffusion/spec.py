@@ -5,6 +5,10 @@ from dataclasses import dataclass
 RANDOM = "random:"
 ACCELERATORS = ("none", "inductor", "tensorrt", "stablefast", "deepcache")
 VAE_WORDS = ("auto", "taesd", "full")
+NO_MODEL = (
+    "no model: name one with --model (a diffusers folder, a .safetensors file or a Hugging Face id, for example "
+    "--model stabilityai/sd-turbo), or set model under [sd] in a file and pass --config FILE.toml"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

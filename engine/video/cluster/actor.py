@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
+from engine.children.child_main import in_one_line
 from engine.errors import DeviceFullError, MultiverseError
 from engine.video.batches import PaintedBatch, VideoBatch
 from engine.video.device_state import DeviceWatch
@@ -184,12 +185,9 @@ def card_name(device: str) -> str:
 
 def fault_of(error: BaseException) -> Fault:
     is_full = isinstance(error, (DeviceFullError, MemoryError))
-    is_ours = isinstance(error, MultiverseError)
-    text = str(error) if is_ours else f"{type(error).__name__}: {error}"
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
     return Fault(
-        text=lines[0] if lines else type(error).__name__,
-        is_for_the_user=is_ours and not is_full,
+        text=in_one_line(error),
+        is_for_the_user=isinstance(error, MultiverseError) and not is_full,
         is_machine_full=is_full,
         trace="".join(traceback.format_exception(error)),
     )

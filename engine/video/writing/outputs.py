@@ -136,7 +136,10 @@ def _check_before(job: VideoJob, form: Form, pictures: Pictures, work: OutputWor
                 f"{path}: is not what the interrupted run has written; with --overwrite --resume replaces it"
             )
         if is_there and not job.overwrite:
-            raise UsageError(f"{path}: exists already, and no interrupted run lies beside it; --overwrite replaces it")
+            raise UsageError(
+                f"{path}: exists already, finished or another's: no interrupted run lies beside it; "
+                "--overwrite replaces it"
+            )
         return f"{path}: there was nothing to go on with, so it was begun"
     if job.overwrite:
         return ""

@@ -184,7 +184,7 @@ def test_what_fails_on_one_actor_is_painted_by_another_new_one_until_it_has_fail
     with pytest.raises(ChildError) as caught:
         painted.extend(painting)
     assert_each_is_its_source_and_one_more(painted, SEGMENT_PICTURES)
-    message = f"3 actors died of them; the last: an actor on {MACHINE} was lost: ValueError: two lines"
+    message = f"3 actors died of them; the last: an actor on {MACHINE} was lost: ValueError: two lines of trouble"
     assert str(caught.value) == f"frame_000016 to frame_000031: {message}"
     assert len(toys.notes) == lost + 3
     assert before.isdisjoint(place.pid for place in toys.places)
@@ -196,7 +196,7 @@ def test_a_model_that_is_not_there_is_told_with_the_machine(ray: Any) -> None:
 
 
 def test_actors_that_cannot_start_end_the_run_in_one_line(ray: Any) -> None:
-    with pytest.raises(ModelError, match=r"^on \S+: RuntimeError: two lines$"):
+    with pytest.raises(ModelError, match=r"^on \S+: RuntimeError: two lines of trouble$"):
         ClusterStages(job_of("toy", prompt="raises at once"), (SIDE, SIDE), most_actors=1, actor=ToyActor)
     with pytest.raises(ChildError, match=r"^no actor paints, and none comes up; .*: its process was killed"):
         ClusterStages(job_of("toy", prompt="dies at once"), (SIDE, SIDE), most_actors=2, actor=ToyActor)

@@ -104,7 +104,7 @@ def test_what_exists_is_replaced_only_when_asked(source: Path, tmp_path: Path, n
     before = out.stat().st_mtime_ns
     assert told(source, out) == f"{out}: exists already; --overwrite replaces it"
     assert told(source, out, resume=True) == (
-        f"{out}: exists already, and no interrupted run lies beside it; --overwrite replaces it"
+        f"{out}: exists already, finished or another's: no interrupted run lies beside it; --overwrite replaces it"
     )
     assert names(tmp_path) == ["in.mp4", name] and out.stat().st_mtime_ns == before
     assert write(source, out, overwrite=True, batch=5).done == 0
