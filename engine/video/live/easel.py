@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.errors import ModelError, MultiverseError
+from engine.errors import DeviceFullError, ModelError, MultiverseError
 from engine.models.diffusion.painting import GOOD, RERUN, Painting
 from engine.sources.still import read_still
 from engine.video.batches import covered
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from engine.models.diffusion.batch_painter import BatchPainter
 
 LIBRARIES = re.compile(r"cuda|cublas|cudnn|cusolver", re.IGNORECASE)  # after whose errors a context is of no use
-FULL = "ALLOC_FAILED"  # their word for a device without memory, which is no such error
+# Their words for a device without memory, which is no such error: of handles, streams and kernels, which are no tensors.
+FULL = ("ALLOC_FAILED", "CUDA error: out of memory")
 SMALLER = "choose a smaller size"
 SMALLER_START = "start with a smaller --side, or --dtype float16"
 
@@ -28,7 +29,8 @@ class Easel:
     def __init__(
         self, painting: Painting, *, device: str, dtype: str, threads: int | None, most_sizes: int = 4
     ) -> None:
-        """Loads the model: seconds. ModelError in one line. `most_sizes`: for which a painter is kept."""
+        """Loads the model: seconds. ModelError in one line, DeviceFullError where it does not fit. `most_sizes`: for
+        which a painter is kept."""
         from engine.models.device_work import chosen_device, chosen_dtype, forbid_spilling, use_threads
         from engine.models.diffusion.load import load
         from engine.process_memory import keep_freed_memory
@@ -46,7 +48,7 @@ class Easel:
             if not _is_full(error):
                 raise
             name, advice = painting.spec.model, "" if self.dtype == "float16" else "; try --dtype float16"
-            raise ModelError(f"{name}: does not fit into the memory of {self.device}{advice}") from None
+            raise DeviceFullError(f"{name}: does not fit into the memory of {self.device}{advice}") from None
         self._most_sizes = most_sizes
         self._is_lost = False
         self._painters: OrderedDict[tuple[int, int], BatchPainter] = OrderedDict()
@@ -66,9 +68,27 @@ class Easel:
         """(height, width, 3) uint8 RGB of this size: the middle of `pixels` (h, w, 3) uint8, painted. And what the
         client should know, a line each.
 
-        MultiverseError, in one line, when the model cannot. DeviceLostError: nor ever again.
+        MultiverseError, in one line, when the model cannot. DeviceFullError: nor when nothing else is kept on the
+        device. DeviceLostError: nor ever again.
         """
         shown = np.ascontiguousarray(covered(pixels, size))
+        try:
+            return self._attempt(shown, painting, size)
+        except DeviceFullError:
+            pass  # and out of here, where the error holds what the attempt has taken
+        self._forget()  # it may be full of what larger pictures of others have left
+        try:
+            return self._attempt(shown, painting, size)
+        except DeviceFullError:
+            self._forget()
+            raise
+
+    def close(self) -> None:
+        """Give everything back to the device, if it still takes anything."""
+        if not self._is_lost:
+            self._forget()
+
+    def _attempt(self, shown: np.ndarray, painting: Painting, size: tuple[int, int]) -> tuple[np.ndarray, list[str]]:
         try:
             painter = self._painter(painting, size)
             painted, fates = painter.paint(shown[None])
@@ -79,11 +99,6 @@ class Easel:
         notes = list(painter.notes)
         painter.notes.clear()
         return painted[0], notes
-
-    def close(self) -> None:
-        """Give everything back to the device, if it still takes anything."""
-        if not self._is_lost:
-            self._forget()
 
     def _painter(self, painting: Painting, size: tuple[int, int]) -> "BatchPainter":
         from engine.models.diffusion.batch_painter import BatchPainter
@@ -101,9 +116,8 @@ class Easel:
 
     def _explained(self, error: Exception, painting: Painting, size: tuple[int, int], smaller: str) -> MultiverseError:
         width, height = size
-        if _is_full(error) or _is_full(error.__context__):  # a painter has words for it that are not for a page
-            self._forget()
-            return ModelError(f"{self.device} has no memory for {width} x {height} px: {smaller}")
+        if _is_full(error):  # a painter has words for it that are not for a page
+            return DeviceFullError(f"{self.device} has no memory for {width} x {height} px: {smaller}")
         if isinstance(error, MultiverseError):
             return error
         line = " ".join(str(error).split())[:200] or type(error).__name__
@@ -128,10 +142,14 @@ def is_of_device(error: Exception) -> bool:
     return LIBRARIES.search(str(error)) is not None and not _is_full(error)
 
 
-def _is_full(error: BaseException | None) -> bool:
+def _is_full(error: Exception) -> bool:
     from engine.models.device_work import is_out_of_memory
 
-    return error is not None and (is_out_of_memory(error) or FULL in str(error))
+    return (
+        isinstance(error, DeviceFullError)
+        or is_out_of_memory(error)
+        or (isinstance(error, RuntimeError) and any(words in str(error) for words in FULL))
+    )
 
 
 def _gentler(dtype: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.errors import MultiverseError
+from engine.errors import DeviceFullError, MultiverseError
 from engine.handover import LOOK_UP_S, BrokenOffError, Handover
 from engine.models.diffusion.painting import Painting
 from engine.video.live.controls import painted_size
@@ -24,6 +24,7 @@ from engine.video.live.turns import Turn, Turns
 log = logging.getLogger(__name__)
 
 REST_S = 1.0  # after a picture that could not be painted: the next of that client most likely cannot either
+FULL_REST_S = 10.0  # where the device was full: each try costs the others the painters that are kept for them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -122,7 +123,8 @@ class Studio:
         is_known = isinstance(error, MultiverseError)
         if not is_known:
             log.error("a picture could not be painted", exc_info=error)
-        self._turns.fail(turn, until_s=time.perf_counter() + REST_S)
+        rest_s = FULL_REST_S if isinstance(error, DeviceFullError) else REST_S
+        self._turns.fail(turn, until_s=time.perf_counter() + rest_s)
         turn.seat.lose(turn, str(error) if is_known else f"a fault of the server: {error!r}")
 
     def _paint_one(self, easel: Easel, turn: Turn) -> None:

@@ -15,12 +15,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from engine.errors import ModelError, PortTakenError, UsageError
 from engine.models.diffusion.painting import Painting
 from engine.models.diffusion.spec import ModelSpec
+from engine.models.diffusion.stage_pieces import StagePieces
 from engine.serving.connections import MOST_CONNECTIONS
-from engine.video.live import LiveServer, serve_live
+from engine.video.live import LiveServer, serve_live, studio
 from engine.video.live.protocol import HEADER, REFERENCE, pack
 from tests.conftest import TinyModels
 from tests.video.live.client import LiveClient, card, frame
@@ -257,6 +259,37 @@ def test_a_painting_that_fails_is_a_line_for_its_client_and_others_go_on(
     failing.show(4)  # it rests for a moment, but what it changes is tried at once
     failing.ask(ip_image="none")
     assert np.array_equal(failing.paint(5), expected)
+
+
+def test_who_asks_for_more_than_the_device_holds_is_told_once_and_the_others_go_on(
+    serve: Serve, connect: Connect, reports: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(studio, "REST_S", 0.0)
+    monkeypatch.setattr(studio, "FULL_REST_S", 3600.0)
+    encode, tries = StagePieces.encode, []
+
+    def encode_if_small(pieces: StagePieces, rgb: np.ndarray, *about: Any) -> Any:
+        if rgb.shape[1] > 64:
+            tries.append(rgb.shape)
+            torch.empty(1 << 60, dtype=torch.uint8)  # the error of a device that is really full
+        return encode(pieces, rgb, *about)
+
+    server = serve()
+    large, good = connect(server), connect(server)
+    expected = good.paint(1)
+    monkeypatch.setattr(StagePieces, "encode", encode_if_small)
+    large.ask(side_px=128)
+    large.show(1)
+    assert large.hear("lost") == {"index": 1, "reason": "cpu has no memory for 128 x 128 px: choose a smaller size"}
+    for index in range(2, 12):
+        large.show(index)
+        assert np.array_equal(good.paint(index), expected)
+    assert len(tries) == 2  # the second with nothing else on the device
+    assert large.hear("state")["failed"] == 1
+    large.ask(side_px=64)
+    assert np.array_equal(large.paint(12), expected)
+    assert server.fault == ""
+    assert reports.lines == []
 
 
 def test_a_browser_finds_the_page_and_nothing_else_is_let_in(serve: Serve, reports: Any) -> None:
