@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from engine.models.diffusion.batch_painter import BatchPainter
 
 LIBRARIES = re.compile(r"cuda|cublas|cudnn|cusolver", re.IGNORECASE)  # after whose errors a context is of no use
-# Their words for a device without memory, which is no such error: of handles, streams and kernels, which are no tensors.
+# Their words for a full device, which is no such error; from what is taken past the allocator, as handles and streams.
 FULL = ("ALLOC_FAILED", "CUDA error: out of memory")
 SMALLER = "choose a smaller size"
 SMALLER_START = "start with a smaller --side, or --dtype float16"
