@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 from engine.video.live import LiveServer
+from engine.video.live.controls import LiveSettings
+from tests.conftest import TinyModels
 from tests.segment.disc_movie import disc_picture, write_movie
 from tests.video.live.client import LiveClient, card
 from tests.video.live.conftest import Serve, open_server
@@ -313,6 +315,83 @@ def test_the_page_finds_a_server_that_was_away(visit: Visit, serve: Serve, still
     count = visitor.shown()
     wait_for(lambda: visitor.shown() > count + 3, "pictures again")
     visitor.errors.clear()  # of the connection that was refused meanwhile
+
+
+def settings_of(server: LiveServer) -> LiveSettings:
+    """Those that the server has of its only client."""
+    (seat,) = server._turns._row
+    return seat.settings
+
+
+def test_what_was_changed_while_the_server_was_away_is_sent_when_it_is_back(
+    visit: Visit, serve: Serve, wait_for: WaitFor
+) -> None:
+    began = {"prompt": "a house"}
+    server = serve(painting=began)
+    visitor = visit(server.url)
+    prompt = visitor.page.get_by_label("prompt", exact=True)
+    seed, size = (visitor.page.get_by_label(name, exact=True) for name in ("seed", "size"))
+    kept = "localStorage.getItem(Object.keys(localStorage).find((key) => key.includes('settings')))"
+    seed.fill("7")
+    wait_for(lambda: visitor.page.evaluate(kept) == '{"seed":7}', "the seed to be in force")
+    server.close()
+    visitor.page.wait_for_selector("body[data-state=gone]")
+    size.fill("128")
+    prompt.fill("")
+    visitor.page.keyboard.type("the sea")
+    server = serve(port=server.address[1], painting=began)
+    visitor.page.wait_for_selector("body[data-state=connected]")
+    wait_for(lambda: settings_of(server).painting.prompt == "the sea", "the prompt")
+    wait_for(lambda: settings_of(server).side_px == 128, "the size")
+    assert settings_of(server).painting.seed == 7
+    visitor.page.keyboard.type(" at night")  # into what was in hand all the while
+    wait_for(lambda: settings_of(server).painting.prompt == "the sea at night", "the rest of the prompt")
+    assert (prompt.input_value(), size.input_value(), seed.input_value()) == ("the sea at night", "128", "7")
+    server.close()
+    visitor.page.wait_for_selector("body[data-state=gone]")
+    visitor.page.click("#reset")
+    server = serve(port=server.address[1], painting=began)
+    visitor.page.wait_for_selector("body[data-state=connected]")
+    wait_for(lambda: visitor.page.evaluate(kept) == "{}", "nothing to be changed")
+    assert (settings_of(server).painting.prompt, settings_of(server).side_px) == ("a house", 64)
+    assert (prompt.input_value(), size.input_value(), seed.input_value()) == ("a house", "64", "0")
+    visitor.errors.clear()  # of the connections that were refused meanwhile
+
+
+def test_what_was_changed_while_the_page_was_asleep_is_sent_when_it_wakes(
+    visit: Visit, serve: Serve, still: Path, wait_for: WaitFor
+) -> None:
+    server = serve(most_clients=1, idle_s=0.0)
+    visitor = visit(server.url)
+    with contextlib.closing(LiveClient(server.address)):
+        visitor.page.wait_for_selector("body[data-state=asleep]")
+        visitor.page.get_by_label("prompt", exact=True).fill("the sea at night")
+    visitor.show_file(still)
+    visitor.page.wait_for_selector("body[data-state=connected]")
+    wait_for(lambda: settings_of(server).painting.prompt == "the sea at night", "the prompt")
+    wait_for(lambda: visitor.shown() and visitor.record()[-1]["settings"] == 1, "pictures of it")
+
+
+def test_a_picture_to_follow_that_was_put_aside_stays_so_when_the_server_is_back(
+    visit: Visit, serve: Serve, still: Path, tiny_models: TinyModels, wait_for: WaitFor
+) -> None:
+    sd = tiny_models.sd()
+    spec = {"ip_adapter": str(tiny_models.ip_adapter(sd))}
+    server = serve(sd, spec=spec)
+    visitor = visit(server.url)
+    followed = visitor.page.get_by_label("picture", exact=True)
+    visitor.page.set_input_files(".chooser input", still)
+    wait_for(lambda: followed.input_value() == "mine", "the picture to be followed")
+    followed.select_option("none")
+    wait_for(lambda: settings_of(server).painting.ip_image == "", "it to be put aside")
+    server.close()
+    visitor.page.wait_for_selector("body[data-state=gone]")
+    server = serve(sd, port=server.address[1], spec=spec)
+    visitor.page.wait_for_selector("body[data-state=connected]")
+    wait_for(lambda: settings_of(server).mine and not settings_of(server).painting.ip_image, "the picture put aside")
+    followed.select_option("mine")
+    wait_for(lambda: settings_of(server).painting.ip_image == settings_of(server).mine, "it to be followed again")
+    visitor.errors.clear()  # of the connections that were refused meanwhile
 
 
 def test_a_phone_shows_everything_in_its_width(

@@ -32,6 +32,8 @@ let isGrabbing = false;
 let grabbedAt = 0;
 let model = ""; // what the server paints with: another one has other settings
 let isConnected = false;
+let described = ""; // the controls that are on the page
+let unanswered = {}; // what was changed here and is not known to be in force: the server may be away, or end meanwhile
 let reference = null; // this browser's picture for the IP-Adapter, for a server that comes back
 
 // -- what the server says -----------------------------------------------------------------------
@@ -42,19 +44,28 @@ function hello(told) {
     return;
   }
   write(byId("model"), `${told.model} on ${told.device}`);
-  controls.build(told.controls);
-  controls.show(told.settings.values);
-  flights.forget();
-  screen.forget();
-  if (reference) sendReference();
+  const before = controls.values;
+  const here = model === told.model ? controls.changed(before) : {}; // where the browser keeps nothing
   model = told.model;
   const now = told.settings.values;
-  const kept = Object.entries(recall(`settings of ${model}`, {})).filter(([name, value]) => name in now && now[name] !== value);
-  const asked = kept.filter(([, value]) => value !== MINE || reference);
-  if (asked.length) connection.ask(Object.fromEntries(asked));
+  if (described !== JSON.stringify(told.controls)) controls.build(told.controls); // else who types goes on typing
+  described = JSON.stringify(told.controls);
+  controls.show(now);
+  flights.forget();
+  screen.forget();
+  if (reference && "ip_image" in now) {
+    sendReference(); // which is followed from then on, also where it was put aside before
+    unanswered = { ip_image: before.ip_image, ...unanswered };
+  }
+  const wanted = Object.entries({ ...recall(`settings of ${model}`, here), ...unanswered });
+  const known = wanted.filter(([name, value]) => name in now && (value !== MINE || reference));
+  const asked = known.filter(([name, value]) => name in unanswered || now[name] !== value);
+  unanswered = {};
+  if (asked.length) ask(Object.fromEntries(asked));
 }
 
 function settings({ values }) {
+  unanswered = Object.fromEntries(Object.entries(unanswered).filter(([name, value]) => values[name] !== value));
   controls.show(values);
   // Only what was changed here: a server that is started with another prompt shall be seen with it.
   remember(`settings of ${model}`, controls.changed(values));
@@ -98,6 +109,7 @@ function showRunning() {
 // -- what goes to it ----------------------------------------------------------------------------
 
 function ask(values) {
+  Object.assign(unanswered, values);
   connection.ask(values);
 }
 
@@ -108,6 +120,7 @@ async function follow(file) {
     say(error.message);
     return;
   }
+  unanswered.ip_image = MINE;
   sendReference();
 }
 
