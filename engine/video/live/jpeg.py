@@ -6,10 +6,13 @@ import simplejpeg
 from engine.video.live.protocol import Frame, ProtocolError
 
 QUALITY = 88
+MOST_SCANS = 32  # of a progressive JPEG; encoders write some ten. Each is a few bytes and a walk over the whole picture
+SCAN = b"\xff\xda"  # begins one, and is nothing else: in what is coded FF is followed by 00
 
 
 def check_jpeg(frame: Frame) -> None:
-    """ProtocolError unless the frame holds a JPEG of the size it says; a few microseconds, nothing is decoded."""
+    """ProtocolError unless the frame holds a JPEG of the size it says that is decoded in reasonable time; some
+    microseconds, nothing is decoded."""
     try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(frame.jpeg)
     except ValueError:
@@ -17,6 +20,8 @@ def check_jpeg(frame: Frame) -> None:
     if (width, height) != (frame.width, frame.height):
         said = f"{frame.width} x {frame.height}"
         raise ProtocolError(f"picture {frame.index}: its header says {said}, its JPEG is {width} x {height}")
+    if (scans := frame.jpeg.count(SCAN)) > MOST_SCANS:
+        raise ProtocolError(f"picture {frame.index}: a JPEG of {scans} scans; at most {MOST_SCANS} are taken")
 
 
 def decode(frame: Frame) -> np.ndarray:

@@ -10,9 +10,11 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -193,7 +195,13 @@ def test_who_comes_and_goes_is_told(serve: Serve, connect: Connect, wait_for: Wa
 
 
 NOISE = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)  # whose JPEG is nothing but picture
+PROGRESSIVE = cv2.imencode(".jpg", card(), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+LAST_SCAN = PROGRESSIVE[PROGRESSIVE.rindex(b"\xff\xda") : -2]
 BAD = {
+    "endless": (
+        pack(replace(frame(5, card()), jpeg=PROGRESSIVE[:-2] + LAST_SCAN * 1000 + PROGRESSIVE[-2:])),
+        "a JPEG of 1010 scans; at most 32 are taken",
+    ),
     "no header": (b"MV", "a message of 2 bytes: a picture begins with 32 bytes of header"),
     "not ours": (b"GIF89a" + bytes(60), "a message that begins with b'GI'"),
     "no JPEG": (pack(frame(5, card()))[: HEADER.size] + b"no JPEG at all", "what follows its header is no JPEG"),
