@@ -46,7 +46,8 @@ MAGIC = b"MV"
 PICTURE, REFERENCE = 1, 2
 HEADER = struct.Struct("<2sBBIdHHffI")
 LONGEST_SIDE_PX = 4096  # of what may be sent; what is painted has a limit of its own
-LONGEST_LINE = 300
+LONGEST_TEXT = 64 * 1024  # characters of JSON: all settings with long texts are a tenth of it
+MOST_SETTINGS = 256  # in one text; there are some twenty, and each that is none is answered
 
 
 class ProtocolError(MultiverseError):
@@ -138,7 +139,9 @@ def unpack(data: bytes, *, most_bytes: int) -> Frame:
 
 
 def settings_in(text: str) -> dict[str, Any]:
-    """The values in `{"settings": {...}}`; ProtocolError for any other text."""
+    """The values in `{"settings": {...}}`; ProtocolError for any other text. At most some milliseconds."""
+    if len(text) > LONGEST_TEXT:
+        raise ProtocolError(f"a text of {len(text)} characters: at most {LONGEST_TEXT} are taken")
     try:
         message = msgspec.json.decode(text)
     except (msgspec.MsgspecError, RecursionError) as error:
@@ -148,6 +151,8 @@ def settings_in(text: str) -> dict[str, Any]:
     values = message["settings"]
     if not isinstance(values, dict):
         raise ProtocolError(f"settings: {shortened(msgspec.json.encode(values).decode())} is no object of names")
+    if len(values) > MOST_SETTINGS:
+        raise ProtocolError(f"settings: {len(values)} at once; at most {MOST_SETTINGS} are taken")
     return values
 
 

@@ -166,6 +166,23 @@ def test_a_text_that_is_no_settings_is_one_line(text: str) -> None:
     assert len(str(raised.value)) < 200
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (json.dumps({"settings": {"prompt": "a" * 65_536}}), "a text of 65564 characters: at most 65536 are taken"),
+        (
+            json.dumps({"settings": dict.fromkeys(map(str, range(257)), 1)}),
+            "settings: 257 at once; at most 256 are taken",
+        ),
+    ],
+    ids=["long", "many"],
+)
+def test_a_text_that_would_keep_the_others_waiting_is_not_read(text: str, line: str) -> None:
+    with pytest.raises(ProtocolError) as raised:
+        settings_in(text)
+    assert str(raised.value) == line
+
+
 def test_a_picture_comes_out_of_its_message_as_it_went_in() -> None:
     frame = Frame(
         index=2**32 - 1,
