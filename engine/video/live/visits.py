@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -21,6 +22,7 @@ STATE_S = 0.5
 MOST_LINES = 16  # that wait for a client; of more, which nobody reads, the newest
 MOST_PICTURES = 2  # that wait for a client with a slow connection
 LONGEST_REFERENCE_PX = 1024  # the IP-Adapter looks at some 224 of them
+FOLLOWED_S = 0.5  # between two pictures to follow: decoding one takes the event loop, and nobody chooses faster
 IDLE = "nothing came from here for a while, and another client wanted the place; it goes on with the next picture"
 
 
@@ -96,6 +98,7 @@ class Visit:
         self._unsent = 0
         self._ended = ""
         self._has_something = asyncio.Event()
+        self._followed_s = -math.inf
         self._files = pictures
         self._written: deque[Path] = deque()
 
@@ -134,6 +137,10 @@ class Visit:
         if max(frame.width, frame.height) > LONGEST_REFERENCE_PX:
             raise ProtocolError(f"a picture to follow: its sides are at most {LONGEST_REFERENCE_PX} px")
         check_jpeg(frame)
+        now_s = self._loop.time()
+        if now_s - self._followed_s < FOLLOWED_S:
+            raise ProtocolError(f"a picture to follow: the last came less than {FOLLOWED_S:g} s ago; choose it again")
+        self._followed_s = now_s
         decode(frame)
         file = Path(f"{self._files}-{self.seat.number + 1}.jpg")
         self._written.append(file)
