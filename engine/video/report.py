@@ -89,7 +89,7 @@ class VideoReport:
     """read, those of PaintStages, save."""
     peak_memory_mb: float
     memory_of: str
-    """device or process."""
+    """device; process: main memory of this one; processes: of this one and the stage processes together."""
     notes: tuple[str, ...]
 
     @property

@@ -16,6 +16,7 @@ from engine.video.inputs import open_input
 from engine.video.job import VideoJob
 from engine.video.pipeline import Outcome, Pipeline, Tell, Watch
 from engine.video.report import VideoReport
+from engine.video.stages import PaintStages, StagesInProcesses
 from engine.video.writing.outputs import Output, open_output
 
 
@@ -127,7 +128,7 @@ def _report(job: VideoJob, opened: OpenedJob, chosen: Chosen, outcome: Outcome) 
             f"{outcome.passed_through} pictures are the source's own, from {outcome.first_passed} on: "
             f"the model gave NaN or black for them twice{advice}"
         )
-    device_mb = stages.memory_mb()
+    memory_mb, memory_of = _peak_memory(stages)
     fps = outcome.painted / max(outcome.seconds, 1e-9)
     width, height = opened.size
     resumed = counts.resumed
@@ -159,7 +160,17 @@ def _report(job: VideoJob, opened: OpenedJob, chosen: Chosen, outcome: Outcome) 
         its=painting.steps * fps,
         evals=stages.real_steps * fps,
         times=outcome.times,
-        peak_memory_mb=peak_process_mb() if device_mb is None else device_mb,
-        memory_of="process" if device_mb is None else "device",
+        peak_memory_mb=memory_mb,
+        memory_of=memory_of,
         notes=tuple(notes),
     )
+
+
+def _peak_memory(stages: PaintStages) -> tuple[float, str]:
+    """MiB, and of what."""
+    device_mb = stages.memory_mb()
+    if device_mb is not None:
+        return device_mb, "device"
+    if isinstance(stages, StagesInProcesses):
+        return stages.processes_mb(), "processes"
+    return peak_process_mb(), "process"

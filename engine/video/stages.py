@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from engine.video.batches import PaintedBatch, VideoBatch
 
@@ -47,3 +47,12 @@ class PaintStages(Protocol):
 
     def close(self) -> None:
         """Its processes are gone. Twice is once; also after an error, at once."""
+
+
+@runtime_checkable
+class StagesInProcesses(Protocol):
+    """PaintStages whose models lie in other processes of this machine."""
+
+    def processes_mb(self) -> float:
+        """MiB of main memory that this process and those held together at most, from when they were started. What they
+        share is counted once where the system tells how much that is: on Linux. Any thread, also after `close`."""

@@ -7,4 +7,5 @@ pool.py           batches through them, and why they ended where they did; feede
 process.py        one of them, seen from here; letters.py: what it is told and tells
 stage_process.py  what each of them runs; work.py: its part of the model
 link.py           how a batch goes from one to the next
+main_memory.py    how much of it all of them hold together
 """

@@ -15,6 +15,7 @@ from engine.video.split.build import BuiltStages, Layout
 from engine.video.split.feeder import Feeder
 from engine.video.split.letters import StageReady
 from engine.video.split.link import STAGES, LinkMemory, Slot
+from engine.video.split.main_memory import MainMemory
 from engine.video.split.patience import Patience
 from engine.video.split.process import StageProcess
 from engine.video.split.stage_process import EXIT_NEIGHBOUR_GONE
@@ -27,19 +28,22 @@ ENDING_S: Final = 0.02
 
 
 class StagePool:
-    """Loaded and warm when it is made. Used by one thread; `times` and `memory_mb` by any."""
+    """Loaded and warm when it is made. Used by one thread; `times`, `memory_mb` and `processes_mb` by any."""
 
     def __init__(self, layout: Layout, *, clock: Callable[[], float] = time.perf_counter) -> None:
         """ModelError in one line when a process, its memory or its model is not to be had."""
         sweep_dead_rings()  # of a run that was killed together with what cleans up after it
         self._layout = layout
         self._built = BuiltStages(layout)
+        self._memory = MainMemory(self.pids)
         self._feeder: Feeder | None = None
         self._patience = Patience(clock)
         self._overdue = ""
         self._is_open = True
         try:
             self._wait_ready()
+            if self.memory_mb() is not None:
+                self._memory.close()  # the device's is told instead
         except BaseException:
             self.close()
             raise
@@ -97,11 +101,17 @@ class StagePool:
             held += max(ready.memory_mb, *(link.figures().memory_mb for link in links))
         return held
 
+    def processes_mb(self) -> float:
+        """As StagesInProcesses."""
+        self._memory.look()
+        return self._memory.peak_mb
+
     def close(self) -> None:
         if not self._is_open:
             return
         self._is_open = False
         self._built.kill()
+        self._memory.close()
         if self._feeder is not None:
             self._feeder.stop()
         self._built.close()

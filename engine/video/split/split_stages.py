@@ -17,7 +17,7 @@ BESIDE: Final = 8  # at 640 x 360 TAESD takes 108 and 124 GFLOP a picture, SD 1.
 
 
 class SplitStages:
-    """PaintStages; see there."""
+    """PaintStages and StagesInProcesses; see there."""
 
     def __init__(self, job: VideoJob, size: tuple[int, int]) -> None:
         """Starts the processes, which load and warm up side by side: seconds. ModelError in one line."""
@@ -40,6 +40,9 @@ class SplitStages:
 
     def memory_mb(self) -> float | None:
         return self._pool.memory_mb()
+
+    def processes_mb(self) -> float:
+        return self._pool.processes_mb()
 
     def close(self) -> None:
         self._pool.close()

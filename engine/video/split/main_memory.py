@@ -1,0 +1,82 @@
+"""How much main memory this process and its stage processes hold together, at most.
+
+What each holds by itself cannot be added up: torch's libraries, and weights that are read through a mapping of their
+file, lie once in the memory however many processes see them. Linux knows each process's share of such pages (PSS), but
+goes through all its pages to tell it: 8 ms for a process with torch, where the resident size, which counts them in
+full, takes 20 us. So the sizes are looked at twice a second, and the shares only where the sizes have grown. Other
+systems tell nothing better than resident sizes of another process; there shared pages count in each.
+"""
+
+import re
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+LOOK_S: Final = 0.5
+ENDING_S: Final = 1.0  # a process that hangs in a driver may hold what a look waits for
+GROWN: Final = 1.01  # else it would go through all pages for each small thing that comes and goes
+
+SHARE: Final = re.compile(rb"^Pss:\s+(\d+) kB", re.MULTILINE)  # proc_pid_smaps(5)
+
+
+class MainMemory:
+    """Looks by itself, on a thread of its own, from when it is made until `close`. A peak shorter than half a second
+    may be missed; what has grown by less than a hundredth is."""
+
+    def __init__(self, pids: Sequence[int]) -> None:
+        self._sizes_bytes = self._peak_bytes = 0
+        self._looking = threading.Lock()
+        self._is_closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="video split memory", daemon=True)
+        self._family = [psutil.Process()]
+        for pid in pids:
+            with suppress(psutil.Error):  # it has died already
+                self._family.append(psutil.Process(pid))
+        self._thread.start()
+
+    @property
+    def peak_mb(self) -> float:
+        """MiB. Any thread, also after `close`."""
+        return self._peak_bytes / 2**20
+
+    def look(self) -> None:
+        """Now, until it is closed. Any thread; those that have died hold nothing."""
+        with self._looking:
+            if self._is_closed.is_set():  # their numbers may be those of others by now
+                return
+            sizes_bytes = sum(map(_size_bytes, self._family))
+            if sizes_bytes > GROWN * self._sizes_bytes:
+                self._sizes_bytes = sizes_bytes
+                self._peak_bytes = max(self._peak_bytes, sum(map(_share_bytes, self._family)))
+
+    def close(self) -> None:
+        """It looks no more. Twice is once."""
+        self._is_closed.set()
+        self._thread.join(ENDING_S)
+
+    def _run(self) -> None:
+        self.look()
+        while not self._is_closed.wait(LOOK_S):
+            self.look()
+
+
+def _size_bytes(process: psutil.Process) -> int:
+    """Resident, with all that it shares with others; 0 of one that has died."""
+    with suppress(psutil.Error, OSError):  # OSError: of /proc, of one that dies at this moment
+        return process.memory_info().rss
+    return 0
+
+
+def _share_bytes(process: psutil.Process) -> int:
+    """What it holds alone, and its share of what it holds with others; where that is not told, its size."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            told = SHARE.search(Path(f"/proc/{process.pid}/smaps_rollup").read_bytes())
+            if told is not None:
+                return int(told[1]) * 1024
+    return _size_bytes(process)
