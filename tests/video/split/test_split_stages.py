@@ -1,19 +1,25 @@
 """What stages in processes of their own do with a real model, and how they share the cores out."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import cv2
 import msgspec
 import numpy as np
+import psutil
 import pytest
 
 from engine.models.diffusion import ModelSpec
 from engine.models.diffusion.painting import GOOD, ControlUse, Painting, Stage, pardoned
-from engine.video.batches import VideoBatch
+from engine.sources.still import read_still
 from engine.video.job import VideoJob
+from engine.video.run import open_job, open_stages, run_job
 from engine.video.split.letters import BeginStage
 from engine.video.split.split_stages import SplitStages, layout_for, shared_out
 from engine.video.split.work import PainterWork, open_work
+
+WIDTH, HEIGHT = 96, 64
 
 
 @pytest.fixture(scope="module")
@@ -24,25 +30,26 @@ def whole() -> PainterWork:
 
 def job(spec: ModelSpec, **options: Any) -> VideoJob:
     painting = Painting(spec=spec, prompt="glass", steps=4, strength=0.5, seed=3)
-    return VideoJob(source="", output="", painting=painting, batch=2, device="cpu", threads=1, **options)
+    places = {"source": "", "output": ""}
+    return VideoJob(painting=painting, batch=2, device="cpu", threads=1, **places | options)
 
 
 def begin_of(role: Stage) -> BeginStage:
-    return msgspec.structs.replace(layout_for(job(ModelSpec(model="random:tiny")), (64, 48)).begin, role=role)
+    return msgspec.structs.replace(layout_for(job(ModelSpec(model="random:tiny")), (WIDTH, HEIGHT)).begin, role=role)
 
 
 def pixels(count: int) -> list[np.ndarray]:
     """So many batches; a picture in the last is black."""
     random = np.random.default_rng(0)
-    given = [random.integers(0, 255, (2, 48, 64, 3), dtype=np.uint8) for _ in range(count)]
+    given = [random.integers(0, 255, (2, HEIGHT, WIDTH, 3), dtype=np.uint8) for _ in range(count)]
     given[-1][1] = 0
     return given
 
 
 def test_a_process_that_does_all_three_stages_tells_their_seconds_apart(whole: PainterWork) -> None:
     assert (whole.ready.device, whole.ready.dtype, whole.ready.real_steps) == ("cpu", "float32", 2)
-    made = whole({"rgb": np.full((2, 48, 64, 3), 99, np.uint8)})
-    assert made["rgb"].shape == (2, 48, 64, 3) and made["fates"].tolist() == [GOOD, GOOD]
+    made = whole({"rgb": np.full((2, HEIGHT, WIDTH, 3), 99, np.uint8)})
+    assert made["rgb"].shape == (2, HEIGHT, WIDTH, 3) and made["fates"].tolist() == [GOOD, GOOD]
     seconds = whole.seconds(1.0)
     assert set(seconds) == {"encode", "process", "decode"} and all(each > 0 for each in seconds.values())
 
@@ -64,27 +71,34 @@ def test_three_stages_one_after_the_other_paint_what_one_process_paints_bit_for_
     ]
 
 
-def test_a_process_of_its_own_paints_what_this_one_paints_bit_for_bit(tiny_models: Any) -> None:
-    asked = job(ModelSpec(model=str(tiny_models.sd(vae="kl")), vae="full"))
-    here = open_work(layout_for(asked, (64, 48)).begin)
-    given = [VideoBatch(number=number, pictures=(), pixels=rgb) for number, rgb in enumerate(pixels(3))]
-    stages = SplitStages(asked, (64, 48))
-    try:
-        assert (stages.device, stages.dtype, stages.real_steps, stages.notes) == ("cpu", "float32", 2, [])
-        assert stages.memory_mb() is None and len(stages.pids) == 1
-        for each, source in zip(stages.paint(iter(given)), given, strict=True):
-            expected = here({"rgb": source.pixels})
-            assert each.batch is source
-            assert (each.pixels == expected["rgb"]).all() and (each.fates == expected["fates"]).all()
-        assert [time.name for time in stages.times()] == ["encode", "process", "decode"]
-        assert all(time.seconds > 0 for time in stages.times())
-    finally:
-        stages.close()
+def test_two_processes_that_paint_give_what_one_gives_bit_for_bit_and_the_memory_of_all_is_told(
+    whole: PainterWork, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    given = pixels(3)
+    for number, picture in enumerate(np.concatenate(given)):
+        cv2.imwrite(str(tmp_path / "in" / f"{number}.png"), picture[..., ::-1])
+    places = {"source": str(tmp_path / "in"), "output": str(tmp_path / "out")}
+    asked = job(ModelSpec(model="random:tiny"), pipe=2, stages="split", **places)
+    opened = open_job(asked)
+    chosen = open_stages(asked, opened)
+    stages = chosen.stages
+    assert isinstance(stages, SplitStages) and len(stages.pids) == 4
+    assert (stages.device, stages.dtype, stages.real_steps, stages.memory_mb()) == ("cpu", "float32", 2, None)
+    assert stages.notes == list(whole.ready.notes)
+    report = run_job(asked, opened, chosen)
+    assert (report.painted, report.passed_through, report.memory_of) == (6, 0, "processes")
+    assert [(time.name, time.workers) for time in report.times[1:-1]] == [("encode", 1), ("process", 2), ("decode", 1)]
+    assert all(time.seconds > 0 for time in report.times)
+    painted = [read_still(path) for path in sorted((tmp_path / "out").iterdir())]
+    assert (np.stack(painted) == np.concatenate([whole({"rgb": rgb})["rgb"] for rgb in given])).all()
+    own_mb = psutil.Process().memory_info().rss / 2**20
+    assert report.peak_memory_mb > own_mb + 400, "torch alone takes 300 MiB in each of the four"
 
 
 def test_a_full_vae_is_spread_over_the_processes_that_paint(tiny_models: Any) -> None:
     tiny, full = ModelSpec(model=str(tiny_models.sd())), ModelSpec(model=str(tiny_models.sd(vae="kl")))
-    layouts = [layout_for(job(spec, pipe=3), (64, 48)) for spec in (tiny, full)]
+    layouts = [layout_for(job(spec, pipe=3), (WIDTH, HEIGHT)) for spec in (tiny, full)]
     assert [(each.is_whole, each.count, each.sees_pixels) for each in layouts] == [(False, 3, False), (True, 3, False)]
 
 
@@ -93,7 +107,7 @@ def test_pictures_travel_on_only_to_controlnets_that_look(tiny_models: Any) -> N
     spec = ModelSpec(model=str(sd), controlnets=(str(tiny_models.controlnet(sd)),))
     looking = job(spec)
     blind = replace(looking, painting=replace(looking.painting, controls=(ControlUse(scale=0.0),)))
-    assert [layout_for(each, (64, 48)).sees_pixels for each in (looking, blind)] == [True, False]
+    assert [layout_for(each, (WIDTH, HEIGHT)).sees_pixels for each in (looking, blind)] == [True, False]
 
 
 @pytest.mark.parametrize(
