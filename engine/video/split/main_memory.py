@@ -7,12 +7,9 @@ full, takes 20 us. So the sizes are looked at twice a second, and the shares onl
 systems tell nothing better than resident sizes of another process; there shared pages count in each.
 """
 
-import re
-import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 import psutil
@@ -20,8 +17,6 @@ import psutil
 LOOK_S: Final = 0.5
 ENDING_S: Final = 1.0  # a process that hangs in a driver may hold what a look waits for
 GROWN: Final = 1.01  # else it would go through all pages for each small thing that comes and goes
-
-SHARE: Final = re.compile(rb"^Pss:\s+(\d+) kB", re.MULTILINE)  # proc_pid_smaps(5)
 
 
 class MainMemory:
@@ -74,9 +69,8 @@ def _size_bytes(process: psutil.Process) -> int:
 
 def _share_bytes(process: psutil.Process) -> int:
     """What it holds alone, and its share of what it holds with others; where that is not told, its size."""
-    if sys.platform == "linux":
-        with suppress(OSError):
-            told = SHARE.search(Path(f"/proc/{process.pid}/smaps_rollup").read_bytes())
-            if told is not None:
-                return int(told[1]) * 1024
+    with suppress(psutil.Error, OSError):
+        share = getattr(process.memory_full_info(), "pss", None)  # Linux alone has it
+        if share is not None:
+            return int(share)
     return _size_bytes(process)
