@@ -12,8 +12,11 @@ import torch
 
 from engine.errors import ModelError
 
-# The CPU's and MPS's allocators raise a bare RuntimeError; these are their words.
+# The CPU's and MPS's allocators raise a bare RuntimeError, and so does CUDA for what is taken past its allocator, as
+# handles and streams are; these are their words. They leave the context as it was.
 FULL = (
+    "ALLOC_FAILED",
+    "CUDA error: out of memory",
     "DefaultCPUAllocator: can't allocate memory",
     "DefaultCPUAllocator: not enough memory",
     "MPS backend out of memory",

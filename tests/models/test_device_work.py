@@ -43,6 +43,8 @@ def test_full_memory_is_told_from_other_errors() -> None:
     with pytest.raises(RuntimeError) as too_much:
         torch.empty(1 << 60, dtype=torch.uint8)
     assert is_out_of_memory(too_much.value)
+    assert is_out_of_memory(RuntimeError("CUDA error: out of memory"))
+    assert is_out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"))
     assert not is_out_of_memory(RuntimeError("CUDA error: an illegal memory access was encountered"))
     assert not is_out_of_memory(ValueError("DefaultCPUAllocator"))
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from engine.models.diffusion.batch_painter import BatchPainter
 
 LIBRARIES = re.compile(r"cuda|cublas|cudnn|cusolver", re.IGNORECASE)  # after whose errors a context is of no use
-# Their words for a full device, which is no such error; from what is taken past the allocator, as handles and streams.
-FULL = ("ALLOC_FAILED", "CUDA error: out of memory")
 SMALLER = "choose a smaller size"
 SMALLER_START = "start with a smaller --side, or --dtype float16"
 
@@ -145,11 +143,7 @@ def is_of_device(error: Exception) -> bool:
 def _is_full(error: Exception) -> bool:
     from engine.models.device_work import is_out_of_memory
 
-    return (
-        isinstance(error, DeviceFullError)
-        or is_out_of_memory(error)
-        or (isinstance(error, RuntimeError) and any(words in str(error) for words in FULL))
-    )
+    return isinstance(error, DeviceFullError) or is_out_of_memory(error)
 
 
 def _gentler(dtype: str) -> str:
