@@ -24,6 +24,10 @@ MultiverseError                 something the user can act on: what, which value
 `osc_schema.Rejected` stands apart: the schema is standard library only and imports nothing of the engine.
 """
 
+from typing import Final
+
+LONGEST_LINE: Final = 500
+
 
 class MultiverseError(Exception):
     """Base of the tree. `str(error)` is one line, ready for a terminal."""
@@ -109,3 +113,9 @@ class ControlPipeError(ChildError):
 
 class PipeClosedError(ChildError):
     pass
+
+
+def in_one_line(error: BaseException) -> str:
+    """What went wrong, for people: of errors of other people's making with their kind."""
+    text = " ".join(str(error).split())[:LONGEST_LINE]
+    return text if isinstance(error, MultiverseError) else f"{type(error).__name__}: {text}"

@@ -18,12 +18,11 @@ from typing import Final
 from engine.children.mailbox import EXIT_ORPHANED, Mailbox
 from engine.children.messages import Begin, Fault, Hello, ToChild
 from engine.children.port import ChildFault, ChildPort
-from engine.errors import ChildError, MultiverseError, PipeClosedError
+from engine.errors import ChildError, PipeClosedError, in_one_line
 from engine.ipc import ChildWords, ControlPipe, Gate, Phase
 
 BEGIN_WAIT_S: Final = 10.0  # the letter is written before the process is born
 EXIT_FAULT: Final = 1
-LONGEST_TEXT: Final = 500
 
 
 def main(handle: int) -> None:
@@ -94,12 +93,6 @@ def _loop(name: str) -> Callable[[ChildPort], None]:
     if loop is None:
         raise ChildError(f"{name}: {module} has no such function")
     return loop
-
-
-def in_one_line(error: BaseException) -> str:
-    """What went wrong, for the engine's status: of errors of other people's making with their kind."""
-    text = " ".join(str(error).split())[:LONGEST_TEXT]
-    return text if isinstance(error, MultiverseError) else f"{type(error).__name__}: {text}"
 
 
 def connection_of(handle: int) -> Connection:

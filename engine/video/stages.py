@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from engine.video.batches import PaintedBatch, VideoBatch
+
+STAGES: Final = ("encode", "process", "decode")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,7 +14,7 @@ class StageTime:
     """What one stage has done so far."""
 
     name: str
-    """encode, process or decode."""
+    """One of STAGES."""
     frames: int
     """Of the source; rows that fill a last batch are none."""
     seconds: float
@@ -40,7 +42,7 @@ class PaintStages(Protocol):
         """Each batch painted, in the order they came; a few are on their way at once. May be called again."""
 
     def times(self) -> tuple[StageTime, ...]:
-        """In the order of the work."""
+        """In the order of the work; after `close` as they were."""
 
     def memory_mb(self) -> float | None:
         """MiB of device memory held; None on a CPU."""

@@ -17,8 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from engine.children.child_main import in_one_line
-from engine.errors import DeviceFullError, MultiverseError
+from engine.errors import DeviceFullError, MultiverseError, in_one_line
 from engine.video.batches import PaintedBatch, VideoBatch
 from engine.video.device_state import DeviceWatch
 from engine.video.job import VideoJob

@@ -21,7 +21,7 @@ from engine.video.cluster.connection import connect, demand_ray
 from engine.video.cluster.crew import Crew, Member
 from engine.video.cluster.patient import patiently
 from engine.video.job import VideoJob
-from engine.video.stages import StageTime
+from engine.video.stages import STAGES, StageTime
 
 SEGMENT_PICTURES = 16
 SEGMENT_BYTES = 64 * 2**20
@@ -29,7 +29,6 @@ AHEAD = CALLS_AT_ONCE + 1  # segments an actor: those it has, and one that is do
 AHEAD_BYTES = 2**30  # of pictures, all segments together, as long as each actor has one
 MOST_DEATHS = 3
 WAIT_S = 1.0
-STAGES = ("encode", "process", "decode")
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

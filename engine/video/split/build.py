@@ -13,8 +13,9 @@ import msgspec
 from engine.errors import ChildError, ModelError, SharedMemoryError
 from engine.models.diffusion.painting import Stage
 from engine.video.split.letters import BeginStage
-from engine.video.split.link import STAGES, Consumer, Fields, LinkMemory, Producer
+from engine.video.split.link import Consumer, Fields, LinkMemory, Producer
 from engine.video.split.process import StageProcess
+from engine.video.stages import STAGES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

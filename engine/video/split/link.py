@@ -26,9 +26,9 @@ from engine.ipc import layout
 from engine.ipc.owned_segment import OwnedSegment, open_segment
 from engine.ipc.ring_folder import RingFolder, system_folder
 from engine.ipc.segment import Segment
+from engine.video.stages import STAGES
 
 SLOTS: Final = 2  # one is worked on while the next is filled
-STAGES: Final = ("encode", "process", "decode")
 
 GIVEN: Final = struct.Struct("<iqi")  # slot, number of the batch, pictures in it
 TAKEN: Final = struct.Struct("<i")  # slot

@@ -14,12 +14,12 @@ from engine.video.batches import PaintedBatch, VideoBatch
 from engine.video.split.build import BuiltStages, Layout
 from engine.video.split.feeder import Feeder
 from engine.video.split.letters import StageReady
-from engine.video.split.link import STAGES, LinkMemory, Slot
+from engine.video.split.link import LinkMemory, Slot
 from engine.video.split.main_memory import MainMemory
 from engine.video.split.patience import Patience
 from engine.video.split.process import StageProcess
 from engine.video.split.stage_process import EXIT_NEIGHBOUR_GONE
-from engine.video.stages import StageTime
+from engine.video.stages import STAGES, StageTime
 
 log = logging.getLogger(__name__)
 

@@ -21,8 +21,8 @@ from typing import Final, Protocol
 import numpy as np
 
 from engine.children import stderr_file
-from engine.children.child_main import BEGIN_WAIT_S, connection_of, ignore_signals, in_one_line
-from engine.errors import MultiverseError, PipeClosedError
+from engine.children.child_main import BEGIN_WAIT_S, connection_of, ignore_signals
+from engine.errors import MultiverseError, PipeClosedError, in_one_line
 from engine.ipc import ControlPipe
 from engine.video.split.letters import BeginStage, StageFault, StageReady
 from engine.video.split.link import Consumer, Producer

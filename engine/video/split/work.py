@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.video.split.letters import BeginStage, StageReady
-from engine.video.split.link import STAGES
+from engine.video.stages import STAGES
 
 if TYPE_CHECKING:
     from engine.models.diffusion.batch_painter import BatchPainter
