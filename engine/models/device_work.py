@@ -76,7 +76,7 @@ def forbid_spilling(device: str) -> None:
     """Let a full CUDA device fail on Windows, where the driver would move what does not fit into main memory: the
     child would go on, many times slower, and nobody would know why."""
     if sys.platform == "win32" and device.startswith("cuda"):
-        torch.cuda.set_per_process_memory_fraction(LARGEST_SHARE, device)
+        torch.cuda.set_per_process_memory_fraction(LARGEST_SHARE, torch.device(device).index)  # None: the current one
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -135,7 +135,7 @@ def memory_mb(device: torch.device) -> float | None:
 
 
 class StageClock:
-    """Milliseconds of each stage of a call, without waiting for the device: CUDA events there, host time elsewhere."""
+    """Milliseconds of each stage of a call: CUDA events there, without waiting for the device, host time elsewhere."""
 
     def __init__(self, device: torch.device, idle_s: Callable[[], float] = lambda: 0.0) -> None:
         """`idle_s`: seconds that the caller has spent on purpose without giving work; they belong to no stage."""
@@ -162,6 +162,8 @@ class StageClock:
 
     def _now(self) -> Any:
         if not self._is_cuda:
+            if self._device.type == "mps":
+                torch.mps.synchronize()  # which works on when the call has returned
             return time.perf_counter()
         event = torch.cuda.Event(enable_timing=True)
         event.record(torch.cuda.current_stream(self._device))  # as in `device_wait`

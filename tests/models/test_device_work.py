@@ -1,5 +1,7 @@
 """What a loop asks of its device, as far as a CPU can tell."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -14,6 +16,7 @@ from engine.models.device_work import (
     chosen_device,
     chosen_dtype,
     device_wait,
+    forbid_spilling,
     free_memory,
     is_out_of_memory,
     memory_mb,
@@ -121,6 +124,29 @@ def test_several_tensors_come_home_together() -> None:
         fetched = home.fetch(numbers, bits)
         assert [each.dtype for each in fetched] == [np.float32, np.uint8]
         assert np.array_equal(fetched[0], numbers.numpy()) and np.array_equal(fetched[1], bits.numpy())
+
+
+def test_windows_is_told_to_let_a_full_device_fail_and_takes_a_device_without_a_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shares: list[tuple[float, int]] = []
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(torch.cuda.memory, "_lazy_init", lambda: None)
+    monkeypatch.setattr(torch.cuda.memory, "current_device", lambda: 2, raising=False)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 2)
+    monkeypatch.setattr(torch._C, "_cuda_setMemoryFraction", lambda *given: shares.append(given), raising=False)
+    for device in ("cuda", "cuda:1", "cpu"):
+        forbid_spilling(device)
+    assert shares == [(0.9, 2), (0.9, 1)]
+
+
+def test_on_mps_a_stage_ends_when_its_work_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[None] = []
+    monkeypatch.setattr(torch.mps, "synchronize", lambda: waits.append(None))
+    clock = StageClock(torch.device("mps"))
+    clock.begin()
+    clock.end("encode")
+    assert len(waits) == 2 and list(clock.read_ms()) == ["encode"]
 
 
 def test_idle_time_belongs_to_no_stage() -> None:
