@@ -192,7 +192,8 @@ class FolderPictures:
         self._files = _files_in(path) if path.is_dir() else [path]
         self.expected: int | None = len(self._files)
         stems = [file.stem for file in self._files]
-        self._names = stems if len(set(stems)) == len(stems) else [file.name for file in self._files]
+        apart = {stem.casefold() for stem in stems}  # as macOS and Windows tell names apart
+        self._names = stems if len(apart) == len(stems) else [file.name for file in self._files]
         reasons: list[str] = []
         first = next((found for number in range(len(self._files)) if (found := self._picture(number, reasons))), None)
         if first is None:

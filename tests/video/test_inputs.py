@@ -35,6 +35,15 @@ def movie(tmp_path: Path) -> Movie:
     return partial(write_numbered, tmp_path)
 
 
+def test_pictures_that_a_mac_could_not_tell_apart_keep_their_whole_names(tmp_path: Path) -> None:
+    for names, expected in ((("A.png", "a.jpg"), ["A.png", "a.jpg"]), (("A.png", "b.jpg"), ["A", "b"])):
+        folder = tmp_path / names[1]
+        folder.mkdir()
+        for name in names:
+            Image.new("RGB", (16, 16)).save(folder / name)
+        assert sorted(picture.name for picture in read_all(folder)[1]) == expected
+
+
 def test_each_of_509_pictures_comes_once_whatever_is_skipped(movie: Movie) -> None:
     source = movie(509, options={"preset": "ultrafast"})
     for every in range(1, 8):
