@@ -23,6 +23,7 @@ from engine.bench.clip import FPS, write_clip
 from engine.bench.measuring import answer, in_own_process
 from engine.bench.progress import Progress
 from engine.sinks.movie_file import FORMATS
+from engine.video.report import busiest_of
 
 if TYPE_CHECKING:
     from engine.models.diffusion.timing import Repaint
@@ -45,7 +46,8 @@ FEWEST_BATCHES = 3  # a turn: the pipeline fills once and empties once
 FEWEST_FRAMES = 8  # a turn: two files are opened and closed
 CLIP_PICTURES = {"cpu": 120, "mps": 300, "cuda": 600}
 ORIGINAL_FPS = {(8, 5, 0.2): 35.485, (8, 20, 0.2): 13.4}
-"""(batch, steps, strength): what the original reached on an RTX 4090 at 360x640, one and four real steps."""
+"""(batch, steps, strength): what the original reached on an RTX 4090, one and four real steps."""
+ORIGINAL_SIZE = 360, 640
 
 Take = Callable[[int], "Turn"]
 
@@ -166,6 +168,7 @@ class _ShapeBench:
 
         self._shape, self._place, self._clip, self._threads = shape, place, clip, threads
         self._rival = Rival(shape, place, PROMPT)
+        self._size = size
         self._gflop = gflop(shape, *size)
 
     def measure(self, case: Case, modes: Sequence[str], seconds: float, limit_tflops: float) -> dict[str, Any]:
@@ -239,11 +242,9 @@ class _ShapeBench:
             }
             for index, name in enumerate(time.name for time in outcomes[0].times)
         }
-        shares: dict[str, float] = {}
-        for stage in outcomes[0].times:  # those that take turns are one
-            name = stage.turns or stage.name
-            shares[name] = shares.get(name, 0.0) + stages[stage.name]["busy"]
-        slowest = max(shares, key=lambda name: shares[name])
+        slowest, slowest_busy = busiest_of(
+            outcomes[0].times, {name: figures["busy"] for name, figures in stages.items()}
+        )
         result = {
             "fps": round(own.fps, 3),
             "its": round(case.steps * own.fps, 3),
@@ -252,13 +253,14 @@ class _ShapeBench:
             "frames": own.frames,
             "stages": stages,
             "slowest": slowest,
-            "slowest_busy": round(shares[slowest], 4),
+            "slowest_busy": round(slowest_busy, 4),
             "gflop": round(work_gflop, 2),
             "share_of_limit": round(work_gflop * own.fps / 1000 / limit_tflops, 4),
             "times_diffusers": round(own.fps / rival.fps, 3),
         }
         original_fps = ORIGINAL_FPS.get((case.batch, case.steps, case.strength))
-        if original_fps is not None and self._place.kind == "cuda" and self._shape == "sd15":
+        is_original = self._place.kind == "cuda" and self._shape == "sd15" and self._size == ORIGINAL_SIZE
+        if original_fps is not None and is_original:
             result["times_original"] = round(own.fps / original_fps, 2)
         if ours.memory_mb is not None:
             result["memory_mb"] = round(ours.memory_mb)

@@ -74,7 +74,7 @@ def video(
     ] = "edges",
     ip_adapter: Annotated[str | None, typer.Option(metavar="PATH", help="An IP-Adapter; needs --ip-image.")] = None,
     ip_image: Annotated[Path | None, typer.Option(metavar="FILE", help="The picture that it follows.")] = None,
-    ip_scale: Annotated[float, typer.Option(metavar="0..1.5", help="How closely.")] = 0.6,
+    ip_scale: Annotated[float, typer.Option(metavar="0..2", help="How closely.")] = 0.6,
     stablefast: Annotated[bool, typer.Option("--stablefast", help="Compile with stable-fast.")] = False,
     deepcache: Annotated[bool, typer.Option("--deepcache", help="Reuse deep features from step to step.")] = False,
     inductor: Annotated[bool, typer.Option("--inductor", help="Compile with torch: minutes, then faster.")] = False,

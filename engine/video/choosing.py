@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from engine.errors import ModelError
 from engine.sources.pictures import InputPicture, Pictures
 from engine.video.batches import VideoBatch, video_batches
+from engine.video.inputs import expected_pictures
 from engine.video.job import VideoJob
 from engine.video.stages import PaintStages
 
@@ -51,7 +52,8 @@ def _chosen(job: VideoJob, pictures: Pictures, size: tuple[int, int], done: int)
     fused = FusedStages(job, size)
     try:
         fused_fps = tried_fps(fused, job, pictures.first, size)
-        left_s = _left(job, pictures, done) / fused_fps
+        expected = expected_pictures(job, pictures)
+        left_s = float("inf") if expected is None else max(expected - done, 0) / fused_fps
         if left_s < WORTH_TRYING_S:
             return "fused", f"fused: {left_s:.0f} s of painting were too few to try split", fused
         split: SplitStages | None = None
@@ -89,9 +91,3 @@ def _copies(job: VideoJob, first: InputPicture, size: tuple[int, int]) -> Iterat
         if number > 1 and time.perf_counter() - began_s > TRIED_S:
             return
         yield batch
-
-
-def _left(job: VideoJob, pictures: Pictures, done: int) -> float:
-    whole = pictures.expected
-    ends = [end for end in (whole and -(-whole // job.every), job.limit) if end]
-    return max(min(ends) - done, 0) if ends else float("inf")

@@ -7,6 +7,7 @@ from pathlib import Path
 from engine.errors import SourceError
 from engine.sources.opening import ADDRESS, camera_of
 from engine.sources.pictures import Pictures, VideoPictures, open_pictures
+from engine.video.job import VideoJob
 
 
 def open_input(source: str) -> Pictures:
@@ -23,6 +24,13 @@ def open_input(source: str) -> Pictures:
     except (OSError, ValueError):  # what no file can be called: the sentence on files says so
         camera = None
     return open_pictures(Path(source)) if camera is None else _open_camera(camera)
+
+
+def expected_pictures(job: VideoJob, pictures: Pictures) -> int | None:
+    """How many will be kept, those of an earlier run counted, as far as the source knows."""
+    whole = pictures.expected
+    ends = (whole and -(-whole // job.every), job.limit)
+    return min((end for end in ends if end), default=None)
 
 
 def _open_address(url: str) -> Pictures:

@@ -10,6 +10,7 @@ from engine.handover import BrokenOffError, Handover, Worker
 from engine.models.diffusion.painting import GOOD, RERUN
 from engine.sources.pictures import Pictures, fitted
 from engine.video.batches import PaintedBatch, VideoBatch, video_batches
+from engine.video.inputs import expected_pictures
 from engine.video.job import VideoJob
 from engine.video.report import Progress
 from engine.video.stages import PaintStages, StageTime
@@ -130,7 +131,7 @@ class Pipeline:
         done = times[-2].frames
         return Progress(
             done=self._output.done + done,
-            expected=self._expected(),
+            expected=expected_pictures(self._job, self._pictures),
             seconds=self.seconds,
             fps=done / max(self.seconds, 1e-9),
             stages=times,
@@ -179,11 +180,6 @@ class Pipeline:
                 self._first_passed = self._first_passed or picture.name
             self._output.add(picture, pixels)
             self._painted += 1
-
-    def _expected(self) -> int | None:
-        whole = self._pictures.expected
-        ends = (whole and -(-whole // self._job.every), self._job.limit)
-        return min((end for end in ends if end), default=None)
 
 
 def _since(before: StageTime, now: StageTime) -> StageTime:

@@ -1,5 +1,6 @@
 """What a run tells of itself, while it goes on and at its end."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -100,11 +101,7 @@ class VideoReport:
     @property
     def busiest(self) -> tuple[str, float]:
         """The slowest of those that work side by side, and 0..1 of the run in which it was at work."""
-        shares: dict[str, float] = {}
-        for time in self.times:
-            name = time.turns or time.name
-            shares[name] = shares.get(name, 0.0) + self.busy[time.name]
-        return max(shares.items(), key=lambda item: item[1])
+        return busiest_of(self.times, self.busy)
 
     @property
     def done_line(self) -> str:
@@ -129,3 +126,12 @@ class VideoReport:
         for name in ("load_s", "seconds", "fps", "its", "evals", "peak_memory_mb"):
             values[name] = round(values[name], 3)
         return values
+
+
+def busiest_of(times: Sequence[StageTime], busy: Mapping[str, float]) -> tuple[str, float]:
+    """The largest of the shares `busy`, by stage; those that take turns have one together."""
+    shares: dict[str, float] = {}
+    for time in times:
+        name = time.turns or time.name
+        shares[name] = shares.get(name, 0.0) + busy[time.name]
+    return max(shares.items(), key=lambda item: item[1])
