@@ -22,7 +22,7 @@ Progress = Callable[[int, int], None]
 """(steps done, steps in all)."""
 
 NAMED: dict[str, tuple[str, dict[str, Any]]] = {
-    "deis": ("DEISMultistepScheduler", {}),
+    "deis": ("DEISMultistepScheduler", {"algorithm_type": "deis"}),
     "euler": ("EulerAncestralDiscreteScheduler", {}),
     "dpm": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
 }

@@ -30,7 +30,7 @@ SAMPLERS = [
 IDS = ["lcm", "turbo", "library's lcm", "ddim", "pndm", "euler ancestral", "deis", "dpm"]
 NAMED = {
     "lcm": ("LCMScheduler", {}),
-    "deis": ("DEISMultistepScheduler", {}),
+    "deis": ("DEISMultistepScheduler", {"algorithm_type": "deis"}),
     "euler": ("EulerAncestralDiscreteScheduler", {}),
     "dpm": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
 }
@@ -177,3 +177,43 @@ def test_a_scheduler_this_library_does_not_have_is_named(tiny_models: Any) -> No
     model.scheduler_config["_class_name"] = "TomorrowsScheduler"
     with pytest.raises(ModelError, match="TomorrowsScheduler"):
         batch(model, sampler="scheduler").run(random_latents(1, seed=1), cond_of(model))
+
+
+PUBLISHED = [
+    "DDIM",
+    "EulerDiscrete",
+    "LCM",
+    "PNDM",
+    "UniPCMultistep",
+    "sde-dpmsolver++",
+    "dpmsolver",
+    "karras",
+    "logrho",
+]
+
+
+@pytest.mark.parametrize("sampler", list(NAMED))
+@pytest.mark.parametrize("published", PUBLISHED)
+def test_a_sampler_asked_for_by_name_paints_whatever_scheduler_the_model_came_with(
+    tiny_models: Any, published: str, sampler: str
+) -> None:
+    import diffusers
+
+    model = loaded(tiny_models.sd())
+    common = {key: model.scheduler_config[key] for key in ("num_train_timesteps", "beta_start", "beta_end")}
+    common |= {"beta_schedule": model.scheduler_config["beta_schedule"], "prediction_type": "v_prediction"}
+    own = {
+        "sde-dpmsolver++": {"algorithm_type": "sde-dpmsolver++", "use_karras_sigmas": True, "solver_order": 3},
+        "dpmsolver": {"algorithm_type": "dpmsolver", "final_sigmas_type": "sigma_min", "solver_type": "heun"},
+        "karras": {"use_karras_sigmas": True, "timestep_spacing": "trailing", "solver_type": "bh2"},
+        "logrho": {"algorithm_type": "deis", "solver_type": "logrho", "timestep_spacing": "leading"},
+    }.get(published)
+    if own is None:
+        own = dict(getattr(diffusers, f"{published}Scheduler").from_config(common).config)
+    model.scheduler_config.clear()
+    model.scheduler_config.update(common | own)
+    for steps, strength in ((1, 1.0), (6, 0.5)):
+        painted = batch(model, steps=steps, strength=strength, sampler=sampler).run(
+            random_latents(1, seed=1), cond_of(model)
+        )
+        assert painted.isfinite().all()
