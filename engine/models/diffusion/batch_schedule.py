@@ -193,8 +193,15 @@ class BatchSchedule:
         kind = getattr(diffusers, name, None)
         if kind is None:
             raise ModelError(f"{self._model.spec.model}: this version of diffusers has no {name}")
-        scheduler = kind.from_config(config, **differences)
-        scheduler.set_timesteps(self._steps, device=self._denoiser.device)
+        try:
+            scheduler = kind.from_config(config, **differences)
+            scheduler.set_timesteps(self._steps, device=self._denoiser.device)
+        except (ValueError, NotImplementedError, ImportError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise ModelError(
+                f"{self._model.spec.model}: {name} cannot make {self._steps} steps ({reason}); "
+                "ask for another --sampler or more --steps"
+            ) from error
         start = (self._steps - real_steps(self._steps, self._strength)) * scheduler.order
         if hasattr(scheduler, "set_begin_index"):  # those that count their steps; DDIM and PNDM look the timestep up
             scheduler.set_begin_index(start)

@@ -217,3 +217,16 @@ def test_a_sampler_asked_for_by_name_paints_whatever_scheduler_the_model_came_wi
             random_latents(1, seed=1), cond_of(model)
         )
         assert painted.isfinite().all()
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_a_scheduler_that_cannot_make_so_few_steps_says_what_else_can_be_asked_for(
+    tiny_models: Any, steps: int
+) -> None:
+    """PNDM that begins with Runge-Kutta steps makes no fewer than four."""
+    model = loaded(tiny_models.sd(sampler="pndm"))
+    del model.scheduler_config["skip_prk_steps"]
+    reason = rf": PNDMScheduler cannot make {steps} steps \(.*\); ask for another --sampler or more --steps$"
+    with pytest.raises(ModelError, match=reason) as told:
+        _ = batch(model, steps=steps, strength=1.0, sampler="scheduler").steps
+    assert "\n" not in str(told.value)
