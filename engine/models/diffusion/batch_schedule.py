@@ -1,12 +1,13 @@
 """Pictures one batch after the other: S calls for F pictures, with any sampler. For jobs and single pictures."""
 
 import copy
-import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from engine.errors import ModelError
 from engine.models.diffusion.coefficients import StepCoefficients, real_steps, step_coefficients
@@ -54,8 +55,6 @@ class BatchSchedule:
         self._sampler = model.sampler if sampler == "auto" else sampler
         self._guidance = 1.0 if self._sampler == "turbo" else guidance
         self._steps, self._strength, self._seed = steps, strength, seed
-        self._random = torch.Generator(denoiser.device)
-        self._random.seed()
         self._kept: SeededNoise | None = None
 
     @property
@@ -97,13 +96,19 @@ class BatchSchedule:
     def _is_consistency(self) -> bool:
         return self._sampler in ("lcm", "turbo")
 
+    @cached_property
+    def _random(self) -> torch.Generator:
+        made = torch.Generator(self._denoiser.device)
+        made.seed()
+        return made
+
     def _noise_for(self, z: torch.Tensor, generator: torch.Generator | None) -> "SeededNoise":
         if generator is not None:
             return SeededNoise(generator, z)
         if self._seed < 0:
             return SeededNoise(self._random, z)
         if self._kept is None or not self._kept.fits(z):
-            self._kept = SeededNoise(torch.Generator().manual_seed(self._seed), z, is_kept=True)
+            self._kept = SeededNoise(torch.Generator().manual_seed(self._seed), z)
         return self._kept
 
     def _run_consistency(
@@ -137,27 +142,25 @@ class BatchSchedule:
         between: Callable[[], None],
         progress: Progress,
     ) -> torch.Tensor:
-        # A copy: it remembers the steps of one batch.
-        scheduler, timesteps = copy.deepcopy(self._prepared)
-        self._begin(timesteps)
-        x = scheduler.add_noise(z, noise.draw(0).expand_as(z), timesteps[:1].expand(len(z)))
-        options: dict[str, Any] = {"return_dict": False}
-        if "generator" in inspect.signature(scheduler.step).parameters:
-            # One for each picture, all in the same state: each gets what it would get alone.
-            options["generator"] = noise.generators_after_first(len(z))
-        for done, t in enumerate(timesteps):
+        steps = self._library_steps
+        scheduler = copy.deepcopy(steps.scheduler)  # it remembers the steps of one batch
+        self._begin(steps.timesteps)
+        x = steps.signal * z + steps.noise * noise.draw(0)
+        later = LaterNoise(noise)
+        for done, (t, row) in enumerate(zip(steps.timesteps, steps.rows, strict=True)):
             if done:
                 between()
             output = self._denoiser.guided_output(
                 scheduler.scale_model_input(x, t),
-                t.expand(len(z)),
+                row.expand(len(z)),
                 cond,
                 control,
                 guidance=self._guidance,
                 between=between,
             )
-            x = scheduler.step(output, t, x, **options)[0]
-            progress(done + 1, len(timesteps))
+            with later:
+                x = scheduler.step(output, t, x, return_dict=False)[0]
+            progress(done + 1, len(steps.timesteps))
         return x
 
     def _begin(self, timesteps: torch.Tensor) -> None:
@@ -166,7 +169,7 @@ class BatchSchedule:
 
     @property
     def _timesteps(self) -> torch.Tensor:
-        return self._coefficients.timesteps if self._is_consistency else self._prepared[1]
+        return self._coefficients.timesteps if self._is_consistency else self._library_steps.timesteps
 
     @cached_property
     def _coefficients(self) -> StepCoefficients:
@@ -184,8 +187,7 @@ class BatchSchedule:
         return self._coefficients.rows(1, self._denoiser.device)
 
     @cached_property
-    def _prepared(self) -> tuple[Any, torch.Tensor]:
-        """A scheduler of the library before its first step, on the device, and the timesteps it is to make."""
+    def _library_steps(self) -> "LibrarySteps":
         import diffusers
 
         config = self._model.scheduler_config
@@ -195,7 +197,7 @@ class BatchSchedule:
             raise ModelError(f"{self._model.spec.model}: this version of diffusers has no {name}")
         try:
             scheduler = kind.from_config(config, **differences)
-            scheduler.set_timesteps(self._steps, device=self._denoiser.device)
+            scheduler.set_timesteps(self._steps)
         except (ValueError, NotImplementedError, ImportError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise ModelError(
@@ -205,19 +207,42 @@ class BatchSchedule:
         start = (self._steps - real_steps(self._steps, self._strength)) * scheduler.order
         if hasattr(scheduler, "set_begin_index"):  # those that count their steps; DDIM and PNDM look the timestep up
             scheduler.set_begin_index(start)
-        return scheduler, scheduler.timesteps[start:]
+        timesteps = scheduler.timesteps[start:]
+        if timesteps.is_floating_point():
+            timesteps = timesteps.float()  # as the UNet takes them; MPS has no float64
+        none, one = torch.zeros(1), torch.ones(1)
+        return LibrarySteps(
+            scheduler=scheduler,
+            timesteps=timesteps,
+            rows=timesteps.to(self._denoiser.device),
+            signal=scheduler.add_noise(one, none, timesteps[:1]).item(),
+            noise=scheduler.add_noise(none, one, timesteps[:1]).item(),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibrarySteps:
+    """The steps of a scheduler of the library, which itself stays on the CPU: a number that it looks up or compares on
+    the device would make the host wait."""
+
+    scheduler: Any
+    """Before its first step."""
+    timesteps: torch.Tensor
+    """(S,) on the CPU."""
+    rows: torch.Tensor
+    """The same on the device."""
+    signal: float
+    """How much of the picture there is before the first step."""
+    noise: float
 
 
 class SeededNoise:
     """(1, 4, h, w) on the device for each step, one for all pictures."""
 
-    def __init__(self, generator: torch.Generator, z: torch.Tensor, *, is_kept: bool = False) -> None:
-        """For pictures like `z` (F, 4, h, w); drawn where the generator is, when asked for. `is_kept`: for many
-        batches, which all get the same; else the generator is one that others have drawn from and will draw from."""
+    def __init__(self, generator: torch.Generator, z: torch.Tensor) -> None:
+        """For pictures like `z` (F, 4, h, w); drawn where the generator is, when asked for, and kept."""
         self._generator, self._shape, self._device = generator, (1, *z.shape[1:]), z.device
-        self._is_kept = is_kept
         self._drawn: list[torch.Tensor] = []
-        self._after_first = generator
 
     def fits(self, z: torch.Tensor) -> bool:
         return self._shape[1:] == z.shape[1:] and self._device == z.device
@@ -227,11 +252,20 @@ class SeededNoise:
         if step == len(self._drawn):
             drawn = torch.randn(self._shape, generator=self._generator, device=self._generator.device)
             self._drawn.append(drawn.to(self._device))
-            if step == 0 and self._is_kept:
-                self._after_first = self._generator.clone_state()
         return self._drawn[step]
 
-    def generators_after_first(self, count: int) -> list[torch.Generator]:
-        """`count` generators, each of which goes on as one that has drawn the first noise."""
-        first = self._after_first.clone_state() if self._is_kept else self._generator
-        return [first, *(first.clone_state() for _ in range(count - 1))]
+
+class LaterNoise(TorchFunctionMode):
+    """Within it a `torch.randn` without a generator, as schedulers call it that are given none, is the next noise after
+    a picture's first: the same for each row, and on the device. What a generator on the CPU draws would go up."""
+
+    def __init__(self, noise: SeededNoise) -> None:
+        super().__init__()
+        self._noise, self._step = noise, 0
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if function is not torch.randn or kwargs.get("generator") is not None:
+            return function(*args, **kwargs)
+        self._step += 1
+        return self._noise.draw(self._step).expand(args[0])

@@ -1,8 +1,11 @@
 """Batches through the three stages at once, each stage on a CUDA stream of its own. Unverified without a device.
 
 While the UNet paints one batch, the next is brought to the device and encoded, and the one before is decoded and
-brought home: copies and the VAE fill what the UNet leaves of the card. The host gives all three stages of a batch to
-the device without waiting, and waits only for the oldest of a few batches that are on their way.
+brought home: copies and the VAE fill what the UNet leaves of the card. The host waits only for the oldest of a few
+batches that are on their way: what one batch has prepared, the next ones are given to the device in all three stages
+without waiting. So it is with lcm, turbo, deis, euler and dpm, and with a model's own DDIM, PNDM, LCM, Euler or DPM
+scheduler. Others of diffusers may wait in each step, as UniPC does, and so does DeepCache: then the stages overlap
+less, and the pictures are the same.
 
 What makes that safe:
 - Events order the stages of one batch; a stream orders the batches of one stage. So a stage's captured graph, whose

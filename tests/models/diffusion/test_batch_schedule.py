@@ -1,10 +1,12 @@
 """Batches: every picture as if it were alone, whatever the sampler."""
 
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 import torch
 from PIL import Image
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.errors import ModelError
 from engine.models.diffusion.batch_schedule import BatchSchedule
@@ -12,7 +14,7 @@ from engine.models.diffusion.conditioner import Cond, Conditioner
 from engine.models.diffusion.denoiser import Control, Denoiser
 from engine.models.diffusion.model import Model
 from engine.models.diffusion.pixels import Pixels
-from engine.models.graphs import GraphCalls
+from engine.models.graphs import DirectCalls, GraphCalls
 from tests.models.diffusion.oracle import pipeline_of, source_picture
 from tests.models.diffusion.plain_stream import loaded, random_latents
 from tests.models.recorded_graphs import Recording
@@ -230,3 +232,70 @@ def test_a_scheduler_that_cannot_make_so_few_steps_says_what_else_can_be_asked_f
     with pytest.raises(ModelError, match=reason) as told:
         _ = batch(model, steps=steps, strength=1.0, sampler="scheduler").steps
     assert "\n" not in str(told.value)
+
+
+class HostWaits(TorchDispatchMode):
+    """Counts what makes the host wait for a device: numbers fetched from it, copies to and from pageable memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+
+    def __torch_dispatch__(self, call: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs, name = kwargs or {}, call.overloadpacket.__name__
+        given = [each for each in args if isinstance(each, torch.Tensor)]
+        is_meta = any(each.is_meta for each in given)
+        match name:
+            case "_local_scalar_dense" | "nonzero" | "equal" if is_meta:
+                self.told.append(name)
+                return 1
+            case "_to_copy" if kwargs.get("device", given[0].device) != given[0].device:
+                self.told.append(name)
+            case "copy_" if given[0].device != given[1].device:
+                self.told.append(name)
+            case "index" if any(each is not None and each.is_meta != given[0].is_meta for each in args[1]):
+                self.told.append(name)
+        return call(*args, **kwargs)
+
+
+OWN = {
+    "own DDIM": {"_class_name": "DDIMScheduler"},
+    "own PNDM": {"_class_name": "PNDMScheduler", "skip_prk_steps": True},
+    "own LCM": {"_class_name": "LCMScheduler"},
+    "own Euler": {"_class_name": "EulerDiscreteScheduler"},
+    "own Euler ancestral": {"_class_name": "EulerAncestralDiscreteScheduler"},
+    "own DPM": {"_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "sde-dpmsolver++"},
+}
+
+
+@pytest.mark.parametrize("sampler", ["lcm", "turbo", "deis", "euler", "dpm", *OWN])
+def test_once_prepared_a_batch_never_waits_for_the_device(tiny_models: Any, sampler: str) -> None:
+    here = loaded(tiny_models.sd())
+    config = {key: here.scheduler_config[key] for key in ("num_train_timesteps", "beta_start", "beta_end")}
+    config |= {"beta_schedule": here.scheduler_config["beta_schedule"], "original_inference_steps": 50}
+    config |= OWN.get(sampler, {"_class_name": "DDIMScheduler"})
+    there = torch.device("meta")
+    model = replace(here, device=there, unet=here.unet.to(there), scheduler_config=config)
+    cond = cond_of(here)
+    cond = Cond(**{each.name: moved(getattr(cond, each.name), there) for each in fields(cond)})
+    schedule = BatchSchedule(
+        model,
+        Denoiser(model, calls=DirectCalls()),
+        steps=8,
+        strength=0.75,
+        guidance=2.0,
+        sampler="scheduler" if sampler in OWN else sampler,
+    )
+    z = torch.empty((3, 4, 8, 8), device=there)
+    with HostWaits() as waits:
+        schedule.run(z, cond)
+        assert waits.told, "tables and noise go up once"
+        waits.told.clear()
+        assert schedule.run(z, cond).shape == z.shape
+    assert waits.told == []
+
+
+def moved(value: Any, device: torch.device) -> Any:
+    if isinstance(value, tuple):
+        return tuple(moved(each, device) for each in value)
+    return value.to(device) if isinstance(value, torch.Tensor) else value
