@@ -13,7 +13,7 @@ from engine.cli.sd_options import configured_sd, model_spec, with_numbers
 from engine.cli.video_progress import shown_progress
 from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import Telemetry, telemetry, writers
-from engine.cli.video_web import refuse_without_effect, serve
+from engine.cli.video_web import is_given, refuse_without_effect, serve
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -148,6 +148,12 @@ def video(
         vae="full" if vae else configured.vae,
         accelerator=accelerator or configured.accelerator,
     )
+    for name, needed, is_there in (
+        ("control", "controlnet", spec.controlnets),
+        ("ip_scale", "ip-adapter", spec.ip_adapter),
+    ):
+        if is_given(context, name) and not is_there:
+            raise UsageError(f"--{name.replace('_', '-')}: only with --{needed} PATH")
     scales = [weight for _, weight in controls] or [1.0] * len(spec.controlnets)
     painting = Painting(
         spec=spec,

@@ -36,10 +36,16 @@ def ended_line(report: "VideoReport", *, is_live: bool) -> str:
     whole = report.resumed + report.painted
     if not whole:
         return "interrupted before the first picture; nothing was written"
+    pictures = f"{whole} picture{'s' * (whole > 1)}"
     if is_live:  # it has no other end, and what it showed does not come again
-        return f"ended after {whole} pictures"
-    kept = f"interrupted after {whole} pictures; {report.output}: plays up to there"
-    return f"{kept}, the same command with --resume goes on"
+        return f"ended after {pictures}"
+    if report.kept == whole:
+        way_on = "goes on"
+    elif report.kept:
+        way_on = f"goes on behind the first {report.kept}"
+    else:
+        way_on = "begins again: these are too few to go on from"
+    return f"interrupted after {pictures}; {report.output}: plays up to there, the same command with --resume {way_on}"
 
 
 def _accounting(report: "VideoReport") -> str:

@@ -25,7 +25,7 @@ WEB_ONLY = ("clients", "side", "certificate", "key", "token")
 
 def refuse_without_effect(context: typer.Context, *, is_web: bool) -> None:
     """UsageError for an option of the other way to paint."""
-    given = [name for name in (FILE_ONLY if is_web else WEB_ONLY) if _is_given(context, name)]
+    given = [name for name in (FILE_ONLY if is_web else WEB_ONLY) if is_given(context, name)]
     if given and is_web:
         raise UsageError(f"--web: the browser is input and output, picture by picture; leave {_shown(given)} out")
     if given:
@@ -88,7 +88,8 @@ def _addresses(server: "LiveServer") -> Iterator[tuple[str, str]]:
         yield "network", network
 
 
-def _is_given(context: typer.Context, name: str) -> bool:
+def is_given(context: typer.Context, name: str) -> bool:
+    """Whether the option stands on the command line."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
 

@@ -73,7 +73,9 @@ def open_video(path: Path | str) -> tuple[InputContainer, VideoStream]:
     except av.ExitError:
         raise SourceError(f"{shown}: no answer within {OPEN_TIMEOUT_S:.0f} s") from None
     except (av.FFmpegError, OSError) as error:
-        raise SourceError(f"{shown}: not a video or picture that can be read ({error.strerror})") from None
+        is_empty = is_near and path.is_file() and not path.stat().st_size
+        reason = "it is empty" if is_empty else error.strerror
+        raise SourceError(f"{shown}: not a video or picture that can be read ({reason})") from None
     # FFmpeg plays any text file as an animation of a terminal.
     if container.format.name == "tty":
         container.close()

@@ -72,6 +72,16 @@ class VideoJob:
 
         return side(width), side(height)
 
+    def notes(self, width: int, height: int) -> list[str]:
+        """What of it has no effect on pictures of this size, or another one than meant, a line each."""
+        found = []
+        if min(width, height) * self.scale < LEAST_SIDE_PX - SIDE_STEP_PX / 2:
+            shown = "{}x{}".format(*self.size_for(width, height))
+            found.append(f"painted at {shown}: no side is below {LEAST_SIDE_PX} px, so the proportions are not kept")
+        if self.painting.negative and self.painting.cfg <= 1.0:
+            found.append("--negative changed nothing: it needs --cfg above 1")
+        return found
+
 
 def check_painting(painting: Painting) -> None:
     """UsageError for what no model can do."""

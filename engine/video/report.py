@@ -65,6 +65,8 @@ class VideoReport:
     """By this run, and written."""
     unpainted: int
     """Read, but the run was interrupted before they were written."""
+    kept: int
+    """Of those resumed and painted: `resume` would not paint them again."""
     skipped: int
     """By --skip."""
     dropped: int

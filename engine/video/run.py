@@ -17,6 +17,7 @@ from engine.video.job import VideoJob
 from engine.video.pipeline import Outcome, Pipeline, Tell, Watch
 from engine.video.report import VideoReport
 from engine.video.stages import PaintStages, StagesInProcesses
+from engine.video.writing.output_work import GO_ON
 from engine.video.writing.outputs import Output, open_output
 
 
@@ -99,6 +100,8 @@ def run_job(
         if opened.pictures.kind == "live":  # what has become of a recording that does not come again
             for note in opened.output.notes:
                 error.add_note(note)
+        elif opened.output.kept and "--resume" not in str(error):
+            error.add_note(f"{opened.output.path}: {GO_ON}")
         raise
     finally:
         chosen.stages.close()
@@ -119,7 +122,8 @@ def check_model(job: VideoJob) -> None:
 
 def _report(job: VideoJob, opened: OpenedJob, chosen: Chosen, outcome: Outcome) -> VideoReport:
     counts, output, stages, painting = opened.pictures.counts, opened.output, chosen.stages, job.painting
-    notes = [*stages.notes, *counts.notes, *output.notes]
+    height, width = opened.pictures.first.pixels.shape[:2]
+    notes = [*job.notes(width, height), *stages.notes, *counts.notes, *output.notes]
     if outcome.rerun:
         notes.append(f"{outcome.rerun} pictures were painted twice: the first attempt gave no picture")
     if outcome.passed_through:
@@ -145,6 +149,7 @@ def _report(job: VideoJob, opened: OpenedJob, chosen: Chosen, outcome: Outcome) 
         height=height,
         read=counts.decoded,
         resumed=resumed,
+        kept=output.kept,
         painted=outcome.painted,
         unpainted=counts.decoded - counts.passed_over - counts.dropped - resumed - outcome.painted,
         skipped=counts.passed_over,

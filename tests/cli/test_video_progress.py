@@ -35,7 +35,7 @@ def report(**changes: Any) -> VideoReport:
         **{"width": 360, "height": 640, "read": 509, "resumed": 0, "painted": 508, "unpainted": 0, "skipped": 1},
         **{"dropped": 0, "damaged": 0, "unreadable": 0, "refitted": 0, "rerun": 0, "passed_through": 0},
         **{"load_s": 9.25, "seconds": 14.316, "fps": 35.485, "its": 177.427, "evals": 35.485, "times": STAGES},
-        **{"peak_memory_mb": 4321.5, "memory_of": "device", "notes": ()},
+        **{"peak_memory_mb": 4321.5, "memory_of": "device", "notes": (), "kept": 0},
     }
     return VideoReport(**values | changes)
 
@@ -219,8 +219,17 @@ def test_every_picture_is_accounted_for() -> None:
 
 def test_an_interruption_says_how_far_it_came_and_how_to_go_on() -> None:
     ended = report(is_interrupted=True, resumed=16, painted=21)
-    kept = "interrupted after 37 pictures; out.mp4: plays up to there"
-    assert ended_line(ended, is_live=False) == f"{kept}, the same command with --resume goes on"
+    for kept, way_on in (
+        (37, "goes on"),
+        (32, "goes on behind the first 32"),
+        (0, "begins again: these are too few to go on from"),
+    ):
+        line = ended_line(replace(ended, kept=kept), is_live=False)
+        assert line == (
+            f"interrupted after 37 pictures; out.mp4: plays up to there, the same command with --resume {way_on}"
+        )
+    one = ended_line(report(is_interrupted=True, painted=1), is_live=False)
+    assert one.startswith("interrupted after 1 picture; ")
     nothing = report(is_interrupted=True, painted=0)
     assert ended_line(nothing, is_live=False) == "interrupted before the first picture; nothing was written"
 

@@ -51,3 +51,12 @@ def test_what_contradicts_itself_is_refused_in_one_line(options: dict, reason: s
 )
 def test_the_painted_size_is_the_nearest_multiple_of_8(size, scale, painted, job: MakeJob, tmp_path: Path) -> None:
     assert job(tmp_path, tmp_path, scale=scale).size_for(*size) == painted
+
+
+def test_what_is_not_done_as_asked_is_told(job: MakeJob) -> None:
+    small = "painted at 64x64: no side is below 64 px, so the proportions are not kept"
+    assert job("in", "out", scale=0.5).notes(128, 96) == [small]
+    assert job("in", "out", scale=0.5).notes(128, 120) == []
+    negative = "--negative changed nothing: it needs --cfg above 1"
+    assert job("in", "out", negative="rain", cfg=1.0).notes(128, 96) == [negative]
+    assert job("in", "out", negative="rain", cfg=1.5).notes(128, 96) == []

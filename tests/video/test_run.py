@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.errors import MultiverseError
+from engine.errors import ModelError, MultiverseError
 from engine.video import Progress, paint_video
 from engine.video.writing import segmented_video
 from tests.segment.disc_movie import pictures_of, sound_of, times_of
@@ -78,7 +78,7 @@ def test_a_stop_keeps_what_was_painted_and_a_resumed_run_equals_an_uninterrupted
 
     paint_video(job(source, tmp_path / "whole.mp4", batch=4))
     first = paint_video(job(source, out, batch=4), tell=stop_after_three_batches, stop=stop)
-    assert first.is_interrupted
+    assert first.is_interrupted and first.kept == first.painted // 8 * 8
     assert len(pictures_of(out)) == first.painted >= 12, "what was painted plays"
     at_once = paint_video(job(source, out, batch=4, resume=True), stop=stop)
     assert at_once.is_interrupted
@@ -89,6 +89,25 @@ def test_a_stop_keeps_what_was_painted_and_a_resumed_run_equals_an_uninterrupted
     assert second.resumed >= 8, "what was whole was not painted again"
     assert second.resumed + second.painted == 40
     assert packets_of(out) == packets_of(tmp_path / "whole.mp4")
+
+
+def test_an_error_says_how_to_go_on_where_something_is_whole(
+    clip: Clip, job: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 8)
+    source, out = clip(40), tmp_path / "out.mp4"
+
+    def fail(progress: Progress) -> None:
+        if progress.stages[-1].frames >= 8 or progress.is_finishing:
+            raise ModelError("the device is gone")
+
+    with pytest.raises(ModelError) as caught:
+        paint_video(job(source, out, batch=4), tell=fail)
+    assert caught.value.__notes__ == [f"{out}: what is whole is kept: go on with --resume"]
+    assert paint_video(job(source, out, batch=4, resume=True)).resumed >= 8
+    with pytest.raises(ModelError) as caught:
+        paint_video(job(clip(3), tmp_path / "short.mp4"), tell=fail)
+    assert not hasattr(caught.value, "__notes__")
 
 
 def test_an_output_that_cannot_be_written_is_told_before_the_model_is_loaded(

@@ -41,7 +41,10 @@ def choose_vae(folder: ModelFolder, wanted: str, *, is_in_file: bool = False) ->
     if wanted not in ("auto", "full"):
         return _elsewhere(wanted)
     if wanted == "full" and folder.is_taesd:
-        raise ModelError(f"{folder.name}: its own VAE is a TAESD; there is no full one here, name another")
+        raise ModelError(
+            f"{folder.name}: its own VAE is a TAESD, there is no full one here; name one as vae under [sd] in a file "
+            "and pass --config FILE.toml"
+        )
     note = ""
     if wanted == "auto":
         command = locate.download_command(tiny, locate.PART_FILES)

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 CAUSE_S: Final = 5.0  # after the first death, to find the one to blame among those that it took along
 ENDING_S: Final = 0.02
+KILLED: Final = -9  # SIGKILL
+SHORT_OF_MEMORY: Final = "a system short of memory does that: give a smaller --batch, --scale or --pipe"
 
 
 class StagePool:
@@ -181,6 +183,8 @@ class StagePool:
         reason = self._overdue or "--stages split: all stage processes ended at once, nobody knows why"
         if culprit is not None:
             reason = culprit.reason()
+            if culprit.exit_code == KILLED:
+                reason += f"; {SHORT_OF_MEMORY}"
             log.debug("%s: %s", culprit.title, "\n".join(culprit.last_lines()))
         self.close()
         raise ModelError(reason)

@@ -41,7 +41,9 @@ class FrameFolder:
         self._older = set(frames_in(self.path, pictures))
         self._untold: list[str] = []
         if is_resumed:
-            work.go_on(self._kept())
+            work.go_on(self._whole())
+        self._is_live = pictures.kind == "live"
+        self.kept = self.done
         count = min(MOST_WRITERS, os.cpu_count() or 1)
         self._most_waiting = 2 * count
         self._writers = ThreadPoolExecutor(count, thread_name_prefix="frame writer")
@@ -79,7 +81,7 @@ class FrameFolder:
             with contextlib.suppress(OSError):  # there is something in it, or it was never made
                 self.path.rmdir()
 
-    def _kept(self) -> Iterator[dict[str, Any]]:
+    def _whole(self) -> Iterator[dict[str, Any]]:
         for entry in self._work.kept():
             names = entry["names"]
             if not all((self.path / name).is_file() for name in names):
@@ -98,6 +100,7 @@ class FrameFolder:
         self._untold.append(name)
         if len(self._untold) == self._batch:
             self._work.keep({"names": self._untold})
+            self.kept += 0 if self._is_live else len(self._untold)
             self._untold = []
 
 

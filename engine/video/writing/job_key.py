@@ -69,7 +69,10 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> str:
 
 
 def _difference(before: Any, now: Any) -> str:
-    values = [value if isinstance(value, str) and value else json.dumps(value) for value in (before, now)]
+    values = [
+        "not given" if value is None else value if isinstance(value, str) and value else json.dumps(value)
+        for value in (before, now)
+    ]
     is_told = all(len(value) <= LONGEST_SHOWN for value in values) and not isinstance(now, list | dict)
     return f"was {values[0]}, is {values[1]}" if is_told else "has changed"
 

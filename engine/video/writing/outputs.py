@@ -33,6 +33,8 @@ class Output(Protocol):
     path: Path
     done: int
     """Kept pictures that an earlier run finished and that stay: a multiple of the batch, or all of them."""
+    kept: int
+    """Pictures that `resume` would not paint again; of what is live none."""
     notes: list[str]
 
     def add(self, picture: InputPicture, pixels: np.ndarray) -> None:

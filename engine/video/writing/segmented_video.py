@@ -58,7 +58,7 @@ class SegmentedVideo:
             )
         if is_resumed:
             self._go_on()
-        self.done = sum(segment.pictures for segment in self._segments)
+        self.done = self.kept = sum(segment.pictures for segment in self._segments)
 
     def add(self, picture: InputPicture, pixels: np.ndarray) -> None:
         with self._work.one_line():
@@ -143,6 +143,7 @@ class SegmentedVideo:
         self._segments.append(segment)
         if is_kept:
             self._work.keep({"segment": asdict(segment)})
+            self.kept += 0 if self._is_live else self._count
 
     def _length_of(self, picture: InputPicture) -> Fraction:
         """Seconds for which the source shows it: whole ticks, where its reader ends half of one early."""

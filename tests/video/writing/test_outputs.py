@@ -157,7 +157,7 @@ def test_the_accelerator_and_the_threads_are_named_as_they_are_given(source: Pat
     other = replace(PAINTING, spec=replace(PAINTING.spec, accelerator="deepcache"))
     assert told(source, out, resume=True, painting=other, threads=3) == (
         f"{out}: cannot go on, the interrupted run was another: --inductor, --deepcache or --stablefast was none, is "
-        "deepcache, --threads was null, is 3; give what it had, or --overwrite instead of --resume to begin again"
+        "deepcache, --threads was not given, is 3; give what it had, or --overwrite instead of --resume to begin again"
     )
     assert done(source, out, resume=True, stages="split", pipe=2) == 4, "a full memory asks for fewer"
 
