@@ -23,6 +23,7 @@ MOST_LINES = 16  # that wait for a client; of more, which nobody reads, the newe
 MOST_PICTURES = 2  # that wait for a client with a slow connection
 LONGEST_REFERENCE_PX = 1024  # the IP-Adapter looks at some 224 of them
 FOLLOWED_S = 0.5  # between two pictures to follow: decoding one takes the event loop, and nobody chooses faster
+QUIET_S = 1.1  # a little more than lines of one kind are apart in the log
 IDLE = "nothing came from here for a while, and another client wanted the place; it goes on with the next picture"
 
 
@@ -51,6 +52,7 @@ class Visits:
         self._tell = tell
         self._visits: dict[Seat, Visit] = {}
         self._count = 0
+        self._quiet: asyncio.TimerHandle | None = None
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         if not web.WebSocketResponse().can_prepare(request):
@@ -78,8 +80,24 @@ class Visits:
             self._say("left", request)
 
     def _say(self, what: str, request: web.Request) -> None:
-        turns = self._turns
-        self._tell(f"live {what}", f"page: {request.remote} {what}; {turns.clients} of {turns.most_clients} clients")
+        """At once; and where others came or left since, how many are there when it is quiet again: of a crowd not
+        each one is said."""
+        self._tell(f"live {what}", f"page: {request.remote} {what}; {self._clients()}")
+        if self._quiet is not None:
+            self._quiet.cancel()
+            self._quiet = asyncio.get_running_loop().call_later(QUIET_S, self._say_clients)
+        else:
+            self._quiet = asyncio.get_running_loop().call_later(QUIET_S, self._forget_quiet)
+
+    def _say_clients(self) -> None:
+        self._quiet = None
+        self._tell("live clients", f"page: {self._clients()}")
+
+    def _forget_quiet(self) -> None:
+        self._quiet = None
+
+    def _clients(self) -> str:
+        return f"{self._turns.clients} of {self._turns.most_clients} clients"
 
 
 class Visit:
