@@ -21,6 +21,7 @@ What makes that safe:
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,8 @@ class Flight:
 def paint_overlapped(
     pieces: StagePieces, batches: Iterator[np.ndarray], settle: Settle
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(B, height, width, 3) uint8 and fates (B,) uint8 for each batch, in order."""
+    """(B, height, width, 3) uint8 and fates (B,) uint8 for each batch, in order. An error of `batches` comes after
+    what it gave before."""
     streams = [own_stream(pieces.device) for _ in range(3)]
     uploads = [DeviceCopies(pieces.device) for _ in range(ON_THEIR_WAY)]
     flights: deque[Flight] = deque()
@@ -67,13 +69,23 @@ def paint_overlapped(
                 before.wait_stream(stream)
         return settle(flight.source, pixels, fates)
 
-    for number, source in enumerate(batches):
+    def landed() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        while flights:
+            yield finished(flights.popleft())
+
+    for number in count():
+        try:
+            source = next(batches, None)
+        except Exception:
+            yield from landed()
+            raise
+        if source is None:
+            break
         if len(flights) == ON_THEIR_WAY:
             yield finished(flights.popleft())
         # Its uploads were the finished batch's: the device is through with them.
         flights.append(launched(pieces, streams, uploads[number % ON_THEIR_WAY], source))
-    while flights:
-        yield finished(flights.popleft())
+    yield from landed()
 
 
 def launched(pieces: StagePieces, streams: list[Any], uploads: DeviceCopies, source: np.ndarray) -> Flight:
