@@ -17,7 +17,7 @@ from engine.models.device_work import DeviceCopies, HostBuffers, free_memory, is
 from engine.models.diffusion.fates import latent_fates, mended
 from engine.models.diffusion.latent_painter import LatentPainter, ReadPicture
 from engine.models.diffusion.overlap import paint_overlapped
-from engine.models.diffusion.painting import GOOD, RERUN, Painting, Stage, pardoned
+from engine.models.diffusion.painting import BLACK, GOOD, RERUN, Painting, Stage, pardoned
 from engine.models.diffusion.stage_pieces import CallsFor, StagePieces
 
 if TYPE_CHECKING:
@@ -109,7 +109,8 @@ class BatchPainter:
             case "process":
                 self.process(z, grey)
             case "decode":
-                self.decode(z)
+                # As if it were lost before: no second attempt at what is one flat colour.
+                self.decode_judged(z, np.full(batch, BLACK, np.uint8))
             case "whole":
                 self.paint(grey)
         self._pieces.seconds.forget()
@@ -136,12 +137,6 @@ class BatchPainter:
                 painted = torch.where(rows, again, painted)
         self._pieces.seconds.read()
         return painted, fates
-
-    def decode(self, z: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """(B, height, width, 3) uint8 on the host, and (B,) bool: which were numbers everywhere. As they come."""
-        with self._in_memory(len(z)):
-            rgb, is_finite, _ = self._pieces.decode(z)
-            return self._fetched(rgb, is_finite)
 
     def decode_judged(self, z: torch.Tensor, fates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(B, height, width, 3) uint8 on the host, and `fates` (B,) of `process` with what became of them since. Whose
@@ -193,13 +188,9 @@ class BatchPainter:
         return self._pieces.process(z, self._pieces.controls(rgb, self._uploads))
 
     def _decoded(self, z: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-        rgb, _, fates = self._pieces.decode(z)
-        return self._fetched(rgb, fates)
-
-    def _fetched(self, *tensors: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-        pixels, verdicts = (each.copy() for each in self._download.fetch(*tensors))
+        pixels, fates = (each.copy() for each in self._download.fetch(*self._pieces.decode(z)))
         self._pieces.seconds.read()
-        return pixels, verdicts
+        return pixels, fates
 
     def _note(self, line: str) -> None:
         if line not in self.notes:

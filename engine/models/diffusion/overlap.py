@@ -102,7 +102,7 @@ def launched(pieces: StagePieces, streams: list[Any], uploads: DeviceCopies, sou
     with torch.cuda.stream(decoding):
         decoding.wait_stream(processing)
         latents.record_stream(decoding)
-        rgb, _, fates = pieces.decode(latents)
+        rgb, fates = pieces.decode(latents)
         # Pinned memory made anew costs nothing: torch keeps what is freed, and not before these copies are made.
         pixels = torch.empty(rgb.shape, dtype=rgb.dtype, pin_memory=True).copy_(rgb, non_blocking=True)
         verdicts = torch.empty(fates.shape, dtype=fates.dtype, pin_memory=True).copy_(fates, non_blocking=True)

@@ -53,12 +53,12 @@ class StagePieces:
         with self.seconds.of("process"):
             return self._latents.controls(rgb, uploads)
 
-    def decode(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """(B, height, width, 3) uint8, (B,) bool, which were numbers everywhere, and (B,) uint8, GOOD, NOT_FINITE or
-        BLACK, all on the device. They may lie in buffers that the next call overwrites."""
+    def decode(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, height, width, 3) uint8 and (B,) uint8, GOOD, NOT_FINITE or BLACK, both on the device. They may lie in
+        buffers that the next call overwrites."""
         with self.seconds.of("decode"):
             done = self._decode_calls.run(("decode", z.shape), (self._decode,), {"z": z})
-            return done["rgb"], done["is_finite"], done["fates"]
+            return done["rgb"], done["fates"]
 
     def drop(self) -> None:
         """Give back what is only kept for speed."""
@@ -75,7 +75,7 @@ class StagePieces:
         assert self._pixels is not None
         rgb, is_finite = self._pixels.decode(state["z"])
         fates = first_bad(latent_fates(state["z"]), picture_fates(rgb, is_finite))
-        return {"rgb": rgb, "is_finite": is_finite, "fates": fates}
+        return {"rgb": rgb, "fates": fates}
 
 
 class StageSeconds:

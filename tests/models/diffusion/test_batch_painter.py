@@ -325,6 +325,20 @@ def test_a_stream_gives_what_single_batches_give_whatever_graphs_leave_behind(
     assert all(torch.equal(z, usual.encode(batch)) for z, batch in zip(latents, batches, strict=True))
 
 
+def test_a_stage_that_decodes_is_warmed_up_by_one_batch_and_captures_nothing_later(tiny_sd: Path) -> None:
+    captures = Recording()
+    model = painter_of(painting_of(tiny_sd), "decode").model
+    painter = BatchPainter(
+        model, painting_of(tiny_sd), WIDTH, HEIGHT, stage="decode", calls=lambda device: GraphCalls(captures)
+    )
+    decoded: list[None] = []
+    model.vae.decoder.register_forward_hook(lambda *call: decoded.append(None))
+    painter.warm_up(2)
+    assert [len(captures.captured), len(decoded)] == [1, 2 * 2], "picture by picture: captured and replayed"
+    painter.decode_judged(random_latents(2, seed=1, size=(9, 13)), np.full(2, GOOD, np.uint8))
+    assert len(captures.captured) == 1
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 @pytest.mark.parametrize("vae", ["tiny", "kl"])
