@@ -13,7 +13,7 @@ from aiohttp import web
 
 from engine.serving.web_thread import WebThread
 
-ROUNDS = 4
+ROUNDS = 2
 CLIENTS = 3
 
 

@@ -1,4 +1,4 @@
-"""How much main memory this process and its stage processes hold together, at most.
+"""How much main memory processes hold together, at most.
 
 What each holds by itself cannot be added up: torch's libraries, and weights that are read through a mapping of their
 file, lie once in the memory however many processes see them. Linux knows each process's share of such pages (PSS), but
@@ -28,7 +28,7 @@ class MainMemory:
         self._looking = threading.Lock()
         self._is_closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="video split memory", daemon=True)
-        self._family = [psutil.Process()]
+        self._family: list[psutil.Process] = []
         for pid in pids:
             with suppress(psutil.Error):  # it has died already
                 self._family.append(psutil.Process(pid))

@@ -1,6 +1,7 @@
 """Batches through the stage processes: given by one thread, taken by another; and why they ended where they did."""
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import wait
@@ -37,7 +38,7 @@ class StagePool:
         sweep_dead_rings()  # of a run that was killed together with what cleans up after it
         self._layout = layout
         self._built = BuiltStages(layout)
-        self._memory = MainMemory(self.pids)
+        self._memory = MainMemory([os.getpid(), *self.pids])
         self._feeder: Feeder | None = None
         self._patience = Patience(clock)
         self._overdue = ""
