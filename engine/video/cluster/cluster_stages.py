@@ -175,9 +175,10 @@ class ClusterStages:
             if segment.is_waiting:
                 self._give(segment)
         given = {segment.answer_ref: segment for segment in line if segment.member is not None}
-        for ref in crew.attend(list(given), wait_s=wait_s if line else 0.0):
-            if ref in given and given[ref].answer_ref is ref:  # else its actor was lost a moment ago
-                self._take(given[ref])
+        done = [given[ref] for ref in crew.attend(list(given), wait_s=wait_s if line else 0.0) if ref in given]
+        for segment in sorted(done, key=_place_in_hand):  # what an actor has done first, before what it died of
+            if segment.member is not None:  # else its actor was lost a moment ago
+                self._take(segment)
         self._workers = len(crew.warm)
         self._most_workers = max(self._most_workers, self._workers)
         self._waiting = sum(len(segment.batches) for segment in line if segment.painted is None)
@@ -213,19 +214,23 @@ class ClusterStages:
                 raise ModelError(f"on {member.machine}: {answer.text}") from RuntimeError(answer.trace)
             if answer.is_machine_full:
                 self._crew.give_up(member, answer)
-                self._take_back(member, deaths=0)
+                self._take_back(member)
                 return
             self._crew.lose(member, answer.text)
-        self._take_back(member)
+            self._take_back(member, died_of=segment)
+            return
+        self._take_back(member, died_of=member.sent[0])  # as far as anybody can know
 
-    def _take_back(self, member: Member, *, deaths: int = 1) -> None:
-        """All that a lost actor had; it died of the oldest, as far as anybody can know."""
-        member.sent[0].deaths += deaths
+    def _take_back(self, member: Member, *, died_of: _Segment | None = None) -> None:
+        """All that a lost actor had."""
         for segment in member.sent:
             segment.member = segment.answer_ref = None
-        if member.sent[0].deaths == MOST_DEATHS:
-            raise ChildError(f"{member.sent[0].names}: {MOST_DEATHS} actors died of them; the last: {self.notes[-1]}")
         member.sent.clear()
+        if died_of is None:
+            return
+        died_of.deaths += 1
+        if died_of.deaths == MOST_DEATHS:
+            raise ChildError(f"{died_of.names}: {MOST_DEATHS} actors died of them; the last: {self.notes[-1]}")
 
     def _count(self, member: Member, answer: PaintedSegment) -> None:
         """Of two answers that came together the later one may be taken first: it has told all that the other tells."""
@@ -237,6 +242,11 @@ class ClusterStages:
             self._seconds[name] += seconds
         self._turns = answer.times[0].turns
         member.times, member.memory_mb = answer.times, answer.memory_mb
+
+
+def _place_in_hand(segment: _Segment) -> int:
+    """Among those that its actor has; it paints them in this order."""
+    return -1 if segment.member is None else segment.member.sent.index(segment)
 
 
 def _counted(count: int, thing: str) -> str:

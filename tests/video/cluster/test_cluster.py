@@ -190,6 +190,25 @@ def test_what_fails_on_one_actor_is_painted_by_another_new_one_until_it_has_fail
     assert before.isdisjoint(place.pid for place in toys.places)
 
 
+def test_an_actor_died_of_what_it_had_in_hand_though_all_its_answers_come_at_once(
+    toys: ClusterStages, ray: Any, monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any]
+) -> None:
+    wait_for(lambda: list(toys.paint(batches(1))) and len(toys.places) == 2, "two actors")
+    attend, lost = toys._crew.attend, len(toys.notes)
+
+    def attend_all(refs: list[Any], *, wait_s: float) -> list[Any]:
+        """When all is given out; newest first."""
+        if wait_s == 0.0 or not refs:
+            return attend([], wait_s=wait_s)
+        ray.wait(refs, num_returns=len(refs), timeout=30.0)
+        return attend(refs, wait_s=wait_s)[::-1]
+
+    monkeypatch.setattr(toys._crew, "attend", attend_all)
+    with pytest.raises(ChildError, match=r"^frame_000048 to frame_000063: 3 actors died of them"):
+        list(toys.paint(batches(4 * SEGMENT_PICTURES, faults={3 * SEGMENT_PICTURES + 1: RAISES})))
+    assert len(toys.notes) == lost + 3
+
+
 def test_a_model_that_is_not_there_is_told_with_the_machine(ray: Any) -> None:
     with pytest.raises(ModelError, match=r"^on \S+: nobody/nothing: neither a path here nor in .*; fetch it once: "):
         ClusterStages(job_of("nobody/nothing"), (SIDE, SIDE), most_actors=1)
