@@ -1,8 +1,11 @@
 """How many connections the page's server holds at once."""
 
 import asyncio
+import socket
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 from aiohttp import web
 
@@ -19,7 +22,8 @@ class Door:
         # Accepted, and not yet among the server's connections: a burst is accepted in one go, and over TLS each has to
         # shake hands first. Who is lost over that is told to nobody, only dropped.
         self._coming: weakref.WeakSet[_Coming] = weakref.WeakSet()
-        self._transports: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
+        self._there: weakref.WeakKeyDictionary[asyncio.Transport, Any] = weakref.WeakKeyDictionary()
+        """With its socket."""
         self._is_shut = False
 
     def __call__(self) -> asyncio.Protocol:
@@ -36,8 +40,10 @@ class Door:
         """Hang up on everybody, and on whoever was accepted and comes now. A close waits for buffers to be taken, and
         over TLS for the client's own; this does not."""
         self._is_shut = True
-        for transport in list(self._transports):
+        for transport, connection in list(self._there.items()):
             transport.abort()
+            with suppress(OSError):  # over TLS it lets go of its socket where it was closed twice, and aborts nothing
+                connection.shutdown(socket.SHUT_RDWR)
 
     def _arrive(self, coming: "_Coming", transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -45,7 +51,7 @@ class Door:
         if self._is_shut:
             transport.abort()
             return
-        self._transports.add(transport)
+        self._there[transport] = transport.get_extra_info("socket")
         protocol = self._answering()
         transport.set_protocol(protocol)
         protocol.connection_made(transport)

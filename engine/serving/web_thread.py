@@ -106,7 +106,7 @@ async def _end(door: "Door") -> None:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     door.shut()
-    await _turns(2)  # in which they close their sockets
+    await _turns(4)  # in which they hear of it, and close their sockets
 
 
 async def _turns(count: int) -> None:
