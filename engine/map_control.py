@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import osc_schema
+from engine.atomic_file import write_atomic
 from engine.control import CommandTable, Reply
 from engine.control.midi_bridges import read_midi
 from engine.errors import MappingError
 from engine.file_names import clean_name
 from engine.osc import Message
 from engine.params import ParamStore
-from engine.params.atomic_file import write_atomic
 from engine.params.disk_thread import DiskThread
 from engine.params.mapping import ControlMap
 from engine.params.mapping_builtin import BUILT_IN

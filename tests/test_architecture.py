@@ -20,11 +20,12 @@ LEVELS = [
         "file_names",
         "handover",
         "process_memory",
+        "atomic_file",
         "closing",
         "own_interfaces",
         "wakefulness",
     },
-    {"config", "telemetry", "ipc", "osc", "option_range"},
+    {"config", "telemetry", "ipc", "osc", "option_range", "interpreter", "work_folder", "cluster"},
     {"audio", "sources", "params", "models"},
     {"control", "render", "children", "sinks"},
     {

@@ -11,9 +11,9 @@ from typing import Any
 
 from engine.bench.progress import Progress
 from engine.children import stderr_file
-from engine.children.interpreter import command, exit_reason
 from engine.children.spec import CHILD_ENVIRONMENT
 from engine.errors import ModelError, MultiverseError
+from engine.interpreter import command, exit_reason
 
 
 def in_own_process(module: str, asked: dict[str, Any], progress: Progress) -> dict[str, Any]:

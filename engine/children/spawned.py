@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from typing import IO
 
-from engine.children.interpreter import command, exit_reason
+from engine.interpreter import command, exit_reason
 
 
 class SpawnedProcess:

@@ -117,8 +117,8 @@ def export(
         else:
             print(text, end="")
         return
+    from engine.atomic_file import write_atomic
     from engine.errors import PresetError
-    from engine.params.atomic_file import write_atomic
 
     try:
         write_atomic(file, text)

@@ -17,7 +17,7 @@ from engine.convert.writing import open_writer
 from engine.errors import AudioError, SinkError, UsageError
 from engine.models.voice.cutting import FRAME, RATE_HZ, Piece, Span, piece_of, spans_of
 from engine.models.voice.levels import LOUDEST_IN, turned_down
-from engine.sinks.work_folder import WorkFolder, file_key
+from engine.work_folder import WorkFolder, file_key
 
 if TYPE_CHECKING:
     from engine.models.voice.offline import Converter

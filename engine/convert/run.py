@@ -24,7 +24,7 @@ from engine.errors import AudioError, ModelError, SinkError, UsageError
 from engine.models import locate
 from engine.models.voice.optimization import OptimizationConfig
 from engine.process_memory import peak_process_mb
-from engine.sinks.work_folder import file_key
+from engine.work_folder import file_key
 
 if TYPE_CHECKING:
     from engine.models.voice.offline import Converter

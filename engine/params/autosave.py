@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from engine.atomic_file import write_atomic
 from engine.errors import PresetError
-from engine.params.atomic_file import write_atomic
 from engine.params.preset_file import LoadedPreset, preset_text, read_preset
 from engine.params.store import ParamStore
 from osc_schema import Param

@@ -16,8 +16,8 @@ from typing import Any, Self
 
 import tomli_w
 
+from engine.atomic_file import write_atomic
 from engine.errors import CueError, PresetError
-from engine.params.atomic_file import write_atomic
 from engine.params.presets import clean_name
 from engine.params.toml_file import read_toml
 from osc_schema.cues import LONGEST_FADE_S, LONGEST_FOLLOW_S

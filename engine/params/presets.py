@@ -9,8 +9,8 @@ from pathlib import Path
 
 import osc_schema
 from engine import file_names
+from engine.atomic_file import write_atomic
 from engine.errors import PresetError
-from engine.params.atomic_file import write_atomic
 from engine.params.looks import LOOKS
 from engine.params.preset_file import LoadedPreset, preset_text, read_preset
 from osc_schema import Param, Value

@@ -15,36 +15,41 @@ _VERSION = "#version 330 core"
 _PLACE = re.compile(r"^(?P<lead>(?:ERROR: )?)(?P<file>\d+)(?P<mark>[:(])", re.MULTILINE)
 
 
-def read_shader(name: str, defines: tuple[str, ...] = ()) -> tuple[str, list[str]]:
-    """The whole text of `shaders/<name>.glsl`, and the file names that its `#line` numbers stand for."""
+def read_shader(name: str, defines: tuple[str, ...] = (), *, folder: Path | None = None) -> tuple[str, list[str]]:
+    """The whole text of `<name>.glsl` in the folder, and the file names that its `#line` numbers stand for."""
     files: list[str] = []
-    lines = _lines_of(f"{name}.glsl", files)
+    lines = _lines_of(folder or FOLDER, f"{name}.glsl", files)
     start = lines.index(_VERSION) + 1
     lines[start:start] = [f"#define {define}" for define in defines] + [f"#line {start + 1} 0"]
     return "\n".join(lines) + "\n", files
 
 
-def _lines_of(file: str, files: list[str]) -> list[str]:
+def _lines_of(folder: Path, file: str, files: list[str]) -> list[str]:
     number = len(files)
     files.append(file)
     lines: list[str] = []
-    for line_number, line in enumerate((FOLDER / file).read_text(encoding="utf-8").splitlines(), 1):
+    for line_number, line in enumerate((folder / file).read_text(encoding="utf-8").splitlines(), 1):
         include = _INCLUDE.match(line)
         if include is None:
             lines.append(line)
         else:
-            lines += [f"#line 1 {len(files)}", *_lines_of(include["name"], files)]
+            lines += [f"#line 1 {len(files)}", *_lines_of(folder, include["name"], files)]
             lines.append(f"#line {line_number + 1} {number}")
     return lines
 
 
 def compile_program(
-    context: moderngl.Context, name: str, defines: tuple[str, ...] = (), *, vertex: str = "fullscreen"
+    context: moderngl.Context,
+    name: str,
+    defines: tuple[str, ...] = (),
+    *,
+    vertex: str = "fullscreen",
+    folder: Path | None = None,
 ) -> moderngl.Program:
-    """`shaders/<name>.glsl` ready to draw, as it is over the whole target (3 vertices). RenderError: file and line."""
-    text, files = read_shader(name, defines)
+    """`<name>.glsl` ready to draw, as it is over the whole target (3 vertices). RenderError: file and line."""
+    text, files = read_shader(name, defines, folder=folder)
     try:
-        return context.program(vertex_shader=read_shader(vertex)[0], fragment_shader=text)
+        return context.program(vertex_shader=read_shader(vertex, folder=folder)[0], fragment_shader=text)
     except moderngl.Error as error:
         raise RenderError(f"the GL driver refuses shader {name}: {name_places(str(error), files)}") from error
 

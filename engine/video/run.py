@@ -57,7 +57,7 @@ def open_job(job: VideoJob) -> OpenedJob:
     """Source and output, the first picture decoded. Raises what is wrong with the job, its model, source or output."""
     job.check()
     if job.cluster is not None:
-        from engine.video.cluster.connection import demand_ray
+        from engine.cluster.connection import demand_ray
 
         demand_ray()
     check_model(job)

@@ -12,10 +12,10 @@ from typing import Any
 import psutil
 import pytest
 
-from engine.children.interpreter import exit_reason
 from engine.children.launcher import CAN_FORK, Launcher
 from engine.children.spec import CHILD_ENVIRONMENT
 from engine.children.stderr_file import gist
+from engine.interpreter import exit_reason
 from tests.children.toys import processes
 
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,7 @@ from engine.convert.sounds import open_sound
 from engine.convert.tasks import Task
 from engine.errors import SinkError
 from engine.models.voice import VoiceSettings, VoiceSpec
-from engine.sinks.work_folder import WorkFolder
+from engine.work_folder import WorkFolder
 from tests.convert.voices import spoken, write_sound
 
 Convert = Callable[..., ConvertReport]

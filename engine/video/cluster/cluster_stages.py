@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from engine.cluster.connection import connect, demand_ray
 from engine.errors import ChildError, ModelError
 from engine.video.batches import PaintedBatch, VideoBatch
 from engine.video.cluster.actor import CALLS_AT_ONCE, ClusterActor, Fault, PaintedSegment, Place
-from engine.video.cluster.connection import connect, demand_ray
 from engine.video.cluster.crew import Crew, Member
 from engine.video.cluster.patient import patiently
 from engine.video.job import VideoJob

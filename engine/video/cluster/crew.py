@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from engine.cluster.connection import Connection, ray_reason
 from engine.errors import ChildError, ModelError, UsageError
 from engine.models.diffusion.spec import VAE_WORDS, ModelSpec
 from engine.video.cluster.actor import CALLS_AT_ONCE, ClusterActor, Fault, Loaded, Place, own_version
-from engine.video.cluster.connection import Connection, ray_reason
 from engine.video.job import VideoJob
 from engine.video.stages import StageTime
 

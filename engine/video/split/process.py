@@ -9,9 +9,9 @@ from multiprocessing.connection import Connection, Pipe
 from typing import Any, Final
 
 from engine.children import stderr_file
-from engine.children.interpreter import command, exit_reason
 from engine.children.spec import CHILD_ENVIRONMENT
 from engine.errors import PipeClosedError
+from engine.interpreter import command, exit_reason
 from engine.ipc import ControlPipe
 from engine.video.split.letters import BeginStage, FromStage, StageFault, StageReady
 

@@ -12,9 +12,9 @@ import av
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.diffusion.spec import VAE_WORDS
-from engine.sinks.work_folder import file_key
 from engine.sources.pictures import PICTURE_SUFFIXES, Pictures
 from engine.video.job import VideoJob
+from engine.work_folder import file_key
 
 LONGEST_SHOWN = 40  # characters of a value in a message
 LIVE = "a live source"

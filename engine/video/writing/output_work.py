@@ -8,8 +8,8 @@ from typing import Any
 import av
 
 from engine.errors import SinkError
-from engine.sinks.work_folder import LOCK, WorkFolder
 from engine.video.writing.journal import NAME, Journal
+from engine.work_folder import LOCK, WorkFolder
 
 GO_ON = "what is whole is kept: go on with --resume"
 

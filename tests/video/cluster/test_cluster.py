@@ -15,13 +15,7 @@ import numpy as np
 import psutil
 import pytest
 
-from engine.errors import ChildError, ModelError, UsageError
-from engine.models.diffusion import ModelSpec
-from engine.models.diffusion.painting import Painting
-from engine.sources.pictures import InputPicture
-from engine.video.batches import PaintedBatch, VideoBatch, video_batches
-from engine.video.cluster.cluster_stages import AHEAD, SEGMENT_PICTURES, ClusterStages
-from engine.video.cluster.connection import (
+from engine.cluster.connection import (
     INSTALL,
     LONGEST_REASON,
     connect,
@@ -29,6 +23,12 @@ from engine.video.cluster.connection import (
     ray_reason,
     running_address,
 )
+from engine.errors import ChildError, ModelError, UsageError
+from engine.models.diffusion import ModelSpec
+from engine.models.diffusion.painting import Painting
+from engine.sources.pictures import InputPicture
+from engine.video.batches import PaintedBatch, VideoBatch, video_batches
+from engine.video.cluster.cluster_stages import AHEAD, SEGMENT_PICTURES, ClusterStages
 from engine.video.cluster.crew import death_of
 from engine.video.fused import FusedStages
 from engine.video.job import VideoJob

@@ -22,8 +22,8 @@ from typing import Any
 
 import psutil
 
+from engine.cluster.surroundings import as_before
 from engine.errors import ChildError, UsageError
-from engine.video.cluster.surroundings import as_before
 
 INSTALL = '--cluster needs ray; get it with: pip install "multiverse-engine[cluster]"'
 ANSWER_S = ENDING_S = 5.0

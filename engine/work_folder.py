@@ -1,4 +1,4 @@
-"""The hidden folder beside an output in which it is made: one run's at a time, whichever process that is in."""
+"""The hidden folder beside or in an output in which it is made: one run's at a time, whichever process that is in."""
 
 import contextlib
 import os
@@ -17,9 +17,9 @@ class WorkFolder:
     """Held from the constructor to `close` or `remove`, and no longer than the process lives: the system lets go of its
     locks however it ends. SinkError, in one line, where another run holds it or the disk does not let us."""
 
-    def __init__(self, output: Path) -> None:
-        """What an interrupted run has left in it stays."""
-        self.path = output.with_name(f".{output.name}.partial")
+    def __init__(self, output: Path, *, at: Path | None = None) -> None:
+        """What an interrupted run has left in it stays. `at`: the folder, where it is not beside the output."""
+        self.path = output.with_name(f".{output.name}.partial") if at is None else at
         self._output = output
         with self._one_line():
             self._lock = self._open()

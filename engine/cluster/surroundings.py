@@ -9,7 +9,7 @@ from contextlib import ExitStack, chdir, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-HOME = Path(__file__).resolve().parents[3]  # the folder that this package is imported from
+HOME = Path(__file__).resolve().parents[2]  # the folder that this package is imported from
 STDERR = 2
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
