@@ -1,0 +1,11 @@
+"""A scene turned into meshes and where they stand, for any renderer. START HERE: `set_stage(scene)`.
+
+staging.py      all of it; batches.py: what comes out
+ground.py       the terrain
+piles.py        foundation piles, put together from pile_parts.py
+primitives.py   closed solids of about one unit; placing.py: the matrices that put them where they stand
+"""
+
+from engine.dataset.geometry.staging import set_stage
+
+__all__ = ["set_stage"]

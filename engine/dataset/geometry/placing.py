@@ -1,0 +1,58 @@
+"""Matrices that put unit solids where they stand. Points are columns; (k, 4, 4) is one matrix an instance."""
+
+import numpy as np
+
+
+def standing(feet: np.ndarray, axes: np.ndarray, turns: np.ndarray) -> np.ndarray:
+    """(k, 3) metres, (k, 3) where own z points, (k,) radians -> (k, 4, 4) float64: turned about own z, then leant the
+    shortest way, then set on its foot."""
+    axes = axes / np.linalg.norm(axes, axis=1, keepdims=True)
+    x, y, z = axes.T
+    lean = np.empty((len(feet), 3, 3))
+    lean[:, 0] = np.stack([1 - x * x / (1 + z), -x * y / (1 + z), x], axis=1)
+    lean[:, 1] = np.stack([-x * y / (1 + z), 1 - y * y / (1 + z), y], axis=1)
+    lean[:, 2] = np.stack([-x, -y, z], axis=1)
+    frames = np.zeros((len(feet), 4, 4))
+    frames[:, :3, :3] = lean @ turned(turns)[:, :3, :3]
+    frames[:, :3, 3] = feet
+    frames[:, 3, 3] = 1
+    return frames
+
+
+def turned(angles: np.ndarray) -> np.ndarray:
+    """(k,) radians around z, counter-clockwise from above -> (k, 4, 4)."""
+    angles = np.atleast_1d(np.asarray(angles, np.float64))
+    matrices = np.tile(np.eye(4), (len(angles), 1, 1))
+    matrices[:, 0, 0] = matrices[:, 1, 1] = np.cos(angles)
+    matrices[:, 1, 0] = np.sin(angles)
+    matrices[:, 0, 1] = -matrices[:, 1, 0]
+    return matrices
+
+
+def sized(
+    count: int,
+    size: tuple[float | np.ndarray, float | np.ndarray, float | np.ndarray],
+    at: tuple[float | np.ndarray, float | np.ndarray, float | np.ndarray] = (0, 0, 0),
+) -> np.ndarray:
+    """(count, 4, 4): scaled along own axes, then moved. Each number is one for all or (count,)."""
+    matrices = np.tile(np.eye(4), (count, 1, 1))
+    for axis in range(3):
+        matrices[:, axis, axis] = size[axis]
+        matrices[:, axis, 3] = at[axis]
+    return matrices
+
+
+def put(size: tuple[float, float, float], at: tuple[float, float, float], turn: float = 0.0) -> np.ndarray:
+    """(4, 4): scaled, turned around z, moved."""
+    matrix = turned(np.array([turn]))[0] @ np.diag([*size, 1.0])
+    matrix[:3, 3] = at
+    return matrix
+
+
+def sideways(size: tuple[float, float, float], at: tuple[float, float, float]) -> np.ndarray:
+    """(4, 4): own z lies along y, so that a cylinder of length 1 becomes an axle around `at`. `size` is its size along
+    the world's x, y and z."""
+    lay = np.array([[1, 0, 0, 0], [0, 0, 1, -0.5], [0, -1, 0, 0], [0, 0, 0, 1]], np.float64)
+    matrix = np.diag([*size, 1.0]) @ lay
+    matrix[:3, 3] += at
+    return matrix

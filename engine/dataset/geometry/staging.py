@@ -1,0 +1,11 @@
+"""A scene as it is drawn."""
+
+from engine.dataset.geometry.batches import Stage
+from engine.dataset.geometry.ground import build_ground
+from engine.dataset.geometry.piles import build_piles
+from engine.dataset.scene.description import Scene
+
+
+def set_stage(scene: Scene) -> Stage:
+    """The same scene gives the same stage, byte for byte. Unit meshes are built once a process and shared."""
+    return Stage(scene=scene, ground=build_ground(scene.terrain), batches=tuple(build_piles(scene.piles)))
