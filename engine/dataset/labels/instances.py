@@ -1,0 +1,56 @@
+"""Which piles are seen in a picture, where and how large: the ground of every kind of label."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+NUMBERS = 2**16  # of a uint16
+PIXELS_AT_ONCE = 2**20  # what is compared is one byte a pixel: it stays in the processor's cache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Instances:
+    """Ascending by number, each number once."""
+
+    numbers: np.ndarray
+    """(k,) int64, 1..65535."""
+    boxes: np.ndarray
+    """(k, 4) int64: x0 y0 x1 y1 in px; the last column and row seen are x1 - 1 and y1 - 1."""
+    areas: np.ndarray
+    """(k,) int64: pixels seen; less than the box wherever something covers a part or the shape leaves a corner."""
+
+
+def find_instances(picture: np.ndarray) -> Instances:
+    """Every number other than 0 in `picture`, (height, width) uint16; parts that stand apart share one box.
+
+    By runs along the rows, since a picture has a thousand times as many pixels as runs: what is done for each pixel
+    is one comparison with its left neighbour.
+    """
+    width = picture.shape[1]
+    lows = np.full((2, NUMBERS), np.iinfo(np.int64).max)  # x0, y0
+    highs = np.zeros((2, NUMBERS), np.int64)  # x1, y1
+    areas = np.zeros(NUMBERS, np.int64)
+    rows_at_once = max(1, PIXELS_AT_ONCE // width)
+    for top in range(0, picture.shape[0], rows_at_once):
+        numbers, rows, starts, ends = _runs(picture[top : top + rows_at_once])
+        rows += top
+        np.minimum.at(lows[0], numbers, starts)
+        np.minimum.at(lows[1], numbers, rows)
+        np.maximum.at(highs[0], numbers, ends)
+        np.maximum.at(highs[1], numbers, rows + 1)
+        np.add.at(areas, numbers, ends - starts)
+    seen = np.flatnonzero(areas)
+    return Instances(numbers=seen, boxes=np.concatenate([lows[:, seen], highs[:, seen]]).T.copy(), areas=areas[seen])
+
+
+def _runs(band: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Number, row, first column and column after the last of each stretch of one number but 0 in a row, (runs,)."""
+    height, width = band.shape
+    is_edge = np.ones((height, width + 1), bool)  # a row begins and ends with one
+    np.not_equal(band[:, 1:], band[:, :-1], out=is_edge[:, 1:width])
+    rows, columns = np.divmod(np.flatnonzero(is_edge), width + 1)
+    begins = np.flatnonzero(columns < width)  # the next edge ends it: the last of a row begins none
+    rows, starts, ends = rows[begins], columns[begins], columns[begins + 1]
+    numbers = band[rows, starts]
+    kept = np.flatnonzero(numbers)
+    return numbers[kept], rows[kept], starts[kept], ends[kept]
