@@ -3,6 +3,7 @@
 staging.py      all of it; batches.py: what comes out
 ground.py       the terrain
 piles.py        foundation piles, put together from pile_parts.py
+distractors.py  all else that stands about: machines.py, put together with kit.py, and debris.py
 primitives.py   closed solids of about one unit; placing.py: the matrices that put them where they stand
 """
 

@@ -16,10 +16,13 @@ class Surface(StrEnum):
     RUST = "rust"
     BAG = "bag"
     YELLOW_PAINT = "yellow_paint"
+    DARK_PAINT = "dark_paint"
+    """Counterweights, grilles, walkways."""
     BLACK_RUBBER = "black_rubber"
     GLASS = "glass"
     SPOIL = "spoil"
     """Earth that was dug out."""
+    TIMBER = "timber"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +45,11 @@ LOOKS: dict[Surface, SurfaceLook] = {
     Surface.RUST: SurfaceLook(albedo=(0.22, 0.09, 0.04), roughness=0.9, mottle=0.5, mottle_m=0.05),
     Surface.BAG: SurfaceLook(albedo=(0.75, 0.75, 0.72), roughness=0.7, mottle=0.1, mottle_m=0.3),
     Surface.YELLOW_PAINT: SurfaceLook(albedo=(0.68, 0.40, 0.02), roughness=0.4, mottle=0.15, mottle_m=0.6),
+    Surface.DARK_PAINT: SurfaceLook(albedo=(0.07, 0.07, 0.07), roughness=0.6, mottle=0.2, mottle_m=0.4),
     Surface.BLACK_RUBBER: SurfaceLook(albedo=(0.03, 0.03, 0.03), roughness=0.9, mottle=0.3, mottle_m=0.2),
     Surface.GLASS: SurfaceLook(albedo=(0.05, 0.08, 0.10), roughness=0.1, metallic=0.2),
     Surface.SPOIL: SurfaceLook(albedo=(0.24, 0.17, 0.11), roughness=1.0, mottle=0.4, mottle_m=0.15),
+    Surface.TIMBER: SurfaceLook(albedo=(0.30, 0.20, 0.11), roughness=0.9, mottle=0.3, mottle_m=0.1),
 }
 
 

@@ -113,7 +113,7 @@ CRACK_ANGLES = (0.0, 2.2)
 @cache
 def ring_crack() -> Mesh:
     """Wedges over the ring of a PHC head, open to the outside; x and y in diameters, z in metres around the top."""
-    inner, outer = PHC_BORE / 2 - 0.005, 0.515
+    inner, outer = PHC_BORE / 2 - 0.005, 0.505
     outline = [(inner, -0.012), (outer, -0.04), (outer, 0.04), (inner, 0.012)]
     wedge = slab(outline, -0.01, PROUD_M)
     return join([moved(wedge, put((1, 1, 1), (0, 0, 0), angle)) for angle in CRACK_ANGLES])

@@ -24,6 +24,8 @@ STUB_HIGH_M = 0.22
 STEEL_TINTS = np.array([[1.0, 1.0, 1.0], [0.88, 0.68, 0.52], [1.0, 1.0, 1.0], [0.62, 0.55, 0.55]])
 """By grade of rust; from grade 2 on the surface is RUST."""
 FIRST_RUSTY_GRADE = 2
+POURED_TINT = np.array([0.90, 0.88, 0.84])  # poured on site: duller than a pile from the works
+COLLAR_TINT = np.array([0.74, 0.71, 0.66])  # and trodden on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -143,9 +145,8 @@ def _poured_posts(group: _Group) -> Iterator[Batch]:
         chosen = group.numbers % parts.VARIANTS == variant
         if chosen.any():
             some = group.at(chosen)
-            yield some.batch(
-                f"poured post {variant}", parts.poured_post(variant), Surface.CONCRETE, _post(some, some.length)
-            )
+            mesh, local = parts.poured_post(variant), _post(some, some.length)
+            yield some.batch(f"poured post {variant}", mesh, Surface.CONCRETE, local, POURED_TINT)
     stubs = group.sized((group.diameter, group.diameter, STUB_HIGH_M), (0, 0, group.length))
     yield group.batch("stubs", parts.stubs(), Surface.RUST, stubs)
 
@@ -178,7 +179,7 @@ def _side_cracks(group: _Group) -> Iterator[Batch]:
 
 
 def _collars(group: _Group) -> Iterator[Batch]:
-    yield group.batch("collar", parts.foundation(), Surface.CONCRETE, _base(group), 0.85)
+    yield group.batch("collar", parts.foundation(), Surface.CONCRETE, _base(group), COLLAR_TINT)
 
 
 def _heaps(group: _Group) -> Iterator[Batch]:

@@ -139,6 +139,17 @@ def slab(outline: Sequence[tuple[float, float]], low: float, high: float) -> Mes
     return loft(np.stack([bottom, bottom + np.array([0, 0, high - low])]))
 
 
+def beam(points: Sequence[tuple[float, float]], width: float, thick: float | Sequence[float]) -> Mesh:
+    """Along points (x, z) in the plane y = 0, so wide across it and so thick in it; thick: one for all, or one each."""
+    line = np.asarray(points, np.float64)
+    steps = unit(np.diff(line, axis=0))
+    along = unit(np.vstack([steps[:1], steps[:-1] + steps[1:], steps[-1:]]))
+    across = np.stack([-along[:, 1], along[:, 0]], axis=1) * np.broadcast_to(np.asarray(thick) / 2, len(line))[:, None]
+    low, high = np.insert(line - across, 1, -width / 2, axis=1), np.insert(line + across, 1, -width / 2, axis=1)
+    over = np.array([0, width, 0])
+    return loft(np.stack([low, low + over, high + over, high], axis=1))
+
+
 def loft(sections: np.ndarray) -> Mesh:
     """(levels, m, 3): convex outlines one after the other, joined and closed at both ends; each face is flat.
 
@@ -206,7 +217,7 @@ def stacked_rings(radii: np.ndarray, heights: np.ndarray) -> Mesh:
 def uneven_disc(rng: np.random.Generator, sides: int = 18) -> Mesh:
     """A low heap of earth: diameter 1 where it is widest, z 0..1, upright below 0.6, its edge never twice the same."""
     angles = np.arange(sides) * (2 * np.pi / sides)
-    edge = 0.90 + _waves(rng, angles, (2, 3, 5, 8)) * 0.1  # 0.8..1
+    edge = 0.90 + waves(rng, angles, (2, 3, 5, 8)) * 0.1  # 0.8..1
     shares = np.array([1.0, 1.0, 0.88, 0.6])
     radii = 0.5 * edge[None, :] * shares[:, None] * (1 + rng.uniform(-0.05, 0.0, (4, sides)))
     heights = np.broadcast_to(np.array([0.0, 0.6, 0.82, 0.98])[:, None], (4, sides)).copy()
@@ -219,7 +230,7 @@ def rough_cylinder(rng: np.random.Generator, sides: int = 20) -> Mesh:
     """As `cylinder`, poured against earth: its side bulges, its top is flat at z = 1."""
     angles = np.arange(sides) * (2 * np.pi / sides)
     levels = np.array([0.0, 0.35, 0.6, 0.8, 0.93])
-    radii = np.stack([0.485 + 0.02 * _waves(rng, angles, (2, 3, 5)) for _ in levels])
+    radii = np.stack([0.485 + 0.02 * waves(rng, angles, (2, 3, 5)) for _ in levels])
     radii = np.minimum(radii * (1 + rng.uniform(-0.015, 0.015, radii.shape)), 0.5)
     wall = stacked_rings(np.vstack([radii, radii[-1] * 0.97]), _levels(np.append(levels, 0.995), sides))
     return _with_flat_top(wall)
@@ -247,7 +258,7 @@ def _levels(levels: np.ndarray, sides: int) -> np.ndarray:
     return np.repeat(levels[:, None], sides, axis=1)
 
 
-def _waves(rng: np.random.Generator, angles: np.ndarray, counts: tuple[int, ...]) -> np.ndarray:
+def waves(rng: np.random.Generator, angles: np.ndarray, counts: tuple[int, ...]) -> np.ndarray:
     """-1..1 around the circle, of so many waves each."""
     total = sum(np.cos(count * angles + rng.uniform(0, 2 * np.pi)) for count in counts)
     return np.asarray(total) / len(counts)

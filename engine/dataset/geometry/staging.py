@@ -1,6 +1,7 @@
 """A scene as it is drawn."""
 
 from engine.dataset.geometry.batches import Stage
+from engine.dataset.geometry.distractors import build_distractors
 from engine.dataset.geometry.ground import build_ground
 from engine.dataset.geometry.piles import build_piles
 from engine.dataset.scene.description import Scene
@@ -8,4 +9,8 @@ from engine.dataset.scene.description import Scene
 
 def set_stage(scene: Scene) -> Stage:
     """The same scene gives the same stage, byte for byte. Unit meshes are built once a process and shared."""
-    return Stage(scene=scene, ground=build_ground(scene.terrain), batches=tuple(build_piles(scene.piles)))
+    return Stage(
+        scene=scene,
+        ground=build_ground(scene.terrain),
+        batches=(*build_piles(scene.piles), *build_distractors(scene.distractors)),
+    )
