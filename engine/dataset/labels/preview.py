@@ -116,7 +116,6 @@ def _write(cell: np.ndarray, x: int, text: str) -> None:
 
 
 def _grid(count: int) -> tuple[int, int]:
-    """Columns and rows of a sheet of about SHEET_ASPECT with no empty row or column."""
+    """Columns and rows of a sheet of about SHEET_ASPECT; `count` is 1..20."""
     columns = max(1, round(math.sqrt(count * SHEET_ASPECT * CELL_HEIGHT_PX / CELL_WIDTH_PX)))
-    rows = math.ceil(count / columns)
-    return math.ceil(count / rows), rows
+    return columns, math.ceil(count / columns)

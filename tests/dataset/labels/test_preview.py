@@ -1,6 +1,9 @@
 """The contact sheet, and the PNGs it is made from."""
 
 import io
+import math
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -97,16 +100,18 @@ def test_the_twenty_lowest_indices_are_shown_in_their_order(tmp_path: Path, monk
     assert np.array_equal(sheet, draw_preview(pictures[:20]))
 
 
-@pytest.mark.parametrize(("count", "grid"), [(1, (1, 1)), (2, (1, 2)), (6, (2, 3)), (20, (4, 5))])
-def test_a_sheet_has_no_empty_row_or_column(count: int, grid: tuple[int, int]) -> None:
-    assert preview._grid(count) == grid
+def test_a_sheet_of_any_count_has_no_empty_row_or_column() -> None:
+    for count in range(1, 21):
+        columns, rows = preview._grid(count)
+        assert math.ceil(count / columns) == rows and math.ceil(count / rows) == columns
+    assert preview._grid(20) == (4, 5)
 
 
 def test_a_caption_tells_pictures_with_other_counts_apart(tmp_path: Path) -> None:
     boxes: list[Box] = [(100, 100, 120, 120)]
     captions = [
         draw_preview([save(tmp_path, index, boxes * count)])[preview.GAP_PX :][: preview.CAPTION_PX]
-        for index, count in ((0, 1), (0, 2), (1, 1))
+        for index, count in ((0, 2), (0, 3), (1, 2))
     ]
     assert all((caption > 150).any() for caption in captions)
     assert not np.array_equal(captions[0], captions[1]) and not np.array_equal(captions[0], captions[2])
@@ -131,6 +136,16 @@ def test_a_png_holds_every_pixel_in_its_colour_and_is_the_same_each_time() -> No
         assert (image.format, image.mode) == ("PNG", "RGB")
         assert np.array_equal(np.asarray(image), colors)
     assert encode_png(colors.copy()) == data
+
+
+def test_every_row_of_a_png_is_filtered_by_the_average_so_that_none_is_tried_in_vain() -> None:
+    data = encode_png(np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8))
+    packed, at = b"", 8
+    while at < len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        packed += data[at + 8 : at + 8 + length] if kind == b"IDAT" else b""
+        at += length + 12
+    assert set(zlib.decompress(packed)[:: 1 + 53 * 3]) == {3}
 
 
 def test_a_noisy_png_is_smaller_than_by_opencv_s_own_settings() -> None:
