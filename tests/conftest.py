@@ -1,5 +1,6 @@
 """Fixtures every package's tests share. No fixture sleeps for a fixed time: they wait for events."""
 
+import gc
 import importlib
 import os
 import shutil
@@ -22,6 +23,14 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 # Hundreds of processes import the engine, and each would compile it anew: that is a third of their start.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def little_to_collect() -> None:
+    """What is there when a file begins is never walked again: torch and its like have a million objects, and each full
+    collection takes half a second of them. What is garbage by then is collected first, and so warned of."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
