@@ -9,7 +9,8 @@ MultiverseError                 something the user can act on: what, which value
 ├── RenderError                 the renderer cannot draw
 │   └── NoGLError               no usable OpenGL here; says what to install
 ├── SinkError                   an output failed
-│   └── SinkUnavailableError    an output that can never run here (wrong system, package missing)
+│   ├── SinkUnavailableError    an output that can never run here (wrong system, package missing)
+│   └── FolderBusyError         another run is at work there
 ├── PresetError                 a preset cannot be read or written
 ├── MappingError                a map of foreign controls cannot be read, written or edited so
 ├── CueError                    a cue is not there, cannot be made or written
@@ -72,6 +73,10 @@ class SinkError(MultiverseError):
 
 
 class SinkUnavailableError(SinkError):
+    pass
+
+
+class FolderBusyError(SinkError):
     pass
 
 

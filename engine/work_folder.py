@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from engine.errors import SinkError
+from engine.errors import FolderBusyError, SinkError
 
 LOCK = "lock"
 
 
 class WorkFolder:
     """Held from the constructor to `close` or `remove`, and no longer than the process lives: the system lets go of its
-    locks however it ends. SinkError, in one line, where another run holds it or the disk does not let us."""
+    locks however it ends. FolderBusyError where another run holds it, SinkError where the disk does not let us."""
 
     def __init__(self, output: Path, *, at: Path | None = None) -> None:
         """What an interrupted run has left in it stays. `at`: the folder, where it is not beside the output."""
@@ -63,7 +63,7 @@ class WorkFolder:
         """Take the lock; False where its file is not the folder's any more."""
         try:
             if not _is_taken(self._lock):
-                raise SinkError(f"{self._output}: another run is at work on it")
+                raise FolderBusyError(f"{self._output}: another run is at work on it")
             return os.path.samestat(os.fstat(self._lock.fileno()), (self.path / LOCK).stat())
         except FileNotFoundError:
             return False
