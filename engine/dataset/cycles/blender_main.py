@@ -1,0 +1,288 @@
+"""Draws a stage with Cycles. Run by Blender's own Python, where nothing of ours can be imported:
+
+    python -I blender_main.py -- FOLDER     (or blender --background --python blender_main.py -- FOLDER)
+
+FOLDER holds what stage_file.py writes. It gets colors.png, passes.exr (number of the pile and depth, seen through the
+middle of each pixel) and last, under its name only when all is there, answer.json; or `{"failure": ...}` in it. With
+`--ask` instead of a folder the answer is one line on standard output: versions and devices.
+
+It ends when its parent does, who holds the other end of its standard input, and takes the folder with it.
+"""
+
+import json
+import os
+import platform
+import shutil
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+
+try:
+    import bpy
+    from mathutils import Matrix, Vector
+except ImportError as error:
+    sys.exit(f"no bpy: {error}")
+
+ORPHANED = 70
+BOUNCES = 4
+SUN_ANGLE_DEG = 0.53
+SKY_COLOR = (0.45, 0.62, 1.0)  # linear; of a clear sky, all of it
+SKY_STRENGTH = 0.35
+EXPOSURE = 0.0  # stops
+GPU_KINDS = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")  # the fastest first
+
+
+class CannotError(Exception):
+    """What was asked cannot be had here."""
+
+
+def main(arguments):
+    if arguments == ["--ask"]:
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        found = {"version": bpy.app.version_string, "python": platform.python_version(), "gpus": gpus()[1]}
+        sys.stdout.write(json.dumps(found) + "\n")
+        return
+    folder = Path(arguments[0])
+    threading.Thread(target=end_with_parent, args=(folder,), name="parent watch", daemon=True).start()
+    try:
+        answer = draw(folder)
+    except CannotError as error:
+        answer = {"failure": str(error), "is_usage": True}
+    except Exception as error:  # a child's main: whatever goes wrong is the answer
+        answer = {"failure": str(error) or type(error).__name__, "is_usage": False}
+    unfinished = folder / "answer.json.new"
+    unfinished.write_text(json.dumps(answer), encoding="utf-8")
+    unfinished.replace(folder / "answer.json")
+
+
+def draw(folder):
+    told = json.loads((folder / "stage.json").read_text(encoding="utf-8"))
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = bpy.context.scene
+    device = choose_device(scene, told["use_gpu"])
+    with np.load(folder / "stage.npz") as arrays:
+        add_ground(scene, arrays, told, folder / "ground.png")
+        add_batches(scene, arrays, told)
+    add_camera(scene, told)
+    add_lights(scene, told)
+    draw_colors(scene, told, folder / "colors.png")
+    draw_passes(scene, folder / "passes.exr")
+    return {"version": bpy.app.version_string, "device": device}
+
+
+def gpus():
+    """The kind of GPU that Cycles uses here, or "", and the names of its devices."""
+    preferences = bpy.context.preferences.addons["cycles"].preferences
+    known = {kind for kind, *_ in preferences.get_device_types(bpy.context)}
+    for kind in GPU_KINDS:
+        if kind not in known:
+            continue
+        preferences.compute_device_type = kind
+        preferences.refresh_devices()
+        found = [device for device in preferences.devices if device.type == kind]
+        if found:
+            for device in preferences.devices:
+                device.use = device.type == kind
+            return kind, [device.name for device in found]
+    preferences.compute_device_type = "NONE"
+    return "", []
+
+
+def choose_device(scene, use_gpu):
+    scene.render.engine = "CYCLES"
+    kind, names = ("", []) if use_gpu is False else gpus()
+    if use_gpu and not names:
+        raise CannotError("--use-gpu: Cycles has no GPU here, only the CPU; leave the option away")
+    scene.cycles.device = "GPU" if names else "CPU"
+    return f"{', '.join(names)} ({kind})" if names else "CPU"
+
+
+def add_mesh(name, positions, normals, triangles):
+    mesh = bpy.data.meshes.new(name)
+    corners = np.ascontiguousarray(triangles, np.int32).ravel()
+    mesh.vertices.add(len(positions))
+    mesh.vertices.foreach_set("co", np.ascontiguousarray(positions, np.float32).ravel())
+    mesh.loops.add(len(corners))
+    mesh.loops.foreach_set("vertex_index", corners)
+    mesh.polygons.add(len(triangles))
+    mesh.polygons.foreach_set("loop_start", np.arange(0, len(corners), 3, dtype=np.int32))
+    mesh.update(calc_edges=True)
+    mesh.polygons.foreach_set("use_smooth", np.ones(len(triangles), bool))
+    mesh.normals_split_custom_set_from_vertices(np.ascontiguousarray(normals, np.float32))
+    return mesh
+
+
+def add_ground(scene, arrays, told, picture):
+    mesh = add_mesh("ground", arrays["ground_positions"], arrays["ground_normals"], arrays["ground_triangles"])
+    material, nodes, links, shader = new_material("ground")
+    image = nodes.new("ShaderNodeTexImage")
+    image.image = bpy.data.images.load(str(picture))
+    image.extension = "EXTEND"
+    # From metres around the origin to 0..1; the picture's first row, its top, is v = 1: the north.
+    scaled = nodes.new("ShaderNodeVectorMath")
+    scaled.operation = "MULTIPLY_ADD"
+    links.new(nodes.new("ShaderNodeNewGeometry").outputs["Position"], scaled.inputs[0])
+    scaled.inputs[1].default_value = [1 / told["ground_side_m"]] * 3
+    scaled.inputs[2].default_value = [0.5] * 3
+    links.new(scaled.outputs[0], image.inputs["Vector"])
+    links.new(image.outputs["Color"], shader.inputs["Base Color"])
+    shader.inputs["Roughness"].default_value = 1.0
+    shader.inputs["Specular IOR Level"].default_value = 0.0
+    mesh.materials.append(material)
+    scene.collection.objects.link(bpy.data.objects.new("ground", mesh))
+
+
+def add_batches(scene, arrays, told):
+    """Each instance is an object, and those of a batch share the mesh."""
+    materials = {name: surface_material(name, look) for name, look in told["surfaces"].items()}
+    for number, batch in enumerate(told["batches"]):
+        mesh = add_mesh(batch["name"], *(arrays[f"{number}_{part}"] for part in ("positions", "normals", "triangles")))
+        mesh.materials.append(materials[batch["surface"]])
+        each = zip(*(arrays[f"{number}_{part}"].tolist() for part in ("transforms", "instances", "tints")), strict=True)
+        for place, (transform, instance, tint) in enumerate(each):
+            thing = bpy.data.objects.new(f"{number}_{place:06d}", mesh)
+            thing.matrix_world = Matrix(transform)
+            thing.pass_index = instance
+            thing.color = (*tint, 1.0)
+            scene.collection.objects.link(thing)
+
+
+def new_material(name):
+    material = bpy.data.materials.new(name)
+    tree = node_tree_of(material)
+    tree.nodes.clear()
+    shader = tree.nodes.new("ShaderNodeBsdfPrincipled")
+    tree.links.new(shader.outputs[0], tree.nodes.new("ShaderNodeOutputMaterial").inputs["Surface"])
+    return material, tree.nodes, tree.links, shader
+
+
+def node_tree_of(thing):
+    if thing.node_tree is None:  # before Blender 5.0
+        thing.use_nodes = True
+    return thing.node_tree
+
+
+def surface_material(name, look):
+    """Its albedo, times the object's tint, times spots in the world's space: no two instances have the same."""
+    material, nodes, links, shader = new_material(name)
+    shader.inputs["Roughness"].default_value = look["roughness"]
+    shader.inputs["Metallic"].default_value = look["metallic"]
+    tinted = nodes.new("ShaderNodeVectorMath")
+    tinted.operation = "MULTIPLY"
+    links.new(nodes.new("ShaderNodeObjectInfo").outputs["Color"], tinted.inputs[0])
+    tinted.inputs[1].default_value = look["albedo"]
+    noise = nodes.new("ShaderNodeTexNoise")
+    links.new(nodes.new("ShaderNodeNewGeometry").outputs["Position"], noise.inputs["Vector"])
+    noise.inputs["Scale"].default_value = 1 / look["mottle_m"]
+    factor = nodes.new("ShaderNodeMapRange")
+    links.new(noise.outputs[0], factor.inputs["Value"])
+    for socket, value in (
+        ("From Min", 0.25),
+        ("From Max", 0.75),
+        ("To Min", 1 - look["mottle"]),
+        ("To Max", 1 + look["mottle"]),
+    ):
+        factor.inputs[socket].default_value = value
+    mottled = nodes.new("ShaderNodeVectorMath")
+    mottled.operation = "SCALE"
+    links.new(tinted.outputs[0], mottled.inputs[0])
+    links.new(factor.outputs[0], mottled.inputs["Scale"])
+    links.new(mottled.outputs[0], shader.inputs["Base Color"])
+    return material
+
+
+def add_camera(scene, told):
+    camera = bpy.data.cameras.new("camera")
+    camera.sensor_fit = "HORIZONTAL"
+    camera.lens = camera.sensor_width / 2 / float(np.tan(np.radians(told["field_of_view_deg"]) / 2))
+    camera.clip_start, camera.clip_end = 0.1, 10_000.0
+    thing = bpy.data.objects.new("camera", camera)  # without a turn it looks down, its top to the north
+    thing.location = (0.0, 0.0, told["camera_m"])
+    scene.collection.objects.link(thing)
+    scene.camera = thing
+    scene.render.resolution_x, scene.render.resolution_y = told["width_px"], told["height_px"]
+    scene.render.resolution_percentage = 100
+
+
+def add_lights(scene, told):
+    sun = bpy.data.lights.new("sun", "SUN")
+    sun.energy = told["sun_energy"]
+    sun.angle = float(np.radians(SUN_ANGLE_DEG))
+    thing = bpy.data.objects.new("sun", sun)
+    thing.rotation_mode = "QUATERNION"
+    thing.rotation_quaternion = Vector(told["sun_direction"]).to_track_quat("Z", "Y")
+    scene.collection.objects.link(thing)
+    world = bpy.data.worlds.new("sky")
+    tree = node_tree_of(world)
+    tree.nodes.clear()
+    sky = tree.nodes.new("ShaderNodeBackground")
+    sky.inputs["Color"].default_value = (*SKY_COLOR, 1.0)
+    sky.inputs["Strength"].default_value = SKY_STRENGTH
+    tree.links.new(sky.outputs[0], tree.nodes.new("ShaderNodeOutputWorld").inputs["Surface"])
+    scene.world = world
+
+
+def draw_colors(scene, told, path):
+    cycles = scene.cycles
+    cycles.seed = told["seed"] % 2**31
+    cycles.samples = told["max_samples"]
+    cycles.use_adaptive_sampling = True
+    cycles.adaptive_threshold = told["noise_threshold"]
+    cycles.use_denoising = True
+    cycles.denoiser = "OPENIMAGEDENOISE"
+    for kind in ("max", "diffuse", "glossy", "transmission"):
+        setattr(cycles, f"{kind}_bounces", BOUNCES)
+    cycles.use_light_tree = False  # there is one light
+    scene.world.cycles.sampling_method = "NONE"  # and a sky of one colour
+    cycles.caustics_reflective = cycles.caustics_refractive = False
+    scene.view_settings.view_transform = "AgX"
+    scene.view_settings.exposure = EXPOSURE
+    scene.render.dither_intensity = 0.0
+    scene.render.image_settings.file_format = "PNG"
+    scene.render.image_settings.color_mode = "RGB"
+    scene.render.image_settings.compression = 0
+    render(scene, path)
+
+
+def draw_passes(scene, path):
+    """One sample through the middle of each pixel, of what it meets first."""
+    layer = scene.view_layers[0]
+    layer.use_pass_combined = False
+    layer.use_pass_z = layer.use_pass_object_index = True
+    cycles = scene.cycles
+    cycles.samples = 1
+    cycles.use_adaptive_sampling = cycles.use_denoising = False
+    cycles.pixel_filter_type = "BOX"
+    cycles.filter_width = 0.01  # the least there is: the sample lies within a hundredth of a pixel of the middle
+    cycles.max_bounces = 0
+    image = scene.render.image_settings
+    if hasattr(image, "media_type"):  # from Blender 5.0 on
+        image.media_type = "MULTI_LAYER_IMAGE"
+        image.use_exr_interleave = True  # one part, as before
+    image.file_format = "OPEN_EXR_MULTILAYER"
+    image.color_depth = "32"
+    image.exr_codec = "NONE"
+    render(scene, path)
+
+
+def render(scene, path):
+    scene.render.use_file_extension = False
+    scene.render.filepath = str(path)
+    bpy.ops.render.render(write_still=True)
+    if not path.is_file():
+        raise RuntimeError(f"Blender wrote no {path.name}")
+
+
+def end_with_parent(folder):
+    while os.read(0, 1):
+        pass
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(ORPHANED)
+
+
+if __name__ == "__main__":
+    main(sys.argv[sys.argv.index("--") + 1 :])
+    sys.stdout.flush()
+    os._exit(0)  # not through the end of Blender, which has nothing to save and may crash there

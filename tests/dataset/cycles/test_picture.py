@@ -1,0 +1,58 @@
+"""What Blender draws of a small yard."""
+
+import numpy as np
+import pytest
+
+from engine.dataset.cycles import Blender, CyclesSettings, ask_blender, render
+from engine.errors import UsageError
+from tests.dataset.cycles.yard import SETTINGS, Drawn, quarters, yard
+
+
+def test_a_pixel_tells_what_is_seen_through_its_middle(blender: Blender, drawn: Drawn) -> None:
+    scene, rendered = yard(), drawn(blender)
+    assert set(np.unique(rendered.instances)) == set(range(37))
+    camera, depth = scene.camera, rendered.depth_m.astype(np.float64)
+    columns, rows = np.arange(320) + 0.5, np.arange(240)[:, None] + 0.5
+    x_m, y_m = (columns - 160) / camera.focal_px * depth, (120 - rows) / camera.focal_px * depth
+    off_m = np.abs(camera.height_m - depth - scene.terrain.height_at(x_m, y_m))
+    assert off_m[rendered.instances == 0].max() < 0.001  # half a pixel beside it, it is some centimetres
+    for number, pile in enumerate(scene.piles, start=1):
+        top = np.array([[pile.x_m, pile.y_m, pile.top_m]])
+        column, row = camera.pixel_of(top)[0].astype(int)
+        seen = rendered.instances[row - 1 : row + 2, column - 1 : column + 2]
+        assert (seen == number).any()
+
+
+def test_the_same_scene_gives_the_same_bytes(blender: Blender, drawn: Drawn) -> None:
+    one, other = drawn(blender), drawn(blender, turn=1)
+    for name in ("colors", "instances", "depth_m"):
+        assert getattr(one, name).tobytes() == getattr(other, name).tobytes(), name
+
+
+def test_a_stronger_sun_makes_a_brighter_picture_of_the_ground_the_right_way_round(
+    blender: Blender, drawn: Drawn
+) -> None:
+    dim, usual = drawn(blender, energy=0.5), drawn(blender)
+    assert dim.colors.mean() < 0.8 * usual.colors.mean()
+    assert 0.3 < usual.colors.mean() / 255 < 0.6
+    halves = usual.colors.astype(float).reshape(2, 120, 2, 160, 3).mean(axis=(1, 3))
+    assert [int(np.argmax(halves[row, column])) for row, column in ((0, 0), (0, 1), (1, 0))] == [0, 1, 2]
+    assert np.ptp(halves[1, 1]) < 30
+
+
+def test_a_gpu_that_is_not_there_is_refused_in_one_line(blender: Blender, drawn: Drawn) -> None:
+    found = ask_blender(blender)
+    assert drawn(blender).renderer == f"Cycles, Blender {found['version']}, CPU"
+    settings = CyclesSettings(max_samples=1, use_gpu=True)
+    if found["gpus"]:
+        assert found["gpus"][0] in render(drawn.stage(), quarters(), settings, blender).renderer
+        return
+    with pytest.raises(UsageError, match=r"^--use-gpu: Cycles has no GPU here"):
+        render(drawn.stage(), quarters(), settings, blender)
+
+
+def test_settings_out_of_range_are_refused_by_name(drawn: Drawn) -> None:
+    assert SETTINGS.check() is None
+    for changes in ({"max_samples": 0}, {"noise_threshold": 0.0}, {"noise_threshold": float("nan")}):
+        with pytest.raises(UsageError, match=f"^--{next(iter(changes)).replace('_', '-')}: "):
+            CyclesSettings(**changes).check()
