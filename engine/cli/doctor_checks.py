@@ -20,7 +20,7 @@ CUDA_INDEX = "https://download.pytorch.org/whl/cu130"
 def run_checks() -> list[Check]:
     """Every check there is. Takes as long as its slowest child."""
     with ExitStack() as stack:
-        names = ["gl", "numba", "audio", "cameras", "encoders"]
+        names = ["gl", "numba", "audio", "cameras", "encoders", "blender"]
         names += ["torch"] if find_spec("torch") else []
         probes = {name: Probe(name) for name in names}
         for probe in probes.values():
@@ -32,6 +32,7 @@ def run_checks() -> list[Check]:
         checks.append(check_cameras(probes["cameras"].read()))
         checks.append(check_encoders(probes["encoders"].read()))
         checks.append(check_torch(probes["torch"].read() if "torch" in probes else None, nvidia))
+        checks.append(check_blender(probes["blender"].read()))
         return checks
 
 
@@ -139,6 +140,21 @@ def check_torch(torch: Answer | None, nvidia: str) -> Check:
             mend="update the NVIDIA driver (see nvidia-smi)",
         )
     return Check(name="torch", state="note", detail=f"{version} on the CPU: pictures a second are few")
+
+
+def check_blender(blender: Answer) -> Check:
+    """Empty values: there is none, and nothing but `multiverse dataset` misses it."""
+    from engine.dataset.cycles import install_command
+
+    if blender.error:
+        return Check(name="Blender", state="warning", detail=blender.error, mend=install_command())
+    if not blender.values:
+        detail = "not installed: `multiverse dataset` draws with --engine raster alone"
+        return Check(name="Blender", state="note", detail=detail, mend=install_command())
+    found = blender.values
+    drawn_by = ", ".join(found["gpus"]) or "the CPU"
+    detail = f"{found['version']} with Python {found['python']}, Cycles on {drawn_by} ({found['path']})"
+    return Check(name="Blender", state="ok", detail=detail)
 
 
 def _find_nvidia() -> str:

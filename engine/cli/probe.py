@@ -147,6 +147,13 @@ def _ask_torch() -> dict[str, Any]:
     }
 
 
+def _ask_blender() -> dict[str, Any]:
+    from engine.dataset.cycles import ask_blender, locate_blender
+
+    blender = locate_blender()
+    return {} if blender is None else ask_blender(blender) | {"path": str(blender.path)}
+
+
 def _ask_receive(kind: str, name: str, target: str) -> dict[str, Any]:
     import numpy as np
 
@@ -164,6 +171,7 @@ QUESTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "cameras": _ask_cameras,
     "encoders": _ask_encoders,
     "torch": _ask_torch,
+    "blender": _ask_blender,
     "receive": _ask_receive,
 }
 

@@ -1,3 +1,4 @@
+import importlib.util
 import json
 import os
 import socket
@@ -9,6 +10,7 @@ import pytest
 
 from engine.cli.doctor_checks import (
     check_audio,
+    check_blender,
     check_cameras,
     check_encoders,
     check_renderers,
@@ -56,7 +58,7 @@ def test_the_engine_can_run_on_a_machine_that_runs_its_tests(full_run):
     assert found["can_run"] is True
     states = {check["name"]: check["state"] for check in found["checks"]}
     assert "failed" not in states.values()
-    for name in ("Python", "OpenGL", "Numba", "audio input", "cameras", "recording", "torch", "sink null"):
+    for name in ("Python", "OpenGL", "Numba", "audio input", "cameras", "recording", "torch", "Blender", "sink null"):
         assert name in states
 
 
@@ -162,6 +164,25 @@ def test_cpu_torch_beside_an_nvidia_card_names_the_command_that_mends_it():
     assert "driver" in check_torch(Answer(values=cuda), "NVIDIA RTX 4090").mend
     assert check_torch(Answer(values={**cuda, "devices": ["NVIDIA H200"]}), "NVIDIA H200").state == "ok"
     assert check_torch(Answer(values={**CPU_TORCH, "has_mps": True}), "").state == "ok"
+
+
+def test_a_missing_blender_is_a_note_with_the_command_that_gets_it_and_a_broken_one_a_warning():
+    check = check_blender(Answer())
+    assert check.state == "note" and "-m venv" in check.mend and check.mend.endswith("-m pip install bpy")
+    check = check_blender(Answer(error="/opt/blender: no answer within 60 s"))
+    assert check.state == "warning" and check.detail.startswith("/opt/blender") and check.mend
+    found = {"version": "5.0.1", "python": "3.11.7", "gpus": [], "path": "/opt/bpy/bin/python"}
+    check = check_blender(Answer(values=found))
+    assert (check.state, check.mend) == ("ok", "")
+    assert check.detail == "5.0.1 with Python 3.11.7, Cycles on the CPU (/opt/bpy/bin/python)"
+
+
+def test_blender_is_asked_in_a_child_of_its_own(monkeypatch, tmp_path):
+    monkeypatch.setenv("MULTIVERSE_BLENDER", str(tmp_path / "none"))
+    assert "MULTIVERSE_BLENDER" in Probe("blender").read().error
+    monkeypatch.setenv("MULTIVERSE_BLENDER", sys.executable)
+    if importlib.util.find_spec("bpy") is None:
+        assert "bpy" in Probe("blender").read().error
 
 
 def test_no_sound_input_means_the_demo_loop():
