@@ -4,6 +4,7 @@ import ast
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from engine.bench import sd
 from engine.bench.progress import no_progress
 from engine.errors import ModelError
+from tests.cli.conftest import Said
 
 BENCH = Path(sd.__file__).parent
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
@@ -64,8 +66,11 @@ def test_no_benchmark_asks_select_about_pipes_which_windows_refuses(file: Path) 
     assert file.name == "osc_sender.py" or not imported & {"select", "selectors"}  # which asks about a socket
 
 
-def test_sd_reports_stages_the_limit_and_what_a_cpu_cannot_show(home: Path) -> None:
-    result = bench(home, "sd", "--size", "64", "--steps", "1", "--steps", "2", "--seconds", "0", "--device", "cpu")
+def test_sd_reports_stages_the_limit_and_what_a_cpu_cannot_show(bench_here: Callable[..., Said]) -> None:
+    asked = ("--size", "64", "--steps", "1", "--steps", "2", "--seconds", "0", "--device", "cpu", "--json")
+    said = bench_here("sd", *asked)
+    assert said.code == 0, said.err
+    result = json.loads(said.out)
     assert result["limit_tflops"] > 0
     assert "what CUDA graphs gain" in result["unverified without a device"]
     assert set(result["tiny"]) == {"64x64, 1 step", "64x64, 2 steps"}
@@ -74,10 +79,9 @@ def test_sd_reports_stages_the_limit_and_what_a_cpu_cannot_show(home: Path) -> N
         assert case["fps"] > 0 and case["times_diffusers_call"] > 0 and case["times_diffusers_tensors"] > 0
 
 
-def test_sd_refuses_what_it_cannot_measure(home: Path) -> None:
-    command = [*MULTIVERSE, "bench", "sd", "--shape", "sd3", "--device", "cpu"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=home, timeout=120)
-    assert (done.returncode, done.stderr) == (1, "multiverse: shape sd3: not one of sd15, sd-turbo, sdxl-turbo, tiny\n")
+def test_sd_refuses_what_it_cannot_measure(bench_here: Callable[..., Said]) -> None:
+    said = bench_here("sd", "--shape", "sd3", "--device", "cpu")
+    assert said == (1, "", "multiverse: shape sd3: not one of sd15, sd-turbo, sdxl-turbo, tiny\n")
 
 
 def test_a_measurement_that_crashes_says_why() -> None:

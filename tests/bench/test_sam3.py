@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +12,17 @@ import numpy as np
 import pytest
 
 from engine.bench.clip import PICTURES, LoopedClip, moving_discs, write_clip
+from tests.cli.conftest import Said
 
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
 
 
-def bench(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [*MULTIVERSE, "bench", "sam3", "--device", "cpu", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=home, timeout=120)
+Bench = Callable[..., Said]
 
 
-def measured(home: Path, *arguments: str) -> dict[str, Any]:
-    done = bench(home, *arguments, "--json")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+@pytest.fixture
+def bench(bench_here: Bench) -> Bench:
+    return partial(bench_here, "sam3", "--device", "cpu")
 
 
 def assert_accounted_for(case: dict[str, Any]) -> None:
@@ -36,7 +36,10 @@ def assert_accounted_for(case: dict[str, Any]) -> None:
 
 
 def test_finding_is_faster_than_transformers_and_finds_the_same(tmp_path: Path) -> None:
-    result = measured(tmp_path, "--mode", "image", "--seconds", "1")
+    command = [*MULTIVERSE, "bench", "sam3", "--device", "cpu", "--mode", "image", "--seconds", "1", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
     assert (result["shape"], result["picture"], result["dtype"]) == ("tiny", "1920x1080", "float32")
     assert "what CUDA graphs gain" in result["unverified without a device"] and result["limit_tflops"] > 0
     case = result["image"]["336 px, 1 prompt"]
@@ -48,9 +51,11 @@ def test_finding_is_faster_than_transformers_and_finds_the_same(tmp_path: Path) 
     assert set(case["gflop"]) == {"backbone", "decoder", "masks"} and case["share_of_limit"] > 0
 
 
-def test_prompts_and_batches_are_cases_of_their_own(tmp_path: Path) -> None:
+def test_prompts_and_batches_are_cases_of_their_own(bench: Bench) -> None:
     asked = ("--prompts", "1", "--prompts", "2", "--batch", "2", "--objects", "4", "--size", "160x96", "--seconds", "0")
-    cases = measured(tmp_path, "--mode", "image", *asked)["image"]
+    said = bench("--mode", "image", *asked, "--json")
+    assert said.code == 0, said.err
+    cases = json.loads(said.out)["image"]
     assert list(cases) == ["336 px, 1 prompt", "336 px, 2 prompts"]
     for case in cases.values():
         assert_accounted_for(case)
@@ -59,9 +64,11 @@ def test_prompts_and_batches_are_cases_of_their_own(tmp_path: Path) -> None:
     assert two == pytest.approx(2 * one, rel=0.1)
 
 
-def test_following_tells_what_is_kept_in_memory_beside_what_transformers_keeps(tmp_path: Path) -> None:
+def test_following_tells_what_is_kept_in_memory_beside_what_transformers_keeps(bench: Bench) -> None:
     asked = ("--mode", "track", "--objects", "1", "--size", "160x96", "--seconds", "0")
-    case = measured(tmp_path, *asked)["track"]["336 px, 1 prompt"]
+    said = bench(*asked, "--json")
+    assert said.code == 0, said.err
+    case = json.loads(said.out)["track"]["336 px, 1 prompt"]
     assert_accounted_for(case)
     assert (case["followed"], case["last"], case["objects"]) == (30, 15, 1)
     assert set(case["fps_of_the_last"]) == {"ours", "transformers"} and case["times_transformers"] > 0
@@ -79,10 +86,10 @@ def test_following_tells_what_is_kept_in_memory_beside_what_transformers_keeps(t
     ],
 )
 def test_what_cannot_be_measured_is_refused_in_one_line(
-    tmp_path: Path, arguments: tuple[str, ...], code: int, reason: str
+    bench: Bench, arguments: tuple[str, ...], code: int, reason: str
 ) -> None:
-    done = bench(tmp_path, *arguments, "--size", "64x64")
-    assert done.returncode == code and reason in done.stderr and done.stderr.count("\n") == 1
+    said = bench(*arguments, "--size", "64x64")
+    assert said.code == code and reason in said.err and said.err.count("\n") == 1
 
 
 def test_a_clip_is_read_over_and_over_until_it_is_closed(tmp_path: Path) -> None:

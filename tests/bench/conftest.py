@@ -1,0 +1,49 @@
+"""`multiverse bench` in this process: torch and the like are imported once, not again for each measurement."""
+
+import faulthandler
+import io
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
+from types import SimpleNamespace
+from typing import IO, Any
+
+import pytest
+
+from engine.bench import measuring
+from tests.cli.conftest import Said, say
+
+__all__ = ["say"]
+
+
+class MeasuredHere:
+    """Stands where the measuring process is: runs its command line in this one, to its end."""
+
+    def __init__(self, arguments: list[str], *, stderr: IO[bytes], **_: Any) -> None:
+        code, asked = arguments[-2:]
+        path, argv, out = sys.path[:], sys.argv, io.StringIO()
+        sys.argv = ["-c", asked]
+        try:
+            with redirect_stdout(out), redirect_stderr(io.TextIOWrapper(stderr, write_through=True)) as errors:
+                exec(code, {"__name__": "__main__"})
+            errors.detach()
+        finally:
+            sys.path[:], sys.argv = path, argv
+        self.stdout = io.StringIO(out.getvalue())
+
+    def __enter__(self) -> "MeasuredHere":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def bench_here(say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
+    """`bench_here("sam3", ...)`: what the command answers, which measures here. That it does so in a process of its own
+    is for one test of each measurement to show."""
+    monkeypatch.setattr(measuring, "subprocess", SimpleNamespace(Popen=MeasuredHere, PIPE=subprocess.PIPE))
+    monkeypatch.setattr(faulthandler, "enable", lambda: None)  # pytest's own is on
+    return partial(say, "bench")
