@@ -4,7 +4,8 @@ staging.py      all of it; batches.py: what comes out
 ground.py       the terrain
 piles.py        foundation piles, put together from pile_parts.py
 distractors.py  all else that stands about: machines.py, put together with kit.py, and debris.py
-primitives.py   closed solids of about one unit; placing.py: the matrices that put them where they stand
+primitives.py   closed solids of about one unit; meshes.py gives them their normals, placing.py puts them
+                where they stand
 """
 
 from engine.dataset.geometry.staging import set_stage

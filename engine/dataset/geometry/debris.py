@@ -6,8 +6,9 @@ import numpy as np
 
 from engine.dataset.geometry.batches import Mesh, Surface
 from engine.dataset.geometry.kit import Kit, Model
+from engine.dataset.geometry.meshes import moved
 from engine.dataset.geometry.placing import put, standing
-from engine.dataset.geometry.primitives import beam, cylinder, loft, moved, stacked_rings, waves
+from engine.dataset.geometry.primitives import beam, cylinder, loft, ring, stacked_rings, waves
 
 BAG_SHAPES = 6
 DEBRIS_SHAPES = 8
@@ -47,8 +48,8 @@ def broken_concrete(variant: int) -> Model:
     kit = Kit()
     count = int(rng.integers(2, 6))
     for k in range(count):
-        size = rng.uniform(0.3, 0.42) if k == 0 else rng.uniform(0.12, 0.24)
-        reach = 0.0 if k == 0 else rng.uniform(0.3, 0.5)
+        size = rng.uniform(0.4, 0.58) if k == 0 else rng.uniform(0.14, 0.25)
+        reach = 0.0 if k == 0 else rng.uniform(0.38, 0.52)
         away = rng.uniform(0, 2 * np.pi)
         at = (reach * np.cos(away), reach * np.sin(away), 0.0)
         axis = np.array([[*rng.uniform(-0.25, 0.25, 2), 1.0]])
@@ -81,9 +82,13 @@ def rebar(variant: int) -> Model:
     kit = Kit()
     for x in (-1.7, 1.7):
         kit.box(Surface.TIMBER, (x - 0.07, x + 0.07), (-0.4, 0.4), (-0.1, 0.06))
+    upright = standing(np.zeros((1, 3)), np.array([[1.0, 0.0, 0.0]]), np.zeros(1))[0]
+    for x in (-1.1, 0.2, 1.3):  # wire ties
+        tie = put((1, 1, 1), (x, 0, 0.11)) @ upright @ put((0.14, 0.3, 0.3), (0, 0, 0))
+        kit.add(Surface.STEEL, moved(ring(0.1, 16), tie))
     for k in range(14):
         layer, place = divmod(k, 6)
-        y = (place - 2.5) * 0.055 + rng.uniform(-0.015, 0.015)
+        y = (place - 2.5) * 0.042 + rng.uniform(-0.012, 0.012)
         along = np.array([[1.0, rng.uniform(-0.012, 0.012), rng.uniform(-0.003, 0.003)]])
         foot = np.array([[-3.0 + rng.uniform(-0.12, 0.12), y - 3.0 * along[0, 1], 0.075 + 0.03 * layer]])
         bar = standing(foot, along, np.zeros(1))[0]

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engine.dataset.geometry.batches import Mesh, Surface
+from engine.dataset.geometry.meshes import join, moved
 from engine.dataset.geometry.placing import put, sideways
-from engine.dataset.geometry.primitives import beam, box, cylinder, extrude, join, moved
+from engine.dataset.geometry.primitives import beam, box, cylinder, extrude
 
 Model = tuple[tuple[Surface, Mesh], ...]
 """One mesh a surface, in the order of `Surface`."""

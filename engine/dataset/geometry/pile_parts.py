@@ -5,20 +5,12 @@ from functools import cache
 import numpy as np
 
 from engine.dataset.geometry.batches import Mesh
+from engine.dataset.geometry.meshes import join, moved
 from engine.dataset.geometry.placing import put
-from engine.dataset.geometry.primitives import (
-    collar,
-    cylinder,
-    join,
-    loft,
-    moved,
-    rough_cylinder,
-    slab,
-    tube,
-    uneven_disc,
-)
+from engine.dataset.geometry.primitives import cylinder, loft, rough_cylinder, slab, tube, uneven_disc
 
 SIDES = 20
+STEEL_SIDES = 14
 PHC_BORE = 0.55  # of the diameter: 400 mm piles have walls of about 90 mm
 STEEL_BORE = 0.9
 FLANGE_THICK_M = 0.016
@@ -26,7 +18,7 @@ FLANGE_BORE = 0.28  # of the flange: 62 mm of 220, less than the thinnest tube
 PROUD_M = 0.004  # how far a dark patch stands out of what it lies on: more than a depth buffer mistakes at 100 m
 BLADE_TURNS = 1.25
 VARIANTS = 4
-"""Shapes of heaps and of poured posts, taken in turn."""
+"""Shapes of pads, of heaps and of poured posts, taken in turn."""
 
 
 @cache
@@ -36,7 +28,7 @@ def phc_tube() -> Mesh:
 
 @cache
 def steel_tube() -> Mesh:
-    return tube(STEEL_BORE, SIDES)
+    return tube(STEEL_BORE, STEEL_SIDES)
 
 
 @cache
@@ -45,8 +37,8 @@ def plug() -> Mesh:
 
 
 @cache
-def foundation() -> Mesh:
-    return collar(SIDES)
+def steel_plug() -> Mesh:
+    return cylinder(STEEL_SIDES)
 
 
 @cache
@@ -56,7 +48,7 @@ def hoop() -> Mesh:
 
 @cache
 def flange() -> Mesh:
-    return tube(FLANGE_BORE, SIDES)
+    return tube(FLANGE_BORE, STEEL_SIDES)
 
 
 @cache
@@ -64,17 +56,17 @@ def flange_holes() -> Mesh:
     """In the flange's own space: what is dark in its bore, and six bolt holes that lie on it."""
     wide, bolt_wide = FLANGE_BORE * 1.02, 0.1
     high = 0.2 + PROUD_M / FLANGE_THICK_M
-    holes = [moved(cylinder(SIDES), put((wide, wide, 0.4), (0, 0, 0.1)))]
+    holes = [moved(cylinder(STEEL_SIDES), put((wide, wide, 0.4), (0, 0, 0.1)))]
     for angle in np.arange(6) * (np.pi / 3):
         at = (0.4 * np.cos(angle), 0.4 * np.sin(angle), 0.8)
-        holes.append(moved(cylinder(6), put((bolt_wide, bolt_wide, high), at)))
+        holes.append(moved(cylinder(4), put((bolt_wide, bolt_wide, high), at)))
     return join(holes)
 
 
 @cache
 def screw_blade() -> Mesh:
     """The helix around a tube of diameter 1: it stands out to twice that."""
-    count = 16
+    count = 12
     angles = np.linspace(0, 2 * np.pi * BLADE_TURNS, count)
     bottoms = np.linspace(0, 0.9, count)
     sections = np.empty((count, 4, 3))
@@ -91,8 +83,17 @@ def poured_post(variant: int) -> Mesh:
 
 
 @cache
+def pad(variant: int) -> Mesh:
+    """Concrete poured around the foot: nearly round, its upper edge rounded off."""
+    rng = np.random.default_rng([9, variant])
+    return uneven_disc(rng, 0.06, shares=(1.0, 1.0, 0.97, 0.85), levels=(0.0, 0.9, 1.0, 1.0))
+
+
+@cache
 def heap(variant: int) -> Mesh:
-    return uneven_disc(np.random.default_rng([6, variant]))
+    """Earth that the screw threw up: upright below 0.6, where it lies under the ground."""
+    rng = np.random.default_rng([6, variant])
+    return uneven_disc(rng, 0.2, shares=(1.0, 1.0, 0.88, 0.6), levels=(0.0, 0.6, 0.85, 1.0))
 
 
 @cache
@@ -103,7 +104,7 @@ def stubs() -> Mesh:
     for angle in np.arange(6) * (np.pi / 3):
         matrix = put((0.06, 0.06, rng.uniform(0.75, 1.1)), (0.33 * np.cos(angle), 0.33 * np.sin(angle), -0.1))
         matrix[:2, 2] = rng.uniform(-0.08, 0.08, 2)
-        bars.append(moved(cylinder(6), matrix))
+        bars.append(moved(cylinder(4), matrix))
     return join(bars)
 
 

@@ -1,7 +1,8 @@
 """Foundation piles as batches: every part of a pile carries its number.
 
 A pile's own frame: the origin at its foot on the ground, z along its axis, x where its turn points. Its post is drawn
-from 0.3 m below the ground, its base from 0.25 m, so that nothing floats where the ground falls.
+from 0.3 m below the ground. Its base leans with the ground, as what is heaped or poured on a slope does, and reaches
+down to 0.25 m below it, deeper where the ground is hollow, so that nothing floats.
 """
 
 from collections.abc import Iterator
@@ -12,11 +13,14 @@ import numpy as np
 from engine.dataset.geometry import pile_parts as parts
 from engine.dataset.geometry.batches import Batch, Mesh, Surface
 from engine.dataset.geometry.placing import sized, standing
-from engine.dataset.scene.description import Pile, PileKind
+from engine.dataset.scene.description import Pile, PileKind, Terrain
 
 POST_DEPTH_M = 0.3
 BASE_DEPTH_M = 0.25
+BASE_SLOPE_OVER_M = 1.0
+UNDER_M = 0.05  # how far below the lowest ground at its edge a base ends at least
 PLUG_BELOW_TOP_M = 0.04  # the hole must stay dark to a camera that looks in at 45 degrees
+FLANGE_INSIDE_M = 0.008  # a flanged tube ends in the middle of its flange
 HOOP_HIGH_M = 0.14
 HOOP_OUT_M = 0.012
 STUB_HIGH_M = 0.22
@@ -25,7 +29,7 @@ STEEL_TINTS = np.array([[1.0, 1.0, 1.0], [0.88, 0.68, 0.52], [1.0, 1.0, 1.0], [0
 """By grade of rust; from grade 2 on the surface is RUST."""
 FIRST_RUSTY_GRADE = 2
 POURED_TINT = np.array([0.90, 0.88, 0.84])  # poured on site: duller than a pile from the works
-COLLAR_TINT = np.array([0.74, 0.71, 0.66])  # and trodden on
+PAD_TINT = np.array([0.74, 0.71, 0.66])  # and trodden on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,6 +39,9 @@ class _Group:
     numbers: np.ndarray
     frames: np.ndarray
     """(k, 4, 4)"""
+    base_frames: np.ndarray
+    """(k, 4, 4): as frames, but z away from the ground."""
+    base_depth: np.ndarray
     length: np.ndarray
     """Along the axis, from the ground to the top."""
     diameter: np.ndarray
@@ -48,15 +55,24 @@ class _Group:
         return _Group(**{name: getattr(self, name)[chosen] for name in self.__slots__})
 
     def batch(
-        self, name: str, mesh: Mesh, surface: Surface, local: np.ndarray, tint: np.ndarray | None = None
+        self, name: str, mesh: Mesh, surface: Surface, local: np.ndarray, tints: np.ndarray | float = 1.0
     ) -> Batch:
-        """local: (k, 4, 4) from the mesh's space to the pile's frame."""
-        tints = np.ones((len(self.numbers), 3)) if tint is None else tint
+        """local: (k, 4, 4) from the mesh's space to the pile's frame; tints: (k, 3), or what goes for all."""
+        return self._batch(name, mesh, surface, self.frames @ local, tints)
+
+    def base(self, name: str, mesh: Mesh, surface: Surface, tints: np.ndarray | float = 1.0) -> Batch:
+        wide, depth = self.base_diameter, self.base_depth
+        local = self.sized((wide, wide, self.base_height + depth), (0, 0, -depth))
+        return self._batch(name, mesh, surface, self.base_frames @ local, tints)
+
+    def _batch(
+        self, name: str, mesh: Mesh, surface: Surface, transforms: np.ndarray, tints: np.ndarray | float
+    ) -> Batch:
         return Batch(
             name=name,
             mesh=mesh,
             surface=surface,
-            transforms=(self.frames @ local).astype(np.float32),
+            transforms=transforms.astype(np.float32),
             instances=self.numbers.astype(np.uint16),
             tints=(np.ones((1, 3)) * tints * self.shade[:, None]).astype(np.float32),
         )
@@ -65,11 +81,11 @@ class _Group:
         return sized(len(self.numbers), size, at)
 
 
-def build_piles(piles: tuple[Pile, ...]) -> Iterator[Batch]:
+def build_piles(piles: tuple[Pile, ...], terrain: Terrain) -> Iterator[Batch]:
     """All parts of all piles; a batch a part and surface, none that is empty."""
     if not piles:
         return
-    everyone = _group(piles)
+    everyone = _group(piles, terrain)
     kinds = np.array([pile.kind.value for pile in piles])
     is_steel = kinds == PileKind.SPIRAL_STEEL.value
     is_phc = kinds == PileKind.PHC.value
@@ -84,7 +100,7 @@ def build_piles(piles: tuple[Pile, ...]) -> Iterator[Batch]:
         (has_hoop, _hoops),
         (is_cracked & is_phc, _ring_cracks),
         (is_cracked, _side_cracks),
-        (~is_steel, _collars),
+        (~is_steel, _pads),
         (is_steel, _heaps),
     )
     for chosen, build in builders:
@@ -92,15 +108,20 @@ def build_piles(piles: tuple[Pile, ...]) -> Iterator[Batch]:
             yield from build(everyone.at(chosen))
 
 
-def _group(piles: tuple[Pile, ...]) -> _Group:
+def _group(piles: tuple[Pile, ...], terrain: Terrain) -> _Group:
     def each(name: str) -> np.ndarray:
         return np.array([getattr(pile, name) for pile in piles])
 
     feet = np.stack([each("x_m"), each("y_m"), each("ground_m")], axis=1)
     axes = np.stack([np.tan(each("tilt_x")), np.tan(each("tilt_y")), np.ones(len(piles))], axis=1)
+    slopes = terrain.slope_at(feet[:, 0], feet[:, 1], over_m=BASE_SLOPE_OVER_M)
+    upwards = np.stack([-slopes[0], -slopes[1], np.ones(len(piles))], axis=1)
+    base_frames = standing(feet, upwards, each("turn"))
     return _Group(
         numbers=np.arange(1, len(piles) + 1),
         frames=standing(feet, axes, each("turn")),
+        base_frames=base_frames,
+        base_depth=_depth_m(base_frames, each("base_diameter_m") / 2, terrain),
         length=each("exposed_m") * np.linalg.norm(axes, axis=1),
         diameter=each("diameter_m"),
         flange=each("flange_diameter_m"),
@@ -111,6 +132,15 @@ def _group(piles: tuple[Pile, ...]) -> _Group:
     )
 
 
+def _depth_m(base_frames: np.ndarray, radii: np.ndarray, terrain: Terrain) -> np.ndarray:
+    """(k,): how far a base has to reach below its own plane, so that its edge ends in the ground all around."""
+    around = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    edge = np.stack([np.cos(around), np.sin(around), np.zeros(16)], axis=1)  # (16, 3)
+    points = radii[:, None, None] * (edge @ base_frames[:, :3, :3].transpose(0, 2, 1)) + base_frames[:, None, :3, 3]
+    gaps = (points[..., 2] - terrain.height_at(points[..., 0], points[..., 1])) * base_frames[:, None, 2, 2]
+    return np.maximum(gaps.max(axis=1) + UNDER_M, BASE_DEPTH_M)
+
+
 def _post(group: _Group, top: np.ndarray) -> np.ndarray:
     """From below the ground up to `top`, as wide as the pile."""
     return group.sized((group.diameter, group.diameter, top + POST_DEPTH_M), (0, 0, -POST_DEPTH_M))
@@ -118,35 +148,32 @@ def _post(group: _Group, top: np.ndarray) -> np.ndarray:
 
 def _phc_posts(group: _Group) -> Iterator[Batch]:
     yield group.batch("phc post", parts.phc_tube(), Surface.CONCRETE, _post(group, group.length))
-    bore = group.diameter * parts.PHC_BORE * 1.02  # ends inside the wall
-    height = group.length - PLUG_BELOW_TOP_M + BASE_DEPTH_M
-    yield group.batch("phc hole", parts.plug(), Surface.DARK, group.sized((bore, bore, height), (0, 0, -BASE_DEPTH_M)))
+    yield group.batch("phc hole", parts.plug(), Surface.DARK, _plug(group, parts.PHC_BORE))
 
 
 def _steel_posts(group: _Group) -> Iterator[Batch]:
-    top = group.length - np.where(group.flange > 0, parts.FLANGE_THICK_M / 2, 0.0)  # ends inside its flange
-    blade = group.diameter
+    top = group.length - np.where(group.flange > 0, FLANGE_INSIDE_M, 0.0)
+    yield from _in_metal(group, "steel post", parts.steel_tube(), _post(group, top))
+    wide = group.diameter
     blade_high = np.clip((group.length - group.base_height) * 0.5, 0.02, 0.14)
-    bore = group.diameter * parts.STEEL_BORE * 1.02
-    plug_high = top - PLUG_BELOW_TOP_M + BASE_DEPTH_M
-    solids = (
-        ("steel post", parts.steel_tube(), _post(group, top)),
-        ("screw blade", parts.screw_blade(), group.sized((blade, blade, blade_high), (0, 0, group.base_height - 0.02))),
-    )
-    for name, mesh, local in solids:
-        yield from _in_metal(group, name, mesh, local)
-    yield group.batch(
-        "steel hole", parts.plug(), Surface.DARK, group.sized((bore, bore, plug_high), (0, 0, -BASE_DEPTH_M))
-    )
+    blade = group.sized((wide, wide, blade_high), (0, 0, group.base_height - 0.02))
+    yield from _in_metal(group, "screw blade", parts.screw_blade(), blade)
+    is_open = group.flange == 0
+    if is_open.any():
+        some = group.at(is_open)
+        yield some.batch("steel hole", parts.steel_plug(), Surface.DARK, _plug(some, parts.STEEL_BORE))
+
+
+def _plug(group: _Group, bore: float) -> np.ndarray:
+    """What fills a tube to below its rim; it ends inside the wall."""
+    wide = group.diameter * bore * 1.02
+    return group.sized((wide, wide, group.length - PLUG_BELOW_TOP_M + BASE_DEPTH_M), (0, 0, -BASE_DEPTH_M))
 
 
 def _poured_posts(group: _Group) -> Iterator[Batch]:
-    for variant in range(parts.VARIANTS):
-        chosen = group.numbers % parts.VARIANTS == variant
-        if chosen.any():
-            some = group.at(chosen)
-            mesh, local = parts.poured_post(variant), _post(some, some.length)
-            yield some.batch(f"poured post {variant}", mesh, Surface.CONCRETE, local, POURED_TINT)
+    for variant, some in _by_shape(group):
+        local = _post(some, some.length)
+        yield some.batch(f"poured post {variant}", parts.poured_post(variant), Surface.CONCRETE, local, POURED_TINT)
     stubs = group.sized((group.diameter, group.diameter, STUB_HIGH_M), (0, 0, group.length))
     yield group.batch("stubs", parts.stubs(), Surface.RUST, stubs)
 
@@ -178,21 +205,22 @@ def _side_cracks(group: _Group) -> Iterator[Batch]:
     yield group.batch("crack down side", parts.side_crack(), Surface.DARK, local)
 
 
-def _collars(group: _Group) -> Iterator[Batch]:
-    yield group.batch("collar", parts.foundation(), Surface.CONCRETE, _base(group), COLLAR_TINT)
+def _pads(group: _Group) -> Iterator[Batch]:
+    for variant, some in _by_shape(group):
+        yield some.base(f"pad {variant}", parts.pad(variant), Surface.CONCRETE, PAD_TINT)
 
 
 def _heaps(group: _Group) -> Iterator[Batch]:
+    for variant, some in _by_shape(group):
+        yield some.base(f"heap {variant}", parts.heap(variant), Surface.SPOIL)
+
+
+def _by_shape(group: _Group) -> Iterator[tuple[int, _Group]]:
+    """Those that take the same of several shapes."""
     for variant in range(parts.VARIANTS):
         chosen = group.numbers % parts.VARIANTS == variant
         if chosen.any():
-            some = group.at(chosen)
-            yield some.batch(f"heap {variant}", parts.heap(variant), Surface.SPOIL, _base(some))
-
-
-def _base(group: _Group) -> np.ndarray:
-    wide = group.base_diameter
-    return group.sized((wide, wide, group.base_height + BASE_DEPTH_M), (0, 0, -BASE_DEPTH_M))
+            yield variant, group.at(chosen)
 
 
 def _in_metal(group: _Group, name: str, mesh: Mesh, local: np.ndarray) -> Iterator[Batch]:

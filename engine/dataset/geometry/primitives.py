@@ -9,62 +9,9 @@ from itertools import pairwise
 import numpy as np
 
 from engine.dataset.geometry.batches import Mesh
+from engine.dataset.geometry.meshes import flat_shaded, join, smooth_shaded, unit
 
 ROUND_SIDES = 24
-
-
-def join(meshes: Sequence[Mesh]) -> Mesh:
-    """All of them as one mesh."""
-    starts = np.cumsum([0] + [len(mesh.positions) for mesh in meshes[:-1]])
-    return Mesh(
-        positions=np.concatenate([mesh.positions for mesh in meshes]),
-        normals=np.concatenate([mesh.normals for mesh in meshes]),
-        triangles=np.concatenate(
-            [mesh.triangles + np.uint32(start) for mesh, start in zip(meshes, starts, strict=True)]
-        ),
-    )
-
-
-def moved(mesh: Mesh, matrix: np.ndarray) -> Mesh:
-    """The mesh through a (4, 4) matrix that does not mirror; normals go through its inverse transpose."""
-    matrix = np.asarray(matrix, np.float64)
-    normals = mesh.normals @ np.linalg.inv(matrix[:3, :3])
-    return Mesh(
-        positions=(mesh.positions @ matrix[:3, :3].T + matrix[:3, 3]).astype(np.float32),
-        normals=unit(normals).astype(np.float32),
-        triangles=mesh.triangles,
-    )
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """(..., 3) of length 1."""
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
-
-
-def flat_shaded(corners: np.ndarray) -> Mesh:
-    """(t, 3, 3) corners of triangles -> each with its own normal."""
-    corners = np.asarray(corners, np.float64)
-    faces = unit(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]))
-    return Mesh(
-        positions=corners.reshape(-1, 3).astype(np.float32),
-        normals=np.repeat(faces, 3, axis=0).astype(np.float32),
-        triangles=np.arange(corners.shape[0] * 3, dtype=np.uint32).reshape(-1, 3),
-    )
-
-
-def smooth_shaded(positions: np.ndarray, triangles: np.ndarray) -> Mesh:
-    """(v, 3), (t, 3): each vertex takes the mean normal of its faces, weighed by their areas."""
-    positions = np.asarray(positions, np.float64)
-    corners = positions[triangles]
-    faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = np.zeros_like(positions)
-    for corner in range(3):
-        np.add.at(normals, triangles[:, corner], faces)
-    return Mesh(
-        positions=positions.astype(np.float32),
-        normals=unit(normals).astype(np.float32),
-        triangles=np.asarray(triangles, np.uint32),
-    )
 
 
 def revolve(profile: Sequence[tuple[float, float]], sides: int = ROUND_SIDES) -> Mesh:
@@ -109,16 +56,6 @@ def tube(inner_share: float, sides: int = ROUND_SIDES) -> Mesh:
     """Open at both ends; the bore is so much of the diameter."""
     inner = 0.5 * inner_share
     return revolve([(0.5, 0), (0.5, 1), (inner, 1), (inner, 0), (0.5, 0)], sides)
-
-
-def frustum(top_share: float, sides: int = ROUND_SIDES) -> Mesh:
-    """A cone cut off: its top is so much of the diameter at its foot."""
-    return revolve([(0, 0), (0.5, 0), (0.5 * top_share, 1), (0, 1)], sides)
-
-
-def collar(sides: int = ROUND_SIDES) -> Mesh:
-    """A cylinder whose upper edge is broken."""
-    return revolve([(0, 0), (0.5, 0), (0.5, 0.93), (0.46, 1), (0, 1)], sides)
 
 
 def box() -> Mesh:
@@ -214,25 +151,32 @@ def stacked_rings(radii: np.ndarray, heights: np.ndarray) -> Mesh:
     return smooth_shaded(positions, np.concatenate(triangles))
 
 
-def uneven_disc(rng: np.random.Generator, sides: int = 18) -> Mesh:
-    """A low heap of earth: diameter 1 where it is widest, z 0..1, upright below 0.6, its edge never twice the same."""
+def uneven_disc(
+    rng: np.random.Generator, unevenness: float, shares: Sequence[float], levels: Sequence[float], sides: int = 20
+) -> Mesh:
+    """Low and round: diameter 1 where it is widest, z 0..1, its edge never twice the same.
+
+    unevenness: how far the edge comes in at most, as a share of its radius. shares, levels: of radius and height, ring
+    by ring from below; the two uppermost rings are uneven in height too.
+    """
     angles = np.arange(sides) * (2 * np.pi / sides)
-    edge = 0.90 + waves(rng, angles, (2, 3, 5, 8)) * 0.1  # 0.8..1
-    shares = np.array([1.0, 1.0, 0.88, 0.6])
-    radii = 0.5 * edge[None, :] * shares[:, None] * (1 + rng.uniform(-0.05, 0.0, (4, sides)))
-    heights = np.broadcast_to(np.array([0.0, 0.6, 0.82, 0.98])[:, None], (4, sides)).copy()
-    heights[2:] += rng.uniform(-0.06, 0.02, (2, sides))
-    heights[3] *= 1 / heights[3].max()
+    edge = 1 - unevenness * (0.5 - 0.5 * waves(rng, angles, (2, 3, 5, 8)))
+    radii = 0.5 * edge * np.asarray(shares)[:, None] * (1 - rng.uniform(0, unevenness / 4, (len(shares), sides)))
+    heights = np.repeat(np.asarray(levels, np.float64)[:, None], sides, axis=1)
+    heights[-2:] -= rng.uniform(0, 0.4 * unevenness, (2, sides))
+    heights[-1] += 1 - heights[-1].max()
     return stacked_rings(radii, heights)
 
 
 def rough_cylinder(rng: np.random.Generator, sides: int = 20) -> Mesh:
     """As `cylinder`, poured against earth: its side bulges, its top is flat at z = 1."""
     angles = np.arange(sides) * (2 * np.pi / sides)
-    levels = np.array([0.0, 0.35, 0.6, 0.8, 0.93])
+    levels = np.array([0.0, 0.4, 0.7, 0.93])
     radii = np.stack([0.485 + 0.02 * waves(rng, angles, (2, 3, 5)) for _ in levels])
     radii = np.minimum(radii * (1 + rng.uniform(-0.015, 0.015, radii.shape)), 0.5)
-    wall = stacked_rings(np.vstack([radii, radii[-1] * 0.97]), _levels(np.append(levels, 0.995), sides))
+    wall = stacked_rings(
+        np.vstack([radii, radii[-1] * 0.97]), np.repeat(np.append(levels, 0.995)[:, None], sides, axis=1)
+    )
     return _with_flat_top(wall)
 
 
@@ -252,10 +196,6 @@ def _with_flat_top(mesh: Mesh) -> Mesh:
         normals=np.concatenate([normals, up]),
         triangles=triangles,
     )
-
-
-def _levels(levels: np.ndarray, sides: int) -> np.ndarray:
-    return np.repeat(levels[:, None], sides, axis=1)
 
 
 def waves(rng: np.random.Generator, angles: np.ndarray, counts: tuple[int, ...]) -> np.ndarray:

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -8,9 +10,9 @@ from tests.dataset.geometry.sites import named, pile, site, sloping, world
 
 POSTS = {PileKind.PHC: "phc post", PileKind.SPIRAL_STEEL: "flange", PileKind.CAST_IN_PLACE: "poured post"}
 PARTS = {
-    PileKind.PHC: {"phc post", "phc hole", "collar"},
-    PileKind.SPIRAL_STEEL: {"steel post", "steel hole", "screw blade", "flange", "flange holes", "heap"},
-    PileKind.CAST_IN_PLACE: {"poured post", "stubs", "collar"},
+    PileKind.PHC: {"phc post", "phc hole", "pad"},
+    PileKind.SPIRAL_STEEL: {"steel post", "screw blade", "flange", "flange holes", "heap"},
+    PileKind.CAST_IN_PLACE: {"poured post", "stubs", "pad"},
 }
 
 
@@ -72,7 +74,7 @@ def test_no_base_floats_above_falling_ground(kind: PileKind, slope: tuple[float,
     ground_m = float(terrain.height_at(np.float64(4.0), np.float64(5.0)))
     one = pile(kind, x_m=4.0, y_m=5.0, ground_m=ground_m, base_diameter_m=1.2, turn=0.4)
     stage = set_stage(site((one,), terrain=terrain))
-    for batch in named(stage, "collar") + named(stage, "heap") + named(stage, "phc post") + named(stage, "steel post"):
+    for batch in named(stage, "pad") + named(stage, "heap") + named(stage, "phc post") + named(stage, "steel post"):
         lowest = world(batch)[batch.mesh.positions[:, 2] == 0]
         assert len(lowest) > 10
         assert (lowest[:, 2] < terrain.height_at(lowest[:, 0], lowest[:, 1])).all()
@@ -123,3 +125,33 @@ def test_shade_is_a_factor_of_every_tint() -> None:
 
 def test_a_scene_without_piles_has_no_batches() -> None:
     assert set_stage(site()).batches == ()
+
+
+@pytest.mark.parametrize("kind", list(PileKind))
+def test_a_base_stands_out_of_steep_ground_on_all_sides(kind: PileKind) -> None:
+    terrain = sloping(0.6, -0.5)
+    one = pile(kind, base_diameter_m=1.5, base_height_m=0.1)
+    stage = set_stage(site((one,), terrain=terrain))
+    base = world((named(stage, "pad") + named(stage, "heap"))[0])
+    over = base[:, 2] - terrain.height_at(base[:, 0], base[:, 1])
+    away = np.linalg.norm(base[:, :2], axis=1)
+    rim = (over > 0.02) & (away > 0.3)
+    sectors = np.floor(np.arctan2(base[rim, 1], base[rim, 0]) / (np.pi / 4)).astype(int)
+    assert len(np.unique(sectors)) == 8
+
+
+@pytest.mark.parametrize("kind", list(PileKind))
+def test_a_base_on_a_hump_reaches_down_to_the_ground_around_it(kind: PileKind) -> None:
+    flat = sloping(count=81, cell_m=0.5)
+    heights = flat.heights_m.copy()
+    heights[40, 40] = 1.0  # a spike of a metre, falling off within one cell
+    terrain = dataclasses.replace(flat, heights_m=heights)
+    stage = set_stage(site((pile(kind, ground_m=1.0, base_diameter_m=1.5),), terrain=terrain))
+    for batch in named(stage, "pad") + named(stage, "heap"):
+        lowest = world(batch)[batch.mesh.positions[:, 2] == 0]
+        assert (lowest[:, 2] < terrain.height_at(lowest[:, 0], lowest[:, 1])).all()
+
+
+def test_a_tube_without_a_flange_is_dark_inside() -> None:
+    parts = parts_of(alone(pile(PileKind.SPIRAL_STEEL, flange_diameter_m=0.0)))
+    assert parts == {"steel post", "steel hole", "screw blade", "heap"}
