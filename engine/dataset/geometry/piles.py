@@ -7,13 +7,14 @@ down to 0.25 m below it, deeper where the ground is hollow, so that nothing floa
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from engine.dataset.geometry import pile_parts as parts
-from engine.dataset.geometry.batches import Batch, Mesh, Surface
+from engine.dataset.geometry.batches import LOOKS, Batch, Mesh, Surface
 from engine.dataset.geometry.placing import sized, standing
-from engine.dataset.scene.description import Pile, PileKind, Terrain
+from engine.dataset.scene.description import GroundLook, Pile, PileKind, Terrain
 
 POST_DEPTH_M = 0.3
 BASE_DEPTH_M = 0.25
@@ -29,6 +30,7 @@ STEEL_TINTS = np.array([[1.0, 1.0, 1.0], [0.88, 0.68, 0.52], [1.0, 1.0, 1.0], [0
 """By grade of rust; from grade 2 on the surface is RUST."""
 FIRST_RUSTY_GRADE = 2
 POURED_TINT = np.array([0.90, 0.88, 0.84])  # poured on site: duller than a pile from the works
+SPOIL_SHADE = 0.62  # of the subsoil: fresh earth is moist
 PAD_TINT = np.array([0.74, 0.71, 0.66])  # and trodden on
 
 
@@ -81,8 +83,8 @@ class _Group:
         return sized(len(self.numbers), size, at)
 
 
-def build_piles(piles: tuple[Pile, ...], terrain: Terrain) -> Iterator[Batch]:
-    """All parts of all piles; a batch a part and surface, none that is empty."""
+def build_piles(piles: tuple[Pile, ...], terrain: Terrain, ground: GroundLook) -> Iterator[Batch]:
+    """All parts of all piles; a batch a part and surface, none that is empty. Spoil has the ground's own colour."""
     if not piles:
         return
     everyone = _group(piles, terrain)
@@ -101,7 +103,7 @@ def build_piles(piles: tuple[Pile, ...], terrain: Terrain) -> Iterator[Batch]:
         (is_cracked & is_phc, _ring_cracks),
         (is_cracked, _side_cracks),
         (~is_steel, _pads),
-        (is_steel, _heaps),
+        (is_steel, partial(_heaps, tint=SPOIL_SHADE * np.array(ground.subsoil) / LOOKS[Surface.SPOIL].albedo)),
     )
     for chosen, build in builders:
         if chosen.any():
@@ -210,9 +212,9 @@ def _pads(group: _Group) -> Iterator[Batch]:
         yield some.base(f"pad {variant}", parts.pad(variant), Surface.CONCRETE, PAD_TINT)
 
 
-def _heaps(group: _Group) -> Iterator[Batch]:
+def _heaps(group: _Group, tint: np.ndarray) -> Iterator[Batch]:
     for variant, some in _by_shape(group):
-        yield some.base(f"heap {variant}", parts.heap(variant), Surface.SPOIL)
+        yield some.base(f"heap {variant}", parts.heap(variant), Surface.SPOIL, tint)
 
 
 def _by_shape(group: _Group) -> Iterator[tuple[int, _Group]]:

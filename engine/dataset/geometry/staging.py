@@ -12,5 +12,5 @@ def set_stage(scene: Scene) -> Stage:
     return Stage(
         scene=scene,
         ground=build_ground(scene.terrain),
-        batches=(*build_piles(scene.piles, scene.terrain), *build_distractors(scene.distractors)),
+        batches=(*build_piles(scene.piles, scene.terrain, scene.ground), *build_distractors(scene.distractors)),
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.dataset.geometry import set_stage
-from engine.dataset.geometry.batches import Stage, Surface
+from engine.dataset.geometry.batches import LOOKS, Stage, Surface
 from engine.dataset.scene.description import Pile, PileKind
 from tests.dataset.geometry.sites import named, pile, site, sloping, world
 
@@ -155,3 +155,10 @@ def test_a_base_on_a_hump_reaches_down_to_the_ground_around_it(kind: PileKind) -
 def test_a_tube_without_a_flange_is_dark_inside() -> None:
     parts = parts_of(alone(pile(PileKind.SPIRAL_STEEL, flange_diameter_m=0.0)))
     assert parts == {"steel post", "steel hole", "screw blade", "heap"}
+
+
+def test_spoil_has_the_colour_of_the_subsoil_but_darker() -> None:
+    scene = site((pile(PileKind.SPIRAL_STEEL),))
+    heap = named(set_stage(scene), "heap")[0]
+    seen = heap.tints[0] * LOOKS[Surface.SPOIL].albedo
+    assert seen == pytest.approx(0.62 * np.array(scene.ground.subsoil), rel=1e-5)
