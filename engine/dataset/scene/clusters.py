@@ -125,8 +125,9 @@ def _lay_cluster(
         slope_east, slope_north = terrain.slope_at(middle[:1], middle[1:], SLOPE_OVER_M)
         gap_m = spacing_m(float(slope_east[0]), float(slope_north[0]))
         columns = np.arange(count) // 2
-        along = (columns - columns[-1] / 2) * gap_m
+        pairs = (count + 1) // 2
+        axis = middle + ((np.arange(pairs) - (pairs - 1) / 2) * gap_m)[:, None] * forth
         across = (np.arange(count) % 2 - 0.5) * ROWS_OF_TABLE_M
-        points = middle + along[:, None] * forth + across[:, None] * aside
-        strips.append(Strip(points_m=points, columns=columns, heading=heading, cluster=cluster))
+        points = axis[columns] + across[:, None] * aside
+        strips.append(Strip(points_m=points, columns=columns, heading=heading, axis_m=axis, cluster=cluster))
     return strips

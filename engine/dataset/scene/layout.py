@@ -15,14 +15,9 @@ class Strip:
     """(n,) int, 0 and up: which piles stand beside each other across the line."""
     heading: float
     """Radians from east, counter-clockwise: where the line runs."""
+    axis_m: np.ndarray
+    """(columns, 2): its middle at each column."""
     cluster: int = 0
-
-    @property
-    def axis_m(self) -> np.ndarray:
-        """(columns, 2): the middle of each column."""
-        counts = np.bincount(self.columns)
-        sums = [np.bincount(self.columns, self.points_m[:, axis]) for axis in (0, 1)]
-        return np.stack(sums, axis=1) / counts[:, None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -9,8 +9,9 @@ from engine.dataset.scene.site import Site
 from engine.dataset.scene.streams import stream
 
 DRIVEN_SHARE = 0.7
-"""Of the roads and of the ways between rows."""
+"""Of the roads and of the ways between rows; the first always is."""
 WANDER_M = 0.35
+OVERSHOT_M = 3.0
 ROUTES_TRIED = 6
 ROUTE_POINTS = 25
 TRACK_CLEAR_M = 2.0
@@ -25,10 +26,10 @@ def lay_tracks(
     """Along roads, between tables, and to each machine from the nearest of them."""
     draw = stream(seed, "tracks ways")
     tracks = []
-    for way in layout.roads_m:
+    for number, way in enumerate(layout.roads_m):
         is_driven, depth = draw.random() < DRIVEN_SHARE, draw.uniform(0.5, 1.0)
         wander = _wander(way, draw)
-        if is_driven:
+        if is_driven or number == 0:
             tracks.append(_track(wander, depth))
     draw = stream(seed, "tracks machines")
     standing = np.array([(pile.x_m, pile.y_m) for pile in piles]).reshape(-1, 2)
@@ -52,16 +53,15 @@ def lay_lime(layout: Layout, seed: int) -> tuple[LimeLine, ...]:
         beside = np.array([-forth[1], forth[0]]) * LIME_BESIDE_M * (1 if side < 0.5 else -1)
         ends = forth * (1 + 2 * longer)
         points = np.concatenate([axis[:1] - ends, axis, axis[-1:] + ends]) + beside
-        lines.append(LimeLine(points=_as_tuples(points), strength=0.5 + 0.5 * strength))
+        lines.append(LimeLine(points=_as_tuples(points), strength=float(0.5 + 0.5 * strength)))
     return tuple(lines)
 
 
 def _wander(way: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     """The way as it is driven: a little to the left and right of it, both ends overshot."""
     first, last = way[0] - way[1], way[-1] - way[-2]
-    over = 3.0
-    ends = (way[0] + over * first / np.hypot(*first), way[-1] + over * last / np.hypot(*last))
-    whole = np.concatenate([ends[0][None], way, ends[1][None]])
+    ends = [end + OVERSHOT_M * out / np.hypot(*out) for end, out in ((way[0], first), (way[-1], last))]
+    whole = np.concatenate([ends[:1], way, ends[1:]])
     forth = np.gradient(whole, axis=0)
     forth /= np.hypot(forth[:, 0], forth[:, 1])[:, None]
     length = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(whole, axis=0).T))])

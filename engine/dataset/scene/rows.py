@@ -9,6 +9,8 @@ from engine.dataset.scene.streams import stream
 
 BEND_M = 2.0
 """By how much a row's middle may stand out beside its ends."""
+ROAD_BEYOND_M = 4.0
+"""By how much a road is longer than its rows at either end."""
 POINTS_OF_ROAD = 25
 
 
@@ -16,7 +18,7 @@ def lay_rows(settled: Settled, seed: int) -> Layout:
     """num_rows x piles_per_row piles, exactly."""
     site = settled.site
     draw = stream(seed, "layout rows")
-    road, bend, gap, east, north = draw.random(5)
+    road, bend, gap, aside, up = draw.random(5)
     spacing_m = _between(PILE_SPACING_M, gap, site.width_m / max(settled.piles_per_row - 1, 1))
     length_m = spacing_m * (settled.piles_per_row - 1)
     xs = np.arange(settled.piles_per_row) * spacing_m - length_m / 2
@@ -28,18 +30,19 @@ def lay_rows(settled: Settled, seed: int) -> Layout:
     ys = index * settled.row_spacing + index // ROWS_TO_A_ROAD * road_m
     bend_m = (2 * bend - 1) * min(BEND_M, max(site.depth_m - ys[-1], 0))
     free = np.array([site.width_m - length_m, site.depth_m - ys[-1] - abs(bend_m)])
-    shift = (np.array([east, north]) - 0.5) * np.maximum(free, 0)
+    shift = (np.array([aside, up]) - 0.5) * np.maximum(free, 0)
     xs = xs + shift[0]
     ys = ys - ys[-1] / 2 - bend_m / 2 + shift[1]
 
     def bent(x: np.ndarray) -> np.ndarray:
         return bend_m * (1 - ((x - shift[0]) / max(length_m / 2, 1)) ** 2)
 
-    strips = tuple(
-        Strip(points_m=np.stack([xs, y + bent(xs)], axis=1), columns=np.arange(len(xs)), heading=0.0) for y in ys
-    )
-    over = np.linspace(-0.5, 0.5, POINTS_OF_ROAD) * min(length_m + 8, site.width_m) + shift[0]
-    over = np.clip(over, -site.width_m / 2, site.width_m / 2)
+    lines = [np.stack([xs, y + bent(xs)], axis=1) for y in ys]
+    columns = np.arange(len(xs))
+    strips = tuple(Strip(points_m=line, columns=columns, heading=0.0, axis_m=line) for line in lines)
+    reach_m = length_m / 2 + ROAD_BEYOND_M
+    west, east = np.clip([shift[0] - reach_m, shift[0] + reach_m], -site.width_m / 2, site.width_m / 2)
+    over = np.linspace(west, east, POINTS_OF_ROAD)
     afters = ys[ROWS_TO_A_ROAD - 1 : -1 : ROWS_TO_A_ROAD]
     middles = [y + (settled.row_spacing + road_m) / 2 for y in afters] + _edge_roads(ys, site, settled.row_spacing)
     ways = tuple(np.stack([over, y + bent(over)], axis=1) for y in middles)

@@ -60,7 +60,7 @@ def settle(options: SceneOptions, seed: int) -> Settled:
     options.check()
     draw = _Draw(options, seed)
     use_clusters = _settle_layout(options, seed)
-    terrain_size = draw.number("terrain_size", _least_terrain_m(options, use_clusters), TERRAIN_SIZE_M[1])
+    terrain_size = _settle_terrain(options, draw, use_clusters)
     site = site_of(terrain_size, options.width, options.height)
     if site.shorter_m < room.SMALLEST_SITE_M:
         low_m, high_m = sorted((options.width, options.height))
@@ -95,22 +95,25 @@ def settle(options: SceneOptions, seed: int) -> Settled:
 
 @dataclass(frozen=True, slots=True)
 class _Draw:
+    """What is drawn is cut to what fits only afterwards: an option that is given as it would have been drawn then
+    changes none of the others."""
+
     options: SceneOptions
     seed: int
 
-    def number(self, field: str, low: float, high: float) -> float:
+    def number(self, field: str, low: float, high: float, most: float = float("inf")) -> float:
         given = getattr(self.options, field)
         if given is not None:
             return float(given)
-        return low + (high - low) * stream(self.seed, f"option {field}").random()
+        return min(low + (high - low) * stream(self.seed, f"option {field}").random(), most)
 
-    def whole(self, field: str, low: int, high: int, fit: int) -> int:
-        """low..high both included, both cut to what fits."""
+    def whole(self, field: str, low: int, high: int, most: int) -> int:
+        """low..high, both included; never less than 1."""
         given = getattr(self.options, field)
         if given is not None:
             return int(given)
-        low, high = max(min(low, fit), 1), max(min(high, fit), 1)
-        return low + int((high - low + 1) * stream(self.seed, f"option {field}").random())
+        drawn = low + int((high - low + 1) * stream(self.seed, f"option {field}").random())
+        return max(min(drawn, most), 1)
 
 
 def _settle_layout(options: SceneOptions, seed: int) -> bool:
@@ -131,9 +134,12 @@ def _settle_layout(options: SceneOptions, seed: int) -> bool:
     return stream(seed, "option use_clusters").random() < CLUSTERED_SHARE
 
 
-def _least_terrain_m(options: SceneOptions, use_clusters: bool) -> float:
-    """From where it is drawn: larger than usual where what is given needs it."""
-    for size_m in range(int(TERRAIN_SIZE_M[0]), int(TERRAIN_SIZE_M[1]), 5):
+def _settle_terrain(options: SceneOptions, draw: _Draw, use_clusters: bool) -> float:
+    """Metres; more than drawn where what is given needs it."""
+    drawn_m = draw.number("terrain_size", *TERRAIN_SIZE_M)
+    if options.terrain_size is not None:
+        return drawn_m
+    for size_m in (drawn_m, *range(int(TERRAIN_SIZE_M[0]), int(TERRAIN_SIZE_M[1]), 5)):
         site = site_of(size_m, options.width, options.height)
         if use_clusters:
             fits = site.clusters(options.cluster_size) >= (options.num_clusters or 1)
@@ -141,7 +147,7 @@ def _least_terrain_m(options: SceneOptions, use_clusters: bool) -> float:
             spacing_m = options.row_spacing or ROW_SPACING_M[0]
             fits = site.rows(spacing_m) >= (options.num_rows or 1)
             fits = fits and site.piles_per_row() >= (options.piles_per_row or 1)
-        if fits:
+        if fits and size_m >= drawn_m:
             return float(size_m)
     return TERRAIN_SIZE_M[1]
 
@@ -151,8 +157,8 @@ def _settle_rows(options: SceneOptions, draw: _Draw, site: Site, use_clusters: b
     widest_m = ROW_SPACING_M[1]
     if options.num_rows is not None and options.num_rows > 1:
         roads_m = (options.num_rows - 1) // room.ROWS_TO_A_ROAD * room.ROAD_M[0]
-        widest_m = min(widest_m, (site.depth_m - roads_m) / (options.num_rows - 1))
-    spacing_m = draw.number("row_spacing", ROW_SPACING_M[0], max(widest_m, ROW_SPACING_M[0]))
+        widest_m = (site.depth_m - roads_m) / (options.num_rows - 1)
+    spacing_m = draw.number("row_spacing", *ROW_SPACING_M, most=max(widest_m, ROW_SPACING_M[0]))
     rows_fit, piles_fit = site.rows(spacing_m), site.piles_per_row()
     num_rows = draw.whole("num_rows", *ROWS, rows_fit)
     piles_per_row = draw.whole("piles_per_row", *PILES_PER_ROW, piles_fit)
@@ -196,7 +202,7 @@ def _settle_terraces(options: SceneOptions, draw: _Draw, site: Site) -> tuple[in
     terraces_fit = site.terraces(lowest_m)
     num_terraces = draw.whole("num_terraces", *TERRACES, terraces_fit)
     highest_m = site.rise_m() / max(num_terraces - 1, 1)
-    height_m = draw.number("terrace_height", min(TERRACE_HEIGHT_M[0], highest_m), min(TERRACE_HEIGHT_M[1], highest_m))
+    height_m = draw.number("terrace_height", *TERRACE_HEIGHT_M, most=highest_m)
     if options.terrace_height is not None and num_terraces > terraces_fit:
         raise UsageError(
             f"--num-terraces {num_terraces}: {terraces_fit} terraces fit on {site.words} "
