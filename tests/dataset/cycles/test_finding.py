@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from engine.dataset.cycles import Blender, find_blender, install_command, locate_blender
+from engine.dataset.cycles.finding import blender_environment
 from engine.errors import UsageError
 
 
@@ -71,3 +72,10 @@ def test_blender_itself_and_a_python_with_bpy_are_started_each_in_its_way() -> N
         "--python", "draw.py", "--", "folder",
     ]  # fmt: skip
     assert Blender(path=Path("/opt/env/bin/python")).command(script, "folder")[1:] == ["-I", "draw.py", "--", "folder"]
+
+
+def test_no_setting_of_the_users_reaches_blender_and_what_it_leaves_lies_in_its_folder(tmp_path: Path) -> None:
+    users = {"PATH": "/bin", "OCIO": "/home/me/film.ocio", "BLENDER_USER_RESOURCES": "/home/me", "TMPDIR": "/var/tmp"}
+    made = blender_environment(tmp_path, users)
+    assert made["PATH"] == "/bin" and "OCIO" not in made
+    assert all(made[name].startswith(str(tmp_path)) for name in ("BLENDER_USER_RESOURCES", "TMPDIR", "TEMP", "TMP"))

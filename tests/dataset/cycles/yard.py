@@ -36,8 +36,8 @@ def yard(energy: float = 2.0) -> Scene:
 
 def quarters() -> np.ndarray:
     """A ground's picture: north-west red, north-east green, south-west blue, south-east grey."""
-    picture = np.full((64, 64, 3), 90, np.uint8)
-    picture[:32, :32], picture[:32, 32:], picture[32:, :32] = (140, 60, 60), (60, 140, 60), (60, 60, 140)
+    picture = np.full((64, 64, 3), 140, np.uint8)
+    picture[:32, :32], picture[:32, 32:], picture[32:, :32] = (190, 110, 110), (110, 190, 110), (110, 110, 190)
     return picture
 
 
