@@ -1,0 +1,100 @@
+"""The context, whatever is made in it, and its errors."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import moderngl
+import numpy as np
+
+from engine.errors import RenderError
+from engine.render.context import open_context
+from engine.render.shader_source import compile_program
+
+SHADERS = Path(__file__).parent / "shaders"
+VIEW_BLOCK = 0  # binding of the uniform block `View`
+
+
+class _Releasable(Protocol):
+    def release(self) -> None: ...
+
+
+_Thing = TypeVar("_Thing", bound=_Releasable)
+
+
+class Device:
+    """Makes programs, buffers and targets; all of them go when it closes. One thread."""
+
+    def __init__(self, context: moderngl.Context, undo: ExitStack) -> None:
+        self.context = context
+        self._undo = undo
+        self.name: str = context.info["GL_RENDERER"]
+        self.largest_px = min(context.info["GL_MAX_TEXTURE_SIZE"], *context.info["GL_MAX_VIEWPORT_DIMS"])
+
+    def kept(self, thing: _Thing) -> _Thing:
+        self._undo.callback(thing.release)
+        return thing
+
+    def program(self, name: str, vertex: str, **units: int) -> moderngl.Program:
+        """`units`: the texture unit of each sampler."""
+        program = self.kept(compile_program(self.context, name, vertex=vertex, folder=SHADERS))
+        if "View" in program:
+            program["View"].binding = VIEW_BLOCK
+        for sampler, unit in units.items():
+            program[sampler] = unit
+        return program
+
+    def array(
+        self,
+        program: moderngl.Program,
+        *contents: tuple[moderngl.Buffer, tuple[str, ...]],
+        index: moderngl.Buffer | None = None,
+    ) -> moderngl.VertexArray:
+        """Of buffers of float32: `("/i" or "", "3f in_a", "2f in_b")` each. What the program does not read is skipped:
+        compilers drop attributes that they need not, and moderngl refuses to bind those."""
+        bound = []
+        for buffer, (each, *attributes) in contents:
+            pairs = [attribute.split() for attribute in attributes]
+            layout = " ".join(form if name in program else f"{4 * int(form[:-1])}x" for form, name in pairs)
+            bound.append((buffer, layout + each, *(name for _, name in pairs if name in program)))
+        return self.kept(self.context.vertex_array(program, bound, index))
+
+    def pass_over_all(self, name: str, **units: int) -> moderngl.VertexArray:
+        """Draws over the whole target: `render(vertices=3)`."""
+        return self.kept(self.context.vertex_array(self.program(name, "fullscreen", **units), []))
+
+    def buffer(self, data: np.ndarray) -> moderngl.Buffer:
+        return self.kept(self.context.buffer(np.ascontiguousarray(data)))
+
+    def texture(self, size_px: tuple[int, int], components: int, dtype: str = "f1") -> moderngl.Texture:
+        texture = self.kept(self.context.texture(size_px, components, alignment=1, dtype=dtype))
+        texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        texture.repeat_x = texture.repeat_y = False
+        return texture
+
+    def framebuffer(self, colors: list[Any], depth: Any = None) -> moderngl.Framebuffer:
+        return self.kept(self.context.framebuffer(colors, depth))
+
+    def check(self) -> None:
+        """RenderError for what the driver has complained about since the last call."""
+        error = self.context.error
+        if error != "GL_NO_ERROR":
+            hint = ": too little memory on the GPU for this picture" if error == "GL_OUT_OF_MEMORY" else ""
+            raise RenderError(f"the GL driver reports {error}{hint}")
+
+
+@contextmanager
+def open_device() -> Iterator[Device]:
+    """A context for this block. NoGLError where there is none; whatever OpenGL refuses inside is a RenderError."""
+    with ExitStack() as undo:
+        context = open_context()
+        undo.callback(context.release)
+        try:
+            device = Device(context, undo)
+            yield device
+            device.check()
+        except RenderError:
+            raise
+        except (moderngl.Error, MemoryError) as error:
+            raise RenderError(f"OpenGL: {' '.join(str(error).split()) or type(error).__name__}") from error

@@ -1,0 +1,13 @@
+// How deep below the camera the bare ground lies, metres.
+#version 330 core
+#include "view.glsl"
+#include "camera.glsl"
+#include "plane.glsl"
+
+flat in vec3 v_plane;
+flat in vec2 v_reach;
+layout(location = 0) out float f_depth;
+
+void main() {
+    f_depth = depth_on(v_plane, ray_of(gl_FragCoord.xy), v_reach);
+}

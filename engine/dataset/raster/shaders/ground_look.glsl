@@ -1,0 +1,83 @@
+// Provides ground_at(): what the ground looks like, for the picture and for the plan. Needs view.glsl, noise.glsl.
+
+struct Ground {
+    vec3 albedo;
+    vec2 tilt; // slope of clods and ruts, beyond that of the terrain
+};
+
+const vec3 LIME = vec3(0.80, 0.80, 0.77);
+const mat2 TURN = mat2(0.8, 0.6, -0.6, 0.8); // each layer's lattice lies askew to the one before
+
+// Stones within a lattice of so many metres a cell, one at most in each: shade (0: none), coverage.
+vec2 stones(vec2 xy, float cell_m, float share, float pixel_m, uint salt) {
+    vec2 place = xy / cell_m;
+    vec2 low = floor(place);
+    uint h = hash(ivec2(low), salt);
+    float radius = mix(0.12, 0.34, unit_of(h, 0));
+    vec2 middle = mix(vec2(radius), vec2(1.0 - radius), vec2(unit_of(h, 8), unit_of(h, 16)));
+    float soft = 0.06 + 0.7 * pixel_m / cell_m;
+    float cover = clamp((radius - length(place - low - middle)) / soft + 0.5, 0.0, 1.0);
+    float strength = min(1.0, 1.4 * radius * cell_m / pixel_m);
+    float is_there = float(int(h >> 24u)) < share * 255.0 ? 1.0 : 0.0;
+    return vec2(unit_of(h * 0x9E3779B1u, 12), cover * strength * strength * is_there);
+}
+
+// xy: metres; slope: rise of the terrain a metre, east and north; marks: as marks.glsl draws them.
+Ground ground_at(vec2 xy, vec2 slope, float pixel_m, vec4 marks) {
+    uint salt = u_seed.x;
+    float wet = 0.6 * relief(xy / 47.0, salt).x;
+    vec2 place = TURN * xy;
+    wet += 0.4 * relief(place / 17.0, salt + 1u).x;
+    place = TURN * place;
+    float patches = relief(place / 6.1, salt + 2u).x;
+    place = TURN * place;
+    float spots = relief(place / 2.3, salt + 3u).x;
+
+    // Clods: finer and finer, each with its slope.
+    vec2 tilt = vec2(0.0);
+    float clods = 0.0;
+    mat2 back = transpose(TURN) * transpose(TURN) * transpose(TURN);
+    float wave_m = 0.95;
+    for (int k = 0; k < 4; k++) {
+        place = TURN * place;
+        back = back * transpose(TURN);
+        vec3 wave = relief(place / wave_m, salt + 4u + uint(k)) * seen(wave_m, pixel_m);
+        clods += wave.x;
+        tilt += back * wave.yz;
+        wave_m *= 0.42;
+    }
+
+    float track = marks.r;
+    float steepness = length(slope);
+    float bare = smoothstep(0.22, 0.5, steepness + 0.12 * spots + 0.06 * clods);
+    bare = max(bare, 0.45 * smoothstep(0.25, 0.8, patches + 0.4 * spots));
+    bare = max(bare, 0.6 * track);
+    vec3 albedo = mix(u_soil.rgb, u_subsoil.rgb, bare);
+    albedo *= 1.0 + 0.16 * wet + 0.10 * patches + 0.09 * spots + 0.13 * clods;
+    albedo *= mix(vec3(1.0), vec3(1.05, 1.0, 0.92), 0.5 * wet);
+
+    vec2 stone = stones(xy, 0.16, 0.22, pixel_m, salt + 11u);
+    albedo = mix(albedo, mix(vec3(0.16, 0.15, 0.14), vec3(0.52, 0.50, 0.46), stone.x), 0.75 * stone.y);
+    stone = stones(TURN * xy, 0.055, 0.3, pixel_m, salt + 12u);
+    albedo = mix(albedo, albedo * mix(0.6, 1.7, stone.x), 0.8 * stone.y);
+
+    // Tufts: where the wide noise lets grass grow, the fine one says where it stands.
+    vec3 tuft = relief(TURN * xy / 0.33, salt + 13u) * seen(0.33, pixel_m);
+    float blades = relief(xy / 0.085, salt + 14u).x * seen(0.085, pixel_m);
+    float wanted = 0.55 * relief(xy / 11.0, salt + 15u).x + 0.3 * patches + 0.3 * spots + 0.12 * clods;
+    wanted -= u_grass.w + 0.8 * track + 0.8 * max(steepness - 0.35, 0.0);
+    float grass = smoothstep(-0.16, 0.2, wanted + 0.22 * tuft.x + 0.14 * blades);
+    vec3 green = u_grass.rgb * (1.0 + 0.3 * tuft.x + 0.35 * blades + 0.2 * spots);
+    green = mix(green, green * vec3(1.5, 1.2, 0.9), clamp(0.35 - 0.8 * wet, 0.0, 0.8));
+    albedo = mix(albedo, green, 0.9 * grass);
+
+    // Ruts: pressed and moist, ribs where the grousers bit.
+    albedo *= 1.0 - track * (0.16 + 0.30 * marks.a);
+    float lime = marks.g * clamp(0.85 + 0.5 * clods + 0.3 * spots, 0.0, 1.0);
+    albedo = mix(albedo, LIME, lime);
+
+    Ground ground;
+    ground.albedo = max(albedo, 0.01);
+    ground.tilt = tilt * mix(0.085, 0.05, max(grass, track)) + grass * 0.10 * (transpose(TURN) * tuft.yz);
+    return ground;
+}

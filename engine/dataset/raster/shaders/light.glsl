@@ -1,0 +1,35 @@
+// Provides sunlit(), skylight(), shown(). Needs view.glsl, and samplers u_things_shadow, u_ground_shadow.
+
+uniform sampler2DShadow u_things_shadow;
+uniform sampler2DShadow u_ground_shadow;
+
+// 0..1 of the sun that reaches a point. The maps are drawn along the sun's rays onto a level plane and keep the
+// highest z (shadow.py); pixel_m: over how much to soften; bias_m: how far above the point an obstacle must be.
+float sunlit(vec3 point, float pixel_m, float bias_m) {
+    vec2 place = (point.xy - point.z * u_shadow_shear.xy - u_shadow_place.xy) * u_shadow_place.zw;
+    float span = u_shadow_shear.w - u_shadow_shear.z;
+    float low = (u_shadow_shear.w - point.z) / span;
+    vec2 reach = max(0.6 * u_shadow_texel.x, 0.45 * pixel_m) * u_shadow_place.zw;
+    float depth = low - bias_m / span;
+    float open = texture(u_things_shadow, vec3(place + reach * vec2(0.4, 0.9), depth));
+    open += texture(u_things_shadow, vec3(place + reach * vec2(0.9, -0.4), depth));
+    open += texture(u_things_shadow, vec3(place + reach * vec2(-0.4, -0.9), depth));
+    open += texture(u_things_shadow, vec3(place + reach * vec2(-0.9, 0.4), depth));
+    float hill = texture(u_ground_shadow, vec3(place, low - 2.0 * u_shadow_texel.y / span));
+    return 0.25 * open * hill;
+}
+
+// Radiance of a white Lambert surface under the whole sky; below its horizon lies lit soil.
+vec3 skylight(vec3 normal) {
+    vec3 bounced = u_soil.rgb * (u_sky_rgb.rgb + u_sun_rgb.rgb * u_sun.z);
+    return mix(bounced, u_sky_rgb.rgb, 0.5 + 0.5 * normal.z);
+}
+
+// Light to a display value: a film's toe and shoulder (Narkowicz 2015, after ACES), then the sRGB curve, whose roots
+// stand for a power that would be slow on a CPU (Chilliant 2012; within 0.003).
+vec3 shown(vec3 light) {
+    light *= u_sky_rgb.a;
+    vec3 film = clamp(light * (2.51 * light + 0.03) / (light * (2.43 * light + 0.59) + 0.14), 0.0, 1.0);
+    vec3 root = sqrt(film), fourth = sqrt(root), eighth = sqrt(fourth);
+    return clamp(0.585122381 * root + 0.783140355 * fourth - 0.368262736 * eighth, 0.0, 1.0);
+}

@@ -1,0 +1,5 @@
+// Depth alone.
+#version 330 core
+
+void main() {
+}
