@@ -39,7 +39,7 @@ class SurfaceLook:
 
 
 LOOKS: dict[Surface, SurfaceLook] = {
-    Surface.CONCRETE: SurfaceLook(albedo=(0.44, 0.43, 0.40), roughness=0.85, mottle=0.25, mottle_m=0.08),
+    Surface.CONCRETE: SurfaceLook(albedo=(0.52, 0.50, 0.46), roughness=0.85, mottle=0.22, mottle_m=0.08),
     Surface.DARK: SurfaceLook(albedo=(0.02, 0.02, 0.02), roughness=1.0),
     Surface.STEEL: SurfaceLook(albedo=(0.45, 0.46, 0.47), roughness=0.45, metallic=0.6, mottle=0.1, mottle_m=0.05),
     Surface.RUST: SurfaceLook(albedo=(0.22, 0.09, 0.04), roughness=0.9, mottle=0.5, mottle_m=0.05),

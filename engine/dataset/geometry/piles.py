@@ -30,8 +30,8 @@ STEEL_TINTS = np.array([[1.0, 1.0, 1.0], [0.88, 0.68, 0.52], [1.0, 1.0, 1.0], [0
 """By grade of rust; from grade 2 on the surface is RUST."""
 FIRST_RUSTY_GRADE = 2
 POURED_TINT = np.array([0.90, 0.88, 0.84])  # poured on site: duller than a pile from the works
-SPOIL_SHADE = 0.62  # of the subsoil: fresh earth is moist
-PAD_TINT = np.array([0.74, 0.71, 0.66])  # and trodden on
+SPOIL_SHADE = 0.72  # of the subsoil: fresh earth is moist
+PAD_TINT = np.array([0.84, 0.81, 0.76])  # and trodden on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

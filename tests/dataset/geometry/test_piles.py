@@ -161,4 +161,4 @@ def test_spoil_has_the_colour_of_the_subsoil_but_darker() -> None:
     scene = site((pile(PileKind.SPIRAL_STEEL),))
     heap = named(set_stage(scene), "heap")[0]
     seen = heap.tints[0] * LOOKS[Surface.SPOIL].albedo
-    assert seen == pytest.approx(0.62 * np.array(scene.ground.subsoil), rel=1e-5)
+    assert seen == pytest.approx(0.72 * np.array(scene.ground.subsoil), rel=1e-5)
