@@ -105,6 +105,38 @@ def test_imports_point_down_and_never_sideways() -> None:
     assert wrong == []
 
 
+def test_the_dataset_stands_apart_from_the_core() -> None:
+    """It may draw with the engine's GL context; nothing that plays live knows of it."""
+    may_use = {
+        "engine.atomic_file",
+        "engine.cluster",
+        "engine.errors",
+        "engine.folders",
+        "engine.interpreter",
+        "engine.option_range",
+        "engine.render.context",
+        "engine.render.shader_source",
+        "engine.work_folder",
+    }
+    for path in engine_files():
+        own = path.relative_to(ENGINE).parts[0].removesuffix(".py")
+        for module, line in imports_of(path):
+            other = part_of(module)
+            if own == "dataset" and other not in (None, "dataset"):
+                assert any(module == used or module.startswith(f"{used}.") for used in may_use), (
+                    f"{path}:{line} {module}"
+                )
+            assert other != "dataset" or own in ("dataset", "bench", "cli"), f"{path}:{line} imports {module}"
+
+
+def test_scenes_know_no_renderer() -> None:
+    for path in (ENGINE / "dataset" / "scene").rglob("*.py"):
+        for module, line in imports_of(path):
+            top = module.split(".")[0]
+            is_own = module.startswith(("engine.dataset.scene", "engine.dataset.options", "engine.errors"))
+            assert is_own or top == "numpy" or top in sys.stdlib_module_names, f"{path}:{line} imports {module}"
+
+
 def test_the_schema_imports_the_standard_library_only() -> None:
     for path in (ROOT / "osc_schema").rglob("*.py"):
         for module, line in imports_of(path):

@@ -7,7 +7,22 @@ from typing import Annotated
 
 import typer
 
-from engine.cli import bench, convert, devices, doctor, model, osc, preset, run, schema, sd, segment, video, view
+from engine.cli import (
+    bench,
+    convert,
+    dataset,
+    devices,
+    doctor,
+    model,
+    osc,
+    preset,
+    run,
+    schema,
+    sd,
+    segment,
+    video,
+    view,
+)
 from engine.errors import MultiverseError, UsageError
 
 DONE, FAILED, USAGE = 0, 1, 2
@@ -26,6 +41,7 @@ app.command("sd")(sd.sd)
 app.command("segment")(segment.segment)
 app.command("convert")(convert.convert)
 app.command("video")(video.video)
+app.command("dataset", context_settings={"token_normalize_func": dataset.plain_names})(dataset.dataset)
 app.add_typer(model.app, name="model")
 app.command("view")(view.view)
 app.command("devices")(devices.devices)

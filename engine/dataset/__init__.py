@@ -1,0 +1,44 @@
+"""Synthetic pictures of a construction site, with labels: `make_dataset(DatasetJob(...))`.
+
+options.py   what may be asked; scene/: what stands where, pure functions of options and seed
+geometry/    a scene as meshes; raster/ and cycles/: two engines that draw the same
+labels/      what is seen, as YOLO, COCO, HDF5, a contact sheet and figures
+picture.py   one picture from task to files; running/: many, a fresh process each, here or on a Ray cluster
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.dataset.choosing import choose_drawing
+    from engine.dataset.job import DatasetJob
+    from engine.dataset.options import SceneOptions
+    from engine.dataset.running.report import DatasetReport, Progress
+    from engine.dataset.running.run import make_dataset
+    from engine.dataset.task import Drawing
+
+_HOMES = {
+    "DatasetJob": "job",
+    "DatasetReport": "running.report",
+    "Drawing": "task",
+    "Progress": "running.report",
+    "SceneOptions": "options",
+    "choose_drawing": "choosing",
+    "make_dataset": "running.run",
+}
+
+__all__ = [
+    "DatasetJob",
+    "DatasetReport",
+    "Drawing",
+    "Progress",
+    "SceneOptions",
+    "choose_drawing",
+    "make_dataset",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

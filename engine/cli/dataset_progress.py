@@ -1,0 +1,68 @@
+"""How far `multiverse dataset` is: a bar on a terminal, a plain line now and then where nobody watches."""
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from engine.cli.log_thread import write_to_stderr
+from engine.cli.plain_lines import PlainPace, plain_lines
+from engine.cli.video_progress import clock
+
+if TYPE_CHECKING:
+    from engine.dataset import Progress
+
+NOTHING = "no picture yet"
+Shown = tuple[Callable[["Progress"], None], Callable[[str], None]]
+
+
+@contextmanager
+def shown_progress(is_quiet: bool, stop: threading.Event) -> Iterator[Shown]:
+    """`tell(progress)` as often as one likes, and `say(line)`, for which the bar makes room. `stop`: the run has been
+    asked to end, and finishes the pictures at work."""
+    if is_quiet:
+        yield lambda progress: None, write_to_stderr
+    elif sys.stderr.isatty():
+        with _bar(stop) as shown:
+            yield shown
+    else:
+        with plain_lines(PlainPace(time.perf_counter(), NOTHING)) as say:
+            yield lambda progress: say(words_of(progress)), write_to_stderr
+
+
+def words_of(progress: "Progress") -> str:
+    failed = f", {progress.failed} failed" if progress.failed else ""
+    return f"{progress.done} of {progress.expected} pictures{failed}, {pace_of(progress)}"
+
+
+def pace_of(progress: "Progress") -> str:
+    """Pictures a minute and the time left, once there is one."""
+    if not progress.made:
+        return f"{progress.at_work} at work"
+    left_s = progress.seconds_left
+    left = "" if left_s is None or progress.is_finishing else f", {clock(left_s)} left"
+    return f"{progress.pictures_a_minute:.1f} a minute{left}"
+
+
+@contextmanager
+def _bar(stop: threading.Event) -> Iterator[Shown]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[pace]}")
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("starting", total=None, pace="")
+
+        def tell(progress: "Progress") -> None:
+            is_ending = stop.is_set()
+            bars.update(
+                task,
+                description=f"finishing {progress.at_work} (Ctrl-C again: end at once)" if is_ending else "drawing",
+                total=progress.expected,
+                completed=progress.done,
+                pace=pace_of(progress),
+            )
+
+        yield tell, lambda line: bars.console.print(line, markup=False, highlight=False, soft_wrap=True)

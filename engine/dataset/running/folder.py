@@ -1,0 +1,217 @@
+"""The folder of a dataset: one run's at a time, and never half a picture in it.
+
+images/000000.png  labels/000000.txt  hdf5/000000.hdf5  image_000000.log  manifest.jsonl  dataset.yaml
+coco_annotations.json  preview.png  .work/ (the lock, pictures on the way, the parts of the COCO file)
+
+A picture's files are written in .work and renamed when all are there: the label first and the picture last, since
+trainers go by the pictures, and one without its label would teach that there is nothing to see.
+"""
+
+import shutil
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from engine.dataset.made import COCO_PART, HDF5, LABELS, PICTURE, Made
+from engine.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_of, read_manifest
+from engine.dataset.task import PictureTask
+from engine.errors import FolderBusyError, SinkError, UsageError
+from engine.work_folder import LOCK, WorkFolder
+
+WORK = ".work"
+COCO_FILE, YAML_FILE, PREVIEW = "coco_annotations.json", "dataset.yaml", "preview.png"
+MOST_NAMED = 4
+LOOKS_EVERY_S = 0.02
+SYSTEM_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"})
+
+
+def paths_of(task: PictureTask) -> dict[str, str]:
+    """Where a picture's files stand in the folder, in the order in which they are put there."""
+    paths = {}
+    if task.with_hdf5:
+        paths[HDF5] = f"hdf5/{task.name}.hdf5"
+    if task.with_coco:
+        paths[COCO_PART] = f"{WORK}/coco/{task.name}.json"
+    return paths | {LABELS: f"labels/{task.name}.txt", PICTURE: f"images/{task.name}.png"}
+
+
+@dataclass(slots=True, kw_only=True)
+class Opened:
+    """What was found."""
+
+    finished: set[int]
+    """Indices that need not be made again."""
+    notes: list[str]
+
+
+class DatasetFolder:
+    """Held from the constructor to `close`. FolderBusyError where another run holds it, SinkError where the disk says
+    no."""
+
+    def __init__(self, path: Path, *, patience_s: float = 0.0) -> None:
+        """UsageError for a folder with something else in it. Another run's end is waited for that long."""
+        self.path = path
+        _demand_ours(path)
+        self._work = _held(path, patience_s)
+        try:
+            for name in ("images", "labels"):
+                (path / name).mkdir(exist_ok=True)
+            self.manifest = read_manifest(path)
+        except OSError as error:
+            self._work.close()
+            raise unwritable(path, error) from error
+
+    def open(self, tasks: list[PictureTask], *, is_resuming: bool, is_whole: bool = True) -> Opened:
+        """Puts in order what an earlier run has left. UsageError where its pictures were made with other options.
+
+        Not resuming, what is there is forgotten: all of it where the tasks are the whole dataset, else theirs.
+        """
+        notes = []
+        try:
+            if self.manifest.unreadable:
+                notes.append(
+                    f"{self.manifest.path}: {self.manifest.unreadable} line(s) cut or unreadable, left out; "
+                    "pictures without a line are made again"
+                )
+            if not is_resuming:
+                self._forget([*self.manifest.entries] if is_whole else [task.index for task in tasks])
+            self._demand_same(tasks[0])
+            self.manifest.tidy()
+            self._clear_work()
+            finished = {task.index for task in tasks if self._is_finished(task)}
+            self._remove_halves(tasks, finished)
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+        return Opened(finished=finished, notes=notes)
+
+    def staging(self, task: PictureTask) -> Path:
+        """An empty folder for the files of one attempt. OSError."""
+        folder = self._work.path / task.name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        return folder
+
+    def log_path(self, task: PictureTask) -> Path:
+        return self.path / f"image_{task.name}.log"
+
+    def commit(self, task: PictureTask, staged: Path, made: Made, *, seconds: float, attempts: int) -> None:
+        """The files of a finished attempt take their places, then the manifest knows of them. OSError."""
+        paths = paths_of(task)
+        for name, path in paths.items():
+            target = self.path / path
+            target.parent.mkdir(exist_ok=True)
+            (staged / name).replace(target)
+        shutil.rmtree(staged, ignore_errors=True)
+        entry = entry_of(task, status=DONE, seconds=round(seconds, 3), attempts=attempts, engine=made.renderer)
+        self.manifest.append(
+            replace(
+                entry,
+                sha256={paths[name]: value for name, value in made.sha256.items()},
+                bytes={paths[name]: value for name, value in made.bytes.items()},
+                piles=made.piles,
+                labelled=made.labelled,
+            )
+        )
+
+    def note_failure(self, task: PictureTask, reason: str, *, attempts: int) -> None:
+        """OSError."""
+        self.manifest.append(entry_of(task, status=FAILED, reason=reason, attempts=attempts))
+
+    def finished_pictures(self) -> list[tuple[int, Path, Path]]:
+        """Index, picture and labels of all that are finished, in order."""
+        found = []
+        for index in sorted(self.manifest.entries):
+            image, label = self.path / f"images/{index:06d}.png", self.path / f"labels/{index:06d}.txt"
+            if self.manifest.entries[index].status == DONE and image.exists() and label.exists():
+                found.append((index, image, label))
+        return found
+
+    def coco_parts(self) -> list[Path]:
+        """Of all finished pictures that have one, in order."""
+        parts = (self._work.path / "coco" / f"{index:06d}.json" for index, _, _ in self.finished_pictures())
+        return [part for part in parts if part.exists()]
+
+    def close(self) -> None:
+        """What is on the way goes; what a later run may need stays."""
+        try:
+            self._clear_work()
+            has_parts = any((self._work.path / "coco").glob("*.json"))
+        except OSError:
+            has_parts = True
+        if has_parts:
+            self._work.close()
+        else:
+            self._work.remove()
+
+    def _demand_same(self, task: PictureTask) -> None:
+        wanted = task.key
+        for entry in self.manifest.entries.values():
+            if entry.status != DONE or entry.options == wanted:
+                continue
+            names = [name for name in wanted if wanted[name] != entry.options.get(name)]
+            told = ", ".join(f"{name} {entry.options.get(name)}, not {wanted[name]}" for name in names[:MOST_NAMED])
+            raise UsageError(
+                f"{self.path}: its pictures were made with other options ({told}); give the same, another folder, or "
+                "--no-resume to make all anew"
+            )
+
+    def _is_finished(self, task: PictureTask) -> bool:
+        entry = self.manifest.entries.get(task.index)
+        if entry is None or entry.status != DONE or entry.options != task.key:
+            return False
+        for path in paths_of(task).values():
+            try:
+                if (self.path / path).stat().st_size != entry.bytes.get(path):
+                    return False
+            except FileNotFoundError:
+                return False
+        return True
+
+    def _remove_halves(self, tasks: list[PictureTask], finished: set[int]) -> None:
+        """The picture first: there is never one without a label."""
+        for task in tasks:
+            if task.index not in finished:
+                for path in reversed(paths_of(task).values()):
+                    (self.path / path).unlink(missing_ok=True)
+
+    def _forget(self, indices: list[int]) -> None:
+        for index in indices:
+            name = f"{index:06d}"
+            coco = f"{WORK}/coco/{name}.json"
+            for path in (f"images/{name}.png", f"labels/{name}.txt", f"hdf5/{name}.hdf5", f"image_{name}.log", coco):
+                (self.path / path).unlink(missing_ok=True)
+            self.manifest.entries.pop(index, None)
+
+    def _clear_work(self) -> None:
+        for path in self._work.path.iterdir():
+            if path.name not in (LOCK, "coco"):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def unwritable(path: Path, error: OSError) -> SinkError:
+    return SinkError(f"{path}: cannot be written ({error.strerror or error})")
+
+
+def _held(path: Path, patience_s: float) -> WorkFolder:
+    end_s = time.perf_counter() + patience_s
+    while True:
+        try:
+            return WorkFolder(path, at=path / WORK)
+        except FolderBusyError:
+            if time.perf_counter() > end_s:
+                raise
+            time.sleep(LOOKS_EVERY_S)
+
+
+def _demand_ours(path: Path) -> None:
+    """An empty folder, a new one, or one that a run has worked in."""
+    try:
+        present = {each.name for each in path.iterdir()} - SYSTEM_FILES
+    except FileNotFoundError:
+        return
+    except NotADirectoryError:
+        raise UsageError(f"{path}: is a file; name a folder") from None
+    except OSError as error:
+        raise unwritable(path, error) from error
+    if present and not present & {MANIFEST, WORK}:
+        raise UsageError(f"{path}: is not empty and holds no dataset of ours; name another folder")

@@ -1,0 +1,86 @@
+"""Pictures on this machine: so many slots, a fresh process for each picture."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+from engine.dataset.running.attempt import run_attempt
+from engine.dataset.running.folder import DatasetFolder
+from engine.dataset.running.outcome import Attempted, Outcome
+from engine.dataset.running.policy import Failure, failure_of, is_tried_again
+from engine.dataset.task import PictureTask
+
+LOOKS_EVERY_S = 0.1
+
+
+class LocalRunner:
+    """Threads only wait for processes; what they bring is taken in on the thread that iterates."""
+
+    def __init__(self, folder: DatasetFolder, *, jobs: int, timeout_s: float, retries: int) -> None:
+        self.words = f"{jobs} process{'es' if jobs > 1 else ''} at a time"
+        self.jobs = jobs
+        self._folder, self._timeout_s, self._retries = folder, timeout_s, retries
+        threads = str(max(1, (os.cpu_count() or 1) // jobs))
+        # Mesa's rasteriser and NumPy would each take all cores in every process. What they draw is the same.
+        self._environment = {"LP_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
+        self._is_closing = threading.Event()
+        self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="picture")
+        self.at_work = 0
+
+    def run(self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]) -> "Iterable[Outcome | None]":
+        """Outcomes as they come, and None now and then in between. Once `is_stopped`, no picture is begun; those at
+        work are finished."""
+        waiting = iter(tasks)
+        running: set[Future[Outcome]] = set()
+        is_dry = False
+        while True:
+            while not is_dry and len(running) < self.jobs and not is_stopped():
+                task = next(waiting, None)
+                is_dry = task is None
+                if task is not None:
+                    running.add(self._pool.submit(self._make, task))
+            self.at_work = len(running)
+            if not running:
+                return
+            done, running = wait(running, LOOKS_EVERY_S, return_when=FIRST_COMPLETED)
+            self.at_work = len(running)
+            for future in done:
+                yield future.result()
+            if not done:
+                yield None
+
+    def close(self) -> None:
+        """Kills what is at work."""
+        self._is_closing.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _make(self, task: PictureTask) -> Outcome:
+        attempts = 0
+        while True:
+            attempts += 1
+            result = self._attempt(task)
+            if isinstance(result, Attempted):
+                return Outcome(task=task, attempts=attempts, made=result)
+            if self._is_closing.is_set() or not is_tried_again(result, attempts, self._retries):
+                return Outcome(task=task, attempts=attempts, failure=result)
+
+    def _attempt(self, task: PictureTask) -> Attempted | Failure:
+        began_s = time.perf_counter()
+        try:
+            staged = self._folder.staging(task)
+            result: dict[str, Any] | Failure = run_attempt(
+                task,
+                staged,
+                self._folder.log_path(task),
+                timeout_s=self._timeout_s,
+                environment=self._environment,
+                is_stopped=self._is_closing.is_set,
+            )
+        except OSError as error:
+            return failure_of(error)
+        if isinstance(result, Failure):
+            return result
+        return Attempted(folder=staged, seconds=time.perf_counter() - began_s, values=result)

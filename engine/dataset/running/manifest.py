@@ -1,0 +1,96 @@
+"""What a folder knows of its pictures: a line of JSON each, appended as they end.
+
+A line is written by one call, so that a killed run leaves the last one cut at worst: that picture counts as not made.
+"""
+
+import json
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from engine.atomic_file import write_atomic
+from engine.dataset.task import PictureTask
+
+MANIFEST = "manifest.jsonl"
+DONE, FAILED = "done", "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    index: int
+    seed: int
+    options: dict[str, Any]
+    """`PictureTask.key`."""
+    status: str
+    version: str
+    """Of this package."""
+    engine: str = ""
+    """What drew it; "" where nothing did."""
+    seconds: float = 0.0
+    """Of the attempt that counts, its process included."""
+    sha256: dict[str, str] = field(default_factory=dict)
+    """By the file's path in the folder."""
+    bytes: dict[str, int] = field(default_factory=dict)
+    attempts: int = 1
+    piles: int = 0
+    labelled: int = 0
+    reason: str = ""
+    """Why it failed."""
+
+    def line(self) -> bytes:
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return json.dumps(values, ensure_ascii=False).encode() + b"\n"
+
+
+def entry_of(task: PictureTask, **values: Any) -> Entry:
+    """Of this version of the package."""
+    return Entry(index=task.index, seed=task.seed, options=task.key, version=own_version(), **values)
+
+
+@dataclass(slots=True, kw_only=True)
+class Manifest:
+    path: Path
+    entries: dict[int, Entry]
+    """By index; of several lines the last one counts."""
+    unreadable: int = 0
+    """Lines that were cut or are not ours."""
+
+    def append(self, entry: Entry) -> None:
+        """OSError where the disk is full."""
+        self.entries[entry.index] = entry
+        with self.path.open("ab") as file:
+            file.write(entry.line())
+
+    def tidy(self) -> None:
+        """One line a picture, in order, and nothing that cannot be read."""
+        lines = (self.entries[index].line() for index in sorted(self.entries))
+        write_atomic(self.path, b"".join(lines).decode())
+        self.unreadable = 0
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Empty where there is none."""
+    manifest = Manifest(path=folder / MANIFEST, entries={})
+    try:
+        content = manifest.path.read_bytes()
+    except FileNotFoundError:
+        return manifest
+    for line in content.split(b"\n"):
+        if not line.strip():
+            continue
+        try:
+            entry = Entry(**json.loads(line))
+            manifest.entries[entry.index] = entry
+        except (ValueError, TypeError):
+            manifest.unreadable += 1
+    if content and not content.endswith(b"\n"):
+        manifest.unreadable = max(manifest.unreadable, 1)  # the next line would be glued to it
+    return manifest
+
+
+def own_version() -> str:
+    try:
+        return version("multiverse-engine")
+    except PackageNotFoundError:  # run from source
+        return "source"

@@ -1,0 +1,183 @@
+"""The job done: `make_dataset(job)`.
+
+All that can be refused is refused before the folder is touched: a scene that does not fit, an engine that is not there.
+"""
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import psutil
+
+from engine.dataset.job import DatasetJob
+from engine.dataset.labels import require_h5py, require_pycocotools
+from engine.dataset.running.finishing import Finished, write_outputs
+from engine.dataset.running.folder import DatasetFolder, unwritable
+from engine.dataset.running.outcome import Outcome
+from engine.dataset.running.policy import TIMEOUTS_S, default_jobs
+from engine.dataset.running.report import DatasetReport, FailedPicture, Progress
+from engine.dataset.running.single import make_one
+from engine.dataset.scene import settle
+from engine.dataset.task import PictureTask
+
+Tell = Callable[[Progress], None]
+Say = Callable[[str], None]
+
+
+class Runner(Protocol):
+    jobs: int
+    words: str
+    at_work: int
+
+    def run(self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]) -> Iterable[Outcome | None]: ...
+    def close(self) -> None: ...
+
+
+def make_dataset(
+    job: DatasetJob,
+    *,
+    tell: Tell = lambda progress: None,
+    say: Say = lambda line: None,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> DatasetReport:
+    """Everything, start to end. MultiverseError in one line when it fails; what is finished then stays.
+
+    `tell` hears how far it is, several times a second, `say` of what failed, both on this thread. `is_stopped` ends the
+    run early: pictures at work are finished.
+    """
+    check_job(job)
+    if job.image_index is not None:
+        return make_one(job)
+    folder = DatasetFolder(job.output)
+    try:
+        return _Run(job, folder, tell, say, is_stopped).make()
+    finally:
+        folder.close()
+
+
+def check_job(job: DatasetJob) -> None:
+    """UsageError for what is asked in vain, before anything is touched."""
+    job.check()
+    for task in job.tasks:
+        settle(task.options, task.seed)
+    if job.save_coco:
+        require_pycocotools()
+    if job.save_hdf5:
+        require_h5py()
+    if job.cluster is not None:
+        from engine.cluster.connection import demand_ray
+
+        demand_ray()
+
+
+class _Run:
+    """What one run counts; it ends with the run."""
+
+    def __init__(
+        self, job: DatasetJob, folder: DatasetFolder, tell: Tell, say: Say, is_stopped: Callable[[], bool]
+    ) -> None:
+        self._job, self._folder, self._tell, self._say, self._asked = job, folder, tell, say, is_stopped
+        self._began_s = time.perf_counter()
+        self._seconds: list[float] = []
+        self._failed: list[FailedPicture] = []
+        self._retried = self._kept = 0
+        self._last_words = ""  # why no more pictures are begun
+
+    def make(self) -> DatasetReport:
+        tasks = self._job.tasks
+        opened = self._folder.open(tasks, is_resuming=self._job.resume)
+        self._kept = len(opened.finished)
+        missing = [task for task in tasks if task.index not in opened.finished]
+        jobs = 1
+        if missing:
+            jobs = self._work_off(missing)
+        finished = Finished()
+        try:
+            self._folder.manifest.tidy()
+            finished = write_outputs(self._folder, width=self._job.options.width, height=self._job.options.height)
+        except OSError as error:
+            if not self._last_words:
+                raise unwritable(self._folder.path, error) from error
+        notes = [*opened.notes, *finished.notes]
+        if self._last_words:
+            notes.append(f"{self._last_words}; no more pictures were begun, the same command goes on")
+        return DatasetReport(
+            folder=str(self._folder.path),
+            expected=len(tasks),
+            kept=self._kept,
+            made=len(self._seconds),
+            failed=tuple(self._failed),
+            retried=self._retried,
+            is_interrupted=self._asked() and len(self._seconds) + len(self._failed) < len(missing),
+            engine=self._engine(),
+            jobs=jobs,
+            seconds=round(time.perf_counter() - self._began_s, 3),
+            seconds_a_picture=round(statistics.median(self._seconds), 3) if self._seconds else None,
+            statistics=finished.statistics,
+            outputs=tuple(finished.outputs),
+            notes=tuple(notes),
+        )
+
+    def _work_off(self, missing: list[PictureTask]) -> int:
+        """The pictures at once."""
+        runner = open_runner(self._job, self._folder)
+        try:
+            expected = len(missing) + self._kept
+            for outcome in runner.run(missing, self._is_stopped):
+                if outcome is not None:
+                    self._take(outcome)
+                self._tell(
+                    Progress(
+                        done=self._kept + len(self._seconds),
+                        expected=expected,
+                        made=len(self._seconds),
+                        failed=len(self._failed),
+                        at_work=runner.at_work,
+                        seconds=time.perf_counter() - self._began_s,
+                        is_finishing=self._is_stopped(),
+                    )
+                )
+            return runner.jobs
+        finally:
+            runner.close()
+
+    def _is_stopped(self) -> bool:
+        return bool(self._last_words) or self._asked()
+
+    def _take(self, outcome: Outcome) -> None:
+        task, made, failure = outcome.task, outcome.made, outcome.failure
+        self._retried += outcome.attempts - 1
+        try:
+            if made is not None:
+                self._folder.commit(task, made.folder, made.made, seconds=made.seconds, attempts=outcome.attempts)
+                self._seconds.append(made.seconds)
+                return
+            assert failure is not None
+            reason = failure.reason
+            if failure.ends_run:
+                self._last_words = reason
+            self._folder.note_failure(task, reason, attempts=outcome.attempts)
+        except OSError as error:
+            reason = self._last_words = str(unwritable(self._folder.path, error))
+        self._failed.append(FailedPicture(index=task.index, reason=reason, attempts=outcome.attempts))
+        self._say(f"picture {task.name} failed: {reason}")
+
+    def _engine(self) -> str:
+        entries = self._folder.manifest.entries
+        drawn = {entries[task.index].engine for task in self._job.tasks if task.index in entries} - {""}
+        return ", ".join(sorted(drawn)) or self._job.drawing.engine
+
+
+def open_runner(job: DatasetJob, folder: DatasetFolder) -> Runner:
+    """Processes of this machine, or of a cluster."""
+    timeout_s = job.timeout_s or TIMEOUTS_S[job.drawing.engine]
+    if job.cluster is not None:
+        from engine.dataset.running.on_cluster import ClusterRunner
+
+        return ClusterRunner(folder, job, timeout_s=timeout_s)
+    from engine.dataset.running.local import LocalRunner
+
+    jobs = job.jobs or default_jobs(psutil.virtual_memory().total, os.cpu_count() or 1)
+    return LocalRunner(folder, jobs=min(jobs, job.count), timeout_s=timeout_s, retries=job.retries)

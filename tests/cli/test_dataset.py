@@ -1,0 +1,134 @@
+"""`multiverse dataset`, as people start it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.cli.dataset import note_lines, report_lines
+from engine.cli.dataset_progress import pace_of, words_of
+from engine.dataset import DatasetReport, Progress
+from engine.dataset.running.report import FailedPicture
+from tests.cli.conftest import Said
+from tests.dataset.running.small_runs import contents
+
+MULTIVERSE = [sys.executable, "-m", "engine.cli.main", "dataset"]
+SIZE = "--width 128 --height 96"
+SMALL = f"{SIZE} --use_clusters --num_clusters 1 --min_piles_per_cluster 9 --max_piles_per_cluster 9".split()
+RASTER = ["--engine", "raster"]
+
+
+@pytest.mark.parametrize(
+    ("layout", "piles"),
+    [
+        ("--use_clusters --num_clusters 2 --cluster_size 30 --min_piles_per_cluster 9 --max_piles_per_cluster 9", 18),
+        ("--num_rows 5 --piles_per_row 7 --row_spacing 3.5", 35),
+    ],
+)
+def test_the_options_of_the_script_that_this_descends_from_are_known_as_it_spelled_them(
+    say: Callable[..., Said], tmp_path: Path, layout: str, piles: int
+) -> None:
+    ground = "--terrain_size 200 --num_terraces 8 --terrace_height 2 --geological_preset loess"
+    further = f"{SIZE} --num_bags 3 --num_machinery 2 --save_coco --save_hdf5 --json"
+    arguments = f"--image_index 2 --seed 1000 {layout} {ground} {further}".split()
+    out = tmp_path / "out"
+    code, told, err = say("dataset", str(out), *arguments, *RASTER)
+    assert (code, err) == (0, "")
+    assert json.loads(told)["made"] == 1
+    line = json.loads((out / "manifest.jsonl").read_text())
+    assert (line["index"], line["seed"], line["piles"]) == (2, 1002, piles)
+    assert (line["options"]["geological_preset"], line["options"]["num_terraces"]) == ("loess", 8)
+    assert (out / "hdf5/000002.hdf5").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--max_samples 50 --engine raster", "--max-samples: of Cycles alone; it has no effect with the raster engine"),
+        ("--image-index 3 --jobs 2 --engine raster", "--jobs: has no effect, --image-index makes one picture here"),
+        ("--jobs 0 --engine raster", "--jobs: 0 is not 1 to 1024"),
+        ("--num-rows 500 --no-use-clusters --engine raster", "--num-rows 500"),
+        ("--seed -3 --engine raster", "--seed: -3 is not 0 or more"),
+        ("--engine cycles --blender nowhere/blender", "--blender: nowhere/blender is not there"),
+        ("--engine cycles --noise-threshold 7 --blender nowhere", "--blender: nowhere is not there"),
+    ],
+)
+def test_what_has_no_effect_or_does_not_fit_is_one_line_and_nothing_is_touched(
+    say: Callable[..., Said], tmp_path: Path, arguments: str, message: str
+) -> None:
+    code, out, err = say("dataset", str(tmp_path / "out"), *arguments.split())
+    assert (code, out) == (2, "")
+    assert err.startswith(f"multiverse: {message}") and err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_blender_the_raster_engine_draws_and_says_so(
+    say: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))
+    monkeypatch.delenv("MULTIVERSE_BLENDER", raising=False)
+    code, out, err = say("dataset", str(tmp_path / "out"), "--image-index", "0", "--max_samples", "9", *SMALL)
+    assert code == 0 and "engine      raster " in out
+    assert err.startswith("multiverse: the raster engine draws; for Cycles get Blender: ")
+    assert err.endswith("; --max-samples: of Cycles alone; it has no effect with the raster engine\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_ctrl_c_finishes_what_is_at_work_and_the_same_command_goes_on(
+    tmp_path: Path, wait_for: Callable[..., object]
+) -> None:
+    command = [*MULTIVERSE, str(tmp_path / "out"), "--count", "6", "--jobs", "1", *SMALL, *RASTER]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: list((tmp_path / "out").glob("images/*.png")), "a picture")
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate()
+    made = len(list((tmp_path / "out").glob("images/*.png")))
+    assert run.returncode == 1 and 1 <= made < 6
+    assert f"interrupted with {6 - made} to go; the same command goes on\n" in err
+    assert f"pictures    {made} made, {6 - made} missing" in out
+    again = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert f"pictures    {6 - made} made, {made} were there" in again.stdout
+    assert len(contents(tmp_path / "out")) == 6 * 2 + 2
+
+
+def test_progress_tells_pictures_a_minute_and_the_time_left() -> None:
+    known = {"expected": 100, "at_work": 2, "seconds": 60.0}
+    assert pace_of(Progress(done=5, made=0, failed=0, **known)) == "2 at work"
+    going = Progress(done=25, made=20, failed=0, **known)
+    assert pace_of(going) == "20.0 a minute, 3:45 left"
+    failing = Progress(done=25, made=20, failed=15, **known)
+    assert words_of(failing) == "25 of 100 pictures, 15 failed, 20.0 a minute, 3:00 left"
+
+
+def test_what_is_missing_is_named_with_where_to_look() -> None:
+    failed = tuple(FailedPicture(index=index, reason="crashed", attempts=2) for index in range(12))
+    report = DatasetReport(
+        folder="site",
+        expected=20,
+        kept=1,
+        made=5,
+        failed=failed,
+        retried=13,
+        is_interrupted=True,
+        engine="raster llvmpipe",
+        jobs=2,
+        seconds=12.0,
+        seconds_a_picture=1.25,
+        statistics=None,
+        outputs=("images",),
+    )
+    assert note_lines(report) == [
+        f"12 failed: {', '.join(f'00000{index}' for index in range(10))} and 2 more; their logs are "
+        "site/image_NNNNNN.log",
+        "interrupted with 14 to go; the same command goes on",
+    ]
+    assert report_lines(report)[:2] == [
+        "pictures    5 made, 1 were there, 14 missing, 13 tried again",
+        "time        12.0 s, 2 at a time, 1.2 s a picture",
+    ]

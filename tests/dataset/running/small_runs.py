@@ -1,0 +1,35 @@
+"""Small runs of the real engine, and what of them must be the same bytes."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from engine.dataset import DatasetJob, Drawing, SceneOptions
+
+SMALL: dict[str, Any] = {
+    "width": 128,
+    "height": 96,
+    "use_clusters": True,
+    "num_clusters": 1,
+    "min_piles_per_cluster": 8,
+    "max_piles_per_cluster": 12,
+    "num_bags": 2,
+    "num_machinery": 1,
+}
+
+
+def small_job(output: Path, count: int = 3, *, options: dict[str, Any] | None = None, **values: Any) -> DatasetJob:
+    scene = SceneOptions(**SMALL | (options or {}))
+    known = {"drawing": Drawing(engine="raster"), "seed": 1000, "jobs": 2, "count": count}
+    return DatasetJob(output=output, options=scene, **known | values)
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """SHA-256 of all that must be the same bytes: no logs, no manifest (they hold times), nothing hidden."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and path.suffix not in (".log", ".jsonl")
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    }

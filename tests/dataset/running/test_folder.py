@@ -1,0 +1,115 @@
+"""The folder of a dataset: what is taken in, kept, refused."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.dataset.made import LABELS, PICTURE, Made
+from engine.dataset.running.folder import WORK, DatasetFolder
+from engine.dataset.running.manifest import MANIFEST
+from engine.errors import FolderBusyError, SinkError, UsageError
+from tests.dataset.running.test_manifest import task
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[DatasetFolder]:
+    held = DatasetFolder(tmp_path / "out")
+    held.open([task(index) for index in range(3)], is_resuming=True)
+    yield held
+    held.close()
+
+
+def staged(folder: DatasetFolder, index: int, *, without: str = "") -> tuple[Path, Made]:
+    path = folder.staging(task(index))
+    content = {PICTURE: b"pixels", LABELS: b"0 0.5 0.5 0.1 0.1\n"}
+    for name, value in content.items():
+        if name != without:
+            (path / name).write_bytes(value)
+    return path, Made(piles=1, labelled=1, renderer="none", bytes={name: len(value) for name, value in content.items()})
+
+
+def commit(folder: DatasetFolder, index: int, **options: str) -> None:
+    path, made = staged(folder, index, **options)
+    folder.commit(task(index), path, made, seconds=1.0, attempts=1)
+
+
+def names(folder: DatasetFolder) -> list[str]:
+    return sorted(path.name for name in ("images", "labels") for path in (folder.path / name).iterdir())
+
+
+def test_a_picture_and_its_label_are_put_there_together(folder: DatasetFolder) -> None:
+    commit(folder, 1)
+    assert names(folder) == ["000001.png", "000001.txt"]
+    assert [index for index, _, _ in folder.finished_pictures()] == [1]
+
+
+def test_no_picture_is_ever_there_without_its_label(folder: DatasetFolder) -> None:
+    with pytest.raises(OSError):
+        commit(folder, 0, without=LABELS)
+    assert names(folder) == []
+
+
+def test_a_label_without_its_picture_is_gone_when_the_next_run_begins(folder: DatasetFolder) -> None:
+    with pytest.raises(OSError):
+        commit(folder, 0, without=PICTURE)
+    assert names(folder) == ["000000.txt"]
+    folder.close()
+    again = DatasetFolder(folder.path)
+    assert again.open([task(0)], is_resuming=True).finished == set()
+    assert names(again) == []
+    again.close()
+
+
+def test_what_is_finished_is_known_by_manifest_and_files_together(folder: DatasetFolder) -> None:
+    for index in range(3):
+        commit(folder, index)
+    (folder.path / "images" / "000001.png").write_bytes(b"cut")  # another size than was noted
+    (folder.path / "labels" / "000002.txt").unlink()
+    folder.close()
+    again = DatasetFolder(folder.path)
+    assert again.open([task(index) for index in range(4)], is_resuming=True).finished == {0}
+    assert names(again) == ["000000.png", "000000.txt"]
+    again.close()
+
+
+def test_two_runs_cannot_be_at_work_in_one_folder(folder: DatasetFolder) -> None:
+    with pytest.raises(FolderBusyError, match=r"out: another run is at work on it$"):
+        DatasetFolder(folder.path)
+    folder.close()
+    DatasetFolder(folder.path, patience_s=1.0).close()
+
+
+def test_pictures_of_other_options_are_not_mixed(folder: DatasetFolder) -> None:
+    commit(folder, 0)
+    folder.close()
+    again = DatasetFolder(folder.path)
+    with pytest.raises(
+        UsageError, match=r"made with other options \(seed 1000, not 7\); give the same, another folder"
+    ):
+        again.open([task(0, seed=7)], is_resuming=True)
+    assert again.open([task(0, seed=7)], is_resuming=False).finished == set()
+    assert names(again) == []
+    again.close()
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "000000.png").write_bytes(b"mine")
+    with pytest.raises(UsageError, match="is not empty and holds no dataset of ours; name another folder"):
+        DatasetFolder(tmp_path)
+    assert not (tmp_path / WORK).exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="file: is a file; name a folder"):
+        DatasetFolder(tmp_path / "file")
+
+
+def test_a_place_where_nothing_can_be_written_is_one_line() -> None:
+    with pytest.raises(SinkError, match=r"^/proc/dataset: cannot be written \(.*\)$"):
+        DatasetFolder(Path("/proc/dataset"))
+
+
+def test_what_is_on_the_way_goes_with_the_run_and_the_lock_too(folder: DatasetFolder) -> None:
+    staged(folder, 2)
+    folder.close()
+    assert sorted(path.name for path in folder.path.iterdir()) == ["images", "labels", MANIFEST]

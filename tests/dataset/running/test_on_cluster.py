@@ -1,0 +1,93 @@
+"""Pictures on a real Ray of this machine alone."""
+
+import importlib.util
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from engine.cluster.connection import INSTALL, connect
+from engine.dataset import make_dataset
+from engine.errors import UsageError
+from tests.dataset.running.small_runs import contents, small_job
+
+TASK_NAME = "ray::make_files"
+
+
+@pytest.fixture(scope="module")
+def ray() -> Iterator[Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_ADDRESS", "local")
+        connection = connect("auto", cpus=2)
+    yield connection.ray
+    connection.close()
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("local") / "out"
+    make_dataset(small_job(folder, 2, save_coco=True, save_hdf5=True))
+    return contents(folder)
+
+
+def tasks() -> list[psutil.Process]:
+    found = []
+    for each in psutil.Process().children(recursive=True):
+        try:
+            if any(part.startswith(TASK_NAME) for part in each.cmdline()):
+                found.append(each)
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_pictures_of_a_cluster_are_those_of_one_machine_each_from_a_process_of_its_own(
+    ray: Any, local: dict[str, str], tmp_path: Path
+) -> None:
+    pids: set[int] = set()
+    report = make_dataset(
+        small_job(tmp_path / "out", 2, cluster="auto", jobs=1, save_coco=True, save_hdf5=True),
+        tell=lambda progress: pids.update(process.pid for process in tasks()),
+    )
+    assert (report.made, report.missing) == (2, 0)
+    assert contents(tmp_path / "out") == local
+    assert len(pids) == 2
+    assert "labels" in (tmp_path / "out" / "image_000001.log").read_text()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize(("number", "retried"), [(signal.SIGKILL, 0), (signal.SIGSTOP, 1)])
+def test_a_task_that_dies_or_hangs_is_made_anew(
+    ray: Any, local: dict[str, str], tmp_path: Path, number: int, retried: int
+) -> None:
+    """Ray tries the dead one again, and tells nobody; the hung one is ended by us."""
+    hit: list[int] = []
+
+    def tell(progress: Any) -> None:
+        for process in tasks() if not hit else ():
+            process.send_signal(number)
+            hit.append(process.pid)
+
+    report = make_dataset(small_job(tmp_path / "out", 1, cluster="auto", timeout_s=12.0), tell=tell)
+    assert hit and (report.made, report.retried) == (1, retried)
+    made = contents(tmp_path / "out")
+    assert made["images/000000.png"] == local["images/000000.png"]
+
+
+def test_what_does_not_fit_on_a_site_is_told_as_at_home_and_not_tried_again(ray: Any, tmp_path: Path) -> None:
+    job = small_job(tmp_path / "out", 1, cluster="auto", options={"num_bags": 10_000})
+    report = make_dataset(job)
+    (failed,) = report.failed
+    assert failed.attempts == 1 and "--num-bags 10000" in failed.reason and "fit" in failed.reason
+
+
+def test_without_ray_the_command_that_gets_it_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UsageError) as caught:
+        make_dataset(small_job(tmp_path / "out", cluster="auto"))
+    assert str(caught.value) == INSTALL and os.listdir(tmp_path) == []

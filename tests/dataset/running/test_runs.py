@@ -1,0 +1,238 @@
+"""Runs with real processes: what comes out, and what survives."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import psutil
+import pytest
+
+from engine.dataset import make_dataset
+from engine.dataset.running.report import Progress
+from engine.errors import FolderBusyError, UsageError
+from tests.dataset.running.small_runs import contents, small_job
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four pictures made at once by two jobs, with everything that can be saved: what others are compared with."""
+    folder = tmp_path_factory.mktemp("whole") / "out"
+    seen: list[Progress] = []
+    report = make_dataset(small_job(folder, 4, save_coco=True, save_hdf5=True), tell=seen.append)
+    assert (report.made, report.kept, report.failed, report.missing) == (4, 0, (), 0)
+    assert max(progress.at_work for progress in seen) == 2
+    return folder
+
+
+def workers() -> dict[str, psutil.Process]:
+    """The processes that make pictures for this one, by the picture's name."""
+    found = {}
+    for each in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            command = each.cmdline()
+            if any("engine.dataset.running.worker" in part for part in command):
+                found[Path(command[-1]).name] = each
+    return found
+
+
+@contextmanager
+def struck(picture: str, number: int, *, times: int) -> Iterator[list[int]]:
+    """Meanwhile the processes that make this picture get a signal as soon as they are there, so many of them. Yields
+    their pids."""
+    end = threading.Event()
+    pids: list[int] = []
+
+    def strike() -> None:
+        while len(pids) < times and not end.wait(0.005):
+            process = workers().get(picture)
+            if process is not None and process.pid not in pids:
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(number)
+                    pids.append(process.pid)
+
+    thread = threading.Thread(target=strike)
+    thread.start()
+    try:
+        yield pids
+    finally:
+        end.set()
+        thread.join()
+
+
+def test_a_run_leaves_what_a_trainer_and_a_person_need(whole: Path) -> None:
+    names = [f"{index:06d}" for index in range(4)]
+    found = sorted(str(path.relative_to(whole)) for path in whole.rglob("*") if ".work" not in path.parts)
+    assert found == sorted(
+        ["images", "labels", "hdf5", "manifest.jsonl", "dataset.yaml", "coco_annotations.json", "preview.png"]
+        + [f"images/{name}.png" for name in names]
+        + [f"labels/{name}.txt" for name in names]
+        + [f"hdf5/{name}.hdf5" for name in names]
+        + [f"image_{name}.log" for name in names]
+    )
+    for name in names:
+        assert cv2.imread(str(whole / f"images/{name}.png")).shape == (96, 128, 3)
+        assert "seed" in (whole / f"image_{name}.log").read_text()
+    lines = [json.loads(line) for line in (whole / "manifest.jsonl").read_text().splitlines()]
+    assert [(line["index"], line["seed"], line["status"]) for line in lines] == [
+        (index, 1000 + index, "done") for index in range(4)
+    ]
+    for line in lines:
+        known = contents(whole)
+        assert {path: known[path] for path in line["sha256"] if path in known}.items() <= line["sha256"].items()
+        label = (whole / f"labels/{line['index']:06d}.txt").read_text()
+        assert line["labelled"] == len(label.splitlines()) <= line["piles"]
+        assert 8 <= line["piles"] <= 12 and line["engine"].startswith("raster ") and line["seconds"] > 0
+
+
+def test_one_job_and_a_grown_run_make_the_same_bytes(whole: Path, make: Make) -> None:
+    grown: dict[str, Any] = {"jobs": 1, "save_coco": True, "save_hdf5": True}
+    first = make(count=2, **grown)
+    second = make(count=4, **grown)
+    assert (first.made, second.kept, second.made) == (2, 2, 2)
+    assert contents(Path(second.folder)) == contents(whole)
+
+
+def test_a_finished_run_makes_nothing_again(whole: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (whole / "images").iterdir()}
+    report = make_dataset(small_job(whole, 4, save_coco=True, save_hdf5=True))
+    assert (report.made, report.kept, report.seconds_a_picture) == (0, 4, None)
+    assert {path: path.stat().st_mtime_ns for path in (whole / "images").iterdir()} == before
+
+
+def test_one_picture_in_this_process_is_that_of_the_batch(whole: Path, make: Make) -> None:
+    report = make(image_index=2)
+    assert (report.made, report.missing) == (1, 0)
+    folder = Path(report.folder)
+    assert sorted(contents(folder)) == ["dataset.yaml", "images/000002.png", "labels/000002.txt"]
+    assert contents(folder).items() <= contents(whole).items()
+    assert make(image_index=2).kept == 1
+    assert [path.name for path in folder.glob(".*")] == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_killed_process_costs_an_attempt_and_no_picture(whole: Path, make: Make) -> None:
+    with struck("000000", signal.SIGKILL, times=1):
+        report = make(count=1)
+    assert (report.made, report.retried, report.failed) == (1, 1, ())
+    folder = Path(report.folder)
+    for path in ("images/000000.png", "labels/000000.txt"):
+        assert contents(folder)[path] == contents(whole)[path]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_picture_that_always_dies_is_told_and_stops_no_other(make: Make) -> None:
+    heard: list[str] = []
+    with struck("000001", signal.SIGKILL, times=2) as pids:
+        report = make(count=3, heard=heard)
+    assert len(pids) == 2
+    assert (report.made, report.missing, report.retried) == (2, 1, 1)
+    (failed,) = report.failed
+    assert (failed.index, failed.attempts) == (1, 2)
+    assert "killed by SIGKILL (by the system for lack of main memory, as a rule: give fewer --jobs)" in failed.reason
+    assert heard == [f"picture 000001 failed: {failed.reason}"]
+    folder = Path(report.folder)
+    assert not (folder / "images/000001.png").exists() and not (folder / "labels/000001.txt").exists()
+    assert make(count=3).made == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_hung_picture_is_ended_and_made_anew(make: Make) -> None:
+    with struck("000000", signal.SIGSTOP, times=1) as pids:
+        report = make(count=1, timeout_s=6.0)
+    assert len(pids) == 1 and not psutil.pid_exists(pids[0])
+    assert (report.made, report.retried) == (1, 1)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
+def test_a_full_disk_ends_the_run_with_one_line_and_the_same_command_goes_on(make: Make) -> None:
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, hard))
+    try:
+        report = make(count=5, jobs=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert (report.made, len(report.failed), report.missing, report.retried) == (0, 1, 5, 0)
+    assert "File too large" in report.failed[0].reason
+    assert any("no more pictures were begun, the same command goes on" in note for note in report.notes)
+    assert make(count=5).missing == 0
+
+
+def test_a_run_that_is_asked_to_end_finishes_what_is_at_work(make: Make) -> None:
+    stop = threading.Event()
+    seen: list[Progress] = []
+
+    def tell(progress: Progress) -> None:
+        seen.append(progress)
+        if progress.at_work:
+            stop.set()
+
+    report = make(count=5, jobs=1, tell=tell, is_stopped=stop.is_set)
+    assert (report.made, report.is_interrupted, report.missing) == (1, True, 4)
+    assert seen[-1].is_finishing
+    assert (Path(report.folder) / "preview.png").exists()
+
+
+def test_a_second_run_in_the_same_folder_is_refused_while_the_first_goes_on(make: Make, tmp_path: Path) -> None:
+    refused: list[str] = []
+
+    def tell(progress: Progress) -> None:
+        if not refused:
+            with pytest.raises(FolderBusyError) as caught:
+                make(count=1)
+            refused.append(str(caught.value))
+
+    report = make(count=1, tell=tell)
+    assert report.made == 1
+    assert refused == [f"{tmp_path / 'out'}: another run is at work on it"]
+
+
+def test_what_cannot_be_is_refused_before_the_folder_is_touched(tmp_path: Path) -> None:
+    job = small_job(tmp_path / "out")
+    for changed, message in (
+        (replace(job, count=0), r"--count: 0 is not 1 to"),
+        (replace(job, jobs=0), r"--jobs: 0 is not 1 to"),
+        (replace(job, seed=-1), r"--seed: -1 is not 0 or more"),
+        (replace(job, timeout_s=0.0), r"--timeout: 0 is not 1 or more"),
+        (replace(job, options=replace(job.options, width=10)), r"--width: 10 is not 64 to"),
+        (
+            replace(job, options=replace(job.options, min_piles_per_cluster=9000, max_piles_per_cluster=9000)),
+            r"piles-per-cluster 9000: \d+ .*fit",
+        ),
+    ):
+        with pytest.raises(UsageError, match=message):
+            make_dataset(changed)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_seed_of_more_than_64_bits_makes_a_picture(make: Make) -> None:
+    report = make(count=1, seed=2**63)
+    line = json.loads((Path(report.folder) / "manifest.jsonl").read_text())
+    assert report.made == 1 and line["seed"] == 2**63
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_no_process_outlives_the_run_that_is_killed(tmp_path: Path, wait_for: Callable[..., Any]) -> None:
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from tests.dataset.running.small_runs import small_job\n"
+        "from engine.dataset import make_dataset\n"
+        "make_dataset(small_job(Path(sys.argv[1]), 50))\n"
+    )
+    run = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "out")], cwd=Path(__file__).parents[3])
+    family = wait_for(lambda: [each for each in psutil.Process(run.pid).children() if each.is_running()], "a picture")
+    run.kill()
+    run.wait()
+    wait_for(lambda: not any(each.is_running() for each in family), "the end of its processes")
