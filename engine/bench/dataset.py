@@ -1,0 +1,127 @@
+"""`multiverse bench dataset`: what a site picture takes, of that the process, and whether a long run grows.
+
+Each picture is made as a run makes it, in a fresh process, one at a time. What Cycles takes for the same scene is
+measured beside it where that is asked for.
+"""
+
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from engine.bench.progress import Progress
+from engine.dataset import DatasetJob, Drawing, SceneOptions, make_dataset
+from engine.dataset.choosing import choose_drawing
+from engine.dataset.running.attempt import run_attempt
+from engine.dataset.running.policy import TIMEOUTS_S, Failure
+from engine.dataset.task import PictureTask
+from engine.errors import RenderError
+
+# The two that the original was measured with, on an M3 Pro: 3.89 s and 45 s.
+CASES = {
+    "44 piles, 1920x1080": {
+        "width": 1920,
+        "height": 1080,
+        "use_clusters": True,
+        "num_clusters": 1,
+        "min_piles_per_cluster": 44,
+        "max_piles_per_cluster": 44,
+    },
+    "364 piles, 5280x3956": {"use_clusters": False, "num_rows": 14, "piles_per_row": 26},
+}
+ORIGINAL_S = {"44 piles, 1920x1080": 3.89, "364 piles, 5280x3956": 45.0}
+SMALL_PICTURE = {"width": 320, "height": 240, "use_clusters": True, "num_clusters": 1}
+SETTLED_PICTURES = 5  # of a long run, before its memory is taken for settled
+SEED = 1000
+
+
+def run(
+    *, cases: tuple[str, ...], pictures: int, long_run: int, with_cycles: bool, blender: str, progress: Progress
+) -> dict[str, Any]:
+    """Plain values. RenderError where a picture cannot be made."""
+    engines = {"raster": Drawing(engine="raster")}
+    if with_cycles:
+        engines["cycles"] = choose_drawing("cycles", blender=blender or None).drawing
+    result: dict[str, Any] = {"cores": os.cpu_count(), "cases": {}}
+    for number, case in enumerate(cases):
+        measured: dict[str, Any] = {"original_m3_pro_s": ORIGINAL_S[case]}
+        for name, drawing in engines.items():
+            progress(f"{case}, {name}", number / (len(cases) + 1))
+            counted = pictures if name == "raster" else 1  # Cycles takes minutes
+            measured[name] = _measured(case, drawing, counted, blender)
+        if with_cycles:
+            measured["cycles_times_raster"] = round(measured["cycles"]["seconds"] / measured["raster"]["seconds"], 1)
+        result["cases"][case] = measured
+    if long_run:
+        progress("a long run", len(cases) / (len(cases) + 1))
+        result["long_run"] = _long_run(long_run)
+    return result
+
+
+def _measured(case: str, drawing: Drawing, pictures: int, blender: str) -> dict[str, Any]:
+    """Medians over so many seeds."""
+    options = SceneOptions(**CASES[case])
+    rows = [
+        _picture(PictureTask(options=options, drawing=drawing, base_seed=SEED, index=index, blender=blender))
+        for index in range(pictures)
+    ]
+    steps = {step: round(statistics.median(row["made"]["seconds"][step] for row in rows), 3) for step in _steps(rows)}
+    overheads = [row["seconds"] - sum(row["made"]["seconds"].values()) for row in rows]
+    return {
+        "pictures": pictures,
+        "seconds": round(statistics.median(row["seconds"] for row in rows), 3),
+        "steps_s": steps,
+        "process_s": round(statistics.median(overheads), 3),
+        "labelled": rows[0]["made"]["labelled"],
+        "renderer": rows[0]["made"]["renderer"],
+    }
+
+
+def _steps(rows: list[dict[str, Any]]) -> list[str]:
+    return list(rows[0]["made"]["seconds"])
+
+
+def _picture(task: PictureTask) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="multiverse-bench-") as folder:
+        staged = Path(folder, "picture")
+        staged.mkdir()
+        began_s = time.perf_counter()
+        made = run_attempt(task, staged, Path(folder, "log"), timeout_s=TIMEOUTS_S[task.drawing.engine], environment={})
+        seconds = time.perf_counter() - began_s
+    if isinstance(made, Failure):
+        raise RenderError(f"picture {task.name} by {task.drawing.engine}: {made.reason}")
+    return {"seconds": seconds, "made": made}
+
+
+def _long_run(pictures: int) -> dict[str, Any]:
+    """Main memory of the process that gives out the pictures, and what one costs in a run of many."""
+    process = psutil.Process()
+    held_mb: list[float] = []
+    made: list[int] = []
+
+    def follow(progress: Any) -> None:
+        if progress.made > len(made):
+            made.append(progress.made)
+            held_mb.append(process.memory_info().rss / 2**20)
+
+    with tempfile.TemporaryDirectory(prefix="multiverse-bench-") as folder:
+        job = DatasetJob(
+            output=Path(folder, "out"),
+            drawing=Drawing(engine="raster"),
+            options=SceneOptions(**SMALL_PICTURE),
+            count=pictures,
+            seed=SEED,
+            jobs=1,
+        )
+        report = make_dataset(job, tell=follow)
+    settled = held_mb[min(SETTLED_PICTURES, len(held_mb) - 1)]
+    return {
+        "pictures": report.made,
+        "seconds_a_picture": report.seconds_a_picture,
+        "memory_mb": round(settled, 1),
+        "grown_mb": round(held_mb[-1] - settled, 1),
+    }
