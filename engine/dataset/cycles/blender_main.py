@@ -31,9 +31,11 @@ BOUNCES = 4
 # early. It looks at 16, 32, ...
 LEAST_SAMPLES = 8
 SUN_ANGLE_DEG = 0.53
-SKY_COLOR = (0.45, 0.62, 1.0)  # linear; of a clear sky, all of it
+SUN_COLOR = (1.0, 0.95, 0.88)  # linear
+SKY_COLOR = (0.45, 0.62, 1.0)  # of a clear sky, all of it
 SKY_STRENGTH = 0.35
-EXPOSURE = 0.0  # stops
+MEAN_LIGHT = 0.62  # radiance of a white level surface that is exposed as it comes
+ADAPTATION = 0.6  # how much of a change in light the camera takes back: 0 none, 1 all
 GPU_KINDS = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")  # the fastest first
 
 
@@ -212,6 +214,7 @@ def add_camera(scene, told):
 def add_lights(scene, told):
     sun = bpy.data.lights.new("sun", "SUN")
     sun.energy = told["sun_energy"]
+    sun.color = SUN_COLOR
     sun.angle = float(np.radians(SUN_ANGLE_DEG))
     thing = bpy.data.objects.new("sun", sun)
     thing.rotation_mode = "QUATERNION"
@@ -242,12 +245,18 @@ def draw_colors(scene, told, path):
     scene.world.cycles.sampling_method = "NONE"  # and a sky of one colour
     cycles.caustics_reflective = cycles.caustics_refractive = False
     scene.view_settings.view_transform = "AgX"
-    scene.view_settings.exposure = EXPOSURE
+    scene.view_settings.exposure = exposure_stops(told)
     scene.render.dither_intensity = 0.0
     scene.render.image_settings.file_format = "PNG"
     scene.render.image_settings.color_mode = "RGB"
     scene.render.image_settings.compression = 0
     render(scene, path)
+
+
+def exposure_stops(told):
+    light = np.mean(SUN_COLOR) * told["sun_energy"] / np.pi * told["sun_direction"][2]
+    light += np.mean(SKY_COLOR) * SKY_STRENGTH
+    return float(ADAPTATION * np.log2(MEAN_LIGHT / light))
 
 
 def draw_passes(scene, path):

@@ -1,5 +1,6 @@
 """Blender's process: how it is heard, and how it ends."""
 
+import contextlib
 import logging
 import signal
 import subprocess
@@ -99,5 +100,9 @@ def test_blender_ends_with_its_parent_and_leaves_no_file(
     finally:
         parent.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
         parent.wait()
-    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "Blender's end")
+    try:
+        wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "Blender's end")
+    finally:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
     wait_for(lambda: list(work.iterdir()) == [], "an empty folder")
