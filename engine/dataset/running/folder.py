@@ -8,6 +8,7 @@ trainers go by the pictures, and one without its label would teach that there is
 """
 
 import shutil
+import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -85,11 +86,8 @@ class DatasetFolder:
         return Opened(finished=finished, notes=notes)
 
     def staging(self, task: PictureTask) -> Path:
-        """An empty folder for the files of one attempt. OSError."""
-        folder = self._work.path / task.name
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        return folder
+        """A new folder for the files of one attempt: the process of an attempt before may still be ending. OSError."""
+        return Path(tempfile.mkdtemp(prefix=f"{task.name}-", dir=self._work.path))
 
     def log_path(self, task: PictureTask) -> Path:
         return self.path / f"image_{task.name}.log"

@@ -1,6 +1,7 @@
 """Pictures on this machine: so many slots, a fresh process for each picture."""
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -61,15 +62,17 @@ class LocalRunner:
         attempts = 0
         while True:
             attempts += 1
-            result = self._attempt(task)
+            result = self._attempt(task, is_first=attempts == 1)
             if isinstance(result, Attempted):
                 return Outcome(task=task, attempts=attempts, made=result)
             if self._is_closing.is_set() or not is_tried_again(result, attempts, self._retries):
                 return Outcome(task=task, attempts=attempts, failure=result)
 
-    def _attempt(self, task: PictureTask) -> Attempted | Failure:
+    def _attempt(self, task: PictureTask, *, is_first: bool) -> Attempted | Failure:
         began_s = time.perf_counter()
         try:
+            if is_first:
+                self._folder.log_path(task).unlink(missing_ok=True)
             staged = self._folder.staging(task)
             result: dict[str, Any] | Failure = run_attempt(
                 task,
@@ -82,5 +85,6 @@ class LocalRunner:
         except OSError as error:
             return failure_of(error)
         if isinstance(result, Failure):
+            shutil.rmtree(staged, ignore_errors=True)
             return result
         return Attempted(folder=staged, seconds=time.perf_counter() - began_s, values=result)

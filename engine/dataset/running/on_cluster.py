@@ -48,13 +48,14 @@ class ClusterRunner:
             cores = int(self._ray.cluster_resources().get("CPU", 1))
             self.jobs = job.jobs or max(1, cores // CORES_A_PICTURE)
             self.words = f"{self._connection.words}, {self.jobs} at a time"
-            self._make = self._ray.remote(make_files).options(
+            remote = self._ray.remote(
                 max_calls=1,
                 num_cpus=min(max(1, cores // self.jobs), CORES_A_PICTURE),
                 max_retries=job.retries,
                 retry_exceptions=[NotMadeError],
                 scheduling_strategy="SPREAD",
             )
+            self._make = remote(make_files)
         except BaseException:
             self._connection.close()
             raise

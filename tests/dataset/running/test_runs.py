@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import psutil
 import pytest
 
@@ -42,7 +43,7 @@ def workers() -> dict[str, psutil.Process]:
         with suppress(psutil.Error):
             command = each.cmdline()
             if any("engine.dataset.running.worker" in part for part in command):
-                found[Path(command[-1]).name] = each
+                found[Path(command[-1]).name.partition("-")[0]] = each
     return found
 
 
@@ -149,9 +150,9 @@ def test_a_picture_that_always_dies_is_told_and_stops_no_other(make: Make) -> No
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_hung_picture_is_ended_and_made_anew(make: Make) -> None:
     with struck("000000", signal.SIGSTOP, times=1) as pids:
-        report = make(count=1, timeout_s=6.0)
+        report = make(count=1, timeout_s=3.0, retries=5)
     assert len(pids) == 1 and not psutil.pid_exists(pids[0])
-    assert (report.made, report.retried) == (1, 1)
+    assert report.made == 1 and report.retried >= 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
@@ -161,13 +162,13 @@ def test_a_full_disk_ends_the_run_with_one_line_and_the_same_command_goes_on(mak
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, hard))
     try:
-        report = make(count=5, jobs=1)
+        report = make(count=2, jobs=1)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-    assert (report.made, len(report.failed), report.missing, report.retried) == (0, 1, 5, 0)
+    assert (report.made, len(report.failed), report.missing, report.retried) == (0, 1, 2, 0)
     assert "File too large" in report.failed[0].reason
     assert any("no more pictures were begun, the same command goes on" in note for note in report.notes)
-    assert make(count=5).missing == 0
+    assert make(count=2).missing == 0
 
 
 def test_a_run_that_is_asked_to_end_finishes_what_is_at_work(make: Make) -> None:
@@ -223,16 +224,40 @@ def test_a_seed_of_more_than_64_bits_makes_a_picture(make: Make) -> None:
     assert report.made == 1 and line["seed"] == 2**63
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_no_process_outlives_the_run_that_is_killed(tmp_path: Path, wait_for: Callable[..., Any]) -> None:
-    code = (
-        "import sys; from pathlib import Path\n"
-        "from tests.dataset.running.small_runs import small_job\n"
-        "from engine.dataset import make_dataset\n"
-        "make_dataset(small_job(Path(sys.argv[1]), 50))\n"
-    )
-    run = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "out")], cwd=Path(__file__).parents[3])
+RUN = """
+import sys; from pathlib import Path
+from tests.dataset.running.small_runs import small_job
+from engine.dataset import make_dataset
+make_dataset(small_job(Path(sys.argv[1]), int(sys.argv[2]), save_coco=True, save_hdf5=True))
+"""
+
+
+def started(folder: Path, count: int) -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, "-c", RUN, str(folder), str(count)], cwd=Path(__file__).parents[3])
+
+
+def test_no_process_outlives_a_run_that_is_killed(tmp_path: Path, wait_for: Callable[..., Any]) -> None:
+    run = started(tmp_path / "out", 50)
     family = wait_for(lambda: [each for each in psutil.Process(run.pid).children() if each.is_running()], "a picture")
     run.kill()
     run.wait()
     wait_for(lambda: not any(each.is_running() for each in family), "the end of its processes")
+
+
+@pytest.mark.soak
+def test_a_run_killed_at_random_moments_and_resumed_makes_the_same_bytes(whole: Path, tmp_path: Path) -> None:
+    """Twenty times in the long form. Between two kills there is never a picture without its label."""
+    kills = 20 if os.environ.get("MULTIVERSE_SOAK") == "1" else 3
+    moments = np.random.default_rng(7)
+    folder = tmp_path / "out"
+    for _ in range(kills):
+        run = started(folder, 4)
+        try:
+            run.wait(moments.uniform(0.2, 2.5))
+        except subprocess.TimeoutExpired:
+            run.kill()
+            run.wait()
+        labels = {path.stem for path in folder.glob("labels/*.txt")}
+        assert {path.stem for path in folder.glob("images/*.png")} <= labels
+    assert started(folder, 4).wait() == 0
+    assert contents(folder) == contents(whole)
