@@ -1,0 +1,25 @@
+"""bench dataset, in its shortest form."""
+
+import subprocess
+import sys
+
+from engine.bench import dataset
+from engine.bench.progress import no_progress
+
+SMALL = next(iter(dataset.CASES))
+
+
+def test_the_process_of_a_picture_is_told_apart_from_its_drawing() -> None:
+    result = dataset.run(cases=(SMALL,), pictures=1, long_run=2, with_cycles=False, blender="", progress=no_progress)
+    assert set(result["cases"]) == {SMALL}
+    raster = result["cases"][SMALL]["raster"]
+    assert set(raster["steps_s"]) == {"scene", "draw", "labels", "save"}
+    assert raster["seconds"] > sum(raster["steps_s"].values()) and raster["process_s"] > 0
+    assert 40 <= raster["labelled"] <= 44 and raster["renderer"].startswith("raster ")
+    assert result["long_run"]["pictures"] == 2 and result["long_run"]["memory_mb"] > 10
+
+
+def test_a_case_that_is_not_known_is_refused() -> None:
+    command = [sys.executable, "-m", "engine.cli.main", "bench", "dataset", "--case", "huge", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, "multiverse: --case takes small or large\n")
