@@ -133,7 +133,8 @@ class Night:
     ) -> None:
         """`first_s`: what the first blocks take."""
         self.delay = VoiceDelay()
-        self.device_s, self.work_s, self.first_s, self.asked_ms = device_s, work_s, first_s, asked_ms
+        self.device_s, self.work_s, self.asked_ms = device_s, work_s, asked_ms
+        self._timing = timing(first_s)
         self.now_s, self.disturbances, self.gaps = 0.0, 0, 0
         self.totals_s: list[tuple[float, float]] = []
         """When it has become which."""
@@ -145,7 +146,7 @@ class Night:
 
     def look(self) -> None:
         self.now_s += LOOK_S
-        self.delay.follow(timing(self.first_s), self.asked_ms)
+        self.delay.follow(self._timing, self.asked_ms)
         parts = self.delay.parts
         if not self.totals_s or abs(self.totals_s[-1][1] - parts.total_s) > 1e-9:
             self.totals_s.append((self.now_s, parts.total_s))
