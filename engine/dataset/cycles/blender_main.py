@@ -15,7 +15,9 @@ import platform
 import shutil
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +26,9 @@ try:
     from mathutils import Matrix, Vector
 except ImportError as error:
     sys.exit(f"no bpy: {error}")
+
+Told = dict[str, Any]
+Arrays = Mapping[str, np.ndarray]
 
 ORPHANED = 70
 BOUNCES = 4
@@ -43,7 +48,7 @@ class CannotError(Exception):
     """What was asked cannot be had here."""
 
 
-def main(arguments):
+def main(arguments: list[str]) -> None:
     if arguments == ["--ask"]:
         bpy.ops.wm.read_factory_settings(use_empty=True)
         found = {"version": bpy.app.version_string, "python": platform.python_version(), "gpus": gpus()[1]}
@@ -62,7 +67,7 @@ def main(arguments):
     unfinished.replace(folder / "answer.json")
 
 
-def draw(folder):
+def draw(folder: Path) -> dict[str, str]:
     told = json.loads((folder / "stage.json").read_text(encoding="utf-8"))
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
@@ -77,7 +82,7 @@ def draw(folder):
     return {"version": bpy.app.version_string, "device": device}
 
 
-def gpus():
+def gpus() -> tuple[str, list[str]]:
     """The kind of GPU that Cycles uses here, or "", and the names of its devices."""
     preferences = bpy.context.preferences.addons["cycles"].preferences
     known = {kind for kind, *_ in preferences.get_device_types(bpy.context)}
@@ -95,7 +100,7 @@ def gpus():
     return "", []
 
 
-def choose_device(scene, use_gpu):
+def choose_device(scene: bpy.types.Scene, use_gpu: bool | None) -> str:
     scene.render.engine = "CYCLES"
     kind, names = ("", []) if use_gpu is False else gpus()
     if use_gpu and not names:
@@ -104,7 +109,7 @@ def choose_device(scene, use_gpu):
     return f"{', '.join(names)} ({kind})" if names else "CPU"
 
 
-def add_mesh(name, positions, normals, triangles):
+def add_mesh(name: str, positions: np.ndarray, normals: np.ndarray, triangles: np.ndarray) -> bpy.types.Mesh:
     mesh = bpy.data.meshes.new(name)
     corners = np.ascontiguousarray(triangles, np.int32).ravel()
     mesh.vertices.add(len(positions))
@@ -119,7 +124,7 @@ def add_mesh(name, positions, normals, triangles):
     return mesh
 
 
-def add_ground(scene, arrays, told, picture):
+def add_ground(scene: bpy.types.Scene, arrays: Arrays, told: Told, picture: Path) -> None:
     mesh = add_mesh("ground", arrays["ground_positions"], arrays["ground_normals"], arrays["ground_triangles"])
     material, nodes, links, shader = new_material("ground")
     image = nodes.new("ShaderNodeTexImage")
@@ -139,7 +144,7 @@ def add_ground(scene, arrays, told, picture):
     scene.collection.objects.link(bpy.data.objects.new("ground", mesh))
 
 
-def add_batches(scene, arrays, told):
+def add_batches(scene: bpy.types.Scene, arrays: Arrays, told: Told) -> None:
     """Each instance is an object, and those of a batch share the mesh."""
     materials = {name: surface_material(name, look) for name, look in told["surfaces"].items()}
     for number, batch in enumerate(told["batches"]):
@@ -154,7 +159,8 @@ def add_batches(scene, arrays, told):
             scene.collection.objects.link(thing)
 
 
-def new_material(name):
+def new_material(name: str) -> tuple[bpy.types.Material, Any, Any, bpy.types.Node]:
+    """With its nodes, its links, and the shader that is its surface."""
     material = bpy.data.materials.new(name)
     tree = node_tree_of(material)
     tree.nodes.clear()
@@ -163,13 +169,13 @@ def new_material(name):
     return material, tree.nodes, tree.links, shader
 
 
-def node_tree_of(thing):
+def node_tree_of(thing: bpy.types.Material | bpy.types.World) -> bpy.types.NodeTree:
     if thing.node_tree is None:  # before Blender 5.0
         thing.use_nodes = True
     return thing.node_tree
 
 
-def surface_material(name, look):
+def surface_material(name: str, look: Told) -> bpy.types.Material:
     """Its albedo, times the object's tint, times spots in the world's space: no two instances have the same."""
     material, nodes, links, shader = new_material(name)
     shader.inputs["Roughness"].default_value = look["roughness"]
@@ -198,7 +204,7 @@ def surface_material(name, look):
     return material
 
 
-def add_camera(scene, told):
+def add_camera(scene: bpy.types.Scene, told: Told) -> None:
     camera = bpy.data.cameras.new("camera")
     camera.sensor_fit = "HORIZONTAL"
     camera.lens = camera.sensor_width / 2 / float(np.tan(np.radians(told["field_of_view_deg"]) / 2))
@@ -211,7 +217,7 @@ def add_camera(scene, told):
     scene.render.resolution_percentage = 100
 
 
-def add_lights(scene, told):
+def add_lights(scene: bpy.types.Scene, told: Told) -> None:
     sun = bpy.data.lights.new("sun", "SUN")
     sun.energy = told["sun_energy"]
     sun.color = SUN_COLOR
@@ -230,7 +236,7 @@ def add_lights(scene, told):
     scene.world = world
 
 
-def draw_colors(scene, told, path):
+def draw_colors(scene: bpy.types.Scene, told: Told, path: Path) -> None:
     cycles = scene.cycles
     cycles.seed = told["seed"] % 2**31
     cycles.samples = told["max_samples"]
@@ -253,13 +259,13 @@ def draw_colors(scene, told, path):
     render(scene, path)
 
 
-def exposure_stops(told):
+def exposure_stops(told: Told) -> float:
     light = np.mean(SUN_COLOR) * told["sun_energy"] / np.pi * told["sun_direction"][2]
     light += np.mean(SKY_COLOR) * SKY_STRENGTH
     return float(ADAPTATION * np.log2(MEAN_LIGHT / light))
 
 
-def draw_passes(scene, path):
+def draw_passes(scene: bpy.types.Scene, path: Path) -> None:
     """One sample through the middle of each pixel, of what it meets first."""
     layer = scene.view_layers[0]
     layer.use_pass_combined = False
@@ -280,7 +286,7 @@ def draw_passes(scene, path):
     render(scene, path)
 
 
-def render(scene, path):
+def render(scene: bpy.types.Scene, path: Path) -> None:
     scene.render.use_file_extension = False
     scene.render.filepath = str(path)
     bpy.ops.render.render(write_still=True)
@@ -288,7 +294,7 @@ def render(scene, path):
         raise RuntimeError(f"Blender wrote no {path.name}")
 
 
-def end_with_parent(folder):
+def end_with_parent(folder: Path) -> None:
     while os.read(0, 1):
         pass
     shutil.rmtree(folder, ignore_errors=True)
