@@ -41,8 +41,8 @@ def place_distractors(settled: Settled, terrain: Terrain, piles: tuple[Pile, ...
     machines: list[Distractor] = []
     for kind in kinds:
         # A smaller machine where the larger does not go in: a full site has rollers on its roads.
-        placed = [found for smaller in MACHINES[kind:] if (found := placer.place(smaller, 1))][:1]
-        machines += placed[0] if placed else []
+        placed = next((found for smaller in MACHINES[kind:] if (found := placer.place(smaller, 1))), [])
+        machines += placed
         if not placed:
             break
     _demand("--num-machinery", "machines", settled.num_machinery, len(machines))

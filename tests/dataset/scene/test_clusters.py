@@ -58,6 +58,13 @@ def test_as_many_clusters_as_fit_are_always_placed(width: int, height: int, size
             assert (np.abs(centres) <= half + 1e-9).all()
 
 
+def test_clusters_stand_anywhere_and_not_on_a_lattice() -> None:
+    site = site_of(200, 5280, 3956)
+    pairs = np.array([place_centres(site, 30, 2, stream(seed, "test")) for seed in range(100)])
+    apart = np.abs(pairs[:, 0] - pairs[:, 1])
+    assert np.mean(((apart > 5) & (apart < 40)).any(axis=1)) > 0.5
+
+
 @pytest.mark.parametrize(("options", "seed"), CASES)
 def test_tables_have_two_rows_and_face_one_way(options: SceneOptions, seed: int) -> None:
     _, layout = laid(options, seed)
@@ -106,11 +113,13 @@ def test_piles_along_a_table_stand_at_the_spacing_of_its_ground(rise: float, exp
         assert np.hypot(*np.diff(strip.axis_m, axis=0).T) == pytest.approx(expected_m, abs=1e-3)
 
 
-def test_one_cluster_of_exactly_44_piles() -> None:
-    exactly = replace(SMALL, use_clusters=True, num_clusters=1, min_piles_per_cluster=44, max_piles_per_cluster=44)
+@pytest.mark.parametrize("piles", [44, 45])
+def test_one_cluster_of_exactly_so_many_piles(piles: int) -> None:
+    exactly = replace(CLUSTERED, num_clusters=1, min_piles_per_cluster=piles, max_piles_per_cluster=piles)
+    exactly = replace(exactly, width=1920, height=1080)
     for seed in range(8):
         _, layout = laid(exactly, seed)
-        assert sum(len(strip.points_m) for strip in layout.strips) == 44
+        assert sum(len(strip.points_m) for strip in layout.strips) == piles
 
 
 def test_clusters_hold_anything_from_the_least_to_the_most() -> None:

@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 
 from engine.dataset.options import SceneOptions
-from engine.dataset.scene import describe_scene
+from engine.dataset.scene import describe_scene, settle, stream
+from engine.dataset.scene.clearance import Clearance
 from engine.dataset.scene.description import DistractorKind, Scene
 from engine.dataset.scene.distractors import FOOTPRINT_M, MACHINES
 from engine.errors import UsageError
 from tests.dataset.scene.scenes import CLUSTERED, IN_ROWS, SMALL, plan, scene, scenes
 
-FULL = SceneOptions(num_rows=35, row_spacing=3.5, piles_per_row=40, num_machinery=8)
+FULL = SceneOptions(num_rows=30, row_spacing=4, piles_per_row=54, num_machinery=8)
 CASES = [CLUSTERED, IN_ROWS, SMALL]
 
 
@@ -56,7 +57,7 @@ def test_all_three_machines_are_seen() -> None:
 def test_a_full_site_has_smaller_machines_between_its_rows() -> None:
     one = scene(FULL, 0)
     check_room(one)
-    assert len(machines(one)) == 8
+    assert [found.kind for found in machines(one)] == 8 * [DistractorKind.ROLLER]
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,20 @@ def test_too_many_are_refused_with_how_many_fit(field: str, things: str, find) -
     check_room(one)
     with pytest.raises(UsageError, match=f": {fit} {things} fit"):
         describe_scene(replace(small, **{field: fit + 1}), 5)
+
+
+def test_machines_are_refused_only_when_no_place_is_left_for_the_smallest() -> None:
+    options = SceneOptions(terrain_size=60, num_rows=2, piles_per_row=3, num_bags=0, num_machinery=1000)
+    with pytest.raises(UsageError, match="machines fit") as caught:
+        describe_scene(options, 5)
+    most = replace(options, num_machinery=int(str(caught.value).split(":")[1].split()[0]))
+    one = describe_scene(most, 5)
+    places = Clearance(settle(most, 5).site, stream(5, "distractors places"))
+    places.take(plan(one.piles), 1.0)
+    for machine in machines(one):
+        assert places.room_m.max() >= FOOTPRINT_M[DistractorKind.ROLLER]
+        places.take(plan([machine]), FOOTPRINT_M[machine.kind] + 0.3)
+    assert places.room_m.max() < FOOTPRINT_M[DistractorKind.ROLLER]
 
 
 def test_things_stand_on_the_ground_and_lean_with_it() -> None:

@@ -30,6 +30,11 @@ def test_seeds_of_any_size_have_streams_of_their_own(seed: int) -> None:
     assert own != stream(seed + 1, "light").integers(2**63)
 
 
+def test_large_seeds_are_not_cut_to_some_number_of_bits() -> None:
+    seeds = [0, 2**31, 2**32, 2**63, 2**64, 2**128]
+    assert len({int(stream(seed, "light").integers(2**63)) for seed in seeds}) == len(seeds)
+
+
 def test_a_negative_seed_is_refused_by_name() -> None:
     with pytest.raises(UsageError, match=r"--seed: -1 is not 0 or more"):
         stream(-1, "light")
