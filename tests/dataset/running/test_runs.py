@@ -1,25 +1,29 @@
 """Runs with real processes: what comes out, and what survives."""
 
+import io
 import json
 import os
-import signal
+import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
+import h5py
 import numpy as np
 import psutil
 import pytest
 
 from engine.dataset import make_dataset
+from engine.dataset.labels import read_boxes
 from engine.dataset.running.report import Progress
 from engine.errors import FolderBusyError, UsageError
+from tests.dataset.labels.test_yolo import check_label
 from tests.dataset.running.small_runs import contents, small_job
 
 Make = Callable[..., Any]
@@ -48,8 +52,8 @@ def workers() -> dict[str, psutil.Process]:
 
 
 @contextmanager
-def struck(picture: str, number: int, *, times: int) -> Iterator[list[int]]:
-    """Meanwhile the processes that make this picture get a signal as soon as they are there, so many of them. Yields
+def struck(picture: str, blow: Callable[[psutil.Process], object], *, times: int) -> Iterator[list[int]]:
+    """Meanwhile the processes that make this picture get the blow as soon as they are there, so many of them. Yields
     their pids."""
     end = threading.Event()
     pids: list[int] = []
@@ -58,8 +62,8 @@ def struck(picture: str, number: int, *, times: int) -> Iterator[list[int]]:
         while len(pids) < times and not end.wait(0.005):
             process = workers().get(picture)
             if process is not None and process.pid not in pids:
-                with suppress(psutil.NoSuchProcess):
-                    process.send_signal(number)
+                with suppress(psutil.NoSuchProcess, ProcessLookupError):
+                    blow(process)
                     pids.append(process.pid)
 
     thread = threading.Thread(target=strike)
@@ -96,6 +100,37 @@ def test_a_run_leaves_what_a_trainer_and_a_person_need(whole: Path) -> None:
         assert 8 <= line["piles"] <= 12 and line["engine"].startswith("raster ") and line["seconds"] > 0
 
 
+def test_what_detectors_read_their_labels_with_takes_them(whole: Path) -> None:
+    from pycocotools.coco import COCO
+
+    with redirect_stdout(io.StringIO()):
+        coco = COCO(str(whole / "coco_annotations.json"))
+    for index in coco.getImgIds():
+        (image,) = coco.loadImgs([index])
+        assert (whole / "images" / image["file_name"]).exists()
+        text = (whole / f"labels/{index:06d}.txt").read_text()
+        boxes = read_boxes(whole / f"labels/{index:06d}.txt", image["width"], image["height"])
+        known = [annotation["bbox"] for annotation in coco.loadAnns(coco.getAnnIds([index]))]
+        assert check_label(text) == len(known) > 0
+        assert np.abs(np.column_stack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]]) - known).max() < 0.01
+    with h5py.File(whole / "hdf5/000000.hdf5") as file:
+        assert len(np.unique(file["instance_segmaps"])) - 1 == len(coco.getAnnIds([0]))
+        assert (file["colors"][()] == cv2.imread(str(whole / "images/000000.png"))[..., ::-1]).all()
+
+
+def test_a_manifest_cut_in_half_costs_time_and_no_byte(whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    shutil.copytree(whole, folder)
+    manifest = folder / "manifest.jsonl"
+    manifest.write_bytes(manifest.read_bytes()[: manifest.stat().st_size // 2 + 1])
+    report = make_dataset(small_job(folder, 4, save_coco=True, save_hdf5=True))
+    assert (report.kept, report.made) == (2, 2)
+    assert report.notes == (
+        f"{manifest}: 1 line(s) cut or unreadable, left out; pictures without a line are made again",
+    )
+    assert contents(folder) == contents(whole)
+
+
 def test_one_job_and_a_grown_run_make_the_same_bytes(whole: Path, make: Make) -> None:
     grown: dict[str, Any] = {"jobs": 1, "save_coco": True, "save_hdf5": True}
     first = make(count=2, **grown)
@@ -123,7 +158,7 @@ def test_one_picture_in_this_process_is_that_of_the_batch(whole: Path, make: Mak
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_killed_process_costs_an_attempt_and_no_picture(whole: Path, make: Make) -> None:
-    with struck("000000", signal.SIGKILL, times=1):
+    with struck("000000", psutil.Process.kill, times=1):
         report = make(count=1)
     assert (report.made, report.retried, report.failed) == (1, 1, ())
     folder = Path(report.folder)
@@ -134,7 +169,7 @@ def test_a_killed_process_costs_an_attempt_and_no_picture(whole: Path, make: Mak
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_picture_that_always_dies_is_told_and_stops_no_other(make: Make) -> None:
     heard: list[str] = []
-    with struck("000001", signal.SIGKILL, times=2) as pids:
+    with struck("000001", psutil.Process.kill, times=2) as pids:
         report = make(count=3, heard=heard)
     assert len(pids) == 2
     assert (report.made, report.missing, report.retried) == (2, 1, 1)
@@ -149,10 +184,25 @@ def test_a_picture_that_always_dies_is_told_and_stops_no_other(make: Make) -> No
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_hung_picture_is_ended_and_made_anew(make: Make) -> None:
-    with struck("000000", signal.SIGSTOP, times=1) as pids:
+    with struck("000000", psutil.Process.suspend, times=1) as pids:
         report = make(count=1, timeout_s=3.0, retries=5)
     assert len(pids) == 1 and not psutil.pid_exists(pids[0])
     assert report.made == 1 and report.retried >= 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on another process's memory")
+def test_a_picture_that_memory_does_not_suffice_for_is_told_and_the_next_is_made(make: Make) -> None:
+    import resource
+
+    def limit(process: psutil.Process) -> None:
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (500 << 20, 500 << 20))
+
+    with struck("000000", limit, times=1) as pids:
+        report = make(count=2, jobs=1, retries=0, options={"width": 1024, "height": 768})
+    assert len(pids) == 1
+    (failed,) = report.failed
+    assert failed.index == 0 and "memory" in failed.reason and "\n" not in failed.reason
+    assert report.made == 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
@@ -226,8 +276,10 @@ def test_a_seed_of_more_than_64_bits_makes_a_picture(make: Make) -> None:
 
 RUN = """
 import sys; from pathlib import Path
+from tests.dataset.labels.test_yolo import check_label
 from tests.dataset.running.small_runs import small_job
 from engine.dataset import make_dataset
+from engine.dataset.labels import read_boxes
 make_dataset(small_job(Path(sys.argv[1]), int(sys.argv[2]), save_coco=True, save_hdf5=True))
 """
 
