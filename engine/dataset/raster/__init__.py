@@ -1,4 +1,4 @@
-"""Pictures of a stage by OpenGL, in tiles of any GPU's size. START HERE: `render(stage)`, `bake_ground(stage, side_px)`.
+"""A stage drawn by OpenGL, in tiles that any GPU takes. START HERE: `render(stage)`, `bake_ground(stage, side_px)`.
 
 picture.py    render(): tile by tile; tiles.py: which; targets.py: into what
 drawing.py    the passes of a tile, in order

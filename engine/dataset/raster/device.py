@@ -14,6 +14,7 @@ from engine.render.shader_source import compile_program
 
 SHADERS = Path(__file__).parent / "shaders"
 VIEW_BLOCK = 0  # binding of the uniform block `View`
+_HINTS = {"GL_OUT_OF_MEMORY": ": too little memory on the GPU for this picture"}
 
 
 class _Releasable(Protocol):
@@ -78,10 +79,9 @@ class Device:
 
     def check(self) -> None:
         """RenderError for what the driver has complained about since the last call."""
-        error = self.context.error
-        if error != "GL_NO_ERROR":
-            hint = ": too little memory on the GPU for this picture" if error == "GL_OUT_OF_MEMORY" else ""
-            raise RenderError(f"the GL driver reports {error}{hint}")
+        code = self.context.error
+        if code != "GL_NO_ERROR":
+            raise RenderError(f"the GL driver reports {code}{_HINTS.get(code, '')}")
 
 
 @contextmanager
@@ -94,7 +94,7 @@ def open_device() -> Iterator[Device]:
             device = Device(context, undo)
             yield device
             device.check()
-        except RenderError:
-            raise
         except (moderngl.Error, MemoryError) as error:
-            raise RenderError(f"OpenGL: {' '.join(str(error).split()) or type(error).__name__}") from error
+            code = context.error  # moderngl tells what could not be made, the driver why
+            said = " ".join(str(error).split()) or type(error).__name__
+            raise RenderError(f"OpenGL: {said}{_HINTS.get(code, '')}") from error

@@ -1,10 +1,10 @@
 """The passes of a picture, in the order in which a tile takes them.
 
-    ground depth     the bare terrain, exact to the last bit whatever the tile
-    numbers          which pile is seen through the middle of each pixel, and how deep
-    marks            tracks, lime, shade at the foot of things, laid onto that depth
-    shaded ground    its colour, once a pixel; so its fine texture is never shaded for each small triangle
-    colours          terrain with that colour and all things, multi-sampled
+ground depth     the bare terrain, exact to the last bit whatever the tile
+numbers          which pile is seen through the middle of each pixel, and how deep
+marks            tracks, lime, shade at the foot of things, laid onto that depth
+shaded ground    its colour, once a pixel; so its fine texture is never shaded for each small triangle
+colours          terrain with that colour and all things, multi-sampled
 """
 
 from collections.abc import Sequence
@@ -137,8 +137,5 @@ class StageDrawing:
 
     def _heights(self, boxes: Sequence[np.ndarray]) -> tuple[float, float]:
         """Lowest and highest z of all there is."""
-        z = [box[:, :, 2] for box in boxes if len(box)]
-        return (
-            min(self._ground.lowest_m, *(float(each.min()) for each in z)) if z else self._ground.lowest_m,
-            max(self._ground.highest_m, *(float(each.max()) for each in z)) if z else self._ground.highest_m,
-        )
+        lowest = [self._ground.lowest_m, *(float(box[:, :, 2].min()) for box in boxes)]
+        return min(lowest), max([self._ground.highest_m, *(float(box[:, :, 2].max()) for box in boxes)])

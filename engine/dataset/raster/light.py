@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.dataset.scene.description import Sun
 
-SKY_RGB = np.array([0.45, 0.62, 1.0]) * 0.35  # linear radiance of a clear sky, as the Cycles engine has it
+SKY_RGB = np.array([0.52, 0.63, 0.86]) * 0.35  # linear radiance of a clear sky; what it loses in blue, soil gives back
 SKY_HIGH_DEG = 45.0  # the sun's elevation at which it is that bright
 WHITE_SUN_RGB = np.array([1.0, 0.95, 0.88])
 LOW_SUN_RGB = np.array([1.0, 0.80, 0.58])

@@ -8,7 +8,7 @@ from engine.dataset.raster.device import VIEW_BLOCK, open_device
 from engine.dataset.raster.ground import terrain_texture
 from engine.dataset.raster.light import light_of
 from engine.dataset.raster.marks import Marks, driven_and_strewn
-from engine.dataset.raster.targets import read_pixels
+from engine.dataset.raster.targets import confine, read_pixels
 from engine.dataset.raster.tiles import LARGEST_TILE_PX, cut
 from engine.dataset.raster.view import ShadowSpace, View
 from engine.dataset.scene.description import Camera
@@ -49,6 +49,8 @@ def bake_ground(stage: Stage, side_px: int) -> np.ndarray:
         block.bind_to_uniform_block(VIEW_BLOCK)
         for tile in tiles:
             block.write(view.at_tile(tile.left_px, tile.top_px, *size_px).packed())
+            confine(marks_target, tile)
+            confine(target, tile)
             no_depth.use(_NO_DEPTH)
             marks_target.use()
             marks_target.clear()

@@ -2,7 +2,7 @@
 
 They are drawn along the sun's rays onto the level plane z = 0 and keep the highest z: a shear, not the usual view from
 the sun. So the texels are equally fine on the ground however low the sun stands, a bias is a height in metres, and the
-map is as wide as what the camera sees. The ground is in a map of its own, whose wide bias no thing's shadow has to bear.
+map is as wide as what the camera sees. The ground has a map of its own: no thing's shadow has to bear its wide bias.
 """
 
 import math
@@ -76,9 +76,7 @@ def make_maps(device: Device, things_px: tuple[int, int], ground_px: tuple[int, 
     targets = [device.framebuffer([], texture) for texture in textures]
     for target in targets:
         target.clear(depth=1.0)
-    return ShadowMaps(
-        things=textures[0], ground=textures[1], things_target=targets[0], ground_target=targets[1]
-    )
+    return ShadowMaps(things=textures[0], ground=textures[1], things_target=targets[0], ground_target=targets[1])
 
 
 def _size(space: ShadowSpace, texel_m: float, largest_px: int) -> tuple[int, int]:

@@ -5,6 +5,7 @@ import numpy as np
 
 from engine.dataset.raster.device import Device
 from engine.dataset.raster.tiles import Tile
+from engine.dataset.raster.view import SPARE_PX
 
 SAMPLES = 4
 
@@ -46,7 +47,7 @@ class Targets:
     def confine(self, tile: Tile) -> None:
         """Nothing is drawn nor cleared beyond the tile."""
         for framebuffer in self._framebuffers:
-            framebuffer.scissor = (0, 0, tile.width_px, tile.height_px)
+            confine(framebuffer, tile)
 
     def read_numbers(self, tile: Tile) -> tuple[np.ndarray, np.ndarray]:
         """(height, width) uint16 piles and float32 depth, metres."""
@@ -57,6 +58,13 @@ class Targets:
         return read_pixels(self.resolved, tile, 4, 0, "f1")[..., :3]
 
 
+def confine(framebuffer: moderngl.Framebuffer, tile: Tile) -> None:
+    """Draw into the tile's part of it alone, through a viewport that is wider on each side (camera.glsl)."""
+    width, height = framebuffer.size
+    framebuffer.viewport = (-SPARE_PX, -SPARE_PX, width + 2 * SPARE_PX, height + 2 * SPARE_PX)
+    framebuffer.scissor = (0, 0, tile.width_px, tile.height_px)
+
+
 def read_pixels(
     framebuffer: moderngl.Framebuffer, tile: Tile, components: int, attachment: int, dtype: str
 ) -> np.ndarray:
@@ -64,7 +72,5 @@ def read_pixels(
     shape = (tile.height_px, tile.width_px, components)
     pixels = np.empty(shape, {"f1": np.uint8, "u2": np.uint16, "f4": np.float32}[dtype])
     viewport = (0, 0, tile.width_px, tile.height_px)
-    framebuffer.read_into(
-        pixels, viewport, components=components, attachment=attachment, alignment=1, dtype=dtype
-    )
+    framebuffer.read_into(pixels, viewport, components=components, attachment=attachment, alignment=1, dtype=dtype)
     return pixels

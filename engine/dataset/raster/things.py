@@ -44,6 +44,7 @@ class Things:
         self._device = device
         self._meshes: dict[int, moderngl.Buffer] = {}
         self._programs = (numbered, shaded, shadowed)
+        batches = [batch for batch in batches if len(batch.transforms)]
         self.corners = [box_corners(batch) for batch in batches]
         """(k, 8, 3) of each batch: boxes around its instances, metres."""
         self._loaded = [

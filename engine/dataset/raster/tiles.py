@@ -51,8 +51,7 @@ def _side(length: int, largest: int) -> int:
 
 def boxes_in_picture(camera: Camera, corners: np.ndarray) -> np.ndarray:
     """(k, c, 3) metres -> (k, 4) pixels: left, top, right, bottom of what their hull can cover, one pixel wider."""
-    count = len(corners)
-    places = camera.pixel_of(corners.reshape(-1, 3).astype(np.float64)).reshape(count, -1, 2)
+    places = camera.pixel_of(corners.reshape(-1, 3).astype(np.float64)).reshape(*corners.shape[:2], 2)
     return np.concatenate([places.min(axis=1) - 1, places.max(axis=1) + 1], axis=1)
 
 

@@ -8,6 +8,8 @@ import numpy as np
 from engine.dataset.raster.light import Light
 from engine.dataset.scene.description import Camera, GroundLook, Sun, Terrain
 
+SPARE_PX = 1024
+"""By so much a tile's viewport is wider than the tile on each side: more than any triangle in the picture."""
 GRASS_NOISE_DEVIATION = 0.32  # of the noise in ground_look.glsl that decides where grass grows
 
 
@@ -63,7 +65,7 @@ class View:
             (shadow.west_m, shadow.south_m, 1 / shadow.width_m, 1 / shadow.height_m),
             (shadow.shear_x, shadow.shear_y, shadow.lowest_m, shadow.highest_m),
             (shadow.texel_m, shadow.ground_texel_m, 0, 0),
-            (*ground.soil, 0),
+            (*ground.soil, SPARE_PX),
             (*ground.subsoil, 0),
             (*ground.grass, _grass_threshold(ground.grass_share)),
         ]

@@ -13,7 +13,8 @@ vec2 stones(vec2 xy, float cell_m, float share, float pixel_m, uint salt) {
     vec2 place = xy / cell_m;
     vec2 low = floor(place);
     uint h = hash(ivec2(low), salt);
-    float radius = mix(0.12, 0.34, unit_of(h, 0));
+    float size = unit_of(h, 0);
+    float radius = mix(0.10, 0.36, size * size);
     vec2 middle = mix(vec2(radius), vec2(1.0 - radius), vec2(unit_of(h, 8), unit_of(h, 16)));
     float soft = 0.06 + 0.7 * pixel_m / cell_m;
     float cover = clamp((radius - length(place - low - middle)) / soft + 0.5, 0.0, 1.0);
@@ -47,37 +48,41 @@ Ground ground_at(vec2 xy, vec2 slope, float pixel_m, vec4 marks) {
         wave_m *= 0.42;
     }
 
-    float track = marks.r;
+    float track = smoothstep(0.15, 0.85, marks.r + marks.r * (1.0 - marks.r) * (0.8 * clods + 0.5 * spots));
     float steepness = length(slope);
     float bare = smoothstep(0.22, 0.5, steepness + 0.12 * spots + 0.06 * clods);
     bare = max(bare, 0.45 * smoothstep(0.25, 0.8, patches + 0.4 * spots));
     bare = max(bare, 0.6 * track);
-    vec3 albedo = mix(u_soil.rgb, u_subsoil.rgb, bare);
-    albedo *= 1.0 + 0.16 * wet + 0.10 * patches + 0.09 * spots + 0.13 * clods;
-    albedo *= mix(vec3(1.0), vec3(1.05, 1.0, 0.92), 0.5 * wet);
+    vec3 soil = mix(u_soil.rgb, u_subsoil.rgb, bare);
+    soil *= 1.0 + 0.18 * wet + 0.11 * patches + 0.10 * spots + 0.17 * clods;
+    soil *= mix(vec3(1.0), vec3(1.05, 1.0, 0.92), 0.5 * wet);
 
-    vec2 stone = stones(xy, 0.16, 0.22, pixel_m, salt + 11u);
-    albedo = mix(albedo, mix(vec3(0.16, 0.15, 0.14), vec3(0.52, 0.50, 0.46), stone.x), 0.75 * stone.y);
-    stone = stones(TURN * xy, 0.055, 0.3, pixel_m, salt + 12u);
-    albedo = mix(albedo, albedo * mix(0.6, 1.7, stone.x), 0.8 * stone.y);
+    // Stones are of the soil's own rock, paler than it or darker.
+    vec3 rock = mix(soil, vec3(dot(soil, vec3(0.3, 0.5, 0.2))), 0.55);
+    vec2 stone = stones(xy, 0.19, 0.16, pixel_m, salt + 11u);
+    vec3 albedo = mix(soil, rock * mix(0.45, 1.55, stone.x), 0.8 * stone.y);
+    stone = stones(TURN * xy, 0.062, 0.4, pixel_m, salt + 12u);
+    albedo = mix(albedo, rock * mix(0.4, 1.5, stone.x), 0.8 * stone.y);
 
-    // Tufts: where the wide noise lets grass grow, the fine one says where it stands.
+    // Tufts: where the wide noise lets grass grow, the fine one says where it stands; between them it is dark.
     vec3 tuft = relief(TURN * xy / 0.33, salt + 13u) * seen(0.33, pixel_m);
     float blades = relief(xy / 0.085, salt + 14u).x * seen(0.085, pixel_m);
-    float wanted = 0.55 * relief(xy / 11.0, salt + 15u).x + 0.3 * patches + 0.3 * spots + 0.12 * clods;
+    float clumps = relief(TURN * TURN * xy / 0.9, salt + 16u).x;
+    float wanted = 0.55 * relief(xy / 11.0, salt + 15u).x + 0.3 * patches + 0.3 * spots + 0.2 * clumps;
     wanted -= u_grass.w + 0.8 * track + 0.8 * max(steepness - 0.35, 0.0);
-    float grass = smoothstep(-0.16, 0.2, wanted + 0.22 * tuft.x + 0.14 * blades);
-    vec3 green = u_grass.rgb * (1.0 + 0.3 * tuft.x + 0.35 * blades + 0.2 * spots);
-    green = mix(green, green * vec3(1.5, 1.2, 0.9), clamp(0.35 - 0.8 * wet, 0.0, 0.8));
-    albedo = mix(albedo, green, 0.9 * grass);
+    float grass = smoothstep(-0.18, 0.24, wanted + 0.26 * tuft.x + 0.16 * blades);
+    vec3 straw = vec3(1.7, 1.3, 1.6) * u_grass.rgb;
+    vec3 green = mix(u_grass.rgb, straw, clamp(0.4 - 0.7 * wet + 0.5 * clumps + 0.4 * blades, 0.0, 0.9));
+    green *= clamp(0.9 + 0.45 * tuft.x + 0.45 * blades + 0.15 * spots, 0.3, 1.6);
+    albedo = mix(albedo, green, 0.88 * grass);
 
     // Ruts: pressed and moist, ribs where the grousers bit.
-    albedo *= 1.0 - track * (0.16 + 0.30 * marks.a);
+    albedo *= 1.0 - track * (0.24 + 0.34 * marks.a);
     float lime = marks.g * clamp(0.85 + 0.5 * clods + 0.3 * spots, 0.0, 1.0);
     albedo = mix(albedo, LIME, lime);
 
     Ground ground;
     ground.albedo = max(albedo, 0.01);
-    ground.tilt = tilt * mix(0.085, 0.05, max(grass, track)) + grass * 0.10 * (transpose(TURN) * tuft.yz);
+    ground.tilt = tilt * mix(0.13, 0.06, max(grass, track)) + grass * 0.13 * (transpose(TURN) * tuft.yz);
     return ground;
 }

@@ -29,7 +29,7 @@ void main() {
     vec2 place = vec2(dot(xy - v_ends.xy, along), dot(xy - v_ends.xy, vec2(-along.y, along.x)));
     float beyond = max(max(-place.x, place.x - long_m), 0.0);
     float off = length(vec2(beyond, abs(abs(place.y) - v_kind.z)));
-    float soft = max(pixel_m, 0.05);
+    float soft = max(pixel_m, v_kind.x < 0.5 ? 0.3 : 0.05);
     float cover = clamp((v_form.x - off) / soft + 0.5, 0.0, 1.0) * v_kind.y;
     f_marks = vec4(0.0);
     if (v_kind.x < 0.5) {

@@ -10,7 +10,7 @@ layout(std140) uniform View {
     vec4 u_shadow_place; // west and south edge of the shadow maps in sheared metres, 1 / width, 1 / height
     vec4 u_shadow_shear; // how far a shadow falls for each metre of height, x and y; lowest and highest z
     vec4 u_shadow_texel; // of the things' map, of the ground's map, 0, 0
-    vec4 u_soil; // rgb, 0
+    vec4 u_soil; // rgb, px by which the viewport is wider than the target on each side
     vec4 u_subsoil; // rgb, 0
     vec4 u_grass; // rgb, the noise above which it grows
     uvec4 u_seed; // of the ground's noise, 0, 0, 0
