@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from engine.bench.rvc import spoken
+from tests.cli.conftest import Said
 from tests.models.voice.peers import FOLDER, MISSING
 
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
@@ -70,10 +71,10 @@ def test_each_figure_stands_beside_what_it_is_compared_with(
     ],
 )
 def test_what_cannot_be_measured_is_refused_in_one_line(
-    tmp_path: Path, arguments: tuple[str, ...], code: int, reason: str
+    bench_here: Callable[..., Said], arguments: tuple[str, ...], code: int, reason: str
 ) -> None:
-    done = bench(tmp_path, *arguments)
-    assert done.returncode == code and reason in done.stderr and done.stderr.count("\n") == 1
+    said = bench_here("rvc", *arguments)
+    assert said.code == code and reason in said.err and said.err.count("\n") == 1
 
 
 def test_the_benchmarks_voice_speaks_in_phrases() -> None:
