@@ -65,8 +65,12 @@ def dataset(
         Literal["loess", "hills"] | None,
         typer.Option(metavar="loess|hills", help="Ground and kinds of piles. (default: a mix)"),
     ] = None,
-    num_bags: Annotated[int, typer.Option(metavar="N", help="White bags, not labelled.")] = 30,
-    num_machinery: Annotated[int, typer.Option(metavar="N", help="Yellow machines, not labelled.")] = 15,
+    num_bags: Annotated[
+        int | None, typer.Option(metavar="N", help="White bags, not labelled. (default: 30, or what fits)")
+    ] = None,
+    num_machinery: Annotated[
+        int | None, typer.Option(metavar="N", help="Yellow machines, not labelled. (default: 15, or what fits)")
+    ] = None,
     sun_elevation: Annotated[
         float | None, typer.Option(metavar="DEGREES", help="Above the horizon. (default: drawn, 30 to 60)")
     ] = None,

@@ -32,8 +32,9 @@ class SceneOptions:
     """Degrees from north, clockwise."""
     sun_energy: float | None = None
     """As Blender's sun: W/m2."""
-    num_bags: int = 30
-    num_machinery: int = 15
+    num_bags: int | None = None
+    """None: 30, or as many as there is room for; so with machines, 15. Those that are asked for must all fit."""
+    num_machinery: int | None = None
     min_piles_per_cluster: int = 50
     max_piles_per_cluster: int = 100
     cluster_size: float = 30.0

@@ -19,9 +19,10 @@ from engine.dataset.running.outcome import Outcome
 from engine.dataset.running.policy import TIMEOUTS_S, default_jobs
 from engine.dataset.running.report import DatasetReport, FailedPicture, Progress
 from engine.dataset.running.single import make_one
-from engine.dataset.scene import settle
+from engine.dataset.scene import describe_scene, settle
 from engine.dataset.task import PictureTask
 
+MOST_CHECKED = 2000  # a fifth of a second; should a later one not fit, it is told when its turn comes
 Tell = Callable[[Progress], None]
 Say = Callable[[str], None]
 
@@ -60,8 +61,10 @@ def make_dataset(
 def check_job(job: DatasetJob) -> None:
     """UsageError for what is asked in vain, before anything is touched."""
     job.check()
-    for task in job.tasks:
+    tasks = job.tasks
+    for task in tasks[:MOST_CHECKED]:
         settle(task.options, task.seed)
+    describe_scene(tasks[0].options, tasks[0].seed)
     if job.save_coco:
         require_pycocotools()
     if job.save_hdf5:

@@ -45,12 +45,14 @@ def place_distractors(settled: Settled, terrain: Terrain, piles: tuple[Pile, ...
         machines += placed
         if not placed:
             break
-    _demand("--num-machinery", "machines", settled.num_machinery, len(machines))
+    if settled.must_machinery_fit:
+        _demand("--num-machinery", "machines", settled.num_machinery, len(machines))
     draw = stream(seed, "distractors counts")
     bundles, pieces = (int(draw.integers(low, high + 1)) for low, high in (REBAR_BUNDLES, DEBRIS_PIECES))
     rebar = placer.place(DistractorKind.REBAR, bundles)
     bags = placer.place(DistractorKind.BAG, settled.num_bags)
-    _demand("--num-bags", "bags", settled.num_bags, len(bags))
+    if settled.must_bags_fit:
+        _demand("--num-bags", "bags", settled.num_bags, len(bags))
     return (*machines, *rebar, *bags, *placer.place(DistractorKind.DEBRIS, pieces))
 
 

@@ -18,6 +18,7 @@ CLUSTERS = (1, 5)
 SUN_ELEVATION_DEG = (30.0, 60.0)
 SUN_AZIMUTH_DEG = (0.0, 360.0)
 SUN_ENERGY = (1.5, 2.5)
+USUAL_BAGS, USUAL_MACHINES = 30, 15
 CLUSTERED_SHARE = 0.65
 """Of the pictures. Clusters hold some 225 piles, rows some 500: together near the 322.7 of the real pictures."""
 
@@ -42,6 +43,9 @@ class Settled:
     sun_energy: float
     num_bags: int
     num_machinery: int
+    must_bags_fit: bool
+    """They were asked for: fewer are an error. So with machines."""
+    must_machinery_fit: bool
     min_piles_per_cluster: int
     max_piles_per_cluster: int
     cluster_size: float
@@ -82,8 +86,10 @@ def settle(options: SceneOptions, seed: int) -> Settled:
         sun_elevation=draw.number("sun_elevation", *SUN_ELEVATION_DEG),
         sun_azimuth=draw.number("sun_azimuth", *SUN_AZIMUTH_DEG),
         sun_energy=draw.number("sun_energy", *SUN_ENERGY),
-        num_bags=options.num_bags,
-        num_machinery=options.num_machinery,
+        num_bags=USUAL_BAGS if options.num_bags is None else options.num_bags,
+        num_machinery=USUAL_MACHINES if options.num_machinery is None else options.num_machinery,
+        must_bags_fit=options.num_bags is not None,
+        must_machinery_fit=options.num_machinery is not None,
         min_piles_per_cluster=options.min_piles_per_cluster,
         max_piles_per_cluster=options.max_piles_per_cluster,
         cluster_size=options.cluster_size,

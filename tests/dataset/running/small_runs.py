@@ -4,7 +4,11 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from engine.dataset import DatasetJob, Drawing, SceneOptions
+from engine.dataset.scene import describe_scene
+from engine.errors import UsageError
 
 SMALL: dict[str, Any] = {
     "width": 128,
@@ -33,3 +37,15 @@ def contents(folder: Path) -> dict[str, str]:
         and path.suffix not in (".log", ".jsonl")
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     }
+
+
+def one_that_fits_and_one_that_does_not() -> tuple[int, dict[str, Any]]:
+    """A seed, and options with so many bags that its first picture holds them and its second does not."""
+
+    def fit(seed: int) -> int:
+        with pytest.raises(UsageError) as caught:
+            describe_scene(SceneOptions(**SMALL | {"num_bags": 10_000}), seed)
+        return int(str(caught.value).split(":")[1].split()[0])
+
+    seed = next(seed for seed in range(1000, 1100) if fit(seed) > fit(seed + 1))
+    return seed, {"num_bags": fit(seed)}

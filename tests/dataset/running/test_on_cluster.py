@@ -14,7 +14,7 @@ import pytest
 from engine.cluster.connection import INSTALL, connect
 from engine.dataset import make_dataset
 from engine.errors import UsageError
-from tests.dataset.running.small_runs import contents, small_job
+from tests.dataset.running.small_runs import contents, one_that_fits_and_one_that_does_not, small_job
 
 TASK_NAME = "ray::make_files"
 
@@ -79,10 +79,11 @@ def test_a_task_that_dies_or_hangs_is_made_anew(ray: Any, local: dict[str, str],
 
 
 def test_what_does_not_fit_on_a_site_is_told_as_at_home_and_not_tried_again(ray: Any, tmp_path: Path) -> None:
-    job = small_job(tmp_path / "out", 1, cluster="auto", options={"num_bags": 10_000})
-    report = make_dataset(job)
+    seed, options = one_that_fits_and_one_that_does_not()
+    report = make_dataset(small_job(tmp_path / "out", 2, cluster="auto", seed=seed, options=options))
     (failed,) = report.failed
-    assert failed.attempts == 1 and "--num-bags 10000" in failed.reason and "fit" in failed.reason
+    assert (report.made, failed.index, failed.attempts) == (1, 1, 1)
+    assert failed.reason.startswith(f"--num-bags {options['num_bags']}: ")
 
 
 def test_without_ray_the_command_that_gets_it_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

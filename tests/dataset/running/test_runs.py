@@ -24,7 +24,7 @@ from engine.dataset.labels import read_boxes
 from engine.dataset.running.report import Progress
 from engine.errors import FolderBusyError, UsageError
 from tests.dataset.labels.test_yolo import check_label
-from tests.dataset.running.small_runs import contents, small_job
+from tests.dataset.running.small_runs import contents, one_that_fits_and_one_that_does_not, small_job
 
 Make = Callable[..., Any]
 
@@ -180,6 +180,16 @@ def test_a_picture_that_always_dies_is_told_and_stops_no_other(make: Make) -> No
     folder = Path(report.folder)
     assert not (folder / "images/000001.png").exists() and not (folder / "labels/000001.txt").exists()
     assert make(count=3).made == 1
+
+
+def test_a_picture_that_cannot_be_is_not_tried_again_and_stops_no_other(make: Make) -> None:
+    seed, options = one_that_fits_and_one_that_does_not()
+    report = make(count=2, seed=seed, options=options)
+    (failed,) = report.failed
+    assert (report.made, report.retried, failed.index, failed.attempts) == (1, 0, 1, 1)
+    assert failed.reason.startswith(f"--num-bags {options['num_bags']}: ")
+    with pytest.raises(UsageError, match=rf"^--num-bags {options['num_bags']}: \d+ bags fit"):
+        make(count=1, seed=seed + 1, options=options)  # the first one is looked at before anything is made
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")

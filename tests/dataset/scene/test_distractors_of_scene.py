@@ -110,3 +110,11 @@ def test_no_two_pieces_of_debris_are_alike() -> None:
     pieces = [found for found in scene(CLUSTERED, 1).distractors if found.kind is DistractorKind.DEBRIS]
     assert len({piece.shape_seed for piece in pieces}) == len(pieces)
     assert all(0 <= piece.shape_seed < 2**32 for piece in pieces)
+
+
+def test_fewer_than_usual_stand_where_nobody_asked_for_them_and_room_is_short() -> None:
+    options = SceneOptions(terrain_size=24, num_rows=2, piles_per_row=3)
+    found = machines(describe_scene(options, 1))
+    assert 0 < len(found) < 15
+    with pytest.raises(UsageError, match=rf"--num-machinery 15: {len(found)} machines fit"):
+        describe_scene(replace(options, num_machinery=15), 1)
