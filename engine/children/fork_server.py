@@ -43,8 +43,10 @@ def serve(control_descriptor: int, modules: Sequence[str]) -> None:
     child_main.ignore_signals()
     # Niceness is a thread's own on Linux, and nobody may take it back: children begin with that of the main thread.
     imports = threading.Thread(target=_import_gently, args=(modules,))
+    gc.disable()  # modules are what is made here, and they stay: to look through them again and again takes a quarter
     imports.start()
     imports.join()
+    gc.enable()
     gc.collect()
     gc.freeze()  # a collection in a child would write to, and so copy, every page of the modules
     control = socket.socket(fileno=control_descriptor)
