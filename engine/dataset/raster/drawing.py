@@ -38,7 +38,7 @@ class StageDrawing:
         scene = stage.scene
         context = device.context
         context.front_face = "cw"  # row 0 is the top: everything is seen upside down
-        self._ground = Ground(device, stage.ground, scene.camera)
+        self._ground = Ground(device, stage.ground, scene.camera, scene.sun)
         self._ground_depth = self._ground.drawn_by(device.program("ground_depth", "ground_vertex"))
         self._numbers_start = device.pass_over_all("numbers_start", u_ground_depth=_GROUND_DEPTH)
         numbered = device.program("numbers", "things_vertex", u_ground_depth=_GROUND_DEPTH)
@@ -53,7 +53,7 @@ class StageDrawing:
             nearest_m=scene.camera.height_m - highest_m - _SPARE_M,
             farthest_m=scene.camera.height_m - lowest_m + _SPARE_M,
             sun=scene.sun,
-            light=light_of(scene.sun),
+            light=light_of(scene.sun, scene.ground),
             terrain=scene.terrain,
             ground=scene.ground,
             shadow=ShadowSpace(),

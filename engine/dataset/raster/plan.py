@@ -39,7 +39,7 @@ def bake_ground(stage: Stage, side_px: int) -> np.ndarray:
             nearest_m=1.0,
             farthest_m=2.0,
             sun=scene.sun,
-            light=light_of(scene.sun),
+            light=light_of(scene.sun, scene.ground),
             terrain=scene.terrain,
             ground=scene.ground,
             shadow=ShadowSpace(),

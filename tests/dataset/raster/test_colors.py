@@ -50,6 +50,7 @@ def test_tiles_leave_no_trace_in_the_colours(busy: dict[str, Rendered]) -> None:
     """To the bit where a pixel has one sample. With four, a driver's own interpolation decides which of two surfaces is
     seen in a quarter of a pixel: that may differ by a last bit, and a colour at an edge by a step."""
     assert np.array_equal(busy["hard"].colors, busy["hard tiles"].colors)
+    assert not np.array_equal(busy["hard"].colors, busy["whole"].colors)
     difference = np.abs(busy["whole"].colors.astype(int) - busy["tiles"].colors).max(axis=2)
     assert difference.max() <= 2
     assert (difference > 0).mean() < 2e-4
@@ -72,6 +73,15 @@ def test_a_shadow_falls_away_from_the_sun_and_is_as_long_as_it_should(elevation_
         assert share(distance_m) < 0.75
     for distance_m in (length_m + 0.7, length_m + 2, -1.0, -length_m):
         assert share(distance_m) > 0.95
+
+
+def test_the_foot_of_a_thing_is_shaded_from_the_sky_on_its_sunny_side_too() -> None:
+    sun = Sun(elevation_deg=60, azimuth_deg=90, energy=2)
+    after = brightness(render(stage(block(1, 0, 0, size_m=(0.4, 4.0, 1.5)), sun=sun)))
+    before = brightness(render(stage(sun=sun)))
+    near, far = at(0.5, 0.0, 0), at(3.1, 0.0, 0)
+    assert after[near].mean() < 0.95 * before[near].mean()
+    assert np.array_equal(after[far], before[far])
 
 
 def test_a_stronger_sun_makes_a_brighter_picture() -> None:

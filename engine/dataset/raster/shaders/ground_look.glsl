@@ -66,9 +66,9 @@ Ground ground_at(vec2 xy, vec2 slope, float pixel_m, vec4 marks) {
 
     // Tufts: where the wide noise lets grass grow, the fine one says where it stands; between them it is dark.
     vec3 tuft = relief(TURN * xy / 0.33, salt + 13u) * seen(0.33, pixel_m);
-    float blades = relief(xy / 0.085, salt + 14u).x * seen(0.085, pixel_m);
+    float blades = relief(TURN * TURN * xy / 0.09, salt + 14u).x * seen(0.09, pixel_m);
     float clumps = relief(TURN * TURN * xy / 0.9, salt + 16u).x;
-    float wanted = 0.55 * relief(xy / 11.0, salt + 15u).x + 0.3 * patches + 0.3 * spots + 0.2 * clumps;
+    float wanted = 0.55 * relief(TURN * TURN * xy / 11.0 + 0.35 * vec2(patches, spots), salt + 15u).x + 0.3 * patches + 0.3 * spots + 0.2 * clumps;
     wanted -= u_grass.w + 0.8 * track + 0.8 * max(steepness - 0.35, 0.0);
     float grass = smoothstep(-0.18, 0.24, wanted + 0.26 * tuft.x + 0.16 * blades);
     vec3 straw = vec3(1.7, 1.3, 1.6) * u_grass.rgb;

@@ -31,5 +31,5 @@ vec3 relief(vec2 place, uint salt) {
 
 // How much of a wave shows where a pixel covers so much: all of it, or nothing but its mean.
 float seen(float wave_m, float pixel_m) {
-    return smoothstep(0.9, 2.5, wave_m / pixel_m);
+    return smoothstep(1.0, 3.2, wave_m / pixel_m);
 }
