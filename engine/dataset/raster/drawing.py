@@ -47,7 +47,7 @@ class StageDrawing:
             shaded = device.program("things_shade", "things_vertex", u_terrain=_TERRAIN, **_SHADOWS)
             shadowed = device.program("shadow_map", "shadow_things_vertex")
         self._things = Things(device, stage.batches, scene.camera, numbered, shaded, shadowed)
-        lowest_m, highest_m = self._heights(self._things.corners)
+        lowest_m, highest_m = self._lowest_and_highest(self._things.corners)
         self._view = View(
             camera=scene.camera,
             nearest_m=scene.camera.height_m - highest_m - _SPARE_M,
@@ -135,7 +135,7 @@ class StageDrawing:
         self._block.write(self._view.at_tile(tile.left_px, tile.top_px, *self._targets.size_px).packed())
         self._block.bind_to_uniform_block(VIEW_BLOCK)
 
-    def _heights(self, boxes: Sequence[np.ndarray]) -> tuple[float, float]:
+    def _lowest_and_highest(self, boxes: Sequence[np.ndarray]) -> tuple[float, float]:
         """Lowest and highest z of all there is."""
         lowest = [self._ground.lowest_m, *(float(box[:, :, 2].min()) for box in boxes)]
         return min(lowest), max([self._ground.highest_m, *(float(box[:, :, 2].max()) for box in boxes)])

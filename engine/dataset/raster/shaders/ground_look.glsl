@@ -58,7 +58,7 @@ Ground ground_at(vec2 xy, vec2 slope, float pixel_m, vec4 marks) {
     soil *= mix(vec3(1.0), vec3(1.05, 1.0, 0.92), 0.5 * wet);
 
     // Stones are of the soil's own rock, paler than it or darker.
-    vec3 rock = mix(soil, vec3(dot(soil, vec3(0.3, 0.5, 0.2))), 0.55);
+    vec3 rock = mix(soil, vec3(dot(soil, vec3(0.3, 0.5, 0.2))), 0.3);
     vec2 stone = stones(xy, 0.19, 0.16, pixel_m, salt + 11u);
     vec3 albedo = mix(soil, rock * mix(0.45, 1.55, stone.x), 0.8 * stone.y);
     stone = stones(TURN * xy, 0.062, 0.4, pixel_m, salt + 12u);

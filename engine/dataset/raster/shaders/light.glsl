@@ -9,14 +9,17 @@ float sunlit(vec3 point, float pixel_m, float bias_m) {
     vec2 place = (point.xy - point.z * u_shadow_shear.xy - u_shadow_place.xy) * u_shadow_place.zw;
     float span = u_shadow_shear.w - u_shadow_shear.z;
     float low = (u_shadow_shear.w - point.z) / span;
-    vec2 reach = max(0.6 * u_shadow_texel.x, 0.45 * pixel_m) * u_shadow_place.zw;
-    float depth = low - bias_m / span;
-    float open = texture(u_things_shadow, vec3(place + reach * vec2(0.4, 0.9), depth));
-    open += texture(u_things_shadow, vec3(place + reach * vec2(0.9, -0.4), depth));
-    open += texture(u_things_shadow, vec3(place + reach * vec2(-0.4, -0.9), depth));
-    open += texture(u_things_shadow, vec3(place + reach * vec2(-0.9, 0.4), depth));
-    float hill = texture(u_ground_shadow, vec3(place, low - 2.0 * u_shadow_texel.y / span));
-    return 0.25 * open * hill;
+    vec2 fine = max(0.6 * u_shadow_texel.x, 0.45 * pixel_m) * u_shadow_place.zw;
+    vec2 wide = 1.5 * u_shadow_texel.y * u_shadow_place.zw;
+    float depth = low - bias_m / span, hill_depth = low - 2.0 * u_shadow_texel.y / span;
+    float open = 0.0, hill = 0.0;
+    vec2 way = vec2(0.4, 0.9);
+    for (int k = 0; k < 4; k++) {
+        open += texture(u_things_shadow, vec3(place + fine * way, depth));
+        hill += texture(u_ground_shadow, vec3(place + wide * way, hill_depth));
+        way = vec2(way.y, -way.x);
+    }
+    return open * hill / 16.0;
 }
 
 // Radiance of a white Lambert surface under the whole sky; below its horizon lies lit soil.
