@@ -39,7 +39,8 @@ SUN_ANGLE_DEG = 0.53
 SUN_COLOR = (1.0, 0.95, 0.88)  # linear
 SKY_COLOR = (0.45, 0.62, 1.0)  # of a clear sky, all of it
 SKY_STRENGTH = 0.35
-MEAN_LIGHT = 0.62  # radiance of a white level surface that is exposed as it comes
+MEAN_LIGHT = 0.62  # radiance of a white level surface, as the sun of a usual day makes it
+EXPOSURE_STOPS = 0.25
 ADAPTATION = 0.6  # how much of a change in light the camera takes back: 0 none, 1 all
 GPU_KINDS = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")  # the fastest first
 
@@ -251,6 +252,7 @@ def draw_colors(scene: bpy.types.Scene, told: Told, path: Path) -> None:
     scene.world.cycles.sampling_method = "NONE"  # and a sky of one colour
     cycles.caustics_reflective = cycles.caustics_refractive = False
     scene.view_settings.view_transform = "AgX"
+    scene.view_settings.look = "AgX - Medium High Contrast"
     scene.view_settings.exposure = exposure_stops(told)
     scene.render.dither_intensity = 0.0
     scene.render.image_settings.file_format = "PNG"
@@ -262,7 +264,7 @@ def draw_colors(scene: bpy.types.Scene, told: Told, path: Path) -> None:
 def exposure_stops(told: Told) -> float:
     light = np.mean(SUN_COLOR) * told["sun_energy"] / np.pi * told["sun_direction"][2]
     light += np.mean(SKY_COLOR) * SKY_STRENGTH
-    return float(ADAPTATION * np.log2(MEAN_LIGHT / light))
+    return float(EXPOSURE_STOPS + ADAPTATION * np.log2(MEAN_LIGHT / light))
 
 
 def draw_passes(scene: bpy.types.Scene, path: Path) -> None:
