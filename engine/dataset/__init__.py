@@ -3,6 +3,7 @@
 options.py   what may be asked; scene/: what stands where, pure functions of options and seed
 geometry/    a scene as meshes; raster/ and cycles/: two engines that draw the same
 labels/      what is seen, as YOLO, COCO, HDF5, a contact sheet and figures
+light.py     sun, sky and exposure, the same for both engines
 picture.py   one picture from task to files; running/: many, a fresh process each, here or on a Ray cluster
 """
 

@@ -36,12 +36,7 @@ BOUNCES = 4
 # early. It looks at 16, 32, ...
 LEAST_SAMPLES = 8
 SUN_ANGLE_DEG = 0.53
-SUN_COLOR = (1.0, 0.95, 0.88)  # linear
-SKY_COLOR = (0.45, 0.62, 1.0)  # of a clear sky, all of it
-SKY_STRENGTH = 0.35
-MEAN_LIGHT = 0.62  # radiance of a white level surface, as the sun of a usual day makes it
-EXPOSURE_STOPS = 0.25
-ADAPTATION = 0.6  # how much of a change in light the camera takes back: 0 none, 1 all
+VIEW_STOPS = 0.5  # by which its view is darker than the raster engine's tone map, at the soil
 GPU_KINDS = ("OPTIX", "CUDA", "HIP", "METAL", "ONEAPI")  # the fastest first
 
 
@@ -221,7 +216,7 @@ def add_camera(scene: bpy.types.Scene, told: Told) -> None:
 def add_lights(scene: bpy.types.Scene, told: Told) -> None:
     sun = bpy.data.lights.new("sun", "SUN")
     sun.energy = told["sun_energy"]
-    sun.color = SUN_COLOR
+    sun.color = told["sun_color"]
     sun.angle = float(np.radians(SUN_ANGLE_DEG))
     thing = bpy.data.objects.new("sun", sun)
     thing.rotation_mode = "QUATERNION"
@@ -231,8 +226,8 @@ def add_lights(scene: bpy.types.Scene, told: Told) -> None:
     tree = node_tree_of(world)
     tree.nodes.clear()
     sky = tree.nodes.new("ShaderNodeBackground")
-    sky.inputs["Color"].default_value = (*SKY_COLOR, 1.0)
-    sky.inputs["Strength"].default_value = SKY_STRENGTH
+    sky.inputs["Color"].default_value = (*told["sky_radiance"], 1.0)
+    sky.inputs["Strength"].default_value = 1.0
     tree.links.new(sky.outputs[0], tree.nodes.new("ShaderNodeOutputWorld").inputs["Surface"])
     scene.world = world
 
@@ -253,18 +248,12 @@ def draw_colors(scene: bpy.types.Scene, told: Told, path: Path) -> None:
     cycles.caustics_reflective = cycles.caustics_refractive = False
     scene.view_settings.view_transform = "AgX"
     scene.view_settings.look = "AgX - Medium High Contrast"
-    scene.view_settings.exposure = exposure_stops(told)
+    scene.view_settings.exposure = float(np.log2(told["exposure"])) + VIEW_STOPS
     scene.render.dither_intensity = 0.0
     scene.render.image_settings.file_format = "PNG"
     scene.render.image_settings.color_mode = "RGB"
     scene.render.image_settings.compression = 0
     render(scene, path)
-
-
-def exposure_stops(told: Told) -> float:
-    light = np.mean(SUN_COLOR) * told["sun_energy"] / np.pi * told["sun_direction"][2]
-    light += np.mean(SKY_COLOR) * SKY_STRENGTH
-    return float(EXPOSURE_STOPS + ADAPTATION * np.log2(MEAN_LIGHT / light))
 
 
 def draw_passes(scene: bpy.types.Scene, path: Path) -> None:

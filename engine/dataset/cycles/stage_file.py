@@ -12,6 +12,7 @@ import numpy as np
 
 from engine.dataset.cycles.settings import CyclesSettings
 from engine.dataset.geometry.batches import LOOKS, Mesh, Stage
+from engine.dataset.light import light_of
 
 STAGE, ARRAYS, GROUND = "stage.json", "stage.npz", "ground.png"
 
@@ -19,6 +20,7 @@ STAGE, ARRAYS, GROUND = "stage.json", "stage.npz", "ground.png"
 def write_stage(folder: Path, stage: Stage, ground_rgb: np.ndarray, settings: CyclesSettings) -> None:
     """`ground_rgb`: (side, side, 3) uint8, sRGB, row 0 north. OSError."""
     scene = stage.scene
+    light = light_of(scene.sun, scene.ground)
     arrays = _mesh_arrays("ground", stage.ground)
     for number, batch in enumerate(stage.batches):
         arrays |= _mesh_arrays(str(number), batch.mesh)
@@ -45,6 +47,9 @@ def write_stage(folder: Path, stage: Stage, ground_rgb: np.ndarray, settings: Cy
         "field_of_view_deg": scene.camera.field_of_view_deg,
         "sun_direction": scene.sun.direction.tolist(),
         "sun_energy": scene.sun.energy,
+        "sun_color": light.sun_color.tolist(),
+        "sky_radiance": light.sky_rgb.tolist(),
+        "exposure": light.exposure,
         "seed": scene.seed,
         "max_samples": settings.max_samples,
         "noise_threshold": settings.noise_threshold,

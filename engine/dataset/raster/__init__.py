@@ -3,7 +3,7 @@
 picture.py    render(): tile by tile; tiles.py: which; targets.py: into what
 drawing.py    the passes of a tile, in order
 ground.py     the terrain's mesh in chunks; things.py: all batches; marks.py: tracks, lime, shade at the foot of things
-shadow.py     two maps along the sun's rays; light.py: sun, sky and exposure
+shadow.py     two maps along the sun's rays
 view.py       the numbers that every shader reads
 plan.py       bake_ground(): the ground from straight above, unlit
 device.py     the context, and what is made in it

@@ -13,10 +13,10 @@ import moderngl
 import numpy as np
 
 from engine.dataset.geometry.batches import Stage
+from engine.dataset.light import light_of
 from engine.dataset.raster import shadow
 from engine.dataset.raster.device import VIEW_BLOCK, Device
 from engine.dataset.raster.ground import Ground, terrain_texture
-from engine.dataset.raster.light import light_of
 from engine.dataset.raster.marks import Marks, driven_and_strewn, shade_under
 from engine.dataset.raster.targets import Targets
 from engine.dataset.raster.things import Things

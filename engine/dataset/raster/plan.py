@@ -4,9 +4,9 @@ import moderngl
 import numpy as np
 
 from engine.dataset.geometry.batches import Stage
+from engine.dataset.light import light_of
 from engine.dataset.raster.device import VIEW_BLOCK, open_device
 from engine.dataset.raster.ground import terrain_texture
-from engine.dataset.raster.light import light_of
 from engine.dataset.raster.marks import Marks, driven_and_strewn
 from engine.dataset.raster.targets import confine, read_pixels
 from engine.dataset.raster.tiles import LARGEST_TILE_PX, cut

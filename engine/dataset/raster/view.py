@@ -5,7 +5,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from engine.dataset.raster.light import Light
+from engine.dataset.light import Light
 from engine.dataset.scene.description import Camera, GroundLook, Sun, Terrain
 
 SPARE_PX = 1024

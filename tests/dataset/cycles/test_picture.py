@@ -1,9 +1,17 @@
 """What Blender draws of a small yard."""
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 
 from engine.dataset.cycles import Blender, CyclesSettings, ask_blender, render
+from engine.dataset.labels import read_boxes
+from engine.dataset.made import LABELS, PICTURE
+from engine.dataset.options import SceneOptions
+from engine.dataset.picture import make_picture
+from engine.dataset.task import Drawing, PictureTask
 from engine.errors import UsageError
 from tests.dataset.cycles.yard import SETTINGS, Drawn, quarters, yard
 
@@ -78,3 +86,20 @@ def test_settings_out_of_range_are_refused_by_name(drawn: Drawn) -> None:
     for changes in ({"max_samples": 0}, {"noise_threshold": 0.0}, {"noise_threshold": float("nan")}):
         with pytest.raises(UsageError, match=f"^--{next(iter(changes)).replace('_', '-')}: "):
             CyclesSettings(**changes).check()
+
+
+def test_a_site_has_the_same_labels_and_brightness_by_both_engines(blender: Blender, tmp_path: Path) -> None:
+    options = SceneOptions(
+        width=640, height=480, use_clusters=True, num_clusters=1, min_piles_per_cluster=40, max_piles_per_cluster=40
+    )
+    boxes, means = [], []
+    for drawing in (Drawing(engine="raster"), Drawing(engine="cycles", max_samples=4, noise_threshold=0.1)):
+        folder = tmp_path / drawing.engine
+        folder.mkdir()
+        task = PictureTask(options=options, drawing=drawing, base_seed=2**63, index=1, blender=str(blender.path))
+        made = make_picture(task, folder)
+        assert made.labelled == 40
+        boxes.append(read_boxes(folder / LABELS, 640, 480))
+        means.append(cv2.imread(str(folder / PICTURE)).mean())
+    assert np.abs(boxes[0] - boxes[1]).max() < 1.01
+    assert abs(means[1] / means[0] - 1) < 0.1

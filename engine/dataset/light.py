@@ -1,4 +1,4 @@
-"""Sun, sky and exposure."""
+"""Sun, sky and exposure, for both engines."""
 
 from dataclasses import dataclass
 
@@ -21,6 +21,8 @@ ADAPTATION = 0.7  # how much of a change the camera takes back: 0 none, 1 all
 class Light:
     """Linear, Rec. 709."""
 
+    sun_color: np.ndarray
+    """What the sun's energy is multiplied with."""
     sun_rgb: np.ndarray
     """Radiance of a white Lambert surface that faces the sun."""
     sky_rgb: np.ndarray
@@ -31,7 +33,9 @@ def light_of(sun: Sun, ground: GroundLook) -> Light:
     """Exposed for the soil that it falls on."""
     height = np.sin(np.radians(sun.elevation_deg))
     yellow = np.clip(1 - sun.elevation_deg / LOW_SUN_DEG, 0, 1)
-    sun_rgb = (WHITE_SUN_RGB + (LOW_SUN_RGB - WHITE_SUN_RGB) * yellow) * sun.energy / np.pi
+    sun_color = WHITE_SUN_RGB + (LOW_SUN_RGB - WHITE_SUN_RGB) * yellow
+    sun_rgb = sun_color * sun.energy / np.pi
     sky_rgb = SKY_RGB * (0.5 + 0.5 * height / np.sin(np.radians(SKY_HIGH_DEG)))
     radiance = max(float((np.array(ground.soil) * (sun_rgb * height + sky_rgb)) @ LUMINANCE), 1e-3)
-    return Light(sun_rgb=sun_rgb, sky_rgb=sky_rgb, exposure=(MEAN_RADIANCE / radiance) ** ADAPTATION)
+    exposure = (MEAN_RADIANCE / radiance) ** ADAPTATION
+    return Light(sun_color=sun_color, sun_rgb=sun_rgb, sky_rgb=sky_rgb, exposure=float(exposure))
