@@ -1,35 +1,22 @@
 """How far `multiverse dataset` is: a bar on a terminal, a plain line now and then where nobody watches."""
 
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
-from engine.cli.log_thread import write_to_stderr
-from engine.cli.plain_lines import PlainPace, plain_lines
+from engine.cli.plain_lines import Shown, bar_or_lines
 from engine.cli.video_progress import clock
 
 if TYPE_CHECKING:
     from engine.dataset import Progress
 
 NOTHING = "no picture yet"
-Shown = tuple[Callable[["Progress"], None], Callable[[str], None]]
 
 
-@contextmanager
-def shown_progress(is_quiet: bool, stop: threading.Event) -> Iterator[Shown]:
-    """`tell(progress)` as often as one likes, and `say(line)`, for which the bar makes room. `stop`: the run has been
-    asked to end, and finishes the pictures at work."""
-    if is_quiet:
-        yield lambda progress: None, write_to_stderr
-    elif sys.stderr.isatty():
-        with _bar(stop) as shown:
-            yield shown
-    else:
-        with plain_lines(PlainPace(time.perf_counter(), NOTHING)) as say:
-            yield lambda progress: say(words_of(progress)), write_to_stderr
+def shown_progress(is_quiet: bool, stop: threading.Event) -> "AbstractContextManager[Shown[Progress]]":
+    """`tell(progress)` and `say(line)`. `stop`: the run has been asked to end, and finishes the pictures at work."""
+    return bar_or_lines(is_quiet, NOTHING, words_of, lambda: _bar(stop))
 
 
 def words_of(progress: "Progress") -> str:
@@ -47,7 +34,7 @@ def pace_of(progress: "Progress") -> str:
 
 
 @contextmanager
-def _bar(stop: threading.Event) -> Iterator[Shown]:
+def _bar(stop: threading.Event) -> "Iterator[Shown[Progress]]":
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 

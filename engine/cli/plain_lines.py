@@ -1,9 +1,11 @@
 """How far a long command is, said in plain lines now and then where no terminal shows a bar."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import TypeVar
 
 from engine.cli.log_thread import LONGEST_END_S, Write, write_to_stderr
 
@@ -55,3 +57,26 @@ def plain_lines(pace: PlainPace, write: Write = write_to_stderr) -> Iterator[Cal
     finally:
         end.set()
         thread.join(LONGEST_END_S)
+
+
+Progress = TypeVar("Progress")
+Shown = tuple[Callable[[Progress], None], Callable[[str], None]]
+
+
+@contextmanager
+def bar_or_lines(
+    is_quiet: bool,
+    nothing: str,
+    words_of: Callable[[Progress], str],
+    open_bar: Callable[[], AbstractContextManager[Shown[Progress]]],
+) -> Iterator[Shown[Progress]]:
+    """`tell(progress)` as often as one likes, and `say(line)`, from any thread, for which a bar makes room. A bar on a
+    terminal, else `words_of(progress)` now and then."""
+    if is_quiet:
+        yield lambda progress: None, write_to_stderr
+    elif sys.stderr.isatty():
+        with open_bar() as shown:
+            yield shown
+    else:
+        with plain_lines(PlainPace(time.perf_counter(), nothing)) as say:
+            yield lambda progress: say(words_of(progress)), write_to_stderr
