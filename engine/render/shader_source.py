@@ -8,6 +8,7 @@ import moderngl
 from engine.errors import RenderError
 
 FOLDER = Path(__file__).parent / "shaders"
+WHOLE_TARGET = "fullscreen"
 
 _INCLUDE = re.compile(r'^#include "(?P<name>\w+\.glsl)"$')
 _VERSION = "#version 330 core"
@@ -43,13 +44,15 @@ def compile_program(
     name: str,
     defines: tuple[str, ...] = (),
     *,
-    vertex: str = "fullscreen",
+    vertex: str = WHOLE_TARGET,
     folder: Path | None = None,
 ) -> moderngl.Program:
-    """`<name>.glsl` ready to draw, as it is over the whole target (3 vertices). RenderError: file and line."""
+    """`<name>.glsl` ready to draw, as it is over the whole target (3 vertices). RenderError: file and line. `folder`:
+    of this shader and, but for the one over the whole target, of the vertices'."""
     text, files = read_shader(name, defines, folder=folder)
+    vertex_folder = None if vertex == WHOLE_TARGET else folder
     try:
-        return context.program(vertex_shader=read_shader(vertex, folder=folder)[0], fragment_shader=text)
+        return context.program(vertex_shader=read_shader(vertex, folder=vertex_folder)[0], fragment_shader=text)
     except moderngl.Error as error:
         raise RenderError(f"the GL driver refuses shader {name}: {name_places(str(error), files)}") from error
 

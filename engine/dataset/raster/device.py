@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.errors import RenderError
 from engine.render.context import open_context
-from engine.render.shader_source import compile_program
+from engine.render.shader_source import WHOLE_TARGET, compile_program
 
 SHADERS = Path(__file__).parent / "shaders"
 VIEW_BLOCK = 0  # binding of the uniform block `View`
@@ -63,7 +63,7 @@ class Device:
 
     def pass_over_all(self, name: str, **units: int) -> moderngl.VertexArray:
         """Draws over the whole target: `render(vertices=3)`."""
-        return self.kept(self.context.vertex_array(self.program(name, "fullscreen", **units), []))
+        return self.kept(self.context.vertex_array(self.program(name, WHOLE_TARGET, **units), []))
 
     def buffer(self, data: np.ndarray) -> moderngl.Buffer:
         return self.kept(self.context.buffer(np.ascontiguousarray(data)))
