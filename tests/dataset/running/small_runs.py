@@ -40,12 +40,12 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def one_that_fits_and_one_that_does_not() -> tuple[int, dict[str, Any]]:
-    """A seed, and options with so many bags that its first picture holds them and its second does not."""
+    """A seed, and options with so many machines that its first picture holds them and its second does not."""
 
     def fit(seed: int) -> int:
         with pytest.raises(UsageError) as caught:
-            describe_scene(SceneOptions(**SMALL | {"num_bags": 10_000}), seed)
+            describe_scene(SceneOptions(**SMALL | {"num_machinery": 1000}), seed)
         return int(str(caught.value).split(":")[1].split()[0])
 
     seed = next(seed for seed in range(1000, 1100) if fit(seed) > fit(seed + 1))
-    return seed, {"num_bags": fit(seed)}
+    return seed, {"num_machinery": fit(seed)}

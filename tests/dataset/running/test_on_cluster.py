@@ -71,7 +71,7 @@ def test_a_task_that_dies_or_hangs_is_made_anew(ray: Any, local: dict[str, str],
             process.send_signal(number)
             hit.append(process.pid)
 
-    patience: dict[str, Any] = {"timeout_s": 4.0, "retries": 5} if number == signal.SIGSTOP else {}
+    patience: dict[str, Any] = {"timeout_s": 3.0, "retries": 5} if number == signal.SIGSTOP else {}
     report = make_dataset(small_job(tmp_path / "out", 1, cluster="auto", **patience), tell=tell)
     assert hit and report.made == 1 and bool(report.retried) == bool(patience)
     made = contents(tmp_path / "out")
@@ -83,7 +83,7 @@ def test_what_does_not_fit_on_a_site_is_told_as_at_home_and_not_tried_again(ray:
     report = make_dataset(small_job(tmp_path / "out", 2, cluster="auto", seed=seed, options=options))
     (failed,) = report.failed
     assert (report.made, failed.index, failed.attempts) == (1, 1, 1)
-    assert failed.reason.startswith(f"--num-bags {options['num_bags']}: ")
+    assert failed.reason.startswith(f"--num-machinery {options['num_machinery']}: ")
 
 
 def test_without_ray_the_command_that_gets_it_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -187,8 +187,8 @@ def test_a_picture_that_cannot_be_is_not_tried_again_and_stops_no_other(make: Ma
     report = make(count=2, seed=seed, options=options)
     (failed,) = report.failed
     assert (report.made, report.retried, failed.index, failed.attempts) == (1, 0, 1, 1)
-    assert failed.reason.startswith(f"--num-bags {options['num_bags']}: ")
-    with pytest.raises(UsageError, match=rf"^--num-bags {options['num_bags']}: \d+ bags fit"):
+    assert failed.reason.startswith(f"--num-machinery {options['num_machinery']}: ")
+    with pytest.raises(UsageError, match=rf"^--num-machinery {options['num_machinery']}: \d+ machines fit"):
         make(count=1, seed=seed + 1, options=options)  # the first one is looked at before anything is made
 
 
