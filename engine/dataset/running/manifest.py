@@ -4,7 +4,7 @@ A line is written by one call, so that a killed run leaves the last one cut at w
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -55,12 +55,22 @@ class Manifest:
     """By index; of several lines the last one counts."""
     unreadable: int = 0
     """Lines that were cut or are not ours."""
+    _options: dict[str, Any] = field(default_factory=dict)
+    """Of the last one."""
 
     def append(self, entry: Entry) -> None:
         """OSError where the disk is full."""
-        self.entries[entry.index] = entry
+        self.take(entry)
         with self.path.open("ab") as file:
             file.write(entry.line())
+
+    def take(self, entry: Entry) -> None:
+        """Remember it. Options are kept once: those of a hundred thousand pictures would be gigabytes."""
+        if entry.options == self._options:
+            entry = replace(entry, options=self._options)
+        else:
+            self._options = entry.options
+        self.entries[entry.index] = entry
 
     def tidy(self) -> None:
         """One line a picture, in order, and nothing that cannot be read."""
@@ -80,8 +90,7 @@ def read_manifest(folder: Path) -> Manifest:
         if not line.strip():
             continue
         try:
-            entry = Entry(**json.loads(line))
-            manifest.entries[entry.index] = entry
+            manifest.take(Entry(**json.loads(line)))
         except (ValueError, TypeError):
             manifest.unreadable += 1
     if content and not content.endswith(b"\n"):

@@ -59,3 +59,11 @@ def test_a_task_travels_whole_with_a_seed_of_any_size() -> None:
         assert task_of(task(3, seed).as_json()) == task(3, seed)
         assert task(3, seed).seed == seed + 3
         assert json.loads(json.dumps(task(3, seed).key)) == task(3, seed).key
+
+
+def test_options_that_are_the_same_are_kept_once(tmp_path: Path) -> None:
+    manifest = read_manifest(tmp_path)
+    for index in range(3):
+        manifest.append(entry_of(task(index), status=DONE))
+    for known in (manifest, read_manifest(tmp_path)):
+        assert len({id(entry.options) for entry in known.entries.values()}) == 1
