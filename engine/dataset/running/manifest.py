@@ -90,12 +90,20 @@ def read_manifest(folder: Path) -> Manifest:
         if not line.strip():
             continue
         try:
-            manifest.take(Entry(**json.loads(line)))
+            manifest.take(_entry(json.loads(line)))
         except (ValueError, TypeError):
             manifest.unreadable += 1
     if content and not content.endswith(b"\n"):
         manifest.unreadable = max(manifest.unreadable, 1)  # the next line would be glued to it
     return manifest
+
+
+def _entry(values: dict[str, Any]) -> Entry:
+    """TypeError or ValueError for what no run has written."""
+    entry = Entry(**values)
+    if not isinstance(entry.index, int) or {type(entry.options), type(entry.bytes)} != {dict}:
+        raise ValueError("not an entry")
+    return entry
 
 
 def own_version() -> str:
