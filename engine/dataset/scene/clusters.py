@@ -10,7 +10,7 @@ from engine.dataset.scene.settling import Settled
 from engine.dataset.scene.site import (
     CLUSTER_PITCH,
     PILE_SPACING_M,
-    ROWS_OF_TABLE_M,
+    ROW_PITCH_M,
     TABLE_PITCH_M,
     Site,
     table_columns,
@@ -70,11 +70,11 @@ def lay_clusters(settled: Settled, terrain: Terrain, seed: int) -> Layout:
     low, high = settled.min_piles_per_cluster, settled.max_piles_per_cluster
     counts = stream(seed, "layout piles").integers(low, high + 1, settled.num_clusters)
     draw = stream(seed, "layout tables")
-    heading = MOST_HEADING * draw.uniform(-1, 1)
+    drawn = MOST_HEADING * draw.uniform(-1, 1)
     shapes = [_shape(int(count), size_m, *draw.random(2)) for count in counts]
     own_m = territory_m(size_m)
-    if any(_extent_m(shape, heading) > own_m for shape in shapes):
-        heading = 0.0
+    headings = (drawn * tenths / 10 for tenths in range(10, 0, -1))
+    heading = next((turn for turn in headings if all(_extent_m(shape, turn) <= own_m for shape in shapes)), 0.0)
     strips: list[Strip] = []
     roads: list[np.ndarray] = []
     for cluster, (centre, shape) in enumerate(zip(centres, shapes, strict=True)):
@@ -93,7 +93,7 @@ def _shape(piles: int, cluster_size_m: float, ratio: float, pitch: float) -> tup
     most = min(tables_across(cluster_size_m), pairs)
     square = math.sqrt(pairs * FLAT_SPACING_M / TABLE_PITCH_M[0])
     groups = min(max(round(square * (0.8 + 0.5 * ratio)), fewest), most)
-    wide_m = (territory_m(cluster_size_m) - ROWS_OF_TABLE_M) / max(groups - 1, 1)
+    wide_m = (territory_m(cluster_size_m) - ROW_PITCH_M) / max(groups - 1, 1)
     low, high = TABLE_PITCH_M
     pitch_m = low + (max(min(high, wide_m), low) - low) * pitch
     columns = [pairs // groups + (group < pairs % groups) for group in range(groups)]
@@ -108,7 +108,7 @@ def _extent_m(shape: tuple[list[int], float], heading: float) -> float:
     if not counts:
         return 0.0
     along = (math.ceil(max(counts) / 2) - 1) * PILE_SPACING_M[1]
-    across = (len(counts) - 1) * pitch_m + ROWS_OF_TABLE_M
+    across = (len(counts) - 1) * pitch_m + ROW_PITCH_M
     cos, sin = math.cos(heading), abs(math.sin(heading))
     return max(along * cos + across * sin, along * sin + across * cos)
 
@@ -127,7 +127,7 @@ def _lay_cluster(
         columns = np.arange(count) // 2
         pairs = (count + 1) // 2
         axis = middle + ((np.arange(pairs) - (pairs - 1) / 2) * gap_m)[:, None] * forth
-        across = (np.arange(count) % 2 - 0.5) * ROWS_OF_TABLE_M
+        across = (np.arange(count) % 2 - 0.5) * ROW_PITCH_M
         points = axis[columns] + across[:, None] * aside
         strips.append(Strip(points_m=points, columns=columns, heading=heading, axis_m=axis, cluster=cluster))
     return strips

@@ -19,13 +19,12 @@ ROWS_TO_A_ROAD = 5
 ROAD_M = (4.0, 5.0)
 """What a road adds between two rows."""
 
-ROWS_OF_TABLE_M = 3.6
-"""Between the two rows of piles under one table."""
-TABLE_PITCH_M = (6.0, 6.8)
-"""From one table to the next across the rows: the aisle between them is the rest."""
+ROW_PITCH_M = 3.6
+"""Between two rows of piles: those under one table, and at least from one table or cluster to the next."""
+TABLE_PITCH_M = (2 * ROW_PITCH_M, 8.0)
+"""From one table to the next across the rows; more than the least where there is room."""
 CLUSTER_PITCH = 1.5
 """Between centres of clusters, in cluster sizes."""
-CLUSTER_GAP_M = 3.0
 STEEPEST_RISE = 0.35
 """Of all terraces together over the site's shorter side."""
 HIGHEST_RISE_M = 60.0
@@ -87,8 +86,8 @@ def site_of(terrain_size_m: float, width_px: int, height_px: int) -> Site:
 
 
 def territory_m(cluster_size_m: float) -> float:
-    """Side of the square that a cluster keeps for itself: less than the least distance of two centres."""
-    return CLUSTER_PITCH * cluster_size_m - min(CLUSTER_GAP_M, 0.1 * CLUSTER_PITCH * cluster_size_m)
+    """Side of the square that a cluster keeps for itself: what is left of the least distance of two centres."""
+    return CLUSTER_PITCH * cluster_size_m - ROW_PITCH_M
 
 
 def table_columns(cluster_size_m: float) -> int:
@@ -97,7 +96,7 @@ def table_columns(cluster_size_m: float) -> int:
 
 
 def tables_across(cluster_size_m: float) -> int:
-    return int((territory_m(cluster_size_m) - ROWS_OF_TABLE_M + _ROUNDING) / TABLE_PITCH_M[0]) + 1
+    return int((territory_m(cluster_size_m) - ROW_PITCH_M + _ROUNDING) / TABLE_PITCH_M[0]) + 1
 
 
 def piles_per_cluster(cluster_size_m: float) -> int:

@@ -40,6 +40,12 @@ def plan(things) -> np.ndarray:
     return np.array([(thing.x_m, thing.y_m) for thing in things])
 
 
+def nearest_m(points_m: np.ndarray) -> float:
+    """Between any two of (n, 2); infinite for fewer."""
+    apart = points_m[:, None] - points_m[None]
+    return float(np.min(np.hypot(*apart.transpose(2, 0, 1))[~np.eye(len(points_m), dtype=bool)], initial=np.inf))
+
+
 def digest(one: Scene) -> str:
     rest = (one.seed, one.camera, one.sun, one.ground, one.piles, one.distractors, one.tracks, one.lime_lines)
     terrain = one.terrain

@@ -8,11 +8,11 @@ from engine.dataset.scene import settle, stream
 from engine.dataset.scene.clusters import lay_clusters, place_centres, spacing_m
 from engine.dataset.scene.layout import Layout
 from engine.dataset.scene.settling import Settled
-from engine.dataset.scene.site import site_of, territory_m
+from engine.dataset.scene.site import piles_per_cluster, site_of, territory_m
 from engine.dataset.scene.terrain import make_terrain
-from tests.dataset.scene.scenes import CLUSTERED, SMALL, terrain_of
+from tests.dataset.scene.scenes import CLUSTERED, SMALL, nearest_m, terrain_of
 
-FULL = replace(CLUSTERED, num_clusters=5, min_piles_per_cluster=126, max_piles_per_cluster=126)
+FULL = replace(CLUSTERED, num_clusters=5, min_piles_per_cluster=108, max_piles_per_cluster=108)
 CASES = [
     *((CLUSTERED, seed) for seed in range(5)),
     *((replace(SMALL, num_clusters=5), seed) for seed in range(5)),
@@ -66,6 +66,24 @@ def test_clusters_stand_anywhere_and_not_on_a_lattice() -> None:
 
 
 @pytest.mark.parametrize(("options", "seed"), CASES)
+def test_no_two_piles_stand_nearer_than_the_row_pitch(options: SceneOptions, seed: int) -> None:
+    _, layout = laid(options, seed)
+    assert nearest_m(np.concatenate([strip.points_m for strip in layout.strips])) >= 3.6 - 1e-9
+
+
+@pytest.mark.parametrize("size_m", [5, 5.2, 8.3, 30])
+def test_clusters_as_close_and_full_as_may_be_keep_the_row_pitch_too(size_m: float) -> None:
+    fit = piles_per_cluster(size_m)
+    most = replace(CLUSTERED, cluster_size=size_m, min_piles_per_cluster=fit, max_piles_per_cluster=fit)
+    settled = settle(most, 0)
+    settled = replace(settled, num_clusters=min(settled.site.clusters(size_m), 300))
+    layout = lay_clusters(settled, terrain_of(lambda x, y: -0.5 * y), 0)
+    piles = np.concatenate([strip.points_m for strip in layout.strips])
+    assert len(piles) == fit * settled.num_clusters
+    assert nearest_m(piles) >= 3.6 - 1e-9
+
+
+@pytest.mark.parametrize(("options", "seed"), CASES)
 def test_tables_have_two_rows_and_face_one_way(options: SceneOptions, seed: int) -> None:
     _, layout = laid(options, seed)
     assert len({strip.heading for strip in layout.strips}) <= 1
@@ -84,14 +102,23 @@ def test_tables_have_two_rows_and_face_one_way(options: SceneOptions, seed: int)
     assert all(count == 1 for count in odd.values())
 
 
-def test_tables_of_a_cluster_stand_six_metres_or_so_apart() -> None:
-    for seed in range(5):
+def test_clusters_are_turned_a_little_however_full_they_are() -> None:
+    turned = [abs(laid(CLUSTERED, seed)[1].strips[0].heading) for seed in range(40)]
+    assert np.mean(np.array(turned) > 0) > 0.9
+    assert np.degrees(max(turned)) > 3
+
+
+def test_rows_of_one_table_and_of_two_neighbours_are_3_6_m_apart_or_a_little_more() -> None:
+    pitches = []
+    for seed in range(8):
         _, layout = laid(CLUSTERED, seed)
         aside = np.array([-np.sin(layout.strips[0].heading), np.cos(layout.strips[0].heading)])
         for one, other in zip(layout.strips, layout.strips[1:], strict=False):
             if one.cluster == other.cluster:
-                pitch = (other.axis_m[0] - one.axis_m[0]) @ aside
-                assert 6.0 - 1e-9 <= pitch <= 6.8
+                aisle_m = (other.points_m @ aside).min() - (one.points_m @ aside).max()
+                assert 3.6 - 1e-9 <= aisle_m <= 4.4
+                pitches.append(aisle_m)
+    assert np.ptp(pitches) > 0.3
 
 
 def test_the_spacing_follows_slope_and_aspect() -> None:

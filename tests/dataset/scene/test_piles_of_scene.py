@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -11,7 +12,7 @@ from engine.dataset.scene.description import Pile, PileKind
 from engine.dataset.scene.layout import Layout, Strip
 from engine.dataset.scene.piles import kind_shares, plant
 from engine.dataset.scene.rows import lay_rows
-from tests.dataset.scene.scenes import CLUSTERED, IN_ROWS, plan, scenes, tables, terrain_of
+from tests.dataset.scene.scenes import CLUSTERED, IN_ROWS, SMALL, nearest_m, plan, scenes, tables, terrain_of
 
 BOTH = [CLUSTERED, IN_ROWS]
 FLAT = terrain_of(lambda x, y: 0.0, cell_m=4.0)
@@ -127,6 +128,15 @@ def test_piles_stand_within_five_millimetres_of_their_place(options: SceneOption
         off = plan(one.piles) - np.concatenate([strip.points_m for strip in layout.strips])
         assert 0.003 < np.abs(off).max() <= 0.005
         assert abs(off.mean()) < 0.001
+
+
+@pytest.mark.parametrize("options", [*BOTH, replace(IN_ROWS, row_spacing=3), SMALL])
+def test_no_two_piles_stand_nearer_than_their_rows(options: SceneOptions) -> None:
+    """3.6 m, or the spacing of the rows, less the jitter of both. Rows are bent alike, which brings none together."""
+    for seed, one in enumerate(scenes(options, 6)):
+        found = settle(options, seed)
+        rows_m = 3.6 if found.use_clusters else min(found.row_spacing, 3.6)
+        assert nearest_m(plan(one.piles)) >= rows_m - 2 * np.hypot(0.005, 0.005)
 
 
 def test_a_pile_with_its_base_is_as_large_as_in_real_pictures() -> None:

@@ -129,7 +129,7 @@ CUT_BESIDE = {"terrain_size": ("num_rows", "piles_per_row", "num_clusters")}
         (
             SceneOptions(num_clusters=2, max_piles_per_cluster=900),
             "max_piles_per_cluster",
-            "--max-piles-per-cluster 900: 126 piles fit in a cluster at --cluster-size 30",
+            "--max-piles-per-cluster 900: 108 piles fit in a cluster at --cluster-size 30",
         ),
         (
             SceneOptions(use_clusters=True, min_piles_per_cluster=90, cluster_size=20),

@@ -3,7 +3,7 @@ import pytest
 from engine.dataset.scene.site import (
     PILE_SPACING_M,
     ROAD_M,
-    ROWS_OF_TABLE_M,
+    ROW_PITCH_M,
     TABLE_PITCH_M,
     piles_per_cluster,
     site_of,
@@ -41,7 +41,7 @@ def test_a_cluster_full_of_piles_keeps_within_its_territory(size_m: float) -> No
     most = 0
     for columns in range(1, 60):
         for tables in range(1, 60):
-            along_m, across_m = (columns - 1) * PILE_SPACING_M[1], (tables - 1) * TABLE_PITCH_M[0] + ROWS_OF_TABLE_M
+            along_m, across_m = (columns - 1) * PILE_SPACING_M[1], (tables - 1) * TABLE_PITCH_M[0] + ROW_PITCH_M
             if along_m <= own_m and across_m <= own_m:
                 most = max(most, 2 * columns * tables)
     assert piles_per_cluster(size_m) == most
