@@ -13,7 +13,7 @@ Nothing here depends on the renderer, and nothing but `write_hdf5` writes to the
 label in place together. OpenCV, h5py and pycocotools are imported where they are used.
 """
 
-from engine.dataset.labels.coco import assemble, coco_part, require_pycocotools, write_coco
+from engine.dataset.labels.coco import coco_part, read_part, require_pycocotools, write_coco
 from engine.dataset.labels.hdf5 import require_h5py, write_hdf5
 from engine.dataset.labels.instances import Instances, find_instances
 from engine.dataset.labels.picture_file import encode_png
@@ -25,7 +25,6 @@ from engine.dataset.labels.yolo import label_text, read_boxes
 __all__ = [
     "Instances",
     "Statistics",
-    "assemble",
     "coco_part",
     "dataset_yaml",
     "draw_preview",
@@ -34,6 +33,7 @@ __all__ = [
     "label_text",
     "measure",
     "read_boxes",
+    "read_part",
     "require_h5py",
     "require_pycocotools",
     "write_coco",

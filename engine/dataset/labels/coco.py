@@ -3,18 +3,26 @@
 A picture's part is made where the picture is, in its own process; the file is put together from the parts afterwards.
 """
 
-import io
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from types import ModuleType
 from typing import Any, TextIO
 
 import numpy as np
 
 from engine.dataset.labels.instances import find_instances
-from engine.errors import UsageError
+from engine.errors import SourceError, UsageError
 
 CATEGORY = {"id": 1, "name": "pile", "supercategory": "foundation"}
+ANNOTATION_FIELDS = {
+    "image_id": int,
+    "category_id": int,
+    "segmentation": dict,
+    "area": int,
+    "bbox": list,
+    "iscrowd": int,
+}
 INSTALL = '--save-coco needs pycocotools; get it with: pip install "multiverse-engine[dataset]"'
 
 
@@ -80,11 +88,54 @@ def write_coco(parts: Iterable[dict[str, Any]], file: TextIO) -> None:
     file.write(f'\n],\n"categories": [{json.dumps(CATEGORY)}]}}\n')
 
 
-def assemble(parts: Iterable[dict[str, Any]]) -> str:
-    """What `write_coco` writes, from parts in any order."""
-    file = io.StringIO()
-    write_coco(sorted(parts, key=lambda part: part["image"]["id"]), file)
-    return file.getvalue()
+def read_part(path: Path) -> dict[str, Any]:
+    """A picture's part as `coco_part` made it, from JSON in a file named after the picture's index.
+
+    SourceError, with the file, for one that cannot be read, was cut or has any other shape. What the codes themselves
+    hold is not looked at.
+    """
+    try:
+        part = json.loads(path.read_bytes())
+        fault = _fault(part, path.stem)
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError):  # what json raises for bytes, for a file that is cut, and for one too deep
+        fault = "no whole JSON"
+    if fault:
+        raise SourceError(f"{path}: not the COCO part of picture {path.stem} ({fault})")
+    return part
+
+
+def _fault(part: Any, stem: str) -> str | None:
+    """What of a part is not as `coco_part` makes it."""
+    if not _has_fields(part, {"image": dict, "annotations": list}):
+        return "image and annotations are not there"
+    image = part["image"]
+    if not _has_fields(image, {"id": int, "width": int, "height": int, "file_name": str}):
+        return "image"
+    if image["file_name"] != f"{stem}.png" or f"{image['id']:06d}" != stem or min(image["width"], image["height"]) < 1:
+        return "image"
+    for place, annotation in enumerate(part["annotations"]):
+        if not _has_fields(annotation, ANNOTATION_FIELDS) or not _is_of(annotation, image):
+            return f"annotations[{place}]"
+    return None
+
+
+def _is_of(annotation: dict[str, Any], image: dict[str, Any]) -> bool:
+    code, box = annotation["segmentation"], annotation["bbox"]
+    return (
+        annotation["image_id"] == image["id"]
+        and annotation["category_id"] == CATEGORY["id"]
+        and _has_fields(code, {"size": list, "counts": str})
+        and code["size"] == [image["height"], image["width"]]
+        and len(box) == 4
+        and all(type(number) is int for number in (*code["size"], *box))
+    )
+
+
+def _has_fields(thing: Any, kinds: dict[str, type]) -> bool:
+    """These fields and no other, of exactly these types: a bool is no int."""
+    return isinstance(thing, dict) and {name: type(value) for name, value in thing.items()} == kinds
 
 
 def _counts(picture: np.ndarray, number: int, box: list[int]) -> np.ndarray:
