@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine.dataset.labels import Instances, dataset_yaml, find_instances, label_text, read_boxes
+from engine.dataset.labels import Instances, dataset_yaml, find_instances, label_text, read_boxes, yolo
 from engine.errors import SourceError
 
 CLASSES = 1
@@ -80,6 +80,50 @@ def test_boxes_come_back_to_the_pixel(tmp_path_factory, width: int, height: int,
     read = read_boxes(path, width, height)
     assert np.abs(read - boxes).max() < 0.02
     assert np.rint(read).astype(int).tolist() == [list(box) for box in boxes]
+
+
+millionths = st.integers(0, 1_999_999)
+
+
+@given(lines=st.lists(st.tuples(millionths, millionths, millionths, millionths), max_size=4))
+@settings(max_examples=200, deadline=None)
+@example(lines=[(500_000, 500_000, 1_000_000, 1_000_000), (105_000, 410_000, 10_001, 20_003)])
+@example(lines=[(500_000, 500_000, 1_000_003, 10)])
+def test_a_file_read_as_a_whole_gives_what_its_lines_give_to_the_last_bit(lines: list[tuple[int, ...]]) -> None:
+    text = "".join("0 " + " ".join(f"{value / 1e6:.6f}" for value in line) + "\n" for line in lines)
+    try:
+        by_lines = [list(yolo._box(line, "line")) for line in text.splitlines()]
+    except SourceError:
+        assert yolo._boxes(text.encode()) is None
+    else:
+        assert yolo._boxes(text.encode()).tolist() == by_lines
+
+
+def test_what_we_wrote_is_read_as_a_whole_and_another_s_hand_line_by_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    really_box = yolo._box
+    monkeypatch.setattr(yolo, "_box", lambda line, where: (read.append(line), really_box(line, where))[1])
+    path = tmp_path / "000000.txt"
+    boxes = [(0, 0, 100, 50), (10, 20, 11, 21), (99, 49, 100, 50)]
+    text = label_text(found(*boxes), 100, 50)
+    path.write_text(text)
+    assert np.rint(read_boxes(path, 100, 50)).astype(int).tolist() == [list(box) for box in boxes]
+    assert read == []
+    for others in (text.replace("\n", "\r\n"), text.rstrip("\n"), text.replace("0 0.", "0 ."), text.replace(" ", "  ")):
+        path.write_bytes(others.encode())
+        read.clear()
+        assert np.rint(read_boxes(path, 100, 50)).astype(int).tolist() == [list(box) for box in boxes]
+        assert len(read) == 3
+
+
+@pytest.mark.parametrize("line", ["0 0.500000 0.500000 0.100000 0.1000:0", "1 0.500000 0.500000 0.100000 0.100000"])
+def test_a_line_as_long_as_ours_that_is_none_is_refused(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "000003.txt"
+    path.write_text(f"0 0.500000 0.500000 0.100000 0.100000\n{line}\n")
+    with pytest.raises(SourceError, match=r"000003\.txt:2: "):
+        read_boxes(path, 100, 100)
 
 
 @pytest.mark.parametrize(
