@@ -57,27 +57,59 @@ class RealFigures:
 REAL = RealFigures()  # of the real drone pictures, 5280 px wide (spec/dataset.md)
 
 
+class _Sizes:
+    """How many of each length in whole px: mean and median are exact, and memory does not grow with their number."""
+
+    def __init__(self) -> None:
+        self._counts = np.zeros(0, np.int64)
+
+    def add(self, lengths_px: np.ndarray) -> None:
+        """(k,) int64, 0 or more."""
+        more = np.bincount(lengths_px, minlength=len(self._counts))
+        more[: len(self._counts)] += self._counts
+        self._counts = more
+
+    def mean_px(self) -> float | None:
+        total = int(self._counts.sum())
+        return int(self._counts @ np.arange(len(self._counts))) / total if total else None
+
+    def median_px(self) -> float | None:
+        total = int(self._counts.sum())
+        middles = np.searchsorted(np.cumsum(self._counts), [(total - 1) // 2, total // 2], side="right")
+        return float(middles.mean()) if total else None
+
+
 def measure(pictures: Iterable[np.ndarray], width: int) -> Statistics:
-    """Of each picture's boxes, (k, 4) x0 y0 x1 y1 in px of pictures `width` px wide."""
-    counts: list[int] = []
-    sizes: list[np.ndarray] = []
+    """Of each picture's boxes, (k, 4) x0 y0 x1 y1 in px of pictures `width` px wide, which are whole px but for a
+    label's six decimals. One picture is held at a time."""
+    seen = piles = empty = most = 0
+    fewest: int | None = None
+    widths, heights = _Sizes(), _Sizes()
     for boxes in pictures:
-        counts.append(len(boxes))
-        sizes.append(boxes[:, 2:] - boxes[:, :2])  # (k, 2)
-    every = np.concatenate(sizes) * (REAL_WIDTH_PX / width) if sizes else np.zeros((0, 2))
-    means: list[float | None] = every.mean(axis=0).tolist() if len(every) else [None, None]
-    medians: list[float | None] = np.median(every, axis=0).tolist() if len(every) else [None, None]
+        count = len(boxes)
+        seen += 1
+        piles += count
+        empty += count == 0
+        most = max(most, count)
+        fewest = count if fewest is None else min(fewest, count)
+        sizes = np.rint(boxes[:, 2:] - boxes[:, :2]).astype(np.int64)  # (k, 2)
+        widths.add(sizes[:, 0])
+        heights.add(sizes[:, 1])
+
+    def scaled(length_px: float | None) -> float | None:
+        return None if length_px is None else length_px * (REAL_WIDTH_PX / width)
+
     return Statistics(
-        pictures=len(counts),
-        piles=sum(counts),
-        piles_mean=sum(counts) / len(counts) if counts else None,
-        piles_min=min(counts, default=None),
-        piles_max=max(counts, default=None),
-        box_width_mean_px=means[0],
-        box_height_mean_px=means[1],
-        box_width_median_px=medians[0],
-        box_height_median_px=medians[1],
-        empty_share=counts.count(0) / len(counts) if counts else None,
+        pictures=seen,
+        piles=piles,
+        piles_mean=piles / seen if seen else None,
+        piles_min=fewest,
+        piles_max=most if seen else None,
+        box_width_mean_px=scaled(widths.mean_px()),
+        box_height_mean_px=scaled(heights.mean_px()),
+        box_width_median_px=scaled(widths.median_px()),
+        box_height_median_px=scaled(heights.median_px()),
+        empty_share=empty / seen if seen else None,
     )
 
 

@@ -1,6 +1,7 @@
 """A data set's figures, by numbers worked out by hand."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -22,6 +23,34 @@ def test_figures_are_those_worked_out_by_hand() -> None:
     assert (figures.box_width_mean_px, figures.box_height_mean_px) == (52.0, 44.0)
     assert (figures.box_width_median_px, figures.box_height_median_px) == (34.0, 36.0)
     assert figures.empty_share == 0.25
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 400, 401])
+def test_means_and_medians_of_many_pictures_are_those_of_all_their_boxes(count: int) -> None:
+    rng = np.random.default_rng(count)
+    sizes = [rng.integers(1, 90, (5, 2)) for _ in range(count)]
+    figures = measure((boxes(*one.tolist()) for one in sizes), 1320)
+    every = np.concatenate(sizes) * 4
+    assert [figures.box_width_mean_px, figures.box_height_mean_px] == pytest.approx(every.mean(axis=0), rel=1e-12)
+    assert [figures.box_width_median_px, figures.box_height_median_px] == np.median(every, axis=0).tolist()
+
+
+def test_sizes_are_whole_pixels_whatever_six_decimals_leave_of_them() -> None:
+    figures = measure([boxes((35.004, 37.996))], 5280)
+    assert (figures.box_width_mean_px, figures.box_height_median_px) == (35.0, 38.0)
+
+
+def test_more_pictures_take_no_more_memory() -> None:
+    def peak_bytes(pictures: int) -> int:
+        tracemalloc.start()
+        try:
+            measure((boxes((35, 38)).repeat(300, axis=0) for _ in range(pictures)), 5280)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak_bytes(1)
+    assert peak_bytes(200) < 1.5 * peak_bytes(20)
 
 
 def test_a_terminal_shows_the_real_figures_beside_them() -> None:
