@@ -93,9 +93,12 @@ def _read_picture(path: Path) -> np.ndarray:
         data = np.fromfile(path, np.uint8)  # cv2.imread takes no name beyond ASCII on Windows
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
-    pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+    try:
+        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+    except cv2.error:  # of a broken header: a size beyond OpenCV's limit, or beyond memory
+        pixels = None
     if pixels is None:
-        raise SourceError(f"{path}: not a picture that OpenCV reads")
+        raise SourceError(f"{path}: not a whole picture that OpenCV reads")
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels)
 
 

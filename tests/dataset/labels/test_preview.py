@@ -121,12 +121,36 @@ def test_a_picture_that_is_none_is_told_by_name(tmp_path: Path) -> None:
     index, image, label = save(tmp_path, 0, [])
     for garbage in (b"", b"\x89PNG\r\n\x1a\nno more"):
         image.write_bytes(garbage)
-        with pytest.raises(SourceError, match=r"000000\.png: not a picture"):
+        with pytest.raises(SourceError, match=r"000000\.png: not a whole picture"):
             draw_preview([(index, image, label)])
     with pytest.raises(SourceError, match=r"gone\.png: cannot be read: No such file"):
         draw_preview([(index, tmp_path / "gone.png", label)])
     with pytest.raises(SourceError, match="no picture to draw"):
         draw_preview([])
+
+
+def header(width: int, height: int) -> bytes:
+    """The chunk that says so, with the sum that belongs to it."""
+    chunk = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+
+
+def test_a_broken_png_is_told_in_one_line_by_name(tmp_path: Path) -> None:
+    index, image, label = save(tmp_path, 0, [(10, 10, 20, 20)], (200, 100))
+    whole = image.read_bytes()
+    middle = len(whole) // 2
+    broken = {
+        "cut": whole[:middle],
+        "cut in the last chunk": whole[:-4],
+        "without the last chunk": whole[:-12],
+        "a byte changed": whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :],
+        "larger than OpenCV takes": whole[:8] + header(60_000, 60_000) + whole[33:],
+    }
+    for how, content in broken.items():
+        image.write_bytes(content)
+        with pytest.raises(SourceError) as caught:
+            draw_preview([(index, image, label)])
+        assert str(caught.value) == f"{image}: not a whole picture that OpenCV reads", how
 
 
 def test_a_png_holds_every_pixel_in_its_colour_and_is_the_same_each_time() -> None:
