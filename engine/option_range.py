@@ -7,4 +7,5 @@ def check_number(option: str, value: float, low: float, high: float | None = Non
     """UsageError for what is not in `low` to `high`, or to infinity; NaN never is."""
     if not value >= low or (high is not None and value > high):
         allowed = f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
-        raise UsageError(f"{option}: {value:g} is not {allowed}")
+        told = str(value) if isinstance(value, int) else f"{value:g}"  # a whole number may be larger than any float
+        raise UsageError(f"{option}: {told} is not {allowed}")
