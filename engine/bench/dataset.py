@@ -17,7 +17,7 @@ from engine.bench.progress import Progress
 from engine.dataset import DatasetJob, Drawing, SceneOptions, make_dataset
 from engine.dataset.choosing import choose_drawing
 from engine.dataset.running.attempt import run_attempt
-from engine.dataset.running.policy import TIMEOUTS_S, Failure
+from engine.dataset.running.policy import Failure, default_timeout_s
 from engine.dataset.task import PictureTask
 from engine.errors import RenderError
 
@@ -90,7 +90,9 @@ def _picture(task: PictureTask) -> dict[str, Any]:
         staged = Path(folder, "picture")
         staged.mkdir()
         began_s = time.perf_counter()
-        made = run_attempt(task, staged, Path(folder, "log"), timeout_s=TIMEOUTS_S[task.drawing.engine], environment={})
+        made = run_attempt(
+            task, staged, Path(folder, "log"), timeout_s=default_timeout_s(task.drawing, task.options), environment={}
+        )
         seconds = time.perf_counter() - began_s
     if isinstance(made, Failure):
         raise RenderError(f"picture {task.name} by {task.drawing.engine}: {made.reason}")

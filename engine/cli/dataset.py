@@ -12,7 +12,7 @@ from engine.cli.dataset_progress import shown_progress
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from engine.dataset import DatasetReport
+    from engine.dataset import DatasetJob, DatasetReport
 
 FAILED = 1
 MOST_NAMED = 10
@@ -33,7 +33,8 @@ def dataset(
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of picture 0; picture 7 has N + 7.")] = 0,
     image_index: Annotated[
-        int | None, typer.Option(metavar="N", help="Make this one picture, in this process.", show_default=False)
+        int | None,
+        typer.Option(metavar="N", help="Make this one picture, in this process, and no sheet.", show_default=False),
     ] = None,
     engine: Annotated[
         Literal["auto", "cycles", "raster"],
@@ -105,7 +106,7 @@ def dataset(
     ] = False,
     timeout: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", help="After which a picture is hung. (default: 600; of Cycles 7200)"),
+        typer.Option(metavar="SECONDS", help="After which a picture is hung. (default: 600; of Cycles by its samples)"),
     ] = None,
     retries: Annotated[int, typer.Option(metavar="N", help="Of a picture that failed.")] = 1,
     resume: Annotated[
@@ -127,7 +128,7 @@ def dataset(
     no other; the exit code is 1 where one is missing in the end. Options may be written with _ as well.
     """
     from engine.cli.run import Signals
-    from engine.dataset import DatasetJob, SceneOptions, choose_drawing, make_dataset
+    from engine.dataset import DatasetJob, SceneOptions, check_job, choose_drawing, make_dataset
 
     if image_index is not None:
         _refuse(context, ("count", "jobs", "timeout", "retries", "cluster"), "--image-index makes one picture here")
@@ -176,12 +177,16 @@ def dataset(
         save_hdf5=save_hdf5,
         cluster=cluster,
     )
+    check_job(job)
     for note in chosen.notes:
         print(f"multiverse: {note}", file=sys.stderr)
-    stop = threading.Event()
-    Signals().connect(stop.set)
-    with shown_progress(as_json, stop) as (tell, say):
-        report = make_dataset(job, tell=tell, say=lambda line: say(f"multiverse: {line}"), is_stopped=stop.is_set)
+    if image_index is not None:
+        report = _made_here(job)
+    else:
+        stop = threading.Event()
+        Signals().connect(lambda: _end(stop))
+        with shown_progress(as_json, stop) as (tell, say):
+            report = make_dataset(job, tell=tell, say=lambda line: say(f"multiverse: {line}"), is_stopped=stop.is_set)
     for line in note_lines(report):
         print(f"multiverse: {line}", file=sys.stderr)
     if as_json:
@@ -190,6 +195,23 @@ def dataset(
         print("\n".join(report_lines(report)))
     if report.missing:
         raise typer.Exit(FAILED)
+
+
+def _made_here(job: "DatasetJob") -> "DatasetReport":
+    """Ctrl-C ends it at once: nothing of the picture is left."""
+    from engine.dataset import make_dataset
+
+    try:
+        return make_dataset(job, say=lambda line: print(f"multiverse: {line}", file=sys.stderr))
+    except KeyboardInterrupt:
+        print("multiverse: interrupted; nothing was written", file=sys.stderr)
+        raise typer.Exit(FAILED) from None
+
+
+def _end(stop: threading.Event) -> None:
+    if not stop.is_set() and not sys.stderr.isatty():  # where there is a bar, it says so
+        print("multiverse: finishing the pictures at work; Ctrl-C again ends at once", file=sys.stderr)
+    stop.set()
 
 
 def note_lines(report: "DatasetReport") -> list[str]:
@@ -210,9 +232,10 @@ def report_lines(report: "DatasetReport") -> list[str]:
     missing = f", {report.missing} missing" if report.missing else ""
     tried = f", {report.retried} tried again" if report.retried else ""
     each = f", {report.seconds_a_picture:.1f} s a picture" if report.seconds_a_picture is not None else ""
+    at_once = f", {report.jobs} at a time" if report.jobs else ""
     lines = [
         f"pictures    {report.made} made{kept}{missing}{tried}",
-        f"time        {report.seconds:.1f} s, {report.jobs} at a time{each}",
+        f"time        {report.seconds:.1f} s{at_once}{each}",
         f"engine      {report.engine}",
     ]
     if report.statistics is not None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from engine.dataset.job import DatasetJob
     from engine.dataset.options import SceneOptions
     from engine.dataset.running.report import DatasetReport, Progress
-    from engine.dataset.running.run import make_dataset
+    from engine.dataset.running.run import check_job, make_dataset
     from engine.dataset.task import Drawing
 
 _HOMES = {
@@ -24,6 +24,7 @@ _HOMES = {
     "Drawing": "task",
     "Progress": "running.report",
     "SceneOptions": "options",
+    "check_job": "running.run",
     "choose_drawing": "choosing",
     "make_dataset": "running.run",
 }
@@ -34,6 +35,7 @@ __all__ = [
     "Drawing",
     "Progress",
     "SceneOptions",
+    "check_job",
     "choose_drawing",
     "make_dataset",
 ]

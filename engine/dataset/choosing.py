@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from engine.dataset.task import Drawing
-from engine.errors import UsageError
+from engine.errors import RenderError, UsageError
 
 CYCLES_ONLY = "of Cycles alone; it has no effect with the raster engine"
+FAR = "on a cluster the raster engine draws, which every machine has (--engine cycles needs Blender on each)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +27,13 @@ def choose_drawing(
     blender: str | None = None,
     is_far: bool = False,
 ) -> Chosen:
-    """UsageError for a setting without effect, and where Cycles is asked for and Blender is missing.
+    """UsageError for a setting without effect, for a GPU that Cycles does not have, and where Cycles is asked for and
+    Blender is missing or too old; RenderError where it does not start. It is started once, which takes a second.
 
-    `is_far`: other machines draw, each with its own Blender; auto is the raster engine there, which all of them have.
+    `is_far`: other machines draw, each with its own Blender, which is not asked; auto is the raster engine there, which
+    all of them have.
     """
-    from engine.dataset.cycles import PRESETS, find_blender
+    from engine.dataset.cycles import PRESETS, ask_blender, find_blender, install_command, locate_blender
 
     asked = {
         "--preset": preset,
@@ -40,15 +43,17 @@ def choose_drawing(
         "--blender": blender,
     }
     given = [option for option, value in asked.items() if value is not None]
-    notes: tuple[str, ...] = ()
-    if engine == "auto":
-        engine, notes = _auto(blender, given, is_far=is_far)
-    elif engine == "raster" and given:
-        raise UsageError(f"{given[0]}: {CYCLES_ONLY}; leave it out, or give --engine cycles")
     if engine == "raster":
-        return Chosen(drawing=Drawing(engine="raster"), notes=notes)
+        if given:
+            raise UsageError(f"{given[0]}: {CYCLES_ONLY}; leave it out, or give --engine cycles")
+        return Chosen(drawing=Drawing(engine="raster"))
+    if engine == "auto" and is_far:
+        return _raster(FAR, given)
+    found = None
     if not is_far:
-        find_blender(blender or "")
+        found = find_blender(blender or "") if engine == "cycles" else locate_blender(blender or "")
+        if found is None:
+            return _raster(f"the raster engine draws; for Cycles get Blender: {install_command()}", given)
     settings = PRESETS[preset or "train"]
     settings = replace(
         settings,
@@ -56,25 +61,24 @@ def choose_drawing(
         noise_threshold=settings.noise_threshold if noise_threshold is None else noise_threshold,
     )
     settings.check()
+    if found is not None:
+        try:
+            gpus = ask_blender(found)["gpus"]
+        except (RenderError, UsageError) as error:
+            if engine == "cycles":
+                raise
+            return _raster(f"the raster engine draws, for Cycles cannot: {error}", given)
+        if use_gpu and not gpus:
+            raise UsageError(f"--use-gpu: Cycles has no GPU here, only the CPU ({found.path}); leave the option out")
     drawing = Drawing(
         engine="cycles",
         max_samples=settings.max_samples,
         noise_threshold=settings.noise_threshold,
         use_gpu=use_gpu,
     )
-    return Chosen(drawing=drawing, blender=blender or "", notes=notes)
+    return Chosen(drawing=drawing, blender=blender or "")
 
 
-def _auto(
-    blender: str | None, given: list[str], *, is_far: bool
-) -> tuple[Literal["cycles", "raster"], tuple[str, ...]]:
-    from engine.dataset.cycles import install_command, locate_blender
-
-    if is_far:
-        reason = "on a cluster the raster engine draws, which every machine has (--engine cycles needs Blender on each)"
-    elif locate_blender(blender or "") is not None:
-        return "cycles", ()
-    else:
-        reason = f"the raster engine draws; for Cycles get Blender: {install_command()}"
+def _raster(reason: str, given: list[str]) -> Chosen:
     without = f"; {' '.join(given)}: {CYCLES_ONLY}" if given else ""
-    return "raster", (f"{reason}{without}",)
+    return Chosen(drawing=Drawing(engine="raster"), notes=(f"{reason}{without}",))

@@ -58,6 +58,6 @@ class DatasetJob:
         )
 
     @property
-    def tasks(self) -> list[PictureTask]:
-        indices = range(self.count) if self.image_index is None else [self.image_index]
-        return [self.task(index) for index in indices]
+    def indices(self) -> range:
+        """Of the pictures that are asked for."""
+        return range(self.count) if self.image_index is None else range(self.image_index, self.image_index + 1)

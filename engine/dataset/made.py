@@ -1,6 +1,7 @@
 """What one attempt at a picture leaves in its folder."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 PICTURE, LABELS, COCO_PART, HDF5 = "picture.png", "labels.txt", "coco.json", "arrays.hdf5"
 
@@ -14,6 +15,8 @@ class Made:
     labelled: int
     """Seen in the picture."""
     renderer: str
+    drawn: dict[str, Any] = field(default_factory=dict)
+    """Every number of the scene."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Scene, draw, labels, save."""
     sha256: dict[str, str] = field(default_factory=dict)

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from engine.dataset.geometry import set_stage
@@ -17,7 +18,7 @@ from engine.dataset.geometry.batches import Stage
 from engine.dataset.labels import coco_part, encode_png, find_instances, label_text, write_hdf5
 from engine.dataset.made import COCO_PART, HDF5, LABELS, PICTURE, Made
 from engine.dataset.rendered import Rendered
-from engine.dataset.scene import describe_scene
+from engine.dataset.scene import describe_scene, settle
 from engine.dataset.task import PictureTask
 
 log = logging.getLogger(__name__)
@@ -31,16 +32,11 @@ def make_picture(task: PictureTask, folder: Path) -> Made:
     seconds: dict[str, float] = {}
     log.info("picture %s, seed %d, engine %s", task.name, task.seed, task.drawing.engine)
     with _timed(seconds, "scene"):
+        drawn = asdict(settle(task.options, task.seed))
         scene = describe_scene(task.options, task.seed)
         stage = set_stage(scene)
-    log.info(
-        "%d piles, %d distractors, sun %.1f degrees high from %.0f, energy %.2f",
-        len(scene.piles),
-        len(scene.distractors),
-        scene.sun.elevation_deg,
-        scene.sun.azimuth_deg,
-        scene.sun.energy,
-    )
+    log.info("%s", ", ".join(f"{name} {value}" for name, value in drawn.items()))
+    log.info("%d piles, %d other things", len(scene.piles), len(scene.distractors))
     with _timed(seconds, "draw"):
         rendered = draw(stage, task, folder)
     log.info("drawn by %s", rendered.renderer)
@@ -54,7 +50,13 @@ def make_picture(task: PictureTask, folder: Path) -> Made:
     with _timed(seconds, "save"):
         for name, content in files.items():
             (folder / name).write_bytes(content)
-        made = Made(piles=len(scene.piles), labelled=len(found.numbers), renderer=rendered.renderer, seconds=seconds)
+        made = Made(
+            piles=len(scene.piles),
+            labelled=len(found.numbers),
+            renderer=rendered.renderer,
+            drawn=drawn,
+            seconds=seconds,
+        )
         if task.with_hdf5:
             write_hdf5(folder / HDF5, rendered)
             files[HDF5] = b""

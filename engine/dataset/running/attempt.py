@@ -20,7 +20,7 @@ from engine.interpreter import command, exit_reason
 
 LOOKS_EVERY_S = 0.05
 LOG_TAIL_BYTES = 4096
-ENDING_S = 5.0
+ENDING_S = 10.0
 NO_ROOM_BYTES = 2**20
 
 
@@ -47,9 +47,16 @@ def run_attempt(
             env={**os.environ, **environment},
             **_apart(),
         )
-    with process:
+    try:
         ended = _watch(process, timeout_s, is_stopped)
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
     if ended is not None:
+        try:
+            process.wait(ENDING_S)
+        except subprocess.TimeoutExpired:
+            return Failure(reason=f"{ended.reason}; process {process.pid} cannot be ended (stuck in a driver)")
         return ended
     result = read_result(folder)
     if result is not None:
@@ -64,24 +71,23 @@ def _watch(process: subprocess.Popen, timeout_s: float, is_stopped: Callable[[],
             process.wait(LOOKS_EVERY_S)
             return None
         if is_stopped():
-            kill_family(process.pid)
+            kill_family(process)
             return Failure(reason="interrupted", is_final=True)
         if time.perf_counter() > end_s:
-            kill_family(process.pid)
+            kill_family(process)
             return Failure(reason=f"hung: no picture after {timeout_s:g} s (--timeout); killed")
 
 
-def kill_family(pid: int) -> None:
+def kill_family(process: subprocess.Popen) -> None:
     """The process and all it has started. Gone ones are no error."""
-    try:
-        process = psutil.Process(pid)
-        family = [process, *process.children(recursive=True)]
-    except psutil.Error:
-        return
+    family = []
+    with contextlib.suppress(psutil.Error):
+        family = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
     for each in family:
         with contextlib.suppress(psutil.Error):
             each.kill()
-    psutil.wait_procs(family[1:], timeout=ENDING_S)
+    psutil.wait_procs(family, timeout=ENDING_S)
 
 
 def _without_a_word(code: int, folder: Path, log_path: Path) -> Failure:

@@ -1,11 +1,11 @@
 """What stands beside the pictures: made anew at the end of each run, of all that are finished by then."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.atomic_file import write_atomic
+from engine.dataset.job import DatasetJob
 from engine.dataset.labels import (
     Statistics,
     dataset_yaml,
@@ -13,9 +13,11 @@ from engine.dataset.labels import (
     encode_png,
     measure,
     read_boxes,
+    read_part,
     write_coco,
 )
-from engine.dataset.running.folder import COCO_FILE, PREVIEW, YAML_FILE, DatasetFolder
+from engine.dataset.running.folder import COCO_FILE, PREVIEW, YAML_FILE, DatasetFolder, put, unwritable
+from engine.dataset.running.manifest import MANIFEST
 from engine.errors import SourceError
 
 
@@ -27,31 +29,51 @@ class Finished:
     notes: list[str] = field(default_factory=list)
 
 
-def write_outputs(folder: DatasetFolder, *, width: int, height: int) -> Finished:
+def write_outputs(folder: DatasetFolder, job: DatasetJob) -> Finished:
     """dataset.yaml, the COCO file where pictures have parts of it, the sheet and the figures. OSError."""
-    finished = Finished(outputs=["images", "labels", YAML_FILE])
+    finished = Finished()
     write_atomic(folder.path / YAML_FILE, dataset_yaml())
     pictures = folder.finished_pictures()
-    parts = folder.coco_parts()
-    if parts:
-        _replace(folder.path / COCO_FILE, lambda path: _write_coco(parts, path))
-        finished.outputs.append(COCO_FILE)
     if not pictures:
         return finished
+    hdf5 = ["hdf5"] if (folder.path / "hdf5").is_dir() else []
+    finished.outputs = ["images", "labels", *hdf5, YAML_FILE, MANIFEST]
+    write_coco_file(folder, finished, len(pictures))
+    width, height = job.options.width, job.options.height
     try:
         finished.statistics = measure((read_boxes(label, width, height) for _, _, label in pictures), width)
         sheet = encode_png(draw_preview(pictures))
     except SourceError as error:  # somebody has edited what is in the folder
         finished.notes.append(f"{error}; no {PREVIEW}, no figures")
         return finished
-    _replace(folder.path / PREVIEW, lambda path: path.write_bytes(sheet))
-    finished.outputs.append(PREVIEW)
+    try:
+        _replace(folder.path / PREVIEW, lambda path: path.write_bytes(sheet))
+        finished.outputs.append(PREVIEW)
+    except PermissionError as error:  # on Windows: somebody looks at it
+        finished.notes.append(str(unwritable(folder.path / PREVIEW, error)))
     return finished
+
+
+def write_coco_file(folder: DatasetFolder, finished: Finished, pictures: int) -> None:
+    """Of the parts that there are; told where they are not of all `pictures`. OSError."""
+    parts = folder.coco_parts()
+    if not parts:
+        return
+    try:
+        _replace(folder.path / COCO_FILE, lambda path: _write_coco(parts, path))
+    except SourceError as error:  # somebody has edited what is in the folder
+        finished.notes.append(f"{error}; {COCO_FILE} is as it was")
+        return
+    finished.outputs.append(COCO_FILE)
+    if len(parts) < pictures:
+        finished.notes.append(
+            f"{COCO_FILE} holds {len(parts)} of {pictures} pictures; with --save-coco the rest are drawn anew"
+        )
 
 
 def _write_coco(parts: list[Path], path: Path) -> None:
     with path.open("w", encoding="ascii", newline="\n") as file:
-        write_coco((json.loads(part.read_text(encoding="ascii")) for part in parts), file)
+        write_coco((read_part(part) for part in parts), file)
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:
@@ -59,7 +81,7 @@ def _replace(path: Path, write: Callable[[Path], object]) -> None:
     new = path.with_name(f".{path.name}.new")
     try:
         write(new)
-        new.replace(path)
+        put(new, path)
     except BaseException:
         new.unlink(missing_ok=True)
         raise

@@ -1,20 +1,25 @@
-"""The folder of a dataset: one run's at a time, and never half a picture in it.
+"""The folder of a dataset: one run's at a time, and never a picture in it without its label.
 
 images/000000.png  labels/000000.txt  hdf5/000000.hdf5  image_000000.log  manifest.jsonl  dataset.yaml
 coco_annotations.json  preview.png  .work/ (the lock, pictures on the way, the parts of the COCO file)
 
 A picture's files are written in .work and renamed when all are there: the label first and the picture last, since
-trainers go by the pictures, and one without its label would teach that there is nothing to see.
+trainers go by the pictures, and one without its label would teach that there is nothing to see. A run that is killed
+between the two leaves a label alone, which the next run clears away.
 """
 
 import shutil
+import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from engine.dataset.made import COCO_PART, HDF5, LABELS, PICTURE, Made
-from engine.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_of, read_manifest
+from engine.dataset.options import option_name
+from engine.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_of, own_version, read_manifest
 from engine.dataset.task import PictureTask
 from engine.errors import FolderBusyError, SinkError, UsageError
 from engine.work_folder import LOCK, WorkFolder
@@ -23,6 +28,7 @@ WORK = ".work"
 COCO_FILE, YAML_FILE, PREVIEW = "coco_annotations.json", "dataset.yaml", "preview.png"
 MOST_NAMED = 4
 LOOKS_EVERY_S = 0.02
+OPEN_ELSEWHERE_S = 5.0  # how long Windows may keep a file for a viewer or a virus scanner
 SYSTEM_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"})
 
 
@@ -36,13 +42,15 @@ def paths_of(task: PictureTask) -> dict[str, str]:
     return paths | {LABELS: f"labels/{task.name}.txt", PICTURE: f"images/{task.name}.png"}
 
 
-@dataclass(slots=True, kw_only=True)
-class Opened:
-    """What was found."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run finds, before it changes anything."""
 
-    finished: set[int]
+    finished: frozenset[int]
     """Indices that need not be made again."""
-    notes: list[str]
+    forgotten: frozenset[int]
+    """Whose files go, because all is made anew."""
+    notes: tuple[str, ...]
 
 
 class DatasetFolder:
@@ -62,28 +70,43 @@ class DatasetFolder:
             self._work.close()
             raise unwritable(path, error) from error
 
-    def open(self, tasks: list[PictureTask], *, is_resuming: bool, is_whole: bool = True) -> Opened:
-        """Puts in order what an earlier run has left. UsageError where its pictures were made with other options.
+    def plan(self, tasks: list[PictureTask], *, is_resuming: bool, is_whole: bool = True) -> Plan:
+        """What is to be done. Changes nothing. UsageError where its pictures were made with other options.
 
         Not resuming, what is there is forgotten: all of it where the tasks are the whole dataset, else theirs.
         """
         notes = []
+        if self.manifest.unreadable:
+            notes.append(
+                f"{self.manifest.path}: {self.manifest.unreadable} line(s) cut or unreadable, left out; "
+                "pictures without a line are made again"
+            )
+        forgotten = frozenset[int]()
+        if not is_resuming:
+            forgotten = frozenset(self.manifest.entries if is_whole else (task.index for task in tasks))
+        self._demand_same(tasks[0], forgotten)
         try:
-            if self.manifest.unreadable:
-                notes.append(
-                    f"{self.manifest.path}: {self.manifest.unreadable} line(s) cut or unreadable, left out; "
-                    "pictures without a line are made again"
-                )
-            if not is_resuming:
-                self._forget([*self.manifest.entries] if is_whole else [task.index for task in tasks])
-            self._demand_same(tasks[0])
-            self.manifest.tidy()
-            self._clear_work()
-            finished = {task.index for task in tasks if self._is_finished(task)}
-            self._remove_halves(tasks, finished)
+            finished = {task.index for task in tasks if task.index not in forgotten and self._is_finished(task)}
+            notes += self._strangers(tasks)
         except OSError as error:
             raise unwritable(self.path, error) from error
-        return Opened(finished=finished, notes=notes)
+        older = sum(self.manifest.entries[index].version != own_version() for index in finished)
+        if older:
+            notes.append(
+                f"{older} pictures were made by another version of this program, which may have drawn them otherwise; "
+                "--no-resume makes all anew"
+            )
+        return Plan(finished=frozenset(finished), forgotten=forgotten, notes=tuple(notes))
+
+    def prepare(self, tasks: list[PictureTask], plan: Plan) -> None:
+        """Puts in order what an earlier run has left. SinkError."""
+        try:
+            self._forget(plan.forgotten)
+            self.manifest.tidy()
+            self._clear_work()
+            self._remove_halves(task for task in tasks if task.index not in plan.finished)
+        except OSError as error:
+            raise unwritable(self.path, error) from error
 
     def staging(self, task: PictureTask) -> Path:
         """A new folder for the files of one attempt: the process of an attempt before may still be ending. OSError."""
@@ -92,13 +115,16 @@ class DatasetFolder:
     def log_path(self, task: PictureTask) -> Path:
         return self.path / f"image_{task.name}.log"
 
-    def commit(self, task: PictureTask, staged: Path, made: Made, *, seconds: float, attempts: int) -> None:
-        """The files of a finished attempt take their places, then the manifest knows of them. OSError."""
+    def commit(
+        self, task: PictureTask, staged: Path, made: Made, *, seconds: float, attempts: int, reason: str = ""
+    ) -> None:
+        """The files of a finished attempt take their places, then the manifest knows of them. `reason`: why others
+        before failed. OSError."""
         paths = paths_of(task)
         for name, path in paths.items():
             target = self.path / path
             target.parent.mkdir(exist_ok=True)
-            (staged / name).replace(target)
+            put(staged / name, target)
         shutil.rmtree(staged, ignore_errors=True)
         entry = entry_of(task, status=DONE, seconds=round(seconds, 3), attempts=attempts, engine=made.renderer)
         self.manifest.append(
@@ -108,6 +134,8 @@ class DatasetFolder:
                 bytes={paths[name]: value for name, value in made.bytes.items()},
                 piles=made.piles,
                 labelled=made.labelled,
+                drawn=made.drawn,
+                reason=reason,
             )
         )
 
@@ -141,23 +169,32 @@ class DatasetFolder:
         else:
             self._work.remove()
 
-    def _demand_same(self, task: PictureTask) -> None:
+    def _demand_same(self, task: PictureTask, forgotten: frozenset[int]) -> None:
         wanted = task.key
-        for entry in self.manifest.entries.values():
-            if entry.status != DONE or entry.options == wanted:
+        for index, entry in self.manifest.entries.items():
+            if index in forgotten or entry.status != DONE or entry.options == wanted:
                 continue
             names = [name for name in wanted if wanted[name] != entry.options.get(name)]
-            told = ", ".join(f"{name} {entry.options.get(name)}, not {wanted[name]}" for name in names[:MOST_NAMED])
+            if "engine" in names:
+                names = ["engine"]  # the rest follows from it
+            told = "; ".join(
+                f"{option_name(name)} {_value(wanted[name])}, was {_value(entry.options.get(name))}"
+                for name in names[:MOST_NAMED]
+            )
             raise UsageError(
                 f"{self.path}: its pictures were made with other options ({told}); give the same, another folder, or "
                 "--no-resume to make all anew"
             )
 
     def _is_finished(self, task: PictureTask) -> bool:
+        return self._has(task, paths_of(task).values())
+
+    def _has(self, task: PictureTask, paths: Iterable[str]) -> bool:
+        """Whether the manifest knows the picture as done and these of its files are as it says."""
         entry = self.manifest.entries.get(task.index)
         if entry is None or entry.status != DONE or entry.options != task.key:
             return False
-        for path in paths_of(task).values():
+        for path in paths:
             try:
                 if (self.path / path).stat().st_size != entry.bytes.get(path):
                     return False
@@ -165,15 +202,25 @@ class DatasetFolder:
                 return False
         return True
 
-    def _remove_halves(self, tasks: list[PictureTask], finished: set[int]) -> None:
-        """The picture first: there is never one without a label."""
-        for task in tasks:
-            if task.index not in finished:
-                for path in reversed(paths_of(task).values()):
-                    (self.path / path).unlink(missing_ok=True)
+    def _strangers(self, tasks: list[PictureTask]) -> list[str]:
+        """Pictures that neither the manifest knows nor this run makes: a trainer would take them all the same."""
+        known = {f"{index:06d}.png" for index in self.manifest.entries} | {f"{task.name}.png" for task in tasks}
+        strange = sorted(path.name for path in (self.path / "images").glob("*.png") if path.name not in known)
+        if not strange:
+            return []
+        return [f"{self.path}/images: {len(strange)} picture(s) without a line in the manifest, such as {strange[0]}"]
 
-    def _forget(self, indices: list[int]) -> None:
-        for index in indices:
+    def _remove_halves(self, tasks: Iterable[PictureTask]) -> None:
+        """The picture first: there is never one without a label. A whole pair stays until the new one is there."""
+        for task in tasks:
+            paths = paths_of(task)
+            if self._has(task, (paths[PICTURE], paths[LABELS])):
+                continue
+            for path in reversed(paths.values()):
+                (self.path / path).unlink(missing_ok=True)
+
+    def _forget(self, indices: frozenset[int]) -> None:
+        for index in sorted(indices):
             name = f"{index:06d}"
             coco = f"{WORK}/coco/{name}.json"
             for path in (f"images/{name}.png", f"labels/{name}.txt", f"hdf5/{name}.hdf5", f"image_{name}.log", coco):
@@ -186,8 +233,25 @@ class DatasetFolder:
                 shutil.rmtree(path, ignore_errors=True)
 
 
+def put(source: Path, target: Path) -> None:
+    """Rename it there. On Windows a file that another program has open is waited for a little. OSError."""
+    end_s = time.perf_counter() + OPEN_ELSEWHERE_S
+    while True:
+        try:
+            source.replace(target)
+            return
+        except PermissionError:
+            if sys.platform != "win32" or time.perf_counter() > end_s:
+                raise
+            time.sleep(LOOKS_EVERY_S)
+
+
 def unwritable(path: Path, error: OSError) -> SinkError:
     return SinkError(f"{path}: cannot be written ({error.strerror or error})")
+
+
+def _value(value: Any) -> str:
+    return "left alone" if value is None else str(value)
 
 
 def _held(path: Path, patience_s: float) -> WorkFolder:
@@ -207,9 +271,9 @@ def _demand_ours(path: Path) -> None:
         present = {each.name for each in path.iterdir()} - SYSTEM_FILES
     except FileNotFoundError:
         return
-    except NotADirectoryError:
-        raise UsageError(f"{path}: is a file; name a folder") from None
     except OSError as error:
+        if path.is_file():
+            raise UsageError(f"{path}: is a file; name a folder") from None
         raise unwritable(path, error) from error
     if present and not present & {MANIFEST, WORK}:
         raise UsageError(f"{path}: is not empty and holds no dataset of ours; name another folder")

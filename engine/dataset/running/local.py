@@ -1,6 +1,6 @@
 """Pictures on this machine: so many slots, a fresh process for each picture."""
 
-import os
+import logging
 import shutil
 import threading
 import time
@@ -10,21 +10,23 @@ from typing import Any
 
 from engine.dataset.running.attempt import run_attempt
 from engine.dataset.running.folder import DatasetFolder
+from engine.dataset.running.machine import cores
 from engine.dataset.running.outcome import Attempted, Outcome
 from engine.dataset.running.policy import Failure, failure_of, is_tried_again
 from engine.dataset.task import PictureTask
 
 LOOKS_EVERY_S = 0.1
 
+log = logging.getLogger(__name__)
+
 
 class LocalRunner:
     """Threads only wait for processes; what they bring is taken in on the thread that iterates."""
 
     def __init__(self, folder: DatasetFolder, *, jobs: int, timeout_s: float, retries: int) -> None:
-        self.words = f"{jobs} process{'es' if jobs > 1 else ''} at a time"
-        self.jobs = jobs
+        self.jobs, self.words = jobs, ""
         self._folder, self._timeout_s, self._retries = folder, timeout_s, retries
-        threads = str(max(1, (os.cpu_count() or 1) // jobs))
+        threads = str(max(1, cores() // jobs))
         # Mesa's rasteriser and NumPy would each take all cores in every process. What they draw is the same.
         self._environment = {"LP_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
         self._is_closing = threading.Event()
@@ -59,14 +61,15 @@ class LocalRunner:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _make(self, task: PictureTask) -> Outcome:
-        attempts = 0
+        earlier: list[str] = []
         while True:
-            attempts += 1
-            result = self._attempt(task, is_first=attempts == 1)
+            attempts = len(earlier) + 1
+            result = self._attempt(task, is_first=not earlier)
             if isinstance(result, Attempted):
-                return Outcome(task=task, attempts=attempts, made=result)
+                return Outcome(task=task, attempts=attempts, made=result, earlier=tuple(earlier))
             if self._is_closing.is_set() or not is_tried_again(result, attempts, self._retries):
-                return Outcome(task=task, attempts=attempts, failure=result)
+                return Outcome(task=task, attempts=attempts, failure=result, earlier=tuple(earlier))
+            earlier.append(result.reason)
 
     def _attempt(self, task: PictureTask, *, is_first: bool) -> Attempted | Failure:
         began_s = time.perf_counter()
@@ -82,8 +85,9 @@ class LocalRunner:
                 environment=self._environment,
                 is_stopped=self._is_closing.is_set,
             )
-        except OSError as error:
-            return failure_of(error)
+        except Exception as error:  # the top of a thread: what it was, the run tells
+            log.debug("an attempt at picture %s", task.name, exc_info=True)
+            return failure_of(error, self._folder.path)
         if isinstance(result, Failure):
             shutil.rmtree(staged, ignore_errors=True)
             return result

@@ -9,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from engine.atomic_file import write_atomic
 from engine.dataset.task import PictureTask
 
@@ -35,8 +37,10 @@ class Entry:
     attempts: int = 1
     piles: int = 0
     labelled: int = 0
+    drawn: dict[str, Any] = field(default_factory=dict)
+    """Every number of its scene, those that were left alone too."""
     reason: str = ""
-    """Why it failed."""
+    """Why it failed, or had to be tried again."""
 
     def line(self) -> bytes:
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -73,9 +77,8 @@ class Manifest:
         self.entries[entry.index] = entry
 
     def tidy(self) -> None:
-        """One line a picture, in order, and nothing that cannot be read."""
-        lines = (self.entries[index].line() for index in sorted(self.entries))
-        write_atomic(self.path, b"".join(lines).decode())
+        """One line a picture, in order, and nothing that cannot be read. OSError."""
+        write_atomic(self.path, "".join(self.entries[index].line().decode() for index in sorted(self.entries)))
         self.unreadable = 0
 
 
@@ -90,20 +93,12 @@ def read_manifest(folder: Path) -> Manifest:
         if not line.strip():
             continue
         try:
-            manifest.take(_entry(json.loads(line)))
-        except (ValueError, TypeError):
+            manifest.take(msgspec.convert(json.loads(line), Entry))
+        except (ValueError, RecursionError):  # msgspec's own is a ValueError
             manifest.unreadable += 1
     if content and not content.endswith(b"\n"):
         manifest.unreadable = max(manifest.unreadable, 1)  # the next line would be glued to it
     return manifest
-
-
-def _entry(values: dict[str, Any]) -> Entry:
-    """TypeError or ValueError for what no run has written."""
-    entry = Entry(**values)
-    if not isinstance(entry.index, int) or {type(entry.options), type(entry.bytes)} != {dict}:
-        raise ValueError("not an entry")
-    return entry
 
 
 def own_version() -> str:

@@ -1,9 +1,11 @@
 """Pictures on the machines of a Ray cluster: a task each, in a process that ends with it (`max_calls=1`).
 
 What a task made travels home as bytes, so that no machine but this one needs the folder. Ray tries a task again whose
-process died or that raised; one that hangs is told to end by us, and given out anew.
+process died or that raised, also one that ended itself because it took too long; one that cannot even do that is ended
+by us and given out anew.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from engine.errors import ChildError
 
 LOOKS_EVERY_S = 0.1
 CANCELLED_S = 30.0
+QUEUE_S = 3600.0  # that a busy cluster may let a picture wait before it begins
 PIXEL_BYTES, ARRAYS_PIXEL_BYTES = 3, 9  # of what travels home, at most
 CORES_A_PICTURE = 2  # a renderer on a CPU fills them; more pictures at once only need more memory
 
@@ -45,12 +48,16 @@ class ClusterRunner:
         )
         self._ray: Any = self._connection.ray
         try:
-            cores = int(self._ray.cluster_resources().get("CPU", 1))
-            self.jobs = job.jobs or max(1, cores // CORES_A_PICTURE)
-            self.words = f"{self._connection.words}, {self.jobs} at a time"
+            machines = [int(node["Resources"].get("CPU", 0)) for node in self._ray.nodes() if node["Alive"]]
+            each = min(CORES_A_PICTURE, max(machines, default=1))
+            if job.jobs is not None:
+                each = min(each, sum(machines) // job.jobs)
+            each = max(each, 1)
+            self.jobs = job.jobs or max(1, sum(cores // each for cores in machines))
+            self.words = f"pictures are made on {self._connection.words}"
             remote = self._ray.remote(
                 max_calls=1,
-                num_cpus=min(max(1, cores // self.jobs), CORES_A_PICTURE),
+                num_cpus=each,
                 max_retries=job.retries,
                 retry_exceptions=[NotMadeError],
                 scheduling_strategy="SPREAD",
@@ -94,46 +101,53 @@ class ClusterRunner:
 
     def _send(self, sent: Sent) -> None:
         sent.began_s, sent.is_cancelled = time.perf_counter(), False
-        self._sent[self._make.remote(sent.task.as_json())] = sent
+        self._folder.log_path(sent.task).unlink(missing_ok=True)
+        self._sent[self._make.remote(sent.task.as_json(), self._timeout_s)] = sent
 
     def _taken(self, ref: Any, sent: Sent) -> Outcome | None:
         """None where it is tried again."""
-        seconds = time.perf_counter() - sent.began_s
         try:
             result = self._ray.get(ref)
+            self._keep_log(sent, result.pop("log"))
+            files = result.pop("files")
+            if "failure" in result:
+                return Outcome(task=sent.task, attempts=1 + sent.hung, failure=Failure(**result["failure"]))
             staged = self._folder.staging(sent.task)
-            for name, content in result.pop("files").items():
+            for name, content in files.items():
                 (staged / name).write_bytes(content)
-            self._folder.log_path(sent.task).write_text(result.pop("log"), encoding="utf-8")
-        except OSError as error:
-            failure = failure_of(error)
-        except self._ray.exceptions.RayError as error:
-            failure = self._failure(error, sent)
+        except self._ray.exceptions.RayError as error:  # before OSError: Ray's may be both
             if sent.is_cancelled and sent.hung <= self._retries:
                 self._send(sent)
                 return None
+            failure = Failure(reason=self._reason(error, sent))
+        except OSError as error:
+            failure = failure_of(error, self._folder.path)
         else:
-            if "failure" in result:
-                failure = Failure(**result["failure"])
-            else:
-                made = Attempted(folder=staged, seconds=seconds, values=result["made"])
-                return Outcome(task=sent.task, attempts=1 + sent.hung, made=made)
-        tried = 1 + (0 if failure.is_final or failure.ends_run else self._retries)
+            made = Attempted(folder=staged, seconds=result["seconds"], values=result["made"])
+            return Outcome(task=sent.task, attempts=1 + sent.hung, made=made)
+        tried = 1 if failure.ends_run else 1 + self._retries
         return Outcome(task=sent.task, attempts=tried, failure=failure)
 
-    def _failure(self, error: Exception, sent: Sent) -> Failure:
+    def _reason(self, error: Exception, sent: Sent) -> str:
         if sent.is_cancelled:
-            return Failure(reason=f"hung: no picture after {self._timeout_s:g} s (--timeout); killed")
+            return f"hung: no picture after {self._timeout_s:g} s (--timeout); killed"
         cause = getattr(error, "cause", None)
         if isinstance(cause, NotMadeError):
-            return Failure(reason=str(cause))
-        return Failure(reason=ray_reason(error))
+            self._keep_log(sent, cause.log)
+            return cause.reason
+        return f"its process died, or took longer than {self._timeout_s:g} s (--timeout): {ray_reason(error)}"
+
+    def _keep_log(self, sent: Sent, log: str) -> None:
+        with contextlib.suppress(OSError):  # a full disk is told by what is written next
+            self._folder.log_path(sent.task).write_text(log, encoding="utf-8")
 
     def _end_hung(self) -> None:
+        """Tasks end themselves; this is for those that cannot, and counts what Ray lets them wait."""
         now_s = time.perf_counter()
+        allowed_s = self._timeout_s * (1 + self._retries) + QUEUE_S
         for ref, sent in self._sent.items():
-            if not sent.is_cancelled and now_s - sent.began_s > self._timeout_s:
+            if not sent.is_cancelled and now_s - sent.began_s > allowed_s:
                 sent.is_cancelled, sent.hung = True, sent.hung + 1
                 self._ray.cancel(ref, force=True)
-            elif sent.is_cancelled and now_s - sent.began_s > self._timeout_s + CANCELLED_S:
+            elif sent.is_cancelled and now_s - sent.began_s > allowed_s + CANCELLED_S:
                 raise ChildError(f"picture {sent.task.name} hangs on the cluster and cannot be ended; see: ray status")

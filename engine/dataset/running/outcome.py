@@ -32,3 +32,5 @@ class Outcome:
     attempts: int
     made: Attempted | None = None
     failure: Failure | None = None
+    earlier: tuple[str, ...] = ()
+    """Why the attempts before the last one failed, as far as that is known."""

@@ -3,6 +3,8 @@
 import errno
 from dataclasses import dataclass
 
+from engine.dataset.options import SceneOptions
+from engine.dataset.task import Drawing
 from engine.errors import NoGLError, SinkError, UsageError, in_one_line
 
 GB = 10**9
@@ -10,8 +12,15 @@ GB = 10**9
 JOBS_BY_MEMORY = ((32 * GB, 4), (16 * GB, 2))
 # Whatever the picture, the next one would meet the same.
 FATAL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG})
-TIMEOUTS_S = {"raster": 600.0, "cycles": 7200.0}
-"""After which a picture that says nothing is taken for hung: some fifty times what the largest take."""
+LEAST_TIMEOUT_S = 600.0
+# On two cores a picture of 21 megapixels at 50 samples took 544 s, half a second a million: this is twelve times that.
+CYCLES_TIMEOUT_S = 6e-6
+
+
+def default_timeout_s(drawing: Drawing, options: SceneOptions) -> float:
+    """After which a picture is taken for hung; of Cycles by its pixels and samples."""
+    samples = options.width * options.height * (drawing.max_samples or 0)
+    return max(LEAST_TIMEOUT_S, CYCLES_TIMEOUT_S * samples)
 
 
 def default_jobs(memory_bytes: int, cores: int) -> int:
@@ -36,12 +45,13 @@ def is_tried_again(failure: Failure, attempts: int, retries: int) -> bool:
     return not failure.is_final and not failure.ends_run and attempts <= retries
 
 
-def failure_of(error: BaseException) -> Failure:
-    """What an exception in the process of a picture means for the run."""
+def failure_of(error: BaseException, place: object = "") -> Failure:
+    """What an exception in the process of a picture means for the run. `place`: where it wrote, for errors of the disk
+    that do not tell."""
     of_disk = error.__cause__ if isinstance(error, SinkError) else error
     if isinstance(of_disk, OSError) and of_disk.errno in FATAL_ERRNOS:
-        where = f"{of_disk.filename}: " if of_disk.filename else ""
-        return Failure(reason=f"{where}{of_disk.strerror}", ends_run=True)
+        where = of_disk.filename or place
+        return Failure(reason=f"{where}: {of_disk.strerror}" if where else str(of_disk.strerror), ends_run=True)
     if isinstance(error, MemoryError):
         return Failure(reason="out of main memory; give fewer --jobs or a smaller --width and --height")
     return Failure(

@@ -1,22 +1,22 @@
 """The job done: `make_dataset(job)`.
 
-All that can be refused is refused before the folder is touched: a scene that does not fit, an engine that is not there.
+All that can be refused is refused before a file is touched: a scene that does not fit, other options than the folder's,
+a cluster where nobody answers.
 """
 
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Protocol
-
-import psutil
 
 from engine.dataset.job import DatasetJob
 from engine.dataset.labels import require_h5py, require_pycocotools
 from engine.dataset.running.finishing import Finished, write_outputs
 from engine.dataset.running.folder import DatasetFolder, unwritable
+from engine.dataset.running.machine import cores, memory_bytes
 from engine.dataset.running.outcome import Outcome
-from engine.dataset.running.policy import TIMEOUTS_S, default_jobs
+from engine.dataset.running.policy import default_jobs, default_timeout_s
 from engine.dataset.running.report import DatasetReport, FailedPicture, Progress
 from engine.dataset.running.single import make_one
 from engine.dataset.scene import describe_scene, settle
@@ -29,8 +29,9 @@ Say = Callable[[str], None]
 
 class Runner(Protocol):
     jobs: int
-    words: str
     at_work: int
+    words: str
+    """What it works on, where that is not this machine."""
 
     def run(self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]) -> Iterable[Outcome | None]: ...
     def close(self) -> None: ...
@@ -46,11 +47,11 @@ def make_dataset(
     """Everything, start to end. MultiverseError in one line when it fails; what is finished then stays.
 
     `tell` hears how far it is, several times a second, `say` of what failed, both on this thread. `is_stopped` ends the
-    run early: pictures at work are finished.
+    run early: pictures at work are finished. One picture alone (`image_index`) is made on this thread to its end.
     """
     check_job(job)
     if job.image_index is not None:
-        return make_one(job)
+        return make_one(job, say)
     folder = DatasetFolder(job.output)
     try:
         return _Run(job, folder, tell, say, is_stopped).make()
@@ -61,10 +62,9 @@ def make_dataset(
 def check_job(job: DatasetJob) -> None:
     """UsageError for what is asked in vain, before anything is touched."""
     job.check()
-    tasks = job.tasks
-    for task in tasks[:MOST_CHECKED]:
-        settle(task.options, task.seed)
-    describe_scene(tasks[0].options, tasks[0].seed)
+    for index in islice(job.indices, MOST_CHECKED):
+        settle(job.options, job.task(index).seed)
+    describe_scene(job.options, job.task(job.indices[0]).seed)
     if job.save_coco:
         require_pycocotools()
     if job.save_hdf5:
@@ -89,33 +89,40 @@ class _Run:
         self._last_words = ""  # why no more pictures are begun
 
     def make(self) -> DatasetReport:
-        tasks = self._job.tasks
-        opened = self._folder.open(tasks, is_resuming=self._job.resume)
-        self._kept = len(opened.finished)
-        missing = [task for task in tasks if task.index not in opened.finished]
-        jobs = 1
-        if missing:
-            jobs = self._work_off(missing)
+        tasks = [self._job.task(index) for index in self._job.indices]
+        plan = self._folder.plan(tasks, is_resuming=self._job.resume)
+        self._kept = len(plan.finished)
+        missing = [task for task in tasks if task.index not in plan.finished]
+        runner = open_runner(self._job, self._folder) if missing else None
+        try:
+            self._folder.prepare(tasks, plan)
+            if runner is not None:
+                self._work_off(runner, missing)
+        finally:
+            if runner is not None:
+                runner.close()
         finished = Finished()
         try:
             self._folder.manifest.tidy()
-            finished = write_outputs(self._folder, width=self._job.options.width, height=self._job.options.height)
+            finished = write_outputs(self._folder, self._job)
         except OSError as error:
             if not self._last_words:
                 raise unwritable(self._folder.path, error) from error
-        notes = [*opened.notes, *finished.notes]
+        notes = [*plan.notes, *finished.notes]
         if self._last_words:
             notes.append(f"{self._last_words}; no more pictures were begun, the same command goes on")
+        entries = self._folder.manifest.entries
+        drawn_by = {entries[task.index].engine for task in tasks if task.index in entries} - {""}
         return DatasetReport(
             folder=str(self._folder.path),
             expected=len(tasks),
             kept=self._kept,
             made=len(self._seconds),
-            failed=tuple(self._failed),
+            failed=tuple(sorted(self._failed, key=lambda failed: failed.index)),
             retried=self._retried,
             is_interrupted=self._asked() and len(self._seconds) + len(self._failed) < len(missing),
-            engine=self._engine(),
-            jobs=jobs,
+            engine=", ".join(sorted(drawn_by)) or self._job.drawing.engine,
+            jobs=runner.jobs if runner is not None else 0,
             seconds=round(time.perf_counter() - self._began_s, 3),
             seconds_a_picture=round(statistics.median(self._seconds), 3) if self._seconds else None,
             statistics=finished.statistics,
@@ -123,28 +130,24 @@ class _Run:
             notes=tuple(notes),
         )
 
-    def _work_off(self, missing: list[PictureTask]) -> int:
-        """The pictures at once."""
-        runner = open_runner(self._job, self._folder)
-        try:
-            expected = len(missing) + self._kept
-            for outcome in runner.run(missing, self._is_stopped):
-                if outcome is not None:
-                    self._take(outcome)
-                self._tell(
-                    Progress(
-                        done=self._kept + len(self._seconds),
-                        expected=expected,
-                        made=len(self._seconds),
-                        failed=len(self._failed),
-                        at_work=runner.at_work,
-                        seconds=time.perf_counter() - self._began_s,
-                        is_finishing=self._is_stopped(),
-                    )
+    def _work_off(self, runner: Runner, missing: list[PictureTask]) -> None:
+        if runner.words:
+            self._say(f"{runner.words}, {runner.jobs} at a time")
+        expected = len(missing) + self._kept
+        for outcome in runner.run(missing, self._is_stopped):
+            if outcome is not None:
+                self._take(outcome)
+            self._tell(
+                Progress(
+                    done=self._kept + len(self._seconds),
+                    expected=expected,
+                    made=len(self._seconds),
+                    failed=len(self._failed),
+                    at_work=runner.at_work,
+                    seconds=time.perf_counter() - self._began_s,
+                    is_finishing=self._is_stopped(),
                 )
-            return runner.jobs
-        finally:
-            runner.close()
+            )
 
     def _is_stopped(self) -> bool:
         return bool(self._last_words) or self._asked()
@@ -152,9 +155,18 @@ class _Run:
     def _take(self, outcome: Outcome) -> None:
         task, made, failure = outcome.task, outcome.made, outcome.failure
         self._retried += outcome.attempts - 1
+        for reason in outcome.earlier:
+            self._say(f"picture {task.name} was tried again: {reason}")
         try:
             if made is not None:
-                self._folder.commit(task, made.folder, made.made, seconds=made.seconds, attempts=outcome.attempts)
+                self._folder.commit(
+                    task,
+                    made.folder,
+                    made.made,
+                    seconds=made.seconds,
+                    attempts=outcome.attempts,
+                    reason="; ".join(outcome.earlier),
+                )
                 self._seconds.append(made.seconds)
                 return
             assert failure is not None
@@ -167,20 +179,15 @@ class _Run:
         self._failed.append(FailedPicture(index=task.index, reason=reason, attempts=outcome.attempts))
         self._say(f"picture {task.name} failed: {reason}")
 
-    def _engine(self) -> str:
-        entries = self._folder.manifest.entries
-        drawn = {entries[task.index].engine for task in self._job.tasks if task.index in entries} - {""}
-        return ", ".join(sorted(drawn)) or self._job.drawing.engine
-
 
 def open_runner(job: DatasetJob, folder: DatasetFolder) -> Runner:
     """Processes of this machine, or of a cluster."""
-    timeout_s = job.timeout_s or TIMEOUTS_S[job.drawing.engine]
+    timeout_s = job.timeout_s or default_timeout_s(job.drawing, job.options)
     if job.cluster is not None:
         from engine.dataset.running.on_cluster import ClusterRunner
 
         return ClusterRunner(folder, job, timeout_s=timeout_s)
     from engine.dataset.running.local import LocalRunner
 
-    jobs = job.jobs or default_jobs(psutil.virtual_memory().total, os.cpu_count() or 1)
+    jobs = job.jobs or default_jobs(memory_bytes(), cores())
     return LocalRunner(folder, jobs=min(jobs, job.count), timeout_s=timeout_s, retries=job.retries)

@@ -7,9 +7,13 @@ figures of the whole are the batch's to make.
 import logging
 import os
 import shutil
+import socket
 import tempfile
 import time
+import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -17,29 +21,32 @@ from engine.atomic_file import write_atomic
 from engine.dataset.job import DatasetJob
 from engine.dataset.labels import dataset_yaml
 from engine.dataset.made import Made
+from engine.dataset.running.finishing import Finished, write_coco_file
 from engine.dataset.running.folder import YAML_FILE, DatasetFolder, unwritable
 from engine.dataset.running.report import DatasetReport, FailedPicture
 from engine.dataset.running.worker import attempt
 from engine.errors import SinkError
 
-STAGING = ".picture-"
 PATIENCE_S = 30.0  # others of our kind hold the folder for milliseconds, a batch for as long as it runs
+HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"  # a shared folder is swept by who knows its processes
+STAGING = f".picture-{HOST}-"
 
 
-def make_one(job: DatasetJob) -> DatasetReport:
+def make_one(job: DatasetJob, say: Callable[[str], None]) -> DatasetReport:
     """As `make_dataset`, on this thread and to its end."""
     assert job.image_index is not None
     began_s = time.perf_counter()
     task = job.task(job.image_index)
     folder = DatasetFolder(job.output, patience_s=PATIENCE_S)
     try:
-        opened = folder.open([task], is_resuming=job.resume, is_whole=False)
+        plan = folder.plan([task], is_resuming=job.resume, is_whole=False)
+        folder.prepare([task], plan)
         log_path = folder.log_path(task)
         _sweep(job.output)
     finally:
         folder.close()
-    if opened.finished:
-        return _report(job, folder, began_s, kept=1, notes=opened.notes)
+    if plan.finished:
+        return _report(job, folder, began_s, kept=1, notes=plan.notes)
     try:
         staged = Path(tempfile.mkdtemp(prefix=f"{STAGING}{os.getpid()}-", dir=job.output))
     except OSError as error:
@@ -47,21 +54,27 @@ def make_one(job: DatasetJob) -> DatasetReport:
     try:
         result = _logged(log_path, lambda: attempt(task, staged))
         folder = DatasetFolder(job.output, patience_s=PATIENCE_S)
+        finished = Finished()
         try:
             if "failure" in result:
                 reason = result["failure"]["reason"]
+                say(f"picture {task.name} failed: {reason}")
                 folder.note_failure(task, reason, attempts=1)
-                return _report(job, folder, began_s, notes=opened.notes, reason=reason)
+                return _report(job, folder, began_s, notes=plan.notes, reason=reason)
             made = Made(**result["made"])
             folder.commit(task, staged, made, seconds=time.perf_counter() - began_s, attempts=1)
             write_atomic(job.output / YAML_FILE, dataset_yaml())
+            finished.outputs = [f"images/{task.name}.png", f"labels/{task.name}.txt", YAML_FILE]
+            if job.save_coco:
+                write_coco_file(folder, finished, len(folder.finished_pictures()))
         except OSError as error:
             raise unwritable(job.output, error) from error
         finally:
             folder.close()
     finally:
         shutil.rmtree(staged, ignore_errors=True)
-    return _report(job, folder, began_s, made=1, engine=made.renderer, notes=opened.notes)
+    notes = (*plan.notes, *finished.notes)
+    return _report(job, folder, began_s, made=1, engine=made.renderer, notes=notes, outputs=tuple(finished.outputs))
 
 
 def _report(
@@ -69,7 +82,8 @@ def _report(
     folder: DatasetFolder,
     began_s: float,
     *,
-    notes: list[str],
+    notes: tuple[str, ...],
+    outputs: tuple[str, ...] = (),
     kept: int = 0,
     made: int = 0,
     engine: str = "",
@@ -90,12 +104,12 @@ def _report(
         seconds=seconds,
         seconds_a_picture=seconds if made else None,
         statistics=None,
-        outputs=(),
-        notes=tuple(notes),
+        outputs=outputs,
+        notes=notes,
     )
 
 
-def _logged(path: Path, work):
+def _logged(path: Path, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What `work` returns; what it logs stands in the file as a batch's would."""
     logger = logging.getLogger("engine.dataset")
     try:

@@ -38,7 +38,7 @@ def attempt(task: PictureTask, folder: Path) -> dict:
     try:
         return {"made": asdict(make_picture(task, folder))}
     except Exception as error:  # the top of the process: what it was is told to the run and stands in the log
-        failure = failure_of(error)
+        failure = failure_of(error, folder)
         logging.getLogger(__name__).error("failed: %s", failure.reason, exc_info=not failure.is_final)
         return {"failure": asdict(failure)}
 

@@ -1,7 +1,9 @@
 """The folder of a dataset: what is taken in, kept, refused."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,9 +17,17 @@ from tests.dataset.running.test_manifest import task
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[DatasetFolder]:
     held = DatasetFolder(tmp_path / "out")
-    held.open([task(index) for index in range(3)], is_resuming=True)
+    opened(held, range(3))
     yield held
     held.close()
+
+
+def opened(folder: DatasetFolder, indices: Iterable[int], **options: Any) -> frozenset[int]:
+    """The indices that are finished; the folder is put in order."""
+    tasks = [task(index, **options) for index in indices]
+    plan = folder.plan(tasks, is_resuming=True)
+    folder.prepare(tasks, plan)
+    return plan.finished
 
 
 def staged(folder: DatasetFolder, index: int, *, without: str = "") -> tuple[Path, Made]:
@@ -56,7 +66,7 @@ def test_a_label_without_its_picture_is_gone_when_the_next_run_begins(folder: Da
     assert names(folder) == ["000000.txt"]
     folder.close()
     again = DatasetFolder(folder.path)
-    assert again.open([task(0)], is_resuming=True).finished == set()
+    assert opened(again, [0]) == set()
     assert names(again) == []
     again.close()
 
@@ -68,7 +78,7 @@ def test_what_is_finished_is_known_by_manifest_and_files_together(folder: Datase
     (folder.path / "labels" / "000002.txt").unlink()
     folder.close()
     again = DatasetFolder(folder.path)
-    assert again.open([task(index) for index in range(4)], is_resuming=True).finished == {0}
+    assert opened(again, range(4)) == {0}
     assert names(again) == ["000000.png", "000000.txt"]
     again.close()
 
@@ -84,13 +94,37 @@ def test_pictures_of_other_options_are_not_mixed(folder: DatasetFolder) -> None:
     commit(folder, 0)
     folder.close()
     again = DatasetFolder(folder.path)
-    with pytest.raises(
-        UsageError, match=r"made with other options \(seed 1000, not 7\); give the same, another folder"
-    ):
-        again.open([task(0, seed=7)], is_resuming=True)
-    assert again.open([task(0, seed=7)], is_resuming=False).finished == set()
+    with pytest.raises(UsageError, match=r"made with other options \(--seed 7, was 1000\); give the same, another"):
+        again.plan([task(0, seed=7)], is_resuming=True)
+    plan = again.plan([task(0, seed=7)], is_resuming=False)
+    assert (plan.finished, plan.forgotten) == (set(), {0})
+    assert names(again) == ["000000.png", "000000.txt"]  # a plan touches nothing
+    again.prepare([task(0, seed=7)], plan)
     assert names(again) == []
     again.close()
+
+
+def test_a_whole_pair_stays_until_what_more_is_asked_of_it_is_made(folder: DatasetFolder) -> None:
+    commit(folder, 0)
+    more = replace(task(0), with_hdf5=True)
+    plan = folder.plan([more], is_resuming=True)
+    assert plan.finished == set()
+    folder.prepare([more], plan)
+    assert names(folder) == ["000000.png", "000000.txt"]
+
+
+def test_pictures_that_nobody_knows_are_told_and_left(folder: DatasetFolder) -> None:
+    commit(folder, 0)
+    (folder.path / "images" / "000077.png").write_bytes(b"who made this")
+    (note,) = folder.plan([task(0)], is_resuming=True).notes
+    assert note == f"{folder.path}/images: 1 picture(s) without a line in the manifest, such as 000077.png"
+
+
+def test_pictures_of_another_version_are_told(folder: DatasetFolder) -> None:
+    commit(folder, 0)
+    folder.manifest.append(replace(folder.manifest.entries[0], version="0.0.1"))
+    (note,) = folder.plan([task(0)], is_resuming=True).notes
+    assert note.startswith("1 pictures were made by another version of this program")
 
 
 def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:

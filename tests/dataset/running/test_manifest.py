@@ -50,9 +50,11 @@ def test_a_line_that_is_not_ours_is_counted_and_left_out(tmp_path: Path) -> None
     with (tmp_path / MANIFEST).open("ab") as file:
         file.write(b'{"index": 1}\n\xff\xfe\n[]\n"text"\n\n')
         file.write(entry_of(task(1), status=DONE).line().replace(b'"index": 1', b'"index": "1"'))
+        file.write(entry_of(task(1), status=DONE, engine="x").line().replace(b'"engine": "x"', b'"engine": ["x"]'))
+        file.write(b"[" * 100_000 + b"\n")
     manifest.append(entry_of(task(2), status=DONE))
     again = read_manifest(tmp_path)
-    assert sorted(again.entries) == [0, 2] and again.unreadable == 5
+    assert sorted(again.entries) == [0, 2] and again.unreadable == 7
 
 
 def test_a_task_travels_whole_with_a_seed_of_any_size() -> None:

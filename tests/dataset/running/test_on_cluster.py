@@ -3,8 +3,10 @@
 import importlib.util
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +64,11 @@ def test_pictures_of_a_cluster_are_those_of_one_machine_each_from_a_process_of_i
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_task_that_dies_or_hangs_is_made_anew(ray: Any, local: dict[str, str], tmp_path: Path, number: int) -> None:
-    """Ray tries the dead one again, and tells nobody; the hung one is ended by us."""
+def test_a_task_that_dies_or_hangs_is_made_anew(
+    ray: Any, local: dict[str, str], tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray tries the dead one again, and tells nobody; the one that cannot even end itself is ended by us."""
+    monkeypatch.setattr("engine.dataset.running.on_cluster.QUEUE_S", 2.0 - 6 * 60)  # of our patience, 2 s are left
     hit: list[int] = []
 
     def tell(progress: Any) -> None:
@@ -71,11 +76,37 @@ def test_a_task_that_dies_or_hangs_is_made_anew(ray: Any, local: dict[str, str],
             process.send_signal(number)
             hit.append(process.pid)
 
-    patience: dict[str, Any] = {"timeout_s": 3.0, "retries": 5} if number == signal.SIGSTOP else {}
+    patience: dict[str, Any] = {"timeout_s": 60.0, "retries": 5} if number == signal.SIGSTOP else {}
     report = make_dataset(small_job(tmp_path / "out", 1, cluster="auto", **patience), tell=tell)
     assert hit and report.made == 1 and bool(report.retried) == bool(patience)
     made = contents(tmp_path / "out")
     assert made["images/000000.png"] == local["images/000000.png"]
+
+
+def test_a_picture_that_takes_too_long_ends_itself_and_is_told(ray: Any, tmp_path: Path) -> None:
+    report = make_dataset(
+        small_job(
+            tmp_path / "out", 1, cluster="auto", timeout_s=1.0, retries=0, options={"width": 4096, "height": 4096}
+        )
+    )
+    (failed,) = report.failed
+    assert failed.reason.startswith("its process died, or took longer than 1 s (--timeout): ")
+    assert "\n" not in failed.reason
+
+
+def test_what_one_machine_cannot_write_is_told_with_the_machine_and_its_log(ray: Any, tmp_path: Path) -> None:
+    """The node's place for temporary files is full: it is asked for more than a file may be long."""
+    import resource
+
+    def limit(progress: Any) -> None:
+        for process in tasks():
+            with suppress(ProcessLookupError):
+                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, 4096))
+
+    report = make_dataset(small_job(tmp_path / "out", 1, cluster="auto", retries=0), tell=limit)
+    (failed,) = report.failed
+    assert failed.reason.startswith(f"{socket.gethostname()}: ") and "File too large" in failed.reason
+    assert "File too large" in (tmp_path / "out" / "image_000000.log").read_text()
 
 
 def test_what_does_not_fit_on_a_site_is_told_as_at_home_and_not_tried_again(ray: Any, tmp_path: Path) -> None:

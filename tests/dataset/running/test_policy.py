@@ -1,10 +1,15 @@
 """What a run decides."""
 
 import errno
+import os
+from pathlib import Path
 
 import pytest
 
-from engine.dataset.running.policy import GB, Failure, default_jobs, failure_of, is_tried_again
+from engine.dataset.options import SceneOptions
+from engine.dataset.running.machine import cores, memory_bytes
+from engine.dataset.running.policy import GB, Failure, default_jobs, default_timeout_s, failure_of, is_tried_again
+from engine.dataset.task import Drawing
 from engine.errors import NoGLError, RenderError, UsageError
 
 
@@ -32,3 +37,27 @@ def test_what_every_picture_would_meet_ends_the_run() -> None:
         assert not failure_of(error).ends_run and not failure_of(error).is_final
     doomed = failure_of(UsageError("--num-bags 9000: 12 fit"))
     assert doomed.is_final and not doomed.ends_run
+
+
+def test_errors_of_the_disk_name_the_place_where_they_do_not_tell() -> None:
+    bare = OSError(errno.ENOSPC, "No space left on device")
+    assert failure_of(bare).reason == "No space left on device"
+    assert failure_of(bare, "/data/out").reason == "/data/out: No space left on device"
+
+
+def test_cycles_may_take_longer_the_more_it_samples() -> None:
+    full, small = SceneOptions(), SceneOptions(width=640, height=480)
+    high = Drawing(engine="cycles", max_samples=100)
+    assert default_timeout_s(Drawing(engine="raster"), full) == default_timeout_s(high, small) == 600
+    assert default_timeout_s(high, full) == pytest.approx(6e-6 * 5280 * 3956 * 100)
+
+
+def test_a_container_s_limit_is_its_memory(tmp_path: Path) -> None:
+    all_of_it = memory_bytes(())
+    limit = tmp_path / "memory.max"
+    assert memory_bytes((limit,)) == all_of_it
+    limit.write_text("max\n")
+    assert memory_bytes((limit,)) == all_of_it
+    limit.write_text("1000000\n")
+    assert memory_bytes((tmp_path / "none", limit)) == 1_000_000
+    assert 1 <= cores() <= (os.cpu_count() or 1)

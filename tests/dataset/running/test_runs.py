@@ -21,8 +21,11 @@ import pytest
 
 from engine.dataset import make_dataset
 from engine.dataset.labels import read_boxes
+from engine.dataset.running.folder import DatasetFolder
+from engine.dataset.running.policy import GB
 from engine.dataset.running.report import Progress
-from engine.errors import FolderBusyError, UsageError
+from engine.dataset.running.run import open_runner
+from engine.errors import ChildError, FolderBusyError, UsageError
 from tests.dataset.labels.test_yolo import check_label
 from tests.dataset.running.small_runs import contents, one_that_fits_and_one_that_does_not, small_job
 
@@ -118,6 +121,36 @@ def test_what_detectors_read_their_labels_with_takes_them(whole: Path) -> None:
         assert (file["colors"][()] == cv2.imread(str(whole / "images/000000.png"))[..., ::-1]).all()
 
 
+def test_a_grown_run_without_the_flag_says_what_its_coco_file_lacks(whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    shutil.copytree(whole, folder)
+    (folder / ".work/coco/000003.json").unlink()
+    report = make_dataset(small_job(folder, 4))
+    assert report.notes == ("coco_annotations.json holds 3 of 4 pictures; with --save-coco the rest are drawn anew",)
+    (folder / ".work/coco/000001.json").write_text('{"image": {"id": 1')
+    (note,) = make_dataset(small_job(folder, 4)).notes
+    assert "000001.json" in note and note.endswith("; coco_annotations.json is as it was")
+
+
+def test_what_cannot_begin_forgets_nothing(whole: Path, tmp_path: Path, free_port: Callable[[], int]) -> None:
+    folder = tmp_path / "out"
+    shutil.copytree(whole, folder)
+    with pytest.raises(ChildError, match="nobody answers there"):
+        make_dataset(small_job(folder, 4, resume=False, cluster=f"127.0.0.1:{free_port()}"))
+    assert contents(folder) == contents(whole)
+
+
+def test_jobs_are_by_memory_and_cores_unless_they_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = DatasetFolder(tmp_path / "out")
+    monkeypatch.setattr("engine.dataset.running.run.memory_bytes", lambda: 40 * GB)
+    monkeypatch.setattr("engine.dataset.running.run.cores", lambda: 3)
+    for asked, count, jobs in ((None, 20, 3), (None, 2, 2), (7, 20, 7)):
+        runner = open_runner(small_job(folder.path, count, jobs=asked), folder)
+        assert runner.jobs == jobs
+        runner.close()
+    folder.close()
+
+
 def test_a_manifest_cut_in_half_costs_time_and_no_byte(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     shutil.copytree(whole, folder)
@@ -146,22 +179,15 @@ def test_a_finished_run_makes_nothing_again(whole: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in (whole / "images").iterdir()} == before
 
 
-def test_one_picture_in_this_process_is_that_of_the_batch(whole: Path, make: Make) -> None:
-    report = make(image_index=2)
-    assert (report.made, report.missing) == (1, 0)
-    folder = Path(report.folder)
-    assert sorted(contents(folder)) == ["dataset.yaml", "images/000002.png", "labels/000002.txt"]
-    assert contents(folder).items() <= contents(whole).items()
-    assert make(image_index=2).kept == 1
-    assert [path.name for path in folder.glob(".*")] == []
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_killed_process_costs_an_attempt_and_no_picture(whole: Path, make: Make) -> None:
+    heard: list[str] = []
     with struck("000000", psutil.Process.kill, times=1):
-        report = make(count=1)
+        report = make(count=1, heard=heard)
     assert (report.made, report.retried, report.failed) == (1, 1, ())
     folder = Path(report.folder)
+    reason = json.loads((folder / "manifest.jsonl").read_text())["reason"]
+    assert "killed by SIGKILL" in reason and heard == [f"picture 000000 was tried again: {reason}"]
     for path in ("images/000000.png", "labels/000000.txt"):
         assert contents(folder)[path] == contents(whole)[path]
 
@@ -176,7 +202,7 @@ def test_a_picture_that_always_dies_is_told_and_stops_no_other(make: Make) -> No
     (failed,) = report.failed
     assert (failed.index, failed.attempts) == (1, 2)
     assert "killed by SIGKILL (by the system for lack of main memory, as a rule: give fewer --jobs)" in failed.reason
-    assert heard == [f"picture 000001 failed: {failed.reason}"]
+    assert heard == [f"picture 000001 was tried again: {failed.reason}", f"picture 000001 failed: {failed.reason}"]
     folder = Path(report.folder)
     assert not (folder / "images/000001.png").exists() and not (folder / "labels/000001.txt").exists()
     assert make(count=3).made == 1
