@@ -40,8 +40,8 @@ def dataset(
         Literal["auto", "cycles", "raster"],
         typer.Option(metavar="cycles|raster", help="cycles: Blender. (default: cycles where Blender is, else raster)"),
     ] = "auto",
-    width: Annotated[int, typer.Option(metavar="PX", help="200 m across.")] = 5280,
-    height: Annotated[int, typer.Option(metavar="PX")] = 3956,
+    width: Annotated[int, typer.Option(metavar="64..16384", help="Pixels; 200 m across.")] = 5280,
+    height: Annotated[int, typer.Option(metavar="64..16384")] = 3956,
     use_clusters: Annotated[
         bool | None,
         typer.Option(
@@ -51,17 +51,21 @@ def dataset(
         ),
     ] = None,
     num_clusters: Annotated[int | None, typer.Option(metavar="1..5", help="(default: drawn, 1 to 5)")] = None,
-    cluster_size: Annotated[float, typer.Option(metavar="M", help="Their middles are 1.5 times as far apart.")] = 30.0,
-    min_piles_per_cluster: Annotated[int, typer.Option(metavar="N")] = 50,
-    max_piles_per_cluster: Annotated[int, typer.Option(metavar="N")] = 100,
+    cluster_size: Annotated[
+        float | None, typer.Option(metavar="M", help="Their middles are 1.5 times as far apart. (default: 30)")
+    ] = None,
+    min_piles_per_cluster: Annotated[int | None, typer.Option(metavar="N", help="(default: 50)")] = None,
+    max_piles_per_cluster: Annotated[int | None, typer.Option(metavar="N", help="(default: 100)")] = None,
     num_rows: Annotated[int | None, typer.Option(metavar="N", help="(default: drawn, 12 to 17)")] = None,
     piles_per_row: Annotated[int | None, typer.Option(metavar="N", help="(default: drawn, 30 to 39)")] = None,
-    row_spacing: Annotated[float | None, typer.Option(metavar="M", help="(default: drawn, 3 to 4)")] = None,
+    row_spacing: Annotated[float | None, typer.Option(metavar="2..50", help="Metres. (default: drawn, 3 to 4)")] = None,
     terrain_size: Annotated[
-        float | None, typer.Option(metavar="M", help="Side of the site. (default: drawn, 180 to 220)")
+        float | None, typer.Option(metavar="20..1000", help="Metres, side of the site. (default: drawn, 180 to 220)")
     ] = None,
-    num_terraces: Annotated[int | None, typer.Option(metavar="N", help="(default: drawn, 6 to 11)")] = None,
-    terrace_height: Annotated[float | None, typer.Option(metavar="M", help="(default: drawn, 1.5 to 3)")] = None,
+    num_terraces: Annotated[int | None, typer.Option(metavar="1..100", help="(default: drawn, 6 to 11)")] = None,
+    terrace_height: Annotated[
+        float | None, typer.Option(metavar="0..10", help="Metres. (default: drawn, 1.5 to 3)")
+    ] = None,
     geological_preset: Annotated[
         Literal["loess", "hills"] | None,
         typer.Option(metavar="loess|hills", help="Ground and kinds of piles. (default: a mix)"),
@@ -73,12 +77,14 @@ def dataset(
         int | None, typer.Option(metavar="N", help="Yellow machines, not labelled. (default: 15, or what fits)")
     ] = None,
     sun_elevation: Annotated[
-        float | None, typer.Option(metavar="DEGREES", help="Above the horizon. (default: drawn, 30 to 60)")
+        float | None, typer.Option(metavar="5..90", help="Degrees above the horizon. (default: drawn, 30 to 60)")
     ] = None,
     sun_azimuth: Annotated[
-        float | None, typer.Option(metavar="DEGREES", help="From north, clockwise. (default: drawn)")
+        float | None, typer.Option(metavar="0..360", help="Degrees from north, clockwise. (default: drawn)")
     ] = None,
-    sun_energy: Annotated[float | None, typer.Option(metavar="W/M2", help="(default: drawn, 1.5 to 2.5)")] = None,
+    sun_energy: Annotated[
+        float | None, typer.Option(metavar="0..20", help="W/m2. (default: drawn, 1.5 to 2.5)")
+    ] = None,
     preset: Annotated[
         Literal["quick", "train", "high"] | None,
         typer.Option(

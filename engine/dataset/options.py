@@ -35,9 +35,11 @@ class SceneOptions:
     num_bags: int | None = None
     """None: 30, or as many as there is room for; so with machines, 15. Those that are asked for must all fit."""
     num_machinery: int | None = None
-    min_piles_per_cluster: int = 50
-    max_piles_per_cluster: int = 100
-    cluster_size: float = 30.0
+    min_piles_per_cluster: int | None = None
+    """None: 50, or as many as fit; of max, 100."""
+    max_piles_per_cluster: int | None = None
+    cluster_size: float | None = None
+    """None: 30."""
     geological_preset: Preset | None = None
     width: int = 5280
     height: int = 3956
@@ -67,11 +69,9 @@ class SceneOptions:
             value = getattr(self, name)
             if value is not None:
                 check_number(option_name(name), value, low, high)
-        if self.min_piles_per_cluster > self.max_piles_per_cluster:
-            raise UsageError(
-                f"--min-piles-per-cluster {self.min_piles_per_cluster}: more than "
-                f"--max-piles-per-cluster {self.max_piles_per_cluster}"
-            )
+        fewest, most = self.min_piles_per_cluster, self.max_piles_per_cluster
+        if fewest is not None and most is not None and fewest > most:
+            raise UsageError(f"--min-piles-per-cluster {fewest}: more than --max-piles-per-cluster {most}")
 
 
 def option_name(field: str) -> str:

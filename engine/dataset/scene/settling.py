@@ -19,11 +19,13 @@ SUN_ELEVATION_DEG = (30.0, 60.0)
 SUN_AZIMUTH_DEG = (0.0, 360.0)
 SUN_ENERGY = (1.5, 2.5)
 USUAL_BAGS, USUAL_MACHINES = 30, 15
+USUAL_CLUSTER_M = 30.0
+USUAL_PILES_PER_CLUSTER = (50, 100)
 CLUSTERED_SHARE = 0.65
 """Of the pictures. Clusters hold some 225 piles, rows some 500: together near the 322.7 of the real pictures."""
 
 _OF_ROWS = ("num_rows", "piles_per_row", "row_spacing")
-_OF_CLUSTERS = ("num_clusters",)
+_OF_CLUSTERS = ("num_clusters", "cluster_size", "min_piles_per_cluster", "max_piles_per_cluster")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,7 @@ def settle(options: SceneOptions, seed: int) -> Settled:
         )
     num_rows, row_spacing, piles_per_row = _settle_rows(options, draw, site, use_clusters)
     num_terraces, terrace_height = _settle_terraces(options, draw, site)
+    fewest, most = _piles_per_cluster(options)
     return Settled(
         use_clusters=use_clusters,
         num_clusters=_settle_clusters(options, draw, site, use_clusters),
@@ -90,9 +93,9 @@ def settle(options: SceneOptions, seed: int) -> Settled:
         num_machinery=USUAL_MACHINES if options.num_machinery is None else options.num_machinery,
         must_bags_fit=options.num_bags is not None,
         must_machinery_fit=options.num_machinery is not None,
-        min_piles_per_cluster=options.min_piles_per_cluster,
-        max_piles_per_cluster=options.max_piles_per_cluster,
-        cluster_size=options.cluster_size,
+        min_piles_per_cluster=fewest,
+        max_piles_per_cluster=most,
+        cluster_size=_cluster_size(options),
         geological_preset=options.geological_preset,
         width=options.width,
         height=options.height,
@@ -135,7 +138,7 @@ def _settle_layout(options: SceneOptions, seed: int) -> bool:
     if bool(rows) != bool(clusters):
         return bool(clusters)
     largest = site_of(options.terrain_size or TERRAIN_SIZE_M[1], options.width, options.height)
-    if largest.clusters(options.cluster_size) == 0:
+    if largest.clusters(USUAL_CLUSTER_M) == 0:
         return False
     return stream(seed, "option use_clusters").random() < CLUSTERED_SHARE
 
@@ -148,7 +151,7 @@ def _settle_terrain(options: SceneOptions, draw: _Draw, use_clusters: bool) -> f
     for size_m in (drawn_m, *range(int(TERRAIN_SIZE_M[0]), int(TERRAIN_SIZE_M[1]), 5)):
         site = site_of(size_m, options.width, options.height)
         if use_clusters:
-            fits = site.clusters(options.cluster_size) >= (options.num_clusters or 1)
+            fits = site.clusters(_cluster_size(options)) >= (options.num_clusters or 1)
         else:
             spacing_m = options.row_spacing or ROW_SPACING_M[0]
             fits = site.rows(spacing_m) >= (options.num_rows or 1)
@@ -182,7 +185,7 @@ def _settle_rows(options: SceneOptions, draw: _Draw, site: Site, use_clusters: b
 
 
 def _settle_clusters(options: SceneOptions, draw: _Draw, site: Site, use_clusters: bool) -> int:
-    size_m = options.cluster_size
+    size_m = _cluster_size(options)
     clusters_fit, piles_fit = site.clusters(size_m), room.piles_per_cluster(size_m)
     num_clusters = draw.whole("num_clusters", *CLUSTERS, clusters_fit)
     if use_clusters:
@@ -195,11 +198,23 @@ def _settle_clusters(options: SceneOptions, draw: _Draw, site: Site, use_cluster
             )
         for field in ("min_piles_per_cluster", "max_piles_per_cluster"):
             wanted = getattr(options, field)
-            if wanted > piles_fit:
+            if wanted is not None and wanted > piles_fit:
                 raise UsageError(
                     f"{option_name(field)} {wanted}: {piles_fit} piles fit in a cluster at --cluster-size {size_m:g}"
                 )
     return num_clusters
+
+
+def _cluster_size(options: SceneOptions) -> float:
+    return USUAL_CLUSTER_M if options.cluster_size is None else options.cluster_size
+
+
+def _piles_per_cluster(options: SceneOptions) -> tuple[int, int]:
+    """The fewest and the most: as given, else as usual, as far as they fit beside each other and into a cluster."""
+    fewest, most = options.min_piles_per_cluster, options.max_piles_per_cluster
+    if most is None:
+        most = max(min(USUAL_PILES_PER_CLUSTER[1], room.piles_per_cluster(_cluster_size(options))), fewest or 0)
+    return min(USUAL_PILES_PER_CLUSTER[0], most) if fewest is None else fewest, most
 
 
 def _settle_terraces(options: SceneOptions, draw: _Draw, site: Site) -> tuple[int, float]:

@@ -197,3 +197,19 @@ def test_an_option_without_effect_is_refused() -> None:
 def test_numbers_out_of_range_are_refused() -> None:
     with pytest.raises(UsageError, match=r"--num-rows: 0 is not 1 to 1000"):
         settle(SceneOptions(num_rows=0), 0)
+
+
+def test_what_is_usual_in_a_cluster_bends_to_what_is_asked_for() -> None:
+    for options, expected in (
+        ({}, (50, 100)),
+        ({"max_piles_per_cluster": 10}, (10, 10)),
+        ({"min_piles_per_cluster": 105}, (105, 105)),
+        ({"cluster_size": 20.0}, (48, 48)),
+    ):
+        found = settle(SceneOptions(use_clusters=True, num_clusters=1, **options), 1)
+        assert (found.min_piles_per_cluster, found.max_piles_per_cluster) == expected
+
+
+def test_a_size_of_clusters_that_fits_no_site_is_refused_though_nobody_said_clusters() -> None:
+    with pytest.raises(UsageError, match="--cluster-size 500: 0 clusters fit"):
+        settle(SceneOptions(cluster_size=500), 1)
