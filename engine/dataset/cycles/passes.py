@@ -17,8 +17,15 @@ HAS_TILES_OR_PARTS = 0x1A00
 
 
 def read_passes(path: Path) -> dict[str, np.ndarray]:
-    """Channel (`ViewLayer.Depth.Z`) -> (height, width) float32, row 0 at the top. RenderError for any other file."""
-    content = np.fromfile(path, np.uint8)
+    """Channel (`ViewLayer.Depth.Z`) -> (height, width) float32, row 0 at the top. RenderError for any other file, and
+    for one that ends too early, wherever that is."""
+    try:
+        return _read(np.fromfile(path, np.uint8), path)
+    except (struct.error, IndexError, KeyError, ValueError) as error:
+        raise RenderError(f"{path.name}: is cut short") from error
+
+
+def _read(content: np.ndarray, path: Path) -> dict[str, np.ndarray]:
     head = content[: 1 << 16].tobytes()
     if head[:4] != MAGIC or struct.unpack_from("<I", head, 4)[0] & HAS_TILES_OR_PARTS:
         raise RenderError(f"{path.name}: is not an OpenEXR file of scan lines")
