@@ -4,7 +4,7 @@
 
 FOLDER holds what stage_file.py writes. It gets colors.png, passes.exr (number of the pile and depth, seen through the
 middle of each pixel) and last, under its name only when all is there, answer.json; or `{"failure": ...}` in it. With
-`--ask` instead of a folder the answer is one line on standard output: versions and devices.
+`--ask` instead of a folder the answer is one line on standard output: versions and devices, or a failure as well.
 
 It ends when its parent does, who holds the other end of its standard input, and takes the folder with it.
 """
@@ -31,6 +31,7 @@ Told = dict[str, Any]
 Arrays = Mapping[str, np.ndarray]
 
 ORPHANED = 70
+OLDEST = (4, 2)  # the first long-term release with AgX, "Specular IOR Level", and normals without auto smooth
 BOUNCES = 4
 # Left to itself Cycles takes 64 before it looks how noisy a pixel is to a threshold of 0.01: 50 samples would never end
 # early. It looks at 16, 32, ...
@@ -46,8 +47,10 @@ class CannotError(Exception):
 
 def main(arguments: list[str]) -> None:
     if arguments == ["--ask"]:
-        bpy.ops.wm.read_factory_settings(use_empty=True)
-        found = {"version": bpy.app.version_string, "python": platform.python_version(), "gpus": gpus()[1]}
+        try:
+            found = ask()
+        except CannotError as error:
+            found = {"failure": str(error)}
         sys.stdout.write(json.dumps(found) + "\n")
         return
     folder = Path(arguments[0])
@@ -63,9 +66,14 @@ def main(arguments: list[str]) -> None:
     unfinished.replace(folder / "answer.json")
 
 
-def draw(folder: Path) -> dict[str, str]:
+def ask() -> Told:
+    begin()
+    return {"version": bpy.app.version_string, "python": platform.python_version(), "gpus": gpus()[1]}
+
+
+def draw(folder: Path) -> Told:
+    begin()
     told = json.loads((folder / "stage.json").read_text(encoding="utf-8"))
-    bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     device = choose_device(scene, told["use_gpu"])
     with np.load(folder / "stage.npz") as arrays:
@@ -76,6 +84,14 @@ def draw(folder: Path) -> dict[str, str]:
     draw_colors(scene, told, folder / "colors.png")
     draw_passes(scene, folder / "passes.exr")
     return {"version": bpy.app.version_string, "device": device}
+
+
+def begin() -> None:
+    """Of no scene and no settings of the user's."""
+    if bpy.app.version < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        raise CannotError(f"Blender {bpy.app.version_string} is older than {oldest}, the oldest that can be used")
+    bpy.ops.wm.read_factory_settings(use_empty=True)
 
 
 def gpus() -> tuple[str, list[str]]:

@@ -59,7 +59,8 @@ def render(
 
 
 def ask_blender(blender: Blender, timeout_s: float = 60.0) -> dict[str, Any]:
-    """`version`, `python` and `gpus` (names). RenderError, in one line, where it does not start."""
+    """`version`, `python` and `gpus` (names). UsageError where it is too old, RenderError, in one line, where it does
+    not start."""
     with tempfile.TemporaryDirectory(prefix="multiverse-blender-", ignore_cleanup_errors=True) as folder:
         try:
             done = subprocess.run(
@@ -83,6 +84,8 @@ def ask_blender(blender: Blender, timeout_s: float = 60.0) -> dict[str, Any]:
         except ValueError:
             continue
         if isinstance(answer, dict):
+            if "failure" in answer:
+                raise UsageError(f"{blender.path}: {answer['failure']}")
             return answer
     raise _death(blender, done.returncode, lines)
 
@@ -126,7 +129,7 @@ def _death(blender: Blender, code: int, said: Any) -> RenderError:
     if "no bpy" in words:
         return RenderError(f"{blender.path}: has {words}; `{install_command()}` gets one that does")
     hint = " (out of memory?)" if code == -getattr(signal, "SIGKILL", 9) else ""
-    return RenderError(f"Blender ({blender.path}) ended without a picture: {exit_reason(code)}{hint}; {words}")
+    return RenderError(f"Blender ({blender.path}) ended too early: {exit_reason(code)}{hint}; {words}")
 
 
 def _channel(passes: dict[str, np.ndarray], word: str) -> np.ndarray:

@@ -20,19 +20,6 @@ ROOT = Path(__file__).parents[3]
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="stands in for Blender by a shell script")
 
 
-@pytest.fixture
-def stand_in(tmp_path: Path) -> Callable[[str], Blender]:
-    """A program called blender that runs these lines of shell; its folder is the last argument."""
-
-    def write(lines: str) -> Blender:
-        path = tmp_path / "blender"
-        path.write_text(f"#!/bin/sh\nfor folder; do :; done\n{lines}\n")
-        path.chmod(0o755)
-        return Blender(path=path)
-
-    return write
-
-
 @posix_only
 def test_a_blender_that_dies_is_told_with_its_last_words(
     stand_in: Callable[[str], Blender], drawn: Drawn, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -54,6 +41,21 @@ def test_what_blender_says_went_wrong_comes_through(stand_in: Callable[[str], Bl
         answer = f'{{"failure": "System is out of\\\\n GPU memory", "is_usage": {is_usage}}}'
         with pytest.raises(kind, match=r"^System is out of GPU memory$"):
             render(drawn.stage(), quarters(), SETTINGS, stand_in(f"printf '{answer}' > $folder/answer.json"))
+
+
+def test_a_blender_that_is_too_old_says_so_before_it_draws(
+    stand_in: Callable[[str], Blender], blender: Blender, drawn: Drawn, tmp_path: Path
+) -> None:
+    if blender.is_program or sys.platform == "win32":
+        pytest.skip("stands in for Blender by a shell script around its Python")
+    newer = tmp_path / "newer.py"
+    old = stand_in(
+        f'sed \'s/^OLDEST = (4, 2)/OLDEST = (97, 1)/\' "$7" > {newer}\nexec {blender.path} -I {newer} -- "$folder"'
+    )
+    with pytest.raises(UsageError, match=rf"^{old.path}: Blender [\d.]+ is older than 97\.1, the oldest"):
+        ask_blender(old)
+    with pytest.raises(UsageError, match=r"^Blender [\d.]+ is older than 97\.1"):
+        render(drawn.stage(), quarters(), SETTINGS, old)
 
 
 def test_a_python_without_bpy_is_told_with_the_command_that_gets_it(drawn: Drawn) -> None:
