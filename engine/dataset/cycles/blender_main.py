@@ -58,9 +58,10 @@ def main(arguments: list[str]) -> None:
     try:
         answer = draw(folder)
     except CannotError as error:
-        answer = {"failure": str(error), "is_usage": True}
+        answer = {"failure": str(error), "is_usage": True, "errno": None}
     except Exception as error:  # a child's main: whatever goes wrong is the answer
-        answer = {"failure": str(error) or type(error).__name__, "is_usage": False}
+        number = error.errno if isinstance(error, OSError) else None
+        answer = {"failure": str(error) or type(error).__name__, "is_usage": False, "errno": number}
     unfinished = folder / "answer.json.new"
     unfinished.write_text(json.dumps(answer), encoding="utf-8")
     unfinished.replace(folder / "answer.json")

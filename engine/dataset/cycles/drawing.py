@@ -1,5 +1,6 @@
 """A picture by Cycles: Blender is started, told the stage through a folder, and heard until it ends."""
 
+import errno
 import json
 import logging
 import os
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ from engine.interpreter import exit_reason
 SCRIPT = Path(__file__).with_name("blender_main.py")
 MOST_INSTANCES = 32767  # Blender's largest object index
 LAST_WORDS = 3
+NO_ROOM_BYTES = 2**20
+DISK_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 log = logging.getLogger(__name__)
 
@@ -36,16 +40,18 @@ def render(
     terrain's side, row 0 north. Blender's words go to the log. Blender ends, and its files go, with this process,
     however that ends. They lie in a new folder within `folder`, or where the system keeps such.
 
-    UsageError for what Blender does not have here, RenderError, in one line, where it fails; OSError.
+    UsageError for what Blender does not have here, RenderError, in one line, where it fails; OSError for the disk, also
+    where Blender meets it.
     """
     settings.check()
     largest = max((int(batch.instances.max(initial=0)) for batch in stage.batches), default=0)
     if largest > MOST_INSTANCES:
         raise UsageError(f"--engine cycles: {largest} piles are too many; Blender numbers {MOST_INSTANCES} at most")
     work = Path(tempfile.mkdtemp(prefix="multiverse-cycles-", dir=folder)).absolute()
+    said: deque[str] = deque(maxlen=LAST_WORDS)
     try:
         write_stage(work, stage, ground_rgb, settings)
-        answer = _run(blender, work)
+        answer = _run(blender, work, said)
         passes = read_passes(work / "passes.exr")
         camera = stage.scene.camera
         return Rendered(
@@ -54,6 +60,10 @@ def render(
             depth_m=_channel(passes, "Depth").astype(np.float32),
             renderer=f"Cycles, Blender {answer['version']}, {answer['device']}",
         )
+    except RenderError as error:
+        if number := _disk_errno(work, said):
+            raise OSError(number, os.strerror(number), str(work.parent)) from error
+        raise
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -90,9 +100,8 @@ def ask_blender(blender: Blender, timeout_s: float = 60.0) -> dict[str, Any]:
     raise _death(blender, done.returncode, lines)
 
 
-def _run(blender: Blender, work: Path) -> dict[str, Any]:
-    """Its answer, once it has ended."""
-    last: deque[str] = deque(maxlen=LAST_WORDS)
+def _run(blender: Blender, work: Path, said: deque[str]) -> dict[str, Any]:
+    """Its answer, once it has ended; `said` gets what it says."""
     try:
         process = subprocess.Popen(
             blender.command(SCRIPT, str(work)),
@@ -109,7 +118,7 @@ def _run(blender: Blender, work: Path) -> dict[str, Any]:
         try:
             for line in process.stdout:  # type: ignore[union-attr]
                 if line := line.strip():
-                    last.append(line)
+                    said.append(line)
                     log.info("%s", line)
         except BaseException:
             process.kill()
@@ -117,13 +126,24 @@ def _run(blender: Blender, work: Path) -> dict[str, Any]:
     try:
         answer = json.loads((work / "answer.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise _death(blender, process.returncode, last) from None
+        raise _death(blender, process.returncode, said) from None
     if "failure" in answer:
+        if number := answer["errno"]:
+            raise OSError(number, os.strerror(number), str(work.parent))
         raise (UsageError if answer["is_usage"] else RenderError)(" ".join(answer["failure"].split()))
     return answer
 
 
-def _death(blender: Blender, code: int, said: Any) -> RenderError:
+def _disk_errno(work: Path, said: Iterable[str]) -> int:
+    """Why Blender failed, where the disk is why; else 0. It goes on where a picture cannot be written, calls it saved,
+    and only says so."""
+    if shutil.disk_usage(work).free < NO_ROOM_BYTES:
+        return errno.ENOSPC
+    words = " ".join(said)
+    return next((number for number in DISK_ERRNOS if os.strerror(number) in words), 0)
+
+
+def _death(blender: Blender, code: int, said: Iterable[str]) -> RenderError:
     """Why there is no answer: what is known of how it ended."""
     words = "; ".join(list(said)[-LAST_WORDS:])
     if "no bpy" in words:
@@ -143,7 +163,8 @@ def _channel(passes: dict[str, np.ndarray], word: str) -> np.ndarray:
 def _read_png(path: Path, height: int, width: int) -> np.ndarray:
     import cv2
 
-    picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    encoded = np.fromfile(path, np.uint8)
+    picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
     if picture is None or picture.shape != (height, width, 3):
         raise RenderError(f"{path.name}: is not the picture of {width}x{height} that was asked for")
     return np.ascontiguousarray(picture[..., ::-1])

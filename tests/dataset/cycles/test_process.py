@@ -38,7 +38,7 @@ def test_a_blender_that_dies_is_told_with_its_last_words(
 @posix_only
 def test_what_blender_says_went_wrong_comes_through(stand_in: Callable[[str], Blender], drawn: Drawn) -> None:
     for is_usage, kind in (("true", UsageError), ("false", RenderError)):
-        answer = f'{{"failure": "System is out of\\\\n GPU memory", "is_usage": {is_usage}}}'
+        answer = f'{{"failure": "System is out of\\\\n GPU memory", "is_usage": {is_usage}, "errno": null}}'
         with pytest.raises(kind, match=r"^System is out of GPU memory$"):
             render(drawn.stage(), quarters(), SETTINGS, stand_in(f"printf '{answer}' > $folder/answer.json"))
 
