@@ -5,6 +5,7 @@
 FOLDER holds what stage_file.py writes. It gets colors.png, passes.exr (number of the pile and depth, seen through the
 middle of each pixel) and last, under its name only when all is there, answer.json; or `{"failure": ...}` in it. With
 `--ask` instead of a folder the answer is one line on standard output: versions and devices, or a failure as well.
+Cycles takes so many threads as OMP_NUM_THREADS names, or all; the pixels are the same.
 
 It ends when its parent does, who holds the other end of its standard input, and takes the folder with it.
 """
@@ -33,6 +34,7 @@ Arrays = Mapping[str, np.ndarray]
 ORPHANED = 70
 OLDEST = (4, 2)  # the first long-term release with AgX, "Specular IOR Level", and normals without auto smooth
 BOUNCES = 4
+MOST_THREADS = 1024  # that Blender takes
 # Left to itself Cycles takes 64 before it looks how noisy a pixel is to a threshold of 0.01: 50 samples would never end
 # early. It looks at 16, 32, ...
 LEAST_SAMPLES = 8
@@ -77,14 +79,16 @@ def draw(folder: Path) -> Told:
     told = json.loads((folder / "stage.json").read_text(encoding="utf-8"))
     scene = bpy.context.scene
     device = choose_device(scene, told["use_gpu"])
+    choose_threads(scene)
     with np.load(folder / "stage.npz") as arrays:
         add_ground(scene, arrays, told, folder / "ground.png")
         add_batches(scene, arrays, told)
     add_camera(scene, told)
     add_lights(scene, told)
     draw_colors(scene, told, folder / "colors.png")
+    used = used_settings(scene)
     draw_passes(scene, folder / "passes.exr")
-    return {"version": bpy.app.version_string, "device": device}
+    return {"version": bpy.app.version_string, "device": device, "used": used}
 
 
 def begin() -> None:
@@ -120,6 +124,27 @@ def choose_device(scene: bpy.types.Scene, use_gpu: bool | None) -> str:
         raise CannotError("--use-gpu: Cycles has no GPU here, only the CPU; leave the option away")
     scene.cycles.device = "GPU" if names else "CPU"
     return f"{', '.join(names)} ({kind})" if names else "CPU"
+
+
+def choose_threads(scene: bpy.types.Scene) -> None:
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    if told.isdecimal() and int(told) > 0:
+        scene.render.threads_mode = "FIXED"
+        scene.render.threads = min(int(told), MOST_THREADS)
+
+
+def used_settings(scene: bpy.types.Scene) -> Told:
+    """What the scene holds, whatever was meant."""
+    cycles = scene.cycles
+    is_adaptive = cycles.use_adaptive_sampling
+    return {
+        "max_samples": cycles.samples,
+        "least_samples": min(cycles.adaptive_min_samples, cycles.samples) if is_adaptive else cycles.samples,
+        "noise_threshold": cycles.adaptive_threshold if is_adaptive else 0.0,
+        "bounces": min(cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces, cycles.transmission_bounces),
+        "denoiser": cycles.denoiser if cycles.use_denoising else "no denoiser",
+        "threads": scene.render.threads,
+    }
 
 
 def add_mesh(name: str, positions: np.ndarray, normals: np.ndarray, triangles: np.ndarray) -> bpy.types.Mesh:

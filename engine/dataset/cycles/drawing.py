@@ -131,6 +131,11 @@ def _run(blender: Blender, work: Path, said: deque[str]) -> dict[str, Any]:
         if number := answer["errno"]:
             raise OSError(number, os.strerror(number), str(work.parent))
         raise (UsageError if answer["is_usage"] else RenderError)(" ".join(answer["failure"].split()))
+    log.info(
+        "%(max_samples)d samples at most, %(least_samples)d at least, noise %(noise_threshold)g, %(bounces)d bounces,"
+        " %(denoiser)s, threads: %(threads)d, %(device)s",
+        answer["used"] | {"device": answer["device"]},
+    )
     return answer
 
 

@@ -1,5 +1,7 @@
 """What Blender draws of a small yard."""
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -7,10 +9,12 @@ import numpy as np
 import pytest
 
 from engine.dataset.cycles import Blender, CyclesSettings, ask_blender, render
+from engine.dataset.geometry import set_stage
 from engine.dataset.labels import read_boxes
 from engine.dataset.made import LABELS, PICTURE
 from engine.dataset.options import SceneOptions
 from engine.dataset.picture import make_picture
+from engine.dataset.scene.description import Camera
 from engine.dataset.task import Drawing, PictureTask
 from engine.errors import UsageError
 from tests.dataset.cycles.yard import SETTINGS, Drawn, quarters, yard
@@ -81,6 +85,23 @@ def test_a_gpu_that_is_not_there_is_refused_in_one_line(blender: Blender, drawn:
         render(drawn.stage(), quarters(), settings, blender)
 
 
+def test_cycles_draws_with_the_settings_and_threads_it_is_told(
+    blender: Blender, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = set_stage(replace(yard(), camera=Camera(width_px=32, height_px=24, height_m=16)))
+    pictures = []
+    for samples, noise, threads in ((50, 0.01, 1), (50, 0.01, 3), (100, 0.005, 1)):
+        monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
+        settings = CyclesSettings(max_samples=samples, noise_threshold=noise, use_gpu=False)
+        with caplog.at_level(logging.INFO):
+            pictures.append(render(stage, quarters(), settings, blender).colors.tobytes())
+        assert caplog.messages[-1] == (
+            f"{samples} samples at most, 8 at least, noise {noise:g}, 4 bounces, OPENIMAGEDENOISE, "
+            f"threads: {threads}, CPU"
+        )
+    assert pictures[0] == pictures[1] != pictures[2]
+
+
 def test_settings_out_of_range_are_refused_by_name(drawn: Drawn) -> None:
     assert SETTINGS.check() is None
     for changes in ({"max_samples": 0}, {"noise_threshold": 0.0}, {"noise_threshold": float("nan")}):
@@ -88,7 +109,10 @@ def test_settings_out_of_range_are_refused_by_name(drawn: Drawn) -> None:
             CyclesSettings(**changes).check()
 
 
-def test_a_site_has_the_same_labels_and_brightness_by_both_engines(blender: Blender, tmp_path: Path) -> None:
+def test_a_site_has_the_same_labels_and_brightness_by_both_engines(
+    blender: Blender, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     options = SceneOptions(
         width=640, height=480, use_clusters=True, num_clusters=1, min_piles_per_cluster=40, max_piles_per_cluster=40
     )
@@ -103,3 +127,4 @@ def test_a_site_has_the_same_labels_and_brightness_by_both_engines(blender: Blen
         means.append(cv2.imread(str(folder / PICTURE)).mean())
     assert np.abs(boxes[0] - boxes[1]).max() < 1.01
     assert abs(means[1] / means[0] - 1) < 0.1
+    assert any(line.startswith("4 samples at most, 4 at least, noise 0.1, ") for line in caplog.messages)
