@@ -1,6 +1,8 @@
 """`multiverse dataset`: synthetic pictures of a construction site with their labels, one process a picture."""
 
+import contextlib
 import json
+import os
 import sys
 import threading
 from pathlib import Path
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from engine.dataset import DatasetJob, DatasetReport
 
 FAILED = 1
+STDERR = 2  # file descriptor
 MOST_NAMED = 10
 
 
@@ -216,7 +219,8 @@ def _made_here(job: "DatasetJob") -> "DatasetReport":
 
 def _end(stop: threading.Event) -> None:
     if not stop.is_set() and not sys.stderr.isatty():  # where there is a bar, it says so
-        print("multiverse: finishing the pictures at work; Ctrl-C again ends at once", file=sys.stderr)
+        with contextlib.suppress(OSError):  # not through sys.stderr, which the signal may have come in the middle of
+            os.write(STDERR, b"multiverse: finishing the pictures at work; Ctrl-C again ends at once\n")
     stop.set()
 
 

@@ -90,6 +90,7 @@ def test_ctrl_c_finishes_what_is_at_work_and_the_same_command_goes_on(
     out, err = run.communicate()
     made = len(list((tmp_path / "out").glob("images/*.png")))
     assert run.returncode == 1 and 1 <= made < 3
+    assert "finishing the pictures at work; Ctrl-C again ends at once\n" in err
     assert f"interrupted with {3 - made} to go; the same command goes on\n" in err
     assert f"pictures    {made} made, {3 - made} missing" in out
     again = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -101,7 +101,8 @@ class ClusterRunner:
 
     def _send(self, sent: Sent) -> None:
         sent.began_s, sent.is_cancelled = time.perf_counter(), False
-        self._folder.log_path(sent.task).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # of an earlier run; what cannot be written is told when it comes home
+            self._folder.log_path(sent.task).unlink(missing_ok=True)
         self._sent[self._make.remote(sent.task.as_json(), self._timeout_s)] = sent
 
     def _taken(self, ref: Any, sent: Sent) -> Outcome | None:
