@@ -114,7 +114,7 @@ def test_a_site_has_the_same_labels_and_brightness_by_both_engines(
 ) -> None:
     caplog.set_level(logging.INFO)
     options = SceneOptions(
-        width=640, height=480, use_clusters=True, num_clusters=1, min_piles_per_cluster=40, max_piles_per_cluster=40
+        width=480, height=360, use_clusters=True, num_clusters=1, min_piles_per_cluster=40, max_piles_per_cluster=40
     )
     boxes, means = [], []
     for drawing in (Drawing(engine="raster"), Drawing(engine="cycles", max_samples=4, noise_threshold=0.1)):
@@ -123,7 +123,7 @@ def test_a_site_has_the_same_labels_and_brightness_by_both_engines(
         task = PictureTask(options=options, drawing=drawing, base_seed=2**63, index=1, blender=str(blender.path))
         made = make_picture(task, folder)
         assert made.labelled == 40
-        boxes.append(read_boxes(folder / LABELS, 640, 480))
+        boxes.append(read_boxes(folder / LABELS, 480, 360))
         means.append(cv2.imread(str(folder / PICTURE)).mean())
     assert np.abs(boxes[0] - boxes[1]).max() < 1.01
     assert abs(means[1] / means[0] - 1) < 0.1
