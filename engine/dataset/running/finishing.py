@@ -38,7 +38,7 @@ def write_outputs(folder: DatasetFolder, job: DatasetJob) -> Finished:
         return finished
     hdf5 = ["hdf5"] if (folder.path / "hdf5").is_dir() else []
     finished.outputs = ["images", "labels", *hdf5, YAML_FILE, MANIFEST]
-    write_coco_file(folder, finished, len(pictures))
+    write_coco_file(folder, finished, pictures)
     width, height = job.options.width, job.options.height
     try:
         finished.statistics = measure((read_boxes(label, width, height) for _, _, label in pictures), width)
@@ -54,9 +54,9 @@ def write_outputs(folder: DatasetFolder, job: DatasetJob) -> Finished:
     return finished
 
 
-def write_coco_file(folder: DatasetFolder, finished: Finished, pictures: int) -> None:
-    """Of the parts that there are; told where they are not of all `pictures`. OSError."""
-    parts = folder.coco_parts()
+def write_coco_file(folder: DatasetFolder, finished: Finished, pictures: list[tuple[int, Path, Path]]) -> None:
+    """Of the parts that there are of the finished pictures; told where they are not of all. OSError."""
+    parts = folder.coco_parts(pictures)
     if not parts:
         return
     try:
@@ -65,9 +65,9 @@ def write_coco_file(folder: DatasetFolder, finished: Finished, pictures: int) ->
         finished.notes.append(f"{error}; {COCO_FILE} is as it was")
         return
     finished.outputs.append(COCO_FILE)
-    if len(parts) < pictures:
+    if len(parts) < len(pictures):
         finished.notes.append(
-            f"{COCO_FILE} holds {len(parts)} of {pictures} pictures; with --save-coco the rest are drawn anew"
+            f"{COCO_FILE} holds {len(parts)} of {len(pictures)} pictures; with --save-coco the rest are drawn anew"
         )
 
 

@@ -152,9 +152,9 @@ class DatasetFolder:
                 found.append((index, image, label))
         return found
 
-    def coco_parts(self) -> list[Path]:
-        """Of all finished pictures that have one, in order."""
-        parts = (self._work.path / "coco" / f"{index:06d}.json" for index, _, _ in self.finished_pictures())
+    def coco_parts(self, pictures: list[tuple[int, Path, Path]]) -> list[Path]:
+        """Of those finished pictures that have one, in order."""
+        parts = (self._work.path / "coco" / f"{index:06d}.json" for index, _, _ in pictures)
         return [part for part in parts if part.exists()]
 
     def close(self) -> None:

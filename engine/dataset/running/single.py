@@ -66,7 +66,7 @@ def make_one(job: DatasetJob, say: Callable[[str], None]) -> DatasetReport:
             write_atomic(job.output / YAML_FILE, dataset_yaml())
             finished.outputs = [f"images/{task.name}.png", f"labels/{task.name}.txt", YAML_FILE]
             if job.save_coco:
-                write_coco_file(folder, finished, len(folder.finished_pictures()))
+                write_coco_file(folder, finished, folder.finished_pictures())
         except OSError as error:
             raise unwritable(job.output, error) from error
         finally:
