@@ -25,6 +25,7 @@ LEVELS = [
         "closing",
         "own_interfaces",
         "wakefulness",
+        "openmp",
     },
     {"config", "telemetry", "ipc", "osc", "option_range", "interpreter", "work_folder", "cluster"},
     {"audio", "sources", "params", "models"},

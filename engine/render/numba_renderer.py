@@ -1,6 +1,5 @@
 """The Multiverse drawn by the processor, where no OpenGL is to be had; the same picture within 2/255."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -9,6 +8,7 @@ from typing import TypeVar
 import numba
 import numpy as np
 
+from engine import openmp
 from engine.errors import RenderError
 from engine.frame import CHANNELS, Segmentation, ShownPicture, VideoFrame
 from engine.render.colour import layer_colours
@@ -32,14 +32,8 @@ _NO_MASKS = np.zeros((0, 1, 1), np.uint8)
 def _open_threads() -> int:
     """How many draw. After a picture they sleep at once: OpenMP's way is to spin for milliseconds, on cores that the
     children need (beside a voice on two cores a picture took 4.4 ms so, and 8.2 spinning)."""
-    name = "OMP_WAIT_POLICY"  # read once, when the library is loaded
-    if name in os.environ:
+    with openmp.sleeping():  # the library is loaded here
         return numba.get_num_threads()
-    os.environ[name] = "passive"
-    try:
-        return numba.get_num_threads()
-    finally:
-        del os.environ[name]  # it is not meant for children
 
 
 class NumbaRenderer:
