@@ -19,7 +19,7 @@ from engine.audio import open_audio
 from engine.child_control import ChildControl
 from engine.children import diffusion_conditions, segmentation_conditions, voice_conditions
 from engine.clock import Clock, SteppedClock, SystemClock
-from engine.closing import Closing, closer
+from engine.closing import Closing
 from engine.config import Config, build_config, split_host_port
 from engine.control import CommandTable, Dispatcher, OscServer, SendingThread
 from engine.cue_control import FILE_NAME as CUES_FILE
@@ -62,9 +62,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
         raise ConfigError("sam3.model: live SAM3 cannot be repeated offline; `multiverse segment` reads files")
     if config.rvc.model and config.offline:
         raise ConfigError("rvc.model: a live voice cannot be repeated offline; `multiverse convert` reads files")
-    with contextlib.ExitStack() as stack:
-        closing = closer(stack)
-        stack.enter_context(kept_awake())
+    with kept_awake(), Closing() as closing:
         clock: Clock = SteppedClock(wall_start_s=time.time()) if config.offline else SystemClock()
         warnings = Warnings(clock)
         sweep_dead_rings()
@@ -83,8 +81,8 @@ def open_engine(config: Config) -> Iterator[Engine]:
         audio = closing(open_audio(config.audio, offline=config.offline, clock=clock, report=warnings.report))
         source = open_source(config.camera, offline=config.offline, clock=clock, report=warnings.report)
         if source is not None:
-            closing(source)
-        drawing = closing(
+            (closing.here if isinstance(source, Polled) else closing)(source)
+        drawing = closing.here(
             Drawing(
                 partial(open_renderer, config.renderer),
                 (config.width, config.height),
@@ -102,7 +100,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
             is_offline=config.offline,
             record_folder=Path(config.recordings) if config.recordings else folders.recordings_folder(),
         )
-        sinks = closing(SinkSet(stage, clock=clock, report=warnings.report))
+        sinks = closing.here(SinkSet(stage, clock=clock, report=warnings.report))
         desk = _open_desk(config, store, slew, sinks, clock, warnings, closing)
         inference = open_inference(
             config,
@@ -135,7 +133,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
         closing(sending)  # closed before the sockets through which it sends what is queued
         polled = tuple(one for one in (source, *inference.videos) if isinstance(one, Polled))
         for one in polled:
-            closing(one)  # before the context it uses goes; closing twice is harmless
+            closing.here(one)  # before the context it uses goes; closing twice is harmless
         drawing.on_reopened = lambda: [part.renew_context() for part in (sinks, *polled)]
         previews = {name: PreviewTap() for name in ("main", *inference.pictures)}
         parts = Parts(

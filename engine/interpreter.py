@@ -1,4 +1,4 @@
-"""The command that starts a Python process of ours, how it notices its parent's death, and what its exit status means."""
+"""The command that starts a Python process of ours, how it outlives no parent, and what its exit status means."""
 
 import os
 import signal

@@ -105,8 +105,13 @@ class SegmentationLink:
         self.supervisor.swap(self._settings(build))
         self.supervisor.start()
 
-    def close(self) -> None:
+    def ask_to_end(self) -> None:
+        """Begin to end without waiting: the child is asked to stop."""
         self.supervisor.on_swap = None  # one that is under way now fails nobody
+        self.supervisor.ask_to_end()
+
+    def close(self) -> None:
+        self.ask_to_end()
         self._worker.shutdown()
         self.supervisor.close()
         self._output.close()

@@ -84,9 +84,14 @@ class VoiceLink:
         self._change(self._built_as(values))
         self.supervisor.start()
 
+    def ask_to_end(self) -> None:
+        """Begin to end without waiting: the child is asked to stop."""
+        self.supervisor.on_swap = None  # one that is under way now fails nobody
+        self.supervisor.ask_to_end()
+
     def close(self) -> None:
         """When the desk's thread has ended."""
-        self.supervisor.on_swap = None  # one that is under way now fails nobody
+        self.ask_to_end()
         self._worker.shutdown()
         self.supervisor.close()
         self._converted.close()
