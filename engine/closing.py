@@ -22,7 +22,7 @@ from typing import Final, Protocol, Self, TypeVar, runtime_checkable
 
 log = logging.getLogger(__name__)
 
-MAX_CLOSE_S: Final = 4.0  # all parts together; a child has 3 s of them before it is killed
+MAX_CLOSE_S: Final = 4.5  # all parts together; a child has 3 s of them before it is killed, and 1 s to be gone
 MIN_WAIT_S: Final = 0.05  # for each part behind the deadline, too: most need less
 
 
