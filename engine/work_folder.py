@@ -1,6 +1,7 @@
 """The hidden folder beside or in an output in which it is made: one run's at a time, whichever process that is in."""
 
 import contextlib
+import hashlib
 import os
 import shutil
 import sys
@@ -83,6 +84,12 @@ def file_key(path: Path) -> list[Any]:
     """Tells a file that was changed from one that was not."""
     known = path.stat()
     return [str(path.resolve()), known.st_size, known.st_mtime_ns]
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal. OSError where it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_taken(file: BinaryIO) -> bool:

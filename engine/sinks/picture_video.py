@@ -16,6 +16,7 @@ import numpy as np
 from av.codec.context import ThreadType
 from av.video.reformatter import ColorRange, Colorspace, ColorTrc, VideoReformatter
 
+from engine.atomic_file import move_into_place
 from engine.errors import SinkError
 from engine.sinks.movie_file import BT470BG_MATRIX, FORMATS, Format
 from engine.sinks.whole_file import partial_path
@@ -148,7 +149,7 @@ class PictureVideo:
                         f"{self._shown.name}: its sound ends where the source is damaged ({self._sound.damage})"
                     )
             self._container.close()
-            self._partial.replace(self.path)
+            move_into_place(self._partial, self.path)
 
     def discard(self) -> None:
         """As if it had never been begun."""

@@ -27,6 +27,7 @@ class Segment:
 
     name: str
     size_bytes: int
+    sha256: str
     pictures: int
     first: int
     """Of the whole video, in ticks: when its first picture is shown, and its last one."""
