@@ -1,7 +1,8 @@
 """What is known of a file in work, so that it can go on where it was interrupted, even by a kill.
 
 It lies in a hidden folder beside the output, with the sounds on the way. Written after what it tells of, and moved into
-place whole; that both have reached the disk is not waited for, so that a power cut is another thing.
+place whole. That both have reached the disk is not waited for, which would take longer than a span does on a GPU: what a
+power cut or a failing disk has changed is found by its checksum, and made again.
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import Any
 from engine.errors import SinkError
 
 NAME = "journal.json"
-FORM = 1  # of what is kept; another one is not read
+FORM = 2  # of what is kept; another one is not read
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,8 +26,10 @@ class Journal:
     begins_s: str = "0"
     """A fraction, as text."""
     notes: list[str] = field(default_factory=list)
-    done: list[int] = field(default_factory=list)
-    """Spans by their first frame."""
+    heard_crc: int = 0
+    """CRC-32 of what the model hears."""
+    done: dict[int, int] = field(default_factory=dict)
+    """Spans by their first frame, with the CRC-32 of what was made of them."""
 
     def save(self, folder: Path) -> None:
         """SinkError, in one line, where the disk is full or the folder gone."""
@@ -47,4 +50,5 @@ def read_journal(folder: Path, key: dict[str, Any]) -> Journal | None:
     # As JSON has it: a tuple is a list there.
     if not isinstance(kept, dict) or kept.pop("form", None) != FORM or kept.get("key") != json.loads(json.dumps(key)):
         return None
+    kept["done"] = {int(start): crc for start, crc in kept["done"].items()}  # JSON's keys are text
     return Journal(**kept)

@@ -70,6 +70,25 @@ def test_what_was_done_is_kept_and_the_rest_goes_on_to_the_same_sound(
         assert (out / name).read_bytes() == (whole / name).read_bytes()
 
 
+def test_damage_of_the_right_size_is_found_named_and_made_again(
+    convert: Convert, sources: list[Path], tmp_path: Path
+) -> None:
+    convert(sources[1], tmp_path / "whole.wav")
+    convert(sources[1], tmp_path / "out.wav", **stopped_after(2))
+    work = tmp_path / ".out.wav.partial"
+    for name in ("heard.f32", "converted.f32"):  # as a power cut leaves them
+        size = (work / name).stat().st_size
+        with (work / name).open("r+b") as file:
+            file.truncate(size // 3)
+            file.truncate(size)
+    report = convert(sources[1], tmp_path / "out.wav", resume=True)
+    assert report.is_complete
+    assert (tmp_path / "out.wav").read_bytes() == (tmp_path / "whole.wav").read_bytes()
+    notes = report.files[0].notes
+    assert f"{work / 'heard.f32'}: was damaged; the source was heard again" in notes
+    assert any("is damaged; it is converted again" in note for note in notes)
+
+
 def test_a_run_that_was_killed_goes_on_too(convert: Convert, sources: list[Path], tmp_path: Path) -> None:
     def die(progress: Any) -> None:
         raise MemoryError("as if the process had ended here")

@@ -1,7 +1,7 @@
 """A folder of frames: a PNG for each kept picture, under its name only when it is whole.
 
-Who wrote them and which are done, with their SHA-256, stands in a hidden folder beside it; other files in the folder are
-left alone.
+Who wrote them and which are done, with their SHA-256, stands in a hidden folder beside it; other files in the folder
+are left alone.
 """
 
 import contextlib
