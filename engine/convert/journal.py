@@ -1,8 +1,8 @@
 """What is known of a file in work, so that it can go on where it was interrupted, even by a kill.
 
 It lies in a hidden folder beside the output, with the sounds on the way. Written after what it tells of, and moved into
-place whole. That both have reached the disk is not waited for, which would take longer than a span does on a GPU: what a
-power cut or a failing disk has changed is found by its checksum, and made again.
+place whole. That both have reached the disk is not waited for, which would take as long as a span does on a GPU: what
+a power cut or a failing disk has changed is found by its checksum, and made again.
 """
 
 import json

@@ -4,6 +4,7 @@ A line is written by one call, so that a killed run leaves the last one cut at w
 """
 
 import json
+import os
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -63,10 +64,12 @@ class Manifest:
     """Of the last one."""
 
     def append(self, entry: Entry) -> None:
-        """OSError where the disk is full."""
+        """On the disk when this returns. OSError where that is full."""
         self.take(entry)
         with self.path.open("ab") as file:
             file.write(entry.line())
+            file.flush()
+            os.fsync(file.fileno())
 
     def take(self, entry: Entry) -> None:
         """Remember it. Options are kept once: those of a hundred thousand pictures would be gigabytes."""

@@ -151,16 +151,21 @@ def test_jobs_are_by_memory_and_cores_unless_they_are_told(tmp_path: Path, monke
     folder.close()
 
 
-def test_a_manifest_cut_in_half_costs_time_and_no_byte(whole: Path, tmp_path: Path) -> None:
+def test_a_manifest_cut_in_half_and_a_flipped_bit_cost_time_and_no_byte(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     shutil.copytree(whole, folder)
     manifest = folder / "manifest.jsonl"
     first, second, third, _ = manifest.read_bytes().splitlines(keepends=True)
     manifest.write_bytes(first + second + third[: len(third) // 2])  # lines differ in length by what was drawn
+    picture = folder / "images" / "000001.png"
+    content = bytearray(picture.read_bytes())
+    content[len(content) // 2] ^= 1
+    picture.write_bytes(content)
     report = make_dataset(small_job(folder, 4, save_coco=True, save_hdf5=True))
-    assert (report.kept, report.made) == (2, 2)
+    assert (report.kept, report.made, report.missing) == (1, 3, 0)
     assert report.notes == (
         f"{manifest}: 1 line(s) cut or unreadable, left out; pictures without a line are made again",
+        f"{folder}: damaged, and drawn again: images/000001.png",
     )
     assert contents(folder) == contents(whole)
 
