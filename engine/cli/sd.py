@@ -175,10 +175,12 @@ def _write(out: Path, picture: "np.ndarray") -> None:
     """Beside the target, then moved there: nobody sees half a picture, and an old one stays until then."""
     from PIL import Image
 
+    from engine.atomic_file import move_into_place
+
     unfinished = out.with_name(f".{out.name}.{os.getpid()}.partial")
     try:
         Image.fromarray(picture).save(unfinished, format=FORMATS[out.suffix.lower()], quality=95)
-        os.replace(unfinished, out)
+        move_into_place(unfinished, out)
     except OSError as error:
         unfinished.unlink(missing_ok=True)
         raise MultiverseError(f"{out}: cannot be written ({error.strerror or error})") from None

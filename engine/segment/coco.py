@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.atomic_file import move_into_place
 from engine.segment.results import Result
 from engine.sinks.whole_file import one_line, partial_path
 from engine.sources.pictures import Pictures
@@ -54,7 +55,7 @@ class CocoFile:
         with one_line(self.path):
             self._file.write('\n],\n"images": [\n' + ",\n".join(_line(image) for image in self._images) + "\n]}\n")
             self._file.close()
-            self._partial.replace(self.path)
+            move_into_place(self._partial, self.path)
 
     def discard(self) -> None:
         try:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from engine.atomic_file import move_into_place, sync_file, sync_folder
 from engine.render.mask_look import object_colours
 from engine.segment.outputs import PICTURES
 from engine.segment.results import Result
@@ -29,7 +30,7 @@ class OverlayPicture:
 
     def finish(self) -> None:
         with one_line(self.path):
-            self._partial.replace(self.path)
+            move_into_place(self._partial, self.path)
 
     def discard(self) -> None:
         self._partial.unlink(missing_ok=True)
@@ -58,6 +59,8 @@ class MaskFolder:
         self._written.append(path)
 
     def finish(self) -> None:
+        with one_line(self.path):
+            sync_folder(self.path)
         older = self._before - {path.name for path in self._written}
         if older:
             self.notes.append(f"{self.path}: {len(older)} other files from before are still there")
@@ -76,6 +79,7 @@ def _write(path: Path, save: Callable[[Path], None]) -> None:
     with one_line(path):
         try:
             save(partial)
+            sync_file(partial)
             partial.replace(path)
         except BaseException:
             partial.unlink(missing_ok=True)

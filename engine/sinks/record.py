@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.atomic_file import sync_file, sync_folder
 from engine.errors import MultiverseError, SinkError
 from engine.frame import AudioBlock, PublishedFrame
 from engine.sinks.new_file import check_folder, check_suffix, dated_file, reserve
@@ -29,6 +30,7 @@ QUEUE_BYTES = 64 * 2**20  # 17 pictures of 720p, 8 of 1080p
 QUEUE_LIMITS = (2, 30)
 LONGEST_STANDSTILL_S = 60.0  # then the disk is gone, and the sound kept meanwhile would fill the memory
 CLOSE_CEILING_S = 60.0
+MAX_OFFLINE_CLOSE_S = 600.0  # a slow stick is still to be given what the system has kept for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +128,11 @@ class Recording:
     def close(self) -> None:
         """`end`, and wait for it. SinkError when the file could not be ended as it should."""
         self.end()
-        self._thread.join(0 if self._is_stuck else CLOSE_CEILING_S)
+        ceiling_s = MAX_OFFLINE_CLOSE_S if self._stage.is_offline else CLOSE_CEILING_S
+        self._thread.join(0 if self._is_stuck else ceiling_s)
         if not self._is_stuck and self._thread.is_alive():
             self._is_stuck = True
-            raise SinkError(f"record: {self.path} is not ended after {CLOSE_CEILING_S:.0f} s; is the disk there?")
+            raise SinkError(f"record: {self.path} is not ended after {ceiling_s:.0f} s; is the disk there?")
         if not self._was_raised:
             self._raise_error()
 
@@ -193,6 +196,9 @@ class Recording:
                 movie.add_sound(track.place(moment.sound, moment.time_s))
         finally:
             movie.close()
+        if stage.is_offline:  # a film that is told as finished outlives a power cut; the end of a show does not wait
+            sync_file(self.path)
+            sync_folder(self.path.parent)
 
     def _next(self) -> _Moment | None:
         with self._state:

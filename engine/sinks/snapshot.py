@@ -10,7 +10,6 @@ premultiplied: where alpha is below 255 they are divided by it.
 """
 
 import logging
-import os
 import threading
 import time
 from collections import deque
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.atomic_file import move_into_place
 from engine.errors import MultiverseError, SinkError
 from engine.frame import PublishedFrame
 from engine.sinks.new_file import check_folder, check_suffix, dated_file, reserve
@@ -190,7 +190,7 @@ class SnapshotSink:
         partial = path.with_name(f".{path.name}.partial")
         try:
             partial.write_bytes(data)
-            os.replace(partial, path)
+            move_into_place(partial, path)
         except OSError as error:
             partial.unlink(missing_ok=True)
             path.unlink(missing_ok=True)
