@@ -135,7 +135,7 @@ def sd(
     threads: Annotated[int, typer.Option(min=1, help="Of the CPU's work.")] = 1,
     json_: AsJson = False,
 ) -> None:
-    """Live diffusion, random weights of the true shapes, against diffusers' own pipelines and the device's limit."""
+    """Live diffusion, random weights of the true shapes, against diffusers' own pipelines."""
     from engine.bench import sd as sd_bench
 
     sizes, counts = size or (512, 768), steps or (1, 2, 4)
