@@ -333,6 +333,9 @@ def started(folder: Path, count: int) -> subprocess.Popen:
 def test_no_process_outlives_a_run_that_is_killed(tmp_path: Path, wait_for: Callable[..., Any]) -> None:
     run = started(tmp_path / "out", 50)
     family = wait_for(lambda: [each for each in psutil.Process(run.pid).children() if each.is_running()], "a picture")
+    if sys.platform == "linux":
+        wait_for(lambda: family[0].num_threads() > 1, "it to watch its parent")
+        family[0].suspend()
     run.kill()
     run.wait()
     wait_for(lambda: not any(each.is_running() for each in family), "the end of its processes")
