@@ -6,13 +6,14 @@ needs a disk is done by a worker.
 
 import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from engine.children.converted_sound import ConvertedSound
+from engine.children.daemon_worker import DaemonWorker
 from engine.children.requests import Requests
 from engine.children.spec import ChildSpec, ChildStatus
 from engine.children.supervisor import Supervisor
@@ -66,7 +67,7 @@ class VoiceLink:
         self.supervisor.on_swap = self._on_swap
         self._builds: Requests[dict[str, Any]] = Requests(AS_DECLARED)
         """Values of `BUILT`, by address."""
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="rvc files")
+        self._worker = DaemonWorker("rvc files")
         self._told = ToldValues(CHILD)
         self._grid = _grid(NOMINAL_HZ, {})
         self._voice: AudioRingWriter | None = None
