@@ -75,6 +75,8 @@ class SinkSet:
         self._report = report
         self._asked_s: float | None = None
         """When the sinks were asked to end."""
+        self._moved: dict[int, tuple[int, float]] = {}
+        """From then on, by place: how many pictures it had put out, and since when."""
         self._places: tuple[_Place, ...] = ()
         self._finishing: tuple[_Place, ...] = ()
         self._ended: tuple[_Place, ...] = ()
@@ -302,6 +304,7 @@ class SinkSet:
         if self._asked_s is None:
             self._asked_s = self._stopwatch.now_s()
             for place in (*self._places, *self._finishing):
+                self._moved[id(place)] = place.status().frames, self._asked_s
                 self._has_drained(place)
 
     def close(self) -> None:
@@ -324,15 +327,14 @@ class SinkSet:
         assert self._asked_s is not None, "close asks first"
         late_s = 0.0
         waiting = [place for place in (*self._places, *self._finishing) if place.sink is not None]
-        moved: dict[int, tuple[int, float]] = {}  # by place: pictures put out, and since when
         while waiting := [place for place in waiting if not self._has_drained(place)]:
             now_s = self._stopwatch.now_s()
             for place in waiting:
                 frames = place.status().frames
-                if moved.get(id(place), (-1, 0.0))[0] != frames:
-                    moved[id(place)] = frames, now_s
+                if self._moved[id(place)][0] != frames:
+                    self._moved[id(place)] = frames, now_s
             late_s = now_s - self._asked_s
-            is_any_moving = any(now_s - moved[id(place)][1] < MAX_STANDSTILL_S for place in waiting)
+            is_any_moving = any(now_s - self._moved[id(place)][1] < MAX_STANDSTILL_S for place in waiting)
             if late_s > MAX_END_S and (not is_any_moving or late_s > MAX_WRITING_S):
                 break
             self._stopwatch.sleep_until(now_s + POLL_S)

@@ -295,6 +295,20 @@ def test_at_the_end_of_a_show_what_hangs_is_given_up_and_a_recording_beside_it_i
         assert sum(1 for _ in movie.decode(video=0)) == 10
 
 
+def test_what_hung_while_other_parts_were_closed_is_not_waited_for_again(
+    make_stage, clock, reports, fragile: type[Fragile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopwatch = SteppedClock()
+    monkeypatch.setattr(sys.modules["fragile_sink"], "FragileSink", Lasting)
+    monkeypatch.setattr(Lasting, "drains", lambda self: False, raising=False)
+    sinks = SinkSet(make_stage(), clock, reports, stopwatch=stopwatch)
+    sinks.start(SinkSpec(kind="fragile"))
+    sinks.ask_to_end()
+    stopwatch.advance(MAX_END_S + 0.5)
+    sinks.close()
+    assert (sinks.status()[0].state, stopwatch.now_s()) == ("failed", MAX_END_S + 0.5)
+
+
 @pytest.mark.parametrize(
     ("writes_s", "ends_s", "state"),
     [(10.0, 10.0, "ended"), (5.0, 7.0, "failed"), (1000.0, 60.0, "failed")],
