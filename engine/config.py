@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 import osc_schema
 from engine.errors import ConfigError
+from engine.schedule import exact_rate
 from osc_schema.diffusion import CONTROLNETS, LORAS
 
 LARGEST_SIDE_PX = 8192
@@ -112,7 +113,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     width: Pixels = 1280
     height: Pixels = 720
     fps: Rate | None = None
-    """Frames a second; None: 60 on a GPU, 30 on a software renderer."""
+    """Frames a second; None: 60 on a GPU, 30 on a software renderer. 29.97 and its like are n x 1000/1001 exactly."""
     audio: str | None = None
     """`demo`, `device:NAME`, `device:INDEX` or a sound file; None: the default input device, else the demo loop."""
     camera: str = "none"
@@ -211,7 +212,8 @@ def build_config(values: dict[str, Any], *, origin: str = "configuration") -> Co
             raise ConfigError(f'{origin}: smoothing."{address}": {_unknown(address)}')
         if not param.can_glide:
             raise ConfigError(f'{origin}: smoothing."{address}": does not glide; only floats do')
-    return _with_size_from_params(config)
+    config = _with_size_from_params(config)
+    return msgspec.structs.replace(config, fps=float(exact_rate(config.fps))) if config.fps else config
 
 
 def _with_size_from_params(config: Config) -> Config:

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -99,7 +100,10 @@ def run(
     ] = None,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Picture size in pixels. (default: 1280x720)")] = None,
     fps: Annotated[
-        float | None, typer.Option(metavar="RATE", help="Frames a second. (default: 60 on a GPU, 30 in software)")
+        str | None,
+        typer.Option(
+            metavar="RATE", help="Frames a second: 30, 29.97 or 30000/1001. (default: 60 on a GPU, 30 in software)"
+        ),
     ] = None,
     renderer: Annotated[
         str | None,
@@ -174,7 +178,7 @@ def run(
     options: dict[str, Any] = {
         "audio": audio,
         "camera": camera,
-        "fps": fps,
+        "fps": None if fps is None else parse_rate(fps),
         "renderer": renderer,
         "sinks": sink,
         "web": web,
@@ -301,6 +305,15 @@ def parse_size(text: str) -> tuple[int, int]:
     if not (width.isdigit() and height.isdigit()):
         raise UsageError(f"--size: {text!r} is not WxH (for example 1280x720)")
     return int(width), int(height)
+
+
+def parse_rate(text: str) -> float:
+    """Frames a second, as a number or as a fraction of two."""
+    numerator, slash, denominator = text.partition("/")
+    try:
+        return float(Fraction(int(numerator), int(denominator))) if slash else float(text)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        raise UsageError(f"--fps: {text!r} is not a rate (for example 30, 29.97 or 30000/1001)") from None
 
 
 def parse_assignment(text: str) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 
 from engine.errors import SinkError
+from engine.schedule import exact_rate
 
 FRAGMENT_S = 0.5
 LIVE_TICKS_HZ = 90_000  # MPEG's clock: fine enough for any frame time
@@ -103,7 +104,7 @@ class MovieFile:
         self._path = path
         self._format = form = FORMATS[path.suffix.lower()]
         self._padded = (height + height % 2, width + width % 2)  # 4:2:0 has one colour for two by two pixels
-        rate = Fraction(fps).limit_denominator(1001)
+        rate = exact_rate(fps)
         self._time_base = 1 / rate if is_offline or form.has_fixed_rate else Fraction(1, LIVE_TICKS_HZ)
         self._next_key_s = 0.0
         self._newest_pts = -1

@@ -169,6 +169,8 @@ BAD_STARTS = {
     "an unknown sink": (["--sink", "hologram"], 1, "hologram"),
     "a sink of another system": (["--sink", "syphon"], 1, "macOS"),
     "a size that is none": (["--size", "big"], 2, "--size"),
+    "a rate that is none": (["--fps", "30/zero"], 2, "--fps: '30/zero' is not a rate"),
+    "a rate that is too high": (["--fps", "300"], 1, "fps: 300.0 is not allowed"),
     "a size that is too large": (["--size", "99999x10"], 1, "width"),
     "an unknown renderer": (["--renderer", "vulkan"], 1, "renderer"),
     "an unknown parameter": (["--set", "/layr/1/angle=3"], 2, "/layer/1/angle"),
@@ -340,6 +342,13 @@ def test_lan_opens_everything_to_the_local_network_and_to_nothing_else(
     assert strict.osc.allow == ("10.0.0.7",)
     chosen = build_settings(show, {"web": "0.0.0.0:80", "web_token": "opensesame"}, [], is_open_to_lan=True)
     assert (chosen.web, chosen.web_token) == ("0.0.0.0:80", "opensesame")
+
+
+@pytest.mark.parametrize("written", ["29.97", "30000/1001"])
+def test_a_rate_is_given_as_a_number_or_a_fraction(written: str) -> None:
+    from engine.cli.run import build_settings, parse_rate
+
+    assert build_settings(None, {"fps": parse_rate(written)}, []).fps == 30000 / 1001
 
 
 def test_lan_offline_is_refused(home: Path) -> None:
