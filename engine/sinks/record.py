@@ -19,7 +19,9 @@ import numpy as np
 from engine.atomic_file import sync_file, sync_folder
 from engine.errors import MultiverseError, SinkError
 from engine.frame import AudioBlock, PublishedFrame
-from engine.sinks.new_file import check_folder, check_suffix, dated_file, reserve
+from engine.sinks.index_in_front import SUFFIXES as SUFFIXES_WITH_INDEX
+from engine.sinks.index_in_front import put_index_in_front
+from engine.sinks.new_file import check_suffix, dated_file, make_folder, reserve
 from engine.sinks.sink import Picture, SinkStatus, Stage
 from engine.sinks.sound_track import SoundTrack
 
@@ -51,19 +53,23 @@ class Recording:
         stage: Stage,
         size: tuple[int, int],
         *,
-        claim: Callable[[Path, Path], Path],
+        claim: Callable[[Path], Path],
         after: "Recording | None" = None,
         queue_pictures: int | None = None,
     ) -> None:
-        """`size` is (width, height). `claim` gets the wanted path and the record folder on the recording's
-        thread, and gives the empty file to write; it is removed if it stays empty. Not before `after` has its own,
-        or has given it back unused: files are numbered in the order of what they show."""
+        """`size` is (width, height). `claim` gets the wanted path on the recording's thread, and gives the empty file
+        to write; it is removed if it stays empty. Not before `after` has its own, or has given it back unused: files
+        are numbered in the order of what they show."""
         self.path = wanted
         """As claimed, once it is."""
         self.size = size
         self.written = 0
         self.dropped = 0
         self.seconds = 0.0
+        self.size_bytes = 0
+        """Of the finished file."""
+        self.note = ""
+        """What is to be known of the finished file."""
         self.error: Exception | None = None
         """Why the thread ended before it was told to; what was written by then plays."""
         self._stage = stage
@@ -78,6 +84,9 @@ class Recording:
         self._pictures = 0
         self._state = threading.Condition()
         self._is_ending = False
+        self._is_whole = False
+        """The file plays, whatever becomes of the place of its index."""
+        self._is_in_a_hurry = False
         self._was_raised = False
         self._is_stuck = False
         self._thread = threading.Thread(target=self._run, name=f"record {wanted.name}", daemon=True)
@@ -130,6 +139,9 @@ class Recording:
         self.end()
         ceiling_s = MAX_OFFLINE_CLOSE_S if self._stage.is_offline else CLOSE_CEILING_S
         self._thread.join(0 if self._is_stuck else ceiling_s)
+        if self._is_whole and self._thread.is_alive():
+            self._is_in_a_hurry = True
+            self._thread.join(CLOSE_CEILING_S)
         if not self._is_stuck and self._thread.is_alive():
             self._is_stuck = True
             raise SinkError(f"record: {self.path} is not ended after {ceiling_s:.0f} s; is the disk there?")
@@ -165,7 +177,7 @@ class Recording:
             if not self._after.has_moments:  # nor will have: it was told to end before this one was made
                 self._after._thread.join()
             self._after = None
-        self.path = self._claim(self.path, stage.record_folder)
+        self.path = self._claim(self.path)
         self._is_claimed = True
         self._has_claimed.set()
         movie = MovieFile(
@@ -196,6 +208,11 @@ class Recording:
                 movie.add_sound(track.place(moment.sound, moment.time_s))
         finally:
             movie.close()
+        self._is_whole = True
+        if movie.is_seekable and self.path.suffix.lower() in SUFFIXES_WITH_INDEX:
+            reason = put_index_in_front(self.path, lambda: not self._is_in_a_hurry)
+            self.note = f"its index stays at the end: {reason}" if reason else ""
+        self.size_bytes = self.path.stat().st_size
         if stage.is_offline:  # a film that is told as finished outlives a power cut; the end of a show does not wait
             sync_file(self.path)
             sync_folder(self.path.parent)
@@ -268,6 +285,9 @@ class RecordSink:
             renamed = f" ({self._wanted} was there already)" if path != self._wanted else ""
             more = f", first of {len(recordings)} files" if len(recordings) > 1 else ""
             detail = f"{path}{renamed}{more}, {sum(recording.seconds for recording in recordings):.1f} s"
+            size_bytes = sum(recording.size_bytes for recording in recordings)
+            notes = dict.fromkeys(recording.note for recording in recordings if recording.note)
+            detail = "; ".join([detail + (f", {size_bytes / 1e6:.1f} MB" if size_bytes else ""), *notes])
         return SinkStatus(
             kind=self.kind,
             name=self.name,
@@ -285,7 +305,7 @@ class RecordSink:
         self._recordings = [*kept, recording]
 
 
-def claim_file(wanted: Path, record_folder: Path) -> Path:
+def claim_file(wanted: Path) -> Path:
     """A new empty file, `wanted` or numbered. Waits for the disk."""
-    check_folder(RecordSink.kind, wanted, record_folder)
+    make_folder(RecordSink.kind, wanted)
     return reserve(RecordSink.kind, wanted)

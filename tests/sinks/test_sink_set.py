@@ -424,9 +424,10 @@ def test_before_a_show_a_file_that_cannot_be_ends_the_start_and_during_it_is_rep
     make_stage, clock: SteppedClock, reports, make_frame, wait_for, monkeypatch, tmp_path: Path, spec: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "nowhere").touch()  # where the folder should be
     for is_offline in (False, True):
         sinks = SinkSet(make_stage(is_offline=is_offline), clock, reports)
-        with pytest.raises(SinkError, match=r"there is no folder .*nowhere"):
+        with pytest.raises(SinkError, match=r"cannot make the folder .*nowhere"):
             sinks.start(SinkSpec.parse(spec), may_wait=not is_offline)
         assert sinks.status() == () and reports.lines == []
         sinks.close()
@@ -440,9 +441,9 @@ def test_before_a_show_a_file_that_cannot_be_ends_the_start_and_during_it_is_rep
         return bool(reports.lines)
 
     wait_for(is_reported, "the report")
-    assert "there is no folder" in reports.lines[0][1]
+    assert "cannot make the folder" in reports.lines[0][1]
     assert [status.state for status in sinks.status()] == ["retrying"]
-    (tmp_path / "nowhere").mkdir()
+    (tmp_path / "nowhere").unlink()
     clock.advance(1)
     sinks.pump()
     sinks.publish(make_frame())

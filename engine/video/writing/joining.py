@@ -11,12 +11,9 @@ from av.container import OutputContainer
 from av.packet import Packet
 
 from engine.errors import SourceError
-from engine.sinks.picture_video import container_of
+from engine.sinks.picture_video import INDEX_IN_FRONT, container_of
 from engine.video.writing.source_sound import SourceSound
 
-# Where the index of an MP4 is in front a browser begins to play before all of it is there. The second clock is that of
-# its edit lists, which say when pictures begin: in milliseconds they would be rounded.
-HEADERS_IN_FRONT = {"movflags": "faststart"}
 NOT_OURS = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration")
 """Of a source's tags: what tells of its file and not of the film."""
 
@@ -61,7 +58,8 @@ def join(job: Joining, path: Path, shown: Path) -> list[str]:
     rest of it is the caller's to remove. `shown`: its name in what is told."""
     suffix = path.suffix.lower()
     sound: SourceSound | None = None
-    options = HEADERS_IN_FRONT | {"movie_timescale": str(_clock_hz(job.tick_s))} if suffix in (".mp4", ".mov") else {}
+    # The clock is that of its edit lists, which say when pictures begin: in milliseconds they would be rounded.
+    options = INDEX_IN_FRONT | {"movie_timescale": str(_clock_hz(job.tick_s))} if suffix in (".mp4", ".mov") else {}
     container = av.open(str(path), "w", format=container_of(path), options=options)
     try:
         with av.open(str(job.folder / job.segments[0].name)) as first:

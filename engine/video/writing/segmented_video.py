@@ -132,6 +132,7 @@ class SegmentedVideo:
             look=self._pictures.look,
             every=self._job.every,
             shown_as=self.path,
+            is_piece=True,
         )
 
     def _close_segment(self, *, is_kept: bool) -> None:
