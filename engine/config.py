@@ -245,8 +245,7 @@ def _check_parameter(origin: str, address: str, value: Any) -> None:
 
 
 def _unknown(address: str) -> str:
-    nearest = ", ".join(osc_schema.nearest(address))
-    return f"no such parameter (nearest: {nearest})" if nearest else "no such parameter"
+    return str(osc_schema.unknown_address(address)).partition(": ")[2]
 
 
 def _explained(message: str, values: dict[str, Any]) -> str:
