@@ -62,6 +62,11 @@ class Engine:
         return self._parts.audio.is_finished
 
     @property
+    def sound_length_s(self) -> float | None:
+        """Seconds of sound that play once (offline); None: it has no end, or none that is known beforehand."""
+        return self._parts.audio.length_s
+
+    @property
     def page_url(self) -> str | None:
         """Where a browser on this machine finds the page, or None when it is off."""
         return own_url(*self._web.address, self._web.token) if self._web is not None else None

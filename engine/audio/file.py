@@ -39,9 +39,9 @@ class FileFeed:
         except AudioError:
             self._file.close()
             raise
-        seconds = self._file.frames / self.sample_rate_hz
+        self.length_s: float | None = self._file.frames / self.sample_rate_hz
         self.description = (
-            f"{Path(path).name} ({self.channels} channels, {self.sample_rate_hz} Hz, {seconds:.1f} s"
+            f"{Path(path).name} ({self.channels} channels, {self.sample_rate_hz} Hz, {self.length_s:.1f} s"
             f"{', looped' if is_looped else ''})"
         )
 

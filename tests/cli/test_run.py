@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -99,17 +100,91 @@ def test_offline_the_sinks_of_a_configuration_file_are_kept(home: Path, song: Pa
 def test_offline_a_sound_file_is_rendered_to_its_end(home: Path, song: Path) -> None:
     done = run(home, *SMALL, "--offline", "--audio", str(song), "--sink", "record=out.mp4")
     assert done.returncode == 0, done.stderr
-    assert done.stderr.splitlines()[-1].startswith("wrote     out.mp4")
+    frames, wrote = done.stderr.splitlines()[-2:]
+    assert frames.startswith("frames    60 of 160x90, 2.0 s at 30 fps; drawn in ")
+    assert frames.endswith(" times as fast as it plays")
+    assert wrote == f"wrote     out.mp4, 2.0 s, {(home / 'out.mp4').stat().st_size / 1e6:.1f} MB"
     with av.open(str(home / "out.mp4")) as container:
         assert sum(1 for _ in container.decode(video=0)) == 60
+
+
+@pytest.mark.parametrize("is_json", [False, True])
+def test_a_film_that_is_interrupted_says_how_far_it_came_and_fails(
+    home: Path, say: Callable[..., Said], wait_for: Callable, monkeypatch: pytest.MonkeyPatch, is_json: bool
+) -> None:
+    monkeypatch.chdir(home)
+
+    def interrupt() -> None:
+        wait_for(lambda: (home / "out.mp4").exists() and (home / "out.mp4").stat().st_size, "the first fragment")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    interrupting = threading.Thread(target=interrupt)
+    interrupting.start()
+    done = say(
+        "run", *SMALL, "--offline", "--audio", "demo", "--sink", "record=out.mp4", "--seconds", "3600",
+        *(["--json"] if is_json else []),
+    )  # fmt: skip
+    interrupting.join()
+    with av.open(str(home / "out.mp4")) as container:
+        count = sum(1 for _ in container.decode(video=0))
+    assert done.err.splitlines()[-1] == (
+        f"multiverse: interrupted after {count / 30:.1f} of 3600.0 s ({count} of 108000 frames); "
+        "out.mp4: kept up to there"
+    )
+    assert done.code == 1
+    if is_json:
+        summary = json.loads(done.out)
+        assert (summary["is_interrupted"], summary["frames"]) == (True, count)
+
+
+def test_a_film_without_a_sink_is_refused_and_told_where_it_could_go(say: Callable[..., Said]) -> None:
+    done = say("run", "--offline", "--frames", "1")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("multiverse: --offline makes a film") and "--sink record=FILE.mp4" in done.err
+    assert say("run", *SMALL, "--offline", "--audio", "demo", "--frames", "1", "--sink", "null").code == 0
+
+
+def test_how_far_a_film_is_is_said_every_ten_seconds(home: Path, song: Path) -> None:
+    """With its length, that of the sound, and the time left."""
+    from engine import Config, open_engine
+    from engine.cli.run_end import FilmPace, expected_frames
+
+    config = Config(width=64, height=64, fps=29.97, audio=str(song), offline=True, sinks=("null",))
+    with open_engine(config) as engine:
+        assert expected_frames(engine, None, None) == 60  # 59.94
+        assert expected_frames(engine, 20, 1.0) == 20
+        assert expected_frames(engine, None, 1.0) == 30
+        pace = FilmPace(engine, 60, began_s=0.0)
+        assert (pace.line(9.9), pace.line(10.0), pace.line(11.0)) == (None, "no frame yet after 10 s", None)
+        drawn = 0
+        for _ in engine.frames():
+            drawn += 1
+            if drawn == 30:
+                assert re.fullmatch(r"30 of 60 frames, [\d.]+ a second, 0:\d\d left", pace.line(20.0) or "")
+            if engine.has_sound_ended:
+                break
+        assert drawn == 60
+        demo = Config(width=64, height=64, fps=30, audio="demo", offline=True, sinks=("null",))
+    with open_engine(demo) as engine:
+        assert expected_frames(engine, None, None) is None
+
+
+def test_a_command_in_a_set_says_how_it_is_sent(say: Callable[..., Said]) -> None:
+    done = say("run", "--set", "/cue/go=1")
+    assert (done.code, done.err) == (
+        2,
+        "multiverse: --set: /cue/go: is a command, not a parameter; send it to the running engine: "
+        "multiverse osc send /cue/go\n",
+    )
 
 
 def test_without_a_terminal_it_says_what_it_chose_and_how_to_stop(home: Path) -> None:
     done = run(home, *SMALL, "--audio", "demo", "--osc", "127.0.0.1:0", "--web", "127.0.0.1:0", "--seconds", "0.3")
     assert done.returncode == 0, done.stderr
     lines = done.stderr.splitlines()
-    assert [line.split()[0] for line in lines] == ["picture", "sound", "sink", "osc", "page", "running;"]
-    assert lines[-1] == "running; stop with Ctrl-C or --seconds N"
+    assert [line.split()[0] for line in lines] == ["picture", "sound", "sink", "osc", "page", "running;", "frames"]
+    assert lines[-2] == "running; stop with Ctrl-C or --seconds N"
+    assert re.fullmatch(r"frames    \d+ of 160x90 in [\d.]+ s, [\d.]+ a second; \d+ late, \d+ left out", lines[-1])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -248,6 +323,7 @@ def test_help_names_every_option(home: Path) -> None:
         "--seconds --frames --offline --json --rvc --rvc-index --rvc-content"
     ).split():
         assert option in text
+    assert "multiverse run --offline --audio song.wav" in text and "film" in text
 
 
 def test_a_terminal_that_nobody_reads_stops_neither_the_picture_nor_the_end(home: Path) -> None:
