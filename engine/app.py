@@ -84,7 +84,13 @@ def open_engine(config: Config) -> Iterator[Engine]:
             (closing.here if isinstance(source, Polled) else closing)(source)
         drawing = closing.here(
             Drawing(
-                partial(open_renderer, config.renderer),
+                partial(
+                    open_renderer,
+                    config.renderer,
+                    has_layer5=config.camera != "none" or bool(config.sd.model),
+                    has_masks=bool(config.sam3.model),
+                    tell=warnings.tell,
+                ),
                 (config.width, config.height),
                 clock=clock,
                 report=warnings.report,
