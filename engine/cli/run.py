@@ -34,7 +34,7 @@ def run(
         str | None,
         typer.Option(
             metavar="demo|device:NAME|FILE",
-            help="Sound in. Left out: the default input device, else the demo loop.",
+            help="Sound in; a file may be any sound or video. Left out: the default input device, else the demo loop.",
         ),
     ] = None,
     camera: Annotated[
