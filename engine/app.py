@@ -39,6 +39,7 @@ from engine.running_engine import Engine
 from engine.serving.lan import lan_addresses
 from engine.show_control import ShowControl
 from engine.sinks import SinkSet, Stage
+from engine.sinks.registry import conditions as sink_conditions
 from engine.sources import Polled, open_source
 from engine.telemetry import FrameTimes, Warnings
 from engine.wakefulness import kept_awake
@@ -75,6 +76,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
             *segmentation_conditions.conditions(config.sam3, has_camera=has_camera, has_sd=bool(config.sd.model)),
             *voice_conditions.conditions(config.rvc),
             *modulation.conditions(),
+            *sink_conditions(),
         ):
             store.add_condition(address, check)
         slew = Slew(config.smoothing)

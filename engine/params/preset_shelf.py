@@ -17,6 +17,7 @@ from engine.params.presets import (
     clean_name,
     factory_preset,
     is_stored,
+    not_found,
     refuse_factory,
 )
 from osc_schema import PARAMS, Value
@@ -85,8 +86,9 @@ class PresetShelf:
         clean = clean_name(name)
         if clean in self._kept:
             raise PresetError(f"preset {clean!r}: has not been read yet; {self.folder.path} does not answer")
-        known = ", ".join(self.names())
-        raise PresetError(self.problem or f"preset {clean!r}: not found in {self.folder.path} (known: {known})")
+        if self.problem:
+            raise PresetError(self.problem)
+        raise not_found(clean, self.folder.path, self.names())
 
     def save(self, name: str, values: Mapping[str, Value]) -> Change:
         """The stored ones among `values` under that name, from now on. PresetError where they cannot be."""

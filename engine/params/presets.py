@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +58,16 @@ def refuse_factory(name: str) -> None:
     """PresetError where a preset of that name is built in."""
     if is_factory(name):
         raise PresetError(f"preset {name!r}: is built in and cannot be changed; choose another name")
+
+
+def not_found(name: str, folder: Path, known: Sequence[str]) -> PresetError:
+    """The error for a name that is none of `known`, with the one that is spelled most like it."""
+    import difflib  # only here: a start without typing errors need not pay for it
+
+    spelled = {one.casefold(): one for one in known}
+    alike = difflib.get_close_matches(name.casefold(), spelled, 1)
+    nearest = f"nearest: {spelled[alike[0]]}; " if alike else ""
+    return PresetError(f"preset {name!r}: not found in {folder} ({nearest}known: {', '.join(known)})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,8 +159,7 @@ class PresetFolder:
         clean = clean_name(name)
         saved = self.files()
         if clean not in saved:
-            known = ", ".join(self.list())
-            raise PresetError(f"preset {clean!r}: not found in {self.path} (known: {known})")
+            raise not_found(clean, self.path, self.list())
         return saved[clean].path
 
     def _path_of(self, name: str) -> Path:

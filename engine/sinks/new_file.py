@@ -17,7 +17,12 @@ def dated_file(folder: Path, picture: Picture, wall_s: float, suffix: str) -> Pa
 
 def make_folder(kind: str, path: Path) -> None:
     """Make the folder of `path`, and those above it, where they are missing. SinkError when that fails."""
-    folder = path.absolute().parent
+    try:
+        folder = path.absolute().parent
+    except FileNotFoundError:  # somebody has removed the working folder
+        raise SinkError(
+            f"{kind}: {path} is in the working folder, which is gone; give a path that begins at the root"
+        ) from None
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -253,6 +253,7 @@ BAD_STARTS = {
     "an assignment that is none": (["--set", "angle"], 2, "ADDRESS=VALUE"),
     "a value of the wrong type": (["--set", "/layer/1/angle=steep"], 1, "/layer/1/angle"),
     "an unknown preset": (["--preset", "never saved"], 1, "never saved"),
+    "a mistyped preset": (["--preset", "tunel"], 1, "nearest: Tunnel"),
     "a corrupt preset": (["--presets", "presets", "--preset", "corrupt"], 1, "corrupt"),
     "a missing configuration": (["--config", "missing.toml"], 1, "missing.toml"),
     "a configuration that is not TOML": (["--config", "text.wav"], 1, "text.wav"),
@@ -386,6 +387,15 @@ def test_a_preset_is_saved_and_loaded_from_the_command_line(
     multiverse("osc", "send", "/layer/1/curve", "0.0", "--to", address)
     assert multiverse("preset", "load", "evening", "0.2", "--to", address) == "/done /preset/load evening\n"
     assert "/layer/1/curve 0.5" in multiverse("osc", "send", "/get", "/layer/1/curve", "--to", address)
+    kind, system = ("spout", "Windows") if sys.platform == "darwin" else ("syphon", "macOS")
+    switched = say("osc", "send", f"/sink/{kind}/enable", "1", "--to", address)
+    assert (switched.code, switched.out) == (
+        1, f"/fail /sink/{kind}/enable {kind}: unavailable (needs {system})\n"
+    )  # fmt: skip
+    off = say("osc", "send", f"/sink/{kind}/enable", "0", "--to", address)
+    assert (off.code, off.out) == (0, "")
+    unknown = say("preset", "load", "evning", "--to", address)
+    assert unknown.code == 1 and "(nearest: evening; known: " in unknown.out
     refused = say("preset", "load", "evening", "3601", "--to", address)
     assert (refused.code, "a fade of 0..3600 s" in refused.out) == (1, True)
     assert "evening" in multiverse("preset", "list")
