@@ -31,9 +31,9 @@ OFFSETS = {b"stco": "I", b"co64": "Q"}
 def put_index_in_front(path: Path, is_wanted: Callable[[], bool] = lambda: True) -> str:
     """Rewrite the finished movie `path` with its index in front; idempotent.
 
-    Returns "" when it is there, else why it stays at the end; the file then is as it was. `is_wanted` is asked every
-    8 MiB: once it is False the copy is given up. Needs room for a second file on the disk. Any thread; reads and writes
-    the whole file.
+    Returns "" when it is there, else why it stays at the end; the file then is as it was. `is_wanted` is asked for
+    every 8 MiB that are on the disk: once it is False the copy is given up. Needs room for a second file. Any thread;
+    reads and writes the whole file.
     """
     copy = partial_path(path)
     try:
@@ -55,7 +55,7 @@ def put_index_in_front(path: Path, is_wanted: Callable[[], bool] = lambda: True)
                         if not is_wanted():
                             return "there was no time to move it"
                         _write(out, _read(file, at, min(at + COPIED_BYTES, last)))
-                os.fsync(out.fileno())  # else a power cut may leave neither of the two files
+                        os.fsync(out.fileno())  # else a power cut may leave neither of the two files
         copy.replace(path)
         return ""
     except OSError as error:

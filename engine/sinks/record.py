@@ -33,6 +33,8 @@ QUEUE_LIMITS = (2, 30)
 LONGEST_STANDSTILL_S = 60.0  # then the disk is gone, and the sound kept meanwhile would fill the memory
 CLOSE_CEILING_S = 60.0
 MAX_OFFLINE_CLOSE_S = 600.0  # a slow stick is still to be given what the system has kept for it
+MAX_MOVE_OFFLINE_S = 45.0  # of an index to the front of a film
+MAX_MOVE_LIVE_S = 2.0  # the end of a show does not wait for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,6 @@ class Recording:
         self._pictures = 0
         self._state = threading.Condition()
         self._is_ending = False
-        self._is_whole = False
-        """The file plays, whatever becomes of the place of its index."""
-        self._is_in_a_hurry = False
         self._was_raised = False
         self._is_stuck = False
         self._thread = threading.Thread(target=self._run, name=f"record {wanted.name}", daemon=True)
@@ -139,9 +138,6 @@ class Recording:
         self.end()
         ceiling_s = MAX_OFFLINE_CLOSE_S if self._stage.is_offline else CLOSE_CEILING_S
         self._thread.join(0 if self._is_stuck else ceiling_s)
-        if self._is_whole and self._thread.is_alive():
-            self._is_in_a_hurry = True
-            self._thread.join(CLOSE_CEILING_S)
         if not self._is_stuck and self._thread.is_alive():
             self._is_stuck = True
             raise SinkError(f"record: {self.path} is not ended after {ceiling_s:.0f} s; is the disk there?")
@@ -208,9 +204,9 @@ class Recording:
                 movie.add_sound(track.place(moment.sound, moment.time_s))
         finally:
             movie.close()
-        self._is_whole = True
         if movie.is_seekable and self.path.suffix.lower() in SUFFIXES_WITH_INDEX:
-            reason = put_index_in_front(self.path, lambda: not self._is_in_a_hurry)
+            end_s = time.perf_counter() + (MAX_MOVE_OFFLINE_S if stage.is_offline else MAX_MOVE_LIVE_S)
+            reason = put_index_in_front(self.path, lambda: time.perf_counter() < end_s)
             self.note = f"its index stays at the end: {reason}" if reason else ""
         self.size_bytes = self.path.stat().st_size
         if stage.is_offline:  # a film that is told as finished outlives a power cut; the end of a show does not wait

@@ -390,24 +390,21 @@ def test_moving_the_index_to_the_front_changes_no_picture_and_no_sound(
     assert heard[0][0] == heard[1][0] and np.array_equal(heard[0][1], heard[1][1])
 
 
-@pytest.mark.parametrize("why", ["no room", "no time"])
-def test_a_recording_whose_index_cannot_be_moved_is_kept_as_it_was(
-    make_stage, make_frame, tmp_path: Path, why: str
-) -> None:
+def test_a_recording_whose_index_cannot_be_moved_is_kept_as_it_was(make_stage, make_frame, tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
-    sink = RecordSink(str(path))
-    sink.start(make_stage(is_offline=True))
-    for index in range(30):
-        sink.publish(make_frame(index))
-    if why == "no room":
-        partial_path(path).mkdir()  # in the way of its copy
-    else:
-        sink._recordings[-1]._is_in_a_hurry = True  # as after a minute of waiting for its end
-    sink.close()
-    reason = {"no room": "Is a directory", "no time": "there was no time to move it"}[why]
-    assert sink.status().detail.endswith(f"; its index stays at the end: {reason}")
+    partial_path(path).mkdir()  # in the way of its copy
+    sink = record_offline(path, make_stage(is_offline=True), (make_frame(n) for n in range(30)))
+    assert sink.status().detail.endswith("; its index stays at the end: Is a directory")
     assert len(pictures(path)) == 30
-    assert [path for path in tmp_path.iterdir() if path.is_file()] == [path]
+    partial_path(path).rmdir()
+    before = path.read_bytes()
+    assert index_in_front.put_index_in_front(path, lambda: False) == "there was no time to move it"
+    assert path.read_bytes() == before
+    for _ in range(2):  # idempotent
+        assert index_in_front.put_index_in_front(path) == ""
+        assert boxes_of(path)[1] == b"moov" and len(path.read_bytes()) == len(before)
+    assert len(pictures(path)) == 30
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_an_index_beyond_32_bits_has_offsets_of_64(make_stage, make_frame, tmp_path: Path) -> None:
