@@ -344,9 +344,9 @@ def test_a_terminal_that_nobody_reads_stops_neither_the_picture_nor_the_end(home
         assert sum(1 for _ in container.decode(video=0)) == 20
 
 
-def test_a_video_for_sd_without_sd_is_refused(home: Path) -> None:
-    done = run(home, *SMALL, "--sd-video", "loop.mp4", "--frames", "1")
-    assert done.returncode == 2 and "--sd MODEL" in done.stderr
+def test_a_video_for_sd_without_sd_is_refused(say: Callable[..., Said]) -> None:
+    done = say("run", *SMALL, "--sd-video", "loop.mp4", "--frames", "1")
+    assert done.code == 2 and "--sd MODEL" in done.err
 
 
 def test_nohup_stays_nohup(home: Path, wait_for: Callable) -> None:
@@ -437,9 +437,9 @@ def test_a_rate_is_given_as_a_number_or_a_fraction(written: str) -> None:
     assert build_settings(None, {"fps": parse_rate(written)}, []).fps == 30000 / 1001
 
 
-def test_lan_offline_is_refused(home: Path) -> None:
-    done = run(home, "--offline", "--frames", "1", "--lan")
-    assert (done.returncode, done.stderr) == (2, "multiverse: --lan: offline nothing listens\n")
+def test_lan_offline_is_refused(say: Callable[..., Said]) -> None:
+    done = say("run", "--offline", "--frames", "1", "--lan")
+    assert (done.code, done.err) == (2, "multiverse: --lan: offline nothing listens\n")
 
 
 @pytest.mark.parametrize(
@@ -464,12 +464,13 @@ def test_lan_and_an_address_that_only_this_machine_has_exclude_each_other(
     )
 
 
-def test_a_short_token_and_an_announcement_without_a_page_are_refused(home: Path) -> None:
-    done = run(home, *SMALL, "--web-token", "short", "--frames", "1")
-    assert done.returncode == 1 and "web_token: 'short' is not allowed" in done.stderr
-    (home / "show.toml").write_text("announce = true\n")
-    done = run(home, *SMALL, "--config", "show.toml", "--web", "off", "--osc", "off", "--sink", "null", "--frames", "1")
-    assert done.returncode == 1 and done.stderr.startswith("multiverse: announce: ")
+def test_a_short_token_and_an_announcement_without_a_page_are_refused(home: Path, say: Callable[..., Said]) -> None:
+    done = say("run", *SMALL, "--web-token", "short", "--frames", "1")
+    assert done.code == 1 and "web_token: 'short' is not allowed" in done.err
+    show = home / "show.toml"
+    show.write_text("announce = true\n")
+    done = say("run", *SMALL, "--config", show, "--web", "off", "--osc", "off", "--sink", "null", "--frames", "1")
+    assert done.code == 1 and done.err.startswith("multiverse: announce: ")
 
 
 def test_another_voice_than_the_files_has_not_its_index(home: Path) -> None:
