@@ -30,7 +30,7 @@ class DecodedTrack:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.notes: list[str] = []
-        """What the user should know of it, without its name; complete when all pieces were read."""
+        """For the user, without the file's name; complete when all pieces were read."""
         self.begins_s = Fraction(0)
         """When its first sample is heard, from the start of the file. Known after the first piece."""
         container, stream = self._open()
@@ -45,7 +45,7 @@ class DecodedTrack:
             self.knows_its_length = container.format.name.partition(",")[0] in EXACT_FORMATS
             self._origin_s = Fraction(container.start_time or 0, 1_000_000)
 
-    def pieces(self) -> Generator[np.ndarray]:
+    def pieces(self) -> Generator[np.ndarray, None, None]:
         """(channels, n) float32 from the beginning, a frame each, and silence between them where it belongs."""
         container, stream = self._open()
         read: int | None = None

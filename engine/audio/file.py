@@ -50,7 +50,7 @@ class FileFeed:
         try:
             has_sound = self._file.read_into(np.zeros((1, self.channels), np.float32)) == 1
             self._file.rewind()
-        except DamageError as error:
+        except _DamageError as error:
             raise AudioError(f"{self._path}: {error}") from None
         if not has_sound:
             raise AudioError(f"{self._path}: the file holds no sound")
@@ -74,7 +74,7 @@ class FileFeed:
     def _decode(self, rest: np.ndarray) -> int:
         try:
             return self._file.read_into(rest)
-        except DamageError as error:
+        except _DamageError as error:
             at_s = self._file.position / self.sample_rate_hz
             self._report("audio.file", f"{self._path}: damaged at {at_s:.1f} s, taken for its end: {error}")
             return 0
@@ -88,7 +88,7 @@ class FileFeed:
             self._file.rewind()
 
 
-class DamageError(Exception):
+class _DamageError(Exception):
     """The file cannot be decoded any further; its text says why."""
 
 
@@ -100,14 +100,14 @@ class _OpenFile(Protocol):
     """Samples read since the beginning."""
 
     def read_into(self, out: np.ndarray) -> int:
-        """Fill (frames, channels) float32 from its start; how many frames came, 0 at the end. DamageError."""
+        """Fill (frames, channels) float32 from its start; how many frames came, 0 at the end. _DamageError."""
 
     def is_at_end(self) -> bool: ...
 
     def rewind(self) -> None: ...
 
     def take_notes(self) -> list[str]:
-        """What is to be known of what was read, once each."""
+        """Notes for the user on what was read, once each."""
 
     def close(self) -> None: ...
 
@@ -140,7 +140,7 @@ class _SndFile:
         try:
             return len(self._file.read(out=out))
         except self._error as error:
-            raise DamageError(getattr(error, "error_string", str(error)).rstrip(".")) from None
+            raise _DamageError(getattr(error, "error_string", str(error)).rstrip(".")) from None
 
     def is_at_end(self) -> bool:
         return self._file.tell() >= self._file.frames
@@ -180,7 +180,7 @@ class _FFmpegFile:
     def is_at_end(self) -> bool:
         try:
             return not self._fetch()
-        except DamageError:  # `read_into` will say so
+        except _DamageError:  # `read_into` will say so
             return False
 
     def rewind(self) -> None:
@@ -198,7 +198,7 @@ class _FFmpegFile:
         self._pieces.close()  # the file with it
 
     def _fetch(self) -> bool:
-        """Whether there is something to be read, decoding it if need be."""
+        """Decode the next piece if none is left; False at the end. _DamageError."""
         try:
             while not len(self._piece):
                 piece = next(self._pieces, None)
@@ -206,5 +206,5 @@ class _FFmpegFile:
                     return False
                 self._piece = piece.T
         except AudioError as error:  # it went, or became another file, before it was rewound
-            raise DamageError(str(error).removeprefix(f"{self._track.path}: ")) from None
+            raise _DamageError(str(error).removeprefix(f"{self._track.path}: ")) from None
         return True

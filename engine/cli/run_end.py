@@ -1,4 +1,4 @@
-"""How far a run is, and what it says at its end. Offline that is a film of a known length; live it is a show."""
+"""Progress and closing summary of `multiverse run`: offline a film, whose length is mostly known, live a show."""
 
 import math
 from typing import TYPE_CHECKING
@@ -48,7 +48,7 @@ def film_words(done: int, expected: int | None, frames_a_second: float) -> str:
 
 
 def end_lines(engine: "Engine") -> list[str]:
-    """What was made and how fast, and the files; after the end, when all of them are closed."""
+    """Summary of the run and of its files; to be asked for when all of them are closed."""
     status, times = engine.status(), engine.times
     rate = times.fps_overall()
     line = f"frames    {times.frames} of {status.width}x{status.height}"
@@ -67,7 +67,7 @@ def end_lines(engine: "Engine") -> list[str]:
 
 
 def interrupted_line(engine: "Engine", expected: int | None) -> str:
-    """How far a film came that was asked to end, and what is kept of it."""
+    """One line for a film that was asked to end before its end: how far it came, and what is kept of it."""
     status, done = engine.status(), engine.times.frames
     seconds, of_all = done / status.target_fps, ""
     if expected:

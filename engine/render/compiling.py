@@ -1,4 +1,4 @@
-"""How Numba's kernels are compiled, where the compiled code is kept, and what a user is told meanwhile.
+"""Compiles Numba's kernels, keeps the code where that is possible, and tells the user meanwhile.
 
 Numba compiles a function when it is first called, for seconds of a processor's time, and keeps the result on the disk:
 in `NUMBA_CACHE_DIR`, else beside our own files, else in the user's cache folder. Where none of these can be written it

@@ -248,7 +248,7 @@ class NumbaRenderer:
         self._has_picture = True
 
     def _nothing(self) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """What stands for layer 5 and its matte while there is neither; None where what draws them is not compiled."""
+        """Stand-ins for layer 5 and its matte while there is neither; None where what draws them is not compiled."""
         return (_NO_IMAGE, _NOTHING) if self._has_layer5 else (None, None)
 
     def _compile(self) -> None:

@@ -208,10 +208,11 @@ class Recording:
             end_s = time.perf_counter() + (MAX_MOVE_OFFLINE_S if stage.is_offline else MAX_MOVE_LIVE_S)
             reason = put_index_in_front(self.path, lambda: time.perf_counter() < end_s)
             self.note = f"its index stays at the end: {reason}" if reason else ""
-        self.size_bytes = self.path.stat().st_size
-        if stage.is_offline:  # a film that is told as finished outlives a power cut; the end of a show does not wait
-            sync_file(self.path)
-            sync_folder(self.path.parent)
+        with suppress(FileNotFoundError):  # somebody may have moved it away
+            self.size_bytes = self.path.stat().st_size
+            if stage.is_offline:  # a film told as finished outlives a power cut; the end of a show does not wait
+                sync_file(self.path)
+                sync_folder(self.path.parent)
 
     def _next(self) -> _Moment | None:
         with self._state:
