@@ -15,7 +15,7 @@ from engine.errors import UsageError
 if TYPE_CHECKING:
     from engine.segment import Progress, SegmentReport
 
-INTERRUPTED = 1
+FAILED = 1  # or interrupted
 
 
 def segment(
@@ -106,9 +106,11 @@ def segment(
 
             def tell(progress: "Progress") -> None:
                 show(progress)
-                if progress.advice and progress.advice not in said:  # while it can still be followed
-                    said.add(progress.advice)
-                    print(f"multiverse: {progress.advice}", file=sys.stderr, flush=True)
+                advice = (progress.advice,) if progress.advice else ()  # while it can still be followed
+                for line in (*advice, *progress.failed):
+                    if line not in said:
+                        said.add(line)
+                        print(f"multiverse: {line}", file=sys.stderr, flush=True)
 
             pictures = open_job(job)
             began_s = time.perf_counter()
@@ -118,8 +120,8 @@ def segment(
             report = run_job(job, pictures, segmenter, tell=tell, stop=stop)
     except KeyboardInterrupt:  # while the model was loaded: Ctrl-C ends that at once, no signal waits for its end
         _print_interrupted(0, ())
-        raise typer.Exit(INTERRUPTED) from None
-    for note in report.notes:
+        raise typer.Exit(FAILED) from None
+    for note in (*report.notes, *report.failed):
         if note in said:
             continue
         print(f"multiverse: {note}", file=sys.stderr)
@@ -129,7 +131,8 @@ def segment(
         print("\n".join(report_lines(report, load_s)))
     if report.is_interrupted:
         _print_interrupted(report.written, report.outputs)
-        raise typer.Exit(INTERRUPTED)
+    if report.is_interrupted or report.failed:
+        raise typer.Exit(FAILED)
 
 
 def report_lines(report: "SegmentReport", load_s: float) -> list[str]:

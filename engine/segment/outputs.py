@@ -20,6 +20,8 @@ from engine.sources.pictures import Pictures
 VIDEOS = (".mp4", ".mov", ".mkv", ".avi")
 PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 COCO = ".json"
+WORK = ".unfinished"
+"""In a folder of masks: the one on its way."""
 FORMS = "a video (.mp4 .mov .mkv .avi), a picture (.png .jpg), COCO (.json) or a folder of masks (name/)"
 
 Form = Literal["video", "picture", "coco", "masks"]
@@ -67,7 +69,7 @@ def check_outputs(names: tuple[str, ...], source: Path, *, overwrite: bool) -> N
             raise UsageError(f"{name}: is named twice")
         if form == "masks" and path.exists() and not path.is_dir():
             raise UsageError(f"{name}: is a file; a folder of masks needs another name")
-        is_taken = any(path.iterdir()) if form == "masks" and path.is_dir() else path.exists()
+        is_taken = any(entry.name != WORK for entry in path.iterdir()) if form == "masks" and path.is_dir() else path.exists()
         if is_taken and not overwrite:
             raise UsageError(f"{name}: exists already; --overwrite replaces it")
         if not os.access(path if path.is_dir() else path.absolute().parent, os.W_OK):

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 def segment_file(
     job: SegmentJob, *, tell: Tell = lambda progress: None, stop: threading.Event | None = None
 ) -> SegmentReport:
-    """Everything, start to end. MultiverseError in one line when it fails; then no output is left behind.
+    """Everything, start to end. MultiverseError in one line when it fails; then no output is left behind. An output
+    that cannot be written fails alone, as long as there is another: see `SegmentReport.failed`.
 
     `tell` hears of each batch, on this thread. `stop`, set by another thread or a signal, ends the run early: what was
     segmented until then is written and kept.
