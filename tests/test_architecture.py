@@ -119,6 +119,7 @@ def test_the_dataset_stands_apart_from_the_core() -> None:
         "engine.atomic_file",
         "engine.cluster",
         "engine.errors",
+        "engine.file_names",
         "engine.folders",
         "engine.interpreter",
         "engine.option_range",

@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.audio.feed import bring_into_range
 from engine.errors import AudioError
+from engine.file_names import name_for_libsndfile
 
 MOST_CHANNELS = 64
 RATES_HZ = (4000, 384_000)
@@ -127,7 +128,7 @@ class _SndFile:
         import soundfile
 
         self._error = soundfile.LibsndfileError
-        self._file = soundfile.SoundFile(path)
+        self._file = soundfile.SoundFile(name_for_libsndfile(path))
         self.rate_hz: int = self._file.samplerate
         self.channels: int = self._file.channels
         self.length_s: float | None = self._file.frames / self.rate_hz

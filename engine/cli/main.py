@@ -3,6 +3,7 @@
 import logging
 import sys
 from importlib.metadata import version
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -77,6 +78,9 @@ def options(
 
 def main() -> None:
     """Entry point; exits 0 when done, 1 when failed, 2 on wrong usage."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # any file's name can be printed, whatever its bytes
     try:
         app()
     except MultiverseError as error:

@@ -19,6 +19,7 @@ from av.stream import Disposition, Stream
 from engine.convert.formats import FORMS, Form
 from engine.convert.sounds import Sound
 from engine.errors import SinkError
+from engine.file_names import name_for_libsndfile
 from engine.sources.stream_copy import StreamCopy, can_hold
 
 BIT_RATE = 128_000  # of a voice in AAC or Opus
@@ -73,7 +74,7 @@ class FileWriter:
         subtype = sound.subtype if is_same and sound.subtype in form.subtypes else form.subtype
         self._failures = soundfile.LibsndfileError, OSError
         with self._one_line():
-            self._file = soundfile.SoundFile(path, "w", rate_hz, 1, subtype, format=form.container)
+            self._file = soundfile.SoundFile(name_for_libsndfile(path), "w", rate_hz, 1, subtype, format=form.container)
 
     def write(self, sound: np.ndarray) -> None:
         with self._one_line():

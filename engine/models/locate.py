@@ -23,6 +23,7 @@ def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
     if path.name == INDEX and path.is_file():
         raise ModelError(f"{name}: is a file of a diffusers folder; give the folder: {path.parent}")
     if path.exists():
+        _check_utf_8(path)
         return path
     parts = _HUB_NAME.fullmatch(name)
     if parts is None:
@@ -33,6 +34,15 @@ def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
         command = f"{fetch_command(name, files=files)}   ({_page(parts['id'])})"
         raise ModelError(f"{name}: neither a path here nor in the Hugging Face cache; fetch it once: {command}")
     return folder / file
+
+
+def _check_utf_8(path: Path) -> None:
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        raise ModelError(
+            f"{path}: a model's path must be UTF-8, safetensors reads no other; rename it, or link to it (ln -s)"
+        ) from None
 
 
 def fetch_command(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> str:

@@ -69,7 +69,9 @@ def check_outputs(names: tuple[str, ...], source: Path, *, overwrite: bool) -> N
             raise UsageError(f"{name}: is named twice")
         if form == "masks" and path.exists() and not path.is_dir():
             raise UsageError(f"{name}: is a file; a folder of masks needs another name")
-        is_taken = any(entry.name != WORK for entry in path.iterdir()) if form == "masks" and path.is_dir() else path.exists()
+        is_taken = path.exists()
+        if form == "masks" and is_taken:
+            is_taken = any(entry.name != WORK for entry in path.iterdir())
         if is_taken and not overwrite:
             raise UsageError(f"{name}: exists already; --overwrite replaces it")
         if not os.access(path if path.is_dir() else path.absolute().parent, os.W_OK):

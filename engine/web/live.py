@@ -16,6 +16,7 @@ from collections.abc import Callable
 import msgspec
 from aiohttp import web
 
+from engine.file_names import escaped
 from engine.frame import ChannelFeatures
 from engine.serving.sockets import Data, Send, WebSockets
 from engine.web.monitor import MOST_LINES, Line, OscMonitor
@@ -165,5 +166,17 @@ class LiveFeed:
 
 
 def as_json(value: object) -> str:
-    """msgspec writes infinities (a silent level in dB) as null, which JSON can carry."""
-    return msgspec.json.encode(value).decode()
+    """msgspec writes infinities (a silent level in dB) as null, which JSON can carry. Names of files that are not UTF-8
+    are shown escaped."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_escaped(msgspec.to_builtins(value))).decode()
+
+
+def _escaped(value: object) -> object:
+    if isinstance(value, str):
+        return escaped(value)
+    if isinstance(value, dict):
+        return {_escaped(name): _escaped(each) for name, each in value.items()}
+    return [_escaped(each) for each in value] if isinstance(value, list | tuple) else value

@@ -3,14 +3,13 @@
 import importlib.resources
 from collections.abc import Callable
 
-import msgspec
 from aiohttp import web
 
 from engine.serving.access import Access
 from engine.serving.admission import Admission, add_headers
 from engine.serving.page_files import ONLY_OUR_SCRIPTS, PageFile, load_page
 from engine.serving.sockets import WebSockets
-from engine.web.live import LiveFeed
+from engine.web.live import LiveFeed, as_json
 from engine.web.osc_query import OscQuery, attribute_of
 from engine.web.pictures import Pictures
 
@@ -71,8 +70,7 @@ class Routes:
         return _response_of(file)
 
     async def send_status(self, request: web.Request) -> web.Response:
-        # msgspec writes infinities (a silent level in dB) as null, which JSON can carry.
-        return web.Response(body=msgspec.json.encode(self._status()), content_type="application/json")
+        return web.Response(text=as_json(self._status()), content_type="application/json")
 
     async def _close_sockets(self, app: web.Application) -> None:
         await self._sockets.close_all()

@@ -1,5 +1,7 @@
 """Sound files, ordinary and odd."""
 
+import os
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -140,6 +142,15 @@ def test_played_once_a_file_ends_in_silence_and_says_so(noise, tmp_path, reports
     assert np.array_equal(heard[:7001], noise)
     assert not heard[7001:].any()
     assert feed.is_finished
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names there are Unicode")
+def test_a_name_that_is_no_utf_8_is_played(noise, tmp_path, reports) -> None:
+    path = tmp_path / os.fsdecode(b"song \xff.wav")
+    Path(write(tmp_path / "a.wav", noise, subtype="FLOAT")).rename(path)
+    feed = FileFeed(str(path), is_looped=False, report=reports)
+    assert np.array_equal(feed.read(7001), noise)
+    feed.close()
 
 
 @pytest.mark.parametrize(("rate_hz", "channels"), [(8000, 1), (96_000, 2), (44_100, 6), (192_000, 1), (11_025, 64)])

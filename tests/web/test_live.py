@@ -8,6 +8,7 @@ import pytest
 
 from engine.control import Sender
 from engine.osc import encode_message
+from engine.web.live import as_json
 from engine.web.monitor import MOST_LINES
 
 ODD = b"/odd\0\0\0\0,tIm\0\0\0\0" + (2**63 + 1).to_bytes(8, "big") + bytes([0, 144, 60, 9])
@@ -32,6 +33,12 @@ def test_levels_come_twenty_times_a_second_and_status_twice(serve):
     ends = [index for index, kind in enumerate(kinds) if kind == "status"]
     # A busy machine may leave some levels out, and adds none.
     assert all(1 <= after - before - 1 <= 10 for before, after in itertools.pairwise(ends))
+
+
+def test_a_file_whose_name_is_no_utf_8_is_shown_escaped():
+    status = {"audio": ["song \udcff.wav", -math.inf], "sinks": ({"detail": "é\udce9.mp4"},)}
+    told = {"audio": ["song \\udcff.wav", None], "sinks": [{"detail": "é\\udce9.mp4"}]}
+    assert json.loads(as_json(status).encode("utf-8")) == told
 
 
 def test_the_monitor_shows_what_comes_in_to_those_who_asked_only(serve, wait_for):

@@ -14,6 +14,7 @@ import msgspec
 
 from engine.atomic_file import write_atomic
 from engine.dataset.task import PictureTask
+from engine.file_names import escaped
 
 MANIFEST = "manifest.jsonl"
 DONE, FAILED = "done", "failed"
@@ -45,7 +46,7 @@ class Entry:
 
     def line(self) -> bytes:
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return json.dumps(values, ensure_ascii=False).encode() + b"\n"
+        return escaped(json.dumps(values, ensure_ascii=False)).encode() + b"\n"
 
 
 def entry_of(task: PictureTask, **values: Any) -> Entry:
