@@ -89,7 +89,8 @@ def convert(
     Example: multiverse convert talk.wav songs/ clip.mp4 out/ --model alto.pth --index alto.index --pitch 12
 
     Ctrl-C keeps the files that are done; with --resume a long one goes on where it stopped. What cannot be read is
-    named and left out, and the exit code is 1 then.
+    named and left out, and the exit code is 1 then. Two runs on one folder share its files: the exit code is 0 once all
+    are there, whichever run made them.
     """
     from engine.cli.run import Signals
     from engine.config import build_config, read_config_file
@@ -140,6 +141,8 @@ def convert(
             def tell_file(report: "FileReport") -> None:
                 if report.state == "failed":
                     say(f"multiverse: {report.reason}")
+                elif report.state == "waiting":
+                    say(f"multiverse: {report.output}: another run is making it; waited for when all others are done")
 
             work = open_job(job, tell_file=tell_file)
             began_s = time.perf_counter()

@@ -19,6 +19,18 @@ class Task:
     """Why the source cannot be read, in one line."""
 
 
+Mark = tuple[int, int, int] | None
+"""Tells a file that was replaced from one that was not; None where there is none."""
+
+
+def mark_of(output: Path) -> Mark:
+    try:
+        known = output.stat()
+    except OSError:
+        return None
+    return known.st_ino, known.st_size, known.st_mtime_ns
+
+
 def tasks_of(job: ConvertJob) -> list[Task]:
     """In the order of the command line, folders by name. UsageError or SinkError for what cannot be written."""
     if _is_file(job):

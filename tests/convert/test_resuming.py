@@ -196,6 +196,66 @@ def test_of_two_runs_on_one_output_the_second_one_is_told_and_touches_nothing(
     assert ".out.wav.partial" not in names(tmp_path)
 
 
+@pytest.mark.parametrize("end", ["made", "given up"])
+def test_a_file_that_another_run_is_making_is_waited_for_and_made_where_that_run_does_not(
+    convert: Convert, sources: list[Path], end: str, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    other = WorkFolder(tmp_path / "out" / "b.wav")
+    told: list[tuple[str, str]] = []
+
+    def let_go_at_the_end(report: Any) -> None:
+        told.append((Path(report.output).name, report.state))
+        if told[-1] == ("c.wav", "converted"):
+            if end == "made":
+                (tmp_path / "out" / "b.wav").write_bytes(b"the other's")
+            other.remove()
+
+    report = convert(*sources, tmp_path / "out", tell_file=let_go_at_the_end)
+    state = "kept" if end == "made" else "converted"
+    assert sorted(told) == [("a.wav", "converted"), ("b.wav", state), ("b.wav", "waiting"), ("c.wav", "converted")]
+    assert told[-1] == ("b.wav", state)
+    assert report.is_complete and [file.state for file in report.files] == ["converted", state, "converted"]
+    assert names(tmp_path / "out") == ["a.wav", "b.wav", "c.wav"]
+    assert ((tmp_path / "out" / "b.wav").read_bytes() == b"the other's") == (end == "made")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_another_run_has_made_since_this_one_began_is_left_as_it_is(
+    convert: Convert, sources: list[Path], overwrite: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    if overwrite:
+        (tmp_path / "out" / "c.wav").write_bytes(b"of long ago")
+    made = tmp_path / "out" / "c.wav"
+    other = WorkFolder(made)
+
+    def make_it(report: Any) -> None:
+        if Path(report.output).name == "a.wav":
+            made.write_bytes(b"of now")
+            other.remove()
+
+    report = convert(*sources, tmp_path / "out", tell_file=make_it, overwrite=overwrite)
+    assert [file.state for file in report.files] == ["converted", "converted", "kept"] and report.is_complete
+    assert report.files[2].notes == ("another run or program has made it meanwhile: left as it is",)
+    assert made.read_bytes() == b"of now"
+
+
+def test_a_stop_ends_the_wait_for_another_run(convert: Convert, sources: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    other, stop = WorkFolder(tmp_path / "out" / "b.wav"), threading.Event()
+    report = convert(
+        sources[1],
+        sources[0],
+        tmp_path / "out",
+        stop=stop,
+        tell_file=lambda report: report.state == "converted" and stop.set(),
+    )
+    other.remove()
+    assert [file.state for file in report.files] == ["not begun", "converted"]
+    assert report.is_interrupted and names(tmp_path / "out") == ["a.wav"]
+
+
 def test_a_lock_whose_folder_was_removed_meanwhile_holds_nothing(tmp_path: Path) -> None:
     first = WorkFolder(tmp_path / "out.wav")
     late = first._open()  # by a second run, which is about to lock it
