@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from engine.atomic_file import move_into_place
 from engine.convert.finishing import Finished, Made
 from engine.convert.formats import form_of, rate_for
 from engine.convert.hearing import hear
+from engine.convert.job import RATES_HZ
 from engine.convert.journal import Journal, read_journal
 from engine.convert.scratch import Scratch
 from engine.convert.sounds import Sound
@@ -123,11 +124,12 @@ class FileWork:
             self._journal.done[span.start] = zlib.crc32(np.ascontiguousarray(part, np.float32))
         self._journal.save(self._folder)
 
-    def finish(self, rate_hz: int | None, *, overwrite: bool) -> None:
+    def finish(self, rate_hz: int | Literal["source", "model"], *, overwrite: bool) -> None:
         """The output under its own name; the hidden folder is gone."""
         output = self.task.output
         form = form_of(output)
-        rate = rate_for(form, rate_hz or self._converter.rate_hz)
+        wanted_hz = {"source": self.sound.rate_hz, "model": self._converter.rate_hz}.get(rate_hz, rate_hz)
+        rate = rate_for(form, min(max(wanted_hz, RATES_HZ[0]), RATES_HZ[1]))
         finished = Finished(self._made, share=self._converter.settings.rms_mix, rate_hz=rate)
         new = self._folder / f"new{output.suffix}"
         has_pictures = bool(form.codec) and self.sound.has_video
@@ -144,8 +146,8 @@ class FileWork:
         if has_pictures:
             self._check_source()
         self.sound.notes += writer.notes
-        if rate != (rate_hz or self._converter.rate_hz):
-            self.sound.notes.append(f"{output.suffix} cannot have {self._converter.rate_hz} Hz: it has {rate} Hz")
+        if rate != wanted_hz:
+            self.sound.notes.append(f"{output.suffix} cannot have {wanted_hz} Hz: it has {rate} Hz")
         if output.exists() and not overwrite:
             raise UsageError(f"{output}: has come to exist meanwhile; nothing was replaced")
         try:

@@ -152,7 +152,7 @@ def run_job(
 
 def _check_rate(job: ConvertJob, task: Task) -> None:
     form = form_of(task.output)
-    if job.rate_hz is not None and rate_for(form, job.rate_hz) != job.rate_hz:
+    if isinstance(job.rate_hz, int) and rate_for(form, job.rate_hz) != job.rate_hz:
         allowed = ", ".join(map(str, form.rates_hz))
         raise UsageError(f"--rate: {task.output.suffix} takes {allowed} Hz, not {job.rate_hz}")
 
