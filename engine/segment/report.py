@@ -24,6 +24,11 @@ class Progress:
     failed: tuple[str, ...] = ()
     """Outputs that were given up, one line each; also in the report."""
 
+    @property
+    def seconds_left(self) -> float | None:
+        """If it goes on so; None where the source does not tell its length."""
+        return None if self.expected is None or not self.fps else max(self.expected - self.done, 0) / self.fps
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageTime:
