@@ -22,6 +22,8 @@ class WorkFolder:
         """What an interrupted run has left in it stays. `at`: the folder, where it is not beside the output."""
         self.path = output.with_name(f".{output.name}.partial") if at is None else at
         self._output = output
+        self._new = [folder for folder in self.path.parents if not folder.exists()]
+        """Deepest first: made with it, and gone with it where nothing else is in them."""
         with self._one_line():
             self._lock = self._open()
             while not self._is_held():  # its run removed it between our two steps
@@ -50,6 +52,8 @@ class WorkFolder:
         with contextlib.suppress(OSError):
             (self.path / LOCK).unlink()
             self.path.rmdir()
+            for folder in self._new:
+                folder.rmdir()
         self.close()
 
     def _open(self) -> BinaryIO:
@@ -78,6 +82,15 @@ class WorkFolder:
             yield
         except OSError as error:
             raise SinkError(f"{self._output}: cannot be written ({error.strerror or error})") from error
+
+
+def check_place(output: Path) -> None:
+    """SinkError where `output` cannot be written. Folders that are missing on the way are made when it is."""
+    folder = next(each for each in output.absolute().parents if each.exists())
+    if not folder.is_dir():
+        raise SinkError(f"{output}: cannot be written ({folder} is no folder)")
+    if not os.access(folder, os.W_OK):
+        raise SinkError(f"{output}: cannot be written (no permission to write into {folder})")
 
 
 def file_key(path: Path) -> list[Any]:

@@ -39,7 +39,8 @@ VIDEO_FORMATS: dict[str, Format] = FORMATS | {
 }
 # Where the index of an MP4 is in front a browser begins to play before all of it is there.
 INDEX_IN_FRONT = {"movflags": "faststart"}
-CONTAINERS = {".mkv": "matroska"}
+VIDEO_FORMATS[".m4v"] = H264  # MP4 by another name
+CONTAINERS = {".mkv": "matroska", ".m4v": "mp4"}
 MATROSKA = (".mkv", ".webm")
 MATROSKA_TICK_S = Fraction(1, 1000)  # an encoder that is told so rounds once, and its packets stay as they are
 # ProRes knows three transfers, by FFmpeg's numbers; three of the others are the first one (ITU-T H.273, table 3).

@@ -57,9 +57,9 @@ def test_convert(home: Path, say: Say, singing_voice: Path) -> None:
 def test_sd_and_model_check(home: Path, say: Say, tiny_sd: Path) -> None:
     Image.fromarray(disc_picture(0)).save(home / f"in{ODD}.png")
     small = ["--size", "64x64", "--prompt", "sea", "--device", "cpu"]
-    code, out, err = say("sd", f"in{ODD}.png", f"out{ODD}.png", *small, "--model", tiny_sd)
+    code, out, err = say("sd", f"in{ODD}.png", f"new/out{ODD}.webp", *small, "--model", tiny_sd)
     assert (code, err) == (0, "")
-    assert out.startswith(f"out{SHOWN}.png  (64x64") and Path(f"out{ODD}.png").exists()
+    assert out.startswith(f"new/out{SHOWN}.webp  (64x64") and os.listdir("new") == [f"out{ODD}.webp"]
     model = home / f"model{ODD}"
     model.symlink_to(tiny_sd)
     for command in (["sd", f"in{ODD}.png", "new.png", *small, "--model", model], ["model", "check", model, "--json"]):
@@ -78,9 +78,10 @@ def test_video(home: Path, say: Say, tiny_sd: Path) -> None:
     code, out, err = say("video", frames, f"out{ODD}.mkv", *fused)
     assert (code, err) == (0, "")
     assert f"wrote     out{SHOWN}.mkv" in out.splitlines() and Path(f"out{ODD}.mkv").exists()
-    code, out, err = say("video", f"out{ODD}.mkv", f"frames{ODD}/", *fused, "--json")
-    assert (code, err) == (0, "") and len(os.listdir(f"frames{ODD}")) == 2
-    assert json.loads(out.splitlines()[-1])["output"] == f"frames{ODD}"
+    code, out, err = say("video", f"out{ODD}.mkv", f"new/frames{ODD}/", *fused, "--json")
+    assert (code, err) == (0, "") and os.listdir("new") == [f"frames{ODD}"]
+    assert len(os.listdir(f"new/frames{ODD}")) == 2
+    assert json.loads(out.splitlines()[-1])["output"] == f"new/frames{ODD}"
     code, out, err = say("video", frames, f"again{ODD}/", *fused)
     assert sorted(os.listdir(f"again{ODD}")) == sorted([f"a{ODD}.png", "b.png"])
 

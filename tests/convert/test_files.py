@@ -79,8 +79,8 @@ def test_a_rate_that_no_form_takes_is_the_nearest_that_it_does_and_told(convert:
 
 def test_a_rate_may_be_asked_for_where_the_form_has_it(convert: Convert, tmp_path: Path) -> None:
     source = write_sound(tmp_path / "in.wav", spoken(0.3, 22_050), 22_050)
-    convert(source, tmp_path / "out.flac", rate_hz=22_050)
-    made, rate_hz = soundfile.read(tmp_path / "out.flac")
+    convert(source, tmp_path / "new" / "out.flac", rate_hz=22_050)
+    made, rate_hz = soundfile.read(tmp_path / "new" / "out.flac")
     assert (rate_hz, len(made)) == (22_050, round(0.3 * 22_050))
     with pytest.raises(UsageError, match=r"--rate: .mp3 takes 48000, .* Hz, not 40000"):
         convert(source, tmp_path / "out.mp3", rate_hz=40_000)
@@ -162,7 +162,8 @@ def test_nothing_is_overwritten_unless_it_is_asked_for(convert: Convert, tmp_pat
         (("in.wav", "copy/in.wav", "out/"), "in.wav: in.wav and copy/in.wav would both become it; give them apart"),
         (("in.wav", "copy/in.wav", "out.wav"), "out.wav: is one file; several inputs need a folder"),
         (("in.wav", "out.xyz"), "out.xyz: such a file cannot be written; an output is .wav"),
-        (("in.wav", "nowhere/out.wav"), "nowhere/out.wav: there is no folder"),
+        (("in.wav", "-"), "-: stdin and stdout are not for files here; name a file"),
+        (("-", "out.wav"), "-: stdin and stdout are not for files here; name a file"),
         (("in.wav", "readme"), "readme: is a file, and not one that can be written"),
         (("out/",), "out/: is the output, then; name sound files, videos or folders before it"),
     ],

@@ -56,11 +56,11 @@ class Joining:
 def join(job: Joining, path: Path, shown: Path) -> list[str]:
     """`path` is whole; what the user is to be told of it. av.FFmpegError or OSError where it cannot be written; the
     rest of it is the caller's to remove. `shown`: its name in what is told."""
-    suffix = path.suffix.lower()
+    suffix, form = path.suffix.lower(), container_of(path)
     sound: SourceSound | None = None
     # The clock is that of its edit lists, which say when pictures begin: in milliseconds they would be rounded.
-    options = INDEX_IN_FRONT | {"movie_timescale": str(_clock_hz(job.tick_s))} if suffix in (".mp4", ".mov") else {}
-    container = av.open(str(path), "w", format=container_of(path), options=options)
+    options = INDEX_IN_FRONT | {"movie_timescale": str(_clock_hz(job.tick_s))} if form in ("mp4", "mov") else {}
+    container = av.open(str(path), "w", format=form, options=options)
     try:
         with av.open(str(job.folder / job.segments[0].name)) as first:
             stream = container.add_stream_from_template(first.streams.video[0])

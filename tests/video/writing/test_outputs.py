@@ -58,12 +58,13 @@ def test_the_name_says_what_is_written(name: str, form: str) -> None:
 
 def test_what_cannot_be_written_is_told_in_one_line_and_leaves_nothing(source: Path, tmp_path: Path) -> None:
     assert told(source, tmp_path / "out.gif") == (
-        f"{tmp_path}/out.gif: such a file cannot be written; an output is a video (.mp4 .mov .avi .mkv .webm) or a "
-        "folder of frames (name/)"
+        f"{tmp_path}/out.gif: such a file cannot be written; an output is a video (.mp4 .mov .avi .mkv .webm .m4v) or "
+        "a folder of frames (name/)"
     )
-    assert told(source, tmp_path / "no" / "out.mp4") == f"{tmp_path}/no/out.mp4: there is no folder {tmp_path}/no"
     assert told(source, source, overwrite=True) == f"{source}: is the input; name another output"
     (tmp_path / "file").touch()
+    in_file = tmp_path / "file" / "out.mp4"
+    assert told(source, in_file) == f"{in_file}: cannot be written ({tmp_path}/file is no folder)"
     assert told(source, f"{tmp_path}/file/") == f"{tmp_path}/file: is a file; a folder of frames needs another name"
     assert names(tmp_path) == ["file", "in.mp4"]
     folder = tmp_path / "pictures"
