@@ -18,7 +18,7 @@ from engine.sinks.picture_video import VIDEO_FORMATS
 from engine.sources.pictures import InputPicture, Pictures
 from engine.video.job import VideoJob
 from engine.video.writing.frame_folder import SUFFIX, FrameFolder, frames_in
-from engine.video.writing.job_key import LIVE, differences, job_key, picture_files
+from engine.video.writing.job_key import LIVE, differences, job_key, picture_files, rounding_note
 from engine.video.writing.output_work import OutputWork
 from engine.video.writing.segmented_video import SegmentedVideo, mark_of
 from engine.work_folder import check_place
@@ -68,6 +68,7 @@ def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Out
     _check_place(path, form, pictures)
     work = OutputWork(path, job_key(job, pictures, size), is_live=pictures.kind == "live")
     try:
+        before = work.kept_key
         note = _check_before(job, form, pictures, work)
         is_resumed = job.resume and not note
         output: Output
@@ -75,6 +76,8 @@ def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Out
             output = SegmentedVideo(job, pictures, size, work, is_resumed=is_resumed)
         else:
             output = FrameFolder(job, pictures, work, is_resumed=is_resumed)
+        if is_resumed and before is not None:
+            note = rounding_note(before, work.key)
         output.notes += [note] * bool(note)
         return output
     except BaseException:
