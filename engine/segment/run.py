@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from engine.errors import ModelError
 from engine.models.segmentation import SegmentationSpec
 from engine.segment.job import Mode, SegmentJob
-from engine.segment.outputs import check_forms, check_outputs
+from engine.segment.outputs import check_forms, check_outputs, forms_of
 from engine.segment.pipeline import Pipeline, Tell
 from engine.segment.report import SegmentReport
 from engine.sources.pictures import Pictures, open_pictures
@@ -36,9 +36,10 @@ def segment_file(
 def open_job(job: SegmentJob) -> Pictures:
     """The source, its first picture decoded. Raises what is wrong with the job, its outputs, its source, its model."""
     job.check()
-    check_outputs(job.outputs, job.source, overwrite=job.overwrite)
+    forms = forms_of(job.outputs, job.frames)
+    check_outputs(forms, job.source, overwrite=job.overwrite)
     pictures = open_pictures(job.source)
-    check_forms(job.outputs, pictures)
+    check_forms(forms, pictures)
     job.check_mode(mode_for(job, pictures, can_follow=_can_follow(job)))
     return pictures
 

@@ -11,8 +11,8 @@ from engine.frame import Segmentation
 from engine.handover import Handover
 from engine.segment.coco import CocoFile
 from engine.segment.job import Mode, SegmentJob
-from engine.segment.mask_pictures import MaskFolder, OverlayPicture
-from engine.segment.outputs import Output, form_of
+from engine.segment.mask_pictures import FrameFolder, MaskFolder, OverlayPicture
+from engine.segment.outputs import Form, Output, forms_of
 from engine.segment.overlay_video import OverlayVideo
 from engine.segment.results import PaintLook, Result
 from engine.sources.batches import Batch
@@ -41,6 +41,7 @@ class Writer:
         self.notes: list[str] = []
         self._open: list[Output] = []
         """Those that are written."""
+        self._forms = forms_of(job.outputs, job.frames)
         self._job = job
         self._pictures = pictures
         self._mode = mode
@@ -49,9 +50,9 @@ class Writer:
 
     def run(self) -> None:
         try:
-            for name in self._job.outputs:
+            for name, form in self._forms:
                 with self._or_fail():
-                    self._open.append(self._opened(name))
+                    self._open.append(self._opened(Path(name), form))
             for segmented in self._results.items():
                 began_s = time.perf_counter()
                 for picture, found in zip(segmented.batch.pictures, segmented.found, strict=True):
@@ -89,17 +90,16 @@ class Writer:
                 self._open.remove(output)
                 output.discard()
             self.failed.append(str(error))
-            if len(self.failed) == len(self._job.outputs):
+            if len(self.failed) == len(self._forms):
                 for line in self.failed[:-1]:
                     error.add_note(line)
                 raise
 
-    def _opened(self, name: str) -> Output:
-        path, form = Path(name), form_of(name)
+    def _opened(self, path: Path, form: Form) -> Output:
         if form == "video":
             return OverlayVideo(path, self._pictures, every=self._job.every)
         if form == "picture":
             return OverlayPicture(path)
         if form == "coco":
             return CocoFile(path, self._pictures, self._job.prompts, is_tracked=self._mode == "track")
-        return MaskFolder(path)
+        return FrameFolder(path) if form == "frames" else MaskFolder(path)
