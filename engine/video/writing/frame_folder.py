@@ -71,6 +71,9 @@ class FrameFolder:
                 with one_line(self.path):
                     sync_folder(self.path)
         self._writers.shutdown()
+        with self._work.one_line():
+            for left in self.path.glob(f".*{SUFFIX}.partial"):  # half a frame of a run that was killed
+                left.unlink(missing_ok=True)
         if is_whole:
             self._work.remove()
             if self._older:

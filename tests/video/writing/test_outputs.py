@@ -108,7 +108,10 @@ def test_what_exists_is_replaced_only_when_asked(source: Path, tmp_path: Path, n
         f"{out}: exists already, finished or another's: no interrupted run lies beside it; --overwrite replaces it"
     )
     assert names(tmp_path) == ["in.mp4", name] and out.stat().st_mtime_ns == before
-    assert write(source, out, overwrite=True, batch=5).done == 0
+    killed = out / ".frame_000099.png.partial"
+    if out.is_dir():
+        killed.write_bytes(b"half a picture")
+    assert write(source, out, overwrite=True, batch=5).done == 0 and not killed.exists()
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out"])
