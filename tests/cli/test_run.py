@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from engine.cli.standard_streams import open_closed_streams
 from engine.ipc import FrameRing
 from engine.ipc.ring_folder import find_ring, system_folder
 from tests.cli.conftest import Said
@@ -87,6 +88,41 @@ def test_a_sound_file_becomes_a_recording_a_picture_and_a_summary(home: Path, so
         heard = sum(block.samples for block in container.decode(audio=0)) / 44_100
         assert heard == pytest.approx(1.5, abs=0.06)
     assert (home / "out.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="closes descriptors with a shell")
+@pytest.mark.parametrize("closed", ["2>&-", "0<&- 1>&- 2>&-"])
+def test_without_standard_streams_it_runs_as_with_them(home: Path, closed: str) -> None:
+    """Daemons and launchers close them. What is opened next would get their numbers, and what is printed by libraries
+    written into it."""
+    command = [*MULTIVERSE, "run", *SMALL, "--offline", "--frames", "3", "--renderer", "numba", "--sink"]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *command, "record=out.mp4"],
+        cwd=home,
+        timeout=120,
+        capture_output=True,
+    )
+    assert done.returncode == 0
+    with av.open(str(home / "out.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 3
+
+
+@pytest.mark.parametrize("name", ["stdin", "stdout", "stderr"])
+def test_a_stream_that_is_none_is_one_that_leads_nowhere(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As pythonw starts programs."""
+    others = {other: getattr(sys, other) for other in ("stdin", "stdout", "stderr") if other != name}
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, name, None)
+        open_closed_streams()
+        stream = getattr(sys, name)
+        assert not stream.isatty()
+        if name == "stdin":
+            assert stream.read() == ""
+        else:
+            assert stream.write("\udcff\n") == 2
+            stream.flush()
+        stream.close()
+    assert all(getattr(sys, other) is stream for other, stream in others.items())
 
 
 def test_offline_the_sinks_of_a_configuration_file_are_kept(home: Path, song: Path) -> None:
