@@ -23,6 +23,7 @@ LEVELS = [
         "process_memory",
         "atomic_file",
         "closing",
+        "small_file",
         "own_interfaces",
         "wakefulness",
         "openmp",
@@ -125,6 +126,7 @@ def test_the_dataset_stands_apart_from_the_core() -> None:
         "engine.option_range",
         "engine.render.context",
         "engine.render.shader_source",
+        "engine.small_file",
         "engine.work_folder",
     }
     for path in engine_files():
