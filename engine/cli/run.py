@@ -315,7 +315,7 @@ def _refuse_loopback(option: str, listen: str) -> None:
 
 def parse_size(text: str) -> tuple[int, int]:
     width, _, height = text.lower().partition("x")
-    if not (width.isdigit() and height.isdigit()):
+    if not (width.isdecimal() and height.isdecimal()):
         raise UsageError(f"--size: {text!r} is not WxH (for example 1280x720)")
     return int(width), int(height)
 

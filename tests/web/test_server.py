@@ -66,6 +66,12 @@ def test_an_unknown_host_is_an_error_that_names_the_option(serve):
         serve(host="no.such.host.invalid")
 
 
+@pytest.mark.parametrize("host", ["192.168..5", "a" * 64 + ".example"])
+def test_a_name_that_is_no_name_of_a_host_is_an_error_of_one_line(serve, host):
+    with pytest.raises(MultiverseError, match=r"--web .*: no such host here"):
+        serve(host=host)
+
+
 def test_localhost_is_where_programs_send_to(serve):
     assert serve(host="localhost").server.address[0] == "127.0.0.1"
 
