@@ -1,5 +1,6 @@
 """The command that starts a Python process of ours, how it outlives no parent, and what its exit status means."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -19,7 +20,10 @@ def command(module: str, call: str) -> list[str]:
     """
     if not sys.executable:
         raise ChildError("no child process can be started: sys.executable names no Python interpreter")
-    path = [entry for entry in sys.path if entry] + ([os.getcwd()] if "" in sys.path else [])
+    path = [entry for entry in sys.path if entry]
+    if "" in sys.path:
+        with contextlib.suppress(FileNotFoundError):  # the current folder is gone: nothing can be imported from it
+            path.append(os.getcwd())
     code = (
         f"import sys; sys.path[:] = {path!r}; from engine.interpreter import wake_with_parent; wake_with_parent();"
         f" from {module} import {call.partition('(')[0]}; {call}"

@@ -259,6 +259,22 @@ def test_a_folder_that_is_missing_is_made(make_stage, make_frame, tmp_path: Path
     assert len(pictures(path)) == 1
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps a folder that is somebody's working folder")
+def test_in_a_working_folder_that_is_gone_only_a_whole_path_is_recorded_to(
+    make_stage, make_frame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    stage = make_stage(is_offline=True, record_folder=Path("recordings"))
+    record_offline(tmp_path / "a.mp4", stage, [make_frame()])
+    assert len(pictures(tmp_path / "a.mp4")) == 1
+    for name in ("a.mp4", ""):
+        with pytest.raises(SinkError, match="is in the working folder, which is gone; give a path that begins"):
+            RecordSink(name).start(stage, may_wait=True)
+
+
 def test_a_recording_without_a_frame_leaves_no_file(make_stage, tmp_path: Path) -> None:
     record_offline(tmp_path / "a.mp4", make_stage(), [])
     assert list(tmp_path.iterdir()) == []
