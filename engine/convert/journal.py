@@ -10,7 +10,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from engine.errors import SinkError
+from engine.small_file import read_json
 
 NAME = "journal.json"
 FORM = 2  # of what is kept; another one is not read
@@ -44,11 +47,13 @@ class Journal:
 def read_journal(folder: Path, key: dict[str, Any]) -> Journal | None:
     """None where there is none that tells of the same work."""
     try:
-        kept = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        kept = read_json(folder / NAME)
     except (OSError, ValueError):
         return None
     # As JSON has it: a tuple is a list there.
     if not isinstance(kept, dict) or kept.pop("form", None) != FORM or kept.get("key") != json.loads(json.dumps(key)):
         return None
-    kept["done"] = {int(start): crc for start, crc in kept["done"].items()}  # JSON's keys are text
-    return Journal(**kept)
+    try:
+        return msgspec.convert(kept, Journal, str_keys=True)  # JSON's keys are text
+    except msgspec.ValidationError:
+        return None

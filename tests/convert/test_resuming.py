@@ -174,7 +174,20 @@ def test_a_journal_that_cannot_be_written_fails_its_file_alone(
     assert "journal.json: cannot be written (" in report.files[1].reason
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"form": 1, "key"', "[]", '{"form": 0, "key": {}}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        '{"form": 1, "key"',
+        "[]",
+        '{"form": 0, "key": {}}',
+        "[" * 100_000,
+        '{"form": 1}',
+        '{"form": 1, "key": {}, "source_samples": "many"}',
+        '{"form": 1, "key": {}, "done": 5}',
+    ],
+)
 def test_a_journal_that_cannot_be_read_tells_of_nothing(content: str, tmp_path: Path) -> None:
     (tmp_path / "journal.json").write_text(content)
     assert read_journal(tmp_path, {}) is None

@@ -15,8 +15,10 @@ import msgspec
 from engine.atomic_file import write_atomic
 from engine.dataset.task import PictureTask
 from engine.file_names import escaped
+from engine.small_file import read_small
 
 MANIFEST = "manifest.jsonl"
+MAX_MANIFEST_BYTES = 4 << 30  # millions of pictures
 DONE, FAILED = "done", "failed"
 
 
@@ -90,7 +92,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Empty where there is none."""
     manifest = Manifest(path=folder / MANIFEST, entries={})
     try:
-        content = manifest.path.read_bytes()
+        content = read_small(manifest.path, most_bytes=MAX_MANIFEST_BYTES)
     except FileNotFoundError:
         return manifest
     for line in content.split(b"\n"):

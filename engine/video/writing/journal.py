@@ -58,7 +58,7 @@ class Journal:
                     if not isinstance(values, dict):
                         return
                     yield values
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return
 
 

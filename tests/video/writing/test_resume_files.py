@@ -126,7 +126,7 @@ def test_a_torn_journal_tells_of_what_is_whole_in_it(clip: Clip, tmp_path: Path)
     assert packets_of(out) == packets_of(whole)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"form": 0, "key": {}}\n', b"[]\n", b"\xff\n"])
+@pytest.mark.parametrize("content", [b"", b"{", b'{"form": 0, "key": {}}\n', b"[]\n", b"\xff\n", b"[" * 100_000])
 def test_a_journal_that_cannot_be_read_tells_of_nothing(clip: Clip, tmp_path: Path, content: bytes) -> None:
     source, out = clip(8), tmp_path / "out.mp4"
     write(source, out, stop=7, end="abandon")
