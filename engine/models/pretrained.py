@@ -44,7 +44,12 @@ def one_line(what: str) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError:
         raise
-    except (*_TROUBLES, SafetensorError, StrictDataclassError) as error:
+    except ModelError:
+        raise
+    except Exception as error:
+        known = isinstance(error, (*_TROUBLES, SafetensorError, StrictDataclassError))
+        if not known and type(error) is not Exception:  # which is what the library `tokenizers` raises
+            raise
         lines = [line.strip() for line in str(error).strip().splitlines()] or [type(error).__name__]
         told = lines[:2] if lines[0].endswith(":") else lines[:1]
         raise ModelError(f"{what}: cannot be loaded ({' '.join(told)})") from error

@@ -119,6 +119,17 @@ def test_a_tokenizer_is_its_vocabulary_alone(tiny_sd: Path, tmp_path: Path, file
     assert tokenizer.model_max_length == plain.model_max_length == 77
 
 
+def test_a_tokenizer_that_its_library_cannot_read_is_one_line(tiny_sd: Path, tmp_path: Path) -> None:
+    """The library raises a bare Exception."""
+    from engine.models.tokenizer_files import read_tokenizer
+
+    folder = shutil.copytree(tiny_sd / "tokenizer", tmp_path / "tokenizer")
+    change(folder / "tokenizer.json", normalizer={"type": "stranger"})
+    with pytest.raises(ModelError, match=r"^fox/tokenizer: cannot be loaded") as caught:
+        read_tokenizer("fox/tokenizer", folder)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "place",
     [
