@@ -14,7 +14,10 @@ from PIL import Image
 
 from engine.errors import ModelError, SinkError, SourceError, UsageError
 from engine.segment.job import NO_PROMPT
+from engine.segment.outputs import form_of
 from engine.segment.run import mode_for, open_job
+from engine.sinks.picture_file import PICTURE_FORMATS
+from engine.sinks.picture_video import VIDEO_FORMATS
 from engine.sources.pictures import open_pictures
 from tests.segment.conftest import Segment
 from tests.segment.disc_movie import disc_picture, disc_shape, overlap, pictures_of, times_of
@@ -179,6 +182,11 @@ def test_what_cannot_be_is_told_before_the_model_is_loaded(
         open_job(job(Path("in.mp4"), *outputs, **options))
     assert str(caught.value).startswith(reason) and "\n" not in str(caught.value)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["full", "in.mp4", "there.mp4"]
+
+
+def test_what_video_and_sd_can_write_segment_can_too() -> None:
+    assert {form_of(f"out{suffix}") for suffix in VIDEO_FORMATS} == {"video"}
+    assert {form_of(f"out{suffix.upper()}") for suffix in PICTURE_FORMATS} == {"picture"}
 
 
 def test_a_picture_does_not_become_a_video(job, tmp_path: Path) -> None:
