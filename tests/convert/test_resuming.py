@@ -12,7 +12,7 @@ import soundfile
 
 from engine.convert import ConvertReport
 from engine.convert.file_work import FileWork
-from engine.convert.journal import read_journal
+from engine.convert.journal import FORM, read_journal
 from engine.convert.sounds import open_sound
 from engine.convert.tasks import Task
 from engine.errors import SinkError
@@ -179,13 +179,13 @@ def test_a_journal_that_cannot_be_written_fails_its_file_alone(
     [
         "",
         "{",
-        '{"form": 1, "key"',
+        f'{{"form": {FORM}, "key"',
         "[]",
         '{"form": 0, "key": {}}',
         "[" * 100_000,
-        '{"form": 1}',
-        '{"form": 1, "key": {}, "source_samples": "many"}',
-        '{"form": 1, "key": {}, "done": 5}',
+        f'{{"form": {FORM}}}',
+        f'{{"form": {FORM}, "key": {{}}, "source_samples": "many"}}',
+        f'{{"form": {FORM}, "key": {{}}, "done": 5}}',
     ],
 )
 def test_a_journal_that_cannot_be_read_tells_of_nothing(content: str, tmp_path: Path) -> None:
