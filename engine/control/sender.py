@@ -25,7 +25,7 @@ def numeric_localhost(host: str) -> str:
 def addresses_of(host: str, port: int, kind: socket.SocketKind, family: int = socket.AF_UNSPEC) -> list[Any]:
     """`socket.getaddrinfo` of a host that a person may have mistyped; OSError with a reason where there is none."""
     try:
-        return socket.getaddrinfo(numeric_localhost(host), port, family, kind)
+        return socket.getaddrinfo(numeric_localhost(host), port, family=family, type=kind)
     except ValueError:  # two dots in a row, a label of more than 63 characters (UnicodeError), a NUL
         raise socket.gaierror(socket.EAI_NONAME, "not a host name") from None
 
