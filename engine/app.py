@@ -43,7 +43,7 @@ from engine.sinks.registry import conditions as sink_conditions
 from engine.sources import Polled, open_source
 from engine.telemetry import FrameTimes, Warnings
 from engine.wakefulness import kept_awake
-from engine.web import PreviewTap, WebServer
+from engine.web import PreviewTap, StillCamera, WebServer
 
 __all__ = ["Engine", "open_engine"]
 
@@ -109,7 +109,8 @@ def open_engine(config: Config) -> Iterator[Engine]:
             record_folder=Path(config.recordings) if config.recordings else folders.recordings_folder(),
         )
         sinks = closing.here(SinkSet(stage, clock=clock, report=warnings.report))
-        desk = _open_desk(config, store, slew, sinks, clock, warnings, closing)
+        previews = {"main": PreviewTap()}
+        desk = _open_desk(config, store, slew, sinks, clock, previews["main"], warnings, closing)
         inference = open_inference(
             config,
             audio=audio,
@@ -143,7 +144,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
         for one in polled:
             closing.here(one)  # before the context it uses goes; closing twice is harmless
         drawing.on_reopened = lambda: [part.renew_context() for part in (sinks, *polled)]
-        previews = {name: PreviewTap() for name in ("main", *inference.pictures)}
+        previews |= {name: PreviewTap() for name in inference.pictures}
         parts = Parts(
             clock=clock,
             stopwatch=SystemClock(),
@@ -176,7 +177,11 @@ def open_engine(config: Config) -> Iterator[Engine]:
         web = _open_web(config, desk, store, osc, previews, lambda: engine.status(), warnings, closing)
         engine = Engine(config, parts, desk.presets, web)
 
-        autosave = closing(Autosave(folders.data_folder(), store, report=warnings.report))
+        autosave = closing(
+            Autosave(
+                folders.data_folder(), store, report=warnings.report, current=lambda: desk.preset_control.current.name
+            )
+        )
         desk.show.set_first_values(config, fps, autosave)
         if config.autosave:
             autosave.start()
@@ -213,6 +218,7 @@ class _Desk:
     tempo: Tempo
     crossfade: Crossfade
     presets: PresetFolder
+    preset_control: PresetControl
     cues: CueControl
     show: ShowControl
 
@@ -223,6 +229,7 @@ def _open_desk(
     slew: Slew,
     sinks: SinkSet,
     clock: Clock,
+    main_picture: PreviewTap,
     warnings: Warnings,
     closing: Closing,
 ) -> _Desk:
@@ -233,7 +240,14 @@ def _open_desk(
     tempo, crossfade = Tempo(store, clock), Crossfade(store)
     folder = PresetFolder(Path(config.presets) if config.presets else folders.presets_folder())
     presets = closing(
-        PresetControl(store=store, presets=folder, crossfade=crossfade, report=warnings.report, tell=tell)
+        PresetControl(
+            store=store,
+            presets=folder,
+            crossfade=crossfade,
+            report=warnings.report,
+            tell=tell,
+            take_picture=StillCamera(main_picture).take if config.web != "off" else None,
+        )
     )
     cues = closing(
         CueControl(
@@ -268,6 +282,7 @@ def _open_desk(
         tempo=tempo,
         crossfade=crossfade,
         presets=folder,
+        preset_control=presets,
         cues=cues,
         show=show,
     )
@@ -298,6 +313,7 @@ def _open_web(
             port,
             taps=previews,
             status=status,
+            preset_pictures=lambda: desk.preset_control.pictures,
             features=lambda: desk.dispatcher.feedback.features,
             query=tree,
             hub=hub,

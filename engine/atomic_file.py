@@ -10,15 +10,15 @@ from typing import Final
 CANNOT_FLUSH: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF})
 
 
-def write_atomic(path: Path, text: str) -> None:
-    """Replace what is at `path` by `text` in UTF-8; creates the folder. Raises OSError.
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Replace what is at `path` by `content`, text in UTF-8; creates the folder. Raises OSError.
 
     Written beside it, flushed to the disk, then renamed: a crash or a full disk leaves the old file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.stem[:32]}-{os.getpid()}-{threading.get_ident()}.tmp")
     try:
-        unfinished.write_bytes(text.encode("utf-8"))
+        unfinished.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
         move_into_place(unfinished, path)
     except BaseException:
         unfinished.unlink(missing_ok=True)

@@ -69,7 +69,7 @@ class ShowControl:
     def set_first_values(self, config: Config, fps: float, autosave: Autosave) -> None:
         """The last run's values, under the preset, under the configuration's own; errors end the start."""
         if config.resume:
-            self._presets.apply(autosave.load(), "resume")
+            self._presets.resume(autosave.load())
         if config.preset is not None:
             self._presets.load(config.preset)
         stage = [("/engine/width", config.width), ("/engine/height", config.height), ("/engine/fps", fps)]
@@ -97,6 +97,7 @@ class ShowControl:
 
     def follow(self, snapshot: Snapshot) -> None:
         """Act on the switches and the trigger that changed since the last frame."""
+        self._presets.step(snapshot)
         for address in SINK_SWITCHES:
             is_on = snapshot[address]
             if is_on != self._switches.get(address, False):

@@ -53,8 +53,8 @@ AREA = Area(
         _edit("delete", "number:i", "Deletes a cue."),
         Command(
             address="/cue/list",
-            description="Asks for all cues, in order, and for the one whose look is on; where the one that went last has "
-            "failed, for that one too.",
+            description="Asks for all cues, in order, and for the one whose look is on; where the one that went last "
+            "has failed, for that one too.",
             replies=(
                 "/cue/entry <number> <preset> <fade_s> <follow_s>, one message a cue",
                 "/cue/current <number> <preset>, where one has gone",
