@@ -2,7 +2,8 @@
 
     {"levels": [{"rms", "peak", "low", "mid", "high", "pitch_hz", "onset_count"}, ... one a channel]}   20 a second
     {"status": {... as /status.json}}                                                                    2 a second
-    {"osc": [{"at_s", "from", "address", "args"}, ...], "skipped": n}       at most 10, to who sent {"monitor": true}
+    {"osc": [{"at_s", "from", "address", "args"} or {"at_s", "from", "refused"}, ...], "skipped": n}
+                                                               at most 10 a second, to who sent {"monitor": true}
 
 A browser that is slow gets the newest levels and status when it has room again, and of the monitor the newest lines.
 """
