@@ -16,7 +16,7 @@ from engine.control import CommandTable, Reply
 from engine.errors import MultiverseError
 from engine.frame import AudioFeatures, ChannelFeatures
 from engine.osc import Message, decode_packet, encode_bundle, encode_message
-from engine.params import Crossfade, Modulation, ParamStore, PresetFolder
+from engine.params import Crossfade, LoadedPreset, Modulation, ParamStore, PresetFolder
 from engine.preset_control import PresetControl
 from tests.desk import Desk, open_desk
 from tests.hung_file import hung
@@ -163,6 +163,9 @@ def test_subscribers_hear_which_preset_is_on_and_whether_it_was_changed_by_hand(
     rig.take()
     rig.say("/preset/list")
     assert rig.take()[0] == ("/preset/current", "Aurora", 0)
+    rig.control.resume(LoadedPreset(name="autosave", values=[(BRIGHTNESS, 0.75)], current="night"))
+    frame()
+    assert on() == [("night", 0), ("night", 1)], "as the last run left it"
     rig.say("/preset/load", "night")
     rig.say("/preset/delete", "night")
     wait_for(lambda: told_of(rig, "/preset/current")[-1] == ("", 0), "nothing to be on")
