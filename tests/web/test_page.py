@@ -489,6 +489,7 @@ def test_no_text_is_cut_and_what_is_needed_in_the_dark_never_scrolls_away(visit:
         for tab in page.locator("#tabs [role=tab]:visible").all():
             tab.click()
             assert page.evaluate(CUT) == [], tab.inner_text()
+            assert page.locator(".health").evaluate("line => line.scrollWidth <= line.clientWidth")
             page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
             always = ("search", "jumps") if tab.get_attribute("data-panel") == "play" else ()
             for name in (*NEEDED_IN_THE_DARK, *always):
@@ -500,6 +501,9 @@ def test_no_text_is_cut_and_what_is_needed_in_the_dark_never_scrolls_away(visit:
         head = page.locator("details", has=page.locator("h2", has_text="Feedback")).bounding_box()
         pinned = page.locator("#finding").bounding_box()
         assert pinned["y"] + pinned["height"] <= head["y"] + 1 < size[1], "an area stops below what sticks"
+        at = page.evaluate("scrollY")
+        page.keyboard.press("/")
+        assert page.evaluate("[document.activeElement.id, scrollY]") == ["search", at], "what is in sight is not left"
     finally:
         page.evaluate("scrollTo(0, 0)")
         page.set_viewport_size({"width": 1280, "height": 800})

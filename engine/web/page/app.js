@@ -118,7 +118,7 @@ listenToKeys({
   cancel: () => mapping.stop(),
   search: () => {
     tabs.show("play");
-    byId("search").focus();
+    byId("search").focus({ preventScroll: true });
   },
 });
 
