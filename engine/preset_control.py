@@ -86,7 +86,7 @@ class PresetControl:
         self.apply(loaded, f"preset {name}", fade_s, over)
 
     def resume(self, loaded: LoadedPreset) -> None:
-        """What the last run left, and the preset that was on in it."""
+        """Apply what the last run left, and the name of the preset that was on in it."""
         self.apply(loaded, "resume")
         on = self._shelf.find(loaded.current) if loaded.current else None
         if on is not None:
@@ -149,7 +149,7 @@ class PresetControl:
             self._take_picture(lambda jpeg: self._keep_picture(change.name, jpeg))
 
     def _keep_picture(self, name: str, jpeg: bytes) -> None:
-        """Any thread: what was on screen in the frame after a save, if it is that look still."""
+        """Keep the frame after a save as the preset's picture, if that preset is still on. Any thread."""
         if self.current.name != name:
             return
 
@@ -178,6 +178,11 @@ class PresetControl:
 
         def fail(reason: str) -> None:
             self._shelf.drop(change)
+            kept = self._shelf.find(change.name)
+            if kept is None:
+                self.current.forget(change.name)
+            else:
+                self.current.follow(kept)
             reply.fail(reason)
 
         self._disk.post(write, fail)

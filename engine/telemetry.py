@@ -32,7 +32,7 @@ class FrameMs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameFaults:
-    """What became of the frames that were due in the latest ten seconds."""
+    """Frames of the latest ten seconds that were late or left out."""
 
     due: int = 0
     """Published and left out."""

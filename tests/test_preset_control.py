@@ -228,6 +228,9 @@ def test_a_save_that_hangs_holds_up_no_load_and_its_failure_puts_the_preset_back
     unfinished.read_bytes()  # and a pipe cannot be flushed to the disk
     wait_for(lambda: rig.answers, "the failure")
     assert rig.take()[0][:2] == ("/fail", "/preset/save")
+    assert rig.control.current.name == "night"
+    rig.control.step(rig.store.snapshot())
+    assert rig.control.current.told == ("night", 1), "which is not what is on screen"
     rig.say("/preset/load", "night")
     assert rig.store.get(BRIGHTNESS) == 0.5
 

@@ -41,7 +41,7 @@ class _Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresetPicture:
-    """What a preset looks like."""
+    """The picture of a preset."""
 
     jpeg: bytes
     version: str
@@ -131,8 +131,8 @@ class PresetShelf:
     # -- one thread, which waits for the disk ----------------------------------------------------
 
     def write(self, change: Change) -> bool:
-        """Let the file follow; whether something was put aside for it. PresetError, and the disk has what it had, when
-        it cannot."""
+        """Let the file follow; True where an older one was put aside for it. PresetError, and the disk has what it had,
+        when it cannot."""
         name, content = change.name, change.content
         if content is None:
             self.folder.delete(name)
@@ -150,7 +150,7 @@ class PresetShelf:
         return was_replaced
 
     def restore(self, name: str) -> LoadedPreset:
-        """What was saved over or deleted last under that name, as it is again. PresetError where nothing is kept."""
+        """Bring back what was last saved over or deleted under that name. PresetError where nothing is kept."""
         loaded = self.folder.restore(name)
         with self._lock:
             self._kept[loaded.name] = _Kept(file=None, content=loaded)
@@ -158,7 +158,7 @@ class PresetShelf:
         return loaded
 
     def write_picture(self, name: str, jpeg: bytes) -> None:
-        """What a preset looks like, unless it has gone meanwhile. PresetError where the disk refuses."""
+        """Keep the picture of a preset, unless the preset has gone meanwhile. PresetError where the disk refuses."""
         clean = clean_name(name)
         if clean in self._kept:
             self.folder.save_picture(clean, jpeg)

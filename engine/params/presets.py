@@ -106,7 +106,7 @@ class PresetFolder:
         return self._path_of(name)
 
     def replace(self, name: str, values: Mapping[str, Value]) -> bool:
-        """`save`; whether another preset of that name was put aside for it, with its picture."""
+        """`save`; True where another preset of that name was put aside for it, with its picture."""
         path = self._path_of(name)
         text = preset_text(clean_name(name), values, holds=is_stored)
         is_another = path.is_file() and not _holds(path, text)
@@ -145,7 +145,7 @@ class PresetFolder:
         return loaded
 
     def save_picture(self, name: str, jpeg: bytes) -> None:
-        """Let this be what the preset of that name looks like; whoever holds another puts it in the preset's place."""
+        """Write the picture of a preset, over an older one."""
         self._write(self._path_of(name).with_suffix(PICTURE_SUFFIX), jpeg)
 
     def pictures(self) -> dict[str, SavedFile]:
@@ -238,7 +238,7 @@ class PresetFolder:
 
 
 def _holds(path: Path, text: str) -> bool:
-    """Whether the file says just that."""
+    """True where the file holds exactly this text."""
     content = text.encode()
     try:
         return path.stat().st_size == len(content) and path.read_bytes() == content

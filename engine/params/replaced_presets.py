@@ -43,6 +43,9 @@ class ReplacedPresets:
     def put_aside(self, name: str, path: Path, picture: Path) -> None:
         """Keep a copy of a preset's file and of its picture; both stay where they are, for whoever reads them now."""
         kept = self._kept()
+        newest = self.newest(name)
+        if newest is not None and newest.path.samefile(path):  # a save that failed after this had put it aside already
+            return
         number = max((entry.number for entry in kept), default=0) + 1
         self.path.mkdir(parents=True, exist_ok=True)
         entry = Replaced(number=number, name=name, path=self.path / f"{number:06} {name}{SUFFIX}")
@@ -78,6 +81,7 @@ class ReplacedPresets:
 def _copy(source: Path, target: Path) -> None:
     """Another name for the same file, which a save replaces as a whole; a copy where the disk has no such links, or the
     file is a link to one elsewhere, which others may write into."""
+    target.unlink(missing_ok=True)  # of a process that was killed between a picture and its preset
     try:
         if source.is_symlink():
             shutil.copy2(source, target)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import tomllib
 from pathlib import Path
 
@@ -272,6 +273,17 @@ def test_what_is_saved_over_is_kept_with_its_picture_and_no_more_than_ten_of_a_n
     assert not presets.has("night") and presets.pictures() == {}
     presets.restore("night")
     assert presets.pictures()["night"].path.read_bytes() == b"picture 11"
+
+
+def test_a_save_that_fails_again_and_again_pushes_no_kept_preset_out(presets: PresetFolder) -> None:
+    for mode in ("simple", "multiverse"):
+        presets.save("night", {"/mode": mode})
+    (presets.path / f".night-{os.getpid()}-{threading.get_ident()}.tmp").mkdir()  # where the file would be written
+    for _ in range(12):
+        with pytest.raises(PresetError, match="cannot be written"):
+            presets.save("night", {"/mode": "simple", "/layer/1/mute": True})
+    assert len(list((presets.path / "replaced").glob("*.toml"))) == 2
+    assert presets.load("night").values == [("/mode", "multiverse")]
 
 
 def test_what_cannot_be_kept_is_not_saved_over(presets: PresetFolder) -> None:

@@ -1,5 +1,5 @@
-// What a look of one's own looks like: the picture that the engine kept of it when it was saved. One that was saved in
-// the dark, or comes from elsewhere, has its initials on a ground of its own colour.
+// Pictures of looks that were saved here: the engine keeps what was on screen. A look that was saved in the dark, or comes
+// from elsewhere, has its initials on a ground of its own colour.
 
 import { make } from "./dom.js";
 import { forget } from "./remembered.js";
