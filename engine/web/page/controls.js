@@ -33,15 +33,15 @@ export function makeControl(param, values) {
 }
 
 /** Greys a switch that cannot be on in this run and says why; `reason` "" where it can. One that is on can be switched
- *  off whatever the reason. */
+ *  off whatever the reason. What stands in brackets is left to the title. */
 export function showReason(row, reason) {
   const button = row.querySelector(".switch");
-  const line = button.getAttribute("aria-checked") === "true" ? "" : reason;
+  const line = button.getAttribute("aria-checked") === "true" ? "" : reason.split(" (")[0];
   if ((row.querySelector(".reason")?.textContent ?? "") === line) return;
   row.querySelector(".reason")?.remove();
   row.classList.toggle("is-unavailable", line !== "");
   button.disabled = line !== "";
-  button.title = line;
+  button.title = line && reason;
   if (line) row.append(make("p", { class: "reason" }, line));
 }
 

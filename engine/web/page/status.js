@@ -73,7 +73,7 @@ export class Status {
       ["picture", `${status.width} × ${status.height}, ${status.renderer}`],
       ["rate", `${status.fps.toFixed(1)} of ${status.target_fps.toFixed(0)} frames a second`],
       ["a frame takes", `${ms.p50?.toFixed(1)} ms, 1 in 100 more than ${ms.p99?.toFixed(1)} ms`],
-      ["late, left out", `${status.late}, ${status.dropped} of ${status.frames}`],
+      ["late, left out", `${status.late}, ${status.dropped} of ${status.frames + status.dropped}`],
       ["sound", `${status.audio.state}: ${status.audio.description}`, AWAY.has(status.audio.state)],
       status.camera && ["camera", `${status.camera.state}: ${status.camera.description}`, AWAY.has(status.camera.state)],
       ["running for", durationOf(status.seconds)],
