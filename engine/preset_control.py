@@ -77,13 +77,17 @@ class PresetControl:
         PresetError, and nothing changed, when there is no such preset. `ended`: as `Crossfade.start` tells it.
         """
         loaded = self._shelf.get(name)
+        self.apply(loaded, f"preset {name}", fade_s, self._coming_on(loaded, ended))
+
+    def _coming_on(self, loaded: LoadedPreset, ended: Ended) -> Ended:
+        """Let it be the preset that is on; `ended` of the way there, which has to be told."""
         arrive = self.current.begin(loaded, is_on_its_way=True)
 
         def over(superseded_by: str) -> None:
             arrive()
             ended(superseded_by)
 
-        self.apply(loaded, f"preset {name}", fade_s, over)
+        return over
 
     def resume(self, loaded: LoadedPreset) -> None:
         """Apply what the last run left, and the name of the preset that was on in it."""

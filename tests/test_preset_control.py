@@ -74,7 +74,7 @@ def saved(rig: Rig, wait_for: Callable, name: str, **values: object) -> None:
 
 def told_of(rig: Rig, address: str) -> list[tuple]:
     """What subscribers were told at an address."""
-    return [args for at, *args in rig.told if at == address for args in [tuple(args)]]
+    return [tuple(args) for at, *args in rig.told if at == address]
 
 
 def test_a_fade_is_answered_when_it_has_arrived(rig: Rig, wait_for: Callable) -> None:
