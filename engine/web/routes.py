@@ -80,7 +80,7 @@ class Routes:
     async def send_preset_pictures(self, request: web.Request) -> web.Response:
         """By the name of its preset the version of each picture."""
         versions = {name: picture.version for name, picture in self._preset_pictures().items()}
-        return web.Response(body=msgspec.json.encode(versions), content_type="application/json")
+        return web.Response(text=as_json(versions), content_type="application/json")
 
     async def send_preset_picture(self, request: web.Request) -> web.Response:
         picture = self._preset_pictures().get(request.match_info["name"])
