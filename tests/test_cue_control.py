@@ -207,7 +207,9 @@ def test_a_list_that_cannot_be_saved_holds_up_no_cue(show: Rig, wait_for: Callab
     show.say("/cue/go")
     assert show.take() == [("/done", "/cue/go", 1, "low")]
     assert [show.frame(now_s) for now_s in (0.0, 2.0, 3.0, 4.0)] == [1.0, 1.0, 1.5, 2.0]
-    unfinished.read_bytes()  # and a pipe cannot be flushed to the disk
+    show.path.unlink()
+    show.path.mkdir()  # no file takes the place of a folder
+    unfinished.read_bytes()
     wait_for(lambda: show.answers, "the answer")
     assert "in force, but not kept" in show.take()[0][2]
 

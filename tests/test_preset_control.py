@@ -225,8 +225,14 @@ def test_a_save_that_hangs_holds_up_no_load_and_its_failure_puts_the_preset_back
         assert rig.take() == [("/done", "/preset/load", name)] and rig.store.get(BRIGHTNESS) == brightness
     rig.say("/preset/list")
     assert rig.take()[-2:] == [("/preset/name", "night"), ("/done", "/preset/list")]
-    unfinished.read_bytes()  # and a pipe cannot be flushed to the disk
+    kept = tmp_path / "night.toml"
+    text = kept.read_bytes()
+    kept.unlink()
+    kept.mkdir()  # no file takes the place of a folder
+    unfinished.read_bytes()
     wait_for(lambda: rig.answers, "the failure")
+    kept.rmdir()
+    kept.write_bytes(text)
     assert rig.take()[0][:2] == ("/fail", "/preset/save")
     assert rig.control.current.name == "night"
     rig.control.step(rig.store.snapshot())
