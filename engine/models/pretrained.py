@@ -5,6 +5,7 @@ shaped, one of diffusers has no other keys that its classes take, and attention 
 """
 
 import importlib
+import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
@@ -26,7 +27,7 @@ _TROUBLES = (
     OSError, EOFError, UnpicklingError, ValueError, RuntimeError, LookupError, TypeError, AttributeError,
     ArithmeticError, AssertionError, ImportError, MemoryError,
 )  # fmt: skip
-_LEGACY = frozenset(("rope_theta", "rope_scaling"))  # in rope_parameters today
+_LEGACY = frozenset(("rope_theta", "rope_scaling", "partial_rotary_factor"))  # in rope_parameters today
 _ACTIVATIONS = frozenset(
     "gelu gelu_fast gelu_new gelu_python gelu_pytorch_tanh gelu_accurate quick_gelu leaky_relu linear mish relu relu2 "
     "relu6 sigmoid silu swish tanh".split()
@@ -100,6 +101,11 @@ def architecture(kind: Any, told: Mapping[str, Any], what: str) -> Any:
         told = told[kind.base_config_key]  # of a whole CLIP, of which one half is wanted
     common = {field.name for field in fields(PreTrainedConfig)}
     known = {field.name for field in fields(kind)} - common | set(kind.attribute_map) | _LEGACY
+    known |= {  # keys of older files, which the class of today takes as properties of its own
+        name
+        for name, found in inspect.getmembers(kind, lambda member: isinstance(member, property))
+        if found.fset and not hasattr(PreTrainedConfig, name)
+    }
     values = {key: value for key, value in told.items() if key in known}
     for key, value in values.items():
         if key.endswith(("_act", "activation")) and value not in _ACTIVATIONS:

@@ -1,5 +1,6 @@
 """No key of a model's file chooses code: kernels and repositories that it names are neither fetched nor imported."""
 
+import copy
 import importlib
 import json
 import shutil
@@ -14,6 +15,7 @@ import torch
 from engine.errors import ModelError
 from engine.models.diffusion import ModelSpec
 from engine.models.diffusion.load import load as load_sd
+from engine.models.pretrained import architecture
 from engine.models.segmentation import SegmentationSpec
 from engine.models.segmentation.load import load as load_sam3
 from engine.models.voice.content_files import load_content
@@ -168,6 +170,34 @@ def test_a_part_of_sam3_that_is_another_network_is_refused(
     change(folder / "config.json", *place, model_type=kind, backbone=KERNEL, use_pretrained_backbone=True)
     with pytest.raises(ModelError, match=f"{place[-1]} is a {kind}; known is "):
         load_sam3(SegmentationSpec(model=str(folder), resolution=336), "cpu", "fp32")
+
+
+def test_the_shape_of_a_network_is_what_its_own_class_reads(tiny_sd: Path, tiny_sam3: Path) -> None:
+    """Older files too, which have some of it under other names: facebook/sam3's tracker does."""
+    from transformers import CLIPTextConfig, HubertConfig, Sam3VideoConfig
+
+    sam3 = json.loads((tiny_sam3 / "config.json").read_text())
+    sam3["tracker_config"].pop("rope_parameters", None)
+    sam3["tracker_config"]["memory_attention_rope_theta"] = 5000.0
+    sam3["detector_config"]["vision_config"]["backbone_config"] |= {"rope_parameters": None, "rope_theta": 7000.0}
+    sam3["detector_config"]["detr_decoder_config"]["num_hidden_layers"] = 3
+    clip = json.loads((tiny_sd / "text_encoder" / "config.json").read_text())
+    hubert = small_hubert().config.to_dict()
+    for kind, told in ((Sam3VideoConfig, sam3), (CLIPTextConfig, clip), (HubertConfig, hubert)):
+        ours, theirs = architecture(kind, copy.deepcopy(told), "it"), kind.from_dict(copy.deepcopy(told))
+        assert shape_in(ours.to_dict()) == shape_in(theirs.to_dict())
+    ours = architecture(Sam3VideoConfig, sam3, "it")
+    assert ours.tracker_config.rope_parameters["rope_theta"] == 5000.0
+    assert ours.detector_config.vision_config.backbone_config.rope_parameters["rope_theta"] == 7000.0
+    assert ours.detector_config.detr_decoder_config.num_layers == 3
+
+
+def shape_in(told: Any) -> Any:
+    """Without what says nothing of the network."""
+    others = ("dtype", "architectures", "transformers_version", "id2label", "label2id", "_name_or_path")
+    if isinstance(told, dict):
+        return {key: shape_in(value) for key, value in told.items() if key not in others}
+    return told
 
 
 def test_a_hubert_is_built_from_its_shape_alone(tmp_path: Path) -> None:
