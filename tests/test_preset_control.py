@@ -270,11 +270,9 @@ def test_a_preset_fades_in_over_udp_and_its_faders_are_seen_to_move(desk: Desk) 
     desk.engine.params.set(BRIGHTNESS, 3.5)
     desk.done("/engine/notify", 1)
     desk.client.send(encode_message("/preset/load", "dark", 0.3))
-    seen = []
-    while (message := desk.answer()).address != "/done":
-        if message.address == BRIGHTNESS:
-            seen += message.args
-    assert message.args == ("/preset/load", "dark")
+    answers = desk.answers_up_to("/done")
+    seen = [message.args[0] for message in answers if message.address == BRIGHTNESS]
+    assert answers[-1].args == ("/preset/load", "dark")
     way = [value for value in seen if 0.5 < value < 3.5]
     assert len(way) >= 3 and way == sorted(way, reverse=True)
     assert desk.engine.params.get(BRIGHTNESS) == 0.5
