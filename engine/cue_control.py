@@ -102,7 +102,8 @@ class CueControl:
         self._follow = _Follow(seconds=cue.follow_s, panics=self._store.get(PANIC)) if cue.follow_s else None
         self._tell("/cue/current", cue.number, cue.preset)
         try:
-            self._presets.load(cue.preset, cue.fade_s, ended)
+            go_to = self._presets.glide if cue.glide else self._presets.load
+            go_to(cue.preset, cue.fade_s, ended)
         except PresetError as error:
             raise CueError(f"cue {cue.number}: {error}") from None
 
@@ -155,7 +156,7 @@ class CueControl:
         with self._going:
             cues, current = self._cues, self._cues.cues.get(self._current)
         for cue in cues:
-            reply.send("/cue/entry", cue.number, cue.preset, cue.fade_s, cue.follow_s)
+            reply.send("/cue/entry", cue.number, cue.preset, cue.fade_s, cue.follow_s, int(cue.glide))
         if current is not None:
             reply.send("/cue/current", current.number, current.preset)
         reply.done()
@@ -194,6 +195,6 @@ class CueControl:
 
 
 def _cue_of(args: tuple) -> Cue:
-    if not 2 <= len(args) <= 4:
-        raise CueError("takes a number, a preset and, if wanted, fade_s and follow_s")
+    if not 2 <= len(args) <= 5:
+        raise CueError("takes a number, a preset and, if wanted, fade_s, follow_s and glide")
     return Cue.checked(*args)

@@ -26,6 +26,8 @@ class EngineStatus:
     width: int
     height: int
     renderer: str
+    last_fade: str
+    """How the leaving look of the newest picture fade is or was drawn; "" before the first."""
     audio: AudioStatus
     camera: SourceStatus | None
     children: tuple[ChildStatus, ...]
@@ -49,6 +51,7 @@ class EngineStatus:
             ("/engine/status/dropped", (self.dropped,)),
             ("/engine/status/size", (self.width, self.height)),
             ("/engine/status/renderer", (self.renderer,)),
+            ("/engine/status/fade", (self.last_fade,)),
             ("/engine/status/audio", (self.audio.state, self.audio.description)),
         ]
         if self.camera is not None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
+import cv2
 import numba
 import numpy as np
 
@@ -68,7 +69,9 @@ class NumbaRenderer:
             raise RenderError(f"size {width}x{height}: allowed are 1x1 to {LARGEST_PX}x{LARGEST_PX}")
         with self._drawing():
             black = np.zeros((height, width, 4), np.uint8)  # before the old one goes: refused, it stays
-        self._current = self._published = black
+        self._current = self._last = self._leaving = self._published = black
+        self._fade: int | None = None
+        self._has_left = False
         self._size_px = (width, height)
         self._pool = PixelPool(width, height)
         places = sample_places(width, height)
@@ -81,7 +84,7 @@ class NumbaRenderer:
         look = picture.look
         with self._drawing():
             if not (look.is_frozen and self._has_picture):
-                self._draw_picture(picture)
+                self._draw_looks(picture)
             samples = None
             if look.is_flash_guarded:
                 samples = self._current[self._rows, self._columns, :3]
@@ -131,7 +134,7 @@ class NumbaRenderer:
         self._mixed, self._overlaid, self._marked = _Kept(), _Kept(), _Kept()
         self._matte = (None, _NOTHING)
         self._pool = PixelPool(1, 1)
-        self._current = self._published = self._pool.take()
+        self._current = self._last = self._leaving = self._published = self._pool.take()
 
     @contextmanager
     def _drawing(self) -> Iterator[None]:
@@ -204,7 +207,24 @@ class NumbaRenderer:
             return None if fade is None else fade.picture.pixels
         return self._mix(fade)
 
-    def _draw_picture(self, picture: PictureInput) -> None:
+    def _draw_looks(self, picture: PictureInput) -> None:
+        """The look there is; while it takes another's place, both of them and their mixture. `_last` and `_leaving` are
+        the trails of the two, `_current` is what is on screen before the master."""
+        leaving = picture.leaving
+        if leaving is not None and leaving.number != self._fade:  # what is on screen leaves
+            self._has_left = self._has_picture or leaving.picture is not None
+            self._leaving, self._last = self._current, np.zeros_like(self._current)
+        self._fade = None if leaving is None else leaving.number
+        if leaving is not None and leaving.picture is not None:
+            self._leaving = self._draw_look(leaving.picture, self._leaving)
+        self._current = self._last = self._draw_look(picture, self._last)
+        if leaving is not None and self._has_left:
+            self._current = self._pool.take()
+            cv2.addWeighted(self._leaving, 1 - leaving.mix, self._last, leaving.mix, 0, self._current)
+        self._has_picture = True
+
+    def _draw_look(self, picture: PictureInput, last: np.ndarray) -> np.ndarray:
+        """(height, width, 4) uint8; `last` is the look's own picture before it."""
         look = picture.look
         layer5 = self._layer5_pixels(picture)
         image = _NO_IMAGE if layer5 is None else layer5
@@ -221,9 +241,8 @@ class NumbaRenderer:
         out = self._pool.take()
         mask = self._matte_mask(None if layer5 is None else picture.matte)
         tables = bake_waves(look, picture.waves)
-        draw_picture(out, self._current, tables, block, _plain(image), mask, _plain(indices))
-        self._current = out
-        self._has_picture = True
+        draw_picture(out, last, tables, block, _plain(image), mask, _plain(indices))
+        return out
 
     def _compile(self) -> None:
         """Run the kernels once on nothing, then forbid others: a new kind of argument would stall a show for 2 s."""

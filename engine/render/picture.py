@@ -52,6 +52,23 @@ class PictureInput:
     """Share of `layer5`, 0..1: 0 shows `layer5_before` alone, 1 `layer5` alone."""
     matte: Matte | None = None
     """None: all of layer 5."""
+    leaving: "Leaving | None" = None
+    """The look that this one takes the place of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaving:
+    """A look that dissolves into another: (1 - mix) x its picture + mix x the other's, before the master.
+
+    What leaves goes on with its own trail of feedback; the look that comes begins with a black one.
+    """
+
+    number: int
+    """A new one with each fade. What leaves is what was on screen before it, a mixture too."""
+    mix: float
+    """Share of the look that comes, 0..1."""
+    picture: PictureInput | None
+    """What leaves, without a `leaving` of its own. None: it is not drawn, the last picture of it stands still."""
 
 
 class Renderer(Protocol):
