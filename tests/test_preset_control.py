@@ -84,6 +84,7 @@ def test_a_glide_is_answered_when_it_has_arrived(rig: Rig, wait_for: Callable) -
 
 
 def test_a_fade_of_the_picture_is_answered_when_the_new_one_is_alone(rig: Rig, wait_for: Callable) -> None:
+    rig.store.set_many([(BRIGHTNESS, 2.5), ("/mirror/mode", "off")], by="test")
     saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
     rig.say("/preset/load", "night", 2.0)
     for now_s, share in ((7.0, 0.0), (8.0, 0.5), (8.99, 0.995)):

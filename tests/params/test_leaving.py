@@ -5,8 +5,10 @@ import pytest
 from engine.frame import AudioFeatures, ChannelFeatures
 from engine.params import Crossfade, LeavingLook, Modulation, ParamStore, Slew
 from engine.params.leaving import BOTH, MAX_LATE_FRAMES, DrawingCost
+from osc_schema.modulation import ROUTES
 
 BRIGHTNESS, ANGLE, MIRROR, FADE = "/multiverse/brightness", "/layer/1/angle", "/mirror/mode", "/master/fade"
+QUIET = [(f"/mod/{n}/source", "off") for n in ROUTES]
 PERIOD_S = 1 / 30
 HEARD = AudioFeatures(channels=(ChannelFeatures(),) * 4)
 
@@ -16,6 +18,7 @@ class Show:
 
     def __init__(self) -> None:
         self.store = ParamStore()
+        self.store.set_many([(BRIGHTNESS, 2.5), (MIRROR, "off"), *QUIET], by="test")
         self.crossfade = Crossfade(self.store)
         self.slew, self.modulation = Slew(), Modulation()
         self.leaving = LeavingLook(self.slew, self.modulation)
@@ -65,7 +68,15 @@ def test_what_was_on_its_way_arrives_and_the_lfos_turn_on_as_if_nothing_was_load
     undisturbed = Show()
     for each in (show, undisturbed):
         each.store.set_many(
-            [("/lfo/1/rate_hz", 0.7), ("/mod/1/source", "lfo1"), ("/mod/1/target", ANGLE), ("/mod/1/amount", 0.5)],
+            [
+                ("/lfo/1/rate_hz", 0.7),
+                ("/lfo/1/sync", "free"),
+                ("/lfo/1/shape", "sine"),
+                ("/mod/1/source", "lfo1"),
+                ("/mod/1/target", ANGLE),
+                ("/mod/1/amount", 0.5),
+                ("/mod/1/offset", 0.0),
+            ],
             by="test",
         )
         for _ in range(20):
