@@ -208,8 +208,7 @@ class FrameLoop:
         step_s = min(max(tick.time_s - self._previous_s, 0.0), LONGEST_STEP_S)
         self._previous_s = tick.time_s
         period_s = None if parts.stage.is_offline else self.schedule.period_s
-        late = parts.times.late + self.schedule.dropped
-        parts.leaving.follow(fade, snapshot, step_s=step_s, period_s=period_s, late=late)
+        parts.leaving.follow(fade, snapshot, step_s=step_s, period_s=period_s, late=parts.times.late)
         return snapshot, parts.slew.step(snapshot, step_s)
 
     def _follow_stage(self, snapshot: Snapshot) -> None:
