@@ -291,7 +291,9 @@ class FrameLoop:
         if going.fade is not None:
             waves = features.waves if features.leaving_waves is None else features.leaving_waves
             before = None if going.values is None else picture_of(going.values, features, waves, seen, region, tick)
-            picture = replace(picture, leaving=Leaving(number=going.fade.number, mix=going.fade.share, picture=before))
+            fade = going.fade
+            leaving = Leaving(number=fade.number, mix=fade.share, picture=before, revealed=fade.revealed)
+            picture = replace(picture, leaving=leaving)
         stopwatch = self.parts.stopwatch
         started_s = stopwatch.now_s()
         self.parts.gate.draw_begins(time.perf_counter_ns())

@@ -30,7 +30,7 @@ AREA = Area(
             "the new look's from the beginning, and who sets one meanwhile moves the new look; only floats that are no "
             "look (/sd, /sam3, /rvc, /audio) glide there. Both looks are drawn, each with its own menus, trail and "
             "modulation; where that would make frames late the old one stands still (/engine/status/fade tells). "
-            "Another load in mid-fade dissolves from the mixture of then. Answered when it has arrived, or with "
+            "Another load in mid-fade fades on from what is on screen. Answered when it has arrived, or with "
             "`superseded by ...`: by another load, or panic, which ends it at once.",
             spec="name:s fade_s:f?",
         ),

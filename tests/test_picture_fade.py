@@ -75,8 +75,9 @@ def test_at_each_moment_mandala_is_there_as_if_nothing_was_loaded_and_fades_even
     assert motion(shown[BEGIN - 1 : END + 1]).max() < 1.5 * max(motion(undisturbed).max(), motion(shown[END:]).max())
 
 
-def test_a_second_load_in_mid_fade_and_panic(folder: Path) -> None:
-    """The mixture stands for the first picture of the second fade; panic is a cut, as it must be."""
+def test_where_a_second_fade_begins_nothing_jumps_or_stands_and_panic_is_a_cut(
+    folder: Path, undisturbed: list[np.ndarray]
+) -> None:
     ends: list[str] = []
     with open_offline(folder) as engine:
         shown = list(pictures(engine, BEGIN))
@@ -85,11 +86,11 @@ def test_a_second_load_in_mid_fade_and_panic(folder: Path) -> None:
         load(engine, "Tunnel", FADE_S, ends)
         shown += pictures(engine, 20)
         assert ends == ["preset Tunnel"]
-        assert "the mixture of two looks" in engine.status().last_fade
-        steps = motion(shown)
-        second = BEGIN + 20
-        assert np.abs(shown[second] - shown[second - 1]).max() <= 1
-        assert steps[second - 1 :].max() <= steps[: second - 1].max(), "nothing jumps"
+        steps, second, revealed = motion(shown), BEGIN + 20, 19 / (END - BEGIN)
+        of_aurora = shown[second] - (1 - revealed) * undisturbed[second - 1]
+        assert of_aurora.min() >= -WITHIN, "darker than the still of Mandala"
+        assert of_aurora.max() <= 255 * revealed + WITHIN, "more than there was of Aurora"
+        assert steps[second - 1 :].max() <= steps[: second - 1].max() and steps[second - 1 :].min() > 1
         engine.params.set("/master/panic", 1)
         *_, panicked = pictures(engine, 1)
         assert ends == ["preset Tunnel", "/master/panic"] and np.abs(panicked - shown[-1]).mean() > 10

@@ -72,8 +72,8 @@ class PictureFade:
     """Grows with each fade."""
     before: Snapshot
     """The values with which the look that goes was drawn."""
-    is_chained: bool
-    """It began while another one was on its way: what goes is their mixture, which no values draw."""
+    revealed: float
+    """How much of the look that goes was there when the fade began, 0..1; below 1 it was on its way itself."""
     share: float
     """0..1 of the look that comes."""
 
@@ -193,11 +193,11 @@ class Crossfade:
         self._number += 1
         fade = self._on_screen()
         if fade is None or fade.panics != now[PANIC]:
-            return PictureFade(number=self._number, before=now, is_chained=False, share=0.0)
+            return PictureFade(number=self._number, before=now, revealed=1.0, share=0.0)
         assert fade.picture is not None
         if fade.began_s is None:  # no frame has seen it: what it would have left is on screen still
             return replace(fade.picture, number=self._number)
-        return replace(fade.picture, number=self._number, is_chained=True, share=0.0)
+        return PictureFade(number=self._number, before=now, revealed=fade.picture.share, share=0.0)
 
     def _give_way(self, addresses: set[str], is_picture: bool) -> list[_Fade]:
         """Let go of these, and of the picture; the fades of which nothing is left. The caller holds the lock."""

@@ -82,9 +82,8 @@ class LeavingLook:
             self._slew = None
             return
         if before is None or before.number != fade.number:
-            # A load that supersedes another before its first frame: the same look still goes.
-            if fade.is_chained or before is None or before.before is not fade.before:
-                self._begin(fade, period_s, late)
+            if before is None or before.before is not fade.before:  # else the same look goes, and no frame was between
+                self._begin(period_s, late)
             self._show_slew.jump_to(snapshot, LOOK)
         elif self._slew is not None and period_s is not None and (why := self.cost.go_on(late)):
             self._stand_still(why)
@@ -103,10 +102,8 @@ class LeavingLook:
         if self.values is not None:
             self.values = self._modulation.step(self.values, features, time_s=time_s, beat=beat)
 
-    def _begin(self, fade: PictureFade, period_s: float | None, late: int) -> None:
-        why = "the mixture of two looks" if fade.is_chained else ""
-        if not why and period_s is not None:
-            why = self.cost.begin(period_s, late)
+    def _begin(self, period_s: float | None, late: int) -> None:
+        why = "" if period_s is None else self.cost.begin(period_s, late)
         if why:
             self._stand_still(why)
             return

@@ -255,13 +255,16 @@ class GLRenderer:
         if leaving is not None and leaving.picture is not None:
             self._draw_pass(leaving.picture, dissolve.leaving)
             self._finish()  # the next pass's numbers go where this one's are: moderngl would wait, holding the GIL
+            dissolve.side = dissolve.leaving.front
+            if dissolve.beneath is not None:
+                dissolve.side = dissolve.sides.turn()
+                self._run_dissolve(dissolve.beneath, dissolve.leaving.front, leaving.revealed, dissolve.side)
         self._draw_pass(picture, dissolve.coming)
         self._current = dissolve.coming.front
-        if leaving is not None and dissolve.has_left:
+        if leaving is not None and dissolve.side is not None:
             self._finish()
-            dissolve.mixed.turn()
-            self._run_dissolve(dissolve.leaving.front, dissolve.coming.front, leaving.mix, dissolve.mixed.front)
-            self._current = dissolve.mixed.front
+            self._current = dissolve.mixed.turn()
+            self._run_dissolve(dissolve.side, dissolve.coming.front, leaving.mix, self._current)
         self._has_picture = True
 
     def _run_dissolve(self, leaving: Target, coming: Target, mix: float, into: Target) -> None:

@@ -71,7 +71,8 @@ class NumbaRenderer:
             black = np.zeros((height, width, 4), np.uint8)  # before the old one goes: refused, it stays
         self._current = self._last = self._leaving = self._published = black
         self._fade: int | None = None
-        self._has_left = False
+        self._side: np.ndarray | None = None
+        self._beneath: np.ndarray | None = None
         self._size_px = (width, height)
         self._pool = PixelPool(width, height)
         places = sample_places(width, height)
@@ -208,20 +209,33 @@ class NumbaRenderer:
         return self._mix(fade)
 
     def _draw_looks(self, picture: PictureInput) -> None:
-        """The look there is; while it takes another's place, both of them and their mixture. `_last` and `_leaving` are
-        the trails of the two, `_current` is what is on screen before the master."""
+        """The look there is; while it takes another's place, both of them and their mixture. As gl_dissolve.py: `_last`
+        and `_leaving` are the trails of the two, `_side` is what the one that comes is mixed with."""
         leaving = picture.leaving
-        if leaving is not None and leaving.number != self._fade:  # what is on screen leaves
-            self._has_left = self._has_picture or leaving.picture is not None
-            self._leaving, self._last = self._current, np.zeros_like(self._current)
+        if leaving is None:
+            self._side = self._beneath = None
+        elif leaving.number != self._fade:
+            if self._side is not None and leaving.picture is None:  # all that is on screen stands still
+                self._side, self._beneath = self._current, None
+            else:
+                self._side, self._beneath = self._last if self._has_picture else None, self._side
+                self._leaving = self._last
+            self._last = np.zeros_like(self._current)
         self._fade = None if leaving is None else leaving.number
         if leaving is not None and leaving.picture is not None:
-            self._leaving = self._draw_look(leaving.picture, self._leaving)
+            self._side = self._leaving = self._draw_look(leaving.picture, self._leaving)
+            if self._beneath is not None:
+                self._side = self._dissolved(self._beneath, self._leaving, leaving.revealed)
         self._current = self._last = self._draw_look(picture, self._last)
-        if leaving is not None and self._has_left:
-            self._current = self._pool.take()
-            cv2.addWeighted(self._leaving, 1 - leaving.mix, self._last, leaving.mix, 0, self._current)
+        if leaving is not None and self._side is not None:
+            self._current = self._dissolved(self._side, self._last, leaving.mix)
         self._has_picture = True
+
+    def _dissolved(self, leaving: np.ndarray, coming: np.ndarray, mix: float) -> np.ndarray:
+        """(1 - mix) x leaving + mix x coming, alpha too."""
+        out = self._pool.take()
+        cv2.addWeighted(leaving, 1 - mix, coming, mix, 0, out)
+        return out
 
     def _draw_look(self, picture: PictureInput, last: np.ndarray) -> np.ndarray:
         """(height, width, 4) uint8; `last` is the look's own picture before it."""

@@ -60,15 +60,19 @@ class PictureInput:
 class Leaving:
     """A look that dissolves into another: (1 - mix) x its picture + mix x the other's, before the master.
 
-    What leaves goes on with its own trail of feedback; the look that comes begins with a black one.
+    What leaves goes on with its own trail of feedback; the look that comes begins with a black one. Where a fade begins
+    in the middle of another, three looks are on screen: what left then stands still from now on, beneath the one that
+    came then and leaves now.
     """
 
     number: int
-    """A new one with each fade. What leaves is what was on screen before it, a mixture too."""
+    """A new one with each fade; what leaves is what was on screen before it."""
     mix: float
     """Share of the look that comes, 0..1."""
     picture: PictureInput | None
-    """What leaves, without a `leaving` of its own. None: it is not drawn, the last picture of it stands still."""
+    """What leaves, without a `leaving` of its own. None: it is not drawn, the last picture on screen stands still."""
+    revealed: float = 1.0
+    """Share of `picture` over what stands beneath it, 0..1: the mix of the fade that this one interrupted."""
 
 
 class Renderer(Protocol):

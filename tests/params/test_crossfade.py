@@ -187,7 +187,6 @@ def test_the_values_of_a_picture_fade_are_there_at_once_and_what_is_no_look_glid
         snapshot, picture = fade.snapshot()
         assert (snapshot[BRIGHTNESS], snapshot[MUTE], snapshot["/sd/prompt_mix"]) == (3.0, True, share)
         assert (picture.before[BRIGHTNESS], picture.before[MUTE], picture.share) == (1.0, False, share)
-        assert not picture.is_chained
     store.set(BRIGHTNESS, 0.5, by="udp hand")
     store.set("/sd/prompt_mix", 0.1, by="udp hand")
     fade.step(13.5)
@@ -198,7 +197,7 @@ def test_the_values_of_a_picture_fade_are_there_at_once_and_what_is_no_look_glid
     assert fade.snapshot()[1] is None and ends == [""]
 
 
-def test_a_load_in_mid_fade_leaves_the_mixture_and_one_that_comes_at_once_ends_it(
+def test_a_load_in_mid_fade_leaves_what_was_on_its_way_and_one_that_comes_at_once_ends_it(
     store: ParamStore, fade: Crossfade, ends: list[str]
 ) -> None:
     fade.start([(BRIGHTNESS, 3.0)], 4.0, by="preset x", ended=ends.append, is_picture=True)
@@ -208,7 +207,8 @@ def test_a_load_in_mid_fade_leaves_the_mixture_and_one_that_comes_at_once_ends_i
     fade.start([(BRIGHTNESS, 2.0)], 4.0, by="preset y", ended=ends.append, is_picture=True)
     fade.step(2.0)
     second = fade.snapshot()[1]
-    assert (second.is_chained, second.share) == (True, 0.0) and second.number > first.number
+    assert (second.before[BRIGHTNESS], second.revealed, second.share) == (3.0, 0.25, 0.0)
+    assert first.revealed == 1.0 and second.number > first.number
     assert ends == ["preset y"]
     fade.start([(BRIGHTNESS, 1.0)], 0.0, by="preset z", is_picture=True)
     assert fade.snapshot()[1] is None and ends == ["preset y", "preset z"]
@@ -219,7 +219,7 @@ def test_of_two_loads_between_two_frames_what_was_on_screen_leaves(store: ParamS
     fade.start([(BRIGHTNESS, 2.0)], 4.0, by="preset y", is_picture=True)
     fade.step(0.0)
     snapshot, picture = fade.snapshot()
-    assert (snapshot[BRIGHTNESS], picture.before[BRIGHTNESS], picture.is_chained) == (2.0, 1.0, False)
+    assert (snapshot[BRIGHTNESS], picture.before[BRIGHTNESS], picture.revealed) == (2.0, 1.0, 1.0)
 
 
 def test_panic_ends_a_fade_of_the_picture_in_the_frame_that_has_it(

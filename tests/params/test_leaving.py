@@ -141,12 +141,21 @@ def test_frames_that_come_late_in_the_fade_make_it_a_still_from_then_on(show: Sh
     assert show.leaving.values is None
 
 
-def test_a_second_load_in_mid_fade_dissolves_the_mixture_which_nobody_can_draw(show: Show) -> None:
-    show.load((BRIGHTNESS, 4.0))
-    for _ in range(20):
+def test_a_second_load_in_mid_fade_leaves_the_look_that_was_coming_and_it_moves_on(show: Show) -> None:
+    show.load((BRIGHTNESS, 4.0), (MIRROR, "x"))
+    for _ in range(21):
         show.frame()
-    number = show.leaving.fade.number
+    show.load((BRIGHTNESS, 1.0), (MIRROR, "y"))
+    for _ in range(2):
+        values = show.frame()
+        assert (values[BRIGHTNESS], values[MIRROR]) == (1.0, "y")
+        assert (show.leaving.values[BRIGHTNESS], show.leaving.values[MIRROR]) == (4.0, "x")
+        assert show.leaving.fade.revealed == pytest.approx(1 / 3) and show.leaving.drawn_as == BOTH
+
+
+def test_two_loads_between_two_frames_leave_the_look_that_is_on_screen(show: Show) -> None:
+    show.load((BRIGHTNESS, 4.0))
     show.load((BRIGHTNESS, 1.0))
-    assert show.frame()[BRIGHTNESS] == 1.0
-    assert show.leaving.fade.number > number and show.leaving.values is None
-    assert show.leaving.drawn_as == "a still dissolves (the mixture of two looks)"
+    for _ in range(3):
+        assert show.frame()[BRIGHTNESS] == 1.0
+        assert show.leaving.values[BRIGHTNESS] == 2.5

@@ -124,7 +124,28 @@ def test_a_look_that_stops_in_mid_fade_stands_as_it_was_drawn_last(pair: Pair) -
         assert np.abs(shown - mean_of(going, coming, mix)).max() <= WITHIN
 
 
-def test_a_second_fade_in_the_middle_of_one_begins_with_what_is_on_screen(pair: Pair) -> None:
+def test_a_second_fade_in_the_middle_of_one_leaves_what_was_coming_over_a_still_of_what_left(pair: Pair) -> None:
+    for _ in range(4):
+        pair.draw(pair.picture(ROSE), pair.picture(ROSE))
+    for revealed in (0.0, 0.4):
+        before, to = pair.picture(ROSE), pair.picture(CURTAIN)
+        _, still, _ = pair.draw(leave(before, to, revealed), before, to)
+    pair.alone[0].resize(*SIZE)
+    pair.alone.reverse()
+    for step, mix in enumerate((0.0, 0.5, 0.9)):
+        before, to = pair.picture(CURTAIN), pair.picture(ROSE)
+        asked = replace(to, leaving=Leaving(number=2, mix=mix, picture=before, revealed=revealed))
+        shown, going, coming = pair.draw(asked, before, to)
+        side = mean_of(still, going, revealed)
+        assert np.abs(shown - mean_of(side, coming, mix)).max() <= WITHIN + 1
+        if step == 0:
+            assert np.abs(shown - mean_of(still, going, revealed)).max() <= WITHIN
+    asked = replace(to, leaving=Leaving(number=3, mix=0.0, picture=to, revealed=0.9))  # and a third
+    shown, going = pair.draw(asked, None, to)
+    assert np.abs(shown - mean_of(side, going, 0.9)).max() <= WITHIN + 1
+
+
+def test_a_second_fade_without_time_to_draw_begins_with_what_is_on_screen(pair: Pair) -> None:
     for _ in range(4):
         pair.draw(pair.picture(ROSE))
     for mix in (0.0, 0.4):
