@@ -30,7 +30,7 @@ from engine.ipc import Gate
 from engine.mask_outputs import MaskOutputs
 from engine.params import Crossfade, LeavingLook, Modulation, ParamStore, Slew, Snapshot, Tempo
 from engine.render import Leaving, Look, PictureInput, RegionMap, RegionMapper
-from engine.schedule import Schedule
+from engine.schedule import Schedule, exact_rate
 from engine.show_control import ShowControl
 from engine.sinks import Picture, SinkSet, Stage
 from engine.sources import Polled, Source
@@ -224,7 +224,7 @@ class FrameLoop:
     def restage(self, width: int, height: int, fps: float | None = None) -> None:
         """Draw at this size and rate from now on. RenderError, and nothing changed, when the size is refused."""
         parts, stage = self.parts, self.parts.stage
-        fps = fps or stage.fps
+        fps = float(exact_rate(fps)) if fps else stage.fps
         if (width, height, fps) == (stage.width, stage.height, stage.fps):
             return
         if (width, height) != (stage.width, stage.height):

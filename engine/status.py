@@ -1,5 +1,6 @@
 """How the engine is doing, as one value: for `/engine/status`, the page, the status line and `--json`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.audio import AudioStatus
@@ -7,7 +8,7 @@ from engine.children.spec import ChildStatus
 from engine.control import OscCounters
 from engine.sinks import SinkStatus
 from engine.sources import SourceStatus
-from engine.telemetry import FrameMs
+from engine.telemetry import FrameFaults, FrameMs
 
 OscValue = int | float | str
 
@@ -23,6 +24,7 @@ class EngineStatus:
     """Over the latest 600 frames."""
     late: int
     dropped: int
+    lately: FrameFaults
     width: int
     height: int
     renderer: str
@@ -33,6 +35,8 @@ class EngineStatus:
     children: tuple[ChildStatus, ...]
     sinks: tuple[SinkStatus, ...]
     osc: OscCounters | None
+    unavailable: Mapping[str, str]
+    """Address of each switch that cannot be on in this run: why, and the next step."""
     warnings: tuple[str, ...]
     """The newest lines that were said, oldest first."""
     told: tuple[str, ...]
@@ -49,6 +53,7 @@ class EngineStatus:
             ("/engine/status/frames", (self.frames,)),
             ("/engine/status/late", (self.late,)),
             ("/engine/status/dropped", (self.dropped,)),
+            ("/engine/status/lately", (self.lately.late, self.lately.dropped, self.lately.due)),
             ("/engine/status/size", (self.width, self.height)),
             ("/engine/status/renderer", (self.renderer,)),
             ("/engine/status/fade", (self.last_fade,)),

@@ -15,6 +15,7 @@ def _go(address: str, description: str) -> Command:
         "go, does nothing.",
         replies=(
             "/cue/current <number> <preset>, to every subscriber, when it begins",
+            "/cue/failed <number> <preset> <reason>, to every subscriber, when it cannot",
             f"/done {address} <number> <preset>",
             f"/fail {address} <reason>",
         ),
@@ -53,10 +54,12 @@ AREA = Area(
         _edit("delete", "number:i", "Deletes a cue."),
         Command(
             address="/cue/list",
-            description="Asks for all cues, in order, and for the one that went last.",
+            description="Asks for all cues, in order, and for the one whose look is on; where the one that went last "
+            "has failed, for that one too.",
             replies=(
                 "/cue/entry <number> <preset> <fade_s> <follow_s> <glide>, one message a cue",
                 "/cue/current <number> <preset>, where one has gone",
+                "/cue/failed <number> <preset> <reason>, where the list stands on one that failed",
                 "/done /cue/list",
                 "/fail /cue/list <reason>",
             ),

@@ -30,6 +30,7 @@ def _route(n: int) -> tuple[Param, ...]:
             "What moves the target, as a level 0..1. Levels of the sound: 0 at -48 dBFS, 1 at -6 dBFS, straight in "
             "decibels between; pitch: 0 at 55 Hz, 1 at 1760 Hz, straight in octaves between; onset: 1 at each onset, "
             "then it falls.",
+            words="audio reactive sound bass kick beat drum strobe matrix route",
         ),
         whole(
             f"{at}/channel",
@@ -44,6 +45,7 @@ def _route(n: int) -> tuple[Param, ...]:
             "Address of the parameter that is moved: a float that presets hold, but none of /audio, /mod and /lfo; "
             "empty: none. Its own value stays as it is: the route is added to it.",
             most=LONGEST_ADDRESS_CHARACTERS,
+            words="destination assign route matrix",
         ),
         number(
             f"{at}/amount",
@@ -52,6 +54,7 @@ def _route(n: int) -> tuple[Param, ...]:
             1,
             "How far the target is moved at level 1, as a part of its range, on its own scale; routes to one target "
             "add up.",
+            words="depth intensity strength",
         ),
         number(f"{at}/offset", 0, -1, 1, "Added to the level; -0.5 lets it swing to both sides of the target's value."),
         number(
@@ -70,6 +73,7 @@ def _route(n: int) -> tuple[Param, ...]:
             "ms",
             scale="exponential",
             smoothing_ms=0,
+            words="smooth smoothing slew glide lag decay follower damping",
         ),
     )
 
@@ -82,9 +86,24 @@ def _lfo(n: int) -> tuple[Param, ...]:
             "sine triangle saw square random",
             "Course of one cycle, 0..1. sine and triangle: from 0 up and down again; saw: from 0 up to 1; square: 1 "
             "for half the cycle, then 0; random: another value each cycle.",
+            words="oscillator waveform strobe square flash",
         ),
-        number(f"{at}/rate_hz", 0.5, 0.01, 20, "Cycles a second, where `sync` is free.", "Hz", scale="exponential"),
-        menu(f"{at}/sync", " ".join(SYNCS), "Length of one cycle in the tempo of /tempo/bpm, four beats a bar."),
+        number(
+            f"{at}/rate_hz",
+            0.5,
+            0.01,
+            20,
+            "Cycles a second, where `sync` is free.",
+            "Hz",
+            scale="exponential",
+            words="speed frequency tempo oscillator strobe flash",
+        ),
+        menu(
+            f"{at}/sync",
+            " ".join(SYNCS),
+            "Length of one cycle in the tempo of /tempo/bpm, four beats a bar.",
+            words="speed tempo beat bpm division clock oscillator",
+        ),
         circle(f"{at}/phase", 0, 0, 1, "Place in the cycle at its beginning.", "cycles"),
     )
 
@@ -94,5 +113,6 @@ AREA = Area(
     description="Eight routes, each from the sound or an LFO to a parameter. What is heard and drawn is the "
     "parameter's value with its routes added, clipped or wrapped as the parameter is; feedback, `/get` and presets "
     "tell the value without them.",
+    words="lfo modulate animate automation",
     params=(*(param for n in ROUTES for param in _route(n)), *(param for n in LFOS for param in _lfo(n))),
 )

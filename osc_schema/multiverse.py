@@ -11,11 +11,13 @@ AREA = Area(
             "/mode",
             "multiverse simple",
             "multiverse: the four layers; simple: the SD picture alone, or the camera while SD is off.",
+            words="simple camera ai",
         ),
         stops(
             "/multiverse/blend",
             "add screen difference dodge",
             "How each layer meets those before it. Between two stops their results are crossfaded.",
+            words="mix glow bloom screen composite",
         ),
         number(
             "/multiverse/brightness",
@@ -23,6 +25,7 @@ AREA = Area(
             0,
             4,
             "Gain of the mixed picture, after layer 5 and before the tone curve.",
+            words="gain glow bloom level exposure light intensity",
         ),
         number(
             "/multiverse/bias",
@@ -30,11 +33,13 @@ AREA = Area(
             0,
             0.5,
             "Grey level of silence. 0.5 is the original VAV look (silence is half bright).",
+            words="black background dark offset",
         ),
         menu(
             "/multiverse/tone",
             "soft clip",
             "soft: rolls bright parts off, (x/(1+x))^0.8; clip: cuts them at white, as the original did.",
+            words="contrast curve clip rolloff gamma",
         ),
         menu(
             "/multiverse/alpha",
@@ -43,6 +48,7 @@ AREA = Area(
             "compositing. Belongs to the wiring behind the engine, so presets and panic leave it.",
             stored=False,
             is_look=False,
+            words="transparency transparent key",
         ),
         number(
             "/multiverse/window_ms",
@@ -52,6 +58,7 @@ AREA = Area(
             "Length of sound that one width of the picture shows.",
             "ms",
             scale="exponential",
+            words="zoom scale speed time size scope",
         ),
     ),
 )

@@ -16,13 +16,21 @@ def _command(verb: str, description: str, *replies: str, spec: str = "name:s") -
 
 
 _CHANGED = "/preset/changed <name>, to every subscriber"
+_CURRENT = "/preset/current <name> <edited>, to every subscriber"
 
 AREA = Area(
     title="Presets",
     description="A preset holds every parameter marked as stored. `default`, `VAV original` and eight looks are "
     "built in (`/preset/list`).",
     commands=(
-        _command("save", "Writes the values of now under a name, over an older preset of that name.", _CHANGED),
+        _command(
+            "save",
+            "Writes the values of now under a name, over an older preset of that name, which is kept: "
+            "`/preset/restore` brings it back. What is on screen becomes its picture on the page.",
+            _CHANGED,
+            _CURRENT,
+            "/preset/replaced <name>, to every subscriber, where it was saved over another",
+        ),
         _command(
             "load",
             "Applies a preset in one frame; entries that do not fit are reported, the rest applied. With a time, "
@@ -42,11 +50,27 @@ AREA = Area(
             "is left of it.",
             spec="name:s glide_s:f?",
         ),
-        _command("delete", "Deletes a preset.", _CHANGED),
+        _command("delete", "Deletes a preset. It is kept: `/preset/restore` brings it back.", _CHANGED),
+        _command(
+            "restore",
+            "Brings back what was last saved over or deleted under a name; again: what stood there before. The newest "
+            "10 of a name are kept. Nothing on screen changes.",
+            _CHANGED,
+        ),
+        Command(
+            address="/preset/current",
+            description="Asks which preset is on: the one that was loaded last, by whomever, or saved. 1: a value that "
+            'it holds is another now. Without one the name is "". Subscribers are told of each change.',
+            replies=("/preset/current <name> <edited>", "/done /preset/current"),
+        ),
         Command(
             address="/preset/list",
-            description="Asks for the names of all presets.",
-            replies=("/preset/name <name>, one message a preset", "/done /preset/list"),
+            description="Asks for the names of all presets, and which is on.",
+            replies=(
+                "/preset/current <name> <edited>",
+                "/preset/name <name>, one message a preset",
+                "/done /preset/list",
+            ),
         ),
     ),
 )

@@ -43,8 +43,9 @@ class Rig:
         self.control.add_commands(self.commands)
         self.presets.add_commands(self.commands)
 
-    def tell(self, *message: object) -> None:
-        self.told.append(message)
+    def tell(self, address: str, *args: object) -> None:
+        if address.startswith("/cue/"):
+            self.told.append((address, *args))
 
     def say(self, address: str, *args: object) -> None:
         reply = Reply(address, lambda packet: self.answers.append(decode_packet(packet)))
@@ -137,6 +138,8 @@ def test_a_cue_whose_preset_is_missing_fails_and_the_show_stays(show: Rig, wait_
     ((address, command, reason),) = show.take()
     assert (address, command) == ("/fail", "/cue/go")
     assert reason.startswith("cue 6: preset 'never saved': not found")
+    assert show.told[-1][:3] == ("/cue/failed", 6, "never saved")
+    assert [told for told in show.told if told[0] == "/cue/current"] == [("/cue/current", 5, "mid")], "it is on still"
     assert show.frame(2.0) == 2.0 and show.take() == [("/done", "/cue/5", 5, "mid")], "its fade went on"
 
 
@@ -149,7 +152,9 @@ def test_go_and_back_go_on_behind_a_cue_whose_preset_is_missing(show: Rig, wait_
         show.say(address)
         assert show.take()[-1][:2] == ("/fail", address)
         show.say("/cue/list")
-        assert ("/cue/current", stood_on, "never saved") in show.take()
+        told = {told[:2]: told[2:] for told in show.take()}
+        assert told[("/cue/failed", stood_on)][0] == "never saved"
+        assert ("/cue/current", stood_on) not in told
         show.say(address)
         assert show.told[-1][:2] == ("/cue/current", then)
 

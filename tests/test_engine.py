@@ -95,6 +95,9 @@ def test_size_and_rate_change_while_running(chord: Path) -> None:
         assert second.read_rgba().shape == (200, 320, 4)
         assert second.time_s - first.time_s == pytest.approx(1 / 60)
         assert engine.status().target_fps == 60
+        engine.params.set("/engine/fps", 29.969999313354492)  # 29.97 over OSC
+        engine.run(count=1)
+        assert engine.status().target_fps == 30000 / 1001
 
 
 def test_sinks_are_switched_while_it_runs(tmp_path: Path, chord: Path) -> None:

@@ -16,7 +16,7 @@ from engine.control import CommandTable, Reply
 from engine.errors import MultiverseError
 from engine.frame import AudioFeatures, ChannelFeatures
 from engine.osc import Message, decode_packet, encode_bundle, encode_message
-from engine.params import Crossfade, Modulation, ParamStore, PresetFolder
+from engine.params import Crossfade, LoadedPreset, Modulation, ParamStore, PresetFolder
 from engine.preset_control import PresetControl
 from tests.desk import Desk, open_desk
 from tests.hung_file import hung
@@ -72,6 +72,11 @@ def saved(rig: Rig, wait_for: Callable, name: str, **values: object) -> None:
     rig.store.set_many(before.items(), by="test")
 
 
+def told_of(rig: Rig, address: str) -> list[tuple]:
+    """What subscribers were told at an address."""
+    return [tuple(args) for at, *args in rig.told if at == address]
+
+
 def test_a_glide_is_answered_when_it_has_arrived(rig: Rig, wait_for: Callable) -> None:
     saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
     rig.say("/preset/glide", "night", 2.0)
@@ -115,6 +120,74 @@ def test_another_load_and_panic_supersede_it(rig: Rig, wait_for: Callable) -> No
     assert rig.take() == [("/fail", "/preset/load", "superseded by /master/panic")]
 
 
+def test_what_was_saved_over_or_deleted_is_restored_and_again_is_undone(rig: Rig, wait_for: Callable) -> None:
+    def brightness_of(name: str) -> object:
+        rig.say("/preset/load", name)
+        assert rig.take() == [("/done", "/preset/load", name)]
+        return rig.store.get(BRIGHTNESS)
+
+    def say(verb: str) -> None:
+        rig.say(f"/preset/{verb}", "night")
+        wait_for(lambda: rig.take() == [("/done", f"/preset/{verb}", "night")], verb)
+
+    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5})
+    assert told_of(rig, "/preset/replaced") == []
+    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5})
+    assert told_of(rig, "/preset/replaced") == [], "it says the same"
+    saved(rig, wait_for, "night", **{BRIGHTNESS: 3.5})
+    wait_for(lambda: told_of(rig, "/preset/replaced") == [("night",)], "the news that it was saved over another")
+    for brightness in (0.5, 3.5):
+        say("restore")
+        assert brightness_of("night") == brightness
+    say("delete")
+    say("restore")
+    assert brightness_of("night") == 3.5
+    for name, reason in (("never", "nothing that was saved over"), ("Aurora", "is built in"), ("../x", "cannot")):
+        rig.say("/preset/restore", name)
+        wait_for(lambda: rig.answers, "the refusal")
+        assert reason in rig.take()[0][2]
+
+
+def test_subscribers_hear_which_preset_is_on_and_whether_it_was_changed_by_hand(rig: Rig, wait_for: Callable) -> None:
+    def frame(now_s: float = 0.0) -> None:
+        rig.crossfade.step(now_s)
+        rig.control.step(rig.store.snapshot())
+
+    def on() -> list[tuple]:
+        told = told_of(rig, "/preset/current")
+        rig.told.clear()
+        return told
+
+    rig.say("/preset/current")
+    assert rig.take() == [("/preset/current", "", 0), ("/done", "/preset/current")]
+    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
+    assert on() == [("night", 0)], "what is saved is on"
+    frame()
+    assert on() == [("night", 1)], "the values were put back since"
+    rig.say("/preset/load", "NIGHT".lower(), 2.0)
+    for now_s in (0.0, 1.0, 2.0, 2.1):
+        frame(now_s)
+    assert on() == [("night", 0)], "what has yet to arrive is no edit"
+    for brightness, told in ((1.0, [("night", 1)]), (1.5, []), (0.5, [("night", 0)])):
+        rig.store.set(BRIGHTNESS, brightness, by="desk")
+        frame()
+        assert on() == told
+    rig.store.set("/audio/1/gain_db", -6, by="desk")
+    frame()
+    assert on() == [], "no preset holds it"
+    rig.control.load("aurora")
+    assert on() == [("Aurora", 0)], "as it is written, whoever loads it"
+    rig.take()
+    rig.say("/preset/list")
+    assert rig.take()[0] == ("/preset/current", "Aurora", 0)
+    rig.control.resume(LoadedPreset(name="autosave", values=[(BRIGHTNESS, 0.75)], current="night"))
+    frame()
+    assert on() == [("night", 0), ("night", 1)], "as the last run left it"
+    rig.say("/preset/load", "night")
+    rig.say("/preset/delete", "night")
+    wait_for(lambda: told_of(rig, "/preset/current")[-1] == ("", 0), "nothing to be on")
+
+
 @pytest.mark.parametrize("args", [(), (5,), ("night", -1.0), ("night", "slow"), ("night", float("nan")), ("a", 1, 2)])
 def test_a_load_that_cannot_be_meant_is_refused(rig: Rig, args: tuple) -> None:
     rig.say("/preset/load", *args)
@@ -125,7 +198,7 @@ def test_a_load_that_cannot_be_meant_is_refused(rig: Rig, args: tuple) -> None:
 def test_subscribers_are_told_of_presets_that_come_and_go(rig: Rig, wait_for: Callable) -> None:
     saved(rig, wait_for, "night")
     rig.say("/preset/delete", "night")
-    wait_for(lambda: rig.told == [("/preset/changed", "night")] * 2, "both")
+    wait_for(lambda: told_of(rig, "/preset/changed") == [("night",)] * 2, "both")
 
 
 def test_a_preset_saved_while_modulated_holds_what_was_set(rig: Rig, wait_for: Callable) -> None:
@@ -172,6 +245,9 @@ def test_a_save_that_hangs_holds_up_no_load_and_its_failure_puts_the_preset_back
     unfinished.read_bytes()  # and a pipe cannot be flushed to the disk
     wait_for(lambda: rig.answers, "the failure")
     assert rig.take()[0][:2] == ("/fail", "/preset/save")
+    assert rig.control.current.name == "night"
+    rig.control.step(rig.store.snapshot())
+    assert rig.control.current.told == ("night", 1), "which is not what is on screen"
     rig.say("/preset/load", "night")
     assert rig.store.get(BRIGHTNESS) == 0.5
 
@@ -182,7 +258,7 @@ def test_what_others_put_into_the_folder_is_loaded_and_told(rig: Rig, tmp_path: 
     wait_for(lambda: rig.take() == [("/done", "/preset/load", "mailed")], "the load")
     assert rig.store.get(BRIGHTNESS) == 0.25
     PresetFolder(tmp_path).save("mailed", {BRIGHTNESS: 0.75})
-    wait_for(lambda: rig.told == [("/preset/changed", "mailed")] * 2, "the next look")
+    wait_for(lambda: told_of(rig, "/preset/changed") == [("mailed",)] * 2, "the next look")
     rig.say("/preset/load", "mailed")
     assert rig.store.get(BRIGHTNESS) == 0.75
     rig.say("/preset/load", "nobody's")

@@ -83,10 +83,18 @@ def glide(
 
 @app.command()
 def delete(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
-    """Delete a preset."""
+    """Delete a preset; it is kept, and `restore` brings it back."""
     _open(folder).delete(name)
     if as_json:
         _print_json({"deleted": name})
+
+
+@app.command()
+def restore(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
+    """Bring back what was last saved over or deleted under a name; again: what stood there before."""
+    loaded = _open(folder).restore(name)
+    if as_json:
+        _print_json({"restored": loaded.name})
 
 
 @app.command("import")

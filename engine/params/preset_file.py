@@ -31,16 +31,19 @@ class LoadedPreset:
     """Address and canonical value, in page order: ready for `ParamStore.set_many`."""
     problems: list[str] = field(default_factory=list)
     """One line for each entry that was changed or left out."""
+    current: str = ""
+    """Of an autosave: the preset that was on."""
 
 
-def preset_text(name: str, values: Mapping[str, Value], *, holds: Callable[[Param], bool]) -> str:
+def preset_text(name: str, values: Mapping[str, Value], *, holds: Callable[[Param], bool], current: str = "") -> str:
     """The file for the parameters that `holds` picks, in page order."""
     entries = {
         param.address: _plain(values[param.address])
         for param in osc_schema.PARAMS
         if holds(param) and param.address in values
     }
-    return tomli_w.dumps({"preset": {"name": name, "schema": osc_schema.SCHEMA_VERSION}, "values": entries})
+    header = {"name": name, "schema": osc_schema.SCHEMA_VERSION, **({"current": current} if current else {})}
+    return tomli_w.dumps({"preset": header, "values": entries})
 
 
 def read_preset(path: Path, *, holds: Callable[[Param], bool]) -> LoadedPreset:
@@ -79,11 +82,12 @@ def _accepted(
         found[address] = accepted.value
         if accepted.note:
             problems.append(f"{address}: {accepted.note}")
-    name = header.get("name")
+    name, current = header.get("name"), header.get("current")
     return LoadedPreset(
         name=name if isinstance(name, str) else stem,
         values=[(param.address, found[param.address]) for param in osc_schema.PARAMS if param.address in found],
         problems=problems,
+        current=current if isinstance(current, str) else "",
     )
 
 

@@ -64,6 +64,8 @@ def describe_param(param: Param, area: Area) -> Attributes:
             "is_look": param.is_look,
             "child": param.child,
             "area_title": area.title,
+            "words": f"{param.words} {area.words}".strip(),
+            "is_confirmed": param.is_confirmed,
         },
     }
     count = len(_TYPE[param.type])
@@ -95,6 +97,7 @@ def _tags(param: Param, area: Area) -> Iterator[str]:
         yield "preset"
     if param.child:
         yield f"child {param.child}"
+    yield from param.words.split()
 
 
 def _overloads(param: Param) -> Iterator[Attributes]:

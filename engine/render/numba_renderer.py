@@ -1,6 +1,5 @@
 """The Multiverse drawn by the processor, where no OpenGL is to be had; the same picture within 2/255."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -10,9 +9,11 @@ import cv2
 import numba
 import numpy as np
 
+from engine import openmp
 from engine.errors import RenderError
 from engine.frame import CHANNELS, Segmentation, ShownPicture, VideoFrame
 from engine.render.colour import layer_colours
+from engine.render.compiling import Tell, cache_folder, prepare, told
 from engine.render.crossfade import Crossfade
 from engine.render.flash_levels import sample_places
 from engine.render.frame_block import ROWS, pack_block
@@ -33,14 +34,8 @@ _NO_MASKS = np.zeros((0, 1, 1), np.uint8)
 def _open_threads() -> int:
     """How many draw. After a picture they sleep at once: OpenMP's way is to spin for milliseconds, on cores that the
     children need (beside a voice on two cores a picture took 4.4 ms so, and 8.2 spinning)."""
-    name = "OMP_WAIT_POLICY"  # read once, when the library is loaded
-    if name in os.environ:
+    with openmp.sleeping():  # the library is loaded here
         return numba.get_num_threads()
-    os.environ[name] = "passive"
-    try:
-        return numba.get_num_threads()
-    finally:
-        del os.environ[name]  # it is not meant for children
 
 
 class NumbaRenderer:
@@ -49,9 +44,25 @@ class NumbaRenderer:
     kind = "numba"
     is_software = True
 
-    def __init__(self, width: int, height: int, *, reason: str = "") -> None:
-        """Compiles, so that no picture has to wait: 8 s the first time on a machine, 0.4 s from Numba's cache."""
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        *,
+        reason: str = "",
+        has_layer5: bool = True,
+        has_masks: bool = True,
+        tell: Tell = lambda line: None,
+    ) -> None:
+        """Compiles what will be drawn, so that no picture has to wait: 7 to 13 s of a processor's time the first time
+        on a machine, 0.4 s from Numba's cache.
+
+        `has_layer5`, `has_masks`: whether there will be pictures for layer 5, and masks to show; what is drawn without
+        having been announced is compiled when it comes. `tell` hears how far that is, a line at a time.
+        """
         self.reason = reason
+        self._tell = tell
+        self._has_layer5, self._has_masks = has_layer5, has_masks
         self.description = f"Numba {numba.__version__}, {_open_threads()} threads"
         self._master = Master()
         self._is_closed = False
@@ -171,6 +182,11 @@ class NumbaRenderer:
 
         return self._mixed.read(fade, paint)
 
+    def _require_masks(self) -> None:
+        if not self._has_masks:
+            self._has_masks = True
+            self._compile()
+
     def _read_overlay(self, overlay: Overlay) -> np.ndarray:
         def paint(out: np.ndarray) -> None:
             found = overlay.found
@@ -180,6 +196,7 @@ class NumbaRenderer:
             paint_masks(out, pixels, masks, mask_boxes(masks), colours, np.float32(overlay.opacity), overlay.is_hard)
 
         with self._drawing():
+            self._require_masks()
             return self._overlaid.read(overlay, paint)
 
     def _read_ids(self, ids: IdPicture) -> np.ndarray:
@@ -188,6 +205,7 @@ class NumbaRenderer:
             paint_ids(out, masks, mask_boxes(masks), ids.levels)
 
         with self._drawing():
+            self._require_masks()
             return self._marked.read(ids, paint)
 
     def _matte_mask(self, matte: Matte | None) -> np.ndarray:
@@ -241,35 +259,43 @@ class NumbaRenderer:
         """(height, width, 4) uint8; `last` is the look's own picture before it."""
         look = picture.look
         layer5 = self._layer5_pixels(picture)
-        image = _NO_IMAGE if layer5 is None else layer5
+        if layer5 is not None and not self._has_layer5:
+            self._has_layer5 = True
+            self._compile()
+        no_image, no_mask = self._nothing()
+        image = no_image if layer5 is None else _plain(layer5)
         indices = _NOTHING if picture.region is None else picture.region.indices
         colours = layer_colours(look.colour_mode, look.base_hue, look.scheme, picture.features)
         block = pack_block(
             look,
             colours,
             self._size_px,
-            None if layer5 is None else image.shape[1::-1],
+            None if layer5 is None else layer5.shape[1::-1],
             None if picture.region is None else indices.shape[::-1],
             picture.matte,
         )
         out = self._pool.take()
-        mask = self._matte_mask(None if layer5 is None else picture.matte)
+        mask = no_mask if layer5 is None else self._matte_mask(picture.matte)
         tables = bake_waves(look, picture.waves)
-        draw_picture(out, last, tables, block, _plain(image), mask, _plain(indices))
+        draw_picture(out, last, tables, block, image, mask, _plain(indices))
         return out
 
+    def _nothing(self) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Stand-ins for layer 5 and its matte while there is neither; None where what draws them is not compiled."""
+        return (_NO_IMAGE, _NOTHING) if self._has_layer5 else (None, None)
+
     def _compile(self) -> None:
-        """Run the kernels once on nothing, then forbid others: a new kind of argument would stall a show for 2 s."""
+        """Run the kernels that are needed once on nothing, then forbid others."""
         out = self._pool.take()
         tables = np.zeros((CHANNELS, TABLE_POINTS, 2), np.float32)
         block = np.zeros((ROWS, 4), np.float32)
-        draw_picture(out, self._current, tables, block, _NO_IMAGE, _NOTHING, _NOTHING)
-        mix_published(out, self._current, self._current, np.float32(1), np.float32(1), False)
-        boxes = mask_boxes(_NO_MASKS)
-        paint_masks(out, _NO_IMAGE, _NO_MASKS, boxes, object_colours([]), np.float32(1), False)
-        paint_ids(out, _NO_MASKS, boxes, np.zeros((0, 2), np.uint8))
-        for kernel in (draw_picture, mix_published, paint_masks, paint_ids):
-            kernel.disable_compile()
+        with told(self._tell, cache_folder(draw_picture)):
+            prepare(draw_picture, self._tell, out, self._current, tables, block, *self._nothing(), _NOTHING)
+            prepare(mix_published, self._tell, out, self._current, self._current, *np.float32((1, 1)), False)
+            if self._has_masks:
+                boxes, opacity = mask_boxes(_NO_MASKS), np.float32(1)
+                prepare(paint_masks, self._tell, out, _NO_IMAGE, _NO_MASKS, boxes, object_colours([]), opacity, False)
+                prepare(paint_ids, self._tell, out, _NO_MASKS, boxes, np.zeros((0, 2), np.uint8))
 
 
 _Asked = TypeVar("_Asked", Crossfade, Overlay, IdPicture)

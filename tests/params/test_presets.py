@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import tomllib
 from pathlib import Path
 
@@ -206,7 +207,7 @@ def test_whatever_the_name_nothing_is_written_elsewhere(tmp_path: Path, name: st
         assert presets.load(name).values == [("/mode", "simple")]
         presets.delete(name)
     assert [entry.name for entry in tmp_path.iterdir()] in ([], ["presets"])
-    assert not presets.path.exists() or list(presets.path.iterdir()) == []
+    assert not presets.path.exists() or {entry.name for entry in presets.path.iterdir()} <= {"replaced"}
 
 
 def test_a_crash_before_the_rename_leaves_the_old_preset(presets: PresetFolder) -> None:
@@ -257,3 +258,38 @@ def test_a_preset_from_before_an_address_was_renamed_still_loads(presets: Preset
     write(presets, "old", '[preset]\nschema = 1\n[values]\n"/mirror" = "xy"\n')
     loaded = presets.load("old")
     assert loaded.values == [("/mirror/mode", "xy")] and loaded.problems == []
+
+
+def test_what_is_saved_over_is_kept_with_its_picture_and_no_more_than_ten_of_a_name(presets: PresetFolder) -> None:
+    for brightness in range(13):
+        presets.save("night", {"/multiverse/brightness": brightness / 10})
+        presets.save_picture("night", b"picture %d" % brightness)
+    kept = sorted(path.name for path in (presets.path / "replaced").iterdir())
+    assert kept == sorted(f"{n:06} night{suffix}" for n in range(3, 13) for suffix in (".toml", ".jpg"))
+    presets.restore("night")
+    assert presets.load("night").values == [("/multiverse/brightness", 1.1)]
+    assert presets.pictures()["night"].path.read_bytes() == b"picture 11"
+    presets.delete("night")
+    assert not presets.has("night") and presets.pictures() == {}
+    presets.restore("night")
+    assert presets.pictures()["night"].path.read_bytes() == b"picture 11"
+
+
+def test_a_save_that_fails_again_and_again_pushes_no_kept_preset_out(presets: PresetFolder) -> None:
+    for mode in ("simple", "multiverse"):
+        presets.save("night", {"/mode": mode})
+    (presets.path / f".night-{os.getpid()}-{threading.get_ident()}.tmp").mkdir()  # where the file would be written
+    for _ in range(12):
+        with pytest.raises(PresetError, match="cannot be written"):
+            presets.save("night", {"/mode": "simple", "/layer/1/mute": True})
+    assert len(list((presets.path / "replaced").glob("*.toml"))) == 2
+    assert presets.load("night").values == [("/mode", "multiverse")]
+
+
+def test_what_cannot_be_kept_is_not_saved_over(presets: PresetFolder) -> None:
+    presets.save("night", {"/mode": "simple"})
+    (presets.path / "replaced").write_text("a file where the folder should be")
+    for act in (lambda: presets.save("night", {"/mode": "multiverse"}), lambda: presets.delete("night")):
+        with pytest.raises(PresetError, match="is left as it is: what is there cannot be kept"):
+            act()
+    assert presets.load("night").values == [("/mode", "simple")]

@@ -164,6 +164,8 @@ def test_what_a_surface_needs_stands_beside_the_proposal(ask: Callable) -> None:
         "is_look": True,
         "child": None,
         "area_title": "Multiverse",
+        "words": "mix glow bloom screen composite",
+        "is_confirmed": False,
     }
     assert ask("/sd/prompt", "MULTIVERSE")[1]["MULTIVERSE"]["child"] == "sd"
 

@@ -22,8 +22,8 @@ def enter(field: Any, text: str) -> None:
 def test_every_parameter_has_a_control_that_says_its_address(visit: Visit) -> None:
     found = visit.page.evaluate(
         """() => [...document.querySelectorAll(".control[data-address]")].map((row) => [row.dataset.address,
-            row.querySelector("[role=slider], [role=radiogroup], [role=switch], .pull, select, .text, [type=color]")
-                ?.getAttribute("aria-label")])"""
+            row.querySelector(`[role=slider], [role=radiogroup], [role=switch], .pull, .draft, select, .text,
+                [type=color]`)?.getAttribute("aria-label")])"""
     )
     assert sorted(found) == sorted([param.address] * 2 for param in osc_schema.PARAMS)
 
@@ -211,6 +211,66 @@ def test_the_search_leaves_what_has_all_its_words(visit: Visit) -> None:
     assert visit.page.locator("#search").input_value() == ""
 
 
+WORDS = {
+    "color": "/colour/mode /colour/base_hue /colour/scheme",
+    "speed": "/tempo/bpm /lfo/1/rate_hz /engine/fps",
+    "strobe": "/lfo/1/shape /mod/1/source",
+    "glow": "/multiverse/brightness /feedback/amount",
+    "smooth": "/mod/1/release_ms /audio/1/decay_ms",
+    "trails": "/feedback/amount",
+    "spin": "/layer/1/angle /feedback/rotate",
+    "webcam": "/layer/5/source /sd/source",
+    "mic volume": "/audio/1/gain_db",
+    "ai prompt": "/sd/prompt /sam3/prompt/1",
+    "cutout": "/layer/5/matte",
+    "transpose": "/rvc/pitch",
+    "4k resolution": "/engine/width /engine/height",
+    "rate_hz": "/lfo/1/rate_hz",
+}
+
+
+def test_the_search_knows_the_words_of_the_trade(visit: Visit) -> None:
+    for word, addresses in WORDS.items():
+        visit.page.locator("#search").fill(word)
+        found = visit.page.evaluate(
+            """() => [...document.querySelectorAll(".control[data-address]")].filter((row) => row.checkVisibility())
+                .map((row) => row.dataset.address)"""
+        )
+        assert set(addresses.split()) <= set(found) and len(found) < 40, word
+    visit.page.locator("#search").fill("")
+
+
+def test_a_size_is_sent_when_it_is_confirmed_and_both_sides_at_once(
+    visit: Visit, stage: Stage, wait_for: WaitFor
+) -> None:
+    width, height = (visit.control(f"/engine/{side}") for side in ("width", "height"))
+    seen: list[tuple[object, object]] = []
+
+    def size() -> tuple[object, object]:
+        now = stage.engine.params.snapshot()
+        seen.append((now["/engine/width"], now["/engine/height"]))
+        return seen[-1]
+
+    assert width.get_by_role("slider").count() == 0, "nothing is sent on the way"
+    width.locator("select").select_option(label="4K, 3840 × 2160")
+    assert (width.locator("input").input_value(), height.locator("input").input_value()) == ("3840", "2160")
+    assert height.locator(".apply").inner_text() == "apply: 140 × the pixels"
+    width.locator("input").press("Escape")
+    height.locator("input").press("Escape")
+    assert width.locator(".apply").is_disabled() and size() == (320, 180)
+    width.locator("input").fill("400")
+    height.locator("input").fill("200")
+    stage.send("/layer/1/phase", 0.5)
+    wait_for(lambda: visit.shown("/layer/1/phase") == 0.5, "a later change")
+    assert size() == (320, 180), "and what was typed is still there"
+    height.locator("input").press("Enter")
+    wait_for(lambda: size() == (400, 200), "the size")
+    assert set(seen) == {(320, 180), (400, 200)}
+    stage.send("/engine/size", 320, 180)
+    wait_for(lambda: width.locator("input").input_value() == "320", "the size of before, on the page")
+    assert width.locator(".apply").is_disabled()
+
+
 def test_presets_are_saved_loaded_and_deleted(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
     visit.page.locator("#presets-tab").click()
     visit.page.locator("#preset-fade").fill("0")
@@ -226,6 +286,10 @@ def test_presets_are_saved_loaded_and_deleted(visit: Visit, stage: Stage, wait_f
     wait_for(lambda: stage.get("/layer/1/curve") == 0.5, "the look to be back")
     item.locator(".quiet").click()
     item.locator(".quiet", has_text="really").click()
+    item.wait_for(state="detached")
+    visit.page.locator(".toast", has_text="is deleted").locator("button", has_text="undo").click()
+    item.wait_for()
+    stage.send("/preset/delete", "Bent")
     item.wait_for(state="detached")
 
 
@@ -319,8 +383,10 @@ def test_learning_that_is_cancelled_is_said(visit: Visit, stage: Stage) -> None:
 
 def test_a_refused_command_is_said_in_a_notice(visit: Visit) -> None:
     visit.page.locator("#status-tab").click()
-    visit.page.locator("#sink-kind").select_option("syphon")
+    visit.page.locator("#sink-kind").select_option("snapshot")
+    visit.page.locator("#sink-name").fill("../outside")
     visit.page.locator("#sink-form button").click()
+    visit.page.locator("#sink-name").fill("")
     notice = visit.page.locator(".toast.fail", has_text="/sink/start")
     notice.wait_for()
     notice.locator(".close").click()
@@ -393,6 +459,58 @@ def test_every_text_stands_out_from_its_ground(visit: Visit) -> None:
         contrasts = page.evaluate(TEXTS)
         assert len(contrasts) > 20
         assert min(contrasts)[0] >= 5, min(contrasts)
+
+
+CUT = """() => [...document.body.querySelectorAll("*")].flatMap((part) => {
+    const isField = part.matches("textarea, select, input:not([type=radio], [type=checkbox], [type=color])");
+    const hasText = [...part.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+    if (!(isField || hasText) || !part.checkVisibility() || part.closest("option, .health")) return [];
+    const style = getComputedStyle(part);
+    const told = `${part.closest("[data-address]")?.dataset.address ?? ""} ${part.textContent || part.value}`;
+    if (style.display !== "inline" && part.scrollWidth > part.clientWidth) return [`cut: ${told}`];
+    if (part.placeholder) {
+        const context = document.createElement("canvas").getContext("2d");
+        context.font = style.font;
+        const room = part.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+        if (context.measureText(part.placeholder).width > room) return [`cut: ${part.placeholder}`];
+    }
+    const { left, right } = part.getBoundingClientRect();
+    const isOut = !part.closest("#jumps, .skip") && (left < 0 || right > innerWidth); // the areas are scrolled through
+    return isOut ? [`out of sight: ${told}`] : [];
+})"""
+OUT_OF_SIGHT = """names => names.filter((name) => {
+    const { top, bottom } = document.getElementById(name).getBoundingClientRect();
+    return top < 0 || bottom > innerHeight || bottom - top < 20;
+})"""
+NEEDED_IN_THE_DARK = ("picture", "master-fade", "blackout", "freeze", "panic")
+
+
+@pytest.mark.parametrize("size", [(390, 844), (1920, 1080), (2560, 1440)], ids=["phone", "full HD", "1440p"])
+def test_no_text_is_cut_and_what_is_needed_in_the_dark_never_scrolls_away(visit: Visit, size: tuple[int, int]) -> None:
+    page = visit.page
+    page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+    page.evaluate("document.querySelectorAll('details').forEach((area) => { area.open = true })")
+    try:
+        for tab in page.locator("#tabs [role=tab]:visible").all():
+            tab.click()
+            assert page.evaluate(CUT) == [], tab.inner_text()
+            assert page.locator(".health").evaluate("line => line.scrollWidth <= line.clientWidth")
+            page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+            always = ("search", "jumps") if tab.get_attribute("data-panel") == "play" else ()
+            out_of_sight = page.evaluate(OUT_OF_SIGHT, [*NEEDED_IN_THE_DARK, *always])
+            assert out_of_sight == [], tab.inner_text()
+            page.evaluate("scrollTo(0, 0)")
+        page.locator("#play-tab").click()
+        page.locator("#jumps button", has_text="Feedback").click()
+        head = page.locator("details", has=page.locator("h2", has_text="Feedback")).bounding_box()
+        pinned = page.locator("#finding").bounding_box()
+        assert pinned["y"] + pinned["height"] <= head["y"] + 1 < size[1], "an area stops below what sticks"
+        at = page.evaluate("scrollY")
+        page.keyboard.press("/")
+        assert page.evaluate("[document.activeElement.id, scrollY]") == ["search", at], "what is in sight is not left"
+    finally:
+        page.evaluate("scrollTo(0, 0)")
+        page.set_viewport_size({"width": 1280, "height": 800})
 
 
 def test_every_field_and_rail_has_an_edge_that_is_seen(visit: Visit) -> None:
