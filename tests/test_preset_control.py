@@ -86,6 +86,7 @@ def test_a_glide_is_answered_when_it_has_arrived(rig: Rig, wait_for: Callable) -
         assert rig.store.get(BRIGHTNESS) == pytest.approx(brightness)
         assert rig.crossfade.snapshot()[1] is None
     assert rig.take() == [("/done", "/preset/glide", "night")]
+    assert told_of(rig, "/preset/current")[-1] == ("night", 0)
 
 
 def test_a_fade_of_the_picture_is_answered_when_the_new_one_is_alone(rig: Rig, wait_for: Callable) -> None:
