@@ -31,7 +31,7 @@ from engine.inference import SAM3_PICTURES, open_inference
 from engine.ipc import Gate, sweep_dead_rings
 from engine.map_control import FILE_NAME as MAPPING_FILE
 from engine.map_control import MapControl
-from engine.params import Autosave, Crossfade, ParamStore, PresetFolder, Slew, Tempo, modulation
+from engine.params import Autosave, Crossfade, LeavingLook, ParamStore, PresetFolder, Slew, Tempo, modulation
 from engine.preset_control import PresetControl
 from engine.query import Announcer, QueryHub, QueryTree, host_info, service_name
 from engine.render import RegionMapper, open_renderer
@@ -145,14 +145,16 @@ def open_engine(config: Config) -> Iterator[Engine]:
             closing.here(one)  # before the context it uses goes; closing twice is harmless
         drawing.on_reopened = lambda: [part.renew_context() for part in (sinks, *polled)]
         previews |= {name: PreviewTap() for name in inference.pictures}
+        routes = modulation.Modulation()
         parts = Parts(
             clock=clock,
             stopwatch=SystemClock(),
             store=store,
             slew=slew,
-            modulation=modulation.Modulation(),
+            modulation=routes,
             tempo=desk.tempo,
             crossfade=desk.crossfade,
+            leaving=LeavingLook(slew, routes),
             cues=desk.cues,
             dispatcher=desk.dispatcher,
             osc=osc,

@@ -106,7 +106,8 @@ class CueControl:
         self._current = cue.number
         self._follow = _Follow(seconds=cue.follow_s, panics=self._store.get(PANIC)) if cue.follow_s else None
         try:
-            self._presets.load(cue.preset, cue.fade_s, ended)
+            go_to = self._presets.glide if cue.glide else self._presets.load
+            go_to(cue.preset, cue.fade_s, ended)
         except PresetError as error:
             self._failure = str(error)
             self._tell("/cue/failed", cue.number, cue.preset, self._failure)
@@ -166,7 +167,7 @@ class CueControl:
             cues, current, shown = self._cues, self._cues.cues.get(self._current), self._cues.cues.get(self._shown)
             failure = self._failure
         for cue in cues:
-            reply.send("/cue/entry", cue.number, cue.preset, cue.fade_s, cue.follow_s)
+            reply.send("/cue/entry", cue.number, cue.preset, cue.fade_s, cue.follow_s, int(cue.glide))
         if shown is not None:
             reply.send("/cue/current", shown.number, shown.preset)
         if current is not None and failure:
@@ -207,6 +208,6 @@ class CueControl:
 
 
 def _cue_of(args: tuple) -> Cue:
-    if not 2 <= len(args) <= 4:
-        raise CueError("takes a number, a preset and, if wanted, fade_s and follow_s")
+    if not 2 <= len(args) <= 5:
+        raise CueError("takes a number, a preset and, if wanted, fade_s, follow_s and glide")
     return Cue.checked(*args)

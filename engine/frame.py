@@ -65,6 +65,8 @@ class AudioFeatures:
     """Four, in layer order."""
     waves: np.ndarray = field(default_factory=silent_waves)
     """(4, 1024) float32 in [-1, 1], after gain; oldest at index 0."""
+    leaving_waves: np.ndarray | None = None
+    """The same as the look wants them that another one takes the place of; None where none does."""
     end_sample: int = 0
     """Number of source samples analysed so far; the waves end here."""
 

@@ -62,7 +62,8 @@ class PresetControl:
 
     def add_commands(self, table: CommandTable) -> None:
         table.add("/preset/save", self._on_save)
-        table.add("/preset/load", self._on_load)
+        table.add("/preset/load", self._going_to(self.load))
+        table.add("/preset/glide", self._going_to(self.glide))
         table.add("/preset/list", self._on_list, is_listing=True)
         table.add("/preset/delete", self._on_delete)
         table.add("/preset/restore", self._on_restore)
@@ -72,12 +73,17 @@ class PresetControl:
     # -- any thread ----------------------------------------------------------------------------
 
     def load(self, name: str, fade_s: float = 0.0, ended: Ended = lambda superseded_by: None) -> None:
-        """Go to a preset within `fade_s`; every entry that does not fit is reported. Meets no disk.
+        """Fade to a preset's picture within `fade_s`; every entry that does not fit is reported. Meets no disk.
 
         PresetError, and nothing changed, when there is no such preset. `ended`: as `Crossfade.start` tells it.
         """
         loaded = self._shelf.get(name)
         self.apply(loaded, f"preset {name}", fade_s, self._coming_on(loaded, ended))
+
+    def glide(self, name: str, glide_s: float = 0.0, ended: Ended = lambda superseded_by: None) -> None:
+        """As `load`, but the values glide: one picture all the way, whose menus change at the beginning."""
+        loaded = self._shelf.get(name)
+        self.apply(loaded, f"preset {name}", glide_s, self._coming_on(loaded, ended), is_picture=False)
 
     def _coming_on(self, loaded: LoadedPreset, ended: Ended) -> Ended:
         """Let it be the preset that is on; `ended` of the way there, which has to be told."""
@@ -114,10 +120,16 @@ class PresetControl:
         self._disk.post(look_again, lambda reason: self._report("preset", f"preset {name}: {reason}"))
 
     def apply(
-        self, loaded: LoadedPreset, origin: str, fade_s: float = 0.0, ended: Ended = lambda superseded_by: None
+        self,
+        loaded: LoadedPreset,
+        origin: str,
+        fade_s: float = 0.0,
+        ended: Ended = lambda superseded_by: None,
+        *,
+        is_picture: bool = True,
     ) -> None:
-        problems = [*loaded.problems, *self._crossfade.start(loaded.values, fade_s, by=origin, ended=ended)]
-        for problem in problems:
+        rejected = self._crossfade.start(loaded.values, fade_s, by=origin, ended=ended, is_picture=is_picture)
+        for problem in (*loaded.problems, *rejected):
             self._report("preset", f"{origin}: {problem}")
 
     # -- the disk's thread ---------------------------------------------------------------------
@@ -191,22 +203,27 @@ class PresetControl:
 
         self._disk.post(write, fail)
 
-    def _on_load(self, args: tuple, reply: Reply) -> None:
-        name, fade_s = only_name(args[:1]), args[1] if len(args) > 1 else 0.0
-        if len(args) > 2 or not isinstance(fade_s, int | float) or not 0.0 <= fade_s <= LONGEST_FADE_S:
-            raise PresetError(f"takes the preset's name and, if wanted, a fade of 0..{LONGEST_FADE_S:g} s")
+    def _going_to(self, go_to: Callable[[str, float, Ended], None]) -> Callable[[tuple, Reply], None]:
+        """The command that takes a name and a time."""
 
-        def load() -> None:
-            self.load(name, float(fade_s), answer(reply, name))
+        def on_command(args: tuple, reply: Reply) -> None:
+            name, seconds = only_name(args[:1]), args[1] if len(args) > 1 else 0.0
+            if len(args) > 2 or not isinstance(seconds, int | float) or not 0.0 <= seconds <= LONGEST_FADE_S:
+                raise PresetError(f"takes the preset's name and, if wanted, a time of 0..{LONGEST_FADE_S:g} s")
 
-        def look_and_load() -> None:
-            self._look()
-            load()
+            def go() -> None:
+                go_to(name, float(seconds), answer(reply, name))
 
-        if self._shelf.find(name) is not None:
-            load()
-        else:  # somebody may just have put it there, or mended it
-            self._disk.post(look_and_load, reply.fail)
+            def look_and_go() -> None:
+                self._look()
+                go()
+
+            if self._shelf.find(name) is not None:
+                go()
+            else:  # somebody may just have put it there, or mended it
+                self._disk.post(look_and_go, reply.fail)
+
+        return on_command
 
     def _on_restore(self, args: tuple, reply: Reply) -> None:
         name = only_name(args)

@@ -119,6 +119,7 @@ class Engine:
             width=stage.width,
             height=stage.height,
             renderer=parts.drawing.description,
+            last_fade=parts.leaving.drawn_as,
             audio=parts.audio.status(),
             camera=parts.source.status() if parts.source else None,
             children=self._child_statuses(),

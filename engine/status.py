@@ -28,6 +28,8 @@ class EngineStatus:
     width: int
     height: int
     renderer: str
+    last_fade: str
+    """How the leaving look of the newest picture fade is or was drawn; "" before the first."""
     audio: AudioStatus
     camera: SourceStatus | None
     children: tuple[ChildStatus, ...]
@@ -54,6 +56,7 @@ class EngineStatus:
             ("/engine/status/lately", (self.lately.late, self.lately.dropped, self.lately.due)),
             ("/engine/status/size", (self.width, self.height)),
             ("/engine/status/renderer", (self.renderer,)),
+            ("/engine/status/fade", (self.last_fade,)),
             ("/engine/status/audio", (self.audio.state, self.audio.description)),
         ]
         if self.camera is not None:

@@ -34,10 +34,21 @@ AREA = Area(
         _command(
             "load",
             "Applies a preset in one frame; entries that do not fit are reported, the rest applied. With a time, "
-            f"0..{LONGEST_FADE_S:g} s, floats glide there evenly on their own scale and all else changes at the "
-            "beginning; whoever sets one of them meanwhile has it. Answered when it has arrived, or with `superseded "
-            "by ...` when nothing is left of it.",
+            f"0..{LONGEST_FADE_S:g} s, the picture of the old look dissolves into that of the new one. The values are "
+            "the new look's from the beginning, and who sets one meanwhile moves the new look; only floats that are no "
+            "look (/sd, /sam3, /rvc, /audio) glide there. Both looks are drawn, each with its own menus, trail and "
+            "modulation; where that would make frames late the old one stands still (/engine/status/fade tells). "
+            "Another load in mid-fade fades on from what is on screen. Answered when it has arrived, or with "
+            "`superseded by ...`: by another load, or panic, which ends it at once.",
             spec="name:s fade_s:f?",
+        ),
+        _command(
+            "glide",
+            f"As load, but within the time, 0..{LONGEST_FADE_S:g} s, the values themselves move: floats glide evenly "
+            "on their own scale, all else changes at the beginning; whoever sets one of them meanwhile has it. For "
+            "presets whose menus are the same. Answered when it has arrived, or with `superseded by ...` when nothing "
+            "is left of it.",
+            spec="name:s glide_s:f?",
         ),
         _command("delete", "Deletes a preset. It is kept: `/preset/restore` brings it back.", _CHANGED),
         _command(

@@ -77,20 +77,38 @@ def told_of(rig: Rig, address: str) -> list[tuple]:
     return [tuple(args) for at, *args in rig.told if at == address]
 
 
-def test_a_fade_is_answered_when_it_has_arrived(rig: Rig, wait_for: Callable) -> None:
+def test_a_glide_is_answered_when_it_has_arrived(rig: Rig, wait_for: Callable) -> None:
     saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
-    rig.say("/preset/load", "night", 2.0)
+    rig.say("/preset/glide", "night", 2.0)
     assert rig.take() == [] and rig.store.get("/mirror/mode") == "xy"
     for now_s, brightness in ((0.0, 2.5), (1.0, 1.5), (2.0, 0.5)):
         rig.crossfade.step(now_s)
         assert rig.store.get(BRIGHTNESS) == pytest.approx(brightness)
-    assert rig.take() == [("/done", "/preset/load", "night")]
+        assert rig.crossfade.snapshot()[1] is None
+    assert rig.take() == [("/done", "/preset/glide", "night")]
+    assert told_of(rig, "/preset/current")[-1] == ("night", 0)
+
+
+def test_a_fade_of_the_picture_is_answered_when_the_new_one_is_alone(rig: Rig, wait_for: Callable) -> None:
+    rig.store.set_many([(BRIGHTNESS, 2.5), ("/mirror/mode", "off")], by="test")
+    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
+    rig.say("/preset/load", "night", 2.0)
+    for now_s, share in ((7.0, 0.0), (8.0, 0.5), (8.99, 0.995)):
+        rig.crossfade.step(now_s)
+        snapshot, fade = rig.crossfade.snapshot()
+        assert (snapshot[BRIGHTNESS], snapshot["/mirror/mode"]) == (0.5, "xy")
+        assert (fade.before[BRIGHTNESS], fade.before["/mirror/mode"]) == (2.5, "off")
+        assert fade.share == pytest.approx(share) and rig.take() == []
+    rig.crossfade.step(9.0)
+    assert rig.crossfade.snapshot()[1] is None and rig.take() == [("/done", "/preset/load", "night")]
 
 
 def test_another_load_and_panic_supersede_it(rig: Rig, wait_for: Callable) -> None:
     saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5})
     rig.say("/preset/load", "night", 2.0)
     rig.crossfade.step(0.0)
+    rig.say("/layer/copy", 1, 2)
+    assert rig.take() == [("/done", "/layer/copy", 1, 2)], "that moves the look that comes"
     rig.say("/preset/load", "default")
     assert rig.take() == [
         ("/fail", "/preset/load", "superseded by preset default"),
@@ -264,18 +282,35 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         yield desk
 
 
-def test_a_preset_fades_in_over_udp_and_its_faders_are_seen_to_move(desk: Desk) -> None:
+def test_a_preset_glides_in_over_udp_and_its_faders_are_seen_to_move(desk: Desk) -> None:
     desk.engine.params.set(BRIGHTNESS, 0.5)
     desk.done("/preset/save", "dark")
     desk.engine.params.set(BRIGHTNESS, 3.5)
     desk.done("/engine/notify", 1)
-    desk.client.send(encode_message("/preset/load", "dark", 0.3))
+    desk.client.send(encode_message("/preset/glide", "dark", 0.3))
     answers = desk.answers_up_to("/done")
     seen = [message.args[0] for message in answers if message.address == BRIGHTNESS]
-    assert answers[-1].args == ("/preset/load", "dark")
+    assert answers[-1].args == ("/preset/glide", "dark")
     way = [value for value in seen if 0.5 < value < 3.5]
     assert len(way) >= 3 and way == sorted(way, reverse=True)
     assert desk.engine.params.get(BRIGHTNESS) == 0.5
+
+
+def test_a_picture_fades_in_over_udp_and_the_status_says_how(desk: Desk) -> None:
+    desk.engine.params.set(BRIGHTNESS, 0.5)
+    desk.done("/preset/save", "dark")
+    desk.engine.params.set(BRIGHTNESS, 3.5)
+    assert desk.done("/preset/load", "dark", 0.3) == ("/preset/load", "dark")
+    assert desk.engine.params.get(BRIGHTNESS) == 0.5
+
+    def said() -> object:
+        return next(message.args[0] for message in desk.ask("/engine/status") if message.address.endswith("/fade"))
+
+    assert said() == "both looks are drawn" or said().startswith("a still dissolves (")
+    cost = desk.engine._parts.leaving.cost
+    desk.engine.post(lambda: [cost.add(work_s=0.9, draw_s=0.8, looks=1) for _ in range(60)])
+    assert desk.done("/preset/load", "default", 0.1) == ("/preset/load", "default")
+    assert said() == "a still dissolves (to draw both looks would take 1700 of 17 ms a frame)"
 
 
 def test_presets_are_saved_listed_loaded_and_deleted(desk: Desk) -> None:

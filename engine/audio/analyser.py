@@ -47,6 +47,7 @@ class Analyser:
         self._onset = OnsetDetector(self._onset_plan.count, hop_s)
         self._envelope = EnvelopeFollower(sample_rate_hz, self.hop_frames)
         self._wave = WaveWindow(sample_rate_hz)
+        self._leaving_wave = WaveWindow(sample_rate_hz)
         self._onset_counts = np.zeros(CHANNELS, int)
         self._measured = np.zeros((len(_FIELDS), CHANNELS))
         self._measured[2] = FIRST_PITCHES_HZ
@@ -90,14 +91,20 @@ class Analyser:
     def features(self, settings: AudioSettings) -> AudioFeatures:
         """The newest hop's features, with the waves that end with it; before the first hop silence, and a
         pitch of its own for each channel."""
-        waves = self._wave.cut(self._history, settings.window_ms, settings.ratios, settings.width_px, settings.trigger)
-        waves *= self._gain_linear[:, None]
-        np.clip(waves, -1.0, 1.0, out=waves)
+        waves = self._cut(self._wave, settings)
+        leaving_waves = None if settings.leaving is None else self._cut(self._leaving_wave, settings.leaving)
         channels = tuple(
             ChannelFeatures(onset_count=count, **dict(zip(_FIELDS, column, strict=True)))
             for column, count in zip(self._measured.T.tolist(), self._onset_counts.tolist(), strict=True)
         )
-        return AudioFeatures(channels=channels, waves=waves, end_sample=self.samples_analysed)
+        return AudioFeatures(
+            channels=channels, waves=waves, leaving_waves=leaving_waves, end_sample=self.samples_analysed
+        )
+
+    def _cut(self, window: WaveWindow, settings: AudioSettings) -> np.ndarray:
+        waves = window.cut(self._history, settings.window_ms, settings.ratios, settings.width_px, settings.trigger)
+        waves *= self._gain_linear[:, None]
+        return np.clip(waves, -1.0, 1.0, out=waves)
 
 
 def _rms(sound: np.ndarray) -> np.ndarray:

@@ -31,6 +31,8 @@ class AudioSettings:
     """Source channel of each layer in layout direct, counted from 1."""
     voice_channel: int = 0
     """Which of the four hears the voice in place of its own sound, counted from 1; 0: none."""
+    leaving: Self | None = None
+    """By which the waves of a look are cut that another one takes the place of."""
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any], width_px: int) -> Self:

@@ -155,7 +155,7 @@ def describe_cue(cue: Cue, area: Area) -> Attributes:
         "FULL_PATH": f"/cue/{cue.number}",
         "TYPE": "I",
         "ACCESS": WRITE_ONLY,
-        "DESCRIPTION": f"{cue.preset}, fade {cue.fade_s:g} s"
+        "DESCRIPTION": f"{cue.preset}, {'glide' if cue.glide else 'fade'} {cue.fade_s:g} s"
         + (f", next after {cue.follow_s:g} s" if cue.follow_s else ""),
         "TAGS": [area.title],
         "CRITICAL": True,
@@ -164,6 +164,7 @@ def describe_cue(cue: Cue, area: Area) -> Attributes:
             "preset": cue.preset,
             "fade_s": cue.fade_s,
             "follow_s": cue.follow_s,
+            "glide": cue.glide,
             "area_title": area.title,
         },
     }

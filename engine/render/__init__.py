@@ -13,10 +13,11 @@ OpenCV.
 
 from engine.render.look import Look
 from engine.render.opening import open_renderer
-from engine.render.picture import Matte, PictureInput, RegionMap, Renderer
+from engine.render.picture import Leaving, Matte, PictureInput, RegionMap, Renderer
 from engine.render.region_mapper import RegionMapper, RegionSettings
 
 __all__ = [
+    "Leaving",
     "Look",
     "Matte",
     "PictureInput",

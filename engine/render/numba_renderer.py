@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
+import cv2
 import numba
 import numpy as np
 
@@ -79,7 +80,10 @@ class NumbaRenderer:
             raise RenderError(f"size {width}x{height}: allowed are 1x1 to {LARGEST_PX}x{LARGEST_PX}")
         with self._drawing():
             black = np.zeros((height, width, 4), np.uint8)  # before the old one goes: refused, it stays
-        self._current = self._published = black
+        self._current = self._last = self._leaving = self._published = black
+        self._fade: int | None = None
+        self._side: np.ndarray | None = None
+        self._beneath: np.ndarray | None = None
         self._size_px = (width, height)
         self._pool = PixelPool(width, height)
         places = sample_places(width, height)
@@ -92,7 +96,7 @@ class NumbaRenderer:
         look = picture.look
         with self._drawing():
             if not (look.is_frozen and self._has_picture):
-                self._draw_picture(picture)
+                self._draw_looks(picture)
             samples = None
             if look.is_flash_guarded:
                 samples = self._current[self._rows, self._columns, :3]
@@ -142,7 +146,7 @@ class NumbaRenderer:
         self._mixed, self._overlaid, self._marked = _Kept(), _Kept(), _Kept()
         self._matte = (None, _NOTHING)
         self._pool = PixelPool(1, 1)
-        self._current = self._published = self._pool.take()
+        self._current = self._last = self._leaving = self._published = self._pool.take()
 
     @contextmanager
     def _drawing(self) -> Iterator[None]:
@@ -222,7 +226,37 @@ class NumbaRenderer:
             return None if fade is None else fade.picture.pixels
         return self._mix(fade)
 
-    def _draw_picture(self, picture: PictureInput) -> None:
+    def _draw_looks(self, picture: PictureInput) -> None:
+        """The look there is; while it takes another's place, both of them and their mixture. As gl_dissolve.py: `_last`
+        and `_leaving` are the trails of the two, `_side` is what the one that comes is mixed with."""
+        leaving = picture.leaving
+        if leaving is None:
+            self._side = self._beneath = None
+        elif leaving.number != self._fade:
+            if self._side is not None and leaving.picture is None:  # all that is on screen stands still
+                self._side, self._beneath = self._current, None
+            else:
+                self._side, self._beneath = self._last if self._has_picture else None, self._side
+                self._leaving = self._last
+            self._last = np.zeros_like(self._current)
+        self._fade = None if leaving is None else leaving.number
+        if leaving is not None and leaving.picture is not None:
+            self._side = self._leaving = self._draw_look(leaving.picture, self._leaving)
+            if self._beneath is not None:
+                self._side = self._dissolved(self._beneath, self._leaving, leaving.revealed)
+        self._current = self._last = self._draw_look(picture, self._last)
+        if leaving is not None and self._side is not None:
+            self._current = self._dissolved(self._side, self._last, leaving.mix)
+        self._has_picture = True
+
+    def _dissolved(self, leaving: np.ndarray, coming: np.ndarray, mix: float) -> np.ndarray:
+        """(1 - mix) x leaving + mix x coming, alpha too."""
+        out = self._pool.take()
+        cv2.addWeighted(leaving, 1 - mix, coming, mix, 0, out)
+        return out
+
+    def _draw_look(self, picture: PictureInput, last: np.ndarray) -> np.ndarray:
+        """(height, width, 4) uint8; `last` is the look's own picture before it."""
         look = picture.look
         layer5 = self._layer5_pixels(picture)
         if layer5 is not None and not self._has_layer5:
@@ -243,9 +277,8 @@ class NumbaRenderer:
         out = self._pool.take()
         mask = no_mask if layer5 is None else self._matte_mask(picture.matte)
         tables = bake_waves(look, picture.waves)
-        draw_picture(out, self._current, tables, block, image, mask, _plain(indices))
-        self._current = out
-        self._has_picture = True
+        draw_picture(out, last, tables, block, image, mask, _plain(indices))
+        return out
 
     def _nothing(self) -> tuple[np.ndarray | None, np.ndarray | None]:
         """Stand-ins for layer 5 and its matte while there is neither; None where what draws them is not compiled."""

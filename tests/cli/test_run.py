@@ -423,6 +423,9 @@ def test_a_preset_is_saved_and_loaded_from_the_command_line(
     multiverse("osc", "send", "/layer/1/curve", "0.0", "--to", address)
     assert multiverse("preset", "load", "evening", "0.2", "--to", address) == "/done /preset/load evening\n"
     assert "/layer/1/curve 0.5" in multiverse("osc", "send", "/get", "/layer/1/curve", "--to", address)
+    multiverse("osc", "send", "/layer/1/curve", "0.0", "--to", address)
+    assert multiverse("preset", "glide", "evening", "0.2", "--to", address) == "/done /preset/glide evening\n"
+    assert "/layer/1/curve 0.5" in multiverse("osc", "send", "/get", "/layer/1/curve", "--to", address)
     kind, system = ("spout", "Windows") if sys.platform == "darwin" else ("syphon", "macOS")
     switched = say("osc", "send", f"/sink/{kind}/enable", "1", "--to", address)
     assert (switched.code, switched.out) == (
@@ -433,7 +436,7 @@ def test_a_preset_is_saved_and_loaded_from_the_command_line(
     unknown = say("preset", "load", "evning", "--to", address)
     assert unknown.code == 1 and "(nearest: evening; known: " in unknown.out
     refused = say("preset", "load", "evening", "3601", "--to", address)
-    assert (refused.code, "a fade of 0..3600 s" in refused.out) == (1, True)
+    assert (refused.code, "a time of 0..3600 s" in refused.out) == (1, True)
     assert "evening" in multiverse("preset", "list")
     process.terminate()
     process.communicate(timeout=30)

@@ -9,9 +9,11 @@ import pytest
 
 import osc_schema
 from engine.osc import decode_packet, encode_message
+from engine.params.looks import LOOKS
 from tests.web.page_stage import House, Stage, Visit
 
 WaitFor = Callable[..., Any]
+AURORA = LOOKS["Aurora"]
 
 MEAN_COLOUR = """async image => {
     await image.decode();
@@ -183,6 +185,26 @@ def test_a_refusal_fades_away_but_not_under_the_mouse_and_stays_in_the_status(ho
     page.locator("#status-tab").click()
     assert "it cannot be" in page.locator("#failures").inner_text()
     visit.close()
+
+
+def test_a_looks_button_fades_to_its_picture_in_the_seconds_beside_it(
+    visit: Visit, stage: Stage, wait_for: WaitFor
+) -> None:
+    page = visit.page
+    leaving = stage.engine._parts.leaving
+    page.locator("#presets-tab").click()
+    page.locator("#preset-fade").fill("600")
+    page.locator("#presets li[data-name='Aurora'] button.look").click()
+    wait_for(lambda: leaving.fade is not None, "the fade")
+    assert leaving.fade.share < 0.2
+    assert stage.get("/feedback/amount") == AURORA["/feedback/amount"], "the faders show the new look at once"
+    assert leaving.fade.before["/feedback/amount"] != AURORA["/feedback/amount"]
+    page.locator("#status-tab").click()
+    page.locator("#facts dd", has_text="looks are drawn").or_(
+        page.locator("#facts dd", has_text="dissolves")
+    ).wait_for()
+    stage.send("/master/panic", 1)
+    wait_for(lambda: leaving.fade is None, "panic to end it")
 
 
 def test_a_look_of_ones_own_has_the_picture_of_when_it_was_saved_in_every_browser(

@@ -120,7 +120,7 @@ export class Cues {
     write(byId("cue-go-missing"), lineOf(this.#next));
   }
 
-  #row([number, preset, fadeS, followS]) {
+  #row([number, preset, fadeS, followS, glide = 0]) {
     const field = (value, label, more) =>
       make("input", { value, "aria-label": `${label} of cue ${number}`, autocomplete: "off", ...more });
     const seconds = { type: "number", min: 0, max: 3600, step: "any" };
@@ -143,8 +143,8 @@ export class Cues {
       ),
     );
     row.addEventListener("change", () => {
-      const values = [number, name.value.trim(), Number(fade.value), Number(follow.value)];
-      this.#connection.command("/cue/set", "isff", values);
+      const values = [number, name.value.trim(), Number(fade.value), Number(follow.value), glide];
+      this.#connection.command("/cue/set", "isffi", values);
     });
     return row;
   }

@@ -76,6 +76,7 @@ export class Status {
       ["late, left out", `${status.late}, ${status.dropped} of ${status.frames + status.dropped}`],
       ["sound", `${status.audio.state}: ${status.audio.description}`, AWAY.has(status.audio.state)],
       status.camera && ["camera", `${status.camera.state}: ${status.camera.description}`, AWAY.has(status.camera.state)],
+      status.last_fade && ["last fade", status.last_fade],
       ["running for", durationOf(status.seconds)],
     ].filter(Boolean);
     const rows = facts.flatMap(([name, text, isBad]) => [make("dt", {}, name), make("dd", { class: isBad ? "is-bad" : null }, text)]);
