@@ -6,14 +6,14 @@ from typing import TypeVar
 
 import moderngl
 
-from engine.render.gl_textures import SampleTarget, Target
+from engine.render.gl_textures import Target
 from engine.render.readback import Readback
 
-_Part = TypeVar("_Part", Target, SampleTarget, Readback)
+_Part = TypeVar("_Part", Target, Readback)
 
 
 class Targets:
-    """Two to draw the picture in by turns, two for what goes out changed, and the ways to read them."""
+    """Two to draw the picture in by turns, two for what goes out changed, and the way to read them."""
 
     def __init__(
         self,
@@ -32,7 +32,6 @@ class Targets:
 
             self.drawn = (kept(Target(context, size_px)), kept(Target(context, size_px)))
             self.finished = (kept(Target(context, size_px)), kept(Target(context, size_px)))
-            self.samples = kept(SampleTarget(context, size_px))
             self.readback = kept(Readback(context, finish, size_px, is_direct=is_direct))
             self._parts = undo.pop_all()
 
