@@ -113,6 +113,7 @@ class Engine:
             width=stage.width,
             height=stage.height,
             renderer=parts.drawing.description,
+            flash_guard=parts.drawing.flash_guard,
             audio=parts.audio.status(),
             camera=parts.source.status() if parts.source else None,
             children=self._child_statuses(),

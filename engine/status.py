@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from engine.audio import AudioStatus
 from engine.children.spec import ChildStatus
 from engine.control import OscCounters
+from engine.render import FlashGuardState
 from engine.sinks import SinkStatus
 from engine.sources import SourceStatus
 from engine.telemetry import FrameMs
@@ -26,6 +27,7 @@ class EngineStatus:
     width: int
     height: int
     renderer: str
+    flash_guard: FlashGuardState
     audio: AudioStatus
     camera: SourceStatus | None
     children: tuple[ChildStatus, ...]
@@ -49,6 +51,7 @@ class EngineStatus:
             ("/engine/status/dropped", (self.dropped,)),
             ("/engine/status/size", (self.width, self.height)),
             ("/engine/status/renderer", (self.renderer,)),
+            ("/engine/status/flash_guard", _flash_guard_values(self.flash_guard)),
             ("/engine/status/audio", (self.audio.state, self.audio.description)),
         ]
         if self.camera is not None:
@@ -60,6 +63,12 @@ class EngineStatus:
         for line in self.warnings[-3:]:
             lines.append(("/engine/status/warning", (line,)))
         return lines
+
+
+def _flash_guard_values(state: FlashGuardState) -> tuple[OscValue, ...]:
+    """off, watching or limiting; share of the light held back now; share of the latest 10 s in which it limited."""
+    word = "limiting" if state.is_limiting else "watching" if state.is_on else "off"
+    return word, state.held_share, state.lately_share
 
 
 def _child_lines(child: ChildStatus) -> list[tuple[str, tuple[OscValue, ...]]]:
