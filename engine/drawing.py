@@ -13,7 +13,7 @@ from engine.backoff import next_delay_s
 from engine.clock import Clock
 from engine.errors import RenderError
 from engine.frame import Segmentation, ShownPicture, TextureRef, VideoFrame
-from engine.render import PictureInput, Renderer
+from engine.render import FlashGuardState, PictureInput, Renderer
 
 Answer = TypeVar("Answer")
 
@@ -21,7 +21,7 @@ NOTHING_FOUND = Segmentation(objects=(), masks=np.zeros((0, 1, 1), np.uint8), pi
 
 
 class Drawing:
-    """Render thread only, but for `description`."""
+    """Render thread only, but for `description` and `flash_guard`."""
 
     def __init__(
         self,
@@ -48,6 +48,8 @@ class Drawing:
         self.is_software = self._renderer.is_software
         self.description = f"{self._renderer.kind}: {self._renderer.description}"
         """What draws, for people."""
+        self.flash_guard = FlashGuardState()
+        """What the guard did with the picture drawn last."""
         self.on_reopened: Callable[[], object] = lambda: None
         """Called with the new context current: whoever kept something of the old one lets it go."""
 
@@ -85,6 +87,7 @@ class Drawing:
         else:
             self._is_drawn = True
             self._losses = 0
+            self.flash_guard = self._renderer.flash_guard
 
     def reader(self) -> Callable[[], np.ndarray]:
         """Reads the picture drawn last, once however many ask; RenderError when another was drawn before the first."""

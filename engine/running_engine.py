@@ -120,6 +120,7 @@ class Engine:
             height=stage.height,
             renderer=parts.drawing.description,
             last_fade=parts.leaving.drawn_as,
+            flash_guard=parts.drawing.flash_guard,
             audio=parts.audio.status(),
             camera=parts.source.status() if parts.source else None,
             children=self._child_statuses(),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from engine.audio import AudioStatus
 from engine.children.spec import ChildStatus
 from engine.control import OscCounters
+from engine.render import FlashGuardState
 from engine.sinks import SinkStatus
 from engine.sources import SourceStatus
 from engine.telemetry import FrameFaults, FrameMs
@@ -30,6 +31,7 @@ class EngineStatus:
     renderer: str
     last_fade: str
     """How the leaving look of the newest picture fade is or was drawn; "" before the first."""
+    flash_guard: FlashGuardState
     audio: AudioStatus
     camera: SourceStatus | None
     children: tuple[ChildStatus, ...]
@@ -57,6 +59,7 @@ class EngineStatus:
             ("/engine/status/size", (self.width, self.height)),
             ("/engine/status/renderer", (self.renderer,)),
             ("/engine/status/fade", (self.last_fade,)),
+            ("/engine/status/flash_guard", _flash_guard_values(self.flash_guard)),
             ("/engine/status/audio", (self.audio.state, self.audio.description)),
         ]
         if self.camera is not None:
@@ -68,6 +71,12 @@ class EngineStatus:
         for line in self.warnings[-3:]:
             lines.append(("/engine/status/warning", (line,)))
         return lines
+
+
+def _flash_guard_values(state: FlashGuardState) -> tuple[OscValue, ...]:
+    """off, watching or limiting; share of the light held back now; share of the latest 10 s in which it limited."""
+    word = "limiting" if state.is_limiting else "watching" if state.is_on else "off"
+    return word, state.held_share, state.lately_share
 
 
 def _child_lines(child: ChildStatus) -> list[tuple[str, tuple[OscValue, ...]]]:

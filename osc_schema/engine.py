@@ -75,7 +75,7 @@ AREA = Area(
         ),
         Command(
             address="/engine/status",
-            description="Asks how the engine is: rate, frame times, late frames, audio, sinks, warnings.",
+            description="Asks how the engine is: rate, frame times, late frames, flash guard, audio, sinks, warnings.",
             replies=("/engine/status/<what> <values>, one message a line", "/done /engine/status"),
         ),
         Command(

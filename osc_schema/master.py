@@ -34,10 +34,10 @@ AREA = Area(
             words="reset default clear emergency",
         ),
         switch(
-            "/safety/flash",
+            "/safety/flash_guard",
             True,
-            "Holds back flashes: at most three opposing changes a second of 10 % or more of full-picture "
-            "luminance or saturated red (WCAG 2.3.1). On again at every start.",
+            "Flash guard: dims the picture, or a part of it, where it would flash more than three times in a second, "
+            "and desaturates red that flashes (WCAG 2.3.1); what moves goes on moving. On again at every start.",
             words="strobe flicker epilepsy photosensitive limiter",
             **_MASTER,
         ),

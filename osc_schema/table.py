@@ -27,9 +27,9 @@ from osc_schema import (
 from osc_schema.patterns import PatternIndex
 from osc_schema.types import Command, Param
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Grows when an address goes, or its range or meaning changes; see CHANGELOG.md beside this file."""
-RENAMED = {"/mirror": "/mirror/mode"}
+RENAMED = {"/mirror": "/mirror/mode", "/safety/flash": "/safety/flash_guard"}
 """Old address -> the one it has now: presets and maps saved before still mean the same."""
 
 AREAS = tuple(

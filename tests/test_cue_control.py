@@ -379,7 +379,7 @@ def test_a_modulated_parameter_is_seen_in_the_picture(swell: Path, amount: float
             "sinks": ["null"], "osc": {"listen": "off"}, "web": "off",
             "params": {
                 "/audio/1/auto": False, "/mod/1/source": "peak", "/mod/1/channel": 1, "/mod/1/target": BRIGHTNESS,
-                "/mod/1/amount": amount, BRIGHTNESS: 4.0, "/safety/flash": False,
+                "/mod/1/amount": amount, BRIGHTNESS: 4.0, "/safety/flash_guard": False,
             },
         }
     )  # fmt: skip

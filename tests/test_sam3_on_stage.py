@@ -77,7 +77,7 @@ STILL = {
     "/sam3/fallback": "hold",
     "/sam3/duty_auto": False,
     "/sam3/max_objects": 16,
-    "/safety/flash": False,
+    "/safety/flash_guard": False,
 }
 
 

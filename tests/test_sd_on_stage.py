@@ -75,7 +75,7 @@ def stage(open_stage: Callable[..., Stage], wait_for: Callable[..., Any]) -> Sta
     stage = open_stage(wait_for)
     stage.models.mkdir(exist_ok=True)
     looks = {"/mode": "simple", "/sd/source": "camera", "/sd/enable": True, "/sd/freeze": False, "/sd/fallback": "hold"}
-    stage.reset(looks | FAITHFUL | SMALL | {"/layer/5/source": "auto", "/safety/flash": False})
+    stage.reset(looks | FAITHFUL | SMALL | {"/layer/5/source": "auto", "/safety/flash_guard": False})
     if stage.child.state not in ("ready", "busy"):
         stage.done("/child/sd/start")
     stage.await_results(2)

@@ -21,6 +21,7 @@ def test_status_tells_the_rate_the_renderer_and_the_sound(desk: Desk) -> None:
     assert {"fps", "frame_ms_p50", "frame_ms_p99", "late", "dropped", "size", "renderer", "audio"} <= set(known)
     assert known["size"] == (64, 64)
     assert known["audio"][0] == "playing"
+    assert known["flash_guard"][0] in ("watching", "limiting") and len(known["flash_guard"]) == 3
     assert end.args == ("/engine/status",)
 
 

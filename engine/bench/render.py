@@ -107,7 +107,7 @@ def _gl(width: int, height: int, frames: int) -> dict[str, Any]:
     four_layers = {"u_size_px": (width, height), "u_turn": turns, "u_colour": COLOURS, "u_waves": 0}
     trivial = PlainPass(TRIVIAL, {"u_colour": COLOURS[0]}, width, height)
     minimal = PlainPass(MINIMAL, four_layers, width, height)
-    unguarded, guarded = Frame(renderer, {"/safety/flash": False}), Frame(renderer, {})
+    unguarded, guarded = Frame(renderer, {"/safety/flash_guard": False}), Frame(renderer, {})
     trivial_ms, minimal_ms, pass_ms, read_ms = _medians_ms(
         [trivial.draw, minimal.draw, unguarded.draw, unguarded.read], frames
     )
@@ -130,7 +130,7 @@ def _gl(width: int, height: int, frames: int) -> dict[str, Any]:
 
 def _numba(width: int, height: int, frames: int) -> dict[str, Any]:
     renderer = open_renderer("numba", width, height)
-    unguarded, guarded = Frame(renderer, {"/safety/flash": False}), Frame(renderer, {})
+    unguarded, guarded = Frame(renderer, {"/safety/flash_guard": False}), Frame(renderer, {})
     values, waves = _values({}), tones()
 
     def draw_numpy() -> None:

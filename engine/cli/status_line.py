@@ -76,6 +76,8 @@ def live_line(status: "EngineStatus", messages_a_second: float) -> str:
         " ".join(f"{sink.label}:{sink.state}" for sink in status.sinks) or "no sink",
         f"osc {messages_a_second:.0f}/s",
     ]
+    if status.flash_guard.is_limiting:
+        parts.append(f"flash guard -{100 * status.flash_guard.held_share:.0f} %")
     for child in status.children:
         pace = f" {1000 / child.ms_a_result:.1f}/s" if child.is_at_work and child.ms_a_result else ""
         parts.append(f"{child.name}:{child.state}{pace}")

@@ -7,16 +7,18 @@
     rgba = renderer.read_rgba()         # (720, 1280, 4) uint8, row 0 at the top
 
 Start reading at `picture.py` (what goes in), then `look.py`, `frame_block.py`, `shaders/multiverse.glsl`,
-`gl_renderer.py`; for what SAM3 finds at `mask_look.py`. Importing this package loads neither moderngl nor numba nor
-OpenCV.
+`gl_renderer.py`; for what SAM3 finds at `mask_look.py`, for how flashes are limited at `flash_guard.py`. Importing this
+package loads neither moderngl nor numba nor OpenCV.
 """
 
 from engine.render.look import Look
+from engine.render.master import FlashGuardState
 from engine.render.opening import open_renderer
 from engine.render.picture import Leaving, Matte, PictureInput, RegionMap, Renderer
 from engine.render.region_mapper import RegionMapper, RegionSettings
 
 __all__ = [
+    "FlashGuardState",
     "Leaving",
     "Look",
     "Matte",

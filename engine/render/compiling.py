@@ -25,7 +25,16 @@ stage = njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfu
 
 def kernel(function: Callable[..., None]) -> Any:
     """The function compiled in parallel and without the GIL, kept on the disk where that is possible."""
-    options = {"fastmath": True, "error_model": "numpy", "nogil": True, "parallel": True}
+    return _kept(function, parallel=True)
+
+
+def small_kernel(function: Callable[..., None]) -> Any:
+    """The same on one core: to share out a tenth of a millisecond costs more than it saves."""
+    return _kept(function, parallel=False)
+
+
+def _kept(function: Callable[..., None], *, parallel: bool) -> Any:
+    options = {"fastmath": True, "error_model": "numpy", "nogil": True, "parallel": parallel}
     try:
         return njit(cache=True, **options)(function)
     except RuntimeError:  # nowhere to keep it

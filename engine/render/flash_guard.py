@@ -1,98 +1,219 @@
-"""How much of a new picture may be shown, so that the show never flashes too often. Pure: times and levels come in.
+"""Holds flashes to the limit of WCAG 2.3.1 by dimming the new picture. Pure: the picture's light and times come in.
 
-Problem: strobing light can cause seizures. WCAG 2.3.1 allows at most three flashes in any second; the rule
-here is stricter and simpler: at most three opposing changes of 10 % or more in any second, of full-picture
-luminance or of saturated red.
+Problem: strobing light can cause seizures. WCAG 2.2 ("general flash and red flash thresholds") allows at most three
+flashes in any second. A flash is a *pair* of opposing changes of relative luminance, each 10 % or more of white, the
+darker of the two below 80 %; a red flash is such a pair to or from saturated red. Flashes that together cover no more
+than a quarter of any 10 degree field are exempt.
 
-Naive way: count jumps from frame to frame, and repeat the last picture when there are too many. A flash
-spread over two frames is not counted then, and a repeated picture freezes the show although a small part of
-the change is harmless.
+Naive way: hold the picture, or mix it with the last one, while there is too much change. That freezes the show, though
+only its light was at fault.
 
-Here: opposing changes are counted as an alternating sequence of highs and lows at least 10 % apart, however
-many frames each takes, among the levels published in the last second and the new one. If showing the whole
-new picture makes them too many, the largest share of it (mixed with the picture on screen) is shown that does
-not. The share 0 repeats the last levels and adds no change, so there always is one. A steady picture, a slow
-one, or one that flashes within the rule is shown untouched.
+Here: the new picture always goes out. Where a further flash would begin, it is dimmed.
 
-Left out: WCAG's flash area (full-picture means are taken) and its exception for pictures brighter than 80 %.
+1. Count rises only. Each flash contains one, so at most three rises in any second are at most three flashes, whatever
+   falls between them. Nothing ever has to be kept from getting darker: a blackout is immediate.
+2. A rise begins when the light stands `STEP` above its lowest since the last rise, and ends where it falls by as much
+   below its highest: changes count however many frames they take. It counts until a second after its highest point.
+3. After three rises a place may not begin a fourth: its light is kept within `STEP` of its lowest by a gain below 1.
+   Since the gain is worked out for each picture anew, flicker is flattened and what moves goes on moving.
+4. Once there is room again the ceiling grows e-fold every `RECOVERY_S`, so that a picture that has become steady
+   comes back smoothly, in one rise.
+
+Area: the light of a place is the mean over it, as the open checkers take it (Electronic Arts' IRIS: over the whole
+picture). A place here is as small as the standard asks: its field is 341 x 256 pixels of 1024 x 768, a third of the
+picture each way, and of that a quarter is a sixth each way, 3 x 3 cells. All such squares on the grid are watched, all
+whole fields, and the picture, which from far away is one field. Gains are found for each, the smallest first, and
+carried over smoothly to its neighbours: a corner that strobes dims, and the rest hardly. `STEP` is well below 10 %: it
+covers what samples miss, and squares that lie between cells.
+
+Red: of pixels with R / (R + G + B) >= 0.8 the mean of R - G - B, linear, as in the Trace Center's PEAT, where a change
+of 20/320 counts. Whoever alternates saturated red with another colour moves it by all of the red, so that WCAG 2.2's
+criterion (a distance of 0.2 in CIE 1976 u'v') is met as well, but for reds darker than that. Where red may not come
+back it is desaturated, not dimmed.
+
+Left out: motion. Stripes that move through a place leave its light as it is and are no flash here; WCAG has no rule
+for patterns (ITU-R BT.1702 has one). The exemption of fine balanced patterns follows from taking means.
 """
 
-from collections import deque
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
-MOST_CHANGES = 3
+import numpy as np
+
+from engine.render.flash_levels import CELLS, box_means, box_minima, gain_for, luminance
+
+MAX_RISES = 3
 WINDOW_S = 1.02  # any second, both ends included, and some jitter of the clock
-CHANGE = 0.09  # WCAG's 10 %, less what a few thousand samples and rounding to 8 bits can miss
-HALVINGS = 6  # the share is found to within 1/64
+STEP = 0.06
+RED_STEP = 0.03  # half of 20/320
+MAX_LEVEL = 0.82 + STEP  # brighter is as bright: where the darker picture is above 0.8 nothing is a flash
+RECOVERY_S = 0.5
+RED_RECOVERY_S = 1.0
+SMOOTH_CELLS = 4
+MAX_STEP_S = 1.0  # after a gap in the show the ceiling is not higher than it is after this
 
-Levels = tuple[float, ...]
-"""One level, 0..1, per thing that must not flash: luminance, display luma, saturated red."""
+_SIDES = (CELLS // 6, CELLS // 3, CELLS)
+"""Cells across a quarter of a field, a field, the picture."""
+_ENDS = [0, *np.cumsum([(CELLS + 1 - side) ** 2 for side in _SIDES])]
+_PARTS = tuple(slice(start, end) for start, end in pairwise(_ENDS))
+"""Which places of all have each of these sizes."""
+_THRESHOLDS = np.array([[STEP], [RED_STEP]])
+_NEVER_S = -np.inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Limits:
+    """How a picture goes out, cell by cell; between the centres of cells it is interpolated."""
+
+    maps: np.ndarray
+    """(18, 18, 2) float32, 0..1, row 0 at the top: gain of display values, and how much of saturated red is kept."""
+    held_share: float
+    """Share of the picture's light that they take away, 0..1."""
+
+
+NO_LIMITS = Limits(maps=np.ones((CELLS, CELLS, 2), np.float32), held_share=0.0)
 
 
 class FlashGuard:
-    """Remembers the last second of published levels."""
+    """Remembers the rises of the last second, for each place."""
 
     def __init__(self) -> None:
-        self._history: deque[tuple[float, Levels]] = deque()
+        self._time_s: float | None = None
 
-    def admit(self, levels_at: Callable[[float], Levels], time_s: float) -> float:
-        """The largest share, 0..1, of the new picture that may go out, mixed with the published one; it is counted.
+    def limit(self, cells: np.ndarray, time_s: float) -> Limits | None:
+        """How the picture goes out whose cells these are, (4, 18, 18); None: as it is. It is counted as it goes out.
 
-        `levels_at(share)` gives the levels of such a mixture. 1 is tried first, and on a calm picture alone.
+        `cells`: means of luminance-weighted display values, of their squares and of their cubes, and of red.
+        A clock that was set back begins a new show, and the first picture of a show is no change.
         """
-        self._forget(time_s)
-        share, levels = 1.0, levels_at(1.0)
-        if not self._allows(levels):
-            share, levels = self._largest_allowed(levels_at)
-        self._history.append((time_s, levels))
-        return share
-
-    def count(self, levels: Levels, time_s: float) -> None:
-        """Remember what is on screen from `time_s` on, without a say in it."""
-        self._forget(time_s)
-        self._history.append((time_s, levels))
-
-    def _largest_allowed(self, levels_at: Callable[[float], Levels]) -> tuple[float, Levels]:
-        lowest, highest = 0.0, 1.0
-        allowed = levels_at(0.0)
-        for _ in range(HALVINGS):
-            middle = (lowest + highest) / 2
-            levels = levels_at(middle)
-            if self._allows(levels):
-                lowest, allowed = middle, levels
-            else:
-                highest = middle
-        return lowest, allowed
-
-    def _forget(self, time_s: float) -> None:
-        if self._history and time_s < self._history[-1][0]:  # the clock was set back: a new show
-            self._history.clear()
-        while self._history and time_s - self._history[0][0] > WINDOW_S:
-            self._history.popleft()
-
-    def _allows(self, levels: Levels) -> bool:
-        return all(
-            opposing_changes([past[index] for _, past in self._history] + [level], CHANGE) <= MOST_CHANGES
-            for index, level in enumerate(levels)
+        levels = np.stack([luminance(cells[:3]), cells[3]]).reshape(2, -1) @ _MEANS
+        light = levels[0].copy()
+        np.minimum(light, MAX_LEVEL, out=levels[0])
+        if self._time_s is None or time_s < self._time_s:
+            self._begin(levels, time_s)
+            return None
+        step_s = min(time_s - self._time_s, MAX_STEP_S)
+        self._time_s = time_s
+        if self._may_hold():
+            self._move_ceilings(step_s)
+            is_red = self._is_held[1] & (levels[1] > self._low[1] + RED_STEP)
+            self._red_kept = np.where(is_red, 0.0, self._red_kept)
+        if (light <= self._ceiling).all() and self._red_kept.min() == 1.0:
+            self._count(levels)
+            return None
+        maps = np.stack([self._gains(cells), self._kept_red()])
+        shown = _shown(cells, maps)
+        held_share = 1.0 - min(float(shown[0, -1] / max(light[-1], 1e-6)), 1.0)
+        np.minimum(shown[0], MAX_LEVEL, out=shown[0])
+        self._count(shown)
+        return Limits(
+            maps=np.ascontiguousarray(maps.transpose(1, 2, 0), np.float32),
+            held_share=held_share,
         )
 
+    def _begin(self, levels: np.ndarray, time_s: float) -> None:
+        self._time_s = time_s
+        self._low, self._high = levels.copy(), levels.copy()  # (2, places), since the last change of direction
+        self._is_high = np.zeros(levels.shape, bool)  # after a rise, before a fall
+        self._peaks_s = np.full((MAX_RISES, *levels.shape), _NEVER_S)  # of the latest rises, newest first
+        self._is_held = np.zeros(levels.shape, bool)  # may not begin a rise
+        self._ceiling = np.full(levels.shape[1], np.inf)
+        self._red_kept = np.ones(levels.shape[1])
 
-def opposing_changes(levels: Sequence[float], least: float) -> int:
-    """The most changes of at least `least`, each opposite to the one before, that can be found in a row of levels."""
-    if max(levels) - min(levels) < least:
-        return 0
-    changes = 0
-    low = high = levels[0]
-    direction = 0  # +1 while the newest change is a rise, and `high` is the highest since; -1 a fall, `low`; 0 none yet
-    for level in levels:
-        if direction >= 0:
-            high = max(high, level)
-        if direction <= 0:
-            low = min(low, level)
-        if direction <= 0 and level - low >= least:
-            direction, high = 1, level
-            changes += 1
-        elif direction >= 0 and high - level >= least:
-            direction, low = -1, level
-            changes += 1
-    return changes
+    def _may_hold(self) -> bool:
+        """Some place has had its rises of this second, or is still on its way back."""
+        assert self._time_s is not None
+        is_full = self._peaks_s[-1].max() > self._time_s - WINDOW_S
+        return bool(is_full) or bool(np.isfinite(self._ceiling).any()) or bool(self._red_kept.min() < 1.0)
+
+    def _gains(self, cells: np.ndarray) -> np.ndarray:
+        """For each cell, (18, 18). The smallest places first: often nothing is left to do for those around them."""
+        gains = np.ones((CELLS, CELLS))
+        for part, side in zip(_PARTS, _SIDES, strict=True):
+            sums = box_means(cells[:3] * _powers(gains), side).reshape(3, -1)
+            ceiling = self._ceiling[part]
+            is_over = luminance(sums) > ceiling
+            if is_over.any():
+                needed = np.ones(len(ceiling))
+                needed[is_over] = gain_for(sums[:, is_over], ceiling[is_over])
+                gains *= _smooth(_over_cells(needed, side))
+        return gains
+
+    def _kept_red(self) -> np.ndarray:
+        """For each cell, (18, 18)."""
+        if self._red_kept.min() == 1.0:
+            return np.ones((CELLS, CELLS))
+        kept = [_over_cells(self._red_kept[part], side) for part, side in zip(_PARTS, _SIDES, strict=True)]
+        return _smooth(np.min(kept, axis=0))
+
+    def _move_ceilings(self, step_s: float) -> None:
+        """For the picture of now: down where no rise may begin, else up again."""
+        assert self._time_s is not None
+        has_room = self._peaks_s[-1] <= self._time_s - WINDOW_S
+        self._is_held = ~(has_room | self._is_high)
+        grown = self._ceiling * np.exp(step_s / RECOVERY_S)
+        highest = np.where(self._low[0] < MAX_LEVEL - STEP, self._low[0] + 0.99 * STEP, np.inf)
+        held = np.minimum(self._ceiling, highest)
+        self._ceiling = np.where(self._is_held[0], held, np.where(grown > 1.0, np.inf, grown))
+        back = np.minimum(self._red_kept + step_s / RED_RECOVERY_S, 1.0)
+        self._red_kept = np.where(self._is_held[1], self._red_kept, back)
+
+    def _count(self, levels: np.ndarray) -> None:
+        """The light that goes out now, (2, places), into the sequence of highs and lows."""
+        assert self._time_s is not None
+        was_high = self._is_high
+        np.minimum(self._low, levels, out=self._low, where=~was_high)
+        starts = ~was_high & (levels - self._low >= _THRESHOLDS)
+        goes_on = was_high & (levels > self._high)
+        falls = was_high & (self._high - levels >= _THRESHOLDS)
+        if starts.any():
+            self._peaks_s[1:] = np.where(starts, self._peaks_s[:-1], self._peaks_s[1:])
+        peaks = starts | goes_on
+        np.copyto(self._high, levels, where=peaks)
+        np.copyto(self._peaks_s[0], self._time_s, where=peaks)
+        np.copyto(self._low, levels, where=falls)
+        self._is_high = (was_high | starts) & ~falls
+
+
+def _means() -> np.ndarray:
+    """(324, places): each cell's part in the mean over each place."""
+    cells = np.eye(CELLS**2).reshape(-1, CELLS, CELLS)
+    return np.concatenate([box_means(cells, side).reshape(CELLS**2, -1) for side in _SIDES], axis=1).clip(0)
+
+
+_MEANS = _means()
+
+
+_TWO_MEANS = np.convolve(np.ones(SMOOTH_CELLS), np.ones(SMOOTH_CELLS)) / SMOOTH_CELLS**2
+_SMOOTH = np.array([np.roll(np.pad(_TWO_MEANS, (0, CELLS - 1)), row) for row in range(CELLS)])
+"""(18, 24): two moving means, one after the other, along one axis."""
+
+
+def _over_cells(values: np.ndarray, side: int) -> np.ndarray:
+    """For each cell, (18, 18), the smallest of the values, all <= 1, of the places of this size that it is in."""
+    shape = (CELLS + 1 - side, CELLS + 1 - side)
+    return box_minima(np.pad(values.reshape(shape), side - 1, constant_values=1.0), side)
+
+
+def _smooth(values: np.ndarray) -> np.ndarray:
+    """(18, 18) that changes slowly from cell to cell and is nowhere above `values`, nor is what is interpolated.
+
+    The smallest of the neighbourhood is taken first, as far as the means reach after it: they are below it then.
+    """
+    values = np.pad(values, 2 * SMOOTH_CELLS - 1, mode="edge")
+    values = box_minima(values, 2 * SMOOTH_CELLS + 1)  # the means reach 3 cells to each side, interpolation one more
+    return _SMOOTH @ values @ _SMOOTH.T
+
+
+def _powers(gains: np.ndarray) -> np.ndarray:
+    """What a gain makes of the three sums of a cell."""
+    return np.stack([gains, gains**2, gains**3])
+
+
+def _shown(cells: np.ndarray, maps: np.ndarray) -> np.ndarray:
+    """Luminance and red, (2, places), of a picture of these cells that goes out by these maps."""
+    padded = np.pad(maps, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    down = (padded[:, :-2] + 6 * padded[:, 1:-1] + padded[:, 2:]) / 8  # means over a cell of the interpolated values
+    gain, kept = (down[..., :-2] + 6 * down[..., 1:-1] + down[..., 2:]) / 8
+    red = np.where(kept > 0.0, cells[3] * gain**2, 0.0)
+    return np.stack([luminance(cells[:3], gain), red]).reshape(2, -1) @ _MEANS

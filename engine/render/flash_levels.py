@@ -1,48 +1,83 @@
-"""What the flash guard looks at: some thousand pixels of a picture, and their mean luminance and red.
+"""The light of a picture as the flash guard sees it: a grid of cells, and of each how bright and how red it is.
 
-Pixels are taken one from each cell of a 64 x 36 grid, at a fixed random place in the cell: at cell centres
-the stripes of a wave could fall in step with the grid and be missed.
+A cell is a sixth of a 10 degree field wide and high (flash_guard.py says why). Of each, 64 pixels are taken, one from
+each part of a finer grid at a random place in it, other places in each cell: at regular places the stripes of a wave
+could fall in step with the grid and be missed. A renderer sums them up to four numbers (shaders/flash_cells.glsl,
+numba_kernels.py), from which follows how bright the cell is under any gain: nothing has to be drawn or read twice.
 """
 
 import numpy as np
 
-COLUMNS, ROWS = 64, 36
+CELLS = 18
+"""Cells across the picture, and down it."""
+SAMPLES_ACROSS, SAMPLES_DOWN = 8, 8
+"""Pixels taken of each cell."""
+CELL_SHIFT = (0.7548777, 0.5698403)
 _SEED = 2301  # any; fixed, so that two offline runs agree
 
-_DISPLAY = np.arange(256) / 255
-_LINEAR = np.where(_DISPLAY <= 0.04045, _DISPLAY / 12.92, ((_DISPLAY + 0.055) / 1.055) ** 2.4).astype(np.float32)
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of linear sRGB (WCAG "relative luminance")
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32) / 255  # BT.601, of display values
-_SATURATED_RED = 0.8  # WCAG: red is saturated when it is at least this share of R + G + B
+# Linear light of a display value c is close to A1 c + A2 c^2 + A3 c^3, at most 0.002 from sRGB's own curve
+# (C. Taylor, "sRGB approximations for HLSL", 2012). Unlike a power's, its mean under a gain follows from three means.
+LINEAR = (0.012522878, 0.682171111, 0.305306011)
+
+SATURATED_RED = 0.79
+"""Red is saturated from this share of R + G + B on, linear: WCAG's 0.8, less what LINEAR may be off."""
+
+
+def sample_jitter() -> np.ndarray:
+    """(64, 2) float32: where in a cell its samples are, 0..1 across and down, one in each of 8 x 8 parts."""
+    jitter = np.random.default_rng(_SEED).random((SAMPLES_DOWN, SAMPLES_ACROSS, 2))
+    parts = np.stack(np.meshgrid(np.arange(SAMPLES_ACROSS), np.arange(SAMPLES_DOWN)), axis=-1)
+    return ((parts + jitter) / (SAMPLES_ACROSS, SAMPLES_DOWN)).reshape(-1, 2).astype(np.float32)
 
 
 def sample_places(width: int, height: int) -> np.ndarray:
-    """(36, 64, 2) int32: column and row of each sampled pixel of a picture of this size."""
-    jitter = np.random.default_rng(_SEED).random((ROWS, COLUMNS, 2))
-    cells = np.stack(np.meshgrid(np.arange(COLUMNS), np.arange(ROWS)), axis=-1)
-    places = (cells + jitter) * (width / COLUMNS, height / ROWS)
+    """(18, 18, 64, 2) int32: column and row of each sampled pixel of a picture of this size, by cell.
+
+    In each cell the jitter is moved on, around the cell's edges, by another amount (Roberts' R2 sequence).
+    """
+    columns, rows = np.meshgrid(np.arange(CELLS), np.arange(CELLS))
+    moved = (rows * CELLS + columns)[..., None].astype(np.float32) * np.array(CELL_SHIFT, np.float32)
+    within = (sample_jitter() + moved[:, :, None]) % np.float32(1)
+    places = (np.stack([columns, rows], axis=-1)[:, :, None] + within) * np.array((width, height), np.float32) / CELLS
     return np.minimum(places.astype(np.int32), (width - 1, height - 1)).astype(np.int32)
 
 
-def mix_samples(previous: np.ndarray, current: np.ndarray, fade: float, share: float) -> np.ndarray:
-    """Samples of the picture that publish.glsl makes of these two, (n, 3) uint8, rounded as it rounds."""
-    if fade == 1.0 and share == 1.0:
-        return current
-    mixed = previous * np.float32(1.0 - share) + current * np.float32(fade * share)
-    return (mixed + np.float32(0.5)).astype(np.uint8)
+def luminance(sums: np.ndarray, gain: np.ndarray | float = 1.0) -> np.ndarray:
+    """Relative luminance 0..1 of pictures whose first three sums are these, (3, ...), once multiplied by `gain`."""
+    first, second, third = LINEAR
+    return gain * (first * sums[0] + gain * (second * sums[1] + gain * third * sums[2]))
 
 
-def flash_levels(samples: np.ndarray) -> tuple[float, float, float]:
-    """Mean relative luminance, display luma and saturated red of (n, 3) uint8 samples, each 0..1.
+def gain_for(sums: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The gains 0..1, (n,), at which pictures of these sums, (3, n), have these luminances or a little less.
 
-    Luma as well as luminance: where a projector's or an LED wall's curve is flatter than sRGB's, dark flashes
-    that WCAG's luminance hardly sees are as bright as luma says. Red: the mean of R - G - B where red is
-    saturated.
+    Newton's method from above: luminance is a rising convex function of the gain, so that no step goes too far. It is
+    at least the gain's cube times what it is without, and so the cube root is above.
     """
-    linear = _LINEAR[samples]
-    luminance = float((linear @ _LUMINANCE).mean())
-    luma = float((samples.astype(np.float32) @ _LUMA).mean())
-    red = linear[:, 0]
-    others = linear[:, 1] + linear[:, 2]
-    is_saturated = red * (1 - _SATURATED_RED) >= _SATURATED_RED * others
-    return luminance, luma, float(np.where(is_saturated, red - others, 0).clip(0).mean())
+    first, second, third = (factor * part for factor, part in zip(LINEAR, sums, strict=True))
+    gain = np.cbrt(np.minimum(wanted / np.maximum(first + second + third, 1e-9), 1.0))
+    for _ in range(4):
+        light = gain * (first + gain * (second + gain * third))
+        gain -= (light - wanted) / np.maximum(first + gain * (2 * second + 3 * gain * third), 1e-9)
+    return np.clip(gain * 0.999, 0.0, 1.0)
+
+
+def box_means(cells: np.ndarray, side: int) -> np.ndarray:
+    """Means of all squares of `side` x `side` cells: (..., 18, 18) becomes (..., 19 - side, 19 - side)."""
+    sums = np.zeros((*cells.shape[:-2], CELLS + 1, CELLS + 1))
+    sums[..., 1:, 1:] = cells.cumsum(axis=-2).cumsum(axis=-1)
+    upper = sums[..., :-side, :]
+    rows = sums[..., side:, :] - upper
+    return (rows[..., side:] - rows[..., :-side]) / side**2
+
+
+def box_minima(values: np.ndarray, side: int) -> np.ndarray:
+    """Smallest value in each square of `side` x `side` of (h, w): (h + 1 - side, w + 1 - side)."""
+    for _ in range(2):
+        width = 1
+        while width < side:  # what is known of `width` in a row, of twice as many; at last they overlap
+            step = min(width, side - width)
+            values = np.minimum(values[:-step], values[step:])
+            width += step
+        values = values.T
+    return values

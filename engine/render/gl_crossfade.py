@@ -1,6 +1,6 @@
 """One picture, or two while one takes the other's place, as a texture for the pass and for sinks.
 
-Two crossfading pictures are mixed once, at their own size, by publish.glsl. Reading both in the pass would cost a
+Two crossfading pictures are mixed once, at their own size, by mix.glsl. Reading both in the pass would cost a
 software rasteriser four texels more at each pixel of the frame, and a second version of every program that shows
 layer 5.
 """
@@ -27,7 +27,7 @@ class CrossfadedImage:
         *,
         is_software: bool,
     ) -> None:
-        """`mix_pass`: publish.glsl with u_current on unit 0 and u_previous on unit 1."""
+        """`mix_pass`: mix.glsl with u_current on unit 0 and u_previous on unit 1."""
         self._context, self._mix_pass, self._finish = context, mix_pass, finish
         self._is_software = is_software
         self._picture = UploadedImage(context, 3, "f1")
@@ -109,9 +109,7 @@ class CrossfadedImage:
         if target in self._outputs.drawn:
             return
         program = self._mix_pass.program
-        program["u_fade"] = 1.0
         program["u_share"] = self._fade.mix
-        program["u_is_luma"] = False
         self._picture.use(0)
         (self._before if self._is_crossing else self._picture).use(1)
         target.framebuffer.viewport = (0, 0, *self._fade.size_px)

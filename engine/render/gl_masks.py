@@ -61,7 +61,7 @@ class MaskPainter:
     """Draws objects into a target. Render thread, context current, nothing enabled; leaves it so."""
 
     def __init__(self, context: moderngl.Context, copy_pass: moderngl.VertexArray) -> None:
-        """`copy_pass`: publish.glsl with u_current on unit 0 and u_previous on unit 1."""
+        """`copy_pass`: mix.glsl with u_current on unit 0 and u_previous on unit 1."""
         self._context, self._copy_pass = context, copy_pass
         self._colours, self._ids = (
             context.vertex_array(compile_program(context, name, vertex="mask_boxes"), [])
@@ -75,9 +75,7 @@ class MaskPainter:
     def paint_overlay(self, target: Target, overlay: Overlay) -> None:
         self._source.follow(overlay.source, overlay.source.pixels)
         program = self._copy_pass.program
-        program["u_fade"] = 1.0
         program["u_share"] = 1.0
-        program["u_is_luma"] = False
         self._source.use(0)
         self._source.use(1)
         target.framebuffer.use()

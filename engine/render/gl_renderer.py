@@ -1,10 +1,10 @@
 """The Multiverse drawn by OpenGL in one pass.
 
 A picture: upload, the pass (multiverse.glsl) into one of two targets, the other holding the last picture for
-feedback; a few thousand of its pixels for the flash guard; and only when it must be faded or held back a
+feedback; the light of its parts for the flash guard (flash_cells.glsl); and only when it must be faded or dimmed a
 second pass (publish.glsl) into a target of its own. Otherwise the pass's own texture is published. Two pictures
 of layer 5 that crossfade are mixed beforehand, at their own size (gl_crossfade.py); two looks of which one takes the
-other's place are drawn one after the other and mixed (dissolve.glsl), and the mixture is the picture then.
+other's place are drawn one after the other and mixed (mix.glsl), and the mixture is the picture then.
 """
 
 import logging
@@ -21,15 +21,17 @@ from engine.frame import Segmentation, ShownPicture, TextureRef, VideoFrame
 from engine.render.colour import layer_colours
 from engine.render.context import is_software, load_finish, open_context
 from engine.render.crossfade import Crossfade
+from engine.render.flash_guard import NO_LIMITS
+from engine.render.flash_levels import sample_jitter
 from engine.render.frame_block import ROWS, pack_block
 from engine.render.gl_crossfade import CrossfadedImage
 from engine.render.gl_dissolve import Pair
 from engine.render.gl_masks import MaskArray, MaskPainter, PaintedImage
 from engine.render.gl_targets import Targets
-from engine.render.gl_textures import Target, UploadedImage, wave_texture
+from engine.render.gl_textures import CellTarget, Target, UploadedImage, limits_texture, wave_texture
 from engine.render.look import Look
 from engine.render.mask_look import IdPicture, Overlay
-from engine.render.master import Master
+from engine.render.master import Finish, FlashGuardState, Master
 from engine.render.picture import PictureInput
 from engine.render.shader_source import compile_program
 from engine.render.wave_table import bake_waves
@@ -82,16 +84,20 @@ class GLRenderer:
             self.is_software = is_software(self.description)
             sets = _SETS if self.is_software else [_FEATURES]
             self._passes = {features: self._make_pass(features) for features in sets}
-            self._publish = self._small_pass("publish", u_current=0, u_previous=1)
-            self._sample = self._small_pass("flash_samples", u_picture=0, u_places=1)
-            self._dissolve = self._small_pass("dissolve", u_leaving=0, u_coming=1)
+            self._fade = self._small_pass("publish", u_current=0)
+            self._limit = self._small_pass("publish", ("LIMITS",), u_current=0, u_limits=1)
+            self._mix = self._small_pass("mix", u_current=0, u_previous=1)
+            self._sum_cells = self._small_pass("flash_cells", u_picture=0)
+            self._sum_cells.program["u_jitter"].write(sample_jitter())
             self._block = self._context.buffer(reserve=ROWS * 16)
             self._waves = wave_texture(self._context)
+            self._limits = limits_texture(self._context)
+            self._cells = CellTarget(self._context)
             self._layer5 = self._crossfaded()
             self._beside: CrossfadedImage | None = None
             self._region = UploadedImage(self._context, 1, "u1")
             self._matte = MaskArray(self._context, 1)
-            self._painter = MaskPainter(self._context, self._publish)
+            self._painter = MaskPainter(self._context, self._mix)
             self._overlay = self._painted(self._painter.paint_overlay)
             self._ids = self._painted(self._painter.paint_ids)
             self._master = Master()
@@ -126,14 +132,19 @@ class GLRenderer:
         self._unfinished = None
         with self._drawing():
             self._finish()
-            samples = self._read_samples() if look.is_flash_guarded else None
-            mixture = self._master.mixture(look, samples, time_s)
-            if mixture.is_untouched:
+            cells = self._read_cells() if look.is_flash_guarded else None
+            finish = self._master.finish(look, cells, time_s)
+            if finish.is_untouched:
                 self._published = self._current
             else:
-                self._draw_published(look, mixture.fade, mixture.share)
+                self._draw_published(finish, is_luma=look.is_alpha_luma)
                 self._finish()
             self._require_no_error()
+
+    @property
+    def flash_guard(self) -> FlashGuardState:
+        """What the guard did with the finished picture. Any thread."""
+        return self._master.state
 
     @property
     def texture(self) -> TextureRef:
@@ -180,11 +191,21 @@ class GLRenderer:
                 self._context.__enter__()
                 self._targets.release()
                 painted = (self._painter, self._overlay, self._ids)
-                for part in (self._block, self._waves, self._layer5, self._region, self._matte, *painted):
+                for part in (
+                    self._block,
+                    self._waves,
+                    self._limits,
+                    self._cells,
+                    self._layer5,
+                    self._region,
+                    self._matte,
+                    *painted,
+                ):
                     part.release()
                 if self._beside is not None:
                     self._beside.release()
-                for vertices in (*self._passes.values(), self._publish, self._sample, self._dissolve):
+                small = (self._fade, self._limit, self._mix, self._sum_cells)
+                for vertices in (*self._passes.values(), *small):
                     vertices.program.release()
                     vertices.release()
                 self._context.release()
@@ -192,7 +213,7 @@ class GLRenderer:
             log.warning("a lost context was left as it is: %s", error)
 
     def _crossfaded(self) -> CrossfadedImage:
-        return CrossfadedImage(self._context, self._publish, self._finish, is_software=self.is_software)
+        return CrossfadedImage(self._context, self._mix, self._finish, is_software=self.is_software)
 
     def _painted(self, paint: Callable[[Target, _Asked], None]) -> PaintedImage:
         return PaintedImage(self._context, self._finish, paint, is_software=self.is_software)
@@ -245,7 +266,6 @@ class GLRenderer:
         self._has_picture = False
         self._unfinished = None
         self._pixels = None
-        self._master.forget_picture()
         self._warm_up()
 
     def _draw_looks(self, picture: PictureInput) -> None:
@@ -268,11 +288,11 @@ class GLRenderer:
         self._has_picture = True
 
     def _run_dissolve(self, leaving: Target, coming: Target, mix: float, into: Target) -> None:
-        self._dissolve.program["u_mix"] = mix
-        leaving.texture.use(0)
-        coming.texture.use(1)
+        self._mix.program["u_share"] = mix
+        coming.texture.use(0)
+        leaving.texture.use(1)
         into.framebuffer.use()
-        self._dissolve.render(moderngl.TRIANGLES, vertices=3)
+        self._mix.render(moderngl.TRIANGLES, vertices=3)
 
     def _draw_pass(self, picture: PictureInput, trail: Pair) -> None:
         """One look into the next target of its trail."""
@@ -306,26 +326,29 @@ class GLRenderer:
         trail.front.framebuffer.use()
         self._passes[features].render(moderngl.TRIANGLES, vertices=3)
 
-    def _read_samples(self) -> np.ndarray:
+    def _read_cells(self) -> np.ndarray:
         """Only once the picture is drawn: a pass that reads it before would make moderngl wait, holding the GIL."""
-        samples = self._targets.samples
+        self._sum_cells.program["u_size_px"] = self._targets.size_px
         self._current.texture.use(0)
-        samples.places.use(1)
-        samples.framebuffer.use()
-        self._sample.render(moderngl.TRIANGLES, vertices=3)
-        return samples.read_samples()
+        self._cells.framebuffer.use()
+        self._sum_cells.render(moderngl.TRIANGLES, vertices=3)
+        return self._cells.read_cells()
 
-    def _draw_published(self, look: Look, fade: float, share: float) -> None:
+    def _draw_published(self, finish: Finish, *, is_luma: bool) -> None:
+        """By turns into two targets: who holds the last published picture keeps it for a frame."""
         first, second = self._targets.finished
         target = second if self._published is first else first
-        program = self._publish.program
-        program["u_fade"] = fade
-        program["u_share"] = share
-        program["u_is_luma"] = look.is_alpha_luma
+        publish = self._fade if finish.limits is None else self._limit
+        publish.program["u_fade"] = finish.fade
+        publish.program["u_is_luma"] = is_luma
+        if finish.limits is not None:
+            width, height = self._targets.size_px
+            publish.program["u_pictures_per_px"] = 1 / width, 1 / height
+            self._limits.write(finish.limits.maps)
+            self._limits.use(1)
         self._current.texture.use(0)
-        self._published.texture.use(1)
         target.framebuffer.use()
-        self._publish.render(moderngl.TRIANGLES, vertices=3)
+        publish.render(moderngl.TRIANGLES, vertices=3)
         self._published = target
 
     def _make_pass(self, features: tuple[str, ...]) -> moderngl.VertexArray:
@@ -347,13 +370,18 @@ class GLRenderer:
             self._run_pass(features, trail)
             self._finish()
         self._run_dissolve(trail.front, trail.back, 0.5, changed)
-        self._finish()
         for target in (trail.front, changed):
             target.framebuffer.scissor = None
+        self._read_cells()
+        for limits in (None, NO_LIMITS):
+            self._draw_published(Finish(1.0, limits), is_luma=False)
+        self._finish()
+        self._published = self._current
+        for target in (trail.front, changed):
             target.framebuffer.clear()
 
-    def _small_pass(self, name: str, **units: int) -> moderngl.VertexArray:
-        program = compile_program(self._context, name)
+    def _small_pass(self, name: str, features: tuple[str, ...] = (), **units: int) -> moderngl.VertexArray:
+        program = compile_program(self._context, name, features)
         for uniform, unit in units.items():
             program[uniform] = unit
         return self._context.vertex_array(program, [])

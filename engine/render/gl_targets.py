@@ -7,14 +7,14 @@ from typing import TypeVar
 import moderngl
 
 from engine.render.gl_dissolve import Dissolve
-from engine.render.gl_textures import SampleTarget, Target
+from engine.render.gl_textures import Target
 from engine.render.readback import Readback
 
-_Part = TypeVar("_Part", Target, Dissolve, SampleTarget, Readback)
+_Part = TypeVar("_Part", Target, Dissolve, Readback)
 
 
 class Targets:
-    """Those that looks are drawn in and mixed, two for what goes out changed, and the ways to read them."""
+    """Those that looks are drawn in and mixed, two for what goes out changed, and the way to read them."""
 
     def __init__(
         self,
@@ -33,7 +33,6 @@ class Targets:
 
             self.dissolve = kept(Dissolve(context, size_px))
             self.finished = (kept(Target(context, size_px)), kept(Target(context, size_px)))
-            self.samples = kept(SampleTarget(context, size_px))
             self.readback = kept(Readback(context, finish, size_px, is_direct=is_direct))
             self._parts = undo.pop_all()
 

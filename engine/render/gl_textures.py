@@ -7,7 +7,7 @@ import moderngl
 import numpy as np
 
 from engine.frame import CHANNELS, VideoFrame
-from engine.render.flash_levels import COLUMNS, ROWS, sample_places
+from engine.render.flash_levels import CELLS
 from engine.render.picture import RegionMap
 from engine.render.wave_table import TABLE_POINTS
 
@@ -79,8 +79,10 @@ def wave_texture(context: moderngl.Context) -> moderngl.Texture:
 class Target:
     """A texture that can be drawn into; black at first."""
 
-    def __init__(self, context: moderngl.Context, size_px: tuple[int, int], components: int = 4) -> None:
-        self.texture = context.texture(size_px, components, alignment=1)
+    def __init__(
+        self, context: moderngl.Context, size_px: tuple[int, int], components: int = 4, dtype: str = "f1"
+    ) -> None:
+        self.texture = context.texture(size_px, components, alignment=1, dtype=dtype)
         self.texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
         self.framebuffer = context.framebuffer([self.texture])
         self.framebuffer.clear()
@@ -90,19 +92,21 @@ class Target:
         self.texture.release()
 
 
-class SampleTarget(Target):
-    """Where the flash guard's samples are drawn and read from."""
+class CellTarget(Target):
+    """Where the flash guard's cells are drawn and read from."""
 
-    def __init__(self, context: moderngl.Context, size_px: tuple[int, int]) -> None:
-        super().__init__(context, (COLUMNS, ROWS))
-        self.places = context.texture((COLUMNS, ROWS), 2, sample_places(*size_px).tobytes(), dtype="i4")
-        self.places.filter = (moderngl.NEAREST, moderngl.NEAREST)
+    def __init__(self, context: moderngl.Context) -> None:
+        super().__init__(context, (CELLS, CELLS), dtype="f4")
 
-    def read_samples(self) -> np.ndarray:
-        """(2304, 3) uint8 RGB."""
-        rgba = np.frombuffer(self.framebuffer.read(components=4), np.uint8)
-        return rgba.reshape(-1, 4)[:, :3]
+    def read_cells(self) -> np.ndarray:
+        """(4, 18, 18) float32, row 0 at the top."""
+        texels = np.frombuffer(self.framebuffer.read(components=4, dtype="f4"), np.float32)
+        return texels.reshape(CELLS, CELLS, 4).transpose(2, 0, 1)
 
-    def release(self) -> None:
-        super().release()
-        self.places.release()
+
+def limits_texture(context: moderngl.Context) -> moderngl.Texture:
+    """18 x 18 texels of two floats over the whole picture, interpolated: `flash_guard.Limits.maps`."""
+    texture = context.texture((CELLS, CELLS), 2, dtype="f4")
+    texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
+    texture.repeat_x = texture.repeat_y = False
+    return texture

@@ -83,7 +83,7 @@ class Look:
             fade=values["/master/fade"],
             is_black=values["/master/blackout"],
             is_frozen=values["/master/freeze"],
-            is_flash_guarded=values["/safety/flash"],
+            is_flash_guarded=values["/safety/flash_guard"],
         )
 
 

@@ -1,54 +1,80 @@
-"""The last steps before a picture goes out: fade, blackout and flash guard. The decision only; renderers mix pixels."""
+"""The last steps before a picture goes out: fade, blackout and flash guard. The decision only; renderers paint it."""
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
 
-from engine.render.flash_guard import FlashGuard
-from engine.render.flash_levels import flash_levels, mix_samples
+from engine.render.flash_guard import FlashGuard, Limits
 from engine.render.look import Look
+
+LATELY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Mixture:
-    """Published = share x fade x this picture + (1 - share) x the last published one."""
+class Finish:
+    """How a drawn picture goes out: times `fade`, and within `limits`."""
 
     fade: float
-    share: float
+    limits: Limits | None
 
     @property
     def is_untouched(self) -> bool:
-        """This picture goes out as it was drawn."""
-        return self.fade == 1.0 and self.share == 1.0
+        """It goes out as it was drawn."""
+        return self.fade == 1.0 and self.limits is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlashGuardState:
+    """What the flash guard does, for people."""
+
+    is_on: bool = False
+    is_limiting: bool = False
+    """It dims or desaturates some part of the picture of now."""
+    held_share: float = 0.0
+    """Share of this picture's light that it holds back, 0..1."""
+    lately_share: float = 0.0
+    """Share of the frames of the last ten seconds in which it was limiting, 0..1."""
 
 
 class Master:
-    """Decides each frame's mixture, and remembers what that put on screen. Render thread."""
+    """Decides how each frame goes out. Render thread; `state` may be read from any."""
 
     def __init__(self) -> None:
         self._guard = FlashGuard()
-        self._on_screen: np.ndarray | None = None  # samples of the last published picture
+        self._lately: deque[tuple[float, bool]] = deque()
+        self._limited = 0  # of them
+        self.state = FlashGuardState()
 
-    def forget_picture(self) -> None:
-        """The last published picture is gone (a new size): the next one cannot be mixed with it, but counts as ever."""
-        self._on_screen = None
-
-    def mixture(self, look: Look, samples: np.ndarray | None, time_s: float) -> Mixture:
-        """How the picture drawn now goes out. `samples` (n, 3) uint8 of it; None when the look is not guarded.
+    def finish(self, look: Look, cells: np.ndarray | None, time_s: float) -> Finish:
+        """How the picture drawn now goes out. `cells` (4, 18, 18) of it; None when the look is not guarded.
 
         A blackout is black in the same frame, whatever flashed before: it is the performer's emergency stop.
-        The guard counts it, so that coming back from black is held like any other flash.
+        The guard counts it, so that coming back from black is a rise like any other.
         """
         fade = 0.0 if look.is_black else look.fade
-        if samples is None:
-            self._guard = FlashGuard()
-            self._on_screen = None
-            return Mixture(fade, 1.0)
-        previous, is_first = (samples, True) if self._on_screen is None else (self._on_screen, False)
-        if look.is_black or is_first:
-            share = 1.0
-            self._guard.count(flash_levels(mix_samples(previous, samples, fade, share)), time_s)
-        else:
-            share = self._guard.admit(lambda share: flash_levels(mix_samples(previous, samples, fade, share)), time_s)
-        self._on_screen = mix_samples(previous, samples, fade, share)
-        return Mixture(fade, share)
+        if cells is None:
+            if self.state.is_on:
+                self._guard, self._limited, self.state = FlashGuard(), 0, FlashGuardState()
+                self._lately.clear()
+            return Finish(fade, None)
+        faded = cells * np.array([fade, fade**2, fade**3, fade**2])[:, None, None]
+        limits = self._guard.limit(faded, time_s)
+        self._tell(limits, time_s)
+        return Finish(fade, limits)
+
+    def _tell(self, limits: Limits | None, time_s: float) -> None:
+        is_limiting = limits is not None
+        if self._lately and time_s < self._lately[-1][0]:
+            self._lately.clear()
+            self._limited = 0
+        self._lately.append((time_s, is_limiting))
+        self._limited += is_limiting
+        while time_s - self._lately[0][0] > LATELY_S:
+            self._limited -= self._lately.popleft()[1]
+        self.state = FlashGuardState(
+            is_on=True,
+            is_limiting=is_limiting,
+            held_share=limits.held_share if limits else 0.0,
+            lately_share=self._limited / len(self._lately),
+        )

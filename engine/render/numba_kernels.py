@@ -1,4 +1,4 @@
-"""The Multiverse picture in Numba: its stages, one row of the picture at a time, and the two kernels that run them.
+"""The Multiverse picture in Numba: its stages, one row of the picture at a time, and the kernels that run them.
 
 A row's values live in small float32 buffers that stay in the processor's nearest cache, and each stage is a
 plain loop over them that the compiler turns into vector instructions; whatever is the same for all pixels is
@@ -18,7 +18,9 @@ import numpy as np
 from numba import prange
 
 from engine.render.compiling import kernel as _kernel
+from engine.render.compiling import small_kernel as _small_kernel
 from engine.render.compiling import stage as _stage
+from engine.render.flash_levels import CELLS, LINEAR, SATURATED_RED
 from engine.render.frame_block import (
     BLEND,
     FEEDBACK_X,
@@ -50,6 +52,12 @@ SOFT_LEVELS = (WHITE * np.linspace(0, 1, TONE_STEPS) ** 0.8).astype(np.float32)
 
 # sin(pi x) as a series in (x - 1/2)^2, for x in 0..1.
 C1, C2, C3, C4, C5 = (np.float32((-1) ** k * math.pi ** (2 * k) / math.factorial(2 * k)) for k in range(1, 6))
+
+RED_SURPLUS, TAKEN_RED, ADDED_OTHERS = (np.float32(value) for value in (1.5, 0.2, 0.34))  # see shaders/publish.glsl
+LIGHT_1, LIGHT_2, LIGHT_3 = (np.float32(value) for value in LINEAR)
+RED_SHARE = np.float32(SATURATED_RED)
+RED_LIGHT, GREEN_LIGHT, BLUE_LIGHT = (np.float32(value) for value in (0.2126, 0.7152, 0.0722))
+VALUES = (np.arange(256) / 255).astype(np.float32)
 
 Row = np.ndarray  # (width,) float32
 Rgb = np.ndarray  # (3, width) float32: red, green and blue of a row
@@ -356,14 +364,71 @@ def draw_picture(
         pack_row(out[row], picture, block)
 
 
+@_small_kernel
+def sum_cells(cells: np.ndarray, picture: Image, places: np.ndarray) -> None:
+    """cells (4, 18, 18) float32: the light of each part of the picture, see shaders/flash_cells.glsl.
+
+    places (18, 18, 64, 2) int32 as `sample_places` gives them.
+    """
+    samples = np.float32(places.shape[2])
+    for row in range(CELLS):
+        for column in range(CELLS):
+            first, second, third, reds = ZERO, ZERO, ZERO, ZERO
+            for i in range(places.shape[2]):
+                x, y = places[row, column, i, 0], places[row, column, i, 1]
+                red, green, blue = VALUES[picture[y, x, 0]], VALUES[picture[y, x, 1]], VALUES[picture[y, x, 2]]
+                red_part, green_part, blue_part = red * RED_LIGHT, green * GREEN_LIGHT, blue * BLUE_LIGHT
+                first += red_part + green_part + blue_part
+                second += red_part * red + green_part * green + blue_part * blue
+                third += red_part * red * red + green_part * green * green + blue_part * blue * blue
+                light = red * (LIGHT_1 + red * (LIGHT_2 + red * LIGHT_3))
+                total = light + green * (LIGHT_1 + green * (LIGHT_2 + green * LIGHT_3))
+                total += blue * (LIGHT_1 + blue * (LIGHT_2 + blue * LIGHT_3))
+                if light >= RED_SHARE * total:
+                    reds += TWO * light - total
+            cells[0, row, column] = first / samples
+            cells[1, row, column] = second / samples
+            cells[2, row, column] = third / samples
+            cells[3, row, column] = reds / samples
+
+
 @_kernel
-def mix_published(
-    out: Image, current: Image, previous: Image, fade: np.float32, share: np.float32, is_luma: bool
-) -> None:
-    """The picture that goes out: see shaders/publish.glsl."""
+def publish_picture(out: Image, picture: Image, limits: np.ndarray, fade: np.float32, is_luma: bool) -> None:
+    """The picture that goes out: see shaders/publish.glsl. limits (18, 18, 2) float32."""
+    height, width = out.shape[0], out.shape[1]
+    last = np.float32(CELLS - 1)
+    for row in prange(height):
+        y = min(max((np.float32(row) + HALF) * np.float32(CELLS) / np.float32(height) - HALF, ZERO), last)
+        y0 = min(np.int32(y), CELLS - 2)
+        share_y = y - np.float32(y0)
+        line = np.empty((CELLS, 2), np.float32)
+        for column in range(CELLS):
+            for k in range(2):
+                line[column, k] = limits[y0, column, k] * (ONE - share_y) + limits[y0 + 1, column, k] * share_y
+        for i in range(width):
+            x = min(max((np.float32(i) + HALF) * np.float32(CELLS) / np.float32(width) - HALF, ZERO), last)
+            x0 = min(np.int32(x), CELLS - 2)
+            share_x = x - np.float32(x0)
+            gain = (line[x0, 0] * (ONE - share_x) + line[x0 + 1, 0] * share_x) * fade
+            kept = line[x0, 1] * (ONE - share_x) + line[x0 + 1, 1] * share_x
+            red, green, blue = (
+                np.float32(picture[row, i, 0]),
+                np.float32(picture[row, i, 1]),
+                np.float32(picture[row, i, 2]),
+            )
+            surplus = max(red - RED_SURPLUS * max(green, blue), ZERO) * (ONE - kept)
+            out[row, i, 0] = np.uint8((red - TAKEN_RED * surplus) * gain + HALF)
+            out[row, i, 1] = np.uint8((green + ADDED_OTHERS * surplus) * gain + HALF)
+            out[row, i, 2] = np.uint8((blue + ADDED_OTHERS * surplus) * gain + HALF)
+            out[row, i, 3] = max(out[row, i, 0], out[row, i, 1], out[row, i, 2]) if is_luma else 255
+
+
+@_kernel
+def mix_pictures(out: Image, current: Image, previous: Image, share: np.float32) -> None:
+    """One picture taking another's place: see shaders/mix.glsl."""
     for row in prange(out.shape[0]):
         for i in range(out.shape[1]):
             for c in range(3):
-                mixed = previous[row, i, c] * (ONE - share) + current[row, i, c] * (fade * share)
+                mixed = previous[row, i, c] * (ONE - share) + current[row, i, c] * share
                 out[row, i, c] = np.uint8(mixed + HALF)
-            out[row, i, 3] = max(out[row, i, 0], out[row, i, 1], out[row, i, 2]) if is_luma else 255
+            out[row, i, 3] = 255

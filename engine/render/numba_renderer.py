@@ -15,11 +15,12 @@ from engine.frame import CHANNELS, Segmentation, ShownPicture, VideoFrame
 from engine.render.colour import layer_colours
 from engine.render.compiling import Tell, cache_folder, prepare, told
 from engine.render.crossfade import Crossfade
-from engine.render.flash_levels import sample_places
+from engine.render.flash_guard import NO_LIMITS
+from engine.render.flash_levels import CELLS, sample_places
 from engine.render.frame_block import ROWS, pack_block
 from engine.render.mask_look import IdPicture, Overlay, joined_mask, mask_boxes, object_colours
-from engine.render.master import Master
-from engine.render.numba_kernels import draw_picture, mix_published
+from engine.render.master import Finish, FlashGuardState, Master
+from engine.render.numba_kernels import draw_picture, mix_pictures, publish_picture, sum_cells
 from engine.render.numba_masks import paint_ids, paint_masks
 from engine.render.picture import Matte, PictureInput
 from engine.render.pixel_pool import PixelPool
@@ -86,10 +87,8 @@ class NumbaRenderer:
         self._beneath: np.ndarray | None = None
         self._size_px = (width, height)
         self._pool = PixelPool(width, height)
-        places = sample_places(width, height)
-        self._columns, self._rows = places[..., 0].ravel(), places[..., 1].ravel()
+        self._places = sample_places(width, height)
         self._has_picture = False
-        self._master.forget_picture()
 
     def draw(self, picture: PictureInput) -> None:
         """Draw this picture. While the look is frozen the one before stays, and only fades."""
@@ -97,21 +96,18 @@ class NumbaRenderer:
         with self._drawing():
             if not (look.is_frozen and self._has_picture):
                 self._draw_looks(picture)
-            samples = None
-            if look.is_flash_guarded:
-                samples = self._current[self._rows, self._columns, :3]
-            mixture = self._master.mixture(look, samples, picture.time_s)
-            if mixture.is_untouched:
-                self._published = self._current
-            else:
-                out = self._pool.take()
-                fade, share = np.float32(mixture.fade), np.float32(mixture.share)
-                mix_published(out, self._current, self._published, fade, share, look.is_alpha_luma)
-                self._published = out
+            cells = self._sum_cells() if look.is_flash_guarded else None
+            finish = self._master.finish(look, cells, picture.time_s)
+            self._published = self._current if finish.is_untouched else self._finished(finish, look.is_alpha_luma)
 
     def wait(self) -> None:
         """Nothing to wait for."""
         self._require_open()
+
+    @property
+    def flash_guard(self) -> FlashGuardState:
+        """What the guard did with the finished picture. Any thread."""
+        return self._master.state
 
     @property
     def texture(self) -> None:
@@ -178,7 +174,7 @@ class NumbaRenderer:
         def paint(out: np.ndarray) -> None:
             pixels = _plain(fade.picture.pixels)
             before = pixels if fade.before is None else _plain(fade.before.pixels)
-            mix_published(out, pixels, before, np.float32(1), np.float32(fade.mix), False)
+            mix_pictures(out, pixels, before, np.float32(fade.mix))
 
         return self._mixed.read(fade, paint)
 
@@ -284,6 +280,18 @@ class NumbaRenderer:
         """Stand-ins for layer 5 and its matte while there is neither; None where what draws them is not compiled."""
         return (_NO_IMAGE, _NOTHING) if self._has_layer5 else (None, None)
 
+    def _sum_cells(self) -> np.ndarray:
+        """(4, 18, 18) float32: the light of the parts of the picture drawn last."""
+        cells = np.empty((4, CELLS, CELLS), np.float32)
+        sum_cells(cells, self._current, self._places)
+        return cells
+
+    def _finished(self, finish: Finish, is_luma: bool) -> np.ndarray:
+        out = self._pool.take()
+        limits = finish.limits or NO_LIMITS
+        publish_picture(out, self._current, limits.maps, np.float32(finish.fade), is_luma)
+        return out
+
     def _compile(self) -> None:
         """Run the kernels that are needed once on nothing, then forbid others."""
         out = self._pool.take()
@@ -291,7 +299,9 @@ class NumbaRenderer:
         block = np.zeros((ROWS, 4), np.float32)
         with told(self._tell, cache_folder(draw_picture)):
             prepare(draw_picture, self._tell, out, self._current, tables, block, *self._nothing(), _NOTHING)
-            prepare(mix_published, self._tell, out, self._current, self._current, *np.float32((1, 1)), False)
+            prepare(mix_pictures, self._tell, out, self._current, self._current, np.float32(1))
+            prepare(publish_picture, self._tell, out, self._current, NO_LIMITS.maps, np.float32(1), False)
+            prepare(sum_cells, self._tell, np.empty((4, CELLS, CELLS), np.float32), self._current, self._places)
             if self._has_masks:
                 boxes, opacity = mask_boxes(_NO_MASKS), np.float32(1)
                 prepare(paint_masks, self._tell, out, _NO_IMAGE, _NO_MASKS, boxes, object_colours([]), opacity, False)

@@ -7,6 +7,7 @@ import numpy as np
 
 from engine.frame import ChannelFeatures, Segmentation, ShownPicture, TextureRef, VideoFrame
 from engine.render.look import Look
+from engine.render.master import FlashGuardState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +103,10 @@ class Renderer(Protocol):
 
     def wait(self) -> None:
         """Return when the picture is drawn, faded and guarded; other Python threads run meanwhile."""
+
+    @property
+    def flash_guard(self) -> FlashGuardState:
+        """What the guard did with the finished picture. Any thread."""
 
     @property
     def texture(self) -> TextureRef | None:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import soundfile
 
 from engine import Config, open_engine
 from engine.cli.status_line import BARS, level_bar, live_line, started_lines
+from engine.render import FlashGuardState
 from engine.sinks import SinkSpec
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals are a Unix thing")
@@ -95,5 +97,8 @@ def test_sinks_of_every_picture_are_told_by_their_labels() -> None:
             started_lines(engine)
         )
         assert "  null:running sd:null:running sam3_mask:null:running  " in live_line(engine.status(), 0.0)
+        limiting = FlashGuardState(is_on=True, is_limiting=True, held_share=0.34, lately_share=0.1)
+        assert "flash guard" not in live_line(engine.status(), 0.0)
+        assert "  flash guard -34 %  " in live_line(replace(engine.status(), flash_guard=limiting), 0.0) + "  "
         told = [address for address, _ in engine.status().osc_lines() if address.startswith("/engine/status/sink/")]
         assert told == [f"/engine/status/sink/{label}" for label in ("null", "sd:null", "sam3_mask:null")]

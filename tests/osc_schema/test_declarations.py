@@ -73,7 +73,7 @@ def test_the_picture_starts_with_the_values_of_the_specification() -> None:
         "/mirror/mode": "off",
         "/mirror/segments": 6,
         "/master/fade": 1.0,
-        "/safety/flash": True,
+        "/safety/flash_guard": True,
         "/audio/3/auto": True,
         "/audio/3/channel": 3,
         "/audio/features/rate_hz": 0.0,

@@ -55,7 +55,7 @@ def values() -> Callable[..., dict[str, Any]]:
     """`values({address: value})`: all parameters at their defaults but these; the flash guard off unless asked for."""
 
     def put_together(changes: Mapping[str, Any]) -> dict[str, Any]:
-        return DEFAULTS | {"/safety/flash": False} | dict(changes)
+        return DEFAULTS | {"/safety/flash_guard": False} | dict(changes)
 
     return put_together
 

@@ -41,7 +41,7 @@ def test_a_published_texture_outlives_the_next_fade(gl: Renderer, draw: Callable
 def test_blackout_is_black_in_the_same_frame_and_lets_go_in_the_next(
     renderer: Renderer, draw: Callable, guard: bool
 ) -> None:
-    changes = SIMPLE | {"/safety/flash": guard}
+    changes = SIMPLE | {"/safety/flash_guard": guard}
     renderer.resize(8, 6)
     blackout = changes | {"/master/blackout": True}
     levels = [
@@ -52,7 +52,7 @@ def test_blackout_is_black_in_the_same_frame_and_lets_go_in_the_next(
 
 
 def test_blackout_is_black_even_while_the_guard_is_holding(renderer: Renderer, draw: Callable) -> None:
-    strobe = SIMPLE | {"/safety/flash": True}
+    strobe = SIMPLE | {"/safety/flash_guard": True}
     renderer.resize(8, 6)
     for frame in range(20):
         draw(renderer, strobe, layer5=grey(255 * (frame % 2)), time_s=frame / 30)

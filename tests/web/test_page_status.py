@@ -114,3 +114,16 @@ def test_what_runs_on_every_machine_is_offered_first(visit: Visit, wait_for: Wai
     options = kinds.locator("option").all_inner_texts()
     assert [option.split()[0] for option in options] == ["record", "snapshot", "shared", "ndi", "syphon", "spout"]
     assert kinds.evaluate("list => list.getBoundingClientRect().width") >= 100, "wide enough for its longest"
+
+
+def test_a_lamp_is_lit_while_the_flash_guard_limits(visit: Visit, stage: Stage) -> None:
+    lamp = visit.page.locator("#flash-guard")
+    strobe = {"/lfo/1/shape": "square", "/lfo/1/rate_hz": 8.0, "/mod/1/source": "lfo1", "/mod/1/amount": -1.0}
+    for address, value in {**strobe, "/mod/1/target": "/multiverse/brightness"}.items():
+        stage.send(address, value)
+    visit.page.locator("#flash-guard.is-on").wait_for()
+    assert lamp.inner_text() == "flash guard"
+    visit.page.locator("#status-tab").click()
+    visit.page.locator("#facts dd", has_text="of the last 10 s").wait_for()
+    stage.send("/safety/flash_guard", 0)
+    visit.page.locator("#flash-guard.is-off", has_text="flash guard off").wait_for()

@@ -1,18 +1,31 @@
-// The picture that goes out: this frame's, faded, with as much of the last published one as the flash guard asks.
-// Also what layer 5 shows while one of its pictures takes the other's place (gl_crossfade.py); the fade is 1 then.
-// u_share: of this frame, 0..1. Alpha as in multiverse.glsl: 1, or premultiplied luma.
+// The picture that goes out: this frame's, faded, and where the flash guard limits it dimmed or its red desaturated.
+// u_limits: 18 x 18 texels over the picture, interpolated: gain, and how much of saturated red is kept (flash_guard.py).
+// Alpha as in multiverse.glsl: 1, or premultiplied luma.
+// LIMITS adds what the guard asks for, so that a software rasteriser need not run it for a fade.
 #version 330 core
 
 uniform sampler2D u_current;
-uniform sampler2D u_previous;
 uniform float u_fade;
-uniform float u_share;
 uniform bool u_is_luma;
 out vec4 f_rgba;
 
+#ifdef LIMITS
+uniform sampler2D u_limits;
+uniform vec2 u_pictures_per_px;
+
+// Fully desaturated, each colour with R >= 0.8 (R + G + B) in linear light comes below it, by 0.06 brighter at most.
+const float RED_SURPLUS = 1.5; // more red than this times the larger of green and blue
+const vec3 LESS_RED = vec3(-0.2, 0.34, 0.34); // of display values, for each red of surplus
+#endif
+
 void main() {
-    ivec2 texel = ivec2(gl_FragCoord.xy);
-    vec3 current = texelFetch(u_current, texel, 0).rgb * u_fade;
-    vec3 rgb = mix(texelFetch(u_previous, texel, 0).rgb, current, u_share);
+    vec3 rgb = texelFetch(u_current, ivec2(gl_FragCoord.xy), 0).rgb;
+    float gain = u_fade;
+#ifdef LIMITS
+    vec2 limits = texture(u_limits, gl_FragCoord.xy * u_pictures_per_px).rg;
+    gain *= limits.x;
+    rgb += LESS_RED * (max(rgb.r - RED_SURPLUS * max(rgb.g, rgb.b), 0.0) * (1.0 - limits.y));
+#endif
+    rgb *= gain;
     f_rgba = vec4(rgb, u_is_luma ? max(rgb.r, max(rgb.g, rgb.b)) : 1.0);
 }

@@ -60,9 +60,21 @@ export class Status {
   clear() {
     this.#frames = -1;
     write(byId("rate"), "");
+    byId("flash-guard").hidden = true;
+  }
+
+  /** Lit while it dims; crossed out while it is off. */
+  #showFlashGuard(guard) {
+    const lamp = byId("flash-guard");
+    lamp.hidden = guard === undefined; // of an older engine
+    if (lamp.hidden) return;
+    lamp.classList.toggle("is-on", guard.is_limiting);
+    lamp.classList.toggle("is-off", !guard.is_on);
+    write(lamp, guard.is_on ? "flash guard" : "flash guard off");
   }
 
   #showFacts(status) {
+    this.#showFlashGuard(status.flash_guard);
     const stands = status.frames === this.#frames;
     this.#frames = status.frames;
     const rate = byId("rate");
@@ -74,6 +86,7 @@ export class Status {
       ["rate", `${status.fps.toFixed(1)} of ${status.target_fps.toFixed(0)} frames a second`],
       ["a frame takes", `${ms.p50?.toFixed(1)} ms, 1 in 100 more than ${ms.p99?.toFixed(1)} ms`],
       ["late, left out", `${status.late}, ${status.dropped} of ${status.frames + status.dropped}`],
+      status.flash_guard && ["flash guard", guardOf(status.flash_guard)],
       ["sound", `${status.audio.state}: ${status.audio.description}`, AWAY.has(status.audio.state)],
       status.camera && ["camera", `${status.camera.state}: ${status.camera.description}`, AWAY.has(status.camera.state)],
       status.last_fade && ["last fade", status.last_fade],
@@ -243,6 +256,13 @@ function percent(count, of) {
 
 function plain(value) {
   return typeof value === "number" && !Number.isInteger(value) ? value.toFixed(2) : String(value);
+}
+
+function guardOf({ is_on, is_limiting, held_share, lately_share }) {
+  const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
+  if (!is_on) return "off";
+  const now = is_limiting ? `dims now, by ${percent(held_share)} of the light` : "nothing to dim now";
+  return `${now}; in ${percent(lately_share)} of the last 10 s`;
 }
 
 function durationOf(seconds) {

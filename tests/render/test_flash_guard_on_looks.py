@@ -1,0 +1,129 @@
+"""Real looks on music: what moves is never held, each picture shown is the one drawn, and none flash too often."""
+
+import wave
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine import Config, open_engine
+from engine.render.flash_levels import CELLS
+from tests.render.wcag_flashes import general_flashes, linear, red_flashes
+
+RATE_HZ, FPS, SECONDS = 16_000, 30, 3.0
+SIZE = (126, 72)
+
+LOOKS: dict[str, tuple[str | None, dict[str, Any]]] = {
+    "default": (None, {}),
+    "Aurora": ("Aurora", {}),
+    "Cathedral": ("Cathedral", {}),
+    "brightness pumped by the kick": (
+        None,
+        {
+            "/mod/1/source": "low",
+            "/mod/1/target": "/multiverse/brightness",
+            "/mod/1/amount": 1.0,
+            "/multiverse/brightness": 0.8,
+        },
+    ),
+}
+
+
+def kick(time_s: np.ndarray, bpm: float) -> np.ndarray:
+    since_s = time_s % (60 / bpm)
+    return np.exp(-since_s / 0.12) * np.sin(2 * np.pi * (50 * since_s + 4.8 * (1 - np.exp(-since_s / 0.03))))
+
+
+def techno(time_s: np.ndarray) -> list[np.ndarray]:
+    """Kick and hats at 130 bpm, a bass that ducks, an arpeggio."""
+    hats = np.random.default_rng(3).normal(0, 0.4, len(time_s)) * np.exp(-(time_s % (60 / 260)) / 0.03)
+    bass = 0.4 * np.sign(np.sin(2 * np.pi * 55 * time_s)) * (1 - np.exp(-(time_s % (60 / 130)) / 0.15))
+    notes = 0.5 * np.sin(2 * np.pi * 440 * 2 ** (np.floor(time_s * 4.33) % 5 / 12) * time_s)
+    return [0.9 * kick(time_s, 130), hats, bass, notes]
+
+
+def ambient(time_s: np.ndarray) -> list[np.ndarray]:
+    """Four tones that drift, without a beat."""
+    tones = ((1, 110), (2, 164.8), (3, 220.7), (4, 330.2))
+    return [0.5 * np.sin(2 * np.pi * hz * time_s + np.sin(2 * np.pi * 0.2 * time_s * n)) for n, hz in tones]
+
+
+MUSIC: dict[str, Callable[[np.ndarray], list[np.ndarray]]] = {
+    "techno": techno,
+    "ambient": ambient,
+    "kick at 126 bpm": lambda time_s: [0.95 * kick(time_s, 126)] * 2 + ambient(time_s)[2:],
+    "techno with breaks": lambda time_s: [voice * (time_s % 1.5 < 1.0) for voice in techno(time_s)],
+}
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of sound files, one channel a layer."""
+    folder = tmp_path_factory.mktemp("music")
+    for name, play in MUSIC.items():
+        samples = np.stack(play(np.arange(int(RATE_HZ * SECONDS)) / RATE_HZ), axis=1)
+        with wave.open(str(folder / f"{name}.wav"), "wb") as file:
+            file.setnchannels(samples.shape[1])
+            file.setsampwidth(2)
+            file.setframerate(RATE_HZ)
+            file.writeframes((samples.clip(-1, 1) * 32767).astype("<i2").tobytes())
+    return folder
+
+
+def rendered(look: str, sound: Path, presets: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The pictures as they were drawn and as they went out, (frames, height, width, 3) uint8 each."""
+    preset, params = LOOKS[look]
+    config = Config(
+        width=SIZE[0],
+        height=SIZE[1],
+        fps=FPS,
+        audio=str(sound),
+        offline=True,
+        renderer="numba",
+        preset=preset,
+        presets=str(presets),
+        params=params,
+    )
+    drawn, published = [], []
+    with open_engine(config) as engine:
+        renderer = engine._parts.drawing._renderer
+        for frame in engine.frames(count=int(FPS * SECONDS)):
+            drawn.append(renderer._current[..., :3].copy())
+            published.append(frame.read_rgba()[..., :3].copy())
+    return np.array(drawn), np.array(published)
+
+
+@pytest.mark.parametrize("sound", MUSIC)
+@pytest.mark.parametrize("look", LOOKS)
+def test_what_moves_is_never_held_and_never_flashes_too_often(
+    look: str, sound: str, music: Path, tmp_path: Path
+) -> None:
+    drawn, published = rendered(look, music / f"{sound}.wav", tmp_path)
+    has_moved, is_shown = ((each[1:] != each[:-1]).any(axis=(1, 2, 3)) for each in (drawn, published))
+    assert has_moved.mean() > 0.5
+    held = np.flatnonzero(has_moved & ~is_shown)
+    assert not len(held), f"frames held: {held}"
+    assert likeness(drawn, published).min() > 0.9
+    assert (linear(published).sum(axis=(1, 2, 3)) >= 0.1 * linear(drawn).sum(axis=(1, 2, 3))).all()
+
+    times_s = np.arange(len(published)) / FPS
+    assert general_flashes(published, times_s) <= 3
+    assert red_flashes(published, times_s) <= 3
+
+
+def likeness(drawn: np.ndarray, published: np.ndarray) -> np.ndarray:
+    """How alike the shapes in each frame are, 1 for the same: a dimmer picture has them all, a mixture others as well.
+
+    The correlation of what changes from pixel to pixel, (frames,).
+    """
+
+    def edges(pictures: np.ndarray) -> np.ndarray:
+        luma = pictures.astype(float).mean(axis=-1)
+        return np.diff(luma, axis=2)[:, : -(luma.shape[1] % CELLS) or None].reshape(len(pictures), -1)
+
+    one, other = edges(drawn), edges(published)
+    product = (one * other).sum(axis=1)
+    scale = np.sqrt((one**2).sum(axis=1) * (other**2).sum(axis=1))
+    return np.where(scale > 0, product / np.maximum(scale, 1e-9), 1.0)

@@ -1,0 +1,123 @@
+"""A checker of WCAG 2.2's "general flash and red flash thresholds", written from its text alone, over all pixels.
+
+It shares nothing with engine/render/flash_guard.py: sRGB's own curve, every pixel instead of samples, squares that lie
+anywhere instead of on the guard's grid, and flashes that are counted anew in each period of one second.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+CHANGE = 0.1  # "10 % or more of the maximum relative luminance (1.0)"
+DARK = 0.8  # "where the relative luminance of the darker image is below 0.80"
+SATURATED = 0.8  # "R/(R + G + B) greater than or equal to 0.8"
+CHROMATICITY = 0.2  # "more than 0.2 in the CIE 1976 UCS chromaticity diagram"
+PEAT_RED = 20 / 320  # the definition before: a change of (R - G - B) x 320 above 20
+FIELD = 3  # "341 x 256 pixels ... of 1024 x 768": a third of the picture each way
+TO_XYZ = np.array([[0.4124, 0.2126, 0.0193], [0.3576, 0.7152, 0.1192], [0.1805, 0.0722, 0.9505]])  # of linear sRGB
+D65_UV = np.array([0.1978, 0.4683])
+
+
+def linear(pictures: np.ndarray) -> np.ndarray:
+    """(..., 3) uint8 as linear light 0..1."""
+    display = np.arange(256) / 255
+    return np.where(display <= 0.04045, display / 12.92, ((display + 0.055) / 1.055) ** 2.4)[pictures]
+
+
+def most_flashes_in_a_second(levels: np.ndarray, times_s: np.ndarray, change: float = CHANGE) -> np.ndarray:
+    """Most pairs of opposing changes of `levels`, (frames, n), within any second, both ends included, for each n."""
+    most = np.zeros(levels.shape[1], int)
+    for second in (levels[start:end] for start, end in _seconds(times_s)):
+        low, high = second[0].copy(), second[0].copy()
+        direction, changes = np.zeros(len(low), int), np.zeros(len(low), int)
+        for level in second[1:]:
+            high = np.where(direction >= 0, np.maximum(high, level), high)
+            low = np.where(direction <= 0, np.minimum(low, level), low)
+            rises = (direction <= 0) & (level - low >= change)
+            falls = (direction >= 0) & (high - level >= change)
+            direction = np.where(rises, 1, np.where(falls, -1, direction))
+            high, low = np.where(rises, level, high), np.where(falls, level, low)
+            changes += rises | falls
+        most = np.maximum(most, changes // 2)
+    return most
+
+
+def general_flashes(pictures: np.ndarray, times_s: np.ndarray) -> int:
+    """Most general flashes in any second of (frames, height, width, 3) uint8, of any area above what is exempt.
+
+    An area is a quarter of a 10 degree field, a field or the picture, and flashes as its mean does: of more than a
+    quarter of a field at least one such square is full.
+    """
+    luminance = linear(pictures) @ (0.2126, 0.7152, 0.0722)
+    # Where the darker image is at 0.8 or above, what is brighter makes no flash.
+    return int(
+        most_flashes_in_a_second(np.minimum(_area_means(luminance[..., None])[..., 0], DARK + CHANGE), times_s).max()
+    )
+
+
+def red_flashes(pictures: np.ndarray, times_s: np.ndarray) -> int:
+    """Most red flashes in any second of any such area, by WCAG 2.2's definition, of its mean colour.
+
+    Dark has no colour: an area below PEAT's measure counts as white.
+    """
+    rgb = _area_means(linear(pictures))
+    total = rgb.sum(axis=-1)
+    is_red = (rgb[..., 0] >= SATURATED * total) & (2 * rgb[..., 0] - total > PEAT_RED)
+    x, y, z = np.moveaxis(rgb @ TO_XYZ, -1, 0)
+    scale = np.maximum(x + 15 * y + 3 * z, 1e-9)
+    uv = np.where((total > PEAT_RED)[..., None], np.stack([4 * x / scale, 9 * y / scale], axis=-1), D65_UV)
+    most = 0
+    for n in np.flatnonzero(is_red.any(axis=0) & ~is_red.all(axis=0)):
+        changes_s: list[float] = []  # of transitions, alternately to red and from red
+        last = 0
+        for frame in np.flatnonzero(is_red[1:, n] != is_red[:-1, n]) + 1:
+            if is_red[frame, n] != is_red[last, n] and np.hypot(*(uv[frame, n] - uv[last, n])) > CHROMATICITY:
+                changes_s.append(times_s[frame])
+                last = frame
+        for first_s in changes_s:
+            most = max(most, sum(0 <= time_s - first_s <= 1 for time_s in changes_s) // 2)
+    return most
+
+
+def peat_red_flashes(pictures: np.ndarray, times_s: np.ndarray) -> int:
+    """The same by the definition before it. A pixel at the edge of saturation makes it jump: for flat colours only."""
+    light = linear(pictures)
+    red, others = light[..., 0], light[..., 1] + light[..., 2]
+    saturation = np.where(red >= SATURATED * (red + others), red - others, 0).clip(0)
+    return int(most_flashes_in_a_second(_area_means(saturation[..., None])[..., 0], times_s, PEAT_RED).max())
+
+
+def flashing_share_of_a_field(pictures: np.ndarray, times_s: np.ndarray) -> float:
+    """The largest share of any 10 degree field whose pixels flash more than three times within a second, one by one."""
+    frames, height, width = pictures.shape[:3]
+    luminance = np.minimum(linear(pictures) @ (0.2126, 0.7152, 0.0722), DARK + CHANGE)
+    flashes = most_flashes_in_a_second(luminance.reshape(frames, -1), times_s).reshape(1, height, width, 1) > 3
+    return float(_means(flashes, FIELD).max())
+
+
+def _seconds(times_s: np.ndarray) -> Iterator[tuple[int, int]]:
+    """First frame and the one after the last of each period of one second."""
+    for start, time_s in enumerate(times_s):
+        end = int(np.searchsorted(times_s, time_s + 1 + 1e-6, "right"))
+        yield start, end
+        if end == len(times_s):
+            return
+
+
+def _area_means(values: np.ndarray) -> np.ndarray:
+    """(frames, height, width, c) as means over all areas: (frames, n, c)."""
+    whole = values.mean(axis=(1, 2))[:, None]
+    return np.concatenate([_means(values, 2 * FIELD), _means(values, FIELD), whole], axis=1)
+
+
+def _means(values: np.ndarray, parts: int) -> np.ndarray:
+    """Means over rectangles of a `parts`-th of the picture each way, a quarter of their size apart: (frames, n, c)."""
+    frames, height, width, count = values.shape
+    sums = np.zeros((frames, height + 1, width + 1, count))
+    sums[:, 1:, 1:] = values.cumsum(axis=1, dtype=float).cumsum(axis=2)
+    high, wide = max(height // parts, 1), max(width // parts, 1)
+    tops = np.arange(0, height - high + 1, max(high // 4, 1))
+    lefts = np.arange(0, width - wide + 1, max(wide // 4, 1))
+    rows = sums[:, tops + high] - sums[:, tops]
+    means = (rows[:, :, lefts + wide] - rows[:, :, lefts]) / (high * wide)
+    return means.reshape(frames, -1, count)
