@@ -209,7 +209,7 @@ class NumbaRenderer:
         layer5 = self._layer5_pixels(picture)
         image = _NO_IMAGE if layer5 is None else layer5
         indices = _NOTHING if picture.region is None else picture.region.indices
-        colours = layer_colours(look.colour_mode, look.base_hue, look.scheme, picture.features)
+        colours = layer_colours(look.colour_mode, look.base_hue, look.scheme, picture.features, look.spread)
         block = pack_block(
             look,
             colours,
