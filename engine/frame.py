@@ -27,6 +27,10 @@ class ChannelFeatures:
     peak: float = 0.0
     pitch_hz: float = 261.63
     """Smoothed pitch; holds its last value under -60 dBFS."""
+    pitch_confidence: float = 0.0
+    """0..1: how much of the sound is one tone, and how steady it is; 0 under -60 dBFS."""
+    hue: float | None = None
+    """In turns, -1/2..1/2: that of the pitch, C is 0, gliding as `/colour/glide_ms` says; None: that of `pitch_hz`."""
     onset: float = 0.0
     """Strength of an onset in the newest hop, 0..1; 0 between onsets."""
     onset_count: int = 0

@@ -5,11 +5,12 @@ from osc_schema.types import Area
 
 AREA = Area(
     title="Feedback",
-    description="The last picture, moved, under this one: at each place the brighter of the two wins.",
+    description="The last picture, moved, under this one: at each place the brighter of the two wins. "
+    "What comes in from outside it is mirrored at its edges.",
     params=(
         number(
             "/feedback/amount",
-            0,
+            0.72,
             0,
             0.98,
             "How bright the last picture comes back; 0: no feedback.",
@@ -17,7 +18,7 @@ AREA = Area(
         ),
         number(
             "/feedback/zoom",
-            1,
+            1.03,
             0.9,
             1.1,
             "Size of the last picture in this one.",
@@ -26,7 +27,7 @@ AREA = Area(
         ),
         number(
             "/feedback/rotate",
-            0,
+            0.4,
             -10,
             10,
             "Turn of the last picture from frame to frame.",
@@ -35,7 +36,7 @@ AREA = Area(
         ),
         number(
             "/feedback/hue",
-            0,
+            0.045,
             -0.1,
             0.1,
             "Hue shift of the last picture from frame to frame.",

@@ -5,6 +5,8 @@ from osc_schema.types import Area, Command, Param
 
 LAYERS = (1, 2, 3, 4)
 ANGLES_DEG = (0, 45, 90, 135)
+INTENSITIES = (1.3, 1.3, 1.2, 0.8)
+RATIOS = (0.8, 1.1, 1.6, 0.2)
 
 
 def _layer(n: int) -> tuple[Param, ...]:
@@ -12,7 +14,7 @@ def _layer(n: int) -> tuple[Param, ...]:
     return (
         number(
             f"{at}/intensity",
-            1,
+            INTENSITIES[n - 1],
             0,
             1.5,
             f"Strength of layer {n}; at 0 it is gone, without a jump on the way.",
@@ -27,7 +29,9 @@ def _layer(n: int) -> tuple[Param, ...]:
             "deg",
             words="rotate rotation spin turn tilt direction",
         ),
-        number(f"{at}/curve", 0, 0, 1, f"Bends the stripes of layer {n}; 0 is straight.", words="bend warp wave shape"),
+        number(
+            f"{at}/curve", 0.5, 0, 1, f"Bends the stripes of layer {n}; 0 is straight.", words="bend warp wave shape"
+        ),
         circle(
             f"{at}/phase",
             0,
@@ -39,7 +43,7 @@ def _layer(n: int) -> tuple[Param, ...]:
         ),
         number(
             f"{at}/ratio",
-            1,
+            RATIOS[n - 1],
             0.0625,
             16,
             f"Widths of wave that layer {n} shows: below 1 stretches the wave, above 1 repeats it.",

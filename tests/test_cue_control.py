@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+import osc_schema
 from engine import open_engine
 from engine.config import build_config
 from engine.control import CommandTable, Reply
@@ -17,6 +18,7 @@ from engine.cue_control import CueControl
 from engine.errors import MultiverseError
 from engine.osc import Message, decode_packet, encode_message
 from engine.params import Crossfade, ParamStore, PresetFolder, read_cues
+from engine.params.looks import PLAIN
 from engine.preset_control import PresetControl
 from tests.desk import Desk, open_desk
 
@@ -213,7 +215,7 @@ def test_another_go_and_panic_stop_what_was_to_follow(rig: Rig) -> None:
     rig.say("/cue/1")
     rig.frame(10.0)
     rig.store.set("/master/panic", 1)
-    assert [rig.frame(now_s) for now_s in (11.0, 12.0, 20.0)] == [2.5] * 3
+    assert [rig.frame(now_s) for now_s in (11.0, 12.0, 20.0)] == [osc_schema.lookup(BRIGHTNESS).default] * 3
 
 
 def test_a_list_that_cannot_be_saved_holds_up_no_cue(show: Rig, wait_for: Callable) -> None:
@@ -377,7 +379,7 @@ def test_a_modulated_parameter_is_seen_in_the_picture(swell: Path, amount: float
         {
             "width": 64, "height": 64, "fps": 20.0, "audio": str(swell), "offline": True, "renderer": "numba",
             "sinks": ["null"], "osc": {"listen": "off"}, "web": "off",
-            "params": {
+            "params": PLAIN | {
                 "/audio/1/auto": False, "/mod/1/source": "peak", "/mod/1/channel": 1, "/mod/1/target": BRIGHTNESS,
                 "/mod/1/amount": amount, BRIGHTNESS: 4.0, "/safety/flash_guard": False,
             },
@@ -414,7 +416,7 @@ def test_offline_a_modulated_show_is_the_same_byte_for_byte(swell: Path) -> None
 def test_a_modulated_parameter_is_seen_over_udp(desk: Desk, wait_for: Callable) -> None:
     """An LFO takes the brightness to nothing and back, while its fader stands still."""
     for address, value in (
-        ("/lfo/1/shape", "square"), ("/lfo/1/rate_hz", 5.0), ("/mod/1/source", "lfo1"),
+        *PLAIN.items(), ("/lfo/1/shape", "square"), ("/lfo/1/rate_hz", 5.0), ("/mod/1/source", "lfo1"),
         ("/mod/1/amount", -1.0), ("/mod/1/target", BRIGHTNESS),
     ):  # fmt: skip
         desk.client.send(encode_message(address, value))

@@ -26,7 +26,7 @@ def open_offline(folder: Path, preset: str = "Mandala"):
     config = {
         "width": 96, "height": 64, "fps": float(FPS), "audio": "demo", "offline": True, "renderer": "numba",
         "sinks": ["null"], "osc": {"listen": "off"}, "web": "off", "preset": preset, "presets": str(folder),
-        "recordings": str(folder), "params": {"/safety/flash": False},
+        "recordings": str(folder), "params": {"/safety/flash_guard": False},
     }  # fmt: skip
     return open_engine(build_config(config))
 

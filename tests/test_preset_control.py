@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import osc_schema
 from engine.control import CommandTable, Reply
 from engine.errors import MultiverseError
 from engine.frame import AudioFeatures, ChannelFeatures
@@ -79,6 +80,7 @@ def told_of(rig: Rig, address: str) -> list[tuple]:
 
 def test_a_glide_is_answered_when_it_has_arrived(rig: Rig, wait_for: Callable) -> None:
     saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
+    rig.store.set(BRIGHTNESS, 2.5)
     rig.say("/preset/glide", "night", 2.0)
     assert rig.take() == [] and rig.store.get("/mirror/mode") == "xy"
     for now_s, brightness in ((0.0, 2.5), (1.0, 1.5), (2.0, 0.5)):
@@ -204,6 +206,7 @@ def test_subscribers_are_told_of_presets_that_come_and_go(rig: Rig, wait_for: Ca
 
 def test_a_preset_saved_while_modulated_holds_what_was_set(rig: Rig, wait_for: Callable) -> None:
     rig.store.set_many([("/mod/1/source", "peak"), ("/mod/1/target", BRIGHTNESS), (BRIGHTNESS, 1.0)], by="test")
+    rig.store.set("/mod/1/amount", 0.5)
     heard = AudioFeatures(channels=(ChannelFeatures(peak=1.0),) * 4)
     drawn = Modulation().step(rig.store.snapshot(), heard, time_s=0.0, beat=0.0)
     assert drawn[BRIGHTNESS] == pytest.approx(3.0)
@@ -238,7 +241,7 @@ def test_a_save_that_hangs_holds_up_no_load_and_its_failure_puts_the_preset_back
     os.mkfifo(unfinished)  # opened for writing it waits for a reader
     rig.store.set(BRIGHTNESS, 3.5)
     rig.say("/preset/save", "night")
-    for name, brightness in (("default", 2.5), ("night", 3.5)):
+    for name, brightness in (("default", osc_schema.lookup(BRIGHTNESS).default), ("night", 3.5)):
         rig.say("/preset/load", name)
         assert rig.take() == [("/done", "/preset/load", name)] and rig.store.get(BRIGHTNESS) == brightness
     rig.say("/preset/list")

@@ -8,7 +8,8 @@
     "/multiverse/brightness" = 2.5
     "/layer/1/wrap" = "repeat"
 
-Entries that are missing are left as they are when the preset is loaded.
+Entries that are missing are left as they are when the preset is loaded. But where a file is older than a parameter that
+would change how it looks, it stands for the value of before (`osc_schema.ADDED`).
 """
 
 from collections.abc import Callable, Mapping
@@ -82,6 +83,9 @@ def _accepted(
         found[address] = accepted.value
         if accepted.note:
             problems.append(f"{address}: {accepted.note}")
+    for address, (version, beside, as_before) in osc_schema.ADDED.items():
+        if beside in found and isinstance(schema, int) and schema < version:
+            found.setdefault(address, as_before)
     name, current = header.get("name"), header.get("current")
     return LoadedPreset(
         name=name if isinstance(name, str) else stem,

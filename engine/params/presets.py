@@ -11,7 +11,7 @@ import osc_schema
 from engine import file_names
 from engine.atomic_file import write_atomic
 from engine.errors import PresetError
-from engine.params.looks import LOOKS
+from engine.params.looks import LOOKS, PLAIN
 from engine.params.preset_file import LoadedPreset, preset_text, read_preset
 from engine.params.replaced_presets import PICTURE_SUFFIX, SUFFIX, ReplacedPresets
 from osc_schema import Param, Value
@@ -19,14 +19,18 @@ from osc_schema import Param, Value
 _FACTORY: dict[str, dict[str, Value]] = {
     "default": {},
     "VAV original": {
+        **PLAIN,
         "/multiverse/bias": 0.5,
         "/multiverse/tone": "clip",
+        # Tempered: at brightness 2.5 the original was white all over, and nothing of its stripes was seen.
+        "/multiverse/brightness": 1.2,
+        **{f"/layer/{n}/intensity": 0.5 for n in (1, 2, 3, 4)},
         "/mirror/mode": "off",
         **{f"/layer/{n}/wrap": "repeat" for n in (1, 2, 3, 4)},
     },
     **LOOKS,
 }
-"""What each built-in preset changes against the schema's defaults."""
+"""What each built-in preset changes against the schema's defaults. PLAIN holds all in which these differ from it."""
 FACTORY_NAMES = tuple(_FACTORY)
 _LOOK_AREAS = frozenset({"mode", "multiverse", "colour", "layer", "feedback", "mirror", "mod", "lfo"})
 

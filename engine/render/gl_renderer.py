@@ -310,7 +310,7 @@ class GLRenderer:
         if matte is not None:
             self._matte.follow(matte.found)
         self._region.follow(region, region.indices if region else None)
-        colours = layer_colours(look.colour_mode, look.base_hue, look.scheme, picture.features)
+        colours = layer_colours(look.colour_mode, look.base_hue, look.scheme, picture.features, look.spread)
         block = pack_block(look, colours, self._targets.size_px, self._layer5.size_px, self._region.size_px, matte)
         self._block.write(block)
         is_seen = look.is_simple or layer5 is not None or region is not None

@@ -250,19 +250,24 @@ def tone_row(picture: Rgb, block: Block) -> None:
 
 @_stage
 def feedback_row(picture: Rgb, layer: Rgb, xs: Row, ys: Row, last: Image, block: Block) -> None:
-    """picture: the brighter of itself and the last picture, moved, hue-shifted and dimmed. Levels; layer is scratch."""
+    """picture: the brighter of itself and the last picture, moved, mirrored at its edges, hue-shifted and dimmed.
+
+    Levels; layer is scratch.
+    """
     height, width = last.shape[0], last.shape[1]
+    half_w, half_h = block[SIZE, 2], block[SIZE, 3]
     amount, hue = block[FEEDBACK_X, 3], block[FEEDBACK_Y, 3]
     for i in range(xs.size):
         x = xs[i] * block[FEEDBACK_X, 0] + ys[i] * block[FEEDBACK_X, 1] + block[FEEDBACK_X, 2]
         y = xs[i] * block[FEEDBACK_Y, 0] + ys[i] * block[FEEDBACK_Y, 1] + block[FEEDBACK_Y, 2]
-        is_inside = x >= -HALF and x <= np.float32(width) - HALF and y >= -HALF and y <= np.float32(height) - HALF
+        x = reflect(x + HALF - half_w, half_w) + half_w - HALF
+        y = reflect(y + HALF - half_h, half_h) + half_h - HALF
         x0, x1, share_x = corners(x, width)
         y0, y1, share_y = corners(y, height)
         for c in range(3):
             upper = last[y0, x0, c] * (ONE - share_x) + last[y0, x1, c] * share_x
             lower = last[y1, x0, c] * (ONE - share_x) + last[y1, x1, c] * share_x
-            layer[c, i] = upper * (ONE - share_y) + lower * share_y if is_inside else ZERO
+            layer[c, i] = upper * (ONE - share_y) + lower * share_y
     if hue != ZERO:
         turn_hue_row(layer, hue)
     for c in range(3):

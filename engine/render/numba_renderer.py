@@ -261,7 +261,7 @@ class NumbaRenderer:
         no_image, no_mask = self._nothing()
         image = no_image if layer5 is None else _plain(layer5)
         indices = _NOTHING if picture.region is None else picture.region.indices
-        colours = layer_colours(look.colour_mode, look.base_hue, look.scheme, picture.features)
+        colours = layer_colours(look.colour_mode, look.base_hue, look.scheme, picture.features, look.spread)
         block = pack_block(
             look,
             colours,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+import osc_schema
 from engine.params import Crossfade, ParamStore
 from osc_schema import Rejected
 
@@ -131,7 +132,7 @@ def test_panic_ends_every_fade_even_of_what_panic_leaves_alone(
     fade.step(1.0)
     store.set("/master/panic", 1)
     fade.step(1.5)
-    assert store.get(BRIGHTNESS) == 2.5 and store.get("/sd/prompt_mix") == 0.5
+    assert store.get(BRIGHTNESS) == osc_schema.lookup(BRIGHTNESS).default and store.get("/sd/prompt_mix") == 0.5
     assert ends == ["/master/panic"]
 
 

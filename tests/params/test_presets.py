@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import osc_schema
 from engine.errors import PresetError
 from engine.params import ParamStore, PresetFolder
+from engine.params.looks import PLAIN
 from osc_schema import PARAMS, ParamType, Rejected
 
 BUILT_IN = (
@@ -55,8 +56,8 @@ def test_a_saved_look_comes_back_as_it_was(presets: PresetFolder) -> None:
 def test_the_file_reads_like_the_controls(presets: PresetFolder) -> None:
     path = presets.save("night", ParamStore().snapshot())
     text = path.read_text(encoding="utf-8")
-    assert text.startswith('[preset]\nname = "night"\nschema = 2\n\n[values]\n"/mode" = "multiverse"\n')
-    assert '"/multiverse/brightness" = 2.5\n' in text
+    assert text.startswith('[preset]\nname = "night"\nschema = 3\n\n[values]\n"/mode" = "multiverse"\n')
+    assert '"/layer/1/curve" = 0.5\n' in text
     assert '"/layer/1/mute" = false\n' in text
     assert tomllib.loads(text)["values"].keys() == STORED
 
@@ -73,7 +74,7 @@ def test_entries_that_do_not_fit_are_told_one_by_one_and_the_rest_is_applied(pre
     assert loaded.name == "old", "a preset is called what its file is called"
     assert loaded.values == [("/multiverse/brightness", 4.0), ("/layer/1/angle", 30.0)]
     assert loaded.problems == [
-        "written by a newer version (schema 99, here 2)",
+        "written by a newer version (schema 99, here 3)",
         "/multiverse/brightness: 9 is outside 0..4 (clipped to 4)",
         "/layr/1/angle: no such parameter (nearest: /layer/1/angle, /layer/4/angle, /layer/3/angle) (left out)",
         "/layer/1/curve: nan is not a finite number (left out)",
@@ -110,18 +111,28 @@ def test_bytes_that_are_no_text_are_one_clear_line(presets: PresetFolder) -> Non
         presets.load("bad")
 
 
+def test_a_preset_of_before_a_parameter_of_colour_looks_as_it_did(presets: PresetFolder) -> None:
+    values = '"/colour/mode" = "pitch"\n"/colour/base_hue" = 0.5\n'
+    write(presets, "old", f"[preset]\nschema = 2\n[values]\n{values}")
+    write(presets, "new", f"[preset]\nschema = 3\n[values]\n{values}")
+    write(presets, "of the mirror", '[preset]\nschema = 2\n[values]\n"/mirror/mode" = "x"\n')
+    as_before = {"/colour/glide_ms": 0.0, "/colour/spread": 1.0}
+    assert dict(presets.load("old").values) == {"/colour/mode": "pitch", "/colour/base_hue": 0.5} | as_before
+    assert not dict(presets.load("new").values).keys() & as_before
+    assert not dict(presets.load("of the mirror").values).keys() & as_before
+    assert all(osc_schema.accept(address, value).value == value for address, (_, _, value) in osc_schema.ADDED.items())
+
+
 def test_the_original_look_is_built_in(presets: PresetFolder) -> None:
     values = dict(presets.load("VAV original").values)
-    changed = {
-        param.address: values[param.address]
-        for param in PARAMS
-        if values.get(param.address) not in (None, param.default)
-    }
+    changed = {address: value for address, value in values.items() if value != PLAIN.get(address, value)}
     assert changed == {
         "/multiverse/bias": 0.5,
         "/multiverse/tone": "clip",
-        **{f"/layer/{n}/wrap": "repeat" for n in (1, 2, 3, 4)},
+        "/multiverse/brightness": 1.2,
+        **{f"/layer/{n}/intensity": 0.5 for n in (1, 2, 3, 4)},
     }
+    assert values.items() >= {f"/layer/{n}/wrap": "repeat" for n in (1, 2, 3, 4)}.items()
     assert values["/mirror/mode"] == "off"
     for address, value in values.items():
         assert osc_schema.accept(address, value).value == value

@@ -152,7 +152,7 @@ def test_what_a_surface_needs_stands_beside_the_proposal(ask: Callable) -> None:
     _, answer = ask("/multiverse/blend", "MULTIVERSE")
     assert answer["MULTIVERSE"] == {
         "type": "stops",
-        "default": 0.0,
+        "default": 2.0,
         "unit": "",
         "scale": "linear",
         "step": 1,

@@ -135,17 +135,17 @@ def test_a_press_on_the_handle_changes_nothing_and_a_double_click_brings_the_def
     wait_for(lambda: visit.shown("/layer/1/phase") == 0.25, "a later change")
     assert stage.engine.params.snapshot().version == version + 1
     visit.slider("/layer/1/curve").dblclick(position={"x": 2, "y": 10})
-    wait_for(lambda: stage.get("/layer/1/curve") == 0.0, "the default")
+    wait_for(lambda: stage.get("/layer/1/curve") == 0.5, "the default")
 
 
 @pytest.mark.parametrize(
     ("address", "act", "value"),
     [
-        ("/multiverse/tone", lambda row: row.get_by_role("radio", name="clip").check(), "clip"),
+        ("/multiverse/tone", lambda row: row.get_by_role("radio", name="soft").check(), "soft"),
         ("/region/mode", lambda row: row.locator("select").select_option("colour"), "colour"),
         ("/layer/1/mute", lambda row: row.get_by_role("switch").click(), True),
         ("/multiverse/blend", lambda row: row.locator(".stop-names").get_by_text("dodge").click(), 3.0),
-        ("/mirror/segments", lambda row: row.get_by_role("slider").press("ArrowUp"), 7),
+        ("/mirror/segments", lambda row: row.get_by_role("slider").press("ArrowUp"), 9),
         ("/sd/prompt", lambda row: enter(row.locator("textarea"), "a <b>glass</b> forest"), "a <b>glass</b> forest"),
         ("/sink/record/file", lambda row: enter(row.locator("input"), "show.mp4"), "show.mp4"),
     ],
@@ -189,13 +189,13 @@ def test_blackout_is_one_press_and_one_key_away_and_shows_wherever_it_came_from(
 
 def test_panic_returns_the_look_and_can_be_undone(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
     stage.send("/layer/3/curve", 0.75)
-    stage.send("/multiverse/tone", "clip")
+    stage.send("/multiverse/tone", "soft")
     wait_for(lambda: visit.shown("/layer/3/curve") == 0.75, "the fader to follow")
     visit.page.locator("#panic").click()
-    wait_for(lambda: stage.get("/layer/3/curve") == 0 and stage.get("/multiverse/tone") == "soft", "the panic")
-    wait_for(lambda: visit.shown("/layer/3/curve") == 0, "the page to show it")
+    wait_for(lambda: stage.get("/layer/3/curve") == 0.5 and stage.get("/multiverse/tone") == "clip", "the panic")
+    wait_for(lambda: visit.shown("/layer/3/curve") == 0.5, "the page to show it")
     visit.page.locator(".toast button", has_text="undo").click()
-    wait_for(lambda: stage.get("/layer/3/curve") == 0.75 and stage.get("/multiverse/tone") == "clip", "the undo")
+    wait_for(lambda: stage.get("/layer/3/curve") == 0.75 and stage.get("/multiverse/tone") == "soft", "the undo")
     assert visit.shown("/layer/3/curve") == 0.75
 
 
@@ -317,14 +317,14 @@ def test_cues_are_added_played_edited_and_deleted(visit: Visit, stage: Stage, wa
     page.locator("body").click(position={"x": 5, "y": 400})
     page.keyboard.press("Space")
     page.locator("#cue-now", has_text="cue 1, VAV original").wait_for()
-    wait_for(lambda: stage.get("/multiverse/tone") == "clip", "the look of the first cue")
+    wait_for(lambda: stage.get("/multiverse/bias") == 0.5, "the look of the first cue")
     assert page.locator("#cue-next").inner_text() == "Next: cue 2, default"
     row = page.locator("#cues li").nth(1)
     row.locator("input").nth(2).fill("7")
     row.locator("input").nth(2).blur()
     page.locator("#cues li").nth(1).locator("input[value='7']").wait_for()
     page.locator("#cue-go").click()
-    wait_for(lambda: stage.get("/multiverse/tone") == "soft", "the look of the second cue")
+    wait_for(lambda: stage.get("/multiverse/bias") == 0, "the look of the second cue")
     for _ in range(2):
         count = page.locator("#cues li").count()
         page.locator("#cues .quiet").first.click()
@@ -337,7 +337,7 @@ def test_a_control_is_learnt_by_touching_it_and_moving_a_knob(visit: Visit, stag
     page.locator("#learn").click()
     visit.slider("/layer/2/curve").click(position={"x": 100, "y": 10})
     page.locator("#learn-line", has_text="/layer/2/curve").wait_for()
-    assert stage.get("/layer/2/curve") == 0, "a press chooses and moves nothing"
+    assert stage.get("/layer/2/curve") == 0.5, "a press chooses and moves nothing"
     turns = itertools.cycle((0.1, 0.3, 0.5, 0.7, 0.9))
     toast = page.locator(".toast", has_text="/knob/7")
     wait_for(lambda: (stage.send("/knob/7", next(turns)), toast.count())[1], "the knob to be learnt")
@@ -353,10 +353,10 @@ def test_a_control_is_learnt_by_touching_it_and_moving_a_knob(visit: Visit, stag
     assert visit.control("/layer/2/curve").get_attribute("data-mapped") == "osc /knob/7"
     page.locator("#mapping-tab").click()
     row = page.locator("#maps li", has_text="/knob/7")
-    row.locator("input").nth(1).fill("0.5")
+    row.locator("input").nth(1).fill("0.25")
     row.locator("input").nth(1).blur()
-    wait_for(lambda: (stage.send("/knob/7", 1.0), stage.get("/layer/2/curve") == 0.5)[1], "the smaller range")
-    row.locator("input[value='0.5']").wait_for()
+    wait_for(lambda: (stage.send("/knob/7", 1.0), stage.get("/layer/2/curve") == 0.25)[1], "the smaller range")
+    row.locator("input[value='0.25']").wait_for()
     row.locator(".quiet").click()
     page.locator("#maps .quiet", has_text="really").click()
     row.wait_for(state="detached")
@@ -666,10 +666,10 @@ def test_the_page_comes_back_when_the_engine_does_with_what_was_missed_at_first(
     visit.page.wait_for_selector("body[data-state=gone]")
     assert "engine is gone" in visit.page.locator("#banner").inner_text()
     stage.start()
-    stage.send("/layer/1/curve", 0.5)
+    stage.send("/layer/1/curve", 0.625)
     visit.page.wait_for_selector("body[data-state=connected]")
     assert visit.page.locator("#banner").is_hidden()
     visit.page.locator("#presets img").nth(7).wait_for()
     visit.page.locator("#play-tab").click()
-    wait_for(lambda: visit.shown("/layer/1/curve") == 0.5, "the values of the new engine")
+    wait_for(lambda: visit.shown("/layer/1/curve") == 0.625, "the values of the new engine")
     visit.close()
