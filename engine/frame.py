@@ -71,6 +71,8 @@ class AudioFeatures:
     """(4, 1024) float32 in [-1, 1], after gain; oldest at index 0."""
     leaving_waves: np.ndarray | None = None
     """The same as the look wants them that another one takes the place of; None where none does."""
+    leaving_channels: tuple[ChannelFeatures, ...] | None = None
+    """`channels` with the hues as that look has them glide; None where none leaves."""
     end_sample: int = 0
     """Number of source samples analysed so far; the waves end here."""
 

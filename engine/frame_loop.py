@@ -290,7 +290,8 @@ class FrameLoop:
         going = self.parts.leaving
         if going.fade is not None:
             waves = features.waves if features.leaving_waves is None else features.leaving_waves
-            before = None if going.values is None else picture_of(going.values, features, waves, seen, region, tick)
+            heard = replace(features, channels=features.leaving_channels or features.channels)
+            before = None if going.values is None else picture_of(going.values, heard, waves, seen, region, tick)
             fade = going.fade
             leaving = Leaving(number=fade.number, mix=fade.share, picture=before, revealed=fade.revealed)
             picture = replace(picture, leaving=leaving)

@@ -8,6 +8,9 @@ Levels: `gain` = set gain + automatic gain scales waves and levels; whether anyt
 onsets) is judged before gain, at -60 dBFS RMS.
 """
 
+from copy import copy
+from dataclasses import replace
+
 import numpy as np
 
 from engine.audio.envelope import EnvelopeFollower
@@ -46,6 +49,9 @@ class Analyser:
         self._gain = AutoGain(hop_s)
         self._pitch = PitchTracker(hop_s)
         self._hue = HueGlide(hop_s, FIRST_PITCHES_HZ)
+        self._leaving_hue: HueGlide | None = None
+        """Of the look that another one takes the place of: goes on from where it was, at its own pace."""
+        self._leaving_hues = np.zeros(CHANNELS)
         self._onset = OnsetDetector(self._onset_plan.count, hop_s)
         self._envelope = EnvelopeFollower(sample_rate_hz, self.hop_frames)
         self._wave = WaveWindow(sample_rate_hz)
@@ -86,9 +92,14 @@ class Analyser:
         heard_hz = strongest_hz(power, self._rate_hz)
         pitch_hz = self._pitch.follow(heard_hz, has_pitch)
         share = tone_share(power, heard_hz, self._rate_hz)
-        hue, confidence = self._hue.follow(
-            heard_hz, share, has_pitch, pitch_hz, settings.hue_glide_ms, settings.is_hue_circle
-        )
+        heard = heard_hz, share, has_pitch, pitch_hz
+        leaving = settings.leaving
+        if leaving is None:
+            self._leaving_hue = None
+        else:
+            self._leaving_hue = self._leaving_hue or copy(self._hue)
+            self._leaving_hues, _ = self._leaving_hue.follow(*heard, leaving.hue_glide_ms, leaving.is_hue_circle)
+        hue, confidence = self._hue.follow(*heard, settings.hue_glide_ms, settings.is_hue_circle)
         onset = self._onset.step(np.sqrt(newest_mean_squares), gain, rms >= HOLD_BELOW_RMS)
         self._onset_counts += onset > 0
         low, mid, high = self._plan.low_mid_high(mean_squares) * gain
@@ -106,8 +117,16 @@ class Analyser:
             ChannelFeatures(onset_count=count, **dict(zip(_FIELDS, column, strict=True)))
             for column, count in zip(self._measured.T.tolist(), self._onset_counts.tolist(), strict=True)
         )
+        leaving_channels = None
+        if settings.leaving is not None and self._leaving_hue is not None:
+            hues = self._leaving_hues.tolist()
+            leaving_channels = tuple(replace(each, hue=hue) for each, hue in zip(channels, hues, strict=True))
         return AudioFeatures(
-            channels=channels, waves=waves, leaving_waves=leaving_waves, end_sample=self.samples_analysed
+            channels=channels,
+            waves=waves,
+            leaving_waves=leaving_waves,
+            leaving_channels=leaving_channels,
+            end_sample=self.samples_analysed,
         )
 
     def _cut(self, window: WaveWindow, settings: AudioSettings) -> np.ndarray:

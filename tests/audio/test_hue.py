@@ -1,10 +1,12 @@
 """The hue that a pitch gives its layer: sure tones move it, slowly and the short way; noise does not."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from engine.audio.analyser import Analyser
 from engine.audio.hue import HueGlide, pitch_hues, tone_share
 from engine.audio.settings import AudioSettings
 from engine.audio.spectrum import hann, power_spectrum
@@ -119,3 +121,20 @@ def test_a_tone_has_all_of_the_power_a_chord_a_part_and_noise_hardly_any(sine) -
 
 def test_hues_are_places_in_the_octave_around_c() -> None:
     assert pitch_hues(np.array(FIRST_HZ)) == pytest.approx(FIRST_HUES, abs=1e-4)
+
+
+def test_a_look_that_leaves_keeps_its_hues_though_the_new_one_takes_them_at_once(sine) -> None:
+    first, second = (sine(hz, seconds=2.0) for hz in (261.63, 369.99))
+    analyser = Analyser(RATE_HZ, 4)
+    sound = np.repeat(np.concatenate([first, second])[:, None], 4, axis=1).astype(np.float32)
+    hops = len(sound) // analyser.hop_frames
+    slow = replace(GLIDING, hue_glide_ms=60_000.0)
+    for hop in range(hops):
+        block = sound[hop * analyser.hop_frames : (hop + 1) * analyser.hop_frames]
+        is_fading = hop >= hops // 2
+        analyser.hop(block, replace(AT_ONCE, leaving=slow) if is_fading else slow)
+    assert analyser.features(slow).leaving_channels is None
+    found = analyser.features(replace(AT_ONCE, leaving=slow))
+    assert all(turns_apart(channel.hue, 0.5) < 0.02 for channel in found.channels)
+    for channel, hue in zip(found.leaving_channels, FIRST_HUES, strict=True):
+        assert turns_apart(channel.hue, hue) < 0.05, "2 s of a glide of a minute"
