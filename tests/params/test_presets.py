@@ -54,7 +54,8 @@ def test_a_saved_look_comes_back_as_it_was(presets: PresetFolder) -> None:
 def test_the_file_reads_like_the_controls(presets: PresetFolder) -> None:
     path = presets.save("night", ParamStore().snapshot())
     text = path.read_text(encoding="utf-8")
-    assert text.startswith('[preset]\nname = "night"\nschema = 2\n\n[values]\n"/mode" = "multiverse"\n')
+    schema = osc_schema.SCHEMA_VERSION
+    assert text.startswith(f'[preset]\nname = "night"\nschema = {schema}\n\n[values]\n"/mode" = "multiverse"\n')
     assert '"/multiverse/brightness" = 2.5\n' in text
     assert '"/layer/1/mute" = false\n' in text
     assert tomllib.loads(text)["values"].keys() == STORED
@@ -72,7 +73,7 @@ def test_entries_that_do_not_fit_are_told_one_by_one_and_the_rest_is_applied(pre
     assert loaded.name == "old", "a preset is called what its file is called"
     assert loaded.values == [("/multiverse/brightness", 4.0), ("/layer/1/angle", 30.0)]
     assert loaded.problems == [
-        "written by a newer version (schema 99, here 2)",
+        f"written by a newer version (schema 99, here {osc_schema.SCHEMA_VERSION})",
         "/multiverse/brightness: 9 is outside 0..4 (clipped to 4)",
         "/layr/1/angle: no such parameter (nearest: /layer/1/angle, /layer/4/angle, /layer/3/angle) (left out)",
         "/layer/1/curve: nan is not a finite number (left out)",
