@@ -19,7 +19,7 @@ from engine.audio import open_audio
 from engine.child_control import ChildControl
 from engine.children import diffusion_conditions, segmentation_conditions, voice_conditions
 from engine.clock import Clock, SteppedClock, SystemClock
-from engine.closing import Closing, closer
+from engine.closing import Closing
 from engine.config import Config, build_config, split_host_port
 from engine.control import CommandTable, Dispatcher, OscServer, SendingThread
 from engine.cue_control import FILE_NAME as CUES_FILE
@@ -31,7 +31,7 @@ from engine.inference import SAM3_PICTURES, open_inference
 from engine.ipc import Gate, sweep_dead_rings
 from engine.map_control import FILE_NAME as MAPPING_FILE
 from engine.map_control import MapControl
-from engine.params import Autosave, Crossfade, ParamStore, PresetFolder, Slew, Tempo, modulation
+from engine.params import Autosave, Crossfade, LeavingLook, ParamStore, PresetFolder, Slew, Tempo, modulation
 from engine.preset_control import PresetControl
 from engine.query import Announcer, QueryHub, QueryTree, host_info, service_name
 from engine.render import RegionMapper, open_renderer
@@ -39,10 +39,11 @@ from engine.running_engine import Engine
 from engine.serving.lan import lan_addresses
 from engine.show_control import ShowControl
 from engine.sinks import SinkSet, Stage
+from engine.sinks.registry import conditions as sink_conditions
 from engine.sources import Polled, open_source
 from engine.telemetry import FrameTimes, Warnings
 from engine.wakefulness import kept_awake
-from engine.web import PreviewTap, WebServer
+from engine.web import PreviewTap, StillCamera, WebServer
 
 __all__ = ["Engine", "open_engine"]
 
@@ -62,9 +63,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
         raise ConfigError("sam3.model: live SAM3 cannot be repeated offline; `multiverse segment` reads files")
     if config.rvc.model and config.offline:
         raise ConfigError("rvc.model: a live voice cannot be repeated offline; `multiverse convert` reads files")
-    with contextlib.ExitStack() as stack:
-        closing = closer(stack)
-        stack.enter_context(kept_awake())
+    with kept_awake(), Closing() as closing:
         clock: Clock = SteppedClock(wall_start_s=time.time()) if config.offline else SystemClock()
         warnings = Warnings(clock)
         sweep_dead_rings()
@@ -77,16 +76,23 @@ def open_engine(config: Config) -> Iterator[Engine]:
             *segmentation_conditions.conditions(config.sam3, has_camera=has_camera, has_sd=bool(config.sd.model)),
             *voice_conditions.conditions(config.rvc),
             *modulation.conditions(),
+            *sink_conditions(),
         ):
             store.add_condition(address, check)
         slew = Slew(config.smoothing)
         audio = closing(open_audio(config.audio, offline=config.offline, clock=clock, report=warnings.report))
         source = open_source(config.camera, offline=config.offline, clock=clock, report=warnings.report)
         if source is not None:
-            closing(source)
-        drawing = closing(
+            (closing.here if isinstance(source, Polled) else closing)(source)
+        drawing = closing.here(
             Drawing(
-                partial(open_renderer, config.renderer),
+                partial(
+                    open_renderer,
+                    config.renderer,
+                    has_layer5=config.camera != "none" or bool(config.sd.model),
+                    has_masks=bool(config.sam3.model),
+                    tell=warnings.tell,
+                ),
                 (config.width, config.height),
                 clock=clock,
                 report=warnings.report,
@@ -102,8 +108,9 @@ def open_engine(config: Config) -> Iterator[Engine]:
             is_offline=config.offline,
             record_folder=Path(config.recordings) if config.recordings else folders.recordings_folder(),
         )
-        sinks = closing(SinkSet(stage, clock=clock, report=warnings.report))
-        desk = _open_desk(config, store, slew, sinks, clock, warnings, closing)
+        sinks = closing.here(SinkSet(stage, clock=clock, report=warnings.report))
+        previews = {"main": PreviewTap()}
+        desk = _open_desk(config, store, slew, sinks, clock, previews["main"], warnings, closing)
         inference = open_inference(
             config,
             audio=audio,
@@ -135,17 +142,19 @@ def open_engine(config: Config) -> Iterator[Engine]:
         closing(sending)  # closed before the sockets through which it sends what is queued
         polled = tuple(one for one in (source, *inference.videos) if isinstance(one, Polled))
         for one in polled:
-            closing(one)  # before the context it uses goes; closing twice is harmless
+            closing.here(one)  # before the context it uses goes; closing twice is harmless
         drawing.on_reopened = lambda: [part.renew_context() for part in (sinks, *polled)]
-        previews = {name: PreviewTap() for name in ("main", *inference.pictures)}
+        previews |= {name: PreviewTap() for name in inference.pictures}
+        routes = modulation.Modulation()
         parts = Parts(
             clock=clock,
             stopwatch=SystemClock(),
             store=store,
             slew=slew,
-            modulation=modulation.Modulation(),
+            modulation=routes,
             tempo=desk.tempo,
             crossfade=desk.crossfade,
+            leaving=LeavingLook(slew, routes),
             cues=desk.cues,
             dispatcher=desk.dispatcher,
             osc=osc,
@@ -170,7 +179,11 @@ def open_engine(config: Config) -> Iterator[Engine]:
         web = _open_web(config, desk, store, osc, previews, lambda: engine.status(), warnings, closing)
         engine = Engine(config, parts, desk.presets, web)
 
-        autosave = closing(Autosave(folders.data_folder(), store, report=warnings.report))
+        autosave = closing(
+            Autosave(
+                folders.data_folder(), store, report=warnings.report, current=lambda: desk.preset_control.current.name
+            )
+        )
         desk.show.set_first_values(config, fps, autosave)
         if config.autosave:
             autosave.start()
@@ -207,6 +220,7 @@ class _Desk:
     tempo: Tempo
     crossfade: Crossfade
     presets: PresetFolder
+    preset_control: PresetControl
     cues: CueControl
     show: ShowControl
 
@@ -217,6 +231,7 @@ def _open_desk(
     slew: Slew,
     sinks: SinkSet,
     clock: Clock,
+    main_picture: PreviewTap,
     warnings: Warnings,
     closing: Closing,
 ) -> _Desk:
@@ -227,7 +242,14 @@ def _open_desk(
     tempo, crossfade = Tempo(store, clock), Crossfade(store)
     folder = PresetFolder(Path(config.presets) if config.presets else folders.presets_folder())
     presets = closing(
-        PresetControl(store=store, presets=folder, crossfade=crossfade, report=warnings.report, tell=tell)
+        PresetControl(
+            store=store,
+            presets=folder,
+            crossfade=crossfade,
+            report=warnings.report,
+            tell=tell,
+            take_picture=StillCamera(main_picture).take if config.web != "off" else None,
+        )
     )
     cues = closing(
         CueControl(
@@ -262,6 +284,7 @@ def _open_desk(
         tempo=tempo,
         crossfade=crossfade,
         presets=folder,
+        preset_control=presets,
         cues=cues,
         show=show,
     )
@@ -292,6 +315,7 @@ def _open_web(
             port,
             taps=previews,
             status=status,
+            preset_pictures=lambda: desk.preset_control.pictures,
             features=lambda: desk.dispatcher.feedback.features,
             query=tree,
             hub=hub,

@@ -5,7 +5,6 @@ the system's texture output by itself (see `RUN_DEFAULTS`); a program that embed
 """
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -14,9 +13,12 @@ from msgspec import Meta, Struct
 
 import osc_schema
 from engine.errors import ConfigError
+from engine.schedule import exact_rate
+from engine.small_file import read_toml
 from osc_schema.diffusion import CONTROLNETS, LORAS
 
 LARGEST_SIDE_PX = 8192
+LONGEST_VALUE = 200  # of what an error shows
 
 Pixels = Annotated[int, Meta(ge=64, le=LARGEST_SIDE_PX)]
 Rate = Annotated[float, Meta(ge=1, le=240)]
@@ -112,7 +114,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     width: Pixels = 1280
     height: Pixels = 720
     fps: Rate | None = None
-    """Frames a second; None: 60 on a GPU, 30 on a software renderer."""
+    """Frames a second; None: 60 on a GPU, 30 on a software renderer. 29.97 and its like are n x 1000/1001 exactly."""
     audio: str | None = None
     """`demo`, `device:NAME`, `device:INDEX` or a sound file; None: the default input device, else the demo loop."""
     camera: str = "none"
@@ -186,13 +188,13 @@ def lan_defaults() -> dict[str, Any]:
 def read_config_file(path: Path) -> dict[str, Any]:
     """The file's content, checked against `Config`; ConfigError names the file and the key path."""
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        raw = read_toml(path)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: is not UTF-8 text") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: is not valid TOML: {error}") from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: is not valid TOML: {' '.join(str(error).split())}") from None
     build_config(raw, origin=str(path))
     return raw
 
@@ -208,10 +210,11 @@ def build_config(values: dict[str, Any], *, origin: str = "configuration") -> Co
     for address in config.smoothing:
         param = osc_schema.lookup(address)
         if param is None:
-            raise ConfigError(f'{origin}: smoothing."{address}": {_unknown(address)}')
+            raise ConfigError(f'{origin}: smoothing."{_plain(address)}": {_unknown(address)}')
         if not param.can_glide:
             raise ConfigError(f'{origin}: smoothing."{address}": does not glide; only floats do')
-    return _with_size_from_params(config)
+    config = _with_size_from_params(config)
+    return msgspec.structs.replace(config, fps=float(exact_rate(config.fps))) if config.fps else config
 
 
 def _with_size_from_params(config: Config) -> Config:
@@ -230,12 +233,17 @@ def split_host_port(text: str, option: str) -> tuple[str, int]:
     match = re.fullmatch(r"(\[[^\]]+\]|[^:]+):(\d{1,5})", text.strip())
     if match is None or int(match[2]) > 65535:
         raise ConfigError(f"{option}: {text!r} is not HOST:PORT (for example 127.0.0.1:9000) or off")
-    return match[1].strip("[]"), int(match[2])
+    host = match[1].strip("[]")
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise ConfigError(f"{option}: {text!r} has no host name of letters, digits, dots and hyphens") from None
+    return host, int(match[2])
 
 
 def _check_parameter(origin: str, address: str, value: Any) -> None:
     if osc_schema.lookup(address) is None:
-        raise ConfigError(f'{origin}."{address}": {_unknown(address)}')
+        raise ConfigError(f'{origin}."{_plain(address)}": {_unknown(address)}')
     try:
         osc_schema.accept(address, value)
     except osc_schema.Rejected as error:
@@ -243,23 +251,30 @@ def _check_parameter(origin: str, address: str, value: Any) -> None:
 
 
 def _unknown(address: str) -> str:
-    nearest = ", ".join(osc_schema.nearest(address))
-    return f"no such parameter (nearest: {nearest})" if nearest else "no such parameter"
+    return str(osc_schema.unknown_address(address)).partition(": ")[2]
 
 
 def _explained(message: str, values: dict[str, Any]) -> str:
     """msgspec's ``Expected `int` >= 64 - at `$.width` `` as `width: 8 is not allowed (expected int >= 64)`."""
     text, _, path = message.partition(" - at `$.")
     key_path = path.rstrip("`")
-    if unknown := re.fullmatch(r"Object contains unknown field `(.+)`", text):
-        key_path = f"{key_path}.{unknown[1]}" if key_path else unknown[1]
+    if unknown := re.fullmatch(r"Object contains unknown field `(.+)`", text, re.DOTALL):
+        name = _plain(unknown[1])
+        key_path = f"{key_path}.{name}" if key_path else name
         return f"{key_path}: unknown key ({_known_keys(key_path)})"
     if missing := re.fullmatch(r"Object missing required field `(.+)`", text):
         return f"{key_path}.{missing[1]}: is missing"
     if text.startswith("Invalid enum value"):
         key = key_path.rpartition(".")[2]
         text = f"Expected one of {', '.join(get_args(_table_of(key_path).__annotations__[key]))}"
-    return f"{key_path}: {_value_at(key_path, values)!r} is not allowed ({text[0].lower()}{text[1:].replace('`', '')})"
+    expected = f"{text[0].lower()}{text[1:].replace('`', '')}"
+    return f"{key_path}: {_plain(repr(_value_at(key_path, values)))} is not allowed ({expected})"
+
+
+def _plain(text: str) -> str:
+    """On one line, and no longer than a line has room for."""
+    line = text if text.isprintable() else repr(text)[1:-1]
+    return line if len(line) <= LONGEST_VALUE else f"{line[:LONGEST_VALUE]}..."
 
 
 def _value_at(key_path: str, values: Any) -> Any:

@@ -49,7 +49,12 @@ class CueControl:
         self._is_put_aside = not problems
         self._written = self._cues
         self._current = 0
-        """Number of the cue that went last; 0: none has. Belongs, as what is to follow it, to who holds `_going`."""
+        """Number of the cue that the list stands on; 0: none has gone. Belongs, as what is to follow it, to who holds
+        `_going`."""
+        self._shown = 0
+        """Number of the cue whose look is on; 0: none. Another than `_current` where that one failed."""
+        self._failure = ""
+        """Why the cue that the list stands on failed; "" where it did not."""
         self._follow: _Follow | None = None
         self._going = threading.Lock()  # a cue that follows against one that is asked for
         self._disk = DiskThread("cues", report)
@@ -100,11 +105,15 @@ class CueControl:
         """
         self._current = cue.number
         self._follow = _Follow(seconds=cue.follow_s, panics=self._store.get(PANIC)) if cue.follow_s else None
-        self._tell("/cue/current", cue.number, cue.preset)
         try:
-            self._presets.load(cue.preset, cue.fade_s, ended)
+            go_to = self._presets.glide if cue.glide else self._presets.load
+            go_to(cue.preset, cue.fade_s, ended)
         except PresetError as error:
+            self._failure = str(error)
+            self._tell("/cue/failed", cue.number, cue.preset, self._failure)
             raise CueError(f"cue {cue.number}: {error}") from None
+        self._shown, self._failure = cue.number, ""
+        self._tell("/cue/current", cue.number, cue.preset)
 
     def step(self, now_s: float) -> None:
         """Let the next cue go when its time has come. Frame loop's thread."""
@@ -142,6 +151,8 @@ class CueControl:
             before, cues = self._cues, self._cues.with_inserted(cue)
             if cues.cues.get(self._current) is not before.cues.get(self._current):
                 self._current += 1  # the cue that went last has moved up
+            if cues.cues.get(self._shown) is not before.cues.get(self._shown):
+                self._shown += 1
             self._cues = cues
         self._replace(cues, cue.number, reply, cue)
 
@@ -153,11 +164,14 @@ class CueControl:
 
     def _on_list(self, args: tuple, reply: Reply) -> None:
         with self._going:
-            cues, current = self._cues, self._cues.cues.get(self._current)
+            cues, current, shown = self._cues, self._cues.cues.get(self._current), self._cues.cues.get(self._shown)
+            failure = self._failure
         for cue in cues:
-            reply.send("/cue/entry", cue.number, cue.preset, cue.fade_s, cue.follow_s)
-        if current is not None:
-            reply.send("/cue/current", current.number, current.preset)
+            reply.send("/cue/entry", cue.number, cue.preset, cue.fade_s, cue.follow_s, int(cue.glide))
+        if shown is not None:
+            reply.send("/cue/current", shown.number, shown.preset)
+        if current is not None and failure:
+            reply.send("/cue/failed", current.number, current.preset, failure)
         reply.done()
 
     def _replace(self, cues: CueList, number: int, reply: Reply, made: Cue | None = None) -> None:
@@ -194,6 +208,6 @@ class CueControl:
 
 
 def _cue_of(args: tuple) -> Cue:
-    if not 2 <= len(args) <= 4:
-        raise CueError("takes a number, a preset and, if wanted, fade_s and follow_s")
+    if not 2 <= len(args) <= 5:
+        raise CueError("takes a number, a preset and, if wanted, fade_s, follow_s and glide")
     return Cue.checked(*args)

@@ -27,6 +27,10 @@ class ChannelFeatures:
     peak: float = 0.0
     pitch_hz: float = 261.63
     """Smoothed pitch; holds its last value under -60 dBFS."""
+    pitch_confidence: float = 0.0
+    """0..1: how much of the sound is one tone, and how steady it is; 0 under -60 dBFS."""
+    hue: float | None = None
+    """In turns, -1/2..1/2: that of the pitch, C is 0, gliding as `/colour/glide_ms` says; None: that of `pitch_hz`."""
     onset: float = 0.0
     """Strength of an onset in the newest hop, 0..1; 0 between onsets."""
     onset_count: int = 0
@@ -65,6 +69,8 @@ class AudioFeatures:
     """Four, in layer order."""
     waves: np.ndarray = field(default_factory=silent_waves)
     """(4, 1024) float32 in [-1, 1], after gain; oldest at index 0."""
+    leaving_waves: np.ndarray | None = None
+    """The same as the look wants them that another one takes the place of; None where none does."""
     end_sample: int = 0
     """Number of source samples analysed so far; the waves end here."""
 

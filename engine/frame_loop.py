@@ -9,9 +9,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
+
+import numpy as np
 
 from engine.audio import AudioInput, AudioSettings
 from engine.children.diffusion_link import DiffusionLink, SdView
@@ -26,9 +28,9 @@ from engine.errors import RenderError
 from engine.frame import AudioFeatures, FrameId, PublishedFrame, ShownPicture, VideoFrame
 from engine.ipc import Gate
 from engine.mask_outputs import MaskOutputs
-from engine.params import Crossfade, Modulation, ParamStore, Slew, Snapshot, Tempo
-from engine.render import Look, PictureInput, RegionMap, RegionMapper
-from engine.schedule import Schedule
+from engine.params import Crossfade, LeavingLook, Modulation, ParamStore, Slew, Snapshot, Tempo
+from engine.render import Leaving, Look, PictureInput, RegionMap, RegionMapper
+from engine.schedule import Schedule, exact_rate
 from engine.show_control import ShowControl
 from engine.sinks import Picture, SinkSet, Stage
 from engine.sources import Polled, Source
@@ -60,6 +62,7 @@ class Parts:
     modulation: Modulation
     tempo: Tempo
     crossfade: Crossfade
+    leaving: LeavingLook
     cues: CueControl
     dispatcher: Dispatcher
     osc: OscServer | None
@@ -145,10 +148,10 @@ class FrameLoop:
         started_s = parts.stopwatch.now_s()
         snapshot, values = self._read_parameters(tick)
         self._follow_stage(snapshot)
-        features = self._listen(parts.modulation.again(values), tick)
-        values = parts.modulation.step(
-            values, features, time_s=tick.time_s, beat=parts.tempo.beat_at(self._due_s(tick))
-        )
+        features = self._listen(parts.modulation.again(values), parts.leaving.again(values), tick)
+        beat = parts.tempo.beat_at(self._due_s(tick))
+        values = parts.modulation.step(values, features, time_s=tick.time_s, beat=beat)
+        parts.leaving.step(features, time_s=tick.time_s, beat=beat)
         for child in (parts.sd, parts.sam3, parts.rvc):
             if child is not None:
                 self._attempt(partial(child.follow, snapshot, parts.modulation.moved))
@@ -200,10 +203,12 @@ class FrameLoop:
             self._attempt(self._posted.popleft())
         for part in (parts.cues, parts.crossfade, parts.tempo):  # a cue that follows begins its fade
             self._attempt(partial(part.step, self._due_s(tick)))
-        snapshot = parts.store.snapshot()
+        snapshot, fade = parts.crossfade.snapshot()
         self._attempt(lambda: parts.show.follow(snapshot))
         step_s = min(max(tick.time_s - self._previous_s, 0.0), LONGEST_STEP_S)
         self._previous_s = tick.time_s
+        period_s = None if parts.stage.is_offline else self.schedule.period_s
+        parts.leaving.follow(fade, snapshot, step_s=step_s, period_s=period_s, late=parts.times.late)
         return snapshot, parts.slew.step(snapshot, step_s)
 
     def _follow_stage(self, snapshot: Snapshot) -> None:
@@ -219,7 +224,7 @@ class FrameLoop:
     def restage(self, width: int, height: int, fps: float | None = None) -> None:
         """Draw at this size and rate from now on. RenderError, and nothing changed, when the size is refused."""
         parts, stage = self.parts, self.parts.stage
-        fps = fps or stage.fps
+        fps = float(exact_rate(fps)) if fps else stage.fps
         if (width, height, fps) == (stage.width, stage.height, stage.fps):
             return
         if (width, height) != (stage.width, stage.height):
@@ -229,9 +234,14 @@ class FrameLoop:
         parts.stage = stage.with_format(width, height, fps)
         parts.sinks.restart_all(parts.stage)
 
-    def _listen(self, values: Mapping[str, object], tick: FrameId) -> AudioFeatures:
-        audio = self.parts.audio
-        audio.settings = AudioSettings.from_values(values, self.parts.stage.width)
+    def _listen(
+        self, values: Mapping[str, object], leaving: Mapping[str, object] | None, tick: FrameId
+    ) -> AudioFeatures:
+        audio, width = self.parts.audio, self.parts.stage.width
+        settings = AudioSettings.from_values(values, width)
+        if leaving is not None:
+            settings = replace(settings, leaving=AudioSettings.from_values(leaving, width))
+        audio.settings = settings
         if self.parts.stage.is_offline:
             # The picture belongs to the sound that is heard while it is shown.
             return audio.advance_to(tick.time_s + self.schedule.period_s)
@@ -257,6 +267,9 @@ class FrameLoop:
         """The newest region map of what is seen; offline this very frame's."""
         regions = self.parts.regions
         settings = MaskOutputs.region_settings(seen.masks, values)
+        leaving = self.parts.leaving.values
+        if not settings.is_enabled and leaving is not None:
+            settings = MaskOutputs.region_settings(seen.masks, leaving)
         if not settings.is_enabled:
             return None
         mapped = seen.sd.fade.picture if seen.sd.is_on and seen.sd.fade is not None else seen.camera
@@ -273,19 +286,14 @@ class FrameLoop:
         region: RegionMap | None,
         tick: FrameId,
     ) -> None:
-        layer5 = chosen_layer5(values["/layer/5/source"], seen.sd, seen.camera)
-        layer5 = MaskOutputs.in_step(layer5, seen.masks, values)
-        picture = PictureInput(
-            look=Look.from_values(values),
-            waves=features.waves,
-            features=features.channels,
-            layer5=layer5.picture if layer5 else None,
-            layer5_before=layer5.before if layer5 else None,
-            layer5_mix=layer5.share if layer5 else 1.0,
-            matte=MaskOutputs.matte(seen.masks, values),
-            region=region,
-            time_s=tick.time_s,
-        )
+        picture = picture_of(values, features, features.waves, seen, region, tick)
+        going = self.parts.leaving
+        if going.fade is not None:
+            waves = features.waves if features.leaving_waves is None else features.leaving_waves
+            before = None if going.values is None else picture_of(going.values, features, waves, seen, region, tick)
+            fade = going.fade
+            leaving = Leaving(number=fade.number, mix=fade.share, picture=before, revealed=fade.revealed)
+            picture = replace(picture, leaving=leaving)
         stopwatch = self.parts.stopwatch
         started_s = stopwatch.now_s()
         self.parts.gate.draw_begins(time.perf_counter_ns())
@@ -361,8 +369,35 @@ class FrameLoop:
             published_s=published_s,
             is_late=frame.index > 0 and self.schedule.is_late(parts.clock.now_s()),  # nobody waited for the first
         )
+        parts.leaving.cost.add(
+            work_s=published_s - started_s, draw_s=self._draw_s, looks=2 if parts.leaving.values is not None else 1
+        )
         parts.times.dropped = self.schedule.dropped
         parts.gate.late_frames = parts.times.late + parts.times.dropped
+
+
+def picture_of(
+    values: Mapping[str, object],
+    features: AudioFeatures,
+    waves: np.ndarray,
+    seen: Seen,
+    region: RegionMap | None,
+    tick: FrameId,
+) -> PictureInput:
+    """All that a look with these values needs to be drawn. `waves`: as it wants them."""
+    layer5 = chosen_layer5(values["/layer/5/source"], seen.sd, seen.camera)
+    layer5 = MaskOutputs.in_step(layer5, seen.masks, values)
+    return PictureInput(
+        look=Look.from_values(values),
+        waves=waves,
+        features=features.channels,
+        layer5=layer5.picture if layer5 else None,
+        layer5_before=layer5.before if layer5 else None,
+        layer5_mix=layer5.share if layer5 else 1.0,
+        matte=MaskOutputs.matte(seen.masks, values),
+        region=region,
+        time_s=tick.time_s,
+    )
 
 
 def chosen_layer5(source: object, sd: SdView, video: VideoFrame | None) -> Fade | None:

@@ -19,7 +19,7 @@ from engine.ipc import Gate
 from engine.mask_outputs import MaskOutputs
 from engine.params import ParamStore
 from engine.sinks import Picture
-from engine.sources import Source, open_source
+from engine.sources import Polled, Source, open_source
 from engine.telemetry import Warnings
 from engine.voice_desk import VoiceDesk
 
@@ -63,7 +63,7 @@ def open_inference(
         opened = open_source(name, offline=False, clock=clock, report=warnings.report) if name else None
         if opened is not None:
             videos.append(opened)
-            closing(opened).start()
+            (closing.here if isinstance(opened, Polled) else closing)(opened).start()
         return opened
 
     if config.sd.model:

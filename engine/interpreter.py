@@ -1,10 +1,14 @@
-"""The command that starts a Python process of ours, and what its exit status means."""
+"""The command that starts a Python process of ours, how it outlives no parent, and what its exit status means."""
 
+import contextlib
 import os
 import signal
 import sys
+from typing import Final
 
 from engine.errors import ChildError
+
+PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
 
 def command(module: str, call: str) -> list[str]:
@@ -12,12 +16,36 @@ def command(module: str, call: str) -> list[str]:
 
     Its `__main__` is that one line: the user's script is not run again, as multiprocessing would. The current
     folder, an empty entry of `sys.path`, comes last instead of first: an `engine` that lies there is not ours.
+    Before all else it calls `wake_with_parent`.
     """
     if not sys.executable:
         raise ChildError("no child process can be started: sys.executable names no Python interpreter")
-    path = [entry for entry in sys.path if entry] + ([os.getcwd()] if "" in sys.path else [])
-    code = f"import sys; sys.path[:] = {path!r}; from {module} import {call.partition('(')[0]}; {call}"
+    path = [entry for entry in sys.path if entry]
+    if "" in sys.path:
+        with contextlib.suppress(FileNotFoundError):  # the current folder is gone: nothing can be imported from it
+            path.append(os.getcwd())
+    code = (
+        f"import sys; sys.path[:] = {path!r}; from engine.interpreter import wake_with_parent; wake_with_parent();"
+        f" from {module} import {call.partition('(')[0]}; {call}"
+    )
     return [sys.executable, "-P", "-c", code]
+
+
+def wake_with_parent() -> None:
+    """Linux: let this process be continued when its parent dies, so that it can notice, also if it is stopped.
+
+    Our processes end by themselves when a pipe from their parent does. One that is stopped (SIGSTOP, a debugger that
+    was killed) sees no pipe, and would outlive everybody. The kernel can send a signal then. SIGKILL would be the
+    naive one: it comes with the end of the *thread* that started us, while the parent lives on, and a fork server's
+    children would die with a server that can be replaced. SIGCONT harms nobody who runs.
+
+    A parent that died before this is noticed by the pipe: whoever gets here is not stopped. Windows and macOS have no
+    such signal. A fork has to call this again.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGCONT), 0, 0, 0)
 
 
 def exit_reason(code: int | None) -> str:

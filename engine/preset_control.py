@@ -5,21 +5,25 @@ it. Whatever meets the disk is done by one thread of its own: a disk that takes 
 command, and no panic behind it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import osc_schema
 from engine.control import CommandTable, Reply
 from engine.errors import PresetError
-from engine.params import Crossfade, LoadedPreset, ParamStore, PresetFolder
+from engine.params import Crossfade, LoadedPreset, ParamStore, PresetFolder, Snapshot
 from engine.params.crossfade import Ended
+from engine.params.current_preset import ADDRESS as CURRENT
+from engine.params.current_preset import CurrentPreset
 from engine.params.disk_thread import DiskThread
-from engine.params.preset_shelf import Change, PresetShelf
+from engine.params.preset_shelf import Change, PresetPicture, PresetShelf
 from osc_schema.cues import LONGEST_FADE_S
 from osc_schema.layers import LAYERS
 
 Report = Callable[[str, str], None]
 Tell = Callable[..., None]
 """`tell(address, *args)`: a message to every subscriber, from any thread."""
+TakePicture = Callable[[Callable[[bytes], None]], None]
+"""`take(deliver)`: `deliver(jpeg)` gets the next picture on screen, on any thread, or is never called."""
 
 LONGEST_START_S = 2.0
 """That the start waits for the folder; what is read later can be loaded later."""
@@ -28,14 +32,23 @@ _PARTS = tuple(param.address.removeprefix("/layer/1/") for param in osc_schema.m
 
 class PresetControl:
     def __init__(
-        self, *, store: ParamStore, presets: PresetFolder, crossfade: Crossfade, report: Report, tell: Tell
+        self,
+        *,
+        store: ParamStore,
+        presets: PresetFolder,
+        crossfade: Crossfade,
+        report: Report,
+        tell: Tell,
+        take_picture: TakePicture | None = None,
     ) -> None:
-        """Reads the folder, for at most 2 s."""
+        """Reads the folder, for at most 2 s. `take_picture`: of what is saved; None: presets get no pictures."""
         self._store = store
         self._shelf = PresetShelf(presets)
         self._crossfade = crossfade
         self._report = report
         self._tell = tell
+        self._take_picture = take_picture
+        self.current = CurrentPreset(store, tell)
         self._is_open = False
         self.on_deleted: Callable[[str], None] = lambda name: None
         """Called with the name of a preset that was deleted, on the disk's thread: must not wait."""
@@ -49,19 +62,50 @@ class PresetControl:
 
     def add_commands(self, table: CommandTable) -> None:
         table.add("/preset/save", self._on_save)
-        table.add("/preset/load", self._on_load)
+        table.add("/preset/load", self._going_to(self.load))
+        table.add("/preset/glide", self._going_to(self.glide))
         table.add("/preset/list", self._on_list, is_listing=True)
         table.add("/preset/delete", self._on_delete)
+        table.add("/preset/restore", self._on_restore)
+        table.add("/preset/current", self._on_current)
         table.add("/layer/copy", self._on_copy)
 
     # -- any thread ----------------------------------------------------------------------------
 
     def load(self, name: str, fade_s: float = 0.0, ended: Ended = lambda superseded_by: None) -> None:
-        """Go to a preset within `fade_s`; every entry that does not fit is reported. Meets no disk.
+        """Fade to a preset's picture within `fade_s`; every entry that does not fit is reported. Meets no disk.
 
         PresetError, and nothing changed, when there is no such preset. `ended`: as `Crossfade.start` tells it.
         """
-        self.apply(self._shelf.get(name), f"preset {name}", fade_s, ended)
+        loaded = self._shelf.get(name)
+        self.apply(loaded, f"preset {name}", fade_s, self._coming_on(loaded, ended))
+
+    def glide(self, name: str, glide_s: float = 0.0, ended: Ended = lambda superseded_by: None) -> None:
+        """As `load`, but the values glide: one picture all the way, whose menus change at the beginning."""
+        loaded = self._shelf.get(name)
+        self.apply(loaded, f"preset {name}", glide_s, self._coming_on(loaded, ended), is_picture=False)
+
+    def _coming_on(self, loaded: LoadedPreset, ended: Ended) -> Ended:
+        """Let it be the preset that is on; `ended` of the way there, which has to be told."""
+        arrive = self.current.begin(loaded, is_on_its_way=True)
+
+        def over(superseded_by: str) -> None:
+            arrive()
+            ended(superseded_by)
+
+        return over
+
+    def resume(self, loaded: LoadedPreset) -> None:
+        """Apply what the last run left, and the name of the preset that was on in it."""
+        self.apply(loaded, "resume")
+        on = self._shelf.find(loaded.current) if loaded.current else None
+        if on is not None:
+            self.current.begin(on)
+
+    @property
+    def pictures(self) -> Mapping[str, PresetPicture]:
+        """By the name of its preset every picture there is."""
+        return self._shelf.pictures
 
     def if_missing(self, name: str, tell: Callable[[], None]) -> None:
         """`tell()`, on the disk's thread, when there is no preset of that name, not even after another look."""
@@ -76,10 +120,16 @@ class PresetControl:
         self._disk.post(look_again, lambda reason: self._report("preset", f"preset {name}: {reason}"))
 
     def apply(
-        self, loaded: LoadedPreset, origin: str, fade_s: float = 0.0, ended: Ended = lambda superseded_by: None
+        self,
+        loaded: LoadedPreset,
+        origin: str,
+        fade_s: float = 0.0,
+        ended: Ended = lambda superseded_by: None,
+        *,
+        is_picture: bool = True,
     ) -> None:
-        problems = [*loaded.problems, *self._crossfade.start(loaded.values, fade_s, by=origin, ended=ended)]
-        for problem in problems:
+        rejected = self._crossfade.start(loaded.values, fade_s, by=origin, ended=ended, is_picture=is_picture)
+        for problem in (*loaded.problems, *rejected):
             self._report("preset", f"{origin}: {problem}")
 
     # -- the disk's thread ---------------------------------------------------------------------
@@ -93,13 +143,37 @@ class PresetControl:
         if self._is_open:
             for name in changed:
                 self._tell("/preset/changed", name)
+                if self.current.name == name and (loaded := self._shelf.find(name)) is not None:
+                    self.current.follow(loaded)
+
+    # -- the frame loop's thread ---------------------------------------------------------------
+
+    def step(self, snapshot: Snapshot) -> None:
+        """Notice when what is on has been changed by hand."""
+        self.current.step(snapshot)
 
     # -- OSC's threads -------------------------------------------------------------------------
 
     def _on_save(self, args: tuple, reply: Reply) -> None:
         """The values of now: what was set, without modulation."""
         name = only_name(args)
-        self._follow(self._shelf.save(name, self._store.snapshot()), name, reply)
+        change = self._shelf.save(name, self._store.snapshot())
+        assert change.content is not None
+        self.current.begin(change.content)
+        self._follow(change, name, reply)
+        if self._take_picture is not None:
+            self._take_picture(lambda jpeg: self._keep_picture(change.name, jpeg))
+
+    def _keep_picture(self, name: str, jpeg: bytes) -> None:
+        """Keep the frame after a save as the preset's picture, if that preset is still on. Any thread."""
+        if self.current.name != name:
+            return
+
+        def write() -> None:
+            self._shelf.write_picture(name, jpeg)
+            self._tell("/preset/changed", name)
+
+        self._disk.post(write, lambda reason: self._report("presets", f"the picture of preset {name}: {reason}"))
 
     def _on_delete(self, args: tuple, reply: Reply) -> None:
         name = only_name(args)
@@ -109,36 +183,65 @@ class PresetControl:
         """Let the file follow, and answer when it has."""
 
         def write() -> None:
-            self._shelf.write(change)
+            was_replaced = self._shelf.write(change)
             reply.done(name)
             self._tell("/preset/changed", name)
             if change.content is None:
+                self.current.forget(change.name)
                 self.on_deleted(change.name)
+            elif was_replaced:
+                self._tell("/preset/replaced", name)
 
         def fail(reason: str) -> None:
             self._shelf.drop(change)
+            kept = self._shelf.find(change.name)
+            if kept is None:
+                self.current.forget(change.name)
+            else:
+                self.current.follow(kept)
             reply.fail(reason)
 
         self._disk.post(write, fail)
 
-    def _on_load(self, args: tuple, reply: Reply) -> None:
-        name, fade_s = only_name(args[:1]), args[1] if len(args) > 1 else 0.0
-        if len(args) > 2 or not isinstance(fade_s, int | float) or not 0.0 <= fade_s <= LONGEST_FADE_S:
-            raise PresetError(f"takes the preset's name and, if wanted, a fade of 0..{LONGEST_FADE_S:g} s")
+    def _going_to(self, go_to: Callable[[str, float, Ended], None]) -> Callable[[tuple, Reply], None]:
+        """The command that takes a name and a time."""
 
-        def load() -> None:
-            self.load(name, float(fade_s), answer(reply, name))
+        def on_command(args: tuple, reply: Reply) -> None:
+            name, seconds = only_name(args[:1]), args[1] if len(args) > 1 else 0.0
+            if len(args) > 2 or not isinstance(seconds, int | float) or not 0.0 <= seconds <= LONGEST_FADE_S:
+                raise PresetError(f"takes the preset's name and, if wanted, a time of 0..{LONGEST_FADE_S:g} s")
 
-        def look_and_load() -> None:
-            self._look()
-            load()
+            def go() -> None:
+                go_to(name, float(seconds), answer(reply, name))
 
-        if self._shelf.find(name) is not None:
-            load()
-        else:  # somebody may just have put it there, or mended it
-            self._disk.post(look_and_load, reply.fail)
+            def look_and_go() -> None:
+                self._look()
+                go()
+
+            if self._shelf.find(name) is not None:
+                go()
+            else:  # somebody may just have put it there, or mended it
+                self._disk.post(look_and_go, reply.fail)
+
+        return on_command
+
+    def _on_restore(self, args: tuple, reply: Reply) -> None:
+        name = only_name(args)
+
+        def restore() -> None:
+            loaded = self._shelf.restore(name)
+            self.current.follow(loaded)
+            reply.done(name)
+            self._tell("/preset/changed", loaded.name)
+
+        self._disk.post(restore, reply.fail)
+
+    def _on_current(self, args: tuple, reply: Reply) -> None:
+        reply.send(CURRENT, *self.current.told)
+        reply.done()
 
     def _on_list(self, args: tuple, reply: Reply) -> None:
+        reply.send(CURRENT, *self.current.told)
         for name in self._shelf.names():
             reply.send("/preset/name", name)
         reply.done()

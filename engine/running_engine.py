@@ -62,6 +62,11 @@ class Engine:
         return self._parts.audio.is_finished
 
     @property
+    def sound_length_s(self) -> float | None:
+        """Seconds of sound that play once (offline); None: it has no end, or none that is known beforehand."""
+        return self._parts.audio.length_s
+
+    @property
     def page_url(self) -> str | None:
         """Where a browser on this machine finds the page, or None when it is off."""
         return own_url(*self._web.address, self._web.token) if self._web is not None else None
@@ -110,15 +115,18 @@ class Engine:
             frame_ms=parts.times.recent_ms(),
             late=parts.times.late,
             dropped=parts.times.dropped,
+            lately=parts.times.lately(),
             width=stage.width,
             height=stage.height,
             renderer=parts.drawing.description,
+            last_fade=parts.leaving.drawn_as,
             flash_guard=parts.drawing.flash_guard,
             audio=parts.audio.status(),
             camera=parts.source.status() if parts.source else None,
             children=self._child_statuses(),
             sinks=parts.sinks.status(),
             osc=parts.dispatcher.counters if parts.osc or self._web else None,
+            unavailable=parts.show.unavailable_switches(),
             warnings=tuple(parts.warnings.latest),
             told=tuple(parts.warnings.told),
             warning_counts=parts.warnings.counts,

@@ -1,9 +1,30 @@
-"""When the next frame is due. Pure: time comes in as an argument.
+"""The frame rate, and when the next frame is due. Pure: time comes in as an argument.
 
 Frames are due on a grid of one period. A loop that falls behind starts its next frame at once; when it is behind
 by more than a period it gives the missed due times up (they are counted as dropped) and lays a new grid from now.
 So a hiccup costs the frames it covered and is never followed by a burst, which on a stage looks like a jump.
 """
+
+from fractions import Fraction
+from functools import lru_cache
+
+NTSC_RATES = (24, 30, 48, 60, 96, 120, 240)
+"""Whole rates that are also in use slowed down by 1000/1001: 23.976, 29.97, 47.952, 59.94, 95.904, 119.88, 239.76."""
+MAX_NTSC_DIFFERENCE = 0.005  # 29.97 and 23.98 are rounded to two digits, OSC's are 32-bit floats
+
+
+@lru_cache(maxsize=64)
+def exact_rate(fps: float) -> Fraction:
+    """Frames a second as the fraction that is meant: 29.97 is 30000/1001 (SMPTE 170M), 25.0 is 25.
+
+    Idempotent: `exact_rate(float(exact_rate(fps)))` is the same fraction. Other rates keep their value to within
+    a fraction of at most 1001 parts.
+    """
+    for whole in NTSC_RATES:
+        rate = Fraction(whole * 1000, 1001)
+        if abs(fps - rate) < MAX_NTSC_DIFFERENCE:
+            return rate
+    return Fraction(fps).limit_denominator(1001)
 
 
 class Schedule:

@@ -29,6 +29,9 @@ SINK_SWITCHES = tuple(
 )
 
 
+_SWITCHES = tuple(param for param in osc_schema.PARAMS if param.type is osc_schema.ParamType.BOOL)
+
+
 @dataclass(slots=True, kw_only=True)
 class Hooks:
     """What the commands may do to the loop that will run them."""
@@ -50,6 +53,9 @@ class ShowControl:
         self._presets = presets
         self._report = report
         self._hooks: Hooks | None = None
+        self._unavailable_sinks = {
+            f"/sink/{info.kind}/enable": info.reason for info in available_kinds() if not info.is_available
+        }
         self._takes: object = 0
         self._switches: dict[str, object] = {}
 
@@ -66,10 +72,20 @@ class ShowControl:
 
     # -- before the first frame ----------------------------------------------------------------
 
+    def unavailable_switches(self) -> dict[str, str]:
+        """Address of each switch that cannot be on in this run, and why. Any thread."""
+        reasons = dict(self._unavailable_sinks)
+        for param in _SWITCHES:
+            try:
+                self._store.require(param, True)
+            except osc_schema.Rejected as rejection:
+                reasons[param.address] = str(rejection).removeprefix(f"{param.address}: ")
+        return reasons
+
     def set_first_values(self, config: Config, fps: float, autosave: Autosave) -> None:
         """The last run's values, under the preset, under the configuration's own; errors end the start."""
         if config.resume:
-            self._presets.apply(autosave.load(), "resume")
+            self._presets.resume(autosave.load())
         if config.preset is not None:
             self._presets.load(config.preset)
         stage = [("/engine/width", config.width), ("/engine/height", config.height), ("/engine/fps", fps)]
@@ -97,6 +113,7 @@ class ShowControl:
 
     def follow(self, snapshot: Snapshot) -> None:
         """Act on the switches and the trigger that changed since the last frame."""
+        self._presets.step(snapshot)
         for address in SINK_SWITCHES:
             is_on = snapshot[address]
             if is_on != self._switches.get(address, False):

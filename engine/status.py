@@ -1,5 +1,6 @@
 """How the engine is doing, as one value: for `/engine/status`, the page, the status line and `--json`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.audio import AudioStatus
@@ -8,7 +9,7 @@ from engine.control import OscCounters
 from engine.render import FlashGuardState
 from engine.sinks import SinkStatus
 from engine.sources import SourceStatus
-from engine.telemetry import FrameMs
+from engine.telemetry import FrameFaults, FrameMs
 
 OscValue = int | float | str
 
@@ -24,15 +25,20 @@ class EngineStatus:
     """Over the latest 600 frames."""
     late: int
     dropped: int
+    lately: FrameFaults
     width: int
     height: int
     renderer: str
+    last_fade: str
+    """How the leaving look of the newest picture fade is or was drawn; "" before the first."""
     flash_guard: FlashGuardState
     audio: AudioStatus
     camera: SourceStatus | None
     children: tuple[ChildStatus, ...]
     sinks: tuple[SinkStatus, ...]
     osc: OscCounters | None
+    unavailable: Mapping[str, str]
+    """Address of each switch that cannot be on in this run: why, and the next step."""
     warnings: tuple[str, ...]
     """The newest lines that were said, oldest first."""
     told: tuple[str, ...]
@@ -49,8 +55,10 @@ class EngineStatus:
             ("/engine/status/frames", (self.frames,)),
             ("/engine/status/late", (self.late,)),
             ("/engine/status/dropped", (self.dropped,)),
+            ("/engine/status/lately", (self.lately.late, self.lately.dropped, self.lately.due)),
             ("/engine/status/size", (self.width, self.height)),
             ("/engine/status/renderer", (self.renderer,)),
+            ("/engine/status/fade", (self.last_fade,)),
             ("/engine/status/flash_guard", _flash_guard_values(self.flash_guard)),
             ("/engine/status/audio", (self.audio.state, self.audio.description)),
         ]

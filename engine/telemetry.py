@@ -15,6 +15,7 @@ log = logging.getLogger("multiverse")
 REPORT_INTERVAL_S = 1.0  # one line a second and cause: an operator reads it, a flood of packets cannot fill a disk
 KEPT_WARNINGS = 20
 MOST_PROBLEMS = 10  # of one file that are told one by one: whoever mends it sees what is wrong with the rest
+LATELY_S = 10.0  # what a performer calls now: over it late frames are told
 WINDOW_FRAMES = 600  # 10 s at 60 fps: what the live figures are taken over
 RESERVOIR_FRAMES = 100_000  # 27 min at 60 fps: what the closing summary is taken over, at a fixed 800 kB
 
@@ -27,6 +28,17 @@ class FrameMs:
     p95: float = 0.0
     p99: float = 0.0
     max: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameFaults:
+    """Frames of the latest ten seconds that were late or left out."""
+
+    due: int = 0
+    """Published and left out."""
+    late: int = 0
+    dropped: int = 0
+    """Left out."""
 
 
 class FrameTimes:
@@ -43,6 +55,8 @@ class FrameTimes:
         self._published_s: deque[float] = deque(maxlen=WINDOW_FRAMES)
         self._first_s = 0.0
         self._last_s = 0.0
+        self._marks: deque[tuple[float, int, int, int]] = deque(maxlen=int(LATELY_S) + 1)
+        """Once a second: when, and frames, late and dropped until then."""
 
     def add(self, *, work_s: float, draw_s: float, published_s: float, is_late: bool) -> None:
         """One published frame: seconds of all its work, seconds of that in the draw itself, when it was published."""
@@ -54,6 +68,17 @@ class FrameTimes:
         self.late += is_late
         self._published_s.append(published_s)
         self._last_s = published_s
+        if not self._marks or published_s - self._marks[-1][0] >= 1.0:
+            self._marks.append((published_s, self.frames, self.late, self.dropped))
+
+    def lately(self) -> FrameFaults:
+        """Frames that were late or left out within the latest ten seconds before the newest frame; any thread."""
+        recent = [mark for mark in self._marks.copy() if mark[0] >= self._last_s - LATELY_S]
+        if not recent:
+            return FrameFaults()
+        _, frames, late, dropped = recent[0]
+        frames, late, dropped = self.frames - frames, self.late - late, self.dropped - dropped
+        return FrameFaults(due=frames + dropped, late=late, dropped=dropped)
 
     def fps_now(self) -> float:
         """Frames a second over the latest two seconds."""

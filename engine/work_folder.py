@@ -1,6 +1,7 @@
 """The hidden folder beside or in an output in which it is made: one run's at a time, whichever process that is in."""
 
 import contextlib
+import hashlib
 import os
 import shutil
 import sys
@@ -21,7 +22,9 @@ class WorkFolder:
         """What an interrupted run has left in it stays. `at`: the folder, where it is not beside the output."""
         self.path = output.with_name(f".{output.name}.partial") if at is None else at
         self._output = output
-        with self._one_line():
+        with _one_line(output):
+            self._new = [folder for folder in self.path.parents if not folder.exists()]
+            """Deepest first: made with it, and gone with it where nothing else is in them."""
             self._lock = self._open()
             while not self._is_held():  # its run removed it between our two steps
                 self._lock.close()
@@ -29,7 +32,7 @@ class WorkFolder:
 
     def empty(self) -> None:
         """What an earlier run has left is gone."""
-        with self._one_line():
+        with _one_line(self._output):
             for path in self.path.iterdir():
                 if path.name != LOCK:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -49,6 +52,8 @@ class WorkFolder:
         with contextlib.suppress(OSError):
             (self.path / LOCK).unlink()
             self.path.rmdir()
+            for folder in self._new:
+                folder.rmdir()
         self.close()
 
     def _open(self) -> BinaryIO:
@@ -71,18 +76,28 @@ class WorkFolder:
             self._lock.close()
             raise
 
-    @contextlib.contextmanager
-    def _one_line(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise SinkError(f"{self._output}: cannot be written ({error.strerror or error})") from error
+
+def check_place(output: Path) -> None:
+    """SinkError where `output` cannot be written. Folders that are missing on the way are made when it is."""
+    with _one_line(output):
+        folder = next(each for each in output.absolute().parents if each.exists())
+        is_folder = folder.is_dir()
+    if not is_folder:
+        raise SinkError(f"{output}: cannot be written ({folder} is no folder)")
+    if not os.access(folder, os.W_OK):
+        raise SinkError(f"{output}: cannot be written (no permission to write into {folder})")
 
 
 def file_key(path: Path) -> list[Any]:
     """Tells a file that was changed from one that was not."""
     known = path.stat()
     return [str(path.resolve()), known.st_size, known.st_mtime_ns]
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal. OSError where it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_taken(file: BinaryIO) -> bool:
@@ -99,3 +114,11 @@ def _is_taken(file: BinaryIO) -> bool:
     except (BlockingIOError, PermissionError):  # the second is what Windows says
         return False
     return True
+
+
+@contextlib.contextmanager
+def _one_line(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SinkError(f"{output}: cannot be written ({error.strerror or error})") from error

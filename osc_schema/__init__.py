@@ -11,6 +11,7 @@ A new knob is one line in its area's file, then `multiverse schema write`.
 from osc_schema.accept import accept, unknown_address
 from osc_schema.patterns import is_pattern
 from osc_schema.table import (
+    ADDED,
     AREAS,
     COMMANDS,
     PARAMS,
@@ -25,6 +26,7 @@ from osc_schema.table import (
 from osc_schema.types import Accepted, Area, Argument, Command, Param, ParamType, Rejected, Value
 
 __all__ = [
+    "ADDED",
     "AREAS",
     "COMMANDS",
     "PARAMS",

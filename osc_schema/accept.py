@@ -21,7 +21,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 
-from osc_schema.table import lookup, nearest
+from osc_schema.table import lookup, lookup_command, nearest
 from osc_schema.types import Accepted, Param, ParamType, Rejected, Value
 
 FLOAT32_EPSILON = 2.0**-23  # relative spacing of 32-bit floats: 0.98 arrives from OSC as 0.98000001907
@@ -49,7 +49,10 @@ def accept(address_or_param: str | Param, value: object) -> Accepted:
 
 
 def unknown_address(address: str) -> Rejected:
-    """The rejection of an address that is no parameter, naming the nearest known ones."""
+    """The rejection of an address that is no parameter: it is a command, or the nearest known ones are named."""
+    if lookup_command(address) is not None:
+        way = f"send it to the running engine: multiverse osc send {_short(address)}"
+        return Rejected(f"{_short(address)}: is a command, not a parameter; {way}")
     guesses = nearest(address)
     hint = f" (nearest: {', '.join(guesses)})" if guesses else ""
     return Rejected(f"{_short(address)}: no such parameter{hint}")

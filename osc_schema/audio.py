@@ -13,11 +13,21 @@ _VENUE: dict[str, Any] = {"stored": False, "is_look": False}
 def _channel(n: int) -> tuple[Param, ...]:
     at = f"/audio/{n}"
     return (
-        number(f"{at}/gain_db", 0, -60, 24, f"Gain of channel {n}.", "dB", **_VENUE),
+        number(
+            f"{at}/gain_db",
+            0,
+            -60,
+            24,
+            f"Gain of channel {n}.",
+            "dB",
+            words="mic microphone input volume level sensitivity",
+            **_VENUE,
+        ),
         switch(
             f"{at}/auto",
             True,
             f"Slow gain of channel {n} towards a peak of -12 dBFS: at most +24 dB, held below -55 dBFS.",
+            words="agc automatic mic microphone input volume level normalise normalize",
             **_VENUE,
         ),
         menu(
@@ -25,6 +35,7 @@ def _channel(n: int) -> tuple[Param, ...]:
             "off rising",
             f"rising: wave {n} begins at a rising zero crossing, so that a steady tone stands still.",
             is_look=False,
+            words="sync stable scope hold still",
         ),
         number(
             f"{at}/decay_ms",
@@ -36,6 +47,7 @@ def _channel(n: int) -> tuple[Param, ...]:
             scale="exponential",
             smoothing_ms=0,
             is_look=False,
+            words="smooth smoothing slew lag release follower speed",
         ),
         whole(
             f"{at}/channel",
@@ -43,6 +55,7 @@ def _channel(n: int) -> tuple[Param, ...]:
             1,
             64,
             f"Source channel that channel {n} hears in the layout direct.",
+            words="input mic microphone route patch",
             **_VENUE,
         ),
     )
@@ -59,6 +72,7 @@ AREA = Area(
             "auto direct stereo mono",
             "direct: source channels as /audio/<1-4>/channel says; stereo: left, right, low band, high band; "
             "mono: four bands; auto: by the number of source channels.",
+            words="input mic microphone stereo channels route",
             **_VENUE,
         ),
         *(param for n in CHANNELS for param in _channel(n)),
@@ -71,6 +85,7 @@ AREA = Area(
             "Hz",
             smoothing_ms=0,
             resumed=False,
+            words="analysis send output speed",
             **_VENUE,
         ),
     ),

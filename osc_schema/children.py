@@ -7,7 +7,8 @@ MOST_WAITING = 16
 """Commands of one verb that may wait for the same child."""
 _VERBS = {
     "start": "Starts it, also after it has failed; what was in quarantine is tried again.",
-    "stop": "Ends it; its last picture or masks stay, or what its fallback (/sd/fallback, /sam3/fallback, /rvc/fallback) says.",
+    "stop": "Ends it; its last picture or masks stay, or what its fallback says (/sd/fallback, /sam3/fallback, "
+    "/rvc/fallback).",
     "restart": "Ends it and starts it anew.",
 }
 

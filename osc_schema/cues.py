@@ -4,7 +4,7 @@ from osc_schema.declare import arguments
 from osc_schema.types import Area, Command
 
 LONGEST_FADE_S = LONGEST_FOLLOW_S = 3600.0
-_CUE = "number:i preset:s fade_s:f? follow_s:f?"
+_CUE = "number:i preset:s fade_s:f? follow_s:f? glide:i?"
 
 
 def _go(address: str, description: str) -> Command:
@@ -15,6 +15,7 @@ def _go(address: str, description: str) -> Command:
         "go, does nothing.",
         replies=(
             "/cue/current <number> <preset>, to every subscriber, when it begins",
+            "/cue/failed <number> <preset> <reason>, to every subscriber, when it cannot",
             f"/done {address} <number> <preset>",
             f"/fail {address} <reason>",
         ),
@@ -39,7 +40,8 @@ AREA = Area(
     title="Cues",
     description="A list of presets in the order of the show, numbered 1..999; a number stays what it is when another "
     "cue is deleted. `fade_s` is how long the change takes, `follow_s` how long after its beginning the next cue goes "
-    f"by itself (0: it waits for go), both 0..{LONGEST_FADE_S:g} s and 0 when left out. Panic stops a cue that was to "
+    f"by itself (0: it waits for go), both 0..{LONGEST_FADE_S:g} s and 0 when left out. The picture fades, as with "
+    "/preset/load; with `glide` 1 the values glide, as with /preset/glide. Panic stops a cue that was to "
     "follow. A cue whose preset is missing fails, and the show stays as it is; the list stands on it then, so that the "
     "next go goes on behind it, and what was to follow it follows. A cue may name a preset that is not there yet: that "
     "is a warning.",
@@ -52,10 +54,12 @@ AREA = Area(
         _edit("delete", "number:i", "Deletes a cue."),
         Command(
             address="/cue/list",
-            description="Asks for all cues, in order, and for the one that went last.",
+            description="Asks for all cues, in order, and for the one whose look is on; where the one that went last "
+            "has failed, for that one too.",
             replies=(
-                "/cue/entry <number> <preset> <fade_s> <follow_s>, one message a cue",
+                "/cue/entry <number> <preset> <fade_s> <follow_s> <glide>, one message a cue",
                 "/cue/current <number> <preset>, where one has gone",
+                "/cue/failed <number> <preset> <reason>, where the list stands on one that failed",
                 "/done /cue/list",
                 "/fail /cue/list <reason>",
             ),

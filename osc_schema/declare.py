@@ -82,13 +82,13 @@ def menu(address: str, items: str, description: str, default: str = "", **more: 
     )
 
 
-def stops(address: str, names: str, description: str, **more: Any) -> Param:
-    """A float through named stops 0, 1, 2, ...; it starts at the first."""
+def stops(address: str, names: str, description: str, default: float = 0.0, **more: Any) -> Param:
+    """A float through named stops 0, 1, 2, ...; it starts at the first unless another is given."""
     words = tuple(names.split())
     return Param(
         address=address,
         type=ParamType.STOPS,
-        default=0.0,
+        default=default,
         low=0.0,
         high=float(len(words) - 1),
         stops=words,

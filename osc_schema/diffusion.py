@@ -20,9 +20,11 @@ _RUNNING: dict[str, Any] = {"stored": False, "is_look": False, "resumed": False,
 _SHOWN: dict[str, Any] = {"is_look": False}
 
 
-def _number(address: str, default: float, low: float, high: float, description: str, unit: str = "") -> Param:
+def _number(
+    address: str, default: float, low: float, high: float, description: str, unit: str = "", words: str = ""
+) -> Param:
     """A value that is taken once a picture: it does not glide."""
-    return number(address, default, low, high, description, unit, smoothing_ms=0, **_ASKED)
+    return number(address, default, low, high, description, unit, smoothing_ms=0, words=words, **_ASKED)
 
 
 def _controlnet(n: int) -> tuple[Param, ...]:
@@ -44,6 +46,7 @@ AREA = Area(
     title="Stable Diffusion",
     description="Repaints the camera, a video, the Multiverse or its own last picture, in a process of its own. Needs "
     "a model: `multiverse run --sd MODEL`. The result is layer 5's `sd` and the texture `Multiverse SD`.",
+    words="ai diffusion img2img",
     params=(
         switch("/sd/enable", False, "Switches the SD picture on. Refused while no model is configured.", **_RUNNING),
         file(
@@ -52,7 +55,9 @@ AREA = Area(
             "ready. Empty: the configured model.",
             **_RUNNING,
         ),
-        text("/sd/prompt", "", "What the picture shall show.", most=TEXT_CHARACTERS, **_ASKED),
+        text(
+            "/sd/prompt", "", "What the picture shall show.", most=TEXT_CHARACTERS, words="text description", **_ASKED
+        ),
         text("/sd/negative", "", "What it shall not show; needs a guidance above 1.", most=TEXT_CHARACTERS, **_ASKED),
         text("/sd/prompt_b", "", "Second prompt, mixed in by /sd/prompt_mix.", most=TEXT_CHARACTERS, **_ASKED),
         _number("/sd/prompt_mix", 0, 0, 1, "From the prompt (0) to the second one (1)."),
@@ -62,6 +67,7 @@ AREA = Area(
             -1,
             2_147_483_647,
             "The noise to start from: the same seed and picture give the same result. -1: new noise each time.",
+            words="random variation noise",
             **_ASKED,
         ),
         whole(
@@ -70,6 +76,7 @@ AREA = Area(
             1,
             20,
             "Steps from noise to picture; `strength` of them are made: of 2 at 0.5 one. More is finer and slower.",
+            words="quality iterations speed",
             **_ASKED,
         ),
         _number(
@@ -79,6 +86,7 @@ AREA = Area(
             1,
             "How far the result may leave the picture it is fed. Whole steps are made, at least one: with 2 steps it "
             "moves at 1 only, with 20 at each 0.05.",
+            words="denoising denoise noise amount mix",
         ),
         _number(
             "/sd/guidance",
@@ -86,12 +94,14 @@ AREA = Area(
             1,
             15,
             "How hard the prompt pulls; 1 is off. LCM and turbo models want 1 to 2.",
+            words="cfg scale",
         ),
         menu(
             "/sd/cfg_type",
             "self full initialise none",
             "How guidance above 1 is worked out while streaming. full: exact, twice the work; self and initialise: "
             "estimated, almost free; none: no guidance.",
+            words="guidance cfg",
             **_ASKED,
         ),
         _number("/sd/delta", 1, 0, 2, "Strength of the estimate of cfg_type self and initialise."),
@@ -111,14 +121,37 @@ AREA = Area(
             **_ASKED,
         ),
         _number("/sd/interval_s", 0, 0, 10, "Least time from picture to picture; 0: as fast as it can.", "s"),
-        whole("/sd/width", 512, 64, LARGEST_SIDE_PX, "Width of the SD picture.", "px", step=64, **_RUN),
-        whole("/sd/height", 512, 64, LARGEST_SIDE_PX, "Height of the SD picture.", "px", step=64, **_RUN),
+        whole(
+            "/sd/width",
+            512,
+            64,
+            LARGEST_SIDE_PX,
+            "Width of the SD picture.",
+            "px",
+            step=64,
+            words="size resolution",
+            is_confirmed=True,
+            **_RUN,
+        ),
+        whole(
+            "/sd/height",
+            512,
+            64,
+            LARGEST_SIDE_PX,
+            "Height of the SD picture.",
+            "px",
+            step=64,
+            words="size resolution",
+            is_confirmed=True,
+            **_RUN,
+        ),
         menu(
             "/sd/source",
             "auto camera multiverse video feedback",
             "What SD repaints. auto: the camera where there is one, else the Multiverse; multiverse: the finished "
             "picture, with SD in it where it is shown; video: the file of --sd-video; feedback: its own last picture, "
             "moved.",
+            words="input camera webcam video img2img",
             **_ASKED,
         ),
         _number("/sd/feedback/zoom", 1.02, 0.9, 1.1, "Growth of the last picture before it is painted again."),
@@ -169,8 +202,8 @@ AREA = Area(
             "When the GPU's memory is full. stop: SD ends with a message; shrink: it goes on 64 px smaller.",
             **_RUN,
         ),
-        switch("/sd/paused", False, "Lets SD rest; its last picture stays.", **_ASKED),
-        switch("/sd/freeze", False, "Holds the SD picture while SD works on.", **_SHOWN),
+        switch("/sd/paused", False, "Lets SD rest; its last picture stays.", words="pause stop hold", **_ASKED),
+        switch("/sd/freeze", False, "Holds the SD picture while SD works on.", words="pause hold still", **_SHOWN),
         number(
             "/sd/crossfade_s",
             1,
@@ -179,6 +212,7 @@ AREA = Area(
             "Time in which a new SD picture replaces the old, but never longer than new pictures take to come.",
             "s",
             smoothing_ms=0,
+            words="smooth blend transition fade",
             **_SHOWN,
         ),
         menu(

@@ -5,6 +5,8 @@ from osc_schema.types import Area, Command, Param
 
 LAYERS = (1, 2, 3, 4)
 ANGLES_DEG = (0, 45, 90, 135)
+INTENSITIES = (1.3, 1.3, 1.2, 0.8)
+RATIOS = (0.8, 1.1, 1.6, 0.2)
 
 
 def _layer(n: int) -> tuple[Param, ...]:
@@ -12,31 +14,57 @@ def _layer(n: int) -> tuple[Param, ...]:
     return (
         number(
             f"{at}/intensity",
-            1,
+            INTENSITIES[n - 1],
             0,
             1.5,
             f"Strength of layer {n}; at 0 it is gone, without a jump on the way.",
+            words="opacity level volume fade amount brightness",
         ),
-        circle(f"{at}/angle", ANGLES_DEG[n - 1], -180, 180, f"Turns layer {n} clockwise about the centre.", "deg"),
-        number(f"{at}/curve", 0, 0, 1, f"Bends the stripes of layer {n}; 0 is straight."),
-        circle(f"{at}/phase", 0, 0, 1, f"Shifts the wave of layer {n} along itself; 1 is one width.", "widths"),
+        circle(
+            f"{at}/angle",
+            ANGLES_DEG[n - 1],
+            -180,
+            180,
+            f"Turns layer {n} clockwise about the centre.",
+            "deg",
+            words="rotate rotation spin turn tilt direction",
+        ),
+        number(
+            f"{at}/curve", 0.5, 0, 1, f"Bends the stripes of layer {n}; 0 is straight.", words="bend warp wave shape"
+        ),
+        circle(
+            f"{at}/phase",
+            0,
+            0,
+            1,
+            f"Shifts the wave of layer {n} along itself; 1 is one width.",
+            "widths",
+            words="shift scroll move offset position",
+        ),
         number(
             f"{at}/ratio",
-            1,
+            RATIOS[n - 1],
             0.0625,
             16,
             f"Widths of wave that layer {n} shows: below 1 stretches the wave, above 1 repeats it.",
             "widths",
             scale="exponential",
+            words="zoom scale stretch repeat size",
         ),
         menu(
             f"{at}/wrap",
             "mirror repeat",
             f"What follows where the wave of layer {n} ends. mirror: it runs back, without a seam; "
             "repeat: it starts again with a seam, as the original did.",
+            words="tile edge repeat",
         ),
-        switch(f"{at}/mute", False, f"Takes layer {n} out."),
-        switch(f"{at}/solo", False, f"Shows layer {n} and the other soloed layers, no others of 1 to 4."),
+        switch(f"{at}/mute", False, f"Takes layer {n} out.", words="off hide"),
+        switch(
+            f"{at}/solo",
+            False,
+            f"Shows layer {n} and the other soloed layers, no others of 1 to 4.",
+            words="only isolate",
+        ),
     )
 
 
@@ -45,20 +73,32 @@ LAYER_5 = (
         "/layer/5/source",
         "auto camera sd off",
         "Picture on layer 5. auto: the SD picture while SD is on, else the camera.",
+        words="camera webcam video input ai",
     ),
-    number("/layer/5/intensity", 0, 0, 1, "How much of layer 5 is mixed in (Camera Intensity of the original)."),
-    switch("/layer/5/mirror", False, "Flips layer 5 left to right, as a mirror would."),
+    number(
+        "/layer/5/intensity",
+        0,
+        0,
+        1,
+        "How much of layer 5 is mixed in (Camera Intensity of the original).",
+        words="camera webcam video opacity mix fade amount",
+    ),
+    switch(
+        "/layer/5/mirror", False, "Flips layer 5 left to right, as a mirror would.", words="camera webcam flip selfie"
+    ),
     menu(
         "/layer/5/matte",
         "all subject background",
         "Part of layer 5 that is used, cut out by SAM3. subject: what it finds; background: all but that; all: the "
         "whole picture, as it is for the others while there are no masks yet.",
+        words="mask cutout cut key background remove segmentation person",
     ),
     switch(
         "/layer/5/matte_sync",
         True,
         "While layer 5 is cut out it is shown as it was when its masks were found: nothing trails, but it moves only "
         "as often as SAM3 answers. Off: always the newest picture.",
+        words="mask cutout lag delay latency",
     ),
 )
 

@@ -12,7 +12,9 @@ AREA = Area(
             "off x y xy kaleidoscope",
             "x: the left half is also the right; y: the top half is also the bottom; xy: both; "
             "kaleidoscope: /mirror/segments sectors about the centre.",
+            default="kaleidoscope",
+            words="kaleidoscope symmetry reflect flip",
         ),
-        whole("/mirror/segments", 6, 2, 24, "Sectors of the kaleidoscope."),
+        whole("/mirror/segments", 8, 2, 24, "Sectors of the kaleidoscope.", words="kaleidoscope symmetry slices sides"),
     ),
 )

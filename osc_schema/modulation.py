@@ -1,5 +1,7 @@
 """Modulation: what moves a parameter by itself, and the oscillators that are one such source."""
 
+from typing import Any
+
 from osc_schema.declare import circle, menu, number, text, whole
 from osc_schema.types import Area, Param
 
@@ -20,9 +22,21 @@ SYNCS = {
 }
 """Beats that one cycle of an LFO lasts; free: /lfo/<n>/rate_hz counts instead."""
 
+# What moves the look that the engine starts with; the other routes and LFOs start at _FREE_ROUTE and _FREE_LFO.
+_STARTS = {
+    1: {"source": "onset", "channel": 1, "target": "/feedback/zoom", "amount": 0.2, "release_ms": 250},
+    2: {"source": "high", "target": "/layer/4/intensity", "amount": 0.4},
+    3: {"source": "lfo1", "target": "/colour/base_hue", "amount": 0.12, "offset": -0.5},
+    4: {"source": "lfo2", "target": "/feedback/rotate", "amount": 0.1, "offset": -0.5},
+}
+_FREE_ROUTE = {"source": "off", "channel": 0, "target": "", "amount": 0.5, "offset": 0, "release_ms": 150}
+_LFO_STARTS = {1: {"rate_hz": 0.02}, 2: {"sync": "eight_bars"}}
+_FREE_LFO = {"rate_hz": 0.5, "sync": "free"}
+
 
 def _route(n: int) -> tuple[Param, ...]:
     at = f"/mod/{n}"
+    start: dict[str, Any] = _FREE_ROUTE | _STARTS.get(n, {})
     return (
         menu(
             f"{at}/source",
@@ -30,30 +44,40 @@ def _route(n: int) -> tuple[Param, ...]:
             "What moves the target, as a level 0..1. Levels of the sound: 0 at -48 dBFS, 1 at -6 dBFS, straight in "
             "decibels between; pitch: 0 at 55 Hz, 1 at 1760 Hz, straight in octaves between; onset: 1 at each onset, "
             "then it falls.",
+            default=start["source"],
+            words="audio reactive sound bass kick beat drum strobe matrix route",
         ),
         whole(
             f"{at}/channel",
-            0,
+            start["channel"],
             0,
             4,
             "Audio channel whose sound counts; 0: whichever of the four is loudest. LFOs have none.",
         ),
         text(
             f"{at}/target",
-            "",
+            start["target"],
             "Address of the parameter that is moved: a float that presets hold, but none of /audio, /mod and /lfo; "
             "empty: none. Its own value stays as it is: the route is added to it.",
             most=LONGEST_ADDRESS_CHARACTERS,
+            words="destination assign route matrix",
         ),
         number(
             f"{at}/amount",
-            0.5,
+            start["amount"],
             -1,
             1,
             "How far the target is moved at level 1, as a part of its range, on its own scale; routes to one target "
             "add up.",
+            words="depth intensity strength",
         ),
-        number(f"{at}/offset", 0, -1, 1, "Added to the level; -0.5 lets it swing to both sides of the target's value."),
+        number(
+            f"{at}/offset",
+            start["offset"],
+            -1,
+            1,
+            "Added to the level; -0.5 lets it swing to both sides of the target's value.",
+        ),
         number(
             f"{at}/curve",
             0,
@@ -63,28 +87,46 @@ def _route(n: int) -> tuple[Param, ...]:
         ),
         number(
             f"{at}/release_ms",
-            150,
+            start["release_ms"],
             1,
             10_000,
             "A level of the sound rises at once and falls with this time constant. An LFO keeps its shape.",
             "ms",
             scale="exponential",
             smoothing_ms=0,
+            words="smooth smoothing slew glide lag decay follower damping",
         ),
     )
 
 
 def _lfo(n: int) -> tuple[Param, ...]:
     at = f"/lfo/{n}"
+    start: dict[str, Any] = _FREE_LFO | _LFO_STARTS.get(n, {})
     return (
         menu(
             f"{at}/shape",
             "sine triangle saw square random",
             "Course of one cycle, 0..1. sine and triangle: from 0 up and down again; saw: from 0 up to 1; square: 1 "
             "for half the cycle, then 0; random: another value each cycle.",
+            words="oscillator waveform strobe square flash",
         ),
-        number(f"{at}/rate_hz", 0.5, 0.01, 20, "Cycles a second, where `sync` is free.", "Hz", scale="exponential"),
-        menu(f"{at}/sync", " ".join(SYNCS), "Length of one cycle in the tempo of /tempo/bpm, four beats a bar."),
+        number(
+            f"{at}/rate_hz",
+            start["rate_hz"],
+            0.01,
+            20,
+            "Cycles a second, where `sync` is free.",
+            "Hz",
+            scale="exponential",
+            words="speed frequency tempo oscillator strobe flash",
+        ),
+        menu(
+            f"{at}/sync",
+            " ".join(SYNCS),
+            "Length of one cycle in the tempo of /tempo/bpm, four beats a bar.",
+            default=start["sync"],
+            words="speed tempo beat bpm division clock oscillator",
+        ),
         circle(f"{at}/phase", 0, 0, 1, "Place in the cycle at its beginning.", "cycles"),
     )
 
@@ -94,5 +136,6 @@ AREA = Area(
     description="Eight routes, each from the sound or an LFO to a parameter. What is heard and drawn is the "
     "parameter's value with its routes added, clipped or wrapped as the parameter is; feedback, `/get` and presets "
     "tell the value without them.",
+    words="lfo modulate animate automation",
     params=(*(param for n in ROUTES for param in _route(n)), *(param for n in LFOS for param in _lfo(n))),
 )

@@ -40,6 +40,7 @@ AREA = Area(
     f"`/sam3/object/<k> {' '.join(f'<{name}>' for name in OBJECT_ARGUMENTS)}`: k from 1, the number of the prompt, the "
     "score 0 to 1, centre and size of its box in 0 to 1 of the picture, from the top left. While mode is track an "
     "object keeps its id, until another process takes the child's place.",
+    words="ai segmentation segment mask matte cutout detect",
     params=(
         switch("/sam3/enable", False, "Switches SAM3 on. Refused while no model is configured.", **_RUNNING),
         menu(
@@ -47,6 +48,7 @@ AREA = Area(
             "auto camera video multiverse sd",
             "Where SAM3 looks. auto: the camera where there is one, else the Multiverse; video: the file of "
             "--sam3-video; multiverse: the finished picture; sd: the picture of Stable Diffusion.",
+            words="input camera webcam video",
             **_ASKED,
         ),
         *(
@@ -55,6 +57,7 @@ AREA = Area(
                 "person" if n == 1 else "",
                 f"Concept {n} to find, in a few words, such as `person in red`. Empty: not used.",
                 most=LONGEST_PROMPT,
+                words="text find object person",
                 **_ASKED,
             )
             for n in PROMPTS
@@ -72,6 +75,7 @@ AREA = Area(
             "soft hard",
             "Edges of masks in the texture `Multiverse SAM3` and of layer 5's matte: soft: graded; hard: cut at one "
             "half.",
+            words="matte cutout feather",
             **_SHOWN,
         ),
         number("/sam3/opacity", 0.5, 0, 1, "Strength of the colours over the picture in `Multiverse SAM3`.", **_SHOWN),
@@ -92,6 +96,8 @@ AREA = Area(
             "works on until the new one is ready.",
             "px",
             step=RESOLUTIONS_PX[0],
+            words="size quality speed",
+            is_confirmed=True,
             **_RUN,
         ),
         _number("/sam3/duty", 1, 0.05, 1, "Share of the time that SAM3 may work, where duty_auto is off."),

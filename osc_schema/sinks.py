@@ -41,6 +41,7 @@ def _sink(kind: str) -> tuple[Param, ...]:
 AREA = Area(
     title="Sinks",
     description="Outputs. Each can be started and stopped while the engine runs; one that fails is retried.",
+    words="output record recording share texture export stream",
     params=(
         *(param for kind in KINDS for param in _sink(kind)),
         file(

@@ -25,12 +25,18 @@ from osc_schema import (
     voice,
 )
 from osc_schema.patterns import PatternIndex
-from osc_schema.types import Command, Param
+from osc_schema.types import Command, Param, Value
 
 SCHEMA_VERSION = 3
-"""Grows when an address goes, or its range or meaning changes; see CHANGELOG.md beside this file."""
+"""Grows when an address goes, or its range, default or meaning changes; see CHANGELOG.md beside this file."""
 RENAMED = {"/mirror": "/mirror/mode", "/safety/flash": "/safety/flash_guard"}
 """Old address -> the one it has now: presets and maps saved before still mean the same."""
+ADDED: dict[str, tuple[int, str, Value]] = {
+    "/colour/glide_ms": (3, "/colour/mode", 0.0),
+    "/colour/spread": (3, "/colour/mode", 1.0),
+}
+"""What changes how older ones of its area look: the version that brought it, one that a preset of before holds if it is
+about this at all, and the value with which such a preset still looks the same."""
 
 AREAS = tuple(
     module.AREA

@@ -20,18 +20,21 @@ AREA = Area(
             "Tempo of the beats, set, tapped or told.",
             "beats/min",
             smoothing_ms=0,
+            words="speed rate beat clock",
             **_PLAYED,
         ),
         trigger(
             "/tempo/tap",
             "A beat, now. From the second tap on the last eight make the tempo; a pause, or a tap far from the "
             "others, begins anew.",
+            words="speed bpm beat sync",
         ),
-        trigger("/tempo/reset", "Bar one, beat one, now."),
+        trigger("/tempo/reset", "Bar one, beat one, now.", words="sync downbeat restart resync"),
         switch(
             "/tempo/midi",
             True,
             "Follows MIDI clock (24 a beat, start, continue, stop) while one comes in; taps do nothing then.",
+            words="clock sync external ableton",
             **_PLAYED,
         ),
     ),

@@ -63,6 +63,10 @@ class Param:
     """The autosave that `--resume` reads holds it."""
     child: str | None = None
     """Which child process is told of it; None: the engine itself."""
+    words: str = ""
+    """What else people call it, apart by blanks: a search for one of these words finds it."""
+    is_confirmed: bool = False
+    """A surface sends it only when its user says so: each value costs a hiccup, such as another size of the picture."""
 
     @property
     def can_glide(self) -> bool:
@@ -102,6 +106,8 @@ class Area:
     description: str
     params: tuple[Param, ...] = ()
     commands: tuple[Command, ...] = ()
+    words: str = ""
+    """As `Param.words`, for all of its parameters."""
 
 
 @dataclass(frozen=True, slots=True)

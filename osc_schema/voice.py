@@ -23,9 +23,11 @@ _VENUE: dict[str, Any] = {"stored": False, "is_look": False}
 _HEARD: dict[str, Any] = {"is_look": False}
 
 
-def _number(address: str, default: float, low: float, high: float, description: str, unit: str = "") -> Param:
+def _number(
+    address: str, default: float, low: float, high: float, description: str, unit: str = "", words: str = ""
+) -> Param:
     """A value that is taken once a block: it does not glide."""
-    return number(address, default, low, high, description, unit, smoothing_ms=0, **_ASKED)
+    return number(address, default, low, high, description, unit, smoothing_ms=0, words=words, **_ASKED)
 
 
 def _block(address: str, default: float, low: float, high: float, description: str) -> Param:
@@ -39,17 +41,29 @@ AREA = Area(
     "a device (`--rvc-output`) and may be one of the Multiverse's channels. It is heard `delay` after it was spoken, "
     "always: where conversion comes too late, the voice itself or silence is heard instead, and the delay stays. "
     "`/engine/status` tells the delays, the share of the time that converting takes, and the blocks that were late.",
+    words="ai rvc vocoder changer singing",
     params=(
         switch("/rvc/enable", False, "Converts the voice. Refused while no model is configured.", **_RUNNING),
         file(
             "/rvc/model",
             "Another model: a name in the configured model folders; an index of the same name beside it is used with "
             "it. The old one converts on until the new one is ready. Empty: the configured model and index.",
+            words="singer speaker",
             **_RUNNING,
         ),
         whole("/rvc/speaker", 0, 0, MOST_SPEAKERS - 1, "Which of the model's speakers.", **_ASKED),
-        _number("/rvc/pitch", 0, -24, 24, "How much higher or lower: 12 from a low voice to a high one.", "semitones"),
-        switch("/rvc/autotune", False, "Draws the pitch to the nearest semitone.", **_ASKED),
+        _number(
+            "/rvc/pitch",
+            0,
+            -24,
+            24,
+            "How much higher or lower: 12 from a low voice to a high one.",
+            "semitones",
+            words="transpose octave key tune",
+        ),
+        switch(
+            "/rvc/autotune", False, "Draws the pitch to the nearest semitone.", words="pitch tune correct", **_ASKED
+        ),
         _number("/rvc/formant", 0, -2, 2, "A smaller (up) or larger (down) throat at the same pitch.", "semitones"),
         _number(
             "/rvc/index_rate",
@@ -112,13 +126,24 @@ AREA = Area(
             0,
             1,
             "What is heard: 0 the voice itself, 1 the converted one; both at the same moment.",
+            words="mix dry wet",
             **_HEARD,
         ),
-        number("/rvc/gain_db", 0, -60, 12, "Of what is heard; -60 is silence.", "dB", **_HEARD),
+        number(
+            "/rvc/gain_db",
+            0,
+            -60,
+            12,
+            "Of what is heard; -60 is silence.",
+            "dB",
+            words="volume level loudness",
+            **_HEARD,
+        ),
         menu(
             "/rvc/fallback",
             "dry silence",
             "What is heard where the conversion is late or its process away: the voice itself, or nothing.",
+            words="dry bypass",
             **_HEARD,
         ),
         whole(
@@ -129,7 +154,15 @@ AREA = Area(
             "Which of the Multiverse's channels hears what is heard, in place of its own sound; 0: none.",
             **_VENUE,
         ),
-        whole("/rvc/input_channel", 1, 1, SOURCE_CHANNELS, "Which channel of its source is the voice.", **_VENUE),
+        whole(
+            "/rvc/input_channel",
+            1,
+            1,
+            SOURCE_CHANNELS,
+            "Which channel of its source is the voice.",
+            words="mic microphone",
+            **_VENUE,
+        ),
         number(
             "/rvc/delay_ms",
             0,
@@ -139,6 +172,7 @@ AREA = Area(
             "as can be.",
             "ms",
             smoothing_ms=0,
+            words="latency lag lipsync",
             **_VENUE,
         ),
     ),

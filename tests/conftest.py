@@ -213,10 +213,10 @@ def fork_server() -> Iterator[None]:
     from engine.children.diffusion_link import PRELOAD as SD_PRELOAD
     from engine.children.launcher import LAUNCHER
     from engine.children.segmentation_settings import PRELOAD as SAM3_PRELOAD
-    from engine.children.spec import CHILD_ENVIRONMENT
+    from engine.children.spec import child_environment
     from engine.children.voice_settings import PRELOAD as RVC_PRELOAD
 
-    LAUNCHER.join((*SD_PRELOAD, *SAM3_PRELOAD, *RVC_PRELOAD), CHILD_ENVIRONMENT)
+    LAUNCHER.join((*SD_PRELOAD, *SAM3_PRELOAD, *RVC_PRELOAD), child_environment())
     yield
     LAUNCHER.leave()
 

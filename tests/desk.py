@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from engine import Engine, open_engine
 from engine.config import build_config
 from engine.control import OscClient
 from engine.osc import Message, encode_message
+
+CEILING_S = 30.0
 
 
 class Desk:
@@ -22,17 +25,20 @@ class Desk:
     def ask(self, address: str, *args: object) -> list[Message]:
         """Send a command; everything that is answered up to its /done or /fail."""
         self.client.send(encode_message(address, *args))
-        answers = []
-        while True:
-            message = self.client.receive(timeout_s=30.0)
-            assert message is not None, f"no answer to {address}"
-            answers.append(message)
-            if message.address in ("/done", "/fail"):
-                return answers
+        return self.answers_up_to("/done", "/fail")
+
+    def answers_up_to(self, *addresses: str) -> list[Message]:
+        """Every message up to the first at one of these addresses; a subscriber's heartbeats keep nobody waiting."""
+        end_s = time.perf_counter() + CEILING_S
+        answers = [self.answer()]
+        while answers[-1].address not in addresses:
+            assert time.perf_counter() < end_s, f"no {' or '.join(addresses)}"
+            answers.append(self.answer())
+        return answers
 
     def answer(self) -> Message:
-        message = self.client.receive(timeout_s=30.0)
-        assert message is not None
+        message = self.client.receive(timeout_s=CEILING_S)
+        assert message is not None, "no answer"
         return message
 
     def done(self, address: str, *args: object) -> tuple:
@@ -48,9 +54,7 @@ class Desk:
 
     def hear(self, address: str) -> tuple:
         """The arguments of the next message to `address`."""
-        while (message := self.answer()).address != address:
-            pass
-        return message.args
+        return self.answers_up_to(address)[-1].args
 
 
 @contextlib.contextmanager

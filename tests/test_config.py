@@ -1,5 +1,6 @@
 """Configuration: every mistake is one line that names file, key path, value and what is allowed."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -27,10 +28,17 @@ MISTAKES = {
     "[smoothing]\n'/nothing' = 20": 'smoothing."/nothing": no such parameter',
     "[smoothing]\n'/layer/1/angle' = -1": "smoothing[...]: ",
     "width = = 3": "is not valid TOML",
+    "width = " + "9" * 5000: "is not valid TOML: Exceeds the limit",
+    "width = " + "[" * 50_000: "is not valid TOML: nested too deeply",
+    "a." * 20_000 + "b = 1": "is not valid TOML: line 1: a key of more than 64 parts",
+    "#" * (1 << 20) + "\n": "cannot be read (larger than 1 MiB)",
+    'width = "' + "k" * 100_000 + '"': "kkk... is not allowed (expected int, got str)",
+    '"two\\nlines" = 1': "two\\nlines: unknown key (known: width, height,",
+    '[params]\n"two\\nlines" = 1': 'params."two\\nlines": no such parameter',
 }
 
 
-@pytest.mark.parametrize("text", MISTAKES)
+@pytest.mark.parametrize("text", MISTAKES, ids=lambda text: text[:24])
 def test_a_mistake_is_one_line_with_file_and_key_path(tmp_path: Path, text: str) -> None:
     path = tmp_path / "show.toml"
     path.write_text(text)
@@ -39,7 +47,7 @@ def test_a_mistake_is_one_line_with_file_and_key_path(tmp_path: Path, text: str)
     line = str(caught.value)
     assert line.startswith(f"{path}: ")
     assert MISTAKES[text] in line
-    assert "\n" not in line and "nearest: )" not in line
+    assert "\n" not in line and "nearest: )" not in line and len(line) < 1000
 
 
 def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> None:
@@ -48,6 +56,13 @@ def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match=r"bytes\.toml: is not UTF-8 text"):
         read_config_file(tmp_path / "bytes.toml")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+def test_a_fifo_in_place_of_the_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "show.toml")
+    with pytest.raises(ConfigError, match=r"show\.toml: cannot be read \(a FIFO, where a file is needed\)"):
+        read_config_file(tmp_path / "show.toml")
 
 
 def test_a_good_file_is_taken_whole(tmp_path: Path) -> None:
@@ -69,7 +84,9 @@ def test_a_configuration_alone_opens_nothing() -> None:
     assert (config.osc.listen, config.web, config.sinks, config.autosave) == ("off", "off", (), False)
 
 
-@pytest.mark.parametrize("text", ["9000", "host", "host:", "host:99999", ":9000", "a:b:9000"])
+@pytest.mark.parametrize(
+    "text", ["9000", "host", "host:", "host:99999", ":9000", "a:b:9000", "192.168..5:9000", "a" * 64 + ".de:9000"]
+)
 def test_an_address_that_is_none_names_the_option(text: str) -> None:
     with pytest.raises(ConfigError, match="--osc"):
         split_host_port(text, "--osc")

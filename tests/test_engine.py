@@ -14,6 +14,7 @@ import osc_schema
 from engine import Config, MultiverseError, open_engine
 from engine.config import OscConfig, build_config
 from engine.errors import PortTakenError
+from engine.params.looks import PLAIN
 
 README = Path(__file__).parent.parent / "README.md"
 SMALL = {"width": 160, "height": 90, "fps": 30.0, "audio": "demo", "sinks": ("null",)}
@@ -78,7 +79,7 @@ def test_every_command_that_lists_is_refused_when_it_is_asked_too_often() -> Non
 
 
 def test_a_parameter_changes_the_picture(chord: Path) -> None:
-    with open_engine(quiet(audio=str(chord), offline=True)) as engine:
+    with open_engine(quiet(audio=str(chord), offline=True, params=PLAIN)) as engine:
         *_, before = engine.frames(count=6)
         bright = before.read_rgba()[..., :3].mean()
         engine.params.set("/master/fade", 0.0)
@@ -95,6 +96,9 @@ def test_size_and_rate_change_while_running(chord: Path) -> None:
         assert second.read_rgba().shape == (200, 320, 4)
         assert second.time_s - first.time_s == pytest.approx(1 / 60)
         assert engine.status().target_fps == 60
+        engine.params.set("/engine/fps", 29.969999313354492)  # 29.97 over OSC
+        engine.run(count=1)
+        assert engine.status().target_fps == 30000 / 1001
 
 
 def test_sinks_are_switched_while_it_runs(tmp_path: Path, chord: Path) -> None:

@@ -49,7 +49,7 @@ def test_every_value_of_a_look_is_in_range_and_its_routes_reach_something(name: 
         accepted = osc_schema.accept(address, value)
         assert accepted.value == value and accepted.note == "", address
         assert osc_schema.lookup(address).stored
-        if address.endswith("/target"):
+        if address.endswith("/target") and value:
             assert osc_schema.lookup(value).can_glide
 
 

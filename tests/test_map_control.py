@@ -161,7 +161,7 @@ def test_a_learned_control_of_a_midi_bridge_moves_a_layer(
         answer = client.receive(30.0)
         client.close()
         assert answer == Message("/done", ("/map/learn", "/layer/2/intensity", "midi 1 cc 5 nanokontrol2:0"), "sss")
-        assert engine.params.get("/layer/2/intensity") == 1.0
+        assert engine.params.get("/layer/2/intensity") == 1.3
         for value in (100, 127):
             oscsend(port, "/midi:nanokontrol2:0:1/control_change", "ii", 5, value)
         wait_for(lambda: engine.params.get("/layer/2/intensity") == 1.5, "the layer at its full strength")
@@ -265,7 +265,7 @@ def test_the_show_goes_on_while_something_is_learned(desk: Desk) -> None:
     desk.say("/fader", 0.75)
     assert desk.answer().args == ("/map/learn", "/layer/1/curve", "osc /fader")
     assert desk.store.get("/layer/1/intensity") == 0.75 * 1.5
-    assert desk.store.get("/layer/1/curve") == 0.0
+    assert desk.store.get("/layer/1/curve") == 0.5
     assert desk.dispatcher.counters.unknown == 0
 
 

@@ -5,10 +5,14 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import zipfile
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
 
@@ -33,6 +37,27 @@ def elsewhere(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     site = next(folder.glob("lib/python*/site-packages"))
     (site / "borrowed.pth").write_text(sysconfig.get_paths()["purelib"])
     return folder
+
+
+def test_the_tests_bring_no_torchaudio() -> None:
+    """That of the package index is built for CUDA. Beside a CPU build of torch it does not load, and where it is
+    installed transformers imports it: nobody could use a pipeline of diffusers in this environment."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    waiting, reached = [Requirement(line) for line in extras["test"]], set()
+    while waiting:
+        wanted = waiting.pop()
+        if wanted.name == "multiverse-engine":
+            waiting += [Requirement(line) for extra in wanted.extras for line in extras[extra]]
+        elif str(wanted) not in reached:
+            reached.add(str(wanted))
+            with suppress(PackageNotFoundError):  # for another system
+                waiting += [
+                    needed
+                    for needed in map(Requirement, requires(wanted.name) or ())
+                    if not needed.marker or any(needed.marker.evaluate({"extra": e}) for e in ("", *wanted.extras))
+                ]
+    names = {Requirement(line).name for line in reached}
+    assert {"pytest", "ray", "scipy"} <= names and "torchaudio" not in names
 
 
 def run(elsewhere: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
+import osc_schema
 from engine.control import CommandTable, Reply
 from engine.errors import MultiverseError
 from engine.frame import AudioFeatures, ChannelFeatures
 from engine.osc import Message, decode_packet, encode_bundle, encode_message
-from engine.params import Crossfade, Modulation, ParamStore, PresetFolder
+from engine.params import Crossfade, LoadedPreset, Modulation, ParamStore, PresetFolder
 from engine.preset_control import PresetControl
 from tests.desk import Desk, open_desk
 from tests.hung_file import hung
@@ -72,20 +73,44 @@ def saved(rig: Rig, wait_for: Callable, name: str, **values: object) -> None:
     rig.store.set_many(before.items(), by="test")
 
 
-def test_a_fade_is_answered_when_it_has_arrived(rig: Rig, wait_for: Callable) -> None:
+def told_of(rig: Rig, address: str) -> list[tuple]:
+    """What subscribers were told at an address."""
+    return [tuple(args) for at, *args in rig.told if at == address]
+
+
+def test_a_glide_is_answered_when_it_has_arrived(rig: Rig, wait_for: Callable) -> None:
     saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
-    rig.say("/preset/load", "night", 2.0)
+    rig.store.set(BRIGHTNESS, 2.5)
+    rig.say("/preset/glide", "night", 2.0)
     assert rig.take() == [] and rig.store.get("/mirror/mode") == "xy"
     for now_s, brightness in ((0.0, 2.5), (1.0, 1.5), (2.0, 0.5)):
         rig.crossfade.step(now_s)
         assert rig.store.get(BRIGHTNESS) == pytest.approx(brightness)
-    assert rig.take() == [("/done", "/preset/load", "night")]
+        assert rig.crossfade.snapshot()[1] is None
+    assert rig.take() == [("/done", "/preset/glide", "night")]
+    assert told_of(rig, "/preset/current")[-1] == ("night", 0)
+
+
+def test_a_fade_of_the_picture_is_answered_when_the_new_one_is_alone(rig: Rig, wait_for: Callable) -> None:
+    rig.store.set_many([(BRIGHTNESS, 2.5), ("/mirror/mode", "off")], by="test")
+    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
+    rig.say("/preset/load", "night", 2.0)
+    for now_s, share in ((7.0, 0.0), (8.0, 0.5), (8.99, 0.995)):
+        rig.crossfade.step(now_s)
+        snapshot, fade = rig.crossfade.snapshot()
+        assert (snapshot[BRIGHTNESS], snapshot["/mirror/mode"]) == (0.5, "xy")
+        assert (fade.before[BRIGHTNESS], fade.before["/mirror/mode"]) == (2.5, "off")
+        assert fade.share == pytest.approx(share) and rig.take() == []
+    rig.crossfade.step(9.0)
+    assert rig.crossfade.snapshot()[1] is None and rig.take() == [("/done", "/preset/load", "night")]
 
 
 def test_another_load_and_panic_supersede_it(rig: Rig, wait_for: Callable) -> None:
     saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5})
     rig.say("/preset/load", "night", 2.0)
     rig.crossfade.step(0.0)
+    rig.say("/layer/copy", 1, 2)
+    assert rig.take() == [("/done", "/layer/copy", 1, 2)], "that moves the look that comes"
     rig.say("/preset/load", "default")
     assert rig.take() == [
         ("/fail", "/preset/load", "superseded by preset default"),
@@ -98,6 +123,74 @@ def test_another_load_and_panic_supersede_it(rig: Rig, wait_for: Callable) -> No
     assert rig.take() == [("/fail", "/preset/load", "superseded by /master/panic")]
 
 
+def test_what_was_saved_over_or_deleted_is_restored_and_again_is_undone(rig: Rig, wait_for: Callable) -> None:
+    def brightness_of(name: str) -> object:
+        rig.say("/preset/load", name)
+        assert rig.take() == [("/done", "/preset/load", name)]
+        return rig.store.get(BRIGHTNESS)
+
+    def say(verb: str) -> None:
+        rig.say(f"/preset/{verb}", "night")
+        wait_for(lambda: rig.take() == [("/done", f"/preset/{verb}", "night")], verb)
+
+    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5})
+    assert told_of(rig, "/preset/replaced") == []
+    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5})
+    assert told_of(rig, "/preset/replaced") == [], "it says the same"
+    saved(rig, wait_for, "night", **{BRIGHTNESS: 3.5})
+    wait_for(lambda: told_of(rig, "/preset/replaced") == [("night",)], "the news that it was saved over another")
+    for brightness in (0.5, 3.5):
+        say("restore")
+        assert brightness_of("night") == brightness
+    say("delete")
+    say("restore")
+    assert brightness_of("night") == 3.5
+    for name, reason in (("never", "nothing that was saved over"), ("Aurora", "is built in"), ("../x", "cannot")):
+        rig.say("/preset/restore", name)
+        wait_for(lambda: rig.answers, "the refusal")
+        assert reason in rig.take()[0][2]
+
+
+def test_subscribers_hear_which_preset_is_on_and_whether_it_was_changed_by_hand(rig: Rig, wait_for: Callable) -> None:
+    def frame(now_s: float = 0.0) -> None:
+        rig.crossfade.step(now_s)
+        rig.control.step(rig.store.snapshot())
+
+    def on() -> list[tuple]:
+        told = told_of(rig, "/preset/current")
+        rig.told.clear()
+        return told
+
+    rig.say("/preset/current")
+    assert rig.take() == [("/preset/current", "", 0), ("/done", "/preset/current")]
+    saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
+    assert on() == [("night", 0)], "what is saved is on"
+    frame()
+    assert on() == [("night", 1)], "the values were put back since"
+    rig.say("/preset/load", "NIGHT".lower(), 2.0)
+    for now_s in (0.0, 1.0, 2.0, 2.1):
+        frame(now_s)
+    assert on() == [("night", 0)], "what has yet to arrive is no edit"
+    for brightness, told in ((1.0, [("night", 1)]), (1.5, []), (0.5, [("night", 0)])):
+        rig.store.set(BRIGHTNESS, brightness, by="desk")
+        frame()
+        assert on() == told
+    rig.store.set("/audio/1/gain_db", -6, by="desk")
+    frame()
+    assert on() == [], "no preset holds it"
+    rig.control.load("aurora")
+    assert on() == [("Aurora", 0)], "as it is written, whoever loads it"
+    rig.take()
+    rig.say("/preset/list")
+    assert rig.take()[0] == ("/preset/current", "Aurora", 0)
+    rig.control.resume(LoadedPreset(name="autosave", values=[(BRIGHTNESS, 0.75)], current="night"))
+    frame()
+    assert on() == [("night", 0), ("night", 1)], "as the last run left it"
+    rig.say("/preset/load", "night")
+    rig.say("/preset/delete", "night")
+    wait_for(lambda: told_of(rig, "/preset/current")[-1] == ("", 0), "nothing to be on")
+
+
 @pytest.mark.parametrize("args", [(), (5,), ("night", -1.0), ("night", "slow"), ("night", float("nan")), ("a", 1, 2)])
 def test_a_load_that_cannot_be_meant_is_refused(rig: Rig, args: tuple) -> None:
     rig.say("/preset/load", *args)
@@ -108,11 +201,12 @@ def test_a_load_that_cannot_be_meant_is_refused(rig: Rig, args: tuple) -> None:
 def test_subscribers_are_told_of_presets_that_come_and_go(rig: Rig, wait_for: Callable) -> None:
     saved(rig, wait_for, "night")
     rig.say("/preset/delete", "night")
-    wait_for(lambda: rig.told == [("/preset/changed", "night")] * 2, "both")
+    wait_for(lambda: told_of(rig, "/preset/changed") == [("night",)] * 2, "both")
 
 
 def test_a_preset_saved_while_modulated_holds_what_was_set(rig: Rig, wait_for: Callable) -> None:
     rig.store.set_many([("/mod/1/source", "peak"), ("/mod/1/target", BRIGHTNESS), (BRIGHTNESS, 1.0)], by="test")
+    rig.store.set("/mod/1/amount", 0.5)
     heard = AudioFeatures(channels=(ChannelFeatures(peak=1.0),) * 4)
     drawn = Modulation().step(rig.store.snapshot(), heard, time_s=0.0, beat=0.0)
     assert drawn[BRIGHTNESS] == pytest.approx(3.0)
@@ -147,14 +241,23 @@ def test_a_save_that_hangs_holds_up_no_load_and_its_failure_puts_the_preset_back
     os.mkfifo(unfinished)  # opened for writing it waits for a reader
     rig.store.set(BRIGHTNESS, 3.5)
     rig.say("/preset/save", "night")
-    for name, brightness in (("default", 2.5), ("night", 3.5)):
+    for name, brightness in (("default", osc_schema.lookup(BRIGHTNESS).default), ("night", 3.5)):
         rig.say("/preset/load", name)
         assert rig.take() == [("/done", "/preset/load", name)] and rig.store.get(BRIGHTNESS) == brightness
     rig.say("/preset/list")
     assert rig.take()[-2:] == [("/preset/name", "night"), ("/done", "/preset/list")]
-    unfinished.read_bytes()  # and a pipe cannot be flushed to the disk
+    kept = tmp_path / "night.toml"
+    text = kept.read_bytes()
+    kept.unlink()
+    kept.mkdir()  # no file takes the place of a folder
+    unfinished.read_bytes()
     wait_for(lambda: rig.answers, "the failure")
+    kept.rmdir()
+    kept.write_bytes(text)
     assert rig.take()[0][:2] == ("/fail", "/preset/save")
+    assert rig.control.current.name == "night"
+    rig.control.step(rig.store.snapshot())
+    assert rig.control.current.told == ("night", 1), "which is not what is on screen"
     rig.say("/preset/load", "night")
     assert rig.store.get(BRIGHTNESS) == 0.5
 
@@ -165,7 +268,7 @@ def test_what_others_put_into_the_folder_is_loaded_and_told(rig: Rig, tmp_path: 
     wait_for(lambda: rig.take() == [("/done", "/preset/load", "mailed")], "the load")
     assert rig.store.get(BRIGHTNESS) == 0.25
     PresetFolder(tmp_path).save("mailed", {BRIGHTNESS: 0.75})
-    wait_for(lambda: rig.told == [("/preset/changed", "mailed")] * 2, "the next look")
+    wait_for(lambda: told_of(rig, "/preset/changed") == [("mailed",)] * 2, "the next look")
     rig.say("/preset/load", "mailed")
     assert rig.store.get(BRIGHTNESS) == 0.75
     rig.say("/preset/load", "nobody's")
@@ -182,20 +285,35 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         yield desk
 
 
-def test_a_preset_fades_in_over_udp_and_its_faders_are_seen_to_move(desk: Desk) -> None:
+def test_a_preset_glides_in_over_udp_and_its_faders_are_seen_to_move(desk: Desk) -> None:
     desk.engine.params.set(BRIGHTNESS, 0.5)
     desk.done("/preset/save", "dark")
     desk.engine.params.set(BRIGHTNESS, 3.5)
     desk.done("/engine/notify", 1)
-    desk.client.send(encode_message("/preset/load", "dark", 0.3))
-    seen = []
-    while (message := desk.answer()).address != "/done":
-        if message.address == BRIGHTNESS:
-            seen += message.args
-    assert message.args == ("/preset/load", "dark")
+    desk.client.send(encode_message("/preset/glide", "dark", 0.3))
+    answers = desk.answers_up_to("/done")
+    seen = [message.args[0] for message in answers if message.address == BRIGHTNESS]
+    assert answers[-1].args == ("/preset/glide", "dark")
     way = [value for value in seen if 0.5 < value < 3.5]
     assert len(way) >= 3 and way == sorted(way, reverse=True)
     assert desk.engine.params.get(BRIGHTNESS) == 0.5
+
+
+def test_a_picture_fades_in_over_udp_and_the_status_says_how(desk: Desk) -> None:
+    desk.engine.params.set(BRIGHTNESS, 0.5)
+    desk.done("/preset/save", "dark")
+    desk.engine.params.set(BRIGHTNESS, 3.5)
+    assert desk.done("/preset/load", "dark", 0.3) == ("/preset/load", "dark")
+    assert desk.engine.params.get(BRIGHTNESS) == 0.5
+
+    def said() -> object:
+        return next(message.args[0] for message in desk.ask("/engine/status") if message.address.endswith("/fade"))
+
+    assert said() == "both looks are drawn" or said().startswith("a still dissolves (")
+    cost = desk.engine._parts.leaving.cost
+    desk.engine.post(lambda: [cost.add(work_s=0.9, draw_s=0.8, looks=1) for _ in range(60)])
+    assert desk.done("/preset/load", "default", 0.1) == ("/preset/load", "default")
+    assert said() == "a still dissolves (to draw both looks would take 1700 of 17 ms a frame)"
 
 
 def test_presets_are_saved_listed_loaded_and_deleted(desk: Desk) -> None:

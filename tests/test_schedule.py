@@ -1,8 +1,33 @@
 """When frames are due, on times that the test makes up."""
 
+from fractions import Fraction
+
 import pytest
 
-from engine.schedule import Schedule
+from engine.schedule import Schedule, exact_rate
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (29.97, Fraction(30000, 1001)),
+        (29.969999313354492, Fraction(30000, 1001)),  # 29.97 as OSC sends it
+        (30000 / 1001, Fraction(30000, 1001)),
+        (23.976, Fraction(24000, 1001)),
+        (23.98, Fraction(24000, 1001)),
+        (59.94, Fraction(60000, 1001)),
+        (119.88, Fraction(120000, 1001)),
+        (30.0, Fraction(30)),
+        (24.0, Fraction(24)),
+        (25.0, Fraction(25)),
+        (12.5, Fraction(25, 2)),
+        (29.95, Fraction(599, 20)),
+        (1.0, Fraction(1)),
+    ],
+)
+def test_a_rate_is_the_fraction_that_is_meant(written: float, meant: Fraction) -> None:
+    assert exact_rate(written) == meant
+    assert exact_rate(float(meant)) == meant
 
 
 def test_frames_are_due_one_period_apart() -> None:

@@ -70,10 +70,9 @@ def test_a_sink_that_cannot_run_here_says_why(desk: Desk) -> None:
     assert "needs" in desk.failed("/sink/start", "spout")
     assert "no such kind" in desk.failed("/sink/start", "hologram")
     assert "takes a kind" in desk.failed("/sink/start")
-    desk.engine.params.set("/sink/spout/enable", True)
-    desk.done("/engine/status")
-    desk.done("/sink/start", "null")
+    assert desk.failed("/sink/spout/enable", 1) == "spout: unavailable (needs Windows)"
     assert desk.engine.params.get("/sink/spout/enable") is False
+    desk.engine.params.set("/sink/spout/enable", False)
 
 
 def test_a_snapshot_is_taken_on_a_trigger(desk: Desk, wait_for: Callable, tmp_path: Path) -> None:
@@ -112,7 +111,7 @@ def test_quit_ends_the_engine(desk: Desk, wait_for: Callable) -> None:
 
 def test_subscribers_hear_what_the_log_says(desk: Desk) -> None:
     desk.done("/engine/notify", 1)
-    desk.engine.params.set("/sink/spout/enable", True)
+    desk.client.send(encode_message("/sink/spout/enable", 1))
     heard = []
     while not any(message.address == "/engine/warning" for message in heard):
         heard.append(desk.answer())

@@ -6,7 +6,7 @@ import pytest
 
 from engine.backoff import next_delay_s
 from engine.clock import SteppedClock
-from engine.telemetry import KEPT_WARNINGS, FrameTimes, Warnings
+from engine.telemetry import KEPT_WARNINGS, FrameFaults, FrameTimes, Warnings
 
 
 def add_frames(times: FrameTimes, work_ms: list[float], period_s: float = 0.1) -> None:
@@ -22,6 +22,18 @@ def test_percentiles_are_of_the_work_and_of_what_the_draw_leaves() -> None:
     assert times.overhead_ms().p50 == pytest.approx(25.5)
     assert times.work_ms(newest=3).p50 == pytest.approx(100)
     assert times.late == 11
+
+
+def test_late_and_left_out_frames_are_told_of_the_latest_ten_seconds() -> None:
+    times = FrameTimes()
+    for index in range(30 * 60 + 1):
+        second = index // 30
+        times.dropped = 7 if second < 20 else 7 + min(index - 600, 100) // 10
+        times.add(work_s=0, draw_s=0, published_s=index / 30, is_late=second in (5, 25))
+        if index == 30 * 30:
+            assert times.lately() == FrameFaults(due=300 + 10, late=30, dropped=10)
+    assert times.lately() == FrameFaults(due=300, late=0, dropped=0), "what is long ago is no warning any more"
+    assert FrameTimes().lately() == FrameFaults()
 
 
 def test_the_rate_is_of_the_latest_two_seconds() -> None:

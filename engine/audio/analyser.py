@@ -13,6 +13,7 @@ import numpy as np
 from engine.audio.envelope import EnvelopeFollower
 from engine.audio.gain import AutoGain
 from engine.audio.history import History
+from engine.audio.hue import HueGlide, pitch_hues, tone_share
 from engine.audio.layout import Layout
 from engine.audio.onset import OnsetDetector
 from engine.audio.pitch import FIRST_PITCHES_HZ, HOLD_BELOW_RMS, PitchTracker, strongest_hz
@@ -23,7 +24,7 @@ from engine.frame import CHANNELS, AudioFeatures, ChannelFeatures
 
 HOP_S = 0.01
 
-_FIELDS = ("rms", "peak", "pitch_hz", "onset", "low", "mid", "high", "envelope", "gain_db")
+_FIELDS = ("rms", "peak", "pitch_hz", "pitch_confidence", "hue", "onset", "low", "mid", "high", "envelope", "gain_db")
 
 
 class Analyser:
@@ -44,12 +45,15 @@ class Analyser:
         self._onset_plan = BandPlan(sample_rate_hz, frames // 2)
         self._gain = AutoGain(hop_s)
         self._pitch = PitchTracker(hop_s)
+        self._hue = HueGlide(hop_s, FIRST_PITCHES_HZ)
         self._onset = OnsetDetector(self._onset_plan.count, hop_s)
         self._envelope = EnvelopeFollower(sample_rate_hz, self.hop_frames)
         self._wave = WaveWindow(sample_rate_hz)
+        self._leaving_wave = WaveWindow(sample_rate_hz)
         self._onset_counts = np.zeros(CHANNELS, int)
         self._measured = np.zeros((len(_FIELDS), CHANNELS))
-        self._measured[2] = FIRST_PITCHES_HZ
+        self._measured[_FIELDS.index("pitch_hz")] = FIRST_PITCHES_HZ
+        self._measured[_FIELDS.index("hue")] = pitch_hues(np.array(FIRST_PITCHES_HZ))
         self._gain_linear = np.ones(CHANNELS)
 
     @property
@@ -79,25 +83,37 @@ class Analyser:
         peak = np.abs(recent).max(axis=1)
         # Held by the newest hop: what is left of a note that has ended is too short to have a pitch.
         has_pitch = _rms(spread) >= HOLD_BELOW_RMS
-        pitch_hz = self._pitch.follow(strongest_hz(power, self._rate_hz), has_pitch)
+        heard_hz = strongest_hz(power, self._rate_hz)
+        pitch_hz = self._pitch.follow(heard_hz, has_pitch)
+        share = tone_share(power, heard_hz, self._rate_hz)
+        hue, confidence = self._hue.follow(
+            heard_hz, share, has_pitch, pitch_hz, settings.hue_glide_ms, settings.is_hue_circle
+        )
         onset = self._onset.step(np.sqrt(newest_mean_squares), gain, rms >= HOLD_BELOW_RMS)
         self._onset_counts += onset > 0
         low, mid, high = self._plan.low_mid_high(mean_squares) * gain
         envelope = self._envelope.follow(loudness * gain[:, None], settings.decay_ms)
         self._gain_linear = gain
-        self._measured[:] = (rms * gain, peak * gain, pitch_hz, onset, low, mid, high, envelope, gain_db)
+        levels = (rms * gain, peak * gain, pitch_hz, confidence, hue, onset, low, mid, high, envelope, gain_db)
+        self._measured[:] = levels
 
     def features(self, settings: AudioSettings) -> AudioFeatures:
         """The newest hop's features, with the waves that end with it; before the first hop silence, and a
         pitch of its own for each channel."""
-        waves = self._wave.cut(self._history, settings.window_ms, settings.ratios, settings.width_px, settings.trigger)
-        waves *= self._gain_linear[:, None]
-        np.clip(waves, -1.0, 1.0, out=waves)
+        waves = self._cut(self._wave, settings)
+        leaving_waves = None if settings.leaving is None else self._cut(self._leaving_wave, settings.leaving)
         channels = tuple(
             ChannelFeatures(onset_count=count, **dict(zip(_FIELDS, column, strict=True)))
             for column, count in zip(self._measured.T.tolist(), self._onset_counts.tolist(), strict=True)
         )
-        return AudioFeatures(channels=channels, waves=waves, end_sample=self.samples_analysed)
+        return AudioFeatures(
+            channels=channels, waves=waves, leaving_waves=leaving_waves, end_sample=self.samples_analysed
+        )
+
+    def _cut(self, window: WaveWindow, settings: AudioSettings) -> np.ndarray:
+        waves = window.cut(self._history, settings.window_ms, settings.ratios, settings.width_px, settings.trigger)
+        waves *= self._gain_linear[:, None]
+        return np.clip(waves, -1.0, 1.0, out=waves)
 
 
 def _rms(sound: np.ndarray) -> np.ndarray:

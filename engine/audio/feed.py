@@ -9,6 +9,8 @@ class Feed(Protocol):
     sample_rate_hz: int
     channels: int
     description: str
+    length_s: float | None
+    """From its beginning to its end, in seconds; None: a loop without an end, or not known before it is reached."""
     is_finished: bool
     """True once the end has been reached and only silence follows; never for a loop."""
 
@@ -27,6 +29,7 @@ class LoopFeed:
         self.sample_rate_hz = sample_rate_hz
         self.channels = samples.shape[1]
         self.description = description
+        self.length_s: float | None = None
         self.is_finished = False
         self._samples = samples
         self._next = 0

@@ -1,12 +1,15 @@
-"""Sound files through libsndfile (WAV, FLAC, OGG, MP3, AIFF and more), streamed, at their own rate."""
+"""Sound files, streamed, at their own rate: through libsndfile (WAV, FLAC, OGG, MP3, AIFF and more), and what it does
+not read through FFmpeg (M4A, AAC, Opus, the sound of a video)."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from engine.audio.feed import bring_into_range
 from engine.errors import AudioError
+from engine.file_names import name_for_libsndfile
 
 MOST_CHANNELS = 64
 RATES_HZ = (4000, 384_000)
@@ -19,29 +22,24 @@ class FileFeed:
     """
 
     def __init__(self, path: str, *, is_looped: bool, report: Callable[[str, str], None]) -> None:
-        import soundfile
-
         if not Path(path).is_file():
             raise AudioError(f"{path}: no such file (a device is written device:NAME, the built-in loop demo)")
-        self._decode_error = soundfile.LibsndfileError
         self._path = path
         self._report = report
         self._is_looped = is_looped
-        try:
-            self._file = soundfile.SoundFile(path)
-        except soundfile.LibsndfileError as error:
-            raise AudioError(f"{path}: {_reason(error)} (WAV, FLAC, OGG, MP3 and AIFF can be played)") from None
-        self.sample_rate_hz: int = self._file.samplerate
-        self.channels: int = self._file.channels
+        self._file = _open(Path(path))
+        self.sample_rate_hz = self._file.rate_hz
+        self.channels = self._file.channels
+        self.length_s = self._file.length_s
         self.is_finished = False
         try:
             self._check()
         except AudioError:
             self._file.close()
             raise
-        seconds = self._file.frames / self.sample_rate_hz
+        length = f", {self.length_s:.1f} s" if self.length_s is not None else ""
         self.description = (
-            f"{Path(path).name} ({self.channels} channels, {self.sample_rate_hz} Hz, {seconds:.1f} s"
+            f"{Path(path).name} ({self.channels} channels, {self.sample_rate_hz} Hz{length}"
             f"{', looped' if is_looped else ''})"
         )
 
@@ -51,10 +49,10 @@ class FileFeed:
         if self.channels > MOST_CHANNELS:
             raise AudioError(f"{self._path}: {self.channels} channels; at most {MOST_CHANNELS} can be played")
         try:
-            has_sound = len(self._file.read(1)) == 1
-            self._file.seek(0)
-        except self._decode_error as error:
-            raise AudioError(f"{self._path}: {_reason(error)}") from None
+            has_sound = self._file.read_into(np.zeros((1, self.channels), np.float32)) == 1
+            self._file.rewind()
+        except _DamageError as error:
+            raise AudioError(f"{self._path}: {error}") from None
         if not has_sound:
             raise AudioError(f"{self._path}: the file holds no sound")
 
@@ -67,7 +65,7 @@ class FileFeed:
             filled += got
             if got == 0:
                 self._rewind()
-        if not self._is_looped and self._file.tell() >= self._file.frames:
+        if not self._is_looped and self._file.is_at_end():
             self.is_finished = True  # with the last sample, not with the first one after it
         return bring_into_range(block)
 
@@ -76,18 +74,138 @@ class FileFeed:
 
     def _decode(self, rest: np.ndarray) -> int:
         try:
-            return len(self._file.read(out=rest))
-        except self._decode_error as error:
-            at_s = self._file.tell() / self.sample_rate_hz
-            self._report("audio.file", f"{self._path}: damaged at {at_s:.1f} s, taken for its end: {_reason(error)}")
+            return self._file.read_into(rest)
+        except _DamageError as error:
+            at_s = self._file.position / self.sample_rate_hz
+            self._report("audio.file", f"{self._path}: damaged at {at_s:.1f} s, taken for its end: {error}")
             return 0
 
     def _rewind(self) -> None:
+        for note in self._file.take_notes():
+            self._report("audio.file", f"{self._path}: {note}")
         # A file emptied while it plays would be rewound for ever: two ends without sound between are the end.
-        self.is_finished = not self._is_looped or self._file.tell() == 0
+        self.is_finished = not self._is_looped or self._file.position == 0
         if not self.is_finished:
-            self._file.seek(0)
+            self._file.rewind()
 
 
-def _reason(error: Exception) -> str:
-    return getattr(error, "error_string", str(error)).rstrip(".")
+class _DamageError(Exception):
+    """The file cannot be decoded any further; its text says why."""
+
+
+class _OpenFile(Protocol):
+    rate_hz: int
+    channels: int
+    length_s: float | None
+    position: int
+    """Samples read since the beginning."""
+
+    def read_into(self, out: np.ndarray) -> int:
+        """Fill (frames, channels) float32 from its start; how many frames came, 0 at the end. _DamageError."""
+
+    def is_at_end(self) -> bool: ...
+
+    def rewind(self) -> None: ...
+
+    def take_notes(self) -> list[str]:
+        """Notes for the user on what was read, once each."""
+
+    def close(self) -> None: ...
+
+
+def _open(path: Path) -> _OpenFile:
+    """AudioError, in one line, when neither library can read it."""
+    import soundfile
+
+    try:
+        return _SndFile(path)
+    except soundfile.LibsndfileError:  # FFmpeg's reason is the better one
+        return _FFmpegFile(path)
+
+
+class _SndFile:
+    def __init__(self, path: Path) -> None:
+        import soundfile
+
+        self._error = soundfile.LibsndfileError
+        self._file = soundfile.SoundFile(name_for_libsndfile(path))
+        self.rate_hz: int = self._file.samplerate
+        self.channels: int = self._file.channels
+        self.length_s: float | None = self._file.frames / self.rate_hz
+
+    @property
+    def position(self) -> int:
+        return int(self._file.tell())
+
+    def read_into(self, out: np.ndarray) -> int:
+        try:
+            return len(self._file.read(out=out))
+        except self._error as error:
+            raise _DamageError(getattr(error, "error_string", str(error)).rstrip(".")) from None
+
+    def is_at_end(self) -> bool:
+        return self._file.tell() >= self._file.frames
+
+    def rewind(self) -> None:
+        self._file.seek(0)
+
+    def take_notes(self) -> list[str]:
+        return []
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _FFmpegFile:
+    """Holds one decoded piece: at most a second."""
+
+    def __init__(self, path: Path) -> None:
+        from engine.audio.decoded_track import DecodedTrack
+
+        self._track = DecodedTrack(path)
+        self.rate_hz = self._track.rate_hz
+        self.channels = self._track.channels
+        self.length_s = self._track.promised_s if self._track.knows_its_length else None
+        self.position = 0
+        self._pieces = self._track.pieces()
+        self._piece = np.zeros((0, self.channels), np.float32)
+
+    def read_into(self, out: np.ndarray) -> int:
+        if not self._fetch():
+            return 0
+        count = min(len(out), len(self._piece))
+        out[:count], self._piece = self._piece[:count], self._piece[count:]
+        self.position += count
+        return count
+
+    def is_at_end(self) -> bool:
+        try:
+            return not self._fetch()
+        except _DamageError:  # `read_into` will say so
+            return False
+
+    def rewind(self) -> None:
+        self._pieces.close()
+        self._pieces = self._track.pieces()
+        self._piece = self._piece[:0]
+        self.position = 0
+
+    def take_notes(self) -> list[str]:
+        notes = list(dict.fromkeys(self._track.notes))
+        self._track.notes.clear()
+        return notes
+
+    def close(self) -> None:
+        self._pieces.close()  # the file with it
+
+    def _fetch(self) -> bool:
+        """Decode the next piece if none is left; False at the end. _DamageError."""
+        try:
+            while not len(self._piece):
+                piece = next(self._pieces, None)
+                if piece is None:
+                    return False
+                self._piece = piece.T
+        except AudioError as error:  # it went, or became another file, before it was rewound
+            raise _DamageError(str(error).removeprefix(f"{self._track.path}: ")) from None
+        return True

@@ -49,6 +49,9 @@ class AudioStatus:
 class AudioInput(ABC):
     """Made by `open_audio`. All may be used from any thread, `advance_to` from one."""
 
+    length_s: float | None = None
+    """Seconds until `is_finished`; None: it has no end, or the end is not known before it is reached."""
+
     def __init__(self, ring: SampleRing, choice: str) -> None:
         self.choice = choice
         """Which sound this is, and why where nobody chose it."""
@@ -171,6 +174,7 @@ class OfflineAudio(AudioInput):
 
     def __init__(self, feed: Feed, choice: str) -> None:
         super().__init__(SampleRing(feed.sample_rate_hz, feed.channels), choice)
+        self.length_s = feed.length_s
         self._feed = feed
 
     @property

@@ -19,9 +19,12 @@ _CHANNEL = [f"/audio/{n}/channel" for n in _NUMBERS]
 class AudioSettings:
     """Values as `osc_schema.accept` gives them; tuples hold one entry a layer. Defaults are the schema's."""
 
-    window_ms: float = 50.0
-    ratios: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
+    window_ms: float = 11.0
+    ratios: tuple[float, ...] = (0.8, 1.1, 1.6, 0.2)
     width_px: int = 1280
+    hue_glide_ms: float = 1500.0
+    is_hue_circle: bool = False
+    """An octave is once round the hue circle, not a part of it."""
     layout: str = "auto"
     gain_db: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
     auto: tuple[bool, ...] = (True, True, True, True)
@@ -31,6 +34,8 @@ class AudioSettings:
     """Source channel of each layer in layout direct, counted from 1."""
     voice_channel: int = 0
     """Which of the four hears the voice in place of its own sound, counted from 1; 0: none."""
+    leaving: Self | None = None
+    """By which the waves of a look are cut that another one takes the place of."""
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any], width_px: int) -> Self:
@@ -39,6 +44,8 @@ class AudioSettings:
             window_ms=values["/multiverse/window_ms"],
             ratios=tuple([values[address] for address in _RATIO]),
             width_px=width_px,
+            hue_glide_ms=values["/colour/glide_ms"],
+            is_hue_circle=values["/colour/spread"] >= 1.0,
             layout=values["/audio/layout"],
             gain_db=tuple([values[address] for address in _GAIN]),
             auto=tuple([values[address] for address in _AUTO]),

@@ -6,20 +6,25 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from engine import openmp
 from engine.bench.progress import Progress
 from engine.children import stderr_file
-from engine.children.spec import CHILD_ENVIRONMENT
+from engine.children.spec import child_environment
 from engine.errors import ModelError, MultiverseError
 from engine.interpreter import command, exit_reason
 
 
-def in_own_process(module: str, asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
+def in_own_process(
+    module: str, asked: dict[str, Any], progress: Progress, *, waiting: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """What `main()` of `module` measures when asked so (plain values; `threads` of a CPU among them). ModelError for
-    what it refuses, and where it dies, in one line."""
-    environment = {**os.environ, **CHILD_ENVIRONMENT, "OMP_NUM_THREADS": str(asked["threads"])}
+    what it refuses, and where it dies, in one line. `waiting`: how OpenMP's threads wait; None: as in children."""
+    environment = {**os.environ, **child_environment(), "OMP_NUM_THREADS": str(asked["threads"])}
+    if waiting is not None:
+        environment = {name: value for name, value in environment.items() if name not in openmp.VARIABLES} | waiting
     with (
         stderr_file.create() as errors,
         subprocess.Popen(

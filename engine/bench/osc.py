@@ -2,19 +2,22 @@
 
 Half of the quiet time lies before the flood and half after it, so that a machine that grows warm or busy counts on both
 sides. Before the flood the same program floods a socket of its own: what the picture then costs more than in quiet is
-the sender's share of the processors, not the engine's doing. The flood sets 50 addresses to values so close to their
-defaults that the picture costs the same with it and without: what differs is the OSC alone.
+the sender's share of the processors, not the engine's doing. How much arrives depends on what other programs leave of
+them: `cores_busy_elsewhere` is what they took in the quiet time. The flood sets 50 addresses to values so close to
+their defaults that the picture costs the same with it and without: what differs is the OSC alone.
 """
 
 import contextlib
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 import osc_schema
 from engine.app import Engine, open_engine
@@ -56,7 +59,9 @@ def run(rate: float, seconds: float, width: int, height: int, fps: float, progre
         for address, value in _values(0):
             engine.params.set(address, value)
         loop.draw("settling", settling_s)
+        others = _Others()
         quiet_ms = loop.draw("quiet", seconds / 2)
+        others.pause()
         _order(sender, "elsewhere")
         elsewhere_ms = loop.draw("flood elsewhere", seconds)
         loop.draw_until(lambda: lines.take() is not None)
@@ -69,13 +74,17 @@ def run(rate: float, seconds: float, width: int, height: int, fps: float, progre
         told = json.loads(lines.read())
         expected = before + told["sent"] + told["asked"]
         loop.draw_until(lambda: engine.status().osc.messages >= expected, ARRIVED_WITHIN_S)
+        others.go_on()
         quiet_ms += loop.draw("quiet", seconds / 2)
+        others.pause()
         counters = engine.status().osc
     quiet_p50, quiet_p99 = np.percentile(quiet_ms, (50, 99))
     elsewhere_p99 = np.percentile(elsewhere_ms, 99)
     flooded_p50, flooded_p99 = np.percentile(flooded_ms, (50, 99))
     wait_p50, wait_p99 = np.percentile(told["waits_ms"], (50, 99))
     return {
+        "cores": psutil.cpu_count(),
+        "cores_busy_elsewhere": round(others.cores, 2),
         "messages": told["sent"],
         "messages_a_second": round(told["sent"] / told["took_s"]),
         "lost": expected - counters.messages,
@@ -94,6 +103,34 @@ def run(rate: float, seconds: float, width: int, height: int, fps: float, progre
         "arrival_to_frame_ms_p99": round(float(wait_p99), 3),
         "arrival_to_frame_frames_p99": round(float(wait_p99) * fps / 1000.0, 3),
     }
+
+
+class _Others:
+    """Processor time of everybody but this process, from the beginning, without the pauses."""
+
+    def __init__(self) -> None:
+        self._busy_s = self._took_s = 0.0
+        self.go_on()
+
+    def go_on(self) -> None:
+        self._from_s = time.perf_counter(), _busy_elsewhere_s()
+
+    def pause(self) -> None:
+        began_s, busy_s = self._from_s
+        self._took_s += time.perf_counter() - began_s
+        self._busy_s += _busy_elsewhere_s() - busy_s
+
+    @property
+    def cores(self) -> float:
+        """On average; 0 for a machine of our own."""
+        return max(0.0, self._busy_s / self._took_s)
+
+
+def _busy_elsewhere_s() -> float:
+    # A guest's time is counted as its user's, too; an interrupt's on Windows as the system's.
+    not_busy = {"idle", "iowait", "guest", "guest_nice", "interrupt", "dpc"}
+    times = psutil.cpu_times()._asdict()
+    return sum(spent_s for kind, spent_s in times.items() if kind not in not_busy) - time.process_time()
 
 
 class _Loop:

@@ -15,6 +15,7 @@ import osc_schema
 from engine.bench.render_reference import draw_reference
 from engine.errors import NoGLError
 from engine.frame import ChannelFeatures
+from engine.params.looks import PLAIN
 from engine.render import Look, PictureInput, Renderer, open_renderer
 
 PITCHES_HZ = (110.0, 164.81, 220.0, 277.18)
@@ -88,7 +89,7 @@ def tones() -> np.ndarray:
 
 
 def run(width: int, height: int, frames: int) -> dict[str, Any]:
-    """Figures for the default look on four tones; what cannot run here is named with its reason."""
+    """Figures for four plain waves of four tones; what cannot run here is named with its reason."""
     return {
         "width": width,
         "height": height,
@@ -178,7 +179,7 @@ class Frame:
 
 
 def _values(changes: dict[str, Any]) -> dict[str, Any]:
-    return {param.address: param.default for param in osc_schema.PARAMS} | changes
+    return {param.address: param.default for param in osc_schema.PARAMS} | PLAIN | changes
 
 
 def _medians_ms(calls: list[Callable[[], None]], frames: int) -> list[float]:

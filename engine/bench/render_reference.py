@@ -107,9 +107,11 @@ def channel_rgb(values: Values, channel: int, pitch_hz: float) -> tuple[float, f
     """Colour of a channel by pitch or scheme."""
     if values["/colour/mode"] == "pitch":
         hue = math.log2(min(max(pitch_hz, 20.0), 20_000.0) / 261.63)
+        hue = (hue + 0.5) % 1.0 - 0.5  # C in the middle of what spread draws together
     else:
         stops = ([0, 1 / 4, 1 / 2, 3 / 4], [0, 1 / 3, 2 / 3, 1 / 2], [0, 1 / 3, 2 / 3, 1 / 6])
         hue = float(np.interp(values["/colour/scheme"], [0, 0.5, 1], [stop[channel] for stop in stops]))
+    hue *= values["/colour/spread"]
     sector, part = divmod(((hue + values["/colour/base_hue"]) % 1.0) * 6, 1)
     up, down = part, 1 - part
     return [(1, up, 0), (down, 1, 0), (0, 1, up), (0, down, 1), (up, 0, 1), (1, 0, down)][int(sector) % 6]
@@ -208,13 +210,14 @@ def bilinear(pixels: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndar
 
 
 def moved_last(values: Values, last: np.ndarray, x: np.ndarray, y: np.ndarray, width: int, height: int) -> np.ndarray:
-    """The last picture zoomed, turned clockwise and hue-shifted, (3, height, width); black outside it."""
+    """The last picture zoomed, turned clockwise and hue-shifted, (3, height, width); outside it mirrored."""
     angle_rad = math.radians(values["/feedback/rotate"])
     cos, sin, zoom = math.cos(angle_rad), math.sin(angle_rad), values["/feedback/zoom"]
     column = x * np.float32(cos / zoom) + y * np.float32(sin / zoom) + np.float32(width / 2)
     row = y * np.float32(cos / zoom) - x * np.float32(sin / zoom) + np.float32(height / 2)
-    is_inside = (column >= 0) & (column <= width) & (row >= 0) & (row <= height)
-    rgb = np.where(is_inside, bilinear(last, column, row), np.float32(0))
+    column = np.float32(width) - np.abs(np.float32(width) - column % np.float32(2 * width))
+    row = np.float32(height) - np.abs(np.float32(height) - row % np.float32(2 * height))
+    rgb = bilinear(last, column, row)
     return hue_turned(rgb, values["/feedback/hue"]) if values["/feedback/hue"] else rgb
 
 

@@ -52,7 +52,8 @@ Call = Callable[[np.ndarray], object]
 def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Figures by mode, then by resolution and prompts; ModelError for a shape or device that is not.
 
-    Times in ms, work in GFLOP (2 x multiply-adds) a picture, `limit_tflops` as a matrix product reaches it here.
+    Times in ms, work in GFLOP (2 x multiply-adds) a picture. `tflops`: the work a second; `matmul_tflops` is what a
+    large matrix product reaches here, to compare with: a convolution may come out above it.
     `asked`: `shape` ("": the device's own), `modes`, `resolutions` in px (empty: the shape's own), `prompts` (how
     many), `size` (width, height) of the pictures, `objects` in each, `batch`, `seconds` for each of a case's two
     measurements, `device`, `threads` of a CPU.
@@ -89,12 +90,11 @@ def _measure(
     resolutions = resolutions or ((336,) if shape == "tiny" else (1008,))
     for resolution in resolutions:
         demand(shape, resolution)
-    limit_tflops = matmul_tflops(place)
     result: dict[str, Any] = {
         "device": place.name,
         "dtype": place.dtype_name,
         "threads": threads,
-        "limit_tflops": round(limit_tflops, 3),
+        "matmul_tflops": round(matmul_tflops(place), 3),
         "shape": shape,
         "picture": f"{size[0]}x{size[1]}",
     }
@@ -117,7 +117,7 @@ def _measure(
                 objects=max(1, objects // count),
             )
             where, case = model.device, _Case(model, PROMPTS[:count], objects, 1 if mode == "track" else batch, clip)
-            measured = case.following(seconds) if mode == "track" else case.finding(shape, seconds, limit_tflops)
+            measured = case.following(seconds) if mode == "track" else case.finding(shape, seconds)
             result.setdefault(mode, {})[name] = measured
             del model, case
             free_memory(where)
@@ -159,7 +159,7 @@ class _Case:
         self._model, self._texts, self._objects, self._batch, self._clip = model, texts, objects, batch, clip
         self._wait = device_wait(model.device)
 
-    def finding(self, shape: str, seconds: float, limit_tflops: float) -> dict[str, Any]:
+    def finding(self, shape: str, seconds: float) -> dict[str, Any]:
         """Every picture by itself."""
         from engine.models.places import memory_begins, memory_mb
         from engine.models.segmentation.shapes import gflop
@@ -170,7 +170,6 @@ class _Case:
         ours = _Ours(model, "image", texts, objects)
         result = self._streamed(ours, seconds)
         work = gflop(shape, model.spec.resolution, len(texts))
-        reached = sum(work.values()) / result["ms"]
         rival = Rival(model, texts)
         calls: dict[str, Call] = {
             "ours": ours,
@@ -182,7 +181,7 @@ class _Case:
         result |= {
             "peak_memory_mb": round(memory_mb(model.device)),
             "gflop": {stage: round(amount, 2) for stage, amount in work.items()},
-            "share_of_limit": round(reached / limit_tflops, 4),
+            "tflops": round(sum(work.values()) / result["ms"], 4),
         }
         batches = self._kept_batches()
         times_ms = self._in_turn(calls, batches, seconds)

@@ -37,7 +37,8 @@ Call = Callable[[], object]
 def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Figures by shape, then by size and steps; ModelError for a shape or device that is not.
 
-    Times in ms, work in GFLOP (2 x multiply-adds) a picture, `limit_tflops` as a matrix product reaches it here.
+    Times in ms, work in GFLOP (2 x multiply-adds) a picture. `tflops`: the work a second; `matmul_tflops` is what a
+    large matrix product reaches here, to compare with: a convolution may come out above it.
     `asked`: `shapes` (empty: the device's own), `sizes` in px, `steps`, `seconds` a case, `device`, `threads` of a CPU.
     """
     return in_own_process("engine.bench.sd", asked, progress)
@@ -64,12 +65,11 @@ def _measure(
     use_threads(threads)
     place = place_for(device)
     shapes = shapes or (("tiny",) if place.kind == "cpu" else ("sd15", "sd-turbo", "sdxl-turbo"))
-    limit_tflops = matmul_tflops(place)
     result: dict[str, Any] = {
         "device": place.name,
         "dtype": place.dtype_name,
         "threads": threads,
-        "limit_tflops": round(limit_tflops, 3),
+        "matmul_tflops": round(matmul_tflops(place), 3),
     }
     if place.kind == "cpu":
         result["unverified without a device"] = list(UNVERIFIED)
@@ -80,7 +80,7 @@ def _measure(
         for number, (size, count) in enumerate(cases):
             name = f"{size}x{size}, {count} {'step' if count == 1 else 'steps'}"
             progress(f"{shape} {name}", (done + number / len(cases)) / len(shapes))
-            result[shape][name] = bench.measure(size, count, seconds, limit_tflops)
+            result[shape][name] = bench.measure(size, count, seconds)
         bench.close()
     return result
 
@@ -95,7 +95,7 @@ class _ShapeBench:
         self._rival = Rival(shape, place, PROMPT)
         self._model = self._rival.model
 
-    def measure(self, side: int, steps: int, seconds: float, limit_tflops: float) -> dict[str, Any]:
+    def measure(self, side: int, steps: int, seconds: float) -> dict[str, Any]:
         """One size and number of real steps: ours with and without graphs, theirs both ways, in turn."""
         from engine.models.diffusion.shapes import gflop
 
@@ -120,7 +120,7 @@ class _ShapeBench:
             "ms": round(ours_ms, 3),
             **{f"{stage}_ms": round(statistics.median(call[stage] for call in stages), 3) for stage in stages[0]},
             "gflop": round(work_gflop, 2),
-            "share_of_limit": round(work_gflop / ours_ms / limit_tflops, 4),
+            "tflops": round(work_gflop / ours_ms, 4),
             "diffusers_call_ms": round(times_ms["call"], 3),
             "diffusers_tensors_ms": round(times_ms["tensors"], 3),
             "times_diffusers_call": round(times_ms["call"] / ours_ms, 3),

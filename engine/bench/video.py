@@ -97,7 +97,8 @@ def run(asked: dict[str, Any], progress: Progress) -> dict[str, Any]:
 
     `asked`: `shapes` (empty: the device's own), `size` (width, height), `batches` and `steps` (empty: 1 and 8, 5 and 20
     and the original's cases), `strength`, `modes` of ours, `seconds` for each contender of a case, `device`, `threads`
-    of a CPU.
+    of a CPU. `tflops` is the work that was counted (2 x multiply-adds) a second, `matmul_tflops` what a large matrix
+    product reaches here in one process: no limit, but something to compare with.
     """
     return in_own_process("engine.bench.video", asked, progress)
 
@@ -132,7 +133,7 @@ def _measure(
         "threads": threads,
         "picture": f"{width}x{height}",
         "cfg": CFG,
-        "limit_tflops": round(matmul_tflops(place), 3),
+        "matmul_tflops": round(matmul_tflops(place), 3),
     }
     if place.kind == "cpu":
         result["unverified without a device"] = list(UNVERIFIED)
@@ -146,7 +147,7 @@ def _measure(
             result[shape] = {}
             for number, case in enumerate(cases):
                 progress(f"{shape}, {case.name}", (done + number / len(cases)) / len(shapes))
-                result[shape][case.name] = bench.measure(case, modes, seconds, result["limit_tflops"])
+                result[shape][case.name] = bench.measure(case, modes, seconds)
             bench.close()
     return result
 
@@ -171,7 +172,7 @@ class _ShapeBench:
         self._size = size
         self._gflop = gflop(shape, *size)
 
-    def measure(self, case: Case, modes: Sequence[str], seconds: float, limit_tflops: float) -> dict[str, Any]:
+    def measure(self, case: Case, modes: Sequence[str], seconds: float) -> dict[str, Any]:
         """Ours as each of `modes`, and diffusers, in turn."""
         asked: dict[str, Any] = {"steps": case.steps, "strength": case.strength, "seed": SEED}
         paint = self._rival.repaint(**asked, guidance=CFG)
@@ -187,7 +188,7 @@ class _ShapeBench:
             self._in_turn(contenders, seconds)
             result: dict[str, Any] = {}
             for mode, each in ours.items():
-                result[mode] = self._figures(case, contenders[mode], contenders["diffusers"], each, limit_tflops)
+                result[mode] = self._figures(case, contenders[mode], contenders["diffusers"], each)
                 result[mode]["pictures_differ"] = round(each.differs_from(paint), 3)
         rival = contenders["diffusers"]
         result["diffusers"] = {"fps": round(rival.fps, 3), "ms": round(1000 / rival.fps, 2), "frames": rival.frames}
@@ -228,9 +229,7 @@ class _ShapeBench:
             for each in contenders.values():
                 each.turns.append(each.take(each.frames))
 
-    def _figures(
-        self, case: Case, own: Contender, rival: Contender, ours: "_Ours", limit_tflops: float
-    ) -> dict[str, Any]:
+    def _figures(self, case: Case, own: Contender, rival: Contender, ours: "_Ours") -> dict[str, Any]:
         work = self._gflop
         rows = 1 if self._rival.model.sampler == "turbo" else 2  # the negative prompt is painted beside the prompt
         work_gflop = work["encode"] + rows * ours.real_steps * work["unet"] + work["decode"]
@@ -255,7 +254,7 @@ class _ShapeBench:
             "slowest": slowest,
             "slowest_busy": round(slowest_busy, 4),
             "gflop": round(work_gflop, 2),
-            "share_of_limit": round(work_gflop * own.fps / 1000 / limit_tflops, 4),
+            "tflops": round(work_gflop * own.fps / 1000, 4),
             "times_diffusers": round(own.fps / rival.fps, 3),
         }
         original_fps = ORIGINAL_FPS.get((case.batch, case.steps, case.strength))

@@ -5,13 +5,14 @@ of its own, and what needs a disk or fresh memory is done by a worker.
 """
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from engine.children.daemon_worker import DaemonWorker
 from engine.children.diffusion_conditions import model_named, picture_named
 from engine.children.diffusion_spec import require_complete, spec_of
 from engine.children.fader import Fade, Fader
@@ -90,7 +91,7 @@ class DiffusionLink:
         self.supervisor.on_swap = self._on_swap
         self._models: Requests[str] = Requests("")
         """By name, as /sd/model has it."""
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sd files")
+        self._worker = DaemonWorker("sd files")
         self._input = SourceRings("sd source", self._worker, partial(self.supervisor.connect_input, "source"), report)
         connect_segments = partial(self.supervisor.connect_input, "segments")
         self._segments = SourceRings("sd segments", self._worker, connect_segments, report)
@@ -111,8 +112,13 @@ class DiffusionLink:
         """Begin to load the model."""
         self.supervisor.start()
 
-    def close(self) -> None:
+    def ask_to_end(self) -> None:
+        """Begin to end without waiting: the child is asked to stop."""
         self.supervisor.on_swap = None  # one that is under way now fails nobody
+        self.supervisor.ask_to_end()
+
+    def close(self) -> None:
+        self.ask_to_end()
         self._worker.shutdown()
         self.supervisor.close()
         self._output.close()

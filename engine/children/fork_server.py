@@ -17,20 +17,23 @@ import gc
 import importlib
 import os
 import select
+import signal
 import socket
 import struct
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from engine.children import child_main
+from engine.interpreter import wake_with_parent
 
 NUMBER: Final = struct.Struct("=q")
 """A process id or exit code on its way to the engine."""
 REQUEST: Final = b"fork"
 NICENESS: Final = 10  # of the imports: seconds of work beside a picture that is being drawn
 DESCRIPTORS: Final = 3
+POLL_S: Final = 0.1  # how soon the engine's death is noticed while modules are imported
 
 
 class _Child(NamedTuple):
@@ -41,15 +44,18 @@ class _Child(NamedTuple):
 def serve(control_descriptor: int, modules: Sequence[str]) -> None:
     """Import `modules`, then fork children until the engine is gone. The server's main function."""
     child_main.ignore_signals()
+    control = socket.socket(fileno=control_descriptor)
     # Niceness is a thread's own on Linux, and nobody may take it back: children begin with that of the main thread.
-    imports = threading.Thread(target=_import_gently, args=(modules,))
+    imports = threading.Thread(target=_import_gently, args=(modules,), daemon=True)
     gc.disable()  # modules are what is made here, and they stay: to look through them again and again takes a quarter
     imports.start()
-    imports.join()
+    while imports.is_alive():
+        imports.join(POLL_S)
+        if _is_hung_up(control):
+            os._exit(0)  # the imports, which may hold the GIL or wait for a disk, are nobody's any more
     gc.enable()
     gc.collect()
     gc.freeze()  # a collection in a child would write to, and so copy, every page of the modules
-    control = socket.socket(fileno=control_descriptor)
     children: dict[int, _Child] = {}  # by pidfd
     events = select.poll()
     events.register(control, select.POLLIN)
@@ -58,6 +64,7 @@ def serve(control_descriptor: int, modules: Sequence[str]) -> None:
             if descriptor == control_descriptor:
                 request, descriptors, _, _ = socket.recv_fds(control, len(REQUEST), DESCRIPTORS)
                 if not request:
+                    _kill(children)
                     return
                 pidfd = _fork(control, children, descriptors)
                 if pidfd is not None:
@@ -65,6 +72,20 @@ def serve(control_descriptor: int, modules: Sequence[str]) -> None:
             else:
                 events.unregister(descriptor)
                 _reap(descriptor, children.pop(descriptor))
+
+
+def _is_hung_up(control: socket.socket) -> bool:
+    """Whether the engine is gone, though requests of it may still lie there."""
+    events = select.poll()
+    events.register(control, 0)
+    return bool(events.poll(0))
+
+
+def _kill(children: Mapping[int, _Child]) -> None:
+    """They have nothing to save: what they publish belongs to the engine."""
+    for pidfd in children:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
 
 
 def _import_gently(modules: Sequence[str]) -> None:
@@ -90,6 +111,7 @@ def _fork(control: socket.socket, children: dict[int, _Child], descriptors: list
     if pid == 0:
         code = 1
         try:
+            wake_with_parent()
             control.close()
             news.close()
             for pidfd, child in children.items():

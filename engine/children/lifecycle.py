@@ -177,16 +177,16 @@ class Lifecycle:
         self._ended.clear()
 
     def close(self) -> None:
-        """Take away what is published. Once all processes have ended, or are stuck."""
+        """Take away what is published. Once all processes have ended, or are given up."""
         self.stop(0.0)
-        self._publish()
-        for child in self._leaving:
-            child.close()
+        self._ended += self._leaving  # given up: their rings are ours
         self._leaving.clear()
+        self._publish()
+        self.bury()
 
     def is_over(self, now_s: float) -> bool:
-        """Whether no process is left that could still end."""
-        return self._main is None and self._second is None and all(child.is_stuck(now_s) for child in self._leaving)
+        """Whether no process is left that an engine which ends would wait for."""
+        return self._main is None and self._second is None and all(child.is_given_up(now_s) for child in self._leaving)
 
     # how it is doing
 

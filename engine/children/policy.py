@@ -58,6 +58,8 @@ class Deadlines:
     """From being asked to end to being killed."""
     gone_s: float = 10.0
     """From SIGKILL to the end: a process that is longer about it is stuck in a driver."""
+    gone_at_end_s: float = 1.0
+    """The same where the engine itself ends, which must not wait: it is dead as soon as the driver returns."""
     quiet_s: float = 2.0
     """Without a result of either, until a process that is ready takes charge."""
     first_delay_s: float = FIRST_DELAY_S

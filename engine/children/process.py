@@ -233,6 +233,10 @@ class Child:
         """Whether it should be gone long since: in a driver, where no signal reaches it."""
         return self._killed_s is not None and now_s - self._killed_s > self._times.gone_s
 
+    def is_given_up(self, now_s: float) -> bool:
+        """Whether it was killed so long ago that an engine that ends waits for it no more."""
+        return self._killed_s is not None and now_s - self._killed_s > self._times.gone_at_end_s
+
     def epitaph(self) -> tuple[str, list[str]]:
         """How it ended, in one line, and the last lines of its stderr. Once it has ended."""
         tail = stderr_file.tail_of(self._stderr)

@@ -4,13 +4,13 @@ All of it runs on the frame loop's thread and waits for nothing; see `diffusion_
 """
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from engine.children.daemon_worker import DaemonWorker
 from engine.children.fed_pictures import FedPictures
 from engine.children.finished_picture import finished_picture
 from engine.children.output_ring import OutputRing
@@ -81,7 +81,7 @@ class SegmentationLink:
         self.supervisor.on_swap = self._on_swap
         self._builds: Requests[dict[str, Any]] = Requests(AS_DECLARED)
         """Values of `BUILT`, by address."""
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sam3 rings")
+        self._worker = DaemonWorker("sam3 rings")
         connect = partial(self.supervisor.connect_input, "source")
         self._input = SourceRings("sam3 source", self._worker, connect, report)
         self._output = OutputRing(self.supervisor, "objects")
@@ -105,8 +105,13 @@ class SegmentationLink:
         self.supervisor.swap(self._settings(build))
         self.supervisor.start()
 
-    def close(self) -> None:
+    def ask_to_end(self) -> None:
+        """Begin to end without waiting: the child is asked to stop."""
         self.supervisor.on_swap = None  # one that is under way now fails nobody
+        self.supervisor.ask_to_end()
+
+    def close(self) -> None:
+        self.ask_to_end()
         self._worker.shutdown()
         self.supervisor.close()
         self._output.close()

@@ -6,10 +6,11 @@ the picture in hand is let go, and the last few shapes keep theirs.
 """
 
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 
 import numpy as np
 
+from engine.children.daemon_worker import DaemonWorker
 from engine.errors import SharedMemoryError
 from engine.frame import FrameId
 from engine.ipc import FrameRing, RingOwner
@@ -24,7 +25,7 @@ class SourceRings:
     """Frame loop's thread. `connect` is told the segment whenever another one is written to."""
 
     def __init__(
-        self, name: str, worker: Executor, connect: Callable[[str], None], report: Callable[[str, str], None]
+        self, name: str, worker: DaemonWorker, connect: Callable[[str], None], report: Callable[[str, str], None]
     ) -> None:
         self._name = name
         self._worker = worker

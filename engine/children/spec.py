@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from engine import openmp
 from engine.children.messages import Fact
 
-CHILD_ENVIRONMENT: Final[Mapping[str, str]] = {
+_ENVIRONMENT: Final[Mapping[str, str]] = {
     "OMP_NUM_THREADS": "1",  # more take the drawing thread's core, and thrash
     # glibc returns large blocks to the kernel at every free and faults them in again: 1.2 to 3.4 times slower.
     "MALLOC_MMAP_MAX_": "0",
@@ -14,6 +15,13 @@ CHILD_ENVIRONMENT: Final[Mapping[str, str]] = {
     "MALLOC_TOP_PAD_": str(64 << 20),
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # torch.cuda.is_available() makes no context, and may run before a fork
 }
+
+
+def child_environment() -> dict[str, str]:
+    """Of a process that runs a model: over the one that starts it."""
+    return {**_ENVIRONMENT, **openmp.brief_spin()}
+
+
 State = Literal["off", "loading", "compiling", "ready", "busy", "hung", "restarting", "failed"]
 
 
@@ -27,7 +35,7 @@ class ChildSpec:
     """Plain values (what MessagePack knows), the same for a process's whole life."""
     preload: tuple[str, ...] = ()
     """Modules that the process children are forked from has imported (Linux). They must start no thread."""
-    environment: Mapping[str, str] = field(default_factory=lambda: CHILD_ENVIRONMENT)
+    environment: Mapping[str, str] = field(default_factory=child_environment)
     """Over the engine's own. Set before the process starts, for malloc; a forked one has its server's until it runs."""
     niceness: int = 10
     """Linux and macOS, 0..19: below the engine, so that a busy child leaves the drawing thread its core. 0 for one that

@@ -77,7 +77,7 @@ class Supervisor:
         self._is_awake = False
         self._is_closed = False
         self._outputs: Mapping[str, str] = MappingProxyType({})
-        self._status = ChildStatus(name=spec.name)
+        self._status = self._last = ChildStatus(name=spec.name)
         self._errors = 0
         self._ear, self._bell = Pipe(duplex=False)
         launcher.join(spec.preload, spec.environment)
@@ -145,21 +145,27 @@ class Supervisor:
         """How it was doing at the last look, 50 ms ago at most."""
         return self._status
 
-    def close(self) -> None:
-        """End everything and wait for it: 3 s, then processes are killed. The only method that waits.
-
-        What the child last said of itself stays in the status.
-        """
+    def ask_to_end(self) -> None:
+        """End everything, without waiting for it; no order is taken any more. `close` waits. Idempotent."""
         with self._lock:
             if self._is_closed:
                 return
-            last = self._status
+            self._last = self._status
             self._orders.append(self._lifecycle.stop)
             self._orders_asked += 1
             self._wake()
             self._is_closed = True
+
+    def close(self) -> None:
+        """End everything and wait for it: 3 s, then processes are killed, and 1 s more. The only method that waits.
+
+        What the child last said of itself stays in the status. Idempotent, from one thread at a time.
+        """
+        self.ask_to_end()
+        if self._ear.closed:
+            return
         self._thread.join()
-        self._status = replace(self._status, ms_a_result=last.ms_a_result, facts=last.facts)
+        self._status = replace(self._status, ms_a_result=self._last.ms_a_result, facts=self._last.facts)
         self._launcher.leave()
         self._ear.close()
         self._bell.close()

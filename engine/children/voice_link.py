@@ -6,13 +6,14 @@ needs a disk is done by a worker.
 
 import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from engine.children.converted_sound import ConvertedSound
+from engine.children.daemon_worker import DaemonWorker
 from engine.children.requests import Requests
 from engine.children.spec import ChildSpec, ChildStatus
 from engine.children.supervisor import Supervisor
@@ -66,7 +67,7 @@ class VoiceLink:
         self.supervisor.on_swap = self._on_swap
         self._builds: Requests[dict[str, Any]] = Requests(AS_DECLARED)
         """Values of `BUILT`, by address."""
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="rvc files")
+        self._worker = DaemonWorker("rvc files")
         self._told = ToldValues(CHILD)
         self._grid = _grid(NOMINAL_HZ, {})
         self._voice: AudioRingWriter | None = None
@@ -84,9 +85,14 @@ class VoiceLink:
         self._change(self._built_as(values))
         self.supervisor.start()
 
+    def ask_to_end(self) -> None:
+        """Begin to end without waiting: the child is asked to stop."""
+        self.supervisor.on_swap = None  # one that is under way now fails nobody
+        self.supervisor.ask_to_end()
+
     def close(self) -> None:
         """When the desk's thread has ended."""
-        self.supervisor.on_swap = None  # one that is under way now fails nobody
+        self.ask_to_end()
         self._worker.shutdown()
         self.supervisor.close()
         self._converted.close()

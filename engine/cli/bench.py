@@ -1,6 +1,7 @@
 """`multiverse bench ...`: figures of this machine, each beside what it is compared with in the same run."""
 
 import json
+import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -134,7 +135,7 @@ def sd(
     threads: Annotated[int, typer.Option(min=1, help="Of the CPU's work.")] = 1,
     json_: AsJson = False,
 ) -> None:
-    """Live diffusion, random weights of the true shapes, against diffusers' own pipelines and the device's limit."""
+    """Live diffusion, random weights of the true shapes, against diffusers' own pipelines."""
     from engine.bench import sd as sd_bench
 
     sizes, counts = size or (512, 768), steps or (1, 2, 4)
@@ -297,6 +298,26 @@ def video(
     }
     with _progress(json_) as progress:
         result = video_bench.run(asked, progress)
+    _print(result, json_)
+
+
+@app.command()
+def threads(
+    kind: Annotated[
+        list[str] | None, typer.Option(metavar="paint|find|convert|draw", help="Repeatable. (default: all)")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="For each kind and way.")] = 12.0,
+    count: Annotated[int | None, typer.Option("--threads", min=1, help="(default: the machine's cores)")] = None,
+    json_: AsJson = False,
+) -> None:
+    """How OpenMP's threads should wait: models and Numba on a quiet machine and beside busy processes."""
+    from engine.bench import threads as threads_bench
+
+    kinds = tuple(dict.fromkeys(kind or threads_bench.WORK))
+    if not set(kinds) <= set(threads_bench.WORK):
+        raise UsageError("--kind takes paint, find, convert or draw")
+    with _progress(json_) as progress:
+        result = threads_bench.run(kinds, seconds, count or os.cpu_count() or 1, progress)
     _print(result, json_)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from engine.cli.convert_progress import shown_progress
+from engine.errors import UsageError
 
 if TYPE_CHECKING:
     from engine.convert import ConvertReport, FileReport
@@ -49,7 +50,7 @@ def convert(
     protect: Annotated[float, typer.Option(metavar="0..0.5", help="The index's share of breath; 0.5 is off.")] = 0.33,
     rms_mix: Annotated[float, typer.Option(metavar="0..1", help="Loudness: 0 the voice's, 1 the model's.")] = 0.0,
     threshold: Annotated[float, typer.Option(metavar="dB", help="Softer is silence; -60 is off.")] = -60.0,
-    rate: Annotated[int | None, typer.Option(metavar="HZ", help="Of what is written. (default: the model's)")] = None,
+    rate: Annotated[str, typer.Option(metavar="HZ|source|model", help="Sample rate of what is written.")] = "source",
     content: Annotated[
         str | None, typer.Option(metavar="PATH|ID", help="HuBERT or ContentVec: a folder, an id, a .pt file.")
     ] = None,
@@ -83,13 +84,14 @@ def convert(
     """Make the voice in sound files and videos another one's.
 
     A folder OUT keeps the names of what is converted, and the folders in it. A video comes back with its pictures as
-    they were and its voice replaced, as long to the sample. Several channels become
-    one.
+    they were and its voice replaced, as long to the sample. Several channels become one. The sample rate is the
+    source's; title, artist, cover and chapters go along, and what a form cannot hold is named.
 
     Example: multiverse convert talk.wav songs/ clip.mp4 out/ --model alto.pth --index alto.index --pitch 12
 
     Ctrl-C keeps the files that are done; with --resume a long one goes on where it stopped. What cannot be read is
-    named and left out, and the exit code is 1 then.
+    named and left out, and the exit code is 1 then. Two runs on one folder share its files: the exit code is 0 once all
+    are there, whichever run made them.
     """
     from engine.cli.run import Signals
     from engine.config import build_config, read_config_file
@@ -122,7 +124,7 @@ def convert(
             threshold_db=threshold,
             speaker=speaker,
         ),
-        rate_hz=rate,
+        rate_hz=_rate(rate),
         device=device or configured.device,
         threads=threads,
         gpu_retrieval=gpu_retrieval,
@@ -140,6 +142,8 @@ def convert(
             def tell_file(report: "FileReport") -> None:
                 if report.state == "failed":
                     say(f"multiverse: {report.reason}")
+                elif report.state == "waiting":
+                    say(f"multiverse: {report.output}: another run is making it; waited for when all others are done")
 
             work = open_job(job, tell_file=tell_file)
             began_s = time.perf_counter()
@@ -158,6 +162,15 @@ def convert(
         print("\n".join(report_lines(report, load_s)))
     if not report.is_complete:
         raise typer.Exit(FAILED)
+
+
+def _rate(text: str) -> int | Literal["source", "model"]:
+    if text == "source" or text == "model":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"--rate: {text} is neither source nor model nor a number of Hz (for example 48000)") from None
 
 
 def note_lines(report: "ConvertReport") -> list[str]:

@@ -20,6 +20,8 @@ def shown_progress(is_quiet: bool, stop: threading.Event) -> "AbstractContextMan
 
 
 def words_of(progress: "Progress") -> str:
+    if progress.is_checking:
+        return f"{progress.done} of {progress.expected} pictures that are there were checked"
     failed = f", {progress.failed} failed" if progress.failed else ""
     return f"{progress.done} of {progress.expected} pictures{failed}, {pace_of(progress)}"
 
@@ -43,13 +45,13 @@ def _bar(stop: threading.Event) -> "Iterator[Shown[Progress]]":
         task = bars.add_task("starting", total=None, pace="")
 
         def tell(progress: "Progress") -> None:
-            is_ending = stop.is_set()
+            doing = "checking what is there" if progress.is_checking else "drawing"
             bars.update(
                 task,
-                description=f"finishing {progress.at_work} (Ctrl-C again: end at once)" if is_ending else "drawing",
+                description=f"finishing {progress.at_work} (Ctrl-C again: end at once)" if stop.is_set() else doing,
                 total=progress.expected,
                 completed=progress.done,
-                pace=pace_of(progress),
+                pace="" if progress.is_checking else pace_of(progress),
             )
 
         yield tell, lambda line: bars.console.print(line, markup=False, highlight=False, soft_wrap=True)

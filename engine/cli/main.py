@@ -3,6 +3,7 @@
 import logging
 import sys
 from importlib.metadata import version
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -23,6 +24,7 @@ from engine.cli import (
     video,
     view,
 )
+from engine.cli.standard_streams import open_closed_streams
 from engine.errors import MultiverseError, UsageError
 
 DONE, FAILED, USAGE = 0, 1, 2
@@ -77,6 +79,10 @@ def options(
 
 def main() -> None:
     """Entry point; exits 0 when done, 1 when failed, 2 on wrong usage."""
+    open_closed_streams()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # any file's name can be printed, whatever its bytes
     try:
         app()
     except MultiverseError as error:

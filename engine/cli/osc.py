@@ -1,5 +1,6 @@
 """`multiverse osc ...`: talk to a running engine from a shell or a script."""
 
+import os
 import random
 import re
 import time
@@ -55,6 +56,12 @@ def carry_out(address: str, args: list[str], to: str, *, tcp: bool = False, with
 
     if not address.startswith("/"):
         raise UsageError(f"{address}: an OSC address begins with /")
+    for text in (address, *args):
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            shown = os.fsencode(text).decode("utf-8", "backslashreplace")
+            raise UsageError(f"{shown}: is not UTF-8, as text in OSC is") from None
     packet = encode_message(address, *map(read_argument, args))
     client = _connect(to, tcp)
     try:

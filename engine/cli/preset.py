@@ -66,16 +66,35 @@ def load(
     to: Target = "127.0.0.1:9000",
     as_json: AsJson = False,
 ) -> None:
-    """Have the running engine take a preset (/preset/load); ends when the fade has arrived."""
+    """Have the running engine fade to a preset's picture (/preset/load); ends when the fade has arrived."""
     _carry_out("load", name, to, as_json, fade_s)
 
 
 @app.command()
+def glide(
+    name: Name,
+    glide_s: Annotated[float, typer.Argument(metavar="[TIME]", min=0.0, help="Seconds that the change takes.")] = 0.0,
+    to: Target = "127.0.0.1:9000",
+    as_json: AsJson = False,
+) -> None:
+    """Have the running engine's values glide to a preset's (/preset/glide); ends when they have arrived."""
+    _carry_out("glide", name, to, as_json, glide_s)
+
+
+@app.command()
 def delete(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
-    """Delete a preset."""
+    """Delete a preset; it is kept, and `restore` brings it back."""
     _open(folder).delete(name)
     if as_json:
         _print_json({"deleted": name})
+
+
+@app.command()
+def restore(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
+    """Bring back what was last saved over or deleted under a name; again: what stood there before."""
+    loaded = _open(folder).restore(name)
+    if as_json:
+        _print_json({"restored": loaded.name})
 
 
 @app.command("import")

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from engine.config import Config
     from osc_schema import Param
 
+INTERRUPTED = 1
 INSISTS_AFTER_S = 1.0  # a terminal that closes sends several signals at once; a person presses again later
 
 
@@ -32,7 +34,7 @@ def run(
         str | None,
         typer.Option(
             metavar="demo|device:NAME|FILE",
-            help="Sound in. Left out: the default input device, else the demo loop.",
+            help="Sound in; a file may be any sound or video. Left out: the default input device, else the demo loop.",
         ),
     ] = None,
     camera: Annotated[
@@ -99,7 +101,10 @@ def run(
     ] = None,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Picture size in pixels. (default: 1280x720)")] = None,
     fps: Annotated[
-        float | None, typer.Option(metavar="RATE", help="Frames a second. (default: 60 on a GPU, 30 in software)")
+        str | None,
+        typer.Option(
+            metavar="RATE", help="Frames a second: 30, 29.97 or 30000/1001. (default: 60 on a GPU, 30 in software)"
+        ),
     ] = None,
     renderer: Annotated[
         str | None,
@@ -160,8 +165,8 @@ def run(
         bool,
         typer.Option(
             "--offline",
-            help="As fast as possible, to the end of the sound file or of --frames or --seconds;"
-            " the same input gives the same bytes.",
+            help="Make a film: as fast as possible into --sink record=FILE, to the end of the sound file or of"
+            " --frames or --seconds; the same input gives the same bytes.",
         ),
     ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print one summary object at the end.")] = False,
@@ -170,11 +175,14 @@ def run(
 
     With no option: the default sound input (else the built-in demo loop), OpenGL (else Numba), the system's texture
     sharing (Syphon, Spout or shared memory), OSC on 127.0.0.1:9000 and a page on http://127.0.0.1:9001/.
+
+    With --offline it makes a film of a sound file, as fast as it can:
+    multiverse run --offline --audio song.wav --preset Aurora --sink record=film.mp4
     """
     options: dict[str, Any] = {
         "audio": audio,
         "camera": camera,
-        "fps": fps,
+        "fps": None if fps is None else parse_rate(fps),
         "renderer": renderer,
         "sinks": sink,
         "web": web,
@@ -210,9 +218,14 @@ def run(
             raise UsageError(f"--rvc-{name} is for voice conversion: it needs --rvc MODEL.pth")
     if settings.offline and frames is None and seconds is None and settings.audio in (None, "demo"):
         raise UsageError("--offline needs --frames N or --seconds S, or a sound file, whose end is its own")
+    if settings.offline and not settings.sinks:
+        raise UsageError(
+            "--offline makes a film and has nowhere to put it: add --sink record=FILE.mp4 (or --sink null)"
+        )
 
     from engine.app import open_engine
     from engine.cli.log_thread import LogThread
+    from engine.cli.run_end import end_lines, expected_frames, interrupted_line
 
     signals = Signals()
     with LogThread() as log:
@@ -220,17 +233,21 @@ def run(
             signals.connect(engine.stop)
             gc.collect()
             gc.freeze()  # what lives as long as the engine is never walked again: no pause in mid-show
-            _show_while_running(engine, frames, seconds, log, is_quiet=json_)
+            expected = expected_frames(engine, frames, seconds)
+            is_whole = _show_while_running(engine, frames, seconds, expected, log, is_quiet=json_)
         if not json_:  # after the end: by now every file is closed
-            for sink in engine.status().sinks:
-                if sink.kind in ("record", "snapshot") and sink.frames and sink.state == "ended":
-                    log.say(f"wrote     {sink.detail or sink.name}")
+            for line in end_lines(engine):
+                log.say(line)
+    is_interrupted = settings.offline and not is_whole  # a show has no other end
     if json_:
-        print(json.dumps(summary(engine)))
+        print(json.dumps(summary(engine) | {"is_interrupted": is_interrupted}))
     if settings.offline:
         for sink in engine.status().sinks:
             if sink.state == "failed":
                 raise SinkError(f"{sink.label} {sink.name} is not whole: {sink.detail}")
+    if is_interrupted:
+        print(f"multiverse: {interrupted_line(engine, expected)}", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED)
 
 
 def build_settings(
@@ -298,9 +315,18 @@ def _refuse_loopback(option: str, listen: str) -> None:
 
 def parse_size(text: str) -> tuple[int, int]:
     width, _, height = text.lower().partition("x")
-    if not (width.isdigit() and height.isdigit()):
+    if not (width.isdecimal() and height.isdecimal()):
         raise UsageError(f"--size: {text!r} is not WxH (for example 1280x720)")
     return int(width), int(height)
+
+
+def parse_rate(text: str) -> float:
+    """Frames a second, as a number or as a fraction of two."""
+    numerator, slash, denominator = text.partition("/")
+    try:
+        return float(Fraction(int(numerator), int(denominator))) if slash else float(text)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        raise UsageError(f"--fps: {text!r} is not a rate (for example 30, 29.97 or 30000/1001)") from None
 
 
 def parse_assignment(text: str) -> dict[str, Any]:
@@ -362,19 +388,27 @@ class Signals:
 
 
 def _show_while_running(
-    engine: "Engine", frames: int | None, seconds: float | None, log: "LogThread", *, is_quiet: bool
-) -> None:
+    engine: "Engine",
+    frames: int | None,
+    seconds: float | None,
+    expected: int | None,
+    log: "LogThread",
+    *,
+    is_quiet: bool,
+) -> bool:
+    """Draw to the end; False when the run was asked to end before it. `expected`: frames until then, if known."""
     from engine.cli.status_line import PlainLines, ProgressLine, StatusLine
 
     is_terminal = sys.stderr.isatty() and not is_quiet
-    display: PlainLines | ProgressLine | StatusLine = PlainLines(engine, log, is_quiet=is_quiet)
+    display: PlainLines | ProgressLine | StatusLine = PlainLines(engine, expected, log, is_quiet=is_quiet)
     if is_terminal:
-        display = ProgressLine(engine, frames, seconds) if engine.config.offline else StatusLine(engine, log)
+        display = ProgressLine(engine, expected) if engine.config.offline else StatusLine(engine, log)
     ends_with_sound = engine.config.offline and frames is None and seconds is None
     with display:
         for _ in engine.frames(count=frames, seconds=seconds):
             if ends_with_sound and engine.has_sound_ended:
-                break
+                return True
+    return not engine.is_stopping or engine.times.frames == expected
 
 
 def summary(engine: "Engine") -> dict[str, Any]:

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.cli.sd_options import configured_sd, model_spec, with_numbers
-from engine.errors import ModelError, MultiverseError, UsageError
+from engine.errors import ModelError, UsageError
+from engine.option_range import check_no_stream
+from engine.sinks.picture_file import PICTURE_FORMATS
+from engine.work_folder import check_place
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,12 +25,11 @@ if TYPE_CHECKING:
 
 SIDE_STEP_PX = 64  # three halvings of latents that span 8 px each
 LARGEST_SEED = 2**31 - 1
-FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 
 
 def sd(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The picture to start from.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write the result: .png, .jpg or .jpeg.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write the result: .png .jpg .webp .tif .bmp.")],
     prompt: Annotated[str, typer.Option(metavar="TEXT", help="What the picture shall show.")],
     negative: Annotated[str, typer.Option(metavar="TEXT", help="What not; needs a guidance above 1.")] = "",
     model: Annotated[
@@ -59,7 +61,7 @@ def sd(
 ) -> None:
     """Repaint one picture with Stable Diffusion."""
     width, height = _checked_size(size)
-    _check_out(out, overwrite)
+    _check_files(image, out, overwrite)
     from engine.models import locate
     from engine.models.diffusion.spec import NO_MODEL
     from engine.sources.still import read_still
@@ -147,14 +149,14 @@ def _checked_size(text: str) -> tuple[int, int]:
     return size
 
 
-def _check_out(out: Path, overwrite: bool) -> None:
+def _check_files(image: Path, out: Path, overwrite: bool) -> None:
     """Before anything is loaded: a result that cannot be written is no result."""
-    if out.suffix.lower() not in FORMATS:
-        raise UsageError(f"{out}: the name must end in {', '.join(FORMATS)}")
-    if not out.absolute().parent.is_dir():
-        raise UsageError(f"{out}: there is no folder {out.absolute().parent}")
+    check_no_stream(image, out)
+    if out.suffix.lower() not in PICTURE_FORMATS:
+        raise UsageError(f"{out}: the name must end in {', '.join(PICTURE_FORMATS)}")
     if out.exists() and not overwrite:
         raise UsageError(f"{out}: exists already; --overwrite replaces it")
+    check_place(out)
 
 
 def _control_picture(control: str, picture: "np.ndarray", size: tuple[int, int]) -> "np.ndarray":
@@ -173,15 +175,16 @@ def _writable(picture: "np.ndarray") -> "np.ndarray":
 
 def _write(out: Path, picture: "np.ndarray") -> None:
     """Beside the target, then moved there: nobody sees half a picture, and an old one stays until then."""
-    from PIL import Image
+    from engine.sinks.picture_file import save_picture
+    from engine.sinks.whole_file import WholeFile, one_line
 
-    unfinished = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    file = WholeFile(out)
     try:
-        Image.fromarray(picture).save(unfinished, format=FORMATS[out.suffix.lower()], quality=95)
-        os.replace(unfinished, out)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise MultiverseError(f"{out}: cannot be written ({error.strerror or error})") from None
+        with one_line(out):
+            save_picture(file.unfinished, picture)
+        file.publish()
+    finally:
+        file.discard()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from engine.errors import UsageError
 if TYPE_CHECKING:
     from engine.segment import Progress, SegmentReport
 
-INTERRUPTED = 1
+FAILED = 1  # or interrupted
 
 
 def segment(
@@ -58,14 +58,21 @@ def segment(
     offload: Annotated[bool, typer.Option("--offload", help="Weights in main memory, for small cards.")] = False,
     every: Annotated[int, typer.Option(min=1, metavar="N", help="Only each N-th picture.")] = 1,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most N pictures.")] = None,
+    frames: Annotated[
+        str,
+        typer.Option(
+            metavar="FOLDER", help="Write the video's pictures too, by the names COCO gives them.", show_default=False
+        ),
+    ] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what exists.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Find what is named in words in a video, a picture or a folder of pictures, and follow it.
 
-    OUT is told by its name. .mp4 .mov .mkv .avi: the video with coloured masks and its sound (a folder plays at 25
-    pictures a second). .png .jpg: the same of one picture. .json: COCO, masks as RLE. A name/ or one without a suffix:
-    a folder of masks, a PNG for each picture, whose values are ids.
+    OUT is told by its name. .mp4 .m4v .mov .mkv .webm .avi: the video with coloured masks and its sound (a folder plays
+    at 25 pictures a second). .png .jpg .webp .tif .bmp: the same of one picture. .json: COCO, masks as RLE; it names a
+    video's pictures frame_000000.png and so on, which --frames writes. A name/ or one without a suffix: a folder of
+    masks, a grey PNG of 8 bits for each picture, whose values are ids (nobody is 0), almost black to the eye.
 
     Example: multiverse segment dance.mp4 found.mp4 masks/ --prompt person --prompt guitar --model facebook/sam3
 
@@ -80,6 +87,7 @@ def segment(
     job = SegmentJob(
         source=source,
         outputs=tuple(outputs),
+        frames=frames,
         prompts=tuple(prompt or ()),
         model=model or configured.model,
         mode=mode,
@@ -106,11 +114,16 @@ def segment(
 
             def tell(progress: "Progress") -> None:
                 show(progress)
-                if progress.advice and progress.advice not in said:  # while it can still be followed
-                    said.add(progress.advice)
-                    print(f"multiverse: {progress.advice}", file=sys.stderr, flush=True)
+                advice = (progress.advice,) if progress.advice else ()  # while it can still be followed
+                for line in (*advice, *progress.failed):
+                    if line not in said:
+                        said.add(line)
+                        print(f"multiverse: {line}", file=sys.stderr, flush=True)
 
             pictures = open_job(job)
+            for note in pictures.counts.notes:  # before hours of work
+                said.add(note)
+                print(f"multiverse: {note}", file=sys.stderr, flush=True)
             began_s = time.perf_counter()
             segmenter = load_segmenter(job)
             load_s = time.perf_counter() - began_s
@@ -118,8 +131,8 @@ def segment(
             report = run_job(job, pictures, segmenter, tell=tell, stop=stop)
     except KeyboardInterrupt:  # while the model was loaded: Ctrl-C ends that at once, no signal waits for its end
         _print_interrupted(0, ())
-        raise typer.Exit(INTERRUPTED) from None
-    for note in report.notes:
+        raise typer.Exit(FAILED) from None
+    for note in (*report.notes, *report.failed):
         if note in said:
             continue
         print(f"multiverse: {note}", file=sys.stderr)
@@ -129,7 +142,8 @@ def segment(
         print("\n".join(report_lines(report, load_s)))
     if report.is_interrupted:
         _print_interrupted(report.written, report.outputs)
-        raise typer.Exit(INTERRUPTED)
+    if report.is_interrupted or report.failed:
+        raise typer.Exit(FAILED)
 
 
 def report_lines(report: "SegmentReport", load_s: float) -> list[str]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from engine.cli.plain_lines import PlainPace, plain_lines
+from engine.cli.video_progress import clock
 
 if TYPE_CHECKING:
     from engine.segment import Progress
@@ -31,7 +32,9 @@ def shown_progress(is_quiet: bool, stop: threading.Event) -> "Iterator[Tell]":
 
 def words_of(progress: "Progress") -> str:
     done = f"{progress.done} of {progress.expected}" if progress.expected else f"{progress.done}"
-    return f"{done} pictures, {progress.fps:.2f} a second"
+    left_s = progress.seconds_left
+    left = "" if left_s is None else f", {clock(left_s)} left"
+    return f"{done} pictures, {progress.fps:.2f} a second{left}"
 
 
 @contextmanager

@@ -1,10 +1,14 @@
 """What a person sees while the engine runs: one live line on a terminal, plain lines in a log, a bar offline."""
 
 import threading
+import time
+from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from engine.cli.log_thread import LONGEST_END_S, LogThread, write_to_stderr
+from engine.cli.plain_lines import plain_lines
+from engine.cli.run_end import FilmPace
 from engine.errors import MultiverseError
 
 if TYPE_CHECKING:
@@ -126,38 +130,45 @@ class StatusLine:
 
 
 class PlainLines:
-    """Where nobody watches: what was chosen, then only warnings (through logging)."""
+    """Where nobody watches: what was chosen, then only warnings (through logging), and now and then how far a film
+    is."""
 
-    def __init__(self, engine: "Engine", log: LogThread, *, is_quiet: bool) -> None:
+    def __init__(self, engine: "Engine", expected: int | None, log: LogThread, *, is_quiet: bool) -> None:
+        """`expected`: frames until the end, where that is known."""
         self._engine = engine
+        self._expected = expected
         self._log = log
         self._is_quiet = is_quiet
+        self._progress = ExitStack()
 
     def __enter__(self) -> Self:
-        if not self._is_quiet:
-            for line in started_lines(self._engine):
-                self._log.say(line)
-            if not self._engine.config.offline:
-                self._log.say("running; stop with Ctrl-C or --seconds N")
+        if self._is_quiet:
+            return self
+        for line in started_lines(self._engine):
+            self._log.say(line)
+        if self._engine.config.offline:
+            pace = FilmPace(self._engine, self._expected, time.perf_counter())
+            self._progress.enter_context(plain_lines(pace, self._log.say))
+        else:
+            self._log.say("running; stop with Ctrl-C or --seconds N")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        return None
+        self._progress.close()
 
 
 class ProgressLine:
     """Offline: frames done, frames a second, time left."""
 
-    def __init__(self, engine: "Engine", frames: int | None, seconds: float | None) -> None:
+    def __init__(self, engine: "Engine", expected: int | None) -> None:
+        """`expected`: frames until the end, where that is known."""
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._engine = engine
-        fps = engine.status().target_fps
-        ends = [frames, None if seconds is None else round(seconds * fps)]
-        self._total = min((end for end in ends if end is not None), default=None)  # None: at the end of the sound
+        self._total = expected
         self._progress = Progress(
             TextColumn("rendering"),
             BarColumn(),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 1
 NO_PROMPT = 'no prompt: say what the pictures shall show, for example --prompt "a forest of glass at dawn"'
 NO_INPUT = "no input: multiverse video IN OUT --prompt TEXT --model PATH|ID (or --input IN --output OUT)"
-NO_OUTPUT = "no output: name a video (.mp4 .mkv .mov .webm .avi) or a folder of frames: multiverse video IN OUT"
+NO_OUTPUT = "no output: name a video (.mp4 .m4v .mov .mkv .webm .avi) or a folder of frames: multiverse video IN OUT"
 
 
 def video(
@@ -37,7 +37,7 @@ def video(
     output: Annotated[
         str | None,
         typer.Argument(
-            metavar="OUT", show_default=False, help="A video (.mp4 .mkv .mov .webm .avi) or a frame folder."
+            metavar="OUT", show_default=False, help="A video (.mp4 .m4v .mov .mkv .webm .avi) or a frame folder."
         ),
     ] = None,
     input_: Annotated[str | None, typer.Option("--input", "-i", metavar="IN", help="As IN.")] = None,
@@ -117,7 +117,7 @@ def video(
 ) -> None:
     """Repaint a video, a camera's picture or a folder of pictures with Stable Diffusion.
 
-    OUT is told by its name: .mp4 .mkv .mov .webm .avi is a video with the source's sound and rate; a name/ or one
+    OUT is told by its name: .mp4 .m4v .mov .mkv .webm .avi is a video with the source's sound and rate; a name/ or one
     without a suffix is a folder of frames. Every picture gets the same noise, so that the result hangs together; what
     a picture becomes depends on no batch, process or interruption.
 
@@ -196,17 +196,19 @@ def video(
 def _paint(job: "VideoJob", *, as_json: bool, is_debug: bool) -> None:
     """The job, what is seen of it, and its end."""
     stop = threading.Event()
+    said: set[str] = set()
     try:
         with (
             shown_progress(as_json, has_bar=not is_debug) as show,
             telemetry(writers(as_json, is_debug)) as known,
         ):
-            report, is_live = _painted(job, known, show, stop)
+            report, is_live = _painted(job, known, show, stop, said)
     except KeyboardInterrupt:  # while the model was loaded: Ctrl-C ends that at once, no signal waits for its end
         print("multiverse: interrupted before the first picture; nothing was written", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
     for note in report.notes:
-        print(f"multiverse: {note}", file=sys.stderr)
+        if note not in said:
+            print(f"multiverse: {note}", file=sys.stderr)
     if report.is_interrupted:
         print(f"multiverse: {ended_line(report, is_live=is_live)}", file=sys.stderr)
     if as_json:
@@ -217,14 +219,19 @@ def _paint(job: "VideoJob", *, as_json: bool, is_debug: bool) -> None:
         raise typer.Exit(INTERRUPTED)
 
 
-def _painted(job: "VideoJob", known: Telemetry, tell: "Tell", stop: threading.Event) -> "tuple[VideoReport, bool]":
-    """The report, and whether the source has no end of its own."""
+def _painted(
+    job: "VideoJob", known: Telemetry, tell: "Tell", stop: threading.Event, said: set[str]
+) -> "tuple[VideoReport, bool]":
+    """The report, and whether the source has no end of its own. What is known of the source beforehand is `said`."""
     from engine.cli.run import Signals
     from engine.video.run import open_job, open_stages, run_job
 
     with ExitStack() as undone:  # Ctrl-C up to here is an exception
         opened = open_job(job)
         undone.callback(opened.close)
+        for note in opened.pictures.counts.notes:  # before hours of work
+            said.add(note)
+            print(f"multiverse: {note}", file=sys.stderr, flush=True)
         stages = open_stages(job, opened)
         undone.callback(stages.stages.close)
         known.loaded(stages.load_s, stages.stages.device if job.cluster is None else None)

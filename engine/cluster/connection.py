@@ -120,6 +120,8 @@ def _joined(address: str, named: str, *, is_found: bool) -> Connection:
     except OSError as error:
         start = f"ray start --head --port={port}"
         raise ChildError(f"{named}: nobody answers there ({error.strerror or error}); start it with: {start}") from None
+    except ValueError:  # two dots in a row, a label of more than 63 characters
+        raise UsageError(f"{named}: not a host name") from None
     with as_before(QUIET) as said:
         ray = _imported()
         if present := _present(ray):
@@ -200,7 +202,7 @@ def host_and_port(address: str, named: str) -> tuple[str, int]:
             f"{named}: Ray clients are not served; make this machine part of the cluster "
             "(ray start --address=HOST:6379), then give --cluster auto"
         )
-    if not host or not port.isdigit() or not 0 < int(port) < 2**16:
+    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
         raise UsageError(f"{named}: neither auto nor HOST:PORT, as 10.0.0.1:6379 is")
     return host.strip("[]"), int(port)
 

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
-from engine.control.sender import display_address, numeric_localhost
+from engine.control.sender import addresses_of, display_address, numeric_localhost
 from engine.errors import MultiverseError, OscDecodeError
 from engine.osc import Bundle, Message, decode_packet
 from engine.osc.framing import Framing, StreamReader, frame
@@ -19,15 +19,14 @@ class OscClient:
 
     def __init__(self, host: str, port: int, *, tcp: bool = False, framing: Framing = Framing.SLIP) -> None:
         self.target = display_address(host, port)
-        host = numeric_localhost(host)
         self._framing = framing if tcp else None
         self._reader = StreamReader()
         self._messages: deque[Message] = deque()
         try:
+            family, _, _, _, address = addresses_of(host, port, socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM)[0]
             if tcp:
-                self.socket = socket.create_connection((host, port), timeout=5.0)
+                self.socket = socket.create_connection((numeric_localhost(host), port), timeout=5.0)
             else:
-                family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
                 self.socket = socket.socket(family, socket.SOCK_DGRAM)
                 self.socket.connect(address)
         except OSError as error:

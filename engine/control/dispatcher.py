@@ -50,8 +50,8 @@ log = logging.getLogger(__name__)
 
 Report = Callable[[str, str], None]
 Question = Callable[[Message, Sender], None]
-Watcher = Callable[[float, str, Message], None]
-"""Hears of every message: the time, its sender's name and the message, as it came."""
+Watcher = Callable[[float, str, Message | str], None]
+"""Hears of every message: the time, its sender's name and the message, as it came; then, where it was refused, why."""
 
 MAX_PENDING_SYNCS = 1024
 MAX_VALUES_A_BUNDLE = 4096  # a pattern counts as many as it matches: every parameter forty times over
@@ -77,7 +77,7 @@ class Dispatcher:
         """The OSC monitor, while somebody watches. Called on OSC's threads: must not wait."""
         self._store = store
         self._commands = commands
-        self._mistakes = Mistakes(self.counters, self.feedback, clock, report)
+        self._mistakes = Mistakes(self.counters, self.feedback, clock, self._report_refusal)
         self._questions: dict[str, Question] = {
             "/get": self._on_get,
             "/sync": self._on_sync,
@@ -132,6 +132,12 @@ class Dispatcher:
                 self.on_own_error(error)
             finally:
                 self._deferred.popleft()
+
+    def _report_refusal(self, key: str, reason: str, sender: Sender) -> None:
+        """Report that something of this sender was refused; whoever watches its messages sees it behind them."""
+        if (watcher := self.watcher) is not None:
+            watcher(self.clock.now_s(), sender.name, reason)
+        self.report(key, f"{reason} (from {sender.name})")
 
     def on_own_error(self, error: Exception) -> None:
         """Count and report what is the engine's own fault; the first traceback goes to the log."""
@@ -359,7 +365,7 @@ class Dispatcher:
         """Answers go where the sender listens: Max, TouchDesigner and Resolume send from another port."""
 
         def log_failure(line: str) -> None:
-            self.report("osc.command", f"{line} (from {sender.name})")
+            self._report_refusal("osc.command", line, sender)
 
         return Reply(command, self.feedback.listener_of(sender).post, log_failure)
 

@@ -45,8 +45,9 @@ class Mistakes:
     """Messages that cannot be used. OSC's threads."""
 
     def __init__(
-        self, counters: OscCounters, feedback: Feedback, clock: Clock, report: Callable[[str, str], None]
+        self, counters: OscCounters, feedback: Feedback, clock: Clock, report: Callable[[str, str, Sender], None]
     ) -> None:
+        """`report(key, reason, sender)`."""
         self._counters = counters
         self._feedback = feedback
         self._clock = clock
@@ -66,7 +67,7 @@ class Mistakes:
         is_told = self._limit.allows(sender.name, self._clock.now_s())
         if not reason:  # the nearest address takes milliseconds to find: only for those who are told
             reason = unknown(address) if is_told else f"{shown(address)}: no such parameter"
-        self._report(key, f"{reason} (from {sender.name})")
+        self._report(key, reason, sender)
         if is_told:
             reply = Reply(shown(address), self._feedback.listener_of(sender).post)
             reply.fail(reason.removeprefix(f"{shown(address)}: "))

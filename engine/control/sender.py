@@ -1,7 +1,9 @@
 """Who sent a packet, and how to answer."""
 
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -18,6 +20,14 @@ class Sender:
 def numeric_localhost(host: str) -> str:
     """`localhost` as 127.0.0.1, where programs send to; its name may mean ::1 first. Any other host as it is."""
     return "127.0.0.1" if host.casefold() == "localhost" else host
+
+
+def addresses_of(host: str, port: int, kind: socket.SocketKind, family: int = socket.AF_UNSPEC) -> list[Any]:
+    """`socket.getaddrinfo` of a host that a person may have mistyped; OSError with a reason where there is none."""
+    try:
+        return socket.getaddrinfo(numeric_localhost(host), port, family=family, type=kind)
+    except ValueError:  # two dots in a row, a label of more than 63 characters (UnicodeError), a NUL
+        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from None
 
 
 def display_address(host: str, port: int) -> str:

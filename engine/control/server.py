@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from engine.control.allow import AllowList
 from engine.control.dispatcher import Dispatcher, Report
-from engine.control.sender import display_address, numeric_localhost
+from engine.control.sender import addresses_of, display_address
 from engine.control.sending import CLOSED_WITHIN_S, RETRY_S, SendingThread
 from engine.control.tcp import ACCEPT_PAUSE_S, TcpTransport, listen
 from engine.control.udp import UdpTransport, ask_for_buffers, granted_receive_buffer_bytes
@@ -75,7 +75,7 @@ class OscServer:
         MultiverseError when the host is not known here.
         """
         try:
-            found = socket.getaddrinfo(host, port, self._udp.socket.family, socket.SOCK_DGRAM)
+            found = addresses_of(host, port, socket.SOCK_DGRAM, self._udp.socket.family)
         except OSError as error:
             reason = error.strerror or error
             raise MultiverseError(f"osc.feedback {display_address(host, port)}: {reason}") from None
@@ -142,7 +142,7 @@ class OscServer:
         host, port = self._wanted
         option = f"--osc {display_address(host, port)}"
         try:
-            family, _, _, _, address = socket.getaddrinfo(numeric_localhost(host), port, type=socket.SOCK_DGRAM)[0]
+            family, _, _, _, address = addresses_of(host, port, socket.SOCK_DGRAM)[0]
         except OSError as error:
             raise MultiverseError(f"{option}: no such host here ({error.strerror or error})") from None
         try:

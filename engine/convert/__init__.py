@@ -7,7 +7,7 @@
     hearing.py      a source as the model hears it: mono, 16 kHz, without rumble
     pipeline.py     three threads around one model, which converts spans of several files at once
     file_work.py    one file on its way; scratch.py: its sounds on the disk; journal.py: how it goes on when interrupted
-    finishing.py    loudness, rate and peak; writing.py: the file, its pictures copied
+    finishing.py    loudness, rate and peak; writing.py: the file, its pictures copied; tags.py: title, cover, chapters
     report.py       what a run tells of itself
 
 Memory is bounded: no sound lies in it as a whole, however long. What becomes of a file depends neither on the others

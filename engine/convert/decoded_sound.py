@@ -1,48 +1,22 @@
-"""The sound of a video, and of sound files that libsndfile does not know, through FFmpeg."""
+"""The sound of a video, and of sound files that libsndfile does not know, in blocks of a second."""
 
 from collections.abc import Iterator
-from fractions import Fraction
-from pathlib import Path
 
-import av
 import numpy as np
-from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
-from av.audio.stream import AudioStream
-from av.container import InputContainer
-from av.stream import Disposition
 
+from engine.audio.decoded_track import DecodedTrack
 from engine.convert.sounds import BLOCK_S, note_missing_end
 from engine.errors import AudioError
 
-GAP_S = 0.1  # between time stamps: less is the rounding of a container's clock
-LONGEST_GAP_S = 600.0  # a time stamp that jumps further is broken
-EXACT_FORMATS = ("mov", "matroska", "avi", "asf")  # the others' length is a guess from their bit rate
-BAD_READS = 16  # so many failed reads in a row end the file: the rest is not readable
 
-
-class DecodedSound:
-    """The best sound track. Where its time stamps leave a gap there is silence, so that it keeps to the pictures."""
+class DecodedSound(DecodedTrack):
+    """See Sound."""
 
     subtype = ""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.notes: list[str] = []
-        self.begins_s = Fraction(0)
-        container, stream = self._open()
-        with container:
-            self.rate_hz: int = stream.rate
-            self.channels: int = stream.channels
-            self.has_video = any(Disposition.attached_pic not in track.disposition for track in container.streams.video)
-            self.index = stream.index
-            self.promised_s = _length_of(container, stream)
-            self._knows_its_length = container.format.name.partition(",")[0] in EXACT_FORMATS
-            self._origin_s = Fraction(container.start_time or 0, 1_000_000)
-
     def blocks(self) -> Iterator[np.ndarray]:
         at_once, gathered, count, read = round(BLOCK_S * self.rate_hz), [], 0, 0
-        for piece in self._pieces():
+        for piece in self.pieces():
             gathered.append(piece)
             count += piece.shape[1]
             if count >= at_once:
@@ -53,97 +27,5 @@ class DecodedSound:
             read += count
         if not read:
             raise AudioError(f"{self.path}: there is no sound in it that can be decoded")
-        if self._knows_its_length:
+        if self.knows_its_length:
             note_missing_end(self, read / self.rate_hz)
-
-    def _pieces(self) -> Iterator[np.ndarray]:
-        """(channels, n) float32, a frame each, and silence between them where it belongs."""
-        container, stream = self._open()
-        read: int | None = None
-        with container:
-            planar = _Planar(stream)
-            for frame in self._decoded(container, stream):
-                at_s = frame.pts * Fraction(frame.time_base) if frame.pts is not None and frame.time_base else None
-                if read is None:
-                    read = 0
-                    self.begins_s = max((at_s or Fraction(0)) - self._origin_s, Fraction(0))
-                elif at_s is not None:
-                    for silence in self._gap(round((at_s - self._origin_s - self.begins_s) * self.rate_hz) - read):
-                        read += silence.shape[1]
-                        yield silence
-                for piece in planar.pieces(frame):
-                    read += piece.shape[1]
-                    yield piece
-            yield from planar.rest()
-
-    def _open(self) -> tuple[InputContainer, AudioStream]:
-        try:
-            container = av.open(str(self.path), metadata_errors="replace")
-        except (av.FFmpegError, OSError) as error:
-            raise AudioError(f"{self.path}: not a sound or video that can be read ({error.strerror})") from None
-        stream = container.streams.best("audio")
-        if not isinstance(stream, AudioStream) or stream.codec_context is None or not stream.rate:
-            container.close()
-            raise AudioError(f"{self.path}: there is no sound in it that can be decoded")
-        stream.thread_type = "AUTO"
-        return container, stream
-
-    def _decoded(self, container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
-        packets = container.demux(stream)
-        bad_reads = bad_packets = 0
-        while bad_reads < BAD_READS:
-            try:
-                packet = next(packets)
-                bad_reads = 0
-            except StopIteration:
-                break
-            except (av.FFmpegError, OSError):
-                bad_reads += 1
-                packets = container.demux(
-                    stream
-                )  # a generator that raised is spent; the next goes on behind the damage
-                continue
-            try:
-                yield from stream.decode(packet)
-            except av.FFmpegError:
-                bad_packets += 1
-        if bad_packets or bad_reads:
-            self.notes.append("it is damaged: what cannot be decoded is silent or left out")
-
-    def _gap(self, samples: int) -> Iterator[np.ndarray]:
-        if samples > LONGEST_GAP_S * self.rate_hz:
-            self.notes.append(f"its time stamps jump by {samples / self.rate_hz:.0f} s: taken as broken")
-        elif samples > GAP_S * self.rate_hz:
-            at_once = round(BLOCK_S * self.rate_hz)
-            for begin in range(0, samples, at_once):
-                yield np.zeros((self.channels, min(at_once, samples - begin)), np.float32)
-
-
-class _Planar:
-    """Frames of one track as (channels, n) float32, with its rate and channels whatever it changes to on its way."""
-
-    def __init__(self, stream: AudioStream) -> None:
-        self._wanted = "fltp", stream.layout.name, stream.rate
-        self._shape = self._wanted
-        self._resampler: AudioResampler | None = None
-
-    def pieces(self, frame: AudioFrame) -> Iterator[np.ndarray]:
-        shape = frame.format.name, frame.layout.name, frame.sample_rate
-        if shape != self._shape:
-            yield from self.rest()
-            self._shape = shape
-            self._resampler = None if shape == self._wanted else AudioResampler(*self._wanted)
-        if self._resampler is None:
-            yield frame.to_ndarray()
-        else:
-            yield from (each.to_ndarray() for each in self._resampler.resample(frame))
-
-    def rest(self) -> Iterator[np.ndarray]:
-        if self._resampler is not None:
-            yield from (each.to_ndarray() for each in self._resampler.resample(None))
-
-
-def _length_of(container: InputContainer, stream: AudioStream) -> float | None:
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    return container.duration / 1_000_000 if container.duration else None

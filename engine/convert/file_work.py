@@ -1,14 +1,17 @@
 """One file on its way: heard, converted span by span, finished. Its sounds lie in a hidden folder beside the output."""
 
+import zlib
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from engine.atomic_file import move_into_place
 from engine.convert.finishing import Finished, Made
 from engine.convert.formats import form_of, rate_for
 from engine.convert.hearing import hear
+from engine.convert.job import RATES_HZ
 from engine.convert.journal import Journal, read_journal
 from engine.convert.scratch import Scratch
 from engine.convert.sounds import Sound
@@ -68,16 +71,18 @@ class FileWork:
     def hear(self, is_stopped: Callable[[], bool]) -> bool:
         """The source as the model hears it, and how it is cut; False when it was stopped."""
         journal, converter = self._journal, self._converter
-        if not journal.source_samples:
+        is_damaged = bool(journal.source_samples) and self._heard.crc() != journal.heard_crc
+        if not journal.source_samples or is_damaged:
             self._heard.empty()
             heard = hear(self.sound, self._heard, converter.high_pass, is_stopped)
             if heard is None:
                 return False
             self._check_source()
             journal.source_samples, journal.peak = heard.source_samples, heard.peak
+            journal.heard_crc = self._heard.crc()
             journal.begins_s, journal.notes = str(self.sound.begins_s), self.sound.notes
             journal.save(self._folder)
-        self.sound.begins_s, self.sound.notes = Fraction(journal.begins_s), journal.notes
+        self.sound.begins_s, self.sound.notes = Fraction(journal.begins_s), list(journal.notes)
         samples = self._heard.samples
         spans = spans_of(self._heard.read, samples, converter.cutting)
         self._made = Made(
@@ -89,8 +94,22 @@ class FileWork:
             rate_hz=converter.rate_hz,
             source_s=Fraction(journal.source_samples, self.sound.rate_hz),
         )
+        self._drop_damaged(is_damaged)
         self.waiting = [span for span in spans if span.start not in journal.done]
         return True
+
+    def _drop_damaged(self, is_heard_damaged: bool) -> None:
+        """Only what is still as it was written counts as done; the rest is told, and made again."""
+        done, kept = self._journal.done, self._converted
+        for number, span in enumerate(self._made.spans):
+            if span.start not in done:
+                continue
+            part = kept.read(self._made.place_of(number), span.frames * self._made.hop)
+            if zlib.crc32(part) != done[span.start]:
+                del done[span.start]
+                self.sound.notes.append(f"{kept.path}: piece {number + 1} is damaged; it is converted again")
+        if is_heard_damaged:
+            self.sound.notes.append(f"{self._heard.path}: was damaged; the source was heard again")
 
     def piece(self, span: Span) -> Piece:
         piece = piece_of(span, self._heard.read, self._heard.samples)
@@ -102,14 +121,15 @@ class FileWork:
         for span, part in zip(spans, parts, strict=True):
             self._converted.write(self._made.place_of(self._made.spans.index(span)), part)
             self.waiting.remove(span)
-            self._journal.done.append(span.start)
+            self._journal.done[span.start] = zlib.crc32(np.ascontiguousarray(part, np.float32))
         self._journal.save(self._folder)
 
-    def finish(self, rate_hz: int | None, *, overwrite: bool) -> None:
+    def finish(self, rate_hz: int | Literal["source", "model"], *, overwrite: bool) -> None:
         """The output under its own name; the hidden folder is gone."""
         output = self.task.output
         form = form_of(output)
-        rate = rate_for(form, rate_hz or self._converter.rate_hz)
+        wanted_hz = {"source": self.sound.rate_hz, "model": self._converter.rate_hz}.get(rate_hz, rate_hz)
+        rate = rate_for(form, min(max(wanted_hz, RATES_HZ[0]), RATES_HZ[1]))
         finished = Finished(self._made, share=self._converter.settings.rms_mix, rate_hz=rate)
         new = self._folder / f"new{output.suffix}"
         has_pictures = bool(form.codec) and self.sound.has_video
@@ -126,12 +146,12 @@ class FileWork:
         if has_pictures:
             self._check_source()
         self.sound.notes += writer.notes
-        if rate != (rate_hz or self._converter.rate_hz):
-            self.sound.notes.append(f"{output.suffix} cannot have {self._converter.rate_hz} Hz: it has {rate} Hz")
+        if rate != wanted_hz:
+            self.sound.notes.append(f"{output.suffix} cannot have {wanted_hz} Hz: it has {rate} Hz")
         if output.exists() and not overwrite:
             raise UsageError(f"{output}: has come to exist meanwhile; nothing was replaced")
         try:
-            new.replace(output)
+            move_into_place(new, output)
         except OSError as error:  # on Windows also where another program has it open
             raise SinkError(f"{output}: cannot be replaced ({error.strerror or error})") from error
         self.discard()

@@ -27,21 +27,25 @@ class Form:
     """Descending; () for any."""
     options: dict[str, str] = field(default_factory=dict)
     """FFmpeg's, of the container."""
+    tagger: str = ""
+    """FFmpeg's container for what libsndfile writes, to add tags; "" where it takes none."""
 
 
 PCM = ("PCM_16", "PCM_24", "PCM_32", "FLOAT")
 FORMS = {
-    ".wav": Form(container="WAV", subtype="PCM_16", subtypes=PCM),
+    ".wav": Form(container="WAV", subtype="PCM_16", subtypes=PCM, tagger="wav"),
     ".w64": Form(container="W64", subtype="PCM_16", subtypes=PCM),
-    ".caf": Form(container="CAF", subtype="PCM_16", subtypes=PCM),
-    ".aiff": Form(container="AIFF", subtype="PCM_16", subtypes=PCM),
-    ".aif": Form(container="AIFF", subtype="PCM_16", subtypes=PCM),
-    ".au": Form(container="AU", subtype="PCM_16", subtypes=PCM),
-    ".flac": Form(container="FLAC", subtype="PCM_16", subtypes=("PCM_16", "PCM_24")),
-    ".ogg": Form(container="OGG", subtype="VORBIS"),
-    ".opus": Form(container="OGG", subtype="OPUS", rates_hz=OPUS_RATES_HZ),
-    ".mp3": Form(container="MP3", subtype="MPEG_LAYER_III", rates_hz=MP3_RATES_HZ),
-    ".m4a": Form(container="ipod", codec="aac", rates_hz=AAC_RATES_HZ),
+    ".caf": Form(container="CAF", subtype="PCM_16", subtypes=PCM, tagger="caf"),
+    ".aiff": Form(container="AIFF", subtype="PCM_16", subtypes=PCM, tagger="aiff"),
+    ".aif": Form(container="AIFF", subtype="PCM_16", subtypes=PCM, tagger="aiff"),
+    ".au": Form(container="AU", subtype="PCM_16", subtypes=PCM, tagger="au"),
+    ".flac": Form(container="FLAC", subtype="PCM_16", subtypes=("PCM_16", "PCM_24"), tagger="flac"),
+    ".ogg": Form(container="OGG", subtype="VORBIS", tagger="ogg"),
+    ".opus": Form(container="OGG", subtype="OPUS", rates_hz=OPUS_RATES_HZ, tagger="opus"),
+    ".mp3": Form(container="MP3", subtype="MPEG_LAYER_III", rates_hz=MP3_RATES_HZ, tagger="mp3"),
+    ".m4a": Form(
+        container="mp4", codec="aac", rates_hz=AAC_RATES_HZ, options={"movflags": "faststart", "brand": "M4A "}
+    ),
     ".mka": Form(container="matroska", codec="flac"),
     ".mp4": Form(container="mp4", codec="aac", rates_hz=AAC_RATES_HZ, options={"movflags": "faststart"}),
     ".m4v": Form(container="mp4", codec="aac", rates_hz=AAC_RATES_HZ, options={"movflags": "faststart"}),

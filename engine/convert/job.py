@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from engine.errors import UsageError
 from engine.models.voice import VoiceSettings, VoiceSpec
@@ -37,8 +37,9 @@ class ConvertJob:
     its end."""
     spec: VoiceSpec
     settings: VoiceSettings = field(default_factory=VoiceSettings)
-    rate_hz: int | None = None
-    """Of what is written; None: the model's, or the next higher one that the form of the file takes."""
+    rate_hz: int | Literal["source", "model"] = "source"
+    """Of what is written: a number, the source's or the model's; of these two the next higher one that the form of the
+    file takes."""
     device: str = "auto"
     threads: int | None = None
     """CPU threads of the model; None: as torch chooses."""
@@ -63,7 +64,8 @@ class ConvertJob:
         for name, (option, address) in ADDRESSES.items():
             param = lookup(address)
             check_number(option, getattr(self.settings, name), param.low, param.high)
-        check_number("--rate", RATES_HZ[0] if self.rate_hz is None else self.rate_hz, *RATES_HZ)
+        if isinstance(self.rate_hz, int):
+            check_number("--rate", self.rate_hz, *RATES_HZ)
         check_number("--batch", 1 if self.batch_size is None else self.batch_size, 1, LARGEST_BATCH)
         check_number("--threads", 1 if self.threads is None else self.threads, 1)
 

@@ -1,7 +1,8 @@
 """What is known of a file in work, so that it can go on where it was interrupted, even by a kill.
 
 It lies in a hidden folder beside the output, with the sounds on the way. Written after what it tells of, and moved into
-place whole; that both have reached the disk is not waited for, so that a power cut is another thing.
+place whole. That both have reached the disk is not waited for, which would take as long as a span does on a GPU: what
+a power cut or a failing disk has changed is found by its checksum, and made again.
 """
 
 import json
@@ -9,10 +10,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from engine.errors import SinkError
+from engine.small_file import read_json
 
 NAME = "journal.json"
-FORM = 1  # of what is kept; another one is not read
+FORM = 2  # of what is kept; another one is not read
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,8 +29,10 @@ class Journal:
     begins_s: str = "0"
     """A fraction, as text."""
     notes: list[str] = field(default_factory=list)
-    done: list[int] = field(default_factory=list)
-    """Spans by their first frame."""
+    heard_crc: int = 0
+    """CRC-32 of what the model hears."""
+    done: dict[int, int] = field(default_factory=dict)
+    """Spans by their first frame, with the CRC-32 of what was made of them."""
 
     def save(self, folder: Path) -> None:
         """SinkError, in one line, where the disk is full or the folder gone."""
@@ -41,10 +47,13 @@ class Journal:
 def read_journal(folder: Path, key: dict[str, Any]) -> Journal | None:
     """None where there is none that tells of the same work."""
     try:
-        kept = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        kept = read_json(folder / NAME)
     except (OSError, ValueError):
         return None
     # As JSON has it: a tuple is a list there.
     if not isinstance(kept, dict) or kept.pop("form", None) != FORM or kept.get("key") != json.loads(json.dumps(key)):
         return None
-    return Journal(**kept)
+    try:
+        return msgspec.convert(kept, Journal, str_keys=True)  # JSON's keys are text
+    except msgspec.ValidationError:
+        return None

@@ -2,10 +2,14 @@
 
 Spans of several files wait together, and those of one size are converted at once. Files are begun in their order and
 heard only a little ahead, so that few lie on the disk in pieces.
+
+Two runs on one folder share its files: each holds a lock on those it is making. A file that the other one holds is left
+for the end and waited for then: either it is there by then, or the other run has given it up, and this one makes it.
 """
 
 import contextlib
 import itertools
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -14,8 +18,8 @@ from engine.convert.file_work import FileWork
 from engine.convert.job import ConvertJob
 from engine.convert.report import FileReport, Progress, State
 from engine.convert.sounds import Sound
-from engine.convert.tasks import Task
-from engine.errors import ModelError, MultiverseError
+from engine.convert.tasks import Mark, Task, mark_of
+from engine.errors import FolderBusyError, ModelError, MultiverseError
 from engine.handover import BrokenOffError, Handover, Worker
 from engine.models.voice.cutting import FRAME, RATE_HZ, Span
 
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from engine.models.voice.offline import Converter
 
 UNWRITTEN = 4  # converted files that wait for the writer
+POLL_S = 0.5  # whether another run has let go of a file
 Tell = Callable[[Progress], None]
 TellFile = Callable[[FileReport], None]
 
@@ -34,6 +39,7 @@ class Pipeline:
         self,
         job: ConvertJob,
         sounds: dict[Task, Sound],
+        before: dict[Task, Mark],
         converter: "Converter",
         key: dict[str, Any],
         *,
@@ -41,8 +47,10 @@ class Pipeline:
         tell_file: TellFile,
         is_stopped: Callable[[], bool],
     ) -> None:
-        """`tell_file` hears, on one of the three threads, what became of a file as soon as it is known."""
-        self._job, self._sounds, self._converter, self._key = job, sounds, converter, key
+        """`before`: the outputs as they were when the job was looked at. `tell_file` hears, on one of the three
+        threads, what became of a file as soon as it is known."""
+        self._job, self._sounds, self._before = job, sounds, before
+        self._converter, self._key = converter, key
         self._tell, self._tell_file, self._is_stopped = tell, tell_file, is_stopped
         self._ahead = 2 * converter.options.batch_size
         self._heard: Handover[FileWork] = Handover(self._ahead)
@@ -56,6 +64,8 @@ class Pipeline:
         self._promised_s = {task: sound.promised_s or 0.0 for task, sound in sounds.items()}
         self._times = _Times()
         self.device_mb = 0.0
+        self._is_ending = threading.Event()
+        """The reading thread waits for no other run any more."""
 
     def run(self) -> dict[Task, FileReport]:
         """What became of each; raises what a thread has raised. What is half done then can be resumed, too."""
@@ -70,6 +80,7 @@ class Pipeline:
             self._made.break_off()
             raise
         finally:
+            self._is_ending.set()
             self._heard.break_off()
             reader.join()
             if reader.error is not None:
@@ -93,20 +104,44 @@ class Pipeline:
 
     def _hear_files(self) -> None:
         """The reading thread."""
-        for task, sound in self._sounds.items():
-            if self._is_stopped():
-                break
-            try:
-                work = FileWork(task, sound, self._converter, self._key, resume=self._job.resume)
-                self._works[task] = work
-                if not work.hear(self._is_stopped):
+        left, elsewhere = list(self._sounds), set[Task]()
+        while left:
+            busy = []
+            for task in left:
+                if self._is_stopped():
                     break
-            except MultiverseError as error:
-                self._leave(task, "failed", str(error))
-                continue
-            self._promised_s[task] = work.seconds
-            self._heard.put(work)
+                try:
+                    if not self._hear_file(task, was_elsewhere=task in elsewhere):
+                        break
+                except FolderBusyError:
+                    busy.append(task)
+                    if task not in elsewhere:
+                        elsewhere.add(task)
+                        self._tell_file(self._report_of(task, "waiting"))
+                except MultiverseError as error:
+                    self._leave(task, "failed", str(error))
+            left = busy
+            if self._is_stopped() or (left and self._is_ending.wait(POLL_S)):
+                break
         self._heard.end()
+
+    def _hear_file(self, task: Task, *, was_elsewhere: bool) -> bool:
+        """Passed on, or found made already; False when it was stopped. FolderBusyError where another run makes it;
+        what that run did, and could not end, is gone on from."""
+        sound, resume = self._sounds[task], self._job.resume or was_elsewhere
+        work = FileWork(task, sound, self._converter, self._key, resume=resume)
+        if mark_of(task.output) not in (None, self._before[task]):
+            work.discard()
+            sound.notes.append("another run or program has made it meanwhile: left as it is")
+            self._promised_s[task] = 0.0
+            self._report(task, "kept")
+            return True
+        self._works[task] = work
+        if not work.hear(self._is_stopped):
+            return False
+        self._promised_s[task] = work.seconds
+        self._heard.put(work)
+        return True
 
     def _convert_files(self) -> None:
         files = self._heard.items(self._is_stopped)
@@ -197,7 +232,11 @@ class Pipeline:
         self._report(task, state, reason, work.seconds if work else 0.0)
 
     def _report(self, task: Task, state: State, reason: str = "", seconds: float = 0.0) -> None:
-        self._reports[task] = report = FileReport(
+        self._reports[task] = report = self._report_of(task, state, reason, seconds)
+        self._tell_file(report)
+
+    def _report_of(self, task: Task, state: State, reason: str = "", seconds: float = 0.0) -> FileReport:
+        return FileReport(
             source=str(task.source),
             output=str(task.output),
             state=state,
@@ -205,7 +244,6 @@ class Pipeline:
             seconds=seconds,
             notes=tuple(self._sounds[task].notes),
         )
-        self._tell_file(report)
 
     def _progress(self) -> Progress:
         times, expected_s = self._times, sum(self._promised_s.values())

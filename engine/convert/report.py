@@ -3,8 +3,9 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-State = Literal["converted", "kept", "failed", "interrupted", "not begun"]
-"""kept: it was there already, and --resume leaves it alone. interrupted: --resume goes on where it stopped."""
+State = Literal["converted", "kept", "failed", "interrupted", "not begun", "waiting"]
+"""kept: it was there already, and --resume leaves it alone, or another run has made it meanwhile. interrupted: --resume
+goes on where it stopped. waiting: another run is making it; told on the way, never in the report at the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

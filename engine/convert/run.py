@@ -18,7 +18,7 @@ from engine.convert.job import ConvertJob
 from engine.convert.pipeline import Pipeline, Tell
 from engine.convert.report import ConvertReport, FileReport
 from engine.convert.sounds import Sound, open_sound
-from engine.convert.tasks import Task, tasks_of
+from engine.convert.tasks import Mark, Task, mark_of, tasks_of
 from engine.convert.writing import check_pictures
 from engine.errors import AudioError, ModelError, SinkError, UsageError
 from engine.models import locate
@@ -41,6 +41,8 @@ class OpenJob:
     """Of the files that can be read and are not there already."""
     reports: dict[Task, FileReport]
     """Of the others."""
+    before: dict[Task, Mark]
+    """Of the outputs of `sounds`."""
 
 
 def convert_files(
@@ -65,7 +67,7 @@ def open_job(job: ConvertJob, *, tell_file: TellFile = lambda report: None) -> O
     from engine.models.voice.check import check
 
     job.check()
-    work = OpenJob(tasks=tasks_of(job), sounds={}, reports={})
+    work = OpenJob(tasks=tasks_of(job), sounds={}, reports={}, before={})
     if not job.spec.random_shape:
         check(job.spec).require_complete()
     for task in work.tasks:
@@ -85,7 +87,7 @@ def open_job(job: ConvertJob, *, tell_file: TellFile = lambda report: None) -> O
             tell_file(work.reports[task])
         else:
             _check_rate(job, task)
-            work.sounds[task] = sound
+            work.sounds[task], work.before[task] = sound, mark_of(task.output)
     return work
 
 
@@ -117,7 +119,14 @@ def run_job(
     stop = stop or threading.Event()
     model, began_s = converter.model, time.perf_counter()
     pipeline = Pipeline(
-        job, work.sounds, converter, _key(job, converter), tell=tell, tell_file=tell_file, is_stopped=stop.is_set
+        job,
+        work.sounds,
+        work.before,
+        converter,
+        _key(job, converter),
+        tell=tell,
+        tell_file=tell_file,
+        is_stopped=stop.is_set,
     )
     reports = work.reports | (pipeline.run() if work.sounds else {})
     seconds = time.perf_counter() - began_s
@@ -143,7 +152,7 @@ def run_job(
 
 def _check_rate(job: ConvertJob, task: Task) -> None:
     form = form_of(task.output)
-    if job.rate_hz is not None and rate_for(form, job.rate_hz) != job.rate_hz:
+    if isinstance(job.rate_hz, int) and rate_for(form, job.rate_hz) != job.rate_hz:
         allowed = ", ".join(map(str, form.rates_hz))
         raise UsageError(f"--rate: {task.output.suffix} takes {allowed} Hz, not {job.rate_hz}")
 

@@ -1,5 +1,6 @@
 """A sound on the disk while it is worked on: raw float32, mono, written and read at any place. It bounds the memory."""
 
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +55,13 @@ class Scratch:
         """All of it, in order."""
         for first in range(0, self.samples, AT_ONCE):
             yield self.read(first, AT_ONCE)
+
+    def crc(self) -> int:
+        """CRC-32 of all of it."""
+        crc = 0
+        for block in self.blocks():
+            crc = zlib.crc32(block, crc)
+        return crc
 
     def empty(self) -> None:
         self._file.truncate(0)

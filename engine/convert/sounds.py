@@ -13,6 +13,7 @@ import numpy as np
 
 from engine.audio.file import MOST_CHANNELS, RATES_HZ
 from engine.errors import AudioError
+from engine.file_names import name_for_libsndfile
 
 if TYPE_CHECKING:
     import soundfile
@@ -51,7 +52,7 @@ def open_sound(path: Path) -> Sound:
     from engine.convert.decoded_sound import DecodedSound
 
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(name_for_libsndfile(path)) as file:
             sound: Sound = FileSound(path, file)
     except (soundfile.LibsndfileError, OSError):  # FFmpeg's reason is the better one, and it may well read it
         sound = DecodedSound(path)
@@ -86,7 +87,7 @@ class FileSound:
 
         read = 0
         try:
-            with soundfile.SoundFile(self.path) as file:
+            with soundfile.SoundFile(name_for_libsndfile(self.path)) as file:
                 while len(block := file.read(round(BLOCK_S * self.rate_hz), dtype="float32", always_2d=True)):
                     read += len(block)
                     yield block

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from engine.convert.formats import FORMS, can_read, form_of, name_for
 from engine.convert.job import ConvertJob
-from engine.errors import SinkError, UsageError
+from engine.errors import UsageError
+from engine.option_range import check_no_stream
+from engine.work_folder import check_place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,13 +21,24 @@ class Task:
     """Why the source cannot be read, in one line."""
 
 
+Mark = tuple[int, int, int] | None
+"""Tells a file that was replaced from one that was not; None where there is none."""
+
+
+def mark_of(output: Path) -> Mark:
+    try:
+        known = output.stat()
+    except OSError:
+        return None
+    return known.st_ino, known.st_size, known.st_mtime_ns
+
+
 def tasks_of(job: ConvertJob) -> list[Task]:
     """In the order of the command line, folders by name. UsageError or SinkError for what cannot be written."""
+    check_no_stream(job.output, *job.sources)
     if _is_file(job):
         tasks = [_task(job.sources[0], Path(job.output))]
         form_of(tasks[0].output)
-        if not tasks[0].output.absolute().parent.is_dir():
-            raise UsageError(f"{job.output}: there is no folder {tasks[0].output.absolute().parent}")
     else:
         tasks = list(_into_folder(job.sources, Path(job.output)))
     _check(tasks, job)
@@ -91,6 +104,4 @@ def _check(tasks: list[Task], job: ConvertJob) -> None:
             raise UsageError(f"{output}: is a folder")
         if output.exists() and not (job.overwrite or job.resume):
             raise UsageError(f"{output}: exists already; --overwrite replaces it, --resume leaves it and does the rest")
-        folder = next(each for each in output.absolute().parents if each.exists())
-        if not os.access(folder, os.W_OK):
-            raise SinkError(f"{output}: cannot be written (no permission)")
+        check_place(output)

@@ -18,7 +18,9 @@ from av.stream import Disposition, Stream
 
 from engine.convert.formats import FORMS, Form
 from engine.convert.sounds import Sound
+from engine.convert.tags import Tags, TagSource, copy_with_tags, lost_line, read_tags
 from engine.errors import SinkError
+from engine.file_names import name_for_libsndfile
 from engine.sources.stream_copy import StreamCopy, can_hold
 
 BIT_RATE = 128_000  # of a voice in AAC or Opus
@@ -73,16 +75,37 @@ class FileWriter:
         subtype = sound.subtype if is_same and sound.subtype in form.subtypes else form.subtype
         self._failures = soundfile.LibsndfileError, OSError
         with self._one_line():
-            self._file = soundfile.SoundFile(path, "w", rate_hz, 1, subtype, format=form.container)
+            self._written = 0
+            self._form, self._source = form, sound.path
+            self._file = soundfile.SoundFile(name_for_libsndfile(path), "w", rate_hz, 1, subtype, format=form.container)
 
     def write(self, sound: np.ndarray) -> None:
         with self._one_line():
             for begin in range(0, len(sound), AT_ONCE):
                 self._file.write(sound[begin : begin + AT_ONCE])
+        self._written += len(sound)
 
     def close(self) -> None:
         with self._one_line():
             self._file.close()
+        tags = read_tags(self._source)
+        if tags:
+            self._carry(tags)
+
+    def _carry(self, tags: Tags) -> None:
+        """The source's tags into the file: what is converted is not lost where they cannot be had."""
+        tagged = self._path.with_name(f"tagged{self._path.suffix}")
+        try:
+            if self._form.tagger:
+                copy_with_tags(self._path, self._source, tagged, self._form.tagger, self._written)
+                tagged.replace(self._path)
+        except (av.FFmpegError, OSError, ValueError) as error:  # the last: a codec that such a file does not take
+            tagged.unlink(missing_ok=True)
+            self.notes.append(
+                f"its title, cover and the like are left out ({getattr(error, 'strerror', None) or error})"
+            )
+        else:
+            self.notes += lost_line(tags, self._path)
 
     def discard(self) -> None:
         with contextlib.suppress(*self._failures):  # it may be what failed
@@ -107,7 +130,8 @@ class ContainerWriter:
         self._written = 0
         self._begins = 0
         self._copy: StreamCopy | None = None
-        options = form.options | {"movie_timescale": str(rate_hz)} if form.container in ("mp4", "mov", "ipod") else {}
+        self._tags: TagSource | None = None
+        options = form.options | {"movie_timescale": str(rate_hz)} if form.container in ("mp4", "mov") else {}
         with self._one_line():
             self._container: OutputContainer = av.open(str(path), "w", format=form.container, options=options)
         try:
@@ -116,12 +140,18 @@ class ContainerWriter:
                     self._copy_from(sound, form)
                 else:
                     self._voice = self._add_voice(form)
+                with contextlib.suppress(av.FFmpegError, OSError):  # libsndfile may read what FFmpeg does not
+                    self._tags = TagSource(sound.path)
+                if self._tags is not None:
+                    self._tags.add_to(self._container, self._voice)
         except BaseException:
             self.discard()
             raise
 
     def write(self, sound: np.ndarray) -> None:
         with self._one_line():
+            if self._tags is not None and not self._written:
+                self._tags.mux_cover(self._container)
             for begin in range(0, len(sound), AT_ONCE):
                 part = sound[begin : begin + AT_ONCE]
                 frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(part[None]), format="fltp", layout="mono")
@@ -141,8 +171,13 @@ class ContainerWriter:
                 if self._copy.damage:
                     self.notes.append(f"its pictures end where it is damaged ({self._copy.damage})")
             self._container.close()
+        if self._tags is not None:
+            self._tags.close()
+            self.notes += lost_line(self._tags.tags, self._path)
 
     def discard(self) -> None:
+        if self._tags is not None:
+            self._tags.close()
         if self._copy is not None:
             self._copy.close()
         with contextlib.suppress(av.FFmpegError, OSError):  # it may be what failed
@@ -158,13 +193,14 @@ class ContainerWriter:
         """All streams in the source's order, the voice in its place."""
         self._begins = round(sound.begins_s * self._rate_hz)
         self._copy = copy = StreamCopy(sound.path, self._container, has_early=form.container != "avi")
-        self._container.metadata.update(copy.metadata)
         for stream in copy.streams:
             if stream.index == sound.index:
                 self._voice = self._add_voice(form)
                 self._voice.metadata.update(stream.metadata)
                 self._voice.disposition = stream.disposition
-            elif stream.type not in ("video", "audio", "subtitle") or Disposition.attached_pic in stream.disposition:
+            elif Disposition.attached_pic in stream.disposition or _is_chapters(stream, copy):
+                continue  # they go with the tags
+            elif stream.type not in ("video", "audio", "subtitle"):
                 self.notes.append(f"its {_kind_of(stream)} stream is left out")
             elif not copy.add(stream):
                 self.notes.append(
@@ -180,11 +216,14 @@ class ContainerWriter:
             raise SinkError(f"{self._path}: cannot be written ({error.strerror or error})") from error
 
 
+def _is_chapters(stream: Stream, source: StreamCopy) -> bool:
+    """MP4 keeps them as a track of texts besides."""
+    return stream.type == "data" and stream.name == "bin_data" and source.has_chapters
+
+
 def _codec_of(stream: Stream) -> str:
     return stream.codec_context.name if stream.codec_context else "unknown"
 
 
 def _kind_of(stream: Stream) -> str:
-    if Disposition.attached_pic in stream.disposition:
-        return "cover"
     return {"audio": "other sound", "subtitle": "subtitle"}.get(stream.type, stream.type)

@@ -6,7 +6,7 @@ from pathlib import Path
 from engine.dataset.options import SceneOptions
 from engine.dataset.task import Drawing, PictureTask, check_seed
 from engine.errors import UsageError
-from engine.option_range import check_number
+from engine.option_range import check_no_stream, check_number
 
 MOST_PICTURES = 10_000_000
 
@@ -33,6 +33,7 @@ class DatasetJob:
 
     def check(self) -> None:
         """UsageError for what cannot be asked; whether scenes fit, `check_scenes` tells."""
+        check_no_stream(self.output)
         check_number("--count", self.count, 1, MOST_PICTURES)
         check_number("--retries", self.retries, 0, 100)
         check_seed(self.seed)

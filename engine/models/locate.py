@@ -4,9 +4,11 @@ import re
 from pathlib import Path
 
 from engine.errors import ModelError
+from engine.small_file import special_kind
 
 _HUB_NAME = re.compile(r"(?P<id>[\w-][\w.-]*/[\w.-]+)(?P<file>(/[\w. -]+)*)")
 
+LONGEST_NAME = 200  # as an error shows it
 MODEL_FILES = ("*.json", "*.txt", "*/*.safetensors")
 PART_FILES = ("*.json", "*.safetensors")
 INDEX = "model_index.json"
@@ -19,10 +21,13 @@ def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
     ModelError where there is none, with the command that fetches `files` (patterns) from the Hub. A live show never
     downloads by itself: gigabytes in the wrong moment.
     """
-    path = Path(name).expanduser()
-    if path.name == INDEX and path.is_file():
-        raise ModelError(f"{name}: is a file of a diffusers folder; give the folder: {path.parent}")
-    if path.exists():
+    path, mode = _stated(name)
+    if mode is not None:
+        if kind := special_kind(mode):
+            raise ModelError(f"{name}: is {kind}, where a file or a folder is needed")
+        if path.name == INDEX and path.is_file():
+            raise ModelError(f"{name}: is a file of a diffusers folder; give the folder: {path.parent}")
+        _check_utf_8(path)
         return path
     parts = _HUB_NAME.fullmatch(name)
     if parts is None:
@@ -33,6 +38,27 @@ def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
         command = f"{fetch_command(name, files=files)}   ({_page(parts['id'])})"
         raise ModelError(f"{name}: neither a path here nor in the Hugging Face cache; fetch it once: {command}")
     return folder / file
+
+
+def _check_utf_8(path: Path) -> None:
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        raise ModelError(
+            f"{path}: a model's path must be UTF-8, safetensors reads no other; rename it, or link to it (ln -s)"
+        ) from None
+
+
+def _stated(name: str) -> tuple[Path, int | None]:
+    """The path, and `st_mode` of what lies there; None where nothing does. ModelError where it may not be looked at."""
+    try:
+        path = Path(name).expanduser()
+        return path, path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return path, None
+    except (OSError, ValueError, RuntimeError) as error:  # too long a name, a NUL in it, the home of nobody
+        reason = getattr(error, "strerror", None) or error
+        raise ModelError(f"{name[:LONGEST_NAME]}: cannot be looked for ({reason})") from None
 
 
 def fetch_command(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> str:

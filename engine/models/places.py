@@ -40,8 +40,11 @@ def place_for(wanted: str, *, half: str = "float16") -> Place:
 
 
 def matmul_tflops(place: Place) -> float:
-    """What a large matrix product reaches: the most that anything can. The best of thirty. A convolution may come
-    out above it: Winograd's way to work one out multiplies less than is counted."""
+    """What a large matrix product reaches on these threads, to compare with; the best of thirty.
+
+    No limit: Winograd's way to work out a convolution multiplies less than is counted, and stages in processes of
+    their own have threads of their own.
+    """
     side = MATMUL_SIDE[place.kind]
     wait = device_wait(torch.device(place.device))
     a, b = (torch.randn(side, side, device=place.device, dtype=place.dtype) for _ in range(2))

@@ -1,18 +1,38 @@
-"""Networks read from disk through their libraries' own loaders, whose troubles become one line."""
+"""Networks read from disk through their libraries' own loaders, whose troubles become one line.
+
+No key of a model's file chooses code: a configuration of transformers is built from what says how its network is
+shaped, one of diffusers has no other keys that its classes take, and attention is PyTorch's own.
+"""
 
 import importlib
+import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, Final
 
 import torch
 
 from engine.errors import ModelError
+from engine.models.plain_config import CONFIG, demand_no_adapter, notes_on, read_config
 from engine.models.weight_files import Weights, weights_in
 
-_TROUBLES = (OSError, EOFError, UnpicklingError, ValueError, RuntimeError, KeyError, TypeError, AttributeError)
+ATTENTION: Final = "sdpa"
+"""torch.nn.functional.scaled_dot_product_attention, whatever a file asks for."""
+MIN_COUNTED: Final = 1 << 26
+"""Weights of a network that is made whatever its files hold: 256 MiB in float32."""
+_TROUBLES = (
+    OSError, EOFError, UnpicklingError, ValueError, RuntimeError, LookupError, TypeError, AttributeError,
+    ArithmeticError, AssertionError, ImportError, MemoryError,
+)  # fmt: skip
+_LEGACY = frozenset(("rope_theta", "rope_scaling", "partial_rotary_factor"))  # in rope_parameters today
+_ACTIVATIONS = frozenset(
+    "gelu gelu_fast gelu_new gelu_python gelu_pytorch_tanh gelu_accurate quick_gelu leaky_relu linear mish relu relu2 "
+    "relu6 sigmoid silu swish tanh".split()
+)
+"""Those of transformers that are arithmetic; others import a package."""
 
 
 @contextmanager
@@ -25,7 +45,12 @@ def one_line(what: str) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError:
         raise
-    except (*_TROUBLES, SafetensorError, StrictDataclassError) as error:
+    except ModelError:
+        raise
+    except Exception as error:
+        known = isinstance(error, (*_TROUBLES, SafetensorError, StrictDataclassError))
+        if not known and type(error) is not Exception:  # which is what the library `tokenizers` raises
+            raise
         lines = [line.strip() for line in str(error).strip().splitlines()] or [type(error).__name__]
         told = lines[:2] if lines[0].endswith(":") else lines[:1]
         raise ModelError(f"{what}: cannot be loaded ({' '.join(told)})") from error
@@ -33,13 +58,24 @@ def one_line(what: str) -> Iterator[None]:
 
 def pretrained(kind: str, path: Path, subfolder: str, dtype: torch.dtype, what: str) -> Any:
     """`kind`, a class of diffusers or transformers, read from `path`; ModelError where a tensor is missing."""
-    if kind.startswith("CLIP"):
-        import transformers as library
-    else:
-        import diffusers as library
-    weights = weights_in(path / subfolder, wants_half=dtype != torch.float32)
+    folder = path / subfolder
+    weights, told = weights_in(folder, wants_half=dtype != torch.float32), read_config(what, folder)
+    options: dict[str, Any] = {}
     with one_line(what):
-        module, told = getattr(library, kind).from_pretrained(
+        if kind.startswith("CLIP"):
+            import transformers
+
+            demand_no_adapter(what, path, folder)
+            loader = getattr(transformers, kind)
+            config = architecture(loader.config_class, told, what)
+            demand_fitting(what, lambda: loader(config), weights)
+            options = {"config": config, "attn_implementation": ATTENTION}
+        else:
+            import diffusers
+
+            loader = getattr(diffusers, kind)
+            demand_fitting(what, lambda: loader.from_config(told), weights)
+        module, found = loader.from_pretrained(
             path,
             subfolder=subfolder,
             dtype=dtype,
@@ -47,11 +83,58 @@ def pretrained(kind: str, path: Path, subfolder: str, dtype: torch.dtype, what: 
             use_safetensors=not (weights and weights.is_pickle),
             local_files_only=True,
             output_loading_info=True,
+            **options,
         )
-    absent = sorted(map(str, told["missing_keys"])) + sorted(map(str, told["mismatched_keys"]))
+    absent = sorted(map(str, found["missing_keys"])) + sorted(map(str, found["mismatched_keys"]))
     if absent:
         raise ModelError(f"{what}: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}")
     return module
+
+
+def architecture(kind: Any, told: Mapping[str, Any], what: str) -> Any:
+    """A configuration of `kind`, a class of transformers, with what `told` says of the network's shape and nothing
+    else; what is inside another belongs to the class that stands there by default. ModelError in one line."""
+    from transformers import PreTrainedConfig
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    if told.get("model_type", kind.model_type) != kind.model_type and isinstance(told.get(kind.base_config_key), dict):
+        told = told[kind.base_config_key]  # of a whole CLIP, of which one half is wanted
+    common = {field.name for field in fields(PreTrainedConfig)}
+    known = {field.name for field in fields(kind)} - common | set(kind.attribute_map) | _LEGACY
+    known |= {  # keys of older files, which the class of today takes as properties of its own
+        name
+        for name, found in inspect.getmembers(kind, lambda member: isinstance(member, property))
+        if found.fset and not hasattr(PreTrainedConfig, name)
+    }
+    values = {key: value for key, value in told.items() if key in known}
+    for key, value in values.items():
+        if key.endswith(("_act", "activation")) and value not in _ACTIVATIONS:
+            raise ModelError(f"{what}: {key} is {str(value)[:40]!r}; known are {', '.join(sorted(_ACTIVATIONS))}")
+    for key, spec in kind.sub_configs_defaults.items():
+        inner = values.pop(key, None)
+        if inner is None:
+            continue
+        if not isinstance(inner, dict):
+            raise ModelError(f"{what}: {key} is {str(inner)[:40]}, not an object")
+        is_named = issubclass(spec.config_class, PreTrainedConfig)
+        inner_kind = spec.config_class if is_named else CONFIG_MAPPING[spec.model_type]
+        kind_told = inner.get("model_type", inner_kind.model_type)
+        if not is_named and kind_told != inner_kind.model_type:
+            raise ModelError(f"{what}: {key} is a {kind_told}; known is {inner_kind.model_type}")
+        values[key] = architecture(inner_kind, inner, f"{what}: {key}")
+    return kind(**values, attn_implementation=ATTENTION)
+
+
+def demand_fitting(what: str, build: Any, weights: Weights | None) -> None:
+    """ModelError where the network that `build` makes has more weights than its files have bytes: it would be made
+    all the same, of memory that nobody has, and filled with random numbers. Builds it without weights."""
+    if weights is None:
+        return
+    with torch.device("meta"):
+        wanted = sum(parameter.numel() for parameter in build().parameters())
+    held = sum(file.stat().st_size for file in weights.files)
+    if wanted > max(held, MIN_COUNTED):
+        raise ModelError(f"{what}: cannot be loaded ({CONFIG} asks for {wanted} weights, its files have {held} bytes)")
 
 
 def demand_finite(what: str, tensors: Mapping[str, torch.Tensor]) -> None:
@@ -66,6 +149,11 @@ def pickle_notes(what: str, weights: Weights | None) -> tuple[str, ...]:
     if weights is None or not weights.is_pickle:
         return ()
     return (f"{what}: read from a pickle ({weights.files[0].name}); safetensors would be safer",)
+
+
+def notes_of(what: str, folder: Path) -> tuple[str, ...]:
+    """What is to be said of a part read from `folder`: a pickle, or a configuration that asks for code of its own."""
+    return (*pickle_notes(what, weights_in(folder)), *notes_on(what, folder))
 
 
 def quieten_libraries(*names: str) -> None:

@@ -1,6 +1,5 @@
 """Names, shapes and types of the tensors in a `.safetensors` file, without reading its weights."""
 
-import json
 import math
 import re
 from dataclasses import dataclass
@@ -8,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ModelError
+from engine.small_file import parse_json
 
 # 8 bytes little-endian length, then that much JSON: https://github.com/huggingface/safetensors (format)
 _LENGTH_BYTES = 8
-_LONGEST_HEADER = 100_000_000
+MAX_HEADER_BYTES = 16 << 20  # of the 100 MB that the format allows: ten times SDXL's, and parsed in a second
+MAX_DIMENSIONS = 16
+MAX_SIDE = 1 << 40
 DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8", "I64": "int64"}
 _BITS = re.compile(r"[A-Z]+(\d+)")  # of a number, in the name of its type; BOOL has none
 
-_TROUBLES = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
+_TROUBLES = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,7 @@ def read_header(file: Path) -> dict[str, Tensor]:
     try:
         header, start, size = _read(file)
         header.pop("__metadata__", None)
-        tensors = {
-            name: Tensor(DTYPES.get(t["dtype"], t["dtype"]), tuple(map(int, t["shape"]))) for name, t in header.items()
-        }
+        tensors = {name: Tensor(DTYPES.get(t["dtype"], t["dtype"]), _shape(t["shape"])) for name, t in header.items()}
         places = {name: _place(t["data_offsets"]) for name, t in header.items()}
         bits = {name: found and int(found[1]) for name, t in header.items() for found in [_BITS.match(t["dtype"])]}
     except _TROUBLES as error:
@@ -67,6 +67,12 @@ def read_metadata(file: Path) -> dict[str, str]:
         raise ModelError(f"{file}: cannot be read as safetensors ({error})") from None
 
 
+def _shape(sides: Any) -> tuple[int, ...]:
+    if len(sides) > MAX_DIMENSIONS or not all(isinstance(side, int) and abs(side) <= MAX_SIDE for side in sides):
+        raise ValueError("a shape that no tensor has")
+    return tuple(sides)
+
+
 def _place(offsets: Any) -> tuple[int, int]:
     """Of a tensor's first byte and of the one behind its last, counted from the first weight."""
     begin, end = offsets
@@ -80,6 +86,6 @@ def _read(file: Path) -> tuple[dict[str, Any], int, int]:
     size = file.stat().st_size
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
-        if not 2 <= length <= min(size - _LENGTH_BYTES, _LONGEST_HEADER):
+        if not 2 <= length <= min(size - _LENGTH_BYTES, MAX_HEADER_BYTES):
             raise ModelError(f"{file}: no safetensors file, or cut off in its header")
-        return json.loads(stream.read(length)), _LENGTH_BYTES + length, size
+        return parse_json(stream.read(length)), _LENGTH_BYTES + length, size

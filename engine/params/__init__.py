@@ -1,13 +1,15 @@
 """The values of all parameters while the engine runs: who set what, how values glide, and how they are kept.
 
 `store` holds the values and hands out one immutable snapshot a frame; `slew` makes them glide; `crossfade` goes from
-one look to another, `modulation` moves them with the sound, the `lfo`s and the `tempo`; `presets`, `cues` and
-`autosave` keep them in files. What a parameter is, and which values it takes, stands in `osc_schema`.
+one look to another, `leaving` keeps the one that goes, `modulation` moves them with the sound, the `lfo`s and the
+`tempo`; `presets`, `cues` and `autosave` keep them in files. What a parameter is, and which values it takes, stands in
+`osc_schema`.
 """
 
 from engine.params.autosave import Autosave
 from engine.params.crossfade import Crossfade
 from engine.params.cues import Cue, CueList, read_cues, write_cues
+from engine.params.leaving import LeavingLook
 from engine.params.modulation import Modulation
 from engine.params.preset_file import LoadedPreset
 from engine.params.presets import PresetFolder
@@ -21,6 +23,7 @@ __all__ = [
     "Crossfade",
     "Cue",
     "CueList",
+    "LeavingLook",
     "LoadedPreset",
     "Modulation",
     "ParamStore",

@@ -39,12 +39,15 @@ class Autosave:
         *,
         report: Callable[[str, str], None] = log_report,
         interval_s: float = INTERVAL_S,
+        current: Callable[[], str] = str,
     ) -> None:
+        """`current()`: the name of the preset that is on, "" where none is."""
+        self._current = current
         self.path = Path(folder) / FILE_NAME
         self._store = store
         self._report = report
         self._interval_s = interval_s
-        self._saved_version = store.version
+        self._saved_state = (store.version, current())
         # A run in which nothing is touched saves nothing: after a crash and a hasty start, `--resume` still helps.
         self._saved_text = self._text_of_now()
         self._keeps_previous = True
@@ -81,9 +84,10 @@ class Autosave:
 
     def save_if_changed(self) -> None:
         """Write the file if its content has changed; a failure is reported, and tried again the next time."""
-        if self._store.version == self._saved_version:
+        state = (self._store.version, self._current())
+        if state == self._saved_state:
             return
-        version, text = self._store.version, self._text_of_now()
+        text = self._text_of_now()
         try:
             if text != self._saved_text:  # else only something changed that is not resumed
                 if self._keeps_previous and self.path.exists():
@@ -94,10 +98,10 @@ class Autosave:
             self._report("autosave", f"{self.path}: cannot be written ({error.strerror or error})")
             return
         self._saved_text = text
-        self._saved_version = version
+        self._saved_state = state
 
     def _text_of_now(self) -> str:
-        return preset_text("autosave", self._store.snapshot(), holds=is_resumed)
+        return preset_text("autosave", self._store.snapshot(), holds=is_resumed, current=self._current())
 
     def _run(self) -> None:
         while not self._is_closing.wait(self._interval_s):

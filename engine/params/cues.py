@@ -2,7 +2,8 @@
 
     cue = [
         { number = 1, preset = "Night", fade_s = 3.0, follow_s = 20.0 },
-        { number = 2, preset = "Day" },     # at once, and waits for go
+        { number = 2, preset = "Day" },                                     # at once, and waits for go
+        { number = 3, preset = "Day, brighter", fade_s = 3.0, glide = true },
     ]
 
 TOML's other spelling, a `[[cue]]` above each, is read as well. A list never changes: each edit gives another, so that
@@ -23,7 +24,7 @@ from engine.params.toml_file import read_toml
 from osc_schema.cues import LONGEST_FADE_S, LONGEST_FOLLOW_S
 
 HIGHEST_NUMBER = 999
-_KEYS = ("number", "preset", "fade_s", "follow_s")
+_KEYS = ("number", "preset", "fade_s", "follow_s", "glide")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,15 +36,20 @@ class Cue:
     """How long the change takes."""
     follow_s: float = 0.0
     """How long after its beginning the next cue goes by itself; 0: it waits for go."""
+    glide: bool = False
+    """The values glide, instead of the picture fading."""
 
     @classmethod
-    def checked(cls, number: object, preset: object, fade_s: object = 0.0, follow_s: object = 0.0) -> Self:
+    def checked(
+        cls, number: object, preset: object, fade_s: object = 0.0, follow_s: object = 0.0, glide: object = False
+    ) -> Self:
         """A cue of whatever OSC or a file gives; CueError, one line, says what is wrong."""
         return cls(
             number=_checked_number(number),
             preset=_checked_preset(preset),
             fade_s=_checked_seconds("fade_s", fade_s, LONGEST_FADE_S),
             follow_s=_checked_seconds("follow_s", follow_s, LONGEST_FOLLOW_S),
+            glide=_checked_switch("glide", glide),
         )
 
 
@@ -101,7 +107,7 @@ NO_CUES = CueList({})
 
 def write_cues(path: Path, cues: CueList) -> None:
     """Replace the file as a whole; CueError when the disk refuses. Waits for the disk."""
-    entries = [{key: getattr(cue, key) for key in _KEYS} for cue in cues]
+    entries = [{key: getattr(cue, key) for key in _KEYS if key != "glide" or cue.glide} for cue in cues]
     try:
         write_atomic(path, tomli_w.dumps({"cue": entries}))
     except OSError as error:
@@ -167,6 +173,12 @@ def _checked_seconds(key: str, seconds: object, most: float) -> float:
     if not is_number or not 0.0 <= seconds <= most:
         raise CueError(f"{key} {_shown(seconds)} is no time of 0..{most:g} s")
     return float(seconds)
+
+
+def _checked_switch(key: str, value: object) -> bool:
+    if value not in (0, 1):
+        raise CueError(f"{key} {_shown(value)} is neither true nor false")
+    return bool(value)
 
 
 def _shown(value: object) -> str:

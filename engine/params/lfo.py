@@ -36,6 +36,12 @@ class Lfos:
         self._cycles = dict.fromkeys(LFOS, 0.0)
         self._beat = 0.0
 
+    def copy(self) -> "Lfos":
+        """Four that go on from where these stand."""
+        copy = Lfos()
+        copy._cycles, copy._beat = dict(self._cycles), self._beat
+        return copy
+
     def advance(self, values: Mapping[str, Any], dt_s: float, beat: float) -> None:
         """Go on by `dt_s` seconds, to that beat."""
         self._beat = beat

@@ -1,4 +1,4 @@
-"""The looks that come with the engine: what each changes against the schema's defaults.
+"""The looks that come with the engine: what each changes against PLAIN.
 
 Made by eye, on the demo loop and on music of four stems, at 30 and 60 frames a second. They share a recipe: no grey of
 silence (bias 0) and a hard tone curve give black ground and full colour; feedback makes bodies of lines; slow LFOs in
@@ -8,6 +8,7 @@ the tempo keep everything on its way; the kick (channel 1) moves one thing that 
 from typing import Any
 
 from osc_schema import Value
+from osc_schema.modulation import LFOS, ROUTES
 
 Look = dict[str, Value]
 
@@ -26,9 +27,44 @@ def _lfo(n: int, shape: str, sync: str) -> Look:
     return {f"/lfo/{n}/shape": shape, f"/lfo/{n}/sync": sync}
 
 
+PLAIN: Look = {
+    "/multiverse/blend": 0.0,
+    "/multiverse/brightness": 2.5,
+    "/multiverse/bias": 0.1,
+    "/multiverse/tone": "soft",
+    "/multiverse/window_ms": 50.0,
+    "/colour/mode": "pitch",
+    "/colour/glide_ms": 1500.0,
+    "/colour/base_hue": 0.0,
+    "/colour/spread": 1.0,
+    **_layers("intensity", 1.0),
+    **_layers("curve", 0.0),
+    **_layers("ratio", 1.0),
+    "/feedback/amount": 0.0,
+    "/feedback/zoom": 1.0,
+    "/feedback/rotate": 0.0,
+    "/feedback/hue": 0.0,
+    "/mirror/mode": "off",
+    "/mirror/segments": 6,
+    **{
+        f"/mod/{n}/{key}": value
+        for n in ROUTES
+        for key, value in {
+            "source": "off",
+            "channel": 0,
+            "target": "",
+            "amount": 0.5,
+            "offset": 0.0,
+            "release_ms": 150.0,
+        }.items()
+    },
+    **{f"/lfo/{n}/{key}": value for n in LFOS for key, value in {"rate_hz": 0.5, "sync": "free"}.items()},
+}
+"""Four plain waves added up, nothing moved: the values of before the schema's defaults became a look of their own."""
+
 _BLACK_GROUND: Look = {"/multiverse/bias": 0.0, "/multiverse/tone": "clip"}
 
-LOOKS: dict[str, Look] = {
+_CHANGES: dict[str, Look] = {
     # Curtains of light that drift and fold.
     "Aurora": {
         **_BLACK_GROUND,
@@ -36,7 +72,8 @@ LOOKS: dict[str, Look] = {
         "/multiverse/brightness": 3.4,
         "/multiverse/window_ms": 60.0,
         "/colour/mode": "scheme",
-        "/colour/base_hue": 0.36,
+        "/colour/base_hue": 0.38,
+        "/colour/spread": 0.55,
         "/colour/scheme": 1.0,
         **_layers("intensity", 1.2, 0.9, 1.0, 0.5),
         **_layers("angle", 84.0, 92.0, 98.0, 88.0),
@@ -56,12 +93,15 @@ LOOKS: dict[str, Look] = {
         **_BLACK_GROUND,
         "/multiverse/blend": 2.0,
         "/multiverse/brightness": 4.0,
-        "/multiverse/window_ms": 35.0,
-        "/colour/base_hue": 0.62,
+        "/multiverse/window_ms": 20.0,
+        "/colour/base_hue": 0.98,
+        "/colour/spread": 0.2,
+        **_layers("intensity", 1.3, 1.3, 1.2, 0.8),
         **_layers("curve", 0.6),
-        **_layers("ratio", 0.5, 1.0, 0.75, 1.5),
+        **_layers("ratio", 0.5, 1.0, 0.75, 0.3),
         "/feedback/amount": 0.8,
         "/feedback/rotate": 0.6,
+        "/feedback/hue": -0.03,
         "/mirror/mode": "kaleidoscope",
         "/mirror/segments": 8,
         **_lfo(1, "sine", "four_bars"),
@@ -72,9 +112,11 @@ LOOKS: dict[str, Look] = {
     "Mandala": {
         **_BLACK_GROUND,
         "/multiverse/blend": 2.0,
-        "/multiverse/brightness": 3.0,
-        "/multiverse/window_ms": 30.0,
-        "/colour/base_hue": 0.7,
+        "/multiverse/brightness": 4.0,
+        "/multiverse/window_ms": 20.0,
+        "/colour/base_hue": 0.78,
+        "/colour/spread": 0.2,
+        **_layers("intensity", 1.3, 1.3, 1.2, 0.9),
         **_layers("curve", 0.2),
         **_layers("ratio", 0.5, 0.3, 0.4, 0.6),
         "/feedback/amount": 0.9,
@@ -87,22 +129,25 @@ LOOKS: dict[str, Look] = {
         **_route(1, "lfo1", "/feedback/rotate", 0.2, offset=-0.5),
         **_route(2, "onset", "/multiverse/brightness", 0.25, channel=1),
     },
-    # Upright bars, hard and fast: for a wide wall.
+    # Pillars of light, still and tall, each shot up by the kick: for a wide wall.
     "Monolith": {
         **_BLACK_GROUND,
-        "/multiverse/blend": 2.0,
+        "/multiverse/blend": 1.0,
         "/multiverse/brightness": 4.0,
-        "/multiverse/window_ms": 30.0,
+        "/multiverse/window_ms": 16.0,
         "/colour/mode": "scheme",
-        "/colour/base_hue": 0.55,
+        "/colour/base_hue": 0.53,
+        "/colour/spread": 0.3,
+        **_layers("intensity", 1.0, 0.7, 1.2, 0.8),
         **_layers("angle", 0.0),
-        **_layers("ratio", 0.25, 0.5, 1.0, 2.0),
-        "/feedback/amount": 0.9,
-        "/feedback/zoom": 1.03,
+        **_layers("ratio", 0.8, 1.2, 1.6, 0.3),
+        "/feedback/amount": 0.8,
+        "/feedback/zoom": 0.97,
+        "/feedback/hue": 0.02,
         "/mirror/mode": "x",
         **_lfo(1, "triangle", "eight_bars"),
         **_lfo(2, "saw", "four_bars"),
-        **_route(1, "lfo1", "/colour/base_hue", 0.3),
+        **_route(1, "lfo1", "/colour/base_hue", 0.12, offset=-0.5),
         **_route(2, "onset", "/feedback/zoom", 0.3, channel=1, release_ms=300.0),
         **_route(3, "lfo2", "/layer/2/phase", 1.0),
     },
@@ -113,7 +158,8 @@ LOOKS: dict[str, Look] = {
         "/multiverse/brightness": 4.0,
         "/multiverse/window_ms": 14.0,
         "/colour/mode": "scheme",
-        "/colour/base_hue": 0.83,
+        "/colour/base_hue": 0.78,
+        "/colour/spread": 0.35,
         "/colour/scheme": 0.5,
         **_layers("intensity", 1.5),
         **_layers("angle", 0.0, 90.0, 0.0, 90.0),
@@ -123,22 +169,23 @@ LOOKS: dict[str, Look] = {
         **_lfo(1, "triangle", "eight_bars"),
         **_lfo(2, "saw", "four_bars"),
         **_route(1, "onset", "/feedback/zoom", 0.3, channel=1, release_ms=200.0),
-        **_route(2, "lfo1", "/colour/base_hue", 0.2, offset=-0.5),
+        **_route(2, "lfo1", "/colour/base_hue", 0.12, offset=-0.5),
         **_route(3, "lfo2", "/layer/3/phase", 1.0),
     },
     # Broad beams that open and close like a hand.
     "Prism": {
         **_BLACK_GROUND,
-        "/multiverse/blend": 2.0,
-        "/multiverse/brightness": 3.0,
+        "/multiverse/blend": 1.0,
+        "/multiverse/brightness": 3.6,
         "/multiverse/window_ms": 9.0,
-        "/colour/base_hue": 0.3,
+        "/colour/base_hue": 0.55,
+        "/colour/spread": 0.45,
         **_layers("intensity", 1.3),
         **_layers("angle", -12.0, 12.0, -35.0, 35.0),
-        **_layers("ratio", 0.35, 0.5, 0.7, 1.0),
-        "/feedback/amount": 0.8,
+        **_layers("ratio", 1.4, 1.0, 2.0, 0.3),
+        "/feedback/amount": 0.7,
         "/feedback/rotate": 0.4,
-        "/feedback/hue": 0.02,
+        "/feedback/hue": 0.04,
         "/mirror/mode": "x",
         **_lfo(1, "triangle", "eight_bars"),
         **_lfo(2, "sine", "four_bars"),
@@ -147,43 +194,52 @@ LOOKS: dict[str, Look] = {
         **_route(3, "lfo2", "/layer/3/angle", 0.25),
         **_route(4, "lfo2", "/layer/4/angle", -0.25),
     },
-    # Cloth that breathes: for what is quiet.
+    # Cloth that breathes in the dark: for what is quiet.
     "Silk": {
+        **_BLACK_GROUND,
         "/multiverse/blend": 1.0,
-        "/multiverse/bias": 0.03,
-        "/multiverse/brightness": 3.2,
-        "/multiverse/window_ms": 30.0,
-        "/colour/base_hue": 0.45,
-        **_layers("angle", 20.0, -20.0, 60.0, -60.0),
-        **_layers("curve", 0.5),
-        **_layers("ratio", 0.12, 0.15, 0.2, 0.25),
-        "/feedback/amount": 0.8,
-        "/feedback/zoom": 1.02,
-        **_lfo(1, "sine", "four_bars"),
-        **_lfo(2, "sine", "two_bars"),
-        **_route(1, "lfo1", "/layer/1/curve", 0.5),
-        **_route(2, "lfo2", "/layer/3/curve", -0.5),
-        **_route(3, "lfo1", "/layer/2/angle", 0.1),
+        "/multiverse/brightness": 2.4,
+        "/multiverse/window_ms": 14.0,
+        "/colour/base_hue": 0.9,
+        "/colour/spread": 0.35,
+        "/colour/glide_ms": 4000.0,
+        **_layers("intensity", 1.0, 0.8, 0.9, 0.6),
+        **_layers("angle", 62.0, 74.0, 98.0, 110.0),
+        **_layers("curve", 0.35, 0.3, 0.25, 0.3),
+        **_layers("ratio", 0.5, 0.4, 0.7, 0.1),
+        "/feedback/amount": 0.86,
+        "/feedback/zoom": 1.006,
+        "/feedback/hue": -0.012,
+        **_lfo(1, "sine", "eight_bars"),
+        **_lfo(2, "sine", "four_bars"),
+        **_route(1, "lfo1", "/layer/1/curve", 0.4),
+        **_route(2, "lfo2", "/layer/3/curve", 0.4),
+        **_route(3, "lfo1", "/layer/2/angle", 0.06, offset=-0.5),
+        **_route(4, "low", "/multiverse/brightness", 0.12),
     },
     # A flight through octagons; the kick is the throttle.
     "Tunnel": {
         **_BLACK_GROUND,
         "/multiverse/blend": 2.0,
-        "/multiverse/brightness": 3.2,
-        "/multiverse/window_ms": 14.0,
-        "/colour/base_hue": 0.55,
+        "/multiverse/brightness": 4.0,
+        "/multiverse/window_ms": 10.0,
+        "/colour/base_hue": 0.5,
+        "/colour/spread": 0.14,
+        **_layers("intensity", 1.2, 1.2, 1.2, 0.8),
         **_layers("curve", 0.4),
-        **_layers("ratio", 0.5, 0.3, 0.4, 0.6),
-        "/feedback/amount": 0.95,
-        "/feedback/zoom": 1.05,
+        **_layers("ratio", 0.8, 0.6, 1.2, 0.2),
+        "/feedback/amount": 0.88,
+        "/feedback/zoom": 1.06,
         "/feedback/rotate": 2.0,
-        "/feedback/hue": 0.012,
+        "/feedback/hue": 0.035,
         "/mirror/mode": "kaleidoscope",
         "/mirror/segments": 4,
         **_lfo(1, "sine", "eight_bars"),
         **_lfo(2, "saw", "eight_bars"),
         **_route(1, "lfo1", "/feedback/rotate", 0.35, offset=-0.5),
-        **_route(2, "low", "/feedback/zoom", 0.12, channel=1),
+        **_route(2, "onset", "/feedback/zoom", 0.2, channel=1, release_ms=300.0),
         **_route(3, "lfo2", "/layer/1/angle", 1.0),
     },
 }
+
+LOOKS = {name: PLAIN | changes for name, changes in _CHANGES.items()}

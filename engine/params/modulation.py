@@ -124,6 +124,16 @@ class Modulation:
         self._time_s = 0.0
         self._onset_counts: tuple[int, ...] = ()
 
+    def copy(self) -> "Modulation":
+        """One that goes on from where this stands: with its LFOs, and what is left of its levels."""
+        copy = Modulation()
+        copy._lfos = self._lfos.copy()
+        for route, own in zip(copy._routes, self._routes, strict=True):
+            route.level = own.level
+        copy.moved, copy._parts = self.moved, self._parts
+        copy._time_s, copy._onset_counts = self._time_s, self._onset_counts
+        return copy
+
     def again(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """`values` with what the last step added: for the analysis, on whose features this frame's step waits."""
         return _with(values, _moved(values, self._parts))

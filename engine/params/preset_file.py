@@ -8,7 +8,8 @@
     "/multiverse/brightness" = 2.5
     "/layer/1/wrap" = "repeat"
 
-Entries that are missing are left as they are when the preset is loaded.
+Entries that are missing are left as they are when the preset is loaded. But where a file is older than a parameter that
+would change how it looks, it stands for the value of before (`osc_schema.ADDED`).
 """
 
 from collections.abc import Callable, Mapping
@@ -31,16 +32,19 @@ class LoadedPreset:
     """Address and canonical value, in page order: ready for `ParamStore.set_many`."""
     problems: list[str] = field(default_factory=list)
     """One line for each entry that was changed or left out."""
+    current: str = ""
+    """Of an autosave: the preset that was on."""
 
 
-def preset_text(name: str, values: Mapping[str, Value], *, holds: Callable[[Param], bool]) -> str:
+def preset_text(name: str, values: Mapping[str, Value], *, holds: Callable[[Param], bool], current: str = "") -> str:
     """The file for the parameters that `holds` picks, in page order."""
     entries = {
         param.address: _plain(values[param.address])
         for param in osc_schema.PARAMS
         if holds(param) and param.address in values
     }
-    return tomli_w.dumps({"preset": {"name": name, "schema": osc_schema.SCHEMA_VERSION}, "values": entries})
+    header = {"name": name, "schema": osc_schema.SCHEMA_VERSION, **({"current": current} if current else {})}
+    return tomli_w.dumps({"preset": header, "values": entries})
 
 
 def read_preset(path: Path, *, holds: Callable[[Param], bool]) -> LoadedPreset:
@@ -79,11 +83,15 @@ def _accepted(
         found[address] = accepted.value
         if accepted.note:
             problems.append(f"{address}: {accepted.note}")
-    name = header.get("name")
+    for address, (version, beside, as_before) in osc_schema.ADDED.items():
+        if beside in found and isinstance(schema, int) and schema < version:
+            found.setdefault(address, as_before)
+    name, current = header.get("name"), header.get("current")
     return LoadedPreset(
         name=name if isinstance(name, str) else stem,
         values=[(param.address, found[param.address]) for param in osc_schema.PARAMS if param.address in found],
         problems=problems,
+        current=current if isinstance(current, str) else "",
     )
 
 

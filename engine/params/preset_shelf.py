@@ -5,7 +5,8 @@ what the disk has. What others change is found by looking through the folder aga
 """
 
 import threading
-from collections.abc import Mapping
+import zlib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from engine.errors import PresetError
@@ -17,9 +18,13 @@ from engine.params.presets import (
     clean_name,
     factory_preset,
     is_stored,
+    not_found,
     refuse_factory,
 )
 from osc_schema import PARAMS, Value
+
+MAX_PICTURE_BYTES = 200_000  # what is kept here is some 15 kB: a larger file is nothing that the engine saved
+MAX_PICTURES = 500  # in memory, 8 MB
 
 FACTORY = {name.casefold(): factory_preset(name) for name in FACTORY_NAMES}
 
@@ -32,6 +37,17 @@ class _Kept:
     """As it was when it was read; None: it is to be read again."""
     content: LoadedPreset | PresetError | None
     """Why it cannot be used; None: it has not been read yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresetPicture:
+    """The picture of a preset."""
+
+    jpeg: bytes
+    version: str
+    """Another one for another picture."""
+    file: SavedFile | None
+    """As it was when it was read; None: it was written here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,6 +69,7 @@ class PresetShelf:
         self._lock = threading.Lock()
         self._kept: dict[str, _Kept] = {}
         self._changes: dict[str, Change] = {}
+        self._pictures: dict[str, PresetPicture] = {}  # replaced as a whole
 
     # -- any thread ----------------------------------------------------------------------------
 
@@ -85,8 +102,14 @@ class PresetShelf:
         clean = clean_name(name)
         if clean in self._kept:
             raise PresetError(f"preset {clean!r}: has not been read yet; {self.folder.path} does not answer")
-        known = ", ".join(self.names())
-        raise PresetError(self.problem or f"preset {clean!r}: not found in {self.folder.path} (known: {known})")
+        if self.problem:
+            raise PresetError(self.problem)
+        raise not_found(clean, self.folder.path, self.names())
+
+    @property
+    def pictures(self) -> Mapping[str, PresetPicture]:
+        """By name, of those presets that have one. It never changes: another one takes its place."""
+        return self._pictures
 
     def save(self, name: str, values: Mapping[str, Value]) -> Change:
         """The stored ones among `values` under that name, from now on. PresetError where they cannot be."""
@@ -107,19 +130,39 @@ class PresetShelf:
 
     # -- one thread, which waits for the disk ----------------------------------------------------
 
-    def write(self, change: Change) -> None:
-        """Let the file follow. PresetError, and the disk has what it had, when it cannot."""
+    def write(self, change: Change) -> bool:
+        """Let the file follow; True where an older one was put aside for it. PresetError, and the disk has what it had,
+        when it cannot."""
         name, content = change.name, change.content
         if content is None:
             self.folder.delete(name)
+            was_replaced = True
         else:
-            self.folder.save(name, dict(content.values))
+            was_replaced = self.folder.replace(name, dict(content.values))
+        if was_replaced:
+            self._pictures = {other: picture for other, picture in self._pictures.items() if other != name}
         with self._lock:
             if content is None:
                 self._kept.pop(name, None)
             else:
                 self._kept[name] = _Kept(file=None, content=content)
             self._drop(change)
+        return was_replaced
+
+    def restore(self, name: str) -> LoadedPreset:
+        """Bring back what was last saved over or deleted under that name. PresetError where nothing is kept."""
+        loaded = self.folder.restore(name)
+        with self._lock:
+            self._kept[loaded.name] = _Kept(file=None, content=loaded)
+        self._look_at_pictures({loaded.name})
+        return loaded
+
+    def write_picture(self, name: str, jpeg: bytes) -> None:
+        """Keep the picture of a preset, unless the preset has gone meanwhile. PresetError where the disk refuses."""
+        clean = clean_name(name)
+        if clean in self._kept:
+            self.folder.save_picture(clean, jpeg)
+            self._pictures = {**self._pictures, clean: _picture(jpeg, None)}
 
     def look(self) -> list[str]:
         """Read what is new or different in the folder; the names whose presets came, went or changed.
@@ -150,6 +193,28 @@ class PresetShelf:
                 self._kept[name] = _Kept(file=file, content=content)
             if isinstance(content, PresetError) or content != before.content:
                 different.append(name)
+        return [*different, *(name for name in self._look_at_pictures(files.keys()) if name not in different)]
+
+    def _look_at_pictures(self, names: Collection[str]) -> list[str]:
+        """Read the pictures that are new or different, and forget those that have gone; their names among `names`."""
+        try:
+            files = {name: file for name, file in self.folder.pictures().items() if name in self._kept}
+        except PresetError:
+            return []
+        pictures = {name: picture for name, picture in self._pictures.items() if name in files}
+        different = [name for name in self._pictures if name not in pictures and name in names]
+        for name, file in list(files.items())[:MAX_PICTURES]:
+            before = pictures.get(name)
+            if (before is not None and before.file == file) or file.size > MAX_PICTURE_BYTES:
+                continue
+            try:
+                picture = _picture(file.path.read_bytes(), file)
+            except OSError:  # it went at this moment
+                continue
+            if name in names and (before is None or before.version != picture.version):
+                different.append(name)
+            pictures[name] = picture
+        self._pictures = pictures
         return different
 
     def _content(self, name: str) -> LoadedPreset | PresetError | None:
@@ -171,3 +236,7 @@ class PresetShelf:
         """The caller holds the lock."""
         if self._changes.get(change.name) is change:
             del self._changes[change.name]
+
+
+def _picture(jpeg: bytes, file: SavedFile | None) -> PresetPicture:
+    return PresetPicture(jpeg=jpeg, version=f"{zlib.crc32(jpeg):08x}", file=file)

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,22 +11,26 @@ import osc_schema
 from engine import file_names
 from engine.atomic_file import write_atomic
 from engine.errors import PresetError
-from engine.params.looks import LOOKS
+from engine.params.looks import LOOKS, PLAIN
 from engine.params.preset_file import LoadedPreset, preset_text, read_preset
+from engine.params.replaced_presets import PICTURE_SUFFIX, SUFFIX, ReplacedPresets
 from osc_schema import Param, Value
 
-SUFFIX = ".toml"
 _FACTORY: dict[str, dict[str, Value]] = {
     "default": {},
     "VAV original": {
+        **PLAIN,
         "/multiverse/bias": 0.5,
         "/multiverse/tone": "clip",
+        # Tempered: at brightness 2.5 the original was white all over, and nothing of its stripes was seen.
+        "/multiverse/brightness": 1.2,
+        **{f"/layer/{n}/intensity": 0.5 for n in (1, 2, 3, 4)},
         "/mirror/mode": "off",
         **{f"/layer/{n}/wrap": "repeat" for n in (1, 2, 3, 4)},
     },
     **LOOKS,
 }
-"""What each built-in preset changes against the schema's defaults."""
+"""What each built-in preset changes against the schema's defaults. PLAIN holds all in which these differ from it."""
 FACTORY_NAMES = tuple(_FACTORY)
 _LOOK_AREAS = frozenset({"mode", "multiverse", "colour", "layer", "feedback", "mirror", "mod", "lfo"})
 
@@ -60,6 +64,16 @@ def refuse_factory(name: str) -> None:
         raise PresetError(f"preset {name!r}: is built in and cannot be changed; choose another name")
 
 
+def not_found(name: str, folder: Path, known: Sequence[str]) -> PresetError:
+    """The error for a name that is none of `known`, with the one that is spelled most like it."""
+    import difflib  # only here: a start without typing errors need not pay for it
+
+    spelled = {one.casefold(): one for one in known}
+    alike = difflib.get_close_matches(name.casefold(), spelled, 1)
+    nearest = f"nearest: {spelled[alike[0]]}; " if alike else ""
+    return PresetError(f"preset {name!r}: not found in {folder} ({nearest}known: {', '.join(known)})")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedFile:
     """A preset's file. Equal to what it was before: nobody has changed it."""
@@ -72,10 +86,15 @@ class SavedFile:
 
 
 class PresetFolder:
-    """Presets as files `NAME.toml`. Any thread, but none that must not wait: every method uses the disk."""
+    """Presets as files `NAME.toml`, each with its picture `NAME.jpg` where it has one.
+
+    What is saved over or deleted is kept in `replaced`, and `restore` brings it back. Any thread, but none that must
+    not wait: every method uses the disk.
+    """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._replaced = ReplacedPresets(self.path)
 
     def list(self) -> tuple[str, ...]:
         """Names of all presets: the built-in ones, then those of the folder, sorted."""
@@ -87,9 +106,55 @@ class PresetFolder:
 
     def save(self, name: str, values: Mapping[str, Value]) -> Path:
         """Write the stored parameters among `values`, over an older preset of that name; the file's path."""
+        self.replace(name, values)
+        return self._path_of(name)
+
+    def replace(self, name: str, values: Mapping[str, Value]) -> bool:
+        """`save`; True where another preset of that name was put aside for it, with its picture."""
         path = self._path_of(name)
-        self._write(path, preset_text(clean_name(name), values, holds=is_stored))
-        return path
+        text = preset_text(clean_name(name), values, holds=is_stored)
+        is_another = path.is_file() and not _holds(path, text)
+        if is_another:
+            self._put_aside(clean_name(name), path)
+        self._write(path, text)
+        if is_another:
+            path.with_suffix(PICTURE_SUFFIX).unlink(missing_ok=True)  # it shows the look of before
+        return is_another
+
+    def restore(self, name: str) -> LoadedPreset:
+        """Bring back what was saved over or deleted last under that name, with its picture.
+
+        What is there now is put aside in its place, so that a second call takes the first one back. PresetError where
+        nothing is kept, and nothing changes.
+        """
+        path = self._path_of(name)
+        try:
+            kept = self._replaced.newest(clean_name(name))
+        except OSError as error:
+            raise PresetError(f"{self._replaced.path}: cannot be read ({error.strerror or error})") from None
+        if kept is None:
+            raise PresetError(f"preset {name!r}: nothing that was saved over or deleted is kept under this name")
+        loaded = self.read(name, kept.path)
+        if path.is_file():
+            self._put_aside(clean_name(name), path)
+        picture = path.with_suffix(PICTURE_SUFFIX)
+        try:
+            os.replace(kept.path, path)
+            if kept.picture.is_file():
+                os.replace(kept.picture, picture)
+            else:
+                picture.unlink(missing_ok=True)
+        except OSError as error:
+            raise PresetError(f"{path}: cannot be brought back ({error.strerror or error})") from None
+        return loaded
+
+    def save_picture(self, name: str, jpeg: bytes) -> None:
+        """Write the picture of a preset, over an older one."""
+        self._write(self._path_of(name).with_suffix(PICTURE_SUFFIX), jpeg)
+
+    def pictures(self) -> dict[str, SavedFile]:
+        """By the name of its preset every picture. PresetError when the folder cannot be read."""
+        return self._files(PICTURE_SUFFIX)
 
     def load(self, name: str) -> LoadedPreset:
         """The preset, with what did not fit in `.problems`. PresetError when there is none to read."""
@@ -102,8 +167,10 @@ class PresetFolder:
     def delete(self, name: str) -> None:
         refuse_factory(name)
         path = self._existing(name)
+        self._put_aside(clean_name(name), path)
         try:
             path.unlink()
+            path.with_suffix(PICTURE_SUFFIX).unlink(missing_ok=True)
         except OSError as error:
             raise PresetError(f"{path}: cannot be deleted ({error.strerror or error})") from None
 
@@ -128,9 +195,12 @@ class PresetFolder:
 
     def files(self) -> dict[str, SavedFile]:
         """By name every file that could have been saved here. PresetError when the folder cannot be read."""
+        return self._files(SUFFIX)
+
+    def _files(self, suffix: str) -> dict[str, SavedFile]:
         try:
             with os.scandir(self.path) as entries:
-                files = [file for entry in entries if (file := _saved_file(entry)) is not None]
+                files = [file for entry in entries if (file := _saved_file(entry, suffix)) is not None]
         except FileNotFoundError:
             return {}
         except OSError as error:
@@ -149,8 +219,7 @@ class PresetFolder:
         clean = clean_name(name)
         saved = self.files()
         if clean not in saved:
-            known = ", ".join(self.list())
-            raise PresetError(f"preset {clean!r}: not found in {self.path} (known: {known})")
+            raise not_found(clean, self.path, self.list())
         return saved[clean].path
 
     def _path_of(self, name: str) -> Path:
@@ -158,16 +227,32 @@ class PresetFolder:
         refuse_factory(clean)
         return self.path / f"{clean}{SUFFIX}"
 
-    def _write(self, path: Path, text: str) -> None:
+    def _put_aside(self, name: str, path: Path) -> None:
         try:
-            write_atomic(path, text)
+            self._replaced.put_aside(name, path, path.with_suffix(PICTURE_SUFFIX))
+        except OSError as error:
+            reason = f"what is there cannot be kept in {self._replaced.path} ({error.strerror or error})"
+            raise PresetError(f"{path}: is left as it is: {reason}") from None
+
+    def _write(self, path: Path, content: str | bytes) -> None:
+        try:
+            write_atomic(path, content)
         except OSError as error:
             raise PresetError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
-def _saved_file(entry: os.DirEntry[str]) -> SavedFile | None:
+def _holds(path: Path, text: str) -> bool:
+    """True where the file holds exactly this text."""
+    content = text.encode()
+    try:
+        return path.stat().st_size == len(content) and path.read_bytes() == content
+    except OSError:
+        return False
+
+
+def _saved_file(entry: os.DirEntry[str], suffix: str) -> SavedFile | None:
     """None where it is no regular file, or just went: a pipe of that name would never end."""
-    if not entry.name.endswith(SUFFIX):
+    if not entry.name.endswith(suffix):
         return None
     try:
         told = entry.stat()

@@ -8,7 +8,8 @@ one down.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -96,6 +97,22 @@ class Slew:
         for address, glide in self._glides.items():
             glide.aim(snapshot[address])  # type: ignore[arg-type]
             glide.at = glide.target
+
+    def jump_to(self, snapshot: Snapshot, addresses: Iterable[str]) -> None:
+        """Be at the snapshot's values of these addresses with the next step."""
+        for address in addresses:
+            glide = self._glides.get(address)
+            if glide is not None:
+                glide.aim(snapshot[address])  # type: ignore[arg-type]
+                glide.at = glide.target
+
+    def copy(self) -> "Slew":
+        """One that goes on from where this stands, with its smoothing."""
+        slew = Slew()
+        slew._glides = {address: copy(glide) for address, glide in self._glides.items()}
+        slew._moving = {address: slew._glides[address] for address in self._moving}
+        slew._snapshot, slew._values = self._snapshot, self._values
+        return slew
 
     def step(self, snapshot: Snapshot, dt_s: float) -> Mapping[str, Value]:
         """The values `dt_s` seconds after the last step, on the way to the snapshot's; the first step jumps.

@@ -64,6 +64,8 @@ def describe_param(param: Param, area: Area) -> Attributes:
             "is_look": param.is_look,
             "child": param.child,
             "area_title": area.title,
+            "words": f"{param.words} {area.words}".strip(),
+            "is_confirmed": param.is_confirmed,
         },
     }
     count = len(_TYPE[param.type])
@@ -95,6 +97,7 @@ def _tags(param: Param, area: Area) -> Iterator[str]:
         yield "preset"
     if param.child:
         yield f"child {param.child}"
+    yield from param.words.split()
 
 
 def _overloads(param: Param) -> Iterator[Attributes]:
@@ -152,7 +155,7 @@ def describe_cue(cue: Cue, area: Area) -> Attributes:
         "FULL_PATH": f"/cue/{cue.number}",
         "TYPE": "I",
         "ACCESS": WRITE_ONLY,
-        "DESCRIPTION": f"{cue.preset}, fade {cue.fade_s:g} s"
+        "DESCRIPTION": f"{cue.preset}, {'glide' if cue.glide else 'fade'} {cue.fade_s:g} s"
         + (f", next after {cue.follow_s:g} s" if cue.follow_s else ""),
         "TAGS": [area.title],
         "CRITICAL": True,
@@ -161,6 +164,7 @@ def describe_cue(cue: Cue, area: Area) -> Attributes:
             "preset": cue.preset,
             "fade_s": cue.fade_s,
             "follow_s": cue.follow_s,
+            "glide": cue.glide,
             "area_title": area.title,
         },
     }

@@ -14,11 +14,12 @@ package loads neither moderngl nor numba nor OpenCV.
 from engine.render.look import Look
 from engine.render.master import FlashGuardState
 from engine.render.opening import open_renderer
-from engine.render.picture import Matte, PictureInput, RegionMap, Renderer
+from engine.render.picture import Leaving, Matte, PictureInput, RegionMap, Renderer
 from engine.render.region_mapper import RegionMapper, RegionSettings
 
 __all__ = [
     "FlashGuardState",
+    "Leaving",
     "Look",
     "Matte",
     "PictureInput",

@@ -6,9 +6,9 @@ Hues are in turns: 0 red, 1/3 green, 2/3 blue. Formulas: spec, "Colour of a chan
 import math
 from collections.abc import Sequence
 
+from engine.audio.hue import MIDDLE_C_HZ
 from engine.frame import CHANNELS, ChannelFeatures
 
-MIDDLE_C_HZ = 261.63
 LOWEST_HZ, HIGHEST_HZ = 20.0, 20_000.0
 
 _SCHEMES = (
@@ -38,9 +38,10 @@ def hue_rgb(hue: float) -> tuple[float, float, float]:
 
 
 def layer_colours(
-    mode: str, base_hue: float, scheme: float, channels: Sequence[ChannelFeatures]
+    mode: str, base_hue: float, scheme: float, channels: Sequence[ChannelFeatures], spread: float = 1.0
 ) -> list[tuple[float, float, float]]:
-    """RGB of the four layers in `mode` "pitch" or "scheme"."""
+    """RGB of the four layers in `mode` "pitch" or "scheme"; `spread` 0..1 draws the hues together around the base."""
     if mode == "scheme":
-        return [hue_rgb(scheme_hue(scheme, channel) + base_hue) for channel in range(CHANNELS)]
-    return [hue_rgb(pitch_hue(features.pitch_hz) + base_hue) for features in channels]
+        return [hue_rgb(spread * scheme_hue(scheme, channel) + base_hue) for channel in range(CHANNELS)]
+    hues = [pitch_hue(features.pitch_hz) if features.hue is None else features.hue for features in channels]
+    return [hue_rgb(spread * ((hue + 0.5) % 1.0 - 0.5) + base_hue) for hue in hues]

@@ -3,7 +3,8 @@
 A picture: upload, the pass (multiverse.glsl) into one of two targets, the other holding the last picture for
 feedback; the light of its parts for the flash guard (flash_cells.glsl); and only when it must be faded or dimmed a
 second pass (publish.glsl) into a target of its own. Otherwise the pass's own texture is published. Two pictures
-of layer 5 that crossfade are mixed beforehand, at their own size (gl_crossfade.py).
+of layer 5 that crossfade are mixed beforehand, at their own size (gl_crossfade.py); two looks of which one takes the
+other's place are drawn one after the other and mixed (mix.glsl), and the mixture is the picture then.
 """
 
 import logging
@@ -24,6 +25,7 @@ from engine.render.flash_guard import NO_LIMITS
 from engine.render.flash_levels import sample_jitter
 from engine.render.frame_block import ROWS, pack_block
 from engine.render.gl_crossfade import CrossfadedImage
+from engine.render.gl_dissolve import Pair
 from engine.render.gl_masks import MaskArray, MaskPainter, PaintedImage
 from engine.render.gl_targets import Targets
 from engine.render.gl_textures import CellTarget, Target, UploadedImage, limits_texture, wave_texture
@@ -117,7 +119,7 @@ class GLRenderer:
         with self._drawing():
             self._take_context_back()
             if not (picture.look.is_frozen and self._has_picture):
-                self._draw_pass(picture)
+                self._draw_looks(picture)
             self._unfinished = picture
             self._pixels = None
 
@@ -202,7 +204,8 @@ class GLRenderer:
                     part.release()
                 if self._beside is not None:
                     self._beside.release()
-                for vertices in (*self._passes.values(), self._fade, self._limit, self._mix, self._sum_cells):
+                small = (self._fade, self._limit, self._mix, self._sum_cells)
+                for vertices in (*self._passes.values(), *small):
                     vertices.program.release()
                     vertices.release()
                 self._context.release()
@@ -258,14 +261,41 @@ class GLRenderer:
     def _start(self, targets: Targets) -> None:
         """Draw into these from now on, beginning with nothing on screen."""
         self._targets = targets
-        self._current, self._last = targets.drawn
+        self._current = targets.dissolve.coming.front
         self._published = self._current
         self._has_picture = False
         self._unfinished = None
         self._pixels = None
         self._warm_up()
 
-    def _draw_pass(self, picture: PictureInput) -> None:
+    def _draw_looks(self, picture: PictureInput) -> None:
+        """The look there is; while it takes another's place, both of them and their mixture."""
+        dissolve, leaving = self._targets.dissolve, picture.leaving
+        dissolve.follow(leaving, has_picture=self._has_picture)
+        if leaving is not None and leaving.picture is not None:
+            self._draw_pass(leaving.picture, dissolve.leaving)
+            self._finish()  # the next pass's numbers go where this one's are: moderngl would wait, holding the GIL
+            dissolve.side = dissolve.leaving.front
+            if dissolve.beneath is not None:
+                dissolve.side = dissolve.sides.turn()
+                self._run_dissolve(dissolve.beneath, dissolve.leaving.front, leaving.revealed, dissolve.side)
+        self._draw_pass(picture, dissolve.coming)
+        self._current = dissolve.coming.front
+        if leaving is not None and dissolve.side is not None:
+            self._finish()
+            self._current = dissolve.mixed.turn()
+            self._run_dissolve(dissolve.side, dissolve.coming.front, leaving.mix, self._current)
+        self._has_picture = True
+
+    def _run_dissolve(self, leaving: Target, coming: Target, mix: float, into: Target) -> None:
+        self._mix.program["u_share"] = mix
+        coming.texture.use(0)
+        leaving.texture.use(1)
+        into.framebuffer.use()
+        self._mix.render(moderngl.TRIANGLES, vertices=3)
+
+    def _draw_pass(self, picture: PictureInput, trail: Pair) -> None:
+        """One look into the next target of its trail."""
         look = picture.look
         # What does not show is not uploaded: a 1080p camera picture takes 2 ms.
         layer5 = None
@@ -273,28 +303,27 @@ class GLRenderer:
             layer5 = Crossfade.of(picture.layer5, picture.layer5_before, picture.layer5_mix)
         matte = picture.matte if layer5 is not None else None
         region = picture.region if look.has_regions else None
-        self._current, self._last = self._last, self._current
+        trail.turn()
         self._waves.write(bake_waves(look, picture.waves))
         self._layer5.follow(layer5)
         self._layer5.make_ready()
         if matte is not None:
             self._matte.follow(matte.found)
         self._region.follow(region, region.indices if region else None)
-        colours = layer_colours(look.colour_mode, look.base_hue, look.scheme, picture.features)
+        colours = layer_colours(look.colour_mode, look.base_hue, look.scheme, picture.features, look.spread)
         block = pack_block(look, colours, self._targets.size_px, self._layer5.size_px, self._region.size_px, matte)
         self._block.write(block)
         is_seen = look.is_simple or layer5 is not None or region is not None
-        self._run_pass(_features(look, is_seen, matte is not None) if self.is_software else _FEATURES)
-        self._has_picture = True
+        self._run_pass(_features(look, is_seen, matte is not None) if self.is_software else _FEATURES, trail)
 
-    def _run_pass(self, features: tuple[str, ...]) -> None:
+    def _run_pass(self, features: tuple[str, ...], trail: Pair) -> None:
         self._block.bind_to_uniform_block(0)
         self._waves.use(_WAVES)
         self._layer5.use(_LAYER5)
         self._region.use(_REGION)
-        self._last.texture.use(_LAST)
+        trail.back.texture.use(_LAST)
         self._matte.use(_MATTE)
-        self._current.framebuffer.use()
+        trail.front.framebuffer.use()
         self._passes[features].render(moderngl.TRIANGLES, vertices=3)
 
     def _read_cells(self) -> np.ndarray:
@@ -334,17 +363,22 @@ class GLRenderer:
         """Draw one pixel with each program: drivers finish compiling at the first draw, for the very formats bound."""
         self._context.enable_only(moderngl.NOTHING)
         self._block.write(np.zeros((ROWS, 4), np.float32))
-        self._current.framebuffer.scissor = (0, 0, 1, 1)
+        trail, changed = self._targets.dissolve.coming, self._targets.finished[0]
+        for target in (trail.front, changed):
+            target.framebuffer.scissor = (0, 0, 1, 1)
         for features in self._passes:
-            self._run_pass(features)
+            self._run_pass(features, trail)
             self._finish()
-        self._current.framebuffer.scissor = None
+        self._run_dissolve(trail.front, trail.back, 0.5, changed)
+        for target in (trail.front, changed):
+            target.framebuffer.scissor = None
         self._read_cells()
         for limits in (None, NO_LIMITS):
             self._draw_published(Finish(1.0, limits), is_luma=False)
         self._finish()
         self._published = self._current
-        self._current.framebuffer.clear()
+        for target in (trail.front, changed):
+            target.framebuffer.clear()
 
     def _small_pass(self, name: str, features: tuple[str, ...] = (), **units: int) -> moderngl.VertexArray:
         program = compile_program(self._context, name, features)

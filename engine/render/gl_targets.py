@@ -6,14 +6,15 @@ from typing import TypeVar
 
 import moderngl
 
+from engine.render.gl_dissolve import Dissolve
 from engine.render.gl_textures import Target
 from engine.render.readback import Readback
 
-_Part = TypeVar("_Part", Target, Readback)
+_Part = TypeVar("_Part", Target, Dissolve, Readback)
 
 
 class Targets:
-    """Two to draw the picture in by turns, two for what goes out changed, and the way to read them."""
+    """Those that looks are drawn in and mixed, two for what goes out changed, and the way to read them."""
 
     def __init__(
         self,
@@ -30,7 +31,7 @@ class Targets:
                 undo.callback(part.release)
                 return part
 
-            self.drawn = (kept(Target(context, size_px)), kept(Target(context, size_px)))
+            self.dissolve = kept(Dissolve(context, size_px))
             self.finished = (kept(Target(context, size_px)), kept(Target(context, size_px)))
             self.readback = kept(Readback(context, finish, size_px, is_direct=is_direct))
             self._parts = undo.pop_all()

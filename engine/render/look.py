@@ -34,6 +34,7 @@ class Look:
     colour_mode: str
     base_hue: float
     scheme: float
+    spread: float
     blend_weights: tuple[float, float, float, float]
     """Share of add, screen, difference, dodge; sums to 1, at most two are above 0."""
     brightness: float
@@ -65,6 +66,7 @@ class Look:
             colour_mode=values["/colour/mode"],
             base_hue=values["/colour/base_hue"],
             scheme=values["/colour/scheme"],
+            spread=values["/colour/spread"],
             blend_weights=blend_weights(values["/multiverse/blend"]),
             brightness=values["/multiverse/brightness"],
             bias=values["/multiverse/bias"],

@@ -9,14 +9,17 @@ it into float64, at half the speed.
 The kernels share rows out over the processor's cores and let go of the GIL. They are called from one thread
 only: Numba's fallback thread pool ends the process otherwise. All in one file, because Numba's cache of
 compiled code notices changes of the kernel's own file alone; after a change of the row numbers in
-`frame_block.py`, touch this one.
+`frame_block.py`, or of `compiling.py`, touch this one.
 """
 
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from engine.render.compiling import kernel as _kernel
+from engine.render.compiling import small_kernel as _small_kernel
+from engine.render.compiling import stage as _stage
 from engine.render.flash_levels import CELLS, LINEAR, SATURATED_RED
 from engine.render.frame_block import (
     BLEND,
@@ -60,11 +63,6 @@ Row = np.ndarray  # (width,) float32
 Rgb = np.ndarray  # (3, width) float32: red, green and blue of a row
 Block = np.ndarray  # (28, 4) float32, see frame_block.py
 Image = np.ndarray  # (height, width, 4) uint8
-
-_stage = njit(fastmath=True, error_model="numpy")
-_kernel = njit(cache=True, fastmath=True, error_model="numpy", nogil=True, parallel=True)
-# On one core: to share out a tenth of a millisecond costs more than it saves.
-_small_kernel = njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
 
 
 @_stage
@@ -252,19 +250,24 @@ def tone_row(picture: Rgb, block: Block) -> None:
 
 @_stage
 def feedback_row(picture: Rgb, layer: Rgb, xs: Row, ys: Row, last: Image, block: Block) -> None:
-    """picture: the brighter of itself and the last picture, moved, hue-shifted and dimmed. Levels; layer is scratch."""
+    """picture: the brighter of itself and the last picture, moved, mirrored at its edges, hue-shifted and dimmed.
+
+    Levels; layer is scratch.
+    """
     height, width = last.shape[0], last.shape[1]
+    half_w, half_h = block[SIZE, 2], block[SIZE, 3]
     amount, hue = block[FEEDBACK_X, 3], block[FEEDBACK_Y, 3]
     for i in range(xs.size):
         x = xs[i] * block[FEEDBACK_X, 0] + ys[i] * block[FEEDBACK_X, 1] + block[FEEDBACK_X, 2]
         y = xs[i] * block[FEEDBACK_Y, 0] + ys[i] * block[FEEDBACK_Y, 1] + block[FEEDBACK_Y, 2]
-        is_inside = x >= -HALF and x <= np.float32(width) - HALF and y >= -HALF and y <= np.float32(height) - HALF
+        x = reflect(x + HALF - half_w, half_w) + half_w - HALF
+        y = reflect(y + HALF - half_h, half_h) + half_h - HALF
         x0, x1, share_x = corners(x, width)
         y0, y1, share_y = corners(y, height)
         for c in range(3):
             upper = last[y0, x0, c] * (ONE - share_x) + last[y0, x1, c] * share_x
             lower = last[y1, x0, c] * (ONE - share_x) + last[y1, x1, c] * share_x
-            layer[c, i] = upper * (ONE - share_y) + lower * share_y if is_inside else ZERO
+            layer[c, i] = upper * (ONE - share_y) + lower * share_y
     if hue != ZERO:
         turn_hue_row(layer, hue)
     for c in range(3):
@@ -319,7 +322,7 @@ def draw_picture(
 
     tables (4, 1025, 2) float32 and block as `bake_waves` and `pack_block` make them; image (h, w, 3) uint8 for
     layer 5, mask (side, side) uint8 for its matte and indices (h, w) uint8 for the regions, any 1 x 1 array where the
-    block says there is none.
+    block says there is none. With None for image and mask what draws them is not even compiled.
     """
     height, width = out.shape[0], out.shape[1]
     is_simple = block[LAYER5, 3] > ZERO
@@ -332,7 +335,7 @@ def draw_picture(
         buffers = np.zeros((11, width), np.float32)
         xs, ys, values, weights, has_base = buffers[0], buffers[1], buffers[2], buffers[3], buffers[4]
         picture, layer = buffers[5:8], buffers[8:11]
-        fold_row(xs, ys, row, block)
+        fold_row(xs, ys, np.int32(row), block)  # else it is compiled twice: prange counts in uint64
         for channel in range(4):
             weight = block[LAYER_RGB + channel, 3]
             if is_simple or weight == ZERO:
@@ -349,16 +352,17 @@ def draw_picture(
             else:
                 fill_row(weights, weight)
             blend_row(picture, layer, weights, has_base, block)
-        if is_simple or layer5_weight > ZERO:
-            image_row(layer, xs, ys, image, block)
-            fill_row(weights, ONE if is_simple else layer5_weight)
-            if has_matte:
-                matte_row(weights, xs, ys, mask, block)
-        if is_simple:
-            whole_row(picture, layer, weights)
-        else:
-            if layer5_weight > ZERO:
+        if image is not None:  # decided by the type, before anything is compiled
+            if is_simple or layer5_weight > ZERO:
+                image_row(layer, xs, ys, image, block)
+                fill_row(weights, ONE if is_simple else layer5_weight)
+                if has_matte:
+                    matte_row(weights, xs, ys, mask, block)
+            if is_simple:
+                whole_row(picture, layer, weights)
+            elif layer5_weight > ZERO:
                 blend_row(picture, layer, weights, has_base, block)
+        if not is_simple:
             tone_row(picture, block)
         if block[FEEDBACK_X, 3] > ZERO:
             feedback_row(picture, layer, xs, ys, last, block)

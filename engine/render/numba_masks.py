@@ -10,17 +10,16 @@ Their arrays are C-contiguous and writable: to Numba others are other types, eac
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from engine.render.compiling import kernel as _kernel
+from engine.render.compiling import stage as _stage
 from engine.render.mask_look import HARD_EDGE, SOFT_EDGE
 
 ZERO, HALF, ONE, TWO, THREE = (np.float32(value) for value in (0, 0.5, 1, 2, 3))
 WHITE = np.float32(255)
 SOFT_LOW, SOFT_SLOPE = (np.float32(value) for value in SOFT_EDGE)
 HARD_LOW, HARD_SLOPE = (np.float32(value) for value in HARD_EDGE)
-
-_stage = njit(fastmath=True, error_model="numpy")
-_kernel = njit(cache=True, fastmath=True, error_model="numpy", nogil=True, parallel=True)
 
 
 @_stage

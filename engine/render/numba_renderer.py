@@ -1,17 +1,19 @@
 """The Multiverse drawn by the processor, where no OpenGL is to be had; the same picture within 2/255."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
+import cv2
 import numba
 import numpy as np
 
+from engine import openmp
 from engine.errors import RenderError
 from engine.frame import CHANNELS, Segmentation, ShownPicture, VideoFrame
 from engine.render.colour import layer_colours
+from engine.render.compiling import Tell, cache_folder, prepare, told
 from engine.render.crossfade import Crossfade
 from engine.render.flash_guard import NO_LIMITS
 from engine.render.flash_levels import CELLS, sample_places
@@ -33,14 +35,8 @@ _NO_MASKS = np.zeros((0, 1, 1), np.uint8)
 def _open_threads() -> int:
     """How many draw. After a picture they sleep at once: OpenMP's way is to spin for milliseconds, on cores that the
     children need (beside a voice on two cores a picture took 4.4 ms so, and 8.2 spinning)."""
-    name = "OMP_WAIT_POLICY"  # read once, when the library is loaded
-    if name in os.environ:
+    with openmp.sleeping():  # the library is loaded here
         return numba.get_num_threads()
-    os.environ[name] = "passive"
-    try:
-        return numba.get_num_threads()
-    finally:
-        del os.environ[name]  # it is not meant for children
 
 
 class NumbaRenderer:
@@ -49,9 +45,25 @@ class NumbaRenderer:
     kind = "numba"
     is_software = True
 
-    def __init__(self, width: int, height: int, *, reason: str = "") -> None:
-        """Compiles, so that no picture has to wait: 8 s the first time on a machine, 0.4 s from Numba's cache."""
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        *,
+        reason: str = "",
+        has_layer5: bool = True,
+        has_masks: bool = True,
+        tell: Tell = lambda line: None,
+    ) -> None:
+        """Compiles what will be drawn, so that no picture has to wait: 7 to 13 s of a processor's time the first time
+        on a machine, 0.4 s from Numba's cache.
+
+        `has_layer5`, `has_masks`: whether there will be pictures for layer 5, and masks to show; what is drawn without
+        having been announced is compiled when it comes. `tell` hears how far that is, a line at a time.
+        """
         self.reason = reason
+        self._tell = tell
+        self._has_layer5, self._has_masks = has_layer5, has_masks
         self.description = f"Numba {numba.__version__}, {_open_threads()} threads"
         self._master = Master()
         self._is_closed = False
@@ -69,7 +81,10 @@ class NumbaRenderer:
             raise RenderError(f"size {width}x{height}: allowed are 1x1 to {LARGEST_PX}x{LARGEST_PX}")
         with self._drawing():
             black = np.zeros((height, width, 4), np.uint8)  # before the old one goes: refused, it stays
-        self._current = self._published = black
+        self._current = self._last = self._leaving = self._published = black
+        self._fade: int | None = None
+        self._side: np.ndarray | None = None
+        self._beneath: np.ndarray | None = None
         self._size_px = (width, height)
         self._pool = PixelPool(width, height)
         self._places = sample_places(width, height)
@@ -80,7 +95,7 @@ class NumbaRenderer:
         look = picture.look
         with self._drawing():
             if not (look.is_frozen and self._has_picture):
-                self._draw_picture(picture)
+                self._draw_looks(picture)
             cells = self._sum_cells() if look.is_flash_guarded else None
             finish = self._master.finish(look, cells, picture.time_s)
             self._published = self._current if finish.is_untouched else self._finished(finish, look.is_alpha_luma)
@@ -127,7 +142,7 @@ class NumbaRenderer:
         self._mixed, self._overlaid, self._marked = _Kept(), _Kept(), _Kept()
         self._matte = (None, _NOTHING)
         self._pool = PixelPool(1, 1)
-        self._current = self._published = self._pool.take()
+        self._current = self._last = self._leaving = self._published = self._pool.take()
 
     @contextmanager
     def _drawing(self) -> Iterator[None]:
@@ -163,6 +178,11 @@ class NumbaRenderer:
 
         return self._mixed.read(fade, paint)
 
+    def _require_masks(self) -> None:
+        if not self._has_masks:
+            self._has_masks = True
+            self._compile()
+
     def _read_overlay(self, overlay: Overlay) -> np.ndarray:
         def paint(out: np.ndarray) -> None:
             found = overlay.found
@@ -172,6 +192,7 @@ class NumbaRenderer:
             paint_masks(out, pixels, masks, mask_boxes(masks), colours, np.float32(overlay.opacity), overlay.is_hard)
 
         with self._drawing():
+            self._require_masks()
             return self._overlaid.read(overlay, paint)
 
     def _read_ids(self, ids: IdPicture) -> np.ndarray:
@@ -180,6 +201,7 @@ class NumbaRenderer:
             paint_ids(out, masks, mask_boxes(masks), ids.levels)
 
         with self._drawing():
+            self._require_masks()
             return self._marked.read(ids, paint)
 
     def _matte_mask(self, matte: Matte | None) -> np.ndarray:
@@ -200,26 +222,63 @@ class NumbaRenderer:
             return None if fade is None else fade.picture.pixels
         return self._mix(fade)
 
-    def _draw_picture(self, picture: PictureInput) -> None:
+    def _draw_looks(self, picture: PictureInput) -> None:
+        """The look there is; while it takes another's place, both of them and their mixture. As gl_dissolve.py: `_last`
+        and `_leaving` are the trails of the two, `_side` is what the one that comes is mixed with."""
+        leaving = picture.leaving
+        if leaving is None:
+            self._side = self._beneath = None
+        elif leaving.number != self._fade:
+            if self._side is not None and leaving.picture is None:  # all that is on screen stands still
+                self._side, self._beneath = self._current, None
+            else:
+                self._side, self._beneath = self._last if self._has_picture else None, self._side
+                self._leaving = self._last
+            self._last = np.zeros_like(self._current)
+        self._fade = None if leaving is None else leaving.number
+        if leaving is not None and leaving.picture is not None:
+            self._side = self._leaving = self._draw_look(leaving.picture, self._leaving)
+            if self._beneath is not None:
+                self._side = self._dissolved(self._beneath, self._leaving, leaving.revealed)
+        self._current = self._last = self._draw_look(picture, self._last)
+        if leaving is not None and self._side is not None:
+            self._current = self._dissolved(self._side, self._last, leaving.mix)
+        self._has_picture = True
+
+    def _dissolved(self, leaving: np.ndarray, coming: np.ndarray, mix: float) -> np.ndarray:
+        """(1 - mix) x leaving + mix x coming, alpha too."""
+        out = self._pool.take()
+        cv2.addWeighted(leaving, 1 - mix, coming, mix, 0, out)
+        return out
+
+    def _draw_look(self, picture: PictureInput, last: np.ndarray) -> np.ndarray:
+        """(height, width, 4) uint8; `last` is the look's own picture before it."""
         look = picture.look
         layer5 = self._layer5_pixels(picture)
-        image = _NO_IMAGE if layer5 is None else layer5
+        if layer5 is not None and not self._has_layer5:
+            self._has_layer5 = True
+            self._compile()
+        no_image, no_mask = self._nothing()
+        image = no_image if layer5 is None else _plain(layer5)
         indices = _NOTHING if picture.region is None else picture.region.indices
-        colours = layer_colours(look.colour_mode, look.base_hue, look.scheme, picture.features)
+        colours = layer_colours(look.colour_mode, look.base_hue, look.scheme, picture.features, look.spread)
         block = pack_block(
             look,
             colours,
             self._size_px,
-            None if layer5 is None else image.shape[1::-1],
+            None if layer5 is None else layer5.shape[1::-1],
             None if picture.region is None else indices.shape[::-1],
             picture.matte,
         )
         out = self._pool.take()
-        mask = self._matte_mask(None if layer5 is None else picture.matte)
+        mask = no_mask if layer5 is None else self._matte_mask(picture.matte)
         tables = bake_waves(look, picture.waves)
-        draw_picture(out, self._current, tables, block, _plain(image), mask, _plain(indices))
-        self._current = out
-        self._has_picture = True
+        draw_picture(out, last, tables, block, image, mask, _plain(indices))
+        return out
+
+    def _nothing(self) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Stand-ins for layer 5 and its matte while there is neither; None where what draws them is not compiled."""
+        return (_NO_IMAGE, _NOTHING) if self._has_layer5 else (None, None)
 
     def _sum_cells(self) -> np.ndarray:
         """(4, 18, 18) float32: the light of the parts of the picture drawn last."""
@@ -234,19 +293,19 @@ class NumbaRenderer:
         return out
 
     def _compile(self) -> None:
-        """Run the kernels once on nothing, then forbid others: a new kind of argument would stall a show for 2 s."""
+        """Run the kernels that are needed once on nothing, then forbid others."""
         out = self._pool.take()
         tables = np.zeros((CHANNELS, TABLE_POINTS, 2), np.float32)
         block = np.zeros((ROWS, 4), np.float32)
-        draw_picture(out, self._current, tables, block, _NO_IMAGE, _NOTHING, _NOTHING)
-        mix_pictures(out, self._current, self._current, np.float32(1))
-        publish_picture(out, self._current, NO_LIMITS.maps, np.float32(1), False)
-        self._sum_cells()
-        boxes = mask_boxes(_NO_MASKS)
-        paint_masks(out, _NO_IMAGE, _NO_MASKS, boxes, object_colours([]), np.float32(1), False)
-        paint_ids(out, _NO_MASKS, boxes, np.zeros((0, 2), np.uint8))
-        for kernel in (draw_picture, mix_pictures, publish_picture, sum_cells, paint_masks, paint_ids):
-            kernel.disable_compile()
+        with told(self._tell, cache_folder(draw_picture)):
+            prepare(draw_picture, self._tell, out, self._current, tables, block, *self._nothing(), _NOTHING)
+            prepare(mix_pictures, self._tell, out, self._current, self._current, np.float32(1))
+            prepare(publish_picture, self._tell, out, self._current, NO_LIMITS.maps, np.float32(1), False)
+            prepare(sum_cells, self._tell, np.empty((4, CELLS, CELLS), np.float32), self._current, self._places)
+            if self._has_masks:
+                boxes, opacity = mask_boxes(_NO_MASKS), np.float32(1)
+                prepare(paint_masks, self._tell, out, _NO_IMAGE, _NO_MASKS, boxes, object_colours([]), opacity, False)
+                prepare(paint_ids, self._tell, out, _NO_MASKS, boxes, np.zeros((0, 2), np.uint8))
 
 
 _Asked = TypeVar("_Asked", Crossfade, Overlay, IdPicture)

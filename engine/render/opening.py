@@ -3,28 +3,40 @@
 Either is imported when it is wanted: the engine with OpenGL needs no numba, the one with Numba no moderngl.
 """
 
+from collections.abc import Callable
+
 from engine.errors import NoGLError, RenderError
 from engine.render.picture import Renderer
 
 CHOICES = ("auto", "gl", "numba")
 
 
-def open_renderer(choice: str, width: int, height: int) -> Renderer:
+def open_renderer(
+    choice: str,
+    width: int,
+    height: int,
+    *,
+    has_layer5: bool = True,
+    has_masks: bool = True,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Renderer:
     """A renderer of this size, "auto", "gl" or "numba"; its calls belong to the calling thread.
 
+    `has_layer5`, `has_masks`: whether pictures for layer 5 and masks will be drawn; Numba compiles no more than that,
+    and lets `tell` hear of it.
     "auto" takes Numba where OpenGL is not to be had, and says why in `.reason`. NoGLError when "gl" is not to be
     had; RenderError when a shader or size is refused.
     """
     if choice not in CHOICES:
         raise RenderError(f"renderer {choice!r}: choose auto, gl or numba")
     if choice == "numba":
-        return _open_numba(width, height, "")
+        return _open_numba(width, height, "", has_layer5, has_masks, tell)
     try:
         return _open_gl(width, height)
     except RenderError as error:  # no OpenGL, or a driver that refuses a shader
         if choice == "gl":
             raise
-        return _open_numba(width, height, str(error))
+        return _open_numba(width, height, str(error), has_layer5, has_masks, tell)
 
 
 def _open_gl(width: int, height: int) -> Renderer:
@@ -35,9 +47,11 @@ def _open_gl(width: int, height: int) -> Renderer:
     return GLRenderer(width, height)
 
 
-def _open_numba(width: int, height: int, reason: str) -> Renderer:
+def _open_numba(
+    width: int, height: int, reason: str, has_layer5: bool, has_masks: bool, tell: Callable[[str], None]
+) -> Renderer:
     try:
         from engine.render.numba_renderer import NumbaRenderer
-    except (ImportError, RuntimeError) as error:  # no wheel for this Python; nowhere to keep compiled code
-        raise RenderError(f"Numba: {error} (it needs a writable folder: set NUMBA_CACHE_DIR)") from error
-    return NumbaRenderer(width, height, reason=reason)
+    except ImportError as error:  # no wheel for this Python
+        raise RenderError(f"Numba: {error}") from error
+    return NumbaRenderer(width, height, reason=reason, has_layer5=has_layer5, has_masks=has_masks, tell=tell)

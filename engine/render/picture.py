@@ -53,6 +53,27 @@ class PictureInput:
     """Share of `layer5`, 0..1: 0 shows `layer5_before` alone, 1 `layer5` alone."""
     matte: Matte | None = None
     """None: all of layer 5."""
+    leaving: "Leaving | None" = None
+    """The look that this one takes the place of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaving:
+    """A look that dissolves into another: (1 - mix) x its picture + mix x the other's, before the master.
+
+    What leaves goes on with its own trail of feedback; the look that comes begins with a black one. Where a fade begins
+    in the middle of another, three looks are on screen: what left then stands still from now on, beneath the one that
+    came then and leaves now.
+    """
+
+    number: int
+    """A new one with each fade; what leaves is what was on screen before it."""
+    mix: float
+    """Share of the look that comes, 0..1."""
+    picture: PictureInput | None
+    """What leaves, without a `leaving` of its own. None: it is not drawn, the last picture on screen stands still."""
+    revealed: float = 1.0
+    """Share of `picture` over what stands beneath it, 0..1: the mix of the fade that this one interrupted."""
 
 
 class Renderer(Protocol):

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from engine.file_names import escaped
 from engine.segment.results import Result
-from engine.sinks.whole_file import one_line, partial_path
+from engine.sinks.whole_file import WholeFile, one_line
 from engine.sources.pictures import Pictures
 
 WITHOUT_WORDS = "like the box"  # the category where examples are given and no prompt
@@ -23,7 +24,7 @@ class CocoFile:
     def __init__(self, path: Path, pictures: Pictures, prompts: tuple[str, ...], *, is_tracked: bool) -> None:
         self.path = path
         self.notes: list[str] = []
-        self._partial = partial_path(path)
+        self._whole = WholeFile(path)
         self._is_folder = pictures.kind != "video"
         self._is_tracked = is_tracked
         self._images: list[dict[str, Any]] = []
@@ -32,10 +33,14 @@ class CocoFile:
         named = [(number, text.strip()) for number, text in enumerate(prompts, 1) if text.strip()]
         categories = [{"id": number, "name": text} for number, text in named or [(1, WITHOUT_WORDS)]]
         info = {"description": f"{pictures.path.name}, segmented by multiverse"}
-        with one_line(path):
-            self._file = self._partial.open("w", encoding="utf-8")
-            self._file.write(f'{{"info": {_line(info)},\n"licenses": [],\n"categories": {_line(categories)},\n')
-            self._file.write('"annotations": [')
+        try:
+            with one_line(path):
+                self._file = self._whole.unfinished.open("w", encoding="utf-8")
+                self._file.write(f'{{"info": {_line(info)},\n"licenses": [],\n"categories": {_line(categories)},\n')
+                self._file.write('"annotations": [')
+        except BaseException:
+            self._whole.discard()
+            raise
 
     def add(self, result: Result) -> None:
         height, width = result.picture.pixels.shape[:2]
@@ -54,14 +59,14 @@ class CocoFile:
         with one_line(self.path):
             self._file.write('\n],\n"images": [\n' + ",\n".join(_line(image) for image in self._images) + "\n]}\n")
             self._file.close()
-            self._partial.replace(self.path)
+        self._whole.publish()
 
     def discard(self) -> None:
         try:
             self._file.close()
         except OSError:  # what the file still held: it may be what failed
             pass
-        self._partial.unlink(missing_ok=True)
+        self._whole.discard()
 
     def _annotation(self, result: Result, place: int) -> dict[str, Any]:
         from pycocotools import mask as rle
@@ -100,4 +105,4 @@ def run_lengths(part: np.ndarray, left: int, top: int, height: int, width: int) 
 
 
 def _line(values: Any) -> str:
-    return json.dumps(values, ensure_ascii=False)
+    return escaped(json.dumps(values, ensure_ascii=False))  # a picture's name may be no UTF-8

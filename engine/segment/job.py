@@ -26,6 +26,8 @@ class SegmentJob:
     """A video, a picture or a folder of pictures."""
     outputs: tuple[str, ...]
     """Each a form of its own, by its name: see outputs.py. Text, because a Path forgets the / at its end."""
+    frames: str = ""
+    """A folder for the pictures of a video, by the names that COCO gives them; "" for none."""
     prompts: tuple[str, ...]
     """Each a concept; objects name theirs by its number, from 1. May be missing where there are boxes."""
     model: str

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from engine.segment.results import Result
 from engine.sinks.picture_video import PictureVideo
+from engine.sinks.whole_file import WholeFile
 from engine.sources.pictures import Pictures
 
 
@@ -11,9 +12,19 @@ class OverlayVideo:
     def __init__(self, path: Path, pictures: Pictures, *, every: int) -> None:
         height, width = pictures.first.pixels.shape[:2]
         self.path = path
-        self._video = PictureVideo(
-            path, size=(width, height), look=pictures.look, every=every, sound_from=pictures.path
-        )
+        self._file = WholeFile(path)
+        try:
+            self._video = PictureVideo(
+                self._file.unfinished,
+                size=(width, height),
+                look=pictures.look,
+                every=every,
+                sound_from=pictures.path,
+                shown_as=path,
+            )
+        except BaseException:
+            self._file.discard()
+            raise
         self.notes = self._video.notes
 
     def add(self, result: Result) -> None:
@@ -21,6 +32,8 @@ class OverlayVideo:
 
     def finish(self) -> None:
         self._video.finish()
+        self._file.publish()
 
     def discard(self) -> None:
         self._video.discard()
+        self._file.discard()

@@ -122,6 +122,7 @@ class Pipeline:
                 read_ahead=(len(self._read), self._most),
                 unwritten=(len(self._results), self._most),
                 advice=self._advice,
+                failed=tuple(self._writer.failed),
             )
         )
 
@@ -154,6 +155,7 @@ class Pipeline:
         return SegmentReport(
             source=str(job.source),
             outputs=tuple(str(output.path) for output in writer.outputs),
+            failed=tuple(writer.failed),
             is_interrupted=self._is_interrupted,
             model=job.model,
             mode=self._mode,

@@ -21,6 +21,13 @@ class Progress:
     """Batches segmented and waiting to be written, and how many may."""
     advice: str | None
     """What would make it quicker, one line, from the batch on that shows it; also among the report's notes."""
+    failed: tuple[str, ...] = ()
+    """Outputs that were given up, one line each; also in the report."""
+
+    @property
+    def seconds_left(self) -> float | None:
+        """If it goes on so; None where the source does not tell its length."""
+        return None if self.expected is None or not self.fps else max(self.expected - self.done, 0) / self.fps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +46,8 @@ class SegmentReport:
     source: str
     outputs: tuple[str, ...]
     """Those that are whole, or end early because the run was interrupted."""
+    failed: tuple[str, ...]
+    """Why others were given up, one line each; they leave nothing behind."""
     is_interrupted: bool
     model: str
     mode: Mode

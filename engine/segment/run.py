@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from engine.errors import ModelError
 from engine.models.segmentation import SegmentationSpec
 from engine.segment.job import Mode, SegmentJob
-from engine.segment.outputs import check_forms, check_outputs
+from engine.segment.outputs import check_forms, check_outputs, forms_of
 from engine.segment.pipeline import Pipeline, Tell
 from engine.segment.report import SegmentReport
 from engine.sources.pictures import Pictures, open_pictures
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 def segment_file(
     job: SegmentJob, *, tell: Tell = lambda progress: None, stop: threading.Event | None = None
 ) -> SegmentReport:
-    """Everything, start to end. MultiverseError in one line when it fails; then no output is left behind.
+    """Everything, start to end. MultiverseError in one line when it fails; then no output is left behind. An output
+    that cannot be written fails alone, as long as there is another: see `SegmentReport.failed`.
 
     `tell` hears of each batch, on this thread. `stop`, set by another thread or a signal, ends the run early: what was
     segmented until then is written and kept.
@@ -35,9 +36,10 @@ def segment_file(
 def open_job(job: SegmentJob) -> Pictures:
     """The source, its first picture decoded. Raises what is wrong with the job, its outputs, its source, its model."""
     job.check()
-    check_outputs(job.outputs, job.source, overwrite=job.overwrite)
+    forms = forms_of(job.outputs, job.frames)
+    check_outputs(forms, job.source, overwrite=job.overwrite)
     pictures = open_pictures(job.source)
-    check_forms(job.outputs, pictures)
+    check_forms(forms, pictures)
     job.check_mode(mode_for(job, pictures, can_follow=_can_follow(job)))
     return pictures
 

@@ -1,15 +1,18 @@
 """The writer's side: a thread that paints and encodes what the model has found, and ends the outputs."""
 
+import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.errors import SinkError
 from engine.frame import Segmentation
 from engine.handover import Handover
 from engine.segment.coco import CocoFile
 from engine.segment.job import Mode, SegmentJob
-from engine.segment.mask_pictures import MaskFolder, OverlayPicture
-from engine.segment.outputs import Output, form_of
+from engine.segment.mask_pictures import FrameFolder, MaskFolder, OverlayPicture
+from engine.segment.outputs import Form, Output, forms_of
 from engine.segment.overlay_video import OverlayVideo
 from engine.segment.results import PaintLook, Result
 from engine.sources.batches import Batch
@@ -24,14 +27,21 @@ class Segmented:
 
 
 class Writer:
-    """Feeds all outputs, one after the other, and leaves none behind that is not whole."""
+    """Feeds all outputs, and leaves none behind that is not whole. Each stands for itself: one that cannot be written
+    is given up and told in `failed`, and the others go on. SinkError where none is left."""
 
     def __init__(self, job: SegmentJob, pictures: Pictures, mode: Mode, results: Handover[Segmented]) -> None:
         self.written = 0
         self.work_s = 0.0
         """Spent in painting and encoding."""
         self.outputs: list[Output] = []
+        """Those that are whole."""
+        self.failed: list[str] = []
+        """Why an output was given up, one line each."""
         self.notes: list[str] = []
+        self._open: list[Output] = []
+        """Those that are written."""
+        self._forms = forms_of(job.outputs, job.frames)
         self._job = job
         self._pictures = pictures
         self._mode = mode
@@ -40,36 +50,56 @@ class Writer:
 
     def run(self) -> None:
         try:
-            for name in self._job.outputs:
-                self.outputs.append(self._open(name))
+            for name, form in self._forms:
+                with self._or_fail():
+                    self._open.append(self._opened(Path(name), form))
             for segmented in self._results.items():
                 began_s = time.perf_counter()
                 for picture, found in zip(segmented.batch.pictures, segmented.found, strict=True):
                     result = Result(picture, found, self._look)
-                    for output in self.outputs:
-                        output.add(result)
+                    for output in list(self._open):
+                        with self._or_fail(output):
+                            output.add(result)
                     self.written += 1
                 self.work_s += time.perf_counter() - began_s
             if self.written:
-                for output in self.outputs:
-                    output.finish()
-        except BaseException:
-            self._discard()
-            raise
-        if not self.written:
-            self._discard()
+                self._finish()
+        finally:
+            for output in self._open:
+                output.discard()
 
-    def _discard(self) -> None:
-        for output in self.outputs:
-            output.discard()
-        self.outputs = []
+    def _finish(self) -> None:
+        """Each on its own: what is whole stays, whatever the next one raises."""
+        with contextlib.ExitStack() as each:
+            for output in reversed(self._open):
+                each.callback(self._finish_one, output)
 
-    def _open(self, name: str) -> Output:
-        path, form = Path(name), form_of(name)
+    def _finish_one(self, output: Output) -> None:
+        with self._or_fail(output):
+            output.finish()
+            self._open.remove(output)
+            self.outputs.append(output)
+
+    @contextlib.contextmanager
+    def _or_fail(self, output: Output | None = None) -> Iterator[None]:
+        """SinkError gives this output up; the last one's is raised."""
+        try:
+            yield
+        except SinkError as error:
+            if output is not None:
+                self._open.remove(output)
+                output.discard()
+            self.failed.append(str(error))
+            if len(self.failed) == len(self._forms):
+                for line in self.failed[:-1]:
+                    error.add_note(line)
+                raise
+
+    def _opened(self, path: Path, form: Form) -> Output:
         if form == "video":
             return OverlayVideo(path, self._pictures, every=self._job.every)
         if form == "picture":
             return OverlayPicture(path)
         if form == "coco":
             return CocoFile(path, self._pictures, self._job.prompts, is_tracked=self._mode == "track")
-        return MaskFolder(path)
+        return FrameFolder(path) if form == "frames" else MaskFolder(path)

@@ -5,8 +5,11 @@ rebinding). The browser still sends that name as Host: so only names that nobody
 """
 
 import ipaddress
+import re
 import socket
 from collections.abc import Collection
+
+_HOST = re.compile(r"(?:\[(?P<bracketed>[0-9A-Fa-f:.]+)\]|(?P<plain>[^:/?#@\[\]\s]+))(?::[0-9]*)?")
 
 
 def is_our_host(header: str | None, *, bound_to: str, allowed: Collection[str] = ()) -> bool:
@@ -41,10 +44,9 @@ def is_our_origin(origin: str, *, host: str | None, allowed: Collection[str] = (
 
 
 def _name_in(header: str) -> str:
-    """The host of `host:port`, without the brackets of IPv6."""
-    if header.startswith("["):
-        return header[1:].partition("]")[0]
-    return header.rpartition(":")[0] if header.rpartition(":")[2].isdecimal() and ":" in header else header
+    """The host of `host:port`, without the brackets of IPv6; "" where something else stands there (RFC 3986, 3.2)."""
+    found = _HOST.fullmatch(header)
+    return (found["bracketed"] or found["plain"]) if found else ""
 
 
 def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -4,7 +4,7 @@ import errno
 import socket
 import sys
 
-from engine.control.sender import display_address, numeric_localhost
+from engine.control.sender import addresses_of, display_address
 from engine.errors import MultiverseError, PortTakenError
 
 BACKLOG = 64
@@ -14,7 +14,7 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening socket; MultiverseError names `--web`."""
     option = f"--web {host}:{port}"
     try:
-        found = socket.getaddrinfo(numeric_localhost(host), port, type=socket.SOCK_STREAM)
+        found = addresses_of(host, port, socket.SOCK_STREAM)
     except OSError as error:
         raise MultiverseError(f"{option}: no such host here ({error.strerror or error})") from None
     family, kind, protocol, _, address = found[0]

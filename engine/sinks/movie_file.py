@@ -6,10 +6,10 @@
 
 MP4 and MOV are fragmented while they are written: twice a second everything so far is whole on the disk, so a killed
 run plays up to there. At the end they become plain files, which editing programs want, by one more header over all of
-it (`hybrid_fragmented`, FFmpeg 7.1): nothing is copied. The first fragment carries its header (`delay_moov`): with an
-empty header in front, FFmpeg cannot say that AAC begins with 1024 samples of nothing, and shifts the pictures by 21 ms
-instead. No B-frames: decoding order is showing order. An AVI has one rate: a picture that is missing is shown longer,
-by an empty chunk; killed, it lacks its index, which players make anew.
+it (`hybrid_fragmented`, FFmpeg 7.1): nothing is copied. `index_in_front.py` moves that header. The first fragment
+carries its header (`delay_moov`): with an empty header in front, FFmpeg cannot say that AAC begins with 1024 samples of
+nothing, and shifts the pictures by 21 ms instead. No B-frames: decoding order is showing order. An AVI has one rate: a
+picture that is missing is shown longer, by an empty chunk; killed, it lacks its index, which players make anew.
 """
 
 import struct
@@ -22,10 +22,13 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.codec.context import ThreadType
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 
 from engine.errors import SinkError
+from engine.schedule import exact_rate
 
 FRAGMENT_S = 0.5
 LIVE_TICKS_HZ = 90_000  # MPEG's clock: fine enough for any frame time
@@ -35,6 +38,8 @@ BIT_RATE_PER_CHANNEL = 96_000
 WRITE_BYTES = 8 * 2**20  # a fragment goes out in one write: a kill seldom finds half of one on the disk
 BOX_HEAD = struct.Struct(">I4sQ")
 BT709_MATRIX, BT470BG_MATRIX = 1, 5  # AVCOL_SPC_...: how a stream names what swscale calls ITU709 and ITU601
+ENCODER_THREADS = 4  # what x264 makes depends on their number: the same on every machine
+AVX2 = 11  # as OpenCV numbers it
 FRAGMENTED = {"frag_duration": f"{FRAGMENT_S * 1e6:.0f}", "flush_packets": "1"}
 
 
@@ -86,6 +91,17 @@ FORMATS = {
 }
 
 
+def make_repeatable(codec: VideoCodecContext) -> None:
+    """Let the same pictures become the same bytes, on every machine and from run to run. Before the first picture."""
+    import cv2  # offline only: a live recording does not wait for it
+
+    codec.thread_type, codec.thread_count = ThreadType.FRAME, ENCODER_THREADS
+    # x264's AVX-512 (core 165) looks ahead with numbers that nobody has set: of fifty first pictures one came out
+    # another from run to run. Every processor that has AVX-512 has AVX2.
+    if codec.name == "libx264" and cv2.checkHardwareSupport(AVX2):
+        codec.options = codec.options | {"x264-params": "asm=avx2"}
+
+
 class MovieFile:
     """`sound_channels` 0 makes a silent movie. Errors of FFmpeg come out as SinkError."""
 
@@ -103,7 +119,7 @@ class MovieFile:
         self._path = path
         self._format = form = FORMATS[path.suffix.lower()]
         self._padded = (height + height % 2, width + width % 2)  # 4:2:0 has one colour for two by two pixels
-        rate = Fraction(fps).limit_denominator(1001)
+        rate = exact_rate(fps)
         self._time_base = 1 / rate if is_offline or form.has_fixed_rate else Fraction(1, LIVE_TICKS_HZ)
         self._next_key_s = 0.0
         self._newest_pts = -1
@@ -124,6 +140,8 @@ class MovieFile:
             self._picture.height, self._picture.width = self._padded
             self._picture.pix_fmt = form.pixels
             codec = self._picture.codec_context
+            if is_offline:
+                make_repeatable(codec)
             codec.time_base = self._time_base
             if form.has_keys:
                 codec.gop_size = max(1, round(fps * 10 * FRAGMENT_S))  # keys are asked for by time
@@ -175,6 +193,11 @@ class MovieFile:
             block.pts = self._samples
             self._samples += len(samples)
             self._container.mux(self._sound.encode(block))  # cut into AAC's 1024 and resampled inside
+
+    @property
+    def is_seekable(self) -> bool:
+        """False for a pipe, which takes nothing afterwards."""
+        return isinstance(self._file, _SeekableFile)
 
     def close(self) -> None:
         """Write what the encoders still hold and end the file; after an error, with its last whole fragment."""

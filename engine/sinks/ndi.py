@@ -12,13 +12,13 @@ sizes only, and cuts the last column or row of others.
 
 import threading
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine.errors import SinkError
 from engine.frame import PublishedFrame
+from engine.schedule import exact_rate
 from engine.sinks.registry import broken, require_available
 from engine.sinks.sink import TITLES, Picture, SinkStatus, Stage
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from cyndilib.sender import Sender
 
 LOOK_S = 0.1  # how often the thread looks for receivers while there are none
-MOST_TERMS = 1001  # of a rate as a fraction: 59.94 is 60000/1001
 CLOSE_CEILING_S = 5.0
 
 
@@ -168,7 +167,7 @@ class NdiSink:
             raise broken(self.kind, error) from error
         picture = VideoSendFrame()
         picture.set_resolution(form.width, form.height)
-        picture.set_frame_rate(Fraction(form.fps).limit_denominator(MOST_TERMS))
+        picture.set_frame_rate(exact_rate(form.fps))
         picture.set_fourcc(FourCC.RGBA if form.has_alpha else FourCC.RGBX)
         sender = Sender(self.name, clock_video=False)  # the frame loop keeps the time
         sender.set_video_frame(picture)

@@ -15,17 +15,18 @@ def dated_file(folder: Path, picture: Picture, wall_s: float, suffix: str) -> Pa
     return folder / (stem + time.strftime(" %Y-%m-%d %H.%M.%S", time.localtime(wall_s)) + suffix)
 
 
-def check_folder(kind: str, path: Path, record_folder: Path) -> None:
-    """Raise SinkError when the folder of `path` is not there. The record folder is made when it is wanted."""
-    folder = path.absolute().parent
+def make_folder(kind: str, path: Path) -> None:
+    """Make the folder of `path`, and those above it, where they are missing. SinkError when that fails."""
     try:
-        if folder == record_folder.absolute():
-            folder.mkdir(parents=True, exist_ok=True)
-        is_there = folder.is_dir()
+        folder = path.absolute().parent
+    except FileNotFoundError:  # somebody has removed the working folder
+        raise SinkError(
+            f"{kind}: {path} is in the working folder, which is gone; give a path that begins at the root"
+        ) from None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SinkError(f"{kind}: cannot use the folder {folder}: {error.strerror}") from error
-    if not is_there:
-        raise SinkError(f"{kind}: there is no folder {folder}")
+        raise SinkError(f"{kind}: cannot make the folder {folder}: {error.strerror or error}") from error
 
 
 def check_suffix(kind: str, path: Path, allowed: tuple[str, ...]) -> None:

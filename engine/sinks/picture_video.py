@@ -11,13 +11,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
-from av.codec.context import ThreadType
 from av.video.reformatter import ColorRange, Colorspace, ColorTrc, VideoReformatter
 
+from engine.atomic_file import move_into_place
 from engine.errors import SinkError
-from engine.sinks.movie_file import BT470BG_MATRIX, FORMATS, Format
+from engine.sinks.movie_file import BT470BG_MATRIX, FORMATS, Format, make_repeatable
 from engine.sinks.whole_file import partial_path
 from engine.sources.look import Look
 from engine.sources.stream_copy import StreamCopy
@@ -38,17 +37,15 @@ VIDEO_FORMATS: dict[str, Format] = FORMATS | {
     ".mkv": Format(codec=H264.codec, pixels=H264.pixels, live={}, offline=H264.offline, sound="aac", has_keys=True),
     ".webm": Format(codec="libvpx-vp9", pixels="yuv420p", live={}, offline=VP9_OPTIONS, sound="libopus", has_keys=True),
 }
-CONTAINERS = {".mkv": "matroska"}
+# Where the index of an MP4 is in front a browser begins to play before all of it is there.
+INDEX_IN_FRONT = {"movflags": "faststart"}
+VIDEO_FORMATS[".m4v"] = H264  # MP4 by another name
+CONTAINERS = {".mkv": "matroska", ".m4v": "mp4"}
 MATROSKA = (".mkv", ".webm")
 MATROSKA_TICK_S = Fraction(1, 1000)  # an encoder that is told so rounds once, and its packets stay as they are
 # ProRes knows three transfers, by FFmpeg's numbers; three of the others are the first one (ITU-T H.273, table 3).
 PRORES_TRANSFERS = {1: 1, 6: 1, 14: 1, 15: 1, 16: 16, 18: 18}
 KEY_EVERY_S = 1  # a player that looks for a place starts at most so far before it
-ENCODER_THREADS = 4  # what x264 makes depends on their number: the same on every machine
-AVX2 = 11  # as OpenCV numbers it
-# x264's AVX-512 (core 165) looks ahead with numbers that nobody has set: of fifty first pictures one came out another
-# from run to run. Every processor that has AVX-512 has AVX2.
-SAME_EVERY_RUN = {"libx264": {"x264-params": "asm=avx2"}} if cv2.checkHardwareSupport(AVX2) else {}
 CONVERSION_THREADS = 1  # the encoder takes the cores
 
 
@@ -64,10 +61,11 @@ class PictureVideo:
         every: int = 1,
         sound_from: Path | None = None,
         shown_as: Path | None = None,
+        is_piece: bool = False,
     ) -> None:
         """`path` says by its suffix what is written. `size`: width and height of the pictures. `every`: of so many of
         the source's one is written. `sound_from`: whose sound is copied. `shown_as`: what messages call it, and what a
-        user's file is to be."""
+        user's file is to be. `is_piece`: of several that are joined, so that the place of its index does not matter."""
         self.path = path
         self.notes: list[str] = []
         self._shown = shown_as or path
@@ -92,13 +90,11 @@ class PictureVideo:
                 str(self._partial),
                 "w",
                 format=container_of(path),
-                options=form.container,
+                options=form.container if is_piece or not form.container else INDEX_IN_FRONT,
             )
         try:
             with self._errors():
-                self._stream = self._container.add_stream(
-                    form.codec, rate=rate, options=form.offline | SAME_EVERY_RUN.get(form.codec, {})
-                )
+                self._stream = self._container.add_stream(form.codec, rate=rate, options=form.offline)
                 self._set_up(width + width % 2, height + height % 2, rate)
             if sound_from is not None and look.sound:
                 self._sound = StreamCopy(sound_from, self._container, has_early=not form.has_fixed_rate)
@@ -148,7 +144,7 @@ class PictureVideo:
                         f"{self._shown.name}: its sound ends where the source is damaged ({self._sound.damage})"
                     )
             self._container.close()
-            self._partial.replace(self.path)
+            move_into_place(self._partial, self.path)
 
     def discard(self) -> None:
         """As if it had never been begun."""
@@ -163,7 +159,7 @@ class PictureVideo:
         stream.width, stream.height, stream.pix_fmt = width, height, form.pixels
         stream.time_base = self._time_base
         codec = stream.codec_context
-        codec.thread_type, codec.thread_count = ThreadType.FRAME, ENCODER_THREADS
+        make_repeatable(codec)
         codec.time_base = self._time_base
         codec.sample_aspect_ratio = look.pixel_aspect
         if form.has_keys:

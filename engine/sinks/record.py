@@ -16,9 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.atomic_file import sync_file, sync_folder
 from engine.errors import MultiverseError, SinkError
 from engine.frame import AudioBlock, PublishedFrame
-from engine.sinks.new_file import check_folder, check_suffix, dated_file, reserve
+from engine.sinks.index_in_front import SUFFIXES as SUFFIXES_WITH_INDEX
+from engine.sinks.index_in_front import put_index_in_front
+from engine.sinks.new_file import check_suffix, dated_file, make_folder, reserve
 from engine.sinks.sink import Picture, SinkStatus, Stage
 from engine.sinks.sound_track import SoundTrack
 
@@ -29,6 +32,9 @@ QUEUE_BYTES = 64 * 2**20  # 17 pictures of 720p, 8 of 1080p
 QUEUE_LIMITS = (2, 30)
 LONGEST_STANDSTILL_S = 60.0  # then the disk is gone, and the sound kept meanwhile would fill the memory
 CLOSE_CEILING_S = 60.0
+MAX_OFFLINE_CLOSE_S = 600.0  # a slow stick is still to be given what the system has kept for it
+MAX_MOVE_OFFLINE_S = 45.0  # of an index to the front of a film
+MAX_MOVE_LIVE_S = 2.0  # the end of a show does not wait for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +55,23 @@ class Recording:
         stage: Stage,
         size: tuple[int, int],
         *,
-        claim: Callable[[Path, Path], Path],
+        claim: Callable[[Path], Path],
         after: "Recording | None" = None,
         queue_pictures: int | None = None,
     ) -> None:
-        """`size` is (width, height). `claim` gets the wanted path and the record folder on the recording's
-        thread, and gives the empty file to write; it is removed if it stays empty. Not before `after` has its own,
-        or has given it back unused: files are numbered in the order of what they show."""
+        """`size` is (width, height). `claim` gets the wanted path on the recording's thread, and gives the empty file
+        to write; it is removed if it stays empty. Not before `after` has its own, or has given it back unused: files
+        are numbered in the order of what they show."""
         self.path = wanted
         """As claimed, once it is."""
         self.size = size
         self.written = 0
         self.dropped = 0
         self.seconds = 0.0
+        self.size_bytes = 0
+        """Of the finished file."""
+        self.note = ""
+        """What is to be known of the finished file."""
         self.error: Exception | None = None
         """Why the thread ended before it was told to; what was written by then plays."""
         self._stage = stage
@@ -126,10 +136,11 @@ class Recording:
     def close(self) -> None:
         """`end`, and wait for it. SinkError when the file could not be ended as it should."""
         self.end()
-        self._thread.join(0 if self._is_stuck else CLOSE_CEILING_S)
+        ceiling_s = MAX_OFFLINE_CLOSE_S if self._stage.is_offline else CLOSE_CEILING_S
+        self._thread.join(0 if self._is_stuck else ceiling_s)
         if not self._is_stuck and self._thread.is_alive():
             self._is_stuck = True
-            raise SinkError(f"record: {self.path} is not ended after {CLOSE_CEILING_S:.0f} s; is the disk there?")
+            raise SinkError(f"record: {self.path} is not ended after {ceiling_s:.0f} s; is the disk there?")
         if not self._was_raised:
             self._raise_error()
 
@@ -162,7 +173,7 @@ class Recording:
             if not self._after.has_moments:  # nor will have: it was told to end before this one was made
                 self._after._thread.join()
             self._after = None
-        self.path = self._claim(self.path, stage.record_folder)
+        self.path = self._claim(self.path)
         self._is_claimed = True
         self._has_claimed.set()
         movie = MovieFile(
@@ -193,6 +204,15 @@ class Recording:
                 movie.add_sound(track.place(moment.sound, moment.time_s))
         finally:
             movie.close()
+        if movie.is_seekable and self.path.suffix.lower() in SUFFIXES_WITH_INDEX:
+            end_s = time.perf_counter() + (MAX_MOVE_OFFLINE_S if stage.is_offline else MAX_MOVE_LIVE_S)
+            reason = put_index_in_front(self.path, lambda: time.perf_counter() < end_s)
+            self.note = f"its index stays at the end: {reason}" if reason else ""
+        with suppress(FileNotFoundError):  # somebody may have moved it away
+            self.size_bytes = self.path.stat().st_size
+            if stage.is_offline:  # a film told as finished outlives a power cut; the end of a show does not wait
+                sync_file(self.path)
+                sync_folder(self.path.parent)
 
     def _next(self) -> _Moment | None:
         with self._state:
@@ -262,6 +282,9 @@ class RecordSink:
             renamed = f" ({self._wanted} was there already)" if path != self._wanted else ""
             more = f", first of {len(recordings)} files" if len(recordings) > 1 else ""
             detail = f"{path}{renamed}{more}, {sum(recording.seconds for recording in recordings):.1f} s"
+            size_bytes = sum(recording.size_bytes for recording in recordings)
+            notes = dict.fromkeys(recording.note for recording in recordings if recording.note)
+            detail = "; ".join([detail + (f", {size_bytes / 1e6:.1f} MB" if size_bytes else ""), *notes])
         return SinkStatus(
             kind=self.kind,
             name=self.name,
@@ -279,7 +302,7 @@ class RecordSink:
         self._recordings = [*kept, recording]
 
 
-def claim_file(wanted: Path, record_folder: Path) -> Path:
+def claim_file(wanted: Path) -> Path:
     """A new empty file, `wanted` or numbered. Waits for the disk."""
-    check_folder(RecordSink.kind, wanted, record_folder)
+    make_folder(RecordSink.kind, wanted)
     return reserve(RecordSink.kind, wanted)

@@ -1,12 +1,15 @@
 """Which kinds of sink there are, and which can run here. Imports no library of theirs."""
 
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from engine.errors import SinkUnavailableError
+from osc_schema import Rejected, Value
 
 if TYPE_CHECKING:
     from engine.sinks.sink import Sink, SinkSpec
@@ -119,6 +122,20 @@ def _is_installed(module: str) -> bool:
 def require_available(kind: str) -> None:
     if reason := unavailable_reason(kind):
         raise SinkUnavailableError(f"{kind}: unavailable ({reason})")
+
+
+def conditions() -> Iterator[tuple[str, Callable[[Value], None]]]:
+    """(address, check) for `ParamStore.add_condition`: a kind that cannot run here is not switched on."""
+
+    def check(address: str, unavailable: SinkUnavailableError, value: Value) -> None:
+        if value:
+            raise Rejected(f"{address}: {unavailable}")
+
+    for kind in KINDS:
+        try:
+            require_available(kind)
+        except SinkUnavailableError as error:
+            yield f"/sink/{kind}/enable", partial(check, f"/sink/{kind}/enable", error)
 
 
 def load_kinds() -> None:

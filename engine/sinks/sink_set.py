@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from engine.backoff import LONGEST_DELAY_S, next_delay_s
-from engine.clock import Clock
+from engine.clock import Clock, SystemClock
 from engine.errors import MultiverseError, SinkError
 from engine.frame import PublishedFrame, ShownPicture
 from engine.sinks.registry import KINDS, load_kinds, make_sink
@@ -18,6 +18,10 @@ Report = Callable[[str, str], None]
 
 MOST_SINKS = 16  # each may hold a thread and pictures; whoever may send OSC may ask for sinks
 MOST_ENDED = 64  # of those stopped during the run, how many are remembered
+MAX_END_S = 4.0  # live, for all sinks together; the engine's end takes 5 s at most
+MAX_STANDSTILL_S = 2.0  # beyond that, for one that still writes: its file shall be whole
+MAX_WRITING_S = 60.0  # and no longer, however much it has to write
+POLL_S = 0.005
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +41,8 @@ class _Place:
     """The first failure's traceback is in the log; later ones are counted only."""
     is_once: bool = False
     """For one picture: stopped when that is taken."""
+    end_error: Exception | None = None
+    """What it could not write when it was asked to end."""
     brought_by: "_Place | None" = None
     """The main picture's sink that this one came along with, and will go with."""
 
@@ -58,13 +64,19 @@ class _Place:
 class SinkSet:
     """Everything but `status` on the render thread with its GL context current. Close it before the renderer."""
 
-    def __init__(self, stage: Stage, clock: Clock, report: Report) -> None:
+    def __init__(self, stage: Stage, clock: Clock, report: Report, *, stopwatch: Clock | None = None) -> None:
+        """`clock` is the show's; `stopwatch` takes the time of the end, which passes offline too."""
         self.stage = stage
         """Of the main picture."""
         self._stages_beside: dict[Picture, Stage] = {}
         """Of the pictures that the run has beside the main one."""
         self._clock = clock
+        self._stopwatch = stopwatch or SystemClock()
         self._report = report
+        self._asked_s: float | None = None
+        """When the sinks were asked to end."""
+        self._moved: dict[int, tuple[int, float]] = {}
+        """From then on, by place: how many pictures it had put out, and since when."""
         self._places: tuple[_Place, ...] = ()
         self._finishing: tuple[_Place, ...] = ()
         self._ended: tuple[_Place, ...] = ()
@@ -287,22 +299,67 @@ class SinkSet:
             status if status.state == "ended" else replace(status, state="finishing") for status in finishing
         )
 
+    def ask_to_end(self) -> None:
+        """Let every sink begin to write what is left, without waiting. No more frames come; `close` follows."""
+        if self._asked_s is None:
+            self._asked_s = self._stopwatch.now_s()
+            for place in (*self._places, *self._finishing):
+                self._moved[id(place)] = place.status().frames, self._asked_s
+                self._has_drained(place)
+
     def close(self) -> None:
-        """End every sink, waiting until its files are whole."""
+        """End every sink, waiting until its files are whole. Offline for as long as that takes.
+
+        Live, 4 s after `ask_to_end` nothing is waited for that stands still: a disk that is gone must not keep the
+        engine. A recording that still writes goes first: it is waited for until it is whole, or has written nothing
+        for 2 s, for 60 s at most. What is left then plays up to there (`movie_file`), and is told as failed.
+        """
+        self.ask_to_end()
+        if not self.stage.is_offline:
+            self._wait_until_drained()
         for place in (*self._places, *self._finishing):
             self._end(place)
         self._keep_ended()
         self._is_closed = True
 
+    def _wait_until_drained(self) -> None:
+        """Gives up those that stand still."""
+        assert self._asked_s is not None, "close asks first"
+        late_s = 0.0
+        waiting = [place for place in (*self._places, *self._finishing) if place.sink is not None]
+        while waiting := [place for place in waiting if not self._has_drained(place)]:
+            now_s = self._stopwatch.now_s()
+            for place in waiting:
+                frames = place.status().frames
+                if self._moved[id(place)][0] != frames:
+                    self._moved[id(place)] = frames, now_s
+            late_s = now_s - self._asked_s
+            is_any_moving = any(now_s - self._moved[id(place)][1] < MAX_STANDSTILL_S for place in waiting)
+            if late_s > MAX_END_S and (not is_any_moving or late_s > MAX_WRITING_S):
+                break
+            self._stopwatch.sleep_until(now_s + POLL_S)
+        for place in waiting:
+            self._give_up(place, late_s)
+
+    def _has_drained(self, place: _Place) -> bool:
+        """Let it write what is left; True once `close` will not wait."""
+        try:
+            return place.sink is None or place.sink.drain()
+        except Exception as error:
+            place.end_error = error
+            return True
+
+    def _give_up(self, place: _Place, after_s: float) -> None:
+        """Without closing it, which would wait: its thread ends with the process."""
+        place.last = place.status()
+        place.sink = None
+        self._note(place, SinkError(f"{place.last.name} is not ended after {after_s:.0f} s; is the disk there?"))
+        place.last = replace(place.last, state="failed", detail=place.reason)
+
     def _finish(self) -> None:
         """End the stopped sinks that have nothing left to write (offline: all of them)."""
         for place in self._finishing:
-            try:
-                is_done = place.sink is None or self.stage.is_offline or place.sink.drain()
-            except Exception as error:
-                self._note(place, error)
-                is_done = True
-            if is_done:
+            if self.stage.is_offline or self._has_drained(place):
                 self._end(place)
         self._keep_ended()
 
@@ -316,7 +373,7 @@ class SinkSet:
             if place.last.state == "retrying":
                 place.last = replace(place.last, state="failed", detail=place.reason)
             return
-        error = self._close(place)
+        error = self._close(place) or place.end_error
         if error is None:
             place.last = replace(place.last, state="ended")
         else:

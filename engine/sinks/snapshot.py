@@ -10,7 +10,6 @@ premultiplied: where alpha is below 255 they are divided by it.
 """
 
 import logging
-import os
 import threading
 import time
 from collections import deque
@@ -18,9 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.atomic_file import move_into_place
 from engine.errors import MultiverseError, SinkError
 from engine.frame import PublishedFrame
-from engine.sinks.new_file import check_folder, check_suffix, dated_file, reserve
+from engine.sinks.new_file import check_suffix, dated_file, make_folder, reserve
 from engine.sinks.sink import Picture, SinkStatus, Stage, sink_label
 
 log = logging.getLogger(__name__)
@@ -166,7 +166,7 @@ class SnapshotSink:
 
         assert self._stage is not None
         if self._wanted is not None:
-            check_folder(self.kind, self._wanted, self._stage.record_folder)
+            make_folder(self.kind, self._wanted)
         with self._state:
             self._is_open = True
             self._state.notify_all()
@@ -185,12 +185,12 @@ class SnapshotSink:
         wanted = self._wanted
         if wanted is None:
             wanted = dated_file(self._stage.record_folder, self._picture, time.time(), ".png")
-            check_folder(self.kind, wanted, self._stage.record_folder)
+            make_folder(self.kind, wanted)
         path = reserve(self.kind, wanted)
         partial = path.with_name(f".{path.name}.partial")
         try:
             partial.write_bytes(data)
-            os.replace(partial, path)
+            move_into_place(partial, path)
         except OSError as error:
             partial.unlink(missing_ok=True)
             path.unlink(missing_ok=True)

@@ -1,16 +1,40 @@
 """Files that nobody sees under their own name before they are whole: written beside it and moved there at the end."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine.atomic_file import move_into_place
 from engine.errors import SinkError
+from engine.work_folder import WorkFolder
+
+
+class WholeFile:
+    """`path` in work, in a hidden folder beside it that one run holds: what a killed run has left there is removed by
+    the next one. SinkError in one line; FolderBusyError where another run is at work on the same file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        # A name of its own: `.NAME.partial` may hold what an interrupted `video` or `convert` is to go on from.
+        self._place = WorkFolder(path, at=path.with_name(f".{path.name}.unfinished"))
+        self._place.empty()
+        self.unfinished = self._place.path / f"whole{path.suffix}"
+        """Where it is written; not there yet."""
+
+    def publish(self) -> None:
+        """What was written gets its name, whole even after a power cut."""
+        with one_line(self.path):
+            move_into_place(self.unfinished, self.path)
+        self._place.remove()
+
+    def discard(self) -> None:
+        """As if it had never been begun. After `publish`: nothing."""
+        self._place.remove()
 
 
 def partial_path(path: Path) -> Path:
-    """Where it is written until it is whole."""
-    return path.with_name(f".{path.name}.{os.getpid()}.partial")
+    """Where a file is written until it is whole, in a folder that no other run writes into."""
+    return path.with_name(f".{path.name}.partial")
 
 
 @contextmanager

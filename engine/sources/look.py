@@ -57,6 +57,22 @@ class Look:
     """The codec of each sound track."""
 
 
+TRANSFERS = {16: "PQ", 18: "HLG"}
+"""Of HDR (ISO 23091-2, table 3)."""
+
+
+def lost_depth(first: DecodedFrame) -> str:
+    """One line for what 8 bits a colour do not hold of this picture, "" where they hold all."""
+    bits = max(component.bits for component in first.format.components)
+    transfer = TRANSFERS.get(first.color_trc)
+    if transfer is not None:
+        return (
+            f"HDR ({transfer}, {bits} bits a colour) is not tone-mapped: it is taken as it is coded, with 8 bits, and "
+            f"a video keeps the tag {transfer}; for true colours make it SDR (BT.709) first"
+        )
+    return f"{bits} bits a colour are taken, and written, as 8" if bits > 8 else ""
+
+
 def look_of(first: DecodedFrame, rate: Fraction, tick_s: Fraction, aspect: Fraction, sound: tuple[str, ...]) -> Look:
     """`aspect`: of a pixel as it is coded, before the picture is turned upright."""
     is_turned = round(first.rotation / 90) % 2 == 1

@@ -40,6 +40,10 @@ class StreamCopy:
     def metadata(self) -> dict[str, str]:
         return self._source.metadata
 
+    @property
+    def has_chapters(self) -> bool:
+        return bool(self._source.chapters())
+
     def add(self, stream: Stream) -> bool:
         """Whether `into` can hold it. All are added before anything is copied."""
         if not can_hold(self._into.format.name, stream):

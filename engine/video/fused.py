@@ -1,5 +1,6 @@
 """All stages in this process: on CUDA on streams that overlap, elsewhere one after the other."""
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,7 +35,10 @@ class FusedStages:
         with self._one_line():
             painter = load_stage(job.painting, "whole", device, self.dtype, *size, read_picture=read_still)
             self._painter: BatchPainter | None = painter
+            began_s = time.perf_counter()
             painter.warm_up(job.batch)
+            self.batch_s = time.perf_counter() - began_s
+            """Seconds that the first batch took: an upper bound for those that follow."""
         self.real_steps = painter.real_steps
         self.notes = [*painter.model.notes, *painter.notes]
         self._frames = 0

@@ -6,7 +6,7 @@ from typing import Literal
 from engine.errors import UsageError
 from engine.models.diffusion.painting import LARGEST_SEED, SAMPLERS, Painting
 from engine.models.diffusion.spec import NO_MODEL
-from engine.option_range import check_number
+from engine.option_range import check_no_stream, check_number
 
 LARGEST_BATCH = 64
 LARGEST_PIPE = 32  # Windows waits for 63 handles at once, and each process has one
@@ -23,7 +23,7 @@ class VideoJob:
     source: str
     """A video, a picture, a folder of pictures, a camera's index or name, or an address."""
     output: str
-    """A video (.mp4 .mkv .mov .webm .avi), or a folder of frames: a name without a suffix, or with / at its end."""
+    """A video (.mp4 .m4v .mov .mkv .webm .avi), or a folder of frames: no suffix, or a / at its end."""
     painting: Painting
     pipe: int = 1
     """Processes that paint side by side; split only."""
@@ -48,6 +48,7 @@ class VideoJob:
     def check(self) -> None:
         """UsageError for what contradicts itself. Touches no file."""
         check_painting(self.painting)
+        check_no_stream(self.source, self.output)
         check_number("--pipe", self.pipe, 1, LARGEST_PIPE)
         check_number("--skip", self.skip, 0)
         check_number("--batch", self.batch, 1, LARGEST_BATCH)

@@ -2,7 +2,8 @@
 
     {"levels": [{"rms", "peak", "low", "mid", "high", "pitch_hz", "onset_count"}, ... one a channel]}   20 a second
     {"status": {... as /status.json}}                                                                    2 a second
-    {"osc": [{"at_s", "from", "address", "args"}, ...], "skipped": n}       at most 10, to who sent {"monitor": true}
+    {"osc": [{"at_s", "from", "address", "args"} or {"at_s", "from", "refused"}, ...], "skipped": n}
+                                                               at most 10 a second, to who sent {"monitor": true}
 
 A browser that is slow gets the newest levels and status when it has room again, and of the monitor the newest lines.
 """
@@ -16,6 +17,7 @@ from collections.abc import Callable
 import msgspec
 from aiohttp import web
 
+from engine.file_names import escaped
 from engine.frame import ChannelFeatures
 from engine.serving.sockets import Data, Send, WebSockets
 from engine.web.monitor import MOST_LINES, Line, OscMonitor
@@ -165,5 +167,17 @@ class LiveFeed:
 
 
 def as_json(value: object) -> str:
-    """msgspec writes infinities (a silent level in dB) as null, which JSON can carry."""
-    return msgspec.json.encode(value).decode()
+    """msgspec writes infinities (a silent level in dB) as null, which JSON can carry. Names of files that are not UTF-8
+    are shown escaped."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_escaped(msgspec.to_builtins(value))).decode()
+
+
+def _escaped(value: object) -> object:
+    if isinstance(value, str):
+        return escaped(value)
+    if isinstance(value, dict):
+        return {_escaped(name): _escaped(each) for name, each in value.items()}
+    return [_escaped(each) for each in value] if isinstance(value, list | tuple) else value

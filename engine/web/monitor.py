@@ -1,4 +1,5 @@
-"""The OSC monitor: what came in lately, for those who watch. A flood of messages costs a reference each."""
+"""The OSC monitor: what came in lately and what of it was refused, for those who watch. A flood of messages costs a
+reference each."""
 
 import itertools
 import math
@@ -24,9 +25,14 @@ class Line:
     sender: str
     address: str
     args: tuple[Shown, ...]
+    refused: str = ""
+    """Why what came before it was refused; then there is no message."""
 
     def as_json(self) -> dict[str, object]:
-        return {"at_s": round(self.at_s, 4), "from": self.sender, "address": self.address, "args": self.args}
+        line = {"at_s": round(self.at_s, 4), "from": self.sender}
+        if self.refused:
+            return line | {"refused": self.refused}
+        return line | {"address": self.address, "args": self.args}
 
 
 class OscMonitor:
@@ -35,7 +41,7 @@ class OscMonitor:
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
         self._numbers = itertools.count(1)
-        self._noted: deque[tuple[int, float, str, Message]] = deque(maxlen=MOST_LINES)
+        self._noted: deque[tuple[int, float, str, Message | str]] = deque(maxlen=MOST_LINES)
         self._taken = 0
 
     def start(self) -> None:
@@ -54,14 +60,17 @@ class OscMonitor:
         while self._noted:
             number, at_s, sender, message = self._noted.popleft()
             newest = max(newest, number)
+            if isinstance(message, str):
+                lines.append(Line(at_s=at_s, sender=sender, address="", args=(), refused=message))
+                continue
             args = tuple(_shown_value(value) for value in message.args[:MOST_ARGUMENTS])
             lines.append(Line(at_s=at_s, sender=sender, address=shown(message.address), args=args))
         skipped = newest - self._taken - len(lines)
         self._taken = newest
         return tuple(lines), max(0, skipped)
 
-    def _note(self, at_s: float, sender: str, message: Message) -> None:
-        """The receiving threads, one at a time. Hot while somebody watches."""
+    def _note(self, at_s: float, sender: str, message: Message | str) -> None:
+        """Any thread; of one sender the messages and their refusals in order. Hot while somebody watches."""
         self._noted.append((next(self._numbers), at_s, sender, message))
 
 

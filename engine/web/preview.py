@@ -6,6 +6,7 @@ viewer with a slow connection gets fewer pictures, each of them new, and costs a
 """
 
 import queue
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -55,6 +56,7 @@ class PreviewTap:
     def __init__(self) -> None:
         self._offered: queue.SimpleQueue[Offered | None] = queue.SimpleQueue()
         self._viewers: tuple[Viewer, ...] = ()  # replaced as a whole: the frame loop reads it at any moment
+        self._coming_or_going = threading.Lock()
         self._due: tuple[Viewer, ...] = ()
         self._is_busy = False
 
@@ -78,7 +80,7 @@ class PreviewTap:
             viewer.is_ready = False
         self._offered.put(Offered(rgba=rgba, viewers=self._due))
 
-    # -- the web thread -------------------------------------------------------------------------
+    # -- any thread ----------------------------------------------------------------------------
 
     @property
     def viewers(self) -> int:
@@ -89,13 +91,15 @@ class PreviewTap:
 
         After each it gets the next only when `is_ready` is set again.
         """
-        shared = (viewer.pace for viewer in self._viewers if viewer.pace.fps == fps)
-        viewer = Viewer(next(shared, None) or Pace(fps), width_px, deliver)
-        self._viewers = (*self._viewers, viewer)
+        with self._coming_or_going:
+            shared = (viewer.pace for viewer in self._viewers if viewer.pace.fps == fps)
+            viewer = Viewer(next(shared, None) or Pace(fps), width_px, deliver)
+            self._viewers = (*self._viewers, viewer)
         return viewer
 
     def leave(self, viewer: Viewer) -> None:
-        self._viewers = tuple(other for other in self._viewers if other is not viewer)
+        with self._coming_or_going:
+            self._viewers = tuple(other for other in self._viewers if other is not viewer)
 
     def end(self) -> None:
         """Let `read_offered` return None."""

@@ -1,16 +1,16 @@
 """What the page's server answers, and to whom. Runs on the web thread's event loop."""
 
 import importlib.resources
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-import msgspec
 from aiohttp import web
 
+from engine.params.preset_shelf import PresetPicture
 from engine.serving.access import Access
 from engine.serving.admission import Admission, add_headers
 from engine.serving.page_files import ONLY_OUR_SCRIPTS, PageFile, load_page
 from engine.serving.sockets import WebSockets
-from engine.web.live import LiveFeed
+from engine.web.live import LiveFeed, as_json
 from engine.web.osc_query import OscQuery, attribute_of
 from engine.web.pictures import Pictures
 
@@ -27,6 +27,7 @@ class Routes:
         live: LiveFeed,
         osc_query: OscQuery,
         status: Callable[[], object],
+        preset_pictures: Callable[[], Mapping[str, PresetPicture]],
         cookie: str,
         report: Callable[[str, str], None],
     ) -> None:
@@ -37,6 +38,7 @@ class Routes:
         self._live = live
         self._osc_query = osc_query
         self._status = status
+        self._preset_pictures = preset_pictures
         self._page = load_page(importlib.resources.files("engine.web") / "page")
 
     def build_app(self) -> web.Application:
@@ -45,6 +47,8 @@ class Routes:
         app.router.add_get("/frame.jpg", self._pictures.send_frame)
         app.router.add_get("/stream.mjpg", self._pictures.send_stream, allow_head=False)
         app.router.add_get("/status.json", self.send_status)
+        app.router.add_get("/presets/pictures.json", self.send_preset_pictures)
+        app.router.add_get("/presets/{name}.jpg", self.send_preset_picture)
         app.router.add_get("/preview", self._pictures.send_preview, allow_head=False)
         app.router.add_get("/live", self._live.serve, allow_head=False)
         app.router.add_get("/{path:.*}", self.send_page_or_node)
@@ -71,8 +75,18 @@ class Routes:
         return _response_of(file)
 
     async def send_status(self, request: web.Request) -> web.Response:
-        # msgspec writes infinities (a silent level in dB) as null, which JSON can carry.
-        return web.Response(body=msgspec.json.encode(self._status()), content_type="application/json")
+        return web.Response(text=as_json(self._status()), content_type="application/json")
+
+    async def send_preset_pictures(self, request: web.Request) -> web.Response:
+        """By the name of its preset the version of each picture."""
+        versions = {name: picture.version for name, picture in self._preset_pictures().items()}
+        return web.Response(text=as_json(versions), content_type="application/json")
+
+    async def send_preset_picture(self, request: web.Request) -> web.Response:
+        picture = self._preset_pictures().get(request.match_info["name"])
+        if picture is None:
+            raise web.HTTPNotFound(text="there is no such picture of a preset\n")
+        return web.Response(body=picture.jpeg, content_type="image/jpeg")
 
     async def _close_sockets(self, app: web.Application) -> None:
         await self._sockets.close_all()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.control import Dispatcher
 from engine.frame import ChannelFeatures
+from engine.params.preset_shelf import PresetPicture
 from engine.serving.access import Access, is_loopback, new_token
 from engine.serving.web_thread import WebThread
 from engine.web.encoder import EncoderThread
@@ -30,6 +31,7 @@ class WebServer:
         *,
         taps: Mapping[str, PreviewTap],
         status: Callable[[], object],
+        preset_pictures: Callable[[], Mapping[str, PresetPicture]],
         features: Callable[[], tuple[ChannelFeatures, ...]],
         query: "QueryTree",
         hub: "QueryHub",
@@ -42,15 +44,16 @@ class WebServer:
     ) -> None:
         """`taps`: the pictures that can be watched, by name: `main` and those beside it that the run has.
 
-        `status` (what msgspec encodes), `features` and `host_info` are called on the web thread; `host_info` gets the
-        address at which a client reached this machine. `token`: what clients need that are not `is_local` (given
-        their address); None: a new one.
+        `status` (what msgspec encodes), `preset_pictures`, `features` and `host_info` are called on the web thread and
+        must not wait; `host_info` gets the address at which a client reached this machine. `token`: what
+        clients need that are not `is_local` (given their address); None: a new one.
         """
         self.address = (host, port)
         """Where it listens; after `start` with the real port."""
         self.token = token or new_token()
         self._taps = taps
         self._status = status
+        self._preset_pictures = preset_pictures
         self._features = features
         self._query = query
         self._hub = hub
@@ -95,6 +98,7 @@ class WebServer:
             live=LiveFeed(self._features, self._status, OscMonitor(self._dispatcher), sockets, self._report),
             osc_query=OscQuery(self._query, self._hub, self._host_info, sockets),
             status=self._status,
+            preset_pictures=self._preset_pictures,
             cookie=f"multiverse_{port}",  # a browser sends cookies to every port of a host: two engines, two names
             report=self._report,
         ).build_app()

@@ -34,6 +34,7 @@ class Analysis:
     features: AudioFeatures
     onset_hops: list[list[int]] = field(default_factory=lambda: [[], [], [], []])
     pitches_hz: list[tuple[float, ...]] = field(default_factory=list)
+    hues: list[tuple[float, ...]] = field(default_factory=list)
 
     @property
     def onset_counts(self) -> list[int]:
@@ -56,6 +57,7 @@ def analyse() -> Callable[..., Analysis]:
                 if channel.onset:
                     analysis.onset_hops[number].append(hop)
             analysis.pitches_hz.append(tuple(channel.pitch_hz for channel in analysis.features.channels))
+            analysis.hues.append(tuple(channel.hue for channel in analysis.features.channels))
         return analysis
 
     return run

@@ -1,7 +1,11 @@
 """Sound files, ordinary and odd."""
 
+import os
+import sys
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -45,6 +49,92 @@ def test_an_mp3_is_heard(sine, tmp_path, reports) -> None:
     assert np.sqrt((block[5000:] ** 2).mean()) == pytest.approx(0.354, rel=0.02)
 
 
+def write_through_ffmpeg(path: Path, samples: np.ndarray, rate_hz: int, codec: str, *, has_pictures: bool) -> str:
+    """samples (frames, 2) float32, with a second of black beside them if wanted."""
+    with av.open(str(path), "w") as movie:
+        video = movie.add_stream("mpeg4", rate=10) if has_pictures else None
+        sound = movie.add_stream(codec, rate=rate_hz, layout="stereo")
+        sound.bit_rate = 192_000
+        if video is not None:
+            video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+            for _ in range(10):
+                movie.mux(video.encode(av.VideoFrame(64, 48, "yuv420p")))
+            movie.mux(video.encode(None))
+        block = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format="fltp", layout="stereo")
+        block.sample_rate, block.time_base, block.pts = rate_hz, Fraction(1, rate_hz), 0
+        movie.mux(sound.encode(block))
+        movie.mux(sound.encode(None))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "rate_hz", "has_pictures"),
+    [("a.m4a", "aac", 44_100, False), ("a.aac", "aac", 48_000, False), ("a.mp4", "aac", 32_000, True),
+     ("a.wma", "wmav2", 44_100, False), ("a.mkv", "ac3", 48_000, True)],
+)  # fmt: skip
+def test_what_libsndfile_does_not_read_is_heard_through_ffmpeg_at_its_own_rate_and_in_both_channels(
+    name, codec, rate_hz, has_pictures, sine, tmp_path, reports
+) -> None:
+    left, right = (0.5 * sine(hz, 1.0, rate_hz=rate_hz) for hz in (440.0, 1000.0))
+    path = write_through_ffmpeg(tmp_path / name, np.stack([left, right], 1), rate_hz, codec, has_pictures=has_pictures)
+    with pytest.raises(soundfile.LibsndfileError):
+        soundfile.SoundFile(path)
+    feed = FileFeed(path, is_looped=False, report=reports)
+    heard = np.concatenate([feed.read(480) for _ in range(rate_hz // 480)])
+    rest = feed.read(rate_hz)
+    assert (feed.sample_rate_hz, feed.channels, feed.is_finished) == (rate_hz, 2, True)
+    assert not rest[rate_hz // 2 :].any()
+    middle = heard[rate_hz // 4 : rate_hz // 4 * 3]
+    spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))[:, None], axis=0))
+    assert (spectrum.argmax(axis=0) * rate_hz / len(middle)).tolist() == pytest.approx([440, 1000], abs=3)
+    assert np.abs(middle).max(axis=0).tolist() == pytest.approx([0.25, 0.25], rel=0.1)
+    if feed.length_s is not None:
+        assert feed.length_s == pytest.approx(1.0, abs=0.05)
+    feed.close()
+    assert reports.lines == []
+
+
+def test_what_ffmpeg_reads_loops_without_a_gap_and_is_analysed(sine, tmp_path, reports) -> None:
+    tone = 0.5 * sine(440.0, 1.0, rate_hz=44_100)
+    path = write_through_ffmpeg(tmp_path / "a.m4a", np.stack([tone, tone], 1), 44_100, "aac", has_pictures=False)
+    feed = FileFeed(path, is_looped=True, report=reports)
+    once = FileFeed(path, is_looped=False, report=reports)
+    whole = once.read(2 * 44_100)
+    whole = whole[: once._file.position]
+    assert len(whole) == pytest.approx(44_100, abs=1100)
+    heard = np.concatenate([feed.read(480) for _ in range(300)])
+    assert np.array_equal(heard, np.tile(whole, (4, 1))[: len(heard)])
+    assert not feed.is_finished
+    feed.close()
+    once.close()
+    audio = open_audio(path, offline=True, clock=SteppedClock(), report=reports)
+    features = audio.advance_to(0.9)
+    assert "44100 Hz, 1.0 s" in audio.choice and audio.length_s == pytest.approx(1.0, abs=0.05)
+    audio.close()
+    assert features.channels[0].pitch_hz == pytest.approx(440.0, rel=0.003)
+
+
+def test_a_film_without_sound_is_refused_and_one_emptied_while_it_plays_ends_in_silence(
+    sine, tmp_path, reports
+) -> None:
+    silent = tmp_path / "silent.mp4"
+    with av.open(str(silent), "w") as movie:
+        video = movie.add_stream("mpeg4", rate=10)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        movie.mux(video.encode(av.VideoFrame(64, 48, "yuv420p")))
+        movie.mux(video.encode(None))
+    with pytest.raises(AudioError, match=r"silent\.mp4: there is no sound in it that can be decoded"):
+        FileFeed(str(silent), is_looped=True, report=reports)
+    tone = sine(440.0, 1.0, rate_hz=44_100)
+    path = write_through_ffmpeg(tmp_path / "a.m4a", np.stack([tone, tone], 1), 44_100, "aac", has_pictures=False)
+    feed = FileFeed(path, is_looped=True, report=reports)
+    feed.read(480)
+    Path(path).write_bytes(b"")
+    silence = [feed.read(44_100) for _ in range(4)][-1]
+    feed.close()
+    assert not silence.any()
+
+
 def test_played_once_a_file_ends_in_silence_and_says_so(noise, tmp_path, reports) -> None:
     feed = FileFeed(write(tmp_path / "a.wav", noise, subtype="FLOAT"), is_looped=False, report=reports)
     heard = np.concatenate([feed.read(4000) for _ in range(3)])
@@ -52,6 +142,15 @@ def test_played_once_a_file_ends_in_silence_and_says_so(noise, tmp_path, reports
     assert np.array_equal(heard[:7001], noise)
     assert not heard[7001:].any()
     assert feed.is_finished
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names there are Unicode")
+def test_a_name_that_is_no_utf_8_is_played(noise, tmp_path, reports) -> None:
+    path = tmp_path / os.fsdecode(b"song \xff.wav")
+    Path(write(tmp_path / "a.wav", noise, subtype="FLOAT")).rename(path)
+    feed = FileFeed(str(path), is_looped=False, report=reports)
+    assert np.array_equal(feed.read(7001), noise)
+    feed.close()
 
 
 @pytest.mark.parametrize(("rate_hz", "channels"), [(8000, 1), (96_000, 2), (44_100, 6), (192_000, 1), (11_025, 64)])
@@ -91,8 +190,8 @@ def unplayable(tmp_path: Path) -> dict[str, str]:
     return {
         str(tmp_path / "missing.wav"): "no such file",
         str(tmp_path): "no such file",
-        str(text): "ormat",
-        str(nothing): "ormat",
+        str(text): "not a sound or video that can be read",
+        str(nothing): "not a sound or video that can be read",
         str(header): "no sound",
         str(cut): "cut.flac",
         str(slow): "1000 Hz is outside",

@@ -41,14 +41,14 @@ def test_finding_is_faster_than_transformers_and_finds_the_same(tmp_path: Path) 
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert (result["shape"], result["picture"], result["dtype"]) == ("tiny", "1920x1080", "float32")
-    assert "what CUDA graphs gain" in result["unverified without a device"] and result["limit_tflops"] > 0
+    assert "what CUDA graphs gain" in result["unverified without a device"] and result["matmul_tflops"] > 0
     case = result["image"]["336 px, 1 prompt"]
     assert_accounted_for(case)
     assert {"decoder", "masks", "copy"} <= set(case["stages"])
     assert case["objects"] == case["transformers_objects"] == 16
     assert case["masks_differ"] < 0.001 and case["scores_differ"] < 1e-4 and case["boxes_differ_px"] < 0.1
     assert case["times_transformers_prepared"] > 2 and case["times_transformers_call"] > 2
-    assert set(case["gflop"]) == {"backbone", "decoder", "masks"} and case["share_of_limit"] > 0
+    assert set(case["gflop"]) == {"backbone", "decoder", "masks"} and case["tflops"] > 0
 
 
 def test_prompts_and_batches_are_cases_of_their_own(bench: Bench) -> None:

@@ -34,7 +34,8 @@ def assert_measured(mode: dict[str, Any], *, steps: int, real_steps: int, batch:
     assert mode["frames"] % batch == 0 and mode["frames"] >= FEWEST_BATCHES * batch
     assert list(mode["stages"]) == STAGES
     assert max(stage["busy"] for stage in mode["stages"].values()) <= mode["slowest_busy"] <= 1.0
-    assert mode["share_of_limit"] > 0
+    assert mode["tflops"] == pytest.approx(mode["gflop"] * mode["fps"] / 1000, rel=0.05)
+    assert not any("limit" in name for name in mode)
     assert mode["pictures_differ"] < 0.1, "both paint the same pictures, but for rounding"
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from engine.children import ChildSpec, Deadlines, Supervisor
 from engine.children.launcher import Launcher
-from engine.children.spec import CHILD_ENVIRONMENT
+from engine.children.spec import child_environment
 from tests.children.picture_studio import PictureStudio
 from tests.children.sam3_studio import Sam3Studio
 from tests.children.sd_studio import Studio
@@ -33,7 +33,7 @@ def launcher() -> Launcher:
 def toy_launcher() -> Iterator[Launcher]:
     """Keeps the process that the toys of most tests are forked from: an interpreter's start takes ten times a fork."""
     launcher = Launcher()
-    launcher.join(("tests.children.toy",), CHILD_ENVIRONMENT)
+    launcher.join(("tests.children.toy",), child_environment())
     fork_one(launcher)
     yield launcher
     launcher.leave()

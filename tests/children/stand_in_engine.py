@@ -1,4 +1,7 @@
-"""An engine with two children that are at work, to be killed. Prints what must be gone afterwards."""
+"""An engine with two children that are at work, to be killed. Prints what must be gone afterwards.
+
+`importing`: its fork server imports without end, and children wait to be born.
+"""
 
 import os
 import sys
@@ -10,17 +13,23 @@ from engine.children import ChildSpec, Supervisor
 from engine.children.launcher import Launcher
 from engine.ipc import FrameRing, Gate
 
-launcher = Launcher(is_forking=sys.argv[1] == "forked")
+launcher = Launcher(is_forking=sys.argv[1] != "spawned")
+preload = ("tests.children.endless_import",) if sys.argv[1] == "importing" else ()
 gate = Gate.create()
 ring = FrameRing.create("source", 4, 4, channels=3)
 ring.write(np.zeros((4, 4, 3), np.uint8), index=0, time_s=0.0)
 supervisors = []
 for name in ("idle", "hanging"):
-    spec = ChildSpec(name=name, loop="tests.children.toy:run", settings={})
+    spec = ChildSpec(name=name, loop="tests.children.toy:run", settings={}, preload=preload)
     supervisor = Supervisor(spec, report=lambda key, line: None, gate=gate, launcher=launcher)
     supervisor.connect_input("source", ring.segment)
     supervisor.start()
     supervisors.append(supervisor)
+while preload:
+    if launcher.server_pid:
+        print(os.getpid(), launcher.server_pid, flush=True)
+        time.sleep(1000)
+    time.sleep(0.01)
 while not all(supervisor.outputs for supervisor in supervisors):
     time.sleep(0.01)
 supervisors[1].set_values({"/toy/busy": "hang"})

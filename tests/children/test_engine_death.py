@@ -4,40 +4,70 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from engine.children.launcher import CAN_FORK
 from tests.children.toys import is_live
 
 ROOT = Path(__file__).parents[2]
 LONGEST_END_S = 3.0 if os.environ.get("MULTIVERSE_SOAK") == "1" else 10.0  # on a machine that may be far too busy
 
 
-@pytest.mark.parametrize("kind", ["forked", "spawned"])
-def test_children_end_and_shared_memory_is_gone_when_the_engine_is_killed(
-    kind: str, wait_for: Callable[..., Any], require: Callable[..., None]
-) -> None:
-    require(sys.platform == "linux", "Linux, where shared memory can be listed")
+@contextmanager
+def stand_in_engine(kind: str) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
+    """A process like an engine's, and those that it started: its fork server, if there is one, and its children."""
     engine = subprocess.Popen(
         [sys.executable, "-m", "tests.children.stand_in_engine", kind], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     assert engine.stdout is not None
     with engine.stdout:
-        pid, *theirs = (int(word) for word in engine.stdout.readline().split())
-    family = [psutil.Process(child) for child in theirs if child]
-    names = [name for name in os.listdir("/dev/shm") if name.startswith(f"multiverse-{pid}-")]
-    assert len(family) == (3 if kind == "forked" else 2)
-    assert len(names) == 6, "a gate, a ring in, two of words, two rings out"
-    engine.kill()
-    engine.wait()
-    killed_s = time.perf_counter()
-    wait_for(lambda: not any(map(is_live, family)), "their end")
-    assert time.perf_counter() - killed_s < LONGEST_END_S
+        _, *theirs = (int(word) for word in engine.stdout.readline().split())
+    family = [psutil.Process(pid) for pid in theirs if pid]
+    try:
+        yield engine, family
+    finally:
+        for process in (engine, *filter(is_live, family)):
+            process.kill()
+        engine.wait()
+
+
+@pytest.mark.parametrize("is_stopped", [False, True], ids=["running", "stopped"])
+@pytest.mark.parametrize("kind", ["forked", "spawned"])
+def test_children_end_and_shared_memory_is_gone_when_the_engine_is_killed(
+    kind: str, is_stopped: bool, wait_for: Callable[..., Any], require: Callable[..., None]
+) -> None:
+    require(sys.platform == "linux", "Linux, where shared memory can be listed")
+    with stand_in_engine(kind) as (engine, family):
+        prefix = f"multiverse-{engine.pid}-"
+        names = [name for name in os.listdir("/dev/shm") if name.startswith(prefix)]
+        assert len(family) == (3 if kind == "forked" else 2)
+        assert len(names) == 6, "a gate, a ring in, two of words, two rings out"
+        if is_stopped:
+            for process in family:
+                process.suspend()
+        engine.kill()
+        engine.wait()
+        killed_s = time.perf_counter()
+        wait_for(lambda: not any(map(is_live, family)), "their end")
+        assert time.perf_counter() - killed_s < LONGEST_END_S
     wait_for(
-        lambda: not any(name.startswith(f"multiverse-{pid}-") for name in os.listdir("/dev/shm")),
+        lambda: not any(name.startswith(prefix) for name in os.listdir("/dev/shm")),
         "the resource tracker to remove the segments",
     )
+
+
+def test_a_fork_server_ends_with_its_engine_also_while_it_imports(
+    wait_for: Callable[..., Any], require: Callable[..., None]
+) -> None:
+    require(CAN_FORK, "Linux with pidfd")
+    with stand_in_engine("importing") as (engine, (server,)):
+        wait_for(lambda: server.num_threads() > 1, "the beginning of the endless import")
+        engine.kill()
+        engine.wait()
+        wait_for(lambda: not is_live(server), "the server's end")

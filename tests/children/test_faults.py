@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from engine.children import Deadlines
 from engine.children.launcher import Launcher
+from engine.closing import Closing
 from tests.children.toys import ATTENTIVE, SOON, SOON_KILLED, descriptors, processes, segments
 
 STATES = ("loading", "compiling", "ready", "busy")
@@ -69,6 +71,37 @@ def test_closing_in_any_state_leaves_nothing(state: str, is_stopped: bool, toys:
     toy.supervisor.close()
     assert (toy.status.state, toy.status.pid) == ("off", 0)
     assert not psutil.pid_exists(pid)
+
+
+def test_three_stopped_children_are_ended_in_the_time_that_one_takes(toys: Callable[..., Any]) -> None:
+    def seconds_to_end(*names: str) -> float:
+        children = [toys({"busy": "wait"}, times=replace(SOON, stop_s=1.0), name=name) for name in names]
+        pids = [bring_to(child, "busy") for child in children]
+        with Closing() as closing:
+            for child, pid in zip(children, pids, strict=True):
+                closing(child.supervisor)
+                os.kill(pid, signal.SIGSTOP)
+            began_s = time.perf_counter()
+        assert not any(map(psutil.pid_exists, pids))
+        return time.perf_counter() - began_s
+
+    one_s = seconds_to_end("one")
+    assert one_s >= 1.0, "it was given its time"
+    assert seconds_to_end("a", "b", "c") < 2 * one_s
+
+
+def test_an_engine_that_ends_waits_no_longer_for_a_process_that_no_signal_ends(
+    toys: Callable[..., Any], launcher: Launcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stopped server tells no exit code, so the child counts as there for longer: a driver's grip."""
+    monkeypatch.setattr("engine.children.forked.STATUS_WAIT_S", 12.0)
+    toy = toys({"busy": "wait"}, times=replace(SOON, stop_s=0.0, gone_at_end_s=0.1))
+    bring_to(toy, "busy")
+    os.kill(launcher.server_pid, signal.SIGSTOP)
+    began_s = time.perf_counter()
+    toy.supervisor.close()
+    assert time.perf_counter() - began_s < 10.0
+    assert toy.status.state == "off"
 
 
 def test_closing_right_after_the_start_leaves_nothing(toys: Callable[..., Any]) -> None:

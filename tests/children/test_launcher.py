@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from engine.children.launcher import CAN_FORK, Launcher
-from engine.children.spec import CHILD_ENVIRONMENT
+from engine.children.spec import child_environment
 from engine.children.stderr_file import gist
 from engine.interpreter import exit_reason
 from tests.children.toys import processes
@@ -105,11 +105,11 @@ def test_two_supervisors_share_one_server_which_ends_with_the_last(
 
 def test_a_child_has_its_own_environment_from_its_start_and_the_engine_keeps_its_own(toys: Callable[..., Any]) -> None:
     before = dict(os.environ)
-    toy = toys(environment={**CHILD_ENVIRONMENT, "TOY_COLOUR": "green"})
+    toy = toys(environment={**child_environment(), "TOY_COLOUR": "green"})
     toy.supervisor.start()
     pid = toy.until_results().pid
     at_start = psutil.Process(pid).environ()
-    assert CHILD_ENVIRONMENT.items() <= at_start.items()
+    assert child_environment().items() <= at_start.items()
     assert at_start["TOY_COLOUR"] == "green"
     assert dict(os.environ) == before
 

@@ -1,12 +1,12 @@
 """Pictures of any shape go to a child without anybody waiting for memory."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
 
+from engine.children.daemon_worker import DaemonWorker
 from engine.children.source_rings import KEPT_SHAPES, SourceRings
 from engine.errors import SharedMemoryError
 from engine.frame import FrameId
@@ -21,13 +21,14 @@ def connected() -> list[str]:
 
 
 @pytest.fixture
-def worker() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(max_workers=1) as worker:
-        yield worker
+def worker() -> Iterator[DaemonWorker]:
+    worker = DaemonWorker("rings")
+    yield worker
+    worker.shutdown()
 
 
 @pytest.fixture
-def rings(worker: ThreadPoolExecutor, connected: list[str], reports: Any) -> Iterator[SourceRings]:
+def rings(worker: DaemonWorker, connected: list[str], reports: Any) -> Iterator[SourceRings]:
     rings = SourceRings("test source", worker, connected.append, reports)
     yield rings
     worker.shutdown()

@@ -15,7 +15,7 @@ from engine.children.launcher import CAN_FORK, LAUNCHER, Launcher
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing
 
-SOON = Deadlines(first_delay_s=0.02, longest_delay_s=0.1)
+SOON = Deadlines(first_delay_s=0.02, longest_delay_s=0.1, gone_at_end_s=10.0)
 """What tests of deaths run with: as patient as ever, but soon back."""
 SOON_KILLED = replace(SOON, stop_s=0.5)
 """For processes that do not end when asked to."""

@@ -93,6 +93,7 @@ def test_ctrl_c_keeps_the_files_that_are_done(home: Path, wait_for) -> None:
         (["talk.wav", "out", "--model", "gone.pth"], 1, "gone.pth: no such file or folder"),
         (["talk.wav", "out", "--model", "talk.wav"], 1, "talk.wav: "),
         (["talk.wav", "out", "--model", "m.pth", "--pitch", "30"], 2, "--pitch: 30 is not -24 to 24"),
+        (["talk.wav", "out", "--model", "m.pth", "--rate", "fast"], 2, "--rate: fast is neither source nor model nor"),
         (["talk.wav", "out", "--model", "m.pth", "--batch", "100"], 2, "--batch: 100 is not 1 to 64"),
         (["talk.wav", "talk.wav", "--model", "m.pth"], 2, "talk.wav: is the input; name another output"),
     ],

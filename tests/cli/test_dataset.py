@@ -67,6 +67,11 @@ def test_what_has_no_effect_or_does_not_fit_is_one_line_and_nothing_is_touched(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_stdout_is_refused(say: Callable[..., Said]) -> None:
+    code, _, err = say("dataset", "-", *SMALL, *RASTER)
+    assert code == 2 and err.startswith("multiverse: -: stdin and stdout are not for files here")
+
+
 def test_without_blender_the_raster_engine_draws_and_says_so(
     say: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from engine.cli.standard_streams import open_closed_streams
 from engine.ipc import FrameRing
 from engine.ipc.ring_folder import find_ring, system_folder
 from tests.cli.conftest import Said
@@ -88,6 +90,41 @@ def test_a_sound_file_becomes_a_recording_a_picture_and_a_summary(home: Path, so
     assert (home / "out.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="closes descriptors with a shell")
+@pytest.mark.parametrize("closed", ["2>&-", "0<&- 1>&- 2>&-"])
+def test_without_standard_streams_it_runs_as_with_them(home: Path, closed: str) -> None:
+    """Daemons and launchers close them. What is opened next would get their numbers, and what is printed by libraries
+    written into it."""
+    command = [*MULTIVERSE, "run", *SMALL, "--offline", "--frames", "3", "--renderer", "numba", "--sink"]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *command, "record=out.mp4"],
+        cwd=home,
+        timeout=120,
+        capture_output=True,
+    )
+    assert done.returncode == 0
+    with av.open(str(home / "out.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 3
+
+
+@pytest.mark.parametrize("name", ["stdin", "stdout", "stderr"])
+def test_a_stream_that_is_none_is_one_that_leads_nowhere(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As pythonw starts programs."""
+    others = {other: getattr(sys, other) for other in ("stdin", "stdout", "stderr") if other != name}
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, name, None)
+        open_closed_streams()
+        stream = getattr(sys, name)
+        assert not stream.isatty()
+        if name == "stdin":
+            assert stream.read() == ""
+        else:
+            assert stream.write("\udcff\n") == 2
+            stream.flush()
+        stream.close()
+    assert all(getattr(sys, other) is stream for other, stream in others.items())
+
+
 def test_offline_the_sinks_of_a_configuration_file_are_kept(home: Path, song: Path) -> None:
     (home / "show.toml").write_text('width = 160\nheight = 90\nfps = 30\nsinks = ["record=out.mp4"]\n')
     done = run(home, "--config", "show.toml", "--offline", "--audio", str(song), "--frames", "5", "--json")
@@ -99,17 +136,91 @@ def test_offline_the_sinks_of_a_configuration_file_are_kept(home: Path, song: Pa
 def test_offline_a_sound_file_is_rendered_to_its_end(home: Path, song: Path) -> None:
     done = run(home, *SMALL, "--offline", "--audio", str(song), "--sink", "record=out.mp4")
     assert done.returncode == 0, done.stderr
-    assert done.stderr.splitlines()[-1].startswith("wrote     out.mp4")
+    frames, wrote = done.stderr.splitlines()[-2:]
+    assert frames.startswith("frames    60 of 160x90, 2.0 s at 30 fps; drawn in ")
+    assert frames.endswith(" times as fast as it plays")
+    assert wrote == f"wrote     out.mp4, 2.0 s, {(home / 'out.mp4').stat().st_size / 1e6:.1f} MB"
     with av.open(str(home / "out.mp4")) as container:
         assert sum(1 for _ in container.decode(video=0)) == 60
+
+
+@pytest.mark.parametrize("is_json", [False, True])
+def test_a_film_that_is_interrupted_says_how_far_it_came_and_fails(
+    home: Path, say: Callable[..., Said], wait_for: Callable, monkeypatch: pytest.MonkeyPatch, is_json: bool
+) -> None:
+    monkeypatch.chdir(home)
+
+    def interrupt() -> None:
+        wait_for(lambda: (home / "out.mp4").exists() and (home / "out.mp4").stat().st_size, "the first fragment")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    interrupting = threading.Thread(target=interrupt)
+    interrupting.start()
+    done = say(
+        "run", *SMALL, "--offline", "--audio", "demo", "--sink", "record=out.mp4", "--seconds", "3600",
+        *(["--json"] if is_json else []),
+    )  # fmt: skip
+    interrupting.join()
+    with av.open(str(home / "out.mp4")) as container:
+        count = sum(1 for _ in container.decode(video=0))
+    assert done.err.splitlines()[-1] == (
+        f"multiverse: interrupted after {count / 30:.1f} of 3600.0 s ({count} of 108000 frames); "
+        "out.mp4: kept up to there"
+    )
+    assert done.code == 1
+    if is_json:
+        summary = json.loads(done.out)
+        assert (summary["is_interrupted"], summary["frames"]) == (True, count)
+
+
+def test_a_film_without_a_sink_is_refused_and_told_where_it_could_go(say: Callable[..., Said]) -> None:
+    done = say("run", "--offline", "--frames", "1")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("multiverse: --offline makes a film") and "--sink record=FILE.mp4" in done.err
+    assert say("run", *SMALL, "--offline", "--audio", "demo", "--frames", "1", "--sink", "null").code == 0
+
+
+def test_how_far_a_film_is_is_said_every_ten_seconds(home: Path, song: Path) -> None:
+    """With its length, that of the sound, and the time left."""
+    from engine import Config, open_engine
+    from engine.cli.run_end import FilmPace, expected_frames
+
+    config = Config(width=64, height=64, fps=29.97, audio=str(song), offline=True, sinks=("null",))
+    with open_engine(config) as engine:
+        assert expected_frames(engine, None, None) == 60  # 59.94
+        assert expected_frames(engine, 20, 1.0) == 20
+        assert expected_frames(engine, None, 1.0) == 30
+        pace = FilmPace(engine, 60, began_s=0.0)
+        assert (pace.line(9.9), pace.line(10.0), pace.line(11.0)) == (None, "no frame yet after 10 s", None)
+        drawn = 0
+        for _ in engine.frames():
+            drawn += 1
+            if drawn == 30:
+                assert re.fullmatch(r"30 of 60 frames, [\d.]+ a second, 0:\d\d left", pace.line(20.0) or "")
+            if engine.has_sound_ended:
+                break
+        assert drawn == 60
+        demo = Config(width=64, height=64, fps=30, audio="demo", offline=True, sinks=("null",))
+    with open_engine(demo) as engine:
+        assert expected_frames(engine, None, None) is None
+
+
+def test_a_command_in_a_set_says_how_it_is_sent(say: Callable[..., Said]) -> None:
+    done = say("run", "--set", "/cue/go=1")
+    assert (done.code, done.err) == (
+        2,
+        "multiverse: --set: /cue/go: is a command, not a parameter; send it to the running engine: "
+        "multiverse osc send /cue/go\n",
+    )
 
 
 def test_without_a_terminal_it_says_what_it_chose_and_how_to_stop(home: Path) -> None:
     done = run(home, *SMALL, "--audio", "demo", "--osc", "127.0.0.1:0", "--web", "127.0.0.1:0", "--seconds", "0.3")
     assert done.returncode == 0, done.stderr
     lines = done.stderr.splitlines()
-    assert [line.split()[0] for line in lines] == ["picture", "sound", "sink", "osc", "page", "running;"]
-    assert lines[-1] == "running; stop with Ctrl-C or --seconds N"
+    assert [line.split()[0] for line in lines] == ["picture", "sound", "sink", "osc", "page", "running;", "frames"]
+    assert lines[-2] == "running; stop with Ctrl-C or --seconds N"
+    assert re.fullmatch(r"frames    \d+ of 160x90 in [\d.]+ s, [\d.]+ a second; \d+ late, \d+ left out", lines[-1])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -169,6 +280,8 @@ BAD_STARTS = {
     "an unknown sink": (["--sink", "hologram"], 1, "hologram"),
     "a sink of another system": (["--sink", "syphon"], 1, "macOS"),
     "a size that is none": (["--size", "big"], 2, "--size"),
+    "a rate that is none": (["--fps", "30/zero"], 2, "--fps: '30/zero' is not a rate"),
+    "a rate that is too high": (["--fps", "300"], 1, "fps: 300.0 is not allowed"),
     "a size that is too large": (["--size", "99999x10"], 1, "width"),
     "an unknown renderer": (["--renderer", "vulkan"], 1, "renderer"),
     "an unknown parameter": (["--set", "/layr/1/angle=3"], 2, "/layer/1/angle"),
@@ -176,6 +289,7 @@ BAD_STARTS = {
     "an assignment that is none": (["--set", "angle"], 2, "ADDRESS=VALUE"),
     "a value of the wrong type": (["--set", "/layer/1/angle=steep"], 1, "/layer/1/angle"),
     "an unknown preset": (["--preset", "never saved"], 1, "never saved"),
+    "a mistyped preset": (["--preset", "tunel"], 1, "nearest: Tunnel"),
     "a corrupt preset": (["--presets", "presets", "--preset", "corrupt"], 1, "corrupt"),
     "a missing configuration": (["--config", "missing.toml"], 1, "missing.toml"),
     "a configuration that is not TOML": (["--config", "text.wav"], 1, "text.wav"),
@@ -246,6 +360,7 @@ def test_help_names_every_option(home: Path) -> None:
         "--seconds --frames --offline --json --rvc --rvc-index --rvc-content"
     ).split():
         assert option in text
+    assert "multiverse run --offline --audio song.wav" in text and "film" in text
 
 
 def test_a_terminal_that_nobody_reads_stops_neither_the_picture_nor_the_end(home: Path) -> None:
@@ -265,9 +380,9 @@ def test_a_terminal_that_nobody_reads_stops_neither_the_picture_nor_the_end(home
         assert sum(1 for _ in container.decode(video=0)) == 20
 
 
-def test_a_video_for_sd_without_sd_is_refused(home: Path) -> None:
-    done = run(home, *SMALL, "--sd-video", "loop.mp4", "--frames", "1")
-    assert done.returncode == 2 and "--sd MODEL" in done.stderr
+def test_a_video_for_sd_without_sd_is_refused(say: Callable[..., Said]) -> None:
+    done = say("run", *SMALL, "--sd-video", "loop.mp4", "--frames", "1")
+    assert done.code == 2 and "--sd MODEL" in done.err
 
 
 def test_nohup_stays_nohup(home: Path, wait_for: Callable) -> None:
@@ -308,8 +423,20 @@ def test_a_preset_is_saved_and_loaded_from_the_command_line(
     multiverse("osc", "send", "/layer/1/curve", "0.0", "--to", address)
     assert multiverse("preset", "load", "evening", "0.2", "--to", address) == "/done /preset/load evening\n"
     assert "/layer/1/curve 0.5" in multiverse("osc", "send", "/get", "/layer/1/curve", "--to", address)
+    multiverse("osc", "send", "/layer/1/curve", "0.0", "--to", address)
+    assert multiverse("preset", "glide", "evening", "0.2", "--to", address) == "/done /preset/glide evening\n"
+    assert "/layer/1/curve 0.5" in multiverse("osc", "send", "/get", "/layer/1/curve", "--to", address)
+    kind, system = ("spout", "Windows") if sys.platform == "darwin" else ("syphon", "macOS")
+    switched = say("osc", "send", f"/sink/{kind}/enable", "1", "--to", address)
+    assert (switched.code, switched.out) == (
+        1, f"/fail /sink/{kind}/enable {kind}: unavailable (needs {system})\n"
+    )  # fmt: skip
+    off = say("osc", "send", f"/sink/{kind}/enable", "0", "--to", address)
+    assert (off.code, off.out) == (0, "")
+    unknown = say("preset", "load", "evning", "--to", address)
+    assert unknown.code == 1 and "(nearest: evening; known: " in unknown.out
     refused = say("preset", "load", "evening", "3601", "--to", address)
-    assert (refused.code, "a fade of 0..3600 s" in refused.out) == (1, True)
+    assert (refused.code, "a time of 0..3600 s" in refused.out) == (1, True)
     assert "evening" in multiverse("preset", "list")
     process.terminate()
     process.communicate(timeout=30)
@@ -342,9 +469,16 @@ def test_lan_opens_everything_to_the_local_network_and_to_nothing_else(
     assert (chosen.web, chosen.web_token) == ("0.0.0.0:80", "opensesame")
 
 
-def test_lan_offline_is_refused(home: Path) -> None:
-    done = run(home, "--offline", "--frames", "1", "--lan")
-    assert (done.returncode, done.stderr) == (2, "multiverse: --lan: offline nothing listens\n")
+@pytest.mark.parametrize("written", ["29.97", "30000/1001"])
+def test_a_rate_is_given_as_a_number_or_a_fraction(written: str) -> None:
+    from engine.cli.run import build_settings, parse_rate
+
+    assert build_settings(None, {"fps": parse_rate(written)}, []).fps == 30000 / 1001
+
+
+def test_lan_offline_is_refused(say: Callable[..., Said]) -> None:
+    done = say("run", "--offline", "--frames", "1", "--lan")
+    assert (done.code, done.err) == (2, "multiverse: --lan: offline nothing listens\n")
 
 
 @pytest.mark.parametrize(
@@ -369,12 +503,13 @@ def test_lan_and_an_address_that_only_this_machine_has_exclude_each_other(
     )
 
 
-def test_a_short_token_and_an_announcement_without_a_page_are_refused(home: Path) -> None:
-    done = run(home, *SMALL, "--web-token", "short", "--frames", "1")
-    assert done.returncode == 1 and "web_token: 'short' is not allowed" in done.stderr
-    (home / "show.toml").write_text("announce = true\n")
-    done = run(home, *SMALL, "--config", "show.toml", "--web", "off", "--osc", "off", "--sink", "null", "--frames", "1")
-    assert done.returncode == 1 and done.stderr.startswith("multiverse: announce: ")
+def test_a_short_token_and_an_announcement_without_a_page_are_refused(home: Path, say: Callable[..., Said]) -> None:
+    done = say("run", *SMALL, "--web-token", "short", "--frames", "1")
+    assert done.code == 1 and "web_token: 'short' is not allowed" in done.err
+    show = home / "show.toml"
+    show.write_text("announce = true\n")
+    done = say("run", *SMALL, "--config", show, "--web", "off", "--osc", "off", "--sink", "null", "--frames", "1")
+    assert done.code == 1 and done.err.startswith("multiverse: announce: ")
 
 
 def test_another_voice_than_the_files_has_not_its_index(home: Path) -> None:

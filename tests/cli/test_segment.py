@@ -112,7 +112,8 @@ def test_ctrl_c_keeps_a_video_that_plays(home: Path, seeing_sam3: Path, wait_for
     assert 3 <= count < COUNT
     assert len(pictures_of(home / "out.mp4")) == count
     assert process.returncode == 1
-    said = [line for line in err.splitlines() if "no picture yet" not in line]  # on a slow machine
+    on_a_slow_machine = "no picture yet", " a second"
+    said = [line for line in err.splitlines() if not any(words in line for words in on_a_slow_machine)]
     assert said == [f"multiverse: interrupted after {count} pictures; out.mp4, masks: kept up to there"]
     table = out.splitlines()
     assert table[0].split() == ["stage", "ms", "a", "frame", "share"]

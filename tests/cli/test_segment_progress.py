@@ -12,9 +12,10 @@ def progress(done: int, *, expected: int | None = 300, fps: float = 0.16) -> Pro
     return Progress(done=done, expected=expected, fps=fps, read_ahead=(8, 8), unwritten=(0, 8), advice=None)
 
 
-def test_a_line_has_the_pictures_done_of_all_and_their_rate() -> None:
-    assert words_of(progress(1)) == "1 of 300 pictures, 0.16 a second"
-    assert words_of(progress(3, fps=12.5)) == "3 of 300 pictures, 12.50 a second"
+def test_a_line_has_the_pictures_done_of_all_their_rate_and_the_time_left() -> None:
+    assert words_of(progress(1)) == "1 of 300 pictures, 0.16 a second, 31:09 left"
+    assert words_of(progress(3, fps=12.5)) == "3 of 300 pictures, 12.50 a second, 0:24 left"
+    assert words_of(progress(0, fps=0.0)) == "0 of 300 pictures, 0.00 a second"
 
 
 def test_a_source_that_does_not_know_its_length_has_no_whole() -> None:

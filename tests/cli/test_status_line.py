@@ -7,7 +7,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from engine import Config, open_engine
 from engine.cli.status_line import BARS, level_bar, live_line, started_lines
@@ -67,10 +69,14 @@ def test_a_page_for_the_network_starts_before_there_is_one(tmp_path: Path, netwo
     assert ("mDNS: no network is connected" in done.stderr) is ("--lan" in network)
 
 
-def test_offline_a_bar_counts_every_frame(tmp_path: Path) -> None:
-    seen, code = run_on_a_terminal(tmp_path, "--offline", "--frames", "40")
+def test_offline_a_bar_counts_every_frame_of_a_whole_song_and_a_summary_follows(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "song.wav", np.zeros(20_000), 20_000)
+    seen, code = run_on_a_terminal(
+        tmp_path, "--offline", "--audio", "song.wav", "--fps", "40", "--sink", "record=film.mp4"
+    )
     assert code == 0
     assert "40/40" in seen
+    assert "frames    40 of 64x64, 1.0 s at 40 fps; drawn in " in seen and "wrote     film.mp4, 1.0 s, " in seen
 
 
 def test_a_level_bar_is_empty_under_the_floor_and_full_at_full_scale() -> None:

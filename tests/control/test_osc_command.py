@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from engine.cli.osc import read_argument
-from engine.control import Reply
-from engine.errors import PresetError, UsageError
+from engine.cli.osc import carry_out, read_argument
+from engine.control import OscClient, OscServer, Reply
+from engine.errors import MultiverseError, PresetError, UsageError
 
 
 @pytest.fixture
@@ -53,6 +53,23 @@ def test_send_without_waiting_prints_what_failed_at_once(rig: Any) -> None:
     rig.commands.add("/preset/save", lambda args, reply: reply.done(*args))
     saved = osc("send", "/preset/save", "dusk", "--to", target(rig))
     assert (saved.returncode, saved.stdout, saved.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("args", [("/layer\udcff",), ("/layer/1/angle", "\udcff"), ("/preset/save", "s:\udcff")])
+def test_bytes_that_are_no_text_are_refused_in_one_line(args: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match=r"\\xff: is not UTF-8, as text in OSC is$"):
+        carry_out(args[0], list(args[1:]), "127.0.0.1:9", within_s=None)
+
+
+@pytest.mark.parametrize("tcp", [False, True])
+@pytest.mark.parametrize("host", ["192.168..5", "a" * 64 + ".example"])
+def test_a_name_that_is_no_name_of_a_host_is_an_error_of_one_line(rig: Any, host: str, tcp: bool) -> None:
+    with pytest.raises(MultiverseError, match="not a host name"):
+        OscClient(host, 9000, tcp=tcp)
+    with pytest.raises(MultiverseError, match=r"^osc\.feedback .*: not a host name"):
+        rig.server.subscribe(host, 9000)
+    with pytest.raises(MultiverseError, match=r"^--osc .*: no such host here"):
+        OscServer(rig.dispatcher, rig.sending, host, 9000, (), lambda key, line: None).start()
 
 
 def test_send_says_that_nothing_listens(free_port: Callable[[], int]) -> None:

@@ -12,7 +12,7 @@ import soundfile
 
 from engine.convert import ConvertReport
 from engine.convert.file_work import FileWork
-from engine.convert.journal import read_journal
+from engine.convert.journal import FORM, read_journal
 from engine.convert.sounds import open_sound
 from engine.convert.tasks import Task
 from engine.errors import SinkError
@@ -68,6 +68,25 @@ def test_what_was_done_is_kept_and_the_rest_goes_on_to_the_same_sound(
     assert names(out) == ["a.wav", "b.wav", "c.wav"]
     for name in names(out):
         assert (out / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_damage_of_the_right_size_is_found_named_and_made_again(
+    convert: Convert, sources: list[Path], tmp_path: Path
+) -> None:
+    convert(sources[1], tmp_path / "whole.wav")
+    convert(sources[1], tmp_path / "out.wav", **stopped_after(2))
+    work = tmp_path / ".out.wav.partial"
+    for name in ("heard.f32", "converted.f32"):  # as a power cut leaves them
+        size = (work / name).stat().st_size
+        with (work / name).open("r+b") as file:
+            file.truncate(size // 3)
+            file.truncate(size)
+    report = convert(sources[1], tmp_path / "out.wav", resume=True)
+    assert report.is_complete
+    assert (tmp_path / "out.wav").read_bytes() == (tmp_path / "whole.wav").read_bytes()
+    notes = report.files[0].notes
+    assert f"{work / 'heard.f32'}: was damaged; the source was heard again" in notes
+    assert any("is damaged; it is converted again" in note for note in notes)
 
 
 def test_a_run_that_was_killed_goes_on_too(convert: Convert, sources: list[Path], tmp_path: Path) -> None:
@@ -155,7 +174,20 @@ def test_a_journal_that_cannot_be_written_fails_its_file_alone(
     assert "journal.json: cannot be written (" in report.files[1].reason
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"form": 1, "key"', "[]", '{"form": 0, "key": {}}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        f'{{"form": {FORM}, "key"',
+        "[]",
+        '{"form": 0, "key": {}}',
+        "[" * 100_000,
+        f'{{"form": {FORM}}}',
+        f'{{"form": {FORM}, "key": {{}}, "source_samples": "many"}}',
+        f'{{"form": {FORM}, "key": {{}}, "done": 5}}',
+    ],
+)
 def test_a_journal_that_cannot_be_read_tells_of_nothing(content: str, tmp_path: Path) -> None:
     (tmp_path / "journal.json").write_text(content)
     assert read_journal(tmp_path, {}) is None
@@ -175,6 +207,66 @@ def test_of_two_runs_on_one_output_the_second_one_is_told_and_touches_nothing(
     first.close()
     FileWork(task, sound, None, {}, resume=resume).discard()
     assert ".out.wav.partial" not in names(tmp_path)
+
+
+@pytest.mark.parametrize("end", ["made", "given up"])
+def test_a_file_that_another_run_is_making_is_waited_for_and_made_where_that_run_does_not(
+    convert: Convert, sources: list[Path], end: str, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    other = WorkFolder(tmp_path / "out" / "b.wav")
+    told: list[tuple[str, str]] = []
+
+    def let_go_at_the_end(report: Any) -> None:
+        told.append((Path(report.output).name, report.state))
+        if told[-1] == ("c.wav", "converted"):
+            if end == "made":
+                (tmp_path / "out" / "b.wav").write_bytes(b"the other's")
+            other.remove()
+
+    report = convert(*sources, tmp_path / "out", tell_file=let_go_at_the_end)
+    state = "kept" if end == "made" else "converted"
+    assert sorted(told) == [("a.wav", "converted"), ("b.wav", state), ("b.wav", "waiting"), ("c.wav", "converted")]
+    assert told[-1] == ("b.wav", state)
+    assert report.is_complete and [file.state for file in report.files] == ["converted", state, "converted"]
+    assert names(tmp_path / "out") == ["a.wav", "b.wav", "c.wav"]
+    assert ((tmp_path / "out" / "b.wav").read_bytes() == b"the other's") == (end == "made")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_another_run_has_made_since_this_one_began_is_left_as_it_is(
+    convert: Convert, sources: list[Path], overwrite: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    if overwrite:
+        (tmp_path / "out" / "c.wav").write_bytes(b"of long ago")
+    made = tmp_path / "out" / "c.wav"
+    other = WorkFolder(made)
+
+    def make_it(report: Any) -> None:
+        if Path(report.output).name == "a.wav":
+            made.write_bytes(b"of now")
+            other.remove()
+
+    report = convert(*sources, tmp_path / "out", tell_file=make_it, overwrite=overwrite)
+    assert [file.state for file in report.files] == ["converted", "converted", "kept"] and report.is_complete
+    assert report.files[2].notes == ("another run or program has made it meanwhile: left as it is",)
+    assert made.read_bytes() == b"of now"
+
+
+def test_a_stop_ends_the_wait_for_another_run(convert: Convert, sources: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    other, stop = WorkFolder(tmp_path / "out" / "b.wav"), threading.Event()
+    report = convert(
+        sources[1],
+        sources[0],
+        tmp_path / "out",
+        stop=stop,
+        tell_file=lambda report: report.state == "converted" and stop.set(),
+    )
+    other.remove()
+    assert [file.state for file in report.files] == ["not begun", "converted"]
+    assert report.is_interrupted and names(tmp_path / "out") == ["a.wav"]
 
 
 def test_a_lock_whose_folder_was_removed_meanwhile_holds_nothing(tmp_path: Path) -> None:

@@ -76,9 +76,9 @@ def voice_span(path: Path, hz: float) -> tuple[float, float]:
     ("suffix", "options", "rate_hz"),
     [
         (".mp4", {}, 44_100),
-        (".mov", {}, 40_000),
-        (".mkv", {}, 40_000),
-        (".avi", {"pictures": "mpeg4", "codec": "pcm_s16le"}, 40_000),
+        (".mov", {}, 44_100),
+        (".mkv", {}, 44_100),
+        (".avi", {"pictures": "mpeg4", "codec": "pcm_s16le"}, 44_100),
         (".webm", {"pictures": "libvpx", "codec": "libopus", "rate_hz": 48_000}, 48_000),
     ],
 )

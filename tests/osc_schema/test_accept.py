@@ -221,7 +221,7 @@ def test_whatever_is_sent_is_made_canonical_or_rejected(param: Param, value: obj
 @given(address=st.text(max_size=200))
 def test_an_unknown_address_is_rejected_by_name(address: str) -> None:
     if osc_schema.lookup(address) is None:
-        with pytest.raises(Rejected, match="no such parameter"):
+        with pytest.raises(Rejected, match=r"no such parameter|is a command"):
             accept(address, 1)
 
 

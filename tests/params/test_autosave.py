@@ -139,4 +139,13 @@ def test_a_resumed_run_saves_even_the_defaults(tmp_path: Path) -> None:
     resumed_store.set_many(resumed.load().values, by="resume")
     resumed_store.set("/master/panic", 1)
     resumed.save_if_changed()
-    assert ("/layer/1/curve", 0.0) in Autosave(tmp_path, ParamStore()).load().values
+    assert ("/layer/1/curve", 0.5) in Autosave(tmp_path, ParamStore()).load().values
+
+
+def test_the_preset_that_was_on_is_kept_too(tmp_path: Path) -> None:
+    on = [""]
+    saving = Autosave(tmp_path, ParamStore(), current=lambda: on[0])
+    saving.start()
+    on[0] = "Night"  # and no value differs
+    saving.close()
+    assert Autosave(tmp_path, ParamStore()).load().current == "Night"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+import osc_schema
 from engine.params import Crossfade, ParamStore
 from osc_schema import Rejected
 
@@ -131,7 +132,7 @@ def test_panic_ends_every_fade_even_of_what_panic_leaves_alone(
     fade.step(1.0)
     store.set("/master/panic", 1)
     fade.step(1.5)
-    assert store.get(BRIGHTNESS) == 2.5 and store.get("/sd/prompt_mix") == 0.5
+    assert store.get(BRIGHTNESS) == osc_schema.lookup(BRIGHTNESS).default and store.get("/sd/prompt_mix") == 0.5
     assert ends == ["/master/panic"]
 
 
@@ -172,3 +173,83 @@ def test_no_value_of_a_hand_is_ever_overwritten(store: ParamStore, fade: Crossfa
     is_over.set()
     mover.join()
     assert overwritten == []
+
+
+# -- of the picture ----------------------------------------------------------------------------
+
+
+def test_the_values_of_a_picture_fade_are_there_at_once_and_what_is_no_look_glides(
+    store: ParamStore, fade: Crossfade, ends: list[str]
+) -> None:
+    values = [(BRIGHTNESS, 3.0), (MUTE, True), ("/sd/prompt_mix", 1.0)]
+    assert fade.start(values, 4.0, by="preset x", ended=ends.append, is_picture=True) == []
+    for now_s, share in ((10.0, 0.0), (11.0, 0.25), (13.0, 0.75)):
+        fade.step(now_s)
+        snapshot, picture = fade.snapshot()
+        assert (snapshot[BRIGHTNESS], snapshot[MUTE], snapshot["/sd/prompt_mix"]) == (3.0, True, share)
+        assert (picture.before[BRIGHTNESS], picture.before[MUTE], picture.share) == (1.0, False, share)
+    store.set(BRIGHTNESS, 0.5, by="udp hand")
+    store.set("/sd/prompt_mix", 0.1, by="udp hand")
+    fade.step(13.5)
+    snapshot, picture = fade.snapshot()
+    assert (snapshot[BRIGHTNESS], snapshot["/sd/prompt_mix"]) == (0.5, 0.1), "a hand moves the look that comes"
+    assert picture.share == 0.875 and ends == []
+    fade.step(14.0)
+    assert fade.snapshot()[1] is None and ends == [""]
+
+
+def test_a_load_in_mid_fade_leaves_what_was_on_its_way_and_one_that_comes_at_once_ends_it(
+    store: ParamStore, fade: Crossfade, ends: list[str]
+) -> None:
+    fade.start([(BRIGHTNESS, 3.0)], 4.0, by="preset x", ended=ends.append, is_picture=True)
+    fade.step(0.0)
+    first = fade.snapshot()[1]
+    fade.step(1.0)
+    fade.start([(BRIGHTNESS, 2.0)], 4.0, by="preset y", ended=ends.append, is_picture=True)
+    fade.step(2.0)
+    second = fade.snapshot()[1]
+    assert (second.before[BRIGHTNESS], second.revealed, second.share) == (3.0, 0.25, 0.0)
+    assert first.revealed == 1.0 and second.number > first.number
+    assert ends == ["preset y"]
+    fade.start([(BRIGHTNESS, 1.0)], 0.0, by="preset z", is_picture=True)
+    assert fade.snapshot()[1] is None and ends == ["preset y", "preset z"]
+
+
+def test_of_two_loads_between_two_frames_what_was_on_screen_leaves(store: ParamStore, fade: Crossfade) -> None:
+    fade.start([(BRIGHTNESS, 3.0)], 4.0, by="preset x", is_picture=True)
+    fade.start([(BRIGHTNESS, 2.0)], 4.0, by="preset y", is_picture=True)
+    fade.step(0.0)
+    snapshot, picture = fade.snapshot()
+    assert (snapshot[BRIGHTNESS], picture.before[BRIGHTNESS], picture.revealed) == (2.0, 1.0, 1.0)
+
+
+def test_panic_ends_a_fade_of_the_picture_in_the_frame_that_has_it(
+    store: ParamStore, fade: Crossfade, ends: list[str]
+) -> None:
+    fade.start([(BRIGHTNESS, 3.0)], 4.0, by="preset x", ended=ends.append, is_picture=True)
+    fade.step(0.0)
+    store.set("/master/panic", 1)
+    assert fade.snapshot()[1] is None
+    fade.step(0.1)
+    assert ends == ["/master/panic"]
+
+
+def test_no_frame_has_the_values_of_a_fade_without_the_fade(store: ParamStore, fade: Crossfade) -> None:
+    """A command on one thread, frames on another: a frame that lacked the fade would show the new look alone."""
+    is_over = threading.Event()
+
+    def load() -> None:
+        for n in range(300):
+            fade.start([(BRIGHTNESS, 2.0 + n / 1000), (MUTE, n % 2 == 0)], 1e6, by="preset x", is_picture=True)
+        is_over.set()
+
+    loader = threading.Thread(target=load)
+    loader.start()
+    torn = []
+    while not is_over.is_set():
+        snapshot, picture = fade.snapshot()
+        if (snapshot[BRIGHTNESS] == 1.0) != (picture is None):
+            torn.append(snapshot[BRIGHTNESS])
+        fade.step(0.0)
+    loader.join()
+    assert torn == []

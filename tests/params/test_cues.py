@@ -117,7 +117,7 @@ def test_each_entry_that_does_not_fit_is_named_and_the_rest_is_read(tmp_path: Pa
         "'title' is no key of a cue list (known: cue)",
         "entry 2: has no number (left out)",
         "entry 3: number 1 is there twice (left out)",
-        "entry 4: 'fade' is no key of a cue (known: number, preset, fade_s, follow_s) (left out)",
+        "entry 4: 'fade' is no key of a cue (known: number, preset, fade_s, follow_s, glide) (left out)",
         "entry 5: fade_s 1e+09 is no time of 0..3600 s (left out)",
     ]
 

@@ -78,7 +78,9 @@ def test_a_locked_lfo_stands_where_the_bar_is(store: ParamStore, sync: str, beat
 
 def test_each_lfo_goes_its_own_way(store: ParamStore) -> None:
     for n in (1, 2, 3, 4):
-        store.set_many([(f"/lfo/{n}/shape", "saw"), (f"/lfo/{n}/rate_hz", 0.1 * n)], by="test")
+        store.set_many(
+            [(f"/lfo/{n}/shape", "saw"), (f"/lfo/{n}/rate_hz", 0.1 * n), (f"/lfo/{n}/sync", "free")], by="test"
+        )
     lfos = Lfos()
     lfos.advance(store.snapshot(), 1.0, 0.0)
     assert [lfos.level(n, store.snapshot()) for n in (1, 2, 3, 4)] == pytest.approx([0.1, 0.2, 0.3, 0.4])

@@ -23,6 +23,7 @@ class Surface:
 
     def __init__(self, *entries: dict) -> None:
         self.store = ParamStore()
+        self.store.set("/layer/1/curve", 0.0)
         self.map = ControlMap()
         self.movements = Movements()
         self.now_s = 0.0

@@ -19,7 +19,7 @@ FADER = {"control": "midi 1 cc 7", "target": "/layer/1/intensity", "takeover": F
         ({"control": 7, "target": "/mode"}, "control: is not text"),
         ({"control": "midi 1 cc 7", "target": "/layer/1/intensty"}, "/layer/1/intensty: no such parameter (nearest"),
         ({"control": "midi 1 cc 7", "target": "/map/learn"}, "no control moves it"),
-        ({"control": "midi 1 cc 7", "target": "/cue/<n>"}, "/cue/<n>: no such parameter"),
+        ({"control": "midi 1 cc 7", "target": "/cue/<n>"}, "/cue/<n>: is a command, not a parameter"),
         ({"control": "midi 1 cc 7", "target": "/engine/notify"}, "no control moves it"),
         ({"control": "midi 1 cc 7", "target": "/preset/load"}, "argument: /preset/load needs one (name)"),
         ({"control": "midi 1 cc 7", "target": "/cue/set", "argument": "3"}, "takes 2 arguments"),

@@ -10,6 +10,7 @@ import pytest
 import osc_schema
 from engine.frame import AudioFeatures, ChannelFeatures
 from engine.params import Modulation, ParamStore, Slew, modulation
+from engine.params.looks import PLAIN
 from osc_schema import Rejected
 
 ANGLE, BRIGHTNESS, WINDOW = "/layer/1/angle", "/multiverse/brightness", "/multiverse/window_ms"
@@ -26,6 +27,7 @@ class Rig:
 
     def __init__(self) -> None:
         self.store = ParamStore()
+        self.store.set_many(PLAIN.items(), by="test")
         for address, check in modulation.conditions():
             self.store.add_condition(address, check)
         self.modulation = Modulation()

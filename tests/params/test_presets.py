@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import tomllib
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 import osc_schema
 from engine.errors import PresetError
 from engine.params import ParamStore, PresetFolder
+from engine.params.looks import PLAIN
 from osc_schema import PARAMS, ParamType, Rejected
 
 BUILT_IN = (
@@ -54,9 +56,8 @@ def test_a_saved_look_comes_back_as_it_was(presets: PresetFolder) -> None:
 def test_the_file_reads_like_the_controls(presets: PresetFolder) -> None:
     path = presets.save("night", ParamStore().snapshot())
     text = path.read_text(encoding="utf-8")
-    schema = osc_schema.SCHEMA_VERSION
-    assert text.startswith(f'[preset]\nname = "night"\nschema = {schema}\n\n[values]\n"/mode" = "multiverse"\n')
-    assert '"/multiverse/brightness" = 2.5\n' in text
+    assert text.startswith('[preset]\nname = "night"\nschema = 3\n\n[values]\n"/mode" = "multiverse"\n')
+    assert '"/layer/1/curve" = 0.5\n' in text
     assert '"/layer/1/mute" = false\n' in text
     assert tomllib.loads(text)["values"].keys() == STORED
 
@@ -73,7 +74,7 @@ def test_entries_that_do_not_fit_are_told_one_by_one_and_the_rest_is_applied(pre
     assert loaded.name == "old", "a preset is called what its file is called"
     assert loaded.values == [("/multiverse/brightness", 4.0), ("/layer/1/angle", 30.0)]
     assert loaded.problems == [
-        f"written by a newer version (schema 99, here {osc_schema.SCHEMA_VERSION})",
+        "written by a newer version (schema 99, here 3)",
         "/multiverse/brightness: 9 is outside 0..4 (clipped to 4)",
         "/layr/1/angle: no such parameter (nearest: /layer/1/angle, /layer/4/angle, /layer/3/angle) (left out)",
         "/layer/1/curve: nan is not a finite number (left out)",
@@ -110,18 +111,28 @@ def test_bytes_that_are_no_text_are_one_clear_line(presets: PresetFolder) -> Non
         presets.load("bad")
 
 
+def test_a_preset_of_before_a_parameter_of_colour_looks_as_it_did(presets: PresetFolder) -> None:
+    values = '"/colour/mode" = "pitch"\n"/colour/base_hue" = 0.5\n'
+    write(presets, "old", f"[preset]\nschema = 2\n[values]\n{values}")
+    write(presets, "new", f"[preset]\nschema = 3\n[values]\n{values}")
+    write(presets, "of the mirror", '[preset]\nschema = 2\n[values]\n"/mirror/mode" = "x"\n')
+    as_before = {"/colour/glide_ms": 0.0, "/colour/spread": 1.0}
+    assert dict(presets.load("old").values) == {"/colour/mode": "pitch", "/colour/base_hue": 0.5} | as_before
+    assert not dict(presets.load("new").values).keys() & as_before
+    assert not dict(presets.load("of the mirror").values).keys() & as_before
+    assert all(osc_schema.accept(address, value).value == value for address, (_, _, value) in osc_schema.ADDED.items())
+
+
 def test_the_original_look_is_built_in(presets: PresetFolder) -> None:
     values = dict(presets.load("VAV original").values)
-    changed = {
-        param.address: values[param.address]
-        for param in PARAMS
-        if values.get(param.address) not in (None, param.default)
-    }
+    changed = {address: value for address, value in values.items() if value != PLAIN.get(address, value)}
     assert changed == {
         "/multiverse/bias": 0.5,
         "/multiverse/tone": "clip",
-        **{f"/layer/{n}/wrap": "repeat" for n in (1, 2, 3, 4)},
+        "/multiverse/brightness": 1.2,
+        **{f"/layer/{n}/intensity": 0.5 for n in (1, 2, 3, 4)},
     }
+    assert values.items() >= {f"/layer/{n}/wrap": "repeat" for n in (1, 2, 3, 4)}.items()
     assert values["/mirror/mode"] == "off"
     for address, value in values.items():
         assert osc_schema.accept(address, value).value == value
@@ -207,7 +218,7 @@ def test_whatever_the_name_nothing_is_written_elsewhere(tmp_path: Path, name: st
         assert presets.load(name).values == [("/mode", "simple")]
         presets.delete(name)
     assert [entry.name for entry in tmp_path.iterdir()] in ([], ["presets"])
-    assert not presets.path.exists() or list(presets.path.iterdir()) == []
+    assert not presets.path.exists() or {entry.name for entry in presets.path.iterdir()} <= {"replaced"}
 
 
 def test_a_crash_before_the_rename_leaves_the_old_preset(presets: PresetFolder) -> None:
@@ -258,3 +269,38 @@ def test_a_preset_from_before_an_address_was_renamed_still_loads(presets: Preset
     write(presets, "old", '[preset]\nschema = 1\n[values]\n"/mirror" = "xy"\n')
     loaded = presets.load("old")
     assert loaded.values == [("/mirror/mode", "xy")] and loaded.problems == []
+
+
+def test_what_is_saved_over_is_kept_with_its_picture_and_no_more_than_ten_of_a_name(presets: PresetFolder) -> None:
+    for brightness in range(13):
+        presets.save("night", {"/multiverse/brightness": brightness / 10})
+        presets.save_picture("night", b"picture %d" % brightness)
+    kept = sorted(path.name for path in (presets.path / "replaced").iterdir())
+    assert kept == sorted(f"{n:06} night{suffix}" for n in range(3, 13) for suffix in (".toml", ".jpg"))
+    presets.restore("night")
+    assert presets.load("night").values == [("/multiverse/brightness", 1.1)]
+    assert presets.pictures()["night"].path.read_bytes() == b"picture 11"
+    presets.delete("night")
+    assert not presets.has("night") and presets.pictures() == {}
+    presets.restore("night")
+    assert presets.pictures()["night"].path.read_bytes() == b"picture 11"
+
+
+def test_a_save_that_fails_again_and_again_pushes_no_kept_preset_out(presets: PresetFolder) -> None:
+    for mode in ("simple", "multiverse"):
+        presets.save("night", {"/mode": mode})
+    (presets.path / f".night-{os.getpid()}-{threading.get_ident()}.tmp").mkdir()  # where the file would be written
+    for _ in range(12):
+        with pytest.raises(PresetError, match="cannot be written"):
+            presets.save("night", {"/mode": "simple", "/layer/1/mute": True})
+    assert len(list((presets.path / "replaced").glob("*.toml"))) == 2
+    assert presets.load("night").values == [("/mode", "multiverse")]
+
+
+def test_what_cannot_be_kept_is_not_saved_over(presets: PresetFolder) -> None:
+    presets.save("night", {"/mode": "simple"})
+    (presets.path / "replaced").write_text("a file where the folder should be")
+    for act in (lambda: presets.save("night", {"/mode": "multiverse"}), lambda: presets.delete("night")):
+        with pytest.raises(PresetError, match="is left as it is: what is there cannot be kept"):
+            act()
+    assert presets.load("night").values == [("/mode", "simple")]

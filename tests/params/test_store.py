@@ -122,7 +122,7 @@ def test_panic_returns_every_look_in_one_group_and_nothing_else() -> None:
 
 def test_panic_tells_the_one_who_pressed_it_what_became_of_the_faders() -> None:
     store = ParamStore()
-    store.set("/layer/1/curve", 0.5, by="a desk")
+    store.set("/layer/1/curve", 0.75, by="a desk")
     store.set("/master/panic", 1, by="a desk")
     changes, _ = store.changes_since(0)
     assert {change.address: change.by for change in changes} == {"/layer/1/curve": "panic", "/master/panic": "a desk"}
@@ -130,8 +130,8 @@ def test_panic_tells_the_one_who_pressed_it_what_became_of_the_faders() -> None:
 
 def test_what_stands_behind_a_panic_in_its_group_stays() -> None:
     store = ParamStore()
-    store.set_many([("/layer/1/curve", 0.5), ("/master/panic", 1), ("/layer/2/curve", 0.25)], by="a desk")
-    assert (store.get("/layer/1/curve"), store.get("/layer/2/curve")) == (0.0, 0.25)
+    store.set_many([("/layer/1/curve", 0.75), ("/master/panic", 1), ("/layer/2/curve", 0.25)], by="a desk")
+    assert (store.get("/layer/1/curve"), store.get("/layer/2/curve")) == (0.5, 0.25)
 
 
 def test_a_group_is_never_seen_in_part(frequent_switches: None, wait_for: Callable[..., object]) -> None:

@@ -34,6 +34,7 @@ class Site:
             0,
             taps={},
             status=dict,
+            preset_pictures=dict,
             features=tuple,
             query=self.tree,
             hub=self.hub,

@@ -152,7 +152,7 @@ def test_what_a_surface_needs_stands_beside_the_proposal(ask: Callable) -> None:
     _, answer = ask("/multiverse/blend", "MULTIVERSE")
     assert answer["MULTIVERSE"] == {
         "type": "stops",
-        "default": 0.0,
+        "default": 2.0,
         "unit": "",
         "scale": "linear",
         "step": 1,
@@ -164,6 +164,8 @@ def test_what_a_surface_needs_stands_beside_the_proposal(ask: Callable) -> None:
         "is_look": True,
         "child": None,
         "area_title": "Multiverse",
+        "words": "mix glow bloom screen composite",
+        "is_confirmed": False,
     }
     assert ask("/sd/prompt", "MULTIVERSE")[1]["MULTIVERSE"]["child"] == "sd"
 
@@ -256,7 +258,14 @@ def test_a_cue_is_a_button_as_long_as_it_is_there(store: ParamStore, leaves: Cal
         "DESCRIPTION": "Night, fade 2.5 s, next after 8 s",
         "TAGS": ["Cues"],
         "CRITICAL": True,
-        "MULTIVERSE": {"type": "cue", "preset": "Night", "fade_s": 2.5, "follow_s": 8, "area_title": "Cues"},
+        "MULTIVERSE": {
+            "type": "cue",
+            "preset": "Night",
+            "fade_s": 2.5,
+            "follow_s": 8,
+            "glide": False,
+            "area_title": "Cues",
+        },
     }
     assert tree.show_cues([one]) == ()
     assert [event.command for event in tree.show_cues([one, two])] == ["PATH_ADDED", "PATH_CHANGED"]

@@ -1,4 +1,4 @@
-"""Real renderers, and pictures put together from the schema's defaults and a few changes."""
+"""Real renderers, and pictures put together from four plain waves and a few changes."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -10,10 +10,11 @@ import osc_schema
 from engine.errors import NoGLError
 from engine.frame import ChannelFeatures, FoundObject, Segmentation, VideoFrame
 from engine.params import PresetFolder
+from engine.params.looks import PLAIN
 from engine.render import Look, Matte, PictureInput, RegionMap, Renderer, open_renderer
 
 PITCHES_HZ = (110.0, 164.8, 220.0, 277.2)
-DEFAULTS = {param.address: param.default for param in osc_schema.PARAMS}
+PLAIN_VALUES = {param.address: param.default for param in osc_schema.PARAMS} | PLAIN
 
 
 @pytest.fixture
@@ -52,10 +53,10 @@ def vav(tmp_path: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def values() -> Callable[..., dict[str, Any]]:
-    """`values({address: value})`: all parameters at their defaults but these; the flash guard off unless asked for."""
+    """`values({address: value})`: four plain waves but for these; the flash guard off unless asked for."""
 
     def put_together(changes: Mapping[str, Any]) -> dict[str, Any]:
-        return DEFAULTS | {"/safety/flash_guard": False} | dict(changes)
+        return PLAIN_VALUES | {"/safety/flash_guard": False} | dict(changes)
 
     return put_together
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import pytest
 
@@ -88,11 +89,24 @@ def test_hue_turns_red_over_yellow_to_green(renderer: Renderer, draw: Callable) 
     ]
 
 
-def test_what_comes_from_outside_the_last_picture_is_black(renderer: Renderer, draw: Callable) -> None:
-    trail = SIMPLE | {"/feedback/amount": 0.98, "/feedback/zoom": 0.9}
+@pytest.mark.parametrize("move", [{"/feedback/zoom": 0.9}, {"/feedback/rotate": 10.0}])
+def test_no_border_of_black_comes_in_with_a_trail(renderer: Renderer, draw: Callable, move: dict) -> None:
+    trail = SIMPLE | {"/feedback/amount": 0.98} | move
     draw(renderer, trail, size=(64, 48), layer5=np.full((48, 64, 3), 255, np.uint8))
-    rgba = draw(renderer, trail, layer5=BLACK)
-    assert (rgba[0, :, :3] == 0).all() and (rgba[:, 0, :3] == 0).all() and (rgba[24, 32, :3] == 249).all()
+    assert (draw(renderer, trail, layer5=BLACK)[..., :3] == 249).all()  # 255 x 0.98 = 249.9, less the loss
+
+
+def test_what_comes_in_with_a_trail_is_its_mirror_image(renderer: Renderer, draw: Callable) -> None:
+    card = np.random.default_rng(8).integers(60, 250, (48, 64, 3), dtype=np.uint8)
+    trail = SIMPLE | {"/feedback/amount": 0.98, "/feedback/zoom": 0.9}
+    draw(renderer, trail, size=(64, 48), layer5=card)
+    rgba = draw(renderer, trail, layer5=BLACK)[..., :3].astype(float)
+    # Shrunk to 9/10 about the centre, what was the left edge lies at column 3.2: beyond it the columns run back.
+    row, column = np.mgrid[:48, :64]
+    x, y = (column - 31.5) / 0.9 + 31.5, (row - 23.5) / 0.9 + 23.5
+    x, y = 63.5 - np.abs(64 - (x + 0.5) % 128), 47.5 - np.abs(48 - (y + 0.5) % 96)
+    expected = cv2.remap(card, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
+    assert np.abs(rgba - (expected * 0.98)).mean() < 2.0
 
 
 def test_the_trail_is_of_the_picture_before_master_fade(renderer: Renderer, draw: Callable) -> None:

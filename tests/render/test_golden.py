@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import osc_schema
 from engine.render import Renderer
 
 FOLDER = Path(__file__).parent.parent / "golden"
@@ -51,9 +52,13 @@ def looks_woven(rgba: np.ndarray) -> bool:
     return has_all_hues(rgba) and (light < 40).mean() > 0.02 and 90 < light.mean() < 200 and light.max() < 250
 
 
-def looks_burnt_out(rgba: np.ndarray) -> bool:
-    """The original at brightness 2.5: nearly all white, as it was on stage."""
-    return (rgba[..., :3].min(axis=-1) == 255).mean() > 0.85
+def looks_pale(rgba: np.ndarray) -> bool:
+    """Bright all over, as bias 0.5 is, but no white, and stripes of more than one hue in it."""
+    light = rgba[..., :3].astype(int)
+    spans = np.ptp(light, axis=(0, 1))
+    return (
+        light.min() > 30 and (light.min(axis=-1) > 250).mean() < 0.01 and 110 < light.mean() < 215 and spans.min() > 40
+    )
 
 
 def looks_striped_upright(rgba: np.ndarray) -> bool:
@@ -93,8 +98,18 @@ def looks_quartered(rgba: np.ndarray) -> bool:
     return all(np.abs(one - other).max() > 30 for n, one in enumerate(means) for other in means[:n])
 
 
+def looks_like_a_window(rgba: np.ndarray) -> bool:
+    """The same upside down; light on dark ground; greens and blues that belong together, nothing red or brown."""
+    light = rgba[..., :3].astype(int)
+    level = light.max(axis=-1)
+    is_symmetrical = np.abs(light - light[::-1]).max() <= 2
+    is_cold = (light[..., 0][level > 60] <= light[..., 2][level > 60]).mean() > 0.9
+    return is_symmetrical and is_cold and level.max() > 150 and (level < 80).mean() > 1 / 3
+
+
+FRESH = {param.address: param.default for param in osc_schema.PARAMS if param.is_look}
 SCENES: dict[str, tuple[dict[str, Any], Callable[[np.ndarray], bool], int]] = {
-    "default": ({}, looks_woven, 1),
+    "plain": ({}, looks_woven, 1),
     "one_layer": ({"/layer/1/solo": True}, looks_striped_upright, 1),
     "difference": ({"/multiverse/blend": 2.0}, has_all_hues, 1),
     "dodge": ({"/multiverse/blend": 3.0}, lambda rgba: 20 < rgba[..., :3].mean() < 120, 1),
@@ -141,17 +156,35 @@ def test_the_picture_is_the_one_that_was_looked_at(
     compare(rgba, name)
 
 
-def test_vav_original_burns_out_as_the_original_did(
+def test_a_fresh_start_draws_a_window_of_cold_light_on_dark_ground(
+    renderer: Renderer, draw: Callable, compare: Callable, tones: Callable
+) -> None:
+    renderer.resize(*SIZE)
+    for frame in range(12):
+        pitches_hz = tuple(hz * (1 + 0.01 * frame) for hz in (110.0, 164.8, 220.0, 277.2))
+        waves = tones(pitches_hz, 0.15)[:, (np.arange(1024) * 0.22).astype(int)]  # 11 ms at the level of music
+        rgba = draw(renderer, FRESH, waves=waves, pitches_hz=pitches_hz, time_s=frame / 30)
+    assert looks_like_a_window(rgba)
+    compare(rgba, "default")
+
+
+def test_vav_original_is_pale_as_the_original_was_and_its_stripes_are_seen(
     renderer: Renderer, draw: Callable, compare: Callable, vav: dict[str, Any]
 ) -> None:
     rgba = draw(renderer, vav, size=SIZE)
-    assert looks_burnt_out(rgba)
+    assert looks_pale(rgba)
     compare(rgba, "vav_original")
 
 
-def test_silence_of_the_first_four_pitches_is_an_even_grey(
-    renderer: Renderer, draw: Callable, compare: Callable
-) -> None:
+def test_silence_of_a_fresh_start_is_black(renderer: Renderer, draw: Callable) -> None:
+    silent = np.zeros((4, 1024), np.float32)
+    draw(renderer, FRESH, size=SIZE)
+    for frame in range(20):  # what was lit before the break is gone in two thirds of a second
+        rgba = draw(renderer, FRESH, waves=silent, time_s=(frame + 1) / 30)
+    assert rgba[..., :3].max() == 0
+
+
+def test_silence_of_four_plain_waves_is_an_even_grey(renderer: Renderer, draw: Callable, compare: Callable) -> None:
     rgba = draw(renderer, size=SIZE, waves=np.zeros((4, 1024), np.float32), pitches_hz=(261.63, 311.13, 369.99, 440.0))
     assert looks_grey(rgba)
     compare(rgba, "silence")

@@ -54,6 +54,21 @@ def test_base_hue_turns_every_layer_in_both_modes() -> None:
     assert layer_colours("scheme", 1 / 3, 0.0, channels)[0] == pytest.approx((0, 1, 0))
 
 
+def test_spread_draws_the_hues_together_around_the_base() -> None:
+    octave = tuple(ChannelFeatures(pitch_hz=261.63 * 2**part) for part in (0.0, 0.25, 0.49, 0.75))
+    hues = (0.5, 0.55, 0.598, 0.45)  # C in the middle, a fifth of the way to either side
+    assert layer_colours("pitch", 0.5, 0.0, octave, 0.2) == [pytest.approx(hue_rgb(hue)) for hue in hues]
+    assert layer_colours("scheme", 0.5, 0.0, octave, 0.2) == [
+        pytest.approx(hue_rgb(0.5 + 0.2 * hue)) for hue in (0.0, 0.25, 0.5, 0.75)
+    ]
+    assert len(set(layer_colours("pitch", 0.5, 0.0, octave, 0.0))) == 1
+
+
+def test_a_hue_that_glides_is_shown_in_place_of_the_pitchs_own() -> None:
+    gliding = tuple(ChannelFeatures(pitch_hz=440.0, hue=hue) for hue in (-0.25, 0.0, 0.25, 0.5))
+    assert layer_colours("pitch", 0.25, 0.0, gliding) == [pytest.approx(hue_rgb(hue)) for hue in (0.0, 0.25, 0.5, 0.75)]
+
+
 def test_mute_and_solo_decide_who_plays(look: Callable) -> None:
     assert weights(look()) == [1, 1, 1, 1]
     assert weights(look({"/layer/2/mute": True})) == [1, 0, 1, 1]

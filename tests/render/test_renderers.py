@@ -50,18 +50,6 @@ def test_the_gl_renderer_needs_neither_numba_nor_opencv(gl: Renderer) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="GNU's OpenMP, which tells its settings, is Linux's")
-def test_numbas_threads_sleep_between_pictures_unless_they_are_told_otherwise(monkeypatch) -> None:
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    code = (
-        "import os, sys; from engine.render import open_renderer; os.dup2(1, 2);"
-        "open_renderer('numba', 64, 36).close(); print(os.environ.get('OMP_WAIT_POLICY'))"
-    )
-    told = run_python(code, OMP_DISPLAY_ENV="verbose")
-    assert "GOMP_SPINCOUNT = '0'" in told and told.endswith("None")
-    told = run_python(code, OMP_DISPLAY_ENV="verbose", OMP_WAIT_POLICY="active")
-    assert "GOMP_SPINCOUNT = '0'" not in told and told.endswith("active")
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="EGL is how contexts are made on Linux only")
 def test_without_a_driver_auto_takes_numba_and_says_why() -> None:
     code = (

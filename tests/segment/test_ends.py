@@ -1,10 +1,13 @@
 """How a run ends: whole, early because it was asked to, or with an error in one of its threads."""
 
+import json
 import os
+import sys
 import threading
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,7 +15,7 @@ from PIL import Image
 from engine.errors import SinkError
 from engine.handover import BrokenOffError, Handover, Worker
 from tests.segment.conftest import Segment
-from tests.segment.disc_movie import pictures_of
+from tests.segment.disc_movie import disc_picture, pictures_of
 
 
 def test_a_stopped_run_keeps_what_it_has_and_accounts_for_the_rest(segment: Segment, movie, tmp_path: Path) -> None:
@@ -38,22 +41,78 @@ def test_a_run_that_is_stopped_at_once_leaves_nothing(segment: Segment, movie, t
     assert [file.name for file in tmp_path.iterdir()] == ["in.mp4"]
 
 
-def test_an_output_that_fails_ends_the_run_in_one_line_and_leaves_nothing(
-    segment: Segment, movie, tmp_path: Path
-) -> None:
+def test_an_output_that_fails_is_given_up_alone_and_told_at_once(segment: Segment, movie, tmp_path: Path) -> None:
     masks = tmp_path / "masks"
+    heard: list[tuple[str, ...]] = []
 
     def make_unwritable(progress) -> None:
+        heard.append(progress.failed)
         if progress.done == 2:  # a folder where the next mask is to be written: no user may write there
             for number in range(3, 12):
                 (masks / f"frame_{number:06d}.png").mkdir(exist_ok=True)
 
-    with pytest.raises(SinkError) as caught:
-        segment(movie(12), tmp_path / "out.mp4", masks, tell=make_unwritable)
-    assert str(caught.value).startswith(str(masks)) and "cannot be written" in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert not any(file.is_file() for file in masks.iterdir())
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["in.mp4", "masks"]
+    report = segment(movie(12), masks, tmp_path / "out.mp4", tmp_path / "out.json", tell=make_unwritable)
+    (reason,) = report.failed
+    assert reason.startswith(str(masks)) and "cannot be written" in reason and "\n" not in reason
+    assert heard[0] == () and heard[-1] == report.failed
+    assert report.outputs == (str(tmp_path / "out.mp4"), str(tmp_path / "out.json"))
+    assert len(pictures_of(tmp_path / "out.mp4")) == 12
+    assert not any(file.is_file() for file in masks.rglob("*"))
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["in.mp4", "masks", "out.json", "out.mp4"]
+
+
+def test_whole_outputs_stay_when_another_cannot_be_finished(segment: Segment, movie, tmp_path: Path) -> None:
+    with pytest.raises(SinkError, match=r"out\.json: cannot be written"):
+        segment(movie(1), tmp_path / "out.json", tell=lambda progress: (tmp_path / "out.json").mkdir())
+    (tmp_path / "out.json").rmdir()
+    report = segment(
+        movie(2),
+        tmp_path / "out.json",
+        tmp_path / "out.mp4",
+        tmp_path / "masks",
+        tell=lambda progress: (tmp_path / "out.json").mkdir(exist_ok=True),
+    )
+    assert [reason.partition(": ")[0] for reason in report.failed] == [str(tmp_path / "out.json")]
+    assert report.outputs == (str(tmp_path / "out.mp4"), str(tmp_path / "masks"))
+    assert len(pictures_of(tmp_path / "out.mp4")) == len(list((tmp_path / "masks").iterdir())) == 2
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names there are Unicode")
+def test_a_picture_whose_name_is_no_utf_8_comes_out_in_every_form(segment: Segment, tmp_path: Path) -> None:
+    name, folder = os.fsdecode(b"disc \xff\xfe"), tmp_path / os.fsdecode(b"in \xe9")
+    folder.mkdir()
+    for file in (f"{name}.png", "other.png"):
+        Image.fromarray(disc_picture(0)).save(folder / file)
+    out = tmp_path / os.fsdecode(b"out \xe9")
+    outputs = [Path(f"{out}{form}") for form in (".json", ".mkv", "")]
+    report = segment(folder, *outputs)
+    assert (report.written, report.failed) == (2, ())
+    assert [Path(made) for made in report.outputs] == outputs
+    told = json.loads(outputs[0].read_bytes())
+    assert [image["file_name"] for image in told["images"]] == [f"{name}.png", "other.png"]
+    assert len(pictures_of(outputs[1])) == 2
+    assert sorted(os.listdir(outputs[2])) == sorted([f"{name}.png", "other.png"])
+
+
+def test_what_killed_runs_left_behind_is_gone_after_the_next_and_two_at_once_are_told(
+    segment: Segment, movie, tmp_path: Path
+) -> None:
+    source, out, masks = movie(1), tmp_path / "out.mp4", tmp_path / "masks"
+    for folder in (tmp_path / ".out.mp4.unfinished", masks / ".unfinished"):
+        folder.mkdir(parents=True)
+        (folder / "lock").touch()
+        (folder / ".whole.mp4.partial").write_bytes(b"half a video")
+    kept = tmp_path / ".out.mp4.partial"  # of an interrupted `multiverse video`
+    kept.mkdir()
+    (kept / "journal.jsonl").write_text("precious")
+
+    def again(progress) -> None:
+        with pytest.raises(SinkError, match=r"out\.mp4: another run is at work on it"):
+            segment(source, out)
+
+    assert segment(source, out, masks, tell=again).failed == ()
+    assert sorted(file.name for file in tmp_path.iterdir()) == [".out.mp4.partial", "in.mp4", "masks", "out.mp4"]
+    assert os.listdir(masks) == ["frame_000000.png"] and os.listdir(kept) == ["journal.jsonl"]
 
 
 def test_an_error_of_the_caller_ends_all_threads_and_leaves_nothing(segment: Segment, movie, tmp_path: Path) -> None:
@@ -81,9 +140,10 @@ def test_what_exists_is_replaced_when_asked_and_only_when_whole(segment: Segment
 
 def test_masks_show_the_ids_of_the_live_textures(segment: Segment, movie, tmp_path: Path) -> None:
     segment(movie(1), tmp_path / "masks")
-    image = Image.open(tmp_path / "masks" / "frame_000000.png")
-    assert image.mode == "P" and set(np.unique(np.asarray(image))) == {0, 1}
-    assert image.getpalette()[:6] == [0, 0, 0, 255, 64, 64]
+    ids = np.asarray(Image.open(tmp_path / "masks" / "frame_000000.png"))
+    assert ids.shape == (192, 320) and set(np.unique(ids)) == {0, 1}
+    for how in (cv2.IMREAD_UNCHANGED, cv2.IMREAD_GRAYSCALE):  # with a palette it would read colours
+        assert np.array_equal(cv2.imread(str(tmp_path / "masks" / "frame_000000.png"), how), ids)
 
 
 def test_a_handover_keeps_order_and_bound_and_ends() -> None:

@@ -14,7 +14,10 @@ from PIL import Image
 
 from engine.errors import ModelError, SinkError, SourceError, UsageError
 from engine.segment.job import NO_PROMPT
+from engine.segment.outputs import form_of
 from engine.segment.run import mode_for, open_job
+from engine.sinks.picture_file import PICTURE_FORMATS
+from engine.sinks.picture_video import VIDEO_FORMATS
 from engine.sources.pictures import open_pictures
 from tests.segment.conftest import Segment
 from tests.segment.disc_movie import disc_picture, disc_shape, overlap, pictures_of, times_of
@@ -77,6 +80,8 @@ def test_one_picture_becomes_one_picture_and_one_mask(segment: Segment, tmp_path
         assert (out.format, out.size) == ("JPEG", (320, 192))
         assert np.abs(np.asarray(out)[96, 80].astype(int) - (250, 157, 157)).max() < 12
     assert overlap(np.asarray(Image.open(tmp_path / "masks" / "disc.png")) > 0, disc_shape(0)) > 0.93
+    with pytest.raises(UsageError, match=r"--frames: only of a video; COCO names the pictures of .* as"):
+        segment(tmp_path / "disc.png", tmp_path / "out.json", frames=str(tmp_path / "frames"))
 
 
 def test_a_picture_with_alpha_and_one_larger_than_any_screen_keep_their_size(movie, tmp_path: Path) -> None:
@@ -146,7 +151,9 @@ def test_what_has_no_picture_is_refused_in_one_line(kind: str, job, tmp_path: Pa
     ("outputs", "options", "reason"),
     [
         (["out.gif"], {}, "out.gif: an output is a video (.mp4"),
-        (["no/out.mp4"], {}, "no/out.mp4: there is no folder"),
+        (["out.json"], {"frames": "full"}, "full: exists already; --overwrite replaces it"),
+        (["out.json"], {"frames": "out.json"}, "out.json: is named twice"),
+        (["-"], {}, "-: stdin and stdout are not for files here; name a file"),
         (["there.mp4"], {}, "there.mp4: exists already; --overwrite replaces it"),
         (["full/"], {}, "full/: exists already; --overwrite replaces it"),
         (["in.mp4"], {"overwrite": True}, "in.mp4: is the input"),
@@ -177,9 +184,14 @@ def test_what_cannot_be_is_told_before_the_model_is_loaded(
     assert sorted(file.name for file in tmp_path.iterdir()) == ["full", "in.mp4", "there.mp4"]
 
 
+def test_what_video_and_sd_can_write_segment_can_too() -> None:
+    assert {form_of(f"out{suffix}") for suffix in VIDEO_FORMATS} == {"video"}
+    assert {form_of(f"out{suffix.upper()}") for suffix in PICTURE_FORMATS} == {"picture"}
+
+
 def test_a_picture_does_not_become_a_video(job, tmp_path: Path) -> None:
     Image.new("RGB", (32, 32)).save(tmp_path / "in.png")
-    with pytest.raises(UsageError, match=r"is one picture; name a \.png or \.jpg"):
+    with pytest.raises(UsageError, match=r"is one picture; name one \(\.png \.jpg"):
         open_job(job(tmp_path / "in.png", tmp_path / "out.mp4"))
 
 

@@ -1,6 +1,7 @@
 """A video in; an overlay video, masks and COCO out, with the tiny model that sees bright shapes."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -54,8 +55,13 @@ def test_a_moving_disc_is_followed_into_overlay_masks_and_coco(segment: Segment,
 def test_coco_loads_and_its_masks_areas_and_boxes_are_the_pictures(segment: Segment, movie, tmp_path: Path) -> None:
     from pycocotools.coco import COCO
 
-    segment(movie(3), tmp_path / "masks", tmp_path / "out.json")
-    coco = COCO(str(tmp_path / "out.json"))
+    source, out = movie(3), tmp_path / "new" / "folder"  # neither is there yet
+    segment(source, tmp_path / "masks", out / "out.json", frames=str(out / "frames"))
+    coco = COCO(str(out / "out.json"))
+    pictures = pictures_of(source)
+    assert [image["file_name"] for image in coco.loadImgs(coco.getImgIds())] == sorted(os.listdir(out / "frames"))
+    for image in coco.loadImgs(coco.getImgIds()):
+        assert np.array_equal(np.asarray(Image.open(out / "frames" / image["file_name"])), pictures[image["frame"]])
     for number, mask in enumerate(masks_in(tmp_path / "masks")):
         (annotation,) = coco.loadAnns(coco.getAnnIds(imgIds=[number + 1]))
         assert np.array_equal(coco.annToMask(annotation), mask)

@@ -16,7 +16,9 @@ def test_this_machine_is_served_by_its_own_names(header):
 @pytest.mark.parametrize(
     "header",
     [None, "", "evil.example", "evil.example:9001", "127.0.0.1.evil.example", "localhost.evil.example:9001",
-     "192.168.1.5:9001", "[fe80::1]:9001", "[", "::1]", "a:b:c"],
+     "192.168.1.5:9001", "[fe80::1]:9001", "[", "::1]", "a:b:c",
+     "[::1]evil.example", "[::1]evil.example:9001", "[::1]:9001.evil.example", "[localhost]", "localhost:9001:9001",
+     "user@localhost", "localhost/", "localhost:evil"],
 )  # fmt: skip
 def test_a_name_that_somebody_else_could_own_is_not_served(header):
     assert not is_our_host(header, bound_to="127.0.0.1")

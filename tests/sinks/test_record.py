@@ -15,7 +15,10 @@ import pytest
 
 from engine.errors import SinkError
 from engine.frame import AudioBlock
+from engine.schedule import exact_rate
+from engine.sinks import index_in_front
 from engine.sinks.record import Recording, RecordSink
+from engine.sinks.whole_file import partial_path
 
 REPOSITORY = Path(__file__).parents[2]
 RATE_HZ = 48_000
@@ -90,6 +93,8 @@ def test_offline_every_frame_is_there_at_its_time_with_its_sound(
     rate = shown[1].time
     assert [frame.time for frame in shown] == pytest.approx([n * rate for n in range(count)], abs=1e-9)
     assert rate == pytest.approx(1 / fps, rel=1e-4)
+    with av.open(str(path)) as movie:
+        assert movie.streams.video[0].average_rate == exact_rate(fps)
     assert onset_s(path) == pytest.approx(1.0, abs=0.003)
     assert pitch_hz(path) == pytest.approx(1000, abs=3)
 
@@ -160,7 +165,7 @@ def test_without_sound_the_movie_is_silent(make_stage, make_frame, tmp_path: Pat
         assert (len(movie.streams.video), len(movie.streams.audio)) == (1, 0)
 
 
-def as_wanted(wanted: Path, record_folder: Path) -> Path:
+def as_wanted(wanted: Path) -> Path:
     """For a pipe, which is there already."""
     return wanted
 
@@ -237,19 +242,46 @@ def test_without_a_name_the_file_is_dated_and_lies_in_the_record_folder(make_sta
 
 @pytest.mark.parametrize(
     ("name", "complaint"),
-    [("a.mkv", "'a.mkv' must end in .mp4 or .mov or .avi"), ("nowhere/a.mp4", "there is no folder .*nowhere")],
+    [("a.mkv", "'a.mkv' must end in .mp4 or .mov or .avi"), ("file/a.mp4", "cannot make the folder .*file: ")],
 )
 def test_a_file_that_cannot_be_is_refused_at_start(make_stage, tmp_path: Path, name: str, complaint: str) -> None:
+    (tmp_path / "file").touch()
     sink = RecordSink(str(tmp_path / name))
     with pytest.raises(SinkError, match=complaint):
         sink.start(make_stage(), may_wait=True)
     sink.close()
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_a_folder_that_is_missing_is_made(make_stage, make_frame, tmp_path: Path) -> None:
+    path = tmp_path / "tour" / "paris" / "a.mp4"
+    record_offline(path, make_stage(is_offline=True), [make_frame(0)])
+    assert len(pictures(path)) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps a folder that is somebody's working folder")
+def test_in_a_working_folder_that_is_gone_only_a_whole_path_is_recorded_to(
+    make_stage, make_frame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    stage = make_stage(is_offline=True, record_folder=Path("recordings"))
+    record_offline(tmp_path / "a.mp4", stage, [make_frame()])
+    assert len(pictures(tmp_path / "a.mp4")) == 1
+    for name in ("a.mp4", ""):
+        with pytest.raises(SinkError, match="is in the working folder, which is gone; give a path that begins"):
+            RecordSink(name).start(stage, may_wait=True)
 
 
 def test_a_recording_without_a_frame_leaves_no_file(make_stage, tmp_path: Path) -> None:
     record_offline(tmp_path / "a.mp4", make_stage(), [])
     assert list(tmp_path.iterdir()) == []
+
+
+def written_mb(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.iterdir()) / 1e6
 
 
 def test_a_new_size_goes_on_in_a_second_file(make_stage, make_frame, f_card, tmp_path: Path) -> None:
@@ -259,7 +291,8 @@ def test_a_new_size_goes_on_in_a_second_file(make_stage, make_frame, f_card, tmp
     assert [len(first), len(second)] == [5, 3]
     assert (second[0].width, second[0].height, second[0].time) == (80, 40, 0)
     assert sink.status().frames == 8
-    assert sink.status().detail == f"{tmp_path / 'a.mp4'}, first of 2 files, 0.2 s"  # 4/30 + 2/30
+    told = f"{tmp_path / 'a.mp4'}, first of 2 files, 0.2 s, {written_mb(tmp_path):.1f} MB"  # 4/30 + 2/30 s
+    assert sink.status().detail == told
 
 
 @pytest.mark.parametrize("is_offline", [True, False])
@@ -277,7 +310,7 @@ def test_new_sizes_before_the_first_frame_keep_the_name(
     sink.close()
     assert list(tmp_path.iterdir()) == [path]
     assert [(picture.width, picture.height) for picture in pictures(path)] == [(100, 40)] * 3
-    assert (sink.name, sink.status().detail) == (str(path), f"{path}, 0.1 s")
+    assert (sink.name, sink.status().detail) == (str(path), f"{path}, 0.1 s, {written_mb(tmp_path):.1f} MB")
 
 
 RECORD_UNTIL_KILLED = """
@@ -325,20 +358,106 @@ def test_a_killed_recording_plays_up_to_its_last_second(tmp_path: Path, name: st
     assert sum(block.samples for block in playable(path, audio=0)) >= (198 / 30 - 1.1) * RATE_HZ
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
-def test_a_finished_movie_is_a_plain_one_for_editing_programs(
-    make_stage, make_frame, tmp_path: Path, name: str
-) -> None:
-    path = tmp_path / name
-    record_offline(path, make_stage(fps=30.0, is_offline=True), (make_frame(n, time_s=n / 30) for n in range(60)))
+def boxes_of(path: Path) -> list[bytes]:
+    """Kinds of the boxes that a movie consists of, in their order."""
     data, boxes, at = path.read_bytes(), [], 0
     while at < len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
         at += length or len(data)
         boxes.append(kind)
+    return boxes
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
+def test_a_finished_movie_is_a_plain_one_with_its_index_in_front(
+    make_stage, make_frame, tmp_path: Path, name: str
+) -> None:
+    """For editing programs, and for browsers, which begin to play before all of it is there."""
+    path = tmp_path / name
+    record_offline(path, make_stage(fps=30.0, is_offline=True), (make_frame(n, time_s=n / 30) for n in range(60)))
+    boxes = boxes_of(path)
     assert boxes.count(b"moov") == 1 and b"moof" not in boxes
+    assert boxes.index(b"moov") < boxes.index(b"mdat")
+    assert list(tmp_path.iterdir()) == [path]
     with av.open(str(path)) as movie:
         assert (movie.streams.video[0].frames, movie.streams.video[0].base_rate) == (60, 30)
+
+
+@pytest.mark.parametrize("is_offline", [True, False])
+def test_moving_the_index_to_the_front_changes_no_picture_and_no_sound(
+    make_stage, make_frame, f_card, tone, tmp_path: Path, is_offline: bool
+) -> None:
+    block = blocks_of(tone(2, hz=1000, starts_s=0.5))
+    paths = [tmp_path / "in front.mp4", tmp_path / "at the end.mp4"]
+    partial_path(paths[1]).mkdir()  # in the way of its copy
+    for path in paths:
+        frames = (
+            make_frame(n, np.roll(f_card(160, 120), n, 1), time_s=n / 30, audio=block(n)) for n in range(30)
+        )  # the queue holds them
+        sink = RecordSink(str(path))
+        sink.start(make_stage(width=160, height=120, is_offline=is_offline), may_wait=True)
+        for frame in frames:
+            sink.publish(frame)
+        sink.close()
+    assert [boxes_of(path)[1] == b"moov" for path in paths] == [True, False]
+    shown = [[(frame.time, frame.to_ndarray(format="rgb24").tobytes()) for frame in pictures(path)] for path in paths]
+    assert len(shown[0]) == 30 and shown[0] == shown[1]
+    heard = [sound(path) for path in paths]
+    assert heard[0][0] == heard[1][0] and np.array_equal(heard[0][1], heard[1][1])
+
+
+def test_a_recording_whose_index_cannot_be_moved_is_kept_as_it_was(make_stage, make_frame, tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    partial_path(path).mkdir()  # in the way of its copy
+    sink = record_offline(path, make_stage(is_offline=True), (make_frame(n) for n in range(30)))
+    assert sink.status().detail.endswith("; its index stays at the end: Is a directory")
+    assert len(pictures(path)) == 30
+    partial_path(path).rmdir()
+    before = path.read_bytes()
+    assert index_in_front.put_index_in_front(path, lambda: False) == "there was no time to move it"
+    assert path.read_bytes() == before
+    for _ in range(2):  # idempotent
+        assert index_in_front.put_index_in_front(path) == ""
+        assert boxes_of(path)[1] == b"moov" and len(path.read_bytes()) == len(before)
+    assert len(pictures(path)) == 30
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_index_beyond_32_bits_has_offsets_of_64(make_stage, make_frame, tmp_path: Path) -> None:
+    """Of a file that only the move itself makes larger than 4 GiB."""
+    path = tmp_path / "a.mp4"
+    record_offline(path, make_stage(is_offline=True), (make_frame(n) for n in range(3)))
+    index = path.read_bytes()
+    begin = index.index(b"moov") - 4
+    index = index[begin : begin + int.from_bytes(index[begin : begin + 4], "big")]
+    near, far = (index_in_front._moved_back(index, size) for size in (2**31, 2**32 - 1))
+    assert (near.count(b"stco"), near.count(b"co64"), far.count(b"stco"), far.count(b"co64")) == (2, 0, 0, 2)
+    chunks = struct.unpack_from(">I", index, index.index(b"stco") + 8)[0]
+    assert chunks and len(far) > len(near) == len(index)
+    before = struct.unpack_from(f">{chunks}I", index, index.index(b"stco") + 12)
+    after = struct.unpack_from(f">{chunks}Q", far, far.index(b"co64") + 12)
+    assert [late - early for early, late in zip(before, after, strict=True)] == [len(far)] * chunks
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.avi"])
+def test_a_film_is_the_same_bytes_on_any_number_of_cores(
+    make_stage, make_frame, tmp_path: Path, require, name: str
+) -> None:
+    """Encoders take their threads from the machine, and x264 makes other bytes with each number of them."""
+    require(hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > 1, "two cores to choose from (Linux)")
+    grain = np.random.default_rng(5).integers(0, 255, (45, 80, 4), np.uint8).repeat(4, 0).repeat(4, 1)
+    cores = sorted(os.sched_getaffinity(0))
+    made = []
+    try:
+        for count in (1, len(cores)):
+            os.sched_setaffinity(0, cores[:count])
+            path = tmp_path / f"{count} {name}"
+            frames = (make_frame(n, np.ascontiguousarray(np.roll(grain, 3 * n, 1)), time_s=n / 30) for n in range(30))
+            record_offline(path, make_stage(width=320, height=180, is_offline=True), frames)
+            made.append(path.read_bytes())
+    finally:
+        os.sched_setaffinity(0, cores)
+    assert made[0] == made[1]
 
 
 def test_a_picture_that_is_missing_in_an_avi_is_shown_longer(make_stage, make_frame, f_card, tmp_path: Path) -> None:

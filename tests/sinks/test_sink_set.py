@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import threading
 import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,7 +17,7 @@ from engine.ipc import FrameRing
 from engine.sinks import SinkSet, SinkSpec
 from engine.sinks.null import NullSink
 from engine.sinks.registry import KINDS, Kind
-from engine.sinks.sink_set import MOST_ENDED, MOST_SINKS
+from engine.sinks.sink_set import MAX_END_S, MOST_ENDED, MOST_SINKS
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -245,6 +247,100 @@ def test_after_the_end_the_status_tells_how_each_ended(make_stage, clock, report
     sinks.pump()
 
 
+class Lasting(Fragile):
+    """Has something to write until its instructions say otherwise, and is never closed before."""
+
+    def drain(self) -> bool:
+        return type(self).drains(self)
+
+    def close(self) -> None:
+        assert self.drain(), "closing it would wait"
+
+
+class Watch(SteppedClock):
+    """Time passes only while nothing but what hangs is waited for."""
+
+    def __init__(self, is_waited_for: Callable[[], bool]) -> None:
+        super().__init__()
+        self._is_waited_for = is_waited_for
+
+    def sleep_until(self, due_s: float) -> None:
+        if not self._is_waited_for():
+            super().sleep_until(due_s)
+
+
+def test_at_the_end_of_a_show_what_hangs_is_given_up_and_a_recording_beside_it_is_whole(
+    make_stage, clock, reports, make_frame, fragile: type[Fragile], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.mp4"
+    monkeypatch.setattr(sys.modules["fragile_sink"], "FragileSink", Lasting)
+    monkeypatch.setattr(Lasting, "drains", lambda self: False, raising=False)
+
+    def is_recording() -> bool:
+        return any(thread.name == f"record {path.name}" for thread in threading.enumerate())
+
+    stopwatch = Watch(is_recording)
+    sinks = SinkSet(make_stage(), clock, reports, stopwatch=stopwatch)
+    for name in "bcd":
+        sinks.start(SinkSpec(kind="fragile", argument=name))
+    sinks.start(SinkSpec(kind="record", argument=str(path)), may_wait=True)
+    for index in range(10):
+        sinks.publish(make_frame(index))
+    sinks.ask_to_end()
+    sinks.close()
+    assert MAX_END_S < stopwatch.now_s() < MAX_END_S + 0.1
+    assert [(each.kind, each.state) for each in sinks.status()] == [("fragile", "failed")] * 3 + [("record", "ended")]
+    assert sinks.status()[0].detail == "fragile: b is not ended after 4 s; is the disk there?"
+    with av.open(str(path)) as movie:
+        assert sum(1 for _ in movie.decode(video=0)) == 10
+
+
+def test_what_hung_while_other_parts_were_closed_is_not_waited_for_again(
+    make_stage, clock, reports, fragile: type[Fragile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopwatch = SteppedClock()
+    monkeypatch.setattr(sys.modules["fragile_sink"], "FragileSink", Lasting)
+    monkeypatch.setattr(Lasting, "drains", lambda self: False, raising=False)
+    sinks = SinkSet(make_stage(), clock, reports, stopwatch=stopwatch)
+    sinks.start(SinkSpec(kind="fragile"))
+    sinks.ask_to_end()
+    stopwatch.advance(MAX_END_S + 0.5)
+    sinks.close()
+    assert (sinks.status()[0].state, stopwatch.now_s()) == ("failed", MAX_END_S + 0.5)
+
+
+@pytest.mark.parametrize(
+    ("writes_s", "ends_s", "state"),
+    [(10.0, 10.0, "ended"), (5.0, 7.0, "failed"), (1000.0, 60.0, "failed")],
+    ids=["until it is whole", "until it stands still", "for a minute"],
+)
+def test_at_the_end_of_a_show_a_file_that_is_still_written_is_waited_for(
+    make_stage,
+    clock,
+    reports,
+    fragile: type[Fragile],
+    monkeypatch: pytest.MonkeyPatch,
+    writes_s: float,
+    ends_s: float,
+    state: str,
+) -> None:
+    stopwatch = SteppedClock()
+
+    def drains(sink: Lasting) -> bool:
+        """Writes a picture with each look until it is done, or hangs where another is to come in the end."""
+        now_s = stopwatch.now_s()
+        sink._frames += now_s < writes_s
+        return state == "ended" and now_s >= writes_s
+
+    monkeypatch.setattr(sys.modules["fragile_sink"], "FragileSink", Lasting)
+    monkeypatch.setattr(Lasting, "drains", drains, raising=False)
+    sinks = SinkSet(make_stage(), clock, reports, stopwatch=stopwatch)
+    sinks.start(SinkSpec(kind="fragile"))
+    sinks.close()
+    assert sinks.status()[0].state == state
+    assert stopwatch.now_s() == pytest.approx(ends_s, abs=0.1)
+
+
 def test_after_the_end_the_status_tells_of_those_that_were_stopped_too(
     sinks: SinkSet, fragile: type[Fragile], make_frame, tmp_path: Path, wait_for
 ) -> None:
@@ -328,9 +424,10 @@ def test_before_a_show_a_file_that_cannot_be_ends_the_start_and_during_it_is_rep
     make_stage, clock: SteppedClock, reports, make_frame, wait_for, monkeypatch, tmp_path: Path, spec: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "nowhere").touch()  # where the folder should be
     for is_offline in (False, True):
         sinks = SinkSet(make_stage(is_offline=is_offline), clock, reports)
-        with pytest.raises(SinkError, match=r"there is no folder .*nowhere"):
+        with pytest.raises(SinkError, match=r"cannot make the folder .*nowhere"):
             sinks.start(SinkSpec.parse(spec), may_wait=not is_offline)
         assert sinks.status() == () and reports.lines == []
         sinks.close()
@@ -344,9 +441,9 @@ def test_before_a_show_a_file_that_cannot_be_ends_the_start_and_during_it_is_rep
         return bool(reports.lines)
 
     wait_for(is_reported, "the report")
-    assert "there is no folder" in reports.lines[0][1]
+    assert "cannot make the folder" in reports.lines[0][1]
     assert [status.state for status in sinks.status()] == ["retrying"]
-    (tmp_path / "nowhere").mkdir()
+    (tmp_path / "nowhere").unlink()
     clock.advance(1)
     sinks.pump()
     sinks.publish(make_frame())

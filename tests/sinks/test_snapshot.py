@@ -115,13 +115,23 @@ def test_a_folder_that_goes_away_is_an_error_not_a_silence(make_stage, make_fram
 
 
 @pytest.mark.parametrize(
-    ("name", "complaint"), [("a.jpg", "must end in .png"), ("nowhere/a.png", "there is no folder .*nowhere")]
+    ("name", "complaint"), [("a.jpg", "must end in .png"), ("file/a.png", "cannot make the folder .*file")]
 )
 def test_a_file_that_cannot_be_is_refused_at_start(make_stage, tmp_path: Path, name: str, complaint: str) -> None:
+    (tmp_path / "file").touch()
     sink = SnapshotSink(str(tmp_path / name))
     with pytest.raises(SinkError, match=complaint):
         sink.start(make_stage(), may_wait=True)
     sink.close()
+
+
+def test_a_folder_that_is_missing_is_made(make_stage, make_frame, tmp_path: Path) -> None:
+    path = tmp_path / "tour" / "a.png"
+    sink = SnapshotSink(str(path))
+    sink.start(make_stage(is_offline=True))
+    sink.publish(make_frame(0))
+    sink.close()
+    assert path.exists()
 
 
 def test_colours_under_alpha_are_divided_by_it_for_png(tmp_path: Path) -> None:

@@ -240,7 +240,7 @@ def test_buttons_that_lack_something_say_what(studio: Studio) -> None:
 def test_a_menu_item_that_the_page_lacks_is_named(studio: Studio) -> None:
     studio.comp.ext.MultiverseExt.on_message("/mirror/mode", ["hexagon"])
     assert studio.value("Message") == "/mirror/mode is hexagon, which this page does not have: pulse Fit Pages"
-    assert studio.value("Mirrormode") == "off"
+    assert studio.value("Mirrormode") == "kaleidoscope"
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,12 @@ def test_what_contradicts_itself_is_refused_in_one_line(options: dict, reason: s
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("files", [("-", "out.mp4"), ("in.mp4", "-")])
+def test_stdin_and_stdout_are_refused(files: tuple[str, str], job: MakeJob) -> None:
+    with pytest.raises(UsageError, match=r"^-: stdin and stdout are not for files here; name a file"):
+        job(*files).check()
+
+
 @pytest.mark.parametrize(
     ("size", "scale", "painted"),
     [

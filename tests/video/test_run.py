@@ -113,14 +113,15 @@ def test_an_error_says_how_to_go_on_where_something_is_whole(
 def test_an_output_that_cannot_be_written_is_told_before_the_model_is_loaded(
     clip: Clip, job: MakeJob, tmp_path: Path
 ) -> None:
-    with pytest.raises(MultiverseError, match="there is no folder"):
-        paint_video(job(clip(), tmp_path / "nowhere" / "out.mp4"))
+    (tmp_path / "file").touch()
+    with pytest.raises(MultiverseError, match="file is no folder"):
+        paint_video(job(clip(), tmp_path / "file" / "out.mp4"))
 
 
 def test_a_model_that_is_not_there_leaves_nothing_behind(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
     source = clip()
     with pytest.raises(MultiverseError, match="no-such-model"):
-        paint_video(job(source, tmp_path / "out.mp4", model=str(tmp_path / "no-such-model")))
+        paint_video(job(source, tmp_path / "new" / "out.mp4", model=str(tmp_path / "no-such-model")))
     assert list(tmp_path.iterdir()) == [source]
 
 

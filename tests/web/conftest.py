@@ -63,6 +63,7 @@ class Stand:
             0,
             taps=self.taps,
             status=options.pop("status", Status),
+            preset_pictures=options.pop("preset_pictures", dict),
             features=lambda: tuple(ChannelFeatures(rms=number / 4) for number in range(4)),
             query=QueryTree(self.store),
             hub=self.hub,

@@ -8,6 +8,7 @@ import pytest
 
 from engine.control import Sender
 from engine.osc import encode_message
+from engine.web.live import as_json
 from engine.web.monitor import MOST_LINES
 
 ODD = b"/odd\0\0\0\0,tIm\0\0\0\0" + (2**63 + 1).to_bytes(8, "big") + bytes([0, 144, 60, 9])
@@ -34,6 +35,12 @@ def test_levels_come_twenty_times_a_second_and_status_twice(serve):
     assert all(1 <= after - before - 1 <= 10 for before, after in itertools.pairwise(ends))
 
 
+def test_a_file_whose_name_is_no_utf_8_is_shown_escaped():
+    status = {"audio": ["song \udcff.wav", -math.inf], "sinks": ({"detail": "é\udce9.mp4"},)}
+    told = {"audio": ["song \\udcff.wav", None], "sinks": [{"detail": "é\\udce9.mp4"}]}
+    assert json.loads(as_json(status).encode("utf-8")) == told
+
+
 def test_the_monitor_shows_what_comes_in_to_those_who_asked_only(serve, wait_for):
     stand = serve()
     watching, other = stand.connect("/live"), stand.connect("/live")
@@ -45,8 +52,12 @@ def test_the_monitor_shows_what_comes_in_to_those_who_asked_only(serve, wait_for
     send(stand, "/no/such", "text", b"blob", True, None, math.inf, 2**40)
     stand.dispatcher.receive(ODD, SENDER)
     lines = watching.read_json("osc")["osc"]
-    while len(lines) < 3:
+    while len(lines) < 5:
         lines += watching.read_json("osc")["osc"]
+    refused = [line.get("refused", "") for line in lines]
+    assert [bool(reason) for reason in refused] == [False, False, True, False, True], "each right behind its message"
+    assert refused[2].startswith("/no/such: no such parameter") and lines[2]["from"] == SENDER.name
+    lines = [line for line in lines if "refused" not in line]
     assert (lines[0]["from"], lines[0]["address"], lines[0]["args"]) == (SENDER.name, "/layer/1/angle", [5.5])
     assert lines[1]["args"] == ["text", "blob of 4 bytes", True, None, "inf", 2**40]
     assert lines[2]["args"] == [str(2**63 + 1), "bang", "Midi(port=0, status=144, data1=60, data2=9)"]
@@ -99,11 +110,11 @@ def test_a_browser_that_reads_nothing_costs_two_hundred_lines(serve, wait_for):
         sent += 400
         other.read_json("osc")
     counted = 0
-    while counted < sent:  # nothing it reads late is unbounded, and all is accounted for
+    while counted < 2 * sent:  # nothing it reads late is unbounded, and all is accounted for
         message = stuck.read_json("osc")
         assert len(message["osc"]) <= MOST_LINES
         counted += len(message["osc"]) + message["skipped"]
-    assert counted == sent
+    assert counted == 2 * sent, "each message, and why it was refused"
 
 
 def test_a_status_that_fails_leaves_the_levels(serve, reports, caplog):

@@ -22,8 +22,8 @@ def enter(field: Any, text: str) -> None:
 def test_every_parameter_has_a_control_that_says_its_address(visit: Visit) -> None:
     found = visit.page.evaluate(
         """() => [...document.querySelectorAll(".control[data-address]")].map((row) => [row.dataset.address,
-            row.querySelector("[role=slider], [role=radiogroup], [role=switch], .pull, select, .text, [type=color]")
-                ?.getAttribute("aria-label")])"""
+            row.querySelector(`[role=slider], [role=radiogroup], [role=switch], .pull, .draft, select, .text,
+                [type=color]`)?.getAttribute("aria-label")])"""
     )
     assert sorted(found) == sorted([param.address] * 2 for param in osc_schema.PARAMS)
 
@@ -135,17 +135,17 @@ def test_a_press_on_the_handle_changes_nothing_and_a_double_click_brings_the_def
     wait_for(lambda: visit.shown("/layer/1/phase") == 0.25, "a later change")
     assert stage.engine.params.snapshot().version == version + 1
     visit.slider("/layer/1/curve").dblclick(position={"x": 2, "y": 10})
-    wait_for(lambda: stage.get("/layer/1/curve") == 0.0, "the default")
+    wait_for(lambda: stage.get("/layer/1/curve") == 0.5, "the default")
 
 
 @pytest.mark.parametrize(
     ("address", "act", "value"),
     [
-        ("/multiverse/tone", lambda row: row.get_by_role("radio", name="clip").check(), "clip"),
+        ("/multiverse/tone", lambda row: row.get_by_role("radio", name="soft").check(), "soft"),
         ("/region/mode", lambda row: row.locator("select").select_option("colour"), "colour"),
         ("/layer/1/mute", lambda row: row.get_by_role("switch").click(), True),
         ("/multiverse/blend", lambda row: row.locator(".stop-names").get_by_text("dodge").click(), 3.0),
-        ("/mirror/segments", lambda row: row.get_by_role("slider").press("ArrowUp"), 7),
+        ("/mirror/segments", lambda row: row.get_by_role("slider").press("ArrowUp"), 9),
         ("/sd/prompt", lambda row: enter(row.locator("textarea"), "a <b>glass</b> forest"), "a <b>glass</b> forest"),
         ("/sink/record/file", lambda row: enter(row.locator("input"), "show.mp4"), "show.mp4"),
     ],
@@ -189,13 +189,13 @@ def test_blackout_is_one_press_and_one_key_away_and_shows_wherever_it_came_from(
 
 def test_panic_returns_the_look_and_can_be_undone(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
     stage.send("/layer/3/curve", 0.75)
-    stage.send("/multiverse/tone", "clip")
+    stage.send("/multiverse/tone", "soft")
     wait_for(lambda: visit.shown("/layer/3/curve") == 0.75, "the fader to follow")
     visit.page.locator("#panic").click()
-    wait_for(lambda: stage.get("/layer/3/curve") == 0 and stage.get("/multiverse/tone") == "soft", "the panic")
-    wait_for(lambda: visit.shown("/layer/3/curve") == 0, "the page to show it")
+    wait_for(lambda: stage.get("/layer/3/curve") == 0.5 and stage.get("/multiverse/tone") == "clip", "the panic")
+    wait_for(lambda: visit.shown("/layer/3/curve") == 0.5, "the page to show it")
     visit.page.locator(".toast button", has_text="undo").click()
-    wait_for(lambda: stage.get("/layer/3/curve") == 0.75 and stage.get("/multiverse/tone") == "clip", "the undo")
+    wait_for(lambda: stage.get("/layer/3/curve") == 0.75 and stage.get("/multiverse/tone") == "soft", "the undo")
     assert visit.shown("/layer/3/curve") == 0.75
 
 
@@ -209,6 +209,66 @@ def test_the_search_leaves_what_has_all_its_words(visit: Visit) -> None:
     assert addresses == [f"/layer/{n}/angle" for n in range(1, 5)]
     visit.page.keyboard.press("Escape")
     assert visit.page.locator("#search").input_value() == ""
+
+
+WORDS = {
+    "color": "/colour/mode /colour/base_hue /colour/scheme",
+    "speed": "/tempo/bpm /lfo/1/rate_hz /engine/fps",
+    "strobe": "/lfo/1/shape /mod/1/source",
+    "glow": "/multiverse/brightness /feedback/amount",
+    "smooth": "/mod/1/release_ms /audio/1/decay_ms",
+    "trails": "/feedback/amount",
+    "spin": "/layer/1/angle /feedback/rotate",
+    "webcam": "/layer/5/source /sd/source",
+    "mic volume": "/audio/1/gain_db",
+    "ai prompt": "/sd/prompt /sam3/prompt/1",
+    "cutout": "/layer/5/matte",
+    "transpose": "/rvc/pitch",
+    "4k resolution": "/engine/width /engine/height",
+    "rate_hz": "/lfo/1/rate_hz",
+}
+
+
+def test_the_search_knows_the_words_of_the_trade(visit: Visit) -> None:
+    for word, addresses in WORDS.items():
+        visit.page.locator("#search").fill(word)
+        found = visit.page.evaluate(
+            """() => [...document.querySelectorAll(".control[data-address]")].filter((row) => row.checkVisibility())
+                .map((row) => row.dataset.address)"""
+        )
+        assert set(addresses.split()) <= set(found) and len(found) < 40, word
+    visit.page.locator("#search").fill("")
+
+
+def test_a_size_is_sent_when_it_is_confirmed_and_both_sides_at_once(
+    visit: Visit, stage: Stage, wait_for: WaitFor
+) -> None:
+    width, height = (visit.control(f"/engine/{side}") for side in ("width", "height"))
+    seen: list[tuple[object, object]] = []
+
+    def size() -> tuple[object, object]:
+        now = stage.engine.params.snapshot()
+        seen.append((now["/engine/width"], now["/engine/height"]))
+        return seen[-1]
+
+    assert width.get_by_role("slider").count() == 0, "nothing is sent on the way"
+    width.locator("select").select_option(label="4K, 3840 × 2160")
+    assert (width.locator("input").input_value(), height.locator("input").input_value()) == ("3840", "2160")
+    assert height.locator(".apply").inner_text() == "apply: 140 × the pixels"
+    width.locator("input").press("Escape")
+    height.locator("input").press("Escape")
+    assert width.locator(".apply").is_disabled() and size() == (320, 180)
+    width.locator("input").fill("400")
+    height.locator("input").fill("200")
+    stage.send("/layer/1/phase", 0.5)
+    wait_for(lambda: visit.shown("/layer/1/phase") == 0.5, "a later change")
+    assert size() == (320, 180), "and what was typed is still there"
+    height.locator("input").press("Enter")
+    wait_for(lambda: size() == (400, 200), "the size")
+    assert set(seen) == {(320, 180), (400, 200)}
+    stage.send("/engine/size", 320, 180)
+    wait_for(lambda: width.locator("input").input_value() == "320", "the size of before, on the page")
+    assert width.locator(".apply").is_disabled()
 
 
 def test_presets_are_saved_loaded_and_deleted(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
@@ -226,6 +286,10 @@ def test_presets_are_saved_loaded_and_deleted(visit: Visit, stage: Stage, wait_f
     wait_for(lambda: stage.get("/layer/1/curve") == 0.5, "the look to be back")
     item.locator(".quiet").click()
     item.locator(".quiet", has_text="really").click()
+    item.wait_for(state="detached")
+    visit.page.locator(".toast", has_text="is deleted").locator("button", has_text="undo").click()
+    item.wait_for()
+    stage.send("/preset/delete", "Bent")
     item.wait_for(state="detached")
 
 
@@ -253,14 +317,14 @@ def test_cues_are_added_played_edited_and_deleted(visit: Visit, stage: Stage, wa
     page.locator("body").click(position={"x": 5, "y": 400})
     page.keyboard.press("Space")
     page.locator("#cue-now", has_text="cue 1, VAV original").wait_for()
-    wait_for(lambda: stage.get("/multiverse/tone") == "clip", "the look of the first cue")
+    wait_for(lambda: stage.get("/multiverse/bias") == 0.5, "the look of the first cue")
     assert page.locator("#cue-next").inner_text() == "Next: cue 2, default"
     row = page.locator("#cues li").nth(1)
     row.locator("input").nth(2).fill("7")
     row.locator("input").nth(2).blur()
     page.locator("#cues li").nth(1).locator("input[value='7']").wait_for()
     page.locator("#cue-go").click()
-    wait_for(lambda: stage.get("/multiverse/tone") == "soft", "the look of the second cue")
+    wait_for(lambda: stage.get("/multiverse/bias") == 0, "the look of the second cue")
     for _ in range(2):
         count = page.locator("#cues li").count()
         page.locator("#cues .quiet").first.click()
@@ -273,7 +337,7 @@ def test_a_control_is_learnt_by_touching_it_and_moving_a_knob(visit: Visit, stag
     page.locator("#learn").click()
     visit.slider("/layer/2/curve").click(position={"x": 100, "y": 10})
     page.locator("#learn-line", has_text="/layer/2/curve").wait_for()
-    assert stage.get("/layer/2/curve") == 0, "a press chooses and moves nothing"
+    assert stage.get("/layer/2/curve") == 0.5, "a press chooses and moves nothing"
     turns = itertools.cycle((0.1, 0.3, 0.5, 0.7, 0.9))
     toast = page.locator(".toast", has_text="/knob/7")
     wait_for(lambda: (stage.send("/knob/7", next(turns)), toast.count())[1], "the knob to be learnt")
@@ -289,10 +353,10 @@ def test_a_control_is_learnt_by_touching_it_and_moving_a_knob(visit: Visit, stag
     assert visit.control("/layer/2/curve").get_attribute("data-mapped") == "osc /knob/7"
     page.locator("#mapping-tab").click()
     row = page.locator("#maps li", has_text="/knob/7")
-    row.locator("input").nth(1).fill("0.5")
+    row.locator("input").nth(1).fill("0.25")
     row.locator("input").nth(1).blur()
-    wait_for(lambda: (stage.send("/knob/7", 1.0), stage.get("/layer/2/curve") == 0.5)[1], "the smaller range")
-    row.locator("input[value='0.5']").wait_for()
+    wait_for(lambda: (stage.send("/knob/7", 1.0), stage.get("/layer/2/curve") == 0.25)[1], "the smaller range")
+    row.locator("input[value='0.25']").wait_for()
     row.locator(".quiet").click()
     page.locator("#maps .quiet", has_text="really").click()
     row.wait_for(state="detached")
@@ -319,8 +383,10 @@ def test_learning_that_is_cancelled_is_said(visit: Visit, stage: Stage) -> None:
 
 def test_a_refused_command_is_said_in_a_notice(visit: Visit) -> None:
     visit.page.locator("#status-tab").click()
-    visit.page.locator("#sink-kind").select_option("syphon")
+    visit.page.locator("#sink-kind").select_option("snapshot")
+    visit.page.locator("#sink-name").fill("../outside")
     visit.page.locator("#sink-form button").click()
+    visit.page.locator("#sink-name").fill("")
     notice = visit.page.locator(".toast.fail", has_text="/sink/start")
     notice.wait_for()
     notice.locator(".close").click()
@@ -393,6 +459,58 @@ def test_every_text_stands_out_from_its_ground(visit: Visit) -> None:
         contrasts = page.evaluate(TEXTS)
         assert len(contrasts) > 20
         assert min(contrasts)[0] >= 5, min(contrasts)
+
+
+CUT = """() => [...document.body.querySelectorAll("*")].flatMap((part) => {
+    const isField = part.matches("textarea, select, input:not([type=radio], [type=checkbox], [type=color])");
+    const hasText = [...part.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+    if (!(isField || hasText) || !part.checkVisibility() || part.closest("option, .health")) return [];
+    const style = getComputedStyle(part);
+    const told = `${part.closest("[data-address]")?.dataset.address ?? ""} ${part.textContent || part.value}`;
+    if (style.display !== "inline" && part.scrollWidth > part.clientWidth) return [`cut: ${told}`];
+    if (part.placeholder) {
+        const context = document.createElement("canvas").getContext("2d");
+        context.font = style.font;
+        const room = part.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+        if (context.measureText(part.placeholder).width > room) return [`cut: ${part.placeholder}`];
+    }
+    const { left, right } = part.getBoundingClientRect();
+    const isOut = !part.closest("#jumps, .skip") && (left < 0 || right > innerWidth); // the areas are scrolled through
+    return isOut ? [`out of sight: ${told}`] : [];
+})"""
+OUT_OF_SIGHT = """names => names.filter((name) => {
+    const { top, bottom } = document.getElementById(name).getBoundingClientRect();
+    return top < 0 || bottom > innerHeight || bottom - top < 20;
+})"""
+NEEDED_IN_THE_DARK = ("picture", "master-fade", "blackout", "freeze", "panic")
+
+
+@pytest.mark.parametrize("size", [(390, 844), (1920, 1080), (2560, 1440)], ids=["phone", "full HD", "1440p"])
+def test_no_text_is_cut_and_what_is_needed_in_the_dark_never_scrolls_away(visit: Visit, size: tuple[int, int]) -> None:
+    page = visit.page
+    page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+    page.evaluate("document.querySelectorAll('details').forEach((area) => { area.open = true })")
+    try:
+        for tab in page.locator("#tabs [role=tab]:visible").all():
+            tab.click()
+            assert page.evaluate(CUT) == [], tab.inner_text()
+            assert page.locator(".health").evaluate("line => line.scrollWidth <= line.clientWidth")
+            page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+            always = ("search", "jumps") if tab.get_attribute("data-panel") == "play" else ()
+            out_of_sight = page.evaluate(OUT_OF_SIGHT, [*NEEDED_IN_THE_DARK, *always])
+            assert out_of_sight == [], tab.inner_text()
+            page.evaluate("scrollTo(0, 0)")
+        page.locator("#play-tab").click()
+        page.locator("#jumps button", has_text="Feedback").click()
+        head = page.locator("details", has=page.locator("h2", has_text="Feedback")).bounding_box()
+        pinned = page.locator("#finding").bounding_box()
+        assert pinned["y"] + pinned["height"] <= head["y"] + 1 < size[1], "an area stops below what sticks"
+        at = page.evaluate("scrollY")
+        page.keyboard.press("/")
+        assert page.evaluate("[document.activeElement.id, scrollY]") == ["search", at], "what is in sight is not left"
+    finally:
+        page.evaluate("scrollTo(0, 0)")
+        page.set_viewport_size({"width": 1280, "height": 800})
 
 
 def test_every_field_and_rail_has_an_edge_that_is_seen(visit: Visit) -> None:
@@ -548,10 +666,10 @@ def test_the_page_comes_back_when_the_engine_does_with_what_was_missed_at_first(
     visit.page.wait_for_selector("body[data-state=gone]")
     assert "engine is gone" in visit.page.locator("#banner").inner_text()
     stage.start()
-    stage.send("/layer/1/curve", 0.5)
+    stage.send("/layer/1/curve", 0.625)
     visit.page.wait_for_selector("body[data-state=connected]")
     assert visit.page.locator("#banner").is_hidden()
     visit.page.locator("#presets img").nth(7).wait_for()
     visit.page.locator("#play-tab").click()
-    wait_for(lambda: visit.shown("/layer/1/curve") == 0.5, "the values of the new engine")
+    wait_for(lambda: visit.shown("/layer/1/curve") == 0.625, "the values of the new engine")
     visit.close()

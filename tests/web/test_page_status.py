@@ -1,8 +1,10 @@
 """The page's status: warnings and good news, facts of children, the sinks that can be started."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
+from engine.sinks import available_kinds
 from tests.web.page_stage import Stage, Visit
 
 WaitFor = Callable[..., Any]
@@ -71,10 +73,46 @@ def test_a_childs_facts_are_read_with_their_units_and_without_what_never_happene
     ]
 
 
-def test_what_runs_on_every_machine_is_offered_first(visit: Visit) -> None:
+REASONS = {info.kind: info.reason for info in available_kinds() if not info.is_available}
+
+
+def test_switches_that_cannot_be_on_here_are_grey_and_say_why(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+    reasons = {f"/sink/{kind}/enable": reason for kind, reason in REASONS.items()} | {"/sd/enable": "--sd MODEL"}
+    for address, reason in reasons.items():
+        row = visit.control(address)
+        row.locator(".reason", has_text=reason).wait_for()
+        assert row.get_by_role("switch").is_disabled()
+    free = visit.control("/sink/snapshot/enable")
+    assert free.get_by_role("switch").is_enabled() and free.locator(".reason").count() == 0
+    assert {"/sink/syphon/enable", "/sink/spout/enable"} & reasons.keys(), "no system has both"
+
+
+def test_frames_that_are_left_out_are_a_warning(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+    page = visit.page
+    page.locator("#status-tab").click()
+    stage.engine._loop.schedule.dropped += 1282
+    line = (
+        r"In the last 10 s (\d+) of (\d+) frames were left out and (\d+) came late \((\d+) %\).*"
+        r" Since the start (\d+) of (\d+) were left out, (\d+) came late \((\d+) %\)\."
+    )
+
+    def told() -> list[int]:
+        found = re.fullmatch(line, page.locator("#late").inner_text())
+        return [int(number) for number in found.groups()] if found else [0]
+
+    dropped, due, late, share, *ever = wait_for(lambda: told()[0] >= 1282 and told(), "the frames that were left out")
+    assert dropped <= due and share == round(100 * (dropped + late) / due)
+    assert ever[0] >= dropped and ever[1] >= due and ever[3] == round(100 * (ever[0] + ever[2]) / ever[1])
+    assert page.locator("#late-mark").is_visible()
+    assert "No warnings" not in page.locator("#status-panel").inner_text()
+
+
+def test_what_runs_on_every_machine_is_offered_first(visit: Visit, wait_for: WaitFor) -> None:
     visit.page.locator("#status-tab").click()
     kinds = visit.page.locator("#sink-kind")
-    assert kinds.locator("option").all_inner_texts() == ["record", "snapshot", "shared", "ndi", "syphon", "spout"]
+    wait_for(lambda: kinds.locator("option:disabled").count() == len(REASONS), "those that cannot run here to be grey")
+    options = kinds.locator("option").all_inner_texts()
+    assert [option.split()[0] for option in options] == ["record", "snapshot", "shared", "ndi", "syphon", "spout"]
     assert kinds.evaluate("list => list.getBoundingClientRect().width") >= 100, "wide enough for its longest"
 
 

@@ -9,9 +9,11 @@ import pytest
 
 import osc_schema
 from engine.osc import decode_packet, encode_message
+from engine.params.looks import LOOKS
 from tests.web.page_stage import House, Stage, Visit
 
 WaitFor = Callable[..., Any]
+AURORA = LOOKS["Aurora"]
 
 MEAN_COLOUR = """async image => {
     await image.decode();
@@ -92,17 +94,32 @@ def test_a_cue_without_its_preset_says_so_and_so_does_go(visit: Visit, stage: St
     stage.send("/cue/insert", 1, "Overture", 0.0, 0.0)
     stage.send("/cue/insert", 2, "default", 0.0, 0.0)
     page.locator("#cues li", has_text="no such preset").wait_for()
-    page.locator("#cue-go", has_text="no such preset").wait_for()
     assert page.locator("#cues .missing:visible").count() == 1
+    stage.send("/cue/2")
+    page.locator("#cues li.is-current[data-number='2']").wait_for()
+    stage.send("/cue/1")
+    page.locator("#cues li.is-failed[data-number='1']").wait_for()
+    assert page.locator("#cue-failed").inner_text().startswith("Cue 1, Overture, failed: not found in")
+    assert page.locator("#cue-failed").evaluate("line => getComputedStyle(line).color") == "rgb(255, 128, 121)"
+    assert page.locator("#cue-now").inner_text() == "Now: cue 2, default", "which is on still"
+    assert page.locator("#cues li.is-current").get_attribute("data-number") == "2"
+    page.reload()
+    page.locator("#cues li.is-failed[data-number='1']").wait_for()
+    assert page.locator("#cue-next").inner_text() == "Next: cue 2, default"
+    stage.send("/cue/2")
+    page.locator("#cues li.is-failed").wait_for(state="detached")
+    assert page.locator("#cue-failed").inner_text() == ""
     stage.send("/preset/save", "Overture")
     page.locator("#cues li", has_text="no such preset").wait_for(state="detached")
-    assert page.locator("#cue-go").inner_text() == "go"
     stage.send("/preset/delete", "Overture")
+    page.locator("#cues li", has_text="no such preset").wait_for()
+    stage.send("/cue/insert", 3, "Overture", 0.0, 0.0)
     page.locator("#cue-go", has_text="no such preset").wait_for()
-    stage.send("/cue/delete", 1)
+    stage.send("/cue/delete", 3)
     page.locator("#cue-go", has_text="no such preset").wait_for(state="detached")
+    stage.send("/cue/delete", 1)
     stage.send("/cue/delete", 2)
-    page.locator("#cues li").wait_for(state="detached")
+    page.locator("#cues li").first.wait_for(state="detached")
 
 
 def test_a_long_cue_list_keeps_go_in_sight_and_follows_the_show_but_not_against_the_user(
@@ -120,8 +137,9 @@ def test_a_long_cue_list_keeps_go_in_sight_and_follows_the_show_but_not_against_
 
     page.locator("#cues-tab").click()
     page.locator("#cues li").nth(39).wait_for()
+    play(1)
     page.keyboard.press("Space")
-    page.locator("#cue-now", has_text="cue 1,").wait_for()
+    page.locator("#cue-now", has_text="cue 2,").wait_for()
     play(30)
     go, shown = page.locator("#cue-go").bounding_box(), row.bounding_box()
     assert page.evaluate(top) > 0
@@ -169,7 +187,29 @@ def test_a_refusal_fades_away_but_not_under_the_mouse_and_stays_in_the_status(ho
     visit.close()
 
 
-def test_a_look_of_ones_own_has_the_picture_of_when_it_was_saved(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+def test_a_looks_button_fades_to_its_picture_in_the_seconds_beside_it(
+    visit: Visit, stage: Stage, wait_for: WaitFor
+) -> None:
+    page = visit.page
+    leaving = stage.engine._parts.leaving
+    page.locator("#presets-tab").click()
+    page.locator("#preset-fade").fill("600")
+    page.locator("#presets li[data-name='Aurora'] button.look").click()
+    wait_for(lambda: leaving.fade is not None, "the fade")
+    assert leaving.fade.share < 0.2
+    assert stage.get("/feedback/amount") == AURORA["/feedback/amount"], "the faders show the new look at once"
+    assert leaving.fade.before["/feedback/amount"] != AURORA["/feedback/amount"]
+    page.locator("#status-tab").click()
+    page.locator("#facts dd", has_text="looks are drawn").or_(
+        page.locator("#facts dd", has_text="dissolves")
+    ).wait_for()
+    stage.send("/master/panic", 1)
+    wait_for(lambda: leaving.fade is None, "panic to end it")
+
+
+def test_a_look_of_ones_own_has_the_picture_of_when_it_was_saved_in_every_browser(
+    visit: Visit, house: House, stage: Stage, wait_for: WaitFor
+) -> None:
     page = visit.page
     page.locator("#presets-tab").click()
     wait_for(lambda: visit.picture_mean() > 20, "a bright picture on the page")
@@ -182,11 +222,17 @@ def test_a_look_of_ones_own_has_the_picture_of_when_it_was_saved(visit: Visit, s
     item = page.locator("#presets li[data-name='Opening night']")
     item.locator("img").wait_for()
     assert item.locator("img").evaluate(MEAN_COLOUR) > 20
-    page.reload()
-    item.locator("img").wait_for()
+    other = house.visit().open()
+    other.page.locator("#presets-tab").click()
+    picture = other.page.locator("#presets li[data-name='Opening night'] img")
+    picture.wait_for()
+    assert picture.evaluate(MEAN_COLOUR) > 20
+    other.close()
+    stage.send("/layer/1/curve", 0.5)
     stage.send("/master/blackout", 1)
     wait_for(lambda: visit.picture_mean() < 1, "the dark")
     save()
+    page.locator("#preset-save", has_text="really").click()
     item.locator(".initials", has_text="ON").wait_for()
     assert item.locator("img").count() == 0, "a black picture shows nothing"
     item.locator(".quiet").click()
@@ -194,22 +240,55 @@ def test_a_look_of_ones_own_has_the_picture_of_when_it_was_saved(visit: Visit, s
     item.wait_for(state="detached")
 
 
-def test_a_browser_keeps_a_bounded_number_of_pictures(visit: Visit) -> None:
-    names = visit.page.evaluate(
-        """async () => {
-            const { keepPicture } = await import("/page/preset_pictures.js");
-            const canvas = Object.assign(document.createElement("canvas"), { width: 32, height: 18 });
-            const context = canvas.getContext("2d");
-            context.fillStyle = "white";
-            context.fillRect(0, 0, 32, 18);
-            for (let number = 0; number < 60; number += 1) keepPicture(`look ${number}`, canvas);
-            keepPicture("look 59", null);
-            const names = Object.keys(JSON.parse(localStorage.getItem("multiverse.preset-pictures")));
-            localStorage.removeItem("multiverse.preset-pictures");
-            return names;
-        }"""
-    )
-    assert names == [f"look {number}" for number in range(12, 59)]
+def test_saving_over_a_look_is_asked_and_undone(visit: Visit, stage: Stage, wait_for: WaitFor) -> None:
+    page = visit.page
+    page.locator("#presets-tab").click()
+    field, button = page.locator("#preset-name"), page.locator("#preset-save")
+    saved = stage.engine.presets
+
+    def curve() -> object:
+        return dict(saved.load("Kept").values)["/layer/1/curve"]
+
+    def set_curve(value: float) -> None:
+        stage.send("/layer/1/curve", value)
+        wait_for(lambda: stage.get("/layer/1/curve") == value, "the look to save")
+
+    set_curve(0.25)
+    field.fill("Kept")
+    field.press("Enter")
+    page.locator("#presets li[data-name=Kept]").wait_for()
+    set_curve(0.75)
+    field.fill("Kept")
+    field.press("Enter")
+    assert button.inner_text() == "really replace?"
+    field.fill("Kept 2")
+    assert button.inner_text() == "save", "the question was about another name"
+    field.fill("Kept")
+    button.click()
+    assert curve() == 0.25, "not before it was answered"
+    button.click()
+    undo = page.locator(".toast", has_text="“Kept” was saved over").locator("button", has_text="undo")
+    undo.wait_for()
+    assert curve() == 0.75
+    undo.click()
+    page.locator(".toast", has_text="“Kept” is as it was before").wait_for()
+    assert curve() == 0.25
+    stage.send("/preset/delete", "Kept")
+    page.locator("#presets li[data-name=Kept]").wait_for(state="detached")
+
+
+def test_the_look_that_is_on_is_marked_whoever_loaded_it(visit: Visit, stage: Stage) -> None:
+    page = visit.page
+    page.locator("#presets-tab").click()
+    stage.send("/preset/load", "Silk")
+    marked = page.locator("#presets li.is-loaded")
+    page.locator("#presets li.is-loaded[data-name=Silk] .on", has_text="on").wait_for()
+    assert (marked.count(), page.locator("#look-now").inner_text()) == (1, "Silk")
+    stage.send("/layer/1/intensity", 0.123)
+    page.locator("#look-now", has_text="Silk *").wait_for()
+    assert marked.locator(".on").inner_text() == "on, edited"
+    page.reload()
+    page.locator("#look-now", has_text="Silk *").wait_for()
 
 
 def test_a_phone_on_its_side_shows_picture_and_faders_together(house: House, stage: Stage) -> None:
@@ -243,6 +322,13 @@ def test_the_monitor_tells_the_time_of_day_and_what_was_refused(visit: Visit, st
     refused = page.locator("#monitor li.is-bad", has_text="/layer/9/curve: no such parameter").first
     refused.wait_for()
     assert refused.locator(".from").inner_text().startswith("udp 127.0.0.1:")
+    for _ in range(5):
+        stage.send("/layer/9/curve", 0.5)
+    wait_for(lambda: page.locator("#monitor li.is-bad").count() == line.count() >= 6, "each message to be refused")
+    before = page.locator("#monitor li.is-bad").evaluate_all(
+        "rows => rows.map((row) => row.previousElementSibling.querySelector('.message').textContent)"
+    )
+    assert set(before) == {"/layer/9/curve 0.5"}, "a refusal stands behind its message"
 
 
 def test_the_mapping_tab_says_once_how_to_learn(visit: Visit) -> None:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from engine.web import PreviewTap
+from engine.web import PreviewTap, StillCamera
+from engine.web.encoder import EncoderThread
 
 PICTURE = np.zeros((4, 4, 4), np.uint8)
 
@@ -109,3 +110,20 @@ def test_nothing_is_wanted_while_the_encoder_is_busy_and_offering_never_waits():
     assert not tap.wants_frame(20.0)  # it is being encoded
     tap.finish_offered()
     assert tap.wants_frame(30.0)
+
+
+def test_a_still_is_one_frame_for_all_who_asked_and_none_where_it_is_dark(reports, wait_for):
+    tap = PreviewTap()
+    camera, encoder, stills = StillCamera(tap), EncoderThread("main", tap, reports), []
+    encoder.start()
+    assert not tap.wants_frame(0.0)
+    for grey, seen in ((0, 0), (9, 0), (200, 2)):
+        for _ in range(2):
+            camera.take(stills.append)
+        assert tap.viewers == 1 and tap.wants_frame(float(grey))
+        tap.offer(np.full((36, 64, 4), grey, np.uint8))
+        wait_for(lambda: tap.viewers == 0, "the picture to be taken")
+        wait_for(lambda seen=seen: len(stills) == seen, "who gets it")
+        assert not tap.wants_frame(grey + 0.5), "nothing is read back any more"
+    encoder.close()
+    assert stills[0].startswith(b"\xff\xd8") and stills[0] == stills[1]

@@ -2,11 +2,13 @@
 
 import json
 import threading
+from urllib.parse import quote
 
 import pytest
 
 from engine.errors import MultiverseError
 from engine.osc import encode_message
+from engine.params.preset_shelf import PresetPicture
 from tests.web.socket_client import PING
 
 
@@ -41,6 +43,16 @@ def test_the_status_is_served(serve):
     assert json.loads(body) == {"fps": 30.0, "level_db": None, "warnings": ["a warning"]}
 
 
+def test_the_pictures_of_presets_are_served_by_their_names(serve):
+    pictures = {"Füße 1.5 #2?": PresetPicture(jpeg=b"\xff\xd8 a picture", version="5f2a", file=None)}
+    stand = serve(preset_pictures=lambda: pictures)
+    assert json.loads(stand.get("/presets/pictures.json")[2]) == {"Füße 1.5 #2?": "5f2a"}
+    status, headers, body = stand.get(f"/presets/{quote('Füße 1.5 #2?')}.jpg?5f2a")
+    assert (status, headers["Content-Type"], body) == (200, "image/jpeg", b"\xff\xd8 a picture")
+    for name in ("Aurora.jpg", "..%2f..%2fsecret.jpg", "%00.jpg"):
+        assert stand.get(f"/presets/{name}")[0] == 404
+
+
 def test_a_status_that_fails_is_an_error_not_an_end(serve, reports, caplog):
     def broken():
         raise RuntimeError("no status today")
@@ -64,6 +76,12 @@ def test_a_taken_port_is_an_error_that_names_the_option(serve):
 def test_an_unknown_host_is_an_error_that_names_the_option(serve):
     with pytest.raises(MultiverseError, match=r"--web no\.such\.host\.invalid:0: no such host"):
         serve(host="no.such.host.invalid")
+
+
+@pytest.mark.parametrize("host", ["192.168..5", "a" * 64 + ".example"])
+def test_a_name_that_is_no_name_of_a_host_is_an_error_of_one_line(serve, host):
+    with pytest.raises(MultiverseError, match=r"--web .*: no such host here"):
+        serve(host=host)
 
 
 def test_localhost_is_where_programs_send_to(serve):

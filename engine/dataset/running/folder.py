@@ -5,29 +5,33 @@ coco_annotations.json  preview.png  .work/ (the lock, pictures on the way, the p
 
 A picture's files are written in .work and renamed when all are there: the label first and the picture last, since
 trainers go by the pictures, and one without its label would teach that there is nothing to see. A run that is killed
-between the two leaves a label alone, which the next run clears away.
+between the two leaves a label alone, which the next run clears away. Files are flushed to the disk before the manifest
+knows of them, and a run that goes on compares each with the SHA-256 there: a picture that was damaged is drawn again.
 """
 
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from engine.atomic_file import move_into_place
 from engine.dataset.made import COCO_PART, HDF5, LABELS, PICTURE, Made
 from engine.dataset.options import option_name
 from engine.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_of, own_version, read_manifest
 from engine.dataset.task import PictureTask
 from engine.errors import FolderBusyError, SinkError, UsageError
-from engine.work_folder import LOCK, WorkFolder
+from engine.work_folder import LOCK, WorkFolder, sha256_of
 
 WORK = ".work"
 COCO_FILE, YAML_FILE, PREVIEW = "coco_annotations.json", "dataset.yaml", "preview.png"
 MOST_NAMED = 4
 LOOKS_EVERY_S = 0.02
+CHECKS_AT_ONCE = 4  # files that are read side by side: hashing takes half as long as reading from a fast disk
 OPEN_ELSEWHERE_S = 5.0  # how long Windows may keep a file for a viewer or a virus scanner
 SYSTEM_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"})
 
@@ -50,6 +54,8 @@ class Plan:
     """Indices that need not be made again."""
     forgotten: frozenset[int]
     """Whose files go, because all is made anew."""
+    damaged: frozenset[int]
+    """Whose files are not what was written, and go."""
     notes: tuple[str, ...]
 
 
@@ -70,10 +76,20 @@ class DatasetFolder:
             self._work.close()
             raise unwritable(path, error) from error
 
-    def plan(self, tasks: list[PictureTask], *, is_resuming: bool, is_whole: bool = True) -> Plan:
+    def plan(
+        self,
+        tasks: list[PictureTask],
+        *,
+        is_resuming: bool,
+        is_whole: bool = True,
+        tell_checked: Callable[[int, int], None] = lambda checked, of: None,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> Plan:
         """What is to be done. Changes nothing. UsageError where its pictures were made with other options.
 
         Not resuming, what is there is forgotten: all of it where the tasks are the whole dataset, else theirs.
+        Resuming, all that is there is read once: `tell_checked(pictures, of_all)`. Once `is_stopped`, the rest does
+        not count as finished, and stays.
         """
         notes = []
         if self.manifest.unreadable:
@@ -86,17 +102,22 @@ class DatasetFolder:
             forgotten = frozenset(self.manifest.entries if is_whole else (task.index for task in tasks))
         self._demand_same(tasks[0], forgotten)
         try:
-            finished = {task.index for task in tasks if task.index not in forgotten and self._is_finished(task)}
+            there = [task for task in tasks if task.index not in forgotten and self._is_finished(task)]
+            finished, damaged = self._checked(there, tell_checked, is_stopped)
             notes += self._strangers(tasks)
         except OSError as error:
             raise unwritable(self.path, error) from error
+        if damaged:
+            more = f" and {len(damaged) - MOST_NAMED} more" if len(damaged) > MOST_NAMED else ""
+            named = ", ".join(list(damaged.values())[:MOST_NAMED])
+            notes.append(f"{self.path}: damaged, and drawn again: {named}{more}")
         older = sum(self.manifest.entries[index].version != own_version() for index in finished)
         if older:
             notes.append(
                 f"{older} pictures were made by another version of this program, which may have drawn them otherwise; "
                 "--no-resume makes all anew"
             )
-        return Plan(finished=frozenset(finished), forgotten=forgotten, notes=tuple(notes))
+        return Plan(finished=frozenset(finished), forgotten=forgotten, damaged=frozenset(damaged), notes=tuple(notes))
 
     def prepare(self, tasks: list[PictureTask], plan: Plan) -> None:
         """Puts in order what an earlier run has left. SinkError."""
@@ -104,7 +125,7 @@ class DatasetFolder:
             self._forget(plan.forgotten)
             self.manifest.tidy()
             self._clear_work()
-            self._remove_halves(task for task in tasks if task.index not in plan.finished)
+            self._remove_halves((task for task in tasks if task.index not in plan.finished), plan.damaged)
         except OSError as error:
             raise unwritable(self.path, error) from error
 
@@ -202,6 +223,33 @@ class DatasetFolder:
                 return False
         return True
 
+    def _checked(
+        self, tasks: list[PictureTask], tell: Callable[[int, int], None], is_stopped: Callable[[], bool]
+    ) -> tuple[set[int], dict[int, str]]:
+        """The indices of those whose files are what was written, and a file of each that is not. OSError."""
+        whole: set[int] = set()
+        damaged: dict[int, str] = {}
+        with ThreadPoolExecutor(CHECKS_AT_ONCE, thread_name_prefix="check") as readers:
+            for first in range(0, len(tasks), CHECKS_AT_ONCE):
+                if is_stopped():
+                    break
+                some = tasks[first : first + CHECKS_AT_ONCE]
+                for task, path in zip(some, readers.map(self._damaged_file, some), strict=True):
+                    if path:
+                        damaged[task.index] = path
+                    else:
+                        whole.add(task.index)
+                tell(first + len(some), len(tasks))
+        return whole, damaged
+
+    def _damaged_file(self, task: PictureTask) -> str:
+        """The first of a finished picture's files that is not what was written; "" for none. OSError."""
+        sha256 = self.manifest.entries[task.index].sha256
+        for path in paths_of(task).values():
+            if sha256_of(self.path / path) != sha256.get(path):
+                return path
+        return ""
+
     def _strangers(self, tasks: list[PictureTask]) -> list[str]:
         """Pictures that neither the manifest knows nor this run makes: a trainer would take them all the same."""
         known = {f"{index:06d}.png" for index in self.manifest.entries} | {f"{task.name}.png" for task in tasks}
@@ -210,11 +258,11 @@ class DatasetFolder:
             return []
         return [f"{self.path}/images: {len(strange)} picture(s) without a line in the manifest, such as {strange[0]}"]
 
-    def _remove_halves(self, tasks: Iterable[PictureTask]) -> None:
+    def _remove_halves(self, tasks: Iterable[PictureTask], damaged: frozenset[int]) -> None:
         """The picture first: there is never one without a label. A whole pair stays until the new one is there."""
         for task in tasks:
             paths = paths_of(task)
-            if self._has(task, (paths[PICTURE], paths[LABELS])):
+            if task.index not in damaged and self._has(task, (paths[PICTURE], paths[LABELS])):
                 continue
             for path in reversed(paths.values()):
                 (self.path / path).unlink(missing_ok=True)
@@ -234,11 +282,12 @@ class DatasetFolder:
 
 
 def put(source: Path, target: Path) -> None:
-    """Rename it there. On Windows a file that another program has open is waited for a little. OSError."""
+    """Flush it to the disk and rename it there. On Windows one that another program has open is waited for a little.
+    OSError."""
     end_s = time.perf_counter() + OPEN_ELSEWHERE_S
     while True:
         try:
-            source.replace(target)
+            move_into_place(source, target)
             return
         except PermissionError:
             if sys.platform != "win32" or time.perf_counter() > end_s:

@@ -4,6 +4,7 @@ A line is written by one call, so that a killed run leaves the last one cut at w
 """
 
 import json
+import os
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,8 +14,11 @@ import msgspec
 
 from engine.atomic_file import write_atomic
 from engine.dataset.task import PictureTask
+from engine.file_names import escaped
+from engine.small_file import read_small
 
 MANIFEST = "manifest.jsonl"
+MAX_MANIFEST_BYTES = 4 << 30  # millions of pictures
 DONE, FAILED = "done", "failed"
 
 
@@ -44,7 +48,7 @@ class Entry:
 
     def line(self) -> bytes:
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return json.dumps(values, ensure_ascii=False).encode() + b"\n"
+        return escaped(json.dumps(values, ensure_ascii=False)).encode() + b"\n"
 
 
 def entry_of(task: PictureTask, **values: Any) -> Entry:
@@ -63,10 +67,12 @@ class Manifest:
     """Of the last one."""
 
     def append(self, entry: Entry) -> None:
-        """OSError where the disk is full."""
+        """On the disk when this returns. OSError where that is full."""
         self.take(entry)
         with self.path.open("ab") as file:
             file.write(entry.line())
+            file.flush()
+            os.fsync(file.fileno())
 
     def take(self, entry: Entry) -> None:
         """Remember it. Options are kept once: those of a hundred thousand pictures would be gigabytes."""
@@ -86,7 +92,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Empty where there is none."""
     manifest = Manifest(path=folder / MANIFEST, entries={})
     try:
-        content = manifest.path.read_bytes()
+        content = read_small(manifest.path, most_bytes=MAX_MANIFEST_BYTES)
     except FileNotFoundError:
         return manifest
     for line in content.split(b"\n"):

@@ -18,6 +18,8 @@ class Progress:
     seconds: float
     is_finishing: bool = False
     """No more are begun: all are, or the run was asked to end."""
+    is_checking: bool = False
+    """Nothing is drawn yet: `done` of the `expected` that are there were compared with the manifest."""
 
     @property
     def pictures_a_minute(self) -> float:

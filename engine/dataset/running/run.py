@@ -90,7 +90,9 @@ class _Run:
 
     def make(self) -> DatasetReport:
         tasks = [self._job.task(index) for index in self._job.indices]
-        plan = self._folder.plan(tasks, is_resuming=self._job.resume)
+        plan = self._folder.plan(
+            tasks, is_resuming=self._job.resume, tell_checked=self._tell_checked, is_stopped=self._asked
+        )
         self._kept = len(plan.finished)
         missing = [task for task in tasks if task.index not in plan.finished]
         runner = open_runner(self._job, self._folder) if missing else None
@@ -128,6 +130,12 @@ class _Run:
             statistics=finished.statistics,
             outputs=tuple(finished.outputs),
             notes=tuple(notes),
+        )
+
+    def _tell_checked(self, checked: int, there: int) -> None:
+        seconds = time.perf_counter() - self._began_s
+        self._tell(
+            Progress(done=checked, expected=there, made=0, failed=0, at_work=0, seconds=seconds, is_checking=True)
         )
 
     def _work_off(self, runner: Runner, missing: list[PictureTask]) -> None:

@@ -11,6 +11,7 @@ from engine.models.diffusion.model_folder import ModelFolder
 from engine.models.diffusion.spec import ModelSpec
 from engine.models.diffusion.vae_choice import choose_vae
 from engine.models.part_report import Missing, PartReport, Report, counted_part
+from engine.models.plain_config import demand_no_adapter, notes_on
 from engine.models.safetensors_header import Tensor, read_header
 from engine.models.weight_files import Weights, weights_in
 
@@ -71,6 +72,7 @@ class _Check:
         else:
             folder = ModelFolder(self._path, self._spec.model)
             family = folder.family
+            self._notes += notes_on(self._spec.model, self._path, locate.INDEX)
             self._add_folder_parts(folder)
         prediction_type, sampler, vae = "", self._spec.sampler, ""
         if folder is not None:
@@ -101,7 +103,7 @@ class _Check:
                 elif part.startswith("tokenizer"):
                     folder.demand_tokenizer(part)
                 elif part != "vae":
-                    folder.config(f"{part}/config.json")
+                    demand_no_adapter(folder.name, folder.path, folder.path / part)
                     self._add(part, folder.weights(part), f"{folder.name}: {part}", self._spec.model)
 
     def _add_file_parts(self, tensors: dict[str, Tensor], family: str) -> None:
@@ -140,6 +142,7 @@ class _Check:
     def _add(self, part: str, weights: Weights | None, what: str, hub_name: str = "") -> None:
         if weights is None:
             raise ModelError(f"{what} has no weights{locate.how_to_get(hub_name)}")
+        self._notes += notes_on(part, weights.files[0].parent)
         files = tuple(str(file) for file in weights.files)
         if weights.is_pickle:
             self._parts.append(PartReport(name=part, parameters=None, dtype="unknown", files=files, is_pickle=True))

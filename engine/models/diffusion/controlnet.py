@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.pretrained import pickle_notes, pretrained
-from engine.models.weight_files import weights_in
+from engine.models.pretrained import notes_of, pretrained
 
 if TYPE_CHECKING:
     from engine.models.diffusion.model import Model
@@ -17,7 +16,7 @@ def load_controlnet(name: str, model: "Model") -> Any:
     if not (path / "config.json").is_file():
         raise ModelError(f"{name}: no ControlNet folder of diffusers (config.json is missing)")
     controlnet = pretrained("ControlNetModel", path, "", model.dtype, name)
-    model.notes += pickle_notes(f"ControlNet {name}", weights_in(path))
+    model.notes += notes_of(f"ControlNet {name}", path)
     theirs, ours = controlnet.config.cross_attention_dim, model.unet.config.cross_attention_dim
     if theirs != ours:
         raise ModelError(

@@ -17,8 +17,7 @@ from PIL import Image
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.diffusion.extras import image_encoder
-from engine.models.pretrained import one_line, pickle_notes, pretrained
-from engine.models.weight_files import weights_in
+from engine.models.pretrained import notes_of, one_line, pretrained
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +52,7 @@ class IpAdapter:
         self._encoder = pretrained(
             "CLIPVisionModelWithProjection", encoder_folder, "", model.dtype, str(encoder_folder)
         )
-        model.notes += pickle_notes("image_encoder", weights_in(encoder_folder))
+        model.notes += notes_of("image_encoder", encoder_folder)
         self._encoder.requires_grad_(False).eval().to(model.device)
         side = self._encoder.config.image_size
         self._processor = CLIPImageProcessor(size=side, crop_size=side)

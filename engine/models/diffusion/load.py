@@ -16,14 +16,18 @@ from engine.models.diffusion.coefficients import noise_table
 from engine.models.diffusion.model import Model
 from engine.models.diffusion.model_folder import ModelFolder
 from engine.models.diffusion.painting import Stage
+from engine.models.diffusion.single_file import TEXT_CLASSES
 from engine.models.diffusion.spec import ModelSpec
 from engine.models.diffusion.vae_choice import VaeChoice, choose_vae
-from engine.models.pretrained import one_line, pickle_notes, pretrained, quieten_libraries
+from engine.models.locate import INDEX
+from engine.models.plain_config import notes_on
+from engine.models.pretrained import notes_of, one_line, pretrained, quieten_libraries
+from engine.models.tokenizer_files import read_tokenizer
 
 log = logging.getLogger(__name__)
 
 SAMPLERS = ("auto", "lcm", "turbo", "scheduler")
-_TEXT_CLASSES = {"text_encoder": "CLIPTextModel", "text_encoder_2": "CLIPTextModelWithProjection"}
+MAX_TOKENS = 1024  # of a text: CLIP's have 77
 
 
 def load(spec: ModelSpec, device: str, dtype: str, *, stage: Stage = "whole", is_job: bool = False) -> Model:
@@ -76,16 +80,16 @@ class _Loading:
 
     def from_folder(self, path: Path) -> Model:
         folder = ModelFolder(path, self.spec.model)
-        texts = [part for part in folder.parts if part in _TEXT_CLASSES and self._has_unet]
+        texts = [part for part in folder.parts if part in TEXT_CLASSES and self._has_unet]
         return self._assembled(
             folder,
             unet=self._part(folder, "unet", "UNet2DConditionModel") if self._has_unet else None,
             vae=self._vae(folder, choose_vae(folder, self.spec.vae)) if self._has_vae else None,
-            text_encoders=tuple(self._part(folder, part, _TEXT_CLASSES[part]) for part in texts),
+            text_encoders=tuple(self._part(folder, part, TEXT_CLASSES[part]) for part in texts),
         )
 
     def from_file(self, path: Path) -> Model:
-        from engine.models.diffusion.single_file import config_folder, read
+        from engine.models.diffusion.single_file import CLASSES, config_folder, read
 
         folder = ModelFolder(config_folder(path), self.spec.model)
         choice = choose_vae(folder, self.spec.vae, is_in_file=True)
@@ -96,6 +100,9 @@ class _Loading:
         elif self._has_vae:
             parts["vae"] = self._vae(folder, choice)
         if wanted:
+            for part in folder.parts:
+                if part in (*CLASSES, *TEXT_CLASSES) and (part != "vae" or "vae" in wanted):
+                    self.notes += notes_on(part, folder.path / part)
             with one_line(str(path)):
                 parts |= read(path, folder, self.dtype, wanted)
         if "vae" in wanted:
@@ -107,6 +114,9 @@ class _Loading:
         from diffusers import AutoencoderTiny
 
         scheduler_config = self._scheduler_config(folder)
+        with one_line(f"{folder.name}/scheduler"):
+            table = noise_table(scheduler_config)
+        self.notes += notes_on(folder.name, folder.path, INDEX)
         texts = [part for part in folder.parts if part.startswith("tokenizer") and self._has_unet]
         tokenizers = tuple(self._tokenizer(folder, part) for part in texts)
         sampler = self.spec.sampler
@@ -126,7 +136,7 @@ class _Loading:
             prediction_type=scheduler_config.get("prediction_type", "epsilon"),
             scaling_factor=vae.config.scaling_factor if vae else math.nan,  # NaN would be seen
             shift_factor=(vae.config.get("shift_factor") if vae else None) or 0.0,
-            alphas_cumprod=noise_table(scheduler_config),
+            alphas_cumprod=table,
             sampler=sampler,
             time_cond_proj_dim=unet.config.time_cond_proj_dim if unet else None,
             zeroes_empty_negative=folder.zeroes_empty_negative,
@@ -160,12 +170,12 @@ class _Loading:
         weights = folder.weights(part)
         if weights is None:
             raise ModelError(f"{folder.name}: {part} has no weights{locate.how_to_get(self.spec.model)}")
-        self.notes += pickle_notes(part, weights)
+        self.notes += notes_of(part, folder.path / part)
         return pretrained(kind, folder.path, part, self.dtype, f"{folder.name}/{part}")
 
     def _vae(self, folder: ModelFolder, choice: VaeChoice) -> Any:
         self.notes += [choice.note] if choice.note else []
-        self.notes += pickle_notes("vae", choice.weights)
+        self.notes += notes_of("vae", choice.folder)
         return pretrained(choice.kind, choice.folder, "", self._vae_dtype(folder, choice), str(choice.folder))
 
     def _vae_dtype(self, folder: ModelFolder, choice: VaeChoice) -> torch.dtype:
@@ -174,11 +184,13 @@ class _Loading:
         return torch.float32 if overflows else self.dtype
 
     def _tokenizer(self, folder: ModelFolder, part: str) -> Any:
-        from transformers import CLIPTokenizer
-
         folder.demand_tokenizer(part)
-        with one_line(f"{folder.name}/{part}"):
-            return CLIPTokenizer.from_pretrained(folder.path, subfolder=part, local_files_only=True)
+        tokenizer = read_tokenizer(f"{folder.name}/{part}", folder.path / part)
+        if tokenizer.model_max_length > MAX_TOKENS:  # to which every text is filled up
+            raise ModelError(
+                f"{folder.name}/{part}: model_max_length is {tokenizer.model_max_length}, more than {MAX_TOKENS} tokens"
+            )
+        return tokenizer
 
     def _scheduler_config(self, folder: ModelFolder) -> dict[str, Any]:
         """With the defaults of the scheduler's class filled in."""

@@ -18,7 +18,8 @@ import torch
 from engine.errors import ModelError
 from engine.models.diffusion.extras import lora_file, lora_name
 from engine.models.pretrained import one_line
-from engine.models.safetensors_header import read_header
+from engine.models.safetensors_header import read_header, read_metadata
+from engine.small_file import parse_json
 
 if TYPE_CHECKING:
     from engine.models.diffusion.model import Model
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 OTHER_KINDS = {"dora_scale": "DoRA", "lora_magnitude_vector": "DoRA", "hada_w1": "LoHa", "lokr_w1": "LoKr"}
 _DOWN = re.compile(r"(lora_A|lora_down|lora\.down|lora_linear_layer\.down)\.weight$")
 _ADAPTER = "merging"
+_METADATA = "lora_adapter_metadata"
+_PLAIN = frozenset(
+    "target_modules exclude_modules target_parameters layers_to_transform layers_pattern rank_pattern alpha_pattern "
+    "bias init_lora_weights megatron_core peft_type task_type base_model_name_or_path revision peft_version".split()
+)
+"""Options of peft that may be more than a number, true or false."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +142,28 @@ def _merge(merged: Merged) -> None:
 def _pairs_in(file: Path) -> int:
     """How many weights the file changes; ModelError for deltas that are no LoRA."""
     tensors = read_header(file)
+    _demand_plain(file)
     for tensor in tensors:
         for mark, kind in OTHER_KINDS.items():
             if mark in tensor:
                 raise ModelError(f"{file}: a {kind}, which cannot be merged as a LoRA can; convert it to a LoRA")
     return sum(_DOWN.search(tensor) is not None for tensor in tensors)
+
+
+def _demand_plain(file: Path) -> None:
+    """ModelError where the metadata of peft ask for more than factors and their scales: some change the model's own
+    weights, and `megatron_config` imports whatever module `megatron_core` names."""
+    try:
+        told = parse_json(read_metadata(file).get(_METADATA) or "{}")
+        options = {str(key).rpartition(".")[2]: value for key, value in told.items()}
+    except (ValueError, AttributeError):
+        raise ModelError(f"{file}: its metadata ({_METADATA}) are no JSON object") from None
+    if options.get("init_lora_weights") not in (None, True, False, "gaussian"):
+        raise ModelError(f"{file}: init_lora_weights of its metadata would change the model's own weights")
+    for key, value in options.items():
+        asks = any(value.values()) if key == "runtime_config" and isinstance(value, dict) else bool(value)
+        if asks and key not in _PLAIN and not isinstance(value, int | float):
+            raise ModelError(f"{file}: its metadata ask for {key[:40]}; only factors and their scales are read")
 
 
 def _deltas(model: "Model", file: Path, key: str) -> Iterator[tuple[torch.Tensor, Delta, bool]]:

@@ -1,12 +1,12 @@
 """What a diffusers folder says about itself in its JSON files; no weights are read and torch is not loaded."""
 
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from engine.errors import ModelError
 from engine.models import locate
+from engine.models.plain_config import class_named, read_config
 from engine.models.weight_files import Weights, weights_in
 
 TEXT_PARTS = {
@@ -31,7 +31,7 @@ class ModelFolder:
             raise ModelError(f"{self.name}: a {kind} without unet/config.json; known are {SUPPORTED}")
         self.unet = self.config("unet/config.json")
         for part in TEXT_PARTS[self.family]:
-            kind = (self.index.get(part) or (None, None))[1]
+            kind = class_named(self.index.get(part))
             if kind is None:
                 raise ModelError(f"{self.name}: has no {part} of its own (a refiner?); known are {SUPPORTED}")
             if not kind.startswith("CLIP"):
@@ -44,15 +44,7 @@ class ModelFolder:
 
     def config(self, file: str) -> dict[str, Any]:
         """One JSON file of the folder."""
-        try:
-            values = json.loads((self.path / file).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise ModelError(f"{self.name}: {file} is missing") from None
-        except (OSError, ValueError) as error:
-            raise ModelError(f"{self.name}: {file} cannot be read ({error})") from None
-        if not isinstance(values, dict):
-            raise ModelError(f"{self.name}: {file} holds no JSON object")
-        return values
+        return read_config(self.name, self.path, file)
 
     @property
     def family(self) -> str:

@@ -1,6 +1,8 @@
 """Models in one `.safetensors` file, as most checkpoints are passed around: the weights without any configuration."""
 
+import json
 import re
+import tempfile
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,8 @@ CONFIGS = {
     ("sdxl", False): "stabilityai/stable-diffusion-xl-base-1.0",
     ("sdxl", True): "stabilityai/sdxl-turbo",
 }
+CLASSES = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL"}
+TEXT_CLASSES = {"text_encoder": "CLIPTextModel", "text_encoder_2": "CLIPTextModelWithProjection"}
 _UNET = "model.diffusion_model."
 _INPUT = f"{_UNET}input_blocks.0.0.weight"
 _SECOND_TEXT_ENCODER = "conditioner.embedders.1."
@@ -74,16 +78,41 @@ def read(file: Path, folder: ModelFolder, dtype: "torch.dtype", wanted: Collecti
     from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionXLImg2ImgPipeline
 
     names = ["text_encoder", *(["text_encoder_2"] if folder.family == "sdxl" else [])]
-    options: dict[str, Any] = {"config": str(folder.path), "local_files_only": True, "dtype": dtype}
+    options: dict[str, Any] = {"local_files_only": True, "dtype": dtype, "scheduler": None}
     options |= {part: None for part in ("unet", "vae") if part not in wanted}
+    options |= dict.fromkeys(name.replace("text_encoder", "tokenizer") for name in names)
     if "text_encoders" not in wanted:
-        options |= dict.fromkeys(names + [name.replace("text_encoder", "tokenizer") for name in names])
+        options |= dict.fromkeys(names)
+    kind: Any = StableDiffusionXLImg2ImgPipeline if folder.family == "sdxl" else StableDiffusionImg2ImgPipeline
     if folder.family == "sdxl":
-        pipeline = StableDiffusionXLImg2ImgPipeline.from_single_file(str(file), add_watermarker=False, **options)
+        options |= {"add_watermarker": False}
     else:
-        pipeline = StableDiffusionImg2ImgPipeline.from_single_file(
-            str(file), safety_checker=None, feature_extractor=None, image_encoder=None, **options
+        options |= dict.fromkeys(("safety_checker", "feature_extractor", "image_encoder"))
+    with tempfile.TemporaryDirectory(prefix="multiverse-config-") as place:
+        _write_plain(
+            Path(place), kind.__name__, folder, [part for part in ("unet", "vae", *names) if part not in options]
         )
+        pipeline = kind.from_single_file(str(file), config=place, **options)
     parts = {"unet": pipeline.unet, "vae": pipeline.vae}
     parts["text_encoders"] = tuple(getattr(pipeline, name) for name in names)
     return {part: parts[part] for part in wanted}
+
+
+def _write_plain(place: Path, pipeline: str, folder: ModelFolder, parts: Collection[str]) -> None:
+    """A folder of configurations alone, whose classes are ours: what an index names is imported from anywhere."""
+    from engine.models.pretrained import architecture
+
+    index: dict[str, Any] = {"_class_name": pipeline}
+    for part in parts:
+        told = folder.config(f"{part}/config.json")
+        if part in CLASSES:
+            index[part] = ["diffusers", CLASSES[part]]
+        else:
+            import transformers
+
+            index[part] = ["transformers", TEXT_CLASSES[part]]
+            kind = getattr(transformers, TEXT_CLASSES[part])
+            told = architecture(kind.config_class, told, f"{folder.name}/{part}").to_dict()
+        (place / part).mkdir()
+        (place / part / "config.json").write_text(json.dumps(told), encoding="utf-8")
+    (place / locate.INDEX).write_text(json.dumps(index), encoding="utf-8")

@@ -1,6 +1,5 @@
 """Which VAE a model is to use. TAESD encodes and decodes some twenty times faster than the full one."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.diffusion.model_folder import ModelFolder
+from engine.models.plain_config import read_config
 from engine.models.weight_files import Weights, weights_in
 
 TAESD = {"sd15": "madebyollin/taesd", "sd21": "madebyollin/taesd", "sdxl": "madebyollin/taesdxl"}
@@ -61,10 +61,10 @@ def choose_vae(folder: ModelFolder, wanted: str, *, is_in_file: bool = False) ->
 def _elsewhere(name: str) -> VaeChoice:
     path = locate.find(name, files=locate.PART_FILES)
     try:
-        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
-        kind = config.get("_class_name")
-    except (OSError, ValueError, AttributeError) as error:
-        raise ModelError(f"{name}: no VAE folder, config.json cannot be read ({error})") from None
+        config = read_config(name, path)
+    except ModelError as error:
+        raise ModelError(f"{error}, so it is no VAE folder") from None
+    kind = config.get("_class_name")
     if kind not in KINDS:
         raise ModelError(f"{name}: a {kind}, where one of {' and '.join(KINDS)} is needed")
     weights = weights_in(path)

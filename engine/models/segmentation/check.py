@@ -47,7 +47,7 @@ def check(spec: SegmentationSpec) -> SegmentationReport:
         kind=folder.kind,
         parts=parts,
         missing=tuple(missing),
-        notes=() if folder.kind == "sam3_video" else (NO_TRACKER,),
+        notes=folder.notes if folder.kind == "sam3_video" else (*folder.notes, NO_TRACKER),
     )
 
 

@@ -9,11 +9,13 @@ import torch
 from engine.errors import ModelError
 from engine.models.compiling import demand_compiler
 from engine.models.device_work import dtype_named
-from engine.models.pretrained import one_line, quieten_libraries
+from engine.models.pretrained import ATTENTION, architecture, demand_fitting, one_line, quieten_libraries
 from engine.models.segmentation.check import NO_TRACKER
 from engine.models.segmentation.model import Model
 from engine.models.segmentation.model_folder import ModelFolder, find
 from engine.models.segmentation.spec import SegmentationSpec
+from engine.models.tokenizer_files import read_tokenizer
+from engine.models.weight_files import weights_in
 
 log = logging.getLogger(__name__)
 
@@ -67,9 +69,9 @@ def from_folder(path: Path, spec: SegmentationSpec, device: torch.device, dtype:
         dtype=dtype,
         detector=network.detector_model if is_video else network,
         video=network if is_video else None,
-        tokenizer=_tokenizer(folder),
+        tokenizer=read_tokenizer(f"{folder.name}/tokenizer", folder.path),
         mask_side=4 * spec.resolution // 14,
-        notes=() if is_video else (NO_TRACKER,),
+        notes=folder.notes if is_video else (*folder.notes, NO_TRACKER),
     )
 
 
@@ -80,13 +82,15 @@ def _network(folder: ModelFolder, resolution: int, dtype: torch.dtype) -> Any:
     is_video = folder.kind == "sam3_video"
     kind, of = (Sam3VideoModel, Sam3VideoConfig) if is_video else (Sam3Model, Sam3Config)
     with one_line(folder.name):
-        config = of.from_pretrained(folder.path, local_files_only=True)
+        config = architecture(of, folder.config, folder.name)
         config.image_size = resolution
         if is_video:
             config.low_res_mask_size = 4 * resolution // 14  # image_size does not reach it
+        demand_fitting(folder.name, lambda: kind(config), weights_in(folder.path))
         loaded: Any = kind.from_pretrained(
             folder.path,
             config=config,
+            attn_implementation=ATTENTION,
             dtype=dtype,
             local_files_only=True,
             output_loading_info=True,
@@ -99,13 +103,6 @@ def _network(folder: ModelFolder, resolution: int, dtype: torch.dtype) -> Any:
             f"{folder.name}: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}"
         )
     return network
-
-
-def _tokenizer(folder: ModelFolder) -> Any:
-    from transformers import CLIPTokenizer
-
-    with one_line(f"{folder.name}/tokenizer"):
-        return CLIPTokenizer.from_pretrained(folder.path, local_files_only=True)
 
 
 def offload(model: Model) -> None:

@@ -1,11 +1,11 @@
 """What a SAM3 folder says about itself in its files; no weights are read and torch is not loaded."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from engine.errors import ModelError
 from engine.models import locate
+from engine.models.plain_config import demand_no_adapter, notes_on, read_config
 from engine.models.safetensors_header import Tensor, read_header
 from engine.models.weight_files import weights_in
 
@@ -28,6 +28,8 @@ class ModelFolder:
             what = "a diffusers folder (Stable Diffusion?)" if (path / locate.INDEX).is_file() else "no model folder"
             raise ModelError(f"{self.name}: {what}, config.json is missing; SAM3 is facebook/sam3")
         self.config = self._json("config.json")
+        demand_no_adapter(self.name, path)
+        self.notes = notes_on(self.name, path)
         if self.kind not in KINDS:
             raise ModelError(
                 f"{self.name}: config.json says model_type {self.kind or 'nothing'}; known are {', '.join(KINDS)}"
@@ -87,13 +89,7 @@ class ModelFolder:
         return weights.files
 
     def _json(self, file: str) -> dict[str, Any]:
-        try:
-            values = json.loads((self.path / file).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ModelError(f"{self.name}: {file} cannot be read ({error})") from None
-        if not isinstance(values, dict):
-            raise ModelError(f"{self.name}: {file} holds no JSON object")
-        return values
+        return read_config(self.name, self.path, file)
 
 
 def find(name: str) -> Path:

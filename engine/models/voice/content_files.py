@@ -12,7 +12,7 @@ from torch.nn.utils import parametrize
 from transformers import HubertConfig, HubertModel
 
 from engine.errors import ModelError
-from engine.models.pretrained import demand_finite, one_line
+from engine.models.pretrained import architecture, demand_finite, one_line
 from engine.models.safetensors_header import read_header
 from engine.models.voice import legacy_content
 from engine.models.voice.content import ContentEncoder
@@ -47,7 +47,7 @@ def build(
     weights = {_current(key): tensor.float() for key, tensor in tensors.items()}
     projection = {key.removeprefix(PROJECTION): weights.pop(key) for key in list(weights) if key.startswith(PROJECTION)}
     with one_line(name):
-        config = _config_of(weights) if told is None else HubertConfig.from_dict(dict(told))
+        config = _config_of(weights) if told is None else architecture(HubertConfig, told, name)
         if config.num_hidden_layers != _layers(weights):
             raise ModelError(
                 f"{name}: config.json says {config.num_hidden_layers} layers, there are tensors of {_layers(weights)}"

@@ -1,17 +1,16 @@
 """Which files on this machine are a HuBERT, and what they say of themselves. Does not load torch."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import ModelError
 from engine.models import locate
+from engine.models.plain_config import CONFIG, read_config
 from engine.models.weight_files import weights_in
 
 FILES: Final = ("config.json", "*.safetensors", "pytorch_model*.bin")
 """All that is needed of a repository on the Hub."""
-CONFIG: Final = "config.json"
 MODEL_TYPE: Final = "hubert"
 OPTIONS: Final = "--content (run: --rvc-content), or content under [rvc]"
 PROJECTION: Final = "final_proj."
@@ -34,20 +33,12 @@ def find_content(name: str) -> ContentFolder:
         raise ModelError(f"{error}; or name what you have with {OPTIONS}") from None
     if path.is_file():
         beside = path.parent / CONFIG
-        told = _read(name, beside) if beside.is_file() else {}
+        told = read_config(name, path.parent) if beside.is_file() else {}
         return ContentFolder(weights=(path,), config=told if told.get("model_type") == MODEL_TYPE else None)
-    config, weights = _read(name, path / CONFIG), weights_in(path)
+    config, weights = read_config(name, path), weights_in(path)
     if config.get("model_type") != MODEL_TYPE:
         kind = config.get("model_type") or "nothing"
         raise ModelError(f"{name}: {CONFIG} says model_type {kind}; a voice needs {MODEL_TYPE}")
     if weights is None:
         raise ModelError(f"{name}: has no weights (model.safetensors or pytorch_model.bin)")
     return ContentFolder(weights=weights.files, config=config)
-
-
-def _read(name: str, file: Path) -> dict[str, Any]:
-    try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{name}: {file.name} cannot be read ({error})") from None
-    return told if isinstance(told, dict) else {}

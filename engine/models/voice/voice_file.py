@@ -7,7 +7,6 @@ A voice is a dictionary: `weight` (tensors by name, usually float16), `config` (
 ("1" or "0").
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +15,7 @@ from engine.errors import ModelError
 from engine.models.safetensors_header import Tensor, read_metadata
 from engine.models.voice.pickle_file import shown
 from engine.models.voice.shapes import CONFIG_ITEMS, CONTENT_CHANNELS, LARGEST, RATES, SynthesizerShape, Version
+from engine.small_file import parse_json
 
 MOST_STAGES: Final = 16  # of upsampling, of blocks in one, and of dilations in a block
 HIGHEST_HZ: Final = 400_000
@@ -27,8 +27,8 @@ def told_in_metadata(path: Path) -> dict[str, Any]:
     if "config" not in told:
         raise ModelError(f"{path}: no RVC voice: its metadata need `config`, a JSON list, and `version` and `f0`")
     try:
-        told["config"] = json.loads(told["config"])
-    except (ValueError, RecursionError):
+        told["config"] = parse_json(told["config"])
+    except ValueError:
         raise ModelError(f"{path}: the `config` of its metadata is no JSON list") from None
     return told
 

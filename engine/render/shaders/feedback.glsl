@@ -1,4 +1,4 @@
-// Provides feedback(): the last picture, moved, hue-shifted and dimmed, at a place of this one; black outside it.
+// Provides feedback(): the last picture, moved, hue-shifted and dimmed, at a place of this one; outside it mirrored at its edges.
 
 // 8 bits round 0.98 x 20 back to 20: without losing just under half a level more, trails would never reach black.
 const float LOSS = 0.498 / 255.0;
@@ -15,7 +15,8 @@ vec3 turn_hue(vec3 rgb) {
 
 vec3 feedback(sampler2D last, vec2 d_px) {
     vec2 place = vec2(dot(u_feedback_x.xyz, vec3(d_px, 1.0)), dot(u_feedback_y.xyz, vec3(d_px, 1.0)));
-    if (any(lessThan(place, vec2(-0.5))) || any(greaterThan(place, u_size_px.xy - 0.5))) return vec3(0.0);
+    // Black from outside would stand as a frame of steps round every picture that turns or shrinks.
+    place = u_size_px.xy - 0.5 - abs(u_size_px.xy - mod(place + 0.5, 2.0 * u_size_px.xy));
     vec3 moved = bilinear(last, place, ivec2(u_size_px.xy));
     if (u_feedback_y.w != 0.0) moved = turn_hue(moved);
     return moved * u_feedback_x.w - LOSS;

@@ -1,6 +1,7 @@
 """Batches through the stage processes: given by one thread, taken by another; and why they ended where they did."""
 
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -33,8 +34,10 @@ SHORT_OF_MEMORY: Final = "a system short of memory does that: give a smaller --b
 class StagePool:
     """Loaded and warm when it is made. Used by one thread; `times`, `memory_mb` and `processes_mb` by any."""
 
-    def __init__(self, layout: Layout, *, clock: Callable[[], float] = time.perf_counter) -> None:
-        """ModelError in one line when a process, its memory or its model is not to be had."""
+    def __init__(
+        self, layout: Layout, *, ready_within_s: float = math.inf, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        """ModelError in one line when a process, its memory or its model is not to be had, or not in time."""
         sweep_dead_rings()  # of a run that was killed together with what cleans up after it
         self._layout = layout
         self._built = BuiltStages(layout)
@@ -44,7 +47,7 @@ class StagePool:
         self._overdue = ""
         self._is_open = True
         try:
-            self._wait_ready()
+            self._wait_ready(clock, clock() + ready_within_s)
             if self.memory_mb() is not None:
                 self._memory.close()  # the device's is told instead
         except BaseException:
@@ -168,9 +171,11 @@ class StagePool:
         link = links[number % len(links)]
         return link.figures().given - self._given_before[link] > number // len(links)
 
-    def _wait_ready(self) -> None:
+    def _wait_ready(self, clock: Callable[[], float], deadline_s: float) -> None:
         processes = self._built.processes
         while len(self.ready) < len(processes):
+            if clock() > deadline_s:
+                raise ModelError("its processes were not ready in time")
             wait([process.connection for process in processes if process.ready is None], LOOK_UP_S)
             for process in processes:
                 process.listen()

@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection, Pipe
 from typing import Any, Final
 
 from engine.children import stderr_file
-from engine.children.spec import CHILD_ENVIRONMENT
+from engine.children.spec import child_environment
 from engine.errors import PipeClosedError
 from engine.interpreter import command, exit_reason
 from engine.ipc import ControlPipe
@@ -38,7 +38,7 @@ class StageProcess:
                 handles = theirs.fileno(), tuple(end.fileno() for end in inputs), tuple(end.fileno() for end in outputs)
                 call = f"main{handles!r}"
                 passed = [handles[0], *handles[1], *handles[2]]
-                environment = {**CHILD_ENVIRONMENT, "OMP_NUM_THREADS": str(begin.threads)}
+                environment = {**child_environment(), "OMP_NUM_THREADS": str(begin.threads)}
                 self._popen = spawn(STAGE, call, passed, self._stderr.fileno(), environment)
             undo.pop_all()
         self._pipe: ControlPipe[FromStage] = ControlPipe(ours, FromStage)

@@ -1,5 +1,6 @@
 """The stages in processes of their own."""
 
+import math
 import os
 from collections.abc import Iterator
 from typing import Final
@@ -19,9 +20,10 @@ BESIDE: Final = 8  # at 640 x 360 TAESD takes 108 and 124 GFLOP a picture, SD 1.
 class SplitStages:
     """PaintStages and StagesInProcesses; see there."""
 
-    def __init__(self, job: VideoJob, size: tuple[int, int]) -> None:
-        """Starts the processes, which load and warm up side by side: seconds. ModelError in one line."""
-        self._pool = StagePool(layout_for(job, size))
+    def __init__(self, job: VideoJob, size: tuple[int, int], *, ready_within_s: float = math.inf) -> None:
+        """Starts the processes, which load and warm up side by side: seconds. ModelError in one line, also where they
+        are not ready in time."""
+        self._pool = StagePool(layout_for(job, size), ready_within_s=ready_within_s)
         ready = self._pool.ready
         painter = next(each for each in ready if each.real_steps)
         self.device, self.dtype, self.real_steps = painter.device, painter.dtype, painter.real_steps

@@ -1,9 +1,11 @@
 """A folder of frames: a PNG for each kept picture, under its name only when it is whole.
 
-Who wrote them and which are done stands in a hidden folder beside it; other files in the folder are left alone.
+Who wrote them and which are done, with their SHA-256, stands in a hidden folder beside it; other files in the folder
+are left alone.
 """
 
 import contextlib
+import hashlib
 import os
 import re
 from collections import deque
@@ -15,11 +17,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from engine.atomic_file import sync_file, sync_folder
 from engine.errors import SinkError
 from engine.sinks.whole_file import one_line
 from engine.sources.pictures import InputPicture, Pictures
 from engine.video.job import VideoJob
 from engine.video.writing.output_work import OutputWork
+from engine.work_folder import sha256_of
 
 SUFFIX = ".png"
 MOST_WRITERS = 4
@@ -39,7 +43,7 @@ class FrameFolder:
         self._has_written = is_resumed
         self._is_new = not self.path.exists()
         self._older = set(frames_in(self.path, pictures))
-        self._untold: list[str] = []
+        self._untold: dict[str, str] = {}
         if is_resumed:
             work.go_on(self._whole())
         self._is_live = pictures.kind == "live"
@@ -47,7 +51,7 @@ class FrameFolder:
         count = min(MOST_WRITERS, os.cpu_count() or 1)
         self._most_waiting = 2 * count
         self._writers = ThreadPoolExecutor(count, thread_name_prefix="frame writer")
-        self._waiting: deque[tuple[str, Future[None]]] = deque()
+        self._waiting: deque[tuple[str, Future[str]]] = deque()
 
     def add(self, picture: InputPicture, pixels: np.ndarray) -> None:
         with self._work.one_line():
@@ -63,7 +67,13 @@ class FrameFolder:
         with self._work.one_line():
             while self._waiting:
                 self._take()
+            if self.path.is_dir():
+                with one_line(self.path):
+                    sync_folder(self.path)
         self._writers.shutdown()
+        with self._work.one_line():
+            for left in self.path.glob(f".*{SUFFIX}.partial"):  # half a frame of a run that was killed
+                left.unlink(missing_ok=True)
         if is_whole:
             self._work.remove()
             if self._older:
@@ -82,40 +92,59 @@ class FrameFolder:
                 self.path.rmdir()
 
     def _whole(self) -> Iterator[dict[str, Any]]:
+        damaged = ""
+        count = 0
         for entry in self._work.kept():
-            names = entry["names"]
-            if not all((self.path / name).is_file() for name in names):
-                return
-            self.done += len(names)
-            self._older.difference_update(names)
+            frames = entry["frames"]
+            damaged = damaged or next((name for name in frames if not self._is_whole(name, frames[name])), "")
+            if damaged:
+                count += len(frames)
+                continue
+            self.done += len(frames)
+            self._older.difference_update(frames)
             yield entry
+        if damaged:
+            self.notes.append(
+                f"{self.path / damaged}: is damaged, changed or gone; its batch and those behind it are painted again "
+                f"({count} pictures)"
+            )
+
+    def _is_whole(self, name: str, sha256: str) -> bool:
+        """Whether the frame is what was written."""
+        try:
+            return sha256_of(self.path / name) == sha256
+        except OSError:
+            return False
 
     def _take(self) -> None:
         """The oldest one that waits is on the disk. One that cannot be written is never passed over."""
         name, written = self._waiting[0]
-        written.result()
+        sha256 = written.result()
         self._waiting.popleft()
         self._older.discard(name)
         self._has_written = True
-        self._untold.append(name)
+        self._untold[name] = sha256
         if len(self._untold) == self._batch:
-            self._work.keep({"names": self._untold})
+            self._work.keep({"frames": self._untold})
             self.kept += 0 if self._is_live else len(self._untold)
-            self._untold = []
+            self._untold = {}
 
 
-def _write(path: Path, pixels: np.ndarray) -> None:
-    """On a writer's thread, while others run; (height, width, 3) uint8 BGR."""
+def _write(path: Path, pixels: np.ndarray) -> str:
+    """On a writer's thread, while others run; (height, width, 3) uint8 BGR. Its SHA-256; its content is on the disk,
+    and its name once the folder is flushed."""
     partial = path.with_name(f".{path.name}.partial")
     # Without options: to name even the quickest level makes OpenCV try five filters for each row, in twice the time.
     _, encoded = cv2.imencode(SUFFIX, pixels)
     with one_line(path):
         try:
             partial.write_bytes(encoded.data)
+            sync_file(partial)
             partial.replace(path)
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
+    return hashlib.sha256(encoded.data).hexdigest()
 
 
 def frames_in(folder: Path, pictures: Pictures) -> Iterator[str]:

@@ -18,6 +18,11 @@ from engine.work_folder import file_key
 
 LONGEST_SHOWN = 40  # characters of a value in a message
 LIVE = "a live source"
+# Kept, and free to change: torch does not promise the same last bits when other counts of threads share a sum, so that
+# it is told. --pipe and --stages share the cores out too, and are free without a word: a full memory asks for fewer
+# processes, `auto` chooses anew for each run, and from 1 to 16 threads layers as large as Stable Diffusion's gave the
+# same bits (torch 2.13, float32).
+THREADS = "--threads"
 # What a part of a painting is called on the command line, where that is not its own name.
 OPTIONS = {
     "loras": "--lora",
@@ -46,10 +51,7 @@ def job_key(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> dict[st
         "--limit": job.limit,
         "--device": job.device,
         "--dtype": job.dtype,
-        # Torch does not promise the same last bits when other counts of threads share a sum. --pipe and --stages share
-        # the cores out too, and are free: a full memory asks for fewer processes, `auto` chooses anew for each run, and
-        # from 1 to 16 threads layers as large as Stable Diffusion's gave the same bits (torch 2.13, float32).
-        "--threads": job.threads,
+        THREADS: job.threads,
         "the kind of output": Path(job.output).suffix.lower(),
         "the encoder": av.__version__,
         LIVE: pictures.kind == "live" or None,
@@ -63,9 +65,17 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> str:
     found = {}
     for name in [*now, *(name for name in before if name not in now)]:
         one, other = before.get(name), now.get(name)
-        if one != other:
+        if one != other and name != THREADS:
             found[name.partition("|")[0]] = _difference(one, other)
     return ", ".join(f"{name} {difference}" for name, difference in found.items())
+
+
+def rounding_note(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """What is said of a run that goes on with another number of threads; "" where it is the same."""
+    if before.get(THREADS) == now.get(THREADS):
+        return ""
+    difference = _difference(before.get(THREADS), now.get(THREADS))
+    return f"{THREADS} {difference}: what is painted from here on may differ by rounding"
 
 
 def _difference(before: Any, now: Any) -> str:

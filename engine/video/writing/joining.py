@@ -11,12 +11,9 @@ from av.container import OutputContainer
 from av.packet import Packet
 
 from engine.errors import SourceError
-from engine.sinks.picture_video import container_of
+from engine.sinks.picture_video import INDEX_IN_FRONT, container_of
 from engine.video.writing.source_sound import SourceSound
 
-# Where the index of an MP4 is in front a browser begins to play before all of it is there. The second clock is that of
-# its edit lists, which say when pictures begin: in milliseconds they would be rounded.
-HEADERS_IN_FRONT = {"movflags": "faststart"}
 NOT_OURS = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration")
 """Of a source's tags: what tells of its file and not of the film."""
 
@@ -27,6 +24,7 @@ class Segment:
 
     name: str
     size_bytes: int
+    sha256: str
     pictures: int
     first: int
     """Of the whole video, in ticks: when its first picture is shown, and its last one."""
@@ -58,10 +56,11 @@ class Joining:
 def join(job: Joining, path: Path, shown: Path) -> list[str]:
     """`path` is whole; what the user is to be told of it. av.FFmpegError or OSError where it cannot be written; the
     rest of it is the caller's to remove. `shown`: its name in what is told."""
-    suffix = path.suffix.lower()
+    suffix, form = path.suffix.lower(), container_of(path)
     sound: SourceSound | None = None
-    options = HEADERS_IN_FRONT | {"movie_timescale": str(_clock_hz(job.tick_s))} if suffix in (".mp4", ".mov") else {}
-    container = av.open(str(path), "w", format=container_of(path), options=options)
+    # The clock is that of its edit lists, which say when pictures begin: in milliseconds they would be rounded.
+    options = INDEX_IN_FRONT | {"movie_timescale": str(_clock_hz(job.tick_s))} if form in ("mp4", "mov") else {}
+    container = av.open(str(path), "w", format=form, options=options)
     try:
         with av.open(str(job.folder / job.segments[0].name)) as first:
             stream = container.add_stream_from_template(first.streams.video[0])

@@ -1,7 +1,8 @@
 """What is known of an output in work, so that it can go on where it was interrupted, even by a kill.
 
 Lines of JSON: whose work it is, then what was done, each when it was done. A line at the end that a kill or a full disk
-has torn tells of nothing. That a line has reached the disk is not waited for, so that a power cut is another thing.
+has torn tells of nothing. That a line has reached the disk is not waited for: what a power cut takes of the journal is
+done again, and what it takes of the work is found by its SHA-256.
 """
 
 import json
@@ -9,10 +10,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from engine.atomic_file import move_into_place
 from engine.sinks.whole_file import one_line
 
 NAME = "journal.jsonl"
-FORM = 1  # of what is kept; another one is not read
+FORM = 2  # of what is kept; another one is not read
 
 
 class Journal:
@@ -41,7 +43,7 @@ class Journal:
             with new.open("w", encoding="utf-8", newline="\n") as file:
                 file.write(_line({"form": FORM, "key": key}))
                 file.writelines(map(_line, entries))
-            new.replace(self._path)
+            move_into_place(new, self._path)
 
     def add(self, entry: dict[str, Any]) -> None:
         """Behind what it tells of: that is whole already."""
@@ -56,7 +58,7 @@ class Journal:
                     if not isinstance(values, dict):
                         return
                     yield values
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return
 
 

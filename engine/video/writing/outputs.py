@@ -1,7 +1,7 @@
 """What can be written, told by its name:
 
-    .mp4 .mkv .mov .webm .avi    a video with the source's sound: segmented_video.py
-    name/ or no suffix           a folder of frames, PNG: frame_folder.py
+    .mp4 .m4v .mov .mkv .webm .avi    a video with the source's sound: segmented_video.py
+    name/ or no suffix                a folder of frames, PNG: frame_folder.py
 
 What is on its way lies in a hidden folder beside it (output_work.py), whose lock keeps a second run out and whose
 journal lets an interrupted one go on.
@@ -18,9 +18,10 @@ from engine.sinks.picture_video import VIDEO_FORMATS
 from engine.sources.pictures import InputPicture, Pictures
 from engine.video.job import VideoJob
 from engine.video.writing.frame_folder import SUFFIX, FrameFolder, frames_in
-from engine.video.writing.job_key import LIVE, differences, job_key, picture_files
+from engine.video.writing.job_key import LIVE, differences, job_key, picture_files, rounding_note
 from engine.video.writing.output_work import OutputWork
 from engine.video.writing.segmented_video import SegmentedVideo, mark_of
+from engine.work_folder import check_place
 
 FORMS = f"a video ({' '.join(VIDEO_FORMATS)}) or a folder of frames (name/)"
 
@@ -67,6 +68,7 @@ def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Out
     _check_place(path, form, pictures)
     work = OutputWork(path, job_key(job, pictures, size), is_live=pictures.kind == "live")
     try:
+        before = work.kept_key
         note = _check_before(job, form, pictures, work)
         is_resumed = job.resume and not note
         output: Output
@@ -74,6 +76,8 @@ def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Out
             output = SegmentedVideo(job, pictures, size, work, is_resumed=is_resumed)
         else:
             output = FrameFolder(job, pictures, work, is_resumed=is_resumed)
+        if is_resumed and before is not None:
+            note = rounding_note(before, work.key)
         output.notes += [note] * bool(note)
         return output
     except BaseException:
@@ -91,18 +95,15 @@ def _path_of(name: str) -> Path:
 
 
 def _check_place(path: Path, form: Form, pictures: Pictures) -> None:
-    folder = path.absolute().parent
-    if not folder.is_dir():
-        raise UsageError(f"{path}: there is no folder {folder}")
     if isinstance(pictures.path, Path) and path.exists() and path.samefile(pictures.path):
         raise UsageError(f"{path}: is the input; name another output")
     if form == "frames" and path.exists() and not path.is_dir():
         raise UsageError(f"{path}: is a file; a folder of frames needs another name")
     if form == "frames" and (own := _own_input(path, pictures)):
         raise UsageError(f"{path}: {own} is an input and would be replaced; name another output")
-    for place in {folder, path if path.is_dir() else folder}:
-        if not os.access(place, os.W_OK):
-            raise SinkError(f"{path}: cannot be written (no permission to write into {place})")
+    check_place(path)
+    if path.is_dir() and not os.access(path, os.W_OK):
+        raise SinkError(f"{path}: cannot be written (no permission to write into it)")
 
 
 def _own_input(folder: Path, pictures: Pictures) -> Path | None:

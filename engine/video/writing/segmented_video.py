@@ -15,12 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from engine.atomic_file import move_into_place
 from engine.errors import MultiverseError, SinkError
 from engine.sinks.picture_video import PictureVideo, tick_of
 from engine.sources.pictures import InputPicture, Pictures
 from engine.video.job import VideoJob
 from engine.video.writing.joining import Joining, Segment, join
 from engine.video.writing.output_work import OutputWork
+from engine.work_folder import sha256_of
 
 SEGMENT_PICTURES = 32  # in whole batches; a kill costs at most so many. Each second has a key picture anyway
 
@@ -103,16 +105,22 @@ class SegmentedVideo:
             self._work.close()
 
     def _go_on(self) -> None:
-        is_whole_so_far = True
+        damaged: list[Segment] = []
         for entry in self._work.kept():
             if "published" in entry:
                 self._published = entry["published"]
                 continue
             segment = Segment(**entry["segment"])
-            file = self._work.folder / segment.name
-            is_whole_so_far &= file.is_file() and file.stat().st_size == segment.size_bytes
-            if is_whole_so_far:
+            if damaged or not _is_whole(self._work.folder / segment.name, segment):
+                damaged.append(segment)
+            else:
                 self._segments.append(segment)
+        if damaged:
+            behind = f" and the {len(damaged) - 1} behind it" if len(damaged) > 1 else ""
+            self.notes.append(
+                f"{self._work.folder / damaged[0].name}: is damaged or gone; it{behind} "
+                f"{'are' if behind else 'is'} painted again ({sum(each.pictures for each in damaged)} pictures)"
+            )
         kept: list[dict[str, Any]] = [{"segment": asdict(segment)} for segment in self._segments]
         self._work.go_on(kept + [{"published": self._published}] * bool(self._published))
         self._work.remove_all_but(segment.name for segment in self._segments)
@@ -124,6 +132,7 @@ class SegmentedVideo:
             look=self._pictures.look,
             every=self._job.every,
             shown_as=self.path,
+            is_piece=True,
         )
 
     def _close_segment(self, *, is_kept: bool) -> None:
@@ -134,6 +143,7 @@ class SegmentedVideo:
         segment = Segment(
             name=video.path.name,
             size_bytes=video.path.stat().st_size,
+            sha256=sha256_of(video.path),
             pictures=self._count,
             first=self._first,
             last=self._newest,
@@ -205,7 +215,15 @@ class SegmentedVideo:
         if not is_done:  # told before it is there: else it would be taken for somebody else's
             self._published = mark_of(whole)
             self._work.keep({"published": self._published})
-        whole.replace(self.path)
+        move_into_place(whole, self.path)
+
+
+def _is_whole(file: Path, segment: Segment) -> bool:
+    """Whether it holds what was written; a power cut or a failing disk leaves files of the right size."""
+    try:
+        return file.stat().st_size == segment.size_bytes and sha256_of(file) == segment.sha256
+    except OSError:
+        return False
 
 
 def mark_of(file: Path) -> list[int]:

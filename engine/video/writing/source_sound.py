@@ -204,4 +204,4 @@ def _plays_in(suffix: str, track: AudioStream) -> bool:
     """FFmpeg writes more than players read: raw samples in .mp4, and in .avi what has no times of its own there."""
     if suffix == ".avi":
         return False
-    return not (suffix in (".mp4", ".mov") and track.codec.canonical_name.startswith(RAW))
+    return not (suffix in (".mp4", ".m4v", ".mov") and track.codec.canonical_name.startswith(RAW))

@@ -32,14 +32,10 @@ const live = new Live();
 const preview = new Preview();
 const meters = new Meters(byId("meters"));
 const status = new Status(connection);
-const monitor = new Monitor(live, connection);
+const monitor = new Monitor(live);
 const master = new Master(connection, values);
 const cues = new Cues(connection);
-const presets = new Presets(
-  connection,
-  (names) => cues.offer(names),
-  () => preview.canvasOfNow,
-);
+const presets = new Presets(connection, (names) => cues.offer(names));
 const mapping = new Mapping(connection);
 const sections = new Sections({
   root: byId("areas"),
@@ -103,8 +99,14 @@ connection.on("", (message) => values.receive(message));
 live.on("levels", (levels) => meters.show(levels));
 live.on("status", (now) => {
   status.show(now);
+  sections.showReasons(now.unavailable ?? {});
   preview.offer((now.children ?? []).map(({ name }) => name));
 });
+for (const id of ["tabs", "finding"]) {
+  // They stick at the top: what is scrolled to stops below them.
+  const tell = () => document.documentElement.style.setProperty(`--${id}`, `${byId(id).offsetHeight}px`);
+  new ResizeObserver(tell).observe(byId(id));
+}
 byId("reload").addEventListener("click", () => location.reload());
 document.addEventListener("visibilitychange", () => live.want(connection.isOpen && !document.hidden));
 
@@ -116,7 +118,7 @@ listenToKeys({
   cancel: () => mapping.stop(),
   search: () => {
     tabs.show("play");
-    byId("search").focus();
+    byId("search").focus({ preventScroll: true });
   },
 });
 

@@ -1,5 +1,6 @@
 // One control a parameter, chosen by its type: fader, stops, menu, switch, trigger, text, file, colour.
 
+import { confirmed } from "./confirmed.js";
 import { make, write } from "./dom.js";
 import { Fader, makeStops } from "./fader.js";
 import { textOf } from "./numbers.js";
@@ -10,7 +11,8 @@ const MOST_CHARACTERS = 24;
 /** The row of a parameter: its name (which opens the description) and its control, kept up with the engine. */
 export function makeControl(param, values) {
   const change = (value) => values.change(param.address, value);
-  const { body, show } = (MAKERS[param.type] ?? MAKERS.text)(param, change);
+  const maker = MAKERS[param.type] ?? MAKERS.text;
+  const { body, show } = param.isConfirmed ? confirmed(param, values) : maker(param, change);
   body[0].setAttribute("aria-description", param.description);
   const about = make("p", { class: "about", hidden: true }, ...describe(param));
   const name = make(
@@ -28,6 +30,19 @@ export function makeControl(param, values) {
     row.classList.toggle("is-changed", param.type !== "trigger" && !isSame(value, param.default));
   });
   return row;
+}
+
+/** Greys a switch that cannot be on in this run and says why; `reason` "" where it can. One that is on can be switched
+ *  off whatever the reason. What stands in brackets is left to the title. */
+export function showReason(row, reason) {
+  const button = row.querySelector(".switch");
+  const line = button.getAttribute("aria-checked") === "true" ? "" : reason.split(" (")[0];
+  if ((row.querySelector(".reason")?.textContent ?? "") === line) return;
+  row.querySelector(".reason")?.remove();
+  row.classList.toggle("is-unavailable", line !== "");
+  button.disabled = line !== "";
+  button.title = line && reason;
+  if (line) row.append(make("p", { class: "reason" }, line));
 }
 
 function isSame(value, other) {
@@ -116,7 +131,7 @@ function text(param, change) {
     spellcheck: "false",
     "aria-label": param.address,
     list: isAddress ? "addresses" : null,
-    placeholder: param.type === "file" ? "name of a file on the engine's machine" : null,
+    placeholder: param.type === "file" ? "file on the engine's machine" : null,
   });
   let now = "";
   field.addEventListener("change", () => {

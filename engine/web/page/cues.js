@@ -10,7 +10,8 @@ export class Cues {
   #connection;
   #list;
   #cues = [];
-  #current = null;
+  #current = null; // number and preset of the cue whose look is on
+  #failed = null; // number, preset and reason of the one the list stands on, where it failed
   #followed = null; // the cue that was brought into sight last
   #top = 0; // where this part scrolled the page to: any other place is the user's
   #scrolledAt = -QUIET_MS;
@@ -20,7 +21,8 @@ export class Cues {
     this.#connection = connection;
     this.#list = new Listing(connection, "/cue/list", "/cue/entry", (entries) => this.#show(entries));
     connection.on("/cue/changed", () => this.#list.refresh());
-    connection.on("/cue/current", ({ args: [number, preset] }) => this.#mark(number, preset));
+    connection.on("/cue/current", ({ args }) => this.#mark(args, null));
+    connection.on("/cue/failed", ({ args }) => this.#mark(this.#current, args));
     byId("cue-go").addEventListener("click", () => this.go());
     byId("cue-back").addEventListener("click", () => connection.command("/cue/back"));
     document.addEventListener("scroll", () => {
@@ -67,37 +69,48 @@ export class Cues {
     byId("cue-preset").value = "";
   }
 
-  #mark(number, preset) {
-    this.#current = number;
-    write(byId("cue-now"), number === null ? "No cue has gone yet." : `Now: cue ${number}, ${preset}`);
+  #mark(current, failed) {
+    this.#current = current;
+    this.#failed = failed;
+    const now = current ? `Now: cue ${current[0]}, ${current[1]}` : "No cue has gone yet.";
+    write(byId("cue-now"), now);
+    write(byId("cue-failed"), failed ? `Cue ${failed[0]}, ${failed[1]}, failed: ${reasonOf(failed)}` : "");
     const next = this.#next;
     write(byId("cue-next"), next ? `Next: cue ${next[0]}, ${next[1]}` : this.#cues.length ? "That was the last cue." : "");
-    for (const row of byId("cues").children) row.classList.toggle("is-current", Number(row.dataset.number) === number);
+    for (const row of byId("cues").children) {
+      row.classList.toggle("is-current", Number(row.dataset.number) === current?.[0]);
+      row.classList.toggle("is-failed", Number(row.dataset.number) === failed?.[0]);
+    }
     this.#markMissing();
     this.#follow();
   }
 
   /** Brings the cue of now into sight when it is another one, unless the user scrolls or writes in the list. */
   #follow() {
-    const row = byId("cues").querySelector(".is-current");
-    if (!row?.checkVisibility() || this.#followed === this.#current) return;
-    this.#followed = this.#current;
+    const row = byId("cues").querySelector(".is-failed") ?? byId("cues").querySelector(".is-current");
+    if (!row?.checkVisibility() || this.#followed === this.#standsOn) return;
+    this.#followed = this.#standsOn;
     if (performance.now() - this.#scrolledAt < QUIET_MS) return;
     if (document.activeElement.matches("#cues-panel input")) return;
     row.scrollIntoView({ block: "nearest" });
     this.#top = scrollY;
   }
 
+  /** Number of the cue that go goes on behind. */
+  get #standsOn() {
+    return this.#failed?.[0] ?? this.#current?.[0] ?? 0;
+  }
+
   get #next() {
-    return this.#cues.find(([number]) => number > (this.#current ?? 0));
+    return this.#cues.find(([number]) => number > this.#standsOn);
   }
 
   #show(cues) {
     this.#cues = cues;
     showRows(byId("cues"), cues, (cue) => this.#row(cue));
     write(byId("no-cues"), cues.length ? "" : "No cues yet. Save presets, then put them in order here.");
-    const current = cues.find(([number]) => number === this.#current);
-    this.#mark(this.#current, current ? current[1] : "a cue that is gone");
+    const presetOf = (wanted) => cues.find(([number]) => number === wanted)?.[1] ?? "a cue that is gone";
+    this.#mark(this.#current && [this.#current[0], presetOf(this.#current[0])], this.#failed);
   }
 
   /** Says of each cue, and of the one that go would play, when its preset does not exist. */
@@ -107,7 +120,7 @@ export class Cues {
     write(byId("cue-go-missing"), lineOf(this.#next));
   }
 
-  #row([number, preset, fadeS, followS]) {
+  #row([number, preset, fadeS, followS, glide = 0]) {
     const field = (value, label, more) =>
       make("input", { value, "aria-label": `${label} of cue ${number}`, autocomplete: "off", ...more });
     const seconds = { type: "number", min: 0, max: 3600, step: "any" };
@@ -130,9 +143,14 @@ export class Cues {
       ),
     );
     row.addEventListener("change", () => {
-      const values = [number, name.value.trim(), Number(fade.value), Number(follow.value)];
-      this.#connection.command("/cue/set", "isff", values);
+      const values = [number, name.value.trim(), Number(fade.value), Number(follow.value), glide];
+      this.#connection.command("/cue/set", "isffi", values);
     });
     return row;
   }
+}
+
+/** Why a cue failed, without the names of all the presets that there are. */
+function reasonOf([, , reason]) {
+  return reason.replace(/^preset '.*?': /, "").replace(/ \(known: .*\)$/, "");
 }

@@ -37,8 +37,10 @@ export class Fader {
       make("div", { class: "rail" }, this.fill, this.#homeMark()),
       this.handle,
     );
+    const characters = Math.max(5, ...[param.low, param.high, param.default].map((value) => textOf(param, value).length));
     this.box = make("input", {
       class: "number",
+      style: `--characters: ${characters}`,
       inputmode: "text",
       tabindex: -1,
       autocomplete: "off",

@@ -1,22 +1,19 @@
-// Every OSC message that comes in, while this is looked at, and what the engine says of those it cannot use.
+// Every OSC message that comes in, while this is looked at, and behind it why it was refused.
 
 import { byId, make, write } from "./dom.js";
 
 const MOST_LINES = 500;
-const LAST_LOOK_MS = 200; // messages come ten times a second, a warning at once: it follows its message
 const STEP_S = 2; // a clock that is off by more was set, or slept
 
 export class Monitor {
   #live;
   #lines = [];
   #isPaused = false;
-  #isSeen = false;
   #startS = NaN; // when the engine's clock stood at 0, in seconds since 1970, as near as is known
 
-  constructor(live, connection) {
+  constructor(live) {
     this.#live = live;
     live.on("osc", (messages, { skipped }) => this.#take(messages, skipped ?? 0));
-    connection.on("/engine/warning", ({ args: [line] }) => this.#takeWarning(line));
     byId("monitor-filter").addEventListener("input", () => this.#filter());
     byId("monitor-clear").addEventListener("click", () => {
       this.#lines = [];
@@ -31,7 +28,6 @@ export class Monitor {
 
   /** Whether it is looked at. */
   show(isSeen) {
-    this.#isSeen = isSeen;
     this.#live.monitor(isSeen);
   }
 
@@ -46,14 +42,6 @@ export class Monitor {
   #setClock(atS) {
     const startS = Date.now() / 1000 - atS;
     this.#startS = Math.abs(startS - this.#startS) < STEP_S ? Math.min(startS, this.#startS) : startS;
-  }
-
-  /** A warning about a message ends in who sent it. */
-  #takeWarning(warning) {
-    const [, text, from] = warning.match(/^(.*) \(from (.+?)\)(?: \(and \d+ more like it\))?$/) ?? [];
-    if (!this.#isSeen || !text) return;
-    const line = { atMs: Date.now(), from, text: `refused: ${text}`, key: warning.toLowerCase(), isRefused: true };
-    setTimeout(() => this.#add([line]), LAST_LOOK_MS);
   }
 
   #add(lines) {
@@ -79,10 +67,12 @@ export class Monitor {
   }
 }
 
-function lineOf({ at_s: atS, from, address, args }, startS) {
+function lineOf({ at_s: atS, from, address, args, refused }, startS) {
+  const atMs = 1000 * (startS + atS);
+  if (refused) return { atMs, from, text: `refused: ${refused}`, key: `${from} ${refused}`.toLowerCase(), isRefused: true };
   const values = (args ?? []).map((value) => (typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value));
   const text = `${address} ${values.map((value) => (typeof value === "string" ? JSON.stringify(value) : JSON.stringify(value) ?? "")).join(" ")}`;
-  return { atMs: 1000 * (startS + atS), from, text, key: `${from} ${text}`.toLowerCase() };
+  return { atMs, from, text, key: `${from} ${text}`.toLowerCase() };
 }
 
 /** hh:mm:ss.mmm, where this browser is. */

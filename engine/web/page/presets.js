@@ -1,39 +1,58 @@
-// Presets: load with a fade, save, delete. Looks that come with the engine bring their picture.
+// Presets: load with a fade, save, delete, take back. Looks that come with the engine bring their picture; of the others
+// the engine keeps one.
 
 import { byId, make, makeSureButton, showRows, write } from "./dom.js";
 import { Listing } from "./listing.js";
-import { keepPicture, pictureOf } from "./preset_pictures.js";
+import { fetchVersions, pictureOf } from "./preset_pictures.js";
 import { recall, remember } from "./remembered.js";
+import { toast } from "./toast.js";
 
 const LOOKS = "/page/looks"; // looks.json names those that have a picture there
+const BUILT_IN = "built in";
+const ASKS_MS = 5000;
 
 export class Presets {
   #connection;
   #list;
   #canFade = false;
   #pictured = new Set();
+  #versions = new Map();
   #names = [];
-  #loaded = "";
+  #on = ["", false]; // the preset that is on, and whether it was changed since
+  #saved = new Set(); // names that were saved here
+  #asked = ""; // the name that may be saved over now
+  #asking = 0;
   #onNames;
 
-  /** `onNames(names)` hears of every new list; `canvasOfNow()` is what shows the look of now, or null. */
-  constructor(connection, onNames, canvasOfNow) {
+  /** `onNames(names)` hears of every new list. */
+  constructor(connection, onNames) {
     this.#connection = connection;
     this.#onNames = onNames;
     this.#list = new Listing(connection, "/preset/list", "/preset/name", (entries) => this.#show(entries.map(([name]) => name)));
-    connection.on("/preset/changed", () => this.#list.refresh());
+    connection.on("/preset/changed", () => {
+      this.#list.refresh();
+      this.#readPictures();
+    });
+    connection.on("/preset/current", ({ args: [name, isEdited] }) => this.#mark(name, Boolean(isEdited)));
+    connection.on("/preset/replaced", ({ args: [name] }) => {
+      if (this.#saved.delete(name)) this.#offerUndo(`“${name}” was saved over the look of before`, name);
+    });
     connection.on("/done", ({ args: [command, name] }) => {
-      if (command === "/preset/save") this.#picture(name, canvasOfNow());
-      if (command === "/preset/delete") this.#picture(name, null);
-      if (command === "/preset/load") this.#mark(name);
+      if (command === "/preset/delete") this.#offerUndo(`“${name}” is deleted`, name);
+      if (command === "/preset/restore") toast(`“${name}” is as it was before`);
     });
     const fade = byId("preset-fade");
     fade.value = recall("preset-fade", "2");
     fade.addEventListener("change", () => remember("preset-fade", fade.value));
-    byId("preset-form").addEventListener("submit", (event) => {
+    const form = byId("preset-form");
+    form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#save(byId("preset-name"));
     });
+    form.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && event.repeat) event.preventDefault(); // a key that is held answers no question
+    });
+    form.addEventListener("input", () => this.#relax());
   }
 
   load(commands) {
@@ -44,6 +63,7 @@ export class Presets {
 
   connected() {
     this.#list.restart();
+    this.#readPictures();
     if (this.#pictured.size === 0) this.#readLooks();
   }
 
@@ -53,50 +73,94 @@ export class Presets {
     } catch {
       return; // a connection that broke at this moment: with the next one
     }
-    if (this.#names.length === 0) return;
-    byId("presets").replaceChildren(); // those that stand there have no picture yet
-    this.#show(this.#names);
+    this.#showNames();
   }
 
+  async #readPictures() {
+    const versions = await fetchVersions();
+    if (!versions) return;
+    this.#versions = versions;
+    this.#showNames();
+  }
+
+  /** Saves at once under a new name; under one that is taken, when it is said twice. */
   #save(field) {
-    const name = field.value.trim();
+    const name = field.value.trim().normalize("NFC");
     if (!name) return;
+    const isTaken = this.#names.includes(name) && !this.#pictured.has(name);
+    if (isTaken && this.#asked !== name) {
+      this.#ask(name);
+      return;
+    }
+    this.#relax();
+    this.#saved.add(name);
     this.#connection.command("/preset/save", "s", [name]);
     field.value = "";
   }
 
-  #picture(name, canvas) {
-    keepPicture(name, canvas);
-    [...byId("presets").children].find((item) => item.dataset.name === name)?.remove(); // it has the picture of before
-    this.#list.refresh();
+  #ask(name) {
+    this.#relax();
+    this.#asked = name;
+    write(byId("preset-save"), "really replace?");
+    byId("preset-save").classList.add("is-asking");
+    this.#asking = setTimeout(() => this.#relax(), ASKS_MS);
+  }
+
+  #relax() {
+    clearTimeout(this.#asking);
+    this.#asked = "";
+    write(byId("preset-save"), "save");
+    byId("preset-save").classList.remove("is-asking");
+  }
+
+  #offerUndo(line, name) {
+    toast(line, "done", { label: "undo", act: () => this.#connection.command("/preset/restore", "s", [name]) });
   }
 
   #go(name) {
     const fadeS = Number(byId("preset-fade").value);
     if (this.#canFade && fadeS > 0) this.#connection.command("/preset/load", "sf", [name, fadeS]);
     else this.#connection.command("/preset/load", "s", [name]);
-    this.#mark(name);
   }
 
-  #mark(name) {
-    this.#loaded = name;
-    for (const item of byId("presets").children) item.classList.toggle("is-loaded", item.dataset.name === name);
+  /** Marks the look that is on, whoever loaded it. */
+  #mark(name, isEdited) {
+    this.#on = [name, isEdited];
+    write(byId("look-now"), name && isEdited ? `${name} *` : name);
+    byId("look-now").title = isEdited ? "something was changed since it was loaded or saved" : "the preset that is on";
+    for (const item of byId("presets").children) {
+      const isOn = item.dataset.name === name;
+      item.classList.toggle("is-loaded", isOn);
+      item.querySelector(".look").setAttribute("aria-current", String(isOn));
+      write(item.querySelector(".on"), isOn ? (isEdited ? "on, edited" : "on") : "");
+    }
   }
 
   #show(names) {
     this.#names = names;
-    showRows(byId("presets"), names, (name) => this.#item(name));
+    this.#showNames();
     write(byId("no-presets"), names.length ? "" : "No presets yet.");
-    this.#mark(this.#loaded);
     this.#onNames(names);
   }
 
-  #item(name) {
-    const isBuiltIn = this.#pictured.has(name);
+  #showNames() {
+    const entries = this.#names.map((name) => [name, this.#pictured.has(name) ? BUILT_IN : (this.#versions.get(name) ?? "")]);
+    showRows(byId("presets"), entries, (entry) => this.#item(entry));
+    this.#mark(...this.#on);
+  }
+
+  #item([name, version]) {
+    const isBuiltIn = version === BUILT_IN;
     const picture = isBuiltIn
       ? make("img", { src: `${LOOKS}/${encodeURIComponent(name)}.jpg`, alt: "", width: 320, height: 180, loading: "lazy" })
-      : pictureOf(name);
-    const load = make("button", { type: "button", class: "look", "data-learn": "/preset/load", "data-argument": name, onclick: () => this.#go(name) }, picture, make("span", { class: "title" }, name));
+      : pictureOf(name, version);
+    const load = make(
+      "button",
+      { type: "button", class: "look", "data-learn": "/preset/load", "data-argument": name, onclick: () => this.#go(name) },
+      picture,
+      make("span", { class: "on" }),
+      make("span", { class: "title" }, name),
+    );
     if (isBuiltIn) return make("li", { "data-name": name }, load); // it cannot be deleted
     const remove = makeSureButton({ class: "quiet", "aria-label": `delete the preset ${name}` }, "delete", "really delete?", () =>
       this.#connection.command("/preset/delete", "s", [name]),

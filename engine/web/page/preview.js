@@ -60,11 +60,6 @@ export class Preview {
     }
   }
 
-  /** The canvas while it shows the main picture of now, else null. */
-  get canvasOfNow() {
-    return this.#socket && this.#note.hidden && this.#picture === "main" ? this.#canvas : null;
-  }
-
   get #isFolded() {
     return this.#frame.classList.contains("is-folded");
   }

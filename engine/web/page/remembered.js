@@ -19,3 +19,11 @@ export function remember(name, value) {
     // Private windows have no room for it.
   }
 }
+
+export function forget(name) {
+  try {
+    localStorage.removeItem(PREFIX + name);
+  } catch {
+    // Nothing was kept.
+  }
+}

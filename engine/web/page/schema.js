@@ -60,6 +60,8 @@ function readParam(leaf, more) {
     menu: more.menu,
     stops: more.stops,
     isLook: more.is_look,
+    isConfirmed: Boolean(more.is_confirmed),
+    words: more.words ?? "",
     area: more.area_title,
     group: parts.slice(0, numbered).join("/"),
     name: unit && name.endsWith(` ${unit.toLowerCase()}`) ? name.slice(0, -unit.length - 1) : name,

@@ -1,7 +1,7 @@
 // Every parameter, area by area, as sections that open, and the search that goes through them.
 
 import { make, write } from "./dom.js";
-import { makeControl } from "./controls.js";
+import { makeControl, showReason } from "./controls.js";
 import { recall, remember } from "./remembered.js";
 
 const OPEN_AT_FIRST = 3; // areas: what a newcomer looks for
@@ -41,6 +41,11 @@ export class Sections {
     this.#filter();
   }
 
+  /** Greys the switches that cannot be on in this run; `reasons` by address. */
+  showReasons(reasons) {
+    for (const { row, param } of this.#rows) if (param.type === "bool") showReason(row, reasons[param.address] ?? "");
+  }
+
   #makeSection(title, members, isOpen) {
     const groups = [...grouped(members, (param) => param.group)];
     const cards = groups.map(([group, params]) => this.#makeCard(group, params));
@@ -54,7 +59,8 @@ export class Sections {
     const numbered = group.match(/^(?:layer|audio)\/([1-4])$/);
     const rows = params.map((param) => {
       const row = makeControl(param, this.#values);
-      this.#rows.push({ row, text: `${param.address} ${param.name} ${param.description} ${param.area}`.toLowerCase() });
+      const { address, name, description, area, words } = param;
+      this.#rows.push({ row, param, text: ` ${wordsOf([address, name, description, area, words].join(" ")).join(" ")}` });
       return row;
     });
     const title = group.replaceAll("/", " ").replaceAll("_", " ");
@@ -92,10 +98,10 @@ export class Sections {
   }
 
   #filter() {
-    const words = this.#search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const words = wordsOf(this.#search.value);
     let count = 0;
     for (const { row, text } of this.#rows) {
-      row.hidden = !words.every((word) => text.includes(word));
+      row.hidden = !words.every((word) => text.includes(` ${word}`)); // from the beginning of a word: "rate" is not in "strategy"
       count += !row.hidden;
     }
     for (const card of this.#root.querySelectorAll(".card")) card.hidden = !card.querySelector(".control:not([hidden])");
@@ -107,6 +113,11 @@ export class Sections {
     this.#jumps.hidden = words.length > 0;
     write(this.#found, words.length === 0 ? "" : count === 0 ? "nothing has all these words" : `${count} of ${this.#rows.length}`);
   }
+}
+
+/** The words of a text, small, without what stands between them: `/lfo/1/rate_hz` has four. */
+function wordsOf(text) {
+  return text.toLowerCase().split(/[^\p{Letter}\p{Number}]+/u).filter(Boolean);
 }
 
 function grouped(items, keyOf) {

@@ -8,6 +8,7 @@ const SINK_ORDER = ["record", "snapshot", "shared", "ndi", "syphon", "spout"]; /
 const NO_OUTPUT = "null"; // throws pictures away: for measurements
 const FAULT_COUNTS = new Set(["nan", "skipped"]); // of pictures: nothing to read while there was none
 const UNITS = { ms: ["ms", 1], mb: ["MB", 0] }; // how a fact's name ends: what is written after it, decimal places
+const MUCH_LATE = 0.01; // of the frames: below it a hiccup is none that is seen
 const AWAY = new Set(["loading", "hung", "restarting", "failed", "retrying", "lost", "permission?", "silence"]);
 
 export class Status {
@@ -18,6 +19,7 @@ export class Status {
   #warnings = []; // without what was only told
   #seen = recall("seen-warnings", []); // the warnings when they were last looked at
   #isSeen = false;
+  #isLate = false; // frames are late or left out at the moment
 
   constructor(connection) {
     this.#connection = connection;
@@ -34,6 +36,7 @@ export class Status {
     const kinds = [...params.keys()].map((address) => address.match(/^\/sink\/(\w+)\/enable$/)?.[1]);
     const offered = kinds.filter((kind) => kind && kind !== NO_OUTPUT).sort((one, other) => placeOf(one) - placeOf(other));
     byId("sink-kind").replaceChildren(...offered.map((kind) => make("option", { value: kind }, kind)));
+    this.#parts.delete("unavailable");
     byId("sink-form").hidden = !commands.has("/sink/start");
   }
 
@@ -41,6 +44,8 @@ export class Status {
     this.#showFacts(status);
     this.#replace(byId("children"), status.children ?? [], (child) => this.#child(child));
     this.#replace(byId("sinks"), status.sinks ?? [], (sink) => this.#sink(sink));
+    this.#showUnavailable(status.unavailable ?? {});
+    this.#showLate(status);
     this.#showWarnings(status.warnings ?? [], new Set(status.told));
     this.#hideSaid(status.warnings ?? []);
     byId("children-part").hidden = (status.children ?? []).length === 0;
@@ -80,10 +85,11 @@ export class Status {
       ["picture", `${status.width} × ${status.height}, ${status.renderer}`],
       ["rate", `${status.fps.toFixed(1)} of ${status.target_fps.toFixed(0)} frames a second`],
       ["a frame takes", `${ms.p50?.toFixed(1)} ms, 1 in 100 more than ${ms.p99?.toFixed(1)} ms`],
-      ["late, left out", `${status.late}, ${status.dropped} of ${status.frames}`],
+      ["late, left out", `${status.late}, ${status.dropped} of ${status.frames + status.dropped}`],
       status.flash_guard && ["flash guard", guardOf(status.flash_guard)],
       ["sound", `${status.audio.state}: ${status.audio.description}`, AWAY.has(status.audio.state)],
       status.camera && ["camera", `${status.camera.state}: ${status.camera.description}`, AWAY.has(status.camera.state)],
+      status.last_fade && ["last fade", status.last_fade],
       ["running for", durationOf(status.seconds)],
     ].filter(Boolean);
     const rows = facts.flatMap(([name, text, isBad]) => [make("dt", {}, name), make("dd", { class: isBad ? "is-bad" : null }, text)]);
@@ -143,11 +149,41 @@ export class Status {
     const lines = said.slice(-SHOWN_WARNINGS).reverse();
     this.#warnings = said.filter((line) => !told.has(line));
     this.#countNews();
-    write(byId("no-warnings"), this.#warnings.length ? "" : "No warnings.");
+    write(byId("no-warnings"), this.#warnings.length || this.#isLate ? "" : "No warnings.");
     const text = lines.join("\n");
     if (this.#parts.get("warnings") === text) return;
     this.#parts.set("warnings", text);
     byId("warnings").replaceChildren(...lines.map((line) => make("li", { class: told.has(line) ? "is-told" : null }, line)));
+  }
+
+  /** Kinds of sinks that cannot run here stay in the list, grey, with the reason. */
+  #showUnavailable(reasons) {
+    if (this.#parts.get("unavailable") === JSON.stringify(reasons)) return;
+    this.#parts.set("unavailable", JSON.stringify(reasons));
+    const list = byId("sink-kind");
+    for (const option of list.options) {
+      const reason = reasons[`/sink/${option.value}/enable`] ?? "";
+      option.disabled = reason !== "";
+      option.title = reason;
+      write(option, reason ? `${option.value} (${reason.split(":")[0]})` : option.value);
+    }
+    if (list.selectedOptions[0]?.disabled) list.value = [...list.options].find((option) => !option.disabled)?.value ?? "";
+  }
+
+  /** Frames that were late or left out, lately and since the start, where they are more than one in a hundred. */
+  #showLate({ frames, late, dropped, lately }) {
+    const share = (count, due) => (due ? count / due : 0);
+    const due = frames + dropped;
+    const faults = lately ? lately.late + lately.dropped : 0;
+    this.#isLate = share(faults, lately?.due) >= MUCH_LATE;
+    const now = this.#isLate
+      ? `In the last 10 s ${lately.dropped} of ${lately.due} frames were left out and ${lately.late} came late (${percent(faults, lately.due)}): ` +
+        "make the picture smaller or slower (/engine/size, /engine/fps). "
+      : "";
+    const ever = share(late + dropped, due) >= MUCH_LATE ? `Since the start ${dropped} of ${due} were left out, ${late} came late (${percent(late + dropped, due)}).` : "";
+    write(byId("late"), `${now}${ever}`.trim());
+    byId("late").classList.toggle("is-past", !this.#isLate);
+    byId("late-mark").hidden = !this.#isLate;
   }
 
   /** What was refused here and is among the warnings as well is read once. */
@@ -212,6 +248,10 @@ export function factsOf(facts) {
       return unit ? `${words.slice(0, -1).join(" ")} ${value.toFixed(places)} ${unit}` : `${words.join(" ")} ${plain(value)}`;
     })
     .join(" · ");
+}
+
+function percent(count, of) {
+  return `${((100 * count) / of).toFixed(count / of < 0.1 ? 1 : 0)} %`;
 }
 
 function plain(value) {

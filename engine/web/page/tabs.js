@@ -30,7 +30,8 @@ export class Tabs {
       tab.setAttribute("aria-selected", String(isShown));
       tab.tabIndex = isShown ? 0 : -1;
       byId(`${tab.dataset.panel}-panel`).hidden = !isShown;
-      if (isShown) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
+      const list = byId("tabs");
+      if (isShown) list.scrollTo({ left: tab.offsetLeft - (list.clientWidth - tab.offsetWidth) / 2 }); // and not the page
     }
     this.shown = name;
     this.#onShow(name);

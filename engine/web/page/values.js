@@ -4,7 +4,7 @@
 // the user moved something would leave the wrong value here: so a while after the user's last change of an address
 // the engine is asked for it.
 
-import { encodeMessage } from "./osc.js";
+import { encodeBundle, encodeMessage } from "./osc.js";
 import { valueOf } from "./schema.js";
 
 const ASK_AFTER_MS = 300;
@@ -67,7 +67,17 @@ export class Values {
   change(address, value) {
     const param = this.#params.get(address);
     this.#connection.send(encodeValue(param, value), address);
-    if (param.type === "trigger") return;
+    if (param.type !== "trigger") this.#take(address, value);
+  }
+
+  /** The user's own changes, `[address, value]` each, in force in the same frame. */
+  changeTogether(changes) {
+    const packets = changes.map(([address, value]) => encodeValue(this.#params.get(address), value));
+    this.#connection.send(encodeBundle(packets), changes.map(([address]) => address).join(" "));
+    for (const [address, value] of changes) this.#take(address, value);
+  }
+
+  #take(address, value) {
     this.#set(address, value);
     clearTimeout(this.#asking.get(address));
     this.#asking.set(address, setTimeout(() => this.#ask(address), ASK_AFTER_MS));

@@ -1,5 +1,6 @@
 """The folder of a dataset: what is taken in, kept, refused."""
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +37,13 @@ def staged(folder: DatasetFolder, index: int, *, without: str = "") -> tuple[Pat
     for name, value in content.items():
         if name != without:
             (path / name).write_bytes(value)
-    return path, Made(piles=1, labelled=1, renderer="none", bytes={name: len(value) for name, value in content.items()})
+    return path, Made(
+        piles=1,
+        labelled=1,
+        renderer="none",
+        bytes={name: len(value) for name, value in content.items()},
+        sha256={name: hashlib.sha256(value).hexdigest() for name, value in content.items()},
+    )
 
 
 def commit(folder: DatasetFolder, index: int, **options: str) -> None:
@@ -81,6 +88,33 @@ def test_what_is_finished_is_known_by_manifest_and_files_together(folder: Datase
     assert opened(again, range(4)) == {0}
     assert names(again) == ["000000.png", "000000.txt"]
     again.close()
+
+
+def test_damage_of_the_right_size_is_named_and_drawn_again(folder: DatasetFolder) -> None:
+    for index in range(3):
+        commit(folder, index)
+    (folder.path / "images" / "000001.png").write_bytes(b"pixelz")
+    (folder.path / "labels" / "000002.txt").write_bytes(b"0 0.5 0.5 0.1 0.9\n")
+    folder.close()
+    again = DatasetFolder(folder.path)
+    told: list[tuple[int, int]] = []
+    tasks = [task(index) for index in range(3)]
+    plan = again.plan(tasks, is_resuming=True, tell_checked=lambda *progress: told.append(progress))
+    assert (plan.finished, plan.damaged, told) == ({0}, {1, 2}, [(3, 3)])
+    assert plan.notes == (f"{again.path}: damaged, and drawn again: images/000001.png, labels/000002.txt",)
+    assert "000001.png" in names(again), "a plan changes nothing"
+    again.prepare(tasks, plan)
+    assert names(again) == ["000000.png", "000000.txt"]
+    assert [index for index, _, _ in again.finished_pictures()] == [0]
+    again.close()
+
+
+def test_a_check_that_is_interrupted_calls_nothing_finished_and_takes_nothing_away(folder: DatasetFolder) -> None:
+    commit(folder, 0)
+    plan = folder.plan([task(0)], is_resuming=True, is_stopped=lambda: True)
+    assert (plan.finished, plan.damaged) == (set(), set())
+    folder.prepare([task(0)], plan)
+    assert names(folder) == ["000000.png", "000000.txt"]
 
 
 def test_two_runs_cannot_be_at_work_in_one_folder(folder: DatasetFolder) -> None:

@@ -1,6 +1,7 @@
 """The manifest: what a kill, a full disk or an editor does to it costs pictures that are made again, never the file."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,13 @@ def test_a_line_that_is_not_ours_is_counted_and_left_out(tmp_path: Path) -> None
     manifest.append(entry_of(task(2), status=DONE))
     again = read_manifest(tmp_path)
     assert sorted(again.entries) == [0, 2] and again.unreadable == 7
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+def test_a_fifo_in_place_of_a_manifest_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / MANIFEST)
+    with pytest.raises(OSError, match="a FIFO, where a file is needed"):
+        read_manifest(tmp_path)
 
 
 def test_a_task_travels_whole_with_a_seed_of_any_size() -> None:

@@ -151,16 +151,21 @@ def test_jobs_are_by_memory_and_cores_unless_they_are_told(tmp_path: Path, monke
     folder.close()
 
 
-def test_a_manifest_cut_in_half_costs_time_and_no_byte(whole: Path, tmp_path: Path) -> None:
+def test_a_manifest_cut_in_half_and_a_flipped_bit_cost_time_and_no_byte(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     shutil.copytree(whole, folder)
     manifest = folder / "manifest.jsonl"
     first, second, third, _ = manifest.read_bytes().splitlines(keepends=True)
     manifest.write_bytes(first + second + third[: len(third) // 2])  # lines differ in length by what was drawn
+    picture = folder / "images" / "000001.png"
+    content = bytearray(picture.read_bytes())
+    content[len(content) // 2] ^= 1
+    picture.write_bytes(content)
     report = make_dataset(small_job(folder, 4, save_coco=True, save_hdf5=True))
-    assert (report.kept, report.made) == (2, 2)
+    assert (report.kept, report.made, report.missing) == (1, 3, 0)
     assert report.notes == (
         f"{manifest}: 1 line(s) cut or unreadable, left out; pictures without a line are made again",
+        f"{folder}: damaged, and drawn again: images/000001.png",
     )
     assert contents(folder) == contents(whole)
 
@@ -328,6 +333,9 @@ def started(folder: Path, count: int) -> subprocess.Popen:
 def test_no_process_outlives_a_run_that_is_killed(tmp_path: Path, wait_for: Callable[..., Any]) -> None:
     run = started(tmp_path / "out", 50)
     family = wait_for(lambda: [each for each in psutil.Process(run.pid).children() if each.is_running()], "a picture")
+    if sys.platform == "linux":
+        wait_for(lambda: family[0].num_threads() > 1, "it to watch its parent")
+        family[0].suspend()
     run.kill()
     run.wait()
     wait_for(lambda: not any(each.is_running() for each in family), "the end of its processes")

@@ -1,3 +1,4 @@
+import json
 import shutil
 import subprocess
 import sys
@@ -102,6 +103,18 @@ def test_a_pickle_is_named_and_never_opened(tiny_models: Any, tmp_path: Path) ->
     report = checked(folder)
     assert report.pickles == (str(file.with_suffix(".bin")),)
     assert report.parts[0].parameters is None and report.memory_bytes("float16") > 0
+
+
+def test_what_a_folder_asks_for_and_does_not_get_is_named(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_sd, tmp_path / "model")
+    config = folder / "text_encoder" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"_attn_implementation": "owner/kernel"}))
+    report = check(ModelSpec(model=str(folder)))
+    (note,) = report.notes
+    assert report.is_complete and "text_encoder: config.json asks for code of its own (_attn_impl" in note
+    config.write_text(json.dumps({"quantization_config": {"quant_method": "bitsandbytes"}}))
+    (line,) = check(ModelSpec(model=str(folder))).missing
+    assert "its weights are quantized ('bitsandbytes')" in line
 
 
 def test_a_cut_off_file_is_listed_with_what_it_lacks(tiny_models: Any, tmp_path: Path) -> None:

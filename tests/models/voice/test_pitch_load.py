@@ -1,8 +1,10 @@
 """Which way of finding the pitch is chosen, what is said of it, and what FCPE's package adds."""
 
 import contextlib
+import importlib.util
 import io
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from engine.models.voice.spec import Pitch, VoiceSpec
 
 CPU = torch.device("cpu")
 RATE_HZ = 16_000
+TORCHFCPE = "torchfcpe: pip install --no-deps torchfcpe local-attention einops hyper-connections torch-einops-utils"
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +32,11 @@ def fcpe() -> Fcpe:
     torch.set_num_threads(1)
     pytest.importorskip("torchfcpe")
     return Fcpe(CPU, torch.float32)
+
+
+def test_the_package_of_fcpe_is_here(require: Callable[[object, str], None]) -> None:
+    """The tests below need it, and .ci/run installs it apart from the others."""
+    require(importlib.util.find_spec("torchfcpe"), TORCHFCPE)
 
 
 def spec(pitch: Pitch, rmvpe: str = "nobody/nothing/rmvpe.pt") -> VoiceSpec:

@@ -145,6 +145,7 @@ def test_a_batch_is_as_each_alone_and_a_long_sound_as_its_parts(yin: Yin, monkey
 def test_speech_has_the_pitch_that_a_network_hears(yin: Yin, require: Callable[[object, str], None]) -> None:
     files = sorted(SPOKEN.glob("*_*.wav"))
     require(files, f"spoken words in {SPOKEN}: apt install alsa-utils")
+    pytest.importorskip("torchfcpe")
     fcpe = Fcpe(CPU, torch.float32)
     hers, ours = [], []
     for file in files:

@@ -58,12 +58,13 @@ def test_the_name_says_what_is_written(name: str, form: str) -> None:
 
 def test_what_cannot_be_written_is_told_in_one_line_and_leaves_nothing(source: Path, tmp_path: Path) -> None:
     assert told(source, tmp_path / "out.gif") == (
-        f"{tmp_path}/out.gif: such a file cannot be written; an output is a video (.mp4 .mov .avi .mkv .webm) or a "
-        "folder of frames (name/)"
+        f"{tmp_path}/out.gif: such a file cannot be written; an output is a video (.mp4 .mov .avi .mkv .webm .m4v) or "
+        "a folder of frames (name/)"
     )
-    assert told(source, tmp_path / "no" / "out.mp4") == f"{tmp_path}/no/out.mp4: there is no folder {tmp_path}/no"
     assert told(source, source, overwrite=True) == f"{source}: is the input; name another output"
     (tmp_path / "file").touch()
+    in_file = tmp_path / "file" / "out.mp4"
+    assert told(source, in_file) == f"{in_file}: cannot be written ({tmp_path}/file is no folder)"
     assert told(source, f"{tmp_path}/file/") == f"{tmp_path}/file: is a file; a folder of frames needs another name"
     assert names(tmp_path) == ["file", "in.mp4"]
     folder = tmp_path / "pictures"
@@ -107,7 +108,10 @@ def test_what_exists_is_replaced_only_when_asked(source: Path, tmp_path: Path, n
         f"{out}: exists already, finished or another's: no interrupted run lies beside it; --overwrite replaces it"
     )
     assert names(tmp_path) == ["in.mp4", name] and out.stat().st_mtime_ns == before
-    assert write(source, out, overwrite=True, batch=5).done == 0
+    killed = out / ".frame_000099.png.partial"
+    if out.is_dir():
+        killed.write_bytes(b"half a picture")
+    assert write(source, out, overwrite=True, batch=5).done == 0 and not killed.exists()
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out"])
@@ -151,14 +155,18 @@ def test_going_on_with_another_job_names_what_differs(source: Path, tmp_path: Pa
     assert told(source, out).endswith("exists already; --overwrite replaces it"), "it cannot be gone on with"
 
 
-def test_the_accelerator_and_the_threads_are_named_as_they_are_given(source: Path, tmp_path: Path) -> None:
+def test_the_accelerator_is_named_as_it_is_given_and_other_threads_are_told(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     write(source, out, stop=6)
     other = replace(PAINTING, spec=replace(PAINTING.spec, accelerator="deepcache"))
     assert told(source, out, resume=True, painting=other, threads=3) == (
         f"{out}: cannot go on, the interrupted run was another: --inductor, --deepcache or --stablefast was none, is "
-        "deepcache, --threads was not given, is 3; give what it had, or --overwrite instead of --resume to begin again"
+        "deepcache; give what it had, or --overwrite instead of --resume to begin again"
     )
+    with_threads, _ = opened(source, out, resume=True, threads=3)
+    assert with_threads.done == 4
+    assert with_threads.notes == ["--threads was not given, is 3: what is painted from here on may differ by rounding"]
+    with_threads.abandon()
     assert done(source, out, resume=True, stages="split", pipe=2) == 4, "a full memory asks for fewer"
 
 

@@ -93,12 +93,25 @@ def test_segments_are_whole_batches(clip: Clip, tmp_path: Path, batch: int) -> N
     assert done and done % batch == 0
 
 
-def test_a_segment_that_is_gone_is_made_again_and_all_behind_it(clip: Clip, tmp_path: Path) -> None:
+def half_of_zeros(path: Path) -> None:
+    """As a power cut leaves a file: of the right size."""
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
+
+
+@pytest.mark.parametrize("damage", [half_of_zeros, lambda path: path.write_bytes(b"cut off"), Path.unlink])
+def test_a_damaged_segment_is_named_and_made_again_with_all_behind_it(
+    clip: Clip, tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
     source, whole, out = clip(20), tmp_path / "whole.mp4", tmp_path / "out.mp4"
     write(source, whole)
     write(source, out, stop=19)
-    (tmp_path / ".out.mp4.partial" / "segment_000001.mp4").write_bytes(b"cut off")
-    assert write(source, out, resume=True).done == SEGMENT
+    damage(tmp_path / ".out.mp4.partial" / "segment_000001.mp4")
+    resumed = write(source, out, resume=True)
+    assert resumed.done == SEGMENT
+    assert resumed.notes[0].endswith(
+        "segment_000001.mp4: is damaged or gone; it and the 1 behind it are painted again (12 pictures)"
+    )
     assert packets_of(out) == packets_of(whole)
 
 
@@ -113,7 +126,7 @@ def test_a_torn_journal_tells_of_what_is_whole_in_it(clip: Clip, tmp_path: Path)
     assert packets_of(out) == packets_of(whole)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"form": 0, "key": {}}\n', b"[]\n", b"\xff\n"])
+@pytest.mark.parametrize("content", [b"", b"{", b'{"form": 0, "key": {}}\n', b"[]\n", b"\xff\n", b"[" * 100_000])
 def test_a_journal_that_cannot_be_read_tells_of_nothing(clip: Clip, tmp_path: Path, content: bytes) -> None:
     source, out = clip(8), tmp_path / "out.mp4"
     write(source, out, stop=7, end="abandon")
@@ -134,12 +147,20 @@ def test_a_folder_goes_on_behind_the_last_whole_batch(clip: Clip, tmp_path: Path
     assert names(tmp_path) == ["in.mp4", "out", "whole"]
 
 
-def test_frames_that_were_removed_are_painted_again(clip: Clip, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", [half_of_zeros, Path.unlink])
+def test_frames_that_were_damaged_or_removed_are_named_and_painted_again(
+    clip: Clip, tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
     source, whole, out = clip(20), tmp_path / "whole", tmp_path / "out"
     write(source, whole)
     write(source, out, stop=16)
-    (out / "frame_000007.png").unlink()
-    assert write(source, out, resume=True).done == 6
+    damage(out / "frame_000007.png")
+    resumed = write(source, out, resume=True)
+    assert resumed.done == 6
+    assert resumed.notes[0] == (
+        f"{out / 'frame_000007.png'}: is damaged, changed or gone; its batch and those behind it are painted again "
+        "(10 pictures)"
+    )
     assert contents(out) == contents(whole)
 
 

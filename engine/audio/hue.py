@@ -1,0 +1,87 @@
+"""The hue that each channel's pitch gives its layer: gliding, and only as far as the pitch is sure.
+
+Taken straight from the strongest frequency the hue jumps several times a second: a bass line is another colour at each
+note, a hi-hat any colour at each hop, and a glide of the pitch itself sweeps through every hue on its way through an
+octave. So the hue glides by itself toward that of the newest spectrum: with c the confidence, dt a hop and tau
+`/colour/glide_ms`, it does `1 - exp(-c dt / tau)` of the way. Hops are 10 ms whatever the frame rate, so 30 and 60
+frames a second show the same hues. Where the octave is once round the hue circle, it goes the short way round. Where
+`/colour/spread` makes it a part of the circle, that part has two ends, and what glides goes between them.
+
+Confidence, 0..1, is the product of two:
+- how much of the sound is that tone: the part of the power (20..20 000 Hz) within the main lobe of the strongest peak,
+  a Hann window's two bins to each side (Harris 1978). A sine has all of it, a chord of a band an eighth to a third,
+  white noise and hi-hats some hundredth. 4 % counts nothing, 25 % all.
+- how steady it is: the mean resultant length (Mardia and Jupp, "Directional Statistics", 2000) of the hues of the last
+  100 ms. 1 for a tone that stays, little for peaks that jump about, as those of a snare drum do.
+Left out: harmonics that are stronger than their fundamental, which give the hue of a fifth at times.
+"""
+
+import numpy as np
+
+from engine.audio.spectrum import HIGHEST_HZ, LOWEST_HZ
+from engine.frame import CHANNELS
+
+MIDDLE_C_HZ = 261.63
+LOBE_BINS = 2  # half the width of a Hann window's main lobe (Harris 1978)
+MIN_SHARE, SURE_SHARE = 0.04, 0.25
+STEADY_S = 0.1
+
+
+def pitch_hues(pitch_hz: np.ndarray) -> np.ndarray:
+    """Hues in turns, -1/2 to below 1/2, of frequencies in Hz: C is 0, an octave once round. Pure."""
+    return _wrapped(np.log2(pitch_hz / MIDDLE_C_HZ))
+
+
+def tone_share(power: np.ndarray, heard_hz: np.ndarray, sample_rate_hz: int) -> np.ndarray:
+    """Part of the power in 20..20 000 Hz that is the tone at `heard_hz`, (channels,), 0..1; 0 in silence. Pure.
+
+    `power` (channels, n/2 + 1) as `power_spectrum` gives it, `heard_hz` (channels,) as `strongest_hz` does.
+    """
+    bins = power.shape[1]
+    bin_hz = sample_rate_hz / 2 / (bins - 1)
+    first, last = max(1, int(LOWEST_HZ / bin_hz)), min(bins - 1, int(HIGHEST_HZ / bin_hz))
+    around = np.rint(heard_hz / bin_hz).astype(int)[:, None] + np.arange(-LOBE_BINS, LOBE_BINS + 1)  # (channels, 5)
+    tone = np.where((around >= first) & (around <= last), power[np.arange(len(power))[:, None], around % bins], 0.0)
+    return tone.sum(axis=1) / np.maximum(power[:, first : last + 1].sum(axis=1), 1e-20)
+
+
+class HueGlide:
+    """Hues of the four channels, hop by hop. Analyser thread."""
+
+    def __init__(self, hop_s: float, first_pitches_hz: tuple[float, ...]) -> None:
+        self._hop_s = hop_s
+        self._hues = pitch_hues(np.array(first_pitches_hz))
+        self._mean = np.zeros(CHANNELS, complex)
+        """Of the last hues as places on the unit circle: its length is how well they agree."""
+        self._kept = np.exp(-hop_s / STEADY_S)
+
+    def follow(
+        self,
+        heard_hz: np.ndarray,
+        shares: np.ndarray,
+        is_sounding: np.ndarray,
+        pitch_hz: np.ndarray,
+        glide_ms: float,
+        is_circle: bool,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """One hop on: hues (4,) in turns, -1/2..1/2, and confidences (4,), 0..1.
+
+        `heard_hz` (4,) from `strongest_hz`, `shares` (4,) from `tone_share`, `is_sounding` (4,) bool; `pitch_hz` (4,)
+        from `PitchTracker`, whose hues these are while the glide is 0 ms; `is_circle`: 1/2 is the same hue as -1/2.
+        """
+        targets = pitch_hues(heard_hz)
+        newest = np.exp(2j * np.pi * targets) * is_sounding
+        self._mean = newest + (self._mean - newest) * self._kept
+        tonal = np.clip((shares - MIN_SHARE) / (SURE_SHARE - MIN_SHARE), 0.0, 1.0)
+        confidence = tonal * np.abs(self._mean) * is_sounding
+        if glide_ms > 0.0:
+            way = targets - self._hues
+            part = -np.expm1(-confidence * self._hop_s * 1000.0 / glide_ms)
+            self._hues = _wrapped(self._hues + (_wrapped(way) if is_circle else way) * part)
+        else:
+            self._hues = pitch_hues(pitch_hz)
+        return self._hues, confidence
+
+
+def _wrapped(turns: np.ndarray) -> np.ndarray:
+    return (turns + 0.5) % 1.0 - 0.5

@@ -1,0 +1,165 @@
+"""How OpenMP's threads should wait (engine/openmp.py): the same work on a quiet machine and beside busy processes.
+
+Each kind of work is measured under each way of waiting, in a process of its own, because the library reads the
+environment once. Quiet and busy turns alternate in it, so that whatever else the machine does strikes both. The busy
+neighbours are as many processes as the machine has cores, and do nothing but compute.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+
+from engine import openmp
+from engine.bench.measuring import answer, in_own_process
+from engine.bench.progress import Progress
+
+WAYS: Mapping[str, Mapping[str, str]] = {
+    "spin (library default)": openmp.LIBRARY_DEFAULT,
+    "brief spin": openmp.BRIEF_SPIN,
+    "sleep": openmp.SLEEP,
+}
+USED = {"paint": "brief spin", "find": "brief spin", "convert": "brief spin", "draw": "sleep"}
+"""What each kind of work is done with here."""
+ROUNDS = 3
+WARM_UP_CALLS = 3
+SIDE_PX = 256
+SOUND_S = 4.0
+DRAWN_PX = (1280, 720)
+# Ends with the process that started it, however that ends.
+BUSY = """import os, sys, threading
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0))).start()
+while True: pass"""
+
+Work = Callable[[], object]
+
+
+def run(kinds: Sequence[str], seconds: float, threads: int, progress: Progress) -> dict[str, Any]:
+    """Calls a second of each kind of work and way of waiting, quiet and busy; the median of three turns of each.
+
+    `kinds`: of `WORK`. `seconds` of each kind and way, half of it quiet, half busy. ModelError where one fails.
+    """
+    result: dict[str, Any] = {"cores": os.cpu_count(), "threads": threads, "busy_processes": os.cpu_count()}
+    steps = [(kind, way) for kind in kinds for way in WAYS]
+    for done, (kind, way) in enumerate(steps):
+        progress(f"{kind}: {way}", done / len(steps))
+        asked = {"kind": kind, "seconds": seconds, "threads": threads}
+        measured = in_own_process("engine.bench.threads", asked, progress, waiting=WAYS[way])
+        result.setdefault(kind, {"used": USED[kind]})[way] = measured
+    return result
+
+
+def main() -> None:
+    """The measuring process."""
+    answer(_measure)
+
+
+def _measure(*, kind: str, seconds: float, threads: int, progress: Progress) -> dict[str, Any]:
+    work = WORK[kind](threads)
+    for _ in range(WARM_UP_CALLS):
+        work()
+    rates: dict[str, list[float]] = {"quiet_per_s": [], "busy_per_s": []}
+    for _ in range(ROUNDS):
+        rates["quiet_per_s"].append(_rate(work, seconds / 2 / ROUNDS))
+        with _busy_neighbours():
+            rates["busy_per_s"].append(_rate(work, seconds / 2 / ROUNDS))
+    figures = {name: round(float(np.median(each)), 3) for name, each in rates.items()}
+    return figures | {"share_kept": round(figures["busy_per_s"] / figures["quiet_per_s"], 3)}
+
+
+def _rate(work: Work, seconds: float) -> float:
+    calls, began_s = 0, time.perf_counter()
+    while True:
+        work()
+        calls += 1
+        took_s = time.perf_counter() - began_s
+        if took_s >= seconds:
+            return calls / took_s
+
+
+@contextmanager
+def _busy_neighbours() -> Iterator[None]:
+    with ExitStack() as ended:
+        for _ in range(os.cpu_count() or 1):
+            process = subprocess.Popen([sys.executable, "-c", BUSY], stdin=subprocess.PIPE)
+            ended.enter_context(process)  # waits for its end
+            ended.callback(process.kill)
+        yield
+
+
+def _paint(threads: int) -> Work:
+    """A picture through a tiny diffusion model, one step."""
+    from engine.children.diffusion_painter import Painter
+    from engine.children.diffusion_settings import read_settings
+    from engine.models.device_work import use_threads
+    from engine.models.diffusion.shapes import build
+    from engine.models.places import place_for
+
+    use_threads(threads)
+    place = place_for("cpu")
+    painter = Painter(build("tiny", place.device, place.dtype), note=lambda key, line: None)
+    values = {
+        "/sd/prompt": "a forest",
+        "/sd/width": SIDE_PX,
+        "/sd/height": SIDE_PX,
+        "/sd/steps": 2,
+        "/sd/strength": 0.5,
+    }
+    painter.take(read_settings(values))
+    picture = np.random.default_rng(0).integers(0, 256, (SIDE_PX, SIDE_PX, 3), np.uint8)
+    return lambda: painter.paint(picture)
+
+
+def _find(threads: int) -> Work:
+    """Objects in a picture by a tiny SAM3."""
+    from engine.models.device_work import use_threads
+    from engine.models.places import place_for
+    from engine.models.segmentation.segmenter import Segmenter
+    from engine.models.segmentation.shapes import build
+
+    use_threads(threads)
+    place = place_for("cpu")
+    segmenter = Segmenter(build("tiny", 336, place.device, place.dtype, has_tracker=False, objects=4))
+    segmenter.mode, segmenter.threshold, segmenter.most = "image", 0.5, 4
+    segmenter.set_prompts(("person",))
+    picture = np.random.default_rng(0).integers(0, 256, (1, 360, 640, 3), np.uint8)
+    return lambda: segmenter.segment(picture)
+
+
+def _convert(threads: int) -> Work:
+    """Four seconds of speech in a tiny voice."""
+    from engine.bench.rvc import spoken
+    from engine.models.device_work import use_threads
+    from engine.models.places import place_for
+    from engine.models.voice.load import load
+    from engine.models.voice.offline import Converter
+    from engine.models.voice.optimization import OptimizationConfig
+    from engine.models.voice.settings import VoiceSettings
+    from engine.models.voice.spec import RANDOM, VoiceSpec
+
+    use_threads(threads)
+    place = place_for("cpu")
+    model = load(VoiceSpec(model=f"{RANDOM}tiny", index=""), place.device, place.dtype_name)
+    converter = Converter(model, VoiceSettings(), OptimizationConfig.for_device("cpu"))
+    sound = spoken(SOUND_S, 16_000)
+    return lambda: converter.convert_sound(sound)
+
+
+def _draw(threads: int) -> Work:
+    """The Multiverse at 720p by Numba."""
+    import numba
+
+    from engine.bench.render import Frame
+    from engine.render import open_renderer
+
+    renderer = open_renderer("numba", *DRAWN_PX)
+    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    return Frame(renderer, {}).draw
+
+
+WORK: Mapping[str, Callable[[int], Work]] = {"paint": _paint, "find": _find, "convert": _convert, "draw": _draw}

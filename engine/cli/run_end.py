@@ -1,0 +1,77 @@
+"""Progress and closing summary of `multiverse run`: offline a film, whose length is mostly known, live a show."""
+
+import math
+from typing import TYPE_CHECKING
+
+from engine.cli.plain_lines import PlainPace
+from engine.cli.video_progress import clock
+
+if TYPE_CHECKING:
+    from engine.app import Engine
+
+FILES = ("record", "snapshot")
+ROUNDING = 1e-6  # of a frame: 30 s at 29.97 fps are 899.1009 frames, 3 s at 30 exactly 90
+
+
+def expected_frames(engine: "Engine", frames: int | None, seconds: float | None) -> int | None:
+    """Frames of the whole film; None where the end is not known: `frames` and `seconds` are those of the options,
+    without them offline the sound's end counts."""
+    if seconds is None and frames is None and engine.config.offline:
+        seconds = engine.sound_length_s
+    fps = engine.status().target_fps
+    ends = [frames, None if seconds is None else max(1, math.ceil(seconds * fps - ROUNDING))]
+    return min((end for end in ends if end is not None), default=None)
+
+
+class FilmPace(PlainPace):
+    """Reads how far the film is each time a line may be due."""
+
+    def __init__(self, engine: "Engine", expected: int | None, began_s: float) -> None:
+        super().__init__(began_s, "no frame yet")
+        self._engine, self._expected = engine, expected
+
+    def line(self, now_s: float) -> str | None:
+        """As `PlainPace.line`. Any thread."""
+        times = self._engine.times
+        self.words = film_words(times.frames, self._expected, times.fps_overall()) if times.frames else None
+        return super().line(now_s)
+
+
+def film_words(done: int, expected: int | None, frames_a_second: float) -> str:
+    """`90 of 900 frames, 30.0 a second, 0:27 left`."""
+    words = f"{done} of {expected} frames" if expected else f"{done} frames"
+    if frames_a_second:
+        words += f", {frames_a_second:.1f} a second"
+        if expected:
+            words += f", {clock(max(expected - done, 0) / frames_a_second)} left"
+    return words
+
+
+def end_lines(engine: "Engine") -> list[str]:
+    """Summary of the run and of its files; to be asked for when all of them are closed."""
+    status, times = engine.status(), engine.times
+    rate = times.fps_overall()
+    line = f"frames    {times.frames} of {status.width}x{status.height}"
+    pace = f" in {times.frames / rate:.1f} s, {rate:.1f} a second" if rate else ""
+    if engine.config.offline:
+        line += f", {times.frames / status.target_fps:.1f} s at {status.target_fps:g} fps"
+        line += f"; drawn{pace}, {rate / status.target_fps:.2f} times as fast as it plays" if rate else ""
+    else:
+        line += f"{pace}; {times.late} late, {times.dropped} left out"
+    files = [
+        f"wrote     {sink.detail or sink.name}"
+        for sink in status.sinks
+        if sink.kind in FILES and sink.frames and sink.state == "ended"
+    ]
+    return [line, *files]
+
+
+def interrupted_line(engine: "Engine", expected: int | None) -> str:
+    """One line for a film that was asked to end before its end: how far it came, and what is kept of it."""
+    status, done = engine.status(), engine.times.frames
+    seconds, of_all = done / status.target_fps, ""
+    if expected:
+        of_all = f" of {expected / status.target_fps:.1f}"
+    kept = [sink.name for sink in status.sinks if sink.kind in FILES and sink.frames and sink.state == "ended"]
+    what = f"{', '.join(kept)}: kept up to there" if kept else "no file was written"
+    return f"interrupted after {seconds:.1f}{of_all} s ({film_words(done, expected, 0.0)}); {what}"

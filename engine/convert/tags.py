@@ -1,0 +1,193 @@
+"""What a sound file says of itself beside its sound: texts such as title and artist, cover, chapters; carried over.
+
+FFmpeg reads and writes them. Where libsndfile has written the sound its packets are copied behind them, never encoded
+again. In Ogg and FLAC chapters are comments (CHAPTER000=00:00:00.000), and in Ogg so is the cover
+(METADATA_BLOCK_PICTURE): FFmpeg reads these, but writes them there as no other container's.
+"""
+
+import base64
+import contextlib
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
+
+# Of the file or of the old sound, and not of what is told with it.
+NOT_CARRIED = (
+    "encoder",
+    "encoded_by",
+    "major_brand",
+    "minor_version",
+    "compatible_brands",
+    "duration",
+    "itunsmpb",
+    "coding_history",
+    "umid",
+    "time_reference",
+)
+NOT_CARRIED_PREFIXES = ("replaygain_", "r128_", "id3v2_priv")  # the voice has a loudness of its own
+MIME_TYPES = {"mjpeg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp"}
+FRONT_COVER = 3  # as ID3 and FLAC number pictures
+COMMENTED = ("ogg", "opus", "flac")
+CONTAINER_OPTIONS = {"wav": {"rf64": "auto"}, "aiff": {"write_id3v2": "1"}}
+COVERED = ("mp3", "flac", "mp4")  # a picture that is marked as attached; elsewhere it would be one more video
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tags:
+    """As FFmpeg names them."""
+
+    texts: dict[str, str]
+    chapters: list[Any]
+    """As PyAV has them."""
+    has_cover: bool
+
+    def __bool__(self) -> bool:
+        return bool(self.texts or self.chapters or self.has_cover)
+
+    def lost_in(self, kept: "Tags") -> list[str]:
+        """What `kept` lacks of it, in words."""
+        known = {name.lower() for name in kept.texts} | {name.lower().partition("-")[0] for name in kept.texts}
+        lost = [name.replace("_", " ") for name in self.texts if name.lower().partition("-")[0] not in known]
+        lost += ["cover"] * (self.has_cover and not kept.has_cover)
+        return lost + ["chapters"] * (len(kept.chapters) < len(self.chapters))
+
+
+class TagSource:
+    """A file open for its tags. One thread. av.FFmpegError or OSError where it cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        self._container: InputContainer = av.open(str(path), metadata_errors="replace")
+        covers = (each for each in self._container.streams.video if Disposition.attached_pic in each.disposition)
+        self._cover: VideoStream | None = next(covers, None)
+        self._cover_packet: Any = None
+        if self._cover is not None:
+            self._cover_packet = next((packet for packet in self._container.demux(self._cover) if packet.size), None)
+        if self._cover_packet is None:
+            self._cover = None
+        self._copy: Stream | None = None
+        self.tags = Tags(
+            texts=_texts_of(self._container),
+            chapters=self._container.chapters(),
+            has_cover=self._cover is not None,
+        )
+
+    def add_to(self, into: OutputContainer, voice: AudioStream) -> None:
+        """All that `into` takes, its streams being added and nothing written yet."""
+        name = into.format.name
+        texts = dict(self.tags.texts)
+        if name in COMMENTED:
+            texts |= _chapter_comments(self.tags.chapters)
+        elif self.tags.chapters:
+            into.set_chapters(self.tags.chapters)
+        cover = self._cover
+        if cover is not None:
+            kind = MIME_TYPES.get(cover.codec_context.name, "")
+            if name in ("ogg", "opus") and kind:
+                texts["METADATA_BLOCK_PICTURE"] = _picture_comment(cover, kind, bytes(self._cover_packet))
+            elif name == "matroska" and kind:
+                into.add_attachment(
+                    f"cover.{kind.partition('/')[2].replace('jpeg', 'jpg')}", kind, bytes(self._cover_packet)
+                )
+            elif name in COVERED and kind:
+                self._copy = into.add_stream_from_template(cover)
+                self._copy.disposition = cover.disposition
+        # Ogg has them in the stream, the others in the file.
+        (voice.metadata if name in ("ogg", "opus") else into.metadata).update(texts)
+
+    def mux_cover(self, into: OutputContainer) -> None:
+        """Before the first sound."""
+        if self._copy is not None:
+            packet = self._cover_packet
+            packet.stream = self._copy
+            packet.pts = packet.dts = 0
+            into.mux(packet)
+
+    def close(self) -> None:
+        self._container.close()
+
+
+def read_tags(path: Path) -> Tags:
+    """Nothing where FFmpeg cannot read the file."""
+    with contextlib.suppress(av.FFmpegError, OSError):
+        source = TagSource(path)
+        source.close()
+        return source.tags
+    return Tags(texts={}, chapters=[], has_cover=False)
+
+
+def copy_with_tags(sound: Path, source: Path, into: Path, container: str, samples: int) -> None:
+    """`into`: the packets of `sound`, `samples` long, with the tags of `source`. av.FFmpegError or OSError."""
+    tags = TagSource(source)
+    options = {"avoid_negative_ts": "disabled", **CONTAINER_OPTIONS.get(container, {})}
+    try:
+        with av.open(str(sound)) as read, av.open(str(into), "w", format=container, options=options) as written:
+            track = read.streams.audio[0]
+            voice = written.add_stream_from_template(track)
+            tags.add_to(written, voice)
+            tags.mux_cover(written)
+            packets = (packet for packet in read.demux(track) if packet.dts is not None)
+            for packet in _exact(packets, samples) if container == "ogg" else packets:
+                packet.stream = voice
+                written.mux(packet)
+    finally:
+        tags.close()
+
+
+def lost_line(source: Tags, written: Path) -> list[str]:
+    """One line for what the file that was written does not hold; none where all is in it."""
+    lost = source.lost_in(read_tags(written))
+    return [f"{written.suffix} cannot hold its {', '.join(lost)}: left out"] if lost else []
+
+
+def _exact(packets: Iterator[Any], samples: int) -> Iterator[Any]:
+    """Vorbis in a short file: FFmpeg takes the first packet, which makes no sound, for the first 128 samples, and does
+    not know that the last one is cut; libsndfile would then read as many less."""
+    before = next(packets)
+    shift = before.duration if before.pts == 0 else 0
+    for packet in chain(packets, (None,)):
+        before.pts -= shift
+        before.dts = before.pts
+        if packet is None:
+            before.duration = max(samples - before.pts, 1)
+        yield before
+        before = packet
+
+
+def _texts_of(container: InputContainer) -> dict[str, str]:
+    texts = dict(container.metadata)
+    if container.format.name == "ogg" and container.streams.audio:
+        texts |= container.streams.audio[0].metadata
+    return {
+        name: text
+        for name, text in texts.items()
+        if name.lower() not in NOT_CARRIED and not name.lower().startswith(NOT_CARRIED_PREFIXES) and text.strip()
+    }
+
+
+def _chapter_comments(chapters: list[Any]) -> dict[str, str]:
+    """As Vorbis comments have them (wiki.xiph.org/Chapter_Extension)."""
+    comments = {}
+    for number, chapter in enumerate(chapters):
+        ms = round(chapter["start"] * Fraction(chapter["time_base"]) * 1000)
+        minutes, ms = divmod(ms, 60_000)
+        comments[f"CHAPTER{number:03}"] = f"{minutes // 60:02}:{minutes % 60:02}:{ms // 1000:02}.{ms % 1000:03}"
+        comments[f"CHAPTER{number:03}NAME"] = chapter["metadata"].get("title", f"Chapter {number + 1}")
+    return comments
+
+
+def _picture_comment(cover: VideoStream, kind: str, data: bytes) -> str:
+    """FLAC's picture block in base64 (RFC 9639, 8.8)."""
+    mime = kind.encode("ascii")
+    head = struct.pack(">II", FRONT_COVER, len(mime)) + mime + struct.pack(">I", 0)  # no description
+    size = struct.pack(">IIIII", cover.width, cover.height, 24, 0, len(data))  # bits a pixel; no palette
+    return base64.b64encode(head + size + data).decode("ascii")

@@ -1,0 +1,154 @@
+"""What a model's JSON files may say: the numbers and names of its network, and nothing that chooses code. No torch.
+
+The libraries that build networks from such files read more in them: which kernel does the attention (`owner/name` is
+fetched from the Hub and imported), which package reads quantized weights, which class stands for a part, which other
+file is the configuration. Here all of that is refused or told, and what is left is bounded, before a library sees it.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from engine.errors import ModelError
+from engine.small_file import read_json
+
+CONFIG: Final = "config.json"
+ADAPTER: Final = "adapter_config.json"
+"""Of peft: beside the weights transformers would read it, and the model that it names, unasked."""
+MAX_LAYERS: Final = 256
+"""Of one kind: SDXL's UNet has 10 in a block, SAM3's eye 32."""
+MAX_TIMESTEPS: Final = 100_000
+MAX_NUMBER: Final = 2**31
+MAX_SHOWN: Final = 80
+
+_COUNTS: Final = re.compile(r"layers|blocks|stages|depth$|num_multimask|num_point_embeddings|num_maskmem")
+"""Keys whose numbers say how often something is built."""
+_LISTS: Final = re.compile(r"layer|block|stage|channels|attention|^conv_")
+"""Keys whose lists have an item for each thing that is built."""
+_QUANTIZED: Final = ("quantization_config", "compression_config")
+_CODE: Final = frozenset(
+    "attn_implementation _attn_implementation _attn_implementation_internal experts_implementation "
+    "_experts_implementation _experts_implementation_internal auto_map custom_pipeline custom_generate "
+    "trust_remote_code use_kernels kernel_config fusion_config per_layer_config transformers_weights "
+    "configuration_files distributed_config".split()
+)
+_PLAIN: Final = (None, False, "", "sdpa", "eager", {}, [])
+"""What such a key may say without being mentioned: PyTorch's own attention is what we take."""
+_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "_class_name": (str,),
+    "model_type": (str,),
+    "prediction_type": (str,),
+    "timestep_spacing": (str,),
+    "beta_schedule": (str,),
+    "addition_embed_type": (str,),
+    "in_channels": (int,),
+    "patch_size": (int,),
+    "window_size": (int,),
+    "num_train_timesteps": (int,),
+    "scaling_factor": (int, float),
+    "shift_factor": (int, float),
+    "beta_start": (int, float),
+    "beta_end": (int, float),
+    "use_linear_projection": (bool,),
+    "force_upcast": (bool,),
+    "rescale_betas_zero_snr": (bool,),
+    "detector_config": (dict,),
+    "tracker_config": (dict,),
+    "vision_config": (dict,),
+    "text_config": (dict,),
+    "backbone_config": (dict,),
+    "weight_map": (dict,),
+}
+"""Of the keys that are read here before a library reads them."""
+_NAMES: Final = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", dict: "an object"}
+
+
+def read_config(name: str, folder: Path, file: str = CONFIG) -> dict[str, Any]:
+    """The JSON object in `file` of `folder`. ModelError in one line where it is missing, none, quantized, or where a
+    value in it cannot be meant; `name` is the model's."""
+    try:
+        told = read_json(folder / file)
+    except FileNotFoundError:
+        raise ModelError(f"{name}: {file} is missing") from None
+    except OSError as error:
+        raise ModelError(f"{name}: {file} cannot be read ({error.strerror or error})") from None
+    except ValueError as error:
+        raise ModelError(f"{name}: {file} cannot be read ({error})") from None
+    if not isinstance(told, dict):
+        raise ModelError(f"{name}: {file} holds no JSON object")
+    demand_plain(f"{name}: {file}", told)
+    return told
+
+
+def demand_plain(what: str, told: dict[str, Any]) -> None:
+    """ModelError for a quantized model, and for a value that is of another kind or larger than any model's."""
+    for key, value in _entries(told):
+        if key in _QUANTIZED and value:
+            method = value.get("quant_method") if isinstance(value, dict) else None
+            raise ModelError(
+                f"{what}: its weights are quantized ({_shown(method or key)}), which is not read here; take the model "
+                "with plain weights (float32, float16 or bfloat16)"
+            )
+        types = _TYPES.get(key)
+        if types and value is not None and not isinstance(value, types):
+            raise ModelError(f"{what}: {key} is {_shown(value)}, not {_NAMES[types[-1]]}")
+        most = MAX_LAYERS if _COUNTS.search(key) else MAX_TIMESTEPS if key == "num_train_timesteps" else MAX_NUMBER
+        if isinstance(value, list) and len(value) > MAX_LAYERS and _LISTS.search(key):
+            raise ModelError(f"{what}: {key} has {len(value)} items, more than {MAX_LAYERS}")
+        for number in _numbers(value):
+            if abs(number) > most:
+                raise ModelError(f"{what}: {key} is {_shown(number)}, more than {most}")
+
+
+def notes_on(name: str, folder: Path, file: str = CONFIG) -> tuple[str, ...]:
+    """A line for each key of a configuration that asks for code of its own, which it does not get."""
+    asked = {key: value for key, value in _entries(read_config(name, folder, file)) if key in _CODE}
+    return tuple(
+        f"{name}: {file} asks for code of its own ({key}: {_shown(value)}); it is not used"
+        for key, value in asked.items()
+        if value not in _PLAIN
+    )
+
+
+def demand_no_adapter(name: str, *folders: Path) -> None:
+    """ModelError where peft's configuration lies beside a model."""
+    for folder in folders:
+        if (folder / ADAPTER).exists():
+            raise ModelError(
+                f"{name}: {folder / ADAPTER} belongs to an adapter, which would bring a model of its own; take it away,"
+                " and name a LoRA as one"
+            )
+
+
+def class_named(entry: Any) -> str | None:
+    """Of a part in a diffusers index (`["transformers", "CLIPTextModel"]`); None where none is named."""
+    name = entry[1] if isinstance(entry, list) and len(entry) == 2 else None
+    return name if isinstance(name, str) else None
+
+
+def _entries(told: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Every key with its value, inside of other values too; not inside what asks for code, which nobody reads."""
+    waiting: list[Any] = [told]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            yield from value.items()
+            waiting += (inner for key, inner in value.items() if key not in _CODE)
+        elif isinstance(value, list):
+            waiting += value
+
+
+def _numbers(value: Any) -> Iterator[int]:
+    waiting = [value]
+    while waiting:
+        inner = waiting.pop()
+        if isinstance(inner, list):
+            waiting += inner
+        elif isinstance(inner, int) and not isinstance(inner, bool):
+            yield inner
+
+
+def _shown(value: Any) -> str:
+    text = ascii(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."

@@ -1,0 +1,93 @@
+"""Files whose names are bytes that are not UTF-8: every command takes, makes and prints them."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.cli.conftest import Said
+from tests.convert.voices import spoken, write_sound
+from tests.segment.disc_movie import disc_picture, write_movie
+
+pytestmark = pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names there are Unicode")
+
+Say = Callable[..., Said]
+ODD = os.fsdecode(b"\xff\xe9")
+SHOWN = "\\udcff\\udce9"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, itself of such a name."""
+    folder = tmp_path / f"here {ODD}"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_segment(home: Path, say: Say, seeing_sam3: Path) -> None:
+    discs = [disc_picture(number) for number in range(2)]
+    movie = write_movie(home / f"in{ODD}.mp4", discs, pixel_format="yuv420p10le")
+    outputs = [f"out{ODD}.mp4", f"out{ODD}.json", f"masks{ODD}/"]
+    small = ["--prompt", "disc", "--resolution", "336", "--threads", "1", "--device", "cpu", "--mode", "image"]
+    asked = [*small, "--model", seeing_sam3]
+    code, out, err = say("segment", movie, *outputs, *asked, "--json")
+    assert (code, err) == (0, f"multiverse: in{SHOWN}.mp4: 10 bits a colour are taken, and written, as 8\n")
+    assert json.loads(out)["outputs"] == [f"out{ODD}.mp4", f"out{ODD}.json", f"masks{ODD}"]
+    assert all(Path(output).exists() for output in outputs)
+    code, out, err = say("segment", movie, *outputs, *asked, "--overwrite")
+    assert code == 0 and f"wrote         out{SHOWN}.mp4" in out.splitlines()
+
+
+def test_convert(home: Path, say: Say, singing_voice: Path) -> None:
+    songs = home / f"songs{ODD}"
+    songs.mkdir()
+    write_sound(home.parent / "song.wav", spoken(0.2)).rename(songs / f"song{ODD}.wav")
+    write_sound(home.parent / "other.ogg", spoken(0.2)).rename(songs / "other.ogg")
+    voice = "--model", singing_voice / "voice.pth", "--content", singing_voice / "content", "--f0", "yin"
+    code, out, err = say("convert", songs, f"out{ODD}/", *voice, "--device", "cpu", "--threads", "1")
+    assert (code, err) == (0, "")
+    assert sorted(os.listdir(f"out{ODD}")) == ["other.ogg", f"song{ODD}.wav"]
+    assert f"wrote       out{SHOWN}/song{SHOWN}.wav" in out.splitlines()
+
+
+def test_sd_and_model_check(home: Path, say: Say, tiny_sd: Path) -> None:
+    Image.fromarray(disc_picture(0)).save(home / f"in{ODD}.png")
+    small = ["--size", "64x64", "--prompt", "sea", "--device", "cpu"]
+    code, out, err = say("sd", f"in{ODD}.png", f"new/out{ODD}.webp", *small, "--model", tiny_sd)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"new/out{SHOWN}.webp  (64x64") and os.listdir("new") == [f"out{ODD}.webp"]
+    model = home / f"model{ODD}"
+    model.symlink_to(tiny_sd)
+    for command in (["sd", f"in{ODD}.png", "new.png", *small, "--model", model], ["model", "check", model, "--json"]):
+        code, out, err = say(*command)
+        assert code == 1 and err.count("\n") == 1
+        assert err.startswith("multiverse: ") and f"model{SHOWN}: a model's path must be UTF-8" in err
+
+
+def test_video(home: Path, say: Say, tiny_sd: Path) -> None:
+    frames = home / f"in{ODD}"
+    frames.mkdir()
+    for name in (f"a{ODD}.png", "b.png"):
+        Image.fromarray(disc_picture(0, 64, 64, 12)).save(frames / name)
+    quick = ["--prompt", "glass", "--steps", "2", "--cfg", "1", "--device", "cpu", "--threads", "1"]
+    fused = [*quick, "--stages", "fused", "--model", tiny_sd]
+    code, out, err = say("video", frames, f"out{ODD}.mkv", *fused)
+    assert (code, err) == (0, "")
+    assert f"wrote     out{SHOWN}.mkv" in out.splitlines() and Path(f"out{ODD}.mkv").exists()
+    code, out, err = say("video", f"out{ODD}.mkv", f"new/frames{ODD}/", *fused, "--json")
+    assert (code, err) == (0, "") and os.listdir("new") == [f"frames{ODD}"]
+    assert len(os.listdir(f"new/frames{ODD}")) == 2
+    assert json.loads(out.splitlines()[-1])["output"] == f"new/frames{ODD}"
+    code, out, err = say("video", frames, f"again{ODD}/", *fused)
+    assert sorted(os.listdir(f"again{ODD}")) == sorted([f"a{ODD}.png", "b.png"])
+
+
+def test_dataset(home: Path, say: Say) -> None:
+    small = "--count 1 --jobs 1 --width 128 --height 96 --num-rows 1 --piles-per-row 2 --engine raster".split()
+    code, out, err = say("dataset", f"out{ODD}", *small, "--json")
+    assert (code, err) == (0, "") and json.loads(out)["folder"].endswith(f"out{ODD}")

@@ -1,0 +1,285 @@
+"""No key of a model's file chooses code: kernels and repositories that it names are neither fetched nor imported."""
+
+import copy
+import importlib
+import json
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engine.errors import ModelError
+from engine.models.diffusion import ModelSpec
+from engine.models.diffusion.load import load as load_sd
+from engine.models.pretrained import architecture
+from engine.models.segmentation import SegmentationSpec
+from engine.models.segmentation.load import load as load_sam3
+from engine.models.voice.content_files import load_content
+from tests.models.voice.small_hubert import small_hubert
+
+KERNEL = "owner/kernel"
+
+
+@pytest.fixture(autouse=True)
+def reached(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What was asked of the Hub, and which foreign modules were to be imported: nothing."""
+    asked: list[str] = []
+
+    def refuse(what: str) -> Callable[..., Any]:
+        def fail(*arguments: Any, **options: Any) -> Any:
+            asked.append(f"{what} {arguments[-1:]}")
+            raise RuntimeError("nothing may be reached from here")
+
+        return fail
+
+    monkeypatch.setattr("transformers.integrations.hub_kernels.get_kernel", refuse("get_kernel"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse("the network"))
+    monkeypatch.setattr(socket.socket, "connect", refuse("the network"))
+    real = importlib.import_module
+
+    def import_module(name: str, package: str | None = None) -> Any:
+        if "stranger" in name:
+            asked.append(f"import {name}")
+        return real(name, package)
+
+    monkeypatch.setattr(importlib, "import_module", import_module)
+    yield asked
+    assert asked == []
+
+
+def change(file: Path, *place: str, **keys: Any) -> None:
+    told = json.loads(file.read_text()) if file.exists() else {}
+    inner = told
+    for key in place:
+        inner = inner.setdefault(key, {})
+    inner |= keys
+    file.write_text(json.dumps(told))
+
+
+ATTENTION = {
+    "private": {"_attn_implementation": KERNEL},
+    "public": {"attn_implementation": KERNEL},
+    "internal": {"_attn_implementation_internal": KERNEL},
+    "by part": {"attn_implementation": {"": KERNEL, "text_config": KERNEL}},
+    "flash": {"attn_implementation": "flash_attention_2"},
+    "paged": {"attn_implementation": f"paged|{KERNEL}"},
+}
+OTHERS = {
+    "classes": {"auto_map": {"AutoModel": f"{KERNEL}--stranger.Model"}},
+    "experts": {"_experts_implementation": KERNEL},
+    "fusion": {"fusion_config": {"stranger": True}},
+    "layers": {"per_layer_config": {"0": {"attn_implementation": KERNEL}}},
+    "weights": {"transformers_weights": "stranger.safetensors"},
+    "files": {"configuration_files": ["config.5.0.0.json"]},
+}
+
+
+@pytest.mark.parametrize("keys", [*ATTENTION.values(), *OTHERS.values()], ids=[*ATTENTION, *OTHERS])
+def test_a_text_encoder_is_built_from_its_shape_alone(tiny_sd: Path, tmp_path: Path, keys: dict[str, Any]) -> None:
+    folder = shutil.copytree(tiny_sd, tmp_path / "model")
+    change(folder / "text_encoder" / "config.json", **keys)
+    (folder / "text_encoder" / "config.5.0.0.json").write_text(json.dumps({"_attn_implementation": KERNEL}))
+    model = load_sd(ModelSpec(model=str(folder)), "cpu", "fp32", stage="process")
+    assert model.text_encoders[0].config._attn_implementation == "sdpa"
+    (note,) = model.notes
+    assert next(iter(keys)) in note and "code of its own" in note
+
+
+def test_an_image_encoder_is_built_from_its_shape_alone(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
+    from engine.models.pretrained import pretrained
+
+    folder = shutil.copytree(tiny_models.ip_adapter(tiny_sd).parent, tmp_path / "ip") / "image_encoder"
+    change(folder / "config.json", **ATTENTION["private"])
+    encoder = pretrained("CLIPVisionModelWithProjection", folder, "", torch.float32, "encoder")
+    assert encoder.config._attn_implementation == "sdpa"
+
+
+@pytest.mark.parametrize(
+    ("file", "keys"),
+    [
+        ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": [f"{KERNEL}--stranger.Tokenizer", None]}}),
+        ("tokenizer_config.json", {"trust_remote_code": True, "tokenizer_class": "stranger"}),
+        ("tokenizer_config.json", {"gguf_file": "stranger.gguf", "init_inputs": ["stranger"]}),
+        ("tokenizer_config.json", {"fast_tokenizer_files": ["tokenizer.5.0.0.json"], "fix_mistral_regex": True}),
+        ("special_tokens_map.json", {"tokenizer_object": "stranger", "gguf_file": "stranger.gguf"}),
+        ("config.json", {"model_type": "mistral", "transformers_version": "4.57.2"}),
+    ],
+)
+def test_a_tokenizer_is_its_vocabulary_alone(tiny_sd: Path, tmp_path: Path, file: str, keys: dict[str, Any]) -> None:
+    from engine.models.tokenizer_files import read_tokenizer
+
+    folder = shutil.copytree(tiny_sd / "tokenizer", tmp_path / "tokenizer")
+    plain = read_tokenizer("plain", folder)
+    change(folder / file, **keys)
+    tokenizer = read_tokenizer("changed", folder)
+    assert tokenizer("a red fox").input_ids == plain("a red fox").input_ids
+    assert tokenizer.model_max_length == plain.model_max_length == 77
+
+
+def test_a_tokenizer_that_its_library_cannot_read_is_one_line(tiny_sd: Path, tmp_path: Path) -> None:
+    """The library raises a bare Exception."""
+    from engine.models.tokenizer_files import read_tokenizer
+
+    folder = shutil.copytree(tiny_sd / "tokenizer", tmp_path / "tokenizer")
+    change(folder / "tokenizer.json", normalizer={"type": "stranger"})
+    with pytest.raises(ModelError, match=r"^fox/tokenizer: cannot be loaded") as caught:
+        read_tokenizer("fox/tokenizer", folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        (),
+        ("detector_config",),
+        ("detector_config", "text_config"),
+        ("detector_config", "vision_config"),
+        ("detector_config", "vision_config", "backbone_config"),
+        ("detector_config", "detr_decoder_config"),
+        ("tracker_config",),
+        ("tracker_config", "vision_config", "backbone_config"),
+    ],
+    ids=".".join,
+)
+def test_sam3_is_built_from_its_shape_alone(tiny_sam3: Path, tmp_path: Path, place: tuple[str, ...]) -> None:
+    folder = shutil.copytree(tiny_sam3, tmp_path / "sam3")
+    change(folder / "config.json", *place, **ATTENTION["private"], **OTHERS["classes"])
+    model = load_sam3(SegmentationSpec(model=str(folder), resolution=336), "cpu", "fp32")
+    kinds = {module.config._attn_implementation for module in model.video.modules() if hasattr(module, "config")}
+    assert kinds == {"sdpa"}
+    assert [note for note in model.notes if "_attn_implementation: 'owner/kernel'" in note]
+
+
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [
+        (("detector_config",), "sam2"),
+        (("detector_config", "vision_config", "backbone_config"), "timm_backbone"),
+        (("detector_config", "text_config"), "timm_wrapper"),
+    ],
+)
+def test_a_part_of_sam3_that_is_another_network_is_refused(
+    tiny_sam3: Path, tmp_path: Path, place: tuple[str, ...], kind: str
+) -> None:
+    folder = shutil.copytree(tiny_sam3, tmp_path / "sam3")
+    change(folder / "config.json", *place, model_type=kind, backbone=KERNEL, use_pretrained_backbone=True)
+    with pytest.raises(ModelError, match=f"{place[-1]} is a {kind}; known is "):
+        load_sam3(SegmentationSpec(model=str(folder), resolution=336), "cpu", "fp32")
+
+
+def test_the_shape_of_a_network_is_what_its_own_class_reads(tiny_sd: Path, tiny_sam3: Path) -> None:
+    """Older files too, which have some of it under other names: facebook/sam3's tracker does."""
+    from transformers import CLIPTextConfig, HubertConfig, Sam3VideoConfig
+
+    sam3 = json.loads((tiny_sam3 / "config.json").read_text())
+    sam3["tracker_config"].pop("rope_parameters", None)
+    sam3["tracker_config"]["memory_attention_rope_theta"] = 5000.0
+    sam3["detector_config"]["vision_config"]["backbone_config"] |= {"rope_parameters": None, "rope_theta": 7000.0}
+    sam3["detector_config"]["detr_decoder_config"]["num_hidden_layers"] = 3
+    clip = json.loads((tiny_sd / "text_encoder" / "config.json").read_text())
+    hubert = small_hubert().config.to_dict()
+    for kind, told in ((Sam3VideoConfig, sam3), (CLIPTextConfig, clip), (HubertConfig, hubert)):
+        ours, theirs = architecture(kind, copy.deepcopy(told), "it"), kind.from_dict(copy.deepcopy(told))
+        assert shape_in(ours.to_dict()) == shape_in(theirs.to_dict())
+    ours = architecture(Sam3VideoConfig, sam3, "it")
+    assert ours.tracker_config.rope_parameters["rope_theta"] == 5000.0
+    assert ours.detector_config.vision_config.backbone_config.rope_parameters["rope_theta"] == 7000.0
+    assert ours.detector_config.detr_decoder_config.num_layers == 3
+
+
+def shape_in(told: Any) -> Any:
+    """Without what says nothing of the network."""
+    others = ("dtype", "architectures", "transformers_version", "id2label", "label2id", "_name_or_path")
+    if isinstance(told, dict):
+        return {key: shape_in(value) for key, value in told.items() if key not in others}
+    return told
+
+
+def test_a_hubert_is_built_from_its_shape_alone(tmp_path: Path) -> None:
+    small_hubert().save_pretrained(tmp_path)
+    change(tmp_path / "config.json", **ATTENTION["private"], **OTHERS["classes"])
+    encoder = load_content(str(tmp_path), torch.device("cpu"), torch.float32)
+    assert encoder._hubert.config._attn_implementation == "sdpa"
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"text_encoder": ["stranger", "CLIPTextModel"]},
+        {"tokenizer": ["stranger.code", "CLIPTokenizer"], "scheduler": ["stranger", "Scheduler"]},
+        {"unet": ["stranger", "UNet2DConditionModel"], "vae": ["stranger", "AutoencoderKL"]},
+        {"_class_name": ["stranger", "Pipeline"], "feature_extractor": ["stranger", "X"]},
+    ],
+    ids=["text", "tokenizer", "networks", "pipeline"],
+)
+def test_the_index_beside_a_single_file_names_no_classes(
+    tiny_models: Any, tmp_path: Path, keys: dict[str, Any]
+) -> None:
+    whole = tiny_models.single_file(tiny_models.sd(vae="kl"))
+    file = Path(shutil.copy(whole, tmp_path / "model.safetensors"))
+    folder = shutil.copytree(whole.with_suffix(""), tmp_path / "model")
+    change(folder / "text_encoder" / "config.json", **ATTENTION["private"])
+    change(folder / "model_index.json", **keys)
+    if "_class_name" in keys:
+        with pytest.raises(ModelError, match="_class_name is"):
+            load_sd(ModelSpec(model=str(file)), "cpu", "fp32")
+        return
+    model = load_sd(ModelSpec(model=str(file), vae="full"), "cpu", "fp32")
+    assert type(model.text_encoders[0]).__name__ == "CLIPTextModel"
+    assert model.text_encoders[0].config._attn_implementation == "sdpa"
+
+
+@pytest.mark.parametrize(
+    ("part", "keys", "reason"),
+    [
+        ("unet", {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}, "quantized"),
+        ("text_encoder", {"quantization_config": {"quant_method": "bitsandbytes"}}, "quantized"),
+        ("vae", {"quantization_config": {"quant_method": "torchao"}}, "quantized"),
+        ("text_encoder", {"hidden_act": "xielu"}, "hidden_act is 'xielu'; known are"),
+        ("text_encoder", {"hidden_size": 65_536, "intermediate_size": 262_144}, "asks for .* weights, its files have"),
+        ("unet", {"block_out_channels": [16_384, 32_768]}, "asks for .* weights, its files have"),
+        ("scheduler", {"trained_betas": "all"}, "scheduler: cannot be loaded"),
+        ("scheduler", {"_class_name": "CosineDPMSolverMultistepScheduler"}, "scheduler: cannot be loaded"),
+    ],
+)
+def test_what_only_other_code_could_load_is_one_line(
+    tiny_sd: Path, tmp_path: Path, part: str, keys: dict[str, Any], reason: str
+) -> None:
+    folder = shutil.copytree(tiny_sd, tmp_path / "model")
+    change(folder / part / ("scheduler_config.json" if part == "scheduler" else "config.json"), **keys)
+    with pytest.raises(ModelError, match=reason) as caught:
+        load_sd(ModelSpec(model=str(folder)), "cpu", "fp32")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_tokenizer_that_fills_up_memory_is_refused(tiny_sd: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_sd, tmp_path / "model")
+    change(folder / "tokenizer" / "tokenizer_config.json", model_max_length=10**9)
+    with pytest.raises(ModelError, match="model_max_length is 1000000000, more than 1024 tokens"):
+        load_sd(ModelSpec(model=str(folder)), "cpu", "fp32", stage="process")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"unet.megatron_config": {"a": 1}, "unet.megatron_core": "stranger"},
+        {"unet.init_lora_weights": "pissa"},
+        {"unet.loftq_config": {"loftq_bits": 4}},
+    ],
+    ids=["import", "pissa", "loftq"],
+)
+def test_the_metadata_of_a_lora_ask_for_nothing(
+    tiny_models: Any, tiny_sd: Path, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    file = tmp_path / "lora.safetensors"
+    told = {"unet.r": 4, "unet.lora_alpha": 4, "unet.target_modules": ["to_q"], **options}
+    save_file(load_file(tiny_models.lora(tiny_sd)), file, {"lora_adapter_metadata": json.dumps(told)})
+    with pytest.raises(ModelError, match="metadata"):
+        load_sd(ModelSpec(model=str(tiny_sd), loras=((str(file), 1.0),)), "cpu", "fp32", stage="process")

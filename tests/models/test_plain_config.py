@@ -1,0 +1,118 @@
+"""What a model's JSON files may not say is one line, before torch is there. Nothing here loads it."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.errors import ModelError
+from engine.models import locate
+from engine.models.plain_config import demand_no_adapter, notes_on, read_config
+from engine.models.safetensors_header import read_header
+
+
+def written(folder: Path, told: Any) -> Path:
+    text = told if isinstance(told, str) else json.dumps(told)
+    (folder / "config.json").write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ("{", "cannot be read"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"a":' * 100_000, "nested too deeply"),
+        ('{"x": ' + "9" * 5000 + "}", "Exceeds the limit"),
+        (" " * (17 << 20), "larger than 16 MiB"),
+        ([1], "holds no JSON object"),
+        ({"detector_config": 5}, "detector_config is 5, not an object"),
+        ({"detector_config": {"vision_config": []}}, r"vision_config is \[\], not an object"),
+        ({"_class_name": ["x"]}, r"_class_name is \['x'\], not a text"),
+        ({"in_channels": "4"}, "in_channels is '4', not a whole number"),
+        ({"layers_per_block": 10**6}, "layers_per_block is 1000000, more than 256"),
+        ({"layers_per_block": [2, 10**6]}, "layers_per_block is 1000000, more than 256"),
+        ({"transformer_layers_per_block": [[1, 10**30]]}, "more than 256"),
+        ({"down_block_types": ["DownBlock2D"] * 1000}, "down_block_types has 1000 items, more than 256"),
+        ({"text_config": {"num_hidden_layers": 10**6}}, "num_hidden_layers is 1000000, more than 256"),
+        ({"conv_dim": [512] * 1000}, "conv_dim has 1000 items, more than 256"),
+        ({"hidden_size": 10**30}, "hidden_size is 1000.*, more than 2147483648"),
+        ({"num_train_timesteps": 10**9}, "num_train_timesteps is 1000000000, more than 100000"),
+        ({"quantization_config": {"quant_method": "bitsandbytes"}}, r"quantized \('bitsandbytes'\)"),
+        ({"text_config": {"quantization_config": "x" * 1000}}, r"quantized \('quantization_config'\)"),
+    ],
+)
+def test_a_configuration_that_cannot_be_meant_is_one_line_that_names_the_file(
+    tmp_path: Path, told: Any, reason: str
+) -> None:
+    with pytest.raises(ModelError, match=reason) as caught:
+        read_config("fox", written(tmp_path, told))
+    line = str(caught.value)
+    assert line.startswith("fox: config.json") and "\n" not in line and len(line) < 300
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+def test_a_fifo_in_place_of_a_model_or_its_configuration_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config.json")
+    with pytest.raises(ModelError, match=r"config\.json cannot be read \(a FIFO, where a file is needed\)"):
+        read_config("fox", tmp_path)
+    with pytest.raises(ModelError, match="is a FIFO, where a file or a folder is needed"):
+        locate.find(str(tmp_path / "config.json"))
+
+
+@pytest.mark.parametrize("name", ["x" * 100_000, "a\0b", "~nobody-of-this-name/model"])
+def test_a_name_that_no_file_can_have_is_one_line(name: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        locate.find(name)
+    assert len(str(caught.value)) < 400
+
+
+def test_what_a_published_configuration_holds_is_let_be(tmp_path: Path) -> None:
+    told = {
+        "model_type": "clip_text_model", "num_hidden_layers": 24, "eos_token_id": 49407, "conv_dim": [512] * 7,
+        "_attn_implementation": "sdpa", "quantization_config": None, "auto_map": {}, "torch_dtype": "float16",
+        "block_out_channels": [320, 640, 1280, 1280], "scaling_factor": 0.18215, "force_upcast": True,
+    }  # fmt: skip
+    assert read_config("fox", written(tmp_path, told)) == told
+    assert notes_on("fox", tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    "key", ["_attn_implementation", "attn_implementation", "_attn_implementation_internal", "auto_map", "fusion_config"]
+)
+@pytest.mark.parametrize("place", ["", "text_config", "detector_config"])
+def test_a_configuration_that_asks_for_code_is_told_and_gets_none(tmp_path: Path, key: str, place: str) -> None:
+    asked = {key: "owner/name"}
+    written(tmp_path, {place: asked} if place else asked)
+    assert notes_on("fox", tmp_path) == (
+        f"fox: config.json asks for code of its own ({key}: 'owner/name'); it is not used",
+    )
+
+
+def test_an_adapter_beside_a_model_is_refused(tmp_path: Path) -> None:
+    demand_no_adapter("fox", tmp_path)
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"adapter_config\.json belongs to an adapter"):
+        demand_no_adapter("fox", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "[" * 100_000,
+        '{"a": {"dtype": "F32", "shape": [' + "9, " * 100_000 + '9], "data_offsets": [0, 4]}}',
+        '{"a": {"dtype": "F32", "shape": [' + "9" * 4000 + '], "data_offsets": [0, 4]}}',
+        '{"a": 5}',
+        "null",
+    ],
+    ids=["deep", "dimensions", "side", "number", "null"],
+)
+def test_a_header_that_would_cost_minutes_is_refused_at_once(tmp_path: Path, header: str) -> None:
+    """The product of a hundred thousand sides has a hundred thousand digits."""
+    file = tmp_path / "x.safetensors"
+    file.write_bytes(len(header).to_bytes(8, "little") + header.encode() + b"\0" * 4)
+    with pytest.raises(ModelError, match="cannot be read as safetensors") as caught:
+        read_header(file)
+    assert len(str(caught.value)) < 400

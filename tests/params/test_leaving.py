@@ -1,0 +1,161 @@
+"""The look that goes: it stays as it was and goes on moving; or stands still, where there is no time to draw two."""
+
+import pytest
+
+from engine.frame import AudioFeatures, ChannelFeatures
+from engine.params import Crossfade, LeavingLook, Modulation, ParamStore, Slew
+from engine.params.leaving import BOTH, MAX_LATE_FRAMES, DrawingCost
+from osc_schema.modulation import ROUTES
+
+BRIGHTNESS, ANGLE, MIRROR, FADE = "/multiverse/brightness", "/layer/1/angle", "/mirror/mode", "/master/fade"
+QUIET = [(f"/mod/{n}/source", "off") for n in ROUTES]
+PERIOD_S = 1 / 30
+HEARD = AudioFeatures(channels=(ChannelFeatures(),) * 4)
+
+
+class Show:
+    """The frame loop's part of it, at 30 frames a second."""
+
+    def __init__(self) -> None:
+        self.store = ParamStore()
+        self.store.set_many([(BRIGHTNESS, 2.5), (MIRROR, "off"), *QUIET], by="test")
+        self.crossfade = Crossfade(self.store)
+        self.slew, self.modulation = Slew(), Modulation()
+        self.leaving = LeavingLook(self.slew, self.modulation)
+        self.late = 0
+        self.now_s = 0.0
+        self.values = self.frame()
+
+    def frame(self, *, period_s: float | None = PERIOD_S) -> dict:
+        """All values that the look that comes is drawn with."""
+        self.crossfade.step(self.now_s)
+        snapshot, fade = self.crossfade.snapshot()
+        self.leaving.follow(fade, snapshot, step_s=PERIOD_S, period_s=period_s, late=self.late)
+        values = self.slew.step(snapshot, PERIOD_S)
+        self.leaving.again(values)
+        values = self.modulation.step(values, HEARD, time_s=self.now_s, beat=0.0)
+        self.leaving.step(HEARD, time_s=self.now_s, beat=0.0)
+        self.now_s += PERIOD_S
+        return values
+
+    def load(self, *values: tuple[str, object], seconds: float = 2.0) -> None:
+        self.crossfade.start(values, seconds, by="preset x", is_picture=True)
+
+
+@pytest.fixture
+def show() -> Show:
+    return Show()
+
+
+def test_the_look_that_goes_keeps_its_menus_and_the_one_that_comes_has_its_own_at_once(show: Show) -> None:
+    show.store.set(MIRROR, "kaleidoscope")
+    show.frame()
+    show.load((MIRROR, "off"), (BRIGHTNESS, 4.0))
+    values = show.frame()
+    assert (values[MIRROR], values[BRIGHTNESS]) == ("off", 4.0), "without the 30 ms that a fader takes"
+    assert (show.leaving.values[MIRROR], show.leaving.values[BRIGHTNESS]) == ("kaleidoscope", 2.5)
+    show.store.set_many([(BRIGHTNESS, 1.0), (FADE, 0.5)], by="udp hand")
+    for _ in range(30):
+        values = show.frame()
+    assert (values[BRIGHTNESS], show.leaving.values[BRIGHTNESS]) == (1.0, 2.5)
+    assert values[FADE] == show.leaving.values[FADE] == 0.5, "the master is of both"
+    for _ in range(32):
+        show.frame()
+    assert show.leaving.values is None and show.leaving.fade is None
+
+
+def test_what_was_on_its_way_arrives_and_the_lfos_turn_on_as_if_nothing_was_loaded(show: Show) -> None:
+    undisturbed = Show()
+    for each in (show, undisturbed):
+        each.store.set_many(
+            [
+                ("/lfo/1/rate_hz", 0.7),
+                ("/lfo/1/sync", "free"),
+                ("/lfo/1/shape", "sine"),
+                ("/mod/1/source", "lfo1"),
+                ("/mod/1/target", ANGLE),
+                ("/mod/1/amount", 0.5),
+                ("/mod/1/offset", 0.0),
+            ],
+            by="test",
+        )
+        for _ in range(20):
+            each.frame()
+        each.store.set(BRIGHTNESS, 0.5)
+        each.frame()
+    show.load(("/mod/1/source", "off"), (ANGLE, 90.0), (BRIGHTNESS, 4.0))
+    angles = []
+    for _ in range(30):
+        show.frame()
+        expected = undisturbed.frame()
+        for address in (ANGLE, BRIGHTNESS):
+            assert show.leaving.values[address] == pytest.approx(expected[address])
+        angles.append(expected[ANGLE])
+    assert max(angles) - min(angles) > 90.0, "it did turn"
+
+
+def test_both_looks_are_drawn_where_twice_the_draw_and_the_rest_fit_into_four_fifths_of_a_frame() -> None:
+    for draw_ms, rest_ms, expected in (
+        (5.0, 3.0, ""),
+        (12.0, 2.6, ""),
+        (12.0, 3.0, "27 of 33 ms"),
+        (30.0, 1.0, "61 of 33 ms"),
+    ):
+        cost = DrawingCost()
+        for _ in range(60):
+            cost.add(work_s=(draw_ms + rest_ms) / 1000, draw_s=draw_ms / 1000, looks=1)
+        assert expected in cost.begin(PERIOD_S, 0) and bool(expected) == bool(cost.begin(PERIOD_S, 0))
+    assert DrawingCost().begin(PERIOD_S, 0) == "", "nothing is known before the first frame"
+
+
+def test_frames_in_which_two_looks_were_drawn_count_for_one(show: Show) -> None:
+    for _ in range(60):
+        show.leaving.cost.add(work_s=0.025, draw_s=0.023, looks=2)
+    assert show.leaving.cost.begin(PERIOD_S, 0) == ""
+
+
+def test_without_the_time_for_two_a_still_dissolves_and_offline_there_is_always_time(show: Show) -> None:
+    show.leaving.cost.add(work_s=0.030, draw_s=0.028, looks=1)
+    show.load((BRIGHTNESS, 4.0))
+    show.frame()
+    assert show.leaving.fade is not None and show.leaving.values is None
+    assert show.leaving.drawn_as == "a still dissolves (to draw both looks would take 58 of 33 ms a frame)"
+    offline = Show()
+    offline.leaving.cost.add(work_s=9.0, draw_s=9.0, looks=1)
+    offline.load((BRIGHTNESS, 4.0))
+    offline.frame(period_s=None)
+    assert offline.leaving.values is not None and offline.leaving.drawn_as == BOTH
+
+
+def test_frames_that_come_late_in_the_fade_make_it_a_still_from_then_on(show: Show) -> None:
+    show.late = 7  # before the fade: none of its own
+    show.load((BRIGHTNESS, 4.0))
+    show.frame()
+    show.late += MAX_LATE_FRAMES
+    show.frame()
+    assert show.leaving.values is not None and show.leaving.drawn_as == BOTH
+    show.late += 1
+    show.frame()
+    assert show.leaving.values is None and show.leaving.drawn_as == "a still dissolves (3 frames came late)"
+    show.frame()
+    assert show.leaving.values is None
+
+
+def test_a_second_load_in_mid_fade_leaves_the_look_that_was_coming_and_it_moves_on(show: Show) -> None:
+    show.load((BRIGHTNESS, 4.0), (MIRROR, "x"))
+    for _ in range(21):
+        show.frame()
+    show.load((BRIGHTNESS, 1.0), (MIRROR, "y"))
+    for _ in range(2):
+        values = show.frame()
+        assert (values[BRIGHTNESS], values[MIRROR]) == (1.0, "y")
+        assert (show.leaving.values[BRIGHTNESS], show.leaving.values[MIRROR]) == (4.0, "x")
+        assert show.leaving.fade.revealed == pytest.approx(1 / 3) and show.leaving.drawn_as == BOTH
+
+
+def test_two_loads_between_two_frames_leave_the_look_that_is_on_screen(show: Show) -> None:
+    show.load((BRIGHTNESS, 4.0))
+    show.load((BRIGHTNESS, 1.0))
+    for _ in range(3):
+        assert show.frame()[BRIGHTNESS] == 1.0
+        assert show.leaving.values[BRIGHTNESS] == 2.5

@@ -1,0 +1,112 @@
+"""What Numba compiles, and what is said while it does."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numba import prange
+
+from engine.render import numba_kernels
+from engine.render.compiling import cache_folder, kernel, prepare, told
+from engine.render.numba_renderer import NumbaRenderer
+from tests.render.test_renderers import run_python
+
+FILL = "def fill(out):\n    for i in prange(out.size):\n        out[i] = 1\n"
+
+
+def new_kernel(file: Path | None) -> Any:
+    """A kernel whose source is that file; None: nowhere, so that it cannot be kept either."""
+    names: dict[str, Any] = {"prange": prange, "__name__": "fill"}
+    if file is not None:
+        file.write_text(FILL)
+    exec(compile(FILL, file or "<nowhere>", "exec"), names)
+    return kernel(names["fill"])
+
+
+def test_compiling_is_told_as_long_as_it_takes_and_the_disk_spares_it_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path / "cache"))
+    lines: list[str] = []
+    goes_on = threading.Event()
+
+    def tell(line: str) -> None:
+        lines.append(line)
+        if line.startswith("still"):
+            goes_on.set()
+
+    fill = new_kernel(tmp_path / "fill.py")
+    with told(tell, cache_folder(fill), every_s=0.01):
+        prepare(fill, tell, np.zeros(4))
+        assert goes_on.wait(30)
+    assert lines[0] == "compiling the renderer for this processor, once on a machine"
+    assert lines[1].startswith("still compiling after ") and lines[1].endswith(" functions are done")
+    assert lines[-1].startswith("compiled in ") and lines[-1].endswith(f"; kept in {cache_folder(fill)}")
+    assert str(tmp_path / "cache") in lines[-1]
+    lines.clear()
+    again = new_kernel(tmp_path / "fill.py")
+    with told(tell, cache_folder(again)):
+        prepare(again, tell, np.zeros(4))
+    assert lines == []
+    with pytest.raises(TypeError):
+        again(np.zeros((2, 2)))  # in a show nothing is compiled
+
+
+def test_without_a_folder_to_keep_it_in_it_is_compiled_at_each_start_and_says_so() -> None:
+    lines: list[str] = []
+    fill, out = new_kernel(None), np.zeros(4)
+    assert cache_folder(fill) is None
+    with told(lines.append, None):
+        prepare(fill, lines.append, out)
+    assert out.tolist() == [1, 1, 1, 1]
+    assert "at each start" in lines[0] and "NUMBA_CACHE_DIR" in lines[0]
+    assert lines[-1].startswith("compiled in ") and "kept" not in lines[-1]
+
+
+def test_a_full_disk_keeps_nothing_and_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path / "cache"))
+    lines: list[str] = []
+    fill, out = new_kernel(tmp_path / "fill.py"), np.zeros(4)
+    folder = cache_folder(fill)
+    assert folder is not None
+    folder.rmdir()
+    folder.touch()  # in the way of whatever is written there
+    prepare(fill, lines.append, out)
+    assert out.tolist() == [1, 1, 1, 1]
+    assert lines == [f"compiled code cannot be kept in {folder} (Not a directory): each start compiles it"]
+
+
+def test_only_what_a_run_can_draw_is_compiled() -> None:
+    """The default one has no camera and no model: one picture kernel without layer 5, no masks."""
+    told = run_python(
+        "from engine import Config, open_engine\n"
+        "config = Config(width=64, height=64, fps=30, audio='demo', renderer='numba', sinks=('null',))\n"
+        "with open_engine(config) as engine: engine.run(count=2)\n"
+        "from engine.render.numba_kernels import draw_picture\n"
+        "from engine.render.numba_masks import paint_ids, paint_masks\n"
+        "print(len(draw_picture.signatures), str(draw_picture.signatures[0]).count('none'),\n"
+        "      len(paint_masks.signatures), len(paint_ids.signatures))\n"
+    )
+    assert told == "1 2 0 0"
+
+
+@pytest.mark.parametrize("changes", [{}, {"/mode": "simple"}, {"/multiverse/tone": "clip", "/feedback/amount": 0.9}])
+def test_without_layer_5_the_picture_is_the_same_and_one_that_comes_is_drawn(
+    picture: Callable, changes: dict[str, Any]
+) -> None:
+    shown = []
+    camera = np.random.default_rng(3).integers(0, 255, (36, 64, 3), np.uint8)
+    for has_layer5 in (True, False):
+        renderer = NumbaRenderer(64, 36, has_layer5=has_layer5, has_masks=False)
+        pictures = []
+        for layer5 in (None, None, camera):
+            renderer.draw(picture(changes | {"/layer/5/intensity": 1.0}, layer5=layer5))
+            pictures.append(renderer.read_rgba().astype(int))
+        renderer.close()
+        shown.append(np.stack(pictures))
+    assert np.abs(shown[0] - shown[1]).max() <= 1
+    assert shown[0][2].std() > 10
+    assert {len(signature) for signature in numba_kernels.draw_picture.signatures} == {7}

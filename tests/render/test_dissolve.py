@@ -1,0 +1,199 @@
+"""One look takes another's place: at each moment the picture is the mixture of the two, drawn alone. GL and Numba."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.render import Leaving, PictureInput, Renderer, open_renderer
+
+SIZE = (96, 54)
+BLACK_GROUND = {"/multiverse/bias": 0.0, "/multiverse/tone": "clip"}
+ROSE = BLACK_GROUND | {
+    "/multiverse/blend": 2.0, "/mirror/mode": "kaleidoscope", "/mirror/segments": 12, "/feedback/amount": 0.9,
+    "/feedback/zoom": 0.965, "/feedback/rotate": -1.5,
+}  # fmt: skip
+CURTAIN = BLACK_GROUND | {
+    "/multiverse/blend": 1.0, "/colour/mode": "scheme", "/colour/base_hue": 0.36, "/layer/1/ratio": 0.2,
+    "/feedback/amount": 0.8, "/feedback/zoom": 1.01,
+}  # fmt: skip
+WITHIN = 2  # of 255: three roundings
+
+
+class Pair:
+    """A renderer that fades, and beside it two that draw each look alone."""
+
+    def __init__(self, renderer: Renderer, picture: Callable[..., PictureInput]) -> None:
+        self.fading = renderer
+        self.alone = [open_renderer(renderer.kind, *SIZE) for _ in range(2)]
+        self.fading.resize(*SIZE)
+        self._picture = picture
+        self._frame = 0
+
+    def picture(self, changes: dict[str, Any]) -> PictureInput:
+        """Of the frame of now, whose sound is another one each time."""
+        pitches_hz = (110.0 * 1.03**self._frame, 164.8, 220.0, 277.2 / 1.02**self._frame)
+        return self._picture(changes, pitches_hz=pitches_hz, time_s=self._frame / 30)
+
+    def draw(self, picture: PictureInput, *alone: PictureInput | None) -> list[np.ndarray]:
+        """What the fading one shows, and each of those that draw one look."""
+        shown = []
+        for renderer, asked in zip((self.fading, *self.alone), (picture, *alone), strict=False):
+            if asked is not None:
+                renderer.draw(asked)
+                renderer.wait()
+                shown.append(renderer.read_rgba().astype(int))
+        self._frame += 1
+        return shown
+
+    def close(self) -> None:
+        for renderer in self.alone:
+            renderer.close()
+
+
+@pytest.fixture
+def pair(renderer: Renderer, picture: Callable[..., PictureInput]):
+    pair = Pair(renderer, picture)
+    yield pair
+    pair.close()
+
+
+def leave(before: PictureInput | None, to: PictureInput, mix: float, number: int = 1) -> PictureInput:
+    return replace(to, leaving=Leaving(number=number, mix=mix, picture=before))
+
+
+def mean_of(going: np.ndarray, coming: np.ndarray, mix: float) -> np.ndarray:
+    return (1 - mix) * going + mix * coming
+
+
+@pytest.mark.parametrize("alpha", ["opaque", "luma"])
+def test_each_moment_of_a_fade_is_the_mixture_of_both_looks_drawn_alone(pair: Pair, alpha: str) -> None:
+    rose, curtain = (look | {"/multiverse/alpha": alpha} for look in (ROSE, CURTAIN))
+    for _ in range(4):
+        pair.draw(pair.picture(rose), pair.picture(rose))
+    for step in range(9):
+        mix = step / 8
+        before, to = pair.picture(rose), pair.picture(curtain)
+        shown, going, coming = pair.draw(leave(before, to, mix), before, to)
+        assert np.abs(going - coming).mean() > 20, "two looks that nobody takes for one another"
+        assert np.abs(shown - mean_of(going, coming, mix)).max() <= WITHIN, f"at {mix}"
+    to = pair.picture(curtain)
+    shown, coming = pair.draw(to, None, to)
+    assert (shown == coming).all(), "the fade is over, and the trail goes on"
+    pair.alone.reverse()
+    pair.alone[1].resize(*SIZE)
+    for mix in (0.0, 0.5):
+        before, to = pair.picture(curtain), pair.picture(rose)
+        shown, going, coming = pair.draw(leave(before, to, mix, number=2), before, to)
+        assert np.abs(shown - mean_of(going, coming, mix)).max() <= WITHIN, "back, with nothing of the trail of then"
+
+
+def test_simple_mode_and_the_multiverse_dissolve_into_each_other(pair: Pair) -> None:
+    camera = np.random.default_rng(1).integers(0, 256, (9, 16, 3), np.uint8).repeat(4, 0).repeat(4, 1)
+    seen = pair._picture({"/mode": "simple"}, layer5=camera)
+    rose = pair.picture(ROSE)
+    for before, to, number in ((seen, rose, 1), (rose, seen, 2)):
+        for renderer in (pair.fading, *pair.alone):
+            renderer.resize(*SIZE)
+        pair.draw(before, before)
+        shown, going, coming = pair.draw(leave(before, to, 0.5, number), before, to)
+        assert np.abs(shown - mean_of(going, coming, 0.5)).max() <= WITHIN
+        assert np.abs(coming - going).mean() > 20
+
+
+def test_a_look_that_is_not_drawn_stands_still_and_dissolves(pair: Pair) -> None:
+    for _ in range(4):
+        (still,) = pair.draw(pair.picture(ROSE))
+    for step in range(5):
+        to = pair.picture(CURTAIN)
+        shown, coming = pair.draw(leave(None, to, step / 4), None, to)
+        assert np.abs(shown - mean_of(still, coming, step / 4)).max() <= WITHIN
+
+
+def test_a_look_that_stops_in_mid_fade_stands_as_it_was_drawn_last(pair: Pair) -> None:
+    for _ in range(4):
+        pair.draw(pair.picture(ROSE), pair.picture(ROSE))
+    for mix in (0.0, 0.25):
+        before, to = pair.picture(ROSE), pair.picture(CURTAIN)
+        _, going, _ = pair.draw(leave(before, to, mix), before, to)
+    for mix in (0.5, 0.75):
+        to = pair.picture(CURTAIN)
+        shown, coming = pair.draw(leave(None, to, mix), None, to)
+        assert np.abs(shown - mean_of(going, coming, mix)).max() <= WITHIN
+
+
+def test_a_second_fade_in_the_middle_of_one_leaves_what_was_coming_over_a_still_of_what_left(pair: Pair) -> None:
+    for _ in range(4):
+        pair.draw(pair.picture(ROSE), pair.picture(ROSE))
+    for revealed in (0.0, 0.4):
+        before, to = pair.picture(ROSE), pair.picture(CURTAIN)
+        _, still, _ = pair.draw(leave(before, to, revealed), before, to)
+    pair.alone[0].resize(*SIZE)
+    pair.alone.reverse()
+    for step, mix in enumerate((0.0, 0.5, 0.9)):
+        before, to = pair.picture(CURTAIN), pair.picture(ROSE)
+        asked = replace(to, leaving=Leaving(number=2, mix=mix, picture=before, revealed=revealed))
+        shown, going, coming = pair.draw(asked, before, to)
+        side = mean_of(still, going, revealed)
+        assert np.abs(shown - mean_of(side, coming, mix)).max() <= WITHIN + 1
+        if step == 0:
+            assert np.abs(shown - mean_of(still, going, revealed)).max() <= WITHIN
+    asked = replace(to, leaving=Leaving(number=3, mix=0.0, picture=to, revealed=0.9))  # and a third
+    shown, going = pair.draw(asked, None, to)
+    assert np.abs(shown - mean_of(side, going, 0.9)).max() <= WITHIN + 1
+
+
+def test_a_second_fade_without_time_to_draw_begins_with_what_is_on_screen(pair: Pair) -> None:
+    for _ in range(4):
+        pair.draw(pair.picture(ROSE))
+    for mix in (0.0, 0.4):
+        (mixture, *_) = pair.draw(leave(pair.picture(ROSE), pair.picture(CURTAIN), mix))
+    grey = {"/multiverse/bias": 0.5}
+    for mix in (0.0, 0.3, 1.0):
+        to = pair.picture(grey)
+        shown, coming = pair.draw(leave(None, to, mix, number=2), None, to)
+        assert np.abs(shown - mean_of(mixture, coming, mix)).max() <= WITHIN
+
+
+def test_the_master_the_guard_and_freeze_have_the_mixture(pair: Pair) -> None:
+    master = {"/master/fade": 0.5}
+    pair.draw(pair.picture(ROSE), pair.picture(ROSE))
+    before, to = pair.picture(ROSE), pair.picture(CURTAIN)
+    shown, going, coming = pair.draw(
+        leave(before, replace(to, look=pair.picture(CURTAIN | master).look), 0.5), before, to
+    )
+    assert np.abs(shown - 0.5 * mean_of(going, coming, 0.5))[..., :3].max() <= WITHIN
+    frozen = pair.picture(CURTAIN | {"/master/freeze": True})
+    (shown,) = pair.draw(leave(before, frozen, 0.9))
+    assert np.abs(shown - mean_of(going, coming, 0.5)).max() <= WITHIN
+    (shown,) = pair.draw(leave(before, pair.picture(CURTAIN | {"/master/blackout": True}), 0.9))
+    assert (shown[..., :3] == 0).all()
+
+
+def test_another_size_in_mid_fade_draws_both_looks_on_and_has_no_still_of_the_old(pair: Pair) -> None:
+    pair.draw(pair.picture(ROSE))
+    pair.draw(leave(pair.picture(ROSE), pair.picture(CURTAIN), 0.5))
+    for renderer in (pair.fading, *pair.alone):
+        renderer.resize(64, 48)
+    before, to = pair.picture(ROSE), pair.picture(CURTAIN)
+    shown, going, coming = pair.draw(leave(before, to, 0.5), before, to)
+    assert np.abs(shown - mean_of(going, coming, 0.5)).max() <= WITHIN
+    for renderer in (pair.fading, *pair.alone):
+        renderer.resize(60, 40)
+    for mix in (0.5, 0.6):
+        to = pair.picture(CURTAIN)
+        shown, coming = pair.draw(leave(None, to, mix), None, to)
+        assert (shown == coming).all(), "nothing is left of the other, and black is no look"
+
+
+def test_a_picture_that_went_out_is_not_drawn_over_by_the_fade(pair: Pair) -> None:
+    pair.draw(pair.picture(ROSE))
+    kept, copies = [pair.fading.read_rgba()], [pair.fading.read_rgba().copy()]
+    for step in range(8):
+        number, mix = (1, step / 5) if step < 5 else (2, (step - 5) / 3)
+        pair.draw(leave(pair.picture(ROSE), pair.picture(CURTAIN), mix, number))
+        kept.append(pair.fading.read_rgba())
+        copies.append(kept[-1].copy())
+    assert all((one == copy).all() for one, copy in zip(kept, copies, strict=True))

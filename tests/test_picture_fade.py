@@ -1,0 +1,97 @@
+"""Mandala fades to Aurora with music: a dissolve at each moment. Offline, beside a run in which nothing is loaded."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine import Engine, open_engine
+from engine.config import build_config
+
+FPS = 20
+BEGIN, FADE_S = 15, 2.0
+"""The first frame of the fade, and how long it lasts."""
+END = BEGIN + round(FADE_S * FPS)
+WITHIN = 3  # of 255: both are rounded, then their mixture
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fade")
+
+
+def open_offline(folder: Path, preset: str = "Mandala"):
+    config = {
+        "width": 96, "height": 64, "fps": float(FPS), "audio": "demo", "offline": True, "renderer": "numba",
+        "sinks": ["null"], "osc": {"listen": "off"}, "web": "off", "preset": preset, "presets": str(folder),
+        "recordings": str(folder), "params": {"/safety/flash_guard": False},
+    }  # fmt: skip
+    return open_engine(build_config(config))
+
+
+def load(engine: Engine, name: str, seconds: float, ends: list[str] | None = None) -> None:
+    told = (lambda superseded_by: None) if ends is None else ends.append
+    values = engine.presets.load(name).values
+    engine._parts.crossfade.start(values, seconds, by=f"preset {name}", ended=told, is_picture=True)
+
+
+def pictures(engine: Engine, count: int) -> Iterator[np.ndarray]:
+    """(64, 96, 3) int, frame by frame."""
+    for frame in engine.frames(count=count):
+        yield frame.read_rgba()[..., :3].astype(int)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(folder: Path) -> list[np.ndarray]:
+    with open_offline(folder) as engine:
+        return list(pictures(engine, END + 1))
+
+
+def motion(shown: list[np.ndarray]) -> np.ndarray:
+    """Mean change from each picture to the next."""
+    return np.array([np.abs(after - before).mean() for before, after in itertools.pairwise(shown)])
+
+
+def test_at_each_moment_mandala_is_there_as_if_nothing_was_loaded_and_fades_evenly(
+    folder: Path, undisturbed: list[np.ndarray]
+) -> None:
+    shown, ends = [], []
+    with open_offline(folder) as engine:
+        shown += pictures(engine, BEGIN)
+        load(engine, "Aurora", FADE_S, ends)
+        assert engine.params.get("/mirror/mode") == "off", "every surface shows the new look"
+        shown += pictures(engine, END - BEGIN)
+        assert ends == []
+        shown += pictures(engine, 8)
+        assert ends == [""] and engine.status().last_fade == "both looks are drawn"
+    assert np.abs(shown[BEGIN] - undisturbed[BEGIN]).max() <= 1, "the first picture of the fade is Mandala's alone"
+    for frame in range(BEGIN, END):
+        share = (frame - BEGIN) / (END - BEGIN)
+        of_aurora = shown[frame] - (1 - share) * undisturbed[frame]
+        assert of_aurora.min() >= -WITHIN, f"frame {frame}: darker than what is left of Mandala"
+        assert of_aurora.max() <= 255 * share + WITHIN, f"frame {frame}: more than Aurora can be"
+    assert motion(shown[BEGIN - 1 : END + 1]).max() < 1.5 * max(motion(undisturbed).max(), motion(shown[END:]).max())
+
+
+def test_where_a_second_fade_begins_nothing_jumps_or_stands_and_panic_is_a_cut(
+    folder: Path, undisturbed: list[np.ndarray]
+) -> None:
+    ends: list[str] = []
+    with open_offline(folder) as engine:
+        shown = list(pictures(engine, BEGIN))
+        load(engine, "Aurora", FADE_S, ends)
+        shown += pictures(engine, 20)
+        load(engine, "Tunnel", FADE_S, ends)
+        shown += pictures(engine, 20)
+        assert ends == ["preset Tunnel"]
+        steps, second, revealed = motion(shown), BEGIN + 20, 19 / (END - BEGIN)
+        of_aurora = shown[second] - (1 - revealed) * undisturbed[second - 1]
+        assert of_aurora.min() >= -WITHIN, "darker than the still of Mandala"
+        assert of_aurora.max() <= 255 * revealed + WITHIN, "more than there was of Aurora"
+        assert steps[second - 1 :].max() <= steps[: second - 1].max() and steps[second - 1 :].min() > 1
+        engine.params.set("/master/panic", 1)
+        *_, panicked = pictures(engine, 1)
+        assert ends == ["preset Tunnel", "/master/panic"] and np.abs(panicked - shown[-1]).mean() > 10
+        assert engine._parts.leaving.fade is None
