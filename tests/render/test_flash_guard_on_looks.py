@@ -106,7 +106,8 @@ def test_what_moves_is_never_held_and_never_flashes_too_often(
     held = np.flatnonzero(has_moved & ~is_shown)
     assert not len(held), f"frames held: {held}"
     assert likeness(drawn, published).min() > 0.9
-    assert (linear(published).sum(axis=(1, 2, 3)) >= 0.1 * linear(drawn).sum(axis=(1, 2, 3))).all()
+    # A full white after black may be as bright as a twentieth of it; never darker than that.
+    assert (linear(published).sum(axis=(1, 2, 3)) >= 0.05 * linear(drawn).sum(axis=(1, 2, 3))).all()
 
     times_s = np.arange(len(published)) / FPS
     assert general_flashes(published, times_s) <= 3
