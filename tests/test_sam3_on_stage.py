@@ -15,6 +15,7 @@ from engine.config import build_config
 from engine.errors import ConfigError, ModelError
 from engine.ipc import FrameRing
 from engine.osc import Message, encode_message
+from engine.params.looks import PLAIN
 from tests.stage import Stage, picture_file
 
 WIDTH, HEIGHT, RADIUS = 320, 180, 40
@@ -63,7 +64,7 @@ def stage_config(folder: Path, model: Path, **more: Any) -> dict[str, Any]:
     } | more
 
 
-STILL = {
+STILL = PLAIN | {
     "/mode": "multiverse",
     "/region/enable": False,
     "/region/mode": "brightness",

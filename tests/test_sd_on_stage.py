@@ -23,6 +23,7 @@ from engine.errors import ConfigError, ModelError
 from engine.frame import VideoFrame
 from engine.frame_loop import NO_SD, chosen_layer5
 from engine.ipc import FrameRing
+from engine.params.looks import PLAIN
 from tests.stage import Stage, picture_file
 
 SEA_RGB, SAND_RGB = (40, 90, 200), (210, 180, 60)
@@ -75,7 +76,7 @@ def stage(open_stage: Callable[..., Stage], wait_for: Callable[..., Any]) -> Sta
     stage = open_stage(wait_for)
     stage.models.mkdir(exist_ok=True)
     looks = {"/mode": "simple", "/sd/source": "camera", "/sd/enable": True, "/sd/freeze": False, "/sd/fallback": "hold"}
-    stage.reset(looks | FAITHFUL | SMALL | {"/layer/5/source": "auto", "/safety/flash_guard": False})
+    stage.reset(PLAIN | looks | FAITHFUL | SMALL | {"/layer/5/source": "auto", "/safety/flash_guard": False})
     if stage.child.state not in ("ready", "busy"):
         stage.done("/child/sd/start")
     stage.await_results(2)

@@ -61,12 +61,12 @@ def test_the_keyboard_moves_a_fader_by_hundredths_and_home(visit: Visit, stage: 
     slider = visit.slider("/layer/1/intensity")
     slider.focus()
     for key, value in (
-        ("ArrowRight", 1.015),
-        ("Shift+ArrowLeft", 1.0135),
-        ("PageDown", 0.8635),
+        ("ArrowRight", 1.315),
+        ("Shift+ArrowLeft", 1.3135),
+        ("PageDown", 1.1635),
         ("End", 1.5),
         ("Home", 0.0),
-        ("Delete", 1.0),
+        ("Delete", 1.3),
     ):
         visit.page.keyboard.press(key)
         wait_for(
@@ -537,6 +537,8 @@ def test_a_phone_has_everything_without_scrolling_sideways(phone: Visit) -> None
 
 def test_a_finger_takes_a_fader_from_where_it_stands(phone: Visit, stage: Stage, wait_for: WaitFor) -> None:
     slider = phone.slider("/layer/1/intensity")
+    stage.send("/layer/1/intensity", 1.1)
+    wait_for(lambda: phone.shown("/layer/1/intensity") == 1.1, "where it stands")
     box = slider.bounding_box()
     x, y = box["x"] + 0.1 * box["width"], box["y"] + box["height"] / 2
     touch = phone.page.context.new_cdp_session(phone.page)
@@ -549,7 +551,7 @@ def test_a_finger_takes_a_fader_from_where_it_stands(phone: Visit, stage: Stage,
     finger("touchStart", x)
     for step in range(1, 11):
         finger("touchMove", x + 0.02 * step * box["width"])
-    wait_for(lambda: stage.get("/layer/1/intensity") == pytest.approx(1.3, abs=0.02), "a fifth of the way from 1.0")
+    wait_for(lambda: stage.get("/layer/1/intensity") == pytest.approx(1.4, abs=0.02), "a fifth of the way from 1.1")
     finger("touchEnd")
     assert (
         min(
