@@ -79,7 +79,7 @@ class ShowControl:
             try:
                 self._store.require(param, True)
             except osc_schema.Rejected as rejection:
-                reasons[param.address] = str(rejection).removeprefix(f"{param.address}: ")
+                reasons.setdefault(param.address, str(rejection).removeprefix(f"{param.address}: "))
         return reasons
 
     def set_first_values(self, config: Config, fps: float, autosave: Autosave) -> None:
