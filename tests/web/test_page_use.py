@@ -228,7 +228,7 @@ def test_a_look_of_ones_own_has_the_picture_of_when_it_was_saved_in_every_browse
     picture.wait_for()
     assert picture.evaluate(MEAN_COLOUR) > 20
     other.close()
-    stage.send("/layer/1/curve", 0.5)
+    stage.send("/layer/1/curve", 0.125)
     stage.send("/master/blackout", 1)
     wait_for(lambda: visit.picture_mean() < 1, "the dark")
     save()
