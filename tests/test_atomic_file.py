@@ -61,14 +61,13 @@ def test_a_disk_that_cannot_flush_is_no_error_and_one_that_fails_is(
 
 
 FINISHERS = {
-    "engine/cli/sd.py": "move_into_place",
     "engine/convert/file_work.py": "move_into_place",
     "engine/dataset/running/folder.py": "move_into_place",
-    "engine/segment/coco.py": "move_into_place",
     "engine/segment/mask_pictures.py": "sync_folder",
     "engine/sinks/picture_video.py": "move_into_place",
     "engine/sinks/record.py": "sync_folder",
     "engine/sinks/snapshot.py": "move_into_place",
+    "engine/sinks/whole_file.py": "move_into_place",
     "engine/video/writing/frame_folder.py": "sync_folder",
     "engine/video/writing/segmented_video.py": "move_into_place",
 }
