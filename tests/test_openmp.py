@@ -45,10 +45,10 @@ def test_models_get_threads_that_spin_briefly_unless_the_user_has_chosen() -> No
     torch = importlib.util.find_spec("torch")
     assert torch is not None and torch.origin is not None
     folder = str(Path(torch.origin).parent)
-    assert "GOMP_SPINCOUNT = '100000'" in told_by_the_library(LIKE_TORCH, folder)
+    assert "GOMP_SPINCOUNT = '30000'" in told_by_the_library(LIKE_TORCH, folder)
     assert "GOMP_SPINCOUNT = '7'" in told_by_the_library(LIKE_TORCH, folder, GOMP_SPINCOUNT="7")
     chosen = told_by_the_library(LIKE_TORCH, folder, OMP_WAIT_POLICY="active")
-    assert "OMP_WAIT_POLICY = 'ACTIVE'" in chosen and "GOMP_SPINCOUNT = '100000'" not in chosen
+    assert "OMP_WAIT_POLICY = 'ACTIVE'" in chosen and "GOMP_SPINCOUNT = '30000'" not in chosen
 
 
 @LINUX_ONLY
@@ -90,4 +90,4 @@ def test_setting_the_brief_spin_again_is_not_taken_for_the_users_choice(unset: C
     assert not openmp.is_chosen_by_user() and openmp.brief_spin() == openmp.BRIEF_SPIN
     with openmp.sleeping():
         assert os.environ["OMP_WAIT_POLICY"] == "passive" and "GOMP_SPINCOUNT" not in os.environ
-    assert os.environ["GOMP_SPINCOUNT"] == "100000" and "OMP_WAIT_POLICY" not in os.environ
+    assert os.environ["GOMP_SPINCOUNT"] == "30000" and "OMP_WAIT_POLICY" not in os.environ
