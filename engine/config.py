@@ -113,6 +113,8 @@ class RvcConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     width: Pixels = 1280
     height: Pixels = 720
+    is_size_free: bool = False
+    """Nobody has asked for this size: where the processor draws live, it takes a smaller one to keep up with."""
     fps: Rate | None = None
     """Frames a second; None: 60 on a GPU, 30 on a software renderer. 29.97 and its like are n x 1000/1001 exactly."""
     audio: str | None = None
@@ -154,6 +156,10 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Keep the values every 5 s for `resume`."""
     offline: bool = False
     """Render as fast as possible on a clock that steps by 1/fps: the same input gives the same bytes."""
+
+    def with_size(self, width: int, height: int) -> "Config":
+        """The same at this size in pixels."""
+        return msgspec.structs.replace(self, width=width, height=height)
 
 
 RUN_DEFAULTS: dict[str, Any] = {

@@ -5,13 +5,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
 
 import osc_schema
 from engine import Config, MultiverseError, open_engine
+from engine.cli.run import build_settings, parse_size
 from engine.config import OscConfig, build_config
 from engine.errors import PortTakenError
 from engine.params.looks import PLAIN
@@ -330,3 +333,28 @@ def test_the_second_engine_names_every_port_that_is_taken_at_once(free_port: Cal
             with pytest.raises(PortTakenError) as caught, open_engine(second):
                 pass
             assert str(caught.value) == line
+
+
+@pytest.mark.parametrize(
+    ("asked", "size"),
+    [
+        ({}, (960, 540)),
+        ({"size": "640x360"}, (640, 360)),
+        ({"set": "/engine/height=360"}, (1280, 360)),
+        ({"offline": True}, (1280, 720)),
+    ],
+    ids=["nothing", "size", "parameter", "film"],
+)
+def test_where_the_processor_draws_live_a_size_nobody_asked_for_is_one_it_keeps_up_with(
+    asked: dict[str, Any], size: tuple[int, int]
+) -> None:
+    options: dict[str, Any] = {"renderer": "numba", "audio": "demo", "sinks": ("null",)}
+    options |= {"osc.listen": "off", "web": "off"}
+    if "size" in asked:
+        options["width"], options["height"] = parse_size(asked["size"])
+    config = build_settings(None, options | {"offline": asked.get("offline")}, [asked["set"]] if "set" in asked else [])
+    with open_engine(msgspec.structs.replace(config, autosave=False)) as engine:
+        frame = next(iter(engine.frames(count=1)))
+        assert (frame.width, frame.height) == size
+        assert (engine.params.get("/engine/width"), engine.params.get("/engine/height")) == size
+        assert frame.read_rgba().shape == (size[1], size[0], 4)

@@ -99,7 +99,10 @@ def run(
         str | None,
         typer.Option(metavar="none|default|device:NAME", help="Where the voice is played. (default: none)"),
     ] = None,
-    size: Annotated[str | None, typer.Option(metavar="WxH", help="Picture size in pixels. (default: 1280x720)")] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="WxH", help="Picture size in pixels. (default: 1280x720; live in software 960x540)"),
+    ] = None,
     fps: Annotated[
         str | None,
         typer.Option(
@@ -283,6 +286,8 @@ def build_settings(
                 values[key] = value
     for assignment in assignments:
         values["params"].update(parse_assignment(assignment))
+    has_size = {"width", "height"} & values.keys() or {"/engine/width", "/engine/height"} & values["params"].keys()
+    values.setdefault("is_size_free", not has_size)
     return build_config(values, origin="options" if path is None else f"{path} with options")
 
 
