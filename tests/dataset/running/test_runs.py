@@ -332,10 +332,19 @@ def started(folder: Path, count: int) -> subprocess.Popen:
 
 def test_no_process_outlives_a_run_that_is_killed(tmp_path: Path, wait_for: Callable[..., Any]) -> None:
     run = started(tmp_path / "out", 50)
-    family = wait_for(lambda: [each for each in psutil.Process(run.pid).children() if each.is_running()], "a picture")
-    if sys.platform == "linux":
-        wait_for(lambda: family[0].num_threads() > 1, "it to watch its parent")
-        family[0].suspend()
+
+    def at_work() -> list[psutil.Process]:
+        """Those that watch their parent already, stopped where a stopped one must end too."""
+        found = []
+        for each in psutil.Process(run.pid).children():
+            with suppress(psutil.NoSuchProcess):  # its picture is done
+                if each.num_threads() > 1:
+                    if sys.platform == "linux":
+                        each.suspend()
+                    found.append(each)
+        return found
+
+    family = wait_for(at_work, "a picture")
     run.kill()
     run.wait()
     wait_for(lambda: not any(each.is_running() for each in family), "the end of its processes")
