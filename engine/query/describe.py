@@ -12,6 +12,7 @@ from typing import Final
 from engine.params import Cue
 from osc_schema import Area, Command, Param, ParamType
 
+NO_VALUE: Final = 0
 READ_AND_WRITE: Final = 3
 WRITE_ONLY: Final = 2
 
@@ -29,6 +30,16 @@ _TYPE: Final = {
     ParamType.COLOUR: "ffff",
 }
 _STREAMED: Final = {ParamType.FLOAT, ParamType.STOPS, ParamType.INT, ParamType.COLOUR}
+_NAMES: Final = {  # of containers, where capital letters alone would not do
+    "sd": "SD",
+    "sam3": "SAM3",
+    "rvc": "RVC",
+    "lfo": "LFO",
+    "mod": "Modulation",
+    "controlnet": "ControlNet",
+    "ip_adapter": "IP-Adapter",
+    "lora": "LoRA",
+}
 _UNITS: Final = {  # units.md of the proposal; others go by our own name
     "s": "time.second",
     "ms": "time.ms",
@@ -86,6 +97,23 @@ def describe_param(param: Param, area: Area) -> Attributes:
     overloads = list(_overloads(param))
     if overloads:
         attributes["OVERLOADS"] = overloads
+    return attributes
+
+
+def describe_container(path: str, area: Area) -> Attributes:
+    """A node that holds others: `Layer 1`, `LFO 3`, `Sink ndi`. At the top the area's text stands under MULTIVERSE.
+
+    Chataigne takes DESCRIPTION for the container's name, and two siblings of one description for one container
+    (juce_organicui, OSCQueryHelpers::updateContainerFromData): it is short, and no sibling's.
+    """
+    first, *more = [_NAMES.get(part, part) for part in path.split("/")[-2:] if part]
+    attributes: Attributes = {
+        "FULL_PATH": path,
+        "ACCESS": NO_VALUE,
+        "DESCRIPTION": " ".join([first[0].upper() + first[1:], *more]),
+    }
+    if not more:
+        attributes["MULTIVERSE"] = {"type": "container", "area_title": area.title, "about": area.description}
     return attributes
 
 

@@ -14,11 +14,17 @@ from typing import Final
 import osc_schema
 from engine.osc.decode import shown
 from engine.params import Cue, ParamStore, Snapshot
-from engine.query.describe import Attributes, describe_command, describe_cue, describe_param
+from engine.query.describe import (
+    NO_VALUE,
+    Attributes,
+    describe_command,
+    describe_container,
+    describe_cue,
+    describe_param,
+)
 from osc_schema import Area, Param, ParamType
 from osc_schema import cues as cues_schema
 
-NO_VALUE: Final = 0
 ATTRIBUTES: Final = frozenset(
     "FULL_PATH CONTENTS TYPE ACCESS VALUE RANGE DESCRIPTION TAGS EXTENDED_TYPE UNIT CRITICAL CLIPMODE OVERLOADS "
     "DEFAULT_VALUE MULTIVERSE".split()
@@ -147,10 +153,7 @@ def _hang(node: _Node, area: Area, nodes: dict[str, _Node]) -> None:
     for part in above:
         path += f"/{part}"
         if path not in nodes:
-            description = area.description if path.count("/") == 1 else area.title
-            nodes[path] = parent.contents[part] = _Node(
-                {"FULL_PATH": path, "ACCESS": NO_VALUE, "DESCRIPTION": description}
-            )
+            nodes[path] = parent.contents[part] = _Node(describe_container(path, area))
         parent = nodes[path]
     nodes[address] = parent.contents[name] = node
 
