@@ -9,18 +9,23 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import PurePosixPath
 from typing import Final
 
 import msgspec
 
 import osc_schema
 from engine.control import Dispatcher, Sender
-from engine.osc import encode_reply
 from engine.osc.decode import shown
 from engine.query.tree import PathEvent
 
 MAX_WAITING_PACKETS: Final = 4096
 MAX_WAITING_BYTES: Final = 4 << 20
+
+_CONTAINERS: Final = frozenset(
+    str(above) for node in (*osc_schema.PARAMS, *osc_schema.COMMANDS) for above in PurePosixPath(node.address).parents
+)
+_STREAMING: Final = frozenset({"START_OSC_STREAMING", "STOP_OSC_STREAMING"})
 
 Report = Callable[[str, str], None]
 Data = bytes | str
@@ -28,7 +33,7 @@ Data = bytes | str
 
 class _Command(msgspec.Struct, frozen=True):
     COMMAND: str
-    DATA: str
+    DATA: object = None
 
 
 class Peer:
@@ -57,22 +62,35 @@ class Peer:
         self._dispatcher.receive(data, self.sender)
 
     def receive_text(self, text: str) -> None:
-        """Carry out LISTEN or IGNORE. Never raises: what cannot be used is counted, reported and answered `/fail`."""
+        """Carry out LISTEN or IGNORE. Never raises, and never answers: to a client any OSC message is a value.
+
+        What a client may ask of any server is passed over: to listen to a node without a value (Chataigne's "Listen to
+        all" names commands too), and OSC by UDP (libossia's START_OSC_STREAMING; it listens here as well). What nobody
+        can have meant is counted and reported.
+        """
         try:
             command = msgspec.json.decode(text, type=_Command)
         except (msgspec.DecodeError, RecursionError, ValueError) as error:  # ValueError: half a surrogate pair
             self._refuse(shown(text, 40), f"not an OSCQuery command ({error})")
             return
-        feedback = self._dispatcher.feedback
+        if command.COMMAND in _STREAMING:
+            return
         if command.COMMAND not in ("LISTEN", "IGNORE"):
             self._refuse(shown(command.COMMAND, 40), "no such command; LISTEN and IGNORE are")
-        elif osc_schema.lookup(command.DATA) is None:
+        elif not isinstance(command.DATA, str):
+            self._refuse(command.COMMAND, "DATA is no path")
+        elif osc_schema.lookup(command.DATA) is not None:
+            self._listen(command.DATA, is_wanted=command.COMMAND == "LISTEN")
+        elif not _is_without_value(command.DATA):
             self._refuse(command.COMMAND, f"{shown(command.DATA)} is no parameter")
-        elif command.COMMAND == "LISTEN":
-            feedback.listen(self.sender, self.sender.name, command.DATA)
+
+    def _listen(self, address: str, *, is_wanted: bool) -> None:
+        feedback = self._dispatcher.feedback
+        if is_wanted:
+            feedback.listen(self.sender, self.sender.name, address)
             self._dispatcher.outbox.wake()
         else:
-            feedback.ignore(self.sender.name, command.DATA)
+            feedback.ignore(self.sender.name, address)
 
     def take(self) -> list[Data]:
         """What is to be sent now, oldest first: OSC as bytes, JSON as text.
@@ -104,7 +122,6 @@ class Peer:
     def _refuse(self, what: str, reason: str) -> None:
         self._dispatcher.counters.add("rejected")
         self._report("query.command", f"{self.sender.name}: {what}: {reason}")
-        self.sender.post(encode_reply("/fail", what, reason))
 
     # -- any thread ----------------------------------------------------------------------------
 
@@ -140,6 +157,11 @@ class Peer:
         if is_open and was_empty:
             self._wake()
         return is_open
+
+
+def _is_without_value(path: str) -> bool:
+    """Whether it is a node that nothing can be heard of: a command, a cue, or one that holds others."""
+    return path in _CONTAINERS or osc_schema.lookup_command(path) is not None
 
 
 def _text_of(event: PathEvent) -> str:
