@@ -36,6 +36,7 @@ from engine.preset_control import PresetControl
 from engine.query import Announcer, QueryHub, QueryTree, host_info, service_name
 from engine.render import RegionMapper, open_renderer
 from engine.running_engine import Engine
+from engine.serving.access import hears_nobody
 from engine.serving.lan import lan_addresses
 from engine.show_control import ShowControl
 from engine.sinks import SinkSet, Stage
@@ -327,6 +328,7 @@ def _open_web(
             dispatcher=desk.dispatcher,
             report=warnings.report,
             token=config.web_token,
+            hears_osc=osc.hears if osc is not None else hears_nobody,
         )
     )
     return web

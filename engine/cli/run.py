@@ -129,7 +129,7 @@ def run(
     ] = None,
     osc_allow: Annotated[
         list[str] | None,
-        typer.Option(metavar="CIDR", help="Hear OSC only from this network, repeatable."),
+        typer.Option(metavar="CIDR", help="Hear OSC only from this network, repeatable; OSCQuery too, without a token."),
     ] = None,
     web: Annotated[
         str | None, typer.Option(metavar="HOST:PORT|off", help="The page. (default: 127.0.0.1:9001)")

@@ -43,9 +43,7 @@ class AllowList:
         return address is None or self._is_own(address, now_s)
 
     def _outside_address(self, host: str) -> Address | None:
-        address = ipaddress.ip_address(host.partition("%")[0])
-        # An IPv4 sender at a socket that hears both families shows up as ::ffff:192.0.2.1.
-        plain: Address = getattr(address, "ipv4_mapped", None) or address
+        plain = _plain(host)
         is_inside = plain in THIS_MACHINE or any(plain in network for network in self._networks)
         return None if is_inside else plain
 
@@ -53,6 +51,19 @@ class AllowList:
         if now_s - self._looked_s >= LOOK_INTERVAL_S:
             self._looked_s, self._own = now_s, self._own_addresses()
         return address in self._own
+
+
+def is_reached(bound: str, at: str) -> bool:
+    """Whether a socket bound to the numeric address `bound` is reached by what is sent to the machine's address `at`;
+    `::` also by IPv4, as on Linux and macOS."""
+    own, asked = _plain(bound), _plain(at)
+    return own == asked or (own.is_unspecified and own.version in (6, asked.version))
+
+
+def _plain(host: str) -> Address:
+    """Without a zone; IPv4 as such: at a socket that hears both families it shows up as ::ffff:192.0.2.1."""
+    address = ipaddress.ip_address(host.partition("%")[0])
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _network(text: str) -> Network:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterable
 
-from engine.control.allow import AllowList
+from engine.control.allow import AllowList, is_reached
 from engine.control.dispatcher import Dispatcher, Report
 from engine.control.sender import addresses_of, display_address
 from engine.control.sending import CLOSED_WITHIN_S, RETRY_S, SendingThread
@@ -43,7 +43,9 @@ class OscServer:
         self._dispatcher = dispatcher
         self._sending = sending
         self._wanted = (host, port)
+        allow = tuple(allow)
         self._allow = AllowList(allow)
+        self._web_allow = AllowList(allow)  # the web thread's: one list is asked by one thread
         self._report = report
         self._is_closing = threading.Event()
         self._may_read = threading.Event()
@@ -82,6 +84,15 @@ class OscServer:
         target = self._udp.sender_at(*found[0][4][:2])
         self._dispatcher.feedback.subscribe(target, origin=target.name)
         self._dispatcher.outbox.wake()
+
+    def hears(self, host: str, at: str) -> bool:
+        """Whether OSC of the numeric address `host` is heard that it sends to this machine's address `at`.
+
+        The web thread: whoever is heard is answered OSCQuery as well, where it reached the page's server.
+        """
+        if self._thread is None or not is_reached(self.address[0], at):
+            return False
+        return self._web_allow.allows(host, self._dispatcher.clock.now_s())
 
     def draw_begins(self) -> None:
         """Frame loop's thread: leave packets where they are for now. What comes while a picture is drawn cannot be in

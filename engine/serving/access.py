@@ -1,5 +1,8 @@
 """Who is answered: programs of this machine, and whoever shows the token. Decides; knows no HTTP library.
 
+OSCQuery is OSC by another way, and no OSCQuery client can send a token: programs whose OSC is heard anyhow are
+answered that alone.
+
 Four strangers are kept out. A page of another site that points its own name at this machine (DNS rebinding) sends
 a Host that is not ours. A page of another site that opens a WebSocket to this machine, which browsers allow, sends
 its own Origin. One that shows our pictures as its own, or loads them only to take the viewers' places, sends no
@@ -41,16 +44,29 @@ class FetchMetadata:
         return self.site in ("cross-site", "same-site") and not is_followed
 
 
+def hears_nobody(peer: str, reached_at: str) -> bool:
+    """Where no OSC comes from the network."""
+    return False
+
+
 class Access:
     """Any thread; nothing changes."""
 
     def __init__(
-        self, token: str, *, bound_to: str, allowed_hosts: Collection[str], is_local: Callable[[str], bool]
+        self,
+        token: str,
+        *,
+        bound_to: str,
+        allowed_hosts: Collection[str],
+        is_local: Callable[[str], bool],
+        hears_osc: Callable[[str, str], bool] = hears_nobody,
     ) -> None:
+        """`hears_osc(peer, reached_at)`: whether OSC of that address, sent to that one of this machine, is heard."""
         self._token = _as_bytes(token)
         self._bound_to = bound_to
         self._allowed_hosts = allowed_hosts
         self._is_local = is_local
+        self._hears_osc = hears_osc
 
     def refusal(
         self,
@@ -60,8 +76,10 @@ class Access:
         origin: str | None,
         tokens: Iterable[str | None],
         fetch: FetchMetadata,
+        osc_at: str | None = None,
     ) -> Refusal | None:
-        """Why a request is not answered, or None. `peer`: its address; `tokens`: from wherever it may carry one."""
+        """Why a request is not answered, or None. `peer`: its address; `tokens`: from wherever it may carry one.
+        `osc_at`: this machine's address that was asked for OSCQuery, None where something else is asked."""
         if not is_our_host(host, bound_to=self._bound_to, allowed=self._allowed_hosts):
             return Refusal(status=403, reason="this host name is not served here")
         is_foreign = fetch.is_of_another_site
@@ -71,7 +89,14 @@ class Access:
             return Refusal(status=403, reason="pages of another site are not served here")
         if self._is_local(peer) or any(self.is_token(token) for token in tokens if token is not None):
             return None
+        if osc_at is not None and self._is_direct(host, origin) and self._hears_osc(peer, osc_at):
+            return None
         return Refusal(status=401, reason="this needs the token that the server shows: open /?token=TOKEN")
+
+    def _is_direct(self, host: str | None, origin: str | None) -> bool:
+        """Whether this machine was asked by its own name: by one of `allowed_hosts` comes whoever can reach a proxy."""
+        is_own_origin = origin is None or is_our_origin(origin, host=host)
+        return is_own_origin and is_our_host(host, bound_to=self._bound_to)
 
     def is_token(self, text: str) -> bool:
         """Whether it is the token; takes as long for a near miss as for nonsense."""

@@ -8,17 +8,27 @@ from engine.serving.access import Access, FetchMetadata
 
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
+THROUGH_A_PROXY = ("Forwarded", "X-Forwarded-For", "Via")
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Admission:
     """Event loop only."""
 
-    def __init__(self, access: Access, *, cookie: str, report: Callable[[str, str], None]) -> None:
-        """`cookie`: the name under which a browser keeps the token."""
+    def __init__(
+        self,
+        access: Access,
+        *,
+        cookie: str,
+        report: Callable[[str, str], None],
+        is_osc: Callable[[web.Request], bool] = lambda request: False,
+    ) -> None:
+        """`cookie`: the name under which a browser keeps the token; `is_osc(request)`: whether OSCQuery is asked."""
         self._access = access
         self._cookie = cookie
         self._report = report
+        self._is_osc = is_osc
 
     @web.middleware
     async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -33,6 +43,7 @@ class Admission:
                 mode=request.headers.get("Sec-Fetch-Mode"),
                 destination=request.headers.get("Sec-Fetch-Dest"),
             ),
+            osc_at=reached_at(request) if peer and self._is_osc(request) and not _is_forwarded(request) else None,
         )
         if refusal is None:
             return await handler(request)
@@ -51,6 +62,17 @@ class Admission:
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+
+
+def reached_at(request: web.Request) -> str:
+    """This machine's address that the client has connected to."""
+    own = request.transport.get_extra_info("sockname") if request.transport else None
+    return str(own[0]) if own else "127.0.0.1"
+
+
+def _is_forwarded(request: web.Request) -> bool:
+    """Whether a proxy says that another asks: its address is then the proxy's."""
+    return any(name in request.headers for name in THROUGH_A_PROXY)
 
 
 def _bearer(request: web.Request) -> str | None:

@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+from engine.serving.admission import reached_at
 from engine.serving.sockets import Data, Send, WebSockets
 from engine.web.alarm import Alarm
 
@@ -25,7 +26,7 @@ class OscQuery:
 
     async def send_node(self, request: web.Request) -> web.Response:
         """A node, or one attribute of it."""
-        answer = self._tree.answer(request.path, attribute_of(request), self._host_info(_reached_at(request)))
+        answer = self._tree.answer(request.path, attribute_of(request), self._host_info(reached_at(request)))
         return web.Response(body=answer.body, status=answer.status, content_type="application/json")
 
     async def talk(self, request: web.Request) -> web.StreamResponse:
@@ -61,8 +62,3 @@ def attribute_of(request: web.Request) -> str | None:
 def _name_of(request: web.Request) -> str:
     peer = request.transport.get_extra_info("peername") if request.transport else None
     return "ws {}:{}".format(*peer[:2]) if peer else "ws"
-
-
-def _reached_at(request: web.Request) -> str:
-    own = request.transport.get_extra_info("sockname") if request.transport else None
-    return str(own[0]) if own else "127.0.0.1"

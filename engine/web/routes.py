@@ -32,7 +32,7 @@ class Routes:
         report: Callable[[str, str], None],
     ) -> None:
         """`cookie`: the name under which a browser keeps the token."""
-        self._admission = Admission(access, cookie=cookie, report=report)
+        self._admission = Admission(access, cookie=cookie, report=report, is_osc=self._is_osc)
         self._sockets = sockets
         self._pictures = pictures
         self._live = live
@@ -58,15 +58,19 @@ class Routes:
 
     async def send_page_or_node(self, request: web.Request) -> web.StreamResponse:
         """The page for a browser, OSCQuery for every other program."""
-        if request.headers.get("Upgrade", "").casefold() == "websocket":
+        if _is_websocket(request):
             return await self._osc_query.talk(request)
-        accepted = request.headers.get("Accept", "")
-        if request.path != "/" or "text/html" not in accepted or attribute_of(request) is not None:
+        if not _is_for_page(request):
             return await self._osc_query.send_node(request)
         response = _response_of(self._page["index.html"])
         response.headers["Content-Security-Policy"] = ONLY_OUR_SCRIPTS
         self._admission.remember(request, response)
         return response
+
+    def _is_osc(self, request: web.Request) -> bool:
+        """Whether OSCQuery answers it: a node as JSON, or OSC over a WebSocket."""
+        is_either = request.match_info.handler == self.send_page_or_node
+        return is_either and (_is_websocket(request) or not _is_for_page(request))
 
     async def send_page_file(self, request: web.Request) -> web.Response:
         file = self._page.get(request.match_info["path"])
@@ -90,6 +94,15 @@ class Routes:
 
     async def _close_sockets(self, app: web.Application) -> None:
         await self._sockets.close_all()
+
+
+def _is_websocket(request: web.Request) -> bool:
+    return request.headers.get("Upgrade", "").casefold() == "websocket"
+
+
+def _is_for_page(request: web.Request) -> bool:
+    is_browser = "text/html" in request.headers.get("Accept", "")
+    return request.path == "/" and is_browser and attribute_of(request) is None
 
 
 def _response_of(file: PageFile) -> web.Response:

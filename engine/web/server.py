@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from engine.control import Dispatcher
 from engine.frame import ChannelFeatures
 from engine.params.preset_shelf import PresetPicture
-from engine.serving.access import Access, is_loopback, new_token
+from engine.serving.access import Access, hears_nobody, is_loopback, new_token
 from engine.serving.web_thread import WebThread
 from engine.web.encoder import EncoderThread
 from engine.web.preview import PreviewTap
@@ -41,12 +41,14 @@ class WebServer:
         token: str | None = None,
         allowed_hosts: Collection[str] = (),
         is_local: Callable[[str], bool] = is_loopback,
+        hears_osc: Callable[[str, str], bool] = hears_nobody,
     ) -> None:
         """`taps`: the pictures that can be watched, by name: `main` and those beside it that the run has.
 
         `status` (what msgspec encodes), `preset_pictures`, `features` and `host_info` are called on the web thread and
         must not wait; `host_info` gets the address at which a client reached this machine. `token`: what
-        clients need that are not `is_local` (given their address); None: a new one.
+        clients need that are not `is_local` (given their address); None: a new one. `hears_osc(peer, reached_at)`: who
+        is answered OSCQuery without it.
         """
         self.address = (host, port)
         """Where it listens; after `start` with the real port."""
@@ -62,6 +64,7 @@ class WebServer:
         self._report = report
         self._allowed_hosts = allowed_hosts
         self._is_local = is_local
+        self._hears_osc = hears_osc
         self._web: WebThread | None = None
 
     @property
@@ -92,7 +95,13 @@ class WebServer:
         host, port = self.address
         sockets = WebSockets(self._report)
         app = Routes(
-            access=Access(self.token, bound_to=host, allowed_hosts=self._allowed_hosts, is_local=self._is_local),
+            access=Access(
+                self.token,
+                bound_to=host,
+                allowed_hosts=self._allowed_hosts,
+                is_local=self._is_local,
+                hears_osc=self._hears_osc,
+            ),
             sockets=sockets,
             pictures=Pictures(self._taps, sockets),
             live=LiveFeed(self._features, self._status, OscMonitor(self._dispatcher), sockets, self._report),

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from engine.control.allow import AllowList, own_addresses
+from engine.control.allow import AllowList, is_reached, own_addresses
 from engine.own_interfaces import own_interfaces, own_networks
 
 CABLE = ipaddress.ip_address("2.0.0.7")
@@ -34,6 +34,24 @@ def test_nobody_is_looked_up_who_is_allowed() -> None:
     allow = AllowList(["2.0.0.0/8"], lambda: pytest.fail("looked up"))
     assert allow.allows("2.0.0.7", 0.0) and allow.allows("127.0.0.1", 0.0)
     assert AllowList([], lambda: pytest.fail("looked up")).allows("203.0.113.9", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("bound", "at", "reached"),
+    [
+        ("0.0.0.0", "192.168.1.5", True),
+        ("0.0.0.0", "::ffff:192.168.1.5", True),
+        ("0.0.0.0", "fe80::7%eth0", False),
+        ("::", "192.168.1.5", True),
+        ("::", "fe80::7%eth0", True),
+        ("192.168.1.5", "::ffff:192.168.1.5", True),
+        ("192.168.1.5", "203.0.113.5", False),
+        ("127.0.0.1", "192.168.1.5", False),
+        ("127.0.0.1", "127.0.0.1", True),
+    ],
+)
+def test_a_server_is_reached_at_its_own_address_or_at_any(bound: str, at: str, reached: bool) -> None:
+    assert is_reached(bound, at) is reached
 
 
 def test_the_systems_own_addresses_are_found() -> None:

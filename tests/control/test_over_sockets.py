@@ -276,6 +276,15 @@ def test_this_machine_is_heard_whatever_is_allowed(open_rig: Callable, wait_for:
     wait_for(lambda: rig.store.get("/layer/1/curve") == 0.5, "the value")
 
 
+def test_the_page_is_told_whose_osc_is_heard_and_where(open_rig: Callable) -> None:
+    rig = open_rig(allow=("192.0.2.0/24",))
+    assert rig.server.hears("192.0.2.7", "127.0.0.1") and rig.server.hears("::ffff:192.0.2.7", "127.0.0.1")
+    assert not rig.server.hears("203.0.113.9", "127.0.0.1"), "not allowed"
+    assert not rig.server.hears("192.0.2.7", "192.0.2.1"), "OSC is not heard at that address"
+    rig.server.close()
+    assert not rig.server.hears("192.0.2.7", "127.0.0.1")
+
+
 def test_senders_outside_the_allow_list_are_not_heard(
     open_rig: Callable[..., Any], wait_for: Callable[..., Any], reports: Any
 ) -> None:

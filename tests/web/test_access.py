@@ -1,7 +1,10 @@
 """Who is answered: decided by itself, and by the real server for clients taken for strangers."""
 
+import json
+
 import pytest
 
+from engine.osc import decode_packet
 from engine.serving.access import is_loopback, new_token
 from engine.serving.hosts import is_our_origin
 from tests.web.socket_client import Refused
@@ -133,6 +136,77 @@ def test_a_page_of_another_site_cannot_open_a_socket_though_it_runs_on_this_mach
     with pytest.raises(Refused, match="403"):
         stranger.connect(f"/?token={TOKEN}", Origin="https://evil.example")
     stand.connect("/", Origin=f"http://localhost:{port}")
+
+
+# -- whose OSC is heard ------------------------------------------------------------------------
+
+OSC_PATHS = ("/?HOST_INFO", "/?HOST_INFO=1", "/", "/layer", "/layer/1/angle?VALUE")
+OTHER_PATHS = ("/page/index.html", "/status.json", "/frame.jpg", "/stream.mjpg", "/presets/pictures.json")
+
+
+@pytest.fixture
+def heard(serve, f_card):
+    """A server to which this machine is a stranger whose OSC is heard, with the addresses it asked about."""
+    asked_about = []
+
+    def hears_osc(*addresses):
+        asked_about.append(addresses)
+        return True
+
+    stand = serve(
+        f_card(), token=TOKEN, is_local=lambda address: False, hears_osc=hears_osc, allowed_hosts=("show.example",)
+    )
+    return stand, asked_about
+
+
+def test_whose_osc_is_heard_has_oscquery_without_a_token_and_nothing_else(heard):
+    """Neither Chataigne (GenericOSCQueryModule.cpp, requestHostInfo), libossia (http_client.hpp) nor VRChat's library
+    (vrc-oscquery-lib, Extensions.cs) can send one."""
+    stand, asked_about = heard
+    for path in OSC_PATHS:
+        status, headers, body = stand.get(path)
+        assert (status, headers["Content-Type"]) == (200, "application/json") and body.startswith(b"{"), path
+    client = stand.connect("/")
+    client.send(json.dumps({"COMMAND": "LISTEN", "DATA": "/layer/1/angle"}))
+    assert decode_packet(client.read()).args == (0.0,)
+    assert set(asked_about) == {("127.0.0.1", "127.0.0.1")}
+    assert stand.get("/", Accept="text/html")[0] == 401
+    for path in OTHER_PATHS:
+        assert stand.get(path)[0] == 401, path
+    for path in ("/preview", "/live"):
+        with pytest.raises(Refused, match="401"):
+            stand.connect(path)
+    assert stand.get("/layer", "POST")[0] == 401
+
+
+def test_a_page_of_another_site_has_nothing_of_that(heard):
+    stand, _ = heard
+    port = stand.server.address[1]
+    for headers in ({"Host": "evil.example"}, {"Origin": "https://evil.example"}, asked("cross-site", "cors", "empty")):
+        for path in OSC_PATHS:
+            assert stand.get(path, **headers)[0] == 403, (path, headers)
+        with pytest.raises(Refused, match="403"):
+            stand.connect("/", **headers)
+    stand.connect("/", Origin=f"http://localhost:{port}")
+
+
+def test_who_comes_through_a_proxy_needs_the_token(heard):
+    stand, _ = heard
+    port = stand.server.address[1]
+    for headers in (
+        {"Host": "show.example"},
+        {"Origin": "https://show.example", "Host": f"localhost:{port}"},
+        {"X-Forwarded-For": "203.0.113.9"},
+        {"Forwarded": "for=203.0.113.9"},
+        {"Via": "1.1 proxy"},
+    ):
+        assert stand.get("/layer", **headers)[0] == 401, headers
+        assert stand.get(f"/layer?token={TOKEN}", **headers)[0] == 200
+        with pytest.raises(Refused, match="401"):
+            stand.connect("/", **headers)
+
+
+# -- pages of other sites ----------------------------------------------------------------------
 
 
 def asked(site, mode="no-cors", destination="image"):
