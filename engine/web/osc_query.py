@@ -53,10 +53,9 @@ class OscQuery:
 
 
 def attribute_of(request: web.Request) -> str | None:
-    """What stands behind the `?`, but for the token: `VALUE`, also where a library wrote `VALUE=`."""
-    words = request.rel_url.raw_query_string.split("&")
-    asked = [unquote(word.removesuffix("=")) for word in words if word and not word.startswith("token=")]
-    return "&".join(asked) or None
+    """The word behind the `?`, whatever follows its `=` (`VALUE=`, libossia's `HOST_INFO=1`), but for the token."""
+    words = (unquote(word.partition("=")[0]) for word in request.rel_url.raw_query_string.split("&"))
+    return "&".join(word for word in words if word not in ("", "token")) or None
 
 
 def _name_of(request: web.Request) -> str:

@@ -1,0 +1,80 @@
+"""Everything that libossia's client asks (ossia-max, ossia-pd, ossia-python, score), byte for byte.
+
+Read in github.com/ossia/libossia: oscquery_mirror.cpp, oscquery_mirror_asio.cpp (when it asks, and what it does with
+the answer), http_client.hpp (the request), json_reader_detail.cpp (how one answer is told from another).
+"""
+
+import json
+import socket
+from typing import Any
+
+import pytest
+
+from engine.osc import Message, encode_message
+from engine.params import Cue
+
+ANGLE = "/layer/1/angle"
+
+
+def ask(site: Any, path: str) -> tuple[str, dict[str, str], bytes]:
+    """Status line, headers and body, as `http_get_request` asks and reads them: to the end of the connection."""
+    with socket.create_connection(site.server.address, timeout=30) as connection:
+        connection.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\nConnection: close\r\n\r\n".encode()
+        )
+        answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status, *lines = head.decode().split("\r\n")
+    return status, dict(line.split(": ", 1) for line in lines), body
+
+
+def kind_of(answer: dict) -> str:
+    """`json_parser::message_type`: the first key that is there decides."""
+    kinds = {"COMMAND": "command", "FULL_PATH": "namespace", "NAME": "host info", "OSC_PORT": "device"}
+    return next((kind for key, kind in kinds.items() if key in answer), "value")
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/?HOST_INFO=1", "host info"),
+        ("/?HOST_INFO", "host info"),
+        ("/", "namespace"),
+        ("/layer/1", "namespace"),
+        (f"{ANGLE}?VALUE", "value"),
+        (f"{ANGLE}?VALUE=", "value"),
+        (f"{ANGLE}?VALUE=1", "value"),
+    ],
+)
+def test_what_libossia_asks_is_answered_as_it_reads_it(site: Any, path: str, kind: str) -> None:
+    status, headers, body = ask(site, path)
+    assert status == "HTTP/1.1 200 OK" and int(headers["Content-Length"]) == len(body)
+    answer = json.loads(body)
+    assert kind_of(answer) == kind
+    if kind == "host info":
+        assert isinstance(answer["OSC_IP"], str) and isinstance(answer["OSC_PORT"], int)
+        assert answer["OSC_TRANSPORT"] == "UDP", "else it sends no OSC"
+        assert all(isinstance(has, bool) for has in answer["EXTENSIONS"].values())
+        assert not answer["EXTENSIONS"].get("OSC_STREAMING"), "else it sends START_OSC_STREAMING"
+    elif kind == "value":
+        assert answer == {"VALUE": [0.0]}
+
+
+def test_libossia_listens_sends_what_is_critical_and_hears_of_new_nodes_over_its_websocket(
+    site: Any, reports: Any
+) -> None:
+    client = site.connect(Host="127.0.0.1")
+    client.send(json.dumps({"COMMAND": "LISTEN", "DATA": ANGLE}))
+    assert client.hear() == Message(ANGLE, (0.0,), "f")
+    site.store.set(ANGLE, 12.0)
+    assert client.hear() == Message(ANGLE, (12.0,), "f")
+    client.send(json.dumps({"COMMAND": "IGNORE", "DATA": ANGLE}))
+    assert site.get("/layer/1/mute?CRITICAL") == (200, {"CRITICAL": True}), "else it goes by UDP"
+    client.send(encode_message("/layer/1/mute", True))
+    client.say("/get", "/layer/1/mute")
+    assert client.hear() == Message("/layer/1/mute", (1,), "i")
+    site.show_cues(Cue(number=3, preset="finale"))
+    added, changed = json.loads(client.read()), json.loads(client.read())
+    assert (kind_of(added), added["COMMAND"], added["DATA"]) == ("command", "PATH_ADDED", "/cue/3")
+    assert (changed["COMMAND"], changed["DATA"]) == ("PATH_CHANGED", "/cue")
+    assert reports.lines == []
