@@ -37,6 +37,7 @@ from engine.query import Announcer, QueryHub, QueryTree, host_info, service_name
 from engine.render import RegionMapper, open_renderer
 from engine.running_engine import Engine
 from engine.serving.access import hears_nobody
+from engine.serving.hosts import announced_host
 from engine.serving.lan import lan_addresses
 from engine.show_control import ShowControl
 from engine.sinks import SinkSet, Stage
@@ -350,6 +351,7 @@ def _listen(*servers: OscServer | WebServer | None) -> None:
 def _announcer(osc: OscServer | None, web: WebServer, warnings: Warnings) -> Announcer:
     return Announcer(
         service_name(),
+        host=announced_host(),
         web_port=web.address[1],
         osc_port=osc.address[1] if osc is not None else None,
         find_interfaces=lan_addresses,

@@ -22,6 +22,7 @@ LOOK_INTERVAL_S: Final = 2.0  # for a network that is not there yet
 class Announcer:
     """From `start` to `close`, on a thread of its own: asking whether the name is free takes seconds.
 
+    `name`: of both services; `host`: the machine's, `multiverse-studio.local`, which is announced with its addresses.
     `web_port`: of OSCQuery; `osc_port`: of OSC over UDP, None where it is off. `find_interfaces()`: the IPv4 addresses
     of this machine on the networks that are told, and where it is found there; MultiverseError while there is none,
     which is asked again until there is one: an installation may be switched on before its network.
@@ -31,12 +32,14 @@ class Announcer:
         self,
         name: str,
         *,
+        host: str,
         web_port: int,
         osc_port: int | None,
         find_interfaces: Callable[[], Sequence[str]],
         report: Callable[[str, str], None],
     ) -> None:
         self._name = name
+        self._host = host
         self._ports = {OSCQUERY: web_port} if osc_port is None else {OSCQUERY: web_port, OSC: osc_port}
         self._find_interfaces = find_interfaces
         self._report = report
@@ -94,6 +97,8 @@ class Announcer:
                     port=port,
                     properties={"txtvers": "1"},
                     parsed_addresses=interfaces,
+                    # Left out, it is the service's own name: with spaces and underscores, no resolver looks it up.
+                    server=f"{self._host}.",
                 )
                 zeroconf.register_service(info, allow_name_change=True)
             self._is_closing.wait()

@@ -7,7 +7,10 @@ rebinding). The browser still sends that name as Host: so only names that nobody
 import ipaddress
 import re
 import socket
+import zlib
 from collections.abc import Collection
+
+MAX_LABEL_CHARACTERS = 63  # between two dots of a host name (RFC 1035, 2.3.4)
 
 _HOST = re.compile(r"(?:\[(?P<bracketed>[0-9A-Fa-f:.]+)\]|(?P<plain>[^:/?#@\[\]\s]+))(?::[0-9]*)?")
 
@@ -16,7 +19,7 @@ def is_our_host(header: str | None, *, bound_to: str, allowed: Collection[str] =
     """Whether a request with this Host header is answered.
 
     `localhost`, loopback addresses and `allowed` always are; when bound to the network (`bound_to` is then an
-    address of it) also any address, and this machine's own name, plain or with `.local`.
+    address of it) also any address, this machine's own name, plain or with `.local`, and the one mDNS announces.
     """
     name = _name_in(header or "").casefold()
     if name in ("localhost", *(extra.casefold() for extra in allowed)):
@@ -28,7 +31,18 @@ def is_our_host(header: str | None, *, bound_to: str, allowed: Collection[str] =
     if bound is None or bound.is_loopback:
         return False
     own_name = socket.gethostname().casefold().removesuffix(".local")
-    return address is not None or name in (own_name, f"{own_name}.local")
+    return address is not None or name in (own_name, f"{own_name}.local", announced_host())
+
+
+def announced_host() -> str:
+    """The host name that mDNS announces: `multiverse-studio.local` on the machine `studio`.
+
+    Not the machine's own, which its system may announce. Letters, digits and hyphens: all that every resolver takes
+    (RFC 1123, 2.1). A name in another script is told apart by a number made of it.
+    """
+    host = socket.gethostname().partition(".")[0]
+    plain = re.sub("[^a-z0-9]+", "-", host.casefold()).strip("-") or f"{zlib.crc32(host.encode()):08x}"
+    return f"multiverse-{plain}"[:MAX_LABEL_CHARACTERS].rstrip("-") + ".local"
 
 
 def is_our_origin(origin: str, *, host: str | None, allowed: Collection[str] = ()) -> bool:

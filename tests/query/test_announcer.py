@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from zeroconf import ServiceBrowser, ServiceListener, Zeroconf
+from zeroconf import AddressResolverIPv4, ServiceBrowser, ServiceListener, Zeroconf
 
 from engine.errors import MultiverseError
 from engine.query import Announcer
 from engine.query.announcer import OSC, OSCQUERY
+
+HOST = "multiverse-test.local"
 
 
 class Finds(ServiceListener):
@@ -47,10 +49,18 @@ def test_a_browser_finds_osc_and_oscquery_until_they_are_closed(
 ) -> None:
     web_port, osc_port = free_port(), free_port()
     name = f"Multiverse test {web_port}"  # another run may announce on this machine too
-    announcer = Announcer(name, web_port=web_port, osc_port=osc_port, find_interfaces=loopback, report=reports)
+    announcer = Announcer(
+        name, host=HOST, web_port=web_port, osc_port=osc_port, find_interfaces=loopback, report=reports
+    )
     announcer.start()
     expected = {(OSCQUERY, name): (["127.0.0.1"], web_port), (OSC, name): (["127.0.0.1"], osc_port)}
     wait_for(lambda: expected.items() <= found.items(), "both services")
+    network = Zeroconf(interfaces=["127.0.0.1"])  # one that has not heard the announcement
+    service = network.get_service_info(OSCQUERY, f"{name}.{OSCQUERY}")
+    assert service is not None and service.server == f"{HOST}."
+    host = AddressResolverIPv4(service.server)
+    assert host.request(network, 3000) and host.parsed_addresses() == ["127.0.0.1"]
+    network.close()
     announcer.close()
     wait_for(lambda: not expected.keys() & found.keys(), "both to be gone")
     assert reports.lines == []
@@ -60,7 +70,7 @@ def test_a_network_that_is_not_there_is_one_line_and_nothing_else(reports: Any, 
     def nowhere() -> list[str]:
         return ["192.0.2.77"]
 
-    announcer = Announcer("Multiverse", web_port=1, osc_port=None, find_interfaces=nowhere, report=reports)
+    announcer = Announcer("Multiverse", host=HOST, web_port=1, osc_port=None, find_interfaces=nowhere, report=reports)
     announcer.start()
     wait_for(lambda: reports.lines, "the report")
     announcer.close()
@@ -81,7 +91,9 @@ def test_a_network_that_comes_later_is_told_then(
 
     port = free_port()
     name = f"Multiverse test {port}"
-    announcer = Announcer(name, web_port=port, osc_port=None, find_interfaces=find_interfaces, report=reports)
+    announcer = Announcer(
+        name, host=HOST, web_port=port, osc_port=None, find_interfaces=find_interfaces, report=reports
+    )
     announcer.start()
     wait_for(lambda: (OSCQUERY, name) in found, "the service")
     announcer.close()
@@ -92,7 +104,9 @@ def test_closing_ends_the_wait_for_a_network(reports: Any, wait_for: Callable[..
     def find_interfaces() -> list[str]:
         raise MultiverseError("no network is connected")
 
-    announcer = Announcer("Multiverse", web_port=1, osc_port=2, find_interfaces=find_interfaces, report=reports)
+    announcer = Announcer(
+        "Multiverse", host=HOST, web_port=1, osc_port=2, find_interfaces=find_interfaces, report=reports
+    )
     announcer.start()
     wait_for(lambda: reports.lines, "the report")
     announcer.close()
@@ -100,4 +114,4 @@ def test_closing_ends_the_wait_for_a_network(reports: Any, wait_for: Callable[..
 
 
 def test_closing_before_the_start_is_nothing(reports: Any) -> None:
-    Announcer("Multiverse", web_port=1, osc_port=2, find_interfaces=loopback, report=reports).close()
+    Announcer("Multiverse", host=HOST, web_port=1, osc_port=2, find_interfaces=loopback, report=reports).close()

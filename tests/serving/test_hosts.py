@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from engine.serving.hosts import is_our_host
+from engine.serving.hosts import announced_host, is_our_host
 
 
 @pytest.mark.parametrize(
@@ -26,10 +26,29 @@ def test_a_name_that_somebody_else_could_own_is_not_served(header):
 
 def test_on_the_network_addresses_and_this_machines_name_are_served_and_other_names_are_not():
     name = socket.gethostname().removesuffix(".local")
-    for header in ("192.168.1.5:9001", "[fe80::1]:9001", f"{name}:9001", f"{name}.local:9001", "localhost"):
+    own = (f"{name}:9001", f"{name}.local:9001", f"{announced_host()}:9001", "localhost")
+    for header in ("192.168.1.5:9001", "[fe80::1]:9001", *own):
         assert is_our_host(header, bound_to="0.0.0.0"), header
     assert not is_our_host("evil.example", bound_to="0.0.0.0")
 
 
 def test_a_name_can_be_allowed():
     assert is_our_host("show.example:9001", bound_to="127.0.0.1", allowed=("Show.Example",))
+
+
+@pytest.mark.parametrize(
+    ("machine", "announced"),
+    [
+        ("studio", "multiverse-studio.local"),
+        ("Annas_MacBook Pro.fritz.box", "multiverse-annas-macbook-pro.local"),
+        ("-FOH-2-", "multiverse-foh-2.local"),
+        ("x" * 64, f"multiverse-{'x' * 52}.local"),
+        (f"{'x' * 51}-y", f"multiverse-{'x' * 51}.local"),
+        ("舞台", "multiverse-4f8f70cb.local"),
+    ],
+)
+def test_mdns_announces_a_host_that_every_resolver_looks_up(
+    machine: str, announced: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: machine)
+    assert announced_host() == announced
