@@ -213,7 +213,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
             for target in config.osc.feedback:
                 osc.subscribe(target.host, target.port)
         if web is not None and config.announce:
-            closing(_announcer(osc, web, warnings)).start()
+            closing(_announcer(service_name(config.name), osc, web, warnings)).start()
         yield engine
 
 
@@ -312,6 +312,7 @@ def _open_web(
             raise ConfigError("announce: tells the network where OSCQuery is, and web is off")
         return None
     host, port = split_host_port(config.web, "--web")
+    name = service_name(config.name)
     tree, hub = QueryTree(store), closing(QueryHub(desk.dispatcher, warnings.report))
     tree.show_cues(desk.cues.cues)
     desk.cues.on_changed = lambda cues: hub.tell_paths(tree.show_cues(cues))
@@ -325,7 +326,9 @@ def _open_web(
             features=lambda: desk.dispatcher.feedback.features,
             query=tree,
             hub=hub,
-            host_info=lambda reached_at: host_info(reached_at, osc=osc.address if osc else None, web=web.address),
+            host_info=lambda reached_at: host_info(
+                reached_at, name=name, osc=osc.address if osc else None, web=web.address
+            ),
             dispatcher=desk.dispatcher,
             report=warnings.report,
             token=config.web_token,
@@ -348,9 +351,9 @@ def _listen(*servers: OscServer | WebServer | None) -> None:
         raise PortTakenError(*taken)
 
 
-def _announcer(osc: OscServer | None, web: WebServer, warnings: Warnings) -> Announcer:
+def _announcer(name: str, osc: OscServer | None, web: WebServer, warnings: Warnings) -> Announcer:
     return Announcer(
-        service_name(),
+        name,
         host=announced_host(),
         web_port=web.address[1],
         osc_port=osc.address[1] if osc is not None else None,

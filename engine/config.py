@@ -135,6 +135,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a browser on another machine must bring; None: a new one at each start, where the page can be reached."""
     announce: bool = False
     """Tell the network by mDNS where OSC and OSCQuery are."""
+    name: str | None = None
+    """Of this engine in mDNS and OSCQuery; None: `Multiverse` and the machine's name."""
     mapping: str | None = None
     """File of what foreign controls move; None: `mapping.toml` in the user's data folder."""
     maps: tuple[str, ...] = ()

@@ -1,9 +1,13 @@
 """The engine as a library, whole: real sound, real GL, real sockets."""
 
+import json
 import re
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +17,12 @@ import pytest
 import soundfile
 
 import osc_schema
-from engine import Config, MultiverseError, open_engine
+from engine import Config, Engine, MultiverseError, open_engine
 from engine.cli.run import build_settings, parse_size
 from engine.config import OscConfig, build_config
-from engine.errors import PortTakenError
+from engine.errors import ConfigError, PortTakenError
 from engine.params.looks import PLAIN
+from engine.web import WebServer
 
 README = Path(__file__).parent.parent / "README.md"
 SMALL = {"width": 160, "height": 90, "fps": 30.0, "audio": "demo", "sinks": ("null",)}
@@ -186,6 +191,33 @@ def test_an_osc_port_in_use_is_named_with_its_option() -> None:
         taken = quiet(osc=OscConfig(listen=f"{host}:{port}"))
         with pytest.raises(MultiverseError, match="--osc"), open_engine(taken):
             pass
+
+
+def test_whose_osc_is_heard_has_oscquery_without_a_token_by_the_name_that_was_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # This machine's programs need none; here they are taken for strangers.
+    monkeypatch.setattr("engine.app.WebServer", partial(WebServer, is_local=lambda address: False))
+
+    def ask(engine: Engine, path: str) -> tuple[int, bytes]:
+        try:
+            with urllib.request.urlopen(f"{str(engine.page_url).rstrip('/')}{path}", timeout=30) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, b""
+
+    with open_engine(quiet(osc={"listen": "127.0.0.1:0"}, web="127.0.0.1:0", name="FOH Bühne")) as engine:
+        status, info = ask(engine, "/?HOST_INFO")
+        assert status == 200 and json.loads(info)["NAME"] == "FOH Bühne"
+        assert ask(engine, "/status.json")[0] == 401
+    with open_engine(quiet(web="127.0.0.1:0")) as engine:
+        assert ask(engine, "/?HOST_INFO")[0] == 401, "no OSC is heard"
+    with (
+        pytest.raises(ConfigError, match=r"--name: 'F.O.H' cannot be announced"),
+        open_engine(quiet(web="127.0.0.1:0", name="F.O.H")),
+    ):
+        pass
 
 
 def test_oscsend_changes_the_picture_while_it_runs(wait_for, require) -> None:

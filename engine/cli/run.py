@@ -129,7 +129,9 @@ def run(
     ] = None,
     osc_allow: Annotated[
         list[str] | None,
-        typer.Option(metavar="CIDR", help="Hear OSC only from this network, repeatable; OSCQuery too, without a token."),
+        typer.Option(
+            metavar="CIDR", help="Hear OSC only from this network, repeatable; OSCQuery too, without a token."
+        ),
     ] = None,
     web: Annotated[
         str | None, typer.Option(metavar="HOST:PORT|off", help="The page. (default: 127.0.0.1:9001)")
@@ -146,6 +148,14 @@ def run(
         str | None,
         typer.Option(
             metavar="TOKEN", help="What browsers on other machines must bring. (default: a new one at each start)"
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What OSCQuery and mDNS call this engine: give a spare machine the same."
+            ' (default: "Multiverse" and the machine\'s name)',
         ),
     ] = None,
     map_: Annotated[
@@ -190,6 +200,7 @@ def run(
         "sinks": sink,
         "web": web,
         "web_token": web_token,
+        "name": name,
         "maps": map_,
         "preset": preset,
         "presets": presets,

@@ -4,6 +4,8 @@ import ipaddress
 import socket
 from typing import Final
 
+from engine.errors import ConfigError
+
 EXTENSIONS: Final = {
     "ACCESS": True,
     "VALUE": True,
@@ -27,17 +29,33 @@ EXTENSIONS: Final = {
 }
 
 
-def service_name() -> str:
-    """What this engine is called on the network: `Multiverse studio` on the machine `studio.local`."""
-    return f"Multiverse {socket.gethostname().partition('.')[0]}".strip()
+MAX_NAME_BYTES: Final = 60  # a label of mDNS has 63 (RFC 6763, 4.1.1), and a second of the name is called `NAME-2`
 
 
-def host_info(reached_at: str, *, osc: tuple[str, int] | None, web: tuple[str, int]) -> dict[str, object]:
+def service_name(wanted: str | None = None) -> str:
+    """The engine's name on the network: `wanted`, else `Multiverse studio` on the machine `studio.local`.
+
+    ConfigError where `wanted` cannot be announced.
+    """
+    if wanted is None:
+        name = f"Multiverse {socket.gethostname().partition('.')[0]}".strip()
+        return name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
+    # python-zeroconf makes two labels of a name with a dot, which no browser puts together again.
+    if not wanted.isprintable() or wanted != wanted.strip() or "." in wanted or not wanted:
+        raise ConfigError(
+            f"--name: {wanted!r} cannot be announced (letters, digits, signs but the dot, spaces between)"
+        )
+    if len(wanted.encode()) > MAX_NAME_BYTES:
+        raise ConfigError(f"--name: {wanted!r} has {len(wanted.encode())} bytes; mDNS takes {MAX_NAME_BYTES}")
+    return wanted
+
+
+def host_info(reached_at: str, *, name: str, osc: tuple[str, int] | None, web: tuple[str, int]) -> dict[str, object]:
     """The HOST_INFO object for a client that reached this machine at that address.
 
-    `osc`, `web`: numeric host and port in use; `osc` None: OSC goes by WebSocket only.
+    `name`: of `service_name`; `osc`, `web`: numeric host and port in use; `osc` None: OSC goes by WebSocket only.
     """
-    info: dict[str, object] = {"NAME": service_name(), "EXTENSIONS": EXTENSIONS}
+    info: dict[str, object] = {"NAME": name, "EXTENSIONS": EXTENSIONS}
     if osc is not None:
         info |= {"OSC_IP": _reachable(osc[0], reached_at), "OSC_PORT": osc[1], "OSC_TRANSPORT": "UDP"}
     return info | {"WS_IP": _reachable(web[0], reached_at), "WS_PORT": web[1]}

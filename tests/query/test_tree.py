@@ -10,9 +10,10 @@ import pytest
 import osc_schema
 from engine.clock import SteppedClock
 from engine.control import CommandTable, Dispatcher, Sender
+from engine.errors import ConfigError
 from engine.osc import Impulse, encode_message
 from engine.params import Cue, ParamStore
-from engine.query import PathEvent, QueryTree, host_info
+from engine.query import PathEvent, QueryTree, host_info, service_name
 from engine.query.describe import describe_param
 from osc_schema import Param, ParamType
 
@@ -206,16 +207,31 @@ def test_a_colour_has_four_numbers() -> None:
 
 
 def test_host_info_names_what_can_be_reached_and_nothing_else() -> None:
-    info = host_info("192.0.2.7", osc=("0.0.0.0", 9000), web=("::", 9001))
-    assert (info["OSC_IP"], info["OSC_PORT"], info["OSC_TRANSPORT"]) == ("192.0.2.7", 9000, "UDP")
+    info = host_info("192.0.2.7", name="here", osc=("0.0.0.0", 9000), web=("::", 9001))
+    assert (info["NAME"], info["OSC_IP"], info["OSC_PORT"]) == ("here", "192.0.2.7", 9000)
+    assert info["OSC_TRANSPORT"] == "UDP"
     assert (info["WS_IP"], info["WS_PORT"]) == ("192.0.2.7", 9001)
-    alone = host_info("127.0.0.1", osc=None, web=("127.0.0.1", 9001))
+    alone = host_info("127.0.0.1", name="here", osc=None, web=("127.0.0.1", 9001))
     assert not any(key.startswith("OSC_") for key in alone)
-    assert host_info("192.0.2.7", osc=("127.0.0.1", 9000), web=("0.0.0.0", 9001))["OSC_IP"] == "127.0.0.1"
+    assert host_info("192.0.2.7", name="here", osc=("127.0.0.1", 9000), web=("0.0.0.0", 9001))["OSC_IP"] == "127.0.0.1"
+
+
+def test_a_name_that_no_browser_of_mdns_would_show_is_refused() -> None:
+    for name in ("FOH 1", "Bühne", "x" * 60):
+        assert service_name(name) == name
+    for name in ("", "  ", " FOH", "studio.local", "a\nb", "ü" * 31):
+        with pytest.raises(ConfigError, match="--name: "):
+            service_name(name)
+
+
+def test_the_machines_name_is_the_default_and_fits_mdns(monkeypatch: pytest.MonkeyPatch) -> None:
+    for machine, name in {"studio.local": "Multiverse studio", "ü" * 40: "Multiverse " + "ü" * 24}.items():
+        monkeypatch.setattr("socket.gethostname", lambda machine=machine: machine)
+        assert service_name() == name and len(name.encode()) <= 60
 
 
 def test_every_attribute_that_is_claimed_is_there_and_no_other(ask: Callable, leaves: Callable) -> None:
-    extensions = host_info("127.0.0.1", osc=None, web=("127.0.0.1", 1))["EXTENSIONS"]
+    extensions = host_info("127.0.0.1", name="here", osc=None, web=("127.0.0.1", 1))["EXTENSIONS"]
     required = {"FULL_PATH", "CONTENTS", "TYPE"}
     over_sockets = {"LISTEN", "IGNORE", "PATH_CHANGED", "PATH_ADDED", "PATH_REMOVED", "PATH_RENAMED"}
     used = {key for node in leaves(ask("/")[1]).values() for key in node}
