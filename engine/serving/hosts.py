@@ -21,7 +21,7 @@ def is_our_host(header: str | None, *, bound_to: str, allowed: Collection[str] =
     `localhost`, loopback addresses and `allowed` always are; when bound to the network (`bound_to` is then an
     address of it) also any address, this machine's own name, plain or with `.local`, and the one mDNS announces.
     """
-    name = _name_in(header or "").casefold()
+    name = _name_in(header or "").casefold().removesuffix(".")  # with it, it is the same name (RFC 1034, 3.1)
     if name in ("localhost", *(extra.casefold() for extra in allowed)):
         return True
     address = _address(name)

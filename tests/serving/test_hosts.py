@@ -26,10 +26,14 @@ def test_a_name_that_somebody_else_could_own_is_not_served(header):
 
 def test_on_the_network_addresses_and_this_machines_name_are_served_and_other_names_are_not():
     name = socket.gethostname().removesuffix(".local")
-    own = (f"{name}:9001", f"{name}.local:9001", f"{announced_host()}:9001", "localhost")
+    own = (f"{name}:9001", f"{name}.local:9001", f"{announced_host()}:9001", f"{announced_host()}.:9001")
     for header in ("192.168.1.5:9001", "[fe80::1]:9001", *own):
         assert is_our_host(header, bound_to="0.0.0.0"), header
     assert not is_our_host("evil.example", bound_to="0.0.0.0")
+
+
+def test_a_foreign_name_with_the_final_dot_is_not_served() -> None:
+    assert not is_our_host("evil.example.:9001", bound_to="0.0.0.0") and not is_our_host(".", bound_to="0.0.0.0")
 
 
 def test_a_name_can_be_allowed():
