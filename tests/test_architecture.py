@@ -191,6 +191,7 @@ def test_the_top_level_holds_what_the_design_names() -> None:
     names = {line.split("/")[0] for line in tracked.stdout.splitlines()}
     visible = {name for name in names if not name.startswith(".")}
     design = {
+        "docs",
         "engine",
         "osc_schema",
         "touchdesigner",
