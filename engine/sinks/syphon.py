@@ -18,14 +18,48 @@ from engine.sinks.registry import broken, require_available
 from engine.sinks.sink import TITLES, Picture, SinkStatus, Stage
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from syphon import SyphonMetalServer, SyphonOpenGLServer
 
 OPENGL = "/System/Library/Frameworks/OpenGL.framework/OpenGL"
 CGL_CONTEXT_ENCODING = b"^{_CGLContextObject=}"  # as syphon-python declares it
-APPLICATION = "Multiverse"
+PROCESS_NAME = "Multiverse"
 GL_ERRORS_BEFORE_METAL = 3
 GL_ERROR_FLAGS = 8  # a driver may keep several; without a context it would report one for ever
 METAL_TEXTURES = 3  # a texture is overwritten when the GPU has had two frames to copy it
+
+
+def application_name() -> str:
+    """The application under which receivers list our servers, from a server's own description; "" if it has none.
+
+    Makes a server that no receiver sees, and stops it. SinkUnavailableError or SinkError where Syphon cannot run.
+    """
+    require_available("syphon")
+    try:
+        import Foundation
+        import syphon
+    except ImportError as error:
+        raise broken("syphon", error) from error
+    _name_process(Foundation)
+    try:
+        server = syphon.SyphonMetalServer(PROCESS_NAME, is_private=True)
+    except RuntimeError as error:
+        raise SinkError(f"syphon: {error}") from error
+    name: str = server.server_description.app_name
+    server.stop()
+    return name
+
+
+def _name_process(foundation: "ModuleType") -> None:
+    """Name this process, the last that Syphon asks for its application's name.
+
+    Syphon asks `NSRunningApplication.currentApplication.localizedName` first, and that cannot be set: it is the name
+    of the bundle that runs ("Python" where `python3` is that of python.org or Homebrew) or of the executable
+    ("python3.12"). Only where macOS knows no such application does the process's name count. (SyphonServerBase.m,
+    `serverDescription`.)
+    """
+    foundation.NSProcessInfo.processInfo().setProcessName_(PROCESS_NAME)
 
 
 class SyphonSink:
@@ -41,6 +75,7 @@ class SyphonSink:
         self._gl_errors = 0
         self._frames = 0
         self._way = ""
+        self._application = ""
 
     def start(self, stage: Stage, *, may_wait: bool = False) -> None:
         require_available(self.kind)
@@ -55,8 +90,7 @@ class SyphonSink:
             self._gl = ctypes.CDLL(OPENGL)
         except (ImportError, OSError) as error:
             raise broken(self.kind, error) from error
-        # Receivers list servers by application; without this ours would be called Python.
-        Foundation.NSProcessInfo.processInfo().setProcessName_(APPLICATION)
+        _name_process(Foundation)
         self._gl.CGLGetCurrentContext.restype = ctypes.c_void_p
         self._gl.CGLSetCurrentContext.argtypes = [ctypes.c_void_p]
         self._context = self._gl.CGLGetCurrentContext() or 0
@@ -69,6 +103,9 @@ class SyphonSink:
                 self._open_metal("no GL: through Metal")
         except (RuntimeError, ImportError) as error:
             raise SinkError(f"syphon: {error}") from error
+        server = self._gl_server or self._metal_server
+        assert server is not None
+        self._application = server.server_description.app_name
 
     def restage(self, stage: Stage) -> None:
         """Nothing: each frame is published with its own size."""
@@ -103,8 +140,9 @@ class SyphonSink:
             metal_server.stop()
 
     def status(self) -> SinkStatus:
+        detail = f"{self._way}; application name: {self._application}" if self._application else self._way
         return SinkStatus(
-            kind=self.kind, name=self.name, state="running", frames=self._frames, dropped=0, detail=self._way
+            kind=self.kind, name=self.name, state="running", frames=self._frames, dropped=0, detail=detail
         )
 
     def _publish_texture(self, texture: TextureRef) -> None:

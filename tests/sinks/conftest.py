@@ -121,7 +121,15 @@ def stand_in_syphon(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     for name in ("SyphonOpenGLServer", "SyphonMetalServer"):
         methods = {**servers["BaseSyphonServer"]["methods"], **servers[name]["methods"]}
         signatures = {method: python_signature(parameters) for method, parameters in methods.items()}
-        setattr(modules["syphon"], name, library.klass(name, signatures, {"device": "the default device"}))
+        assert "server_description" in servers["BaseSyphonServer"]["properties"]
+        members = {"device": "the default device", "server_description": property(lambda _: describe())}
+        setattr(modules["syphon"], name, library.klass(name, signatures, members))
+
+    def describe() -> types.SimpleNamespace:
+        """Its application's name as SyphonServerBase.m takes it: the running application's, else the process's."""
+        named = library.named("NSProcessInfo.setProcessName_")
+        running = library.answers.get("NSRunningApplication.localizedName", lambda: "Python")()
+        return types.SimpleNamespace(app_name=running or (named[-1]["name"] if named else "python3.12"))
 
     objc = types.ModuleType("objc")
     opaque = inspect.Signature(

@@ -167,12 +167,27 @@ def test_syphon_publishes_the_texture_flipped_with_its_size(stand_in_syphon, mak
     pools = stand_in_syphon.named("objc.autorelease_pool.__enter__")
     assert len(pools) == len(stand_in_syphon.named("objc.autorelease_pool.__exit__")) == 6
     assert reads == []
-    assert (sink.status().frames, sink.status().detail) == (3, "on the GPU")
+    assert (sink.status().frames, sink.status().detail) == (3, "on the GPU; application name: Python")
     sink.publish(make_frame(3))  # the renderer could not draw
     assert len(stand_in_syphon.named("SyphonOpenGLServer.publish_frame_texture")) == 3
     sink.close()
     sink.close()
     assert len(stand_in_syphon.named("SyphonOpenGLServer.stop")) == 1
+
+
+@pytest.mark.parametrize(
+    ("running", "listed"), [("Python", "Python"), ("python3.12", "python3.12"), (None, "Multiverse")]
+)
+def test_syphon_tells_under_which_application_receivers_list_it(stand_in_syphon, make_stage, running, listed) -> None:
+    """SyphonServerBase.m: NSRunningApplication's name comes first; the one that we set counts where there is none."""
+    stand_in_syphon.answers["NSRunningApplication.localizedName"] = lambda: running
+    sink = SyphonSink("")
+    sink.start(make_stage())
+    assert sink.status().detail == f"on the GPU; application name: {listed}"
+    sink.close()
+    assert syphon_module.application_name() == listed
+    assert stand_in_syphon.named("SyphonMetalServer.__init__")[0]["is_private"] is True
+    assert len(stand_in_syphon.named("SyphonMetalServer.stop")) == 1
 
 
 def test_syphon_takes_its_context_back_when_publishing_left_another(stand_in_syphon, make_stage, make_frame) -> None:
@@ -209,7 +224,7 @@ def test_syphon_changes_to_metal_after_three_gl_errors_in_a_row(
     card = f_card(64, 48)
     for index in range(6):
         sink.publish(make_frame(index, card, texture=TEXTURE))
-    assert sink.status().detail == "through Metal, after GL error 0x502 3 times in a row"
+    assert sink.status().detail.startswith("through Metal, after GL error 0x502 3 times in a row; ")
     assert len(stand_in_syphon.named("SyphonOpenGLServer.stop")) == 1
     assert stand_in_syphon.named("SyphonMetalServer.__init__")[0]["name"] == "wall"
     for index in range(6, 10):
