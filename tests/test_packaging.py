@@ -60,6 +60,58 @@ def test_the_tests_bring_no_torchaudio() -> None:
     assert {"pytest", "ray", "scipy"} <= names and "torchaudio" not in names
 
 
+# Column of docs/platforms.md: (sys_platform, platform_machine), as CPython's platform.py, and pip with it, names it.
+# On Windows that is the processor's name (WMI's Win32_Processor since 3.12), whatever the Python itself is built for.
+SYSTEMS = {
+    "Mac, Apple silicon": ("darwin", "arm64"),
+    "Mac, Intel": ("darwin", "x86_64"),
+    "Windows, x64": ("win32", "AMD64"),
+    "Windows on ARM": ("win32", "ARM64"),
+    "Linux, x86-64": ("linux", "x86_64"),
+    "Linux, aarch64": ("linux", "aarch64"),
+}
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+
+
+def pythons_of(requirement: Requirement, sys_platform: str, platform_machine: str) -> str:
+    """The cell of docs/platforms.md: for which Python pip installs it there."""
+    environment = {"sys_platform": sys_platform, "platform_machine": platform_machine}
+    wanted = [
+        python
+        for python in PYTHONS
+        if requirement.marker is None
+        or requirement.marker.evaluate({**environment, "python_version": python, "python_full_version": f"{python}.0"})
+    ]
+    return "-" if not wanted else "yes" if tuple(wanted) == PYTHONS else f"{wanted[0]} to {wanted[-1]}"
+
+
+def test_what_pip_leaves_out_on_a_system_is_what_the_page_of_platforms_says() -> None:
+    page = (ROOT / "docs" / "platforms.md").read_text(encoding="utf-8")
+    table = page.partition("<!-- markers -->\n")[2].partition("\n\n")[0].splitlines()
+    rows = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in table]
+    assert rows[0][1:] == list(SYSTEMS)
+    dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    requirements = {needed.name: needed for needed in map(Requirement, dependencies)}
+    told = {}
+    for names, *cells in rows[2:]:
+        for name in names.replace("`", "").split(", "):
+            told[name] = cells
+    assert set(told) == {name for name, needed in requirements.items() if needed.marker}
+    for name, cells in told.items():
+        assert cells == [pythons_of(requirements[name], *where) for where in SYSTEMS.values()], name
+
+
+def test_spout_is_not_asked_for_where_it_has_no_wheel() -> None:
+    """PyPI has SpoutGL 0.1.1 as win32 and win_amd64, cp38 to cp313: pip would fail on anything else."""
+    (spout,) = (
+        needed
+        for needed in map(Requirement, tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"])
+        if needed.name == "SpoutGL"
+    )
+    assert pythons_of(spout, "win32", "ARM64") == "-"
+    assert pythons_of(spout, "win32", "AMD64") == "3.11 to 3.13"
+
+
 def run(elsewhere: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     environment["MULTIVERSE_HOME"] = str(elsewhere / "home")

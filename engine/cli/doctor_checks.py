@@ -3,6 +3,7 @@
 Each is asked in a child process, side by side, because a driver may crash or hang; judging the answers is pure.
 """
 
+import platform
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from contextlib import ExitStack
 from importlib.util import find_spec
 
 from engine.cli.check import Check, pip_command
-from engine.cli.doctor_machine import machine_checks
+from engine.cli.doctor_machine import has_torch_wheel, machine_checks
 from engine.cli.probe import Answer, Probe
 
 CUDA_INDEX = "https://download.pytorch.org/whl/cu130"
@@ -31,7 +32,8 @@ def run_checks() -> list[Check]:
         checks += check_audio(probes["audio"].read())
         checks.append(check_cameras(probes["cameras"].read()))
         checks.append(check_encoders(probes["encoders"].read()))
-        checks.append(check_torch(probes["torch"].read() if "torch" in probes else None, nvidia))
+        torch = probes["torch"].read() if "torch" in probes else None
+        checks.append(check_torch(torch, nvidia, has_wheel=has_torch_wheel(sys.platform, platform.machine())))
         checks.append(check_blender(probes["blender"].read()))
         return checks
 
@@ -112,9 +114,12 @@ def check_encoders(encoders: Answer) -> Check:
     return Check(name="recording", state="ok", detail=f"H.264 ({', '.join(h264)}) and AAC")
 
 
-def check_torch(torch: Answer | None, nvidia: str) -> Check:
+def check_torch(torch: Answer | None, nvidia: str, *, has_wheel: bool = True) -> Check:
     """`torch` is None when it is not installed, `nvidia` the card's name or empty."""
     install = f"{pip_command()} install torch"
+    if torch is None and not has_wheel:
+        reason = "PyTorch has no build for Intel Macs: no Stable Diffusion, SAM3, voice; the picture needs none of it"
+        return Check(name="torch", state="note", detail=reason)
     if torch is None:
         return Check(name="torch", state="warning", detail="not installed: no Stable Diffusion, SAM, RVC", mend=install)
     if torch.error:

@@ -7,7 +7,7 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from engine.cli.check import Check, pip_command
@@ -26,10 +26,20 @@ def texture_sink(system: str) -> str:
     return {"darwin": "syphon", "win32": "spout"}.get(system, "shared")
 
 
+def has_torch_wheel(system: str, machine: str) -> bool:
+    """Whether PyTorch is to be had: not for an x86 Python on a Mac. As in `sys.platform` and `platform.machine()`."""
+    return system != "darwin" or machine == "arm64"
+
+
 def machine_checks() -> list[Check]:
+    wanted = [
+        name
+        for name in PACKAGES + INFERENCE_PACKAGES
+        if name != "torch" or has_torch_wheel(sys.platform, platform.machine())
+    ]
     return [
         check_python(sys.version_info[:2], sys.platform),
-        check_packages(_installed_versions(PACKAGES + INFERENCE_PACKAGES)),
+        check_packages(_installed_versions(wanted)),
         *_check_places(),
         check_receive_buffer(_granted_receive_buffer(), sys.platform),
         *_check_ports(),
@@ -169,7 +179,7 @@ def _granted_receive_buffer() -> int:
         return granted_receive_buffer_bytes(trial)
 
 
-def _installed_versions(names: tuple[str, ...]) -> dict[str, str | None]:
+def _installed_versions(names: Sequence[str]) -> dict[str, str | None]:
     def version_of(name: str) -> str | None:
         try:
             return importlib.metadata.version(name)

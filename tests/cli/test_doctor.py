@@ -21,6 +21,7 @@ from engine.cli.doctor_machine import (
     check_port,
     check_python,
     check_receive_buffer,
+    has_torch_wheel,
     machine_checks,
     texture_sink,
 )
@@ -164,6 +165,13 @@ def test_cpu_torch_beside_an_nvidia_card_names_the_command_that_mends_it():
     assert "driver" in check_torch(Answer(values=cuda), "NVIDIA RTX 4090").mend
     assert check_torch(Answer(values={**cuda, "devices": ["NVIDIA H200"]}), "NVIDIA H200").state == "ok"
     assert check_torch(Answer(values={**CPU_TORCH, "has_mps": True}), "").state == "ok"
+
+
+def test_an_intel_mac_is_not_told_to_install_a_torch_that_it_cannot_have():
+    assert not has_torch_wheel("darwin", "x86_64")
+    assert all(has_torch_wheel(*where) for where in (("darwin", "arm64"), ("win32", "AMD64"), ("linux", "x86_64")))
+    check = check_torch(None, "", has_wheel=False)
+    assert (check.state, check.mend) == ("note", "") and "Intel Mac" in check.detail
 
 
 def test_a_missing_blender_is_a_note_with_the_command_that_gets_it_and_a_broken_one_a_warning():
