@@ -27,14 +27,31 @@ def doctor(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write the self-test's result there, as JSON.")
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="With --selftest: write what was found and what is left to look at there, as Markdown, to mail.",
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the report if it exists.")] = False,
+    ndi: Annotated[bool, typer.Option("--ndi", help="Ask the network for NDI sources too, for the report.")] = False,
 ) -> None:
     """Check this machine. Exit code 0 when the engine can run, warnings or not; 1 when it cannot."""
     if out is not None and not selftest:
         raise UsageError("--out FILE is the self-test's result: add --selftest")
+    if report is not None and not selftest:
+        raise UsageError("--report FILE tells of the self-test, too: add --selftest")
+    if report is None and (overwrite or ndi):
+        raise UsageError(f"{'--overwrite' if overwrite else '--ndi'} is for the report: add --report FILE")
 
     from engine.cli.doctor_checks import run_checks
+    from engine.cli.machine_report import check_path, write_report
     from engine.cli.selftest import run_selftest, selftest_check
 
+    if report is not None:
+        check_path(report, overwrite)
     checks = run_checks()
     result = None
     if selftest:
@@ -42,6 +59,8 @@ def doctor(
         checks.append(selftest_check(result))
         if out is not None:
             _write(out, result)
+        if report is not None:
+            write_report(report, checks, result, wants_ndi=ndi)
     can_run = all(check.state != "failed" for check in checks)
     if as_json:
         found = {"can_run": can_run, "checks": [asdict(check) for check in checks], "selftest": result}

@@ -14,6 +14,9 @@ from importlib.util import find_spec
 from engine.cli.check import Check, pip_command
 from engine.cli.doctor_machine import has_torch_wheel, machine_checks
 from engine.cli.probe import Answer, Probe
+from engine.sinks.registry import unavailable_reason
+from engine.sinks.sink import TITLES
+from engine.sinks.syphon import PROCESS_NAME
 
 CUDA_INDEX = "https://download.pytorch.org/whl/cu130"
 
@@ -23,6 +26,7 @@ def run_checks() -> list[Check]:
     with ExitStack() as stack:
         names = ["gl", "numba", "audio", "cameras", "encoders", "blender"]
         names += ["torch"] if find_spec("torch") else []
+        names += ["syphon"] if not unavailable_reason("syphon") else []
         probes = {name: Probe(name) for name in names}
         for probe in probes.values():
             stack.callback(probe.close)
@@ -35,6 +39,8 @@ def run_checks() -> list[Check]:
         torch = probes["torch"].read() if "torch" in probes else None
         checks.append(check_torch(torch, nvidia, has_wheel=has_torch_wheel(sys.platform, platform.machine())))
         checks.append(check_blender(probes["blender"].read()))
+        if "syphon" in probes:
+            checks.append(check_syphon_name(probes["syphon"].read()))
         return checks
 
 
@@ -160,6 +166,18 @@ def check_blender(blender: Answer) -> Check:
     drawn_by = ", ".join(found["gpus"]) or "the CPU"
     detail = f"{found['version']} with Python {found['python']}, Cycles on {drawn_by} ({found['path']})"
     return Check(name="Blender", state="ok", detail=detail)
+
+
+def check_syphon_name(syphon: Answer) -> Check:
+    """The application under which other programs list the pictures: often Python's name and not ours."""
+    if syphon.error:
+        return Check(name="Syphon name", state="warning", detail=syphon.error)
+    application = syphon.values["application"] or "no application"
+    return Check(
+        name="Syphon name",
+        state="ok" if application == PROCESS_NAME else "note",
+        detail=f"other programs list the picture under {application}: look for {application}, then {TITLES['main']}",
+    )
 
 
 def _find_nvidia() -> str:

@@ -11,7 +11,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -159,9 +161,30 @@ def _ask_receive(kind: str, name: str, target: str) -> dict[str, Any]:
 
     from engine.cli.receivers import RECEIVERS
 
-    picture = RECEIVERS[kind](name)
+    picture, listed_as = RECEIVERS[kind](name)
     np.save(target, picture)
-    return {"height": picture.shape[0], "width": picture.shape[1]}
+    return {"height": picture.shape[0], "width": picture.shape[1], "listed_as": listed_as}
+
+
+def _ask_syphon() -> dict[str, Any]:
+    from engine.sinks.syphon import application_name
+
+    return {"application": application_name()}
+
+
+def _ask_devices(ndi: str = "") -> dict[str, Any]:
+    from engine.cli.devices import devices
+
+    printed = StringIO()
+    with redirect_stdout(printed):
+        devices(ndi=bool(ndi), as_json=True)
+    return dict(json.loads(printed.getvalue()))
+
+
+def _ask_camera_formats() -> dict[str, Any]:
+    from engine.cli.camera_formats import list_camera_formats
+
+    return {"cameras": list_camera_formats()}
 
 
 QUESTIONS: dict[str, Callable[..., dict[str, Any]]] = {
@@ -173,6 +196,9 @@ QUESTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "torch": _ask_torch,
     "blender": _ask_blender,
     "receive": _ask_receive,
+    "syphon": _ask_syphon,
+    "camera_formats": _ask_camera_formats,
+    "devices": _ask_devices,
 }
 
 

@@ -1,6 +1,7 @@
 """Receives one picture of a texture sink as a foreign program would: for `doctor --selftest`, in a child process.
 
-Each returns (height, width, 4) uint8 RGBA, row 0 the top of the picture as programs of that system show it.
+Each returns (height, width, 4) uint8 RGBA, row 0 the top of the picture as programs of that system show it, and the
+name under which such a program lists the sender.
 """
 
 import time
@@ -15,7 +16,7 @@ POLL_S = 0.02
 GL_RGBA = 0x1908
 
 
-def receive_shared(name: str) -> np.ndarray:
+def receive_shared(name: str) -> tuple[np.ndarray, str]:
     """From shared memory, through the ring's reader."""
     from engine.errors import SharedMemoryError
     from engine.ipc import FrameRing
@@ -29,10 +30,10 @@ def receive_shared(name: str) -> np.ndarray:
         reader.close()
         return None if frame is None else frame.pixels
 
-    return _wait_for(find, name)
+    return _wait_for(find, name), name
 
 
-def receive_syphon(name: str) -> np.ndarray:
+def receive_syphon(name: str) -> tuple[np.ndarray, str]:
     """From Syphon, as a Metal texture.
 
     Syphon's surfaces follow OpenGL: memory row 0 is the bottom of the picture, so the rows are turned over here.
@@ -44,12 +45,14 @@ def receive_syphon(name: str) -> np.ndarray:
     directory = syphon.SyphonServerDirectory()
     directory.run_loop_interval = POLL_S
     client: syphon.SyphonMetalClient | None = None
+    application = ""
 
     def find() -> np.ndarray | None:
-        nonlocal client
+        nonlocal client, application
         servers = directory.servers_matching_name(name=name)
         if client is None and servers:
             client = syphon.SyphonMetalClient(servers[0])
+            application = servers[0].app_name
         texture = client.new_frame_image if client is not None else None
         if texture is None:
             return None
@@ -60,10 +63,10 @@ def receive_syphon(name: str) -> np.ndarray:
     picture = _wait_for(find, name)
     if client is not None:
         client.stop()
-    return picture
+    return picture, f"{application}:{name}" if application else name
 
 
-def receive_spout(name: str) -> np.ndarray:
+def receive_spout(name: str) -> tuple[np.ndarray, str]:
     """From Spout, as pixels. Direct3D's row 0 is the top of the picture. Spout needs a current GL context."""
     import SpoutGL
 
@@ -85,10 +88,10 @@ def receive_spout(name: str) -> np.ndarray:
     received = _wait_for(find, name)
     receiver.releaseReceiver()
     context.release()
-    return received
+    return received, name
 
 
-RECEIVERS: dict[str, Callable[[str], np.ndarray]] = {
+RECEIVERS: dict[str, Callable[[str], tuple[np.ndarray, str]]] = {
     "shared": receive_shared,
     "syphon": receive_syphon,
     "spout": receive_spout,

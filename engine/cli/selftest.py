@@ -46,6 +46,7 @@ def run_selftest(kind: str = "") -> dict[str, Any]:
         result.update(described)
         if answer.error:
             return {**result, "detail": f"receiving: {answer.error}"}
+        result["listed_as"] = answer.values["listed_as"]
         received = np.load(target)
     result.update(compare(card, received))
     return result
@@ -58,7 +59,7 @@ def selftest_check(result: dict[str, Any]) -> Check:
         return Check(
             name=name,
             state="ok",
-            detail=f"upright, pixels within {result['largest_difference']} of 255",
+            detail=f"upright, pixels within {result['largest_difference']} of 255, listed as {result['listed_as']!r}",
         )
     return Check(name=name, state="warning", detail=result["detail"])
 

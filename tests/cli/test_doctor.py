@@ -1,19 +1,23 @@
 import importlib.util
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from engine.cli.camera_formats import ask_formats, format_question
 from engine.cli.doctor_checks import (
     check_audio,
     check_blender,
     check_cameras,
     check_encoders,
     check_renderers,
+    check_syphon_name,
     check_torch,
 )
 from engine.cli.doctor_machine import (
@@ -25,8 +29,11 @@ from engine.cli.doctor_machine import (
     machine_checks,
     texture_sink,
 )
+from engine.cli.first_contact import STEPS, steps_for
+from engine.cli.machine_report import redact, render
 from engine.cli.probe import Answer, Probe, parse_answer
 from engine.cli.selftest import compare, run_selftest, selftest_check
+from engine.sources.devices import CameraDevice
 
 GL = Answer(values={"renderer": "Apple M2", "version": "4.1 Metal", "is_software": False})
 SOFTWARE_GL = Answer(values={"renderer": "llvmpipe", "version": "4.5", "is_software": True})
@@ -35,10 +42,11 @@ GONE = Answer(error="no OpenGL: no driver")
 CPU_TORCH = {"version": "2.13.0+cpu", "cuda": None, "devices": [], "has_mps": False}
 
 
-def run_doctor(folder, *options):
+def run_doctor(folder, *options, **environment):
     return subprocess.run(
         [sys.executable, "-m", "engine.cli.main", "doctor", *options],
         cwd=folder,
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         timeout=120,
@@ -47,9 +55,12 @@ def run_doctor(folder, *options):
 
 @pytest.fixture(scope="module")
 def full_run(tmp_path_factory):
-    """`multiverse doctor --selftest --json` once, from a folder that is not the repository."""
-    folder = tmp_path_factory.mktemp("elsewhere")
-    return run_doctor(folder, "--json", "--selftest", "--out", "result.json"), folder
+    """`multiverse doctor --selftest --json` once, from a folder that is not the repository, by somebody with a name."""
+    home = tmp_path_factory.mktemp("home") / "annabel"
+    folder = home / "elsewhere"
+    folder.mkdir(parents=True)
+    options = ("--json", "--selftest", "--out", "result.json", "--report", "report.md")
+    return run_doctor(folder, *options, HOME=str(home), LOGNAME="annabel", USER="annabel"), folder
 
 
 def test_the_engine_can_run_on_a_machine_that_runs_its_tests(full_run):
@@ -70,6 +81,126 @@ def test_a_card_comes_back_upright_and_unchanged_through_another_process(full_ru
     assert result["orientation"] == "upright"
     assert result["largest_difference_rgba"] == [0, 0, 0, 0] or result["sink"] != "shared"
     assert json.loads((folder / "result.json").read_text()) == result
+
+
+def test_the_report_can_be_read_ticked_off_and_mailed(full_run):
+    done, folder = full_run
+    report = (folder / "report.md").read_text(encoding="utf-8")
+    headings = [line[3:] for line in report.splitlines() if line.startswith("## ")]
+    assert headings[1].startswith("Self-test") and headings[-1] == "The same as JSON"
+    assert {"Checks", "Pictures of other programs", "Sound", "Cameras", "To look at"} <= set(headings)
+    assert "- Result: passed" in report and "- Arrived: upright" in report
+    assert "- Receivers list it as: Multiverse self-test " in report
+    assert "- ndi: not asked for" in report
+    for step in steps_for(sys.platform):
+        assert f"### {step.title}\n\n- [ ] {step.see[0]}\n" in report
+    found = json.loads(report.partition("```json\n")[2].rpartition("```")[0])
+    assert found["selftest"] == json.loads(done.stdout)["selftest"]
+    assert [check["name"] for check in found["checks"]][:2] == ["Python", "packages"]
+    assert found["camera_formats"] == {"cameras": []} or found["camera_formats"]["cameras"]
+    assert isinstance(found["devices"]["audio_inputs"], list)
+
+
+def test_the_report_names_neither_user_nor_machine_nor_home(full_run):
+    report = (full_run[1] / "report.md").read_text(encoding="utf-8")
+    assert str(full_run[1].parent) not in report and "annabel" not in report.casefold()
+    assert "~/elsewhere" in report, "where the disk was looked at"
+    assert re.search(rf"\b{re.escape(socket.gethostname())}\b", report) is None
+
+
+def test_private_names_are_taken_out_as_words_and_the_longest_first():
+    names = {"/Users/ann": "~", "stage-mac": "HOST", "ann": "USER"}
+    found = {"a": ["/Users/ann/show", "STAGE-MAC (Arena - Composition)"], "b": "Ann's iPhone, channel Anna, 1", "c": 7}
+    assert redact(found, names) == {
+        "a": ["~/show", "HOST (Arena - Composition)"],
+        "b": "USER's iPhone, channel Anna, 1",
+        "c": 7,
+    }
+    assert redact(r"C:\Users\ann\python.exe", {r"C:\Users\ann": "~", "ann": "USER"}) == r"~\python.exe"
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--report", "r.md"], "add --selftest"),
+        (["--selftest", "--report", "none/r.md"], "the folder none is not there"),
+        (["--selftest", "--report", "."], "is a folder"),
+        (["--selftest", "--report", "old.md"], "exists already; --overwrite replaces it"),
+        (["--selftest", "--ndi"], "add --report FILE"),
+    ],
+)
+def test_a_report_that_cannot_be_written_is_one_line_before_anything_is_checked(
+    say, tmp_path, monkeypatch, options, problem
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old.md").write_text("mine")
+    said = say("doctor", *options)
+    assert (said.code, said.out) == (2, "")
+    assert problem in said.err and said.err.count("\n") == 1
+    assert (tmp_path / "old.md").read_text() == "mine"
+
+
+def test_a_failed_self_test_and_a_mac_are_told_in_the_report():
+    problem = {"problem": "needs syphon-python"}
+    camera = {"index": 0, "name": "FaceTime", "formats": ["Supported modes:", "1280x720@[15.0 30.0]fps"]}
+    report = render(
+        {
+            "written": "2026-11-21 20:00 UTC",
+            "multiverse": "0.1.0",
+            "system": "macOS-15.1-arm64",
+            "machine": "arm64",
+            "python": {
+                "version": "3.12.7",
+                "path": "~/v/bin/python",
+                "built_for": "macosx-11.0",
+                "framework": "Python",
+            },
+            "selftest": {
+                "passed": False,
+                "sink": "syphon",
+                "listed_as": "Python:Multiverse",
+                "detail": "the picture arrived upside down, up to 255 of 255 off",
+            },
+            "checks": [{"name": "Syphon name", "state": "note", "detail": "listed under Python", "mend": "brew x"}],
+            "devices": {**problem, "textures": [{"kind": "syphon", "name": "Arena:Composition", "word": "syphon:x"}]},
+            "camera_formats": {"cameras": [camera]},
+        },
+        "darwin",
+    )
+    assert "- Result: FAILED: the picture arrived upside down" in report
+    assert "- Receivers list it as: Python:Multiverse\n" in report
+    assert "- Python: 3.12.7 for macosx-11.0, framework Python (~/v/bin/python)" in report
+    assert "- note: Syphon name: listed under Python\n  mend: `brew x`\n" in report
+    assert "- syphon: Arena:Composition\n- ndi: not asked for" in report
+    assert "## Sound\n\n- inputs: none\n- outputs: none\n- problem: needs syphon-python" in report
+    assert "  1280x720@[15.0 30.0]fps\n" in report
+    assert "### Mac: Syphon" in report and "### PC: Spout" not in report
+
+
+def test_the_steps_of_the_report_are_those_of_the_page():
+    page = (Path(__file__).parents[2] / "docs" / "first-contact.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## \d+\. (.+)$", page, re.MULTILINE)
+    assert headings == [step.title for step in STEPS]
+
+
+def test_ffmpeg_is_asked_for_a_cameras_formats_in_each_systems_way():
+    """ffmpeg-devices manual: v4l2 `list_formats`, dshow `list_options`; avfoundation.m lists "Supported modes" when it
+    has no such size."""
+    camera = CameraDevice(index=0, name="Cam", id="/dev/null")
+    assert format_question(camera, "win32") == ("dshow", "video=/dev/null", {"list_options": "true"})
+    assert format_question(camera, "darwin") == ("avfoundation", "/dev/null", {"video_size": "1x1"})
+    if sys.platform == "linux":
+        assert "ioctl" in ask_formats(camera, "linux")[0], "FFmpeg's own line about what is no camera"
+
+
+@pytest.mark.parametrize(
+    ("application", "state"), [("Python", "note"), ("python3.12", "note"), ("Multiverse", "ok"), ("", "note")]
+)
+def test_the_name_under_which_syphon_lists_us_is_told(application, state):
+    check = check_syphon_name(Answer(values={"application": application}))
+    assert check.state == state
+    assert f"under {application or 'no application'}: look for" in check.detail
+    assert check_syphon_name(Answer(error="No Metal device is available")).state == "warning"
 
 
 def test_without_a_terminal_each_check_is_a_plain_line(tmp_path):

@@ -66,3 +66,5 @@ def test_syphon_exports_what_is_imported_and_made() -> None:
             required = [p for p in parameters if not p["has_default"]]
             assert len(call.args) == len(required) == 1
     assert "copy_mtl_texture_to_image" in published["modules"]["syphon.utils.numpy"]["functions"]
+    described = published["modules"]["syphon.server_directory"]["classes"]["SyphonServerDescription"]["attributes"]
+    assert "servers[0].app_name" in RECEIVERS.read_text(encoding="utf-8") and "app_name" in described

@@ -1,0 +1,48 @@
+"""The sizes, rates and pixel formats that each camera offers, as FFmpeg tells them. For `doctor --report`, in a child.
+
+FFmpeg has no list of them in its API: it writes them to its log, when asked (v4l2: `list_formats`, DirectShow:
+`list_options`, ffmpeg-devices manual) or when it cannot give what was asked for (AVFoundation).
+"""
+
+import sys
+from typing import Any
+
+from engine.sources.devices import CameraDevice, list_cameras
+
+NO_CAMERA_HAS_IT = "1x1"
+
+
+def list_camera_formats() -> list[dict[str, Any]]:
+    """`name`, `index` and `formats`, FFmpeg's own lines, of each camera. macOS may ask for the camera's permission."""
+    return [
+        {"index": camera.index, "name": camera.name, "formats": ask_formats(camera, sys.platform)}
+        for camera in list_cameras()
+    ]
+
+
+def ask_formats(camera: CameraDevice, platform: str) -> list[str]:
+    """FFmpeg's lines about one camera; those of an error where it cannot be asked. `platform` as in `sys.platform`."""
+    import av
+    import av.logging
+
+    form, file, options = format_question(camera, platform)
+    av.logging.set_level(av.logging.INFO)
+    av.logging.set_skip_repeated(False)
+    with av.logging.Capture() as told:
+        try:
+            av.open(file, format=form, options=options).close()
+        except (av.FFmpegError, OSError, ValueError) as error:
+            refused = str(error)
+        else:
+            refused = ""
+    lines = [line.strip() for line in "".join(text for _, _, text in told).splitlines() if line.strip()]
+    return lines or [refused or "FFmpeg told nothing"]
+
+
+def format_question(camera: CameraDevice, platform: str) -> tuple[str, str, dict[str, str]]:
+    """(FFmpeg's format, file, options) that make it write the formats to its log and open nothing."""
+    if platform == "darwin":
+        return "avfoundation", camera.id, {"video_size": NO_CAMERA_HAS_IT}
+    if platform == "win32":
+        return "dshow", f"video={camera.id}", {"list_options": "true"}
+    return "v4l2", camera.id, {"list_formats": "all"}

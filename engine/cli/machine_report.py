@@ -1,0 +1,215 @@
+"""`multiverse doctor --selftest --report FILE`: all that the program can find out about a real machine, in one file.
+
+Markdown that a person can read, tick off and mail, with the same as JSON at its end. Names of the user, of the machine
+and of the home folder are taken out.
+"""
+
+import getpass
+import json
+import platform
+import re
+import socket
+import sys
+import sysconfig
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from engine.cli.check import Check
+from engine.cli.first_contact import steps_for
+from engine.cli.probe import Probe
+from engine.errors import UsageError
+
+PAGE = "docs/first-contact.md"
+MIN_NAME_CHARACTERS = 2  # a shorter one would be found in every other word
+EVERYBODYS_NAMES = ("localhost", "root", "user", "admin")
+
+
+def check_path(path: Path, overwrite: bool) -> None:
+    """UsageError, before the minute that the checks may take, where the report could not be written."""
+    if path.is_dir():
+        raise UsageError(f"--report {path}: is a folder; give the name of a file, such as {path / 'report.md'}")
+    if not path.parent.is_dir():
+        raise UsageError(f"--report {path}: the folder {path.parent} is not there; make it, or give another")
+    if path.exists() and not overwrite:
+        raise UsageError(f"--report {path}: exists already; --overwrite replaces it")
+
+
+def write_report(path: Path, checks: Sequence[Check], selftest: dict[str, Any], *, wants_ndi: bool) -> None:
+    """Ask for what the checks have not, and write all of it. UsageError when the file cannot be written."""
+    from engine.atomic_file import write_atomic
+
+    found = redact(_find_out(checks, selftest, wants_ndi=wants_ndi), private_names())
+    try:
+        write_atomic(path, render(found, sys.platform))
+    except OSError as error:
+        raise UsageError(f"--report {path}: cannot be written ({error.strerror or error})") from None
+
+
+def private_names() -> dict[str, str]:
+    """What is taken out of a report, and what stands there instead, longest first."""
+    host = socket.gethostname()
+    names = {str(Path.home()): "~", host: "HOST", host.partition(".")[0]: "HOST"}
+    with suppress(OSError, KeyError):  # a container's user may have no name
+        names[getpass.getuser()] = "USER"
+    kept = {
+        name: stand_in
+        for name, stand_in in names.items()
+        if len(name) >= MIN_NAME_CHARACTERS and name.casefold() not in EVERYBODYS_NAMES
+    }
+    return dict(sorted(kept.items(), key=lambda pair: -len(pair[0])))
+
+
+def redact(found: Any, names: dict[str, str]) -> Any:
+    """`found`, ready for JSON, with each of `names` replaced where it stands as a word, upper or lower case. Pure."""
+    if isinstance(found, str):
+        for name, stand_in in names.items():
+            found = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", lambda _, to=stand_in: to, found, flags=re.IGNORECASE)
+        return found
+    if isinstance(found, dict):
+        return {key: redact(value, names) for key, value in found.items()}
+    if isinstance(found, list | tuple):
+        return [redact(value, names) for value in found]
+    return found
+
+
+def render(found: dict[str, Any], system: str) -> str:
+    """The report as Markdown. `found` as in its own JSON, `system` as in `sys.platform`. Pure."""
+    return "\n".join(_lines(found, system)) + "\n"
+
+
+def _find_out(checks: Sequence[Check], selftest: dict[str, Any], *, wants_ndi: bool) -> dict[str, Any]:
+    with ExitStack() as stack:
+        probes = {
+            "devices": Probe("devices", *(["ndi"] if wants_ndi else [])),
+            "camera_formats": Probe("camera_formats"),
+        }
+        for probe in probes.values():
+            stack.callback(probe.close)
+        answers = {name: probe.read() for name, probe in probes.items()}
+    return {
+        "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "multiverse": version("multiverse-engine"),
+        "system": platform.platform(),
+        "machine": platform.machine(),
+        "python": {
+            "version": platform.python_version(),
+            "path": sys.executable,
+            "built_for": sysconfig.get_platform(),
+            "framework": sysconfig.get_config_var("PYTHONFRAMEWORK") or "",
+        },
+        "selftest": selftest,
+        "checks": [asdict(check) for check in checks],
+        **{name: {"problem": answer.error} if answer.error else answer.values for name, answer in answers.items()},
+    }
+
+
+def _lines(found: dict[str, Any], system: str) -> Iterator[str]:
+    python, selftest = found["python"], found["selftest"]
+    yield "# Multiverse on a real machine"
+    yield ""
+    yield f"Written {found['written']} by `multiverse doctor --selftest --report`, multiverse {found['multiverse']}."
+    yield "The names of the user, of this machine and of the home folder are left out. Read it before you send it:"
+    yield "devices and other programs stand here as the system names them."
+    yield ""
+    yield "## The machine"
+    yield ""
+    yield f"- System: {found['system']}, {found['machine']}"
+    framework = f", framework {python['framework']}" if python["framework"] else ""
+    yield f"- Python: {python['version']} for {python['built_for']}{framework} ({python['path']})"
+    yield ""
+    yield "## Self-test: a card sent and received by another process"
+    yield ""
+    yield from _about_selftest(selftest)
+    yield ""
+    yield "## Checks"
+    yield ""
+    for check in found["checks"]:
+        yield f"- {check['state']}: {check['name']}: {check['detail']}"
+        if check["mend"]:
+            yield f"  mend: `{check['mend']}`"
+    yield ""
+    yield "## Pictures of other programs"
+    yield ""
+    yield from _about_senders(found["devices"])
+    yield ""
+    yield "## Sound"
+    yield ""
+    yield from _about_sound(found["devices"])
+    yield ""
+    yield "## Cameras"
+    yield ""
+    yield from _about_cameras(found["camera_formats"])
+    yield ""
+    yield "## To look at"
+    yield ""
+    yield f"Only a person can see these. {PAGE} tells how, and what it means if it is not so. Tick them, and write"
+    yield "beside them what was different."
+    for step in steps_for(system):
+        yield ""
+        yield f"### {step.title}"
+        yield ""
+        yield from (f"- [ ] {line}" for line in step.see)
+    yield ""
+    yield "## The same as JSON"
+    yield ""
+    yield "```json"
+    yield json.dumps(found, indent=1, ensure_ascii=False)
+    yield "```"
+
+
+def _about_selftest(selftest: dict[str, Any]) -> Iterator[str]:
+    yield f"- Result: {'passed' if selftest['passed'] else 'FAILED: ' + selftest['detail']}"
+    yield f"- Sent by: sink `{selftest['sink']}`"
+    for key, label in (
+        ("detail_of_sink", "The sink says"),
+        ("listed_as", "Receivers list it as"),
+        ("orientation", "Arrived"),
+        ("largest_difference_rgba", "Largest difference of red, green, blue, alpha, of 255"),
+        ("renderer", "Drawn with"),
+    ):
+        if selftest.get(key):
+            yield f"- {label}: {selftest[key]}"
+
+
+def _about_senders(devices: dict[str, Any]) -> Iterator[str]:
+    """Syphon's or Spout's, those in shared memory, and NDI's, from `multiverse devices --json`."""
+    seen = [
+        *(f"- {sender['kind']}: {sender['name']}" for sender in devices.get("textures", [])),
+        *(f"- shared memory: {picture['name']}" for picture in devices.get("shared", [])),
+        *(f"- ndi: {source}" for source in devices.get("ndi") or []),
+    ]
+    yield from seen or ["- none"]
+    if devices.get("ndi") is None:
+        yield "- ndi: not asked for (--ndi asks the network)"
+
+
+def _about_sound(devices: dict[str, Any]) -> Iterator[str]:
+    for kind in ("inputs", "outputs"):
+        found = devices.get(f"audio_{kind}", [])
+        if not found:
+            yield f"- {kind}: none"
+        for device in found:
+            form = f"{device[kind]} channels, {device['rate_hz']} Hz, {device['hostapi']}"
+            default = ", default" if device["is_default"] else ""
+            yield f"- {kind[:-1]} {device['index']}: {device['name']} ({form}{default})"
+    for problem in [*devices.get("problems", []), *filter(None, [devices.get("problem")])]:
+        yield f"- problem: {problem}"
+
+
+def _about_cameras(cameras: dict[str, Any]) -> Iterator[str]:
+    if "problem" in cameras:
+        yield f"- problem: {cameras['problem']}"
+        return
+    if not cameras["cameras"]:
+        yield "- none"
+    for camera in cameras["cameras"]:
+        yield f"- {camera['index']} {camera['name']}"
+        yield ""
+        yield "  ```"
+        yield from (f"  {line}" for line in camera["formats"])
+        yield "  ```"
