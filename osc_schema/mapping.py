@@ -24,11 +24,12 @@ AREA = Area(
     description="Addresses of other programs, and MIDI through a bridge (Open Stage Control, Sonic Pi, osmid, `m` "
     "arguments), made to move parameters and to give commands. A control is called `osc /any/address` (a number after "
     "it names another argument than the first, from 0), or `midi CHANNEL` and `cc N`, `cc14 N` (the pair N and N+32), "
-    "`note N`, `program N`, `bend` or `pressure`; the device follows where the bridge names one, and without it any "
-    "device is meant. Modes: fader; offset, twos, sign (relative encoders: 64 is still, two's complement, sign and "
-    "magnitude); trigger; toggle; momentary. With takeover a fader that stands elsewhere moves nothing until it "
-    "reaches the value of now. `low` and `high` are in the parameter's own unit, `low` may be the larger one; `curve` "
-    "is the exponent of the way between them (1: straight). Entries are numbered from 1 and kept in a file.",
+    "`nrpn N` (0..16383), `note N`, `program N`, `bend` or `pressure`; the device follows where the bridge names one, "
+    "and without it any device is meant. Modes: fader; offset, twos, sign (relative encoders: 64 is still, two's "
+    "complement, sign and magnitude); trigger; toggle; momentary. With takeover a fader that stands elsewhere moves "
+    "nothing until it reaches the value of now. `low` and `high` are in the parameter's own unit, `low` may be the "
+    "larger one; `curve` is the exponent of the way between them (1: straight). Entries are numbered from 1 and kept "
+    "in a file.",
     commands=(
         _command(
             "learn",

@@ -3,6 +3,7 @@
 | bridge | address | arguments |
 |---|---|---|
 | Open Stage Control | `/control`, `/note`, `/program`, `/pitch`, `/channel_pressure` | channel 1..16, then the data |
+| the same with its option `rpn` | `/nrpn` | channel, number 0..16383, value 0..16383 |
 | Sonic Pi from 3.3 on | `/midi:<device>:<port>:<channel>/control_change`, `/midi:<device>:<port>/clock` | data |
 | osmid, Sonic Pi before | `/midi/<device>/<port>/<channel>/control_change`, `/midi/<device>/<port>/clock` | data |
 | osmid with a template | `/midi/<channel>/control_change` | data |
@@ -26,6 +27,8 @@ _OPEN_STAGE_CONTROL: Final[dict[str, tuple[str, int]]] = {
     "/pitch": ("bend", 1),
     "/channel_pressure": ("pressure", 1),
     "/key_pressure": ("other", 2),
+    "/nrpn": ("nrpn", 2),
+    "/rpn": ("rpn", 2),
 }
 _TYPES: Final[dict[str, tuple[str, int]]] = {
     "note_on": ("note", 2),
@@ -106,10 +109,13 @@ def _of_bytes(midi: Midi) -> MidiEvent:
 
 
 def _channel_event(kind: str, channel: int, data: list[int], device: str) -> MidiEvent | None:
-    if not 1 <= channel <= 16 or not all(0 <= value <= (16_383 if kind == "bend" else 127) for value in data):
+    largest = 16_383 if kind in ("bend", "nrpn", "rpn") else 127
+    if not 1 <= channel <= 16 or not all(0 <= value <= largest for value in data):
         return None
     if kind == "note_off":
         return MidiEvent(kind="note", channel=channel, number=data[0], device=device)
+    if kind == "rpn":
+        return MidiEvent(kind="other", channel=channel, number=data[0], value=data[1], device=device)
     if kind in ("bend", "pressure"):
         return MidiEvent(kind=kind, channel=channel, value=data[0], device=device)  # type: ignore[arg-type]
     value = data[1] if len(data) == 2 else 0

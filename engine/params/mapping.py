@@ -83,6 +83,9 @@ class ControlMap:
         is_mapped = False
         messages = []
         for movement in movements:
+            if movement.part_of is not None and self._entries_for(movement.part_of):
+                is_mapped = True
+                continue
             for entry, hold in self._entries_for(movement.control):
                 is_mapped = True
                 now = value_of(entry.target) if entry.param is not None else None

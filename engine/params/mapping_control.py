@@ -3,6 +3,7 @@
 midi 1 cc 7                  controller 7 on channel 1, of any device
 midi 1 cc 7 nanokey2:0       of that device, as the bridge names it
 midi 1 cc14 7                the pair of controllers 7 and 39 as one fader of 14 bits
+midi 1 nrpn 300              the NRPN of that number, 0..16383: controllers 99, 98, 6, 38 as one
 midi 10 note 36, midi 1 program 5, midi 1 bend, midi 1 pressure
 osc /1/fader3                the first argument of that address
 osc /3/xy 1                  its second
@@ -13,12 +14,21 @@ from typing import Final, Literal, NamedTuple
 
 from osc_schema import Rejected
 
-MidiKind = Literal["note", "cc", "program", "bend", "pressure", "clock", "start", "continue", "stop", "other"]
-ControlKind = Literal["note", "cc", "cc14", "program", "bend", "pressure", "osc"]
+MidiKind = Literal["note", "cc", "nrpn", "program", "bend", "pressure", "clock", "start", "continue", "stop", "other"]
+ControlKind = Literal["note", "cc", "cc14", "nrpn", "program", "bend", "pressure", "osc"]
 
-LARGEST: Final = {"note": 127, "cc": 127, "cc14": 16_383, "program": 1, "bend": 16_383, "pressure": 127, "osc": 1}
+LARGEST: Final = {
+    "note": 127,
+    "cc": 127,
+    "cc14": 16_383,
+    "nrpn": 16_383,
+    "program": 1,
+    "bend": 16_383,
+    "pressure": 127,
+    "osc": 1,
+}
 """What a control of each kind tells at its upper end; the lower end is 0."""
-NUMBERS: Final = {"note": 127, "cc": 127, "cc14": 31, "program": 127}
+NUMBERS: Final = {"note": 127, "cc": 127, "cc14": 31, "nrpn": 16_383, "program": 127}
 """Kinds that are numbered, and the highest number."""
 MOST_ARGUMENTS = 64
 LONGEST_CHARACTERS = 255
@@ -32,9 +42,9 @@ class MidiEvent:
     channel: int = 0
     """1..16; 0 where the message has none."""
     number: int = 0
-    """Note, controller or program, 0..127."""
+    """Note, controller or program, 0..127; an NRPN 0..16383."""
     value: int = 0
-    """0..127, of a bend 0..16383; a note that ends is 0."""
+    """0..127, of a bend and of an NRPN 0..16383; a note that ends is 0."""
     device: str = ""
     """As the bridge names it; "" where it does not."""
 
@@ -43,7 +53,7 @@ class Control(NamedTuple):  # a tuple, because each message looks it up
     kind: ControlKind
     channel: int = 0
     number: int = 0
-    """Note, controller or program; of an OSC address which argument."""
+    """Note, controller, NRPN or program; of an OSC address which argument."""
     place: str = ""
     """The OSC address, or the MIDI device; "" for any device."""
 
@@ -63,6 +73,12 @@ class Movement(NamedTuple):
     value: float
     is_bang: bool = False
     """It has no value: a message without arguments, a program change."""
+    steps: int = 0
+    """It moved by so many steps from wherever it was: an NRPN's increment (1) or decrement (-1)."""
+    bits: int = 7
+    """Of the value of a cc, cc14 or nrpn, how many bits are known: 7, 14, or 0 while a fine half is yet to come."""
+    part_of: Control | None = None
+    """The control of which this is only a part, where it is: entries for that one go before."""
 
 
 FIRST_FINE, AFTER_FINE = 32, 64
@@ -94,7 +110,7 @@ def control_of(name: str) -> Control:
 
 
 def _number(name: str, word: str, highest: int, lowest: int = 0) -> int:
-    if word.isascii() and word.isdecimal() and len(word) < 4 and lowest <= int(word) <= highest:
+    if word.isascii() and word.isdecimal() and len(word) < 6 and lowest <= int(word) <= highest:
         return int(word)
     raise Rejected(f"control {_short(name)!r}: {_short(word)!r} is not a whole number {lowest}..{highest}")
 

@@ -15,6 +15,8 @@ from osc_schema.mapping import KEYS, MODES
 Mode = Literal["fader", "offset", "twos", "sign", "trigger", "toggle", "momentary"]
 
 RELATIVE: Final = ("offset", "twos", "sign")
+TURNED: Final = ("cc", "cc14", "nrpn")
+"""Kinds of control that an encoder may be."""
 NUMERIC: Final = (ParamType.FLOAT, ParamType.STOPS, ParamType.INT, ParamType.MENU)
 SWITCHED: Final = (ParamType.BOOL, *NUMERIC)
 STEEPEST_CURVE = 10.0
@@ -135,8 +137,10 @@ def _check_whole(entry: Entry, given: Mapping[str, object]) -> None:
     switched = param is not None and param.type in SWITCHED
     if not switched and mode != "trigger":
         raise Rejected(f"mode {mode}: {entry.target} can only be triggered")
-    if mode in RELATIVE and (kind != "cc" or not numeric):
-        raise Rejected(f"mode {mode}: is for an encoder (cc) that turns a number, not {entry.control.name}")
+    if mode in RELATIVE and (kind not in TURNED or not numeric):
+        raise Rejected(
+            f"mode {mode}: is for an encoder ({', '.join(TURNED)}) that turns a number, not {entry.control.name}"
+        )
     if kind == "program" and mode != "trigger":
         raise Rejected(f"mode {mode}: a program change can only trigger")
     if entry.takeover and (mode != "fader" or not numeric or kind == "note"):

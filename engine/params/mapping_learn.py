@@ -3,7 +3,8 @@
 Taken are a note that begins, a program change, a message without arguments at its first hearing; and a control with
 a value once it has told two different ones, or one that is clearly not what it told before. Not taken are values that
 only repeat, notes that end, and what has been moving all along without a pause: the position of a clip that plays, a
-meter, an LFO. Where both halves of a 14-bit pair are heard together, the pair is taken.
+meter, an LFO. Where both halves of a 14-bit pair are heard together, the pair is taken, and an NRPN instead of the
+controllers that it is made of.
 """
 
 from dataclasses import dataclass
@@ -50,14 +51,16 @@ class Learner:
 
     def hear(self, movement: Movement, now_s: float) -> Control | None:
         """The control that is meant, once it is clear; always None while nobody learns."""
-        control, value, is_bang = movement
+        if movement.part_of is not None:
+            return None
+        control, value, is_bang = movement[:3]
         known = self._known.get(control)
         before = None if known is None else known.value
         if known is None:
             if len(self._known) >= MOST_CONTROLS:
                 self._known.clear()
             known = self._known[control] = _Known(value, now_s, float("-inf"))
-        if is_bang or value != before:
+        if is_bang or movement.steps or value != before:
             rested = now_s - known.moved_s >= REST_S
             known.moves = 1 if rested else known.moves + 1
             known.is_restless = known.is_restless and not rested
@@ -68,7 +71,7 @@ class Learner:
         if control.kind == "note":
             is_meant = value > 0
         else:
-            is_meant = is_bang or self._has_moved(control, known, before)
+            is_meant = is_bang or movement.steps or self._has_moved(control, known, before)
         return self._whole(control, now_s) if is_meant else None
 
     def _has_moved(self, control: Control, known: _Known, before: float | None) -> bool:

@@ -22,7 +22,7 @@ HALF = 128
 class Pair:
     """One fader: the position 0..16383 after each half, or None while there is none to tell."""
 
-    __slots__ = ("_coarse", "_fine", "_heard_s", "_is_settled", "_order", "_waiting")
+    __slots__ = ("_coarse", "_fine", "_heard_s", "_is_settled", "_order", "_waiting", "is_whole")
 
     def __init__(self) -> None:
         self._coarse: int | None = None
@@ -32,6 +32,8 @@ class Pair:
         self._order: Literal["", "coarse", "fine"] = ""
         self._is_settled = False
         self._heard_s = float("-inf")
+        self.is_whole = False
+        """Both halves of the position last told were heard, or the other one is left out: no correction follows."""
 
     def coarse(self, value: int, now_s: float) -> int | None:
         """The coarse half, 0..127, was heard."""
@@ -39,6 +41,7 @@ class Pair:
             self._is_settled = self._coarse is not None
             self._order = "coarse"
             self._waiting = None
+        self.is_whole = self._waiting is not None and self._order != "coarse"
         if self._waiting is not None and self._order != "coarse":
             self._order = "fine"
             self._fine, self._waiting = self._waiting, None
@@ -57,6 +60,7 @@ class Pair:
             self._waiting = None
         elif self._waiting is not None:
             self._order, self._is_settled = "coarse", True
+        self.is_whole = self._order == "coarse" and self._coarse is not None
         if self._order == "coarse" and self._coarse is not None:
             self._fine, self._waiting = value, None
             return self._coarse * HALF + value

@@ -14,8 +14,8 @@ import math
 from dataclasses import dataclass
 
 import osc_schema
-from engine.params.mapping_control import Movement
-from engine.params.mapping_entry import RELATIVE, SWITCHED, Entry, command_arguments
+from engine.params.mapping_control import LARGEST, Movement
+from engine.params.mapping_entry import NUMERIC, RELATIVE, SWITCHED, Entry, command_arguments
 from osc_schema import Param, ParamType, Value
 
 STEP = 1 / 127  # of the way: one step of a 7-bit control, far below a jump that an eye sees at 30 ms of smoothing
@@ -48,7 +48,8 @@ def arguments_for(entry: Entry, movement: Movement, now: Value | None, hold: Hol
 
 def _wanted(entry: Entry, movement: Movement, now: Value | None, hold: Hold, now_s: float) -> Arguments | None:
     """The target's value as `osc_schema.accept` gives it, or a command's arguments."""
-    if entry.mode in RELATIVE:
+    is_turned = movement.steps and entry.mode == "fader" and entry.param is not None and entry.param.type in NUMERIC
+    if entry.mode in RELATIVE or is_turned:
         return _turned(entry, movement, now)
     was, at = hold.at, position(entry, movement.value)
     hold.at = at
@@ -105,18 +106,25 @@ def picks_up(was: float | None, at: float, target: float) -> bool:
     return was is not None and min(was, at) <= target <= max(was, at)
 
 
-def ticks(mode: str, heard: int) -> int:
-    """How far an encoder was turned, -64..63: `heard` is what its controller told, 0..127."""
+def ticks(mode: str, heard: int, bits: int = 7) -> int:
+    """How far an encoder was turned, -64..63 of 7 bits, -8192..8191 of 14; `heard` is what its controller told.
+
+    Ableton Live calls them Relative (Bin. Offset), (2's Comp.) and (Signed Bit); its Signed Bit 2 is `sign` with
+    `invert`. The V-Pots of Mackie Control are `sign`: bit 6 set is counter-clockwise.
+    """
+    half = 1 << (bits - 1)
     if mode == "offset":
-        return heard - 64
+        return heard - half
     if mode == "twos":
-        return heard - 128 if heard >= 64 else heard
-    return 64 - heard if heard >= 64 else heard
+        return heard - 2 * half if heard >= half else heard
+    return half - heard if heard >= half else heard
 
 
 def _turned(entry: Entry, movement: Movement, now: Value | None) -> Arguments | None:
     """A tick is a 127th of the way, of whole numbers and menus at least one."""
-    turned = ticks(entry.mode, int(movement.value))
+    if not movement.steps and not movement.bits:  # half of a value says nothing of the way
+        return None
+    turned = movement.steps or ticks(entry.mode, _heard(movement), movement.bits)
     param = entry.param
     assert param is not None  # `make_entry`
     span = abs(entry.high - entry.low)
@@ -126,6 +134,11 @@ def _turned(entry: Entry, movement: Movement, now: Value | None) -> Arguments | 
     at = position_of(entry, now) + (-turned if entry.invert else turned) * max(STEP, unit)
     is_circle = param.out_of_range == "wrap" and span == param.high - param.low
     return _accepted(entry, value_at(entry, at % 1.0 if is_circle else min(1.0, max(0.0, at))))
+
+
+def _heard(movement: Movement) -> int:
+    """The value in the bits that its device sends."""
+    return round(movement.value * ((1 << movement.bits) - 1) / LARGEST[movement.control.kind])
 
 
 def _triggered(entry: Entry) -> Arguments:

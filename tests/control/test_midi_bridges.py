@@ -31,6 +31,8 @@ def event(kind: str, channel: int = 0, number: int = 0, value: int = 0, device: 
         ("/pitch", (1, 16383), event("bend", 1, 0, 16383)),
         ("/channel_pressure", (2, 99), event("pressure", 2, 0, 99)),
         ("/key_pressure", (2, 60, 99), event("other", 2, 60, 99)),
+        ("/nrpn", (1, 300, 9000), event("nrpn", 1, 300, 9000)),  # src/server/python/main.py, option `rpn`
+        ("/rpn", (1, 0, 256), event("other", 1, 0, 256)),
     ],
 )
 def test_open_stage_control_gives_the_channel_first(address: str, args: tuple, expected: MidiEvent) -> None:
@@ -110,6 +112,8 @@ def test_a_midi_argument_is_midi_at_any_address(data: tuple[int, int, int], expe
         ("/control", (1, 7, "64")),
         ("/control", (1, 7, True)),
         ("/pitch", (1, 16384)),
+        ("/nrpn", (1, 16384, 0)),
+        ("/nrpn", (1, 300)),
         ("/midi:", ()),
         ("/midi/", ()),
         ("/midi/x/control_change", (7, 3)),

@@ -237,6 +237,47 @@ def test_a_tick_of_an_encoder_is_a_127th_from_wherever_the_value_is(mode: str, u
     assert surface.store.get("/layer/1/curve") == 0.0
 
 
+def test_the_modes_are_those_of_ableton_live_and_mackie() -> None:
+    """Live's manual, "Mapping to Relative MIDI Controllers": what counts up and what down. V-Pots: 0x01, 0x41."""
+    up, down = range(1, 64), range(-1, -64, -1)
+    assert [ticks("sign", value) for value in (*range(1, 64), *range(65, 128))] == [*up, *down]
+    assert [ticks("twos", value) for value in (*range(1, 64), *range(127, 64, -1))] == [*up, *down]
+    assert [ticks("offset", value) for value in (*range(65, 128), *range(63, 0, -1))] == [*up, *down]
+    signed_bit_2 = Surface({"control": "midi 1 cc 7", "target": "/layer/1/curve", "mode": "sign", "invert": True})
+    signed_bit_2.move("midi 1 cc 7", 65)
+    assert signed_bit_2.store.get("/layer/1/curve") == pytest.approx(1 / 127)
+
+
+@pytest.mark.parametrize(
+    ("mode", "up", "down"), [("offset", 8194, 8190), ("twos", 2, 16382), ("sign", 2, 8194), ("offset", 8192 + 2, 8190)]
+)
+@pytest.mark.parametrize("kind", ["cc14 7", "nrpn 300"])
+def test_an_encoder_of_14_bits_counts_each_turn_once(kind: str, mode: str, up: int, down: int) -> None:
+    surface = Surface({"control": f"midi 1 {kind}", "target": "/layer/1/curve", "mode": mode})
+    coarse, fine = (7, 39) if kind == "cc14 7" else (6, 38)
+
+    def turn(value: int) -> float:
+        surface.now_s += 0.2
+        if kind != "cc14 7":
+            surface.midi("cc", 99, 2), surface.midi("cc", 98, 44)
+        surface.midi("cc", coarse, value >> 7), surface.midi("cc", fine, value & 127)
+        return surface.store.get("/layer/1/curve")
+
+    turn(up)  # the first one tells whether there is a fine half
+    surface.store.set("/layer/1/curve", 0.5)
+    assert turn(up) == pytest.approx(0.5 + 2 / 127)
+    assert turn(down) == pytest.approx(0.5)
+    assert turn(down) == pytest.approx(0.5 - 2 / 127)
+
+
+def test_an_encoder_of_7_bits_may_be_an_nrpn() -> None:
+    surface = Surface({"control": "midi 1 nrpn 300", "target": "/layer/1/curve", "mode": "offset"})
+    surface.store.set("/layer/1/curve", 0.5)
+    for number, value in ((99, 2), (98, 44), (6, 65), (6, 65), (6, 63)):
+        surface.midi("cc", number, value)
+    assert surface.store.get("/layer/1/curve") == pytest.approx(0.5 + 1 / 127)
+
+
 def test_an_encoder_steps_through_a_menu_and_round_a_circle() -> None:
     surface = Surface(
         {"control": "midi 1 cc 1", "target": "/layer/1/wrap", "mode": "twos"},
@@ -317,6 +358,97 @@ def test_a_pair_of_14_bits_goes_where_no_controller_of_7_can() -> None:
     waits = Surface({"control": "midi 1 cc14 7", "target": "/layer/1/curve", "takeover": False})
     assert waits.midi("cc", 39, 5) == ()
     assert waits.midi("cc", 40, 5) is None
+
+
+# -- NRPNs: orders from Yoshimi's Using_NRPNs.txt, Open Stage Control's rpn.py, JUCE's MidiRPNDetector ------------
+
+NRPN = {"control": "midi 1 nrpn 300", "target": "/layer/1/curve", "takeover": False}
+
+
+def controllers(surface: Surface, *heard: tuple[int, int]) -> float:
+    """The value that the parameter has after these."""
+    for number, value in heard:
+        surface.midi("cc", number, value)
+    return surface.store.get("/layer/1/curve")
+
+
+@pytest.mark.parametrize("order", [(99, 98, 6, 38), (98, 99, 6, 38), (99, 98, 38, 6), (98, 99, 38, 6)])
+def test_an_nrpn_is_one_fader_of_14_bits_in_whatever_order_it_comes(order: tuple[int, ...]) -> None:
+    surface = Surface(NRPN)
+    for value in (9000, 9001, 8999, 16383, 0, 8192):
+        halves = {99: 300 >> 7, 98: 300 & 127, 6: value >> 7, 38: value & 127}
+        assert controllers(surface, *((number, halves[number]) for number in order)) == value / 16383
+
+
+def test_an_nrpn_of_7_bits_reaches_both_ends() -> None:
+    surface = Surface(NRPN)
+    assert controllers(surface, (99, 2), (98, 44), (6, 127)) == 1.0
+    assert controllers(surface, (6, 64)) == pytest.approx(64 / 127)
+    assert controllers(surface, (6, 0)) == 0.0
+
+
+def test_an_nrpn_is_selected_once_and_set_often_until_nothing_is_selected() -> None:
+    surface = Surface(NRPN, {"control": "midi 1 cc 6", "target": "/layer/2/curve", "takeover": False})
+    assert controllers(surface, (99, 2), (98, 44), (6, 64), (38, 1), (38, 9)) == (64 * 128 + 9) / 16383
+    assert controllers(surface, (98, 45), (6, 0)) == (64 * 128 + 9) / 16383, "another one, with the same upper half"
+    assert controllers(surface, (98, 44), (6, 65), (38, 0)) == 65 * 128 / 16383
+    surface.store.set("/layer/2/curve", 0.5)
+    controllers(surface, (6, 20), (38, 0))
+    assert surface.store.get("/layer/2/curve") == 0.5, "what is an NRPN's is not controller 6's"
+    assert controllers(surface, (99, 127), (98, 127), (6, 127)) == 20 * 128 / 16383
+    assert surface.store.get("/layer/2/curve") == 1.0, "nothing is selected: controller 6 is one like any other"
+
+
+def test_an_rpn_is_not_taken_for_the_nrpn_of_its_number() -> None:
+    surface = Surface({**NRPN, "control": "midi 1 nrpn 0"})
+    assert controllers(surface, (99, 0), (98, 0), (6, 64), (38, 0)) == 8192 / 16383
+    assert controllers(surface, (101, 0), (100, 0), (6, 2), (38, 0)) == 8192 / 16383
+    assert controllers(surface, (96, 0)) == 8192 / 16383
+    assert controllers(surface, (99, 0), (98, 0), (6, 0)) < 0.01
+
+
+def test_a_value_that_is_all_in_the_fine_half_is_heard() -> None:
+    surface = Surface({**NRPN, "in_high": 127})
+    assert controllers(surface, (99, 2), (98, 44), (38, 100), (38, 127)) == 1.0
+
+
+def test_an_nrpn_goes_up_and_down_by_steps_from_where_it_is() -> None:
+    surface = Surface(NRPN)
+    surface.store.set("/layer/1/curve", 0.5)
+    assert controllers(surface, (99, 2), (98, 44), (96, 0), (96, 127)) == pytest.approx(0.5 + 2 / 127)
+    assert controllers(surface, (97, 1)) == pytest.approx(0.5 + 1 / 127)
+
+
+def test_two_devices_and_two_channels_select_each_for_itself() -> None:
+    surface = Surface({**NRPN, "control": "midi 1 nrpn 300 a:0"})
+    for device, number, value in (("a:0", 99, 2), ("b:0", 99, 7), ("a:0", 98, 44), ("b:0", 98, 1), ("b:0", 6, 127)):
+        surface.midi("cc", number, value, device)
+    assert surface.store.get("/layer/1/curve") == 0.0
+    surface.midi("cc", 6, 127, "a:0")
+    assert surface.store.get("/layer/1/curve") == 1.0
+
+
+@pytest.mark.parametrize("number", [6, 38, 96, 97, 98, 99, 100, 101])
+def test_a_knob_mapped_to_a_controller_of_nrpns_goes_on_working(number: int) -> None:
+    surface = Surface({**NRPN, "control": f"midi 1 cc {number}"})
+    for value in (0, 127, 64):
+        assert controllers(surface, (number, value)) == pytest.approx(value / 127)
+
+
+def test_open_stage_control_tells_an_nrpn_with_a_coarse_half_before_the_whole() -> None:
+    """`rpn.py`: a value with a fine half of 0 after controller 6, the whole after controller 38."""
+    surface = Surface(NRPN)
+
+    def told(*values: int) -> float:
+        for value in values:
+            surface.midi("nrpn", 300, value)
+        return surface.store.get("/layer/1/curve")
+
+    assert told(127 * 128) == 1.0, "a device of 7 bits"
+    assert told(64 * 128, 64 * 128 + 5) == (64 * 128 + 5) / 16383
+    assert told(63 * 128) == (63 * 128 + 127) / 16383, "no jump down by 128 in between"
+    assert told(63 * 128 + 127) == (63 * 128 + 127) / 16383
+    assert told(63 * 128, 63 * 128) == 63 * 128 / 16383
 
 
 def test_a_clock_is_no_movement() -> None:

@@ -133,6 +133,8 @@ def test_the_argument_that_moved_is_the_one_that_is_taken(desk: Desk) -> None:
         "osc /3/xy 1",
         "midi 1 cc 7",
         "midi 16 cc14 31 nano:0",
+        "midi 1 nrpn 16383 nano:0",
+        "midi 1 nrpn 0",
         "midi 10 note 127",
         "midi 1 program 0",
         "midi 1 bend",
@@ -148,7 +150,8 @@ def test_a_control_is_read_by_the_name_it_tells(name: str) -> None:
     "name",
     [
         "", "osc", "osc fader", "osc /a b", "osc /a 64", "osc /a 1 2", "midi", "midi 1", "midi 0 cc 7", "midi 17 cc 7",
-        "midi 1 cc", "midi 1 cc 128", "midi 1 cc14 32", "midi 1 note x", "midi 1 knob 7", "midi 1 osc 7",
+        "midi 1 cc", "midi 1 cc 128", "midi 1 cc14 32", "midi 1 nrpn 16384", "midi 1 nrpn", "midi 1 note x", "midi 1 knob 7",
+        "midi 1 osc 7",
         "midi 1 cc 7 a b", "midi 1 bend a b", "midi 1 cc -1", "midi 1 cc 7.5", "cc 7", "midi ¹ cc 7", "o" * 300,
     ],
 )  # fmt: skip
@@ -157,3 +160,53 @@ def test_a_name_that_is_none_is_refused_in_one_line(name: str) -> None:
         control_of(name)
     assert str(refused.value).startswith("control ")
     assert "\n" not in str(refused.value)
+
+
+# -- NRPNs ---------------------------------------------------------------------------------------
+
+ORDERS = {  # how devices send an NRPN: Yoshimi's Using_NRPNs.txt, Open Stage Control's rpn.py, JUCE's MidiRPNDetector
+    "MIDI 1.0": (99, 98, 6, 38),
+    "number's fine half first": (98, 99, 6, 38),
+    "value's fine half first": (99, 98, 38, 6),
+    "seven bits": (99, 98, 6),
+    "seven bits, fine half first": (98, 99, 6),
+}
+
+
+def nrpn(order: tuple[int, ...], number: int, value: int) -> list[tuple[int, int]]:
+    """Controllers and what they are sent."""
+    halves = {99: number >> 7, 98: number & 127, 6: value >> 7, 38: value & 127}
+    return [(controller, halves[controller]) for controller in order]
+
+
+@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
+def test_an_nrpn_is_learned_as_one_control(desk: Desk, order: tuple[int, ...]) -> None:
+    for heard in nrpn(order, 1000, 9000):  # another one before: its number is not mistaken for a knob on 98 or 99
+        desk.cc(*heard)
+    desk.learner.begin()
+    taken = [desk.cc(*heard) for value in (3000, 3500, 4000) for heard in nrpn(order, 300, value)]
+    assert next(filter(None, taken)) == "midi 1 nrpn 300"
+
+
+def test_an_nrpn_is_learned_without_being_selected_again(desk: Desk) -> None:
+    for heard in nrpn((99, 98, 6, 38), 300, 3000):
+        desk.cc(*heard)
+    desk.learner.begin()
+    assert [desk.cc(6, 24), desk.cc(38, 1), desk.cc(6, 25)] == ["", "", "midi 1 nrpn 300"]
+
+
+def test_what_sets_an_rpn_is_learned_as_nothing(desk: Desk) -> None:
+    desk.learner.begin()
+    for value in (0, 40, 80, 120):
+        assert [desk.cc(*heard) for heard in ((101, 0), (100, 0), (6, value), (38, 0))] == [""] * 4
+
+
+@pytest.mark.parametrize("number", [6, 38, 96, 97, 98, 99, 100, 101])
+def test_a_knob_on_a_controller_of_nrpns_is_a_knob(desk: Desk, number: int) -> None:
+    desk.learner.begin()
+    assert next(filter(None, (desk.cc(number, value) for value in range(20, 120, 10)))) == f"midi 1 cc {number}"
+
+
+def test_an_increment_of_an_nrpn_is_taken_at_once(desk: Desk) -> None:
+    desk.learner.begin()
+    assert [desk.cc(99, 2), desk.cc(98, 44), desk.cc(97, 0)] == ["", "", "midi 1 nrpn 300"]
