@@ -25,7 +25,7 @@ from engine.params.disk_thread import DiskThread
 from engine.params.mapping import ControlMap
 from engine.params.mapping_builtin import BUILT_IN
 from engine.params.mapping_control import Movement
-from engine.params.mapping_entry import changed, make_entry
+from engine.params.mapping_entry import NUMERIC, Entry, changed, make_entry
 from engine.params.mapping_file import LoadedMap, map_text, read_map, read_tables
 from engine.params.mapping_learn import Learner
 from engine.params.mapping_movement import Movements
@@ -144,31 +144,33 @@ class MapControl:
         is_taken = event is not None or (is_learning and bool(movements))  # what moves nothing may be a mistake
         return () if is_taken else None
 
-    def _learn(self, movements: list[Movement], now_s: float) -> tuple[_Lesson, str, str] | None:
-        """Let the learner hear: the lesson that ends with it, the control's name and why it failed, "" when it did not.
+    def _learn(self, movements: list[Movement], now_s: float) -> tuple[_Lesson, Entry | None, str] | None:
+        """Let the learner hear: the lesson that ends with it, and its entry or why there is none.
 
         The caller holds the lock, and answers when it is free.
         """
         for movement in movements:
-            control = self._learner.hear(movement, now_s)
+            learned = self._learner.hear(movement, now_s)
             lesson = self._lesson
-            if control is None or lesson is None:
+            if learned is None or lesson is None:
                 continue
             self._end_lesson()
+            control, mode = learned
+            values = {"control": control.name, "target": lesson.target, "argument": lesson.argument}
             try:
-                entry = make_entry({"control": control.name, "target": lesson.target, "argument": lesson.argument})
+                entry = make_entry(values | ({"mode": mode} if mode else {}))
                 self._map.add(entry, stands_at=movement.value if movement.control == control else None)
             except (MappingError, osc_schema.Rejected) as error:
-                return lesson, control.name, str(error)
-            return lesson, control.name, ""
+                return lesson, None, str(error)
+            return lesson, entry, ""
         return None
 
-    def _answer(self, lesson: _Lesson, control: str, failure: str) -> None:
-        if failure:
+    def _answer(self, lesson: _Lesson, entry: Entry | None, failure: str) -> None:
+        if entry is None:
             lesson.reply.fail(failure)
             return
         self._on_changed()
-        lesson.reply.done(lesson.target, control)
+        lesson.reply.done(lesson.target, entry.control.name, entry.mode)
 
     def _on_unmapped_midi(self, movement: Movement, sender_name: str) -> None:
         """Once a run: where keys and knobs that are not mapped are played, nobody wants to hear of each."""
@@ -182,13 +184,13 @@ class MapControl:
     def _on_learn(self, args: tuple, reply: Reply) -> None:
         target, *rest = texts(args, "a parameter's or command's address and, if wanted, an argument", 1, 2)
         argument = rest[0] if rest else ""
-        make_entry({"control": "osc /anything", "target": target, "argument": argument})
+        entry = make_entry({"control": "osc /anything", "target": target, "argument": argument})
         stop_timer = self._start_timer(LESSON_S, lambda: self._on_nothing_moved(lesson))
         lesson = _Lesson(target=target, argument=argument, reply=reply, stop_timer=stop_timer)
         with self._lock:
             superseded = self._end_lesson()
             self._lesson = lesson
-            self._learner.begin()
+            self._learner.begin(may_turn=entry.param is not None and entry.param.type in NUMERIC)
         if superseded is not None:
             superseded.reply.fail("superseded", is_logged=False)
 

@@ -36,7 +36,7 @@ AREA = Area(
             "address:s argument:s?",
             "Maps what moves next to a parameter, or to a command with its argument; answered when something moved, or "
             "when nothing has for 60 s.",
-            "/done /map/learn <address> <control>",
+            "/done /map/learn <address> <control> <mode>",
             _CHANGED,
         ),
         _command("cancel", "", "Ends /map/learn.", "/done /map/cancel", "/fail /map/learn cancelled"),

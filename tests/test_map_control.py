@@ -160,7 +160,9 @@ def test_a_learned_control_of_a_midi_bridge_moves_a_layer(
         oscsend(port, "/midi:nanokontrol2:0:1/control_change", "ii", 5, 24)
         answer = client.receive(30.0)
         client.close()
-        assert answer == Message("/done", ("/map/learn", "/layer/2/intensity", "midi 1 cc 5 nanokontrol2:0"), "sss")
+        assert answer == Message(
+            "/done", ("/map/learn", "/layer/2/intensity", "midi 1 cc 5 nanokontrol2:0", "fader"), "ssss"
+        )
         assert engine.params.get("/layer/2/intensity") == 1.3
         for value in (100, 127):
             oscsend(port, "/midi:nanokontrol2:0:1/control_change", "ii", 5, value)
@@ -182,16 +184,16 @@ def test_open_stage_control_notes_programs_and_pairs_are_learned(desk: Desk, osc
     port = desk.server.address[1]
     desk.say("/map/learn", "/layer/1/mute")
     oscsend(port, "/note", "iii", 10, 36, 100)
-    assert desk.answer().args == ("/map/learn", "/layer/1/mute", "midi 10 note 36")
+    assert desk.answer().args == ("/map/learn", "/layer/1/mute", "midi 10 note 36", "toggle")
     desk.say("/map/learn", "/preset/load", "night")
     oscsend(port, "/program", "ii", 1, 5)
-    assert desk.answer().args == ("/map/learn", "/preset/load", "midi 1 program 5")
+    assert desk.answer().args == ("/map/learn", "/preset/load", "midi 1 program 5", "trigger")
     assert desk.loaded == []
     desk.say("/map/learn", "/layer/1/curve")
     for coarse, fine in ((1, 5), (1, 6)):
         desk.say("/control", 1, 7, coarse)
         desk.say("/control", 1, 39, fine)
-    assert desk.answer().args == ("/map/learn", "/layer/1/curve", "midi 1 cc14 7")
+    assert desk.answer().args == ("/map/learn", "/layer/1/curve", "midi 1 cc14 7", "fader")
     oscsend(port, "/note", "iii", 10, 36, 100)
     oscsend(port, "/program", "ii", 1, 5)
     assert [entry[1:4] for entry in desk.entries()] == [
@@ -201,6 +203,22 @@ def test_open_stage_control_notes_programs_and_pairs_are_learned(desk: Desk, osc
     ]
     assert desk.loaded == ["night"]
     assert desk.store.get("/layer/1/mute") is True
+
+
+def test_an_encoder_and_an_nrpn_are_learned_as_what_they_are(desk: Desk) -> None:
+    desk.say("/map/learn", "/layer/1/curve")
+    for value in (1, 1, 1, 65):
+        desk.say("/control", 1, 16, value)  # a V-Pot
+    assert desk.answer().args == ("/map/learn", "/layer/1/curve", "midi 1 cc 16", "sign")
+    desk.say("/map/learn", "/layer/2/curve")
+    for value in (10, 20):
+        for number, data in ((99, 2), (98, 44), (6, value), (38, 0)):
+            desk.say("/control", 1, number, data)
+    assert desk.answer().args == ("/map/learn", "/layer/2/curve", "midi 1 nrpn 300", "fader")
+    desk.say("/map/learn", "/layer/1/mute")  # a switch that no encoder turns
+    for value in (1, 1, 1, 65, 65):
+        desk.say("/control", 1, 16, value)
+    assert desk.answer().args == ("/map/learn", "/layer/1/mute", "midi 1 cc 16", "fader")
 
 
 def test_a_midi_argument_moves_what_it_is_mapped_to(desk: Desk, oscsend: Callable[..., None]) -> None:
@@ -263,7 +281,7 @@ def test_the_show_goes_on_while_something_is_learned(desk: Desk) -> None:
     desk.say("/fader", 0.5)
     desk.say("/unknown", 1.0)
     desk.say("/fader", 0.75)
-    assert desk.answer().args == ("/map/learn", "/layer/1/curve", "osc /fader")
+    assert desk.answer().args == ("/map/learn", "/layer/1/curve", "osc /fader", "fader")
     assert desk.store.get("/layer/1/intensity") == 0.75 * 1.5
     assert desk.store.get("/layer/1/curve") == 0.5
     assert desk.dispatcher.counters.unknown == 0
@@ -289,7 +307,7 @@ def test_a_mistyped_message_that_moves_nothing_is_told_while_something_is_learne
     assert desk.answer().args[0] == "/preset/laod"
     for value in (0.1, 0.9):
         desk.say("/fader", value)
-    assert desk.answer().args == ("/map/learn", "/layer/1/curve", "osc /fader")
+    assert desk.answer().args == ("/map/learn", "/layer/1/curve", "osc /fader", "fader")
     assert desk.timers == []
 
 

@@ -5,11 +5,19 @@ a value once it has told two different ones, or one that is clearly not what it 
 only repeat, notes that end, and what has been moving all along without a pause: the position of a clip that plays, a
 meter, an LFO. Where both halves of a 14-bit pair are heard together, the pair is taken, and an NRPN instead of the
 controllers that it is made of.
+
+An encoder that a number is learned from says how far it was turned, always in the same few values (`mapping_encoder`).
+While what a control sends may be that, it is taken when that is clear, with the mode that reads it; an encoder that is
+turned one way only after a dozen ticks.
 """
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from engine.params.mapping_control import AFTER_FINE, FIRST_FINE, LARGEST, Control, Movement, pair_of
+from engine.params.mapping_encoder import KEPT_VALUES, recognised
+from engine.params.mapping_entry import TURNED, Mode
 from engine.params.mapping_pair import PAUSE_S
 
 MOST_CONTROLS = 4096  # remembered; a flood of addresses empties the memory
@@ -30,6 +38,15 @@ class _Known:
     """Its first value since learning began."""
     is_restless: bool = False
     """It moved all along before learning began, and has not rested since."""
+    bits: int = 0
+    values: deque[int] = field(default_factory=lambda: deque(maxlen=KEPT_VALUES))
+    """The last ones in these bits, where it may be an encoder."""
+
+
+class Learned(NamedTuple):
+    control: Control
+    mode: Mode | None = None
+    """The mode of an encoder; None: it is none."""
 
 
 class Learner:
@@ -37,11 +54,13 @@ class Learner:
 
     def __init__(self) -> None:
         self._known: dict[Control, _Known] = {}
+        self._may_turn = False
         self.is_learning = False
 
-    def begin(self) -> None:
-        """From the next movement on."""
+    def begin(self, *, may_turn: bool = True) -> None:
+        """From the next movement on. `may_turn`: what is learned for is a number, which an encoder can turn."""
         self.is_learning = True
+        self._may_turn = may_turn
         for known in self._known.values():
             known.first = None
             known.is_restless = known.moves >= ALL_ALONG  # whether it has rested since is seen when it moves again
@@ -49,7 +68,7 @@ class Learner:
     def end(self) -> None:
         self.is_learning = False
 
-    def hear(self, movement: Movement, now_s: float) -> Control | None:
+    def hear(self, movement: Movement, now_s: float) -> Learned | None:
         """The control that is meant, once it is clear; always None while nobody learns."""
         if movement.part_of is not None:
             return None
@@ -60,19 +79,28 @@ class Learner:
             if len(self._known) >= MOST_CONTROLS:
                 self._known.clear()
             known = self._known[control] = _Known(value, now_s, float("-inf"))
+        _keep(known, movement)
         if is_bang or movement.steps or value != before:
             rested = now_s - known.moved_s >= REST_S
             known.moves = 1 if rested else known.moves + 1
             known.is_restless = known.is_restless and not rested
             known.moved_s = now_s
+        whole = self._whole(control, known.heard_s, now_s)
         known.value, known.heard_s = value, now_s
-        if not self.is_learning or known.is_restless or control.kind == "cc14":
+        if not self.is_learning or known.is_restless:
             return None
+        if movement.steps:
+            return Learned(control, "twos" if self._may_turn else None)
         if control.kind == "note":
             is_meant = value > 0
         else:
-            is_meant = is_bang or movement.steps or self._has_moved(control, known, before)
-        return self._whole(control, now_s) if is_meant else None
+            is_meant = is_bang or self._has_moved(control, known, before)
+        turned = self._known.get(whole)
+        if self._may_turn and turned is not None and turned.values:
+            mode = recognised(turned.values, turned.bits)
+            if mode is not False:
+                return Learned(control, mode) if mode and control == whole else None
+        return Learned(whole) if is_meant and control.kind != "cc14" else None
 
     def _has_moved(self, control: Control, known: _Known, before: float | None) -> bool:
         largest = float(LARGEST[control.kind])
@@ -88,11 +116,24 @@ class Learner:
     def _partner_is_known(self, control: Control) -> bool:
         return pair_of(control) is not None and _partner(control) in self._known
 
-    def _whole(self, control: Control, now_s: float) -> Control:
-        """The pair where the other half came along with this one."""
+    def _whole(self, control: Control, before_s: float, now_s: float) -> Control:
+        """The pair where the other half came along with this one, now or when this one was heard before."""
         pair = pair_of(control)
         partner = self._known.get(_partner(control))
-        return pair if pair is not None and partner is not None and now_s - partner.heard_s <= PAUSE_S else control
+        if pair is None or partner is None:
+            return control
+        return pair if min(now_s - partner.heard_s, abs(before_s - partner.heard_s)) <= PAUSE_S else control
+
+
+def _keep(known: _Known, movement: Movement) -> None:
+    """Remember what an encoder may have told."""
+    kind, bits = movement.control.kind, movement.bits
+    if kind not in TURNED or not bits or movement.steps:
+        return
+    if bits != known.bits:  # its first coarse half was not the whole of it
+        known.bits = bits
+        known.values.clear()
+    known.values.append(round(movement.value * ((1 << bits) - 1) / LARGEST[kind]))
 
 
 def _partner(control: Control) -> Control:

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.params.mapping_control import Control, MidiEvent, Movement, control_of
-from engine.params.mapping_learn import ALL_ALONG, REST_S, Learner
+from engine.params.mapping_learn import ALL_ALONG, REST_S, Learned, Learner
 from engine.params.mapping_movement import Movements
 from osc_schema import Rejected
 
@@ -20,16 +20,16 @@ class Desk:
         """The control that was taken while it told `values`; "" for none."""
         for value in values:
             self.now_s += 0.01
-            control = self.learner.hear(Movement(control_of(name), float(value)), self.now_s)
-            if control is not None:
-                return control.name
+            learned = self.learner.hear(Movement(control_of(name), float(value)), self.now_s)
+            if learned is not None:
+                return learned.control.name
         return ""
 
     def cc(self, number: int, value: int) -> str:
         self.now_s += 0.002
         event = MidiEvent(kind="cc", channel=1, number=number, value=value)
         taken = [self.learner.hear(movement, self.now_s) for movement in self.movements.of_midi(event, self.now_s)]
-        return next((control.name for control in taken if control), "")
+        return next((learned.control.name for learned in taken if learned), "")
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_a_message_without_a_value_is_taken_at_once_but_no_heartbeat(desk: Desk)
         desk.learner.hear(Movement(beat, 1.0, is_bang=True), desk.now_s)
     desk.learner.begin()
     assert desk.learner.hear(Movement(beat, 1.0, is_bang=True), desk.now_s + 0.1) is None
-    assert desk.learner.hear(Movement(press, 1.0, is_bang=True), desk.now_s + 0.2) == press
+    assert desk.learner.hear(Movement(press, 1.0, is_bang=True), desk.now_s + 0.2) == Learned(press)
 
 
 @pytest.mark.parametrize("fine_first", [False, True])
@@ -150,9 +150,8 @@ def test_a_control_is_read_by_the_name_it_tells(name: str) -> None:
     "name",
     [
         "", "osc", "osc fader", "osc /a b", "osc /a 64", "osc /a 1 2", "midi", "midi 1", "midi 0 cc 7", "midi 17 cc 7",
-        "midi 1 cc", "midi 1 cc 128", "midi 1 cc14 32", "midi 1 nrpn 16384", "midi 1 nrpn", "midi 1 note x", "midi 1 knob 7",
-        "midi 1 osc 7",
-        "midi 1 cc 7 a b", "midi 1 bend a b", "midi 1 cc -1", "midi 1 cc 7.5", "cc 7", "midi ¹ cc 7", "o" * 300,
+        "midi 1 cc", "midi 1 cc 128", "midi 1 cc14 32", "midi 1 nrpn 16384", "midi 1 nrpn", "midi 1 note x",
+        "midi 1 knob 7", "midi 1 osc 7", "midi 1 cc 7 a b", "midi 1 bend a b", "midi 1 cc -1", "midi 1 cc 7.5", "cc 7", "midi ¹ cc 7", "o" * 300,
     ],
 )  # fmt: skip
 def test_a_name_that_is_none_is_refused_in_one_line(name: str) -> None:
@@ -207,6 +206,77 @@ def test_a_knob_on_a_controller_of_nrpns_is_a_knob(desk: Desk, number: int) -> N
     assert next(filter(None, (desk.cc(number, value) for value in range(20, 120, 10)))) == f"midi 1 cc {number}"
 
 
-def test_an_increment_of_an_nrpn_is_taken_at_once(desk: Desk) -> None:
+# -- encoders ------------------------------------------------------------------------------------
+
+
+def learned_mode(desk: Desk, *values: int, number: int = 70) -> str | None:
+    """The mode that is taken while controller `number` sends these; "" when it is not taken, None for no encoder."""
+    desk.learner.begin()
+    for value in values:
+        desk.now_s += 0.02
+        event = MidiEvent(kind="cc", channel=1, number=number, value=value)
+        for movement in desk.movements.of_midi(event, desk.now_s):
+            learned = desk.learner.hear(movement, desk.now_s)
+            if learned is not None:
+                return learned.mode
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("values", "mode"),
+    [
+        ((127, 127, 127), "twos"),
+        ((63, 63, 63), "offset"),
+        ((1, 1, 1, 127), "twos"),
+        ((1, 1, 2, 1, 65), "sign"),  # Mackie's V-Pots
+        ((65, 65, 66, 65, 63), "offset"),
+        ((65, 65, 1), "sign"),
+        ((1,) * 12, "twos"),
+        ((65,) * 12, "offset"),
+        ((1,) * 11, ""),
+        ((65,) * 11, ""),
+        ((127, 1, 127), "twos"),
+        ((65, 63, 65), "offset"),
+    ],
+)
+def test_an_encoder_is_recognised_by_what_it_sends(desk: Desk, values: tuple[int, ...], mode: str) -> None:
+    """By the tables of Ableton Live's manual, "Mapping to Relative MIDI Controllers"."""
+    assert learned_mode(desk, *values) == mode
+
+
+@pytest.mark.parametrize(
+    "values",
+    [(1, 2, 3), (2, 1, 0), (127, 126, 125), (66, 65, 64), (62, 63, 64), (1, 20), (127, 100), (64, 64, 65), (0, 127)],
+)
+def test_a_fader_that_is_moved_where_encoders_talk_is_a_fader(desk: Desk, values: tuple[int, ...]) -> None:
+    assert learned_mode(desk, *values) is None
+
+
+def test_a_button_that_repeats_itself_is_no_encoder_of_a_switch(desk: Desk) -> None:
+    desk.learner.begin(may_turn=False)
+    assert desk.hear("midi 1 cc 70", 127, 127, 127, 127) == ""
+
+
+@pytest.mark.parametrize(("mode", "right", "left"), [("twos", 1, 16383), ("offset", 8193, 8191), ("sign", 1, 8193)])
+@pytest.mark.parametrize("kind", ["cc14", "nrpn"])
+def test_an_encoder_of_14_bits_is_recognised(desk: Desk, kind: str, mode: str, right: int, left: int) -> None:
+    desk.learner.begin()
+    order = (99, 98, 6, 38)
+    for value in (right, right, right, left):
+        desk.now_s += 0.1
+        heard = nrpn(order, 300, value) if kind == "nrpn" else [(7, value >> 7), (39, value & 127)]
+        for number, data in heard:
+            desk.now_s += 0.001
+            event = MidiEvent(kind="cc", channel=1, number=number, value=data)
+            for movement in desk.movements.of_midi(event, desk.now_s):
+                learned = desk.learner.hear(movement, desk.now_s)
+                if learned is not None:
+                    assert (learned.control.kind, learned.mode) == (kind, mode)
+                    assert value == left
+                    return
+    raise AssertionError("not learned")
+
+
+def test_an_increment_of_an_nrpn_is_an_encoder(desk: Desk) -> None:
     desk.learner.begin()
     assert [desk.cc(99, 2), desk.cc(98, 44), desk.cc(97, 0)] == ["", "", "midi 1 nrpn 300"]
