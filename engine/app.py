@@ -31,6 +31,7 @@ from engine.inference import SAM3_PICTURES, open_inference
 from engine.ipc import Gate, sweep_dead_rings
 from engine.map_control import FILE_NAME as MAPPING_FILE
 from engine.map_control import MapControl
+from engine.map_feedback import MapFeedback
 from engine.params import Autosave, Crossfade, LeavingLook, ParamStore, PresetFolder, Slew, Tempo, modulation
 from engine.preset_control import PresetControl
 from engine.query import Announcer, QueryHub, QueryTree, host_info, service_name
@@ -141,6 +142,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
         )
         children.add_commands(desk.commands)
         sending = SendingThread(desk.dispatcher)
+        sending.poll(desk.map_feedback.poll)
         osc = None
         if config.osc.listen != "off":
             host, port = split_host_port(config.osc.listen, "--osc")
@@ -211,7 +213,10 @@ def open_engine(config: Config) -> Iterator[Engine]:
         _listen(osc, web)
         if osc is not None:
             for target in config.osc.feedback:
-                osc.subscribe(target.host, target.port)
+                if target.send == "values":
+                    osc.subscribe(target.host, target.port)
+                else:
+                    desk.map_feedback.subscribe(osc.listener_at(target.host, target.port), target.send)
         if web is not None and config.announce:
             closing(_announcer(service_name(config.name), osc, web, warnings)).start()
         yield engine
@@ -229,6 +234,7 @@ class _Desk:
     preset_control: PresetControl
     cues: CueControl
     show: ShowControl
+    map_feedback: MapFeedback
 
 
 def _open_desk(
@@ -266,6 +272,13 @@ def _open_desk(
             tell=tell,
         )
     )
+    map_feedback = MapFeedback(
+        store,
+        listener_of=dispatcher.feedback.listener_of,
+        is_behind=dispatcher.outbox.is_behind,
+        report=warnings.report,
+    )
+    dispatcher.add_question("/map/feedback", map_feedback.on_feedback)
     mapping = closing(
         MapControl(
             Path(config.mapping) if config.mapping else folders.data_folder() / MAPPING_FILE,
@@ -277,6 +290,7 @@ def _open_desk(
                 "continue": tempo.midi_continue,
                 "stop": tempo.midi_stop,
             },
+            feedback=map_feedback,
             report=warnings.report,
             tell=tell,
         )
@@ -293,6 +307,7 @@ def _open_desk(
         preset_control=presets,
         cues=cues,
         show=show,
+        map_feedback=map_feedback,
     )
 
 

@@ -16,6 +16,7 @@ from engine.errors import ConfigError
 from engine.schedule import exact_rate
 from engine.small_file import read_toml
 from osc_schema.diffusion import CONTROLNETS, LORAS
+from osc_schema.mapping import FORMS
 
 LARGEST_SIDE_PX = 8192
 LONGEST_VALUE = 200  # of what an error shows
@@ -30,6 +31,8 @@ class FeedbackTarget(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     host: str = "127.0.0.1"
     port: Port
+    send: Literal["values", *FORMS] = "values"  # type: ignore[valid-type]
+    """Every value, or what mapped controls should show, in a form of `/map/feedback`."""
 
 
 class OscConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

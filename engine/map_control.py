@@ -1,7 +1,7 @@
 """The map over OSC: what foreign messages mean, learned, listed and edited, and kept in a file.
 
     message ─► read_midi ─┬─► clock ticks ─► tempo
-                          └─► movements ─► learner;  the map ─► messages in our own language
+                          └─► movements ─► learner;  the map ─► messages in our own language;  feedback: a hand is on it
 
 A movement goes on moving what it is mapped to while something is learned: the show does not stop for it. The one that
 is learned from moves nothing new itself, so that a pad can be given a cue in mid-show. A lesson in which nothing moves
@@ -19,6 +19,7 @@ from engine.control import CommandTable, Reply
 from engine.control.midi_bridges import read_midi
 from engine.errors import MappingError
 from engine.file_names import clean_name
+from engine.map_feedback import MapFeedback
 from engine.osc import Message
 from engine.params import ParamStore
 from engine.params.disk_thread import DiskThread
@@ -69,6 +70,7 @@ class MapControl:
         names: Iterable[str] = (),
         store: ParamStore,
         clock: Mapping[str, Callable[[float], None]],
+        feedback: MapFeedback,
         tell: Callable[..., None],
         report: Callable[[str, str], None],
         start_timer: StartTimer = start_timer,
@@ -76,11 +78,13 @@ class MapControl:
         """Reads the map; `path` need not exist. MappingError when it is no map, or a name is none's.
 
         `names`: maps whose entries are added where the file has none for the same control and target. `clock` hears
-        MIDI's `clock`, `start`, `continue` and `stop`, with the time. `tell(address, *args)` reaches every subscriber.
+        MIDI's `clock`, `start`, `continue` and `stop`, with the time. `feedback` is told what is mapped and what moves.
+        `tell(address, *args)` reaches every subscriber.
         """
         self._path = path
         self._store = store
         self._clock = clock
+        self._feedback = feedback
         self._tell = tell
         self._report = report
         self._start_timer = start_timer
@@ -99,6 +103,7 @@ class MapControl:
         for name in names:
             named = self._checked(self._load(name), f"map {name}").entries
             self._map.add_all(entry for entry in named if (entry.control, entry.target) not in known)
+        feedback.set_entries(self._map.entries)
         self._is_unwritten = False
         self._disk = DiskThread("map", report, self._look)
 
@@ -132,6 +137,7 @@ class MapControl:
                 movements = self._movements.of_osc(message)
             else:
                 movements = self._movements.of_midi(event, now_s)
+            self._feedback.heard(movements, now_s)
             messages = self._map.heard(movements, self._store.get, now_s)
             is_learning = self._lesson is not None
             learned = self._learn(movements, now_s)
@@ -295,6 +301,7 @@ class MapControl:
         """Tell everybody, and keep it: all that changes while the disk is busy is written in one go."""
         with self._lock:
             count = len(self._map)
+            self._feedback.set_entries(self._map.entries)
             is_waiting, self._is_unwritten = self._is_unwritten, True
         self._tell("/map/changed", count)
         if not is_waiting:

@@ -4,8 +4,13 @@ from osc_schema.declare import arguments
 from osc_schema.types import Area, Command
 
 MODES = ("fader", "offset", "twos", "sign", "trigger", "toggle", "momentary")
-KEYS = ("control", "target", "argument", "low", "high", "curve", "invert", "takeover", "mode", "in_low", "in_high")
-"""What an entry holds, in the order in which `/map/entry` tells it."""
+KEYS = (
+    "control", "target", "argument", "low", "high", "curve", "invert", "takeover", "mode", "in_low", "in_high",
+    "feedback", "ticks",
+)  # fmt: skip
+"""Keys of an entry, in the order in which `/map/entry` tells them."""
+FORMS = ("stage", "o2m", "midi", "osc")
+"""Forms in which `/map/feedback` sends, the usual one first."""
 _CHANGED = "/map/changed <count>, to every subscriber"
 
 
@@ -28,8 +33,9 @@ AREA = Area(
     "and without it any device is meant. Modes: fader; offset, twos, sign (relative encoders: 64 is still, two's "
     "complement, sign and magnitude); trigger; toggle; momentary. With takeover a fader that stands elsewhere moves "
     "nothing until it reaches the value of now. `low` and `high` are in the parameter's own unit, `low` may be the "
-    "larger one; `curve` is the exponent of the way between them (1: straight). Entries are numbered from 1 and kept "
-    "in a file.",
+    "larger one; `curve` is the exponent of the way between them (1: straight); `ticks` is how many of an encoder's it "
+    "takes from one end to the other; `feedback` 0 sends nothing back to the control. Entries are numbered from 1 and "
+    "kept in a file.",
     commands=(
         _command(
             "learn",
@@ -70,6 +76,15 @@ AREA = Area(
             "Adds the entries of a map that is built in (`resolume`) or was saved.",
             "/done /map/load <name> <entries added>",
             _CHANGED,
+        ),
+        _command(
+            "feedback",
+            "on:i port:i? form:s?",
+            "Sends what every mapped control should show, now and when it changes: lights, rings, motor faders. To "
+            "where this came from, or another port there, until 0 ends it. Forms: `stage` (`/control`, `/note`, "
+            "`/pitch`, as Open Stage Control takes MIDI, and OSC controls at their own address), `o2m` (osmid), "
+            "`midi` (`m` arguments at `/midi`), `osc` (OSC controls alone).",
+            "/done /map/feedback <on> <form>",
         ),
         _command("save", "name:s", "Saves all entries as a map that can be loaded.", "/done /map/save <name>"),
     ),

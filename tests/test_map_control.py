@@ -1,6 +1,7 @@
 """The map over real sockets: learned from what liblo's `oscsend` sends as a MIDI bridge would, edited, kept."""
 
 import shutil
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +19,8 @@ from engine.config import build_config
 from engine.control import CommandTable, Dispatcher, OscClient, OscServer, Reply, SendingThread
 from engine.errors import MappingError
 from engine.map_control import MapControl
-from engine.osc import Impulse, Message, Midi, TimeTag, encode_message
+from engine.map_feedback import MapFeedback
+from engine.osc import Impulse, Message, Midi, TimeTag, decode_packet, encode_message
 from engine.params import ParamStore
 from engine.params.mapping_control import control_of
 from tests.hung_file import hung
@@ -35,10 +37,18 @@ class Desk:
         self.loaded: list[str] = []
         self.store, table, clock = ParamStore(), CommandTable(), SystemClock()
         self.dispatcher = Dispatcher(self.store, table, clock, report, lambda *heard: self.map.translate(*heard))
+        self.feedback = MapFeedback(
+            self.store,
+            listener_of=self.dispatcher.feedback.listener_of,
+            is_behind=self.dispatcher.outbox.is_behind,
+            report=report,
+        )
+        self.dispatcher.add_question("/map/feedback", self.feedback.on_feedback)
         self.map = MapControl(
             path,
             names=names,
             store=self.store,
+            feedback=self.feedback,
             clock={kind: lambda now_s, kind=kind: self.clock_ticks.append((kind, now_s)) for kind in ("clock", "stop")},
             tell=self.dispatcher.feedback.tell,
             report=report,
@@ -47,6 +57,7 @@ class Desk:
         self.map.add_commands(table)
         table.add("/preset/load", lambda args, reply: self.loaded.append(args[0]))
         self.sending = SendingThread(self.dispatcher)
+        self.sending.poll(self.feedback.poll)
         self.server = OscServer(self.dispatcher, self.sending, "127.0.0.1", 0, (), report)
         self.sending.start()
         self.server.start()
@@ -125,12 +136,18 @@ def oscsend(require: Callable[[object, str], None]) -> Callable[..., None]:
 def test_a_learned_control_of_a_midi_bridge_moves_a_layer(
     tmp_path: Path, oscsend: Callable[..., None], wait_for: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The whole engine, drawing; and after a restart the control is still known."""
+    """The whole engine, drawing; after a restart the control is still known. Its fader is moved, by osmid's o2m."""
+    o2m = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    o2m.bind(("127.0.0.1", 0))
+    o2m.settimeout(30.0)
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))
     config = build_config(
         {
             "width": 64, "height": 64, "fps": 60.0, "audio": "demo", "renderer": "numba", "maps": ["resolume"],
-            "osc": {"listen": "127.0.0.1:0"}, "mapping": str(tmp_path / "controllers.toml"),
+            "osc": {
+                "listen": "127.0.0.1:0", "feedback": [{"port": o2m.getsockname()[1], "send": "o2m"}],
+            },
+            "mapping": str(tmp_path / "controllers.toml"),
         }
     )  # fmt: skip
 
@@ -174,10 +191,15 @@ def test_a_learned_control_of_a_midi_bridge_moves_a_layer(
         for value in (127, 0):
             oscsend(port, "/midi:nanokontrol2:0:1/control_change", "ii", 5, value)
         wait_for(lambda: engine.params.get("/layer/2/intensity") == 0.0, "the layer at nothing")
+        assert decode_packet(o2m.recv(512)).address == "/nanokontrol2/control_change"
+        oscsend(port, "/layer/2/intensity", "f", 0.75)
+        while decode_packet(o2m.recv(512)).args != (1, 5, 64):
+            pass
 
     while_it_plays(learn_and_play)
     assert 'target = "/layer/2/intensity"' in (tmp_path / "controllers.toml").read_text()
     while_it_plays(play_again)
+    o2m.close()
 
 
 def test_open_stage_control_notes_programs_and_pairs_are_learned(desk: Desk, oscsend: Callable[..., None]) -> None:
@@ -329,7 +351,7 @@ def test_entries_are_edited_and_everybody_hears_of_it(desk: Desk) -> None:
     assert desk.done("/map/set", 1, "high", 4.0) == (1, "high")
     assert desk.done("/map/set", 1, "mode", "twos") == (1, "mode")
     assert desk.entries() == [
-        (1, "midi 1 cc 7", "/layer/1/ratio", "", 0.0625, 4.0, 1.0, 0, 0, "twos", 0.0, 127.0),
+        (1, "midi 1 cc 7", "/layer/1/ratio", "", 0.0625, 4.0, 1.0, 0, 0, "twos", 0.0, 127.0, 1, 127.0),
     ]
     assert "no such key" in desk.failed("/map/set", 1, "colour", 1)
     assert "outside 0.0625..16" in desk.failed("/map/set", 1, "low", 0.0)

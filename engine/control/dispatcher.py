@@ -50,6 +50,7 @@ log = logging.getLogger(__name__)
 
 Report = Callable[[str, str], None]
 Question = Callable[[Message, Sender], None]
+"""Called on OSC's threads; answers by itself, a mistake too."""
 Watcher = Callable[[float, str, Message | str], None]
 """Hears of every message: the time, its sender's name and the message, as it came; then, where it was refused, why."""
 
@@ -92,6 +93,11 @@ class Dispatcher:
         self._handling = threading.Lock()  # handlers run one at a time, whichever thread a command came on
         self._syncs: deque[tuple[int, int, Callable[[bytes], None], bytes]] = deque()
         self._ticks = 0
+
+    def add_question(self, address: str, answer: Question) -> None:
+        """Have `answer(message, sender)` called for a command that needs to know who asks, and changes no value. Before
+        the server starts."""
+        self._questions[address] = answer
 
     # -- OSC's threads -------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ It also carries out what due bundles left for an OSC thread. The frame loop and 
 import math
 import threading
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from engine.control.dispatcher import Dispatcher
@@ -35,12 +36,17 @@ class SendingThread:
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
         self._transports: tuple[Transport, ...] = ()
+        self._polled: tuple[Callable[[float], bool], ...] = ()
         self._is_closing = threading.Event()
         self._thread: threading.Thread | None = None
 
     def add(self, transport: Transport) -> None:
         """Serve this transport as well, from the next turn on. Any thread."""
         self._transports = (*self._transports, transport)
+
+    def poll(self, look: Callable[[float], bool]) -> None:
+        """Have `look(now_s)` called in every turn, 60 a second while it returns True. Before `start`."""
+        self._polled = (*self._polled, look)
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="osc send", daemon=True)
@@ -66,10 +72,11 @@ class SendingThread:
                 self._dispatcher.run_deferred()
                 now_s = clock.now_s()
                 feedback.tick(now_s)
+                is_polled = any([look(now_s) for look in self._polled])
                 # At a pace by real time, whatever the engine's clock is: the receivers live in it. In the end at once.
                 packets, paced_s = (2 * MAX_PACKETS, math.inf) if is_last else (PACKETS_A_SENDING, time.perf_counter())
                 held_until_s = outbox.send(paced_s, packets)
-                something_waits = any([transport.send_rest() for transport in self._transports])
+                something_waits = any([transport.send_rest() for transport in self._transports]) or is_polled
                 if now_s >= next_lost_s:
                     next_lost_s = now_s + LOST_INTERVAL_S
                     for transport in self._transports:

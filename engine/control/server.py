@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from engine.control.allow import AllowList, is_reached
 from engine.control.dispatcher import Dispatcher, Report
-from engine.control.sender import addresses_of, display_address
+from engine.control.sender import Sender, addresses_of, display_address
 from engine.control.sending import CLOSED_WITHIN_S, RETRY_S, SendingThread
 from engine.control.tcp import ACCEPT_PAUSE_S, TcpTransport, listen
 from engine.control.udp import UdpTransport, ask_for_buffers, granted_receive_buffer_bytes
@@ -76,14 +76,18 @@ class OscServer:
 
         MultiverseError when the host is not known here.
         """
+        target = self.listener_at(host, port)
+        self._dispatcher.feedback.subscribe(target, origin=target.name)
+        self._dispatcher.outbox.wake()
+
+    def listener_at(self, host: str, port: int) -> Sender:
+        """A program that listens there, by UDP. MultiverseError when the host is not known here."""
         try:
             found = addresses_of(host, port, socket.SOCK_DGRAM, self._udp.socket.family)
         except OSError as error:
             reason = error.strerror or error
             raise MultiverseError(f"osc.feedback {display_address(host, port)}: {reason}") from None
-        target = self._udp.sender_at(*found[0][4][:2])
-        self._dispatcher.feedback.subscribe(target, origin=target.name)
-        self._dispatcher.outbox.wake()
+        return self._udp.sender_at(*found[0][4][:2])
 
     def hears(self, host: str, at: str) -> bool:
         """Whether OSC of the numeric address `host` is heard that it sends to this machine's address `at`.

@@ -20,6 +20,8 @@ TURNED: Final = ("cc", "cc14", "nrpn")
 NUMERIC: Final = (ParamType.FLOAT, ParamType.STOPS, ParamType.INT, ParamType.MENU)
 SWITCHED: Final = (ParamType.BOOL, *NUMERIC)
 STEEPEST_CURVE = 10.0
+USUAL_TICKS = 127.0  # as a fader of 7 bits has steps
+MAX_TICKS = 16_384.0
 NOT_TARGETS: Final = ("/get", "/sync", "/engine/notify")
 """Questions, which a control has no use for; nor have the commands of the map itself."""
 
@@ -44,6 +46,10 @@ class Entry:
     in_low: float
     in_high: float
     """What the control tells at its two ends."""
+    feedback: bool
+    """The control is sent what it should show, where its bridge asks for that."""
+    ticks: float
+    """How many ticks of an encoder it takes from `low` to `high`."""
 
     @property
     def param(self) -> Param | None:
@@ -86,9 +92,13 @@ def changed(entry: Entry, key: str, value: object) -> Entry:
     if key == "target":
         kept = {"control": kept["control"]}
     elif key == "control":
-        kept = {name: kept[name] for name in ("target", "argument", "low", "high", "curve", "invert") if name in kept}
+        kept = {
+            name: kept[name]
+            for name in ("target", "argument", "low", "high", "curve", "invert", "feedback")
+            if name in kept
+        }
     elif key == "mode":
-        lost = {"takeover", "curve", *(("in_low", "in_high") if value in RELATIVE else ())}
+        lost = {"takeover", "curve", *(("in_low", "in_high") if value in RELATIVE else ("ticks",))}
         kept = {name: kept[name] for name in kept if name not in lost and (name, value) != ("low", "trigger")}
     return make_entry({**kept, "control": kept.get("control", ""), "target": kept.get("target", ""), key: value})
 
@@ -110,7 +120,14 @@ def _filled(control: Control, target: str, mode: Mode | Literal[""]) -> Entry:
         mode=mode,
         in_low=0.0,
         in_high=float(LARGEST[control.kind]),
+        feedback=_shows(control, param),
+        ticks=USUAL_TICKS,
     )
+
+
+def _shows(control: Control, param: Param | None) -> bool:
+    """Whether there is something to be shown, and something that can show it."""
+    return param is not None and param.type in SWITCHED and control.kind != "program"
 
 
 def _usual_mode(control: Control, param: Param | None) -> Mode:
@@ -153,6 +170,10 @@ def _check_whole(entry: Entry, given: Mapping[str, object]) -> None:
     for key in ("in_low", "in_high"):
         if key in given and (mode in RELATIVE or kind == "program"):
             raise Rejected(f"{key}: has no effect on {entry.control.name} as {mode}")
+    if "ticks" in given and mode not in RELATIVE:
+        raise Rejected(f"ticks: is for an encoder ({', '.join(RELATIVE)}), not {entry.control.name} as {mode}")
+    if entry.feedback and not _shows(entry.control, param):
+        raise Rejected(f"feedback: {entry.target} has nothing that {entry.control.name} could show")
     if entry.in_low == entry.in_high:
         raise Rejected(f"in_low and in_high: are both {entry.in_low:g}")
     if param is not None and entry.argument and param.type not in (ParamType.TEXT, ParamType.FILE):
@@ -217,6 +238,13 @@ def _read_curve(entry: Entry, key: str, value: object) -> float:
     return curve
 
 
+def _read_ticks(entry: Entry, key: str, value: object) -> float:
+    ticks = _finite(entry, key, value)
+    if not 1.0 <= ticks <= MAX_TICKS:
+        raise Rejected(f"ticks: {ticks:g} is outside 1..{MAX_TICKS:g}")
+    return ticks
+
+
 def _read_switch(entry: Entry, key: str, value: object) -> bool:
     word = value.strip().lower() if isinstance(value, str) else value
     if word in (True, 1, "1", "on", "true"):
@@ -245,4 +273,6 @@ _READ: Final = {
     "takeover": _read_switch,
     "in_low": _finite,
     "in_high": _finite,
+    "feedback": _read_switch,
+    "ticks": _read_ticks,
 }

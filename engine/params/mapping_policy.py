@@ -99,6 +99,24 @@ def position_of(entry: Entry, value: Value | None) -> float:
     return min(1.0, max(0.0, way)) ** (1.0 / entry.curve)
 
 
+def shown(entry: Entry, value: Value) -> float:
+    """What the control would tell for the target to have `value`, to be sent back to it: the inverse of all above.
+
+    A button shows its upper end where the value is its `high`; the ring of an encoder the position on the way. Only for
+    an entry with `feedback`, whose target has a number or is a switch.
+    """
+    if entry.mode in RELATIVE:
+        return position_of(entry, value) * LARGEST[entry.control.kind]
+    if entry.mode == "fader" and entry.param is not None and entry.param.type in NUMERIC:
+        at = position_of(entry, value)
+    elif entry.mode == "trigger":
+        at = float(_accepted(entry, entry.high)[0] == value)
+    else:
+        number = _number(entry.param, value)
+        at = float(abs(number - entry.high) < abs(number - entry.low))
+    return entry.in_low + (1.0 - at if entry.invert else at) * (entry.in_high - entry.in_low)
+
+
 def picks_up(was: float | None, at: float, target: float) -> bool:
     """Whether a fader that was at `was` (None: not known) and is at `at` takes over what stands at `target`."""
     if abs(at - target) <= STEP:
@@ -121,7 +139,7 @@ def ticks(mode: str, heard: int, bits: int = 7) -> int:
 
 
 def _turned(entry: Entry, movement: Movement, now: Value | None) -> Arguments | None:
-    """A tick is a 127th of the way, of whole numbers and menus at least one."""
+    """A tick is a 127th of the way, or as `ticks` says; of whole numbers and menus at least one."""
     if not movement.steps and not movement.bits:  # half of a value says nothing of the way
         return None
     turned = movement.steps or ticks(entry.mode, _heard(movement), movement.bits)
@@ -131,7 +149,7 @@ def _turned(entry: Entry, movement: Movement, now: Value | None) -> Arguments | 
     if not turned or not span:
         return None
     unit = param.step / span if param.type in (ParamType.INT, ParamType.MENU) else 0.0
-    at = position_of(entry, now) + (-turned if entry.invert else turned) * max(STEP, unit)
+    at = position_of(entry, now) + (-turned if entry.invert else turned) * max(1.0 / entry.ticks, unit)
     is_circle = param.out_of_range == "wrap" and span == param.high - param.low
     return _accepted(entry, value_at(entry, at % 1.0 if is_circle else min(1.0, max(0.0, at))))
 

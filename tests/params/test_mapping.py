@@ -278,6 +278,12 @@ def test_an_encoder_of_7_bits_may_be_an_nrpn() -> None:
     assert surface.store.get("/layer/1/curve") == pytest.approx(0.5 + 1 / 127)
 
 
+def test_how_many_ticks_it_takes_is_the_entrys_own() -> None:
+    surface = Surface({"control": "midi 1 cc 7", "target": "/layer/1/curve", "mode": "twos", "ticks": 24})
+    surface.move("midi 1 cc 7", *[1] * 12)
+    assert surface.store.get("/layer/1/curve") == pytest.approx(0.5)
+
+
 def test_an_encoder_steps_through_a_menu_and_round_a_circle() -> None:
     surface = Surface(
         {"control": "midi 1 cc 1", "target": "/layer/1/wrap", "mode": "twos"},

@@ -39,6 +39,9 @@ FADER = {"control": "midi 1 cc 7", "target": "/layer/1/intensity", "takeover": F
         ({**FADER, "mode": "twos", "curve": 2}, "curve: is for a fader"),
         ({**FADER, "mode": "twos", "in_low": 2}, "in_low: has no effect"),
         ({**FADER, "mode": "trigger", "low": 0}, "low: has no effect"),
+        ({**FADER, "ticks": 24}, "ticks: is for an encoder"),
+        ({**FADER, "mode": "twos", "ticks": 0}, "ticks: 0 is outside 1..16384"),
+        ({"control": "midi 1 note 7", "target": "/cue/go", "feedback": True}, "feedback: /cue/go has nothing"),
         ({"control": "osc /x", "target": "/layer/1/curve", "mode": "twos"}, "mode twos: is for an encoder"),
         ({"control": "midi 1 program 1", "target": "/layer/1/mute", "mode": "toggle"}, "can only trigger"),
         ({"control": "midi 1 cc 7", "target": "/cue/go", "mode": "fader"}, "mode fader: /cue/go can only be triggered"),
@@ -56,6 +59,7 @@ def test_a_key_that_is_changed_takes_along_what_followed_from_it() -> None:
     entry = make_entry({**FADER, "high": 1.0, "curve": 2})
     turned = changed(entry, "mode", "twos")
     assert (turned.mode, turned.high, turned.curve, turned.takeover) == ("twos", 1.0, 1.0, False)
+    assert changed(changed(turned, "ticks", 48), "mode", "fader").ticks == 127
     elsewhere = changed(entry, "target", "/layer/1/ratio")
     assert (elsewhere.low, elsewhere.high, elsewhere.takeover) == (0.0625, 16.0, True)
     by_note = changed(make_entry({"control": "osc /x", "target": "/layer/1/mute"}), "control", "midi 1 note 3")
@@ -73,7 +77,8 @@ def test_a_file_gives_back_what_was_written(tmp_path) -> None:
         {"control": "midi 1 cc 2", "target": "/layer/1/angle", "mode": "twos", "invert": True},
         {"control": "midi 1 program 5", "target": "/preset/load", "argument": 'n"ight'},
         {"control": "osc /x 3", "target": "/layer/1/ratio", "low": 16, "high": 0.1, "curve": 0.3, "in_low": -1},
-        {"control": "osc /x", "target": "/layer/1/mute", "high": False, "mode": "trigger"},
+        {"control": "osc /x", "target": "/layer/1/mute", "high": False, "mode": "trigger", "feedback": False},
+        {"control": "midi 1 nrpn 300", "target": "/layer/1/angle", "mode": "offset", "ticks": 48},
     )
     entries = read_tables(tables).entries
     assert len(entries) == len(tables)

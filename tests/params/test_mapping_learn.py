@@ -151,7 +151,8 @@ def test_a_control_is_read_by_the_name_it_tells(name: str) -> None:
     [
         "", "osc", "osc fader", "osc /a b", "osc /a 64", "osc /a 1 2", "midi", "midi 1", "midi 0 cc 7", "midi 17 cc 7",
         "midi 1 cc", "midi 1 cc 128", "midi 1 cc14 32", "midi 1 nrpn 16384", "midi 1 nrpn", "midi 1 note x",
-        "midi 1 knob 7", "midi 1 osc 7", "midi 1 cc 7 a b", "midi 1 bend a b", "midi 1 cc -1", "midi 1 cc 7.5", "cc 7", "midi ¹ cc 7", "o" * 300,
+        "midi 1 knob 7", "midi 1 osc 7", "midi 1 cc 7 a b", "midi 1 bend a b", "midi 1 cc -1", "midi 1 cc 7.5",
+        "cc 7", "midi ¹ cc 7", "o" * 300,
     ],
 )  # fmt: skip
 def test_a_name_that_is_none_is_refused_in_one_line(name: str) -> None:
