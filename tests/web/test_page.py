@@ -357,6 +357,17 @@ def test_a_control_is_learnt_by_touching_it_and_moving_a_knob(visit: Visit, stag
     row.locator("input").nth(1).blur()
     wait_for(lambda: (stage.send("/knob/7", 1.0), stage.get("/layer/2/curve") == 0.25)[1], "the smaller range")
     row.locator("input[value='0.25']").wait_for()
+    row.locator("select").select_option("toggle")
+    row.locator("[aria-label^=curve]").wait_for(state="detached")
+    stage.send("/map/learn", "/layer/3/curve")
+    for value in (1, 1, 1, 127):
+        stage.send("/control", 1, 16, value)
+    encoder = page.locator("#maps li", has_text="midi 1 cc 16")
+    assert encoder.locator("select").input_value() == "twos"
+    encoder.locator("[aria-label^=ticks]").fill("0")
+    encoder.locator("[aria-label^=ticks]").blur()
+    page.locator(".toast", has_text="ticks: 0 is outside").wait_for()
+    wait_for(lambda: encoder.locator("[aria-label^=ticks]").input_value() == "127", "what holds, not what was refused")
     row.locator(".quiet").click()
     page.locator("#maps .quiet", has_text="really").click()
     row.wait_for(state="detached")

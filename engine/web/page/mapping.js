@@ -4,8 +4,16 @@ import { byId, make, makeSureButton, showRows, write } from "./dom.js";
 import { Listing } from "./listing.js";
 import { toast } from "./toast.js";
 
-const NUMBERS = ["low", "high", "curve"];
-const SWITCHES = ["invert", "takeover"];
+const ENCODERS = { twos: "encoder, two's complement (1, 127)", offset: "encoder, offset (65, 63)", sign: "encoder, sign bit (1, 65)" };
+const MODES = { fader: "fader", toggle: "toggle", momentary: "momentary", trigger: "trigger", ...ENCODERS };
+const TURNED = /^midi \d+ (cc|cc14|nrpn) /;
+const TITLES = {
+  mode: "how the control is read",
+  ticks: "how many ticks of the encoder it takes from low to high",
+  curve: "the way from low to high: 1 is straight, 2 slow at first",
+  takeover: "the fader moves nothing until it reaches the value of now",
+  feedback: "the control is sent what it should show, where its bridge asked for it with /map/feedback",
+};
 const MOVED_BY_KEYS = "[role=slider], select, input, textarea";
 const MOVING_KEYS = /^(Arrow|Page|Home$|End$|Delete$|Backspace$)/;
 
@@ -21,13 +29,15 @@ export class Mapping {
     this.#list = new Listing(connection, "/map/list", "/map/entry", (entries) => this.#show(entries));
     connection.on("/map/name", ({ args: [name] }) => this.#offer(String(name)));
     connection.on("/map/changed", () => this.#list.refresh());
-    connection.on("/done", ({ args: [command, address, control] }) => {
+    connection.on("/done", ({ args: [command, address, control, mode] }) => {
       if (command !== "/map/learn") return;
-      this.#finish(address, `${control} moves ${address}. Touch another to learn it too, or stop.`);
-      toast(`${control} moves ${address} from now on`);
+      const what = ENCODERS[mode] ? `${control} (${ENCODERS[mode]})` : control;
+      this.#finish(address, `${what} moves ${address}. Touch another to learn it too, or stop.`);
+      toast(`${what} moves ${address} from now on`);
     });
     connection.on("/fail", ({ args: [command, reason] }) => {
       if (command === "/map/learn" && !reason.startsWith("superseded")) this.#finish(this.#learning);
+      if (command === "/map/set") this.#showAnew(); // the field still says what was refused
     });
     byId("learn").addEventListener("click", () => this.toggle());
     byId("learn-cancel").addEventListener("click", () => this.stop());
@@ -82,7 +92,7 @@ export class Mapping {
   #choose(what, line = "Learn: touch what shall be moved, a control, a look or go") {
     const { learn = "", argument = "" } = what?.dataset ?? {};
     this.#learning = learn;
-    write(byId("learn-line"), learn ? `Now move a knob, fader or key for ${learn} ${argument}`.trim() : line);
+    write(byId("learn-line"), learn ? `${`Now move a knob, fader or key for ${learn} ${argument}`.trim()}; turn an encoder slowly, right and then left` : line);
     for (const other of document.querySelectorAll(".is-chosen")) other.classList.remove("is-chosen");
     what?.classList.add("is-chosen");
   }
@@ -111,6 +121,11 @@ export class Mapping {
     this.markControls();
   }
 
+  #showAnew() {
+    for (const row of byId("maps").children) delete row.dataset.entry;
+    this.#list.refresh();
+  }
+
   /** Says on each control what moves it. */
   markControls() {
     for (const row of byId("areas").querySelectorAll(".control")) {
@@ -125,26 +140,35 @@ export class Mapping {
     if ([...list.options].every((option) => option.value !== name)) list.append(make("option", { value: name }, name));
   }
 
-  #row([number, control, target, argument, low, high, curve, ...switches]) {
+  #row([number, control, target, argument, low, high, curve, invert, takeover, mode, , , feedback, ticks]) {
     const set = (key, value) => this.#connection.command("/map/set", "iss", [number, key, String(value)]);
-    const numbers = [low, high, curve].map((value, index) => {
-      const key = NUMBERS[index];
+    const labelled = (key, field) => make("label", { title: TITLES[key] }, make("span", {}, key), field);
+    const isEncoder = mode in ENCODERS;
+    const offered = Object.entries(MODES).filter(([key]) => key === mode || !(key in ENCODERS) || TURNED.test(control));
+    const modes = make(
+      "select",
+      { "aria-label": `mode of mapping ${number}` },
+      ...offered.map(([key, name]) => make("option", { value: key, selected: key === mode }, name)),
+    );
+    modes.addEventListener("change", () => set("mode", modes.value));
+    const shown = { low, high, ...(isEncoder ? { ticks } : {}), ...(mode === "fader" ? { curve } : {}) };
+    const numbers = Object.entries(shown).map(([key, value]) => {
       const now = typeof value === "number" ? Number(value.toPrecision(6)) : value;
       const field = make("input", { inputmode: "decimal", value: now, "aria-label": `${key} of mapping ${number}` });
       field.addEventListener("change", () => set(key, field.value.trim()));
-      return make("label", {}, make("span", {}, key), field);
+      return labelled(key, field);
     });
-    const boxes = SWITCHES.map((key, index) => {
-      const box = make("input", { type: "checkbox", "aria-label": `${key} of mapping ${number}`, checked: Boolean(switches[index]) });
+    const boxes = Object.entries({ invert, ...(mode === "fader" ? { takeover } : {}), feedback }).map(([key, value]) => {
+      const box = make("input", { type: "checkbox", "aria-label": `${key} of mapping ${number}`, checked: Boolean(value) });
       box.addEventListener("change", () => set(key, box.checked ? 1 : 0));
-      return make("label", {}, make("span", {}, key), box);
+      return labelled(key, box);
     });
     const remove = makeSureButton({ class: "quiet", "aria-label": `delete mapping ${number}` }, "delete", "really delete?", () =>
       this.#connection.command("/map/delete", "i", [number]),
     );
     const what = `→ ${target}${argument === "" ? "" : ` ${argument}`}`;
     const title = make("p", {}, make("strong", {}, String(control)), make("span", { class: "what" }, what));
-    return make("li", {}, title, ...numbers, ...boxes, make("span", { class: "spacer" }), remove);
+    return make("li", {}, title, labelled("mode", modes), ...numbers, ...boxes, make("span", { class: "spacer" }), remove);
   }
 }
 
