@@ -168,6 +168,20 @@ def test_the_lights_of_buttons_that_choose_show_which_is_chosen(stage: Stage) ->
     assert stage.after(INTERVAL_S) == [("/note", 1, 0, 0), ("/note", 1, 1, 127)]
 
 
+def test_a_light_has_the_colour_and_a_ring_the_range_that_its_device_wants(stage: Stage) -> None:
+    """X-Touch Compact, "RX MIDI data": velocity 1 is on, 3 to 127 are ignored; rings have other controllers, 1 to 13.
+    Mackie Control: ring 1 is controller 48, 0x21 to 0x2B are bars (TouchMCU's mackie_control_protocol.md)."""
+    stage.add("midi 1 note 16", "/layer/1/mute", in_high=1)
+    stage.add("midi 1 cc 26", "/layer/1/curve", in_low=1, in_high=13)
+    stage.add("midi 1 cc 48", "/layer/1/curve", in_low=0x21, in_high=0x2B)
+    assert stage.follow() == [("/note", 1, 16, 0), ("/control", 1, 26, 1), ("/control", 1, 48, 0x21)]
+    stage.bridge.say("/note", 1, 16, 127)
+    stage.store.set("/layer/1/curve", 1.0)
+    assert stage.store.get("/layer/1/mute") is True
+    told = stage.after(INTERVAL_S)
+    assert sorted(told) == [("/control", 1, 26, 13), ("/control", 1, 48, 0x2B), ("/note", 1, 16, 1)]
+
+
 def test_range_curve_and_direction_are_turned_round(stage: Stage) -> None:
     stage.add("midi 1 cc 1", "/layer/1/curve", low=0.5, high=0.0, curve=2)
     stage.add("midi 1 cc 2", "/layer/1/curve", invert=1)

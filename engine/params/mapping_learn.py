@@ -25,6 +25,7 @@ REST_S = 0.5  # a hand that moves a fader never waits so long between two of its
 ALL_ALONG = 8  # movements without a rest in between, of which the last is just past: a stream, or a hand in motion
 NOISE = 1 / 128  # of the range: below a step of a 7-bit control nothing has been moved
 CLEAR = 0.1  # of the range
+TOUCHES = range(104, 113)  # notes: the faders of Mackie Control and of the X-Touch One send them when they are touched
 
 
 @dataclass(slots=True)
@@ -92,7 +93,7 @@ class Learner:
         if movement.steps:
             return Learned(control, "twos" if self._may_turn else None)
         if control.kind == "note":
-            is_meant = value > 0
+            is_meant = self._is_pressed(control, known)
         else:
             is_meant = is_bang or self._has_moved(control, known, before)
         turned = self._known.get(whole)
@@ -101,6 +102,14 @@ class Learner:
             if mode is not False:
                 return Learned(control, mode) if mode and control == whole else None
         return Learned(whole) if is_meant and control.kind != "cc14" else None
+
+    def _is_pressed(self, control: Control, known: _Known) -> bool:
+        """A note begins; one that may say that a finger is on a fader ends, and the fader has not been moved."""
+        if not self._may_turn or control.number not in TOUCHES:
+            return known.value > 0
+        if known.value > 0:
+            known.first = known.value
+        return known.value == 0 and known.first is not None
 
     def _has_moved(self, control: Control, known: _Known, before: float | None) -> bool:
         largest = float(LARGEST[control.kind])

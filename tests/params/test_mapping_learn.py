@@ -65,6 +65,18 @@ def test_a_note_is_taken_when_it_begins_and_not_when_it_ends(desk: Desk) -> None
     assert desk.hear("midi 1 note 61", 1) == "midi 1 note 61"
 
 
+def test_a_motor_fader_is_taken_and_not_the_note_that_says_it_is_touched(desk: Desk) -> None:
+    """Mackie Control: notes 104 to 112, then pitch bend (TouchMCU's mackie_control_protocol.md, "Fader")."""
+    desk.learner.begin()
+    assert desk.hear("midi 1 note 104", 127) == ""
+    assert desk.hear("midi 1 bend", 8000, 8200) == "midi 1 bend"
+    desk.learner.begin()
+    assert desk.hear("midi 1 note 104", 0) == "", "let go after the lesson before"
+    assert [desk.hear("midi 1 note 104", value) for value in (127, 0)] == ["", "midi 1 note 104"]
+    desk.learner.begin(may_turn=False)
+    assert desk.hear("midi 1 note 104", 127) == "midi 1 note 104", "a switch is for a button"
+
+
 def test_what_only_repeats_is_not_moving(desk: Desk) -> None:
     desk.learner.begin()
     assert desk.hear("osc /1/fader1", *[0.5] * 100) == ""
