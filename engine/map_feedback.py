@@ -49,7 +49,7 @@ class _Face:
 
     def is_under_hand(self, now_s: float) -> bool:
         """It was just moved, and has a position that would fight."""
-        return now_s - self.heard_s < HAND_S and any(entry.mode == "fader" for entry in self.entries.values())
+        return now_s - self.heard_s < HAND_S and any(entry.is_fader for entry in self.entries.values())
 
     def values(self, store: ParamStore) -> tuple[float, ...] | None:
         """What it should show; None: an OSC address one of whose arguments nobody knows."""
@@ -103,7 +103,11 @@ class MapFeedback:
 
     def on_feedback(self, message: Message, sender: Sender) -> None:
         """`/map/feedback`, answered."""
-        reply = Reply(message.address, self._listener_of(sender).post)
+
+        def log(line: str) -> None:
+            self._report("osc.command", f"{line} (from {sender.name})")
+
+        reply = Reply(message.address, self._listener_of(sender).post, log)
         is_on, *rest = message.args or (None,)
         port = rest.pop(0) if rest and isinstance(rest[0], int | float) else None
         form = rest.pop(0) if rest else FORMS[0]

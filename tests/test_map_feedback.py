@@ -144,6 +144,9 @@ def test_a_light_answers_at_once_and_again_when_its_button_is_let_go(stage: Stag
     assert stage.after(INTERVAL_S) == [("/note", 1, 36, 127)]
     stage.bridge.say("/note", 1, 36, 0)  # many devices put the light out by themselves
     assert stage.after(INTERVAL_S) == [("/note", 1, 36, 127)]
+    stage.add("midi 1 cc 32", "/layer/2/mute")
+    stage.bridge.say("/control", 1, 32, 127)
+    assert stage.after(INTERVAL_S) == [("/control", 1, 32, 127)]
 
 
 def test_the_ring_of_an_encoder_follows_its_turns_as_an_absolute_value(stage: Stage) -> None:
@@ -229,7 +232,7 @@ def test_an_entry_may_send_nothing_back(stage: Stage) -> None:
     assert stage.follow() == []
 
 
-def test_another_port_gets_it_and_a_mistake_is_told(stage: Stage) -> None:
+def test_another_port_gets_it_and_a_mistake_is_told(stage: Stage, reports: Any) -> None:
     stage.add("midi 1 cc 7", "/layer/1/curve")
     assert stage.follow(57200, "o2m") == []
     (message,) = stage.bridge.by_port[57200]
@@ -239,6 +242,7 @@ def test_another_port_gets_it_and_a_mistake_is_told(stage: Stage) -> None:
         (answer,) = stage.bridge.take()
         assert answer[:2] == ("/fail", "/map/feedback")
         assert "takes 1 or 0, a port 1..65535" in answer[2]
+    assert "/map/feedback: takes 1 or 0" in reports.lines[-1][1]
 
 
 def test_all_is_sent_again_to_who_asks_again_and_what_is_new_when_the_map_changes(stage: Stage) -> None:

@@ -56,6 +56,12 @@ class Entry:
         """None where the target is a command."""
         return osc_schema.lookup(self.target)
 
+    @property
+    def is_fader(self) -> bool:
+        """It has a position, and moves a number by it."""
+        param = self.param
+        return self.mode == "fader" and param is not None and param.type in NUMERIC
+
     def values(self) -> dict[str, str | float | bool]:
         """Every key of `osc_schema.mapping.KEYS`, as plain values."""
         return {key: self.control.name if key == "control" else getattr(self, key) for key in KEYS}

@@ -128,7 +128,7 @@ class Learner:
     def _whole(self, control: Control, before_s: float, now_s: float) -> Control:
         """The pair where the other half came along with this one, now or when this one was heard before."""
         pair = pair_of(control)
-        partner = self._known.get(_partner(control))
+        partner = None if pair is None else self._known.get(_partner(control))
         if pair is None or partner is None:
             return control
         return pair if min(now_s - partner.heard_s, abs(before_s - partner.heard_s)) <= PAUSE_S else control

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import osc_schema
 from engine.params.mapping_control import LARGEST, Movement
-from engine.params.mapping_entry import NUMERIC, RELATIVE, SWITCHED, Entry, command_arguments
+from engine.params.mapping_entry import RELATIVE, SWITCHED, Entry, command_arguments
 from osc_schema import Param, ParamType, Value
 
 STEP = 1 / 127  # of the way: one step of a 7-bit control, far below a jump that an eye sees at 30 ms of smoothing
@@ -48,8 +48,7 @@ def arguments_for(entry: Entry, movement: Movement, now: Value | None, hold: Hol
 
 def _wanted(entry: Entry, movement: Movement, now: Value | None, hold: Hold, now_s: float) -> Arguments | None:
     """The target's value as `osc_schema.accept` gives it, or a command's arguments."""
-    is_turned = movement.steps and entry.mode == "fader" and entry.param is not None and entry.param.type in NUMERIC
-    if entry.mode in RELATIVE or is_turned:
+    if entry.mode in RELATIVE or (movement.steps and entry.is_fader):
         return _turned(entry, movement, now)
     was, at = hold.at, position(entry, movement.value)
     hold.at = at
@@ -107,7 +106,7 @@ def shown(entry: Entry, value: Value) -> float:
     """
     if entry.mode in RELATIVE:
         return position_of(entry, value) * LARGEST[entry.control.kind]
-    if entry.mode == "fader" and entry.param is not None and entry.param.type in NUMERIC:
+    if entry.is_fader:
         at = position_of(entry, value)
     elif entry.mode == "trigger":
         at = float(_accepted(entry, entry.high)[0] == value)

@@ -1,5 +1,11 @@
 """MIDI that makes a control show something, as each bridge takes it; and it is read back as the same MIDI."""
 
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from engine.control.midi_bridges import read_midi
@@ -68,3 +74,34 @@ def test_what_a_control_is_sent_is_what_it_would_have_told(kind: str, form: str)
             assert event is not None
             told += movements.of_midi(event, 0.0)
         assert [movement.value for movement in told if movement.control == control][-1] == value
+
+
+MODULE = """
+const assert = require("assert"), fs = require("fs"), vm = require("vm")
+const sent = [], module_ = {exports: null}
+vm.runInContext(fs.readFileSync(0, "utf8"), vm.createContext({module: module_, send: (...all) => sent.push(all)}))
+const {init, oscInFilter} = module_.exports
+const heard = (host, port, address, ...values) =>
+    oscInFilter({host, port, address, args: values.map((value) => ({type: "i", value}))})
+init()
+heard("midi", "desk", "/control", 1, 7, 64)
+heard("127.0.0.1", 9000, "/control", 1, 7, 65)
+heard("127.0.0.1", 9000, "/1/fader3", 1)
+heard("127.0.0.1", 5555, "/control", 1, 7, 66)
+console.log(JSON.stringify(sent.map((all) => all.map((one) => (one.type === "i" ? one.value : one)))))
+"""
+
+
+def test_the_module_for_open_stage_control_passes_midi_both_ways(require: Callable[[object, str], None]) -> None:
+    """The page's own, in a context as its custom-module.mjs and osc/index.mjs give it: `send(host, port, address, ...)`
+    takes `midi` for a host and the device for a port, and what comes from a device has those."""
+    node = shutil.which("node")
+    require(node, "node (apt-get install nodejs)")
+    page = (Path(__file__).parents[2] / "docs" / "midi-and-mapping.md").read_text(encoding="utf-8")
+    code = page.partition("```js\n")[2].partition("```")[0]
+    ran = subprocess.run([node, "-e", MODULE], input=code, capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(ran.stdout) == [
+        ["127.0.0.1", 9000, "/map/feedback", 1],
+        ["127.0.0.1", 9000, "/control", 1, 7, 64],
+        ["midi", "desk", "/control", 1, 7, 65],
+    ]

@@ -207,6 +207,13 @@ def test_an_nrpn_is_learned_without_being_selected_again(desk: Desk) -> None:
     assert [desk.cc(6, 24), desk.cc(38, 1), desk.cc(6, 25)] == ["", "", "midi 1 nrpn 300"]
 
 
+def test_controller_6_is_learned_when_nothing_is_selected_any_more(desk: Desk) -> None:
+    for heard in ((99, 2), (98, 44), (6, 64), (99, 127), (98, 127)):
+        desk.cc(*heard)
+    desk.learner.begin()
+    assert next(filter(None, (desk.cc(6, value) for value in (64, 90, 100)))) == "midi 1 cc 6"
+
+
 def test_what_sets_an_rpn_is_learned_as_nothing(desk: Desk) -> None:
     desk.learner.begin()
     for value in (0, 40, 80, 120):
