@@ -41,7 +41,7 @@ AREA = Area(
             "learn",
             "address:s argument:s?",
             "Maps what moves next to a parameter, or to a command with its argument; answered when something moved, or "
-            "when nothing has for 60 s.",
+            "when nothing has for 60 s. Turn an encoder slowly to the right, then back: the mode is how it was read.",
             "/done /map/learn <address> <control> <mode>",
             _CHANGED,
         ),

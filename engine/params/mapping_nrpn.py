@@ -14,7 +14,8 @@ There are devices that send 98 first, or 38 before 6, or no 38, or select once a
 - A half of a number stays until that half is sent again; a half that was never sent is 0. 127 and 127 select nothing,
   and both halves are forgotten.
 - With an NRPN selected 6, 38, 96 and 97 are its value, with an RPN selected they move nothing, with nothing selected
-  they are controllers like any other.
+  they are controllers like any other. Keyboards set an RPN when they are switched on and leave it selected: what is
+  moved on and on without selecting it again is a knob.
 - A device that sends no 38 reaches the upper end all the same: its 127 is 16383.
 - 98 to 101 may be knobs. One that is sent three times in a row, with no other of these eight controllers in between,
   selects nothing: no device selects without setting something.
@@ -30,19 +31,20 @@ SELECTING: Final = (NRPN_FINE, NRPN_COARSE, RPN_FINE, RPN_COARSE)
 SETTING: Final = (DATA_COARSE, DATA_FINE, DATA_UP, DATA_DOWN)
 NOTHING: Final = (HALF - 1, HALF - 1)
 MIN_KNOB = 3
+MAX_RPN_SETTINGS = 4  # after one selection: 6 and 38, twice
 WHOLE_OF_COARSE = 129  # 127 * 129 is 16383
 
 
 class Selection:
     """What one channel of one device has selected."""
 
-    __slots__ = ("_halves", "_is_nrpn", "_knob", "_times")
+    __slots__ = ("_halves", "_is_nrpn", "_knob", "_settings", "_times")
 
     def __init__(self) -> None:
         self._halves: dict[bool, tuple[int | None, int | None]] = {}
         """Coarse and fine, of an NRPN and of an RPN."""
         self._is_nrpn: bool | None = None
-        self._knob = self._times = 0
+        self._knob = self._times = self._settings = 0
 
     @property
     def number(self) -> int | None:
@@ -60,7 +62,7 @@ class Selection:
     def select(self, controller: int, value: int) -> bool:
         """One of 98 to 101 was heard. False: it is a knob and selects nothing."""
         self._times = self._times + 1 if controller == self._knob else 1
-        self._knob = controller
+        self._knob, self._settings = controller, 0
         if self._times >= MIN_KNOB:
             self._forget(controller in (NRPN_FINE, NRPN_COARSE))
             return False
@@ -76,6 +78,9 @@ class Selection:
     def was_set(self) -> None:
         """One of 6, 38, 96 and 97 was heard."""
         self._times = 0
+        self._settings += 1
+        if self._is_nrpn is False and self._settings > MAX_RPN_SETTINGS:
+            self._forget(False)
 
     def _forget(self, is_nrpn: bool) -> None:
         self._halves.pop(is_nrpn, None)

@@ -220,6 +220,13 @@ def test_what_sets_an_rpn_is_learned_as_nothing(desk: Desk) -> None:
         assert [desk.cc(*heard) for heard in ((101, 0), (100, 0), (6, value), (38, 0))] == [""] * 4
 
 
+def test_a_keyboard_that_leaves_an_rpn_selected_has_a_knob_on_controller_6(desk: Desk) -> None:
+    for heard in ((101, 0), (100, 0), (6, 2), (38, 0)):  # the range of the bend, when it is switched on
+        desk.cc(*heard)
+    desk.learner.begin()
+    assert next(filter(None, (desk.cc(6, value) for value in range(20, 120, 10)))) == "midi 1 cc 6"
+
+
 @pytest.mark.parametrize("number", [6, 38, 96, 97, 98, 99, 100, 101])
 def test_a_knob_on_a_controller_of_nrpns_is_a_knob(desk: Desk, number: int) -> None:
     desk.learner.begin()
