@@ -30,8 +30,8 @@ _STARTS = {
     4: {"source": "lfo2", "target": "/feedback/rotate", "amount": 0.1, "offset": -0.5},
 }
 _FREE_ROUTE = {"source": "off", "channel": 0, "target": "", "amount": 0.5, "offset": 0, "release_ms": 150}
-_LFO_STARTS = {1: {"rate_hz": 0.02}, 2: {"sync": "eight_bars"}}
-_FREE_LFO = {"rate_hz": 0.5, "sync": "free"}
+_LFO_STARTS = {1: {"rate_hz": 0.02}, 2: {"tempo_sync": "eight_bars"}}
+_FREE_LFO = {"rate_hz": 0.5, "tempo_sync": "free"}
 
 
 def _route(n: int) -> tuple[Param, ...]:
@@ -115,16 +115,16 @@ def _lfo(n: int) -> tuple[Param, ...]:
             start["rate_hz"],
             0.01,
             20,
-            "Cycles a second, where `sync` is free.",
+            "Cycles a second, where `tempo_sync` is free.",
             "Hz",
             scale="exponential",
             words="speed frequency tempo oscillator strobe flash",
         ),
         menu(
-            f"{at}/sync",
+            f"{at}/tempo_sync",
             " ".join(SYNCS),
             "Length of one cycle in the tempo of /tempo/bpm, four beats a bar.",
-            default=start["sync"],
+            default=start["tempo_sync"],
             words="speed tempo beat bpm division clock oscillator",
         ),
         circle(f"{at}/phase", 0, 0, 1, "Place in the cycle at its beginning.", "cycles"),

@@ -29,7 +29,11 @@ from osc_schema.types import Command, Param, Value
 
 SCHEMA_VERSION = 3
 """Grows when an address goes, or its range, default or meaning changes; see CHANGELOG.md beside this file."""
-RENAMED = {"/mirror": "/mirror/mode", "/safety/flash": "/safety/flash_guard"}
+RENAMED = {
+    "/mirror": "/mirror/mode",
+    "/safety/flash": "/safety/flash_guard",
+    **{f"/lfo/{n}/sync": f"/lfo/{n}/tempo_sync" for n in modulation.LFOS},
+}
 """Old address -> the one it has now: presets and maps saved before still mean the same."""
 ADDED: dict[str, tuple[int, str, Value]] = {
     "/colour/glide_ms": (3, "/colour/mode", 0.0),

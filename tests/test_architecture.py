@@ -197,7 +197,6 @@ def test_the_top_level_holds_what_the_design_names() -> None:
         "engine",
         "osc_schema",
         "touchdesigner",
-        "docs",
         "tests",
         "pyproject.toml",
         "README.md",

@@ -398,7 +398,7 @@ def test_offline_a_modulated_show_is_the_same_byte_for_byte(swell: Path) -> None
             "sinks": ["null"], "osc": {"listen": "off"}, "web": "off",
             "params": {
                 "/mod/1/source": "lfo1", "/mod/1/target": "/layer/1/angle", "/lfo/1/shape": "random",
-                "/mod/2/source": "pitch", "/mod/2/target": "/multiverse/window_ms", "/lfo/1/sync": "eighth",
+                "/mod/2/source": "pitch", "/mod/2/target": "/multiverse/window_ms", "/lfo/1/tempo_sync": "eighth",
                 "/mod/3/source": "envelope", "/mod/3/target": "/layer/2/ratio",
             },
         }

@@ -18,7 +18,7 @@ from osc_schema.modulation import LFOS, SYNCS
 _BITS: Final = 0xFFFF_FFFF
 _SHAPE: Final = {n: f"/lfo/{n}/shape" for n in LFOS}
 _RATE: Final = {n: f"/lfo/{n}/rate_hz" for n in LFOS}
-_SYNC: Final = {n: f"/lfo/{n}/sync" for n in LFOS}
+_SYNC: Final = {n: f"/lfo/{n}/tempo_sync" for n in LFOS}
 _PHASE: Final = {n: f"/lfo/{n}/phase" for n in LFOS}
 
 _SHAPES: Final[dict[str, Callable[[float], float]]] = {

@@ -24,7 +24,7 @@ def _route(n: int, source: str, target: str, amount: float, **more: Any) -> Look
 
 
 def _lfo(n: int, shape: str, sync: str) -> Look:
-    return {f"/lfo/{n}/shape": shape, f"/lfo/{n}/sync": sync}
+    return {f"/lfo/{n}/shape": shape, f"/lfo/{n}/tempo_sync": sync}
 
 
 PLAIN: Look = {
@@ -58,7 +58,7 @@ PLAIN: Look = {
             "release_ms": 150.0,
         }.items()
     },
-    **{f"/lfo/{n}/{key}": value for n in LFOS for key, value in {"rate_hz": 0.5, "sync": "free"}.items()},
+    **{f"/lfo/{n}/{key}": value for n in LFOS for key, value in {"rate_hz": 0.5, "tempo_sync": "free"}.items()},
 }
 """Four plain waves added up, nothing moved: the values of before the schema's defaults became a look of their own."""
 

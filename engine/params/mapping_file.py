@@ -61,8 +61,14 @@ def read_tables(tables: Iterable[dict[str, Any]]) -> LoadedMap:
     entries, unread, problems = [], [], []
     for number, table in enumerate(tables, start=1):
         try:
-            entries.append(make_entry(table))
+            entries.append(make_entry(_of_now(table)))
         except Rejected as rejection:
             unread.append(table)
             problems.append(f"entry {number} ({table.get('control', '?')}): {rejection}")
     return LoadedMap(entries=tuple(entries), unread=tuple(unread), problems=tuple(problems))
+
+
+def _of_now(table: dict[str, Any]) -> dict[str, Any]:
+    """The table with the address that its target has now."""
+    target = table.get("target")
+    return {**table, "target": osc_schema.RENAMED[target]} if target in osc_schema.RENAMED else table

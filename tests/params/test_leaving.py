@@ -70,7 +70,7 @@ def test_what_was_on_its_way_arrives_and_the_lfos_turn_on_as_if_nothing_was_load
         each.store.set_many(
             [
                 ("/lfo/1/rate_hz", 0.7),
-                ("/lfo/1/sync", "free"),
+                ("/lfo/1/tempo_sync", "free"),
                 ("/lfo/1/shape", "sine"),
                 ("/mod/1/source", "lfo1"),
                 ("/mod/1/target", ANGLE),

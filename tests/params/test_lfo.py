@@ -16,7 +16,7 @@ def store() -> ParamStore:
 
 def course(store: ParamStore, shape: str, places: tuple[float, ...]) -> list[float]:
     """Levels of LFO 1 at these places in its cycle of one beat."""
-    store.set_many([("/lfo/1/shape", shape), ("/lfo/1/sync", "beat")], by="test")
+    store.set_many([("/lfo/1/shape", shape), ("/lfo/1/tempo_sync", "beat")], by="test")
     lfos, levels = Lfos(), []
     for place in places:
         lfos.advance(store.snapshot(), 0.0, place)
@@ -68,7 +68,7 @@ def test_a_free_lfo_does_not_jump_when_its_rate_is_turned(store: ParamStore) -> 
 
 @pytest.mark.parametrize(("sync", "beats"), [("sixteenth", 0.25), ("triplet", 1 / 3), ("bar", 4), ("eight_bars", 32)])
 def test_a_locked_lfo_stands_where_the_bar_is(store: ParamStore, sync: str, beats: float) -> None:
-    store.set_many([("/lfo/2/shape", "saw"), ("/lfo/2/sync", sync)], by="test")
+    store.set_many([("/lfo/2/shape", "saw"), ("/lfo/2/tempo_sync", sync)], by="test")
     lfos = Lfos()
     lfos.advance(store.snapshot(), 1.0, 100 * beats + 0.25 * beats)
     assert lfos.level(2, store.snapshot()) == pytest.approx(0.25)
@@ -79,7 +79,7 @@ def test_a_locked_lfo_stands_where_the_bar_is(store: ParamStore, sync: str, beat
 def test_each_lfo_goes_its_own_way(store: ParamStore) -> None:
     for n in (1, 2, 3, 4):
         store.set_many(
-            [(f"/lfo/{n}/shape", "saw"), (f"/lfo/{n}/rate_hz", 0.1 * n), (f"/lfo/{n}/sync", "free")], by="test"
+            [(f"/lfo/{n}/shape", "saw"), (f"/lfo/{n}/rate_hz", 0.1 * n), (f"/lfo/{n}/tempo_sync", "free")], by="test"
         )
     lfos = Lfos()
     lfos.advance(store.snapshot(), 1.0, 0.0)

@@ -104,3 +104,10 @@ def test_a_file_that_is_no_map_is_an_error_and_not_an_empty_map(tmp_path, text: 
     with pytest.raises(MappingError, match=r"map\.toml"):
         read_map(file)
     assert read_map(tmp_path / "none.toml") == LoadedMap(entries=())
+
+
+def test_a_map_of_before_an_address_was_renamed_still_moves_it(tmp_path) -> None:
+    file = tmp_path / "map.toml"
+    file.write_text('[map]\nschema = 2\n[[entry]]\ncontrol = "midi 1 cc 7"\ntarget = "/lfo/1/sync"\n')
+    loaded = read_map(file)
+    assert [entry.target for entry in loaded.entries] == ["/lfo/1/tempo_sync"] and loaded.problems == ()

@@ -203,7 +203,7 @@ def test_an_onset_between_two_frames_is_a_pulse_that_falls(rig: Rig) -> None:
 
 
 def test_an_lfo_moves_its_target_and_falls_as_fast_as_its_shape_does(rig: Rig) -> None:
-    rig.store.set_many([("/lfo/3/shape", "square"), ("/lfo/3/sync", "bar"), (BRIGHTNESS, 2.0)], by="test")
+    rig.store.set_many([("/lfo/3/shape", "square"), ("/lfo/3/tempo_sync", "bar"), (BRIGHTNESS, 2.0)], by="test")
     rig.route(source="lfo3", target=BRIGHTNESS, amount=0.5, offset=-0.5, release_ms=10_000)
     assert rig.step(sound(), 0.0, beat=1.9)[BRIGHTNESS] == pytest.approx(3.0)
     assert rig.step(sound(), 0.1, beat=2.1)[BRIGHTNESS] == pytest.approx(1.0)
@@ -238,7 +238,7 @@ def test_two_runs_are_the_same_to_the_last_bit() -> None:
         sources = ("rms", "peak", "onset", "pitch", "lfo1", "lfo2", "lfo3", "low")
         for n, source in enumerate(sources, start=1):
             rig.route(n, source=source, target=(ANGLE, BRIGHTNESS, WINDOW)[n % 3], amount=0.2, curve=0.3)
-        rig.store.set_many([("/lfo/1/shape", "random"), ("/lfo/2/sync", "bar")], by="test")
+        rig.store.set_many([("/lfo/1/shape", "random"), ("/lfo/2/tempo_sync", "bar")], by="test")
         drawn = []
         for frame in range(100):
             level, hz = noise.random(), 60 + 600 * noise.random()
