@@ -1,9 +1,13 @@
 """A patch for Max 8 or newer: a tab an area, two-way with the engine, and the picture over Syphon or Spout.
 
-Each control is a row of its own that can be copied into any patch: what the engine tells comes through
-`r multiverse-in` and is shown with `set`, so nothing goes round; what is moved leaves through `s multiverse-out`.
-Locked, a tab shows labels and controls only. The patch sends nothing in its first half second, in which Max's own
-dials announce the values they were loaded with.
+Each control is a row of its own that can be copied into any patch: what the engine tells comes through `r` and the
+parameter's address (`r /layer/1/angle`) and is shown with `set`, so nothing goes round; what is moved leaves through
+`s multiverse-out`. `r multiverse-in` hears everything. Locked, a tab shows labels and controls only. The patch sends
+nothing in its first half second, in which Max's own dials announce the values they were loaded with.
+
+A message is handed out once, in `p addresses`, by a chain of `route` objects of MAX_ADDRESSES addresses each: no other
+control hears it. It is a chain and not a tree by the parts of the address: `route` matches whole symbols, and what
+`fromsymbol @separator /` makes of a leading slash, of numbers and of the arguments behind stands in no document.
 """
 
 import json
@@ -20,10 +24,13 @@ HOST, PORT, LISTEN_PORT = "127.0.0.1", 9000, 9001
 SENDER = "Multiverse"
 """Name of the Syphon server and of the Spout sender (`/sink/syphon/name`, `/sink/spout/name`)."""
 QUIET_MS, SILENCE_MS = 500, 3000  # three heartbeats
+MAX_ADDRESSES = 32  # that one `route` knows: an outlet each, and few boxes in the chain
+HEARTBEAT, TOLD_OBJECTS = "/engine/heartbeat", ("/sam3/objects", "/sam3/object/1")
 
 _MOST_ROWS, _MOST_COLUMNS = 12, 4
 _ROW_PX, _COLUMN_PX, _LABEL_PX, _TITLE_PX, _WIRING_PX = 44, 340, 130, 30, 30
 _LINE_LETTERS, _LINE_PX = 100, 14  # of a comment as wide as a page, in Max's own 12 point Arial
+_ROUTE_PX, _ROUTE_LETTERS = 360.0, 48  # a column in `p addresses`, and a line of its `route`
 _NUMBERS = (ParamType.FLOAT, ParamType.STOPS)
 _TYPE_FLOAT = 0  # parameter_type
 _UNIT_FLOAT = 1  # parameter_unitstyle
@@ -31,8 +38,9 @@ _UNIT_FLOAT = 1  # parameter_unitstyle
 
 def max_patch(areas: Iterable[Area], *, host: str = HOST, port: int = PORT, listen_port: int = LISTEN_PORT) -> str:
     """The patch as JSON text, for an engine at host:port and its answers at listen_port of this machine."""
+    areas = tuple(areas)
     main = _Patcher(900, 720)
-    _connection(main, host, port, listen_port)
+    _connection(main, host, port, listen_port, _addresses(areas))
     _picture(main)
     _objects(main)
     for at, page in enumerate(pages(areas)):
@@ -94,7 +102,7 @@ class _Patcher:
         }
 
 
-def _connection(main: _Patcher, host: str, port: int, listen_port: int) -> None:
+def _connection(main: _Patcher, host: str, port: int, listen_port: int, addresses: _Patcher) -> None:
     main.comment("MULTIVERSE", 20, 10, 200, fontface=1)
     main.comment(f"Engine at {host}:{port}, answers at UDP port {listen_port}. Each tab is an area.", 20, 34, 560)
     main.comment("connect, and ask for every value", 60, 64, 300)
@@ -121,14 +129,35 @@ def _connection(main: _Patcher, host: str, port: int, listen_port: int) -> None:
     main.chain(watch, silent, alive)
     main.chain(watch, steps)
     receive = main.object(f"udpreceive {listen_port}", 400, 200, 130, 1, "-")
-    spread = main.object("s multiverse-in", 400, 260, 120, 1, "")
-    beat = main.object("route /engine/heartbeat", 400, 300, 160, 2, "- -")
+    spread = main.object("s multiverse-in", 400, 230, 120, 1, "")
+    chain = main.object("p addresses", 400, 260, 120, 1, "", patcher=addresses.as_dict())
+    beat = main.object(f"r {HEARTBEAT}", 400, 300, 160, 0, "-")
     here = main.object("t b b", 400, 330, 50, 1, "bang bang")
     shown = main.box("message", 460, 360, 50, 22, 2, "-", text="set 1")
     main.chain(receive, spread)
-    main.chain(receive, beat, here, watch)
+    main.chain(receive, chain)
+    main.chain(beat, here, watch)
     main.cord(here, 1, shown)
     main.chain(shown, alive)
+
+
+def _addresses(areas: Iterable[Area]) -> _Patcher:
+    """Hands what the engine tells to the `r` of its address; what no control shows ends here."""
+    params = (control.param for page in pages(areas) for panel in page.panels for control in panel.controls)
+    told = [HEARTBEAT, *TOLD_OBJECTS, *(param.address for param in params if param.type is not ParamType.TRIGGER)]
+    patcher = _Patcher(900, 720)
+    source, outlet = patcher.box("inlet", 20, 20, 30, 30, 0, "-", index=1, comment="What the engine tells"), 0
+    for column, start in enumerate(range(0, len(told), MAX_ADDRESSES)):
+        names = told[start : start + MAX_ADDRESSES]
+        text = f"route {' '.join(names)}"
+        x, lines = 20.0 + _ROUTE_PX * column, -(-len(text) // _ROUTE_LETTERS)
+        size = (x, 70.0, _ROUTE_PX - 30.0, 8.0 + _LINE_PX * lines)
+        route = patcher.box("newobj", *size, 1, "- " * (len(names) + 1), text=text, linecount=lines)
+        patcher.cord(source, outlet, route)
+        for at, name in enumerate(names):
+            patcher.cord(route, at, patcher.object(f"s {name}", x, 420.0 + 26 * at, _ROUTE_PX - 30.0, 1, ""))
+        source, outlet = route, len(names)
+    return patcher
 
 
 def _picture(main: _Patcher) -> None:
@@ -147,16 +176,14 @@ def _picture(main: _Patcher) -> None:
 def _objects(main: _Patcher) -> None:
     """How many objects SAM3 finds, and the best: told, not set, so these boxes say nothing to the engine."""
     main.comment("OBJECTS: how many SAM3 finds, and the best of them. 0 to 1 from the top left.", 20, 580, 560)
-    told = main.object("r multiverse-in", 20, 605, 100, 0, "-")
-    ours = main.object("route /sam3/objects /sam3/object/1", 130, 605, 230, 3, "- - -")
-    parts = main.object("unpack 0 0 0. 0. 0. 0. 0.", 130, 635, 230, 1, "int int float float float float float")
-    main.chain(told, ours)
-    main.cord(ours, 1, parts)
+    count, best = (main.object(f"r {name}", 20 + 130 * at, 605, 120, 0, "-") for at, name in enumerate(TOLD_OBJECTS))
+    parts = main.object("unpack 0 0 0. 0. 0. 0. 0.", 150, 635, 230, 1, "int int float float float float float")
+    main.chain(best, parts)
     for at, name in enumerate(("objects", *OBJECT_ARGUMENTS)):
         kind = "number" if name in ("objects", "id", "prompt") else "flonum"
         box = main.box(kind, 20 + 65 * at, 665, 55, 22, 1, "- bang", parameter_enable=0)
         main.comment(name, 20 + 65 * at, 689, 60)
-        main.cord(parts if at else ours, max(at - 1, 0), box)
+        main.cord(parts if at else count, max(at - 1, 0), box)
 
 
 def _page_patcher(page: Page) -> _Patcher:
@@ -201,12 +228,11 @@ def _row(patcher: _Patcher, control: Control, x: float, y: float, wiring: float)
         patcher.chain(shown, text, named, **hidden)
     else:
         patcher.chain(shown, named, **hidden)
-    told = patcher.object("r multiverse-in", 10, wiring, 100, 0, "-", **hidden)
-    mine = patcher.object(f"route {address}", 120, wiring, 230, 2, "- -", **hidden)
+    told = patcher.object(f"r {address}", 10, wiring, 340, 0, "-", **hidden)
     # By name: `set x` would show the first item that begins with x.
     word = "setsymbol" if param.type is ParamType.MENU else "set"
     quiet = patcher.object(f"prepend {word}", 360, wiring, 100, 1, "-", **hidden)
-    patcher.chain(told, mine, quiet, shown, **hidden)
+    patcher.chain(told, quiet, shown, **hidden)
     if param.type in _NUMBERS:
         number = patcher.box("flonum", x + _LABEL_PX + 60, y + 8, 80, 22, 1, "- bang", hint=hint(param))
         follow = patcher.object("prepend set", 700, wiring, 80, 1, "-", **hidden)
