@@ -8,6 +8,13 @@ nothing in its first half second, in which Max's own dials announce the values t
 A message is handed out once, in `p addresses`, by a chain of `route` objects of MAX_ADDRESSES addresses each: no other
 control hears it. It is a chain and not a tree by the parts of the address: `route` matches whole symbols, and what
 `fromsymbol @separator /` makes of a leading slash, of numbers and of the arguments behind stands in no document.
+
+The receiver is made when the picture is switched on. Only one of jit.gl.syphonclient (macOS) and jit.gl.spoutreceiver
+(Windows) can exist on a system, and each is a package to install: the other would be an unknown object that complains
+each time the patch is opened. `; max getsystem` tells the system (Cycling '74, Controlling Max with Messages), and
+`thispatcher` makes the object in the place of the one called `picture`. Its reference calls making objects unsupported,
+but one file has no other way in Max 8, and many published patches do it. The object is asked for its sender: until it
+answers, the patch says what to install.
 """
 
 import json
@@ -25,6 +32,12 @@ SENDER = "Multiverse"
 """Name of the Syphon server and of the Spout sender (`/sink/syphon/name`, `/sink/spout/name`)."""
 QUIET_MS, SILENCE_MS = 500, 3000  # three heartbeats
 MAX_ADDRESSES = 32  # that one `route` knows: an outlet each, and few boxes in the chain
+RECEIVERS = (
+    ("macintosh", "Syphon", "jit.gl.syphonclient", "servername"),
+    ("windows", "Spout", "jit.gl.spoutreceiver", "sendername"),
+)
+"""What Max calls the system; the package; the object in it; its attribute for the sender's name."""
+
 HEARTBEAT, TOLD_OBJECTS = "/engine/heartbeat", ("/sam3/objects", "/sam3/object/1")
 
 _MOST_ROWS, _MOST_COLUMNS = 12, 4
@@ -79,6 +92,9 @@ class _Patcher:
         """A subpatcher that is a tab."""
         name = f'p "{title}"' if " " in title else f"p {title}"
         self.object(name, x, y, 180.0, 0, "", patcher={**patcher.as_dict(), "showontab": 1})
+
+    def message(self, text: str, x: float, y: float, w: float, **more: Any) -> str:
+        return self.box("message", x, y, w, 22.0, 2, "-", text=text, **more)
 
     def cord(self, source: str, outlet: int, target: str, inlet: int = 0, **more: Any) -> None:
         line = {"source": [source, outlet], "destination": [target, inlet], **more}
@@ -161,16 +177,44 @@ def _addresses(areas: Iterable[Area]) -> _Patcher:
 
 
 def _picture(main: _Patcher) -> None:
-    main.comment("PICTURE: Syphon on a Mac, Spout on Windows; each comes from Max's Package Manager.", 20, 390, 560)
+    main.comment("PICTURE: Syphon on a Mac, Spout on Windows. Switched on, it makes the receiver.", 20, 390, 560)
     switch = main.box("toggle", 20, 420, 24, 24, 1, "int", parameter_enable=0, hint="Shows the picture")
-    world = main.object(f"jit.world {SENDER} @enable 0 @size 1280 720", 20, 460, 260, 1, "- bang -")
+    says = main.comment("", 60, 422, 540)
+    world = main.object(f"jit.world {SENDER} @enable 0 @size 1280 720", 20, 460, 260, 1, "- bang -", varname="world")
+    main.comment("The receiver comes here.", 20, 510, 330, varname="picture")
     main.chain(switch, world)
-    for at, receiver in enumerate(
-        (f"jit.gl.syphonclient {SENDER} @servername {SENDER}", f"jit.gl.spoutreceiver {SENDER} @sendername {SENDER}")
-    ):
-        texture = main.object(receiver, 20, 510 + 30 * at, 330, 1, "jit_gl_texture -")
-        main.cord(world, 1, texture)
-        main.chain(texture, world)
+    hidden = {"hidden": 1}
+    on = main.object("sel 1", 20, 760, 50, 2, "bang -", **hidden)
+    ask = main.message(";\rmax getsystem multiverse-system", 20, 790, 220, **hidden)
+    main.chain(switch, on, ask, **hidden)
+    system = main.object("r multiverse-system", 20, 850, 130, 0, "-", **hidden)
+    which = main.object(f"sel {' '.join(name for name, *_ in RECEIVERS)}", 20, 880, 150, 1, "bang bang -", **hidden)
+    main.chain(system, which, **hidden)
+    saved = ["#N", "thispatcher", ";", "#Q", "end", ";"]
+    patcher = main.object("thispatcher", 20, 1030, 80, 1, "- -", save=saved, **hidden)
+    for at, (_, package, receiver, attribute) in enumerate(RECEIVERS):
+        y = 910 + 60 * at
+        both = main.object("t b b", 20, y, 50, 1, "bang bang", **hidden)
+        advice = f"set {package} is missing. Install it: File > Show Package Manager > {package}. Then restart Max."
+        missing = main.message(advice, 520, y, 560, **hidden)
+        make = main.message(
+            "script delete picture, "
+            f"script newdefault picture 20 510 {receiver} {SENDER} @{attribute} {SENDER}, "
+            "script connect world 1 picture 0, script connect picture 0 world 0, "
+            f"script connect picture 1 answer 0, script send picture get{attribute}",
+            80, y, 420, **hidden,
+        )  # fmt: skip
+        main.cord(which, at, both, **hidden)
+        main.cord(both, 1, missing, **hidden)
+        main.chain(missing, says, **hidden)
+        main.chain(both, make, patcher, **hidden)
+    names = " ".join(attribute for *_, attribute in RECEIVERS)
+    answer = main.object(f"route {names}", 20, 1070, 170, 1, "- - -", varname="answer", **hidden)
+    here = main.object("t b", 20, 1100, 40, 1, "bang", **hidden)
+    ready = main.message(f"set The receiver is here and shows the sender called {SENDER}.", 80, 1100, 420, **hidden)
+    for outlet in range(len(RECEIVERS)):
+        main.cord(answer, outlet, here, **hidden)
+    main.chain(here, ready, says, **hidden)
 
 
 def _objects(main: _Patcher) -> None:

@@ -313,7 +313,7 @@ def test_what_the_engine_tells_is_shown_by_its_own_box_alone_and_said_to_nobody(
         after = {address: box.shown for address, box in controls.items()}
         assert after[param.address] == shown, param.address
         assert {address for address in after if after[address] != before[address]} <= {param.address}
-    assert player.sent == []
+    assert player.sent == [] and player.console == []
     assert most <= MAX_OBJECTS_A_MESSAGE
 
 
@@ -321,7 +321,7 @@ def test_an_address_that_no_control_shows_ends_in_the_patch_without_a_word(playe
     trigger = next(param for param in shown_params() if param.type is ParamType.TRIGGER)
     for message in (("/engine/status/fps", 30.0), ("/done", "/preset/load", "night"), (trigger.address, 1)):
         assert player.hear(*message) <= MAX_OBJECTS_A_MESSAGE
-    assert player.sent == []
+    assert player.sent == [] and player.console == []
 
 
 def test_a_number_beside_a_dial_shows_what_the_dial_shows_and_turns_it(player: Player) -> None:
@@ -374,3 +374,44 @@ def test_every_control_says_its_own_address_and_a_value_that_the_engine_takes(pl
         assert said == (param.address, 1 if value == "bang" else value)
         accepted = osc_schema.accept(param, said[1]).value
         assert accepted == osc_schema.accept(param, told).value, param.address
+
+
+# -- the picture ----------------------------------------------------------------------------------
+
+
+def switch_picture_on(player: Player) -> str:
+    """What the patch says beside the switch."""
+    (switch,) = (box for box in player.top.boxes.values() if box.raw.get("hint") == "Shows the picture")
+    x, y = switch.place
+    (says,) = (box for box in player.top.boxes.values() if box.place == [x + 40, y + 2])
+    player.move(switch, 1)
+    return says.shown
+
+
+@pytest.mark.parametrize("packages", [(), ("Syphon", "Spout")])
+@pytest.mark.parametrize("system", ["macintosh", "windows"])
+def test_opening_the_patch_leaves_the_console_empty_on_every_system(
+    patch: str, system: str, packages: tuple[str, ...]
+) -> None:
+    assert Player(patch, system, packages).console == []
+
+
+@pytest.mark.parametrize("receiver", RECEIVERS)
+def test_the_picture_comes_through_the_receiver_of_this_system(patch: str, receiver: str) -> None:
+    system, *_ = RECEIVERS[receiver]
+    player = Player(patch, system, ["Syphon", "Spout"])
+    for _ in range(2):  # off and on again makes one receiver, not two
+        said = switch_picture_on(player)
+        (made,) = (box for box in player.boxes if box.kind in RECEIVERS)
+        assert made.kind == receiver and "Multiverse" in made.arguments
+        world = made.window.named["world"]
+        assert [target for target, _ in made.cords[0]] == [world] and (made, 0) in world.cords[1]
+        assert "here" in said and "missing" not in said
+    assert player.console == []
+
+
+@pytest.mark.parametrize("receiver", RECEIVERS)
+def test_without_its_package_the_patch_says_what_is_missing_and_where_it_is(patch: str, receiver: str) -> None:
+    system, package, _ = RECEIVERS[receiver]
+    said = switch_picture_on(Player(patch, system))
+    assert said.startswith(f"{package} is missing.") and f"Show Package Manager > {package}" in said
