@@ -185,12 +185,19 @@ def test_pd_has_every_parameter_once_with_its_range_and_default() -> None:
 
 # -- Open Stage Control --------------------------------------------------------------------------
 
-# The property names of the program's documentation, as far as they are used here.
-KNOWN = set(
-    "type id label comments width height left top layout contain widgets tabs onCreate default value bypass address "
-    "preArgs typeTags decimals target ignoreDefaults align wrap values mode on off range logScale origin doubleTap "
-    "snap horizontal design maxLength numeric".split()
-)
+# The properties of its version 1.29.2 (published/record.py). The program is in neither npm nor Debian, and needs forks
+# of three packages that exist as Git addresses only, so no test can install it.
+OSC_WIDGETS = json.loads((Path(__file__).parent / "published/open_stage_control.json").read_text())["widgets"]
+OSC_TYPES: dict[str, tuple[type, ...]] = {
+    "*": (object,),
+    "array": (list,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, float),
+    "object": (dict,),
+    "script": (str,),
+    "string": (str,),
+}
 
 
 def widgets(session: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -208,13 +215,27 @@ def test_open_stage_control_has_every_parameter_once_for_the_engine(session: dic
         "type": "session",
     }
     everything = list(widgets(session))
-    assert set().union(*everything) <= KNOWN
     assert len({widget["id"] for widget in everything}) == len(everything)
     assert not any(re.search(r"[./@{}]", widget["id"]) for widget in everything)
     addressed = [widget for widget in everything if "address" in widget]
     assert Counter(widget["address"] for widget in addressed) == ADDRESSES + Counter(["/engine/notify"])
     assert all(widget["target"] == ["127.0.0.1:9000"] for widget in addressed)
     assert [tab["label"] for tab in session["content"]["tabs"]] == [page.title for page in pages(osc_schema.AREAS)]
+
+
+def test_open_stage_control_knows_every_property_with_a_value_of_its_type(session: dict[str, Any]) -> None:
+    for widget in widgets(session):
+        known = OSC_WIDGETS[widget["type"]]
+        for name, value in widget.items():
+            told = f"{widget['id']}: {name} {value!r}"
+            assert name in known, told
+            kinds = tuple(kind for word in known[name]["types"] for kind in OSC_TYPES.get(word, ()))
+            assert isinstance(value, kinds) and (object in kinds or isinstance(value, bool) <= (bool in kinds)), told
+            choices = known[name].get("choices")
+            assert choices is None or str(value).lower() in choices, told
+            # `@{...}`, `JS{...}`, `#{...}`, `VAR{...}`, `OSC{...}` in a text would be carried out.
+            if isinstance(value, str) and name not in ("value", "onCreate"):
+                assert not re.search(r"(?:[@#]|JS|VAR|OSC|IMPORT)\{", value), told
 
 
 def test_open_stage_controls_widgets_say_what_their_parameters_take(session: dict[str, Any]) -> None:
