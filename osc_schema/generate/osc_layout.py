@@ -35,7 +35,9 @@ def osc_layout(areas: Iterable[Area], *, host: str = HOST, port: int = PORT, lis
     target = f"{host}:{port}"
     arguments = [1] if listen_port is None else [1, listen_port]
     tabs = [_tab(page, target) for page in pages(areas)]
-    tabs[0]["widgets"].append(_connect_button(target, arguments))
+    first = tabs[0]["widgets"][0]  # beside the panels it would be stretched to the height of the tab
+    first["widgets"].append(_connect_button(target, arguments) | {"left": _GAP_PX, "top": first["height"]})
+    first["height"] += _ROW_PX + 2 * _GAP_PX
     root = {
         "type": "root",
         "id": "root",
@@ -44,6 +46,7 @@ def osc_layout(areas: Iterable[Area], *, host: str = HOST, port: int = PORT, lis
             notify=NOTIFY,
             arguments=", ".join(f'{{type: "i", value: {argument}}}' for argument in arguments),
         ),
+        "tabsPosition": "left",  # in a row on top, two-word titles are cut
         "widgets": [],
         "tabs": tabs,
     }

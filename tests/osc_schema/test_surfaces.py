@@ -220,7 +220,13 @@ def test_open_stage_control_has_every_parameter_once_for_the_engine(session: dic
     addressed = [widget for widget in everything if "address" in widget]
     assert Counter(widget["address"] for widget in addressed) == ADDRESSES + Counter(["/engine/notify"])
     assert all(widget["target"] == ["127.0.0.1:9000"] for widget in addressed)
-    assert [tab["label"] for tab in session["content"]["tabs"]] == [page.title for page in pages(osc_schema.AREAS)]
+    tabs = session["content"]["tabs"]
+    assert [tab["label"] for tab in tabs] == [page.title for page in pages(osc_schema.AREAS)]
+    # What stands in a tab is stretched to its height: panels only, and the button to connect inside the first.
+    assert {widget["type"] for tab in tabs for widget in tab["widgets"]} == {"panel"}
+    connect = tabs[0]["widgets"][0]["widgets"][-1]
+    above = max(widget["top"] + widget["height"] for widget in tabs[0]["widgets"][0]["widgets"][:-1])
+    assert connect["label"] == "Connect" and connect["top"] >= above
 
 
 def test_open_stage_control_knows_every_property_with_a_value_of_its_type(session: dict[str, Any]) -> None:
