@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 
 import osc_schema
+from osc_schema import ParamType
+from osc_schema.generate import pd_patch
 
 ANGLE = "/layer/1/angle"
 PD_SENDS = """#N canvas 0 0 500 300 10;
@@ -182,3 +185,78 @@ def test_pd_hears_every_value_and_then_a_change(
     rig.store.set(ANGLE, 12.5)
     wait_for(lambda: "layer 1 angle 12.5" in heard(), "the change")
     assert rig.dispatcher.counters.dropped == 0
+
+
+def bench(port: int, addresses: list[str]) -> str:
+    """A patch that does as a message box `; NAME VALUE` does for `list NAME TYPE VALUE;`, and prints what is shown."""
+    lines = ["#N canvas 0 0 500 300 10", f"#X obj 10 10 netreceive -u {port}", r"#X msg 10 40 \; \$1 \$2 \$3"]
+    cords = ["#X connect 0 0 1 0"]
+    for at, address in enumerate(addresses):
+        lines += [f"#X obj 10 70 r {address}", f"#X obj 10 100 print {address}"]
+        cords.append(f"#X connect {2 * at + 2} 0 {2 * at + 3} 0")
+    return "".join(f"{line};\n" for line in lines + cords)
+
+
+def test_every_control_of_the_pd_patch_moves_its_parameter_and_shows_what_it_is_told(
+    pd: list[str],
+    rig: Any,
+    start: Callable[..., Path],
+    tmp_path: Path,
+    free_port: Callable[[], int],
+    wait_for: Callable[..., Any],
+) -> None:
+    params = [param for param in osc_schema.PARAMS if param.type is not ParamType.TRIGGER]
+    host, port = rig.server.address
+    patch = pd_patch(osc_schema.AREAS, host=host, port=port, listen_port=free_port())
+    (tmp_path / "multiverse.pd").write_text(patch, encoding="utf-8")
+    drive = free_port()
+    (tmp_path / "bench.pd").write_text(bench(drive, [param.address for param in params]))
+    output = start([*pd, str(tmp_path / "bench.pd"), str(tmp_path / "multiverse.pd")])
+
+    def shown(since: int = 0) -> dict[str, str]:
+        lines = re.findall(r"^(/\S+): set (.*)\n", output.read_text()[since:], re.MULTILINE)
+        return {address: said.replace("\\", "").strip() for address, said in lines}
+
+    def other(param: osc_schema.Param) -> Any:
+        if param.menu:
+            return (param.menu.index(str(param.default)) + 1) % len(param.menu)
+        if param.type in (ParamType.TEXT, ParamType.FILE):
+            return "red dunes"
+        if param.type is ParamType.BOOL:
+            return int(not param.default)
+        half, quarter = (osc_schema.accept(param, param.low + (param.high - param.low) / part).value for part in (2, 4))
+        return quarter if half == pytest.approx(param.default) else half
+
+    def unlike(wanted: dict[str, Any], found: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+        def is_like(one: Any, two: Any) -> bool:
+            texts = isinstance(one, str) or isinstance(two, str)
+            return one == two if texts else one == pytest.approx(two, rel=1e-3, abs=1e-3)
+
+        return [(name, one, found.get(name)) for name, one in wanted.items() if not is_like(one, found.get(name, ""))]
+
+    wait_for(lambda: rig.draw() and {param.address for param in params} <= shown().keys(), "every value in Pd")
+    for trouble in ("couldn't create", "connection failed", "error"):
+        assert trouble not in output.read_text()
+    held = {param.address: osc_schema.accept(param, other(param)).value for param in params}
+    for at in range(0, len(params), 50):  # a socket's buffer holds no more
+        some = params[at : at + 50]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            for param in some:
+                kind = "symbol" if param.type in (ParamType.TEXT, ParamType.FILE) else "float"
+                value = str(other(param)).replace(" ", r"\ ")
+                udp.sendto(f"list {param.address} {kind} {value};\n".encode(), ("127.0.0.1", drive))
+        wanted = {param.address: held[param.address] for param in some}
+        wait_for(lambda: rig.draw() and not unlike(wanted, {a: rig.store.get(a) for a in wanted}), "moves")  # noqa: B023
+    assert rig.dispatcher.counters.rejected == rig.dispatcher.counters.unknown == 0
+
+    before = len(output.read_text())  # the patch has shown its defaults when it was opened
+    told = {}
+    for param in params:
+        rig.store.set(param.address, param.default)
+        told[param.address] = param.menu.index(str(param.default)) if param.menu else param.default
+
+    def read() -> dict[str, Any]:
+        numbers = {param.address for param in params if not isinstance(param.default, str) or param.menu}
+        return {address: float(said) if address in numbers else said for address, said in shown(before).items()}
+
+    wait_for(lambda: rig.draw() and not unlike(told, read()), "every default in Pd")
