@@ -1,5 +1,5 @@
 """Builds the `multiverse` component. Run it once inside TouchDesigner: paste it into a Text DAT and choose Run Script,
-or, in the textport: exec(open("/path/to/touchdesigner/build_component.py").read())
+or, in the textport: exec(open(r"/path/to/touchdesigner/build_component.py", encoding="utf-8").read())
 
 Made from `touchdesigner/builder.py`, `touchdesigner/component/` and the declarations by `multiverse schema write`; do
 not edit.
@@ -159,9 +159,9 @@ class EngineProcess:
 ''',
     'extension': r'''"""The component's extension: its parts, joined to operators and parameters. TouchDesigner's main thread.
 
-parameters ─► on_value, on_pulse ─► echo ─► osc_out ─► engine
-engine ─► osc_in ─► on_message ─► echo ─► parameters, status, tables of audio and objects
-frame ─► on_frame ─► link (heartbeat, subscription), pictures, the engine's process
+parameters -> on_value, on_pulse -> echo -> osc_out -> engine
+engine -> osc_in -> on_message -> echo -> parameters, status, tables of audio and objects
+frame -> on_frame -> link (heartbeat, subscription), pictures, the engine's process
 """
 
 import time
@@ -1060,10 +1060,10 @@ def parameter_name(address: str, most: int = NAME_CHARACTERS) -> str:
 
 
 def pages_json(pages: Iterable[ControlPage]) -> str:
-    """The pages as JSON, one control a line."""
+    """The pages as JSON, one control a line; ASCII, which reads the same in every Windows locale."""
     blocks = []
     for page in pages:
-        lines = ",\n".join("  " + json.dumps(asdict(control), ensure_ascii=False) for control in page.controls)
+        lines = ",\n".join("  " + json.dumps(asdict(control)) for control in page.controls)
         blocks.append(f' {{"title": {json.dumps(page.title)}, "controls": [\n{lines}\n ]}}')
     return "[\n" + ",\n".join(blocks) + "\n]\n"
 

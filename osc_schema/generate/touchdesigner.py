@@ -107,10 +107,10 @@ def parameter_name(address: str, most: int = NAME_CHARACTERS) -> str:
 
 
 def pages_json(pages: Iterable[ControlPage]) -> str:
-    """The pages as JSON, one control a line."""
+    """The pages as JSON, one control a line; ASCII, which reads the same in every Windows locale."""
     blocks = []
     for page in pages:
-        lines = ",\n".join("  " + json.dumps(asdict(control), ensure_ascii=False) for control in page.controls)
+        lines = ",\n".join("  " + json.dumps(asdict(control)) for control in page.controls)
         blocks.append(f' {{"title": {json.dumps(page.title)}, "controls": [\n{lines}\n ]}}')
     return "[\n" + ",\n".join(blocks) + "\n]\n"
 

@@ -2,6 +2,9 @@
 
 TouchDesigner runs a text that was pasted, or read by `exec`, without telling it where it came from: it cannot find
 other files. So all of them are inside it.
+
+All of it is ASCII: read by `open()` without an encoding, as a textport line may, it is decoded by the locale, which on
+Korean, Chinese and Japanese Windows is none of UTF-8 (cp949, cp936, cp932).
 """
 
 from collections.abc import Callable, Mapping
@@ -13,9 +16,12 @@ from osc_schema.table import AREAS
 
 TOUCHDESIGNER_FOLDER = Path(__file__).parents[2] / "touchdesigner"
 
-_HEAD = '''\
+TEXTPORT_LINE = 'exec(open(r"/path/to/touchdesigner/build_component.py", encoding="utf-8").read())'
+"""With r, so that a Windows path may be pasted as it is: in a plain string C:\\Users is a broken escape."""
+
+_HEAD = f'''\
 """Builds the `multiverse` component. Run it once inside TouchDesigner: paste it into a Text DAT and choose Run Script,
-or, in the textport: exec(open("/path/to/touchdesigner/build_component.py").read())
+or, in the textport: {TEXTPORT_LINE}
 
 Made from `touchdesigner/builder.py`, `touchdesigner/component/` and the declarations by `multiverse schema write`; do
 not edit.
@@ -50,14 +56,19 @@ TOUCHDESIGNER_FILES: dict[str, Callable[[], str]] = {
 
 
 def one_file(builder: str, texts: Mapping[str, str]) -> str:
-    """The builder's source behind the texts it embeds. Raises ValueError for a text that cannot stand between '''."""
+    """The builder's source behind the texts it embeds. Raises ValueError for a text that cannot be embedded."""
     embedded = []
     for name, text in texts.items():
         if "'''" in text or not text.endswith("\n"):
             raise ValueError(f"{name}: holds ''' or has no line end at its end")
         embedded.append(f"    {name!r}: r'''{text}''',\n")
     lines = "".join(embedded)
-    return f"{_HEAD}TEXTS = {{\n{lines}}}\n\n{_without_docstring(builder)}\n\nbuild(place(), TEXTS)\n"
+    whole = f"{_HEAD}TEXTS = {{\n{lines}}}\n\n{_without_docstring(builder)}\n\nbuild(place(), TEXTS)\n"
+    for name, text in {**texts, "builder": builder}.items():
+        for number, line in enumerate(text.splitlines(), start=1):
+            if not line.isascii():
+                raise ValueError(f"{name}, line {number}: is not ASCII, which no Windows locale misreads: {line!a}")
+    return whole
 
 
 def _without_docstring(source: str) -> str:

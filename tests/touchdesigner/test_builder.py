@@ -14,6 +14,7 @@ import osc_schema
 from engine.params import ParamStore
 from engine.query.tree import QueryTree
 from osc_schema.generate.touchdesigner import names_of, read_pages
+from osc_schema.generate.touchdesigner_builder import one_file
 from tests.touchdesigner.conftest import BUILDER, Studio
 from tests.touchdesigner.fake_parameters import tdError
 from tests.touchdesigner.fake_td import TouchDesigner
@@ -54,6 +55,17 @@ def test_what_is_embedded_needs_nothing_but_the_standard_library(studio: Studio)
             modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             modules += [node.module] if isinstance(node, ast.ImportFrom) else []
             assert {module.partition(".")[0] for module in modules} <= sys.stdlib_module_names | {"td"}
+def test_the_built_file_is_ascii_which_reads_the_same_in_every_locale(studio: Studio) -> None:
+    """`open()` without an encoding decodes by the locale: cp949, cp936 (gbk) and cp932 refuse or misread UTF-8."""
+    built = BUILDER.read_bytes()
+    for encoding in ("cp949", "gbk", "cp932", "cp1252"):
+        assert built.decode(encoding) == built.decode("utf-8")
+    texts = {dat.name: dat.text for dat in studio.comp.children if dat.isDAT and dat.text}
+    assert len(texts) > 15 and all(text.isascii() for text in texts.values())
+    with pytest.raises(ValueError, match=r"link, line 2: is not ASCII"):
+        one_file("", {"link": "first\n\N{RIGHTWARDS ARROW}\n"})
+
+
 
 
 def test_the_pictures_and_the_channels_leave_the_component(studio: Studio) -> None:

@@ -1,8 +1,8 @@
 """The component's extension: its parts, joined to operators and parameters. TouchDesigner's main thread.
 
-parameters ─► on_value, on_pulse ─► echo ─► osc_out ─► engine
-engine ─► osc_in ─► on_message ─► echo ─► parameters, status, tables of audio and objects
-frame ─► on_frame ─► link (heartbeat, subscription), pictures, the engine's process
+parameters -> on_value, on_pulse -> echo -> osc_out -> engine
+engine -> osc_in -> on_message -> echo -> parameters, status, tables of audio and objects
+frame -> on_frame -> link (heartbeat, subscription), pictures, the engine's process
 """
 
 import time
