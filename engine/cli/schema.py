@@ -132,7 +132,11 @@ def write(
 
     for name, generate in FILES.items():
         path = (folder or ROOT) / name
-        _write(generate(), path)
+        try:
+            content = generate()
+        except ValueError as error:  # a declaration that one of the programs has no room for
+            raise MultiverseError(f"{name}: {error}") from None
+        _write(content, path)
         print(path)
 
 

@@ -3,9 +3,10 @@
 The text of this file is embedded in the component, where it fits the pages to whatever engine runs: so it imports
 the standard library only, and knows a parameter as a plain mapping (`Leaf`).
 
-TouchDesigner takes a parameter's name only as an upper-case letter followed by lower-case letters and digits. A name
-here is a pure function of its address, at most 12 characters, so that it stays when others come and go: a patch that
-says `par.L1angle` goes on working.
+TouchDesigner takes a parameter's name only as an upper-case letter followed by lower-case letters and digits. Its
+manual advises fewer than 12 characters, preferably 10: longer ones are legal and unreadable in the parameter dialog
+(docs.derivative.ca/Custom_Parameters). A name here is a pure function of its address, each word whole or as
+`SHORT_WORDS` shortens it, so that it stays when others come and go: a patch that says `par.L1angle` goes on working.
 """
 
 import json
@@ -17,8 +18,50 @@ from typing import Any
 Leaf = Mapping[str, Any]
 """address, type, default, low, high, step, unit, description, out_of_range, scale, menu, stops, area_title."""
 
-NAME_CHARACTERS = 12
-SHORT_WORDS = {"layer": "l", "audio": "a", "multiverse": "mv"}  # typed most: L1angle, A2gaindb, Mvblend
+MAX_NAME_CHARACTERS = 11
+SHORT_WORDS = {
+    # Typed most: L1angle, A2gaindb, Mvblend, Mfade.
+    "layer": "l",
+    "audio": "a",
+    "multiverse": "mv",
+    "master": "m",
+    # A whole part of an address.
+    "duty_auto": "dutyaut",
+    "flash_guard": "flash",
+    "gpu_retrieval": "gpuretr",
+    "hue_offset": "hueofs",
+    "index_rate": "idxrate",
+    "input_channel": "inchan",
+    "ip_adapter": "ipa",
+    "mask_edge": "edge",
+    "retrieval_power": "retrpow",
+    # A word, wherever it stands.
+    "background": "bg",
+    "brightness": "bright",
+    "colour": "col",
+    "controlnet": "cn",
+    "crossfade": "xfade",
+    "engine": "eng",
+    "fallback": "fallbk",
+    "features": "feat",
+    "feedback": "fb",
+    "interval": "intvl",
+    "objects": "obj",
+    "profiling": "profile",
+    "record": "rec",
+    "region": "reg",
+    "release": "rel",
+    "resolution": "res",
+    "segments": "segs",
+    "shared": "share",
+    "similarity": "sim",
+    "sink": "",  # Spoutname, Recfile
+    "snapshot": "snap",
+    "syphon": "syph",
+    "threshold": "thresh",
+    "weight": "wt",
+}
+"""Add what a new address needs; never change a line: the names are in patches that people have saved."""
 COLOUR_SUFFIXES = "rgba"
 STYLES = {
     "float": "Float",
@@ -91,19 +134,45 @@ def names_of(control: Control) -> tuple[str, ...]:
     return (control.name,)
 
 
-def parameter_name(address: str, most: int = NAME_CHARACTERS) -> str:
-    """`/layer/1/angle` -> `L1angle`. Raises ValueError for an address no name can be made of.
+def parameter_name(address: str) -> str:
+    """`/layer/1/angle` -> `L1angle`, of a colour without its last letter. ValueError where TouchDesigner allows none.
 
-    The longest word is cut, the last among equals, until all fit.
+    It may be longer than MAX_NAME_CHARACTERS: of an engine newer than this table.
     """
-    words = [SHORT_WORDS.get(word, word) for word in re.split(r"[^a-z0-9]+", address.lower()) if word]
-    while sum(map(len, words)) > most:
-        longest = max(range(len(words)), key=lambda at: (len(words[at]), at))
-        words[longest] = words[longest][:-1]
-    name = "".join(words).capitalize()
+    words = []
+    for part in address.lower().strip("/").split("/"):
+        words += [part] if part in SHORT_WORDS else re.split(r"[^a-z0-9]+", part)
+    name = "".join(SHORT_WORDS.get(word, word) for word in words).capitalize()
     if not _LEGAL_NAME.fullmatch(name):
         raise ValueError(f"{address}: TouchDesigner allows no parameter called {name!r}")
     return name
+
+
+def require_short_names(pages: Iterable[ControlPage]) -> None:
+    """Raise ValueError for a name of more than MAX_NAME_CHARACTERS."""
+    for page in pages:
+        for control in page.controls:
+            name = max(names_of(control), key=len)
+            if len(name) > MAX_NAME_CHARACTERS:
+                raise ValueError(
+                    f"{control.address}: {name} has {len(name)} characters, and a page of TouchDesigner has room for "
+                    f"{MAX_NAME_CHARACTERS}: add a short form of one of its words, or of a whole part of the address, "
+                    "to SHORT_WORDS in osc_schema/generate/touchdesigner.py"
+                )
+
+
+def require_same_names(released: Iterable[ControlPage], pages: Iterable[ControlPage]) -> None:
+    """Raise ValueError for an address that has another name in `pages` than it has in `released`."""
+    names = {control.address: control.name for page in released for control in page.controls}
+    for page in pages:
+        for control in page.controls:
+            name = names.get(control.address, control.name)
+            if name != control.name:
+                raise ValueError(
+                    f"{control.address}: would be called {control.name}, and is {name} in patches that people have "
+                    "saved (touchdesigner/generated/pages.json): leave what makes that name in SHORT_WORDS in "
+                    "osc_schema/generate/touchdesigner.py"
+                )
 
 
 def pages_json(pages: Iterable[ControlPage]) -> str:
@@ -150,10 +219,9 @@ def leaves_of(node: Mapping[str, Any]) -> Iterable[Leaf]:
 
 def _control(leaf: Leaf, starts_section: bool) -> Control:
     address, kind = leaf["address"], leaf["type"]
-    is_colour = kind == "colour"
     return Control(
         address=address,
-        name=parameter_name(address, NAME_CHARACTERS - is_colour),
+        name=parameter_name(address),
         label=_label(address, leaf["unit"]),
         help=_help(leaf),
         style=STYLES[kind],

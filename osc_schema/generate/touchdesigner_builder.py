@@ -15,6 +15,7 @@ from osc_schema.generate import touchdesigner
 from osc_schema.table import AREAS
 
 TOUCHDESIGNER_FOLDER = Path(__file__).parents[2] / "touchdesigner"
+PAGES_FILE = TOUCHDESIGNER_FOLDER / "generated" / "pages.json"
 
 TEXTPORT_LINE = 'exec(open(r"/path/to/touchdesigner/build_component.py", encoding="utf-8").read())'
 """With r, so that a Windows path may be pasted as it is: in a plain string C:\\Users is a broken escape."""
@@ -35,7 +36,11 @@ not edit.
 def pages_text() -> str:
     """`touchdesigner/generated/pages.json`."""
     leaves = ({**asdict(param), "area_title": area.title} for area in AREAS for param in area.params)
-    return touchdesigner.pages_json(touchdesigner.control_pages(leaves))
+    pages = touchdesigner.control_pages(leaves)
+    touchdesigner.require_short_names(pages)
+    if PAGES_FILE.exists():
+        touchdesigner.require_same_names(touchdesigner.read_pages(PAGES_FILE.read_text(encoding="utf-8")), pages)
+    return touchdesigner.pages_json(pages)
 
 
 def builder_text() -> str:

@@ -126,7 +126,7 @@ def connected(studio: Studio, engine: RunningEngine, until: Callable[..., Any]) 
     studio.set("Webport", engine.web_port)
     until(lambda: studio.value("Connected"), "the connection")
     # The values come in the order of the schema: the last one is changed behind its back to be noticed.
-    until(lambda: studio.value("Enginewidth") == engine.engine.params.get("/engine/width") == 64, "the engine's values")
+    until(lambda: studio.value("Engwidth") == engine.engine.params.get("/engine/width") == 64, "the engine's values")
     return studio
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 NAME = re.compile(r"[A-Z][a-z0-9]*")
-LONGEST_NAME = 12  # longer ones are legal and unreadable
 SUFFIXES = {"RGB": "rgb", "RGBA": "rgba", "XY": "xy", "XYZ": "xyz"}
 STYLES = ("Float", "Int", "Str", "StrMenu", "Menu", "Toggle", "Pulse", "Momentary", "File", "Header", *SUFFIXES)
 NUMBERS = ("Float", "Int", *SUFFIXES)
@@ -207,7 +206,7 @@ class Page:
         self, style: str, name: str, *, label: str | None = None, size: int = 1, order: float | None = None,
         replace: bool = True,
     ) -> ParGroup:  # fmt: skip
-        if not NAME.fullmatch(name) or len(name + SUFFIXES.get(style, "")[:1]) > LONGEST_NAME:
+        if not NAME.fullmatch(name):  # of any length: docs.derivative.ca/Custom_Parameters only advises below 12
             raise tdError(f"{name!r}: not a name for a custom parameter")
         suffixes = list(SUFFIXES.get(style, "")) or ([str(n + 1) for n in range(size)] if size > 1 else [""])
         slots = []

@@ -37,7 +37,7 @@ def test_a_moved_parameter_reaches_the_engine(connected: Studio, engine: Running
         ("L1angle", "/layer/1/angle"): 33.0,
         ("L2mute", "/layer/2/mute"): True,
         ("Mirrormode", "/mirror/mode"): "kaleidoscope",
-        ("Mirrorsegmen", "/mirror/segments"): 9,
+        ("Mirrorsegs", "/mirror/segments"): 9,
         ("Sdprompt", "/sd/prompt"): "a forest of glass",
         ("Mvblend", "/multiverse/blend"): 1.5,
     }
@@ -59,7 +59,7 @@ def test_what_another_client_moves_moves_here_and_is_not_sent_back(
     until(lambda: connected.value("L1angle") == -77.25 and connected.value("Sdprompt") == "wölfe", "both values")
     until(lambda: connected.value("Mvblend") == pytest.approx(0.3, rel=1e-6), "the last of them")
     assert connected.value("L3mute") is True
-    assert (connected.value("Mirrormode"), connected.value("Mirrorsegmen")) == ("xy", 5)
+    assert (connected.value("Mirrormode"), connected.value("Mirrorsegs")) == ("xy", 5)
     synced(connected, until, fader_box)
     values = [message for message in connected.program.sent if message[0] != "/engine/status"]
     assert values == []
@@ -115,7 +115,7 @@ def test_a_parameter_with_an_expression_drives_the_engine_and_stays_its_own_mast
 def test_a_pulse_pulls_a_trigger(connected: Studio, engine: RunningEngine, until: Until) -> None:
     connected.set("L1curve", 0.75)
     until(lambda: engine.engine.params.get("/layer/1/curve") == 0.75, "a look to lose")
-    connected.pulse("Masterpanic")
+    connected.pulse("Mpanic")
     until(lambda: engine.engine.params.get("/layer/1/curve") == 0.5, "the default")
     connected.skipped_s += 1.0
     until(lambda: connected.value("L1curve") == 0.5, "the default here")

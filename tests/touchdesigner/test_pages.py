@@ -4,15 +4,19 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
 import osc_schema
+from engine.cli import schema
+from engine.errors import MultiverseError
 from engine.params import ParamStore
 from engine.query.tree import QueryTree
 from osc_schema.declare import number
 from osc_schema.generate import TOUCHDESIGNER_FILES, TOUCHDESIGNER_FOLDER
 from osc_schema.generate.touchdesigner import (
+    SHORT_WORDS,
     Control,
     control_pages,
     leaves_of,
@@ -20,6 +24,7 @@ from osc_schema.generate.touchdesigner import (
     pages_json,
     parameter_name,
     read_pages,
+    require_short_names,
 )
 from osc_schema.segmentation import OBJECT_ARGUMENTS
 from osc_schema.types import Param, ParamType
@@ -45,16 +50,62 @@ def test_every_parameter_stands_on_a_page_exactly_once() -> None:
 
 
 def test_names_are_legal_short_and_unlike_each_other() -> None:
+    """Derivative advises fewer than 12 characters and refuses no longer ones: docs.derivative.ca/Custom_Parameters."""
     names = [name for control in CONTROLS.values() for name in names_of(control)]
-    assert all(re.fullmatch(r"[A-Z][a-z0-9]{0,11}", name) for name in names)
+    assert all(re.fullmatch(r"[A-Z][a-z0-9]{0,10}", name) for name in names)
     assert len(set(names)) == len(names)
+
+
+def test_no_word_is_cut_but_by_the_table() -> None:
+    """A name is its address with whole words taken out, one after the other, or what the table has for them."""
+    for address, control in CONTROLS.items():
+        rest = control.name.lower()
+        for part in address.strip("/").split("/"):
+            for word in [part] if part in SHORT_WORDS else part.split("_"):
+                written = SHORT_WORDS.get(word, word)
+                assert rest.startswith(written), f"{address}: {control.name} has no {written} at ...{rest}"
+                rest = rest.removeprefix(written)
+        assert rest == ""
+    assert parameter_name("/show/extraordinarily_long") == "Showextraordinarilylong"
+
+
+def test_a_new_parameter_changes_no_other_name() -> None:
+    leaves = [{**asdict(param), "area_title": area.title} for area in osc_schema.AREAS for param in area.params]
+    for address in ("/aa/first", "/sd/controlnet/3/scale", "/sam3/objects", "/zz/last"):
+        added = {**asdict(number(address, 0, 0, 1, "")), "area_title": "New"}
+        for more in ([added, *leaves], [*leaves, added]):
+            named = {control.address: control.name for page in control_pages(more) for control in page.controls}
+            assert {**{at: control.name for at, control in CONTROLS.items()}, address: named[address]} == named
+
+
+def test_a_name_that_is_too_long_is_refused_with_the_place_to_shorten_it() -> None:
+    pages = control_pages([{**asdict(number("/sd/denoise_strength", 0, 0, 1, "")), "area_title": "A"}])
+    with pytest.raises(ValueError, match=r"/sd/denoise_strength: Sddenoisestrength has 17 characters.*SHORT_WORDS in"):
+        require_short_names(pages)
+    leaf = {**asdict(number("/lamp/radiance", 0, 0, 1, "")), "type": "colour", "default": [0.0] * 4}
+    with pytest.raises(ValueError, match=r"/lamp/radiance: Lampradiancer has 13 characters"):
+        require_short_names(control_pages([{**leaf, "area_title": "A"}]))
+
+
+def test_a_name_that_people_have_in_their_patches_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(SHORT_WORDS, "controlnet", "ct")
+    with pytest.raises(MultiverseError) as refused:
+        schema.write(tmp_path)
+    assert str(refused.value).startswith(
+        "touchdesigner/generated/pages.json: /sd/controlnet/1/enable: would be called Sdct1enable"
+    )
+    monkeypatch.delitem(SHORT_WORDS, "controlnet")
+    with pytest.raises(ValueError, match="Sdcontrolnet1enable has 19 characters"):
+        TOUCHDESIGNER_FILES["generated/pages.json"]()
 
 
 def test_a_name_depends_on_its_address_alone() -> None:
     assert parameter_name("/layer/1/angle") == "L1angle"
     assert parameter_name("/audio/2/gain_db") == "A2gaindb"
-    assert parameter_name("/sd/similarity/threshold") == "Sdsimilthres"
-    assert parameter_name("/master/fade") == "Masterfade"
+    assert parameter_name("/sd/controlnet/1/scale") == "Sdcn1scale"
+    assert parameter_name("/sam3/max_objects") == "Sam3maxobj"
+    assert parameter_name("/master/blackout") == "Mblackout"
+    assert parameter_name("/sink/spout/name") == "Spoutname"
     with pytest.raises(ValueError, match="no parameter called '1stlight'"):
         parameter_name("/1st/light")
 
@@ -85,7 +136,7 @@ def test_a_colour_becomes_four_parameters_of_one_name() -> None:
         out_of_range="clip",
     )  # fmt: skip
     control = page_of_one(colour)
-    assert names_of(control) == tuple(f"Scenebackgr{part}"[:12] for part in "rgba")
+    assert names_of(control) == ("Scenebgr", "Scenebgg", "Scenebgb", "Scenebga")
     assert control.is_clamped and control.default == (0.0, 0.5, 1.0, 1.0)
     (page,) = control_pages([{**asdict(colour), "area_title": "Test"}])
     assert read_pages(pages_json([page])) == (page,)
