@@ -2,13 +2,18 @@
 
 This is the hand-written half of `build_component.py`, which carries the texts before it and a call behind it. Run
 again, it renews the component in place: wires, and what was set on the pages Connect, Show and Pictures, stay.
+
+Older builds must be able to read this text, to be told that they are too old: nothing in it is newer than Python 3.9.
 """
 
+import re
 from typing import Any
 
 import td
 
 NAME = "multiverse"
+# The first builds with Python 3.11; that of 2022, 3.9, lacks dataclass(slots=, kw_only=) and zip(strict=).
+MIN_BUILD = (2023, 11000)
 MODULES = (
     "extension",
     "layout",
@@ -37,6 +42,27 @@ CHANNELS = (
     ("found_objects", "object_values", "object_channels", "out7_objects"),
 )  # the module that names them, a table of their values, and what makes channels of it
 COLUMN, ROW = 200, 130  # network editor units
+
+
+def build_where_it_can(texts: dict[str, str]) -> None:
+    """Build the component, or print why this TouchDesigner cannot; then nothing is made."""
+    problem = too_old(td.app.build)
+    if problem:
+        print(problem)
+    else:
+        build(place(), texts)
+
+
+def too_old(build_number: str) -> str:
+    """One line where a build such as 2022.35320 is older than MIN_BUILD, else empty."""
+    numbers = tuple(int(digits) for digits in re.findall(r"[0-9]+", build_number)[:2])
+    if len(numbers) < 2 or numbers >= MIN_BUILD:
+        return ""
+    least = ".".join(map(str, MIN_BUILD))
+    return (
+        f"multiverse: not built: this is TouchDesigner {build_number}, and it needs {least} or newer (Python 3.11): "
+        "install that from derivative.ca/download and run this again"
+    )
 
 
 def build(where: Any, texts: dict[str, str], name: str = NAME) -> Any:
@@ -121,10 +147,8 @@ def renew_parameters(comp: Any) -> None:
 
 
 def add_extension(comp: Any) -> None:
-    is_sequence = hasattr(comp.par, "ext0object")  # builds since 2022 keep extensions in a sequence
-    object_par, promote_par = ("ext0object", "ext0promote") if is_sequence else ("extension1", "promoteextension1")
-    setattr(comp.par, object_par, "op('./extension').module.MultiverseExt(me)")
-    setattr(comp.par, promote_par, True)
+    comp.par.ext0object = "op('./extension').module.MultiverseExt(me)"
+    comp.par.ext0promote = True
     comp.initializeExtensions()
     comp.op("osc_out").par.active = comp.op("osc_in").par.active = True
 

@@ -68,7 +68,7 @@ def one_file(builder: str, texts: Mapping[str, str]) -> str:
             raise ValueError(f"{name}: holds ''' or has no line end at its end")
         embedded.append(f"    {name!r}: r'''{text}''',\n")
     lines = "".join(embedded)
-    whole = f"{_HEAD}TEXTS = {{\n{lines}}}\n\n{_without_docstring(builder)}\n\nbuild(place(), TEXTS)\n"
+    whole = f"{_HEAD}TEXTS = {{\n{lines}}}\n\n{_without_docstring(builder)}\n\nbuild_where_it_can(TEXTS)\n"
     for name, text in {**texts, "builder": builder}.items():
         for number, line in enumerate(text.splitlines(), start=1):
             if not line.isascii():

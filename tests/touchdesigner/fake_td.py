@@ -289,29 +289,45 @@ KINDS: dict[str, type[OP]] = {"baseCOMP": COMP, "oscinDAT": OscInDAT, "oscoutDAT
 class TouchDesigner:
     """One run of the program."""
 
-    def __init__(self) -> None:
+    def __init__(self, build: str = "2023.11510") -> None:
         self.changes: dict[tuple[OP, str], Any] = {}
         self.pulses: list[tuple[OP, str]] = []
         self.sent: list[tuple[Any, ...]] = []
         """Every OSC message sent, address first."""
         self.frames = 0
         self._sockets: list[socket.socket] = []
+        self.printed: list[str] = []
+        """Lines in the textport."""
+        self.read_only_members: set[str] = set()
+        """Members of Par that this build lets nobody set."""
+        self.app = types.SimpleNamespace(version="099", build=build)
+        self.licenses = types.SimpleNamespace(type="Commercial")
+        self.senders: dict[str, tuple[int, int]] = {}
+        """Size of the picture of each Syphon or Spout sender that can be received here."""
         self.root = COMP(self, "baseCOMP", "", None)
         self.project = self.root.create("baseCOMP", "project1")
         self.module = types.ModuleType("td")
         self.module.__dict__.update(op=self.root.op, root=self.root, ParMode=ParMode, Par=Par, tdError=tdError)
+        self.module.__dict__.update(app=self.app, licenses=self.licenses)
 
     def names_for(self, op: OP) -> dict[str, Any]:
         """The globals that a text or an expression of this operator sees."""
         abs_time = types.SimpleNamespace(frame=self.frames, seconds=self.frames / 60)
         names = {"me": op, "parent": op.parent, "op": self.root.op, "root": self.root}
-        return names | {"absTime": abs_time, "ParMode": ParMode}
+        return names | {"absTime": abs_time, "ParMode": ParMode, "app": self.app, "licenses": self.licenses}
 
     def run_text(self, text: str) -> None:
         """Paste the text into a Text DAT of the project and choose Run Script."""
         dat = self.project.op("pasted") or self.project.create("textDAT", "pasted")
         dat.text = text
-        exec(compile(text, dat.path, "exec"), self.names_for(dat) | {"__name__": "__main__"})
+        self._run(compile(text, dat.path, "exec"), dat)
+
+    def type_into_textport(self, line: str) -> None:
+        self._run(compile(line, "textport", "single"), self.root)
+
+    def _run(self, code: types.CodeType, me: OP) -> None:
+        say = lambda *values: self.printed.append(" ".join(map(str, values)))  # noqa: E731
+        exec(code, self.names_for(me) | {"__name__": "__main__", "print": say})
 
     def frame(self) -> None:
         self.frames += 1

@@ -66,6 +66,39 @@ def test_the_built_file_is_ascii_which_reads_the_same_in_every_locale(studio: St
         one_file("", {"link": "first\n\N{RIGHTWARDS ARROW}\n"})
 
 
+@pytest.mark.parametrize("build, is_built", [("2022.35320", False), ("2023.10999", False), ("2023.11050", True),
+                                             ("2025.30060", True)])  # fmt: skip
+def test_a_touchdesigner_that_is_too_old_is_told_so_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, build: str, is_built: bool
+) -> None:
+    """`app.build` is a text such as 2022.35320: docs.derivative.ca/App_Class."""
+    program = TouchDesigner(build)
+    monkeypatch.setitem(sys.modules, "td", program.module)
+    program.run_text(BUILDER.read_text(encoding="utf-8"))
+    assert (program.project.op("multiverse") is not None) is is_built
+    line = f"multiverse: not built: this is TouchDesigner {build}, and it needs 2023.11000 or newer (Python 3.11)"
+    assert [line.partition(": install")[0] for line in program.printed] == ([] if is_built else [line])
+    program.close()
+
+
+def test_an_old_python_can_read_the_builder_to_be_told(studio: Studio) -> None:
+    """The builder in that of TouchDesigner 2022 (3.9), what is embedded in that of 2023 (3.11)."""
+    built = BUILDER.read_text(encoding="utf-8")
+    ast.parse(built, feature_version=(3, 9))
+    hints = [node.annotation for node in ast.walk(ast.parse(built)) if isinstance(node, ast.arg | ast.AnnAssign)]
+    hints += [node.returns for node in ast.walk(ast.parse(built)) if isinstance(node, ast.FunctionDef)]
+    assert hints and not any(isinstance(node, ast.BinOp) for hint in hints if hint for node in ast.walk(hint))
+    for dat in studio.comp.children:
+        if dat.OPType in ("textDAT", "executeDAT", "parameterexecuteDAT") and dat.name not in ("pages", "readme"):
+            ast.parse(dat.text, feature_version=(3, 11))
+
+
+def test_help_that_cannot_be_set_is_left_out(program: TouchDesigner) -> None:
+    """It is called settable and read only at once: docs.derivative.ca/Par_Class."""
+    program.read_only_members.add("help")
+    program.run_text(BUILDER.read_text(encoding="utf-8"))
+    par = program.project.op("multiverse").par.L1angle
+    assert (par.help, par.label) == ("", "Layer 1 angle (deg)")
 
 
 def test_the_pictures_and_the_channels_leave_the_component(studio: Studio) -> None:

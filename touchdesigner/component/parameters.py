@@ -1,5 +1,6 @@
 """Custom parameters of a COMP, from what `layout` says of them, and those that belong to the component itself."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -164,7 +165,9 @@ def put(page: Any, control: Any) -> list[Any]:
     group = getattr(page, f"append{control.style}")(control.name, label=control.label, replace=True)
     pars = [group[at] for at in range(4 if control.style == "RGBA" else 1)]
     for at, par in enumerate(pars):
-        par.help = control.help
+        # Par.help is "Get or set" and "Read Only" in one line of its documentation (docs.derivative.ca/Par_Class).
+        with suppress(AttributeError):
+            par.help = control.help
         par.startSection = control.starts_section
         if control.style in ("Float", "Int", "RGBA"):
             par.min = par.normMin = control.low
