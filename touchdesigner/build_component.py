@@ -139,6 +139,11 @@ class EngineProcess:
             raise StartError(f"{program}: {error.strerror or error}") from None
         return f"started {program} (process {self._process.pid}); it writes to {self._log_file}"
 
+    @property
+    def is_running(self) -> bool:
+        """The engine started here has not been seen to end."""
+        return self._process is not None
+
     def ended(self) -> str:
         """The line to show when it has ended since the last call, with the last one it wrote; else empty."""
         if self._process is None or self._process.poll() is None:
@@ -171,12 +176,6 @@ from typing import Any
 STOP_PATIENCE_S = 5.0  # the engine's children get 3 s to end
 LOOK_INTERVAL_S = 2.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-SENDERS = (
-    ("main_in", "Mainsender", "Mainfound"),
-    ("sd_in", "Sdsender", "Sdfound"),
-    ("sam3_in", "Sam3sender", "Sam3found"),
-    ("sam3_mask_in", "Masksender", "Maskfound"),
-)  # each may be told from those after it by their longer names
 
 
 class MultiverseExt:
@@ -191,10 +190,12 @@ class MultiverseExt:
         self._status = part("status_page").StatusPage(ownerComp)
         self._process = part("engine_process").EngineProcess()
         self._tree = part("tree_reader").TreeReader()
+        self._pictures = part("picture_inputs").PictureInputs(ownerComp, part("senders"))
         self.now_s: Callable[[], float] = time.perf_counter
         self._kill_at_s: float | None = None
         self._next_look_s = float("-inf")
         self._presets: list[str] = []
+        self._unanswered_looks = 0
         self._target = (self._own("Host"), self._own("Port"), self._own("Listenport"))
         self._aim()
         self._on_answer = self._answers()
@@ -267,7 +268,9 @@ class MultiverseExt:
             self._fit(tree)
         if now_s >= self._next_look_s:
             self._next_look_s = now_s + LOOK_INTERVAL_S
-            self._look_for_pictures()
+            self._pictures.look()
+            self._tell(self._pictures.take_news(self._expected_px()))
+            self._tell_of_absence()
 
     # -- parameters ----------------------------------------------------------------------------
 
@@ -353,6 +356,7 @@ class MultiverseExt:
     def _on_sign_of_life(self, args: list[Any]) -> None:
         if not self._link.hear(self.now_s()):
             return
+        self._unanswered_looks = 0
         self._set("Connected", 1)
         self._status.say_connected(f"{self._target[0]}:{self._target[1]}")
         self._say(f"connected to {self._target[0]}:{self._target[1]}")
@@ -369,6 +373,7 @@ class MultiverseExt:
             self._link.start_over()
             self._set("Connected", 0)
             self._objects.forget()
+            self._unanswered_looks = 0
 
     def _aim(self) -> None:
         host, port, listen_port = self._target
@@ -454,21 +459,26 @@ class MultiverseExt:
             if self._process.terminate():
                 self._say("the engine did not answer and was told to end by a signal")
 
-    def _look_for_pictures(self) -> None:
-        """Point each picture at the sender that contains what is asked for; none found: it stays as it is."""
-        own, pick = self._own, self._part("senders").pick
-        for place, (top, part, found) in enumerate(SENDERS, start=1):
-            sender = self.ownerComp.op(top).par.sendername
-            others = [own(other) for _, other, _ in SENDERS[place:]]
-            self._point(sender, found, pick(own(part), sender.menuNames, others))
-        ndi = self.ownerComp.op("ndi_in").par
-        ndi.active, ndi.extraips = own("Ndi"), own("Ndiips")
-        self._point(ndi.name, "Ndifound", pick(own("Ndisource"), ndi.name.menuNames) if own("Ndi") else "")
+    def _expected_px(self) -> tuple[int, int] | None:
+        """Size of the picture that a Syphon or Spout sender here should bring; None without an engine here."""
+        return self._status.size_px if self._link.is_connected and self._target[0] in LOOPBACK else None
 
-    def _point(self, sender: Any, shown_in: str, name: str) -> None:
-        if name and sender.eval() != name:
-            sender.val = name
-        self._set(shown_in, name)
+    def _tell_of_absence(self) -> None:
+        """Nobody has answered from one look to the next, and no engine started here is on its way: say so once."""
+        if self._link.is_connected or self._process.is_running:
+            return
+        self._unanswered_looks += 1
+        if self._unanswered_looks != 2:
+            return
+        host, port, listen_port = self._target
+        osc_in = self.ownerComp.op("osc_in")
+        problem = " ".join((osc_in.errors() or osc_in.warnings()).split())
+        if problem:
+            self._say(f"Listen port {listen_port} does not open ({problem}): write a free one")
+        elif host in LOOPBACK:
+            self._say(f"no engine answers at {host}:{port}: pulse Start Engine, or start it with `multiverse run`")
+        else:
+            self._say(f"no engine answers at {host}:{port}: start it there with `multiverse run --lan`")
 
     # -- operators -----------------------------------------------------------------------------
 
@@ -482,6 +492,10 @@ class MultiverseExt:
         par = getattr(self.ownerComp.par, name)
         if par.eval() != value:
             par.val = value
+
+    def _tell(self, line: str) -> None:
+        if line:
+            self._say(line)
 
     def _say(self, line: str) -> None:
         self._set("Message", line)
@@ -846,6 +860,107 @@ def page_of(comp: Any, title: str) -> Any:
             return page
     return comp.appendCustomPage(title)
 ''',
+    'picture_inputs': r'''"""Pictures from other programs: each Syphon, Spout or NDI input is pointed at its sender, and a picture that does not
+come is told of. TouchDesigner's main thread.
+
+A Syphon Spout In TOP says nothing of a sender that is not there: it shows a placeholder of 128 x 128, without warning
+or error. So what is there is read from its menu, and whether it comes from its size.
+"""
+
+import sys
+from typing import Any
+
+SENDERS = (
+    ("main_in", "Mainsender", "Mainfound"),
+    ("sd_in", "Sdsender", "Sdfound"),
+    ("sam3_in", "Sam3sender", "Sam3found"),
+    ("sam3_mask_in", "Masksender", "Maskfound"),
+)  # each may be told from those after it by their longer names
+PLACEHOLDER_PX = (128, 128)
+# docs.derivative.ca/Syphon_Spout_In_TOP: an Nvidia or AMD GPU is required; 10 senders unless the registry says more.
+MAX_SPOUT_SENDERS = 10
+MAX_NON_COMMERCIAL_PX = 1280  # docs.derivative.ca/TOP
+Size = tuple[int, int]
+
+
+class PictureInputs:
+    def __init__(self, comp: Any, senders: Any) -> None:
+        """`senders` is the module of that name."""
+        self._comp = comp
+        self._senders = senders
+        self._trouble = ""
+        self._is_told = False
+
+    def look(self) -> None:
+        """Point each picture at the sender that contains what is asked for; none found: it stays as it is."""
+        own, pick = self._own, self._senders.pick
+        for place, (top, part, found) in enumerate(SENDERS, start=1):
+            sender = self._comp.op(top).par.sendername
+            others = [own(other) for _, other, _ in SENDERS[place:]]
+            self._point(sender, found, pick(own(part), sender.menuNames, others))
+        ndi = self._comp.op("ndi_in").par
+        ndi.active, ndi.extraips = own("Ndi"), own("Ndiips")
+        self._point(ndi.name, "Ndifound", pick(own("Ndisource"), ndi.name.menuNames) if own("Ndi") else "")
+
+    def take_news(self, engine_px: Size | None) -> str:
+        """What is wrong with the main picture, or that it has come; empty where nothing new is to be told.
+
+        `engine_px` is the size of the engine's picture on this machine; None: unknown, or none is to be expected.
+        What is wrong in two looks in a row is told, once: a sender may be a moment late.
+        """
+        trouble = "" if engine_px is None or self._own("Ndi") else self._trouble_of_main(engine_px)
+        before, self._trouble = self._trouble, trouble
+        if trouble != before:
+            was_told, self._is_told = self._is_told, False
+            name = self._own("Mainfound")
+            return f"output 1 shows {name}" if was_told and not trouble and engine_px and name else ""
+        if not trouble or self._is_told:
+            return ""
+        self._is_told = True
+        return trouble
+
+    def _trouble_of_main(self, engine_px: Size) -> str:
+        top = self._comp.op("main_in")
+        top.cook()  # nobody may be looking at it: what does not cook has the size of its last picture
+        return main_trouble(
+            self._own("Mainsender"), self._own("Mainfound"), len(top.par.sendername.menuNames), (top.width, top.height),
+            engine_px, is_windows=sys.platform == "win32",
+            is_non_commercial=licenses.type == "Non-Commercial",  # noqa: F821  TouchDesigner's
+        )  # fmt: skip
+
+    def _point(self, sender: Any, shown_in: str, name: str) -> None:
+        if name and sender.eval() != name:
+            sender.val = name
+        shown = getattr(self._comp.par, shown_in)
+        if shown.eval() != name:
+            shown.val = name
+
+    def _own(self, name: str) -> Any:
+        return getattr(self._comp.par, name).eval()
+
+
+def main_trouble(
+    part: str, name: str, senders: int, shown_px: Size, engine_px: Size, *, is_windows: bool, is_non_commercial: bool
+) -> str:
+    """Why output 1 does not show the engine's picture as it is: one line, or empty. Pure.
+
+    `name` is the sender that contains `part`, or empty; `senders` counts all that are there.
+    """
+    placeholder = "TouchDesigner's placeholder, {} x {}".format(*PLACEHOLDER_PX)
+    if not name:
+        line = (
+            f"no Syphon or Spout sender contains {part!r}: output 1 shows {placeholder}; see Sinks on the Status page"
+        )
+        full = f". Spout takes {MAX_SPOUT_SENDERS} senders, and {senders} are there: end one"
+        return line + (full if is_windows and senders >= MAX_SPOUT_SENDERS else "")
+    if shown_px == PLACEHOLDER_PX != engine_px:
+        why = ": Spout In needs an Nvidia or AMD card" if is_windows else ""
+        return f"{name} is there, and output 1 still shows {placeholder}{why}"
+    if is_non_commercial and max(engine_px) > MAX_NON_COMMERCIAL_PX:
+        size, most = " x ".join(map(str, engine_px)), f"{MAX_NON_COMMERCIAL_PX} x {MAX_NON_COMMERCIAL_PX}"
+        return f"TouchDesigner Non-Commercial stops at {most}: the engine's {size} comes smaller"
+    return ""
+''',
     'senders': r'''"""Which of the senders that a menu lists is meant by a part of its name. Pure.
 
 A sender's full name is not known beforehand: Syphon puts the application before it, Spout a number after it where the
@@ -876,6 +991,8 @@ class StatusPage:
     def __init__(self, comp: Any) -> None:
         self._comp = comp
         self._lines: list[tuple[str, list[Any]]] = []
+        self.size_px: tuple[int, int] | None = None
+        """Width and height of the engine's picture; None before it has told them."""
 
     def say_connected(self, where: str) -> None:
         self._comp.par.State = f"connected to {where}"
@@ -898,7 +1015,9 @@ class StatusPage:
                 setattr(par, name, facts[what][0])
         for what, name in TEXTS.items():
             setattr(par, name, " ".join(map(str, facts.get(what, []))))
-        par.Size = " x ".join(map(str, facts.get("size", [])))
+        size = facts.get("size", [])
+        self.size_px = (size[0], size[1]) if len(size) == 2 else None
+        par.Size = " x ".join(map(str, size))
         children = [
             f"{what.split('/')[1]} {args[0]}"
             for what, args in lines
@@ -1632,6 +1751,7 @@ MODULES = (
     "features",
     "found_objects",
     "senders",
+    "picture_inputs",
     "status_page",
     "tree_reader",
     "engine_process",

@@ -23,6 +23,7 @@ MODULES = (
     "features",
     "found_objects",
     "senders",
+    "picture_inputs",
     "status_page",
     "tree_reader",
     "engine_process",

@@ -57,6 +57,12 @@ class OP:
     def path(self) -> str:
         return "/" if self._parent is None else f"{self._parent.path.rstrip('/')}/{self.name}"
 
+    def errors(self, recurse: bool = False) -> str:
+        return self.__dict__.get("error", "")
+
+    def warnings(self, recurse: bool = False) -> str:
+        return ""
+
     isDAT = property(lambda self: self.OPType.endswith("DAT"))
     isCOMP = property(lambda self: self.OPType.endswith("COMP"))
 
@@ -145,9 +151,8 @@ class COMP(OP):
             raise tdError(f"unknown operator type {opType}")
         while self.op(name) is not None:
             name += "1"
-        made = KINDS.get(opType, {"DAT": DAT, "CHOP": CHOP}.get(opType.lstrip("abcdefghijklmnopqrstuvwxyz"), OP))(
-            self.program, opType, name, self
-        )
+        family = FAMILIES.get(opType.lstrip("abcdefghijklmnopqrstuvwxyz"), OP)
+        made = KINDS.get(opType, family)(self.program, opType, name, self)
         self.children.append(made)
         if isinstance(made, OscInDAT) and initialize:
             self.create("textDAT", f"{name}_callbacks")
@@ -256,7 +261,11 @@ class OscInDAT(DAT):
             self.__dict__["bound_to"] = wanted
             if self.socket is not None:
                 self.socket.close()
-            self.__dict__["socket"] = None if wanted is None else self.program.open_socket(wanted)
+            self.__dict__.update(socket=None, error="")
+            try:
+                self.__dict__["socket"] = None if wanted is None else self.program.open_socket(wanted)
+            except OSError:
+                self.__dict__["error"] = "Unable to bind to port\n"
         callbacks = self.par.callbacks.eval()
         while self.socket is not None and callbacks is not None:
             try:
@@ -267,6 +276,20 @@ class OscInDAT(DAT):
             peer = types.SimpleNamespace(address=host, port=port, owner=self)
             line = " ".join([message.address, *map(str, message.params)])
             callbacks.module.onReceiveOSC(self, 0, line, data, 0.0, message.address, list(message.params), peer)
+
+
+class TOP(OP):
+    """What nobody looks at does not cook, and keeps its size. A missing sender has that of a placeholder, and says so
+    in no warning."""
+
+    _cooked_px = (128, 128)
+    width = property(lambda self: self._cooked_px[0])
+    height = property(lambda self: self._cooked_px[1])
+
+    def cook(self, force: bool = False, recurse: bool = False) -> None:
+        if self.OPType != "syphonspoutinTOP":
+            raise tdError(f"{self.OPType}: its size is not in this fake")
+        self.__dict__["_cooked_px"] = self.program.senders.get(self.par.sendername.eval(), self._cooked_px)
 
 
 class CHOP(OP):
@@ -283,6 +306,7 @@ class CHOP(OP):
         return self.channels()[name]
 
 
+FAMILIES: dict[str, type[OP]] = {"DAT": DAT, "CHOP": CHOP, "TOP": TOP}
 KINDS: dict[str, type[OP]] = {"baseCOMP": COMP, "oscinDAT": OscInDAT, "oscoutDAT": OscOutDAT}
 
 
@@ -397,9 +421,9 @@ class TouchDesigner:
 
     def open_socket(self, port: int = 0) -> socket.socket:
         made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._sockets.append(made)
         made.bind(("127.0.0.1", port))
         made.setblocking(False)
-        self._sockets.append(made)
         return made
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -55,6 +56,8 @@ def test_what_is_embedded_needs_nothing_but_the_standard_library(studio: Studio)
             modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             modules += [node.module] if isinstance(node, ast.ImportFrom) else []
             assert {module.partition(".")[0] for module in modules} <= sys.stdlib_module_names | {"td"}
+
+
 def test_the_built_file_is_ascii_which_reads_the_same_in_every_locale(studio: Studio) -> None:
     """`open()` without an encoding decodes by the locale: cp949, cp936 (gbk) and cp932 refuse or misread UTF-8."""
     built = BUILDER.read_bytes()
@@ -189,6 +192,96 @@ def test_pictures_follow_the_senders_that_appear(studio: Studio, until: Until) -
     studio.program.frame()
     ndi = studio.comp.op("ndi_in").par
     assert (ndi.active.eval(), ndi.extraips.eval(), ndi.name.eval()) == (True, "192.168.1.7", "STUDIO (Multiverse)")
+
+
+@pytest.fixture
+def playing(studio: Studio) -> Studio:
+    """The component, as if an engine of 1920 x 1080 on this machine had just answered."""
+    for address, args in (
+        ("/engine/heartbeat", [1]), ("/engine/status/size", [1920, 1080]), ("/done", ["/engine/status"]),
+    ):  # fmt: skip
+        studio.comp.ext.MultiverseExt.on_message(address, args)
+    studio.program.set_menu(studio.comp.op("main_in").par.sendername, lambda: list(studio.program.senders))
+    return studio
+
+
+def look(studio: Studio) -> str:
+    """The message after the next look for pictures."""
+    studio.skipped_s += 2.0
+    studio.comp.ext.MultiverseExt.on_message("/engine/heartbeat", [1])
+    studio.program.frame()
+    return studio.value("Message")
+
+
+def test_a_sender_that_is_missing_is_told_of_and_found_again(playing: Studio) -> None:
+    """TouchDesigner shows a placeholder of 128 x 128 and says nothing."""
+    assert look(playing).startswith("connected to"), "it may be a moment late"
+    assert look(playing) == (
+        "no Syphon or Spout sender contains 'Multiverse': output 1 shows TouchDesigner's placeholder, 128 x 128; "
+        "see Sinks on the Status page"
+    )
+    playing.set("Message", "")
+    assert look(playing) == "", "it is told once"
+    playing.program.senders["Multiverse"] = (1920, 1080)
+    assert look(playing) == "output 1 shows Multiverse"
+
+
+def test_a_picture_that_stays_the_placeholder_is_told_of(playing: Studio) -> None:
+    playing.program.senders["Multiverse"] = (128, 128)  # listed, and its texture cannot be opened
+    look(playing)
+    assert look(playing).startswith("Multiverse is there, and output 1 still shows TouchDesigner's placeholder")
+
+
+def test_a_licence_that_makes_pictures_smaller_is_named(playing: Studio) -> None:
+    playing.program.licenses.type = "Non-Commercial"
+    playing.program.senders["Multiverse"] = (1280, 720)
+    look(playing)
+    assert look(playing) == (
+        "TouchDesigner Non-Commercial stops at 1280 x 1280: the engine's 1920 x 1080 comes smaller"
+    )
+
+
+def test_no_picture_is_missed_where_none_is_to_come(playing: Studio) -> None:
+    playing.set("Ndi", 1)
+    look(playing)
+    assert look(playing).startswith("connected to")
+
+
+def test_what_windows_asks_of_a_picture_is_said(module_named: Callable) -> None:
+    """An Nvidia or AMD card, and 10 senders: docs.derivative.ca/Syphon_Spout_In_TOP."""
+    main_trouble = module_named("picture_inputs").main_trouble
+    where = {"is_windows": True, "is_non_commercial": False}
+    full = main_trouble("Multiverse", "", 10, (128, 128), (1920, 1080), **where)
+    assert full.endswith("Spout takes 10 senders, and 10 are there: end one")
+    assert "takes" not in main_trouble("Multiverse", "", 9, (128, 128), (1920, 1080), **where)
+    stuck = main_trouble("Multiverse", "Multiverse", 1, (128, 128), (1920, 1080), **where)
+    assert stuck.endswith("Spout In needs an Nvidia or AMD card")
+    assert main_trouble("Multiverse", "Multiverse", 1, (128, 128), (128, 128), **where) == ""
+
+
+def test_an_engine_that_is_not_there_is_told_of_once(studio: Studio) -> None:
+    for _ in range(2):
+        studio.skipped_s += 2.0
+        studio.program.frame()
+    assert studio.value("Message") == (
+        f"no engine answers at 127.0.0.1:{studio.value('Port')}: pulse Start Engine, or start it with `multiverse run`"
+    )
+    studio.set("Message", "")
+    studio.skipped_s += 2.0
+    studio.program.frame()
+    assert studio.value("Message") == ""
+
+
+def test_a_listen_port_that_is_taken_is_named(studio: Studio) -> None:
+    """OP.errors() and OP.warnings(): docs.derivative.ca/OP_Class."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+        studio.set("Listenport", port)
+        for _ in range(3):
+            studio.skipped_s += 2.0
+            studio.program.frame()
+    assert studio.value("Message") == f"Listen port {port} does not open (Unable to bind to port): write a free one"
 
 
 @pytest.fixture

@@ -68,6 +68,11 @@ class EngineProcess:
             raise StartError(f"{program}: {error.strerror or error}") from None
         return f"started {program} (process {self._process.pid}); it writes to {self._log_file}"
 
+    @property
+    def is_running(self) -> bool:
+        """The engine started here has not been seen to end."""
+        return self._process is not None
+
     def ended(self) -> str:
         """The line to show when it has ended since the last call, with the last one it wrote; else empty."""
         if self._process is None or self._process.poll() is None:

@@ -12,12 +12,6 @@ from typing import Any
 STOP_PATIENCE_S = 5.0  # the engine's children get 3 s to end
 LOOK_INTERVAL_S = 2.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-SENDERS = (
-    ("main_in", "Mainsender", "Mainfound"),
-    ("sd_in", "Sdsender", "Sdfound"),
-    ("sam3_in", "Sam3sender", "Sam3found"),
-    ("sam3_mask_in", "Masksender", "Maskfound"),
-)  # each may be told from those after it by their longer names
 
 
 class MultiverseExt:
@@ -32,10 +26,12 @@ class MultiverseExt:
         self._status = part("status_page").StatusPage(ownerComp)
         self._process = part("engine_process").EngineProcess()
         self._tree = part("tree_reader").TreeReader()
+        self._pictures = part("picture_inputs").PictureInputs(ownerComp, part("senders"))
         self.now_s: Callable[[], float] = time.perf_counter
         self._kill_at_s: float | None = None
         self._next_look_s = float("-inf")
         self._presets: list[str] = []
+        self._unanswered_looks = 0
         self._target = (self._own("Host"), self._own("Port"), self._own("Listenport"))
         self._aim()
         self._on_answer = self._answers()
@@ -108,7 +104,9 @@ class MultiverseExt:
             self._fit(tree)
         if now_s >= self._next_look_s:
             self._next_look_s = now_s + LOOK_INTERVAL_S
-            self._look_for_pictures()
+            self._pictures.look()
+            self._tell(self._pictures.take_news(self._expected_px()))
+            self._tell_of_absence()
 
     # -- parameters ----------------------------------------------------------------------------
 
@@ -194,6 +192,7 @@ class MultiverseExt:
     def _on_sign_of_life(self, args: list[Any]) -> None:
         if not self._link.hear(self.now_s()):
             return
+        self._unanswered_looks = 0
         self._set("Connected", 1)
         self._status.say_connected(f"{self._target[0]}:{self._target[1]}")
         self._say(f"connected to {self._target[0]}:{self._target[1]}")
@@ -210,6 +209,7 @@ class MultiverseExt:
             self._link.start_over()
             self._set("Connected", 0)
             self._objects.forget()
+            self._unanswered_looks = 0
 
     def _aim(self) -> None:
         host, port, listen_port = self._target
@@ -295,21 +295,26 @@ class MultiverseExt:
             if self._process.terminate():
                 self._say("the engine did not answer and was told to end by a signal")
 
-    def _look_for_pictures(self) -> None:
-        """Point each picture at the sender that contains what is asked for; none found: it stays as it is."""
-        own, pick = self._own, self._part("senders").pick
-        for place, (top, part, found) in enumerate(SENDERS, start=1):
-            sender = self.ownerComp.op(top).par.sendername
-            others = [own(other) for _, other, _ in SENDERS[place:]]
-            self._point(sender, found, pick(own(part), sender.menuNames, others))
-        ndi = self.ownerComp.op("ndi_in").par
-        ndi.active, ndi.extraips = own("Ndi"), own("Ndiips")
-        self._point(ndi.name, "Ndifound", pick(own("Ndisource"), ndi.name.menuNames) if own("Ndi") else "")
+    def _expected_px(self) -> tuple[int, int] | None:
+        """Size of the picture that a Syphon or Spout sender here should bring; None without an engine here."""
+        return self._status.size_px if self._link.is_connected and self._target[0] in LOOPBACK else None
 
-    def _point(self, sender: Any, shown_in: str, name: str) -> None:
-        if name and sender.eval() != name:
-            sender.val = name
-        self._set(shown_in, name)
+    def _tell_of_absence(self) -> None:
+        """Nobody has answered from one look to the next, and no engine started here is on its way: say so once."""
+        if self._link.is_connected or self._process.is_running:
+            return
+        self._unanswered_looks += 1
+        if self._unanswered_looks != 2:
+            return
+        host, port, listen_port = self._target
+        osc_in = self.ownerComp.op("osc_in")
+        problem = " ".join((osc_in.errors() or osc_in.warnings()).split())
+        if problem:
+            self._say(f"Listen port {listen_port} does not open ({problem}): write a free one")
+        elif host in LOOPBACK:
+            self._say(f"no engine answers at {host}:{port}: pulse Start Engine, or start it with `multiverse run`")
+        else:
+            self._say(f"no engine answers at {host}:{port}: start it there with `multiverse run --lan`")
 
     # -- operators -----------------------------------------------------------------------------
 
@@ -323,6 +328,10 @@ class MultiverseExt:
         par = getattr(self.ownerComp.par, name)
         if par.eval() != value:
             par.val = value
+
+    def _tell(self, line: str) -> None:
+        if line:
+            self._say(line)
 
     def _say(self, line: str) -> None:
         self._set("Message", line)

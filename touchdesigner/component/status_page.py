@@ -10,6 +10,8 @@ class StatusPage:
     def __init__(self, comp: Any) -> None:
         self._comp = comp
         self._lines: list[tuple[str, list[Any]]] = []
+        self.size_px: tuple[int, int] | None = None
+        """Width and height of the engine's picture; None before it has told them."""
 
     def say_connected(self, where: str) -> None:
         self._comp.par.State = f"connected to {where}"
@@ -32,7 +34,9 @@ class StatusPage:
                 setattr(par, name, facts[what][0])
         for what, name in TEXTS.items():
             setattr(par, name, " ".join(map(str, facts.get(what, []))))
-        par.Size = " x ".join(map(str, facts.get("size", [])))
+        size = facts.get("size", [])
+        self.size_px = (size[0], size[1]) if len(size) == 2 else None
+        par.Size = " x ".join(map(str, size))
         children = [
             f"{what.split('/')[1]} {args[0]}"
             for what, args in lines
