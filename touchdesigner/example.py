@@ -1,7 +1,6 @@
 """An example to run after the component is built: paste it into a Text DAT beside it and choose Run Script.
 
-The engine's picture, brighter with channel 1, and a first layer that TouchDesigner's own time turns once in 30 s. Turn
-up Features rate on the page Audio (60), or there is no sound to see.
+The engine's picture, brighter with channel 1, and a first layer that TouchDesigner's own time turns once in 30 s.
 """
 
 comp = me.parent().op("multiverse")  # noqa: F821  `me` is this Text DAT

@@ -121,7 +121,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
 
 @pytest.fixture
 def connected(studio: Studio, engine: RunningEngine, until: Callable[..., Any]) -> Studio:
-    """The component connected, with every value of the engine shown."""
+    """The component connected, with every value of the engine shown, and without audio features to count through."""
+    studio.set("Audiochop", 0)
     studio.set("Port", engine.osc_port)
     studio.set("Webport", engine.web_port)
     until(lambda: studio.value("Connected"), "the connection")

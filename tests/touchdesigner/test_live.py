@@ -171,14 +171,25 @@ def test_what_the_engine_refuses_is_shown(connected: Studio, until: Until) -> No
     until(lambda: "no such preset" in connected.value("Fault"), "the reason")
 
 
-def test_audio_features_come_as_channels(connected: Studio, until: Until) -> None:
-    audio = connected.comp.op("out4_audio")
+def test_audio_channels_run_without_a_knob_being_turned(
+    studio: Studio, engine: RunningEngine, until: Until, wait_for: Until
+) -> None:
+    params = engine.engine.params
+    params.set("/audio/features/rate_hz", 0.0)
+    studio.set("Afeatratehz", 60.0)  # as a project was saved whose engine has been started anew since
+    studio.program.frame()
+    studio.program.sent.clear()
+    audio = studio.comp.op("out4_audio")
     assert audio.numChans == 28
-    connected.set("Afeaturatehz", 60.0)
+    studio.set("Port", engine.osc_port)
     until(lambda: audio["rms1"] > 0.0 and audio["pitch2"] > 0.0, "levels of the demo loop")
+    assert params.get("/audio/features/rate_hz") == studio.value("Afeatratehz") == 60.0
     until(lambda: audio["onset1"] == 1.0, "the kick")
     until(lambda: audio["onset1"] == 0.0, "its end")
-    connected.set("Afeaturatehz", 0.0)
+    assert studio.sent_to("/audio") == [("/audio/features/rate_hz", 60.0)]
+    params.set("/audio/features/rate_hz", 0.0)
+    until(lambda: studio.value("Afeatratehz") == 0.0, "the rate that somebody else has set")
+    assert studio.sent_to("/audio") == [("/audio/features/rate_hz", 60.0)], "it is asked for at the connection only"
 
 
 def test_what_sam3_finds_comes_as_a_table_and_channels(
@@ -224,11 +235,11 @@ def test_the_example_plays(connected: Studio, engine: RunningEngine, until: Unti
     connected.program.run_text((TOUCHDESIGNER_FOLDER / "example.py").read_text(encoding="utf-8"))
     project = connected.program.project
     assert project.op("picture").inputs == [connected.comp.op("out1_main")]
-    connected.set("Afeaturatehz", 60.0)
+    connected.set("Audiochop", 1)
     until(lambda: project.op("levels")["rms1"] > 0.0, "levels of the demo loop")
     assert project.op("picture").par.brightness1.eval() == 1.0 + project.op("levels")["rms1"]
     angle = engine.engine.params.get("/layer/1/angle")
     until(lambda: engine.engine.params.get("/layer/1/angle") not in (angle, 0.0), "a turn")
     until(lambda: -180.0 < engine.engine.params.get("/layer/1/angle") < -170.0, "the expression's angle")
     connected.set("L1angle", 0.0)
-    connected.set("Afeaturatehz", 0.0)
+    connected.set("Afeatratehz", 0.0)

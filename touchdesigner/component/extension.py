@@ -12,6 +12,8 @@ from typing import Any
 STOP_PATIENCE_S = 5.0  # the engine's children get 3 s to end
 LOOK_INTERVAL_S = 2.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+FEATURES_RATE = "/audio/features/rate_hz"
+FEATURES_HZ = 60.0
 
 
 class MultiverseExt:
@@ -32,6 +34,7 @@ class MultiverseExt:
         self._next_look_s = float("-inf")
         self._presets: list[str] = []
         self._unanswered_looks = 0
+        self._is_new_to_engine = True
         self._target = (self._own("Host"), self._own("Port"), self._own("Listenport"))
         self._aim()
         self._on_answer = self._answers()
@@ -57,6 +60,8 @@ class MultiverseExt:
         if control is None:
             if par.name in ("Host", "Port", "Listenport"):
                 self._move()
+            elif par.name == "Audiochop" and self._link.is_connected:
+                self._want_features()
             return
         value = self._value(control)
         if self._echo.wants_sending(control.address, value, self.now_s()):
@@ -73,7 +78,9 @@ class MultiverseExt:
         """Hot path: a value of the engine."""
         control = self._by_address.get(address)
         if control is not None:
-            self._show(control, args)
+            if self._show(control, args) and address == FEATURES_RATE and self._is_new_to_engine:
+                self._is_new_to_engine = False
+                self._want_features()
         elif address.startswith("/engine/status/"):
             self._status.take(address, args)
         elif not (args and (self._features.take(address, args[0]) or self._objects.take(address, args))):
@@ -88,6 +95,7 @@ class MultiverseExt:
             self._set("Connected", 0)
             self._status.say_lost()
             self._objects.forget()
+            self._is_new_to_engine = True
         if todo.subscribe:
             self.Send("/engine/notify", 1, self._target[2])
         if todo.ask_status:
@@ -128,19 +136,21 @@ class MultiverseExt:
             return tuple(values)
         return int(values[0]) if control.style in ("Toggle", "Int") else values[0]
 
-    def _show(self, control: Any, args: list[Any]) -> None:
+    def _show(self, control: Any, args: list[Any]) -> bool:
+        """Make the parameter show what the engine sent; whether it does."""
         if control.style == "Pulse" or not self._echo.may_show(control.address, self.now_s()):
-            return
+            return False
         for name, value in zip(self._layout.names_of(control), args, strict=False):
             par = getattr(self.ownerComp.par, name)
             # An expression, export or binding drives it, and through it the engine.
             if par.mode != ParMode.CONSTANT:  # noqa: F821  TouchDesigner's
-                return
+                return False
             if control.style == "Menu" and value not in par.menuNames:
                 self._say(f"{control.address} is {value}, which this page does not have: pulse Fit Pages")
-                return
+                return False
             par.val = value
         self._echo.show(control.address, self._value(control))
+        return True
 
     def _fit(self, tree: dict[str, Any] | str) -> None:
         """Make the pages those of the engine's OSCQuery tree, and ask for all values again."""
@@ -172,6 +182,18 @@ class MultiverseExt:
         self._read_pages()
         self._link.start_over()
         self._say(f"the pages fit the engine: {len(self._by_address)} parameters, {changed} of them new or changed")
+
+    def _want_features(self) -> None:
+        """Let the engine send audio features where it sends none: the CHOP runs without a knob on the page Audio."""
+        control = self._by_address.get(FEATURES_RATE)
+        if control is None or not self._own("Audiochop"):
+            return
+        par = getattr(self.ownerComp.par, control.name)
+        if par.mode == ParMode.CONSTANT and par.eval() == 0.0:  # noqa: F821  TouchDesigner's
+            # Sent here: a saved project whose value was 60 sees no change of its own from 60 to 0 to 60 in one frame.
+            par.val = FEATURES_HZ
+            self._echo.show(FEATURES_RATE, FEATURES_HZ)
+            self.Send(FEATURES_RATE, FEATURES_HZ)
 
     # -- the connection ------------------------------------------------------------------------
 
@@ -210,6 +232,7 @@ class MultiverseExt:
             self._set("Connected", 0)
             self._objects.forget()
             self._unanswered_looks = 0
+            self._is_new_to_engine = True
 
     def _aim(self) -> None:
         host, port, listen_port = self._target

@@ -47,6 +47,13 @@ OWN_PAGES: tuple[tuple[str, tuple[Own, ...]], ...] = (
             _shows("Message", "Message", "The latest thing that happened, and what to do about it."),
             _pulse("Fit", "Fit Pages", "Make the pages fit the running engine: read its parameters over OSCQuery."),
             Own(
+                name="Audiochop",
+                label="Audio CHOP",
+                style="Toggle",
+                default=1,
+                help="Where the engine sends no audio features, ask for 60 a second: output 4. Off: leave its rate.",
+            ),
+            Own(
                 name="Command",
                 label="Command",
                 default="multiverse",
