@@ -1364,101 +1364,19 @@ def _help(leaf: Leaf) -> str:
 ''',
     'readme': r'''# Multiverse in TouchDesigner
 
-One component with everything in it: every control of the engine as a custom parameter, its pictures as TOPs, its audio
-features and what SAM3 finds as CHOP channels, presets, cues, status, and buttons that start and stop the engine.
+One component with every control of the engine as a custom parameter, its pictures as TOPs, its audio features and what
+SAM3 finds as CHOP channels. It needs TouchDesigner 2023.11000 or newer. In the textport:
 
-**It has never run in a real TouchDesigner.** It is written against Derivative's documentation and tested whole in a
-fake that keeps to the documented rules, against a live engine over UDP. What to look at first on a real one stands at
-the end.
+```python
+exec(open(r"/path/to/touchdesigner/build_component.py", encoding="utf-8").read())
+```
 
-## Build it
+Outputs: 1 the picture, 2 the picture of Stable Diffusion, 3 NDI from another machine, 4 audio features (CHOP), 5 where
+SAM3 looks with masks over it, 6 its masks as numbers, 7 where its objects are (CHOP). *Message* on the page Connect says
+what happened last and what to do about it.
 
-Once, inside TouchDesigner, either of:
-
-- Make a Text DAT, paste [`build_component.py`](build_component.py) into it, right-click, *Run Script*.
-- In the textport: `exec(open("/path/to/touchdesigner/build_component.py").read())`
-
-Beside the Text DAT (or in `/project1`) stands `multiverse`. It carries all it needs, so a saved `.toe` or `.tox` works
-on machines without this checkout. Building again renews it in place: wires stay, and so does what was set on the pages
-*Connect* and *Pictures*.
-
-## Play it
-
-Start the engine (`multiverse run`, or *Start Engine*). Within two seconds *Connected* goes on and every parameter shows
-the engine's value.
-
-| page | |
-|---|---|
-| Connect | where the engine is, *Fit Pages*, *Start Engine*, *Stop Engine*; *Message* says what happened last |
-| Show | presets (choose, fade, load, save) and cues (go, back) |
-| Pictures | which Syphon, Spout or NDI sender each output shows, by a part of its name |
-| Status | frames a second, frame times, child processes, outputs, the latest warning and refusal |
-| Multiverse, Colour, Layers, ... | every parameter of the engine; hold Alt over one to read what it does and its address |
-
-- **Outputs**: 1 the picture, 2 the picture of Stable Diffusion, 3 NDI from another machine (off until *NDI* is on),
-  4 a CHOP with `rms1 peak1 low1 mid1 high1 pitch1 onset1` to `... onset4`, 5 where SAM3 looks with coloured masks over
-  it, 6 its masks as numbers: red an object's id / 255, green its score, blue how much of the pixel it covers, 7 a CHOP
-  with where its objects are. The channels of output 4 move once *Features rate* on the page Audio is above 0; an onset
-  is 1 for exactly one frame.
-- **Both ways**: what anybody else moves (the web page, a fader box, a preset) moves here too. Nothing runs in circles:
-  a value that came from the engine is not sent back, and while you move a control, echoes of earlier moves leave it
-  alone.
-- **Expressions, exports and bindings** drive the engine and are never overwritten: `par.L1angle.expr =
-  "absTime.seconds * 12 % 360 - 180"`. Export the engine's own CHOP to its own parameters if you like.
-- **Names** follow the address: `/layer/1/angle` is `L1angle`, `/audio/2/gain_db` is `A2gaindb`, at most 12 characters.
-  They stay the same when parameters come and go.
-- **Anything else**: `op('multiverse').Send('/sink/start', 'record', 'show.mp4')` sends any OSC message; see the
-  address list of the engine.
-- **A newer or older engine**: *Fit Pages* reads its parameters over OSCQuery and makes the pages fit. Parameters that
-  stay the same keep their expressions.
-- **An engine that restarts** is noticed after 3 s and found again within 2 s of its return. Its values win.
-
-[`example.py`](example.py) is a small network around the component.
-
-## Follow a dancer
-
-Start the engine with SAM3 (`multiverse run --sam3 MODEL`), write `person` into *Prompt 1* on the page SAM3 and set
-*Mode* to track: then an object keeps its id.
-
-- **Output 7** has the channel `objects`, how many there are, and `o1_id o1_cx o1_cy o1_w o1_h o1_score` to
-  `o4_score` for the four best. All are 0 for an object that is not there; ids count from 1.
-- **The table `objects`** in the component has all of them, up to 16, a row each: `k id prompt score cx cy w h`, where k
-  is the rank from 1 and prompt the number of the prompt. `op('multiverse/objects')[1, 'cx']` is the best one's.
-- **Places** are as the engine sends them, in every program alike: centre and size of the box in 0 to 1 of the picture
-  where SAM3 looks, **from the top left**. TouchDesigner's y runs upwards: there it is `1 - cy`.
-
-Behind output 7 a Null CHOP `objects`, and what is to sit on the dancer is moved, in fractions of the picture from its
-middle, by `op('objects')['o1_cx'] - 0.5` and `0.5 - op('objects')['o1_cy']`. The order is by score: with several people
-o1 may be another one in the next result. Who one is, its id says: take the row of that id from the table.
-
-## When it does not connect
-
-- *Listen port* (9010) must be free: a second component, or another program, needs another one.
-- Windows asks whether TouchDesigner may receive from the network: yes, even for 127.0.0.1.
-- Another machine: start the engine there with `--lan`, write its address into *Host*; *Fit Pages* needs the token that
-  it prints, in *Token*. Pictures then come over NDI: `multiverse run --lan --sink ndi`.
-- *Start Engine* finds no `multiverse`: programs started from the Dock or the Start menu see a short PATH. Write the full
-  path into *Command*; of a checkout `.venv/bin/multiverse`, on Windows `.venv\Scripts\multiverse.exe`.
-- The engine ends at once: *Message* shows the last line it wrote, and names the file with all of them.
-- A paused timeline pauses the component too: TouchDesigner calls nothing then.
-
-*Start Engine* starts it without TouchDesigner's PYTHONHOME and PYTHONPATH, which would break any other Python. It goes
-on when TouchDesigner ends, so that a crash here does not end the show; *Stop Engine*, also of a later session, ends it.
-
-## How it is made
-
-`builder.py` and `component/` are the sources, `generated/pages.json` is made from the declarations, and all of it
-together is `build_component.py`; `multiverse schema write` writes both. Inside TouchDesigner nothing of `engine` is
-imported. `component/extension.py` joins the parts to operators; `link.py` (is the engine there), `echo.py` (what is
-sent and shown), `features.py`, `found_objects.py` and `senders.py` are pure; the fake is `tests/touchdesigner/fake_td.py`.
-
-## What only a real TouchDesigner can show
-
-1. That the names of built-in parameters are those of its build (all that are used stand in
-   `tests/touchdesigner/op_types.py`). The extension's are looked up in both spellings, `ext0object` and `extension1`.
-2. That `menuNames` of *Sender Name* and *Source Name* list what is there now. If not, type the full name there.
-3. That the OSC Out DAT keeps one source port. If it does not, your own moves come back, late and harmless.
-4. The order of the seven outputs: TouchDesigner sorts Out operators by name.
+The whole page, with what goes wrong and what to do then: [`docs/touchdesigner.md`](../docs/touchdesigner.md) of the
+project. [`example.py`](example.py) is a small network around the component.
 ''',
     'pages': r'''[
  {"title": "Multiverse", "controls": [

@@ -2,11 +2,13 @@
 
 import ast
 import json
+import re
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 import osc_schema
 from engine.params import ParamStore
 from engine.query.tree import QueryTree
+from osc_schema.generate import ROOT
 from osc_schema.generate.touchdesigner import names_of, read_pages
 from osc_schema.generate.touchdesigner_builder import one_file
 from tests.touchdesigner.conftest import BUILDER, Studio
@@ -67,6 +70,16 @@ def test_the_built_file_is_ascii_which_reads_the_same_in_every_locale(studio: St
     assert len(texts) > 15 and all(text.isascii() for text in texts.values())
     with pytest.raises(ValueError, match=r"link, line 2: is not ASCII"):
         one_file("", {"link": "first\n\N{RIGHTWARDS ARROW}\n"})
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("text", [BUILDER, ROOT / "touchdesigner/README.md", ROOT / "docs/touchdesigner.md"])
+def test_the_line_for_the_textport_builds_the_component(program: TouchDesigner, text: Path) -> None:
+    (line,) = re.findall(r"exec\(open\(.*\)", text.read_text(encoding="utf-8"))[:1]
+    assert 'encoding="utf-8"' in line and 'open(r"' in line
+    program.type_into_textport(line.replace("/path/to/touchdesigner/build_component.py", str(BUILDER)))
+    assert program.project.op("multiverse").par.L1angle.eval() == 0.0
+    assert program.printed == []
 
 
 @pytest.mark.parametrize("build, is_built", [("2022.35320", False), ("2023.10999", False), ("2023.11050", True),
