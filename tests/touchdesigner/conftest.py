@@ -35,7 +35,7 @@ class RunningEngine:
         self._opened = threading.Event()
         self._thread = threading.Thread(target=self._play)
         self._thread.start()
-        assert self._opened.wait(30.0)
+        assert self._opened.wait(120.0)  # of a fresh checkout it compiles first: 33 s beside other work
 
     def _play(self) -> None:
         with open_engine(self._config) as self.engine:
