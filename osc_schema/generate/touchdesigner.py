@@ -35,6 +35,7 @@ SHORT_WORDS = {
     "ip_adapter": "ipa",
     "mask_edge": "edge",
     "retrieval_power": "retrpow",
+    "tempo_sync": "sync",
     # A word, wherever it stands.
     "background": "bg",
     "brightness": "bright",
