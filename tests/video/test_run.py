@@ -28,11 +28,12 @@ def test_a_clip_becomes_a_painted_one_with_its_times_and_its_sound(clip: Clip, j
     assert all(np.abs(new.astype(int) - old).mean() > 2 for new, old in zip(painted, given, strict=True))
 
 
-def test_509_pictures_in_509_out_and_the_last_line_counts_them(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
-    source, out = clip(509), tmp_path / "out.mp4"
+def test_109_pictures_in_109_out_and_the_last_line_counts_them(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
+    """A last batch and a last segment that are not full."""
+    source, out = clip(109), tmp_path / "out.mp4"
     report = paint_video(job(source, out, batch=8, steps=5, strength=0.2))
-    assert len(pictures_of(out)) == report.painted == 509
-    assert report.done_line.startswith(f"done: time={report.seconds:.3f} frames=509 ")
+    assert len(pictures_of(out)) == report.painted == 109
+    assert report.done_line.startswith(f"done: time={report.seconds:.3f} frames=109 ")
     assert report.its == pytest.approx(5 * report.fps)
     assert report.evals == pytest.approx(report.fps), "of five steps one is made"
 
