@@ -1,8 +1,10 @@
 """Commands of `multiverse` in this process: torch and the like are imported once, not again for each."""
 
+import importlib
 import signal
 import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import NamedTuple
 
 import pytest
@@ -37,3 +39,30 @@ def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return Said(int(ended.value.code or 0), *capsys.readouterr())
 
     return start
+
+
+class _CtrlC:
+    """Asked where a module is, as Python asks each finder: presses Ctrl-C, and leaves the answer to the others."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+
+    def find_spec(self, name: str, path: object = None, target: ModuleType | None = None) -> None:
+        if name == self._module:
+            sys.meta_path.remove(self)
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.fixture
+def ctrl_c_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """`ctrl_c_at("engine.video.fused")`: Ctrl-C comes when a command of this test imports that module, which is new to
+    it whatever was imported before."""
+
+    def prepare(module: str) -> None:
+        known = importlib.import_module(module)
+        package, _, name = module.rpartition(".")
+        monkeypatch.delitem(sys.modules, module)
+        monkeypatch.setattr(sys.modules[package], name, known)  # put back when the test has imported another
+        monkeypatch.setattr(sys, "meta_path", [_CtrlC(module), *sys.meta_path])
+
+    return prepare

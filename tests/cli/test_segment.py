@@ -19,19 +19,6 @@ from tests.segment.disc_movie import disc_picture, pictures_of, write_movie
 
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
 COUNT = 150
-INTERRUPTED_AT = """
-import signal, sys
-from engine.cli.main import main
-
-class CtrlC:
-    def find_spec(self, name, path=None, target=None):
-        if name == {module!r}:
-            sys.meta_path.remove(self)
-            signal.raise_signal(signal.SIGINT)
-
-sys.meta_path.insert(0, CtrlC())
-main()
-"""
 SMALL = ["--prompt", "disc", "--resolution", "336", "--threads", "1"]
 
 Fail = Callable[..., tuple[int, str]]
@@ -130,14 +117,14 @@ def test_ctrl_c_keeps_a_video_that_plays(home: Path, seeing_sam3: Path, wait_for
         "engine.models.segmentation.tracker",  # ... when it is there, before its first picture
     ],
 )
-def test_ctrl_c_before_the_first_picture_says_so_and_leaves_nothing(module: str, home: Path, seeing_sam3: Path) -> None:
-    command = ["segment", "in.mp4", "out.mp4", "masks", *SMALL, "--mode", "track", "--model", str(seeing_sam3)]
-    started = [sys.executable, "-c", INTERRUPTED_AT.format(module=module), *command]
-    done = subprocess.run(started, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 1
-    said = [line for line in done.stderr.splitlines() if "no picture yet" not in line]  # on a slow machine
+def test_ctrl_c_before_the_first_picture_says_so_and_leaves_nothing(
+    module: str, home: Path, say: Say, ctrl_c_at: Callable[[str], None], seeing_sam3: Path
+) -> None:
+    ctrl_c_at(module)
+    done = say("segment", "in.mp4", "out.mp4", "masks", *SMALL, "--mode", "track", "--model", seeing_sam3)
+    assert (done.code, done.out) == (1, "")
+    said = [line for line in done.err.splitlines() if "no picture yet" not in line]  # on a slow machine
     assert said == ["multiverse: interrupted before the first picture; nothing was written"]
-    assert done.stdout == ""
     assert [file.name for file in home.iterdir()] == ["in.mp4"]
 
 

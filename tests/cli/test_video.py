@@ -22,19 +22,6 @@ from tests.segment.disc_movie import disc_picture, pictures_of, write_movie
 BEGINS_AGAIN = "begins again: these are too few to go on from"
 COUNT = 24  # of four steps each: enough for a thread beside them to interrupt, whoever else has the cores
 QUICK = ["--prompt", "glass", "--steps", "2", "--cfg", "1", "--device", "cpu", "--threads", "1", "--stages", "fused"]
-INTERRUPTED_AT = """
-import signal, sys
-from engine.cli.main import main
-
-class CtrlC:
-    def find_spec(self, name, path=None, target=None):
-        if name == {module!r}:
-            sys.meta_path.remove(self)
-            signal.raise_signal(signal.SIGINT)
-
-sys.meta_path.insert(0, CtrlC())
-main()
-"""
 INTERRUPTED_ONCE = """
 import os, signal, sys, threading, time
 from pathlib import Path
@@ -117,11 +104,13 @@ def test_ctrl_c_keeps_a_video_that_plays_and_resume_makes_it_whole(run: Run, tin
     assert len(pictures_of(home / "out.mp4")) == COUNT
 
 
-def test_ctrl_c_while_the_model_is_loaded_says_so_and_leaves_nothing(home: Path, tiny_sd: Path) -> None:
-    started = [sys.executable, "-c", INTERRUPTED_AT.format(module="engine.video.fused"), "video", "in.mp4", "out.mp4"]
-    done = subprocess.run([*started, *QUICK, "--model", tiny_sd], capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "multiverse: interrupted before the first picture; nothing was written\n"
+def test_ctrl_c_while_the_model_is_loaded_says_so_and_leaves_nothing(
+    run: Run, ctrl_c_at: Callable[[str], None], home: Path, tiny_sd: Path
+) -> None:
+    ctrl_c_at("engine.video.fused")
+    code, out, err = run("in.mp4", "out.mp4", *QUICK, "--model", tiny_sd)
+    assert (code, out) == (1, "")
+    assert err == "multiverse: interrupted before the first picture; nothing was written\n"
     assert [path.name for path in home.iterdir()] == ["in.mp4"]
 
 
@@ -149,12 +138,14 @@ def test_a_page_is_served_until_ctrl_c(run: Run, tiny_sd: Path, free_port, wait_
     assert "<html" in answers[0]
 
 
-def test_ctrl_c_while_the_pages_model_is_loaded_ends_at_once(tiny_sd: Path) -> None:
-    started = [sys.executable, "-c", INTERRUPTED_AT.format(module="engine.models.diffusion.load"), "video"]
+def test_ctrl_c_while_the_pages_model_is_loaded_ends_at_once(
+    run: Run, ctrl_c_at: Callable[[str], None], tiny_sd: Path
+) -> None:
+    ctrl_c_at("engine.models.diffusion.load")
     served = ["--web", "127.0.0.1:0", "--side", "64", "--device", "cpu", "--threads", "1", "--model", tiny_sd]
-    done = subprocess.run([*started, *served], capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.splitlines()[-1] == "multiverse: interrupted before the page was served"
+    code, out, err = run(*served)
+    assert (code, out) == (1, "")
+    assert err.splitlines()[-1] == "multiverse: interrupted before the page was served"
 
 
 def test_other_machines_get_an_address_with_the_token_and_a_code_to_scan() -> None:
