@@ -11,7 +11,7 @@ from engine.dataset.rendered import Rendered
 from engine.dataset.scene.description import Camera, PileKind, Scene, Sun
 from tests.dataset.geometry.sites import hilly, pile, site
 
-SETTINGS = CyclesSettings(max_samples=8, noise_threshold=0.05, use_gpu=False)
+SETTINGS = CyclesSettings(max_samples=2, noise_threshold=0.05, use_gpu=False)
 
 
 def yard(energy: float = 2.0) -> Scene:
