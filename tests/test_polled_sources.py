@@ -19,7 +19,7 @@ def test_a_texture_of_another_program_is_polled_on_the_thread_that_draws(monkeyp
         kind = "texture"
 
         def names(self) -> list[str]:
-            return ["Arena Composition"]
+            return ["Arena:Composition"]
 
         def connect(self, name: str) -> None:
             seen.append(f"connected to {name}")
@@ -43,5 +43,5 @@ def test_a_texture_of_another_program_is_polled_on_the_thread_that_draws(monkeyp
         assert (status.state, status.width, status.frames) == ("playing", 64, 5)
         engine._parts.drawing.on_reopened()  # the context of the renderer is a new one
         assert seen[-1] == "disconnected"
-    assert seen[0] == "connected to Arena Composition"
+    assert seen[0] == "connected to Arena:Composition"
     assert seen[1:6] == [threading.current_thread().name] * 5

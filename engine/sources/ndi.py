@@ -32,7 +32,7 @@ OPAQUE = 255
 
 
 class NdiSource(LiveSource):
-    """Whichever NDI source has the name, or a part of it, which may be the machine's: `STAGE (Resolume)`."""
+    """Whichever NDI source has the name, or a part of it, which may be the machine's: `STAGE (Arena - Composition)`."""
 
     kind = "ndi"
 
@@ -83,7 +83,7 @@ class NdiSource(LiveSource):
                         return finder.get_source(full_name)  # keeps the finder alive
             finally:
                 let_go(finder)
-            self.miss(not_found(self.label, names))
+            self.miss(not_found(self.kind, self.name, names))
 
 
 def let_go(finder: "Finder") -> None:

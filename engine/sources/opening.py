@@ -22,6 +22,8 @@ FROM_PROGRAMS = {
     "spout": ("engine.sources.spout", "SpoutSource"),
 }
 """`KIND:NAME`: what another program publishes."""
+EXAMPLES = {"ndi": "Arena", "shared": "Multiverse", "syphon": "Arena", "spout": "Arena"}
+"""A name to give after each kind; Resolume's programs are called Arena and Avenue."""
 
 ADDRESS = r"(rtsps?|https?|rtmps?|srt|udp)://"
 
@@ -54,7 +56,7 @@ def _opener_of(spec: str) -> Callable[..., Source] | None:
     kind, is_named, name = spec.partition(":")
     if is_named and kind in FROM_PROGRAMS:
         if not name:
-            raise SourceError(f"{spec!r} names nobody; give a part of a name ({kind}:Resolume)")
+            raise SourceError(f"{spec!r} names nobody; give a part of a name ({kind}:{EXAMPLES[kind]})")
         return partial(_open_program, kind, name)
     if re.match(ADDRESS, spec, re.IGNORECASE):
         return partial(_open_address, spec)

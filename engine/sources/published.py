@@ -102,7 +102,7 @@ class SharedWatch:
         there = [picture for picture in list_shared() if not self._others_only or picture.pid != os.getpid()]
         name = chosen_name(self._wanted, [picture.name for picture in there])
         if name is None:
-            self.problem = not_found(f"shared {self._wanted}", [picture.name for picture in there])
+            self.problem = not_found("shared", self._wanted, [picture.name for picture in there])
             return None
         try:
             reader = FrameRing.attach(next(picture.segment for picture in there if picture.name == name))

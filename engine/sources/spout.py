@@ -30,34 +30,34 @@ class SpoutSource(TextureSource):
     def __init__(self, name: str, *, clock: Clock, report: Callable[[str, str], None]) -> None:
         """SourceError on another system, or when the library is missing."""
         super().__init__(name, clock=clock, report=report)
-        if PLATFORM != "win32":
-            raise SourceError(f"{self.label}: needs Windows")
+        load_library(self.label)
         try:
-            import SpoutGL
-            from SpoutGL import enums  # noqa: F401  here, so that no frame waits for an import
-
             self._opengl = ctypes.CDLL("opengl32")
-        except (ImportError, OSError) as error:
-            raise SourceError(
-                f"{self.label}: needs SpoutGL ({error}): pip install SpoutGL, with Python 3.11 to 3.13"
-            ) from None
+        except OSError as error:
+            raise SourceError(f"{self.label}: needs OpenGL ({error}): install the graphics card's driver") from None
         self._opengl.wglGetCurrentContext.restype = ctypes.c_void_p
-        self._receiver: SpoutReceiver = SpoutGL.SpoutReceiver()
+        self._receiver: SpoutReceiver | None = None
         self._pixels: np.ndarray | None = None
         self._has_sender = False
 
     def names(self) -> list[str]:
+        import SpoutGL
+
+        if self._receiver is None:  # not before: this is the render thread
+            self._receiver = SpoutGL.SpoutReceiver()
         return list(self._receiver.getSenderList())
 
     def connect(self, name: str) -> None:
         if not self._opengl.wglGetCurrentContext():
             raise SourceError(f"{self.label}: needs OpenGL; this run draws without (--renderer gl)")
+        assert self._receiver is not None
         self._receiver.setReceiverName(name)
         self._has_sender = True
 
     def receive(self) -> np.ndarray | None:
         from SpoutGL import enums
 
+        assert self._receiver is not None
         is_received = self._receiver.receiveImage(self._pixels, enums.GL_RGBA, IS_INVERTED, HOST_FBO)
         if self._receiver.isUpdated():  # the sender was found, or has another size: the next call fills the array
             self._pixels = np.zeros((self._receiver.getSenderHeight(), self._receiver.getSenderWidth(), 4), np.uint8)
@@ -70,6 +70,32 @@ class SpoutSource(TextureSource):
 
     def disconnect(self) -> None:
         self._pixels = None
-        if self._has_sender:
+        if self._has_sender and self._receiver is not None:
             self._has_sender = False
             self._receiver.releaseReceiver()
+
+
+class SpoutSenders:
+    """The senders that are there. Made and asked on the render thread; needs no GL context."""
+
+    kind = "spout"
+
+    def __init__(self) -> None:
+        import SpoutGL
+
+        self._receiver: SpoutReceiver = SpoutGL.SpoutReceiver()
+
+    def names(self) -> list[str]:
+        return list(self._receiver.getSenderList())
+
+
+def load_library(label: str) -> None:
+    """Import all that is used later, so that no frame waits for it; any thread. SourceError on another system, or when
+    it is missing."""
+    if PLATFORM != "win32":
+        raise SourceError(f"{label}: needs Windows")
+    try:
+        import SpoutGL  # noqa: F401
+        from SpoutGL import enums  # noqa: F401
+    except ImportError as error:
+        raise SourceError(f"{label}: needs SpoutGL ({error}): pip install SpoutGL, with Python 3.11 to 3.13") from None

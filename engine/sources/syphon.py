@@ -22,26 +22,15 @@ RUN_LOOP_S = 0.001  # the directory would else wait a second for news
 
 
 class SyphonSource(TextureSource):
-    """A server is named by its application and its own name: `Arena Composition`."""
+    """A server is named by its application and its own name, as clients show it: `Arena:Composition`."""
 
     kind = "syphon"
 
     def __init__(self, name: str, *, clock: Clock, report: Callable[[str, str], None]) -> None:
         """SourceError on another system, or when the library is missing."""
         super().__init__(name, clock=clock, report=report)
-        if PLATFORM != "darwin":
-            raise SourceError(f"{self.label}: needs macOS")
-        try:
-            import CoreFoundation  # noqa: F401  all that is used later: no frame waits for an import
-            import Metal  # noqa: F401
-            import objc  # noqa: F401
-            import syphon
-            import syphon.utils.numpy
-        except ImportError as error:
-            raise SourceError(f"{self.label}: needs syphon-python ({error}): pip install syphon-python") from None
-        self._directory: SyphonServerDirectory = syphon.SyphonServerDirectory()
-        self._directory.run_loop_interval = RUN_LOOP_S
-        self._servers: dict[str, SyphonServerDescription] = {}
+        load_library(self.label)
+        self._servers: SyphonServers | None = None
         self._client: SyphonMetalClient | None = None
 
     def poll(self) -> None:
@@ -54,13 +43,15 @@ class SyphonSource(TextureSource):
             super().poll()
 
     def names(self) -> list[str]:
-        self._servers = {f"{server.app_name} {server.name}".strip(): server for server in self._directory.servers}
-        return list(self._servers)
+        if self._servers is None:
+            self._servers = SyphonServers()  # not before: this is the render thread
+        return self._servers.names()
 
     def connect(self, name: str) -> None:
         import syphon
 
-        self._client = syphon.SyphonMetalClient(self._servers[name])
+        assert self._servers is not None
+        self._client = syphon.SyphonMetalClient(self._servers.described[name])
 
     def receive(self) -> np.ndarray | None:
         from syphon.utils.numpy import copy_mtl_texture_to_image
@@ -77,6 +68,47 @@ class SyphonSource(TextureSource):
         client, self._client = self._client, None
         if client is not None:
             client.stop()
+
+
+class SyphonServers:
+    """The servers that are there. Made and asked on the render thread, which serves macOS' run loop."""
+
+    kind = "syphon"
+
+    def __init__(self) -> None:
+        import syphon
+
+        self._directory: SyphonServerDirectory = syphon.SyphonServerDirectory()
+        self._directory.run_loop_interval = RUN_LOOP_S
+        self.described: dict[str, SyphonServerDescription] = {}
+        """Those of the newest `names`."""
+
+    def names(self) -> list[str]:
+        import objc
+
+        with objc.autorelease_pool():
+            self.described = {shown_name(server): server for server in self._directory.servers}
+        return list(self.described)
+
+
+def load_library(label: str) -> None:
+    """Import all that is used later, so that no frame waits for it; any thread. SourceError on another system, or when
+    it is missing."""
+    if PLATFORM != "darwin":
+        raise SourceError(f"{label}: needs macOS")
+    try:
+        import CoreFoundation  # noqa: F401
+        import Metal  # noqa: F401
+        import objc  # noqa: F401
+        import syphon
+        import syphon.utils.numpy  # noqa: F401
+    except ImportError as error:
+        raise SourceError(f"{label}: needs syphon-python ({error}): pip install syphon-python") from None
+
+
+def shown_name(server: "SyphonServerDescription") -> str:
+    """`Arena:Composition`; one of the two alone where the other is empty."""
+    return ":".join(part for part in (server.app_name, server.name) if part)
 
 
 def upright_rgb(pixels: np.ndarray, texture: Any) -> np.ndarray:

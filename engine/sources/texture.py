@@ -102,7 +102,7 @@ class TextureSource(ABC):
         names = self.names()
         name = chosen_name(self.name, names)
         if name is None:
-            problem = not_found(self.label, names)
+            problem = not_found(self.kind, self.name, names)
             if problem != self._picture.problem:
                 self._picture.problem = problem
                 self._report("camera", f"{problem}; it is looked for")

@@ -276,7 +276,7 @@ def test_syphons_refusal_to_make_a_server_is_one_clear_line(stand_in_syphon, mak
 
 def spout_answers(library: Any, *, name: str = "Multiverse") -> None:
     """Two other senders; ours appears under `name` with its first picture."""
-    senders = ["Resolume", "Multiverse_7"]
+    senders = ["Arena - Composition", "Multiverse_7"]
     library.answers["SpoutReceiver.getSenderList"] = lambda: list(senders)
 
     def send(*_: Any) -> bool:

@@ -66,10 +66,10 @@ def shows(source: Source, card: np.ndarray) -> bool:
 
 def test_another_programs_picture_is_upright_in_its_colours(send, watch, f_card, wait_for) -> None:
     card = f_card(128, 96)
-    sender = send("upright", card)
-    source = watch(f"upright {os.getpid()}")
+    sender = send("Arena - Composition", card)  # as Resolume names it
+    source = watch(f"arena composition {os.getpid()}")
     wait_for(lambda: shows(source, card), "the picture")
-    assert sender.full_name.endswith(f"(upright {os.getpid()})")
+    assert sender.full_name.endswith(f"(Arena - Composition {os.getpid()})")
     wait_for(lambda: source.status().fps > 5, "a measured rate")
     assert source.status().state == "playing"
 

@@ -42,7 +42,7 @@ class Mac:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.library = StandIn()
-        self.servers = [("Arena", "Composition"), ("TouchDesigner", "out1")]
+        self.servers = [("Arena", "Preview"), ("Arena", "Composition"), ("TouchDesigner", "out1")]
         self.texture: np.ndarray | None = None
         """(height, width, 4) BGRA as Metal has it: row 0 is the bottom."""
         self.is_valid = self.has_news = True
@@ -105,7 +105,7 @@ class Windows:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.library = StandIn()
-        self.senders = ["Arena - Composition", "TDSyphonSpoutOut"]
+        self.senders = ["Arena - Preview", "Arena - Composition", "TDSyphonSpoutOut"]
         self.picture = np.zeros((2, 2, 4), np.uint8)
         self.is_connected = self.is_new = True
         self.has_context = True
@@ -245,6 +245,22 @@ def test_a_syphon_server_is_found_by_a_part_and_its_picture_is_upright(mac: Mac,
     assert len(mac.library.named("SyphonMetalClient.stop")) == 1
 
 
+def test_arena_is_its_composition_though_its_preview_is_listed_first(mac: Mac, windows: Windows, opened) -> None:
+    for spec in ("syphon:Arena", "syphon:Arena:Composition", "syphon:Arena Composition", "spout:Arena"):
+        opened(spec).poll()
+    described = [call["description"] for call in mac.library.named("SyphonMetalClient.__init__")]
+    assert [(server.app_name, server.name) for server in described] == [("Arena", "Composition")] * 3
+    assert windows.library.named("setReceiverName") == [{"arguments": ("Arena - Composition",)}]
+
+
+def test_who_wants_resolume_is_told_its_senders_names(windows: Windows, opened, reports) -> None:
+    opened("spout:Resolume").poll()
+    assert reports.lines[-1][1] == (
+        "spout Resolume: not found (there: Arena - Preview; Arena - Composition; TDSyphonSpoutOut); Resolume's senders "
+        "are called Arena or Avenue: give spout:Arena or spout:Avenue; it is looked for"
+    )
+
+
 def test_a_syphon_server_that_ends_is_found_again_by_itself(mac: Mac, opened, clock, reports) -> None:
     mac.texture = np.full((4, 4, 4), 100, np.uint8)
     source = opened("syphon:composition")
@@ -269,7 +285,7 @@ def test_who_is_missing_is_looked_for_twice_a_second_and_said_once(mac: Mac, ope
         source.poll()
         clock.advance(1 / 30)
     assert len(reports.lines) == 1
-    assert "Arena Composition; TouchDesigner out1" in source.status().description
+    assert "Arena:Composition; TouchDesigner:out1" in source.status().description
     assert len(mac.library.named("CFRunLoopRunInMode")) == 30, "macOS tells of servers only while its loop runs"
 
 

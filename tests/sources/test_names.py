@@ -1,0 +1,52 @@
+"""Which sender is meant by a name, with the names that Resolume's programs really give.
+
+Arena's with Spout and Syphon: github.com/from-vacuum/push2resolume, `Display.EnsureTextureSources` ("confirmed live on
+Windows"); Avenue's: github.com/MikanseiLaboratory/sp2-rs, README, with a picture; over NDI: `(Arena - Composition)`
+after the machine's name, as OBS lists it.
+"""
+
+import pytest
+
+from engine.sources.names import chosen_name, not_found
+
+SPOUT = ["Arena - Preview", "Arena - Composition", "TDSyphonSpoutOut"]
+SYPHON = ["Arena:Preview", "Arena:Composition", "TouchDesigner:out1"]
+NDI = ["STAGE (Arena - Preview)", "STAGE (Arena - Composition)", "STAGE (OBS)"]
+
+
+@pytest.mark.parametrize("program", ["Arena", "Avenue"])
+@pytest.mark.parametrize("names", [SPOUT, SYPHON, NDI], ids=["spout", "syphon", "ndi"])
+@pytest.mark.parametrize(
+    "wanted", ["Arena", "ARENA composition", "Arena:Composition", "Arena - Composition", "Composition"]
+)
+def test_resolumes_picture_is_found_however_it_is_written_and_its_preview_is_not_taken_for_it(
+    program: str, names: list[str], wanted: str
+) -> None:
+    there = [name.replace("Arena", program) for name in names]
+    wanted = wanted.replace("Arena", program).replace("ARENA", program.upper())
+    assert chosen_name(wanted, there) == there[1]
+    assert chosen_name(wanted, there[::-1]) == there[1], "in whatever order they are listed"
+
+
+def test_a_preview_is_taken_where_it_is_asked_for_or_alone() -> None:
+    assert chosen_name("Arena Preview", SYPHON) == "Arena:Preview"
+    assert chosen_name("Arena", ["Arena - Preview"]) == "Arena - Preview"
+
+
+def test_the_whole_name_comes_before_its_words_a_word_before_a_part_and_the_first_listed_before_the_next() -> None:
+    assert chosen_name("arena", ["Arena - Composition", "ARENA"]) == "ARENA"
+    assert chosen_name("left out", ["Left:Out 2", "left/out"]) == "left/out"
+    assert chosen_name("Arena", ["Arenas - Composition", "My Arena"]) == "My Arena"
+    assert chosen_name("tou", ["TouchDesigner:b", "TouchDesigner:a"]) == "TouchDesigner:b"
+    assert chosen_name("nobody", SPOUT) is None
+    assert chosen_name("*", ["a", "b * c"]) == "b * c"
+    assert chosen_name("*", ["a"]) is None
+    assert chosen_name("бар", ["Сцена:Бар"]) == "Сцена:Бар"
+
+
+def test_who_asks_for_resolume_is_told_what_its_senders_are_called() -> None:
+    assert chosen_name("Resolume", SPOUT) is None
+    line = not_found("spout", "Resolume", SPOUT)
+    assert "there: Arena - Preview; Arena - Composition; TDSyphonSpoutOut" in line
+    assert line.endswith("Resolume's senders are called Arena or Avenue: give spout:Arena or spout:Avenue")
+    assert not_found("ndi", "stage", []) == "ndi stage: not found (there: none)"
