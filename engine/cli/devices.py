@@ -22,10 +22,11 @@ def devices(
     as_json: AsJson = False,
 ) -> None:
     """List audio inputs (--audio device:NAME), outputs (--rvc-output device:NAME), cameras (--camera INDEX), and
-    pictures of other programs (--camera shared:NAME or ndi:NAME)."""
+    pictures of other programs, each as --camera takes it."""
     from engine.audio.devices import list_devices, loopback_advice
     from engine.sources.devices import list_cameras
     from engine.sources.published import list_shared
+    from engine.sources.senders import list_textures
 
     problems: list[str] = []
     inputs: tuple[AudioDevice, ...] = ()
@@ -46,7 +47,8 @@ def devices(
         try:
             sources = list_ndi(NDI_WAIT_S)
         except MultiverseError as error:
-            problems.append(f"NDI: {error}")
+            problems.append(str(error))
+    textures = list_textures()
     shared = list_shared()
     advice = loopback_advice(inputs)
     if as_json:
@@ -54,6 +56,7 @@ def devices(
             "audio_inputs": [dataclasses.asdict(device) for device in inputs],
             "audio_outputs": [dataclasses.asdict(device) for device in outputs],
             "cameras": [dataclasses.asdict(camera) for camera in cameras],
+            "textures": [dataclasses.asdict(sender) for sender in textures],
             "shared": [dataclasses.asdict(picture) for picture in shared],
             "ndi": list(sources) if ndi else None,
             "loopback_advice": advice,
@@ -70,14 +73,15 @@ def devices(
     print("Cameras" if cameras else "Cameras: none")
     for camera in cameras:
         print(f"  {camera.index}  {camera.name}")
-    if shared:
-        print("Pictures in shared memory (--camera shared:NAME)")
-    for picture in shared:
-        print(f"  {_shared_line(picture)}")
-    if ndi:
-        print("NDI sources (--camera ndi:NAME)" if sources else "NDI sources: none")
-    for source in sources:
-        print(f"  {source}")
+    seen = [
+        *(_choice(sender.word) for sender in textures),
+        *(f"{_choice(f'shared:{picture.name}')}  {_shared_line(picture)}" for picture in shared),
+        *(_choice(f"ndi:{source}") for source in sources),
+    ]
+    hint = "" if ndi else "; --ndi asks the network too"
+    print(f"Pictures of other programs{'' if seen else ': none'}{hint}")
+    for line in seen:
+        print(f"  {line}")
     print(f"Advice: {advice}")
     for problem in problems:
         print(f"Problem: {problem}")
@@ -92,5 +96,10 @@ def _audio_line(device: "AudioDevice", channels: int) -> str:
     return f"{line}  [{', '.join(marks)}]" if marks else line
 
 
+def _choice(word: str) -> str:
+    """As it is typed: the names of other programs have blanks."""
+    return f'--camera "{word}"'
+
+
 def _shared_line(picture: "SharedPicture") -> str:
-    return f"{picture.name}  {picture.width}x{picture.height} at {picture.fps:g} fps (process {picture.pid})"
+    return f"{picture.width}x{picture.height} at {picture.fps:g} fps (process {picture.pid})"

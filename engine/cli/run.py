@@ -42,8 +42,8 @@ def run(
         typer.Option(
             metavar="none|test|INDEX|NAME|FILE|URL|KIND:NAME",
             help="Layer 5: a camera, a video, a picture, the test card, a stream (rtsp://, http://, udp://), or another"
-            " program's picture: ndi:NAME, shared:NAME, syphon:NAME, spout:NAME. A word of the name is enough: spout:Arena"
-            " is Resolume Arena's composition. `multiverse devices` lists who is there.",
+            " program's picture: ndi:NAME, shared:NAME, syphon:NAME, spout:NAME. A word of the name is enough:"
+            " spout:Arena is Resolume Arena's composition. `multiverse devices` lists who is there.",
         ),
     ] = None,
     sd: Annotated[

@@ -7,7 +7,8 @@
     ndi.py          a picture over NDI
     shared_ring.py  another engine's picture; published.py lists those in this machine's shared memory
     texture.py      a texture of another program, polled by the render thread: syphon.py, spout.py
-    names.py        which of the pictures others offer is meant
+    names.py        which of the pictures others offer is meant; senders.py: all that can be had here now
+    current.py      the source of now, and the change to another in mid-show
     video_file.py   a looped file; decoding.py reads it once through, playout.py plays it by the clock;
                     awaited_pictures.py: what a damaged one has lost
     still.py        a picture file

@@ -96,13 +96,19 @@ def let_go(finder: "Finder") -> None:
             held.clear()
 
 
-def list_ndi(wait_s: float) -> tuple[str, ...]:
-    """Full names of the NDI sources that answer within `wait_s`. SourceError when the library is missing."""
+def open_finder() -> "Finder":
+    """Hears of NDI sources from now on: `update_sources` names them and does not wait. Let go of it with `let_go`.
+    SourceError when the library is missing."""
     try:
         from cyndilib.finder import Finder
     except (ImportError, OSError) as error:
-        raise SourceError(f"needs cyndilib ({error}): {INSTALL}") from None
-    finder = Finder()
+        raise SourceError(f"NDI: needs cyndilib ({error}): {INSTALL}") from None
+    return Finder()
+
+
+def list_ndi(wait_s: float) -> tuple[str, ...]:
+    """Full names of the NDI sources that answer within `wait_s`. SourceError when the library is missing."""
+    finder = open_finder()
     time.sleep(wait_s)  # the library tells of a source when it has heard of it
     return tuple(sorted(finder.update_sources()))
 

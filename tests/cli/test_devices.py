@@ -26,10 +26,9 @@ def test_pictures_of_other_programs_are_listed_as_the_camera_takes_them(require,
     finally:
         sender.end()
         ring.close()
-    in_memory = lines.index("Pictures in shared memory (--camera shared:NAME)")
-    over_ndi = lines.index("NDI sources (--camera ndi:NAME)")
-    assert f"  {name}  64x48 at 25 fps (process {os.getpid()})" in lines[in_memory:over_ndi]
-    assert f"  {sender.full_name}" in lines[over_ndi:]
+    seen = lines[lines.index("Pictures of other programs") :]
+    assert f'  --camera "shared:{name}"  64x48 at 25 fps (process {os.getpid()})' in seen
+    assert f'  --camera "ndi:{sender.full_name}"' in seen
 
 
 def test_the_network_is_not_asked_for_ndi_unless_wanted() -> None:

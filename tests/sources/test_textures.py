@@ -14,6 +14,7 @@ import pytest
 from engine.clock import SteppedClock
 from engine.errors import SourceError
 from engine.sources import Polled, open_source
+from engine.sources.senders import SenderLists, list_textures
 from engine.sources.source import HOLD_S
 from tests.stand_ins import StandIn, load_api, python_signature
 
@@ -91,6 +92,7 @@ class Mac:
         for name, module in {**modules, "CoreFoundation": core, "Metal": metal, "objc": objc}.items():
             monkeypatch.setitem(sys.modules, name, module)
         monkeypatch.setattr("engine.sources.syphon.PLATFORM", "darwin")
+        monkeypatch.setattr("engine.sources.senders.PLATFORM", "darwin")
 
     def _described(self) -> list[Any]:
         return [types.SimpleNamespace(app_name=app, name=name) for app, name in self.servers]
@@ -131,6 +133,7 @@ class Windows:
         monkeypatch.setitem(sys.modules, "SpoutGL", module)
         monkeypatch.setitem(sys.modules, "SpoutGL.enums", enums)
         monkeypatch.setattr("engine.sources.spout.PLATFORM", "win32")
+        monkeypatch.setattr("engine.sources.senders.PLATFORM", "win32")
         context: Any = lambda: 0xC0FFEE if self.has_context else None  # noqa: E731  takes a `restype`, as ctypes' do
         opengl = types.SimpleNamespace(wglGetCurrentContext=context)
         stand_in = types.SimpleNamespace(CDLL=lambda name: opengl, c_void_p=ctypes.c_void_p)
@@ -368,3 +371,59 @@ def test_on_another_system_the_line_says_which_one_it_needs(clock, reports) -> N
     for kind, system in (("syphon", "macOS"), ("spout", "Windows")):
         with pytest.raises(SourceError, match=rf"^{kind} stage: needs {system}$"):
             open_source(f"{kind}:stage", offline=False, clock=clock, report=reports)
+
+
+# -- who is there ------------------------------------------------------------------------------------
+
+
+def test_senders_are_listed_with_the_words_that_choose_them(mac: Mac) -> None:
+    assert [sender.word for sender in list_textures()] == [
+        "syphon:Arena:Preview",
+        "syphon:Arena:Composition",
+        "syphon:TouchDesigner:out1",
+    ]
+
+
+def test_a_menu_has_who_is_there_now_and_who_comes_later_but_not_ourselves(windows: Windows, clock) -> None:
+    lists = SenderLists(clock, lambda: [("spout", "Multiverse")])
+    windows.senders = ["Multiverse", "Arena - Preview"]
+    lists.poll()
+    assert windows.library.calls == [], "the library is loaded elsewhere first"
+    assert lists.look() == ()
+    lists.poll()
+    assert lists.look() == (), "who was there before is no news"
+    assert [(sender.word, sender.title) for sender in lists.now if sender.kind == "spout"] == [
+        ("spout:Arena - Preview", "Arena - Preview (Spout)")
+    ]
+    windows.senders.append("Arena - Composition")
+    for _ in range(30):
+        lists.poll()
+        clock.advance(1 / 30)
+    assert [sender.word for sender in lists.look()] == ["spout:Arena - Composition"]
+    assert len(windows.library.named("getSenderList")) == 2, "asked twice a second"
+    assert {call for call, _ in windows.library.calls} == {"getSenderList"}
+    assert lists.look() == ()
+
+
+def test_a_list_that_fails_costs_no_frame(windows: Windows, clock) -> None:
+    def crash() -> list[str]:
+        raise OSError("driver reset")
+
+    lists = SenderLists(clock)
+    lists.look()
+    windows.library.answers["getSenderList"] = crash
+    for _ in range(3):
+        lists.poll()
+        clock.advance(1.0)
+    assert len(windows.library.named("getSenderList")) == 1
+
+
+def test_the_network_is_looked_round_for_ndi_only_when_somebody_wants_it(clock, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "cyndilib.finder", None)
+    lists = SenderLists(clock)
+    lists.look()
+    lists.wants_ndi = True
+    with pytest.raises(SourceError, match=r"^NDI: needs cyndilib"):
+        lists.look()
+    assert not lists.wants_ndi
+    lists.look()

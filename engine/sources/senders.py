@@ -1,0 +1,175 @@
+"""The pictures that can be had here now: cameras, and what other programs offer, each with the word that chooses it.
+
+Each library is asked where it may be asked. Syphon's and Spout's belong to the render thread, which asks twice a second
+for a list in this machine's memory. Shared memory, cameras and NDI may take their time: another thread asks them. NDI
+is asked only when somebody wants it: systems warn of programs that look round the network.
+"""
+
+import importlib
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from engine.clock import Clock
+from engine.errors import SourceError
+from engine.sources.devices import CameraDevice, list_cameras
+from engine.sources.published import list_shared
+
+if TYPE_CHECKING:
+    from cyndilib.finder import Finder
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.5
+SETTLE_S = 0.3  # servers answer within some milliseconds
+TITLES = {"camera": "camera", "syphon": "Syphon", "spout": "Spout", "shared": "shared memory", "ndi": "NDI"}
+PLATFORM = sys.platform
+TEXTURES = {"darwin": ("engine.sources.syphon", "SyphonServers"), "win32": ("engine.sources.spout", "SpoutSenders")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """One picture that can be chosen."""
+
+    kind: str
+    """One of `TITLES`."""
+    name: str
+    word: str
+    """What `--camera` and `/camera/open` take."""
+
+    @property
+    def title(self) -> str:
+        """For a menu: `Arena - Composition (Spout)`."""
+        return f"{self.name} ({TITLES[self.kind]})"
+
+
+def of_program(kind: str, name: str) -> Sender:
+    return Sender(kind=kind, name=name, word=f"{kind}:{name}")
+
+
+def of_camera(camera: CameraDevice) -> Sender:
+    """By its index: its name may be another camera's, too, or look like a file's."""
+    return Sender(kind="camera", name=camera.name, word=str(camera.index))
+
+
+class Textures(Protocol):
+    """Syphon's or Spout's list; made and asked on the render thread."""
+
+    kind: str
+
+    def names(self) -> list[str]: ...
+
+
+def texture_list() -> Callable[[], Textures] | None:
+    """What makes the list of this system's texture sharing, its library loaded; None where there is none. Any thread,
+    may take a moment."""
+    if PLATFORM not in TEXTURES:
+        return None
+    module_name, list_name = TEXTURES[PLATFORM]
+    module = importlib.import_module(module_name)
+    try:
+        module.load_library(module_name)
+    except SourceError:
+        return None  # it is not installed: `doctor` says so
+    made: Callable[[], Textures] = getattr(module, list_name)
+    return made
+
+
+def list_textures() -> tuple[Sender, ...]:
+    """The Syphon servers or Spout senders of this machine, for a program that has no render thread: the main thread."""
+    make = texture_list()
+    if make is None:
+        return ()
+    there, started_s = make(), time.perf_counter()
+    names = there.names()
+    while time.perf_counter() - started_s < SETTLE_S:  # macOS tells of its servers one by one
+        names = there.names()
+    return tuple(of_program(there.kind, name) for name in names)
+
+
+class SenderLists:
+    """What there is of all kinds. `poll` on the render thread, `look` and `close` on another, the rest on any."""
+
+    def __init__(self, clock: Clock, own: Callable[[], Collection[tuple[str, str]]] = tuple) -> None:
+        """`own`: kind and name of what this engine publishes itself, which would be a loop."""
+        self._clock = clock
+        self._own = own
+        self._has_loaded = False
+        self._make: Callable[[], Textures] | None = None
+        self._textures: Textures | None = None
+        self._look_at_s = clock.now_s()
+        self._polled: tuple[Sender, ...] | None = None
+        self._before: frozenset[Sender] | None = None
+        self._cameras: tuple[Sender, ...] = ()
+        self._finder: Finder | None = None
+        self.wants_ndi = False
+        """Look round the network for NDI at the next looks."""
+        self.now: tuple[Sender, ...] = ()
+        """Cameras first; replaced as a whole by `look`."""
+
+    def poll(self) -> None:
+        """Ask Syphon or Spout twice a second. Once a frame; never waits, never raises."""
+        now_s = self._clock.now_s()
+        if self._make is None or now_s < self._look_at_s:
+            return
+        self._look_at_s = now_s + LOOK_S
+        try:
+            there = self._textures = self._textures or self._make()
+            self._polled = tuple(of_program(there.kind, name) for name in there.names())
+        except Exception:  # as around a sink: another program's list must not cost our frame
+            log.exception("the list of senders failed; it is not asked again")
+            self._make = None
+
+    def look(self, *, with_cameras: bool = False) -> tuple[Sender, ...]:
+        """Ask the rest, and put all together in `now`. Returns the Syphon servers or Spout senders that have come since
+        the last look. SourceError where NDI cannot be had."""
+        if not self._has_loaded:
+            self._has_loaded, self._make = True, texture_list()
+        if with_cameras:
+            self._cameras = _cameras()
+        own, polled = self._own(), self._polled
+        textures = tuple(one for one in polled or () if not _is_own(one, own))
+        shared = tuple(of_program("shared", one.name) for one in list_shared() if one.pid != os.getpid())
+        before, self._before = self._before, None if polled is None else frozenset(textures)
+        self.now = tuple(dict.fromkeys((*self._cameras, *textures, *shared, *self._ndi())))
+        return () if before is None else tuple(one for one in textures if one not in before)
+
+    def close(self) -> None:
+        self.wants_ndi = False
+        self._ndi()
+
+    def _ndi(self) -> tuple[Sender, ...]:
+        if self.wants_ndi and self._finder is None:
+            from engine.sources.ndi import open_finder
+
+            try:
+                self._finder = open_finder()
+            except SourceError:
+                self.wants_ndi = False
+                raise
+        elif not self.wants_ndi and self._finder is not None:
+            from engine.sources.ndi import let_go
+
+            finder, self._finder = self._finder, None
+            let_go(finder)
+        if self._finder is None:
+            return ()
+        return tuple(of_program("ndi", name) for name in sorted(self._finder.update_sources()))
+
+
+def _cameras() -> tuple[Sender, ...]:
+    try:
+        return tuple(of_camera(camera) for camera in list_cameras())
+    except SourceError as error:
+        log.info("%s", error)  # `multiverse devices` says so where it is asked
+        return ()
+
+
+def _is_own(sender: Sender, own: Collection[tuple[str, str]]) -> bool:
+    """Syphon puts the application's name before the server's."""
+    names = (sender.name, sender.name.partition(":")[2])
+    return any(sender.kind == kind and name in names for kind, name in own)
