@@ -16,6 +16,7 @@ import msgspec
 
 from engine import folders
 from engine.audio import open_audio
+from engine.camera_control import CameraControl, first_word
 from engine.child_control import ChildControl
 from engine.children import diffusion_conditions, segmentation_conditions, voice_conditions
 from engine.clock import Clock, SteppedClock, SystemClock
@@ -44,6 +45,8 @@ from engine.show_control import ShowControl
 from engine.sinks import SinkSet, Stage
 from engine.sinks.registry import conditions as sink_conditions
 from engine.sources import Polled, open_source
+from engine.sources.current import Chosen, CurrentSource
+from engine.sources.senders import SenderLists
 from engine.telemetry import FrameTimes, Warnings
 from engine.wakefulness import kept_awake
 from engine.web import PreviewTap, StillCamera, WebServer
@@ -74,10 +77,11 @@ def open_engine(config: Config) -> Iterator[Engine]:
         gate = closing(Gate.create())
 
         store = ParamStore()
-        has_camera = config.camera != "none"
         for address, check in (
-            *diffusion_conditions.conditions(config.sd, has_camera=has_camera),
-            *segmentation_conditions.conditions(config.sam3, has_camera=has_camera, has_sd=bool(config.sd.model)),
+            *diffusion_conditions.conditions(config.sd, has_camera=lambda: source.is_there),
+            *segmentation_conditions.conditions(
+                config.sam3, has_camera=lambda: source.is_there, has_sd=bool(config.sd.model)
+            ),
             *voice_conditions.conditions(config.rvc),
             *modulation.conditions(),
             *sink_conditions(),
@@ -85,9 +89,9 @@ def open_engine(config: Config) -> Iterator[Engine]:
             store.add_condition(address, check)
         slew = Slew(config.smoothing)
         audio = closing(open_audio(config.audio, offline=config.offline, clock=clock, report=warnings.report))
-        source = open_source(config.camera, offline=config.offline, clock=clock, report=warnings.report)
-        if source is not None:
-            (closing.here if isinstance(source, Polled) else closing)(source)
+        open_camera = partial(open_source, offline=config.offline, clock=clock, report=warnings.report)
+        first = Chosen(word=first_word(config.camera), source=open_camera(config.camera))
+        source = closing.here(CurrentSource(first, clock))
         drawing = closing.here(
             Drawing(
                 partial(
@@ -116,12 +120,13 @@ def open_engine(config: Config) -> Iterator[Engine]:
             record_folder=Path(config.recordings) if config.recordings else folders.recordings_folder(),
         )
         sinks = closing.here(SinkSet(stage, clock=clock, report=warnings.report))
+        senders = SenderLists(clock, lambda: [(sink.kind, sink.name) for sink in sinks.status()])
         previews = {"main": PreviewTap()}
         desk = _open_desk(config, store, slew, sinks, clock, previews["main"], warnings, closing)
         inference = open_inference(
             config,
             audio=audio,
-            has_camera=source is not None,
+            has_camera=lambda: source.is_there,
             gate=gate,
             tell=desk.dispatcher.feedback.tell,
             store=store,
@@ -141,6 +146,18 @@ def open_engine(config: Config) -> Iterator[Engine]:
             warnings.tell,
         )
         children.add_commands(desk.commands)
+        cameras = closing(
+            CameraControl(
+                source,
+                senders,
+                first=config.camera,
+                open_source=open_camera,
+                is_offline=config.offline,
+                tell=desk.dispatcher.feedback.tell,
+                say=warnings.tell,
+            )
+        )
+        cameras.add_commands(desk.commands)
         sending = SendingThread(desk.dispatcher)
         sending.poll(desk.map_feedback.poll)
         osc = None
@@ -169,6 +186,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
             show=desk.show,
             audio=audio,
             source=source,
+            senders=senders,
             polled=polled,
             sd=sd,
             sam3=sam3,
@@ -196,8 +214,8 @@ def open_engine(config: Config) -> Iterator[Engine]:
         if config.autosave:
             autosave.start()
         audio.start()
-        if source is not None:
-            source.start()
+        source.start()
+        cameras.start()
         if sd is not None:
             sd.start()
             sinks.add_picture("sd", int(store.get("/sd/width")), int(store.get("/sd/height")), may_wait=True)

@@ -33,7 +33,9 @@ from engine.render import Leaving, Look, PictureInput, RegionMap, RegionMapper
 from engine.schedule import Schedule, exact_rate
 from engine.show_control import ShowControl
 from engine.sinks import Picture, SinkSet, Stage
-from engine.sources import Polled, Source
+from engine.sources import Polled
+from engine.sources.current import CurrentSource
+from engine.sources.senders import SenderLists
 from engine.telemetry import FrameTimes, Warnings
 from engine.voice_desk import VoiceDesk
 from engine.web import PreviewTap
@@ -68,7 +70,9 @@ class Parts:
     osc: OscServer | None
     show: ShowControl
     audio: AudioInput
-    source: Source | None
+    source: CurrentSource
+    """What layer 5 shows; among `polled`, too."""
+    senders: SenderLists
     polled: tuple[Polled, ...]
     """Sources that belong to the loop's thread."""
     sd: DiffusionLink | None
@@ -252,9 +256,9 @@ class FrameLoop:
         parts = self.parts
         for polled in parts.polled:
             self._attempt(polled.poll)
-        video = None
-        if parts.source is not None:
-            video = parts.source.frame_at(tick.time_s) if parts.stage.is_offline else parts.source.latest_frame()
+        if not parts.stage.is_offline:
+            parts.senders.poll()
+        video = parts.source.frame_at(tick.time_s) if parts.stage.is_offline else parts.source.latest_frame()
         sd, masks = NO_SD, NO_MASKS
         if parts.sd is not None:
             sd = self._attempt(partial(parts.sd.view, parts.stopwatch.now_s(), video)) or NO_SD

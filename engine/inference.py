@@ -47,7 +47,7 @@ def open_inference(
     config: Config,
     *,
     audio: AudioInput,
-    has_camera: bool,
+    has_camera: Callable[[], bool],
     gate: Gate,
     tell: Callable[..., None],
     store: ParamStore,

@@ -122,7 +122,7 @@ class Engine:
             last_fade=parts.leaving.drawn_as,
             flash_guard=parts.drawing.flash_guard,
             audio=parts.audio.status(),
-            camera=parts.source.status() if parts.source else None,
+            camera=parts.source.status(),
             children=self._child_statuses(),
             sinks=parts.sinks.status(),
             osc=parts.dispatcher.counters if parts.osc or self._web else None,

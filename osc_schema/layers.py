@@ -1,5 +1,6 @@
 """Layers 1 to 4, one an audio channel, and layer 5, the camera or the SD picture."""
 
+from osc_schema.camera import COMMANDS as CAMERA_COMMANDS
 from osc_schema.declare import arguments, circle, menu, number, switch
 from osc_schema.types import Area, Command, Param
 
@@ -113,5 +114,6 @@ AREA = Area(
             description="Gives a layer of 1 to 4 every value of another, in one frame.",
             replies=("/done /layer/copy <from> <to>", "/fail /layer/copy <reason>"),
         ),
+        *CAMERA_COMMANDS,
     ),
 )

@@ -41,6 +41,7 @@ LEVELS = [
         "map_control",
         "map_feedback",
         "child_control",
+        "camera_control",
         "drawing",
         "mask_outputs",
         "voice_mix",

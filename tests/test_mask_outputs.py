@@ -47,7 +47,7 @@ def desk(reports: Any) -> Iterator[Desk]:
     sam3 = SegmentationLink(
         Sam3Config(model="random:tiny"),
         video=None,
-        has_camera=False,
+        has_camera=lambda: False,
         gate=gate,
         report=reports,
         set_values=lambda values: None,
@@ -55,7 +55,7 @@ def desk(reports: Any) -> Iterator[Desk]:
     sd = DiffusionLink(
         SdConfig(model="random:tiny"),
         video=None,
-        has_camera=False,
+        has_camera=lambda: False,
         gate=gate,
         report=reports,
         set_value=lambda address, value: None,

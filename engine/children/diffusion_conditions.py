@@ -20,7 +20,7 @@ NO_MODEL = (
     'Hugging Face id, for example --sd stabilityai/sd-turbo), or set model = "..." under [sd] in the configuration'
 )
 WITHOUT_VIDEO = "no video is configured: start with `multiverse run --sd-video FILE`, or set video under [sd]"
-WITHOUT_CAMERA = "no camera is configured: start with `multiverse run --camera INDEX` or a file"
+WITHOUT_CAMERA = "no camera is open: choose one (/camera/open), or start with `multiverse run --camera INDEX` or a file"
 
 Check = Callable[[Value], None]
 
@@ -29,7 +29,7 @@ def pictures_folder(config: SdConfig) -> Path:
     return Path(config.pictures or "pictures")
 
 
-def conditions(config: SdConfig, *, has_camera: bool) -> Iterator[tuple[str, Check]]:
+def conditions(config: SdConfig, *, has_camera: Callable[[], bool]) -> Iterator[tuple[str, Check]]:
     """(address, check) for `ParamStore.add_condition`; a default is never refused: presets hold all of them."""
     if not config.model:
         yield from _refusing("/sd/enable", NO_MODEL)
@@ -49,7 +49,7 @@ def conditions(config: SdConfig, *, has_camera: bool) -> Iterator[tuple[str, Che
     yield "/sd/model", lambda name: _require("/sd/model", model_named, config, name)
 
     def require_source(source: Value) -> None:
-        reason = {"video": "" if config.video else WITHOUT_VIDEO, "camera": "" if has_camera else WITHOUT_CAMERA}
+        reason = {"video": "" if config.video else WITHOUT_VIDEO, "camera": "" if has_camera() else WITHOUT_CAMERA}
         if reason.get(str(source)):
             raise Rejected(f"/sd/source: {reason[str(source)]}")
 

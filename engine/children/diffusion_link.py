@@ -73,7 +73,7 @@ class DiffusionLink:
         config: SdConfig,
         *,
         video: Source | None,
-        has_camera: bool,
+        has_camera: Callable[[], bool],
         gate: Gate,
         report: Report,
         set_value: Callable[[str, str], None],
@@ -222,7 +222,7 @@ class DiffusionLink:
         """Where the pictures come from: /sd/source with `auto` decided, and feedback by what it may begin with."""
         assert self._values is not None
         chosen = str(self._values["/sd/source"])
-        return chosen if chosen not in ("auto", "feedback") else "camera" if self._has_camera else "multiverse"
+        return chosen if chosen not in ("auto", "feedback") else "camera" if self._has_camera() else "multiverse"
 
     def _warn_of_loop(self) -> None:
         """Said once each time it begins: SD shown alone and fed what is shown sees nothing but itself."""

@@ -11,13 +11,13 @@ NO_MODEL = (
     '--sam3 facebook/sam3), or set model = "..." under [sam3] in the configuration'
 )
 WITHOUT_VIDEO = "no video is configured: start with `multiverse run --sam3-video FILE`, or set video under [sam3]"
-WITHOUT_CAMERA = "no camera is configured: start with `multiverse run --camera INDEX` or a file"
+WITHOUT_CAMERA = "no camera is open: choose one (/camera/open), or start with `multiverse run --camera INDEX` or a file"
 WITHOUT_SD = "no Stable Diffusion is configured: start with `multiverse run --sd MODEL`"
 
 Check = Callable[[Value], None]
 
 
-def conditions(config: Sam3Config, *, has_camera: bool, has_sd: bool) -> Iterator[tuple[str, Check]]:
+def conditions(config: Sam3Config, *, has_camera: Callable[[], bool], has_sd: bool) -> Iterator[tuple[str, Check]]:
     """(address, check) for `ParamStore.add_condition`; a default is never refused: presets hold all of them."""
     if not config.model:
         for address, words in (
@@ -29,10 +29,14 @@ def conditions(config: Sam3Config, *, has_camera: bool, has_sd: bool) -> Iterato
             yield address, _refusing(address, {word: NO_MODEL for word in words})
     missing = {
         "video": "" if config.video else WITHOUT_VIDEO,
-        "camera": "" if has_camera else WITHOUT_CAMERA,
         "sd": "" if has_sd else WITHOUT_SD,
     }
-    yield "/sam3/source", _refusing("/sam3/source", missing)
+
+    def require_source(source: Value) -> None:
+        camera = {"camera": "" if has_camera() else WITHOUT_CAMERA}  # one may be opened in mid-show
+        _refusing("/sam3/source", {**missing, **camera})(source)
+
+    yield "/sam3/source", require_source
 
 
 def _refusing(address: str, reasons: dict[Value, str]) -> Check:

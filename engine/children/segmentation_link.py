@@ -59,7 +59,7 @@ class SegmentationLink:
         config: Sam3Config,
         *,
         video: Source | None,
-        has_camera: bool,
+        has_camera: Callable[[], bool],
         gate: Gate,
         report: Report,
         set_values: Callable[[Mapping[str, Any]], None],
@@ -166,7 +166,7 @@ class SegmentationLink:
         """Where the pictures come from: /sam3/source with `auto` decided."""
         assert self._values is not None
         chosen = str(self._values["/sam3/source"])
-        return chosen if chosen != "auto" else "camera" if self._has_camera else "multiverse"
+        return chosen if chosen != "auto" else "camera" if self._has_camera() else "multiverse"
 
     def feed(
         self,

@@ -51,6 +51,14 @@ def open_source(spec: str, *, offline: bool, clock: Clock, report: Callable[[str
     return open_live(clock=clock, report=report)
 
 
+def is_offered(spec: str) -> bool:
+    """Whether it may be chosen while the engine runs, by whoever may send it a message: nothing that reads a file or
+    calls an address."""
+    if spec in ("none", "test"):
+        return True
+    return re.match(ADDRESS, spec, re.IGNORECASE) is None and _opener_of(spec) is not None
+
+
 def _opener_of(spec: str) -> Callable[..., Source] | None:
     """What opens the live source that is meant, or None when a file is."""
     kind, is_named, name = spec.partition(":")

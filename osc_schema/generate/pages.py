@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from osc_schema.declare import NAME_CHARACTERS, text, trigger
 from osc_schema.types import Area, Command, Param, ParamType
 
-TYPED = ("/preset/load",)
+TYPED = ("/preset/load", "/camera/open")
 """Commands that a person gives a name to in the middle of a show."""
 
 

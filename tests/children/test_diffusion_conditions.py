@@ -12,7 +12,7 @@ from osc_schema import PARAMS, Rejected
 
 def store_for(config: SdConfig, *, has_camera: bool = False) -> ParamStore:
     store = ParamStore()
-    for address, check in conditions(config, has_camera=has_camera):
+    for address, check in conditions(config, has_camera=lambda: has_camera):
         store.add_condition(address, check)
     return store
 

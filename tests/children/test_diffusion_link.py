@@ -27,7 +27,7 @@ def gate() -> Iterator[Gate]:
 def link(gate: Gate, reports: Any) -> Iterator[DiffusionLink]:
     config = SdConfig(model="random:tiny")
     link = DiffusionLink(
-        config, video=None, has_camera=False, gate=gate, report=reports, set_value=lambda address, value: None
+        config, video=None, has_camera=lambda: False, gate=gate, report=reports, set_value=lambda address, value: None
     )
     yield link
     link.close()
@@ -58,7 +58,7 @@ def test_files_are_named_so_that_a_child_in_another_folder_finds_them(
         model="model", loras=(LoraConfig(path="lora.safetensors", weight=0.5),), controlnets=("owner/id",)
     )
     link = DiffusionLink(
-        config, video=None, has_camera=False, gate=gate, report=reports, set_value=lambda address, value: None
+        config, video=None, has_camera=lambda: False, gate=gate, report=reports, set_value=lambda address, value: None
     )
     spec = link.supervisor.spec.settings["spec"]
     link.close()

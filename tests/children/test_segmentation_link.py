@@ -47,7 +47,7 @@ def link(results: Results, reports: Any) -> Iterator[SegmentationLink]:
     link = SegmentationLink(
         Sam3Config(model="random:tiny"),
         video=None,
-        has_camera=True,
+        has_camera=lambda: True,
         gate=gate,
         report=reports,
         set_values=lambda values: None,

@@ -19,7 +19,7 @@ from osc_schema.declare import number, switch
 from osc_schema.generate import max_patch, osc_layout, pd_patch, touchosc
 from osc_schema.generate.pages import columns, pages
 
-PLAYED = {"/cue/go", "/cue/back", "/preset/load"}
+PLAYED = {"/cue/go", "/cue/back", "/preset/load", "/camera/open"}
 NUMBERS = (ParamType.FLOAT, ParamType.STOPS)
 TEXTS = (ParamType.TEXT, ParamType.FILE)
 ADDRESSES = Counter([*(param.address for param in osc_schema.PARAMS), *PLAYED])

@@ -18,7 +18,7 @@ from osc_schema import Param, ParamType
 from osc_schema.generate import touchosc
 from osc_schema.generate.pages import pages
 
-PLAYED = {"/cue/go", "/cue/back", "/preset/load"}
+PLAYED = {"/cue/go", "/cue/back", "/preset/load", "/camera/open"}
 ADDRESSES = Counter([*(param.address for param in osc_schema.PARAMS), *PLAYED])
 NUMBERS = (ParamType.FLOAT, ParamType.STOPS, ParamType.INT)
 # As much of the app as the scripts use: a control, the labels beside it, and what it sends.

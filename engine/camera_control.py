@@ -1,0 +1,201 @@
+"""`/camera`: which source layer 5 shows, chosen in mid-show from what is there now.
+
+    /camera/open ─► this thread opens and starts it ─► the frame loop changes to it at its first picture ─► /done
+                          └─ what cannot be had: /fail, and the source of before plays on
+
+Opening a device, asking for cameras or the network takes its time: a thread does it, and looks once a second who is
+there. Not what reads a file or calls an address: that is for whoever starts the engine, not for whoever may send it a
+message. `start` is what the engine was started with, whatever that is.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from engine.control import CommandTable, Reply
+from engine.errors import SourceError
+from engine.sources import Source
+from engine.sources.current import Chosen, CurrentSource
+from engine.sources.names import chosen_name
+from engine.sources.opening import FROM_PROGRAMS, is_offered
+from engine.sources.senders import Sender, SenderLists
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S: Final = 1.0
+FIRST = "start"
+FIXED = (("none", "no picture"), ("test", "test card"))
+NOT_OFFLINE = "offline the source does not change: start with another --camera"
+
+Job = Callable[[], None]
+
+
+def first_word(spec: str) -> str:
+    """What the source of `--camera` is called over OSC: an address may hold a password, a path somebody's name."""
+    return spec if is_offered(spec) else FIRST
+
+
+class CameraControl:
+    """Commands come on OSC's threads, answers leave from its own and from the frame loop's."""
+
+    def __init__(
+        self,
+        current: CurrentSource,
+        senders: SenderLists,
+        *,
+        first: str,
+        open_source: Callable[[str], Source | None],
+        is_offline: bool,
+        tell: Callable[..., None],
+        say: Callable[[str], None],
+    ) -> None:
+        """`first`: what the configuration names. `tell(address, *args)` reaches every subscriber, `say` people."""
+        self._current = current
+        self._senders = senders
+        self._first = first
+        self._open_source = open_source
+        self._is_offline = is_offline
+        self._tell = tell
+        self._say = say
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._is_asking_cameras = False
+        self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
+
+    def start(self) -> None:
+        if not self._is_offline:
+            self._thread.start()
+
+    def close(self) -> None:
+        """A device that is being opened may keep the thread; it ends with the process then."""
+        self._jobs.put(None)
+        if self._thread.is_alive():
+            self._thread.join(timeout=1.0)
+
+    def add_commands(self, table: CommandTable) -> None:
+        table.add("/camera/open", self._on_open)
+        table.add("/camera/list", self._on_list, is_listing=True)
+        table.add("/camera/ndi", self._on_ndi)
+
+    # -- commands ------------------------------------------------------------------------------
+
+    def _on_open(self, args: tuple, reply: Reply) -> None:
+        if len(args) != 1 or not isinstance(args[0], str | int):
+            raise SourceError("takes a word of /camera/list: none, test, a camera's index, or KIND:NAME")
+        if self._is_offline:
+            raise SourceError(NOT_OFFLINE)
+        word = str(args[0])
+        spec = self._first if word == FIRST else word
+        if word != FIRST and not is_offered(word):
+            kinds = ", ".join(f"{kind}:NAME" for kind in FROM_PROGRAMS)
+            raise SourceError(
+                f"camera {word.rpartition('@')[2]!r}: a file or an address is chosen as the engine starts (--camera), "
+                f"and is `{FIRST}` then; here none, test, a camera's index or name, {kinds}"
+            )
+        self._jobs.put(lambda: self._open(word, spec, reply))
+
+    def _on_list(self, args: tuple, reply: Reply) -> None:
+        for word, title, is_on in self.offered():
+            reply.send("/camera/entry", word, title, int(is_on))
+        reply.send("/camera/ndi", int(self._senders.wants_ndi))
+        reply.done()
+        if not self._is_offline and not self._is_asking_cameras:  # /camera/changed tells of those that are new
+            self._is_asking_cameras = True
+            self._jobs.put(self._look_at_cameras)
+
+    def _on_ndi(self, args: tuple, reply: Reply) -> None:
+        if len(args) != 1 or args[0] not in (0, 1):
+            raise SourceError("takes 1 to look round the network for NDI, 0 to end it")
+        if self._is_offline:
+            raise SourceError(NOT_OFFLINE)
+        is_wanted = bool(args[0])
+
+        def look() -> None:
+            self._senders.wants_ndi = is_wanted
+            try:
+                self._look()
+            except SourceError as error:
+                reply.fail(str(error))
+                return
+            self._tell("/camera/changed", len(self._senders.now))
+            reply.done(int(is_wanted))
+
+        self._jobs.put(look)
+
+    def offered(self) -> list[tuple[str, str, bool]]:
+        """Word, title and whether it shows now, of everything that can be chosen. Any thread."""
+        word, senders = self._current.word, self._senders.now
+        on = word if word in (FIRST, "none", "test") else self._sender_of(word, senders)
+        fixed = [*FIXED, *([(FIRST, "what the engine was started with")] if first_word(self._first) == FIRST else [])]
+        entries = [*fixed, *((sender.word, sender.title) for sender in senders)]
+        if on is None:
+            on = word
+            entries.append((word, f"{word} (not there now)"))
+        return [(entry, title, entry == on) for entry, title in entries]
+
+    def _sender_of(self, word: str, senders: tuple[Sender, ...]) -> str | None:
+        """The word of the one that is meant by a part of its name."""
+        kind, _, name = word.partition(":") if word.partition(":")[0] in FROM_PROGRAMS else ("camera", "", word)
+        of_kind = {sender.name: sender.word for sender in senders if sender.kind == kind}
+        if word in of_kind.values():
+            return word
+        chosen = chosen_name(name, list(of_kind))
+        return of_kind[chosen] if chosen is not None else None
+
+    # -- its own thread ------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        has_failed = False
+        while True:
+            try:
+                job = self._jobs.get(timeout=LOOK_EVERY_S)
+            except queue.Empty:
+                job = self._look
+            if job is None:
+                self._senders.close()
+                return
+            try:
+                job()
+            except Exception:  # the top of the thread: a driver's surprise must not end the choice of all others
+                if not has_failed:
+                    log.exception("a source could not be opened or looked for; the same again is not told")
+                has_failed = True
+
+    def _open(self, word: str, spec: str, reply: Reply) -> None:
+        if word == self._current.word:
+            reply.done(word)  # it comes back by itself where it was lost
+            return
+        try:
+            source = self._open_source(spec)
+        except SourceError as error:
+            reply.fail(str(error))
+            return
+        except Exception as error:
+            reply.fail(f"an error of the engine itself: {type(error).__name__}")
+            raise
+        if source is not None:
+            source.start()
+
+        def on_ended(reason: str) -> None:
+            if reason:
+                reply.fail(reason, is_logged=not reason.startswith("superseded"))
+                return
+            self._tell("/camera/current", word)
+            reply.done(word)
+
+        self._current.take(Chosen(word=word, source=source), on_ended)
+
+    def _look_at_cameras(self) -> None:
+        self._is_asking_cameras = False
+        self._look(with_cameras=True)
+
+    def _look(self, *, with_cameras: bool = False) -> None:
+        before = self._senders.now
+        came = self._senders.look(with_cameras=with_cameras)
+        if self._senders.now != before:
+            self._tell("/camera/changed", len(self._senders.now))
+        for sender in came:
+            self._say(
+                f'camera: {sender.title} is there now; choose it on the page, or start with --camera "{sender.word}"'
+            )

@@ -1,0 +1,149 @@
+"""The source that layer 5 shows now, and the change to another in mid-show.
+
+    now ─► the picture          next ─► waits, opened and started, for its first picture; then it is `now`
+
+Who shows now plays on until the next one has a picture. One that has none within 10 s is let go, and nothing has
+changed: a wrong name or a sender that is off costs no picture. What takes its time to end is closed on a thread of
+its own; the textures of other programs belong to the render thread, which closes them.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from engine.clock import Clock
+from engine.frame import VideoFrame
+from engine.sources.source import Polled, Source, SourceStatus
+
+MAX_WAIT_S: Final = 10.0  # a camera opens within five
+MAX_CLOSE_S: Final = 2.0
+
+Ended = Callable[[str], None]
+"""Told once, on the render thread: "" when it shows, else why it does not. Must not wait."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """One source by the word it was chosen by."""
+
+    word: str
+    source: Source | None
+    """None: no picture is wanted."""
+
+
+NOTHING = Chosen(word="none", source=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Next:
+    word: str
+    source: Source
+    ended: Ended
+    until_s: float
+
+
+class CurrentSource:
+    """`poll`, `renew_context` and `close` on the render thread; the rest on any."""
+
+    def __init__(self, first: Chosen, clock: Clock) -> None:
+        self._clock = clock
+        self._now = first
+        self._next: _Next | None = None
+        self._asked: deque[tuple[Chosen, Ended]] = deque()
+        self._closing: list[threading.Thread] = []
+
+    @property
+    def word(self) -> str:
+        """What shows now was chosen by this."""
+        return self._now.word
+
+    @property
+    def is_there(self) -> bool:
+        """Whether a picture is wanted at all."""
+        return self._now.source is not None
+
+    def start(self) -> None:
+        if self._now.source is not None:
+            self._now.source.start()
+
+    def take(self, chosen: Chosen, ended: Ended) -> None:
+        """Show it, already started, as soon as it has a picture; one that is waited for meanwhile is given up."""
+        self._asked.append((chosen, ended))
+
+    def poll(self) -> None:
+        """Poll those that want it, and change to the next one when it has a picture. Never waits, never raises."""
+        if isinstance(self._now.source, Polled):
+            self._now.source.poll()
+        while self._asked:
+            self._begin(*self._asked.popleft())
+        if self._next is not None:
+            self._await(self._next)
+
+    def renew_context(self) -> None:
+        for source in (self._now.source, self._next.source if self._next else None):
+            if isinstance(source, Polled):
+                source.renew_context()
+
+    def latest_frame(self) -> VideoFrame | None:
+        source = self._now.source
+        return source.latest_frame() if source is not None else None
+
+    def frame_at(self, time_s: float) -> VideoFrame | None:
+        """Offline, where it never changes. SourceError when nothing can be decoded."""
+        source = self._now.source
+        return source.frame_at(time_s) if source is not None else None
+
+    def status(self) -> SourceStatus | None:
+        source = self._now.source
+        return source.status() if source is not None else None
+
+    def close(self) -> None:
+        """Harmless the second time."""
+        self._give_up("the engine ends")
+        self._replace(NOTHING)
+        for thread in self._closing:
+            thread.join(MAX_CLOSE_S)
+        self._closing.clear()
+
+    def _begin(self, chosen: Chosen, ended: Ended) -> None:
+        self._give_up("superseded by another choice")
+        if chosen.source is None:
+            self._replace(chosen)
+            ended("")
+        else:
+            until_s = self._clock.now_s() + MAX_WAIT_S
+            self._next = _Next(word=chosen.word, source=chosen.source, ended=ended, until_s=until_s)
+
+    def _await(self, coming: _Next) -> None:
+        if isinstance(coming.source, Polled):
+            coming.source.poll()
+        if coming.source.latest_frame() is not None:
+            self._next = None
+            self._replace(Chosen(word=coming.word, source=coming.source))
+            coming.ended("")
+        elif self._clock.now_s() >= coming.until_s:
+            status = coming.source.status()
+            why = status.description if status.state == "lost" else f"{status.description}: no picture"
+            self._give_up(f"{why}; after {MAX_WAIT_S:.0f} s it is let go, and the picture of before stays")
+
+    def _give_up(self, reason: str) -> None:
+        coming, self._next = self._next, None
+        if coming is not None:
+            self._let_go(coming.source)
+            coming.ended(reason)
+
+    def _replace(self, chosen: Chosen) -> None:
+        before, self._now = self._now, chosen
+        if before.source is not None:
+            self._let_go(before.source)
+
+    def _let_go(self, source: Source) -> None:
+        if isinstance(source, Polled):
+            source.close()
+            return
+        self._closing = [thread for thread in self._closing if thread.is_alive()]
+        thread = threading.Thread(target=source.close, name="close a source", daemon=True)
+        thread.start()
+        self._closing.append(thread)

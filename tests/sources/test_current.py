@@ -1,0 +1,140 @@
+"""The change from one source to another, on a clock that stands still; the sources are textures of other programs."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from engine.clock import SteppedClock
+from engine.sources.current import MAX_WAIT_S, NOTHING, Chosen, CurrentSource
+from engine.sources.source import Polled, SourceStatus
+from engine.sources.test_card import MovingCard
+from engine.sources.texture import TextureSource
+
+
+class Texture(TextureSource):
+    """One sender of this name, which is there from `at_s` on and sends one level of grey."""
+
+    kind = "texture"
+    at_s = 0.0
+    level = 0
+    is_open = False
+
+    def names(self) -> list[str]:
+        return [self.name] if self._clock.now_s() >= self.at_s else []
+
+    def connect(self, name: str) -> None:
+        self.is_open = True
+
+    def receive(self) -> np.ndarray:
+        return np.full((4, 4, 3), self.level, np.uint8)
+
+    def disconnect(self) -> None:
+        self.is_open = False
+
+
+class Rig:
+    """A current source that shows `before`, and what is told of every choice."""
+
+    def __init__(self, clock: SteppedClock, report: Callable[[str, str], None]) -> None:
+        self.clock, self._report = clock, report
+        self.ended: list[tuple[str, str]] = []
+        self.before = self.texture("before", level=10)
+        self.current = CurrentSource(Chosen(word="before", source=self.before), clock)
+        self.current.start()
+        self.shown()
+
+    def texture(self, name: str, *, level: int, at_s: float = 0.0) -> Texture:
+        texture = Texture(name, clock=self.clock, report=self._report)
+        texture.level, texture.at_s = level, at_s
+        return texture
+
+    def choose(self, name: str, *, level: int, at_s: float = 0.0) -> Texture:
+        texture = self.texture(name, level=level, at_s=at_s)
+        texture.start()
+        self.current.take(Chosen(word=name, source=texture), lambda reason: self.ended.append((name, reason)))
+        return texture
+
+    def shown(self) -> int | None:
+        """The level of the next frame's picture."""
+        self.current.poll()
+        frame = self.current.latest_frame()
+        return None if frame is None else int(frame.pixels[0, 0, 0])
+
+
+@pytest.fixture
+def rig(reports) -> Rig:
+    return Rig(SteppedClock(), reports)
+
+
+def test_the_source_of_before_plays_on_until_the_next_has_a_picture(rig: Rig) -> None:
+    chosen = rig.choose("Arena", level=200, at_s=3.0)
+    for _ in range(5):
+        assert rig.shown() == 10
+        rig.clock.advance(0.5)
+    assert rig.ended == [] and rig.current.word == "before"
+    rig.clock.advance(1.0)
+    assert rig.shown() == 200
+    assert rig.ended == [("Arena", "")]
+    assert rig.current.word == "Arena" and chosen.is_open and not rig.before.is_open
+
+
+def test_a_sender_that_is_not_there_costs_no_picture_and_is_let_go_after_ten_seconds(rig: Rig) -> None:
+    chosen = rig.choose("nobody", level=200, at_s=1000.0)
+    for _ in range(int(MAX_WAIT_S * 2)):
+        assert rig.shown() == 10
+        assert rig.ended == []
+        rig.clock.advance(0.5)
+    assert rig.shown() == 10
+    [(_, reason)] = rig.ended
+    assert reason.startswith("texture nobody: not found (there: none)") and "the picture of before stays" in reason
+    rig.clock.advance(1000.0)
+    rig.shown()
+    assert not chosen.is_open, "it does not come back by itself"
+    assert rig.current.word == "before"
+
+
+def test_the_last_of_several_choices_is_the_one_that_shows(rig: Rig) -> None:
+    rig.choose("first", level=100, at_s=2.0)
+    rig.shown()
+    rig.choose("second", level=200)
+    assert rig.shown() == 200
+    rig.clock.advance(5.0)
+    assert rig.shown() == 200
+    assert rig.ended == [("first", "superseded by another choice"), ("second", "")]
+
+
+def test_no_picture_is_a_choice_too_and_the_next_one_comes_after_it(rig: Rig) -> None:
+    rig.current.take(NOTHING, lambda reason: rig.ended.append(("none", reason)))
+    assert rig.shown() is None
+    assert rig.ended == [("none", "")]
+    assert not rig.current.is_there and rig.current.status() is None and not rig.before.is_open
+    rig.choose("Arena", level=200)
+    assert rig.shown() == 200 and rig.current.is_there
+
+
+def test_a_new_gl_context_and_the_end_reach_the_one_that_is_waited_for_too(rig: Rig) -> None:
+    chosen = rig.choose("Arena", level=200)
+    chosen.receive = lambda: None  # connected, and no picture yet
+    assert rig.shown() == 10 and chosen.is_open
+    rig.current.renew_context()
+    assert not chosen.is_open and not rig.before.is_open
+    rig.clock.advance(1.0)
+    assert rig.shown() == 10 and chosen.is_open
+    rig.current.close()
+    assert not chosen.is_open and not rig.before.is_open
+    assert rig.ended == [("Arena", "the engine ends")]
+    rig.current.close()
+
+
+def test_a_source_with_a_thread_is_closed_beside_the_frame_loop(reports) -> None:
+    clock = SteppedClock()
+    card = MovingCard(offline=False, clock=clock, report=reports)
+    assert not isinstance(card, Polled)
+    current = CurrentSource(Chosen(word="test", source=card), clock)
+    current.start()
+    assert isinstance(current.status(), SourceStatus)
+    current.take(NOTHING, lambda reason: None)
+    current.poll()
+    assert current.latest_frame() is None
+    current.close()
