@@ -74,7 +74,7 @@ LAYER_5 = (
         "/layer/5/source",
         "auto camera sd off",
         "Picture on layer 5. auto: the SD picture while SD is on, else the camera.",
-        words="camera webcam video input ai",
+        words="camera webcam video input ai sender syphon spout ndi resolume arena",
     ),
     number(
         "/layer/5/intensity",

@@ -10,6 +10,7 @@ import pytest
 import osc_schema
 from engine.osc import decode_packet, encode_message
 from engine.params.looks import LOOKS
+from tests.sources.test_shared_ring import Publisher
 from tests.web.page_stage import House, Stage, Visit
 
 WaitFor = Callable[..., Any]
@@ -443,3 +444,36 @@ def test_a_list_that_is_refused_is_asked_for_again_and_at_last_said(house: House
     assert asked == {"/cue/list": 3, "/map/list": 5}
     assert visit.errors == []
     visit.close()
+
+
+def test_a_sender_that_comes_while_the_page_is_open_is_offered_and_chosen_and_a_wrong_one_costs_no_picture(
+    visit: Visit, stage: Stage, wait_for: WaitFor
+) -> None:
+    row = visit.control("/layer/5/source")
+    menu, note = row.locator("select"), row.locator(".opening")
+    word = "shared:stage left"
+    option = menu.locator(f'option[value="{word}"]')
+    assert menu.input_value() == "none"
+    publisher = Publisher("stage left", level=200)
+    try:
+        option.wait_for(state="attached")
+        assert option.inner_text() == "stage left (shared memory)"
+        menu.select_option(word)
+        wait_for(lambda: "until this one comes" in note.inner_text(), "a line that it is being opened")
+        assert stage.engine.status().camera is None
+        publisher.tell()
+        wait_for(lambda: stage.engine.status().camera, "the source")
+        wait_for(lambda: note.inner_text() == "", "the line to go")
+        assert menu.input_value() == word
+        visit.page.locator(".toast", has_text="raise /layer/5/intensity to see it").wait_for()
+    finally:
+        publisher.end()
+    wait_for(lambda: option.inner_text() == f"{word} (not there now)", "the sender to go")
+    stage.send("/camera/open", "test")
+    wait_for(lambda: menu.input_value() == "test", "the choice of another surface")
+    menu.evaluate("list => { list.add(new Option('wrong', '/no/such/file')); list.value = '/no/such/file' }")
+    menu.dispatch_event("change")
+    visit.page.locator(".toast.fail", has_text="a file or an address is chosen").wait_for()
+    wait_for(lambda: (menu.input_value(), note.inner_text()) == ("test", ""), "the truth")
+    menu.select_option("none")
+    wait_for(lambda: stage.engine.status().camera is None, "no source")

@@ -1,9 +1,10 @@
 // READ FIRST: builds every part of the page and connects them.
 //
 //   engine ─ tree ─► schema ─► values ─► controls, master
-//          ◄─ OSC ─► connection ─► values; presets, cues, mapping (commands and their answers); toasts
+//          ◄─ OSC ─► connection ─► values; presets, cues, mapping, camera (commands and their answers); toasts
 //          ─ /live ─► meters, status, monitor        ─ /preview ─► preview
 
+import { Camera } from "./camera.js";
 import { Connection } from "./connection.js";
 import { Cues } from "./cues.js";
 import { byId, make, write } from "./dom.js";
@@ -37,6 +38,7 @@ const master = new Master(connection, values);
 const cues = new Cues(connection);
 const presets = new Presets(connection, (names) => cues.offer(names));
 const mapping = new Mapping(connection);
+const camera = new Camera(connection, values);
 const sections = new Sections({
   root: byId("areas"),
   search: byId("search"),
@@ -65,6 +67,7 @@ function takeTree(tree) {
   presets.load(fresh.commands);
   cues.load(fresh.commands);
   mapping.load(fresh.commands);
+  camera.load(fresh.commands);
   byId("addresses").replaceChildren(...[...fresh.params.keys()].map((address) => make("option", { value: address })));
   tabs.refresh();
   schema = fresh;
@@ -83,6 +86,7 @@ function showState(state, line) {
     presets.connected();
     cues.connected(schema.commands.has("/cue/list"));
     mapping.connected(schema.commands.has("/map/list"));
+    camera.connected(schema.commands.has("/camera/list"));
   } else {
     meters.clear();
     status.clear();

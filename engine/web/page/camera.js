@@ -1,0 +1,87 @@
+// Which source layer 5 shows: a list of what there is now beside /layer/5/source, kept up as senders come and go.
+//
+// It shows what the engine shows: a choice is marked once its first picture is there, until then a line says that it
+// is being opened. The list is asked for again when somebody is about to open it: cameras do not tell that they came.
+
+import { make, write } from "./dom.js";
+import { Listing } from "./listing.js";
+import { toast } from "./toast.js";
+
+const AT = "/layer/5/source";
+const STRENGTH = "/layer/5/intensity";
+const LOOK_FOR_NDI = "look for NDI"; // no source has a blank before its colon
+
+export class Camera {
+  #connection;
+  #values;
+  #list;
+  #select;
+  #note;
+  #isNdiOn = false;
+  #opening = "";
+
+  constructor(connection, values) {
+    this.#connection = connection;
+    this.#values = values;
+    this.#select = make("select", { class: "camera", "aria-label": "the camera of layer 5" });
+    this.#note = make("p", { class: "opening", role: "status" });
+    this.#list = new Listing(connection, "/camera/list", "/camera/entry", (entries) => this.#show(entries));
+    this.#select.addEventListener("focus", () => this.#list.refresh());
+    this.#select.addEventListener("change", () => this.#choose());
+    connection.on("/camera/changed", () => this.#list.refresh());
+    connection.on("/camera/current", () => this.#list.refresh());
+    connection.on("/camera/ndi", ({ args: [isOn] }) => (this.#isNdiOn = isOn === 1));
+    connection.on("/done", ({ args: [command, word] }) => command === "/camera/open" && this.#end(word));
+    connection.on("/fail", ({ args: [command, reason] }) => {
+      if (command === "/camera/open" && !reason.startsWith("superseded")) this.#end(null);
+    });
+  }
+
+  /** Puts the list into the row of /layer/5/source, which was built anew. */
+  load(commands) {
+    const row = document.querySelector(`.control[data-address="${AT}"]`);
+    if (commands.has("/camera/list")) row?.append(this.#select, this.#note);
+  }
+
+  connected(exists) {
+    this.#end(null);
+    if (exists) this.#list.restart();
+  }
+
+  #show(entries) {
+    const options = entries.map(([word, title]) => [word, title]);
+    if (!this.#isNdiOn) options.push([LOOK_FOR_NDI, "look for NDI on the network …"]);
+    const key = JSON.stringify(options);
+    if (this.#select.dataset.options !== key) {
+      // Only where it is another: a list that is open would close.
+      this.#select.dataset.options = key;
+      this.#select.replaceChildren(...options.map(([word, title]) => make("option", { value: word, title: word }, title)));
+    }
+    this.#select.dataset.now = entries.find(([, , isOn]) => isOn)?.[0] ?? "none";
+    if (!this.#opening) this.#select.value = this.#select.dataset.now;
+  }
+
+  #choose() {
+    const word = this.#select.value;
+    if (word === LOOK_FOR_NDI) {
+      this.#connection.command("/camera/ndi", "i", [1]);
+      this.#select.value = this.#select.dataset.now;
+      return;
+    }
+    this.#opening = word;
+    write(this.#note, word === "none" ? "" : "opening; the picture of before stays until this one comes");
+    this.#connection.command("/camera/open", "s", [word]);
+  }
+
+  /** `word` was opened, or null: what was asked for cannot be had. */
+  #end(word) {
+    const isMine = word !== null && word === this.#opening;
+    this.#opening = "";
+    write(this.#note, "");
+    this.#select.value = this.#select.dataset.now ?? "none";
+    if (isMine && word !== "none" && this.#values.get(STRENGTH) === 0) {
+      toast(`${word} is on layer 5, whose strength is 0: raise ${STRENGTH} to see it`);
+    }
+    if (word !== null) this.#list.refresh();
+  }
+}
