@@ -150,6 +150,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
             CameraControl(
                 source,
                 senders,
+                clock=clock,
                 first=config.camera,
                 open_source=open_camera,
                 is_offline=config.offline,

@@ -12,8 +12,10 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
+from engine.clock import Clock
 from engine.control import CommandTable, Reply
 from engine.errors import SourceError
 from engine.sources import Source
@@ -25,11 +27,20 @@ from engine.sources.senders import Sender, SenderLists
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S: Final = 1.0
+MAX_BUSY_S: Final = 5.0  # a driver that has not answered by then hangs
 FIRST = "start"
 FIXED = (("none", "no picture"), ("test", "test card"))
 NOT_OFFLINE = "offline the source does not change: start with another --camera"
 
 Job = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Wish:
+    word: str
+    spec: str
+    """What `open_source` takes."""
+    reply: Reply
 
 
 def first_word(spec: str) -> str:
@@ -45,6 +56,7 @@ class CameraControl:
         current: CurrentSource,
         senders: SenderLists,
         *,
+        clock: Clock,
         first: str,
         open_source: Callable[[str], Source | None],
         is_offline: bool,
@@ -54,6 +66,7 @@ class CameraControl:
         """`first`: what the configuration names. `tell(address, *args)` reaches every subscriber, `say` people."""
         self._current = current
         self._senders = senders
+        self._clock = clock
         self._first = first
         self._open_source = open_source
         self._is_offline = is_offline
@@ -61,6 +74,10 @@ class CameraControl:
         self._say = say
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._is_asking_cameras = False
+        self._wishing = threading.Lock()
+        self._wish: _Wish | None = None
+        self._opening: _Wish | None = None
+        self._busy_since_s: float | None = None
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
 
     def start(self) -> None:
@@ -93,7 +110,18 @@ class CameraControl:
                 f"camera {word.rpartition('@')[2]!r}: a file or an address is chosen as the engine starts (--camera), "
                 f"and is `{FIRST}` then; here none, test, a camera's index or name, {kinds}"
             )
-        self._jobs.put(lambda: self._open(word, spec, reply))
+        since_s = self._busy_since_s
+        if since_s is not None and (busy_s := self._clock.now_s() - since_s) > MAX_BUSY_S:
+            raise SourceError(f"camera {word}: what was asked for before has not answered for {busy_s:.0f} s")
+        with self._wishing:
+            if self._opening is not None and self._opening.word == word:
+                reply.fail("is being opened already", is_logged=False)
+                return
+            before, self._wish = self._wish, _Wish(word=word, spec=spec, reply=reply)
+        if before is not None:
+            before.reply.fail("superseded by another choice", is_logged=False)
+        else:
+            self._jobs.put(self._open)
 
     def _on_list(self, args: tuple, reply: Reply) -> None:
         for word, title, is_on in self.offered():
@@ -155,36 +183,45 @@ class CameraControl:
             if job is None:
                 self._senders.close()
                 return
+            self._busy_since_s = self._clock.now_s()
             try:
                 job()
             except Exception:  # the top of the thread: a driver's surprise must not end the choice of all others
                 if not has_failed:
                     log.exception("a source could not be opened or looked for; the same again is not told")
                 has_failed = True
+            self._busy_since_s = None
 
-    def _open(self, word: str, spec: str, reply: Reply) -> None:
-        if word == self._current.word:
-            reply.done(word)  # it comes back by itself where it was lost
+    def _open(self) -> None:
+        with self._wishing:
+            wish, self._wish = self._wish, None
+            self._opening = wish
+        assert wish is not None
+        if wish.word == self._current.word:
+            self._end(wish, "")  # it comes back by itself where it was lost
             return
         try:
-            source = self._open_source(spec)
+            source = self._open_source(wish.spec)
         except SourceError as error:
-            reply.fail(str(error))
+            self._end(wish, str(error))
             return
         except Exception as error:
-            reply.fail(f"an error of the engine itself: {type(error).__name__}")
+            self._end(wish, f"an error of the engine itself: {type(error).__name__}")
             raise
         if source is not None:
             source.start()
+        self._current.take(Chosen(word=wish.word, source=source), lambda reason: self._end(wish, reason))
 
-        def on_ended(reason: str) -> None:
-            if reason:
-                reply.fail(reason, is_logged=not reason.startswith("superseded"))
-                return
-            self._tell("/camera/current", word)
-            reply.done(word)
-
-        self._current.take(Chosen(word=word, source=source), on_ended)
+    def _end(self, wish: _Wish, reason: str) -> None:
+        """`reason`: why it does not show. This thread or the frame loop's."""
+        with self._wishing:
+            if self._opening is wish:
+                self._opening = None
+        if reason:
+            wish.reply.fail(reason, is_logged=not reason.startswith("superseded"))
+            return
+        self._tell("/camera/current", wish.word)
+        wish.reply.done(wish.word)
 
     def _look_at_cameras(self) -> None:
         self._is_asking_cameras = False

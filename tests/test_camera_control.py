@@ -1,5 +1,7 @@
 """Layer 5's source chosen over OSC while the engine draws, from what there is."""
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,10 @@ from engine.clock import SteppedClock
 from engine.control import CommandTable, Reply
 from engine.errors import SourceError
 from engine.osc import decode_packet, encode_message
+from engine.sources import Source
 from engine.sources.current import NOTHING, CurrentSource
 from engine.sources.senders import SenderLists
+from engine.sources.test_card import MovingCard
 from osc_schema import Rejected
 from tests.desk import Desk, open_desk
 from tests.sources.test_shared_ring import Publisher
@@ -71,23 +75,69 @@ def test_what_the_engine_was_started_with_is_offered_without_its_password_or_pat
     assert [first_word(word) for word in ("none", "test", "0", "spout:Arena")] == ["none", "test", "0", "spout:Arena"]
 
 
+class Rig:
+    """A control whose sources are opened by the test, and what it answers."""
+
+    def __init__(self, open_source: Callable[[str], Source | None], *, is_offline: bool = False) -> None:
+        self.clock, self.table, self.answers = SteppedClock(), CommandTable(), []
+        self.current = CurrentSource(NOTHING, self.clock)
+        self.control = CameraControl(
+            self.current,
+            SenderLists(self.clock),
+            clock=self.clock,
+            first="none",
+            open_source=open_source,
+            is_offline=is_offline,
+            tell=lambda *told: None,
+            say=print,
+        )
+        self.control.add_commands(self.table)
+
+    def send(self, address: str, *args: object) -> None:
+        handler = self.table.find(address)
+        assert handler is not None
+        handler(args, Reply(address, lambda data: self.answers.append(decode_packet(data))))
+
+    @property
+    def told(self) -> list[tuple]:
+        return [(answer.address, *answer.args[1:]) for answer in self.answers]
+
+
 def test_offline_the_source_does_not_change() -> None:
-    table, answers = CommandTable(), []
-    clock = SteppedClock()
-    CameraControl(
-        CurrentSource(NOTHING, clock),
-        SenderLists(clock),
-        first="none",
-        open_source=lambda spec: None,
-        is_offline=True,
-        tell=lambda *told: None,
-        say=print,
-    ).add_commands(table)
-    handler = table.find("/camera/open")
-    assert handler is not None
-    with pytest.raises(SourceError, match=r"^offline the source does not change"):
-        handler(("test",), Reply("/camera/open", answers.append))
-    handler = table.find("/camera/list")
-    assert handler is not None
-    handler((), Reply("/camera/list", answers.append))
-    assert [decode_packet(answer).address for answer in answers][-1] == "/done"
+    rig = Rig(lambda spec: None, is_offline=True)
+    for address, word in (("/camera/open", "test"), ("/camera/ndi", 1)):
+        with pytest.raises(SourceError, match=r"^offline the source does not change"):
+            rig.send(address, word)
+    rig.send("/camera/list")
+    assert rig.answers[-1].address == "/done"
+
+
+def test_of_many_choices_the_last_is_opened_and_a_driver_that_hangs_is_told(reports: Any, wait_for: Any) -> None:
+    asked, answering = [], threading.Event()
+
+    def open_source(spec: str) -> Source:
+        asked.append(spec)
+        answering.wait(30.0)
+        return MovingCard(offline=True, clock=rig.clock, report=reports)  # it has no picture of its own accord
+
+    rig = Rig(open_source)
+    rig.control.start()
+    try:
+        rig.send("/camera/open", "0")
+        wait_for(lambda: asked == ["0"], "the first to be opened")
+        for word in ("0", "1", "2", "test"):
+            rig.send("/camera/open", word)
+        superseded = ("/fail", "superseded by another choice")
+        assert rig.told == [("/fail", "is being opened already"), superseded, superseded]
+        rig.clock.advance(6.0)
+        with pytest.raises(SourceError, match="has not answered for 6 s"):
+            rig.send("/camera/open", "3")
+        answering.set()
+        wait_for(lambda: asked == ["0", "test"], "the last to be opened")
+        wait_for(lambda: (rig.current.poll(), rig.told[-1] == superseded)[1], "the first to be given up")
+        rig.clock.advance(11.0)
+        wait_for(lambda: (rig.current.poll(), "it is let go" in rig.told[-1][-1])[1], "the last to be let go")
+    finally:
+        answering.set()
+        rig.control.close()
+        rig.current.close()

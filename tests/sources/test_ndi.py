@@ -13,6 +13,7 @@ import pytest
 from engine.clock import SystemClock
 from engine.errors import SourceError
 from engine.sources import Source, open_source
+from engine.sources.senders import SenderLists
 from tests.ndi_network import NdiSender
 
 TOLERANCE = 24  # of 255: NDI's codec is lossy
@@ -138,6 +139,21 @@ def test_a_long_look_and_many_returns_leave_no_sockets_behind(
         assert finders() == before
     finally:
         gc.enable()
+
+
+def test_senders_of_the_network_are_offered_from_when_they_are_asked_for_until_they_are_not(
+    send, f_card, wait_for
+) -> None:
+    sender = send("offered", f_card(64, 64))
+    lists = SenderLists(SystemClock())
+    lists.look()
+    assert not any(one.kind == "ndi" for one in lists.now)
+    lists.wants_ndi = True
+    word = f"ndi:{sender.full_name}"
+    wait_for(lambda: (lists.look(), word in [one.word for one in lists.now])[1], "the sender")
+    sender.end()
+    wait_for(lambda: (lists.look(), word not in [one.word for one in lists.now])[1], "the sender to go")
+    lists.close()
 
 
 def test_without_the_library_the_line_says_what_to_install(reports, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -256,8 +256,16 @@ def test_arena_is_its_composition_though_its_preview_is_listed_first(mac: Mac, w
     assert windows.library.named("setReceiverName") == [{"arguments": ("Arena - Composition",)}]
 
 
-def test_who_wants_resolume_is_told_its_senders_names(windows: Windows, opened, reports) -> None:
-    opened("spout:Resolume").poll()
+def test_who_wants_resolume_is_told_its_senders_names_and_again_of_one_that_comes_later(
+    windows: Windows, opened, clock, reports
+) -> None:
+    source, there = opened("spout:Resolume"), windows.senders
+    windows.senders = []
+    source.poll()
+    assert "(there: none); Resolume's senders are called Arena or Avenue" in reports.lines[-1][1]
+    windows.senders = there
+    clock.advance(1.0)
+    source.poll()
     assert reports.lines[-1][1] == (
         "spout Resolume: not found (there: Arena - Preview; Arena - Composition; TDSyphonSpoutOut); Resolume's senders "
         "are called Arena or Avenue: give spout:Arena or spout:Avenue; it is looked for"
