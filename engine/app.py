@@ -153,6 +153,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
                 clock=clock,
                 first=config.camera,
                 open_source=open_camera,
+                announce=drawing.announce_layer5,
                 is_offline=config.offline,
                 tell=desk.dispatcher.feedback.tell,
                 say=warnings.tell,

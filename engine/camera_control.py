@@ -59,16 +59,19 @@ class CameraControl:
         clock: Clock,
         first: str,
         open_source: Callable[[str], Source | None],
+        announce: Callable[[], None],
         is_offline: bool,
         tell: Callable[..., None],
         say: Callable[[str], None],
     ) -> None:
-        """`first`: what the configuration names. `tell(address, *args)` reaches every subscriber, `say` people."""
+        """`first`: what the configuration names. `tell(address, *args)` reaches every subscriber, `say` people.
+        `announce()` prepares the renderer for a first picture on layer 5."""
         self._current = current
         self._senders = senders
         self._clock = clock
         self._first = first
         self._open_source = open_source
+        self._announce = announce
         self._is_offline = is_offline
         self._tell = tell
         self._say = say
@@ -210,6 +213,8 @@ class CameraControl:
             raise
         if source is not None:
             source.start()
+            if not self._current.is_there:
+                self._announce()
         self._current.take(Chosen(word=wish.word, source=source), lambda reason: self._end(wish, reason))
 
     def _end(self, wish: _Wish, reason: str) -> None:

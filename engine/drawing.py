@@ -21,7 +21,7 @@ NOTHING_FOUND = Segmentation(objects=(), masks=np.zeros((0, 1, 1), np.uint8), pi
 
 
 class Drawing:
-    """Render thread only, but for `description` and `flash_guard`."""
+    """Render thread only, but for `description`, `flash_guard` and `announce_layer5`."""
 
     def __init__(
         self,
@@ -72,6 +72,12 @@ class Drawing:
         self._renderer.resize(width, height)
         self._size_px = (width, height)
         self._held = self._black()
+
+    def announce_layer5(self) -> None:
+        """There will be pictures on layer 5: nothing waits for the first. Any thread; may take seconds."""
+        renderer = self._renderer
+        if renderer is not None:
+            renderer.announce_layer5()
 
     def draw(self, picture: PictureInput) -> None:
         """Draw and wait until it is done (other threads run meanwhile); while the renderer is lost, try to have it."""

@@ -87,6 +87,7 @@ class Rig:
             clock=self.clock,
             first="none",
             open_source=open_source,
+            announce=lambda: None,
             is_offline=is_offline,
             tell=lambda *told: None,
             say=print,

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from numba import njit
+from numba import njit, typeof
 from numba.core import event
 from numba.core.caching import NullCache
 
@@ -52,13 +52,22 @@ def prepare(compiled: Any, tell: Tell, *args: object) -> None:
 
     After that a call with arguments of other types is a TypeError: compiling would stall a show for seconds.
     """
+    _prepare(compiled, tell, lambda: compiled(*args))
+
+
+def prepare_beside(compiled: Any, tell: Tell, *args: object) -> None:
+    """The same without the call, on a thread beside the one that draws: Numba may not run two kernels at once."""
+    _prepare(compiled, tell, lambda: compiled.compile(tuple(typeof(arg) for arg in args)))
+
+
+def _prepare(compiled: Any, tell: Tell, act: Callable[[], object]) -> None:
     compiled.disable_compile(False)
     try:
-        compiled(*args)
+        act()
     except OSError as error:  # a full disk, files of another user: for this run it can do without
         tell(f"compiled code cannot be kept in {cache_folder(compiled)} ({error.strerror}): each start compiles it")
         compiled._cache = NullCache()
-        compiled(*args)
+        act()
     compiled.disable_compile()
 
 

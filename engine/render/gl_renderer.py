@@ -114,6 +114,9 @@ class GLRenderer:
             self._targets.release()
             self._start(targets)
 
+    def announce_layer5(self) -> None:
+        """Nothing: its shader draws it anyway."""
+
     def draw(self, picture: PictureInput) -> None:
         """Begin this picture. While the look is frozen the one before stays, and only fades."""
         with self._drawing():

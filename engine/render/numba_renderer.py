@@ -13,7 +13,7 @@ from engine import openmp
 from engine.errors import RenderError
 from engine.frame import CHANNELS, Segmentation, ShownPicture, VideoFrame
 from engine.render.colour import layer_colours
-from engine.render.compiling import Tell, cache_folder, prepare, told
+from engine.render.compiling import Tell, cache_folder, prepare, prepare_beside, told
 from engine.render.crossfade import Crossfade
 from engine.render.flash_guard import NO_LIMITS
 from engine.render.flash_levels import CELLS, sample_places
@@ -292,11 +292,16 @@ class NumbaRenderer:
         publish_picture(out, self._current, limits.maps, np.float32(finish.fade), is_luma)
         return out
 
+    def announce_layer5(self) -> None:
+        """Compile what layer 5 needs, beside what is drawn meanwhile."""
+        if not self._has_layer5:
+            out, (tables, block) = np.zeros((2, 2, 4), np.uint8), _empty_look()
+            with told(self._tell, cache_folder(draw_picture)):
+                prepare_beside(draw_picture, self._tell, out, out, tables, block, _NO_IMAGE, _NOTHING, _NOTHING)
+
     def _compile(self) -> None:
         """Run the kernels that are needed once on nothing, then forbid others."""
-        out = self._pool.take()
-        tables = np.zeros((CHANNELS, TABLE_POINTS, 2), np.float32)
-        block = np.zeros((ROWS, 4), np.float32)
+        out, (tables, block) = self._pool.take(), _empty_look()
         with told(self._tell, cache_folder(draw_picture)):
             prepare(draw_picture, self._tell, out, self._current, tables, block, *self._nothing(), _NOTHING)
             prepare(mix_pictures, self._tell, out, self._current, self._current, np.float32(1))
@@ -306,6 +311,11 @@ class NumbaRenderer:
                 boxes, opacity = mask_boxes(_NO_MASKS), np.float32(1)
                 prepare(paint_masks, self._tell, out, _NO_IMAGE, _NO_MASKS, boxes, object_colours([]), opacity, False)
                 prepare(paint_ids, self._tell, out, _NO_MASKS, boxes, np.zeros((0, 2), np.uint8))
+
+
+def _empty_look() -> tuple[np.ndarray, np.ndarray]:
+    """Tables of waves and the block of values, as `draw_picture` takes them."""
+    return np.zeros((CHANNELS, TABLE_POINTS, 2), np.float32), np.zeros((ROWS, 4), np.float32)
 
 
 _Asked = TypeVar("_Asked", Crossfade, Overlay, IdPicture)

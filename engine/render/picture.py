@@ -79,8 +79,8 @@ class Leaving:
 class Renderer(Protocol):
     """Draws pictures, one at a time: `draw`, `wait`, then `texture` and `read_rgba` give that picture.
 
-    All calls from one thread. RenderError from any of them but `resize` means that the renderer is lost: close
-    it, open another.
+    All calls from one thread, where nothing else is said. RenderError from any of them but `resize` means that the
+    renderer is lost: close it, open another.
     """
 
     kind: str
@@ -97,6 +97,10 @@ class Renderer(Protocol):
 
         RenderError when there is no memory for it or the size is not allowed: then the old one stays.
         """
+
+    def announce_layer5(self) -> None:
+        """There will be pictures on layer 5: prepare for them, so that the first is not late. Any thread; may take
+        seconds, in which others are drawn."""
 
     def draw(self, picture: PictureInput) -> None:
         """Begin a picture; may return before it is drawn."""

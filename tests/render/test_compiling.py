@@ -80,17 +80,24 @@ def test_a_full_disk_keeps_nothing_and_stops_nothing(tmp_path: Path, monkeypatch
 
 
 def test_only_what_a_run_can_draw_is_compiled() -> None:
-    """The default one has no camera and no model: one picture kernel without layer 5, no masks."""
+    """The default one has no camera and no model: one picture kernel without layer 5, no masks. The other comes beside
+    the frames as soon as a camera is opened."""
     told = run_python(
         "from engine import Config, open_engine\n"
         "config = Config(width=64, height=64, fps=30, audio='demo', renderer='numba', sinks=('null',))\n"
-        "with open_engine(config) as engine: engine.run(count=2)\n"
-        "from engine.render.numba_kernels import draw_picture\n"
-        "from engine.render.numba_masks import paint_ids, paint_masks\n"
-        "print(len(draw_picture.signatures), str(draw_picture.signatures[0]).count('none'),\n"
-        "      len(paint_masks.signatures), len(paint_ids.signatures))\n"
+        "with open_engine(config) as engine:\n"
+        "    engine.run(count=2)\n"
+        "    from engine.render.numba_kernels import draw_picture\n"
+        "    from engine.render.numba_masks import paint_ids, paint_masks\n"
+        "    told = [len(draw_picture.signatures), str(draw_picture.signatures[0]).count('none'),\n"
+        "            len(paint_masks.signatures), len(paint_ids.signatures)]\n"
+        "    from threading import Thread\n"
+        "    beside = Thread(target=engine._parts.drawing.announce_layer5)\n"
+        "    beside.start()\n"
+        "    while beside.is_alive(): engine.run(count=1)\n"
+        "    print(*told, len(draw_picture.signatures), str(draw_picture.signatures[1]).count('none'))\n"
     )
-    assert told == "1 2 0 0"
+    assert told == "1 2 0 0 2 0"
 
 
 @pytest.mark.parametrize("changes", [{}, {"/mode": "simple"}, {"/multiverse/tone": "clip", "/feedback/amount": 0.9}])
