@@ -105,8 +105,7 @@ class CameraControl:
             raise SourceError("takes a word of /camera/list: none, test, a camera's index, or KIND:NAME")
         if self._is_offline:
             raise SourceError(NOT_OFFLINE)
-        word = str(args[0])
-        spec = self._first if word == FIRST else word
+        spec, word = (self._first, first_word(self._first)) if args[0] == FIRST else (str(args[0]), str(args[0]))
         if word != FIRST and not is_offered(word):
             kinds = ", ".join(f"{kind}:NAME" for kind in FROM_PROGRAMS)
             raise SourceError(
@@ -200,21 +199,21 @@ class CameraControl:
             wish, self._wish = self._wish, None
             self._opening = wish
         assert wish is not None
-        if wish.word == self._current.word:
-            self._end(wish, "")  # it comes back by itself where it was lost
+        if wish.word == self._current.word:  # it comes back by itself where it was lost
+            self._current.keep(lambda reason: self._end(wish, reason))
             return
         try:
             source = self._open_source(wish.spec)
+            if source is not None and not self._current.is_there:
+                self._announce()
+            if source is not None:
+                source.start()
         except SourceError as error:
             self._end(wish, str(error))
             return
         except Exception as error:
             self._end(wish, f"an error of the engine itself: {type(error).__name__}")
             raise
-        if source is not None:
-            source.start()
-            if not self._current.is_there:
-                self._announce()
         self._current.take(Chosen(word=wish.word, source=source), lambda reason: self._end(wish, reason))
 
     def _end(self, wish: _Wish, reason: str) -> None:

@@ -47,11 +47,12 @@ def test_a_sender_that_comes_during_the_show_is_offered_chosen_and_missed_when_i
             desk.engine.params.set("/sam3/source", "camera", by="test")
             refused_words(desk)
             assert desk.engine.status().camera.description.startswith("shared ")
+            assert desk.done("/camera/open", name_of(name))[1] == name_of(name), "it shows already"
         finally:
             publisher.end()
         wait_for(lambda: f"shared:{name}" not in offered(desk), "the sender to go")
         assert offered(desk)[name_of(name)] == (f"{name_of(name)} (not there now)", 1)
-        assert desk.done("/camera/open", "none") == ("/camera/open", "none")
+        assert desk.done("/camera/open", "start") == ("/camera/open", "none"), "what it was started with"
         assert desk.engine.status().camera is None
 
 

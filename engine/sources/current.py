@@ -51,7 +51,7 @@ class CurrentSource:
         self._clock = clock
         self._now = first
         self._next: _Next | None = None
-        self._asked: deque[tuple[Chosen, Ended]] = deque()
+        self._asked: deque[tuple[Chosen | None, Ended]] = deque()
         self._closing: list[threading.Thread] = []
 
     @property
@@ -71,6 +71,10 @@ class CurrentSource:
     def take(self, chosen: Chosen, ended: Ended) -> None:
         """Show it, already started, as soon as it has a picture; one that is waited for meanwhile is given up."""
         self._asked.append((chosen, ended))
+
+    def keep(self, ended: Ended) -> None:
+        """Go on showing what shows now: one that is waited for is given up."""
+        self._asked.append((None, ended))
 
     def poll(self) -> None:
         """Poll those that want it, and change to the next one when it has a picture. Never waits, never raises."""
@@ -107,9 +111,11 @@ class CurrentSource:
             thread.join(MAX_CLOSE_S)
         self._closing.clear()
 
-    def _begin(self, chosen: Chosen, ended: Ended) -> None:
+    def _begin(self, chosen: Chosen | None, ended: Ended) -> None:
         self._give_up("superseded by another choice")
-        if chosen.source is None:
+        if chosen is None:
+            ended("")
+        elif chosen.source is None:
             self._replace(chosen)
             ended("")
         else:

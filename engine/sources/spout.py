@@ -97,5 +97,5 @@ def load_library(label: str) -> None:
     try:
         import SpoutGL  # noqa: F401
         from SpoutGL import enums  # noqa: F401
-    except ImportError as error:
+    except (ImportError, OSError) as error:
         raise SourceError(f"{label}: needs SpoutGL ({error}): pip install SpoutGL, with Python 3.11 to 3.13") from None

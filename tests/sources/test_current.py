@@ -104,6 +104,15 @@ def test_the_last_of_several_choices_is_the_one_that_shows(rig: Rig) -> None:
     assert rig.ended == [("first", "superseded by another choice"), ("second", "")]
 
 
+def test_who_thinks_better_of_it_keeps_what_shows(rig: Rig) -> None:
+    rig.choose("late", level=200, at_s=2.0)
+    rig.shown()
+    rig.current.keep(lambda reason: rig.ended.append(("before", reason)))
+    rig.clock.advance(5.0)
+    assert rig.shown() == 10
+    assert rig.ended == [("late", "superseded by another choice"), ("before", "")]
+
+
 def test_no_picture_is_a_choice_too_and_the_next_one_comes_after_it(rig: Rig) -> None:
     rig.current.take(NOTHING, lambda reason: rig.ended.append(("none", reason)))
     assert rig.shown() is None
