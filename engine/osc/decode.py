@@ -20,6 +20,9 @@ What holds here instead:
   the same.
 - A packet that is only an address has no arguments (OSC 1.0 asks for that kindness; TouchDesigner needs it);
   bytes after an address that are no type tag string cannot be read by anybody and are refused.
+- An address without a slash, or an empty one, is read where a type tag string follows: Resolume Arena's "Output All
+  OSC Messages" sends both (ShowMeshSystems/showmesh, docs/bench/resolume-control-surface.md, 6.3). It stands for
+  nothing here, but it is no broken packet, and in a bundle it must not cost what stands beside it.
 - UTF-8 in strings and addresses, broken sequences replaced.
 - `c` is a code point in the low byte (liblo) or one byte at the high end (osc4py3). `I` is OSC 1.1's impulse.
 - Time tags stay raw: `time_tag.py` tells what they mean; 0 (pyliblo) and 1 both mean at once.
@@ -47,7 +50,7 @@ BUNDLE_HEAD: Final = b"#bundle\0"
 
 class Message(NamedTuple):  # a tuple, not a dataclass: a quarter of the time to make, 40 000 times a second
     address: str
-    """Begins with a slash."""
+    """Begins with a slash, unless its sender left that out, or the whole address."""
     args: tuple[object, ...]
     """int (i h), float (f d), str (s S c), bytes (b), bool (T F), None (N), TimeTag (t), Rgba (r), Midi (m),
     Impulse (I); a tuple for an array."""
@@ -107,7 +110,15 @@ def _decode(data: bytes, depth: int) -> Message | Bundle:
         return _decode_message(data)
     if data.startswith(BUNDLE_HEAD):
         return _decode_bundle(data, depth)
+    if _has_tags_after_a_name(data):
+        return _decode_message(data)
     raise OscDecodeError(f"begins with {data[:8]!r}; a packet begins with / or #bundle")
+
+
+def _has_tags_after_a_name(data: bytes) -> bool:
+    """Whether this is a message whose address has no slash: printable ASCII or nothing, then a type tag string."""
+    end = data.find(0)
+    return end >= 0 and data[(end + 4) & ~3 :][:1] == b"," and all(0x20 < byte < 0x7F for byte in data[:end])
 
 
 def _decode_bundle(data: bytes, depth: int) -> Bundle:

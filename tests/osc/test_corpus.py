@@ -24,6 +24,8 @@ READABLE = {
     "touchdesigner-without-type-tags": Message("/a", (), ""),
     "pd-comma-without-arguments": Message("/a", (), ""),
     "oscpy-true-as-int": Message("/a", (1,), "i"),
+    "resolume-empty-address": Message("", (0.5,), "f"),
+    "resolume-address-without-slash": Message("composition/name", ("Layer #",), "s"),
 }
 BROKEN = {
     "python-osc-negative-element-size-loops": "element of -4 bytes",
