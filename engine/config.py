@@ -143,7 +143,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     mapping: str | None = None
     """File of what foreign controls move; None: `mapping.toml` in the user's data folder."""
     maps: tuple[str, ...] = ()
-    """Built-in maps to add to it: `resolume`."""
+    """Built-in maps to add to it: `resolume`, or `resolume:5` from its layer 5 on."""
     cues: str | None = None
     """File of the cue list; None: `cues.toml` in the user's data folder."""
     params: dict[str, Any] = {}

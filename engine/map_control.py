@@ -11,6 +11,7 @@ ends by itself. After the start only a thread of its own meets the disk.
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import osc_schema
@@ -24,7 +25,7 @@ from engine.osc import Message
 from engine.params import ParamStore
 from engine.params.disk_thread import DiskThread
 from engine.params.mapping import ControlMap
-from engine.params.mapping_builtin import BUILT_IN
+from engine.params.mapping_builtin import BUILT_IN, built_in, comes_along, is_built_in, is_from, map_of_root
 from engine.params.mapping_control import Movement
 from engine.params.mapping_entry import NUMERIC, Entry, changed, make_entry
 from engine.params.mapping_file import LoadedMap, map_text, read_map, read_tables
@@ -99,10 +100,11 @@ class MapControl:
         kept = self._checked(read_map(path), str(path))
         self._unread = kept.unread
         self._map.add_all(kept.entries)
-        known = {(entry.control, entry.target) for entry in kept.entries}
         for name in names:
             named = self._checked(self._load(name), f"map {name}").entries
-            self._map.add_all(entry for entry in named if (entry.control, entry.target) not in known)
+            known = {(entry.control, entry.target) for entry in kept.entries if entry not in named}
+            new = [entry for entry in named if (entry.control, entry.target) not in known]
+            self._map.add_all(new, instead_of=partial(is_from, name))  # an earlier start's, for other layers
         feedback.set_entries(self._map.entries)
         self._is_unwritten = False
         self._disk = DiskThread("map", report, self._look)
@@ -149,6 +151,17 @@ class MapControl:
             self._on_unmapped_midi(movements[0], sender_name)
         is_taken = event is not None or (is_learning and bool(movements))  # what moves nothing may be a mistake
         return () if is_taken else None
+
+    def map_for(self, root: str) -> str | None:
+        """ "" where something is mapped of the program whose addresses begin with `root`; else the built-in map of that
+        program, or None. Takes no lock: the map replaces what it answers with in one go."""
+        is_known = self._map.has_root(root) or comes_along(root, self._map.has_root)
+        return "" if is_known else map_of_root(root)
+
+    def is_mapped(self, address: str) -> bool:
+        """Whether an OSC address moves something."""
+        with self._lock:
+            return self._map.is_mapped(address)
 
     def _learn(self, movements: list[Movement], now_s: float) -> tuple[_Lesson, Entry | None, str] | None:
         """Let the learner hear: the lesson that ends with it, and its entry or why there is none.
@@ -265,13 +278,13 @@ class MapControl:
         reply.done()
 
     def _on_load(self, args: tuple, reply: Reply) -> None:
-        (name,) = texts(args, "the name of a map", 1, 1)
+        name = _name_to_load(args)
         path = self._file_of(name)
 
         def load() -> None:
             loaded = self._checked(self._load(name), f"map {name}")
             with self._lock:
-                self._map.add_all(loaded.entries)
+                self._map.add_all(loaded.entries, instead_of=partial(is_from, name))
             self._on_changed()
             reply.done(name, len(loaded.entries))
 
@@ -328,7 +341,7 @@ class MapControl:
         """The map of that name. MappingError when there is none. Meets the disk, unless it is built in."""
         path = self._file_of(name)
         if path is None:
-            return read_tables(BUILT_IN[name.casefold()])
+            return read_tables(built_in(name))
         if not path.exists():
             self._look()
             raise MappingError(f"map {name!r}: not found (known: {', '.join(self._names)})")
@@ -341,7 +354,7 @@ class MapControl:
 
     def _file_of(self, name: str) -> Path | None:
         """None: it is built in. MappingError for a name that can be none's."""
-        if name.casefold() in BUILT_IN:
+        if is_built_in(name):
             return None
         try:
             return self._folder / f"{clean_name(name)}{SUFFIX}"
@@ -359,6 +372,18 @@ def _write(path: Path, text: str) -> None:
         write_atomic(path, text)
     except OSError as error:
         raise MappingError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def _name_to_load(args: tuple) -> str:
+    """`resolume`, or `resolume:5` where a second argument says which layer is the first."""
+    if not 1 <= len(args) <= 2 or not isinstance(args[0], str) or not isinstance(args[-1], str | int | float):
+        raise MappingError("takes the name of a map and, for resolume, which of its layers is layer 1 here")
+    if len(args) == 1:
+        return args[0]
+    if not is_built_in(args[0]):
+        raise MappingError(f"map {args[0]!r}: only resolume takes a first layer")
+    first = args[1] if isinstance(args[1], str) else f"{args[1]:g}"
+    return f"{args[0].partition(':')[0]}:{first}"
 
 
 def texts(args: tuple, what: str, least: int, most: int) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from osc_schema.declare import arguments
 from osc_schema.types import Area, Command
 
-MODES = ("fader", "offset", "twos", "sign", "trigger", "toggle", "momentary")
+MODES = ("fader", "offset", "twos", "sign", "trigger", "rise", "toggle", "momentary")
 KEYS = (
     "control", "target", "argument", "low", "high", "curve", "invert", "takeover", "mode", "in_low", "in_high",
     "feedback", "ticks",
@@ -31,11 +31,12 @@ AREA = Area(
     "it names another argument than the first, from 0), or `midi CHANNEL` and `cc N`, `cc14 N` (the pair N and N+32), "
     "`nrpn N` (0..16383), `note N`, `program N`, `bend` or `pressure`; the device follows where the bridge names one, "
     "and without it any device is meant. Modes: fader; offset, twos, sign (relative encoders: 64 is still, two's "
-    "complement, sign and magnitude); trigger; toggle; momentary. With takeover a fader that stands elsewhere moves "
+    "complement, sign and magnitude); trigger; rise (trigger for a state: told again, it does nothing); toggle; "
+    "momentary. With takeover a fader that stands elsewhere moves "
     "nothing until it reaches the value of now. `low` and `high` are in the parameter's own unit, `low` may be the "
     "larger one; `curve` is the exponent of the way between them (1: straight); `ticks` is how many of an encoder's it "
     "takes from one end to the other; `feedback` 0 sends nothing back to the control. Entries are numbered from 1 and "
-    "kept in a file.",
+    "kept in a file. A part `*` of an OSC address stands for any one part.",
     commands=(
         _command(
             "learn",
@@ -71,9 +72,17 @@ AREA = Area(
         _command("delete", "n:i", "Deletes an entry; those behind it move up.", "/done /map/delete <n>", _CHANGED),
         _command("clear", "", "Deletes all entries.", "/done /map/clear", _CHANGED),
         _command(
+            "heard",
+            "most:i?",
+            "Asks what other programs send that nothing is mapped to: the addresses heard last, 1000 unless said.",
+            "/map/unmapped <address> <sender> <count> <a second> <arguments>, one message an address",
+            "/done /map/heard <listed> <addresses in all>",
+        ),
+        _command(
             "load",
-            "name:s",
-            "Adds the entries of a map that is built in (`resolume`) or was saved.",
+            "name:s first:s?",
+            "Adds the entries of a map that is built in (`resolume`) or was saved. `first`: which layer of Resolume "
+            "is layer 1 here: 5, or group2 for a group, or selected; what an earlier loading mapped goes.",
             "/done /map/load <name> <entries added>",
             _CHANGED,
         ),

@@ -161,7 +161,12 @@ def run(
     ] = None,
     map_: Annotated[
         list[str] | None,
-        typer.Option("--map", metavar="NAME", help="Add a built-in map of foreign controls, repeatable: resolume."),
+        typer.Option(
+            "--map",
+            metavar="NAME[:FIRST]",
+            help="Add a built-in map of foreign controls, repeatable: resolume; resolume:5 begins at its layer 5, "
+            "resolume:group1 takes its groups, resolume:selected its selected layer.",
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None,

@@ -6,12 +6,14 @@ controls.
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from engine.errors import MappingError
 from engine.osc import Message
 from engine.params.mapping_control import Control, Movement, pair_of
 from engine.params.mapping_entry import Entry
 from engine.params.mapping_file import MOST_ENTRIES
+from engine.params.mapping_pattern import PatternIndex, is_pattern
 from engine.params.mapping_policy import Hold, arguments_for, position
 from osc_schema import Value
 
@@ -24,6 +26,9 @@ class ControlMap:
     def __init__(self) -> None:
         self._entries: list[tuple[Entry, Hold]] = []
         self._at: dict[Control, list[tuple[Entry, Hold]]] = {}
+        self._patterns: PatternIndex[tuple[Entry, Hold]] = PatternIndex()
+        self._addresses: frozenset[str] = frozenset()  # of OSC controls, patterns as they are written
+        self._roots: frozenset[str] = frozenset()
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -38,6 +43,14 @@ class ControlMap:
             known = f"1..{len(self._entries)}" if self._entries else "the map is empty"
             raise MappingError(f"entry {number}: no such entry ({known})")
         return self._entries[number - 1][0]
+
+    def is_mapped(self, address: str) -> bool:
+        """Whether an argument of that OSC address moves something."""
+        return address in self._addresses or self._patterns.meets(Control("osc", 0, 0, address))
+
+    def has_root(self, root: str) -> bool:
+        """Whether an OSC address that is mapped begins with that part."""
+        return root in self._roots
 
     def add(self, entry: Entry, stands_at: float | None = None) -> int:
         """Its number. It takes the place of the entry, if there is one, for the same control, target and argument.
@@ -54,9 +67,13 @@ class ControlMap:
         self._set([*self._entries, (entry, hold)])
         return len(self._entries)
 
-    def add_all(self, entries: Iterable[Entry]) -> None:
-        """`add` them in one go: all, or none and a MappingError where there is no room for all."""
-        held = list(self._entries)
+    def add_all(self, entries: Iterable[Entry], instead_of: Callable[[Entry], bool] = lambda entry: False) -> None:
+        """`add` them in one go: all, or none and a MappingError where there is no room for all.
+
+        What stands there and is `instead_of` goes, unless it is one of them.
+        """
+        entries = tuple(entries)
+        held = [pair for pair in self._entries if pair[0] in entries or not instead_of(pair[0])]
         places = {_what_moves_what(known): place for place, (known, _) in enumerate(held)}
         for entry in entries:
             place = places.setdefault(_what_moves_what(entry), len(held))
@@ -100,15 +117,28 @@ class ControlMap:
     def _entries_for(self, control: Control) -> Iterable[tuple[Entry, Hold]]:
         """Those for this device, and those for any."""
         exact = self._at.get(control, ())
-        if control.kind == "osc" or not control.place:
+        if control.kind == "osc":
+            return (*exact, *self._patterns.of(control)) if self._patterns else exact
+        if not control.place:
             return exact
         return (*exact, *self._at.get(control._replace(place=""), ()))
 
     def _set(self, entries: list[tuple[Entry, Hold]]) -> None:
         self._entries = entries
         self._at = {}
-        for pair in entries:
-            self._at.setdefault(pair[0].control, []).append(pair)
+        patterns = []
+        for entry, hold in entries:
+            if is_pattern(entry.control):
+                patterns.append((entry.control, partial(_held, entry)))
+            else:
+                self._at.setdefault(entry.control, []).append((entry, hold))
+        self._patterns = PatternIndex(patterns)
+        self._addresses = frozenset(entry.control.place for entry, _ in entries if entry.control.kind == "osc")
+        self._roots = frozenset(address.split("/", 2)[1] for address in self._addresses)
+
+
+def _held(entry: Entry) -> tuple[Entry, Hold]:
+    return entry, Hold()
 
 
 def _what_moves_what(entry: Entry) -> tuple[Control, str, str]:

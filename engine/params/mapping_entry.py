@@ -12,12 +12,13 @@ from engine.params.mapping_control import LARGEST, Control, control_of
 from osc_schema import Param, ParamType, Rejected
 from osc_schema.mapping import KEYS, MODES
 
-Mode = Literal["fader", "offset", "twos", "sign", "trigger", "toggle", "momentary"]
+Mode = Literal["fader", "offset", "twos", "sign", "trigger", "rise", "toggle", "momentary"]
 
 RELATIVE: Final = ("offset", "twos", "sign")
 TURNED: Final = ("cc", "cc14", "nrpn")
 """Kinds of control that an encoder may be."""
 NUMERIC: Final = (ParamType.FLOAT, ParamType.STOPS, ParamType.INT, ParamType.MENU)
+TRIGGERS: Final = ("trigger", "rise")
 SWITCHED: Final = (ParamType.BOOL, *NUMERIC)
 STEEPEST_CURVE = 10.0
 USUAL_TICKS = 127.0  # as a fader of 7 bits has steps
@@ -105,7 +106,7 @@ def changed(entry: Entry, key: str, value: object) -> Entry:
         }
     elif key == "mode":
         lost = {"takeover", "curve", *(("in_low", "in_high") if value in RELATIVE else ("ticks",))}
-        kept = {name: kept[name] for name in kept if name not in lost and (name, value) != ("low", "trigger")}
+        kept = {name: kept[name] for name in kept if name not in lost and not (name == "low" and value in TRIGGERS)}
     return make_entry({**kept, "control": kept.get("control", ""), "target": kept.get("target", ""), key: value})
 
 
@@ -158,7 +159,7 @@ def _check_whole(entry: Entry, given: Mapping[str, object]) -> None:
     param, mode, kind = entry.param, entry.mode, entry.control.kind
     numeric = param is not None and param.type in NUMERIC
     switched = param is not None and param.type in SWITCHED
-    if not switched and mode != "trigger":
+    if not switched and mode not in TRIGGERS:
         raise Rejected(f"mode {mode}: {entry.target} can only be triggered")
     if mode in RELATIVE and (kind not in TURNED or not numeric):
         raise Rejected(
@@ -169,7 +170,7 @@ def _check_whole(entry: Entry, given: Mapping[str, object]) -> None:
     if entry.takeover and (mode != "fader" or not numeric or kind == "note"):
         raise Rejected(f"takeover: is for a fader that moves a number, not {entry.control.name} on {entry.target}")
     for key in ("low", "high"):
-        if key in given and (not switched or (key == "low" and mode == "trigger")):
+        if key in given and (not switched or (key == "low" and mode in TRIGGERS)):
             raise Rejected(f"{key}: has no effect on {entry.target} in mode {mode}")
     if "curve" in given and (mode != "fader" or not numeric):
         raise Rejected(f"curve: is for a fader that moves a number, not {entry.control.name} on {entry.target}")

@@ -59,8 +59,10 @@ def _wanted(entry: Entry, movement: Movement, now: Value | None, hold: Hold, now
         if entry.takeover and not _is_held(now, hold, now_s) and not picks_up(was, at, position_of(entry, now)):
             return None
         return _accepted(entry, value_at(entry, at))
-    # The same value twice is two presses of a button that is never let go; a fader does not repeat itself.
-    if not (movement.is_bang or (is_down and (was is None or was < PRESSED_FROM or was == at))):
+    is_pressed = is_down and (was is None or was < PRESSED_FROM)
+    # The same value twice is two presses of a button that is never let go; a fader repeats nothing, a state does.
+    is_repeated = is_down and was == at and entry.mode != "rise"
+    if not (movement.is_bang or is_pressed or is_repeated):
         return None
     if entry.mode == "toggle":
         is_high = abs(_number(entry.param, now) - entry.high) < abs(_number(entry.param, now) - entry.low)

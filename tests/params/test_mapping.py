@@ -10,11 +10,12 @@ import osc_schema
 from engine.osc import Message
 from engine.params import ParamStore
 from engine.params.mapping import ControlMap
-from engine.params.mapping_builtin import BUILT_IN
+from engine.params.mapping_builtin import BUILT_IN, built_in, is_from
 from engine.params.mapping_control import MidiEvent, Movement, control_of
 from engine.params.mapping_entry import changed, make_entry
 from engine.params.mapping_file import read_tables
 from engine.params.mapping_movement import Movements
+from engine.params.mapping_pattern import PatternIndex
 from engine.params.mapping_policy import STEP, picks_up, position_of, ticks, value_at
 
 
@@ -470,7 +471,7 @@ def test_a_clock_is_no_movement() -> None:
 def test_every_entry_of_a_built_in_map_can_be_used(name: str) -> None:
     loaded = read_tables(BUILT_IN[name])
     assert loaded.problems == ()
-    assert len({entry.control for entry in loaded.entries}) == len(BUILT_IN[name])
+    assert len({(entry.control, entry.target) for entry in loaded.entries}) == len(BUILT_IN[name])
 
 
 def test_resolume_moves_layers_the_crossfade_cues_and_the_tempo() -> None:
@@ -480,10 +481,79 @@ def test_resolume_moves_layers_the_crossfade_cues_and_the_tempo() -> None:
     surface.osc("/composition/tempocontroller/tempo", (128 - 20) / 480)
     surface.osc("/composition/layers/2/clear", 1)
     assert surface.store.get("/layer/2/mute") is True
-    surface.osc("/composition/layers/2/clips/4/connect", 1)
+    surface.osc("/composition/layers/2/clips/40/connect", 1)
     assert surface.store.get("/layer/2/mute") is False
+    surface.osc("/composition/layers/1/master", 0.75)
+    assert surface.store.get("/layer/1/intensity") == 0.75
     assert surface.store.get("/layer/3/intensity") == 0.25
     assert surface.store.get("/layer/5/intensity") == 0.5
     assert math.isclose(surface.store.get("/tempo/bpm"), 128)
     assert surface.osc("/composition/columns/2/connect", 1) == (Message("/cue/2", (), ""),)
     assert surface.osc("/composition/layers/1/name", "x") is None
+
+
+@pytest.mark.parametrize(("state", "is_shown"), [(0, False), (1, False), (2, False), (3, True), (4, True)])
+def test_a_clip_that_plays_in_resolume_shows_its_layer(state: int, is_shown: bool) -> None:
+    """Empty, Disconnected, Previewing, Connected, Connected & previewing: ShowMeshSystems/showmesh,
+    docs/bench/resolume-control-surface.md, 4.3 and 6.3, and `args[0] > 2` in Chataigne modules for Resolume."""
+    surface = Surface(*BUILT_IN["resolume"])
+    surface.store.set("/layer/3/mute", True)
+    surface.osc("/composition/layers/3/clips/12/connected", state)
+    assert surface.store.get("/layer/3/mute") is not is_shown
+
+
+@pytest.mark.parametrize("name", ["resolume:5", "Resolume:group2", "resolume:selected"])
+def test_every_entry_of_resolumes_map_for_other_layers_can_be_used(name: str) -> None:
+    loaded = read_tables(built_in(name))
+    assert loaded.problems == ()
+    of_layers = [entry for entry in loaded.entries if entry.target.startswith(("/layer/1/", "/layer/4/"))]
+    assert of_layers and all(is_from("resolume", entry) for entry in of_layers)
+
+
+# -- patterns ------------------------------------------------------------------------------------
+
+
+def test_a_star_in_an_address_stands_for_any_one_part() -> None:
+    surface = Surface(
+        {"control": "osc /pad/*/pressed", "target": "/layer/1/mute", "mode": "toggle"},
+        {"control": "osc /*/4/pressed", "target": "/layer/2/mute", "mode": "toggle"},
+        {"control": "osc /pad/4/pressed", "target": "/layer/3/mute", "mode": "toggle"},
+    )
+    assert surface.osc("/pad/4/pressed", 1) is not None
+    assert [surface.store.get(f"/layer/{n}/mute") for n in (1, 2, 3)] == [True, True, True]
+    surface.osc("/pad/9/pressed", 1)
+    assert [surface.store.get(f"/layer/{n}/mute") for n in (1, 2, 3)] == [False, True, True]
+    for other in ("/pad/pressed", "/pad/4/5/pressed", "/pad/4/released", "/pad/4"):
+        assert surface.osc(other, 1) is None
+
+
+def test_each_address_that_a_pattern_meets_moves_by_itself() -> None:
+    """Of two clips the old one's stop says nothing of the new one's start, in whichever order they come."""
+    surface = Surface(
+        {"control": "osc /clip/*/state", "target": "/tempo/tap", "mode": "rise", "in_low": 2, "in_high": 4}
+    )
+    told = [(1, 3), (1, 3), (2, 3), (1, 1), (2, 3), (2, 1), (1, 3), (2, 3), (1, 4)]
+    assert [bool(surface.osc(f"/clip/{clip}/state", state)) for clip, state in told] == [
+        True, False, True, False, False, False, True, True, False,
+    ]  # fmt: skip
+
+
+def test_a_thousand_patterns_are_not_compared_one_by_one() -> None:
+    """A message of another program is looked up once for each way in which stars stand in patterns of its length."""
+    patterns = [control_of(f"osc /{area}/*/{number}") for area in "abcdefghij" for number in range(100)]
+    index = PatternIndex((pattern, lambda: "made") for pattern in patterns)
+    for address, met in (("/c/7/50", 1), ("/c/7/100", 0), ("/c/7/8/9", 0), ("/k", 0)):
+        control = control_of(f"osc {address}")
+        assert len(index._patterns_of(control)) == (1 if address.count("/") == 3 else 0)
+        assert index.of(control) == index.of(control) == ("made",) * met
+
+
+def test_a_flood_of_addresses_does_not_fill_a_patterns_memory() -> None:
+    index = PatternIndex([(control_of("osc /a/*"), object)])
+    first = index.of(control_of("osc /a/0"))
+    for number in range(5000):
+        index.of(control_of(f"osc /b/{number}"))
+    assert index.of(control_of("osc /a/0")) is first, "what no pattern meets costs nothing that one has met"
+    for number in range(5000):
+        index.of(control_of(f"osc /a/{number}"))
+    assert len(index._met) <= 4096 and len(index._unmet) <= 4096
