@@ -268,7 +268,14 @@ def _open_desk(
     closing: Closing,
 ) -> _Desk:
     commands = CommandTable()
-    dispatcher = Dispatcher(store, commands, clock, warnings.report, lambda *heard: mapping.translate(*heard))
+    dispatcher = Dispatcher(
+        store,
+        commands,
+        clock,
+        warnings.report,
+        translate=lambda *heard: mapping.translate(*heard),
+        map_for=lambda root: mapping.map_for(root),
+    )
     warnings.on_said = dispatcher.feedback.warn
     tell = dispatcher.feedback.tell
     tempo, crossfade = Tempo(store, clock), Crossfade(store)
@@ -318,6 +325,7 @@ def _open_desk(
     show = ShowControl(store=store, slew=slew, sinks=sinks, presets=presets, report=warnings.report)
     for part in (show, presets, cues, mapping):
         part.add_commands(commands)
+    dispatcher.heard.add_commands(commands, mapping.is_mapped)
     return _Desk(
         commands=commands,
         dispatcher=dispatcher,

@@ -36,7 +36,14 @@ class Desk:
         self.clock_ticks: list[tuple[str, float]] = []
         self.loaded: list[str] = []
         self.store, table, clock = ParamStore(), CommandTable(), SystemClock()
-        self.dispatcher = Dispatcher(self.store, table, clock, report, lambda *heard: self.map.translate(*heard))
+        self.dispatcher = Dispatcher(
+            self.store,
+            table,
+            clock,
+            report,
+            translate=lambda *heard: self.map.translate(*heard),
+            map_for=lambda root: self.map.map_for(root),
+        )
         self.feedback = MapFeedback(
             self.store,
             listener_of=self.dispatcher.feedback.listener_of,
@@ -55,6 +62,7 @@ class Desk:
             start_timer=self._start_timer,
         )
         self.map.add_commands(table)
+        self.dispatcher.heard.add_commands(table, self.map.is_mapped)
         table.add("/preset/load", lambda args, reply: self.loaded.append(args[0]))
         self.sending = SendingThread(self.dispatcher)
         self.sending.poll(self.feedback.poll)
@@ -320,7 +328,7 @@ def test_a_lesson_in_which_nothing_moves_ends_by_itself(desk: Desk, reports: Any
     for value in (0.1, 0.9):
         desk.say("/fader", value)
     assert desk.answer().args[0] == "/fader"
-    assert desk.entries() == [] and reports.keys == ["osc.unknown"] * 2
+    assert desk.entries() == [] and reports.keys == ["osc.unmapped"]
 
 
 def test_a_mistyped_message_that_moves_nothing_is_told_while_something_is_learned(desk: Desk) -> None:

@@ -1,5 +1,6 @@
 """`multiverse osc ...`: talk to a running engine from a shell or a script."""
 
+import json
 import os
 import random
 import re
@@ -18,6 +19,8 @@ app = typer.Typer(help="Talk to a running engine.", no_args_is_help=True)
 
 ANSWER_WITHIN_S = 5.0
 FAILURE_WITHIN_S = 0.25  # what is wrong with a message is answered when it comes
+MAX_LISTED = 4000  # entries in one answer; the engine queues 8192 packets
+HEARD_KEYS = ("address", "sender", "count", "rate_hz", "arguments")
 
 Target = Annotated[
     str, typer.Option("--to", metavar="HOST:PORT", help="Where the engine hears OSC; localhost is 127.0.0.1.")
@@ -97,6 +100,71 @@ def listen(
     finally:
         client.send(encode_message("/engine/notify", 0))
         client.close()
+
+
+@app.command()
+def heard(
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[WORDS]...", help="List only what holds all of these words.")
+    ] = None,
+    to: Target = "127.0.0.1:9000",
+    tcp: OverTcp = False,
+    most: Annotated[
+        int, typer.Option(metavar="N", min=1, max=MAX_LISTED, help="List only the N addresses heard last.")
+    ] = 1000,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON array, for a script.")] = False,
+) -> None:
+    """List what other programs send that nothing is mapped to: address, sender, count, rate and last arguments."""
+    client = _connect(to, tcp)
+    try:
+        entries, total = _ask_heard(client, most)
+    finally:
+        client.close()
+    if words:
+        wanted = [word.lower() for word in words]
+        entries = [entry for entry in entries if all(word in " ".join(map(str, entry)).lower() for word in wanted)]
+    if as_json:
+        print(json.dumps([dict(zip(HEARD_KEYS, entry, strict=True)) for entry in entries], indent=2))
+        return
+    _print_heard(entries, total)
+
+
+def _ask_heard(client: "OscClient", most: int) -> tuple[list[tuple], int]:
+    """The entries, and how many there are in the engine. MultiverseError when it does not answer, or refuses."""
+    from engine.osc import encode_message
+
+    client.send(encode_message("/map/heard", most))
+    entries: list[tuple] = []
+    while True:
+        message = client.receive(ANSWER_WITHIN_S)
+        if message is None:
+            raise MultiverseError(f"{client.target}: no answer in {ANSWER_WITHIN_S:g} s; does the engine run there?")
+        if message.address == "/map/unmapped":
+            entries.append(message.args)
+        elif message.address == "/fail" and message.args[:1] == ("/map/heard",):
+            raise MultiverseError(f"{client.target}: {message.args[1]}")
+        elif message.address == "/done" and message.args[:1] == ("/map/heard",):
+            return entries, int(message.args[2])
+
+
+def _print_heard(entries: list[tuple], total: int) -> None:
+    senders: dict[str, list[tuple]] = {}
+    for entry in entries:
+        senders.setdefault(entry[1], []).append(entry)
+    for sender, found in senders.items():
+        print(f"{sender}: {_counted(len(found), 'address', 'addresses')} that nothing is mapped to")
+        for address, _, count, rate_hz, arguments in sorted(found):
+            print(f"  {address or '(empty)'} {arguments}  ({count} times, {rate_hz:.3g} a second)")
+    if not entries:
+        print("Nothing was heard that is not mapped." if not total else "Nothing of that was heard.")
+    elif total > len(entries):
+        print(f"{total - len(entries)} more are not listed (--most N).")
+    if entries:
+        print('To map one: multiverse osc send /map/add "osc ADDRESS" /layer/1/intensity')
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
 
 
 def read_argument(text: str) -> int | float | bool | str:

@@ -48,6 +48,7 @@ class CommandTable:
         self._handlers: dict[str, Handler] = {}
         self._numbered: dict[str, Handler] = {}
         self._listings: set[str] = set()
+        self._roots: set[str] = set()
 
     def add(self, address: str, handler: Handler, *, is_listing: bool = False) -> None:
         """`handler(args, reply)` answers now or later and must not block long: packets wait behind it.
@@ -60,8 +61,13 @@ class CommandTable:
         if address in handlers:
             raise ValueError(f"{address} has a handler already")
         handlers[address] = handler
+        self._roots.add(address.split("/", 2)[1])
         if is_listing:
             self._listings.add(address)
+
+    def has_root(self, root: str) -> bool:
+        """Whether the first part of a command's address is `root`."""
+        return root in self._roots
 
     def is_listing(self, address: str) -> bool:
         return address in self._listings

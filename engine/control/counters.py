@@ -23,6 +23,9 @@ class OscCounters:
     rejected: int = 0
     """Messages with a value that cannot be used, and bundles whose time cannot be kept."""
     unknown: int = 0
+    """Messages that are nearly ours: typing errors, and what a subscriber sends. Each is explained."""
+    unmapped: int = 0
+    """Messages of other programs that nothing is mapped to: listed by `/map/heard`."""
     malformed: int = 0
     refused: int = 0
     """Packets and connections from senders outside `--osc-allow`."""

@@ -16,13 +16,14 @@ clock that is wrong, is named.
 
 Foreign messages. What is neither a parameter, a pattern that matches, a command nor a question is given to
 `translate` when it comes: the messages in our own language that it stands for are carried out in its place, in the name
-of `map`, because the sender's own display shows the sender's control and not our parameter.
+of `map`, because the sender's own display shows the sender's control and not our parameter. What begins like none of
+our addresses and is not mapped is counted and listed, not warned of: another program sends hundreds of those a second.
 """
 
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import osc_schema
 from engine.clock import Clock
@@ -30,9 +31,10 @@ from engine.control.changes import Changes
 from engine.control.coercion import PLAIN_TAGS, value_of
 from engine.control.commands import CommandTable, Reply
 from engine.control.counters import OscCounters
-from engine.control.explain import Mistakes, unknown
+from engine.control.explain import MapFor, Mistakes, unknown
 from engine.control.feedback import Feedback
 from engine.control.foreign import ForeignMessages, Translate
+from engine.control.heard import HeardMessages
 from engine.control.listing import limit_of_commands, limit_of_patterns
 from engine.control.outbox import Outbox
 from engine.control.patterns import VALUES_A_SECOND, PatternLimit, settable
@@ -68,6 +70,7 @@ class Dispatcher:
         clock: Clock,
         report: Report,
         translate: Translate | None = None,
+        map_for: MapFor = lambda root: None,
     ) -> None:
         self.clock = clock
         self.report = report
@@ -78,13 +81,15 @@ class Dispatcher:
         """The OSC monitor, while somebody watches. Called on OSC's threads: must not wait."""
         self._store = store
         self._commands = commands
-        self._mistakes = Mistakes(self.counters, self.feedback, clock, self._report_refusal)
+        self.heard = HeardMessages(clock)
+        """What other programs send that nothing is mapped to."""
+        self._mistakes = Mistakes(self.counters, self.feedback, self.heard, map_for, clock, self._report_refusal)
         self._questions: dict[str, Question] = {
             "/get": self._on_get,
             "/sync": self._on_sync,
             "/engine/notify": self._on_notify,
         }
-        self._foreign = ForeignMessages(translate, self._is_command, clock)
+        self._foreign = ForeignMessages(translate, self._is_command, commands.has_root, clock)
         self._gets, self._listings = limit_of_patterns(), limit_of_commands()
         self._patterns = PatternLimit()
         self._schedule: Schedule[Plan] = Schedule()
@@ -157,8 +162,10 @@ class Dispatcher:
         address, args, tags = message
         param = osc_schema.lookup(address)
         if param is None:
-            steps, _ = self._steps_of([message], sender, MAX_VALUES_A_BUNDLE)
-            self._carry_out(steps)
+            if self._foreign.is_foreign(address):
+                self._on_foreign(message, sender)
+            else:
+                self._carry_out(self._steps_of([message], sender, MAX_VALUES_A_BUNDLE)[0])
             return
         try:
             value = args[0] if tags in PLAIN_TAGS else value_of(param, args)
@@ -171,6 +178,17 @@ class Dispatcher:
         self.counters.changes += 1
         if accepted.value is not value and _differs(param, value, accepted):
             self.feedback.owe(sender.name, (address,))
+
+    def _on_foreign(self, message: Message, sender: Sender) -> None:
+        """Hot path: another program sends hundreds of these a second, and few are mapped."""
+        found = self._foreign.translated(message, sender)
+        if found is None:
+            self._mistakes.unmapped(message, sender)
+            return
+        messages, by = found
+        if messages:
+            own = ((number, message, by) for number, message in enumerate(messages))
+            self._carry_out(self._steps_from(own, messages, sender, MAX_VALUES_A_BUNDLE)[0])
 
     def _on_bundle(self, bundle: Bundle, packet_bytes: int, sender: Sender) -> None:
         groups: dict[float, list[Message]] = {}
@@ -213,11 +231,20 @@ class Dispatcher:
 
         What cannot be used is counted and answered here.
         """
+        return self._steps_from(self._foreign.made_own(messages, sender), messages, sender, allowance)
+
+    def _steps_from(
+        self, own: Iterable[tuple[int, Message, Sender]], messages: list[Message], sender: Sender, allowance: int
+    ) -> tuple[list[Step], int]:
+        """The same of messages in our own language, each with the number of the one it comes from and whose it is."""
         steps: list[Step] = []
         questions: list[Step] = []
         gathering: Changes | None = None
-        for number, message, by in self._foreign.made_own(messages, sender):
+        for number, message, by in own:
             param = osc_schema.lookup(message.address)  # first: almost every message of a bundle is a parameter's
+            if param is None and self._foreign.is_foreign(message.address):
+                self._mistakes.unmapped(message, by)
+                continue
             if param is None and message.address in self._questions:
                 questions.append(Step(message, by))
                 continue

@@ -1,15 +1,22 @@
 """What becomes of a mistake: counted, reported, and explained to whoever made it, but not to a flood.
 
 How often is pure policy (`ExplainLimit`; time comes in): once a second a sender, and at most fifty a second in all.
+
+A typing error is explained as often as that. What another program sends in its own language is no mistake of anybody's:
+it is counted and listed (`HeardMessages`), and its sender is told of in one line. Not even that where something of the
+same program is mapped. Problem: the two look alike (`/layers/1/opacity`). So what may be a typing error is explained as
+one while its sender has sent few addresses that nothing is mapped to: a hand mistypes some, a program sends hundreds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 
 import osc_schema
 from engine.clock import Clock
 from engine.control.commands import Reply
 from engine.control.counters import OscCounters
 from engine.control.feedback import Feedback
+from engine.control.foreign import OUR_ROOTS, is_like_ours, root_of
+from engine.control.heard import HeardMessages
 from engine.control.sender import Sender
 from engine.osc import Message
 from engine.osc.decode import shown
@@ -18,6 +25,10 @@ from osc_schema import Rejected
 INTERVAL_S = 1.0
 MAX_A_SECOND = 50  # of all senders together: an answer costs a search for the nearest address
 KEPT_SENDERS = 1024
+MAX_MISTYPED = 16  # different addresses of one sender
+
+MapFor = Callable[[str], str | None]
+"""The built-in map that has addresses with this first part; "" where some are mapped already, None: no map has any."""
 
 
 class ExplainLimit:
@@ -45,9 +56,17 @@ class Mistakes:
     """Messages that cannot be used. OSC's threads."""
 
     def __init__(
-        self, counters: OscCounters, feedback: Feedback, clock: Clock, report: Callable[[str, str, Sender], None]
+        self,
+        counters: OscCounters,
+        feedback: Feedback,
+        heard: HeardMessages,
+        map_for: MapFor,
+        clock: Clock,
+        report: Callable[[str, str, Sender], None],
     ) -> None:
         """`report(key, reason, sender)`."""
+        self._heard = heard
+        self._map_for = map_for
         self._counters = counters
         self._feedback = feedback
         self._clock = clock
@@ -61,6 +80,42 @@ class Mistakes:
     def unknown(self, message: Message, sender: Sender) -> None:
         self._counters.unknown += 1
         self.explain("osc.unknown", message.address, "", sender)
+
+    def unmapped(self, message: Message, sender: Sender) -> None:
+        """A message whose address begins like none of ours. Hot path: another program sends hundreds a second."""
+        address = message.address
+        root = root_of(address)
+        if address[:1] != "/" and root in OUR_ROOTS:
+            self._counters.unknown += 1
+            self.explain(
+                "osc.unknown", address, f"{shown(address)}: an address begins with /, as /{shown(address)}", sender
+            )
+            return
+        heard_from = self._heard.note(message, sender.name)
+        known = self._map_for(root)
+        if known != "" and address[:1] == "/" and self._is_explained(address, heard_from.addresses, sender):
+            self.unknown(message, sender)
+            return
+        self._counters.unmapped += 1
+        if known != "" and not heard_from.is_told:
+            heard_from.is_told = True
+            self._tell_of(address, known, sender)
+
+    def _is_explained(self, address: str, addresses: Sized, sender: Sender) -> bool:
+        if self._feedback.is_subscribed(sender.name):
+            return True
+        return len(addresses) <= MAX_MISTYPED and is_like_ours(address)
+
+    def _tell_of(self, address: str, known: str | None, sender: Sender) -> None:
+        """One line about a sender, and an answer: it may be a hand that typed this."""
+        what = f"{shown(address)}: no such parameter" if address else "an empty address"
+        loads = f"; `/map/load {known}` maps it" if known else ""
+        if self._heard.may_tell(sender.name):
+            rest = "what else it sends that is not mapped is only counted: `multiverse osc heard` lists it"
+            self._report("osc.unmapped", f"{what}, and nothing is mapped to it{loads}; {rest}", sender)
+        if self._limit.allows(sender.name, self._clock.now_s()):
+            reply = Reply(shown(address), self._feedback.listener_of(sender).post)
+            reply.fail(f"{unknown(address).removeprefix(f'{shown(address)}: ')}{loads}", is_logged=False)
 
     def explain(self, key: str, address: str, reason: str, sender: Sender) -> None:
         """Report it, and answer `/fail <address> <reason>` where the sender listens, unless it was just answered."""

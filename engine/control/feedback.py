@@ -173,6 +173,11 @@ class Feedback:
         subscriber = self._by_origin.get(sender.name)
         return sender if subscriber is None else subscriber.target
 
+    def is_subscribed(self, origin: str) -> bool:
+        """Whether the sender of that name hears all: it reads what it is answered."""
+        subscriber = self._by_origin.get(origin)
+        return subscriber is not None and subscriber.hears_all
+
     def owe(self, origin: str, addresses: Iterable[str]) -> None:
         """The values at `addresses` are not what `origin` sent: tell it, though the change was its own."""
         if origin in self._by_origin:

@@ -1,7 +1,12 @@
-"""Messages that mean nothing in our own language, made what they are mapped to."""
+"""Messages that mean nothing in our own language: which they are, and what they are mapped to.
+
+An address is another program's where its first part is the first part of none of ours. Where it is one of ours, what
+follows is a typing error (`/layer/1/intensty`), and where it is nearly one of ours it may be (`/layr/1/angle`).
+"""
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import osc_schema
 from engine.clock import Clock
@@ -10,24 +15,85 @@ from engine.osc import Message
 from osc_schema import Rejected
 
 MAP = "map"  # who set what a mapped control moved
+MIN_LIKENESS = 0.8  # of 0..1, of two first parts: /layers is like /layer, /composition like none
+KEPT_ADDRESSES = 4096
+MAX_ROOT_CHARACTERS = 40  # longer ones are no typing errors
 
 Translate = Callable[[Message, str, float], tuple[Message, ...] | None]
 """A foreign message, its sender's name and the time, to the messages it stands for; None: it is not mapped."""
 
 
+_ADDRESSES = tuple(declared.address for declared in (*osc_schema.PARAMS, *osc_schema.COMMANDS))
+_LAST_PARTS = frozenset(address.rpartition("/")[2] for address in _ADDRESSES)
+
+
+def root_of(address: str) -> str:
+    """The first part of an address: `layer` of `/layer/1/angle`, and of `layer/1/angle`; "" of an empty one."""
+    start = 1 if address[:1] == "/" else 0
+    end = address.find("/", start)
+    return address[start:] if end < 0 else address[start:end]
+
+
+OUR_ROOTS = frozenset(map(root_of, _ADDRESSES))
+
+
+def is_like_ours(address: str) -> bool:
+    """Whether a foreign address may be a typing error: `/layers/1/angle`, or `/panic` for `/master/panic`."""
+    root = root_of(address)
+    return (len(root) == len(address) - 1 and root in _LAST_PARTS) or _is_like_a_root(root[:MAX_ROOT_CHARACTERS])
+
+
+@lru_cache(maxsize=1024)
+def _is_like_a_root(root: str) -> bool:
+    import difflib  # only here: 3 ms that a start without foreign messages need not pay
+
+    return bool(difflib.get_close_matches(root, OUR_ROOTS, 1, MIN_LIKENESS))
+
+
 class ForeignMessages:
     """OSC's threads."""
 
-    def __init__(self, translate: Translate | None, is_command: Callable[[str], bool], clock: Clock) -> None:
+    def __init__(
+        self,
+        translate: Translate | None,
+        is_command: Callable[[str], bool],
+        has_commands: Callable[[str], bool],
+        clock: Clock,
+    ) -> None:
+        """`has_commands(root)`: whether a command's address begins with that part."""
         self._translate = translate
         self._is_command = is_command
+        self._has_commands = has_commands
+        self._known: dict[str, bool] = {}
         self._clock = clock
+
+    def is_foreign(self, address: str) -> bool:
+        """Whether it can mean nothing here unless it is mapped, whatever stands behind its first part. Hot path."""
+        known = self._known.get(address)
+        if known is None:
+            if len(self._known) >= KEPT_ADDRESSES:
+                self._known.clear()
+            known = self._known[address] = self._has_foreign_root(address)
+        return known
+
+    def translated(self, message: Message, sender: Sender) -> tuple[list[Message], Sender] | None:
+        """What a foreign message stands for, and whose it is; None: it is not mapped."""
+        mapped = self._translate(message, sender.name, self._clock.now_s()) if self._translate else None
+        return None if mapped is None else (list(mapped), dataclasses.replace(sender, name=MAP))
+
+    def _has_foreign_root(self, address: str) -> bool:
+        if address[:1] != "/":
+            return True
+        root = root_of(address)
+        if root in OUR_ROOTS or self._has_commands(root):
+            return False
+        return bool(root) and not osc_schema.is_pattern(root)
 
     def made_own(self, messages: list[Message], sender: Sender) -> Iterator[tuple[int, Message, Sender]]:
         """The messages in our own language, each with the number of the one it comes from and whose it is."""
         by_map: Sender | None = None
         for number, message in enumerate(messages):
-            if self._translate is None or self._is_own(message.address):
+            if self._translate is None or not (self.is_foreign(message.address) or self._is_unknown(message.address)):
                 yield number, message, sender
                 continue
             mapped = self._translate(message, sender.name, self._clock.now_s())
@@ -38,11 +104,11 @@ class ForeignMessages:
             for own in mapped:
                 yield number, own, by_map
 
-    def _is_own(self, address: str) -> bool:
-        """Whether it means something without being mapped; a malformed pattern is a mistake of our language."""
+    def _is_unknown(self, address: str) -> bool:
+        """Whether it means nothing without being mapped; a malformed pattern is a mistake of our language."""
         if osc_schema.lookup(address) or self._is_command(address):
-            return True
+            return False
         try:
-            return osc_schema.is_pattern(address) and bool(osc_schema.match(address))
+            return not (osc_schema.is_pattern(address) and osc_schema.match(address))
         except Rejected:
-            return True
+            return False

@@ -262,13 +262,13 @@ def test_a_pattern_that_matches_nothing_or_is_malformed_is_answered(desk: Desk) 
 def test_a_mistake_is_answered_once_a_second_a_sender_and_always_counted(
     desk: Desk, make_peer: Callable[..., Any]
 ) -> None:
-    answers = [len(desk.say("/nowhere", 1.0)) for _ in range(5)]
+    answers = [len(desk.say("/layer/nowhere", 1.0)) for _ in range(5)]
     assert answers == [1, 0, 0, 0, 0]
     other = make_peer("udp 192.0.2.2:1")
-    desk.dispatcher.receive(encode_message("/nowhere", 1.0), other.sender())
+    desk.dispatcher.receive(encode_message("/layer/nowhere", 1.0), other.sender())
     assert len(other.take()) == 1
     desk.clock.advance(1.0)
-    assert len(desk.say("/nowhere", 1.0)) == 1
+    assert len(desk.say("/layer/nowhere", 1.0)) == 1
     assert desk.counters.unknown == 7
 
 

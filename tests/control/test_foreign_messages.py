@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from engine.clock import SteppedClock
 from engine.control import CommandTable, Dispatcher
 from engine.osc import Message, encode_bundle, encode_message
 from engine.osc.time_tag import time_tag_of
 from engine.params import ParamStore
+from tests import arena
 
 
 def make(translate: Callable, reports: object) -> tuple[Dispatcher, ParamStore, list[str]]:
@@ -29,12 +32,122 @@ def test_a_mapped_message_sets_what_it_stands_for_in_the_name_of_the_map(reports
     assert reports.lines == []
 
 
-def test_what_is_not_mapped_is_unknown_as_before(reports, make_peer) -> None:
+def test_what_is_not_mapped_is_told_once_a_sender_and_then_counted(reports, make_peer) -> None:
+    dispatcher, _, _ = make(intensity, reports)
+    peer, other, elsewhere = make_peer(), make_peer("udp 192.0.2.1:6000"), make_peer("udp 192.0.2.7:5000")
+    for number in range(40):
+        dispatcher.receive(encode_message(f"/foreign/{number % 4}", 0.5), peer.sender())
+        dispatcher.clock.advance(0.5)
+    assert [answer.args[0] for answer in peer.take()] == ["/foreign/0"]
+    assert reports.lines == [
+        (
+            "osc.unmapped",
+            "/foreign/0: no such parameter, and nothing is mapped to it; what else it sends that is not mapped is only "
+            "counted: `multiverse osc heard` lists it (from udp 192.0.2.1:5000)",
+        )
+    ]
+    assert (dispatcher.counters.unmapped, dispatcher.counters.unknown) == (40, 0)
+    for another in (other, elsewhere):
+        dispatcher.receive(encode_message("/foreign/0", 0.5), another.sender())
+        assert len(another.take()) == 1, "whoever is new may be a hand that typed this"
+    assert len(reports.lines) == 2, "a script may send each message from another port: one line a host and minute"
+    dispatcher.clock.advance(60.0)
+    dispatcher.receive(encode_message("/foreign/0", 0.5), make_peer("udp 192.0.2.1:7000").sender())
+    assert len(reports.lines) == 3
+
+
+@pytest.mark.parametrize("address", ["/layer/1/intensty", "/layr/1/intensity", "/layers/1/intensity", "/panic"])
+def test_a_typing_error_is_explained_each_second_while_another_program_floods(reports, make_peer, address: str) -> None:
+    dispatcher, _, _ = make(intensity, reports)
+    patch, program = make_peer(), make_peer("udp 192.0.2.7:5000")
+    for number in range(300):
+        dispatcher.receive(encode_message(f"/foreign/{number}", 0.5), program.sender())
+        if number % 100 == 99:
+            dispatcher.receive(encode_message(address, 0.5), patch.sender())
+            dispatcher.clock.advance(1.0)
+    answers = patch.take()
+    assert [answer.args[0] for answer in answers] == [address] * 3
+    assert all("nearest: /" in answer.args[1] for answer in answers)
+    assert reports.keys == ["osc.unmapped", *["osc.unknown"] * 3]
+
+
+def test_a_program_whose_addresses_are_like_ours_is_not_warned_of_for_ever(reports, make_peer) -> None:
+    """Resolume 5 and before: `/layer1/clip3/connect`."""
     dispatcher, _, _ = make(intensity, reports)
     peer = make_peer()
-    dispatcher.receive(encode_message("/foreign", 0.5), peer.sender())
-    assert dispatcher.counters.unknown == 1
-    assert peer.take()[0].address == "/fail"
+    for number in range(200):
+        dispatcher.receive(encode_message(f"/layer1/clip{number}/connect", 1), peer.sender())
+        dispatcher.clock.advance(0.01)
+    assert reports.keys == ["osc.unknown"] * 16 + ["osc.unmapped"]
+    assert len(peer.take()) <= 2
+
+
+def test_a_subscriber_reads_what_is_wrong_with_each_message(reports, make_peer) -> None:
+    dispatcher, _, _ = make(intensity, reports)
+    peer = make_peer()
+    dispatcher.receive(encode_message("/engine/notify", 1), peer.sender())
+    peer.take()
+    for number in range(3):
+        dispatcher.receive(encode_message(f"/foreign/{number}", 0.5), peer.sender())
+        dispatcher.clock.advance(1.0)
+    assert [answer.args[0] for answer in peer.take()] == ["/foreign/0", "/foreign/1", "/foreign/2"]
+
+
+def test_an_address_without_its_slash_is_a_mistake_where_it_would_be_ours(reports, make_peer) -> None:
+    dispatcher, store, _ = make(intensity, reports)
+    peer = make_peer()
+    beside = arena.message("layer/1/angle", 45.0)
+    dispatcher.receive(beside, peer.sender())
+    assert "an address begins with /, as /layer/1/angle" in peer.take()[0].args[1]
+    assert reports.keys == ["osc.unknown"]
+    dispatcher.receive(
+        encode_bundle(1, [arena.message("", 0.5), encode_message("/layer/1/angle", 30.0)]), peer.sender()
+    )
+    assert store.get("/layer/1/angle") == 30.0, "an empty address in a bundle costs nothing that stands beside it"
+    assert dispatcher.counters.malformed == 0
+
+
+def test_what_was_heard_is_listed_newest_first_with_count_rate_and_arguments(reports, make_peer) -> None:
+    dispatcher, _, _ = make(None, reports)
+    dispatcher.heard.add_commands(dispatcher._commands, is_mapped=lambda address: address == "/pad")
+    peer, asking = make_peer(), make_peer("udp 192.0.2.9:1")
+    for step in range(50):
+        dispatcher.receive(encode_message("/meter", step / 64), peer.sender())
+        dispatcher.clock.advance(0.1)
+    for address, *args in (("/text", "x" * 1000, b"blob", None, True), ("/pad", 1), ("/xy", 1, 2.5)):
+        dispatcher.receive(encode_message(address, *args), peer.sender())
+        dispatcher.clock.advance(0.001)
+    dispatcher.receive(encode_message("/map/heard"), asking.sender())
+    *entries, done = (message.args for message in asking.take())
+    assert [entry[:3] for entry in entries] == [
+        ("/xy", peer.name, 1),
+        ("/text", peer.name, 1),
+        ("/meter", peer.name, 50),
+    ]
+    assert entries[0][4] == "1 2.5"
+    assert entries[1][4] == '"' + "x" * 64 + '" blob of 4 bytes nil true'
+    assert entries[2][4] == "0.765625"
+    assert [round(entry[3]) for entry in entries] == [1, 1, 10]
+    assert done == ("/map/heard", 3, 3)
+    dispatcher.receive(encode_message("/map/heard", 1), asking.sender())
+    assert [message.args[0] for message in asking.take()] == ["/xy", "/map/heard"]
+    dispatcher.receive(encode_message("/map/heard", 0), asking.sender())
+    assert "1..4000" in asking.take()[0].args[1]
+
+
+def test_a_flood_of_addresses_and_senders_does_not_fill_the_memory(reports, make_peer) -> None:
+    dispatcher, _, _ = make(None, reports)
+    heard = dispatcher.heard
+    for sender in range(20):
+        for number in range(3000 if sender == 19 else 3):
+            dispatcher.receive(
+                encode_message(f"/{number}/" + "x" * 300, 1), make_peer(f"udp 192.0.2.9:{sender}").sender()
+            )
+    listed, total = heard.listed(10_000)
+    assert total == len(listed) == 15 * 3 + 2048
+    assert {sender for _, sender, _ in listed} == {f"udp 192.0.2.9:{sender}" for sender in range(4, 20)}
+    assert {len(address) for address, _, _ in listed} == {240}
+    assert any(address.startswith("/2999/") for address, _, _ in listed)
 
 
 def test_a_message_that_is_mapped_to_nothing_just_now_is_not_unknown(reports, make_peer) -> None:

@@ -1,0 +1,169 @@
+"""Heard and not mapped: messages of other programs that mean nothing here, counted and kept in a bounded list.
+
+Resolume Arena's "Output All OSC Messages" is 236 datagrams a second while nothing plays, of 1545 addresses in 22 s. A
+warning for each, or one a second, would bury every real one. So such a message costs one look-up and is listed with its
+sender, its last arguments and its rate: `/map/heard`, `multiverse osc heard` and the page show the list.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from engine.clock import Clock
+from engine.control.commands import CommandTable, Reply
+from engine.errors import MultiverseError
+from engine.osc import Message
+from engine.osc.decode import shown
+
+MAX_SENDERS = 16  # the one that has been silent longest makes room
+MAX_ADDRESSES = 2048  # of one sender; the one not heard for longest makes room
+MAX_ADDRESS_CHARACTERS = 240
+MAX_ARGUMENTS = 8  # kept of a message
+MAX_TEXT = 64  # kept of one text or blob
+RATE_WINDOW_S = 2.0
+USUAL_ENTRIES = 1000  # listed where nobody says how many
+MAX_ENTRIES = 4000  # listed at once: half of what may wait to be sent
+LINE_INTERVAL_S = 60.0  # between two lines about senders of one host: a script may open a new port for each message
+
+
+@dataclass(slots=True)
+class HeardAddress:
+    """One address of one sender."""
+
+    args: tuple[object, ...] = ()
+    """Of the newest message, shortened."""
+    count: int = 0
+    heard_s: float = 0.0
+    window_s: float = 0.0
+    window_count: int = 0
+    rate_hz: float = -1.0
+    """Of the last whole window; below 0 before there was one."""
+
+    def add(self, args: tuple[object, ...], now_s: float) -> None:
+        elapsed_s = now_s - self.window_s
+        if elapsed_s >= RATE_WINDOW_S:
+            self.rate_hz = self.window_count / elapsed_s
+            self.window_s, self.window_count = now_s, 0
+        self.window_count += 1
+        self.count += 1
+        self.args, self.heard_s = args, now_s
+
+    def rate_at(self, now_s: float) -> float:
+        """Messages a second: of the last whole window, or of this one where there was none, or where it is over."""
+        elapsed_s = now_s - self.window_s
+        if elapsed_s < RATE_WINDOW_S and self.rate_hz >= 0.0:
+            return self.rate_hz
+        return self.window_count / max(elapsed_s, 1.0)
+
+
+@dataclass(slots=True)
+class HeardSender:
+    """One sender, named as `Sender.name`, and the addresses it sends that nothing is mapped to."""
+
+    addresses: OrderedDict[str, HeardAddress] = field(default_factory=OrderedDict)
+    """Newest last."""
+    is_told: bool = False
+
+
+class HeardMessages:
+    """Any thread."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()  # a flood of one thread against a listing on another
+        self._senders: OrderedDict[str, HeardSender] = OrderedDict()
+        self._told_s: dict[str, float] = {}  # host -> when a line about a sender of it was told
+        self._is_mapped: Callable[[str], bool] = lambda address: False
+
+    def add_commands(self, table: CommandTable, is_mapped: Callable[[str], bool]) -> None:
+        """`is_mapped(address)`: whether it has been mapped since; then it is not listed."""
+        self._is_mapped = is_mapped
+        table.add("/map/heard", self._on_heard, is_listing=True)
+
+    def note(self, message: Message, sender_name: str) -> HeardSender:
+        """Count a message of a sender. Hot path: a flood of them must cost little."""
+        address, args, _ = message
+        if len(address) > MAX_ADDRESS_CHARACTERS:
+            address = address[:MAX_ADDRESS_CHARACTERS]
+        if len(args) != 1 or type(args[0]) not in (float, int):
+            args = _shortened(args)
+        now_s = self._clock.now_s()
+        with self._lock:
+            sender = self._senders.get(sender_name)
+            if sender is None:
+                if len(self._senders) >= MAX_SENDERS:
+                    self._senders.popitem(last=False)
+                sender = self._senders[sender_name] = HeardSender()
+            self._senders.move_to_end(sender_name)
+            heard = sender.addresses.get(address)
+            if heard is None:
+                if len(sender.addresses) >= MAX_ADDRESSES:
+                    sender.addresses.popitem(last=False)
+                heard = sender.addresses[address] = HeardAddress(window_s=now_s)
+            sender.addresses.move_to_end(address)
+            heard.add(args, now_s)
+        return sender
+
+    def may_tell(self, sender_name: str) -> bool:
+        """Whether a line about this new sender is due: one a host and minute. Counts it when it is."""
+        now_s, host = self._clock.now_s(), sender_name.rpartition(":")[0]
+        if now_s - self._told_s.get(host, float("-inf")) < LINE_INTERVAL_S:
+            return False
+        if len(self._told_s) >= MAX_SENDERS:
+            self._told_s = {name: at_s for name, at_s in self._told_s.items() if now_s - at_s < LINE_INTERVAL_S}
+        self._told_s[host] = now_s
+        return True
+
+    def listed(self, most: int) -> tuple[list[tuple[str, str, HeardAddress]], int]:
+        """The newest `most` as (address, sender, what was heard), newest first; and how many there are."""
+        with self._lock:
+            found = [
+                (address, name, heard)
+                for name, sender in self._senders.items()
+                for address, heard in sender.addresses.items()
+            ]
+        found = sorted(
+            (entry for entry in found if not self._is_mapped(entry[0])),
+            key=lambda entry: entry[2].heard_s,
+            reverse=True,
+        )
+        return found[:most], len(found)
+
+    def _on_heard(self, args: tuple, reply: Reply) -> None:
+        most = args[0] if args else USUAL_ENTRIES
+        if len(args) > 1 or not isinstance(most, int | float) or not 1 <= most <= MAX_ENTRIES:
+            raise MultiverseError(f"takes how many addresses to list, 1..{MAX_ENTRIES}, if wanted")
+        now_s = self._clock.now_s()
+        entries, total = self.listed(int(most))
+        for address, sender, heard in entries:
+            words = " ".join(_word(value) for value in heard.args)
+            reply.send("/map/unmapped", shown(address, 240), sender, heard.count, heard.rate_at(now_s), words)
+        reply.done(len(entries), total)
+
+
+def _shortened(args: tuple[object, ...]) -> tuple[object, ...]:
+    """What may be kept of arguments that anybody can make as large as a datagram."""
+    return tuple(_short(value) for value in args[:MAX_ARGUMENTS])
+
+
+def _short(value: object) -> object:
+    if isinstance(value, str | bytes) and len(value) > MAX_TEXT:
+        return value[:MAX_TEXT]
+    return "(array)" if type(value) is tuple else value
+
+
+def _word(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return f"{value:.6g}"
+        case str():
+            return f'"{shown(value)}"'
+        case bytes():
+            return f"blob of {len(value)} bytes"
+        case None:
+            return "nil"
+        case _:
+            return shown(str(value))
