@@ -120,13 +120,14 @@ def heard(
         entries, total = _ask_heard(client, most)
     finally:
         client.close()
+    unlisted = total - len(entries)
     if words:
         wanted = [word.lower() for word in words]
         entries = [entry for entry in entries if all(word in " ".join(map(str, entry)).lower() for word in wanted)]
     if as_json:
         print(json.dumps([dict(zip(HEARD_KEYS, entry, strict=True)) for entry in entries], indent=2))
         return
-    _print_heard(entries, total)
+    _print_heard(entries, total, unlisted)
 
 
 def _ask_heard(client: "OscClient", most: int) -> tuple[list[tuple], int]:
@@ -147,7 +148,7 @@ def _ask_heard(client: "OscClient", most: int) -> tuple[list[tuple], int]:
             return entries, int(message.args[2])
 
 
-def _print_heard(entries: list[tuple], total: int) -> None:
+def _print_heard(entries: list[tuple], total: int, unlisted: int) -> None:
     senders: dict[str, list[tuple]] = {}
     for entry in entries:
         senders.setdefault(entry[1], []).append(entry)
@@ -157,8 +158,8 @@ def _print_heard(entries: list[tuple], total: int) -> None:
             print(f"  {address or '(empty)'} {arguments}  ({count} times, {rate_hz:.3g} a second)")
     if not entries:
         print("Nothing was heard that is not mapped." if not total else "Nothing of that was heard.")
-    elif total > len(entries):
-        print(f"{total - len(entries)} more are not listed (--most N).")
+    if unlisted:
+        print(f"{unlisted} more are not listed (--most N).")
     if entries:
         print('To map one: multiverse osc send /map/add "osc ADDRESS" /layer/1/intensity')
 

@@ -1,5 +1,6 @@
 """`multiverse osc`, run as a command against a real server."""
 
+import json
 import subprocess
 import sys
 import threading
@@ -7,10 +8,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from engine.cli.osc import carry_out, read_argument
+from engine.cli.osc import app, carry_out, read_argument
 from engine.control import OscClient, OscServer, Reply
 from engine.errors import MultiverseError, PresetError, UsageError
+from engine.osc import encode_message
+from tests import arena
 
 
 @pytest.fixture
@@ -103,6 +107,31 @@ def test_send_waits_for_a_command_that_takes_its_time(drawing: Any) -> None:
     assert (saved.returncode, saved.stdout) == (0, "/done /preset/save 12\n")
     failed = osc("send", "/preset/save", "s:", "--to", target(drawing), "--wait")
     assert (failed.returncode, failed.stdout) == (1, "/fail /preset/save a preset needs a name\n")
+
+
+def test_heard_lists_what_nothing_is_mapped_to(rig: Any) -> None:
+    def heard(*args: str) -> Any:
+        return CliRunner().invoke(app, ["heard", "--to", target(rig), *args])
+
+    rig.dispatcher.heard.add_commands(rig.commands, is_mapped=lambda address: False)
+    assert heard().output == "Nothing was heard that is not mapped.\n"
+    program = rig.client()
+    for packet in (arena.message("", 0.5), encode_message("/fader/2", 0.25), encode_message("/fader/1", 1, "on")):
+        program.send(packet)
+        program.send(packet)
+    program.say("/engine/notify", 1)
+    program.hear("/done")
+    lines = heard().output.splitlines()
+    assert lines[0] == f"udp 127.0.0.1:{program.port}: 3 addresses that nothing is mapped to"
+    assert [line.rsplit("  (", 1)[0] for line in lines[1:-1]] == ["  (empty) 0.5", '  /fader/1 1 "on"', "  /fader/2 0.25"]
+    assert all("(2 times, " in line for line in lines[1:-1])
+    (entry,) = json.loads(heard("FADER", "0.25", "--json").output)
+    assert entry | {"rate_hz": 0} == {
+        "address": "/fader/2", "sender": f"udp 127.0.0.1:{program.port}", "count": 2, "rate_hz": 0, "arguments": "0.25",
+    }  # fmt: skip
+    assert "2 more are not listed (--most N)." in heard("--most", "1").output
+    assert "not listed" not in heard("fader").output
+    assert heard("nothing of that").output == "Nothing of that was heard.\n"
 
 
 def test_listen_prints_every_value(drawing: Any) -> None:
