@@ -95,7 +95,7 @@ function showState(state, line) {
 
 connection.on("/fail", ({ args: [command, reason] }) => {
   if (reason.startsWith("superseded")) return; // the next cue before the last has arrived: no failure
-  if (command.endsWith("/list")) return; // is asked for again, and says so itself when that does not help
+  if (command.endsWith("/list") || command === "/map/heard") return; // is asked for again, and says so itself when that does not help
   if (command === "/map/learn" && reason === "cancelled") toast("Learning was cancelled; nothing is mapped");
   else toast(`${command}: ${reason}`, "fail");
 });

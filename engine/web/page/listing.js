@@ -9,22 +9,25 @@ const MOST_REFUSALS = 5;
 export class Listing {
   #connection;
   #command;
+  #args;
   #entries = [];
   #isAsking = false;
   #isStale = false;
   #refusals = 0;
   #timer = 0;
 
-  /** `show(entries)` gets the arguments of each entry, whenever a list is complete. */
-  constructor(connection, command, entry, show) {
+  /** `show(entries, totals)` gets the arguments of each entry, and those of `/done`, whenever a list is complete.
+   *  `args`: type tags and values that the command is asked with. */
+  constructor(connection, command, entry, show, args = []) {
     this.#connection = connection;
     this.#command = command;
+    this.#args = args;
     connection.on(entry, ({ args }) => this.#entries.push(args));
     connection.on("/done", ({ args }) => {
       if (args[0] !== command || !this.#isAsking) return;
       this.#isAsking = false;
       this.#refusals = 0;
-      show(this.#entries);
+      show(this.#entries, args.slice(1));
       if (this.#isStale) this.refresh();
     });
     connection.on("/fail", ({ args: [refused, reason] }) => {
@@ -50,7 +53,7 @@ export class Listing {
     this.#isAsking = true;
     this.#isStale = false;
     this.#entries = [];
-    this.#connection.command(this.#command);
+    this.#connection.command(this.#command, ...this.#args);
   }
 
   #takeRefusal(reason) {

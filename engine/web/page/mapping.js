@@ -1,11 +1,12 @@
-// Mapped controllers: learn a control by touching it, and edit, invert or delete what was learnt.
+// Mapped controllers: learn a control by touching it, and edit, invert or delete what was learnt. And the other way
+// round: what other programs send that nothing is mapped to, and "map this".
 
 import { byId, make, makeSureButton, showRows, write } from "./dom.js";
 import { Listing } from "./listing.js";
 import { toast } from "./toast.js";
 
 const ENCODERS = { twos: "encoder, two's complement (1, 127)", offset: "encoder, offset (65, 63)", sign: "encoder, sign bit (1, 65)" };
-const MODES = { fader: "fader", toggle: "toggle", momentary: "momentary", trigger: "trigger", ...ENCODERS };
+const MODES = { fader: "fader", toggle: "toggle", momentary: "momentary", trigger: "trigger", rise: "trigger when a state rises", ...ENCODERS };
 const TURNED = /^midi \d+ (cc|cc14|nrpn) /;
 const TITLES = {
   mode: "how the control is read",
@@ -14,12 +15,17 @@ const TITLES = {
   takeover: "the fader moves nothing until it reaches the value of now",
   feedback: "the control is sent what it should show, where its bridge asked for it with /map/feedback",
 };
+const MOST_HEARD = 200; // rows; the filter looks through as many
 const MOVED_BY_KEYS = "[role=slider], select, input, textarea";
 const MOVING_KEYS = /^(Arrow|Page|Home$|End$|Delete$|Backspace$)/;
 
 export class Mapping {
   #connection;
   #list;
+  #heardList;
+  #heard = [];
+  #heardInAll = 0;
+  #adding = ""; // the address that "map this" waits to have a control for
   #learning = "";
   #targets = new Map();
   #isOn = false;
@@ -28,8 +34,16 @@ export class Mapping {
     this.#connection = connection;
     this.#list = new Listing(connection, "/map/list", "/map/entry", (entries) => this.#show(entries));
     connection.on("/map/name", ({ args: [name] }) => this.#offer(String(name)));
-    connection.on("/map/changed", () => this.#list.refresh());
+    this.#heardList = new Listing(connection, "/map/heard", "/map/unmapped", (...heard) => this.#showHeard(...heard), ["i", [MOST_HEARD]]);
+    connection.on("/map/changed", () => {
+      this.#list.refresh();
+      if (byId("heard-part").open) this.#heardList.refresh();
+    });
+    byId("heard-part").addEventListener("toggle", () => byId("heard-part").open && this.#heardList.refresh());
+    byId("heard-again").addEventListener("click", () => this.#heardList.refresh());
+    byId("heard-filter").addEventListener("input", () => this.#showFiltered());
     connection.on("/done", ({ args: [command, address, control, mode] }) => {
+      if (command === "/map/add" && this.#adding) this.#setOn(false);
       if (command !== "/map/learn") return;
       const what = ENCODERS[mode] ? `${control} (${ENCODERS[mode]})` : control;
       this.#finish(address, `${what} moves ${address}. Touch another to learn it too, or stop.`);
@@ -58,11 +72,14 @@ export class Mapping {
     const exists = commands.has("/map/list");
     byId("mapping-panel").dataset.exists = String(exists);
     byId("learn").hidden = !exists;
+    byId("heard-part").hidden = !commands.has("/map/heard");
     if (!exists) this.stop();
   }
 
   connected(exists) {
-    if (exists) this.#list.restart();
+    if (!exists) return;
+    this.#list.restart();
+    if (byId("heard-part").open) this.#heardList.restart();
   }
 
   get isOn() {
@@ -80,12 +97,13 @@ export class Mapping {
     this.#setOn(false);
   }
 
-  #setOn(isOn) {
+  #setOn(isOn, adding = "") {
     this.#isOn = isOn;
+    this.#adding = adding;
     document.body.classList.toggle("is-learning", isOn);
     byId("learn").setAttribute("aria-pressed", String(isOn));
     byId("learn-banner").hidden = !isOn;
-    this.#choose(null);
+    this.#choose(null, adding ? `Touch what osc ${adding} shall move, a control, a look or go` : undefined);
   }
 
   /** `what` is an element that can be learnt, or null: none for now, and `line` says so. */
@@ -105,8 +123,13 @@ export class Mapping {
     event.stopPropagation();
     if (event.key === "Escape") this.stop();
     if (event.type !== "click" && (!["Enter", " "].includes(event.key) || event.repeat)) return;
-    this.#choose(what);
     const { learn, argument } = what.dataset;
+    if (this.#adding) {
+      const words = [`osc ${this.#adding}`, learn, ...(argument ? [argument] : [])];
+      this.#connection.command("/map/add", "s".repeat(words.length), words);
+      return;
+    }
+    this.#choose(what);
     this.#connection.command("/map/learn", argument ? "ss" : "s", argument ? [learn, argument] : [learn]);
   }
 
@@ -124,6 +147,34 @@ export class Mapping {
   #showAnew() {
     for (const row of byId("maps").children) delete row.dataset.entry;
     this.#list.refresh();
+  }
+
+  #showHeard(entries, [, inAll]) {
+    this.#heard = entries;
+    this.#heardInAll = inAll;
+    this.#showFiltered();
+  }
+
+  #showFiltered() {
+    const words = byId("heard-filter").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const found = this.#heard.filter((entry) => words.every((word) => entry.join(" ").toLowerCase().includes(word)));
+    found.sort(([one], [other]) => one.localeCompare(other, undefined, { numeric: true }));
+    showRows(byId("heard"), found, (entry) => this.#heardRow(entry));
+    const all = this.#heardInAll > found.length ? `${found.length} of ${this.#heardInAll} addresses, those heard last.` : "";
+    write(byId("heard-count"), this.#heardInAll ? all : "Nothing was heard that is not mapped.");
+  }
+
+  #heardRow([address, sender, count, rateHz, args]) {
+    const canBeMapped = /^\/\S+$/.test(address);
+    const map = canBeMapped && make("button", { type: "button", "aria-label": `map ${address}`, onclick: () => this.#add(address) }, "map this");
+    const title = make("p", {}, make("strong", {}, address || "(empty address)"), make("span", { class: "what" }, args));
+    const often = `${count} × from ${sender}, ${Number(rateHz.toPrecision(3))} a second`;
+    return make("li", {}, title, make("span", { class: "hint" }, often), make("span", { class: "spacer" }), map);
+  }
+
+  #add(address) {
+    this.#setOn(true, address);
+    byId("play-tab").click();
   }
 
   /** Says on each control what moves it. */
