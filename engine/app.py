@@ -23,6 +23,7 @@ from engine.clock import Clock, SteppedClock, SystemClock
 from engine.closing import Closing
 from engine.config import Config, build_config, split_host_port
 from engine.control import CommandTable, Dispatcher, OscServer, SendingThread
+from engine.control.shown_texts import ShownTexts
 from engine.cue_control import FILE_NAME as CUES_FILE
 from engine.cue_control import CueControl
 from engine.drawing import Drawing
@@ -236,7 +237,9 @@ def open_engine(config: Config) -> Iterator[Engine]:
                 if target.send == "values":
                     osc.subscribe(target.host, target.port)
                 else:
-                    desk.map_feedback.subscribe(osc.listener_at(target.host, target.port), target.send)
+                    desk.map_feedback.subscribe(osc.target_at(target.host, target.port, "osc.feedback"), target.send)
+            for text in config.osc.text:
+                desk.texts.show(text.shows, osc.target_at(text.host, text.port, "osc.text"), text.address)
         if web is not None and config.announce:
             closing(_announcer(service_name(config.name), osc, web, warnings)).start()
         yield engine
@@ -255,6 +258,7 @@ class _Desk:
     cues: CueControl
     show: ShowControl
     map_feedback: MapFeedback
+    texts: ShownTexts
 
 
 def _open_desk(
@@ -277,7 +281,8 @@ def _open_desk(
         map_for=lambda root: mapping.map_for(root),
     )
     warnings.on_said = dispatcher.feedback.warn
-    tell = dispatcher.feedback.tell
+    texts = ShownTexts(dispatcher.feedback.tell)
+    tell = texts.tell
     tempo, crossfade = Tempo(store, clock), Crossfade(store)
     folder = PresetFolder(Path(config.presets) if config.presets else folders.presets_folder())
     presets = closing(
@@ -336,6 +341,7 @@ def _open_desk(
         cues=cues,
         show=show,
         map_feedback=map_feedback,
+        texts=texts,
     )
 
 

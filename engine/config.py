@@ -35,12 +35,24 @@ class FeedbackTarget(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Every value, or what mapped controls should show, in a form of `/map/feedback`."""
 
 
+class TextTarget(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A text in another program, such as Resolume's Text Block, that shows a name: `[[osc.text]]`."""
+
+    host: str = "127.0.0.1"
+    port: Port
+    address: Annotated[str, Meta(pattern=r"^/\S+$", max_length=255)]
+    """Of the text, in that program."""
+    shows: Literal["preset", "cue"] = "preset"
+    """The name of the preset that is on, or the number and preset of the cue."""
+
+
 class OscConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     listen: str = "off"
     """`HOST:PORT` for UDP and TCP, or `off`."""
     allow: tuple[str, ...] = ()
     """Networks (CIDR) whose senders are heard; empty: every sender that reaches the address."""
     feedback: tuple[FeedbackTarget, ...] = ()
+    text: tuple[TextTarget, ...] = ()
 
 
 class LoraConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -298,6 +310,7 @@ def _value_at(key_path: str, values: Any) -> Any:
 
 _TABLES: dict[str, type[Struct]] = {
     "osc.feedback[": FeedbackTarget,
+    "osc.text[": TextTarget,
     "osc.": OscConfig,
     "sd.loras[": LoraConfig,
     "sd.": SdConfig,

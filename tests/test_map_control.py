@@ -25,6 +25,9 @@ from engine.params import ParamStore
 from engine.params.mapping_control import control_of
 from tests.hung_file import hung
 
+LINES = "/composition/layers/6/clips/1/video/source/blocktextgenerator/text/params/lines"
+"""The lines of a Text Block in Resolume, as many public programs send them (search for `blocktextgenerator`)."""
+
 
 class Desk:
     """The map behind a real OSC server, without a picture, and one client."""
@@ -149,11 +152,17 @@ def test_a_learned_control_of_a_midi_bridge_moves_a_layer(
     o2m.bind(("127.0.0.1", 0))
     o2m.settimeout(30.0)
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))
+    text = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # a Text Block of Resolume, at its OSC input
+    text.bind(("127.0.0.1", 0))
+    text.settimeout(30.0)
+    shown = {"port": text.getsockname()[1], "address": LINES}
     config = build_config(
         {
             "width": 64, "height": 64, "fps": 60.0, "audio": "demo", "renderer": "numba", "maps": ["resolume"],
             "osc": {
-                "listen": "127.0.0.1:0", "feedback": [{"port": o2m.getsockname()[1], "send": "o2m"}],
+                "listen": "127.0.0.1:0",
+                "feedback": [{"port": o2m.getsockname()[1], "send": "o2m"}],
+                "text": [shown, {**shown, "shows": "cue"}],
             },
             "mapping": str(tmp_path / "controllers.toml"),
         }
@@ -194,6 +203,12 @@ def test_a_learned_control_of_a_midi_bridge_moves_a_layer(
         wait_for(lambda: engine.params.get("/layer/2/intensity") == 1.5, "the layer at its full strength")
         oscsend(port, "/composition/layers/3/video/opacity", "f", 0.25)
         wait_for(lambda: engine.params.get("/layer/3/intensity") == 0.25, "Resolume's layer on ours")
+        oscsend(port, "/preset/save", "s", "night")
+        assert decode_packet(text.recv(4096)) == Message(LINES, ("night",), "s")
+        oscsend(port, "/layer/1/curve", "f", 0.75)  # edited: told to the page, and the same name
+        oscsend(port, "/cue/set", "is", 7, "night")
+        oscsend(port, "/cue/7")
+        assert decode_packet(text.recv(4096)) == Message(LINES, ("7 night",), "s")
 
     def play_again(engine: Any, port: int) -> None:
         for value in (127, 0):
@@ -208,6 +223,7 @@ def test_a_learned_control_of_a_midi_bridge_moves_a_layer(
     assert 'target = "/layer/2/intensity"' in (tmp_path / "controllers.toml").read_text()
     while_it_plays(play_again)
     o2m.close()
+    text.close()
 
 
 def test_open_stage_control_notes_programs_and_pairs_are_learned(desk: Desk, oscsend: Callable[..., None]) -> None:

@@ -76,17 +76,17 @@ class OscServer:
 
         MultiverseError when the host is not known here.
         """
-        target = self.listener_at(host, port)
+        target = self.target_at(host, port, "osc.feedback")
         self._dispatcher.feedback.subscribe(target, origin=target.name)
         self._dispatcher.outbox.wake()
 
-    def listener_at(self, host: str, port: int) -> Sender:
-        """A program that listens there, by UDP. MultiverseError when the host is not known here."""
+    def target_at(self, host: str, port: int, setting: str) -> Sender:
+        """The way to a program that did not ask. MultiverseError names the setting when the host is not known here."""
         try:
             found = addresses_of(host, port, socket.SOCK_DGRAM, self._udp.socket.family)
         except OSError as error:
             reason = error.strerror or error
-            raise MultiverseError(f"osc.feedback {display_address(host, port)}: {reason}") from None
+            raise MultiverseError(f"{setting} {display_address(host, port)}: {reason}") from None
         return self._udp.sender_at(*found[0][4][:2])
 
     def hears(self, host: str, at: str) -> bool:

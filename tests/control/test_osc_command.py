@@ -123,7 +123,8 @@ def test_heard_lists_what_nothing_is_mapped_to(rig: Any) -> None:
     program.hear("/done")
     lines = heard().output.splitlines()
     assert lines[0] == f"udp 127.0.0.1:{program.port}: 3 addresses that nothing is mapped to"
-    assert [line.rsplit("  (", 1)[0] for line in lines[1:-1]] == ["  (empty) 0.5", '  /fader/1 1 "on"', "  /fader/2 0.25"]
+    addresses = [line.rsplit("  (", 1)[0].strip() for line in lines[1:-1]]
+    assert addresses == ["(empty) 0.5", '/fader/1 1 "on"', "/fader/2 0.25"]
     assert all("(2 times, " in line for line in lines[1:-1])
     (entry,) = json.loads(heard("FADER", "0.25", "--json").output)
     assert entry | {"rate_hz": 0} == {

@@ -1,0 +1,45 @@
+"""Names of the show as texts in other programs: which preset is on, or which cue has gone (`[[osc.text]]`).
+
+A program with addresses of its own, such as Resolume, has no use for `/preset/current night 0`. It is sent `night` at
+the address of one of its own texts, whenever that changes.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from engine.control.sender import Sender
+from engine.osc import encode_reply
+from engine.osc.encode import ReplyValue
+
+_TEXT_OF: Final[dict[str, tuple[str, Callable[..., str]]]] = {
+    "/preset/current": ("preset", lambda name, is_edited: str(name)),
+    "/cue/current": ("cue", lambda number, preset: f"{number} {preset}"),
+}
+
+
+class ShownTexts:
+    """Any thread."""
+
+    def __init__(self, tell: Callable[..., None]) -> None:
+        """`tell(address, *args)` is called with all that this is told."""
+        self._tell = tell
+        self._texts: dict[str, str] = {}
+        self._targets: dict[str, list[tuple[Sender, str]]] = {}
+
+    def show(self, what: str, target: Sender, address: str) -> None:
+        """Send `target` the preset's name, or the cue's number and preset, at `address`: now, and when it changes."""
+        self._targets.setdefault(what, []).append((target, address))
+        if what in self._texts:
+            target.post(encode_reply(address, self._texts[what]))
+
+    def tell(self, address: str, *args: ReplyValue) -> None:
+        """Tell everybody, and send the text where it is shown. Never waits."""
+        self._tell(address, *args)
+        if address not in _TEXT_OF:
+            return
+        what, text_of = _TEXT_OF[address]
+        text = text_of(*args)
+        if self._texts.get(what) != text:
+            self._texts[what] = text
+            for target, theirs in self._targets.get(what, ()):
+                target.post(encode_reply(theirs, text))
