@@ -1,5 +1,6 @@
 """Resolume Arena's flood over a real socket: what is mapped moves, the rest is counted, a real mistake is told."""
 
+import re
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from engine.clock import SystemClock
 from engine.control import OscClient
 from engine.osc import encode_message
+from engine.params.mapping_builtin import built_in
 from engine.telemetry import Warnings
 from tests import arena
 from tests.test_map_control import Desk
@@ -198,3 +200,14 @@ def test_another_layer_group_or_the_selected_layer_of_arena_is_our_first(open_st
     for wrong in ("0", "group", "group0", "1000", "last", ""):
         assert "is none of 1..999, group1..group999 and selected" in desk.failed("/map/load", "resolume", wrong)
     assert "only resolume takes a first layer" in desk.failed("/map/load", "my desk", 5)
+
+
+@pytest.mark.parametrize("name", ["resolume:1", "resolume:group1", "resolume:selected"])
+def test_the_page_about_resolume_names_every_address_that_is_mapped(name: str) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "resolume.md").read_text()
+    for table in built_in(name):
+        address = table["control"].removeprefix("osc ")
+        first = re.sub(r"/(layers|groups|columns)/[0-9]+/", r"/\1/1/", address)
+        of_layer = first.replace("/selectedlayer/", "/layers/1/")
+        assert f"`{of_layer}`" in page, address
+        assert f"`{table['target']}`" in page or table["target"].startswith(("/layer/", "/cue/")), table["target"]
