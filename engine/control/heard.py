@@ -105,6 +105,13 @@ class HeardMessages:
             heard.add(args, now_s)
         return sender
 
+    def holds(self, address: str, sender_name: str) -> bool:
+        """Whether that sender's messages to `address` were noted, and nothing has been mapped to it since."""
+        with self._lock:
+            sender = self._senders.get(sender_name)
+            is_noted = sender is not None and address[:MAX_ADDRESS_CHARACTERS] in sender.addresses
+        return is_noted and not self._is_mapped(address)
+
     def may_tell(self, sender_name: str) -> bool:
         """Whether a line about this new sender is due: one a host and minute. Counts it when it is."""
         now_s, host = self._clock.now_s(), sender_name.rpartition(":")[0]

@@ -27,12 +27,15 @@ class Line:
     args: tuple[Shown, ...]
     refused: str = ""
     """Why what came before it was refused; then there is no message."""
+    is_unmapped: bool = False
+    """It is another program's, and nothing is mapped to it."""
 
     def as_json(self) -> dict[str, object]:
         line = {"at_s": round(self.at_s, 4), "from": self.sender}
         if self.refused:
             return line | {"refused": self.refused}
-        return line | {"address": self.address, "args": self.args}
+        line |= {"address": self.address, "args": self.args}
+        return line | {"unmapped": True} if self.is_unmapped else line
 
 
 class OscMonitor:
@@ -64,7 +67,10 @@ class OscMonitor:
                 lines.append(Line(at_s=at_s, sender=sender, address="", args=(), refused=message))
                 continue
             args = tuple(_shown_value(value) for value in message.args[:MOST_ARGUMENTS])
-            lines.append(Line(at_s=at_s, sender=sender, address=shown(message.address), args=args))
+            is_unmapped = self._dispatcher.heard.holds(message.address, sender)
+            lines.append(
+                Line(at_s=at_s, sender=sender, address=shown(message.address), args=args, is_unmapped=is_unmapped)
+            )
         skipped = newest - self._taken - len(lines)
         self._taken = newest
         return tuple(lines), max(0, skipped)

@@ -1,4 +1,5 @@
-// Every OSC message that comes in, while this is looked at, and behind it why it was refused.
+// Every OSC message that comes in, while this is looked at, and behind it why it was refused. Those of other programs
+// that nothing is mapped to are dim.
 
 import { byId, make, write } from "./dom.js";
 
@@ -67,12 +68,13 @@ export class Monitor {
   }
 }
 
-function lineOf({ at_s: atS, from, address, args, refused }, startS) {
+function lineOf({ at_s: atS, from, address, args, refused, unmapped }, startS) {
   const atMs = 1000 * (startS + atS);
   if (refused) return { atMs, from, text: `refused: ${refused}`, key: `${from} ${refused}`.toLowerCase(), isRefused: true };
   const values = (args ?? []).map((value) => (typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value));
   const text = `${address} ${values.map((value) => (typeof value === "string" ? JSON.stringify(value) : JSON.stringify(value) ?? "")).join(" ")}`;
-  return { atMs, from, text, key: `${from} ${text}`.toLowerCase() };
+  const shown = unmapped ? `${text} · not mapped` : text;
+  return { atMs, from, text: shown, key: `${from} ${shown}`.toLowerCase(), isUnmapped: unmapped };
 }
 
 /** hh:mm:ss.mmm, where this browser is. */
@@ -81,8 +83,8 @@ function timeOf(atMs) {
   return `${at.toLocaleTimeString("en-GB")}.${String(at.getMilliseconds()).padStart(3, "0")}`;
 }
 
-function elementOf({ atMs, from, text, key, isRefused }, words) {
+function elementOf({ atMs, from, text, key, isRefused, isUnmapped }, words) {
   const hidden = words.length > 0 && !words.every((word) => key.includes(word));
   const time = atMs === undefined ? "" : timeOf(atMs);
-  return make("li", { hidden, class: isRefused ? "is-bad" : null }, make("time", {}, time), make("span", { class: "from" }, from ?? ""), make("span", { class: "message" }, text));
+  return make("li", { hidden, class: isRefused ? "is-bad" : isUnmapped ? "is-dim" : null }, make("time", {}, time), make("span", { class: "from" }, from ?? ""), make("span", { class: "message" }, text));
 }
