@@ -110,12 +110,19 @@ def stage(open_stage: Callable[..., Stage], wait_for: Callable[..., Any]) -> Sta
     return stage
 
 
-def heard(stage: Stage, count: int, *, after: Callable[[], None] = lambda: None) -> list[Message]:
-    """So many messages about objects, as a subscriber gets them, the first of them after `after()`."""
+def heard(
+    stage: Stage,
+    count: int,
+    *,
+    after: Callable[[], None] = lambda: None,
+    until: Callable[[list[Message]], bool] = lambda messages: True,
+) -> list[Message]:
+    """So many messages about objects, as a subscriber gets them, or more, until `until(all of them)`; the first of
+    them after `after()`."""
     stage.client.send(encode_message("/engine/notify", 1))
     after()
     messages: list[Message] = []
-    while len(messages) < count:
+    while len(messages) < count or not until(messages):
         message = stage.client.receive(timeout_s=60.0)
         assert message is not None, f"only {len(messages)} messages"
         if message.address.startswith("/sam3/object"):
@@ -130,7 +137,11 @@ def lit(picture: np.ndarray) -> np.ndarray:
 
 
 def test_a_dancer_is_followed_over_osc(stage: Stage) -> None:
-    messages = heard(stage, 60)
+    def has_danced(messages: list[Message]) -> bool:
+        seen = [message.args[3] * WIDTH for message in messages if message.address == "/sam3/object/1"]
+        return len(messages) > 200 or (min(seen) < 130 and max(seen) > 190)
+
+    messages = heard(stage, 20, until=has_danced)
     counts = [message.args for message in messages if message.address == "/sam3/objects"]
     assert set(counts) == {(1,)}
     dancers = [message.args for message in messages if message.address == "/sam3/object/1"]
