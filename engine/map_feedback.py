@@ -28,6 +28,7 @@ from engine.osc import Message, encode_reply
 from engine.params import ParamStore
 from engine.params.mapping_control import Control, Movement
 from engine.params.mapping_entry import Entry
+from engine.params.mapping_pattern import is_pattern
 from engine.params.mapping_policy import shown
 from osc_schema.mapping import FORMS
 
@@ -130,7 +131,7 @@ class MapFeedback:
         with self._lock:
             before, self._faces, self._faces_of = self._faces, {}, {}
             for entry in entries:
-                if not entry.feedback:
+                if not entry.feedback or is_pattern(entry.control):  # nobody lives at an address with a *
                     continue
                 control = entry.control._replace(number=0) if entry.control.kind == "osc" else entry.control
                 face = self._faces.setdefault(control, _Face(control))

@@ -208,6 +208,7 @@ def test_osc_controls_get_their_value_at_their_own_address(stage: Stage) -> None
     stage.add("osc /3/xy", "/layer/1/ratio", low=1, high=16)
     stage.add("osc /3/xy 1", "/layer/2/curve")
     stage.add("osc /4/xy 1", "/layer/2/curve")  # whose first argument nobody knows
+    stage.add("osc /5/*/on", "/layer/3/mute")  # stands for many addresses, so it is none to send to
     stage.store.set("/layer/1/ratio", 4.0)
     stage.store.set("/layer/2/curve", 0.25)
     assert stage.follow("osc") == [("/1/fader3", 0.0), ("/3/xy", 0.5, 0.25)]

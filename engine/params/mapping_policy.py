@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import osc_schema
 from engine.params.mapping_control import LARGEST, Movement
-from engine.params.mapping_entry import RELATIVE, SWITCHED, Entry, command_arguments
+from engine.params.mapping_entry import RELATIVE, SWITCHED, TRIGGERS, Entry, command_arguments
 from osc_schema import Param, ParamType, Value
 
 STEP = 1 / 127  # of the way: one step of a 7-bit control, far below a jump that an eye sees at 30 ms of smoothing
@@ -110,7 +110,7 @@ def shown(entry: Entry, value: Value) -> float:
         return position_of(entry, value) * LARGEST[entry.control.kind]
     if entry.is_fader:
         at = position_of(entry, value)
-    elif entry.mode == "trigger":
+    elif entry.mode in TRIGGERS:
         at = float(_accepted(entry, entry.high)[0] == value)
     else:
         number = _number(entry.param, value)
