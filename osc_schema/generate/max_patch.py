@@ -269,7 +269,11 @@ def _row(patcher: _Patcher, control: Control, x: float, y: float, wiring: float)
         return  # the engine's 0 or 1 would press the button again
     if param.type in (ParamType.TEXT, ParamType.FILE):
         text = patcher.object("route text", 700, wiring, 70, 2, "- -", **hidden)
-        patcher.chain(shown, text, named, **hidden)
+        filled = patcher.object("route bang", 1180, wiring, 75, 2, "- -", **hidden)
+        # A text that is emptied may come as a bang, of which `prepend` makes the word "bang".
+        emptied = patcher.message(f'{address} ""', 1265, wiring, 250, **hidden)
+        patcher.chain(shown, text, filled, emptied, out, **hidden)
+        patcher.cord(filled, 1, named, **hidden)
     else:
         patcher.chain(shown, named, **hidden)
     told = patcher.object(f"r {address}", 10, wiring, 340, 0, "-", **hidden)

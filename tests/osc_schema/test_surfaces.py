@@ -105,7 +105,7 @@ def test_max_has_every_parameter_once_in_the_box_for_its_type(maxpat: dict[str, 
     for address, name, boxes, sources in rows(maxpat):
         found[address] += 1
         (said_by,) = sources[name]
-        if boxes[said_by]["maxclass"] not in kind_of.values():  # `route text`, the 1 of a trigger
+        while boxes[said_by]["maxclass"] not in kind_of.values():  # `route text`, the 1 of a trigger
             (said_by,) = sources[said_by]
         box = boxes[said_by]
         param = osc_schema.lookup(address)

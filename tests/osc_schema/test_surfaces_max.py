@@ -131,9 +131,10 @@ class Player:
 
     def control(self, address: str) -> Box:
         """The box that a person moves to send `address`."""
-        (named,) = (box for box in self.boxes if box.kind == "prepend" and box.arguments == (address,))
-        source = self.source(named)
-        return source if source.kind not in ("message", "route") else self.source(source)
+        (box,) = (box for box in self.boxes if box.kind == "prepend" and box.arguments == (address,))
+        while box.kind in ("prepend", "message", "route"):
+            box = self.source(box)
+        return box
 
     def source(self, box: Box) -> Box:
         """What a box is fed by; of two, the first in the file."""
@@ -182,7 +183,7 @@ class Player:
                 self.out(box, outlet, (rest or ("bang",)) if found and box.kind == "route" else
                          ("bang",) if found else message)  # fmt: skip
             case "prepend":
-                self.out(box, 0, (*box.arguments, *(() if message == ("bang",) else message)))
+                self.out(box, 0, (*box.arguments, *message))  # of a bang too: the stored message, then the word "bang"
             case "t":
                 for outlet in reversed(range(len(box.arguments))):
                     self.out(box, outlet, {"b": ("bang",), "l": message}[box.arguments[outlet]])
@@ -374,6 +375,15 @@ def test_every_control_says_its_own_address_and_a_value_that_the_engine_takes(pl
         assert said == (param.address, 1 if value == "bang" else value)
         accepted = osc_schema.accept(param, said[1]).value
         assert accepted == osc_schema.accept(param, told).value, param.address
+
+
+@pytest.mark.parametrize("emptied", [("text",), ("text", "")])
+def test_a_text_that_is_emptied_is_sent_empty(player: Player, emptied: Message) -> None:
+    """No page says whether an empty textedit says `text` alone, which `route` hands on as a bang."""
+    player.wait(500)
+    player.sent.clear()
+    player.out(player.control("/sd/prompt"), 0, emptied)
+    assert player.sent == [("/sd/prompt", "")]
 
 
 # -- the picture ----------------------------------------------------------------------------------
