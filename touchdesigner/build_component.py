@@ -955,7 +955,7 @@ class PictureInputs:
         return main_trouble(
             self._own("Mainsender"), self._own("Mainfound"), len(top.par.sendername.menuNames), (top.width, top.height),
             engine_px, is_windows=sys.platform == "win32",
-            is_non_commercial=licenses.type == "Non-Commercial",  # noqa: F821  TouchDesigner's
+            is_non_commercial=licenses.isNonCommercial,  # noqa: F821  TouchDesigner's
         )  # fmt: skip
 
     def _point(self, sender: Any, shown_in: str, name: str) -> None:

@@ -325,7 +325,7 @@ class TouchDesigner:
         self.read_only_members: set[str] = set()
         """Members of Par that this build lets nobody set."""
         self.app = types.SimpleNamespace(version="099", build=build)
-        self.licenses = types.SimpleNamespace(type="Commercial")
+        self.licenses = types.SimpleNamespace(isNonCommercial=False)
         self.senders: dict[str, tuple[int, int]] = {}
         """Size of the picture of each Syphon or Spout sender that can be received here."""
         self.root = COMP(self, "baseCOMP", "", None)

@@ -246,7 +246,7 @@ def test_a_picture_that_stays_the_placeholder_is_told_of(playing: Studio) -> Non
 
 
 def test_a_licence_that_makes_pictures_smaller_is_named(playing: Studio) -> None:
-    playing.program.licenses.type = "Non-Commercial"
+    playing.program.licenses.isNonCommercial = True
     playing.program.senders["Multiverse"] = (1280, 720)
     look(playing)
     assert look(playing) == (
