@@ -26,14 +26,17 @@ SHORT_WORDS = {
     "multiverse": "mv",
     "master": "m",
     # A whole part of an address.
-    "duty_auto": "dutyaut",
+    "crossfade_s": "xfade",  # without its s, which would be read as a plural
+    "duty_auto": "dtyauto",
     "flash_guard": "flash",
     "gpu_retrieval": "gpuretr",
     "hue_offset": "hueofs",
     "index_rate": "idxrate",
     "input_channel": "inchan",
+    "interval_s": "intvl",
     "ip_adapter": "ipa",
     "mask_edge": "edge",
+    "release_ms": "release",  # rel is read as relative
     "retrieval_power": "retrpow",
     "tempo_sync": "sync",
     # A word, wherever it stands.
@@ -46,12 +49,10 @@ SHORT_WORDS = {
     "fallback": "fallbk",
     "features": "feat",
     "feedback": "fb",
-    "interval": "intvl",
     "objects": "obj",
     "profiling": "profile",
     "record": "rec",
-    "region": "reg",
-    "release": "rel",
+    "region": "rgn",
     "resolution": "res",
     "segments": "segs",
     "shared": "share",

@@ -106,6 +106,17 @@ def test_a_name_depends_on_its_address_alone() -> None:
     assert parameter_name("/sam3/max_objects") == "Sam3maxobj"
     assert parameter_name("/master/blackout") == "Mblackout"
     assert parameter_name("/sink/spout/name") == "Spoutname"
+
+
+def test_no_name_reads_as_another_word() -> None:
+    """A unit of seconds as a plural, a release as something relative, a region's switch as "can be regenerated"."""
+    assert parameter_name("/sd/interval_s") == "Sdintvl"
+    assert parameter_name("/sd/crossfade_s") == "Sdxfade"
+    assert parameter_name("/mod/1/release_ms") == "Mod1release"
+    assert parameter_name("/region/enable") == "Rgnenable"
+
+
+def test_a_name_that_begins_with_a_digit_is_refused() -> None:
     with pytest.raises(ValueError, match="no parameter called '1stlight'"):
         parameter_name("/1st/light")
 
