@@ -44,6 +44,11 @@ def test_no_address_has_a_name_that_chataigne_keeps_for_itself() -> None:
     assert [address for address in inside if address.rpartition("/")[2] in ("listen", "sync", "enabled")] == []
 
 
+def test_mode_is_all_that_chataigne_cannot_listen_to() -> None:
+    """GenericOSCQueryModule::updateAllListens asks for what lies in containers; docs/chataigne.md names the rest."""
+    assert [param.address for param in osc_schema.PARAMS if param.address.count("/") == 1] == ["/mode"]
+
+
 def containers_of(node: dict) -> set[str]:
     """The path of each below it, without the first slash."""
     held = [child for child in node.get("CONTENTS", {}).values() if "CONTENTS" in child]
