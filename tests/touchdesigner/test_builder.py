@@ -261,12 +261,15 @@ def test_no_picture_is_missed_where_none_is_to_come(playing: Studio) -> None:
 
 
 def test_what_windows_asks_of_a_picture_is_said(module_named: Callable) -> None:
-    """An Nvidia or AMD card, and 10 senders: docs.derivative.ca/Syphon_Spout_In_TOP."""
+    """An Nvidia or AMD card, and 10 senders: docs.derivative.ca/Syphon_Spout_In_TOP. 64: leadedge/Spout2,
+    SpoutSenderNames.cpp."""
     main_trouble = module_named("picture_inputs").main_trouble
     where = {"is_windows": True, "is_non_commercial": False}
-    full = main_trouble("Multiverse", "", 10, (128, 128), (1920, 1080), **where)
-    assert full.endswith("Spout takes 10 senders, and 10 are there: end one")
-    assert "takes" not in main_trouble("Multiverse", "", 9, (128, 128), (1920, 1080), **where)
+    for limit in (10, 64):
+        full = main_trouble("Multiverse", "", limit, (128, 128), (1920, 1080), **where)
+        assert full.endswith(f"{limit} senders are there, which may be all that Spout takes: end one")
+        for fewer_or_more in (limit - 1, limit + 1):  # more than 10: then 10 is not the limit here
+            assert "takes" not in main_trouble("Multiverse", "", fewer_or_more, (128, 128), (1920, 1080), **where)
     stuck = main_trouble("Multiverse", "Multiverse", 1, (128, 128), (1920, 1080), **where)
     assert stuck.endswith("Spout In needs an Nvidia or AMD card")
     assert main_trouble("Multiverse", "Multiverse", 1, (128, 128), (128, 128), **where) == ""

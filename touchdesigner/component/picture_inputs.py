@@ -15,8 +15,9 @@ SENDERS = (
     ("sam3_mask_in", "Masksender", "Maskfound"),
 )  # each may be told from those after it by their longer names
 PLACEHOLDER_PX = (128, 128)
-# docs.derivative.ca/Syphon_Spout_In_TOP: an Nvidia or AMD GPU is required; 10 senders unless the registry says more.
-MAX_SPOUT_SENDERS = 10
+# How many senders Spout takes unless the registry says otherwise: 10 by docs.derivative.ca/Syphon_Spout_In_TOP, which
+# also asks for an Nvidia or AMD card; 64 by Spout's own library since 2020 (SpoutSenderNames.cpp).
+SPOUT_LIMITS = (10, 64)
 MAX_NON_COMMERCIAL_PX = 1280  # docs.derivative.ca/TOP
 Size = tuple[int, int]
 
@@ -89,8 +90,8 @@ def main_trouble(
         line = (
             f"no Syphon or Spout sender contains {part!r}: output 1 shows {placeholder}; see Sinks on the Status page"
         )
-        full = f". Spout takes {MAX_SPOUT_SENDERS} senders, and {senders} are there: end one"
-        return line + (full if is_windows and senders >= MAX_SPOUT_SENDERS else "")
+        full = f". {senders} senders are there, which may be all that Spout takes: end one"
+        return line + (full if is_windows and senders in SPOUT_LIMITS else "")
     if shown_px == PLACEHOLDER_PX != engine_px:
         why = ": Spout In needs an Nvidia or AMD card" if is_windows else ""
         return f"{name} is there, and output 1 still shows {placeholder}{why}"
