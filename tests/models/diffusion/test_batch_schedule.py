@@ -281,7 +281,7 @@ def test_once_prepared_a_batch_never_waits_for_the_device(tiny_models: Any, samp
     schedule = BatchSchedule(
         model,
         Denoiser(model, calls=DirectCalls()),
-        steps=8,
+        steps=4,
         strength=0.75,
         guidance=2.0,
         sampler="scheduler" if sampler in OWN else sampler,
