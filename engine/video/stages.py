@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
-from engine.video.batches import PaintedBatch, VideoBatch
+if TYPE_CHECKING:  # who paints in a process of its own reads no video and draws nothing
+    from engine.video.batches import PaintedBatch, VideoBatch
 
 STAGES: Final = ("encode", "process", "decode")
 
@@ -38,7 +39,7 @@ class PaintStages(Protocol):
     notes: list[str]
     """What the user should know, a line each; may grow."""
 
-    def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:
+    def paint(self, batches: "Iterator[VideoBatch]") -> "Iterator[PaintedBatch]":
         """Each batch painted, in the order they came; a few are on their way at once. May be called again."""
 
     def times(self) -> tuple[StageTime, ...]:
