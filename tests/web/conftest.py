@@ -18,7 +18,8 @@ from engine.frame import ChannelFeatures
 from engine.params import ParamStore
 from engine.query import QueryHub, QueryTree
 from engine.web import PreviewTap, WebServer
-from tests.web.page_stage import CHROMIUM, House, Stage, Visit
+from tests.browsers import SHELL
+from tests.web.page_stage import House, Stage, Visit
 from tests.web.socket_client import SocketClient
 
 
@@ -156,7 +157,7 @@ def long_visit(house: House) -> Iterator[list[Visit]]:
 
 @pytest.fixture
 def stage(house: House, require: Callable[[object, str], None]) -> Stage:
-    require(CHROMIUM, "chromium is missing (apt-get install chromium)")
+    require(SHELL, "chromium is missing (apt-get install chromium)")
     house.stage.reset()
     return house.stage
 

@@ -1,7 +1,6 @@
 """A real engine on a thread of its own, and a real Chromium that looks at its page."""
 
 import contextlib
-import shutil
 import socket
 import threading
 from collections.abc import Callable
@@ -13,8 +12,8 @@ from engine import open_engine
 from engine.app import Engine
 from engine.config import build_config
 from engine.osc import encode_message
+from tests.browsers import SHELL
 
-CHROMIUM = shutil.which("chromium")
 STARTED_WITHIN_S = 60.0
 
 
@@ -114,7 +113,7 @@ class House:
             from playwright.sync_api import sync_playwright
 
             playwright = self._stack.enter_context(sync_playwright())
-            self._browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            self._browser = playwright.chromium.launch(executable_path=SHELL, args=["--no-sandbox"])
             self._stack.callback(self._browser.close)
         page = self._browser.new_context(**context).new_page()
         page.set_default_timeout(20_000)

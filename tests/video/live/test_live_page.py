@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import shutil
 import statistics
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -15,12 +14,12 @@ import pytest
 
 from engine.video.live import LiveServer
 from engine.video.live.controls import LiveSettings
+from tests.browsers import CHROMIUM, SHELL
 from tests.conftest import TinyModels
 from tests.segment.disc_movie import disc_picture, write_movie
 from tests.video.live.client import LiveClient, card
 from tests.video.live.conftest import Serve, open_server
 
-CHROMIUM = shutil.which("chromium")
 FAKE_WEBCAM = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 PLAIN_NAME = "live.test"  # a name of 127.0.0.1 that is no localhost: to a browser another machine
 WaitFor = Callable[..., Any]
@@ -73,28 +72,34 @@ Visit = Callable[..., Visitor]
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        yield None
-        return
-    from playwright.sync_api import sync_playwright
+def open_browser() -> Iterator[Callable[[str], Any]]:
+    """`open_browser(program)`: the one that is open, or a new one; closed at the end."""
+    with contextlib.ExitStack() as stack:
+        opened: dict[str, Any] = {}
 
-    mapped = f"--host-resolver-rules=MAP {PLAIN_NAME} 127.0.0.1"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", mapped, *FAKE_WEBCAM])
+        def browser(program: str) -> Any:
+            from playwright.sync_api import sync_playwright
+
+            if not opened:
+                opened["playwright"] = stack.enter_context(sync_playwright())
+            if program not in opened:
+                arguments = ["--no-sandbox", f"--host-resolver-rules=MAP {PLAIN_NAME} 127.0.0.1", *FAKE_WEBCAM]
+                opened[program] = opened["playwright"].chromium.launch(executable_path=program, args=arguments)
+                stack.callback(opened[program].close)
+            return opened[program]
+
         yield browser
-        browser.close()
 
 
 @pytest.fixture
-def visit(browser: Any, require: Callable[[object, str], None]) -> Iterator[Visit]:
-    """`visit(url, state)`: a window of its own storage; in the end none of them may have had an error."""
-    require(CHROMIUM, "chromium is missing (apt-get install chromium)")
+def visit(open_browser: Callable[[str], Any], require: Callable[[object, str], None]) -> Iterator[Visit]:
+    """`visit(url, state, program)`: a window of its own storage; in the end none of them may have had an error."""
+    require(SHELL, "chromium is missing (apt-get install chromium)")
     with contextlib.ExitStack() as stack:
         visitors = []
 
-        def open_window(url: str, state: str = "connected", **options: Any) -> Visitor:
-            context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        def open_window(url: str, state: str = "connected", program: str = str(SHELL), **options: Any) -> Visitor:
+            context = open_browser(program).new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
             stack.callback(context.close)
             visitors.append(Visitor(context.new_page()))
             return visitors[-1].open(url, state)
@@ -136,7 +141,7 @@ def is_even(record: list[dict[str, float]]) -> bool:
 def test_the_cameras_pictures_come_back_painted_at_a_constant_rate(
     visit: Visit, server: LiveServer, wait_for: WaitFor
 ) -> None:
-    visitor = visit(server.url)
+    visitor = visit(server.url, program=str(CHROMIUM))  # draws at a display's beat
     visitor.page.locator("#fps").fill("15")
     visitor.page.click("#use-camera")
     wait_for(lambda: visitor.shown() >= 44, "pictures")
