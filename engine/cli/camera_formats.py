@@ -26,15 +26,20 @@ def ask_formats(camera: CameraDevice, platform: str) -> list[str]:
     import av.logging
 
     form, file, options = format_question(camera, platform)
+    before = av.logging.get_level(), av.logging.get_skip_repeated()
     av.logging.set_level(av.logging.INFO)
     av.logging.set_skip_repeated(False)
-    with av.logging.Capture() as told:
-        try:
+    try:
+        with av.logging.Capture() as told:
             av.open(file, format=form, options=options).close()
-        except (av.FFmpegError, OSError, ValueError) as error:
-            refused = str(error)
-        else:
-            refused = ""
+    except (av.FFmpegError, OSError, ValueError) as error:
+        refused = str(error)
+    else:
+        refused = ""
+    finally:
+        # A decoder that is closed waits for its threads with the GIL held; one that logs to Python waits for the GIL.
+        av.logging.set_level(before[0])
+        av.logging.set_skip_repeated(before[1])
     lines = [line.strip() for line in "".join(text for _, _, text in told).splitlines() if line.strip()]
     return lines or [refused or "FFmpeg told nothing"]
 

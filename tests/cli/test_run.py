@@ -151,8 +151,10 @@ def test_a_film_that_is_interrupted_says_how_far_it_came_and_fails(
     monkeypatch.chdir(home)
 
     def interrupt() -> None:
-        wait_for(lambda: (home / "out.mp4").exists() and (home / "out.mp4").stat().st_size, "the first fragment")
-        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            wait_for(lambda: (home / "out.mp4").exists() and (home / "out.mp4").stat().st_size, "the first fragment")
+        finally:  # else it goes on for an hour
+            os.kill(os.getpid(), signal.SIGINT)
 
     interrupting = threading.Thread(target=interrupt)
     interrupting.start()
