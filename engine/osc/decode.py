@@ -45,6 +45,7 @@ MAX_TYPE_TAGS: Final = 1024
 KNOWN_HEADS: Final = 1024  # a few times the number of parameters; 0.2 MB
 LONGEST_KNOWN_HEAD_BYTES: Final = 128
 
+_PRINTABLE: Final = bytes(range(0x21, 0x7F))
 BUNDLE_HEAD: Final = b"#bundle\0"
 
 
@@ -118,7 +119,10 @@ def _decode(data: bytes, depth: int) -> Message | Bundle:
 def _has_tags_after_a_name(data: bytes) -> bool:
     """Whether this is a message whose address has no slash: printable ASCII or nothing, then a type tag string."""
     end = data.find(0)
-    return end >= 0 and data[(end + 4) & ~3 :][:1] == b"," and all(0x20 < byte < 0x7F for byte in data[:end])
+    if end < 0:
+        return False
+    tags = (end + 4) & ~3
+    return data[tags : tags + 1] == b"," and not data[:end].translate(None, _PRINTABLE)
 
 
 def _decode_bundle(data: bytes, depth: int) -> Bundle:

@@ -4,6 +4,7 @@ import math
 import random
 import struct
 import threading
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -207,3 +208,16 @@ def test_an_error_line_shows_no_control_characters_of_a_sender() -> None:
     with pytest.raises(OscDecodeError) as refusal:
         decode_packet(b"/\x1b[2J\n\r\0,x\0\0")
     assert str(refusal.value).isprintable()
+
+
+def test_a_long_address_without_a_slash_costs_no_more_than_one_with() -> None:
+    def needed_s(first: bytes) -> float:
+        packet = first + b"a" * 64_003 + bytes(4) + b",\0\0\0"
+        times = []
+        for _ in range(5):
+            began_s = time.perf_counter()
+            decode_packet(packet)
+            times.append(time.perf_counter() - began_s)
+        return min(times)
+
+    assert needed_s(b"a") < 10 * needed_s(b"/")
