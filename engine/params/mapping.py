@@ -73,7 +73,8 @@ class ControlMap:
         What stands there and is `instead_of` goes, unless it is one of them.
         """
         entries = tuple(entries)
-        held = [pair for pair in self._entries if pair[0] in entries or not instead_of(pair[0])]
+        kept = frozenset(entries)  # a thousand against a thousand, while OSC waits
+        held = [pair for pair in self._entries if pair[0] in kept or not instead_of(pair[0])]
         places = {_what_moves_what(known): place for place, (known, _) in enumerate(held)}
         for entry in entries:
             place = places.setdefault(_what_moves_what(entry), len(held))

@@ -12,7 +12,7 @@ from engine.params import ParamStore
 from engine.params.mapping import ControlMap
 from engine.params.mapping_builtin import BUILT_IN, built_in, is_from
 from engine.params.mapping_control import MidiEvent, Movement, control_of
-from engine.params.mapping_entry import changed, make_entry
+from engine.params.mapping_entry import Entry, changed, make_entry
 from engine.params.mapping_file import read_tables
 from engine.params.mapping_movement import Movements
 from engine.params.mapping_pattern import PatternIndex
@@ -546,6 +546,20 @@ def test_a_thousand_patterns_are_not_compared_one_by_one() -> None:
         control = control_of(f"osc {address}")
         assert len(index._patterns_of(control)) == (1 if address.count("/") == 3 else 0)
         assert index.of(control) == index.of(control) == ("made",) * met
+
+
+def test_a_thousand_entries_are_loaded_over_a_thousand_without_comparing_each_with_each(monkeypatch) -> None:
+    def many() -> list[Entry]:
+        tables = [{"control": f"midi {1 + n // 128} cc {n % 128}", "target": "/layer/1/curve"} for n in range(1000)]
+        return [make_entry(table) for table in tables]
+
+    mapped, compared, equal = ControlMap(), [], Entry.__eq__
+    mapped.add_all(many())
+    again = many()
+    monkeypatch.setattr(Entry, "__eq__", lambda one, other: compared.append(1) or equal(one, other))
+    mapped.add_all(again)
+    assert len(mapped) == 1000
+    assert len(compared) < 5000
 
 
 def test_a_flood_of_addresses_does_not_fill_a_patterns_memory() -> None:
