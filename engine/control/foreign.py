@@ -17,6 +17,7 @@ from osc_schema import Rejected
 MAP = "map"  # who set what a mapped control moved
 MIN_LIKENESS = 0.8  # of 0..1, of two first parts: /layers is like /layer, /composition like none
 KEPT_ADDRESSES = 4096
+MAX_KEPT_CHARACTERS = 240  # of an address; no control has a longer one
 MAX_ROOT_CHARACTERS = 40  # longer ones are no typing errors
 
 Translate = Callable[[Message, str, float], tuple[Message, ...] | None]
@@ -71,9 +72,12 @@ class ForeignMessages:
         """Whether it can mean nothing here unless it is mapped, whatever stands behind its first part. Hot path."""
         known = self._known.get(address)
         if known is None:
+            known = self._has_foreign_root(address)
+            if len(address) > MAX_KEPT_CHARACTERS:  # 64 KiB each would fill 256 MiB
+                return known
             if len(self._known) >= KEPT_ADDRESSES:
                 self._known.clear()
-            known = self._known[address] = self._has_foreign_root(address)
+            self._known[address] = known
         return known
 
     def translated(self, message: Message, sender: Sender) -> tuple[list[Message], Sender] | None:

@@ -113,12 +113,14 @@ class HeardMessages:
         return is_noted and not self._is_mapped(address)
 
     def may_tell(self, sender_name: str) -> bool:
-        """Whether a line about this new sender is due: one a host and minute. Counts it when it is."""
+        """Whether a line about this new sender is due: one a host and minute, of 16 hosts. Counts it when it is."""
         now_s, host = self._clock.now_s(), sender_name.rpartition(":")[0]
         if now_s - self._told_s.get(host, float("-inf")) < LINE_INTERVAL_S:
             return False
         if len(self._told_s) >= MAX_SENDERS:
             self._told_s = {name: at_s for name, at_s in self._told_s.items() if now_s - at_s < LINE_INTERVAL_S}
+            if len(self._told_s) >= MAX_SENDERS:  # so many hosts in a minute are forged
+                return False
         self._told_s[host] = now_s
         return True
 

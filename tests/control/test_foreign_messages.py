@@ -1,5 +1,6 @@
 """Messages in another program's language: carried out as what they are mapped to, in the name of the map."""
 
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -148,6 +149,26 @@ def test_a_flood_of_addresses_and_senders_does_not_fill_the_memory(reports, make
     assert {sender for _, sender, _ in listed} == {f"udp 192.0.2.9:{sender}" for sender in range(4, 20)}
     assert {len(address) for address, _, _ in listed} == {240}
     assert any(address.startswith("/2999/") for address, _, _ in listed)
+
+
+def test_forged_hosts_get_no_line_each(reports, make_peer) -> None:
+    dispatcher, _, _ = make(None, reports)
+    for host in range(200):
+        dispatcher.receive(encode_message("/composition/x", 1), make_peer(f"udp 192.0.2.{host}:5000").sender())
+    assert len(reports.lines) == 16
+    dispatcher.clock.advance(60.0)
+    dispatcher.receive(encode_message("/composition/x", 1), make_peer("udp 198.51.100.1:5000").sender())
+    assert len(reports.lines) == 17
+
+
+def test_addresses_as_long_as_a_datagram_are_not_remembered(reports, make_peer) -> None:
+    dispatcher, _, _ = make(None, reports)
+    tracemalloc.start()
+    for number in range(200):
+        dispatcher.receive(encode_message(f"/{number}/" + "x" * 50_000, 1), make_peer().sender())
+    kept_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept_bytes < 2_000_000
 
 
 def test_a_message_that_is_mapped_to_nothing_just_now_is_not_unknown(reports, make_peer) -> None:
