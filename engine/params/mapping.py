@@ -13,7 +13,7 @@ from engine.osc import Message
 from engine.params.mapping_control import Control, Movement, pair_of
 from engine.params.mapping_entry import Entry
 from engine.params.mapping_file import MOST_ENTRIES
-from engine.params.mapping_pattern import PatternIndex, is_pattern
+from engine.params.mapping_pattern import MAX_REMEMBERED, PatternIndex, is_pattern
 from engine.params.mapping_policy import Hold, arguments_for, position
 from osc_schema import Value
 
@@ -27,6 +27,7 @@ class ControlMap:
         self._entries: list[tuple[Entry, Hold]] = []
         self._at: dict[Control, list[tuple[Entry, Hold]]] = {}
         self._patterns: PatternIndex[tuple[Entry, Hold]] = PatternIndex()
+        self._holds: dict[tuple[Entry, Control], Hold] = {}  # of patterns, from before the map was changed
         self._addresses: frozenset[str] = frozenset()  # of OSC controls, patterns as they are written
         self._roots: frozenset[str] = frozenset()
 
@@ -46,7 +47,7 @@ class ControlMap:
 
     def is_mapped(self, address: str) -> bool:
         """Whether an argument of that OSC address moves something."""
-        return address in self._addresses or self._patterns.meets(Control("osc", 0, 0, address))
+        return address in self._addresses or self._patterns.meets(address)
 
     def has_root(self, root: str) -> bool:
         """Whether an OSC address that is mapped begins with that part."""
@@ -127,19 +128,23 @@ class ControlMap:
     def _set(self, entries: list[tuple[Entry, Hold]]) -> None:
         self._entries = entries
         self._at = {}
+        kept = frozenset(entry for entry, _ in entries)
+        made = {(entry, control): hold for control, (entry, hold) in self._patterns.made() if entry in kept}
+        before = {key: hold for key, hold in self._holds.items() if key[0] in kept}
+        self._holds = made if len(before) > MAX_REMEMBERED else before | made
         patterns = []
         for entry, hold in entries:
             if is_pattern(entry.control):
-                patterns.append((entry.control, partial(_held, entry)))
+                patterns.append((entry.control, partial(self._held, entry)))
             else:
                 self._at.setdefault(entry.control, []).append((entry, hold))
         self._patterns = PatternIndex(patterns)
         self._addresses = frozenset(entry.control.place for entry, _ in entries if entry.control.kind == "osc")
         self._roots = frozenset(address.split("/", 2)[1] for address in self._addresses)
 
-
-def _held(entry: Entry) -> tuple[Entry, Hold]:
-    return entry, Hold()
+    def _held(self, entry: Entry, control: Control) -> tuple[Entry, Hold]:
+        """A state that was told before the map was changed is no news after it."""
+        return entry, self._holds.pop((entry, control), None) or Hold()
 
 
 def _what_moves_what(entry: Entry) -> tuple[Control, str, str]:

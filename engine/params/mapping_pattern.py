@@ -7,7 +7,7 @@ and looks that up. Most maps have one or two groups for a number of parts. What 
 Each address that a pattern meets moves by itself: that one clip stopped says nothing of the one that has started.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 from engine.params.mapping_control import Control
@@ -26,12 +26,14 @@ def is_pattern(control: Control) -> bool:
 class PatternIndex(Generic[T]):
     """Patterns and what each makes for an address that it meets. One thread at a time."""
 
-    def __init__(self, patterns: Iterable[tuple[Control, Callable[[], T]]] = ()) -> None:
-        """`make()` is called once for each address that its pattern meets."""
-        self._makers: dict[Control, list[Callable[[], T]]] = {}
+    def __init__(self, patterns: Iterable[tuple[Control, Callable[[Control], T]]] = ()) -> None:
+        """`make(control)` is called once for each control that its pattern meets."""
+        self._makers: dict[Control, list[Callable[[Control], T]]] = {}
+        self._places: set[str] = set()
         self._stars: dict[int, set[tuple[int, ...]]] = {}  # number of parts -> where stars are
         for control, make in patterns:
             self._makers.setdefault(control, []).append(make)
+            self._places.add(control.place)
             parts = control.place.split("/")
             stars = tuple(number for number, part in enumerate(parts) if part == STAR)
             self._stars.setdefault(len(parts), set()).add(stars)
@@ -41,9 +43,13 @@ class PatternIndex(Generic[T]):
     def __bool__(self) -> bool:
         return bool(self._makers)
 
-    def meets(self, control: Control) -> bool:
-        """Whether a pattern stands for it."""
-        return any(pattern in self._makers for pattern in self._patterns_of(control))
+    def meets(self, address: str) -> bool:
+        """Whether a pattern stands for an argument of that address."""
+        return any(pattern.place in self._places for pattern in self._patterns_of(Control("osc", place=address)))
+
+    def made(self) -> Iterator[tuple[Control, T]]:
+        """What has been made and is remembered, with the control that it was made for."""
+        return ((control, one) for control, met in self._met.items() for one in met)
 
     def of(self, control: Control) -> tuple[T, ...]:
         """What the patterns that stand for it have made for it; none where no pattern does."""
@@ -52,7 +58,7 @@ class PatternIndex(Generic[T]):
             return met
         if control in self._unmet:
             return ()
-        met = tuple(make() for pattern in self._patterns_of(control) for make in self._makers.get(pattern, ()))
+        met = tuple(make(control) for pattern in self._patterns_of(control) for make in self._makers.get(pattern, ()))
         if met:
             if len(self._met) >= MAX_REMEMBERED:
                 self._met.clear()

@@ -538,10 +538,31 @@ def test_each_address_that_a_pattern_meets_moves_by_itself() -> None:
     ]  # fmt: skip
 
 
+def test_a_state_told_again_after_the_map_was_changed_is_no_news() -> None:
+    """Something is learned in mid-show: a layer that was muted by hand stays muted."""
+    shown = {"control": "osc /clip/*/state", "target": "/layer/1/mute", "mode": "rise", "in_high": 3, "high": False}
+    surface = Surface(shown)
+    surface.osc("/clip/1/state", 3)
+    surface.store.set("/layer/1/mute", True)
+    for number in (1, 2):
+        surface.map.add(make_entry({"control": f"midi 1 cc {number}", "target": "/layer/1/curve"}))
+    surface.osc("/clip/1/state", 3)
+    assert surface.store.get("/layer/1/mute") is True
+    surface.osc("/clip/1/state", 1)
+    surface.osc("/clip/1/state", 3)
+    assert surface.store.get("/layer/1/mute") is False
+
+
+def test_an_address_whose_second_argument_a_pattern_hears_is_mapped() -> None:
+    surface = Surface({"control": "osc /pad/*/xy 1", "target": "/layer/1/curve"})
+    assert surface.map.is_mapped("/pad/4/xy")
+    assert not surface.map.is_mapped("/pad/4/xyz")
+
+
 def test_a_thousand_patterns_are_not_compared_one_by_one() -> None:
     """A message of another program is looked up once for each way in which stars stand in patterns of its length."""
     patterns = [control_of(f"osc /{area}/*/{number}") for area in "abcdefghij" for number in range(100)]
-    index = PatternIndex((pattern, lambda: "made") for pattern in patterns)
+    index = PatternIndex((pattern, lambda control: "made") for pattern in patterns)
     for address, met in (("/c/7/50", 1), ("/c/7/100", 0), ("/c/7/8/9", 0), ("/k", 0)):
         control = control_of(f"osc {address}")
         assert len(index._patterns_of(control)) == (1 if address.count("/") == 3 else 0)
@@ -563,7 +584,7 @@ def test_a_thousand_entries_are_loaded_over_a_thousand_without_comparing_each_wi
 
 
 def test_a_flood_of_addresses_does_not_fill_a_patterns_memory() -> None:
-    index = PatternIndex([(control_of("osc /a/*"), object)])
+    index = PatternIndex([(control_of("osc /a/*"), lambda control: object())])
     first = index.of(control_of("osc /a/0"))
     for number in range(5000):
         index.of(control_of(f"osc /b/{number}"))
