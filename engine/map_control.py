@@ -139,8 +139,8 @@ class MapControl:
                 movements = self._movements.of_osc(message)
             else:
                 movements = self._movements.of_midi(event, now_s)
-            self._feedback.heard(movements, now_s)
-            messages = self._map.heard(movements, self._store.get, now_s)
+            sent_to = self._feedback.heard(movements, now_s)
+            messages = self._map.heard(movements, self._store.get, now_s, sent_to)
             is_learning = self._lesson is not None
             learned = self._learn(movements, now_s)
         if learned is not None:

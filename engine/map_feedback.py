@@ -67,6 +67,11 @@ class _Subscriber:
     sent: dict[Control, tuple[float, ...]] = field(default_factory=dict)
     owed: dict[Control, None] = field(default_factory=dict)
 
+    def sent_to(self, face: Control, argument: int) -> float | None:
+        """What that control was sent last; None: it has been heard since, or nothing was sent."""
+        values = self.sent.get(face, ())
+        return values[argument] if argument < len(values) else None
+
 
 class MapFeedback:
     """`poll` on the sending thread, everything else on any."""
@@ -143,10 +148,14 @@ class MapFeedback:
             for subscriber in self._subscribers.values():
                 subscriber.owed = dict.fromkeys(self._faces)
 
-    def heard(self, movements: Iterable[Movement], now_s: float) -> None:
-        """Somebody has a hand on these: what they show is what the hand does, until it rests."""
+    def heard(self, movements: Iterable[Movement], now_s: float) -> dict[Control, float]:
+        """Somebody has a hand on these: what they show is what the hand does, until it rests.
+
+        What those of them were sent last that were sent something since they were heard, by the control of their entry.
+        """
+        sent_to: dict[Control, float] = {}
         if not self._subscribers:
-            return
+            return sent_to
         with self._lock:
             for movement in movements:
                 control = movement.control
@@ -155,10 +164,15 @@ class MapFeedback:
                     face = self._faces.get(known)
                     if face is None:
                         continue
-                    face.heard_s = now_s
+                    argument = control.number if is_osc else 0
                     for subscriber in self._subscribers.values():
+                        sent = subscriber.sent_to(known, argument)
+                        if sent is not None:
+                            sent_to[known._replace(number=control.number)] = sent
+                        face.heard_s = now_s
                         subscriber.sent.pop(known, None)
                         subscriber.owed[known] = None
+        return sent_to
 
     def poll(self, now_s: float) -> bool:
         """Send what is due; False while nobody asks for anything."""

@@ -137,6 +137,33 @@ def test_a_fader_that_has_not_picked_up_is_fetched(stage: Stage) -> None:
     assert stage.store.get("/layer/1/curve") == 1.0
 
 
+@pytest.mark.parametrize("was", [0, 16383, None])
+def test_a_motor_fader_moves_the_value_from_where_it_was_sent(stage: Stage, was: int | None) -> None:
+    stage.add("midi 1 bend", "/layer/1/curve")
+    stage.follow()
+    if was is not None:
+        stage.bridge.say("/pitch", 1, was)
+        stage.after(1.0)
+    stage.store.set("/layer/1/curve", 0.25, by="a cue")
+    assert stage.after(1.0) == [("/pitch", 1, 4096)]
+    stage.bridge.say("/pitch", 1, 4096 + 800)  # a quick hand: beyond the step within which any fader takes over
+    assert stage.store.get("/layer/1/curve") == pytest.approx(4896 / 16383)
+
+
+def test_a_fader_without_a_motor_still_has_to_be_fetched(stage: Stage) -> None:
+    stage.add("midi 1 bend", "/layer/1/curve")
+    stage.follow()
+    stage.bridge.say("/pitch", 1, 12000)
+    stage.store.set("/layer/1/curve", 0.25, by="a cue")
+    stage.after(1.0)
+    for at in (11900, 8000):
+        stage.bridge.say("/pitch", 1, at)
+        stage.after(1.0)
+    assert stage.store.get("/layer/1/curve") == 0.25
+    stage.bridge.say("/pitch", 1, 4000)
+    assert stage.store.get("/layer/1/curve") == pytest.approx(4000 / 16383)
+
+
 def test_a_light_answers_at_once_and_again_when_its_button_is_let_go(stage: Stage) -> None:
     stage.add("midi 1 note 36", "/layer/1/mute")
     stage.follow()

@@ -5,8 +5,9 @@ Start with `mapping_control` (what a control is called), then `mapping_entry` (w
 controls.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from types import MappingProxyType
 
 from engine.errors import MappingError
 from engine.osc import Message
@@ -96,9 +97,16 @@ class ControlMap:
         self._set([])
 
     def heard(
-        self, movements: Iterable[Movement], value_of: Callable[[str], Value], now_s: float
+        self,
+        movements: Iterable[Movement],
+        value_of: Callable[[str], Value],
+        now_s: float,
+        sent_to: Mapping[Control, float] = MappingProxyType({}),
     ) -> tuple[Message, ...] | None:
-        """What the movements mean in our own language; None where no entry has anything to do with them."""
+        """What the movements mean in our own language; None where no entry has anything to do with them.
+
+        `sent_to`: what controls were sent last, as `MapFeedback.heard` tells.
+        """
         is_mapped = False
         messages = []
         for movement in movements:
@@ -108,7 +116,7 @@ class ControlMap:
             for entry, hold in self._entries_for(movement.control):
                 is_mapped = True
                 now = value_of(entry.target) if entry.param is not None else None
-                arguments = arguments_for(entry, movement, now, hold, now_s)
+                arguments = arguments_for(entry, movement, now, hold, now_s, sent_to.get(entry.control))
                 if arguments is not None:
                     messages.append(_message(entry.target, arguments))
             pair = pair_of(movement.control)

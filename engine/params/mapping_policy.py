@@ -7,7 +7,8 @@ scale, so that half way between 1 and 16 is 4.
 Take-over (pickup): a fader moves nothing while it stands elsewhere than the parameter. It takes over when it passes
 the position at which it would stand if it had set the value of now, or comes within a 127th of it. From then on it
 holds the parameter, until somebody else sets it: then all begins anew. Where the value of now lies outside
-`low`..`high`, the nearer end of the fader is that position.
+`low`..`high`, the nearer end of the fader is that position. A fader that was sent somewhere (`/map/feedback`) and
+is heard near there has a motor: it comes from where it was sent, not from where it was heard last.
 """
 
 import math
@@ -20,6 +21,7 @@ from osc_schema import Param, ParamType, Value
 
 STEP = 1 / 127  # of the way: one step of a 7-bit control, far below a jump that an eye sees at 30 ms of smoothing
 PRESSED_FROM = 0.5
+MOTOR_STEP = 0.1  # of the way: further than this no hand moves a fader between two of its values
 UNSET_S = 0.005  # how long what was sent may not be set yet: the movements of one bundle are judged before the first is
 
 Arguments = tuple[float | int | bool | str, ...]
@@ -37,8 +39,15 @@ class Hold:
     sent_s: float = float("-inf")
 
 
-def arguments_for(entry: Entry, movement: Movement, now: Value | None, hold: Hold, now_s: float) -> Arguments | None:
-    """What the entry's target is sent; None: nothing. `now` is the parameter's value, None of a command."""
+def arguments_for(
+    entry: Entry, movement: Movement, now: Value | None, hold: Hold, now_s: float, sent_to: float | None = None
+) -> Arguments | None:
+    """What the entry's target is sent; None: nothing. `now` is the parameter's value, None of a command.
+
+    `sent_to`: what the control was sent last, in what it tells, where it was sent something since it was heard.
+    """
+    if sent_to is not None and entry.is_fader:
+        _follow_motor(entry, movement, hold, position(entry, sent_to))
     wanted = _wanted(entry, movement, now, hold, now_s)
     if wanted is None or entry.param is None or entry.param.type not in SWITCHED:
         return wanted
@@ -68,6 +77,12 @@ def _wanted(entry: Entry, movement: Movement, now: Value | None, hold: Hold, now
         is_high = abs(_number(entry.param, now) - entry.high) < abs(_number(entry.param, now) - entry.low)
         return _accepted(entry, entry.low if is_high else entry.high)
     return _triggered(entry)
+
+
+def _follow_motor(entry: Entry, movement: Movement, hold: Hold, sent_to: float) -> None:
+    at = position(entry, movement.value)
+    if abs(at - sent_to) <= (MOTOR_STEP if hold.at is None else min(MOTOR_STEP, abs(at - hold.at))):
+        hold.at = sent_to
 
 
 def position(entry: Entry, heard: float) -> float:
