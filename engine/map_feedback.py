@@ -13,9 +13,12 @@ with the hand that moves it.
   ring answer at once, and again when the button is let go, since many devices put its light out by themselves.
 - A new subscriber gets everything; after that only what differs from what it was sent last. All is owed again when the
   map changes.
+- A program may tell what it was just sent. That is nobody's hand, and is not answered: it would be told again, for
+  ever.
 - One control that moves several parameters shows the first of them that has something to show.
 """
 
+import math
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -147,6 +150,8 @@ class MapFeedback:
                     face.heard_s = before[control].heard_s
             for subscriber in self._subscribers.values():
                 subscriber.owed = dict.fromkeys(self._faces)
+                # What is not mapped is not listened to: where it stands when it is mapped again nobody knows.
+                subscriber.sent = {control: sent for control, sent in subscriber.sent.items() if control in self._faces}
 
     def heard(self, movements: Iterable[Movement], now_s: float) -> dict[Control, float]:
         """Somebody has a hand on these: what they show is what the hand does, until it rests.
@@ -169,6 +174,8 @@ class MapFeedback:
                         sent = subscriber.sent_to(known, argument)
                         if sent is not None:
                             sent_to[known._replace(number=control.number)] = sent
+                            if _is_same(control, movement.value, sent):
+                                continue
                         face.heard_s = now_s
                         subscriber.sent.pop(known, None)
                         subscriber.owed[known] = None
@@ -213,6 +220,11 @@ class MapFeedback:
 
 def _argument(entry: Entry) -> int:
     return entry.control.number if entry.control.kind == "osc" else 0
+
+
+def _is_same(control: Control, heard: float, sent: float) -> bool:
+    """Whether a control tells what it was sent: rounded to a whole number, or to 32 bits."""
+    return math.isclose(heard, sent, rel_tol=1e-6, abs_tol=1e-6 if control.kind == "osc" else 0.5)
 
 
 def _packets(control: Control, values: tuple[float, ...], form: str) -> list[bytes]:

@@ -164,6 +164,31 @@ def test_a_fader_without_a_motor_still_has_to_be_fetched(stage: Stage) -> None:
     assert stage.store.get("/layer/1/curve") == pytest.approx(4000 / 16383)
 
 
+def test_a_program_that_tells_what_it_was_sent_is_not_told_it_for_ever(stage: Stage) -> None:
+    stage.add("osc /on", "/layer/1/mute")
+    stage.add("osc /fader", "/layer/1/curve", takeover=0)
+    stage.add("midi 1 cc 7", "/layer/2/curve", takeover=0)
+    stage.store.set("/layer/2/curve", 0.5)
+    stage.follow()
+    stage.store.set("/layer/1/curve", 1 / 3, by="page")
+    told = []
+    for _ in range(100):
+        heard = stage.after(INTERVAL_S)
+        told += heard
+        for address, *values in heard:
+            stage.bridge.say(address, *values)
+    assert len(told) <= 2
+
+
+def test_what_was_moved_while_it_was_not_mapped_is_sent_when_it_is_again(stage: Stage) -> None:
+    stage.add("midi 1 cc 7", "/layer/1/curve")
+    assert stage.follow() == [("/control", 1, 7, 0)]
+    stage.bridge.say("/map/clear")
+    stage.bridge.say("/control", 1, 7, 100)
+    stage.add("midi 1 cc 7", "/layer/1/curve")
+    assert stage.after(INTERVAL_S) == [("/control", 1, 7, 0)]
+
+
 def test_a_light_answers_at_once_and_again_when_its_button_is_let_go(stage: Stage) -> None:
     stage.add("midi 1 note 36", "/layer/1/mute")
     stage.follow()
