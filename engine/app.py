@@ -311,6 +311,7 @@ def _open_desk(
         report=warnings.report,
     )
     dispatcher.add_question("/map/feedback", map_feedback.on_feedback)
+    dispatcher.on_gone = map_feedback.unsubscribe
     mapping = closing(
         MapControl(
             Path(config.mapping) if config.mapping else folders.data_folder() / MAPPING_FILE,

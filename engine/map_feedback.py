@@ -110,6 +110,11 @@ class MapFeedback:
                 self._report("map.feedback", f"{MAX_SUBSCRIBERS} ask for /map/feedback: {oldest} makes room")
             self._subscribers[target.name] = _Subscriber(target, form, owed=dict.fromkeys(self._faces))
 
+    def unsubscribe(self, name: str) -> None:
+        """The target of that name asks for no more, or is gone."""
+        with self._lock:
+            self._subscribers.pop(name, None)
+
     def on_feedback(self, message: Message, sender: Sender) -> None:
         """`/map/feedback`, answered."""
 
@@ -130,8 +135,7 @@ class MapFeedback:
         if is_on:
             self.subscribe(target, str(form))
         else:
-            with self._lock:
-                self._subscribers.pop(target.name, None)
+            self.unsubscribe(target.name)
         reply.done(int(bool(is_on)), str(form))
 
     def set_entries(self, entries: Iterable[Entry]) -> None:

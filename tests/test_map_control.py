@@ -54,6 +54,7 @@ class Desk:
             report=report,
         )
         self.dispatcher.add_question("/map/feedback", self.feedback.on_feedback)
+        self.dispatcher.on_gone = self.feedback.unsubscribe
         self.map = MapControl(
             path,
             names=names,
@@ -427,6 +428,16 @@ def test_a_map_that_has_no_room_is_not_loaded_in_part(desk: Desk, tmp_path: Path
     desk.done("/map/load", "large")
     assert "more are not allowed" in desk.failed("/map/load", "resolume")
     assert "(1..990)" in desk.failed("/map/delete", 991)
+
+
+def test_a_connection_that_has_ended_is_sent_no_more_lights(desk: Desk, wait_for: Callable[..., Any]) -> None:
+    desk.done("/map/add", "midi 1 cc 7", "/layer/1/curve")
+    bridge = OscClient(*desk.server.address, tcp=True)
+    bridge.send(encode_message("/map/feedback", 1))
+    assert [bridge.receive(30.0).address for _ in range(2)] == ["/done", "/control"]
+    assert desk.feedback.poll(desk.dispatcher.clock.now_s())
+    bridge.close()
+    assert wait_for(lambda: not desk.feedback.poll(desk.dispatcher.clock.now_s()))
 
 
 def test_midi_clock_goes_to_the_tempo_and_is_no_control(desk: Desk) -> None:

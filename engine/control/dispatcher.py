@@ -79,6 +79,8 @@ class Dispatcher:
         self.feedback = Feedback(store, self.counters, report, self.outbox.is_behind)
         self.watcher: Watcher | None = None
         """The OSC monitor, while somebody watches. Called on OSC's threads: must not wait."""
+        self.on_gone: Callable[[str], None] = lambda name: None
+        """Called with the name of a TCP or WebSocket sender whose connection has ended, on any thread."""
         self._store = store
         self._commands = commands
         self.heard = HeardMessages(clock)

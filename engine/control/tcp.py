@@ -174,6 +174,7 @@ class TcpTransport:
         self._selector.unregister(client.socket)
         self._clients = {sock: other for sock, other in self._clients.items() if other is not client}
         self.dispatcher.feedback.unsubscribe(client.sender.name)
+        self.dispatcher.on_gone(client.sender.name)
         client.close()
 
     def close_all(self) -> None:

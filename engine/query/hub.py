@@ -117,6 +117,7 @@ class Peer:
             self._waiting.clear()
             self._waiting_bytes = 0
         self._dispatcher.feedback.leave(self.sender.name)
+        self._dispatcher.on_gone(self.sender.name)
         self._forget()
 
     def _refuse(self, what: str, reason: str) -> None:
