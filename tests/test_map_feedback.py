@@ -270,6 +270,20 @@ def test_osc_controls_get_their_value_at_their_own_address(stage: Stage) -> None
     assert stage.after(3 * INTERVAL_S) == [("/1/fader3", 0.5)]
 
 
+def test_an_osc_trigger_is_not_fired_by_what_it_moves(stage: Stage) -> None:
+    """Muting a layer on the page must not clear a layer of Resolume, and least of all stop all of them."""
+    stage.bridge.say("/map/load", "resolume")
+    stage.bridge.take()
+    stage.follow("osc")
+    stage.after(1.0)
+    stage.store.set("/layer/1/mute", True, by="page")
+    assert stage.after(1.0) == [("/composition/layers/1/bypassed", 1.0)]
+    stage.bridge.say("/map/clear")
+    stage.add("osc /pad/1", "/layer/2/mute", mode="trigger", feedback=1)
+    stage.store.set("/layer/2/mute", True, by="page")
+    assert ("/pad/1", 1.0) in stage.after(1.0)
+
+
 def test_each_form_has_the_controls_that_its_program_knows(stage: Stage) -> None:
     stage.add("midi 1 cc 7 nano:0", "/layer/1/curve")
     stage.add("osc /1/fader3", "/layer/2/curve")

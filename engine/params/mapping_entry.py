@@ -127,7 +127,8 @@ def _filled(control: Control, target: str, mode: Mode | Literal[""]) -> Entry:
         mode=mode,
         in_low=0.0,
         in_high=float(LARGEST[control.kind]),
-        feedback=_shows(control, param),
+        # What is sent to a trigger of another program may fire it: Resolume's layer would be cleared.
+        feedback=_shows(control, param) and not (control.kind == "osc" and mode in TRIGGERS),
         ticks=USUAL_TICKS,
     )
 
