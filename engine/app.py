@@ -237,7 +237,8 @@ def open_engine(config: Config) -> Iterator[Engine]:
                 if target.send == "values":
                     osc.subscribe(target.host, target.port)
                 else:
-                    desk.map_feedback.subscribe(osc.target_at(target.host, target.port, "osc.feedback"), target.send)
+                    to = osc.target_at(target.host, target.port, "osc.feedback")
+                    desk.map_feedback.subscribe(to, target.send, is_kept=True)
             for text in config.osc.text:
                 desk.texts.show(text.shows, osc.target_at(text.host, text.port, "osc.text"), text.address)
         if web is not None and config.announce:

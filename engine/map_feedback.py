@@ -67,6 +67,8 @@ class _Face:
 class _Subscriber:
     target: Sender
     form: str
+    is_kept: bool
+    """It never asks again, so it makes no room for others."""
     sent: dict[Control, tuple[float, ...]] = field(default_factory=dict)
     owed: dict[Control, None] = field(default_factory=dict)
 
@@ -100,15 +102,20 @@ class MapFeedback:
         self._version = store.version
         self._next_s = float("-inf")
 
-    def subscribe(self, target: Sender, form: str) -> None:
-        """Send `target` everything in one of `osc_schema.mapping.FORMS`, then what changes; again: all over again."""
+    def subscribe(self, target: Sender, form: str, *, is_kept: bool = False) -> None:
+        """Send `target` everything in one of `osc_schema.mapping.FORMS`, then what changes; again: all over again.
+
+        `is_kept`: it stands in the configuration.
+        """
         with self._lock:
-            self._subscribers.pop(target.name, None)
+            before = self._subscribers.pop(target.name, None)
+            is_kept = is_kept or (before is not None and before.is_kept)
             if len(self._subscribers) >= MAX_SUBSCRIBERS:
-                oldest = next(iter(self._subscribers))
+                # `min` takes the first of equals: of those that asked, the one that did so longest ago.
+                oldest = min(self._subscribers, key=lambda name: self._subscribers[name].is_kept)
                 del self._subscribers[oldest]
                 self._report("map.feedback", f"{MAX_SUBSCRIBERS} ask for /map/feedback: {oldest} makes room")
-            self._subscribers[target.name] = _Subscriber(target, form, owed=dict.fromkeys(self._faces))
+            self._subscribers[target.name] = _Subscriber(target, form, is_kept, owed=dict.fromkeys(self._faces))
 
     def unsubscribe(self, name: str) -> None:
         """The target of that name asks for no more, or is gone."""

@@ -341,3 +341,15 @@ def test_the_one_that_asked_longest_ago_makes_room(stage: Stage, reports: Any) -
         stage.bridge.say("/map/feedback", 1, 6000 + port)
     assert [key for key, _ in reports.lines] == ["map.feedback"]
     assert "6000 makes room" in reports.lines[0][1]
+
+
+def test_who_stands_in_the_configuration_makes_no_room(stage: Stage, reports: Any) -> None:
+    """It asks once, at the start: nothing would bring it back."""
+    stage.add("midi 1 cc 7", "/layer/1/curve")
+    stage.feedback.subscribe(stage.bridge.sender, "stage", is_kept=True)
+    stage.bridge.say("/map/feedback", 1)  # it may ask as well
+    for port in range(MAX_SUBSCRIBERS):
+        stage.bridge.say("/map/feedback", 1, 6000 + port)
+    stage.after(1.0)
+    stage.store.set("/layer/1/curve", 1.0)
+    assert stage.after(1.0) == [("/control", 1, 7, 127)]
