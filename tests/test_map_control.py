@@ -481,6 +481,19 @@ def test_what_was_changed_last_is_in_the_file_and_a_wrong_entry_stays_there(
     assert 'control = "midi 99 cc 1"' in file.read_text()
 
 
+def test_a_full_map_beside_an_entry_that_cannot_be_used_is_read_again(
+    open_desk: Callable[..., Desk], tmp_path: Path
+) -> None:
+    """Else the engine would not start after the show in which the map became full."""
+    wrong = '[[entry]]\ncontrol = "midi 99 cc 1"\ntarget = "/mode"\n'
+    entries = "".join(f'[[entry]]\ncontrol = "osc /x/{number}"\ntarget = "/mode"\n' for number in range(999))
+    (tmp_path / "mapping.toml").write_text(wrong + entries)
+    first = open_desk()
+    first.done("/map/add", "osc /y", "/mode")
+    first.map.close()
+    assert len(open_desk().map._map) == 1000
+
+
 def test_an_entry_of_the_file_goes_before_the_same_of_a_named_map(open_desk: Callable[..., Desk]) -> None:
     first = open_desk(("resolume",))
     number = next(entry[0] for entry in first.entries() if entry[1] == "osc /composition/master")

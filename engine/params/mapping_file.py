@@ -51,9 +51,10 @@ def read_map(path: Path) -> LoadedMap:
     tables = content.get("entry", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise MappingError(f"{path}: `entry` is no list of tables, so it is no map ([[entry]])")
-    if len(tables) > MOST_ENTRIES:
-        raise MappingError(f"{path}: {len(tables)} entries; {MOST_ENTRIES} are allowed")
-    return read_tables(tables)
+    loaded = read_tables(tables)
+    if len(loaded.entries) > MOST_ENTRIES:  # those that cannot be used stay in the file beside a full map
+        raise MappingError(f"{path}: {len(loaded.entries)} entries; {MOST_ENTRIES} are allowed")
+    return loaded
 
 
 def read_tables(tables: Iterable[dict[str, Any]]) -> LoadedMap:
