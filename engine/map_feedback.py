@@ -185,7 +185,7 @@ class MapFeedback:
                         sent = subscriber.sent_to(known, argument)
                         if sent is not None:
                             sent_to[known._replace(number=control.number)] = sent
-                            if _is_same(control, movement.value, sent):
+                            if _is_same(movement, sent):
                                 continue
                         face.heard_s = now_s
                         subscriber.sent.pop(known, None)
@@ -233,9 +233,12 @@ def _argument(entry: Entry) -> int:
     return entry.control.number if entry.control.kind == "osc" else 0
 
 
-def _is_same(control: Control, heard: float, sent: float) -> bool:
-    """Whether a control tells what it was sent: rounded to a whole number, or to 32 bits."""
-    return math.isclose(heard, sent, rel_tol=1e-6, abs_tol=1e-6 if control.kind == "osc" else 0.5)
+def _is_same(movement: Movement, sent: float) -> bool:
+    """Whether a control tells what it was sent: rounded to a whole number, to 32 bits, or only its coarse half yet."""
+    kind, heard = movement.control.kind, movement.value
+    if kind in ("cc14", "nrpn") and movement.bits < 14:
+        return round(heard) >> 7 == round(sent) >> 7
+    return math.isclose(heard, sent, rel_tol=1e-6, abs_tol=1e-6 if kind == "osc" else 0.5)
 
 
 def _packets(control: Control, values: tuple[float, ...], form: str) -> list[bytes]:
