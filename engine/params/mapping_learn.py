@@ -3,7 +3,8 @@
 Taken are a note that begins, a program change, a message without arguments at its first hearing; and a control with
 a value once it has told two different ones, or one that is clearly not what it told before. Not taken are values that
 only repeat, notes that end, and what has been moving all along without a pause: the position of a clip that plays, a
-meter, an LFO. Where both halves of a 14-bit pair are heard together, the pair is taken, and an NRPN instead of the
+meter, an LFO. A pause is three times as long as is usual between two of its movements, half a second at least and two
+at most. Where both halves of a 14-bit pair are heard together, the pair is taken, and an NRPN instead of the
 controllers that it is made of.
 
 An encoder that a number is learned from says how far it was turned, always in the same few values (`mapping_encoder`).
@@ -22,6 +23,8 @@ from engine.params.mapping_pair import PAUSE_S
 
 MOST_CONTROLS = 4096  # remembered; a flood of addresses empties the memory
 REST_S = 0.5  # a hand that moves a fader never waits so long between two of its steps
+SLOWEST_REST_S = 2.0  # of what moves by itself a few times a second, as each of Resolume's many playheads does
+RESTS = 3.0  # times as long as usual between two movements is a rest
 ALL_ALONG = 8  # movements without a rest in between, of which the last is just past: a stream, or a hand in motion
 NOISE = 1 / 128  # of the range: below a step of a 7-bit control nothing has been moved
 CLEAR = 0.1  # of the range
@@ -35,6 +38,8 @@ class _Known:
     moved_s: float
     moves: int = 0
     """Since its last rest."""
+    usual_s: float = SLOWEST_REST_S
+    """Between two of its movements."""
     first: float | None = None
     """Its first value since learning began."""
     is_restless: bool = False
@@ -42,6 +47,14 @@ class _Known:
     bits: int = 0
     values: deque[int] = field(default_factory=lambda: deque(maxlen=KEPT_VALUES))
     """The last ones in these bits, where it may be an encoder."""
+
+    def move(self, now_s: float) -> None:
+        since_s, self.moved_s = now_s - self.moved_s, now_s
+        rested = since_s >= min(max(REST_S, RESTS * self.usual_s), SLOWEST_REST_S)
+        self.moves = 1 if rested else self.moves + 1
+        self.is_restless = self.is_restless and not rested
+        if not rested:
+            self.usual_s = since_s if self.moves <= 2 else 0.75 * self.usual_s + 0.25 * since_s
 
 
 class Learned(NamedTuple):
@@ -82,10 +95,7 @@ class Learner:
             known = self._known[control] = _Known(value, now_s, float("-inf"))
         _keep(known, movement)
         if is_bang or movement.steps or value != before:
-            rested = now_s - known.moved_s >= REST_S
-            known.moves = 1 if rested else known.moves + 1
-            known.is_restless = known.is_restless and not rested
-            known.moved_s = now_s
+            known.move(now_s)
         whole = self._whole(control, known.heard_s, now_s)
         known.value, known.heard_s = value, now_s
         if not self.is_learning or known.is_restless:

@@ -97,6 +97,23 @@ def test_what_moves_all_along_is_not_meant_until_it_has_rested(desk: Desk) -> No
     assert desk.hear("osc /clip/position", 0.1, 0.3) == "osc /clip/position"
 
 
+def test_what_moves_a_few_times_a_second_moves_all_along(desk: Desk) -> None:
+    """Resolume tells each of its many playheads two or three times a second, and not evenly."""
+
+    def tell(number: int) -> str:
+        desk.now_s += (0.3, 0.3, 0.8)[number % 3]
+        return desk.hear("osc /composition/layers/3/position", number / 100)
+
+    desk.hear("midi 1 cc 7", *range(20))
+    for number in range(ALL_ALONG + 3):
+        tell(number)
+    desk.learner.begin()
+    assert [tell(number) for number in range(11, 20)] == [""] * 9
+    assert desk.hear("midi 1 cc 7", 30, 31) == "midi 1 cc 7"
+    desk.now_s += 2.0
+    assert desk.hear("osc /composition/layers/3/position", 0.9, 0.1) == "osc /composition/layers/3/position"
+
+
 def test_a_few_movements_before_do_not_make_a_control_restless(desk: Desk) -> None:
     desk.hear("midi 1 cc 7", 1, 2, 3)
     desk.learner.begin()
