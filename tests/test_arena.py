@@ -115,8 +115,9 @@ def test_arenas_flood_without_a_map_is_one_line_and_one_answer(open_stage: Calla
     stage.flood(2, has_clip=False)
     first, second = stage.warnings.latest
     assert first == (
-        "/composition/layers/1/position: no such parameter, and nothing is mapped to it; `/map/load resolume` maps it; "
-        "what else it sends that is not mapped is only counted: `multiverse osc heard` lists it "
+        "/composition/layers/1/position: no such parameter, and nothing is mapped to it; "
+        "`/map/load resolume` loads a map for that program; what else it sends that is not mapped is only counted: "
+        "`multiverse osc heard` lists it "
         f"(from {stage.arena_name})"
     )
     assert second.startswith(MISTAKE)

@@ -109,7 +109,7 @@ class Mistakes:
     def _tell_of(self, address: str, known: str | None, sender: Sender) -> None:
         """One line about a sender, and an answer: it may be a hand that typed this."""
         what = f"{shown(address)}: no such parameter" if address else "an empty address"
-        loads = f"; `/map/load {known}` maps it" if known else ""
+        loads = f"; `/map/load {known}` loads a map for that program" if known else ""
         if self._heard.may_tell(sender.name):
             rest = "what else it sends that is not mapped is only counted: `multiverse osc heard` lists it"
             self._report("osc.unmapped", f"{what}, and nothing is mapped to it{loads}; {rest}", sender)
