@@ -30,13 +30,19 @@ class OscClient:
                 self.socket = socket.socket(family, socket.SOCK_DGRAM)
                 self.socket.connect(address)
         except OSError as error:
+            if isinstance(error, ConnectionRefusedError):
+                raise self._nothing_listens(error) from None
             raise MultiverseError(f"{self.target}: {error.strerror or error}") from None
 
     def send(self, packet: bytes) -> None:
         try:
             self.socket.sendall(packet if self._framing is None else frame(packet, self._framing))
         except OSError as error:
-            raise MultiverseError(f"{self.target}: nothing listens there ({error.strerror or error})") from None
+            raise self._nothing_listens(error) from None
+
+    def _nothing_listens(self, error: OSError) -> MultiverseError:
+        why = f"{self.target}: nothing listens there ({error.strerror or error})"
+        return MultiverseError(f"{why}; start `multiverse run`, or say where it is with --to HOST:PORT")
 
     def receive(self, timeout_s: float) -> Message | None:
         """The next message, one in a bundle too, or None when none comes in time. Malformed packets are skipped."""
@@ -51,7 +57,7 @@ class OscClient:
             except TimeoutError:
                 return None
             except OSError as error:
-                raise MultiverseError(f"{self.target}: nothing listens there ({error.strerror or error})") from None
+                raise self._nothing_listens(error) from None
             if self._framing is not None and not data:
                 raise MultiverseError(f"{self.target}: the connection was closed")
             for packet in [data] if self._framing is None else self._reader.feed(data):
