@@ -20,6 +20,7 @@ app = typer.Typer(help="Talk to a running engine.", no_args_is_help=True)
 ANSWER_WITHIN_S = 5.0
 FAILURE_WITHIN_S = 0.25  # what is wrong with a message is answered when it comes
 MAX_LISTED = 4000  # entries in one answer; the engine queues 8192 packets
+MIN_SHOWN_HZ = 0.1  # below it a rate only says that the sender has stopped
 HEARD_KEYS = ("address", "sender", "count", "rate_hz", "arguments")
 
 Target = Annotated[
@@ -148,6 +149,12 @@ def _ask_heard(client: "OscClient", most: int) -> tuple[list[tuple], int]:
             return entries, int(message.args[2])
 
 
+def _how_often(count: int, rate_hz: float) -> str:
+    times = "once" if count == 1 else f"{count} times"
+    is_steady = count > 1 and rate_hz >= MIN_SHOWN_HZ
+    return f"{times}, {rate_hz:.3g} a second" if is_steady else times
+
+
 def _print_heard(entries: list[tuple], total: int, unlisted: int) -> None:
     senders: dict[str, list[tuple]] = {}
     for entry in entries:
@@ -155,7 +162,7 @@ def _print_heard(entries: list[tuple], total: int, unlisted: int) -> None:
     for sender, found in senders.items():
         print(f"{sender}: {_counted(len(found), 'address', 'addresses')} that nothing is mapped to")
         for address, _, count, rate_hz, arguments in sorted(found):
-            print(f"  {address or '(empty)'} {arguments}  ({count} times, {rate_hz:.3g} a second)")
+            print(f"  {address or '(empty)'} {arguments}  ({_how_often(count, rate_hz)})")
     if not entries:
         print("Nothing was heard that is not mapped." if not total else "Nothing of that was heard.")
     if unlisted:

@@ -128,11 +128,13 @@ def test_heard_lists_what_nothing_is_mapped_to(rig: Any) -> None:
     addresses = [line.rsplit("  (", 1)[0].strip() for line in lines[1:-1]]
     assert addresses == ["(empty) 0.5", '/fader/1 1 "on"', "/fader/2 0.25"]
     assert all("(2 times, " in line for line in lines[1:-1])
+    program.say("/button", 1)
+    assert "  /button 1  (once)" in heard("button").output.splitlines()
     (entry,) = json.loads(heard("FADER", "0.25", "--json").output)
     assert entry | {"rate_hz": 0} == {
         "address": "/fader/2", "sender": f"udp 127.0.0.1:{program.port}", "count": 2, "rate_hz": 0, "arguments": "0.25",
     }  # fmt: skip
-    assert "2 more are not listed (--most N)." in heard("--most", "1").output
+    assert "3 more are not listed (--most N)." in heard("--most", "1").output
     assert "not listed" not in heard("fader").output
     assert heard("nothing of that").output == "Nothing of that was heard.\n"
 
