@@ -489,8 +489,7 @@ def test_a_sender_that_comes_while_the_page_is_open_is_offered_and_chosen_and_a_
         menu.select_option(word)
         wait_for(lambda: "until this one comes" in note.inner_text(), "a line that it is being opened")
         assert stage.engine.status().camera is None
-        publisher.tell()
-        wait_for(lambda: stage.engine.status().camera, "the source")
+        wait_for(lambda: (publisher.tell(), stage.engine.status().camera)[1], "the source")
         wait_for(lambda: note.inner_text() == "", "the line to go")
         assert menu.input_value() == word
         visit.page.locator(".toast", has_text="raise /layer/5/intensity to see it").wait_for()
