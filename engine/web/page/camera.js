@@ -69,7 +69,7 @@ export class Camera {
       return;
     }
     this.#opening = word;
-    write(this.#note, word === "none" ? "" : "opening; the picture of before stays until this one comes");
+    write(this.#note, word === "none" ? "" : "opening; the picture stays as it is until this one comes");
     this.#connection.command("/camera/open", "s", [word]);
   }
 
@@ -80,7 +80,7 @@ export class Camera {
     write(this.#note, "");
     this.#select.value = this.#select.dataset.now ?? "none";
     if (isMine && word !== "none" && this.#values.get(STRENGTH) === 0) {
-      toast(`${word} is on layer 5, whose strength is 0: raise ${STRENGTH} to see it`);
+      toast(`${word} is on layer 5, whose intensity is 0: raise ${STRENGTH} to see it`);
     }
     if (word !== null) this.#list.refresh();
   }
