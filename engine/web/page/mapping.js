@@ -16,6 +16,7 @@ const TITLES = {
   feedback: "the control is sent what it should show, where its bridge asked for it with /map/feedback",
 };
 const MOST_HEARD = 200; // rows; the filter looks through as many
+const MIN_SHOWN_HZ = 0.1; // below it a rate only says that the sender has stopped
 const MOVED_BY_KEYS = "[role=slider], select, input, textarea";
 const MOVING_KEYS = /^(Arrow|Page|Home$|End$|Delete$|Backspace$)/;
 
@@ -103,11 +104,11 @@ export class Mapping {
     document.body.classList.toggle("is-learning", isOn);
     byId("learn").setAttribute("aria-pressed", String(isOn));
     byId("learn-banner").hidden = !isOn;
-    this.#choose(null, adding ? `Touch what osc ${adding} shall move, a control, a look or go` : undefined);
+    this.#choose(null, adding ? `Touch what osc ${adding} should move: a control, a look or go` : undefined);
   }
 
   /** `what` is an element that can be learnt, or null: none for now, and `line` says so. */
-  #choose(what, line = "Learn: touch what shall be moved, a control, a look or go") {
+  #choose(what, line = "Learn: touch what should be moved: a control, a look or go") {
     const { learn = "", argument = "" } = what?.dataset ?? {};
     this.#learning = learn;
     write(byId("learn-line"), learn ? `${`Now move a knob, fader or key for ${learn} ${argument}`.trim()}; turn an encoder slowly, right and then left` : line);
@@ -140,7 +141,8 @@ export class Mapping {
   #show(entries) {
     showRows(byId("maps"), entries, (entry) => this.#row(entry));
     write(byId("no-maps"), entries.length ? "" : "Nothing is mapped yet.");
-    this.#targets = new Map(entries.map(([, control, target]) => [target, control]));
+    this.#targets = new Map();
+    for (const [, control, target] of entries) this.#targets.set(target, [...(this.#targets.get(target) ?? []), control]);
     this.markControls();
   }
 
@@ -160,7 +162,7 @@ export class Mapping {
     const found = this.#heard.filter((entry) => words.every((word) => entry.join(" ").toLowerCase().includes(word)));
     found.sort(([one], [other]) => one.localeCompare(other, undefined, { numeric: true }));
     showRows(byId("heard"), found, (entry) => this.#heardRow(entry));
-    const all = this.#heardInAll > found.length ? `${found.length} of ${this.#heardInAll} addresses, those heard last.` : "";
+    const all = this.#heardInAll > found.length ? `${found.length} of ${this.#heardInAll} addresses, those heard last. Move the one you look for, then look again.` : "";
     write(byId("heard-count"), this.#heardInAll ? all : "Nothing was heard that is not mapped.");
   }
 
@@ -168,20 +170,22 @@ export class Mapping {
     const canBeMapped = /^\/\S+$/.test(address);
     const map = canBeMapped && make("button", { type: "button", "aria-label": `map ${address}`, onclick: () => this.#add(address) }, "map this");
     const title = make("p", {}, make("strong", {}, address || "(empty address)"), make("span", { class: "what" }, args));
-    const often = `${count} × from ${sender}, ${Number(rateHz.toPrecision(3))} a second`;
+    const rate = count > 1 && rateHz >= MIN_SHOWN_HZ ? `, ${Number(rateHz.toPrecision(3))} a second` : "";
+    const often = `${count} × from ${sender}${rate}`;
     return make("li", {}, title, make("span", { class: "hint" }, often), make("span", { class: "spacer" }), map);
   }
 
   #add(address) {
     this.#setOn(true, address);
     byId("play-tab").click();
+    scrollTo(0, 0); // the list reaches further down than the controls do
   }
 
   /** Says on each control what moves it. */
   markControls() {
     for (const row of byId("areas").querySelectorAll(".control")) {
-      const control = this.#targets.get(row.dataset.address);
-      if (control) row.dataset.mapped = control;
+      const [control, ...more] = this.#targets.get(row.dataset.address) ?? [];
+      if (control) row.dataset.mapped = more.length ? `${control} and ${more.length} more` : control;
       else delete row.dataset.mapped;
     }
   }
