@@ -214,7 +214,7 @@ def test_whose_osc_is_heard_has_oscquery_without_a_token_by_the_name_that_was_gi
     with open_engine(quiet(web="127.0.0.1:0")) as engine:
         assert ask(engine, "/?HOST_INFO")[0] == 401, "no OSC is heard"
     with (
-        pytest.raises(ConfigError, match=r"--name: 'F.O.H' cannot be announced"),
+        pytest.raises(ConfigError, match=r"--name: 'F.O.H' cannot be announced: leave out dots"),
         open_engine(quiet(web="127.0.0.1:0", name="F.O.H")),
     ):
         pass

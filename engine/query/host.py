@@ -42,9 +42,8 @@ def service_name(wanted: str | None = None) -> str:
         return name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
     # python-zeroconf makes two labels of a name with a dot, which no browser puts together again.
     if not wanted.isprintable() or wanted != wanted.strip() or "." in wanted or not wanted:
-        raise ConfigError(
-            f"--name: {wanted!r} cannot be announced (letters, digits, signs but the dot, spaces between)"
-        )
+        wrong = "it is empty" if not wanted else "leave out dots, line breaks, and spaces at its ends"
+        raise ConfigError(f"--name: {wanted!r} cannot be announced: {wrong}")
     if len(wanted.encode()) > MAX_NAME_BYTES:
         raise ConfigError(f"--name: {wanted!r} has {len(wanted.encode())} bytes; mDNS takes {MAX_NAME_BYTES}")
     return wanted
