@@ -61,6 +61,8 @@ def doctor(
             _write(out, result)
         if report is not None:
             write_report(report, checks, result, wants_ndi=ndi)
+            what_next = "read it, tick what you see in the programs it names, and send it"
+            print(f"{report}: written; {what_next}", file=sys.stderr)
     can_run = all(check.state != "failed" for check in checks)
     if as_json:
         found = {"can_run": can_run, "checks": [asdict(check) for check in checks], "selftest": result}
