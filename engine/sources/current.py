@@ -132,7 +132,7 @@ class CurrentSource:
         elif self._clock.now_s() >= coming.until_s:
             status = coming.source.status()
             why = status.description if status.state == "lost" else f"{status.description}: no picture"
-            self._give_up(f"{why}; after {MAX_WAIT_S:.0f} s it is let go, and the picture of before stays")
+            self._give_up(f"{why}; after {MAX_WAIT_S:.0f} s it is let go, and the picture stays as it was")
 
     def _give_up(self, reason: str) -> None:
         coming, self._next = self._next, None

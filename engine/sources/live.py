@@ -112,7 +112,7 @@ class LiveSource(ABC):
         """Say, once for each `problem`, why there is nothing to open yet."""
         if problem != self._picture.problem:
             self._picture.problem = problem
-            self._report("camera", f"{problem}; it is looked for")
+            self._report("camera", f"{problem}; still looking for it")
 
     def start(self) -> None:
         self._thread.start()

@@ -105,7 +105,7 @@ class TextureSource(ABC):
             problem = not_found(self.kind, self.name, names)
             if problem != self._picture.problem:
                 self._picture.problem = problem
-                self._report("camera", f"{problem}; it is looked for")
+                self._report("camera", f"{problem}; still looking for it")
             return False
         self.connect(name)
         self._is_connected = True

@@ -87,7 +87,7 @@ def test_a_sender_that_is_not_there_costs_no_picture_and_is_let_go_after_ten_sec
         rig.clock.advance(0.5)
     assert rig.shown() == 10
     [(_, reason)] = rig.ended
-    assert reason.startswith("texture nobody: not found (there: none)") and "the picture of before stays" in reason
+    assert reason.startswith("texture nobody: not found (there: none)") and "the picture stays as it was" in reason
     rig.clock.advance(1000.0)
     rig.shown()
     assert not chosen.is_open, "it does not come back by itself"

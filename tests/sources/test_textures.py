@@ -268,7 +268,7 @@ def test_who_wants_resolume_is_told_its_senders_names_and_again_of_one_that_come
     source.poll()
     assert reports.lines[-1][1] == (
         "spout Resolume: not found (there: Arena - Preview; Arena - Composition; TDSyphonSpoutOut); Resolume's senders "
-        "are called Arena or Avenue: give spout:Arena or spout:Avenue; it is looked for"
+        "are called Arena or Avenue: give spout:Arena or spout:Avenue; still looking for it"
     )
 
 
@@ -282,7 +282,7 @@ def test_a_syphon_server_that_ends_is_found_again_by_itself(mac: Mac, opened, cl
     clock.advance(HOLD_S)
     source.poll()
     assert source.latest_frame() is None
-    assert reports.lines[-1][1] == "syphon composition: not found (there: none); it is looked for"
+    assert reports.lines[-1][1] == "syphon composition: not found (there: none); still looking for it"
     mac.is_valid, mac.has_news, mac.servers = True, True, [("Arena", "Composition 2")]
     clock.advance(1.0)
     source.poll()
