@@ -9,9 +9,9 @@ COMMANDS = (
         arguments=arguments("word:s"),
         description="Shows another source on layer 5 while the engine runs: `none`, `test`, a camera's index or name, "
         "`spout:NAME`, `syphon:NAME`, `shared:NAME`, `ndi:NAME` (a word of the name is enough: `spout:Arena`), or "
-        "`start`, what the engine was started with. Files and addresses are given at the start only. The source of "
-        "before plays on until the new one has its first picture; one that has none within 10 s is let go. No preset "
-        "holds it.",
+        "`start`, what the engine was started with. Files and addresses are given at the start only. The "
+        "current source plays on until the new one has its first picture; one that has none within 10 s is given up. "
+        "Presets do not hold it.",
         replies=(
             "/camera/current <word>, to every subscriber",
             "/done /camera/open <word>",
