@@ -95,13 +95,21 @@ def _open_camera(camera: int | str, *, clock: Clock, report: Callable[[str, str]
 
 def camera_of(spec: str) -> int | str | None:
     """Index or name of the camera meant, or None when a file is."""
-    if spec.isdecimal():
+    if re.fullmatch(r"\d{1,4}", spec):
         return int(spec)
     if sys.platform == "linux" and (node := re.fullmatch(r"/dev/video(\d+)", spec)):
         return int(node[1])
     path = Path(spec)
-    is_file = path.exists() or len(path.parts) > 1 or re.fullmatch(r"\.\w{2,5}", path.suffix)
-    return None if is_file else spec
+    # Only what lies in this folder is looked for: Windows asks another machine for `\\HOST\SHARE`, with our password.
+    is_path = path.anchor or len(path.parts) > 1 or re.fullmatch(r"\.\w{2,5}", path.suffix)
+    return None if is_path or _is_there(path) else spec
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # no name of a file, such as one that is too long
+        return False
 
 
 def _open_file(path: Path, *, offline: bool, clock: Clock, report: Callable[[str, str], None]) -> Source:

@@ -1,10 +1,14 @@
+from pathlib import PureWindowsPath
+from typing import ClassVar
+
 import av
 import pytest
 
 from engine.clock import SteppedClock
 from engine.errors import SourceError
-from engine.sources import CameraDevice, list_cameras, open_source
+from engine.sources import CameraDevice, list_cameras, open_source, opening
 from engine.sources.devices import attempts, find_camera, list_video4linux
+from engine.sources.opening import camera_of, is_offered
 
 HD = CameraDevice(index=0, name="FaceTime HD Camera", id="0")
 PHONE = CameraDevice(index=1, name="Anna's Phone Camera", id="1")
@@ -88,3 +92,23 @@ def test_none_is_no_source_and_a_path_is_never_taken_for_a_camera(reports, tmp_p
     for spec in ("film.mp4", "films/film", str(tmp_path / "x")):
         with pytest.raises(SourceError, match="no such file"):
             open_it(spec)
+
+
+def test_no_other_machine_is_asked_for_a_path_to_tell_it_from_a_cameras_name(monkeypatch):
+    class OnWindows(PureWindowsPath):
+        asked: ClassVar[list[str]] = []
+
+        def exists(self) -> bool:
+            self.asked.append(str(self))
+            return False
+
+    monkeypatch.setattr(opening, "Path", OnWindows)
+    for path in ("\\\\10.0.0.9\\share", "\\\\10.0.0.9\\share\\clip", "//10.0.0.9/share", "C:", "C:clip", "\\clip"):
+        assert not is_offered(path)
+    assert OnWindows.asked == []
+    assert is_offered("FaceTime HD Camera") and OnWindows.asked == ["FaceTime HD Camera"]
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "9" * 5000])
+def test_a_name_that_no_file_can_have_is_a_cameras(name):
+    assert camera_of(name) == name
