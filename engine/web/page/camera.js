@@ -19,6 +19,7 @@ export class Camera {
   #note;
   #isNdiOn = false;
   #opening = "";
+  #unanswered = 0; // choices made here; of several, only the last can show
 
   constructor(connection, values) {
     this.#connection = connection;
@@ -31,10 +32,8 @@ export class Camera {
     connection.on("/camera/changed", () => this.#list.refresh());
     connection.on("/camera/current", () => this.#list.refresh());
     connection.on("/camera/ndi", ({ args: [isOn] }) => (this.#isNdiOn = isOn === 1));
-    connection.on("/done", ({ args: [command, word] }) => command === "/camera/open" && this.#end(word));
-    connection.on("/fail", ({ args: [command, reason] }) => {
-      if (command === "/camera/open" && !reason.startsWith("superseded")) this.#end(null);
-    });
+    connection.on("/done", ({ args: [command, word] }) => command === "/camera/open" && this.#answered(word));
+    connection.on("/fail", ({ args: [command] }) => command === "/camera/open" && this.#answered(null));
   }
 
   /** Puts the list into the row of /layer/5/source, which was built anew. */
@@ -44,6 +43,7 @@ export class Camera {
   }
 
   connected(exists) {
+    this.#unanswered = 0;
     this.#end(null);
     if (exists) this.#list.restart();
   }
@@ -70,7 +70,14 @@ export class Camera {
     }
     this.#opening = word;
     write(this.#note, word === "none" ? "" : "opening; the picture stays as it is until this one comes");
+    this.#unanswered += 1;
     this.#connection.command("/camera/open", "s", [word]);
+  }
+
+  /** One of the choices made here. Where it failed and another is still awaited, that one goes on. */
+  #answered(word) {
+    this.#unanswered = Math.max(0, this.#unanswered - 1);
+    if (word !== null || this.#unanswered === 0) this.#end(word);
   }
 
   /** `word` was opened, or null: what was asked for cannot be had. */
