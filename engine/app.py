@@ -163,6 +163,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
         cameras.add_commands(desk.commands)
         sending = SendingThread(desk.dispatcher)
         sending.poll(desk.map_feedback.poll)
+        sending.poll(cameras.poll)
         osc = None
         if config.osc.listen != "off":
             host, port = split_host_port(config.osc.listen, "--osc")

@@ -4,7 +4,8 @@
                           └─ what cannot be had: /fail, and the source of before plays on
 
 Opening a device, asking for cameras or the network takes its time: a thread does it, and looks once a second who is
-there. Not what reads a file or calls an address: that is for whoever starts the engine, not for whoever may send it a
+there. A driver may never answer: where a choice waits behind one for 5 s, the thread is left to it and another takes
+over. Not what reads a file or calls an address: that is for whoever starts the engine, not for whoever may send it a
 message. `start` is what the engine was started with, whatever that is.
 """
 
@@ -18,6 +19,7 @@ from typing import Final
 from engine.clock import Clock
 from engine.control import CommandTable, Reply
 from engine.errors import SourceError
+from engine.osc.decode import shown
 from engine.sources import Source
 from engine.sources.current import Chosen, CurrentSource
 from engine.sources.names import chosen_name
@@ -28,19 +30,33 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY_S: Final = 1.0
 MAX_BUSY_S: Final = 5.0  # a driver that has not answered by then hangs
+MAX_LEFT: Final = 8  # threads that hanging drivers may keep
+MAX_WORD_CHARACTERS: Final = 255  # a Syphon or NDI name is shorter
 FIRST = "start"
 FIXED = (("none", "no picture"), ("test", "test card"))
+SUPERSEDED = "superseded by another choice"
 NOT_OFFLINE = "offline the source does not change: start with another --camera"
 
 Job = Callable[[], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)
 class _Wish:
     word: str
     spec: str
     """What `open_source` takes."""
     reply: Reply
+    is_open: bool = False
+    """Its driver has answered; from then on its first picture is waited for."""
+    is_answered: bool = False
+
+
+class _Worker:
+    """A thread that carries out jobs."""
+
+    def __init__(self, run: Callable[["_Worker"], None]) -> None:
+        self.busy_since_s: float | None = None
+        self.thread = threading.Thread(target=run, args=(self,), name="camera", daemon=True)
 
 
 def first_word(spec: str) -> str:
@@ -76,22 +92,26 @@ class CameraControl:
         self._tell = tell
         self._say = say
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._worker = _Worker(self._run)
+        self._left = 0
+        """Threads that a driver keeps."""
+        self._has_failed = self._is_closed = False
         self._is_asking_cameras = False
         self._wishing = threading.Lock()
         self._wish: _Wish | None = None
         self._opening: _Wish | None = None
-        self._busy_since_s: float | None = None
-        self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
 
     def start(self) -> None:
         if not self._is_offline:
-            self._thread.start()
+            self._worker.thread.start()
 
     def close(self) -> None:
         """A device that is being opened may keep the thread; it ends with the process then."""
+        with self._wishing:  # `poll` may be about to put another in its place
+            self._is_closed, worker = True, self._worker
         self._jobs.put(None)
-        if self._thread.is_alive():
-            self._thread.join(timeout=1.0)
+        if worker.thread.is_alive():
+            worker.thread.join(timeout=1.0)
 
     def add_commands(self, table: CommandTable) -> None:
         table.add("/camera/open", self._on_open)
@@ -105,6 +125,8 @@ class CameraControl:
             raise SourceError("takes a word of /camera/list: none, test, a camera's index, or KIND:NAME")
         if self._is_offline:
             raise SourceError(NOT_OFFLINE)
+        if isinstance(args[0], str) and len(args[0]) > MAX_WORD_CHARACTERS:
+            raise SourceError(f"{shown(args[0], 40)!r} is longer than any source's name")
         spec, word = (self._first, first_word(self._first)) if args[0] == FIRST else (str(args[0]), str(args[0]))
         if word != FIRST and not is_offered(word):
             kinds = ", ".join(f"{kind}:NAME" for kind in FROM_PROGRAMS)
@@ -112,18 +134,41 @@ class CameraControl:
                 f"camera {word.rpartition('@')[2]!r}: a file or an address is chosen as the engine starts (--camera), "
                 f"and is `{FIRST}` then; here none, test, a camera's index or name, {kinds}"
             )
-        since_s = self._busy_since_s
-        if since_s is not None and (busy_s := self._clock.now_s() - since_s) > MAX_BUSY_S:
+        busy_s = self._busy_s(self._clock.now_s())
+        if self._left >= MAX_LEFT and busy_s > MAX_BUSY_S:
             raise SourceError(f"camera {word}: what was asked for before has not answered for {busy_s:.0f} s")
         with self._wishing:
-            if self._opening is not None and self._opening.word == word:
-                reply.fail("is being opened already", is_logged=False)
-                return
-            before, self._wish = self._wish, _Wish(word=word, spec=spec, reply=reply)
-        if before is not None:
-            before.reply.fail("superseded by another choice", is_logged=False)
-        else:
-            self._jobs.put(self._open)
+            before = self._wish
+            is_opening = self._opening is not None and self._opening.word == word
+            self._wish = None if is_opening else _Wish(word=word, spec=spec, reply=reply)
+            if before is None and not is_opening:
+                self._jobs.put(self._open)
+        if before is not None:  # its job is still there, for the newer one
+            self._end(before, SUPERSEDED)
+        if is_opening:
+            reply.fail("is being opened already", is_logged=False)
+
+    def poll(self, now_s: float) -> bool:
+        """The sending thread, once a second and more often: leave a thread to its driver where a choice waits behind
+        it. False: nothing is in a hurry."""
+        if self._wish is None or self._busy_s(now_s) <= MAX_BUSY_S or self._left >= MAX_LEFT:
+            return False
+        with self._wishing:
+            if self._wish is None or self._is_closed:
+                return False
+            hung = self._opening if self._opening is not None and not self._opening.is_open else None
+            self._left += 1
+            self._worker = _Worker(self._run)
+            self._worker.thread.start()
+        log.warning("what was asked for before has not answered for %.0f s; another choice is opened", MAX_BUSY_S)
+        if hung is not None:
+            self._end(hung, f"has not answered for {MAX_BUSY_S:.0f} s; the next choice is opened")
+        return False
+
+    def _busy_s(self, now_s: float) -> float:
+        """How long the job in hand has taken."""
+        since_s = self._worker.busy_since_s
+        return 0.0 if since_s is None else now_s - since_s
 
     def _on_list(self, args: tuple, reply: Reply) -> None:
         for word, title, is_on in self.offered():
@@ -175,9 +220,8 @@ class CameraControl:
 
     # -- its own thread ------------------------------------------------------------------------
 
-    def _run(self) -> None:
-        has_failed = False
-        while True:
+    def _run(self, worker: _Worker) -> None:
+        while worker is self._worker:
             try:
                 job = self._jobs.get(timeout=LOOK_EVERY_S)
             except queue.Empty:
@@ -185,22 +229,29 @@ class CameraControl:
             if job is None:
                 self._senders.close()
                 return
-            self._busy_since_s = self._clock.now_s()
+            worker.busy_since_s = self._clock.now_s()
             try:
                 job()
             except Exception:  # the top of the thread: a driver's surprise must not end the choice of all others
-                if not has_failed:
+                if not self._has_failed:
                     log.exception("a source could not be opened or looked for; the same again is not told")
-                has_failed = True
-            self._busy_since_s = None
+                self._has_failed = True
+            worker.busy_since_s = None
+        with self._wishing:  # another has taken over meanwhile
+            self._left -= 1
 
     def _open(self) -> None:
         with self._wishing:
             wish, self._wish = self._wish, None
+            if wish is None:  # the one that is being opened was chosen again
+                return
             self._opening = wish
-        assert wish is not None
-        if wish.word == self._current.word:  # it comes back by itself where it was lost
-            self._current.keep(lambda reason: self._end(wish, reason))
+
+        def ended(reason: str) -> None:
+            self._end(wish, reason)
+
+        if self._current.keep(wish.word, ended):  # it comes back by itself where it was lost
+            wish.is_open = True
             return
         try:
             source = self._open_source(wish.spec)
@@ -214,11 +265,19 @@ class CameraControl:
         except Exception as error:
             self._end(wish, f"an error of the engine itself: {type(error).__name__}")
             raise
-        self._current.take(Chosen(word=wish.word, source=source), lambda reason: self._end(wish, reason))
+        with self._wishing:
+            is_left, wish.is_open = wish.is_answered, True
+        if not is_left:
+            self._current.take(Chosen(word=wish.word, source=source), ended)
+        elif source is not None:
+            source.close()
 
     def _end(self, wish: _Wish, reason: str) -> None:
-        """`reason`: why it does not show. This thread or the frame loop's."""
+        """Answer it, once. `reason`: why it does not show. Any thread."""
         with self._wishing:
+            if wish.is_answered:
+                return
+            wish.is_answered = True
             if self._opening is wish:
                 self._opening = None
         if reason:

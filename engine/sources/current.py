@@ -8,6 +8,7 @@ its own; the textures of other programs belong to the render thread, which close
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from engine.frame import VideoFrame
 from engine.sources.source import Polled, Source, SourceStatus
 
 MAX_WAIT_S: Final = 10.0  # a camera opens within five
-MAX_CLOSE_S: Final = 2.0
+MAX_CLOSE_S: Final = 2.0  # all that are being closed together
+THE_END = "the engine ends"
 
 Ended = Callable[[str], None]
 """Told once, on the render thread: "" when it shows, else why it does not. Must not wait."""
@@ -51,7 +53,9 @@ class CurrentSource:
         self._clock = clock
         self._now = first
         self._next: _Next | None = None
+        self._changing = threading.Lock()  # held for what is short: the render thread takes it once a frame
         self._asked: deque[tuple[Chosen | None, Ended]] = deque()
+        self._is_closed = False
         self._closing: list[threading.Thread] = []
 
     @property
@@ -70,20 +74,31 @@ class CurrentSource:
 
     def take(self, chosen: Chosen, ended: Ended) -> None:
         """Show it, already started, as soon as it has a picture; one that is waited for meanwhile is given up."""
-        self._asked.append((chosen, ended))
+        with self._changing:
+            if not self._is_closed:
+                self._asked.append((chosen, ended))
+                return
+        self._refuse(chosen, ended)
 
-    def keep(self, ended: Ended) -> None:
-        """Go on showing what shows now: one that is waited for is given up."""
-        self._asked.append((None, ended))
+    def keep(self, word: str, ended: Ended) -> bool:
+        """Go on showing what was chosen by this: one that is waited for is given up. False, and nothing is done, where
+        something else shows, or will in the next frame."""
+        with self._changing:
+            will_be_none = any(chosen is not None and chosen.source is None for chosen, _ in self._asked)
+            if self._is_closed or word != (NOTHING.word if will_be_none else self._now.word):
+                return False
+            self._asked.append((None, ended))
+            return True
 
     def poll(self) -> None:
         """Poll those that want it, and change to the next one when it has a picture. Never waits, never raises."""
         if isinstance(self._now.source, Polled):
             self._now.source.poll()
-        while self._asked:
-            self._begin(*self._asked.popleft())
-        if self._next is not None:
-            self._await(self._next)
+        with self._changing:
+            while self._asked:
+                self._begin(*self._asked.popleft())
+            if self._next is not None:
+                self._await(self._next)
 
     def renew_context(self) -> None:
         for source in (self._now.source, self._next.source if self._next else None):
@@ -105,11 +120,24 @@ class CurrentSource:
 
     def close(self) -> None:
         """Harmless the second time."""
-        self._give_up("the engine ends")
+        with self._changing:
+            self._is_closed = True
+            asked = list(self._asked)
+            self._asked.clear()
+        for chosen, ended in asked:
+            self._refuse(chosen, ended)
+        self._give_up(THE_END)
         self._replace(NOTHING)
+        end_s = time.perf_counter() + MAX_CLOSE_S
         for thread in self._closing:
-            thread.join(MAX_CLOSE_S)
+            thread.join(max(0.0, end_s - time.perf_counter()))
         self._closing.clear()
+
+    def _refuse(self, chosen: Chosen | None, ended: Ended) -> None:
+        """Too late: it is closed without having been polled, so no context has anything of it."""
+        if chosen is not None and chosen.source is not None:
+            self._let_go(chosen.source)
+        ended(THE_END)
 
     def _begin(self, chosen: Chosen | None, ended: Ended) -> None:
         self._give_up("superseded by another choice")

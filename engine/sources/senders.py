@@ -9,6 +9,7 @@ import importlib
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -92,12 +93,13 @@ def list_textures() -> tuple[Sender, ...]:
 
 
 class SenderLists:
-    """What there is of all kinds. `poll` on the render thread, `look` and `close` on another, the rest on any."""
+    """What there is of all kinds. `poll` on the render thread, `look` and `close` on others, the rest on any."""
 
     def __init__(self, clock: Clock, own: Callable[[], Collection[tuple[str, str]]] = tuple) -> None:
         """`own`: kind and name of what this engine publishes itself, which would be a loop."""
         self._clock = clock
         self._own = own
+        self._looking = threading.Lock()
         self._has_loaded = False
         self._make: Callable[[], Textures] | None = None
         self._textures: Textures | None = None
@@ -126,11 +128,20 @@ class SenderLists:
 
     def look(self, *, with_cameras: bool = False) -> tuple[Sender, ...]:
         """Ask the rest, and put all together in `now`. Returns the Syphon servers or Spout senders that have come since
-        the last look. SourceError where NDI cannot be had."""
-        if not self._has_loaded:
-            self._has_loaded, self._make = True, texture_list()
+        the last look; none where another thread is at it, whom a library keeps waiting. SourceError where NDI cannot be
+        had."""
         if with_cameras:
             self._cameras = _cameras()
+        if not self._looking.acquire(blocking=False):
+            return ()
+        try:
+            return self._put_together()
+        finally:
+            self._looking.release()
+
+    def _put_together(self) -> tuple[Sender, ...]:
+        if not self._has_loaded:
+            self._has_loaded, self._make = True, texture_list()
         own, polled = self._own(), self._polled
         textures = tuple(one for one in polled or () if not _is_own(one, own))
         shared = tuple(of_program("shared", one.name) for one in list_shared() if one.pid != os.getpid())
@@ -140,7 +151,11 @@ class SenderLists:
 
     def close(self) -> None:
         self.wants_ndi = False
-        self._ndi()
+        if self._looking.acquire(blocking=False):
+            try:
+                self._ndi()
+            finally:
+                self._looking.release()
 
     def _ndi(self) -> tuple[Sender, ...]:
         if self.wants_ndi and self._finder is None:

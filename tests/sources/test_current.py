@@ -1,11 +1,15 @@
 """The change from one source to another, on a clock that stands still; the sources are textures of other programs."""
 
+import threading
+import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 
 from engine.clock import SteppedClock
+from engine.sources import current
 from engine.sources.current import MAX_WAIT_S, NOTHING, Chosen, CurrentSource
 from engine.sources.source import Polled, SourceStatus
 from engine.sources.test_card import MovingCard
@@ -107,7 +111,7 @@ def test_the_last_of_several_choices_is_the_one_that_shows(rig: Rig) -> None:
 def test_who_thinks_better_of_it_keeps_what_shows(rig: Rig) -> None:
     rig.choose("late", level=200, at_s=2.0)
     rig.shown()
-    rig.current.keep(lambda reason: rig.ended.append(("before", reason)))
+    assert rig.current.keep("before", lambda reason: rig.ended.append(("before", reason)))
     rig.clock.advance(5.0)
     assert rig.shown() == 10
     assert rig.ended == [("late", "superseded by another choice"), ("before", "")]
@@ -120,6 +124,39 @@ def test_no_picture_is_a_choice_too_and_the_next_one_comes_after_it(rig: Rig) ->
     assert not rig.current.is_there and rig.current.status() is None and not rig.before.is_open
     rig.choose("Arena", level=200)
     assert rig.shown() == 200 and rig.current.is_there
+
+
+def test_what_shows_only_until_the_next_frame_is_not_kept_but_opened_anew(rig: Rig) -> None:
+    rig.current.take(NOTHING, lambda reason: None)
+    assert not rig.current.keep("before", lambda reason: None)
+    assert rig.current.keep("none", lambda reason: None)
+    rig.choose("before", level=20)
+    assert rig.shown() == 20 and rig.current.word == "before"
+
+
+def test_what_is_chosen_as_the_engine_ends_is_closed_and_answered(rig: Rig, reports) -> None:
+    closed = []
+    for word in ("early", "late"):
+        card = MovingCard(offline=False, clock=rig.clock, report=reports)
+        card.close = partial(closed.append, word)
+        rig.current.take(Chosen(word=word, source=card), lambda reason, word=word: rig.ended.append((word, reason)))
+        rig.current.close()
+    assert rig.ended == [("early", "the engine ends"), ("late", "the engine ends")]
+    assert closed == ["early", "late"]
+
+
+def test_several_sources_that_hang_delay_the_end_by_no_more_than_one(rig: Rig, monkeypatch, reports) -> None:
+    monkeypatch.setattr(current, "MAX_CLOSE_S", 0.2)
+    answering = threading.Event()
+    for word in ("first", "second", "third", "fourth"):
+        card = MovingCard(offline=False, clock=rig.clock, report=reports)
+        card.close = answering.wait
+        rig.current.take(Chosen(word=word, source=card), lambda reason: None)
+    rig.current.poll()
+    started_s = time.perf_counter()
+    rig.current.close()
+    assert time.perf_counter() - started_s < 0.6
+    answering.set()
 
 
 def test_a_new_gl_context_and_the_end_reach_the_one_that_is_waited_for_too(rig: Rig) -> None:
