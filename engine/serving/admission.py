@@ -8,7 +8,7 @@ from engine.serving.access import Access, FetchMetadata
 
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
-THROUGH_A_PROXY = ("Forwarded", "X-Forwarded-For", "Via")
+THROUGH_A_PROXY = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
