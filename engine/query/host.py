@@ -41,8 +41,10 @@ def service_name(wanted: str | None = None) -> str:
         name = f"Multiverse {socket.gethostname().partition('.')[0]}".strip()
         return name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
     # python-zeroconf makes two labels of a name with a dot, which no browser puts together again.
-    if not wanted.isprintable() or wanted != wanted.strip() or "." in wanted or not wanted:
-        wrong = "it is empty" if not wanted else "leave out dots, line breaks, and spaces at its ends"
+    # It takes `_sub` for the beginning of a subtype (RFC 6763, 7.1), and refuses it.
+    if not wanted.isprintable() or wanted != wanted.strip() or "." in wanted or wanted in ("", "_sub"):
+        advice = {"": "it is empty", "_sub": "DNS-SD keeps this word for itself"}
+        wrong = advice.get(wanted, "leave out dots, line breaks, and spaces at its ends")
         raise ConfigError(f"--name: {wanted!r} cannot be announced: {wrong}")
     if len(wanted.encode()) > MAX_NAME_BYTES:
         raise ConfigError(f"--name: {wanted!r} has {len(wanted.encode())} bytes; mDNS takes {MAX_NAME_BYTES}")

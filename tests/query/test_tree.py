@@ -219,7 +219,7 @@ def test_host_info_names_what_can_be_reached_and_nothing_else() -> None:
 def test_a_name_that_no_browser_of_mdns_would_show_is_refused() -> None:
     for name in ("FOH 1", "Bühne", "x" * 60):
         assert service_name(name) == name
-    for name in ("", "  ", " FOH", "studio.local", "a\nb", "ü" * 31):
+    for name in ("", "  ", " FOH", "studio.local", "_sub", "a\nb", "ü" * 31):
         with pytest.raises(ConfigError, match="--name: "):
             service_name(name)
 
