@@ -14,6 +14,7 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from engine.clock import Clock
@@ -280,6 +281,9 @@ class CameraControl:
             wish.is_answered = True
             if self._opening is wish:
                 self._opening = None
+        if wish.word == FIRST:  # by its name alone, as in the status
+            path = Path(self._first)
+            reason = reason.replace(str(path), path.name)
         if reason:
             wish.reply.fail(reason, is_logged=not reason.startswith("superseded"))
             return

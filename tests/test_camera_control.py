@@ -77,17 +77,28 @@ def test_what_the_engine_was_started_with_is_offered_without_its_password_or_pat
     assert [first_word(word) for word in ("none", "test", "0", "spout:Arena")] == ["none", "test", "0", "spout:Arena"]
 
 
+def test_the_folder_of_the_first_source_is_not_told_when_its_disk_is_gone(tmp_path: Path, wait_for: Any) -> None:
+    open_camera = partial(open_source, offline=False, clock=SteppedClock(), report=print)
+    rig = Rig(open_camera, first=f"{tmp_path}/./clip.mp4")
+    rig.control.start()
+    rig.send("/camera/open", "start")
+    wait_for(lambda: rig.told == [("/fail", "clip.mp4: no such file")], "the reason")
+    rig.control.close()
+
+
 class Rig:
     """A control whose sources are opened by the test, and what it answers."""
 
-    def __init__(self, open_source: Callable[[str], Source | None], *, is_offline: bool = False) -> None:
+    def __init__(
+        self, open_source: Callable[[str], Source | None], *, first: str = "none", is_offline: bool = False
+    ) -> None:
         self.clock, self.table, self.answers = SteppedClock(), CommandTable(), []
         self.current = CurrentSource(NOTHING, self.clock)
         self.control = CameraControl(
             self.current,
             SenderLists(self.clock),
             clock=self.clock,
-            first="none",
+            first=first,
             open_source=open_source,
             announce=lambda: None,
             is_offline=is_offline,
