@@ -3,14 +3,18 @@
 Linux: Video4Linux nodes, read from sysfs. macOS: AVFoundation, Windows: DirectShow, both listed by FFmpeg.
 """
 
+import json
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import SourceError
+from engine.interpreter import command, exit_reason
 
 SYSFS = Path("/sys/class/video4linux")
+LIST_TIMEOUT_S = 10.0  # a new process and PyAV: 0.3 s, ten times that from a cold disk
 SIZE = "1280x720"  # what every camera of the last fifteen years offers, at 30 pictures a second in MJPEG
 # AVFoundation refuses a rate that the device does not name, and hardly one names FFmpeg's default of 29.97.
 MACOS_RATES = (30, 15, 60, 25)
@@ -39,9 +43,9 @@ class Attempt:
 def list_cameras() -> tuple[CameraDevice, ...]:
     """The cameras of this machine, in the system's order. SourceError when the system cannot list them."""
     if sys.platform == "darwin":
-        return _list_through_ffmpeg("avfoundation")
+        return list_through_ffmpeg("avfoundation")
     if sys.platform == "win32":
-        return _list_through_ffmpeg("dshow")
+        return list_through_ffmpeg("dshow")
     return list_video4linux(SYSFS)
 
 
@@ -108,15 +112,24 @@ def attempts(device: CameraDevice, platform: str) -> tuple[Attempt, ...]:
     )
 
 
-def _list_through_ffmpeg(format_name: str) -> tuple[CameraDevice, ...]:
-    import av
-
+def list_through_ffmpeg(format_name: str) -> tuple[CameraDevice, ...]:
+    """The cameras of one of FFmpeg's formats, asked by another process. SourceError when they cannot be listed."""
+    failed = f"cameras cannot be listed ({format_name}: "
+    program = command("engine.sources.camera_names", f"main({format_name!r})")
     try:
-        found = av.enumerate_input_devices(format_name)
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise SourceError(f"cameras cannot be listed ({format_name}: {error})") from None
-    videos = [device for device in found if "video" in device.media_types]
+        asked = subprocess.run(
+            program, stdin=subprocess.DEVNULL, capture_output=True, timeout=LIST_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise SourceError(f"{failed}no answer within {LIST_TIMEOUT_S:g} s)") from None
+    except OSError as error:
+        raise SourceError(f"{failed}{error.strerror or error})") from None
+    try:
+        found = json.loads(asked.stdout)
+    except ValueError:  # a driver may crash whoever asks it
+        raise SourceError(f"{failed}{exit_reason(asked.returncode)})") from None
+    if isinstance(found, str):
+        raise SourceError(f"{failed}{found})")
     return tuple(
-        CameraDevice(index=place, name=device.description or device.name, id=device.name)
-        for place, device in enumerate(videos)
+        CameraDevice(index=place, name=description or name, id=name) for place, (name, description) in enumerate(found)
     )

@@ -1,3 +1,4 @@
+import contextlib
 from pathlib import PureWindowsPath
 from typing import ClassVar
 
@@ -6,8 +7,8 @@ import pytest
 
 from engine.clock import SteppedClock
 from engine.errors import SourceError
-from engine.sources import CameraDevice, list_cameras, open_source, opening
-from engine.sources.devices import attempts, find_camera, list_video4linux
+from engine.sources import CameraDevice, devices, list_cameras, open_source, opening
+from engine.sources.devices import attempts, find_camera, list_through_ffmpeg, list_video4linux
 from engine.sources.opening import camera_of, is_offered
 
 HD = CameraDevice(index=0, name="FaceTime HD Camera", id="0")
@@ -36,6 +37,17 @@ def test_linux_cameras_are_listed_without_their_metadata_nodes(sysfs):
 def test_listing_the_cameras_of_this_machine_works_with_or_without_any():
     for camera in list_cameras():
         assert camera.name and camera.id
+
+
+def test_cameras_are_listed_by_another_process_and_one_that_hangs_is_left(monkeypatch):
+    monkeypatch.setattr(av, "enumerate_input_devices", None)  # which would hold the GIL of this one
+    with contextlib.suppress(SourceError):  # where this FFmpeg has no such format
+        assert isinstance(list_through_ffmpeg("v4l2"), tuple)
+    with pytest.raises(SourceError, match=r"^cameras cannot be listed \(nothing: no such input format: 'nothing'\)$"):
+        list_through_ffmpeg("nothing")
+    monkeypatch.setattr(devices, "LIST_TIMEOUT_S", 0.001)
+    with pytest.raises(SourceError, match=r"no answer within 0\.001 s"):
+        list_through_ffmpeg("v4l2")
 
 
 def test_a_camera_is_found_by_index_by_name_and_by_part_of_its_name():
