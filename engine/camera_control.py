@@ -206,8 +206,9 @@ class CameraControl:
         fixed = [*FIXED, *([(FIRST, "what the engine was started with")] if first_word(self._first) == FIRST else [])]
         entries = [*fixed, *((sender.word, sender.title) for sender in senders)]
         if on is None:
-            on = word
-            entries.append((word, f"{word} (not there now)"))
+            on, status = word, self._current.status()
+            is_away = status is None or status.state == "lost"  # else a camera that was not asked for yet
+            entries.append((word, f"{word} (not there now)" if is_away else word))
         return [(entry, title, entry == on) for entry, title in entries]
 
     def _sender_of(self, word: str, senders: tuple[Sender, ...]) -> str | None:

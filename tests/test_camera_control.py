@@ -6,16 +6,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from engine.camera_control import CameraControl, first_word
 from engine.clock import SteppedClock
 from engine.control import CommandTable, Reply
 from engine.errors import SourceError
+from engine.frame import VideoFrame
 from engine.osc import decode_packet, encode_message
 from engine.sources import Source, open_source
-from engine.sources.current import NOTHING, CurrentSource
+from engine.sources.current import NOTHING, Chosen, CurrentSource
 from engine.sources.senders import SenderLists
+from engine.sources.source import SourceStatus
 from engine.sources.test_card import MovingCard
 from osc_schema import Rejected
 from tests.desk import Desk, open_desk
@@ -170,6 +173,25 @@ def rig(drivers: Drivers) -> Iterator[Rig]:
     drivers.answering.set()
     made.control.close()
     made.current.close()
+
+
+def test_a_camera_that_plays_is_not_called_away_before_the_cameras_were_asked_for(rig: Rig, drivers: Drivers) -> None:
+    drivers.answering.set()
+    playing = drivers.open("0")
+    playing.latest_frame, playing.status = playing_frame, playing_status
+    rig.current.take(Chosen(word="0", source=playing), lambda reason: None)
+    rig.current.poll()
+    assert rig.control.offered()[-1] == ("0", "0", True)
+    playing.status = lambda: SourceStatus(state="lost", description="unplugged")
+    assert rig.control.offered()[-1] == ("0", "0 (not there now)", True)
+
+
+def playing_frame() -> VideoFrame:
+    return VideoFrame(pixels=np.zeros((4, 4, 3), np.uint8), index=0, time_s=0.0, source="0")
+
+
+def playing_status() -> SourceStatus:
+    return SourceStatus(state="playing", description="camera 0")
 
 
 def test_of_many_choices_the_last_is_opened(rig: Rig, drivers: Drivers, wait_for: Any) -> None:
