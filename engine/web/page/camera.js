@@ -43,7 +43,6 @@ export class Camera {
   }
 
   connected(exists) {
-    this.#unanswered = 0;
     this.#end(null);
     if (exists) this.#list.restart();
   }
@@ -74,17 +73,21 @@ export class Camera {
     this.#connection.command("/camera/open", "s", [word]);
   }
 
-  /** One of the choices made here. Where it failed and another is still awaited, that one goes on. */
+  /** One of the choices made here. Where a later one is still awaited, that goes on. */
   #answered(word) {
     this.#unanswered = Math.max(0, this.#unanswered - 1);
-    if (word !== null || this.#unanswered === 0) this.#end(word);
+    if (this.#unanswered === 0 || word === this.#opening) this.#end(word);
+    else if (word !== null) this.#list.refresh();
   }
 
   /** `word` was opened, or null: what was asked for cannot be had. */
   #end(word) {
     const isMine = word !== null && word === this.#opening;
     this.#opening = "";
+    this.#unanswered = 0;
     write(this.#note, "");
+    // What was chosen by a part of its name is in the list under the whole of it: the list tells.
+    if ([...this.#select.options].some((option) => option.value === word)) this.#select.dataset.now = word;
     this.#select.value = this.#select.dataset.now ?? "none";
     if (isMine && word !== "none" && this.#values.get(STRENGTH) === 0) {
       toast(`${word} is on layer 5, whose intensity is 0: raise ${STRENGTH} to see it`);
