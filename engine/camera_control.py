@@ -207,7 +207,8 @@ class CameraControl:
         entries = [*fixed, *((sender.word, sender.title) for sender in senders)]
         if on is None:
             on, status = word, self._current.status()
-            is_away = status is None or status.state == "lost"  # else a camera that was not asked for yet
+            is_camera = word.partition(":")[0] not in FROM_PROGRAMS  # which may only not have been asked for yet
+            is_away = not is_camera or status is None or status.state == "lost"
             entries.append((word, f"{word} (not there now)" if is_away else word))
         return [(entry, title, entry == on) for entry, title in entries]
 
