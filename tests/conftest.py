@@ -4,6 +4,7 @@ import gc
 import importlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -23,6 +24,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 # Hundreds of processes import the engine, and each would compile it anew: that is a third of their start.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# A shell ignores Ctrl-C for what it runs in the background (`run &`), and so would every program of the tests.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="module", autouse=True)
