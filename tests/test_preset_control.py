@@ -246,6 +246,7 @@ def test_a_save_that_hangs_holds_up_no_load_and_its_failure_puts_the_preset_back
         assert rig.take() == [("/done", "/preset/load", name)] and rig.store.get(BRIGHTNESS) == brightness
     rig.say("/preset/list")
     assert rig.take()[-2:] == [("/preset/name", "night"), ("/done", "/preset/list")]
+    wait_for(lambda: list((tmp_path / "replaced").glob("*night.toml")), "what is replaced to be put aside")
     kept = tmp_path / "night.toml"
     text = kept.read_bytes()
     kept.unlink()
