@@ -142,7 +142,8 @@ def test_the_devices_command_lists_inputs_outputs_cameras_and_advice(run_devices
     assert "Cameras" in plain.output
     assert "the computer's own sound" in plain.output
     found = json.loads(run_devices("--json").output)
-    assert set(found) == {"audio_inputs", "audio_outputs", "cameras", "shared", "ndi", "loopback_advice", "problems"}
+    pictures = {"cameras", "textures", "shared", "ndi"}
+    assert set(found) == {"audio_inputs", "audio_outputs", *pictures, "loopback_advice", "problems"}
 
 
 CHOICE = """
