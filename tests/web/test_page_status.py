@@ -118,7 +118,8 @@ def test_what_runs_on_every_machine_is_offered_first(visit: Visit, wait_for: Wai
 
 def test_a_lamp_is_lit_while_the_flash_guard_limits(visit: Visit, stage: Stage) -> None:
     lamp = visit.page.locator("#flash-guard")
-    strobe = {"/lfo/1/shape": "square", "/lfo/1/rate_hz": 8.0, "/mod/1/source": "lfo1", "/mod/1/amount": -1.0}
+    # Two pictures and more a cycle, of twelve a second: a faster one would be seen as a slower one.
+    strobe = {"/lfo/1/shape": "square", "/lfo/1/rate_hz": 5.0, "/mod/1/source": "lfo1", "/mod/1/amount": -1.0}
     for address, value in {**strobe, "/mod/1/target": "/multiverse/brightness"}.items():
         stage.send(address, value)
     visit.page.locator("#flash-guard.is-on").wait_for()
