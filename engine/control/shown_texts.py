@@ -4,6 +4,7 @@ A program with addresses of its own, such as Resolume, has no use for `/preset/c
 the address of one of its own texts, whenever that changes.
 """
 
+import threading
 from collections.abc import Callable
 from typing import Final
 
@@ -23,14 +24,16 @@ class ShownTexts:
     def __init__(self, tell: Callable[..., None]) -> None:
         """`tell(address, *args)` is called with all that this is told."""
         self._tell = tell
+        self._lock = threading.Lock()  # else two names told at once could leave in the other order
         self._texts: dict[str, str] = {}
         self._targets: dict[str, list[tuple[Sender, str]]] = {}
 
     def show(self, what: str, target: Sender, address: str) -> None:
         """Send `target` the preset's name, or the cue's number and preset, at `address`: now, and when it changes."""
-        self._targets.setdefault(what, []).append((target, address))
-        if what in self._texts:
-            target.post(encode_reply(address, self._texts[what]))
+        with self._lock:
+            self._targets.setdefault(what, []).append((target, address))
+            if what in self._texts:
+                target.post(encode_reply(address, self._texts[what]))
 
     def tell(self, address: str, *args: ReplyValue) -> None:
         """Tell everybody, and send the text where it is shown. Never waits."""
@@ -39,7 +42,9 @@ class ShownTexts:
             return
         what, text_of = _TEXT_OF[address]
         text = text_of(*args)
-        if self._texts.get(what) != text:
+        with self._lock:
+            if self._texts.get(what) == text:
+                return
             self._texts[what] = text
             for target, theirs in self._targets.get(what, ()):
                 target.post(encode_reply(theirs, text))
