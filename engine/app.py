@@ -48,8 +48,8 @@ from engine.sinks.registry import conditions as sink_conditions
 from engine.sources import Polled, open_source
 from engine.sources.current import Chosen, CurrentSource
 from engine.sources.senders import SenderLists
+from engine.system.power import kept_awake
 from engine.telemetry import FrameTimes, Warnings
-from engine.wakefulness import kept_awake
 from engine.web import PreviewTap, StillCamera, WebServer
 
 __all__ = ["Engine", "open_engine"]

@@ -25,7 +25,7 @@ LEVELS = [
         "closing",
         "small_file",
         "own_interfaces",
-        "wakefulness",
+        "system",
         "openmp",
     },
     {"config", "telemetry", "ipc", "osc", "option_range", "interpreter", "work_folder", "cluster"},

@@ -10,10 +10,11 @@ import logging
 import sys
 from collections.abc import Iterator
 
+from engine.system import win32
+
 log = logging.getLogger(__name__)
 
 WINDOWS_TIMER_MS = 1
-GPU_PRIORITY_HIGH = 4  # D3DKMT_SCHEDULINGPRIORITYCLASS_HIGH (d3dkmthk.h); realtime would starve the desktop
 
 # NSActivityOptions (Foundation, NSProcessInfo.h)
 NS_ACTIVITY_USER_INITIATED = 0x00FFFFFF
@@ -24,17 +25,14 @@ NS_ACTIVITY_LATENCY_CRITICAL = 0xFF00000000
 def kept_awake() -> Iterator[None]:
     """Exact timers and no nap while inside."""
     if sys.platform == "win32":
-        import ctypes
-
-        ctypes.windll.winmm.timeBeginPeriod(WINDOWS_TIMER_MS)
-        this_process = ctypes.c_void_p(-1)
-        status = ctypes.windll.gdi32.D3DKMTSetProcessSchedulingPriorityClass(this_process, GPU_PRIORITY_HIGH)
+        win32.begin_timer_period(WINDOWS_TIMER_MS)
+        status = win32.set_gpu_priority(win32.GPU_PRIORITY_HIGH)  # realtime would starve the desktop
         if status != 0:
             log.warning("Windows gives the picture no priority on the GPU (NTSTATUS %#x)", status & 0xFFFFFFFF)
         try:
             yield
         finally:
-            ctypes.windll.winmm.timeEndPeriod(WINDOWS_TIMER_MS)
+            win32.end_timer_period(WINDOWS_TIMER_MS)
     elif sys.platform == "darwin":
         from Foundation import NSProcessInfo  # pyobjc, which syphon-python brings
 
