@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import ssl
+import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from engine.serving.listening import BACKLOG, listen
@@ -32,7 +32,7 @@ class WebThread:
         self.fault = ""
         """Why it serves no more, in one line, where it was not closed."""
         self._report = report
-        self._loop = asyncio.new_event_loop()
+        self._loop = _new_loop()
         self._stopping = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
 
@@ -93,9 +93,19 @@ class WebThread:
     async def _accept_no_more(self) -> None:
         """Whoever was accepted gets its transport first: asyncio makes none for a server that is closed, and leaves the
         socket open."""
-        with suppress(NotImplementedError):  # Windows makes it at once
-            self._loop.remove_reader(self._socket.fileno())
+        self._loop.remove_reader(self._socket.fileno())
         await _turns(2)
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """A loop that goes on listening whatever a client does.
+
+    asyncio's own choice on Windows, the Proactor, does not: a client that resets its connection while it is accepted
+    gives OSError (WinError 64), and `BaseProactorEventLoop._start_serving` then closes the listening socket (CPython
+    issue 93821). `BaseSelectorEventLoop` only reports such a failure. It has no subprocesses and no pipes on Windows,
+    which the page does not need, and `select` takes 512 sockets there (FD_SETSIZE in CPython's selectmodule.c).
+    """
+    return asyncio.SelectorEventLoop() if sys.platform == "win32" else asyncio.new_event_loop()
 
 
 async def _end(door: "Door") -> None:
