@@ -48,7 +48,7 @@ from engine.sinks.registry import conditions as sink_conditions
 from engine.sources import Polled, open_source
 from engine.sources.current import Chosen, CurrentSource
 from engine.sources.senders import SenderLists
-from engine.system.power import kept_awake
+from engine.system.power import kept_awake, raise_gpu_priority
 from engine.telemetry import FrameTimes, Warnings
 from engine.web import PreviewTap, StillCamera, WebServer
 
@@ -72,6 +72,7 @@ def open_engine(config: Config) -> Iterator[Engine]:
     if config.rvc.model and config.offline:
         raise ConfigError("rvc.model: a live voice cannot be repeated offline; `multiverse convert` reads files")
     with kept_awake(), Closing() as closing:
+        raise_gpu_priority()  # `multiverse doctor` tells what comes of it
         clock: Clock = SteppedClock(wall_start_s=time.time()) if config.offline else SystemClock()
         warnings = Warnings(clock)
         sweep_dead_rings()

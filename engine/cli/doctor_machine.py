@@ -12,6 +12,7 @@ from pathlib import Path
 
 from engine.cli.check import Check, pip_command
 from engine.errors import SharedMemoryError
+from engine.system.power import raise_gpu_priority
 
 PACKAGES = ("numpy", "numba", "moderngl", "av", "opencv-python-headless", "sounddevice", "aiohttp", "python-osc")
 INFERENCE_PACKAGES = ("torch", "diffusers", "transformers")
@@ -44,6 +45,7 @@ def machine_checks() -> list[Check]:
         check_receive_buffer(_granted_receive_buffer(), sys.platform),
         *_check_ports(),
         *_check_sinks(),
+        *check_gpu_priority(raise_gpu_priority()),
     ]
 
 
@@ -84,6 +86,16 @@ def check_receive_buffer(granted_bytes: int, system: str) -> Check:
         "darwin": f"sudo sysctl -w kern.ipc.maxsockbuf={2 * WANTED}",
     }.get(system, "")
     return Check(name="OSC receive buffer", state="note", detail=f"{detail}: floods may lose packets", mend=mend)
+
+
+def check_gpu_priority(priority: str | None) -> Iterator[Check]:
+    """`priority` as `raise_gpu_priority` returns it; no check without one."""
+    if priority is not None:
+        is_raised = not priority.startswith("normal")
+        detail = (
+            f"{priority}: {'the picture is drawn before' if is_raised else 'the picture waits for'} what children do"
+        )
+        yield Check(name="GPU priority", state="ok" if priority == "high" else "note", detail=detail)
 
 
 def check_port(name: str, option: str, host: str, port: int, kinds: tuple[socket.SocketKind, ...]) -> Check:

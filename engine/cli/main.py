@@ -26,6 +26,7 @@ from engine.cli import (
 )
 from engine.cli.standard_streams import open_closed_streams
 from engine.errors import MultiverseError, UsageError
+from engine.system.power import kept_from_sleep
 
 DONE, FAILED, USAGE = 0, 1, 2
 
@@ -39,11 +40,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
-app.command("sd")(sd.sd)
-app.command("segment")(segment.segment)
-app.command("convert")(convert.convert)
-app.command("video")(video.video)
-app.command("dataset", context_settings={"token_normalize_func": dataset.plain_names})(dataset.dataset)
+long_job = kept_from_sleep("working on files")
+app.command("sd")(long_job(sd.sd))
+app.command("segment")(long_job(segment.segment))
+app.command("convert")(long_job(convert.convert))
+app.command("video")(long_job(video.video))
+app.command("dataset", context_settings={"token_normalize_func": dataset.plain_names})(long_job(dataset.dataset))
 app.add_typer(model.app, name="model")
 app.command("view")(view.view)
 app.command("devices")(devices.devices)

@@ -44,11 +44,12 @@ def _show(name: str, display: int | None, is_full_screen: bool) -> None:
     from engine.cli.picture_window import PictureWindow
     from engine.clock import SystemClock
     from engine.sources.published import SharedWatch
+    from engine.system.power import kept_awake
 
     watch = SharedWatch(name, SystemClock(), others_only=False)
     window = PictureWindow(_waiting_title(name), display=display, is_full_screen=is_full_screen)
     shown, has_said = None, False
-    with closing(watch), closing(window):
+    with closing(watch), closing(window), kept_awake(display=True):
         try:
             while not window.is_closing:
                 frame = watch.latest(shown.pixels if shown is not None else None)

@@ -1,8 +1,12 @@
-"""Keeps the operating system from slowing a running engine down to save power.
+"""Keeps the operating system from slowing a program down, and from going to sleep, while there is work.
 
-Windows wakes sleeping programs on a 15.6 ms grid unless one asks for 1 ms, and shares the GPU evenly between the
-picture and a child that infers unless one process stands above the other. macOS puts programs without a window to
-nap: timers stretch, threads are throttled. Linux does none of this.
+Windows wakes sleeping programs on a 15.6 ms grid unless one asks for 1 ms, and Windows 11 takes that back from a
+program whose windows are hidden, as the one that OpenGL draws into is. It shares the GPU evenly between the picture and
+a child that infers unless one process stands above the other. macOS puts programs without a window to nap: timers
+stretch, threads are throttled. Both go to sleep when nobody touches the machine, whatever it is working on. Linux does
+none of this by itself; a desktop that sleeps when idle is kept awake by `systemd-inhibit multiverse run`.
+
+Nothing here stops a lid that is closed, a power button, or an empty battery.
 """
 
 import contextlib
@@ -15,33 +19,94 @@ from engine.system import win32
 log = logging.getLogger(__name__)
 
 WINDOWS_TIMER_MS = 1
+GPU_PRIORITIES = {win32.GPU_PRIORITY_HIGH: "high", win32.GPU_PRIORITY_ABOVE_NORMAL: "above normal"}
+"""From the one that is wanted most. Realtime, above these, would starve the desktop."""
 
 # NSActivityOptions (Foundation, NSProcessInfo.h)
-NS_ACTIVITY_USER_INITIATED = 0x00FFFFFF
+NS_ACTIVITY_IDLE_SYSTEM_SLEEP_DISABLED = 1 << 20
+NS_ACTIVITY_USER_INITIATED = 0x00FFFFFF | NS_ACTIVITY_IDLE_SYSTEM_SLEEP_DISABLED
 NS_ACTIVITY_LATENCY_CRITICAL = 0xFF00000000
+NS_ACTIVITY_IDLE_DISPLAY_SLEEP_DISABLED = 1 << 40
 
 
 @contextlib.contextmanager
-def kept_awake() -> Iterator[None]:
-    """Exact timers and no nap while inside."""
+def kept_awake(*, display: bool = False) -> Iterator[None]:
+    """Exact timers, full speed and no sleep while inside; with `display` that stays on, too. For what is live.
+
+    Leave it on the thread that entered it. What the system refuses is a warning in the log.
+    """
     if sys.platform == "win32":
         win32.begin_timer_period(WINDOWS_TIMER_MS)
-        status = win32.set_gpu_priority(win32.GPU_PRIORITY_HIGH)  # realtime would starve the desktop
-        if status != 0:
-            log.warning("Windows gives the picture no priority on the GPU (NTSTATUS %#x)", status & 0xFFFFFFFF)
         try:
-            yield
+            with _windows_awake(display=display):
+                yield
         finally:
             win32.end_timer_period(WINDOWS_TIMER_MS)
     elif sys.platform == "darwin":
-        from Foundation import NSProcessInfo  # pyobjc, which syphon-python brings
-
-        process = NSProcessInfo.processInfo()
-        options = NS_ACTIVITY_USER_INITIATED | NS_ACTIVITY_LATENCY_CRITICAL
-        activity = process.beginActivityWithOptions_reason_(options, "drawing live pictures")
-        try:
+        with _mac_activity("showing live pictures", NS_ACTIVITY_LATENCY_CRITICAL, display=display):
             yield
-        finally:
-            process.endActivity_(activity)
     else:
         yield
+
+
+@contextlib.contextmanager
+def kept_from_sleep(doing: str) -> Iterator[None]:
+    """No sleep while inside: for a long job. `doing` is what macOS names as the reason (`pmset -g assertions`).
+
+    Leave it on the thread that entered it. What the system refuses is a warning in the log.
+    """
+    if sys.platform == "win32":
+        with _windows_awake(display=False):
+            yield
+    elif sys.platform == "darwin":
+        with _mac_activity(doing, 0, display=False):
+            yield
+    else:
+        yield
+
+
+def raise_gpu_priority() -> str | None:
+    """Draw before other programs where Windows shares the GPU out. Returns the priority in words: "high", "above
+    normal", or "normal" and why there is no more; None on other systems, which have none."""
+    if sys.platform != "win32":
+        return None
+    status = 0
+    for priority, name in GPU_PRIORITIES.items():
+        status = win32.set_gpu_priority(priority)
+        if status == 0:
+            return name
+    return f"normal (Windows refuses more: NTSTATUS {status & 0xFFFFFFFF:#x})"
+
+
+@contextlib.contextmanager
+def _windows_awake(*, display: bool) -> Iterator[None]:
+    # The state is the thread's: what it was before is put back, so one of these may lie within another.
+    state = win32.ES_CONTINUOUS | win32.ES_SYSTEM_REQUIRED | (win32.ES_DISPLAY_REQUIRED if display else 0)
+    before = None
+    try:
+        before = win32.set_thread_execution_state(state)
+    except OSError as error:
+        log.warning("Windows may go to sleep meanwhile (%s): set Sleep to Never in its power settings", error)
+    try:
+        yield
+    finally:
+        if before is not None:
+            with contextlib.suppress(OSError):  # it ends with the thread
+                win32.set_thread_execution_state(before | win32.ES_CONTINUOUS)
+
+
+@contextlib.contextmanager
+def _mac_activity(reason: str, more_options: int, *, display: bool) -> Iterator[None]:
+    options = NS_ACTIVITY_USER_INITIATED | more_options | (NS_ACTIVITY_IDLE_DISPLAY_SLEEP_DISABLED if display else 0)
+    try:
+        from Foundation import NSProcessInfo  # pyobjc, which syphon-python brings
+    except ImportError as error:
+        log.warning("macOS may go to sleep meanwhile (%s): pip install pyobjc-framework-Cocoa", error)
+        yield
+        return
+    process = NSProcessInfo.processInfo()
+    activity = process.beginActivityWithOptions_reason_(options, reason)
+    try:
+        yield
+    finally:
+        process.endActivity_(activity)

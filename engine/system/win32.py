@@ -8,7 +8,14 @@ import ctypes
 from collections.abc import Callable
 from typing import Any, Final
 
-GPU_PRIORITY_HIGH: Final = 4  # D3DKMT_SCHEDULINGPRIORITYCLASS_HIGH (d3dkmthk.h)
+# D3DKMT_SCHEDULINGPRIORITYCLASS_* (d3dkmthk.h)
+GPU_PRIORITY_ABOVE_NORMAL: Final = 3
+GPU_PRIORITY_HIGH: Final = 4
+
+# EXECUTION_STATE (winnt.h)
+ES_SYSTEM_REQUIRED: Final = 0x1
+ES_DISPLAY_REQUIRED: Final = 0x2
+ES_CONTINUOUS: Final = 0x80000000
 
 _HANDLE: Final = ctypes.c_void_p
 _THIS_PROCESS: Final = ctypes.c_void_p(-1)  # what GetCurrentProcess returns
@@ -28,6 +35,17 @@ def set_gpu_priority(priority_class: int) -> int:
     """Set this process's priority on the GPU (`GPU_PRIORITY_HIGH`); returns the NTSTATUS, 0 for success."""
     call = _function("gdi32", "D3DKMTSetProcessSchedulingPriorityClass", ctypes.c_int32, _HANDLE, ctypes.c_int32)
     return int(call(_THIS_PROCESS, priority_class))
+
+
+def set_thread_execution_state(state: int) -> int:
+    """Set what this thread needs of the system (`ES_*`) until it ends or sets another; returns what it needed before.
+
+    OSError when Windows refuses. `ES_CONTINUOUS` alone asks for nothing.
+    """
+    before = int(_function("kernel32", "SetThreadExecutionState", ctypes.c_uint32, ctypes.c_uint32)(state))
+    if before == 0:  # Windows documents no error code for it
+        raise OSError(f"SetThreadExecutionState refuses {state:#x}")
+    return before
 
 
 def _function(dll: str, name: str, result: Any, *arguments: Any) -> Callable[..., Any]:

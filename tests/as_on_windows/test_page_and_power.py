@@ -1,22 +1,33 @@
 """As on Windows: the page outlives a client that resets, and the machine stays awake and exact while a picture runs."""
 
 import asyncio
+import ctypes
 import logging
 import socket
 import sys
 from asyncio.proactor_events import BaseProactorEventLoop
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 from urllib.request import urlopen
 
 import pytest
 from aiohttp import web
+from typer.testing import CliRunner
 
+from engine.cli.doctor_machine import check_gpu_priority
+from engine.cli.main import app
+from engine.errors import MultiverseError
 from engine.serving.connections import MOST_CONNECTIONS
 from engine.serving.listening import BACKLOG
 from engine.serving.web_thread import WebThread
+from engine.system import power
+from engine.system.power import kept_awake, raise_gpu_priority
+from tests.fake_win32 import FakeWindows
 
 NETNAME_DELETED = 64  # ERROR_NETNAME_DELETED (winerror.h)
+CONTINUOUS, SYSTEM_REQUIRED, DISPLAY_REQUIRED = 0x80000000, 0x1, 0x2  # ES_* (winnt.h)
+NTSTATUS_PRIVILEGE_NOT_HELD = ctypes.c_int32(0xC0000061).value  # (ntstatus.h)
 FD_SETSIZE = 512  # on Windows: CPython, Modules/selectmodule.c
 
 
@@ -91,3 +102,62 @@ class ProactorWithReset:
 
     def close(self) -> None:
         pass
+
+
+def test_the_machine_does_not_sleep_while_the_picture_runs(windows: FakeWindows) -> None:
+    with kept_awake():
+        assert windows.called("SetThreadExecutionState") == [[CONTINUOUS | SYSTEM_REQUIRED]]
+    assert windows.called("SetThreadExecutionState")[1:] == [[CONTINUOUS]]
+
+
+def test_the_display_stays_on_while_a_window_shows_the_picture(windows: FakeWindows) -> None:
+    with kept_awake(display=True):
+        assert windows.called("SetThreadExecutionState") == [[CONTINUOUS | SYSTEM_REQUIRED | DISPLAY_REQUIRED]]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["sd", "nowhere.png", "out.png", "--prompt", "fog"],
+        ["segment", "nowhere.mp4", "out.mp4"],
+        ["convert", "nowhere.wav", "out.wav"],
+        ["video"],
+        ["dataset", __file__],
+    ],
+)
+def test_the_machine_does_not_sleep_during_a_long_job(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here one that is refused at once. What it imports is not to think that it is on Windows."""
+    windows = FakeWindows.installed(monkeypatch)
+    windows.answers["SetThreadExecutionState"] = CONTINUOUS
+    monkeypatch.setattr(power, "sys", SimpleNamespace(platform="win32"))
+    assert isinstance(CliRunner().invoke(app, command).exception, MultiverseError)
+    assert windows.called("SetThreadExecutionState") == [[CONTINUOUS | SYSTEM_REQUIRED], [CONTINUOUS]]
+
+
+def test_a_machine_that_may_sleep_is_a_warning_and_the_picture_goes_on(
+    windows: FakeWindows, caplog: pytest.LogCaptureFixture
+) -> None:
+    windows.answers["SetThreadExecutionState"] = 0
+    with kept_awake():
+        pass
+    assert "set Sleep to Never" in caplog.text
+    assert windows.called("timeEndPeriod") == [[1]]
+
+
+def test_the_picture_is_drawn_first_on_the_gpu_as_far_as_windows_allows(windows: FakeWindows) -> None:
+    refused = NTSTATUS_PRIVILEGE_NOT_HELD
+    assert raise_gpu_priority() == "high"
+    windows.answers["D3DKMTSetProcessSchedulingPriorityClass"] = lambda process, priority: refused * (priority > 3)
+    assert raise_gpu_priority() == "above normal"
+    windows.answers["D3DKMTSetProcessSchedulingPriorityClass"] = refused
+    assert raise_gpu_priority() == "normal (Windows refuses more: NTSTATUS 0xc0000061)"
+    [check] = check_gpu_priority(raise_gpu_priority())
+    assert check.state == "note" and "NTSTATUS 0xc0000061" in check.detail
+
+
+@pytest.fixture
+def windows(monkeypatch: pytest.MonkeyPatch) -> FakeWindows:
+    windows = FakeWindows.installed(monkeypatch)
+    windows.answers |= {"SetThreadExecutionState": CONTINUOUS, "SetProcessInformation": 1}
+    monkeypatch.setattr(sys, "platform", "win32")
+    return windows
