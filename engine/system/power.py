@@ -38,6 +38,10 @@ def kept_awake(*, display: bool = False) -> Iterator[None]:
     if sys.platform == "win32":
         win32.begin_timer_period(WINDOWS_TIMER_MS)
         try:
+            win32.forbid_power_throttling()
+        except OSError as error:
+            log.warning("Windows may slow the picture down while no window of it is seen (%s)", error)
+        try:
             with _windows_awake(display=display):
                 yield
         finally:

@@ -27,6 +27,7 @@ from tests.fake_win32 import FakeWindows
 
 NETNAME_DELETED = 64  # ERROR_NETNAME_DELETED (winerror.h)
 CONTINUOUS, SYSTEM_REQUIRED, DISPLAY_REQUIRED = 0x80000000, 0x1, 0x2  # ES_* (winnt.h)
+THIS_PROCESS = ctypes.c_void_p(-1).value
 NTSTATUS_PRIVILEGE_NOT_HELD = ctypes.c_int32(0xC0000061).value  # (ntstatus.h)
 FD_SETSIZE = 512  # on Windows: CPython, Modules/selectmodule.c
 
@@ -142,6 +143,21 @@ def test_a_machine_that_may_sleep_is_a_warning_and_the_picture_goes_on(
         pass
     assert "set Sleep to Never" in caplog.text
     assert windows.called("timeEndPeriod") == [[1]]
+
+
+def test_timers_stay_exact_while_no_window_is_seen(windows: FakeWindows) -> None:
+    with kept_awake():
+        [[process, information, state, size]] = windows.called("SetProcessInformation")
+    assert (process, information, size) == (THIS_PROCESS, 4, 12)
+    assert (state.version, state.control_mask, state.state_mask) == (1, 0x1 | 0x4, 0)
+
+
+def test_windows_10_knows_no_throttled_timers(windows: FakeWindows, caplog: pytest.LogCaptureFixture) -> None:
+    windows.answers["SetProcessInformation"] = lambda process, kind, state, size: state.control_mask == 0x1
+    with kept_awake():
+        pass
+    assert [call[2].control_mask for call in windows.called("SetProcessInformation")] == [0x5, 0x1]
+    assert not caplog.records
 
 
 def test_the_picture_is_drawn_first_on_the_gpu_as_far_as_windows_allows(windows: FakeWindows) -> None:
