@@ -12,8 +12,10 @@ from typing import Any
 import moderngl
 
 from engine.errors import NoGLError
+from engine.system import win32
 
 REQUIRED_VERSION = 330
+MAX_MESSAGES_PER_PICTURE = 32  # a hidden window gets a few a minute: none of them may cost a picture
 _CORE_PROFILE_BIT = 1
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "SwiftShader", "Microsoft Basic Render")
 _REFUSED = {
@@ -76,6 +78,20 @@ def refusal(renderer: str, version_code: int, profile_mask: int) -> str | None:
 def is_software(renderer: str) -> bool:
     """Whether GL_RENDERER names a rasteriser that runs on the CPU."""
     return any(name in renderer for name in _SOFTWARE)
+
+
+def load_message_pump() -> Callable[[], None]:
+    """Gives the window behind the context its messages, on the thread that opened it; nothing where there is none.
+
+    On Windows glcontext opens one of no size that is never shown (meth_create_context in its wgl.cpp). A window whose
+    thread takes no messages for five seconds counts as hung: every program that tells all windows something waits for
+    it (SendMessage to HWND_BROADCAST reaches invisible ones too), and logging off does.
+    """
+    return win32.load_message_pump(MAX_MESSAGES_PER_PICTURE) if sys.platform == "win32" else _nothing
+
+
+def _nothing() -> None:
+    pass
 
 
 def load_finish() -> Callable[[], None]:

@@ -19,7 +19,7 @@ import numpy as np
 from engine.errors import RenderError
 from engine.frame import Segmentation, ShownPicture, TextureRef, VideoFrame
 from engine.render.colour import layer_colours
-from engine.render.context import is_software, load_finish, open_context
+from engine.render.context import is_software, load_finish, load_message_pump, open_context
 from engine.render.crossfade import Crossfade
 from engine.render.flash_guard import NO_LIMITS
 from engine.render.flash_levels import sample_jitter
@@ -80,6 +80,7 @@ class GLRenderer:
         with _driver_errors(), ExitStack() as undo:
             undo.callback(self._context.release)
             self._finish = load_finish()
+            self._pump_messages = load_message_pump()
             self.description = self._context.info["GL_RENDERER"]
             self.is_software = is_software(self.description)
             sets = _SETS if self.is_software else [_FEATURES]
@@ -120,6 +121,7 @@ class GLRenderer:
     def draw(self, picture: PictureInput) -> None:
         """Begin this picture. While the look is frozen the one before stays, and only fades."""
         with self._drawing():
+            self._pump_messages()
             self._take_context_back()
             if not (picture.look.is_frozen and self._has_picture):
                 self._draw_looks(picture)

@@ -81,6 +81,42 @@ def _set_power_throttling(state: _ThrottlingState) -> None:
         raise OSError(code, f"SetProcessInformation: {reason}")
 
 
+class _Message(ctypes.Structure):
+    """MSG (winuser.h)."""
+
+    _fields_ = [
+        ("window", ctypes.c_void_p),
+        ("message", ctypes.c_uint32),
+        ("wparam", ctypes.c_size_t),
+        ("lparam", ctypes.c_ssize_t),
+        ("time_ms", ctypes.c_uint32),
+        ("x", ctypes.c_int32),
+        ("y", ctypes.c_int32),
+    ]
+
+
+_PM_REMOVE: Final = 1
+
+
+def load_message_pump(max_messages: int) -> Callable[[], None]:
+    """A function that gives the windows of the calling thread their messages, at most so many a call; never waits."""
+    peek_types = (ctypes.c_void_p, _HANDLE, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint32)
+    peek = _function("user32", "PeekMessageW", ctypes.c_int32, *peek_types)
+    translate = _function("user32", "TranslateMessage", ctypes.c_int32, ctypes.c_void_p)
+    dispatch = _function("user32", "DispatchMessageW", ctypes.c_ssize_t, ctypes.c_void_p)
+    message = _Message()
+    place = ctypes.byref(message)
+
+    def pump() -> None:
+        for _ in range(max_messages):
+            if not peek(place, None, 0, 0, _PM_REMOVE):
+                return
+            translate(place)
+            dispatch(place)
+
+    return pump
+
+
 def _function(dll: str, name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
     call = getattr(ctypes.WinDLL(dll, use_last_error=True), name)  # type: ignore[attr-defined]
     call.restype, call.argtypes = result, list(arguments)

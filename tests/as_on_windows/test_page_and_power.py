@@ -18,10 +18,11 @@ from typer.testing import CliRunner
 from engine.cli.doctor_machine import check_gpu_priority
 from engine.cli.main import app
 from engine.errors import MultiverseError
+from engine.render.context import MAX_MESSAGES_PER_PICTURE, load_message_pump
 from engine.serving.connections import MOST_CONNECTIONS
 from engine.serving.listening import BACKLOG
 from engine.serving.web_thread import WebThread
-from engine.system import power
+from engine.system import power, win32
 from engine.system.power import kept_awake, raise_gpu_priority
 from tests.fake_win32 import FakeWindows
 
@@ -29,6 +30,7 @@ NETNAME_DELETED = 64  # ERROR_NETNAME_DELETED (winerror.h)
 CONTINUOUS, SYSTEM_REQUIRED, DISPLAY_REQUIRED = 0x80000000, 0x1, 0x2  # ES_* (winnt.h)
 THIS_PROCESS = ctypes.c_void_p(-1).value
 NTSTATUS_PRIVILEGE_NOT_HELD = ctypes.c_int32(0xC0000061).value  # (ntstatus.h)
+WM_SETTINGCHANGE = 0x1A
 FD_SETSIZE = 512  # on Windows: CPython, Modules/selectmodule.c
 
 
@@ -169,6 +171,27 @@ def test_the_picture_is_drawn_first_on_the_gpu_as_far_as_windows_allows(windows:
     assert raise_gpu_priority() == "normal (Windows refuses more: NTSTATUS 0xc0000061)"
     [check] = check_gpu_priority(raise_gpu_priority())
     assert check.state == "note" and "NTSTATUS 0xc0000061" in check.detail
+
+
+def test_the_hidden_window_of_the_context_gets_its_messages(windows: FakeWindows) -> None:
+    """A draw gives it those that wait, and goes on when there are ever more."""
+    waiting = [WM_SETTINGCHANGE] * 2
+
+    def peek(message: Any, *which: Any) -> bool:
+        message.message = waiting.pop() if waiting else 0
+        return bool(message.message)
+
+    windows.answers["PeekMessageW"] = peek
+    pump = load_message_pump()
+    pump()
+    assert len(windows.called("DispatchMessageW")) == 2
+    windows.answers["PeekMessageW"] = 1
+    pump()
+    assert len(windows.called("DispatchMessageW")) == 2 + MAX_MESSAGES_PER_PICTURE
+
+
+def test_a_message_has_the_size_that_windows_writes() -> None:
+    assert ctypes.sizeof(win32._Message) == (48 if ctypes.sizeof(ctypes.c_void_p) == 8 else 28)
 
 
 @pytest.fixture

@@ -49,6 +49,16 @@ def test_the_gl_renderer_needs_neither_numba_nor_opencv(gl: Renderer) -> None:
     assert run_python(code) == "[]"
 
 
+def test_the_window_behind_the_context_gets_its_messages_with_each_picture(
+    gl: Renderer, picture: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pumped: list[None] = []
+    monkeypatch.setattr(gl, "_pump_messages", lambda: pumped.append(None))
+    gl.draw(picture())
+    gl.draw(picture({"/master/freeze": True}))
+    assert len(pumped) == 2
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="GNU's OpenMP, which tells its settings, is Linux's")
 @pytest.mark.skipif(sys.platform != "linux", reason="EGL is how contexts are made on Linux only")
 def test_without_a_driver_auto_takes_numba_and_says_why() -> None:
