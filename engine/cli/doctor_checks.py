@@ -46,11 +46,9 @@ def run_checks() -> list[Check]:
 
 def check_renderers(gl: Answer, numba: Answer, system: str, nvidia: str) -> list[Check]:
     """OpenGL or Numba must work; without OpenGL, or with a software one, there is a warning or a note."""
-    numba_check = Check(
-        name="Numba",
-        state="ok",
-        detail=f"{numba.values.get('threads')} threads ({numba.values.get('layer')})",
-    )
+    layer = numba.values.get("layer")
+    turns = "; two threads that draw at once take turns" if layer == "workqueue" else ""  # as on every Mac
+    numba_check = Check(name="Numba", state="ok", detail=f"{numba.values.get('threads')} threads ({layer}){turns}")
     if numba.error:
         numba_check = Check(
             name="Numba",

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from numba import njit, typeof
+from numba import njit, threading_layer, typeof
 from numba.core import event
 from numba.core.caching import NullCache
 
@@ -23,9 +23,42 @@ TELL_EVERY_S = 5.0
 stage = njit(fastmath=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
-def kernel(function: Callable[..., None]) -> Any:
+class Kernel:
+    """A function that Numba compiles in parallel. It may be called from any thread.
+
+    Numba's own threads, its layer "workqueue", end the process where two threads are in parallel functions at once
+    (numba/np/ufunc/workqueue.c). On macOS there is no other: its wheel has no libomp.dylib, which its layer for OpenMP
+    links to. Elsewhere that layer is taken, which allows it. With "workqueue", and until the first call has loaded a
+    layer, kernels take turns.
+    """
+
+    def __init__(self, dispatcher: Any) -> None:
+        self.dispatcher = dispatcher
+
+    def __call__(self, *args: object) -> None:
+        if _is_thread_safe():
+            self.dispatcher(*args)
+        else:
+            with _turn:
+                self.dispatcher(*args)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.dispatcher, name)
+
+
+_turn = threading.Lock()
+
+
+def _is_thread_safe() -> bool:
+    try:
+        return bool(threading_layer() != "workqueue")
+    except ValueError:  # none is loaded yet
+        return False
+
+
+def kernel(function: Callable[..., None]) -> Kernel:
     """The function compiled in parallel and without the GIL, kept on the disk where that is possible."""
-    return _kept(function, parallel=True)
+    return Kernel(_kept(function, parallel=True))
 
 
 def small_kernel(function: Callable[..., None]) -> Any:
@@ -56,7 +89,7 @@ def prepare(compiled: Any, tell: Tell, *args: object) -> None:
 
 
 def prepare_beside(compiled: Any, tell: Tell, *args: object) -> None:
-    """The same without the call, on a thread beside the one that draws: Numba may not run two kernels at once."""
+    """The same without the call, on a thread beside the one that draws."""
     _prepare(compiled, tell, lambda: compiled.compile(tuple(typeof(arg) for arg in args)))
 
 
@@ -66,7 +99,8 @@ def _prepare(compiled: Any, tell: Tell, act: Callable[[], object]) -> None:
         act()
     except OSError as error:  # a full disk, files of another user: for this run it can do without
         tell(f"compiled code cannot be kept in {cache_folder(compiled)} ({error.strerror}): each start compiles it")
-        compiled._cache = NullCache()
+        dispatcher = compiled.dispatcher if isinstance(compiled, Kernel) else compiled
+        dispatcher._cache = NullCache()
         act()
     compiled.disable_compile()
 
