@@ -70,7 +70,9 @@ def refusal(renderer: str, version_code: int, profile_mask: int) -> str | None:
     for name, advice in _REFUSED.items():
         if name in renderer:
             return f"no OpenGL: {advice}"
-    if version_code < REQUIRED_VERSION or not profile_mask & _CORE_PROFILE_BIT:
+    # From 3.2 on macOS has no other profile (Apple, "OpenGL Profiles": legacy, 3.2 core, 4.1 core), whatever it says.
+    is_core = bool(profile_mask & _CORE_PROFILE_BIT) or sys.platform == "darwin"
+    if version_code < REQUIRED_VERSION or not is_core:
         return f"no OpenGL: {renderer} offers a legacy profile ({version_code}), 3.3 core is needed; update its driver"
     return None
 

@@ -1,8 +1,19 @@
 """As on a Mac: two threads that draw with Numba's own threads, and what keeps the machine from sleeping."""
 
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
 from engine.cli.doctor_checks import check_renderers
 from engine.cli.probe import Answer
+from engine.render.context import refusal
+from engine.system.power import kept_awake, kept_from_sleep
 from tests.render.test_renderers import run_python
+
+# NSActivityOptions (NSProcessInfo.h)
+IDLE_SYSTEM_SLEEP_DISABLED, IDLE_DISPLAY_SLEEP_DISABLED, LATENCY_CRITICAL = 1 << 20, 1 << 40, 0xFF00000000
 
 TWO_THREADS = """
 import threading
@@ -33,3 +44,59 @@ def test_doctor_says_that_threads_take_turns_there() -> None:
     numba = check_renderers(gl, found, "darwin", "")[1]
     assert numba.state == "ok"
     assert numba.detail == "8 threads (workqueue); two threads that draw at once take turns"
+
+
+def test_a_context_of_3_3_or_more_is_core_whatever_its_profile_mask_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert refusal("Apple M2", 410, 0) is None
+    assert "legacy profile (210)" in (refusal("Apple M2", 210, 0) or "")  # what glcontext takes where no core is had
+
+
+def test_the_machine_neither_naps_nor_sleeps_while_the_picture_runs(activities: list[list[Any]]) -> None:
+    with kept_awake():
+        [[options, _, is_over]] = activities
+        assert options & IDLE_SYSTEM_SLEEP_DISABLED and options & LATENCY_CRITICAL == LATENCY_CRITICAL
+        assert not options & IDLE_DISPLAY_SLEEP_DISABLED and not is_over
+    assert activities[0][2]
+
+
+def test_the_display_stays_on_while_a_window_shows_the_picture(activities: list[list[Any]]) -> None:
+    with kept_awake(display=True):
+        assert activities[0][0] & IDLE_DISPLAY_SLEEP_DISABLED and activities[0][0] & IDLE_SYSTEM_SLEEP_DISABLED
+
+
+def test_the_machine_does_not_sleep_during_a_long_job(activities: list[list[Any]]) -> None:
+    with kept_from_sleep("working on files"):
+        [[options, reason, is_over]] = activities
+        assert options & IDLE_SYSTEM_SLEEP_DISABLED and not options & LATENCY_CRITICAL and not is_over
+    assert reason == "working on files" and activities[0][2]
+
+
+def test_without_pyobjc_the_picture_runs_and_the_log_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setitem(sys.modules, "Foundation", None)
+    with kept_awake():
+        pass
+    assert "pip install pyobjc-framework-Cocoa" in caplog.text
+
+
+@pytest.fixture
+def activities(monkeypatch: pytest.MonkeyPatch) -> list[list[Any]]:
+    """[options, reason, whether it has ended] of each that NSProcessInfo was asked for."""
+    begun: list[list[Any]] = []
+
+    def begin(options: int, reason: str) -> list[Any]:
+        begun.append([options, reason, False])
+        return begun[-1]
+
+    def end(activity: list[Any]) -> None:
+        activity[2] = True
+
+    process = SimpleNamespace(beginActivityWithOptions_reason_=begin, endActivity_=end)
+    foundation = ModuleType("Foundation")
+    foundation.NSProcessInfo = SimpleNamespace(processInfo=lambda: process)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "Foundation", foundation)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    return begun
