@@ -15,7 +15,7 @@ from engine.errors import NoGLError
 from engine.system import win32
 
 REQUIRED_VERSION = 330
-MAX_MESSAGES_PER_PICTURE = 32  # a hidden window gets a few a minute: none of them may cost a picture
+MAX_MESSAGES_PER_PICTURE = 32  # the rest wait for the next: no flood of them may cost a picture
 _CORE_PROFILE_BIT = 1
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "SwiftShader", "Microsoft Basic Render")
 _REFUSED = {
