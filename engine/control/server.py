@@ -18,6 +18,7 @@ from engine.control.sending import CLOSED_WITHIN_S, RETRY_S, SendingThread
 from engine.control.tcp import ACCEPT_PAUSE_S, TcpTransport, listen
 from engine.control.udp import UdpTransport, ask_for_buffers, granted_receive_buffer_bytes
 from engine.errors import MultiverseError, PortTakenError
+from engine.system.refused_port import refusal_reason
 
 READ_INTERVAL_S = 0.001  # packets that come one by one are read together: at 40 000 a second half the processor time
 LONGEST_HOLD_S = 0.05  # how long packets lie in the system's buffer while a picture is drawn
@@ -165,7 +166,7 @@ class OscServer:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise PortTakenError(("--osc", display_address(host, port))) from None
-            reason = error.strerror or error
+            reason = refusal_reason(error)
             raise MultiverseError(f"{option}: {reason}; choose another with --osc HOST:PORT") from None
 
 

@@ -6,6 +6,7 @@ import sys
 
 from engine.control.sender import addresses_of, display_address
 from engine.errors import MultiverseError, PortTakenError
+from engine.system.refused_port import refusal_reason
 
 BACKLOG = 64
 
@@ -30,8 +31,7 @@ def listen(host: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise PortTakenError(("--web", display_address(host, port))) from None
         if error.errno == errno.EACCES:
-            raise MultiverseError(
-                f"{option}: the port is not allowed ({error.strerror}); give another one with --web HOST:PORT"
-            ) from None
+            reason = refusal_reason(error)
+            raise MultiverseError(f"{option}: {reason}; choose another with --web HOST:PORT") from None
         raise MultiverseError(f"{option}: cannot listen there ({error.strerror or error})") from None
     return listening

@@ -1,0 +1,21 @@
+"""Why a system refuses a port that no program listens on, and what to type then."""
+
+import errno
+import sys
+
+SHOW_RESERVED = "netsh int ipv4 show excludedportrange protocol=tcp"  # and protocol=udp
+
+
+def refusal_reason(error: OSError) -> str:
+    """One line for what `bind` raised: the system's own words, and on Windows more for WSAEACCES (10013).
+
+    Windows answers it for ports that Hyper-V, WSL or Docker reserved when the machine started, and for ports that
+    another program holds for itself alone (Winsock's "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE"). Python turns
+    10013 into EACCES (CPython, Objects/exceptions.c, `winerror_to_errno`).
+    """
+    if sys.platform == "win32" and error.errno == errno.EACCES:
+        return (
+            "Windows refuses this port (error 10013): reserved for Hyper-V, WSL or Docker, or held by another program; "
+            f"`{SHOW_RESERVED}` lists what is reserved (docs/windows.md, Ports)"
+        )
+    return error.strerror or str(error)

@@ -1,0 +1,32 @@
+"""A port that Hyper-V reserved: one line that names the command which lists them."""
+
+import socket
+import sys
+from typing import Any
+
+import pytest
+
+from engine.control.server import OscServer
+from engine.errors import MultiverseError
+from engine.serving.listening import listen
+from tests.reserved_port import ReservedPort
+
+
+def test_a_port_that_windows_reserved_is_told_with_the_command_that_lists_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unused: Any = None
+    monkeypatch.setattr(sys, "platform", "win32")
+    with monkeypatch.context() as patch:
+        ReservedPort(patch, socket.SOCK_STREAM)
+        with pytest.raises(MultiverseError) as page:
+            listen("127.0.0.1", 9001)
+    with monkeypatch.context() as patch:
+        ReservedPort(patch, socket.SOCK_DGRAM)
+        with pytest.raises(MultiverseError) as osc:
+            OscServer(unused, unused, "127.0.0.1", 9000, (), print).start()
+    for error, option in ((page, "--web 127.0.0.1:9001"), (osc, "--osc 127.0.0.1:9000")):
+        line = str(error.value)
+        assert line.startswith(f"{option}: Windows refuses this port (error 10013)")
+        assert "netsh int ipv4 show excludedportrange protocol=tcp" in line and "docs/windows.md, Ports" in line
+        assert line.endswith(f"choose another with {option.split()[0]} HOST:PORT")
