@@ -96,13 +96,15 @@ def find_device(devices: Sequence[AudioDevice], wanted: str | None, kind: Kind =
     """
     if not devices:
         none = f"there is no audio {kind} device here"
-        raise AudioError(none if wanted is None else f"no audio {kind} {wanted!r}: {none}")
+        raise AudioError(
+            f"{none}: multiverse doctor says what to do" if wanted is None else f"no audio {kind} {wanted!r}: {none}"
+        )
     usable = [device for device in devices if device.hostapi != _UNREADABLE_HOSTAPI]
     if wanted is None:
         for device in usable:
             if device.is_default:
                 return device
-        raise AudioError(f"no default audio {kind} device")
+        raise AudioError(f"no default audio {kind} device: multiverse devices lists those to choose from")
     if wanted.isdigit():
         found = [device for device in usable if device.index == int(wanted)]
     else:

@@ -3,6 +3,7 @@
 Each is asked in a child process, side by side, because a driver may crash or hang; judging the answers is pure.
 """
 
+import os
 import platform
 import shutil
 import subprocess
@@ -12,7 +13,10 @@ from contextlib import ExitStack
 from importlib.util import find_spec
 
 from engine.cli.check import Check, pip_command
+from engine.cli.doctor_first_hour import check_default_input, input_advice
+from engine.cli.doctor_mac import check_mac_permission
 from engine.cli.doctor_machine import has_torch_wheel, machine_checks
+from engine.cli.doctor_windows import graphics_advice, library_advice
 from engine.cli.probe import Answer, Probe
 from engine.sinks.registry import unavailable_reason
 from engine.sinks.sink import TITLES
@@ -26,6 +30,7 @@ def run_checks() -> list[Check]:
     with ExitStack() as stack:
         names = ["gl", "numba", "audio", "cameras", "encoders", "blender"]
         names += ["torch"] if find_spec("torch") else []
+        names += ["permissions"] if sys.platform == "darwin" else []
         names += ["syphon"] if not unavailable_reason("syphon") else []
         probes = {name: Probe(name) for name in names}
         for probe in probes.values():
@@ -34,6 +39,8 @@ def run_checks() -> list[Check]:
         nvidia = _find_nvidia()
         checks += check_renderers(probes["gl"].read(), probes["numba"].read(), sys.platform, nvidia)
         checks += check_audio(probes["audio"].read())
+        if "permissions" in probes:
+            checks += check_permissions(probes["permissions"].read())
         checks.append(check_cameras(probes["cameras"].read()))
         checks.append(check_encoders(probes["encoders"].read()))
         torch = probes["torch"].read() if "torch" in probes else None
@@ -54,7 +61,7 @@ def check_renderers(gl: Answer, numba: Answer, system: str, nvidia: str) -> list
             name="Numba",
             state="failed" if gl.error else "warning",
             detail=numba.error,
-            mend=f"{pip_command()} install --force-reinstall numba",
+            mend=library_advice(numba.error) or f"{pip_command()} install --force-reinstall numba",
         )
     if gl.error:
         reason = f"{gl.error}; Numba draws instead, at 30 fps" if not numba.error else gl.error
@@ -73,8 +80,7 @@ def check_renderers(gl: Answer, numba: Answer, system: str, nvidia: str) -> list
             name="OpenGL",
             state="warning",
             detail=f"{detail}: Windows gave Python the other graphics card, not the {nvidia}",
-            mend="Settings, System, Display, Graphics: add "
-            f"{getattr(sys, '_base_executable', sys.executable)} with High performance",
+            mend=graphics_advice(getattr(sys, "_base_executable", sys.executable)),
         )
     else:
         gl_check = Check(name="OpenGL", state="ok", detail=detail)
@@ -84,10 +90,20 @@ def check_renderers(gl: Answer, numba: Answer, system: str, nvidia: str) -> list
 def check_audio(audio: Answer) -> Iterator[Check]:
     if audio.error or not audio.values["inputs"]:
         reason = audio.error or "no input device"
-        yield Check(name="audio input", state="warning", detail=f"{reason}; the demo loop plays instead")
+        yield Check(
+            name="audio input",
+            state="warning",
+            detail=f"{reason}; the demo loop plays instead",
+            mend="" if audio.error else input_advice(sys.platform),
+        )
         return
     inputs, default = audio.values["inputs"], audio.values["default"]
     yield Check(name="audio input", state="ok", detail=f"{len(inputs)} inputs, default: {default}")
+    yield from check_default_input(
+        default,
+        audio.values.get("default_rate_hz", 0),
+        is_loopback=audio.values.get("default_is_loopback", False),
+    )
     yield Check(
         name="computer's own sound",
         state="ok" if audio.values["has_loopback"] else "note",
@@ -95,9 +111,18 @@ def check_audio(audio: Answer) -> Iterator[Check]:
     )
 
 
+def check_permissions(permissions: Answer) -> list[Check]:
+    """Microphone and camera on a Mac; "unknown" where macOS could not be asked."""
+    return [
+        check_mac_permission(device, permissions.values.get(device, "unknown"), os.environ)
+        for device in ("microphone", "camera")
+    ]
+
+
 def check_cameras(cameras: Answer) -> Check:
     if cameras.error:
-        return Check(name="cameras", state="warning", detail=cameras.error)
+        mend = library_advice(cameras.error)
+        return Check(name="cameras", state="warning", detail=cameras.error, mend=mend)
     found = cameras.values["cameras"]
     return Check(
         name="cameras",
@@ -127,7 +152,8 @@ def check_torch(torch: Answer | None, nvidia: str, *, has_wheel: bool = True) ->
     if torch is None:
         return Check(name="torch", state="warning", detail="not installed: no Stable Diffusion, SAM, RVC", mend=install)
     if torch.error:
-        return Check(name="torch", state="warning", detail=torch.error, mend=f"{install} --force-reinstall")
+        mend = library_advice(torch.error) or f"{install} --force-reinstall"
+        return Check(name="torch", state="warning", detail=torch.error, mend=mend)
     version, devices = torch.values["version"], torch.values["devices"]
     if devices:
         return Check(name="torch", state="ok", detail=f"{version} on {', '.join(devices)}")

@@ -1,5 +1,6 @@
 """What the doctor looks up about the machine itself: Python, packages, memory, folders, ports, sinks."""
 
+import errno
 import importlib.metadata
 import os
 import platform
@@ -11,8 +12,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from engine.cli.check import Check, pip_command
+from engine.cli.doctor_first_hour import first_hour_checks
+from engine.cli.doctor_windows import NEW_ENVIRONMENT
 from engine.errors import SharedMemoryError
 from engine.system.power import raise_gpu_priority
+from engine.system.refused_port import refusal_reason
 
 PACKAGES = ("numpy", "numba", "moderngl", "av", "opencv-python-headless", "sounddevice", "aiohttp", "python-osc")
 INFERENCE_PACKAGES = ("torch", "diffusers", "transformers")
@@ -41,6 +45,7 @@ def machine_checks() -> list[Check]:
     return [
         check_python(sys.version_info[:2], sys.platform),
         check_packages(_installed_versions(wanted)),
+        *first_hour_checks(),
         *_check_places(),
         check_receive_buffer(_granted_receive_buffer(), sys.platform),
         *_check_ports(),
@@ -56,7 +61,7 @@ def check_python(python: tuple[int, int], system: str) -> Check:
             name="Python",
             state="warning",
             detail=f"{detail}: Spout needs Python 3.11 to 3.13",
-            mend="py -3.13 -m venv .venv, and install again",
+            mend=NEW_ENVIRONMENT,
         )
     return Check(name="Python", state="ok", detail=detail)
 
@@ -107,10 +112,12 @@ def check_port(name: str, option: str, host: str, port: int, kinds: tuple[socket
             try:
                 trial.bind((host, port))
             except OSError as error:
+                is_refused = sys.platform == "win32" and error.errno == errno.EACCES
                 return Check(
                     name=name,
                     state="warning",
-                    detail=f"{host}:{port} cannot be had ({error.strerror}); is a multiverse running?",
+                    detail=f"{host}:{port} cannot be had ({refusal_reason(error)})"
+                    + ("" if is_refused else "; is a multiverse running?"),
                     mend=f"multiverse run {option} {host}:PORT",
                 )
     return Check(name=name, state="ok", detail=f"{host}:{port} is free")

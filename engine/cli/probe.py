@@ -110,12 +110,21 @@ def _ask_audio() -> dict[str, Any]:
     from engine.audio.devices import list_devices, loopback_advice
 
     devices = list_devices()
+    default = next((device for device in devices if device.is_default), None)
     return {
         "inputs": [device.name for device in devices],
-        "default": next((device.name for device in devices if device.is_default), None),
+        "default": default and default.name,
+        "default_rate_hz": default.rate_hz if default else 0,
+        "default_is_loopback": bool(default and default.is_loopback),
         "has_loopback": any(device.is_loopback for device in devices),
         "loopback_advice": loopback_advice(devices),
     }
+
+
+def _ask_permissions() -> dict[str, Any]:
+    from engine.cli.doctor_mac import mac_permissions
+
+    return dict(mac_permissions())
 
 
 def _ask_cameras() -> dict[str, Any]:
@@ -191,6 +200,7 @@ QUESTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "gl": _ask_gl,
     "numba": _ask_numba,
     "audio": _ask_audio,
+    "permissions": _ask_permissions,
     "cameras": _ask_cameras,
     "encoders": _ask_encoders,
     "torch": _ask_torch,

@@ -17,6 +17,7 @@ ES_SYSTEM_REQUIRED: Final = 0x1
 ES_DISPLAY_REQUIRED: Final = 0x2
 ES_CONTINUOUS: Final = 0x80000000
 
+_SM_REMOTESESSION: Final = 0x1000  # winuser.h
 _HANDLE: Final = ctypes.c_void_p
 _THIS_PROCESS: Final = ctypes.c_void_p(-1)  # what GetCurrentProcess returns
 
@@ -115,6 +116,33 @@ def load_message_pump(max_messages: int) -> Callable[[], None]:
             dispatch(place)
 
     return pump
+
+
+def is_remote_session() -> bool:
+    """True in a Remote Desktop session, also in one with RemoteFX, which `GetSystemMetrics` takes for a local one.
+
+    As in Microsoft's "Detecting the Remote Desktop Services environment": a local session is the one whose number
+    the registry gives as GlassSessionId.
+    """
+    if _function("user32", "GetSystemMetrics", ctypes.c_int, ctypes.c_int)(_SM_REMOTESESSION):
+        return True
+    session = ctypes.c_uint32()
+    this_process = _function("kernel32", "GetCurrentProcessId", ctypes.c_uint32)()
+    ask = _function("kernel32", "ProcessIdToSessionId", ctypes.c_int, ctypes.c_uint32, ctypes.c_void_p)
+    glass = registry_value("HKEY_LOCAL_MACHINE", r"SYSTEM\CurrentControlSet\Control\Terminal Server", "GlassSessionId")
+    return glass is not None and bool(ask(this_process, ctypes.byref(session))) and session.value != glass
+
+
+def registry_value(hive: str, key: str, name: str) -> str | int | None:
+    """The value, or None where there is none or it may not be read. `hive` such as "HKEY_CURRENT_USER"."""
+    import winreg  # Windows only
+
+    try:
+        with winreg.OpenKey(getattr(winreg, hive), key) as opened:  # type: ignore[attr-defined]
+            value = winreg.QueryValueEx(opened, name)[0]  # type: ignore[attr-defined]
+    except OSError:
+        return None
+    return value if isinstance(value, str | int) else None
 
 
 def _function(dll: str, name: str, result: Any, *arguments: Any) -> Callable[..., Any]:

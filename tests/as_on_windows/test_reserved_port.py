@@ -9,7 +9,7 @@ import pytest
 from engine.control.server import OscServer
 from engine.errors import MultiverseError
 from engine.serving.listening import listen
-from tests.reserved_port import ReservedPort
+from tests.reserved_port import reserve_ports
 
 
 def test_a_port_that_windows_reserved_is_told_with_the_command_that_lists_them(
@@ -18,11 +18,11 @@ def test_a_port_that_windows_reserved_is_told_with_the_command_that_lists_them(
     unused: Any = None
     monkeypatch.setattr(sys, "platform", "win32")
     with monkeypatch.context() as patch:
-        ReservedPort(patch, socket.SOCK_STREAM)
+        reserve_ports(patch, socket.SOCK_STREAM)
         with pytest.raises(MultiverseError) as page:
             listen("127.0.0.1", 9001)
     with monkeypatch.context() as patch:
-        ReservedPort(patch, socket.SOCK_DGRAM)
+        reserve_ports(patch, socket.SOCK_DGRAM)
         with pytest.raises(MultiverseError) as osc:
             OscServer(unused, unused, "127.0.0.1", 9000, (), print).start()
     for error, option in ((page, "--web 127.0.0.1:9001"), (osc, "--osc 127.0.0.1:9000")):

@@ -1,0 +1,42 @@
+"""The doctor's checks of what stops people in the first hour: those of this system, and the sound input anywhere."""
+
+import sys
+from collections.abc import Iterator
+
+from engine.cli.check import Check
+from engine.cli.doctor_mac import mac_checks
+from engine.cli.doctor_windows import windows_checks
+
+MAX_TELEPHONE_RATE_HZ = 24_000  # Bluetooth headsets send 8, 16 or 24 kHz while their microphone is open
+HEADSETS = ("airpods", "hands-free", "headset", "beats")
+
+
+def first_hour_checks() -> Iterator[Check]:
+    """Those of this system; none on Linux."""
+    if sys.platform == "win32":
+        yield from windows_checks()
+    elif sys.platform == "darwin":
+        yield from mac_checks()
+
+
+def check_default_input(default: str | None, rate_hz: int, *, is_loopback: bool) -> Iterator[Check]:
+    """Only where the default sound input seems to be the microphone of a Bluetooth headset, or of a camera."""
+    if default is None or is_loopback:
+        return
+    is_headset = any(part in default.lower() for part in HEADSETS)
+    if is_headset or 0 < rate_hz <= MAX_TELEPHONE_RATE_HZ:
+        yield Check(
+            name="default sound input",
+            state="warning",
+            detail=f"{default} ({rate_hz} Hz) seems to be a headset's or a camera's microphone: no highs, and a "
+            "Bluetooth headset then plays like a telephone",
+            mend="choose another input in the system's sound settings, or multiverse run --audio device:NAME",
+        )
+
+
+def input_advice(system: str) -> str:
+    """What to do where there is no sound input."""
+    return {
+        "darwin": "a Mac mini, Studio or Pro has no microphone: plug one in, or multiverse run --audio song.wav",
+        "win32": "start ms-settings:sound, then choose an input; or multiverse run --audio song.wav",
+    }.get(system, "")

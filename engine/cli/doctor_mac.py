@@ -1,0 +1,142 @@
+"""The doctor's checks of what stops people in the first hour on a Mac.
+
+docs/mac.md says the same in the same words; a test compares them. Judging is pure, and `mac_checks` looks up what is
+judged. Nothing here opens a microphone or a camera, so macOS asks for nothing.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from engine.cli.check import Check
+
+NEW_ENVIRONMENT = "python3.13 -m venv --clear .venv, then .venv/bin/python -m pip install -c .ci/constraints.txt -e ."
+"""Makes the environment again. Without --clear, venv keeps the Python that is in it (CPython's `setup_python`)."""
+
+Permission = Literal["allowed", "refused", "not asked", "unknown"]
+
+
+def mac_checks() -> Iterator[Check]:
+    yield check_processor(platform.machine(), is_translated=_is_translated())
+    yield check_mac_folder([PurePosixPath(sys.prefix).parent, PurePosixPath(Path.cwd())], PurePosixPath(Path.home()))
+    yield check_mac_session(os.environ)
+    release = int(platform.mac_ver()[0].partition(".")[0] or 0)
+    yield from check_local_network(os.environ, release)
+
+
+def check_mac_folder(folders: Sequence[PurePosixPath], home: PurePosixPath) -> Check:
+    """macOS asks whether the terminal may use Desktop, Documents and Downloads, and iCloud may hold the first two."""
+    name = "folder"
+    move = f"mv {{}} ~/multiverse, then cd ~/multiverse, then {NEW_ENVIRONMENT}"
+    for folder in folders:
+        if _is_below(folder, home / "Library" / "Mobile Documents", home / "Library" / "CloudStorage"):
+            return Check(
+                name=name,
+                state="warning",
+                detail=f"{folder} is kept in step with a cloud, which moves files away that are not used",
+                mend=move.format(_quoted(folder)),
+            )
+    for folder in folders:
+        if _is_below(folder, home / "Desktop", home / "Documents", home / "Downloads"):
+            return Check(
+                name=name,
+                state="note",
+                detail=f"{folder}: macOS asks whether the terminal may use it, and iCloud may move its files away",
+                mend=move.format(_quoted(folder)),
+            )
+    return Check(name=name, state="ok", detail=str(folders[0]))
+
+
+def check_mac_session(environment: Mapping[str, str]) -> Check:
+    if "SSH_CONNECTION" not in environment:
+        return Check(name="session", state="ok", detail="at the screen")
+    return Check(
+        name="session",
+        state="warning",
+        detail="ssh: no graphics card, and macOS cannot ask for the microphone and the camera",
+        mend="start it in Terminal at the screen (or over Screen Sharing); over ssh: multiverse run --renderer numba",
+    )
+
+
+def check_processor(machine: str, *, is_translated: bool) -> Check:
+    """`machine` as in `platform.machine()`, of the Python that runs and not of the Mac."""
+    if machine == "x86_64" and is_translated:
+        return Check(
+            name="processor",
+            state="warning",
+            detail="Apple silicon, but this Python is an Intel one and runs under Rosetta: slow, and without PyTorch",
+            mend=f"Finder, Terminal, Get Info: clear Open using Rosetta; in a new window {NEW_ENVIRONMENT}",
+        )
+    return Check(name="processor", state="ok", detail=machine)
+
+
+def check_local_network(environment: Mapping[str, str], release: int) -> Iterator[Check]:
+    """Apple's TN3179: from macOS 15 on, what Terminal and ssh start may use the local network, and others are asked."""
+    program = environment.get("TERM_PROGRAM", "")
+    if release < 15 or "SSH_CONNECTION" in environment or program in ("", "Apple_Terminal"):
+        return
+    yield Check(
+        name="local network",
+        state="note",
+        detail=f"{program} needs leave for --lan, NDI and network cameras; Terminal does not",
+        mend="System Settings, Privacy & Security, Local Network; or start the engine in Terminal",
+    )
+
+
+def check_mac_permission(device: str, permission: Permission, environment: Mapping[str, str]) -> Check:
+    """What macOS has noted for the terminal that this was started from."""
+    name = f"{device} permission"
+    if permission == "unknown":
+        return Check(name=name, state="note", detail=f"macOS does not tell (docs/mac.md, {device.capitalize()})")
+    if permission == "not asked":
+        detail = f"macOS asks once the {device} is opened, for the terminal: answer Allow"
+        return Check(name=name, state="note", detail=detail)
+    if permission == "allowed":
+        return Check(name=name, state="ok", detail="allowed")
+    # LaunchServices puts the identifier of the program, such as com.apple.Terminal, into its environment.
+    terminal = environment.get("__CFBundleIdentifier", "")
+    reset = f"tccutil reset {device.capitalize()} {terminal}".strip()
+    return Check(
+        name=name,
+        state="warning",
+        detail=f"macOS refuses this terminal the {device}" + (": silence" if device == "microphone" else ""),
+        mend=f"{reset}, quit the terminal (Cmd-Q), open it again, start the engine and answer Allow",
+    )
+
+
+def mac_permissions() -> dict[str, Permission]:
+    """What macOS has noted for microphone and camera; asks nobody. AVFoundation, by pyobjc (which Syphon brings)."""
+    import objc
+
+    place = "/System/Library/Frameworks/AVFoundation.framework"
+    objc.loadBundle("AVFoundation", {}, bundle_path=place)
+    device = objc.lookUpClass("AVCaptureDevice")
+    # AVAuthorizationStatus: notDetermined, restricted, denied, authorized. AVMediaTypeAudio, AVMediaTypeVideo.
+    words: dict[int, Permission] = {0: "not asked", 1: "refused", 2: "refused", 3: "allowed"}
+    return {
+        name: words.get(int(device.authorizationStatusForMediaType_(kind)), "unknown")
+        for name, kind in (("microphone", "soun"), ("camera", "vide"))
+    }
+
+
+def _is_translated() -> bool:
+    """True for a process that Rosetta runs: the kernel's `sysctl.proc_translated`."""
+    try:
+        asked = subprocess.run(
+            ["/usr/sbin/sysctl", "-n", "sysctl.proc_translated"], capture_output=True, text=True, timeout=5
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return asked.stdout.strip() == "1"
+
+
+def _is_below(folder: PurePosixPath, *places: PurePosixPath) -> bool:
+    return any(folder.is_relative_to(place) for place in places)
+
+
+def _quoted(path: PurePosixPath) -> str:
+    return f'"{path}"' if " " in str(path) else str(path)

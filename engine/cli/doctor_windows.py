@@ -1,0 +1,164 @@
+"""The doctor's checks of what stops people in the first hour on Windows.
+
+docs/windows.md says the same in the same words; a test compares them. Judging is pure, and `windows_checks` looks up
+what is judged. Nothing here opens a microphone or a camera.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PureWindowsPath
+
+from engine.cli.check import Check
+from engine.system import win32
+
+NEW_ENVIRONMENT = (
+    r"py -3.13 -m venv --clear .venv, then .venv\Scripts\python -m pip install -c .ci\constraints.txt -e ."
+)
+"""Makes the environment again. Without --clear, venv keeps the Python that is in it (CPython's `setup_python`)."""
+# Windows ends paths at 260 characters. The longest below an environment is torch's, 171 in Lib\site-packages.
+MAX_FOLDER_CHARACTERS = 60
+ALLOW_LONG_PATHS = (
+    r'reg add "HKLM\SYSTEM\CurrentControlSet\Control\FileSystem" /v LongPathsEnabled /t REG_DWORD /d 1 /f'
+)
+SWITCH_SMART_APP_CONTROL = (
+    "Windows Security, App & browser control, Smart App Control, Off (it comes back only with a reset of Windows)"
+)
+INSTALL_VC_RUNTIME = "winget install Microsoft.VCRedist.2015+.x64"
+_CONSENT = r"Software\Microsoft\Windows\CurrentVersion\CapabilityAccessManager\ConsentStore"
+
+
+def windows_checks() -> Iterator[Check]:
+    yield check_python_source(sys.base_prefix)
+    synced = [os.environ[name] for name in ("OneDrive", "OneDriveConsumer", "OneDriveCommercial") if name in os.environ]
+    file_system = r"SYSTEM\CurrentControlSet\Control\FileSystem"
+    allows_long = win32.registry_value("HKEY_LOCAL_MACHINE", file_system, "LongPathsEnabled") == 1
+    folders = [PureWindowsPath(sys.prefix).parent, PureWindowsPath(Path.cwd())]
+    yield check_windows_folder(folders, synced, allows_long_paths=allows_long)
+    runtime = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "msvcp140.dll")
+    yield check_vc_runtime(is_there=runtime.exists())
+    policy = r"SYSTEM\CurrentControlSet\Control\CI\Policy"
+    state = win32.registry_value("HKEY_LOCAL_MACHINE", policy, "VerifiedAndReputablePolicyState")
+    yield check_smart_app_control(is_on=state == 1)  # 0 off, 2 evaluation, which blocks nothing
+    yield check_windows_session(is_remote=win32.is_remote_session())
+    for device, key in (("microphone", "microphone"), ("camera", "webcam")):
+        values = [
+            win32.registry_value(hive, rf"{_CONSENT}\{place}", "Value")
+            for hive, place in (
+                ("HKEY_LOCAL_MACHINE", key),
+                ("HKEY_CURRENT_USER", key),
+                ("HKEY_CURRENT_USER", rf"{key}\NonPackaged"),
+            )
+        ]
+        yield check_windows_permission(device, values)
+
+
+def check_python_source(base_prefix: str) -> Check:
+    """The Microsoft Store's Python keeps what it writes below AppData in a folder of its own (CPython's manual,
+    "Using Python on Windows"): presets that other programs, and another Python, do not see."""
+    name = "Python's origin"
+    if "windowsapps" not in base_prefix.lower():
+        return Check(name=name, state="ok", detail=base_prefix)
+    return Check(
+        name=name,
+        state="note",
+        detail=f"the Microsoft Store's Python ({base_prefix}): presets go to a folder that only it can see",
+        mend=f"install Python 3.13 from python.org, then {NEW_ENVIRONMENT}",
+    )
+
+
+def check_windows_folder(
+    folders: Sequence[PureWindowsPath], synced: Sequence[str], *, allows_long_paths: bool
+) -> Check:
+    """`folders`: the checkout's and the current one. `synced`: those that OneDrive keeps in step."""
+    name = "folder"
+    for folder in folders:
+        for place in synced:
+            if folder.is_relative_to(PureWindowsPath(place)):
+                return Check(
+                    name=name,
+                    state="warning",
+                    detail=f"{folder} is in OneDrive, which opens files while they are written",
+                    mend=rf"move it to a short folder such as C:\multiverse; there {NEW_ENVIRONMENT}",
+                )
+    longest = max(folders, key=lambda folder: len(str(folder)))
+    if len(str(longest)) > MAX_FOLDER_CHARACTERS and not allows_long_paths:
+        return Check(
+            name=name,
+            state="note",
+            detail=f"{longest}: {len(str(longest))} characters; above {MAX_FOLDER_CHARACTERS} packages may reach "
+            "the 260 at which Windows ends paths",
+            mend=f"as an administrator: {ALLOW_LONG_PATHS}",
+        )
+    return Check(name=name, state="ok", detail=str(folders[0]))
+
+
+def check_vc_runtime(*, is_there: bool) -> Check:
+    """msvcp140.dll, which Python does not bring along and torch, Numba and OpenCV need."""
+    if is_there:
+        return Check(name="Visual C++ runtime", state="ok", detail="msvcp140.dll is there")
+    return Check(
+        name="Visual C++ runtime",
+        state="warning",
+        detail="msvcp140.dll is missing: torch, Numba or OpenCV may not load",
+        mend=INSTALL_VC_RUNTIME,
+    )
+
+
+def check_smart_app_control(*, is_on: bool) -> Check:
+    """Of Windows 11. Packages for Python are not signed; it lets those pass that many people have."""
+    if not is_on:
+        return Check(name="Smart App Control", state="ok", detail="off, or blocks nothing")
+    return Check(
+        name="Smart App Control",
+        state="note",
+        detail="on: it may block packages (An Application Control policy has blocked this file)",
+        mend=f"only if it does: {SWITCH_SMART_APP_CONTROL}",
+    )
+
+
+def check_windows_session(*, is_remote: bool) -> Check:
+    if not is_remote:
+        return Check(name="session", state="ok", detail="at the machine itself")
+    return Check(
+        name="session",
+        state="warning",
+        detail="Remote Desktop: it may hide the graphics card, sound and cameras of this machine",
+        mend="start the engine at the machine itself, or through a program that shows its own screen (such as VNC)",
+    )
+
+
+def check_windows_permission(device: str, values: Sequence[str | int | None]) -> Check:
+    """`values`: ConsentStore's for the machine, the user, and the user's desktop programs; None: never set."""
+    if "Deny" not in values:
+        return Check(name=f"{device} permission", state="ok", detail="allowed, as far as Windows tells")
+    return Check(
+        name=f"{device} permission",
+        state="warning",
+        detail=f"Windows keeps the {device} from desktop programs: it gives silence, or nothing at all"
+        if device == "microphone"
+        else f"Windows keeps the {device} from desktop programs",
+        mend=f"start ms-settings:privacy-{'webcam' if device == 'camera' else device}, "
+        "then switch on: Let desktop apps access it",
+    )
+
+
+def graphics_advice(python: str) -> str:
+    """How Windows is told to give the Python at this path the fast graphics card.
+
+    It has to be the base one: the python.exe of an environment only starts it (CPython, PC/venvlauncher.c).
+    """
+    choose = f"Settings, System, Display, Graphics: add {python} with High performance"
+    key = r"HKCU\Software\Microsoft\DirectX\UserGpuPreferences"
+    return f'{choose}; or: reg add "{key}" /v "{python}" /d "GpuPreference=2;" /f'
+
+
+def library_advice(error: str) -> str:
+    """For a library that Windows could not load; empty for other errors."""
+    if "Application Control policy" in error:
+        return SWITCH_SMART_APP_CONTROL
+    if not any(part in error for part in ("DLL load failed", "WinError 126", "WinError 1114", "load shared object")):
+        return ""
+    if "cv2" in error:  # opencv-python's README: the N editions lack Media Foundation
+        return f"{INSTALL_VC_RUNTIME}; on Windows N: Settings, System, Optional features, Media Feature Pack"
+    return INSTALL_VC_RUNTIME
