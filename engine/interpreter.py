@@ -31,6 +31,18 @@ def command(module: str, call: str) -> list[str]:
     return [sys.executable, "-P", "-c", code]
 
 
+def utf8_environment() -> dict[str, str]:
+    """Variables for a Python process whose output we read: with them it writes UTF-8 to pipes and files.
+
+    On Windows it would write the ANSI code page, and end at the first name that page lacks: one Japanese device, and
+    all devices after it are missing. PYTHONIOENCODING stands above PYTHONUTF8 for the standard streams, and the user
+    may have set it. PYTHONUTF8 is for the files that libraries open, and for Windows only: elsewhere it may change how
+    the names of files are decoded.
+    """
+    variables = {"PYTHONIOENCODING": "utf-8:backslashreplace"}
+    return variables | {"PYTHONUTF8": "1"} if sys.platform == "win32" else variables
+
+
 def wake_with_parent() -> None:
     """Linux: let this process be continued when its parent dies, so that it can notice, also if it is stopped.
 

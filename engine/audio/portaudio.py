@@ -8,6 +8,7 @@ opened again. The others miss a fraction of a second.
 """
 
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 
 from engine.errors import AudioError
+from engine.interpreter import utf8_environment
 
 LETTING_GO_S = 2.0  # a driver that does not let go of its stream: everything stays as it is
 
@@ -97,7 +99,14 @@ class DeviceLook:
 
     def __init__(self) -> None:
         program = [sys.executable, str(Path(__file__).with_name("device_names.py"))]
-        self._process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self._process = subprocess.Popen(
+            program,
+            env={**os.environ, **utf8_environment()},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            encoding="utf-8",
+            errors="replace",
+        )
 
     def names(self) -> set[tuple[str, str]] | None:
         """(name, host API) of every device; None while it is still looking, empty where it found nothing."""

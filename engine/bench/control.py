@@ -9,6 +9,7 @@ machines.
 import bisect
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from engine.bench.progress import Progress
 from engine.bench.told_lines import ToldLines
 from engine.config import build_config
 from engine.errors import MultiverseError
+from engine.interpreter import utf8_environment
 
 TURNS = 3
 LONGEST_SETTLING_S = 2.0
@@ -180,7 +182,13 @@ class _Loop:
 
 def _client(order: dict[str, Any]) -> subprocess.Popen[str]:
     program = Path(__file__).with_name("control_client.py")
-    client = subprocess.Popen([sys.executable, str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    client = subprocess.Popen(
+        [sys.executable, str(program)],
+        env={**os.environ, **utf8_environment()},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
     client.stdin.write(json.dumps(order) + "\n")
     client.stdin.flush()
     return client

@@ -125,7 +125,7 @@ async def open_page(session: aiohttp.ClientSession, program: str, url: str) -> A
         process = subprocess.Popen([program, *options, url], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             told = Path(folder, "DevToolsActivePort")  # Chromium writes it when it listens: port, path
-            while not (told.exists() and (lines := told.read_text().splitlines())):
+            while not (told.exists() and (lines := told.read_text(encoding="utf-8").splitlines())):
                 await asyncio.sleep(0.05)
             port = f"127.0.0.1:{lines[0]}"
             tabs: list[dict] = []

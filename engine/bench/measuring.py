@@ -14,7 +14,7 @@ from engine.bench.progress import Progress
 from engine.children import stderr_file
 from engine.children.spec import child_environment
 from engine.errors import ModelError, MultiverseError
-from engine.interpreter import command, exit_reason
+from engine.interpreter import command, exit_reason, utf8_environment
 
 
 def in_own_process(
@@ -31,8 +31,9 @@ def in_own_process(
             [*command(module, "main()"), json.dumps(asked)],
             stdout=subprocess.PIPE,
             stderr=errors,
-            text=True,
-            env=environment,
+            encoding="utf-8",
+            errors="replace",
+            env=environment | utf8_environment(),
         ) as process,
     ):
         assert process.stdout is not None

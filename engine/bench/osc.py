@@ -9,6 +9,7 @@ their defaults that the picture costs the same with it and without: what differs
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ from engine.app import Engine, open_engine
 from engine.bench.progress import Progress
 from engine.bench.told_lines import ToldLines
 from engine.config import build_config
+from engine.interpreter import utf8_environment
 from engine.osc import encode_reply
 from osc_schema import Param, ParamType
 
@@ -163,7 +165,13 @@ def _sender(engine: Engine, rate: float, seconds: float) -> subprocess.Popen[str
     packets = [encode_reply(*change).hex() for number in range(VALUES) for change in _values(number)]
     order = {"host": host, "port": port, "rate": rate, "seconds": seconds, "packets": packets}
     program = Path(__file__).with_name("osc_sender.py")
-    sender = subprocess.Popen([sys.executable, str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    sender = subprocess.Popen(
+        [sys.executable, str(program)],
+        env={**os.environ, **utf8_environment()},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
     sender.stdin.write(json.dumps(order) + "\n")
     sender.stdin.flush()
     sender.stdout.readline()

@@ -211,7 +211,11 @@ def _find_nvidia() -> str:
         return ""
     try:
         asked = subprocess.run(
-            [command, "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True, timeout=10
+            [command, "--query-gpu=name", "--format=csv,noheader"],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=10,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

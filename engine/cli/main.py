@@ -3,7 +3,6 @@
 import logging
 import sys
 from importlib.metadata import version
-from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -24,7 +23,7 @@ from engine.cli import (
     video,
     view,
 )
-from engine.cli.standard_streams import open_closed_streams
+from engine.cli.standard_streams import open_closed_streams, print_any_name
 from engine.errors import MultiverseError, UsageError
 from engine.system.power import kept_from_sleep
 
@@ -82,9 +81,7 @@ def options(
 def main() -> None:
     """Entry point; exits 0 when done, 1 when failed, 2 on wrong usage."""
     open_closed_streams()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # any file's name can be printed, whatever its bytes
+    print_any_name()
     try:
         app()
     except MultiverseError as error:

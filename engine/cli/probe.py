@@ -17,6 +17,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from engine.interpreter import utf8_environment
+
 TIMEOUT_S = 120.0  # torch from a cold disk
 
 
@@ -36,11 +38,12 @@ class Probe:
         path = os.pathsep.join([place, *filter(None, [os.environ.get("PYTHONPATH")])])
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "engine.cli.probe", name, *arguments],
-            env={**os.environ, "PYTHONPATH": path, "PYTHONUTF8": "1"},
+            env={**os.environ, "PYTHONPATH": path, **utf8_environment()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # drivers and ALSA talk there
             encoding="utf-8",
+            errors="replace",  # what drivers print themselves
         )
         self._end_s = time.perf_counter() + TIMEOUT_S
 

@@ -1,7 +1,8 @@
-"""Standard streams that whoever started this program had closed: daemons, launchers, pythonw."""
+"""The standard streams: opened where they are closed, and able to print any name."""
 
 import os
 import sys
+from io import TextIOWrapper
 
 _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
@@ -23,3 +24,19 @@ def open_closed_streams() -> None:
         if getattr(sys, name) is None:
             stream = open(os.devnull, mode, encoding="utf-8", errors="backslashreplace")  # noqa: SIM115  as long as we run
             setattr(sys, name, stream)
+
+
+def print_any_name() -> None:
+    """Make `sys.stdout` and `sys.stderr` print names of any script and of any bytes; on Windows as UTF-8.
+
+    Into a file or a pipe Python writes the ANSI code page there, cp1252 as a rule, and ends at a Japanese name. Escapes
+    (`\\u685c`) would print, but no reader knows the name by them; and hardly any reader knows the code page: editors
+    and programs expect UTF-8, PowerShell 5 decodes by the console's own page (`[Console]::OutputEncoding`), and Python
+    itself changes to UTF-8 with 3.15 (PEP 686). A console gets UTF-8 from Python already (PEP 528). PYTHONIOENCODING
+    stays in force: the user has chosen it. Elsewhere the locale says what a terminal shows.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            is_code_page = sys.platform == "win32" and not stream.isatty() and not os.environ.get("PYTHONIOENCODING")
+            encoding = "utf-8" if is_code_page else stream.encoding
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")

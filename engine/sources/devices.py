@@ -4,6 +4,7 @@ Linux: Video4Linux nodes, read from sysfs. macOS: AVFoundation, Windows: DirectS
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import SourceError
-from engine.interpreter import command, exit_reason
+from engine.interpreter import command, exit_reason, utf8_environment
 
 SYSFS = Path("/sys/class/video4linux")
 LIST_TIMEOUT_S = 10.0  # a new process and PyAV: 0.3 s, ten times that from a cold disk
@@ -54,8 +55,8 @@ def list_video4linux(sysfs: Path) -> tuple[CameraDevice, ...]:
     cameras = []
     for node in sysfs.glob("video[0-9]*"):
         try:
-            place = int((node / "index").read_text())
-            name = (node / "name").read_text().strip()
+            place = int((node / "index").read_text(encoding="ascii"))
+            name = (node / "name").read_text(encoding="utf-8", errors="replace").strip()
         except (OSError, ValueError):
             continue  # unplugged while we were looking
         if place == 0:
@@ -118,7 +119,12 @@ def list_through_ffmpeg(format_name: str) -> tuple[CameraDevice, ...]:
     program = command("engine.sources.camera_names", f"main({format_name!r})")
     try:
         asked = subprocess.run(
-            program, stdin=subprocess.DEVNULL, capture_output=True, timeout=LIST_TIMEOUT_S, check=False
+            program,
+            env={**os.environ, **utf8_environment()},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=LIST_TIMEOUT_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise SourceError(f"{failed}no answer within {LIST_TIMEOUT_S:g} s)") from None

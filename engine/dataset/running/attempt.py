@@ -16,7 +16,7 @@ import psutil
 from engine.dataset.running.policy import Failure
 from engine.dataset.running.worker import DISK_FAILED, TASK, read_result
 from engine.dataset.task import PictureTask
-from engine.interpreter import command, exit_reason
+from engine.interpreter import command, exit_reason, utf8_environment
 
 LOOKS_EVERY_S = 0.05
 LOG_TAIL_BYTES = 4096
@@ -44,7 +44,7 @@ def run_attempt(
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **environment},
+            env={**os.environ, **utf8_environment(), **environment},
             **_apart(),
         )
     try:

@@ -21,7 +21,7 @@ def memory_bytes(limits: tuple[Path, ...] = MEMORY_LIMITS) -> int:
     total = psutil.virtual_memory().total
     for limit in limits:
         try:
-            return min(total, int(limit.read_text()))
+            return min(total, int(limit.read_text(encoding="ascii")))
         except (OSError, ValueError):  # there is none, or "max"
             continue
     return total
