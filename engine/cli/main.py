@@ -23,6 +23,7 @@ from engine.cli import (
     video,
     view,
 )
+from engine.cli.console_events import console
 from engine.cli.standard_streams import open_closed_streams, print_any_name
 from engine.errors import MultiverseError, UsageError
 from engine.system.power import kept_from_sleep
@@ -82,6 +83,7 @@ def main() -> None:
     """Entry point; exits 0 when done, 1 when failed, 2 on wrong usage."""
     open_closed_streams()
     print_any_name()
+    console.listen()
     try:
         app()
     except MultiverseError as error:

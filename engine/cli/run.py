@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engine.cli.console_events import FORCE_QUIT_AFTER_S, console
 from engine.errors import SinkError, UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from osc_schema import Param
 
 INTERRUPTED = 1
-INSISTS_AFTER_S = 1.0  # a terminal that closes sends several signals at once; a person presses again later
 
 
 def run(
@@ -382,29 +382,39 @@ def _value_for(param: "Param", raw: str) -> int | float | str:
 
 
 class Signals:
-    """The first signal ends the run with every file whole; another, a second later or more, ends it at once."""
+    """The first signal ends the run with every file whole; another, a second later or more, ends it at once.
+
+    A terminal that closes sends several at once. On Windows the console's events do the same (console_events.py).
+    """
 
     def __init__(self) -> None:
         """From here on signals count, also while the engine is being opened."""
         self._first_s: float | None = None
         self._stop: Callable[[], None] | None = None
+        console.connect(self._end_run)
         for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # nohup stays nohup
                 signal.signal(number, self._end)
 
     def connect(self, stop: Callable[[], None]) -> None:
+        """`stop` is called for the first signal, also for one that came already. On Windows on any thread."""
         self._stop = stop
+        console.connect(self._end_run)
         if self._first_s is not None:
             stop()
 
-    def _end(self, signal_number: int, stack_frame: FrameType | None) -> None:
-        now_s = time.perf_counter()
+    def _end_run(self) -> None:
+        """Any thread: `connect` sees the time, or this sees what was connected."""
+        if self._first_s is None:
+            self._first_s = time.perf_counter()
         if self._stop is not None:
             self._stop()
-        if self._first_s is None:
-            self._first_s = now_s
-        elif now_s - self._first_s > INSISTS_AFTER_S:
+
+    def _end(self, signal_number: int, stack_frame: FrameType | None) -> None:
+        first_s = self._first_s
+        self._end_run()
+        if first_s is not None and time.perf_counter() - first_s > FORCE_QUIT_AFTER_S:
             signal.signal(signal_number, signal.SIG_DFL)
             signal.raise_signal(signal_number)
 

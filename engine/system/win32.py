@@ -4,6 +4,7 @@ Each call declares its types. Without them ctypes passes C ints, which cuts hand
 when a function is called, so this module can be imported on any system.
 """
 
+import atexit
 import ctypes
 from collections.abc import Callable
 from typing import Any, Final
@@ -11,6 +12,8 @@ from typing import Any, Final
 # D3DKMT_SCHEDULINGPRIORITYCLASS_* (d3dkmthk.h)
 GPU_PRIORITY_ABOVE_NORMAL: Final = 3
 GPU_PRIORITY_HIGH: Final = 4
+CTRL_C: Final = 0  # CTRL_C_EVENT (wincon.h); the window's closing is 2, logging off 5, shutting down 6
+CTRL_BREAK: Final = 1
 
 # EXECUTION_STATE (winnt.h)
 ES_SYSTEM_REQUIRED: Final = 0x1
@@ -143,6 +146,22 @@ def registry_value(hive: str, key: str, name: str) -> str | int | None:
     except OSError:
         return None
     return value if isinstance(value, str | int) else None
+
+
+def add_console_handler(handler: Callable[[int], bool]) -> None:
+    """Call `handler(event)` on a new thread for each event of the console, before handlers that were added earlier.
+
+    True from it: handled, no other handler is called. After an event that is neither `CTRL_C` nor `CTRL_BREAK` Windows
+    ends the process when the handler returns. It stays until Python ends: later there would be no interpreter to call.
+    OSError when Windows refuses.
+    """
+    kind = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint32)  # type: ignore[attr-defined]
+    callback = kind(handler)
+    call = _function("kernel32", "SetConsoleCtrlHandler", ctypes.c_int, kind, ctypes.c_int)
+    if not call(callback, 1):
+        code = ctypes.get_last_error()  # type: ignore[attr-defined]
+        raise OSError(f"SetConsoleCtrlHandler: {ctypes.FormatError(code)}")  # type: ignore[attr-defined]
+    atexit.register(call, callback, 0)  # and so it is not collected before
 
 
 def _function(dll: str, name: str, result: Any, *arguments: Any) -> Callable[..., Any]:

@@ -20,6 +20,7 @@ from engine.cli.standard_streams import print_any_name
 from engine.interpreter import utf8_environment
 from engine.params import PresetFolder
 from engine.sources.devices import list_through_ffmpeg
+from tests.fake_win32 import FakeWindows
 
 ENGINE = Path(__file__).parents[2] / "engine"
 NIGHT = "桜の夜"
@@ -45,6 +46,7 @@ def redirected(path: Path, *, chosen: str = "") -> Iterator[None]:
         TextIOWrapper(file, encoding="cp1252", errors="strict") as stream,
         pytest.MonkeyPatch.context() as patch,
     ):
+        FakeWindows.installed(patch).answers["SetConsoleCtrlHandler"] = 1
         patch.setattr(sys, "platform", "win32")
         patch.setenv("PYTHONIOENCODING", chosen)
         patch.setattr(sys, "stdout", stream)

@@ -1,0 +1,243 @@
+"""Ctrl-C, Ctrl-Break and a closing window on Windows: what was handed to SetConsoleCtrlHandler is called as Windows
+does it, on a thread of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import av
+import pytest
+
+from engine.cli import console_events
+from engine.cli.console_events import CONTROL_C_EXIT, MAX_HOLD_S, ConsoleEvents
+from engine.cli.run import Signals
+from engine.dataset.running import attempt
+from tests.fake_win32 import FakeWindows
+
+CTRL_C, CTRL_BREAK, CLOSE, LOGOFF, SHUTDOWN = 0, 1, 2, 5, 6  # HandlerRoutine's dwCtrlType
+CREATE_NO_WINDOW = 0x08000000
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def windows(monkeypatch: pytest.MonkeyPatch) -> FakeWindows:
+    fake = FakeWindows.installed(monkeypatch)
+    fake.answers["SetConsoleCtrlHandler"] = 1
+    monkeypatch.setattr(console_events, "sys", SimpleNamespace(platform="win32"))
+    return fake
+
+
+@pytest.fixture
+def press(windows: FakeWindows) -> Callable[[int], int]:
+    """`press(event)`: what the handler that was added last returns."""
+
+    def call(event: int) -> int:
+        (handler, is_added) = windows.called("SetConsoleCtrlHandler")[-1]
+        assert is_added == 1
+        returned: list[int] = []
+        thread = threading.Thread(target=lambda: returned.append(handler(event)))
+        thread.start()
+        thread.join(30.0)
+        return returned[0]
+
+    return call
+
+
+class Told:
+    """A console's events with a clock, a wait and an end that only note what they are asked."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+        self.calls: list[object] = []
+        self.events = ConsoleEvents(now_s=lambda: self.now_s, hold=self._hold, force_quit=self._force_quit)  # type: ignore[arg-type]
+
+    def stop(self) -> None:
+        self.calls.append("stop")
+
+    def _hold(self, seconds: float) -> None:
+        self.calls.append(("hold", seconds))
+
+    def _force_quit(self, code: int) -> None:
+        self.calls.append(("quit", code))
+
+
+@pytest.fixture
+def told(windows: FakeWindows) -> Told:
+    told = Told()
+    told.events.connect(told.stop)
+    return told
+
+
+@pytest.mark.parametrize("event", [CTRL_C, CTRL_BREAK])
+def test_the_first_key_stops_the_command_and_a_later_one_ends_it_at_once(
+    told: Told, press: Callable[[int], int], event: int
+) -> None:
+    assert press(event) == 1
+    assert told.calls == ["stop"]
+    told.now_s += 0.5  # held down, it repeats itself
+    assert press(event) == 1
+    assert told.calls == ["stop"]
+    told.now_s += 1.0
+    press(CTRL_C)
+    assert told.calls == ["stop", ("quit", CONTROL_C_EXIT)]
+
+
+@pytest.mark.parametrize("event", [CLOSE, LOGOFF, SHUTDOWN])
+def test_a_closing_window_waits_until_the_files_are_whole(told: Told, press: Callable[[int], int], event: int) -> None:
+    """Windows ends the process once the handler returns, and 5 s after the event in any case (microsoft/terminal,
+    doc/ConsoleCtrlEvent.md)."""
+    assert press(event) == 1
+    assert told.calls == ["stop", ("hold", MAX_HOLD_S)]
+    assert MAX_HOLD_S <= 4.5
+
+
+def test_a_window_that_closes_after_ctrl_c_waits_too(told: Told, press: Callable[[int], int]) -> None:
+    press(CTRL_C)
+    press(CLOSE)
+    assert told.calls == ["stop", ("hold", MAX_HOLD_S)]
+
+
+@pytest.mark.parametrize("event", [CTRL_C, CTRL_BREAK, CLOSE])
+def test_a_command_that_stops_by_an_exception_gets_one(
+    windows: FakeWindows, press: Callable[[int], int], event: int
+) -> None:
+    told = Told()
+    told.events.listen()
+    end_s = time.perf_counter() + 30.0
+    with pytest.raises(KeyboardInterrupt):
+        press(event)
+        while time.perf_counter() < end_s:
+            time.sleep(0.001)
+    assert "stop" not in told.calls
+
+
+@pytest.fixture
+def own_signals() -> Iterator[None]:
+    numbers = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("own_signals")
+def test_ctrl_c_while_the_engine_opens_stops_it_once_it_is_open(
+    windows: FakeWindows, press: Callable[[int], int]
+) -> None:
+    calls: list[str] = []
+    signals = Signals()
+    assert press(CTRL_C) == 1
+    signals.connect(lambda: calls.append("stop"))
+    assert calls == ["stop"]
+
+
+@pytest.mark.usefixtures("own_signals")
+def test_ctrl_c_reaches_a_command_before_libraries_that_it_has_loaded(
+    windows: FakeWindows, press: Callable[[int], int]
+) -> None:
+    """Handlers are called last registered first; the one of Intel's Fortran runtime aborts the process."""
+    calls: list[str] = []
+    signals = Signals()
+    before = len(windows.called("SetConsoleCtrlHandler"))
+    signals.connect(lambda: calls.append("stop"))
+    assert len(windows.called("SetConsoleCtrlHandler")) == before + 1
+    press(CTRL_BREAK)
+    assert calls == ["stop"]
+
+
+def test_a_console_that_windows_gives_no_events_of_stops_nothing(
+    windows: FakeWindows, caplog: pytest.LogCaptureFixture
+) -> None:
+    windows.answers["SetConsoleCtrlHandler"] = 0
+    windows.last_error = 87
+    ConsoleEvents().listen()
+    assert [record.getMessage() for record in caplog.records] == [
+        "console: a window that is closed ends this program at once, in mid-file (SetConsoleCtrlHandler: error 87)"
+    ]
+
+
+def test_on_other_systems_nothing_is_asked_of_the_console(
+    windows: FakeWindows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console_events, "sys", SimpleNamespace(platform="linux"))
+    ConsoleEvents().listen()
+    assert windows.calls == []
+
+
+def test_pictures_of_a_dataset_hear_nothing_of_the_console(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a process group of its own it heard no Ctrl-C, but Ctrl-Break and the closing window: it ended in mid-file."""
+    monkeypatch.setattr(subprocess, "CREATE_NO_WINDOW", CREATE_NO_WINDOW, raising=False)
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert attempt._apart() == {"creationflags": CREATE_NO_WINDOW}
+
+
+PREPARED = """
+import sys, threading, time
+from pathlib import Path
+from types import SimpleNamespace
+import pytest
+from engine.cli import console_events
+from tests.fake_win32 import FakeWindows
+patch = pytest.MonkeyPatch()
+windows = FakeWindows.installed(patch)
+windows.answers["SetConsoleCtrlHandler"] = 1
+patch.setattr(console_events, "sys", SimpleNamespace(platform="win32"))
+def press(event):
+    return windows.called("SetConsoleCtrlHandler")[-1][0](event)
+"""
+
+STUCK = """
+times_s = iter([0.0, 2.0, 4.0])
+events = console_events.ConsoleEvents(now_s=lambda: next(times_s))
+events.listen()
+def press_twice():
+    press(0)
+    print("pressed once", flush=True)
+    press(0)
+lock = threading.Lock()
+lock.acquire()
+threading.Thread(target=press_twice).start()
+lock.acquire()
+"""
+
+
+def test_a_second_ctrl_c_ends_a_program_whose_main_thread_waits_for_a_lock() -> None:
+    """As on Windows before Python 3.14 (CPython #125541): a signal that another thread has taken does not wake it."""
+    done = subprocess.run(
+        [sys.executable, "-c", PREPARED + STUCK], cwd=ROOT, capture_output=True, encoding="utf-8", timeout=60
+    )
+    assert done.stdout == "pressed once\n"
+    assert done.returncode == CONTROL_C_EXIT & 0xFF  # Windows keeps all 32 bits: 0xC000013A
+
+
+CLOSED = """
+from engine.cli.main import main
+def close_window():
+    while not any(path.stat().st_size for path in Path().glob("**/*out*.mp4*")):
+        time.sleep(0.01)
+    press(2)
+    print("held in vain", flush=True)
+threading.Thread(target=close_window, daemon=True).start()
+main()
+"""
+
+
+def test_a_recording_is_whole_when_the_window_is_closed(tmp_path: Path) -> None:
+    command = ["run", "--size", "160x90", "--fps", "30", "--renderer", "numba", "--audio", "demo", "--osc", "off"]
+    done = subprocess.run(
+        [sys.executable, "-c", PREPARED + CLOSED, *command, "--web", "off", "--sink", "record=out.mp4"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "MULTIVERSE_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) >= 1
