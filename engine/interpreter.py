@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 import sys
-from typing import Final
+from typing import Any, Final
 
 from engine.errors import ChildError
 
@@ -41,6 +41,18 @@ def utf8_environment() -> dict[str, str]:
     """
     variables = {"PYTHONIOENCODING": "utf-8:backslashreplace"}
     return variables | {"PYTHONUTF8": "1"} if sys.platform == "win32" else variables
+
+
+def without_console() -> dict[str, Any]:
+    """Arguments of Popen for a process that is ours to end: on Windows it hears no Ctrl-C and no closing window.
+
+    Nor does a window open for it where we have no console ourselves. Elsewhere: no arguments.
+    """
+    if sys.platform == "win32":
+        import subprocess
+
+        return {"creationflags": subprocess.CREATE_NO_WINDOW}
+    return {}
 
 
 def wake_with_parent() -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 
 from engine.errors import AudioError
-from engine.interpreter import utf8_environment
+from engine.interpreter import utf8_environment, without_console
 
 LETTING_GO_S = 2.0  # a driver that does not let go of its stream: everything stays as it is
 
@@ -106,6 +106,7 @@ class DeviceLook:
             stderr=subprocess.DEVNULL,
             encoding="utf-8",
             errors="replace",
+            **without_console(),
         )
 
     def names(self) -> set[tuple[str, str]] | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import SourceError
-from engine.interpreter import command, exit_reason, utf8_environment
+from engine.interpreter import command, exit_reason, utf8_environment, without_console
 
 SYSFS = Path("/sys/class/video4linux")
 LIST_TIMEOUT_S = 10.0  # a new process and PyAV: 0.3 s, ten times that from a cold disk
@@ -125,6 +125,7 @@ def list_through_ffmpeg(format_name: str) -> tuple[CameraDevice, ...]:
             capture_output=True,
             timeout=LIST_TIMEOUT_S,
             check=False,
+            **without_console(),
         )
     except subprocess.TimeoutExpired:
         raise SourceError(f"{failed}no answer within {LIST_TIMEOUT_S:g} s)") from None

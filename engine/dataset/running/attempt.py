@@ -16,7 +16,7 @@ import psutil
 from engine.dataset.running.policy import Failure
 from engine.dataset.running.worker import DISK_FAILED, TASK, read_result
 from engine.dataset.task import PictureTask
-from engine.interpreter import command, exit_reason, utf8_environment
+from engine.interpreter import command, exit_reason, utf8_environment, without_console
 
 LOOKS_EVERY_S = 0.05
 LOG_TAIL_BYTES = 4096
@@ -113,7 +113,5 @@ def last_line(path: Path) -> str:
 
 
 def _apart() -> dict[str, Any]:
-    """Ctrl-C in the terminal is the run's to hear, not the pictures'."""
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"start_new_session": True}
+    """Ctrl-C in the terminal is the run's to hear, not the pictures'; nor are Ctrl-Break and its window's closing."""
+    return without_console() if sys.platform == "win32" else {"start_new_session": True}
