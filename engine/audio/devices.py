@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from types import ModuleType
+from typing import Any, Literal
 
 from engine.audio.portaudio import load_portaudio, session
 from engine.errors import AudioError
@@ -26,8 +27,10 @@ _LOOPBACKS = (
 )
 # One card shows up under each of Windows' interfaces; the first of these that has it is taken. WDM-KS is
 # never taken: PortAudio cannot read from it, or write to it, without a callback.
-_HOSTAPI_ORDER = ("Windows WASAPI", "ASIO", "Windows DirectSound", "MME")
+WASAPI = "Windows WASAPI"
+_HOSTAPI_ORDER = (WASAPI, "ASIO", "Windows DirectSound", "MME")
 _UNREADABLE_HOSTAPI = "Windows WDM-KS"
+_LISTED_ON_WINDOWS = (WASAPI, "ASIO")
 # ALSA devices that are a sound server: they offer any number of channels and mix the source up or down to it.
 _SERVER_NAMES = ("default", "sysdefault", "pulse", "pipewire")
 _SERVER_CHANNELS = 32
@@ -60,28 +63,51 @@ class AudioDevice:
 
 
 def list_devices(kind: Kind = "input") -> tuple[AudioDevice, ...]:
-    """Every audio input (or output), in PortAudio's order; empty when there is none. AudioError without PortAudio."""
+    """Every audio input (or output), in PortAudio's order; empty when there is none. AudioError without PortAudio.
+
+    Windows: each device once, as WASAPI's, and the default is WASAPI's. PortAudio's own default there is MME's
+    (`paHostApiInitializers` in its pa_win_hostapis.c begins with MME), which cuts names at 31 characters and is the
+    slowest of the four interfaces. What MME, DirectSound and WDM-KS list are the same devices again. ASIO's drivers,
+    which none of them lists, come with the environment variable SD_ENABLE_ASIO.
+    """
     sounddevice = load_portaudio()
     with session.holding():
-        hostapis = [api["name"] for api in sounddevice.query_hostapis()]
+        hostapis = sounddevice.query_hostapis()
+        listed = _listed_hostapis(hostapis)
         try:
-            default_index = sounddevice.query_devices(kind=kind)["index"]
+            default_index = _default_index(sounddevice, hostapis, kind)
         except sounddevice.PortAudioError:  # none at all
             return ()
-        return tuple(
-            AudioDevice(
-                index=device["index"],
-                name=device["name"],
-                inputs=device["max_input_channels"],
-                outputs=device["max_output_channels"],
-                rate_hz=round(device["default_samplerate"]),
-                is_default=device["index"] == default_index,
-                is_loopback=is_loopback_name(device["name"]),
-                hostapi=hostapis[device["hostapi"]],
-            )
-            for device in sounddevice.query_devices()
-            if device[f"max_{kind}_channels"] > 0
+        devices = [
+            sounddevice.query_devices(index) for api in hostapis if api["name"] in listed for index in api["devices"]
+        ]
+    return tuple(
+        AudioDevice(
+            index=device["index"],
+            name=device["name"],
+            inputs=device["max_input_channels"],
+            outputs=device["max_output_channels"],
+            rate_hz=round(device["default_samplerate"]),
+            is_default=device["index"] == default_index,
+            is_loopback=is_loopback_name(device["name"]),
+            hostapi=hostapis[device["hostapi"]]["name"],
         )
+        for device in sorted(devices, key=lambda device: device["index"])
+        if device[f"max_{kind}_channels"] > 0
+    )
+
+
+def _listed_hostapis(hostapis: Sequence[dict[str, Any]]) -> set[str]:
+    names = {api["name"] for api in hostapis}
+    return names.intersection(_LISTED_ON_WINDOWS) if WASAPI in names else names
+
+
+def _default_index(sounddevice: ModuleType, hostapis: Sequence[dict[str, Any]], kind: Kind) -> int:
+    """Index of the default device; -1 where Windows has none. PortAudioError where another system has none."""
+    for api in hostapis:
+        if api["name"] == WASAPI:
+            return int(api[f"default_{kind}_device"])
+    return int(sounddevice.query_devices(kind=kind)["index"])
 
 
 def is_loopback_name(name: str) -> bool:

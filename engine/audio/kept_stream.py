@@ -8,10 +8,11 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import ExitStack
 from typing import Protocol
 
 from engine.audio.devices import AudioDevice, Kind, find_device, list_devices
-from engine.audio.portaudio import DeviceLook, session
+from engine.audio.portaudio import DeviceLook, com_apartment, session
 from engine.audio.streams import BLOCK_S, SoundStream, StreamLost
 from engine.backoff import next_delay_s
 from engine.clock import Clock
@@ -64,13 +65,18 @@ class KeptStream:
         self._thread.join(timeout=CLOSE_S)
 
     def _run(self, wanted: str | None, opened: "Future[None]") -> None:
-        try:
-            self.device = find_device(list_devices(self._kind), wanted, self._kind)
-            stream = self._opened(self.device)
-        except Exception as error:  # raised again in the constructor
-            opened.set_exception(error)
-            return
-        opened.set_result(None)
+        with ExitStack() as until_end:
+            try:
+                until_end.enter_context(com_apartment())
+                self.device = find_device(list_devices(self._kind), wanted, self._kind)
+                stream = self._opened(self.device)
+            except Exception as error:  # raised again in the constructor
+                opened.set_exception(error)
+                return
+            opened.set_result(None)
+            self._keep_open(stream)
+
+    def _keep_open(self, stream: SoundStream) -> None:
         try:
             while True:
                 self._keep(stream)

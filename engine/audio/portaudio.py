@@ -19,6 +19,7 @@ from types import ModuleType
 
 from engine.errors import AudioError
 from engine.interpreter import utf8_environment, without_console
+from engine.system import win32
 
 LETTING_GO_S = 2.0  # a driver that does not let go of its stream: everything stays as it is
 
@@ -27,12 +28,38 @@ logger = logging.getLogger(__name__)
 
 def load_portaudio() -> ModuleType:
     """The sounddevice module; importing it starts PortAudio. Raises AudioError where there is none."""
+    if sys.platform == "win32" and "sounddevice" not in sys.modules:
+        # PortAudio holds COM objects from its start to the process's end, and its first thread may end before.
+        _warn_of_com(win32.keep_com_alive())
     try:
         import sounddevice
     except OSError as error:
         advice = "install it with: apt install libportaudio2" if sys.platform == "linux" else str(error)
         raise AudioError(f"no PortAudio on this machine ({advice})") from None
     return sounddevice
+
+
+@contextmanager
+def com_apartment() -> Iterator[None]:
+    """Let this thread open and close streams.
+
+    Windows initialises COM for each thread anew, PortAudio does it for the one that it starts on, and WASAPI's devices
+    do not open on any other: CO_E_NOTINITIALIZED, told as "Invalid device" (PortAudio's issues 250 and 792). A
+    single-threaded apartment, as PortAudio itself makes (pa_win_coinitialize.c); ASIO's drivers open in no other.
+    """
+    result = win32.enter_com_apartment() if sys.platform == "win32" else None
+    try:
+        if result is not None:
+            _warn_of_com(result)
+        yield
+    finally:
+        if result is not None and result >= 0:
+            win32.leave_com_apartment()
+
+
+def _warn_of_com(result: int) -> None:
+    if result < 0 and result != win32.RPC_E_CHANGED_MODE:  # another apartment does, too
+        logger.warning("audio: COM does not start (%#010x); sound devices may not open", result & 0xFFFFFFFF)
 
 
 class PortAudioSession:

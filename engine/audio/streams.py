@@ -16,8 +16,8 @@ does nothing but move sound from and to rings.
 
 Elsewhere PortAudio's blocking calls do: there a callback is the hardware's own, which must not wait for an interpreter,
 while blocking calls have PortAudio's buffer in C between. The delay is that buffer's fill and `stream.latency`, into
-which CoreAudio's and WASAPI's own figures go. The owner's thread polls: on macOS a blocking read of a device that was
-pulled out never returns.
+which CoreAudio's own figures go, and for an output WASAPI's (an input there: `_input_delay_s`). The owner's thread
+polls: on macOS a blocking read of a device that was pulled out never returns.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from engine.audio.devices import AudioDevice
+from engine.audio.devices import WASAPI, AudioDevice
 from engine.audio.portaudio import load_portaudio
 from engine.clock import Clock
 from engine.errors import AudioError
@@ -148,6 +148,7 @@ class _PolledInput:
         self._hear = hear
         self._clock = clock
         self._stream = _started(device, "RawInputStream", channels, rate_hz, INPUT_BUFFER_S)
+        self._delay_s = _input_delay_s(self._stream, device)
         self._heard_s = clock.now_s()
         self._stalled_after_s = FIRST_SAMPLES_S
 
@@ -163,7 +164,7 @@ class _PolledInput:
         data, is_overflown = _asked(lambda: self._stream.read(frames))
         self._heard_s = self._clock.now_s()
         self._stalled_after_s = STALL_S
-        began_s = self._heard_s - self._stream.latency - frames / self._rate_hz
+        began_s = self._heard_s - self._delay_s - frames / self._rate_hz
         self._hear(np.frombuffer(data, np.float32).reshape(frames, self._channels), began_s, is_overflown)
 
     def close(self) -> None:
@@ -199,6 +200,14 @@ class _PolledOutput:
         self._stream.close()
 
 
+def _input_delay_s(stream: Any, device: AudioDevice) -> float:
+    """How old a sample is when it can be read. WASAPI's `latency` is the size of its buffer, which is never full here
+    (`ActivateAudioClientInput` in pa_win_wasapi.c); its mixer's period is what passes, 10 ms on most machines."""
+    if device.hostapi == WASAPI:
+        return float(load_portaudio().query_devices(device.index)["default_high_input_latency"])
+    return float(stream.latency)
+
+
 def _started(
     device: AudioDevice, stream: str, channels: int, rate_hz: int, latency_s: float, callback: Any = None
 ) -> Any:
@@ -212,6 +221,9 @@ def _started(
             latency=latency_s,
             blocksize=round(rate_hz * BLOCK_S),
             callback=callback,
+            # WASAPI refuses any rate and number of channels but those of its mixer (AUDCLNT_E_UNSUPPORTED_FORMAT),
+            # which are set in Windows' sound settings and may change in mid-show: it is to convert.
+            extra_settings=sounddevice.WasapiSettings(auto_convert=True) if device.hostapi == WASAPI else None,
         )
     except sounddevice.PortAudioError as error:
         raise AudioError(f"audio device {device.name!r} cannot be opened: {_one_line(error)}") from None

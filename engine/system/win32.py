@@ -21,6 +21,9 @@ ES_DISPLAY_REQUIRED: Final = 0x2
 ES_CONTINUOUS: Final = 0x80000000
 
 _SM_REMOTESESSION: Final = 0x1000  # winuser.h
+RPC_E_CHANGED_MODE: Final = -0x7FFEFEFA  # 0x80010106 (winerror.h): the thread is in an apartment of another kind
+
+_COINIT_APARTMENTTHREADED: Final = 0x2  # objbase.h
 _HANDLE: Final = ctypes.c_void_p
 _THIS_PROCESS: Final = ctypes.c_void_p(-1)  # what GetCurrentProcess returns
 
@@ -162,6 +165,25 @@ def add_console_handler(handler: Callable[[int], bool]) -> None:
         code = ctypes.get_last_error()  # type: ignore[attr-defined]
         raise OSError(f"SetConsoleCtrlHandler: {ctypes.FormatError(code)}")  # type: ignore[attr-defined]
     atexit.register(call, callback, 0)  # and so it is not collected before
+
+
+def enter_com_apartment() -> int:
+    """Initialise COM for this thread, as a single-threaded apartment; returns the HRESULT. Where it is not negative,
+    `leave_com_apartment` is due on the same thread."""
+    call = _function("ole32", "CoInitializeEx", ctypes.c_int32, ctypes.c_void_p, ctypes.c_uint32)
+    return int(call(None, _COINIT_APARTMENTTHREADED))
+
+
+def leave_com_apartment() -> None:
+    """Undo one `enter_com_apartment` of this thread."""
+    _function("ole32", "CoUninitialize", None)()
+
+
+def keep_com_alive() -> int:
+    """Keep COM, and the DLLs of its objects, in this process whichever threads end; returns the HRESULT."""
+    cookie = ctypes.c_void_p()
+    call = _function("ole32", "CoIncrementMTAUsage", ctypes.c_int32, ctypes.POINTER(ctypes.c_void_p))
+    return int(call(ctypes.byref(cookie)))
 
 
 def _function(dll: str, name: str, result: Any, *arguments: Any) -> Callable[..., Any]:

@@ -1,0 +1,168 @@
+"""Sound devices on Windows: which are listed, which one is the default, and how WASAPI lets itself be opened.
+
+The table is a laptop's (PortAudio's issue 286 and FlexASIO's issue 3, where its owner posted all of it), with a
+microphone of a Japanese Windows. Answers are those of pa_win_wasapi.c in PortAudio 19.7, which sounddevice's wheel
+brings along.
+"""
+
+import sys
+import threading
+
+import pytest
+
+from engine.audio import portaudio
+from engine.audio.device import DeviceCapture
+from engine.audio.devices import find_device, list_devices
+from engine.audio.output import DeviceOutput
+from engine.audio.streams import open_input
+from engine.clock import SteppedClock, SystemClock
+from engine.errors import AudioError
+from tests import fake_portaudio
+from tests.fake_portaudio import Device, FakePortAudio, HostApi, Opened
+from tests.fake_win32 import FakeWindows
+
+CO_E_NOTINITIALIZED = -0x7FFBFE10  # 0x800401F0
+
+LAPTOP = (
+    HostApi(
+        kind=fake_portaudio.MME,
+        name="MME",
+        devices=(
+            Device(name="Microsoft Sound Mapper - Input", inputs=2),
+            Device(name="Microphone (Realtek High Defini", inputs=2, is_default=True),
+            Device(name="Hi-Fi Cable Output (VB-Audio Hi", inputs=8),
+            Device(name="Microsoft Sound Mapper - Output", outputs=2),
+            Device(name="Speakers (Realtek High Definiti", outputs=2, is_default=True),
+        ),
+    ),
+    HostApi(
+        kind=fake_portaudio.DIRECTSOUND,
+        name="Windows DirectSound",
+        devices=(
+            Device(name="Primary Sound Capture Driver", inputs=2, is_default=True),
+            Device(name="Microphone (Realtek High Definition Audio)", inputs=2),
+            Device(name="Hi-Fi Cable Output (VB-Audio Hi-Fi Cable)", inputs=8),
+            Device(name="Speakers (Realtek High Definition Audio)", outputs=2, is_default=True),
+        ),
+    ),
+    HostApi(
+        kind=fake_portaudio.WASAPI,
+        name="Windows WASAPI",
+        devices=(
+            Device(name="Speakers (Realtek High Definition Audio)", outputs=8, rate_hz=48_000, is_default=True),
+            Device(name="Hi-Fi Cable Output (VB-Audio Hi-Fi Cable)", inputs=8, rate_hz=44_100),
+            Device(name="マイク (Realtek High Definition Audio)", inputs=2, rate_hz=48_000, is_default=True),
+        ),
+    ),
+    HostApi(
+        kind=fake_portaudio.WDMKS,
+        name="Windows WDM-KS",
+        devices=(Device(name="Microphone (Realtek HD Audio Mic input)", inputs=2), Device(name="Line In", inputs=2)),
+    ),
+)
+MIXERS = {9: (48_000, 8), 10: (44_100, 8), 11: (48_000, 2)}  # device: (rate, channels)
+
+
+def by_mixer(stream: Opened) -> int:
+    """As GetClosestFormat does: the mixer's rate and channels only, unless Windows may convert."""
+    if stream.flags & fake_portaudio.AUTO_CONVERT or (stream.rate_hz, stream.channels) == MIXERS[stream.device]:
+        return 0
+    return fake_portaudio.UNSUPPORTED_RATE
+
+
+@pytest.fixture
+def laptop(monkeypatch: pytest.MonkeyPatch) -> FakePortAudio:
+    fake = FakePortAudio.installed(monkeypatch, LAPTOP)
+    fake.opens = by_mixer
+    return fake
+
+
+def test_each_device_is_listed_once_with_its_whole_name_and_its_own_rate(laptop) -> None:
+    assert [(device.index, device.name, device.rate_hz) for device in list_devices()] == [
+        (10, "Hi-Fi Cable Output (VB-Audio Hi-Fi Cable)", 44_100),
+        (11, "マイク (Realtek High Definition Audio)", 48_000),
+    ]
+    assert [device.name for device in list_devices("output")] == ["Speakers (Realtek High Definition Audio)"]
+
+
+def test_the_default_is_wasapis_not_that_of_the_first_interface(laptop) -> None:
+    assert find_device(list_devices(), None).index == 11
+    assert find_device(list_devices("output"), None, "output").index == 9
+
+
+def test_a_name_that_mme_had_cut_finds_the_whole_one(laptop) -> None:
+    assert find_device(list_devices(), "Hi-Fi Cable Output (VB-Audio Hi").index == 10
+    assert find_device(list_devices(), "マイク").index == 11
+
+
+def test_a_machine_without_a_microphone_says_so_though_mme_has_its_mapper(monkeypatch) -> None:
+    speakers = HostApi(kind=fake_portaudio.WASAPI, name="Windows WASAPI", devices=LAPTOP[2].devices[:1])
+    FakePortAudio.installed(monkeypatch, (LAPTOP[0], LAPTOP[1], speakers))
+    with pytest.raises(AudioError, match="there is no audio input device here"):
+        find_device(list_devices(), None)
+
+
+def test_asio_drivers_are_listed_beside_wasapis_devices(monkeypatch) -> None:
+    asio = HostApi(kind=fake_portaudio.ASIO, name="ASIO", devices=(Device(name="Focusrite USB ASIO", inputs=4),))
+    FakePortAudio.installed(monkeypatch, (*LAPTOP[:2], asio, *LAPTOP[2:]))
+    assert list_devices()[0].name == "Focusrite USB ASIO"
+    assert find_device(list_devices(), None).name.startswith("マイク")
+
+
+def test_a_device_opens_at_a_rate_and_with_channels_that_the_mixer_has_not(
+    laptop, monkeypatch, wait_for, reports
+) -> None:
+    capture = DeviceCapture(None, SystemClock(), reports)
+    capture.start()
+    wait_for(lambda: capture.ring.newest > 1000, "sound")
+    monkeypatch.setitem(MIXERS, 11, (96_000, 2))  # changed in Windows' sound settings
+    capture.open_stream(find_device(list_devices(), None)).close()
+    capture.close()
+    assert laptop.opened[-1].rate_hz == capture.ring.sample_rate_hz == 48_000
+    output = DeviceOutput(None, SystemClock(), reports)
+    output.close()
+    assert (laptop.opened[-1].device, laptop.opened[-1].channels) == (9, 2), "of a mixer with eight"
+    assert all(stream.is_closed for stream in laptop.opened)
+
+
+def test_sound_is_as_old_as_the_mixers_period_not_as_the_buffer(laptop) -> None:
+    clock = SteppedClock()
+    heard = []
+    stream = open_input(find_device(list_devices(), None), 2, 48_000, lambda *block: heard.append(block), clock)
+    stream.watch()
+    stream.close()
+    [(block, began_s, _)] = heard
+    assert clock.now_s() - began_s == pytest.approx(len(block) / 48_000 + 0.01)
+
+
+def test_every_thread_that_opens_a_stream_has_com(laptop, monkeypatch, wait_for, reports) -> None:
+    initialised: set[int] = set()
+    windows = FakeWindows.installed(monkeypatch)
+    windows.answers["CoInitializeEx"] = lambda *_: initialised.add(threading.get_ident()) or 0
+    windows.answers["CoUninitialize"] = lambda *_: initialised.discard(threading.get_ident())
+    laptop.opens = lambda stream: 0 if stream.thread in initialised else fake_portaudio.NOT_COM
+    monkeypatch.setattr(sys, "platform", "win32")
+    streams = [DeviceCapture(None, SystemClock(), reports), DeviceOutput(None, SystemClock(), reports)]
+    assert len({stream.thread for stream in laptop.opened}) == 2
+    for stream in streams:
+        stream.close()
+    wait_for(lambda: not initialised, "COM to be given back on each thread")
+    assert windows.called("CoInitializeEx") == [[None, 2], [None, 2]], "single-threaded apartments"
+
+
+def test_com_stays_while_portaudio_does_and_a_failure_is_one_warning(monkeypatch, caplog) -> None:
+    windows = FakeWindows.installed(monkeypatch)
+    monkeypatch.setattr(sys, "platform", "win32")
+    windows.answers["CoInitializeEx"] = CO_E_NOTINITIALIZED
+    with portaudio.com_apartment():
+        assert windows.called("CoUninitialize") == []
+    assert windows.called("CoUninitialize") == [], "what did not begin is not ended"
+    assert [record.getMessage() for record in caplog.records] == [
+        "audio: COM does not start (0x800401f0); sound devices may not open"
+    ]
+    monkeypatch.delitem(sys.modules, "sounddevice")
+    with monkeypatch.context() as other:
+        other.setitem(sys.modules, "_sounddevice", None)  # it is not to start PortAudio anew
+        with pytest.raises(ImportError):
+            portaudio.load_portaudio()
+    assert len(windows.called("CoIncrementMTAUsage")) == 1
