@@ -14,7 +14,14 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-TOUCHDESIGNERS_OWN = ("PYTHONHOME", "PYTHONPATH", "PYTHONEXECUTABLE", "PYTHONNOUSERSITE", "__PYVENV_LAUNCHER__")
+TOUCHDESIGNERS_OWN = (
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONEXECUTABLE",
+    "PYTHONNOUSERSITE",
+    "PYTHONIOENCODING",
+    "__PYVENV_LAUNCHER__",
+)
 NOT_FOUND = (
     "{command}: no such program. Programs started from the Dock or the Start menu see a short PATH: write the full path"
     " into Command, of a checkout its .venv/bin/multiverse (Windows: .venv\\Scripts\\multiverse.exe)"
@@ -26,8 +33,21 @@ class StartError(Exception):
 
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` without what belongs to TouchDesigner's Python."""
-    return {key: value for key, value in environment.items() if key not in TOUCHDESIGNERS_OWN}
+    """`environment` without what belongs to TouchDesigner's Python. The engine writes its log in UTF-8, as we read it:
+    Windows' own code page has not every letter of a name."""
+    kept = {key: value for key, value in environment.items() if key not in TOUCHDESIGNERS_OWN}
+    return {**kept, "PYTHONUTF8": "1"}
+
+
+def split_options(options: str, platform: str) -> list[str]:
+    """The words of `options`; quotes, single or double, hold a word with blanks together and are no part of it.
+    ValueError for one that is not closed. `platform` as in `sys.platform`: on Windows a backslash parts folders."""
+    words = shlex.shlex(options, posix=True, punctuation_chars=False)
+    words.whitespace_split = True
+    words.commenters = ""
+    if platform == "win32":
+        words.escape = ""
+    return list(words)
 
 
 class EngineProcess:
@@ -41,11 +61,12 @@ class EngineProcess:
         """Start `command run --osc OSC --web WEB OPTIONS`; the line to show. Raises StartError."""
         if self._process is not None:
             raise StartError(f"the engine started here runs already (process {self._process.pid})")
-        program = shutil.which(os.path.expanduser(command.strip()))
+        command = command.strip().strip('"')  # Windows' "Copy as path" puts quotes round it
+        program = shutil.which(os.path.expanduser(command))
         if program is None:
-            raise StartError(NOT_FOUND.format(command=command.strip() or "Command is empty"))
+            raise StartError(NOT_FOUND.format(command=command or "Command is empty"))
         try:
-            words = shlex.split(options, posix=os.name == "posix")
+            words = split_options(options, sys.platform)
         except ValueError as error:
             raise StartError(f"Options: {error}") from None
         self._log_file = Path(tempfile.gettempdir()) / f"multiverse-{osc.rpartition(':')[2]}.log"
