@@ -17,6 +17,7 @@ def list_camera_formats() -> list[dict[str, Any]]:
     return [
         {"index": camera.index, "name": camera.name, "formats": ask_formats(camera, sys.platform)}
         for camera in list_cameras()
+        if not camera.is_screen  # a question would record it
     ]
 
 

@@ -70,9 +70,9 @@ def devices(
     print("Audio outputs" if outputs else "Audio outputs: none")
     for device in outputs:
         print(f"  {_audio_line(device, device.outputs)}")
-    print("Cameras" if cameras else "Cameras: none")
+    print("Cameras" if any(not camera.is_screen for camera in cameras) else "Cameras: none")
     for camera in cameras:
-        print(f"  {camera.index}  {camera.name}")
+        print(f"  {_choice(camera.word)}" if camera.is_screen else f"  {camera.index}  {camera.name}")
     seen = [
         *(_choice(sender.word) for sender in textures),
         *(f"{_choice(f'shared:{picture.name}')}  {_shared_line(picture)}" for picture in shared),

@@ -133,7 +133,7 @@ def _ask_permissions() -> dict[str, Any]:
 def _ask_cameras() -> dict[str, Any]:
     from engine.sources.devices import list_cameras
 
-    return {"cameras": [f"{camera.index} {camera.name}" for camera in list_cameras()]}
+    return {"cameras": [camera.label for camera in list_cameras() if not camera.is_screen]}
 
 
 def _ask_encoders() -> dict[str, Any]:

@@ -85,4 +85,4 @@ def open_device(wanted: int | str) -> InputContainer:
         if sys.platform == "darwin"
         else ""
     )
-    raise SourceError(f"camera {device.index} {device.name}: cannot be opened ({reason}){hint}")
+    raise SourceError(f"camera {device.label}: cannot be opened ({reason}){hint}")

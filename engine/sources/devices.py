@@ -5,6 +5,7 @@ Linux: Video4Linux nodes, read from sysfs. macOS: AVFoundation, Windows: DirectS
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -20,16 +21,34 @@ SIZE = "1280x720"  # what every camera of the last fifteen years offers, at 30 p
 # AVFoundation refuses a rate that the device does not name, and hardly one names FFmpeg's default of 29.97.
 MACOS_RATES = (30, 15, 60, 25)
 MACOS_PIXELS = ("uyvy422", "nv12")
+# AVFoundation's screens follow its cameras in FFmpeg's list (`avf_read_header`, libavdevice/avfoundation.m), so that on
+# a Mac without a camera the first is number 0.
+_MACOS_SCREEN = re.compile(r"Capture screen \d+")
 DSHOW_BUFFER_BYTES = 64 << 20  # DirectShow's usual 3 MB hold one raw 720p picture and drop the next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraDevice:
-    index: int
-    """What `--camera` takes: N of /dev/videoN on Linux, the place in the system's list elsewhere."""
+    index: int | None
+    """What `--camera` takes: N of /dev/videoN on Linux, the place in the system's list elsewhere. None for a screen,
+    which is recorded only where somebody names it."""
     name: str
     id: str
     """What FFmpeg opens: a device node, an index or a DirectShow moniker."""
+
+    @property
+    def is_screen(self) -> bool:
+        return self.index is None
+
+    @property
+    def label(self) -> str:
+        """For a list: `0 FaceTime HD Camera`, `Capture screen 0`."""
+        return self.name if self.index is None else f"{self.index} {self.name}"
+
+    @property
+    def word(self) -> str:
+        """What chooses it after `--camera`. A camera's name may be another's too, or look like a file's."""
+        return self.name if self.index is None else str(self.index)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +61,8 @@ class Attempt:
 
 
 def list_cameras() -> tuple[CameraDevice, ...]:
-    """The cameras of this machine, in the system's order. SourceError when the system cannot list them."""
+    """The cameras of this machine, in the system's order, and macOS's screens after them. SourceError when the system
+    cannot list them."""
     if sys.platform == "darwin":
         return list_through_ffmpeg("avfoundation")
     if sys.platform == "win32":
@@ -61,11 +81,12 @@ def list_video4linux(sysfs: Path) -> tuple[CameraDevice, ...]:
             continue  # unplugged while we were looking
         if place == 0:
             cameras.append(CameraDevice(index=int(node.name[5:]), name=name, id=f"/dev/{node.name}"))
-    return tuple(sorted(cameras, key=lambda camera: camera.index))
+    return tuple(sorted(cameras, key=lambda camera: camera.index or 0))
 
 
 def find_camera(wanted: int | str, cameras: Sequence[CameraDevice]) -> CameraDevice:
-    """The camera of that index, or of that name: whole, else a part only one has; case does not matter.
+    """The camera of that index, or of that name: whole, else a part only one has; case does not matter. A screen has
+    no index, and a part of its name finds it only where no camera has it.
 
     SourceError names those that are there.
     """
@@ -74,12 +95,15 @@ def find_camera(wanted: int | str, cameras: Sequence[CameraDevice]) -> CameraDev
     else:
         name = wanted.casefold()
         found = [camera for camera in cameras if camera.name.casefold() == name]
-        found = found or [camera for camera in cameras if name in camera.name.casefold()]
+        partly = [camera for camera in cameras if name in camera.name.casefold()]
+        found = found or [camera for camera in partly if not camera.is_screen] or partly
     if len(found) == 1 or (found and found[0].name.casefold() == str(wanted).casefold()):
         return found[0]
-    there = "; ".join(f"{camera.index} {camera.name}" for camera in cameras) or "none"
+    there = "; ".join(camera.label for camera in cameras if not camera.is_screen) or "none"
+    screens = "; ".join(camera.label for camera in cameras if camera.is_screen)
+    there += f"; screens, by name: {screens}" if screens else ""
     if found:
-        raise SourceError(f"camera {wanted!r}: several have that name; give an index ({there})")
+        raise SourceError(f"camera {wanted!r}: several have that name; give an index or all of the name ({there})")
     raise SourceError(f"camera {wanted!r}: not found (cameras here: {there})")
 
 
@@ -137,6 +161,10 @@ def list_through_ffmpeg(format_name: str) -> tuple[CameraDevice, ...]:
         raise SourceError(f"{failed}{exit_reason(asked.returncode)})") from None
     if isinstance(found, str):
         raise SourceError(f"{failed}{found})")
+    screens = _MACOS_SCREEN if format_name == "avfoundation" else None
     return tuple(
-        CameraDevice(index=place, name=description or name, id=name) for place, (name, description) in enumerate(found)
+        CameraDevice(
+            index=None if screens and screens.fullmatch(description) else place, name=description or name, id=name
+        )
+        for place, (name, description) in enumerate(found)
     )

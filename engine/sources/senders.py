@@ -53,8 +53,7 @@ def of_program(kind: str, name: str) -> Sender:
 
 
 def of_camera(camera: CameraDevice) -> Sender:
-    """By its index: its name may be another camera's, too, or look like a file's."""
-    return Sender(kind="camera", name=camera.name, word=str(camera.index))
+    return Sender(kind="camera", name=camera.name, word=camera.word)
 
 
 class Textures(Protocol):
