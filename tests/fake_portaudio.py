@@ -59,7 +59,8 @@ class FakePortAudio:
     opens: Callable[[Opened], int] = lambda stream: 0
     """PortAudio's answer to a stream that is to be opened: 0, or one of its errors."""
     samples: Callable[[], float] = lambda: 0.25
-    """What each sample of an input is now."""
+    """What each sample is of an input that is opened from now on."""
+    reads: int = 0
     _kept: list[Any] = field(default_factory=list)
 
     @classmethod
@@ -158,6 +159,7 @@ class FakePortAudio:
         return round(self._stream(stream).rate_hz / 100)
 
     def Pa_ReadStream(self, stream: Any, data: Any, frames: int) -> int:
+        self.reads += 1
         opened = self._stream(stream)
         count = frames * opened.channels
         _FFI.buffer(data, 4 * count)[:] = struct.pack("f", opened.samples()) * count

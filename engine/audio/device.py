@@ -10,9 +10,16 @@ from engine.audio.feed import bring_into_range
 from engine.audio.kept_stream import KeptStream
 from engine.audio.ring import SampleRing
 from engine.audio.streams import BLOCK_S, SoundStream, open_input
+from engine.backoff import next_delay_s
 from engine.clock import Clock
 
 ZEROS_S = 2.0
+REOPEN_S = 5.0  # longer than AirPods take to become a microphone (3 s)
+MAX_REOPEN_S = 60.0
+NO_PERMISSION = (
+    "audio: {name!r} gives nothing but zeros: allow the microphone to the program that multiverse was started from"
+    " (System Settings, Privacy & Security, Microphone); it is opened again until it has sound"
+)
 
 
 def heard_state(zeros_s: float, is_loopback: bool, platform: str = sys.platform) -> str:
@@ -43,6 +50,9 @@ class DeviceCapture:
         self._is_started = False
         self._zeros_s = 0.0
         self._told_lost = 0
+        self._has_told_zeros = False
+        self._reopenings = 0
+        self._reopen_at_s: float | None = None
         self._filled_s = clock.now_s()  # until then the ring has sound, or silence in its place
         self._stream = KeptStream(wanted, "input", self, clock=clock, report=report)
         device = self._stream.device
@@ -50,7 +60,9 @@ class DeviceCapture:
 
     @property
     def state(self) -> str:
-        return "lost" if self._stream.is_lost else heard_state(self._zeros_s, self._stream.device.is_loopback)
+        if self._stream.is_lost:
+            return "lost"
+        return heard_state(self._zeros_s, self._stream.device.is_loopback, sys.platform)
 
     def start(self) -> None:
         self._is_started = True
@@ -69,6 +81,24 @@ class DeviceCapture:
         if self.lost_blocks > self._told_lost:
             self._report("audio.overflow", f"audio: {self._stream.device.name!r} was read too late, sound is missing")
         self._told_lost = self.lost_blocks
+
+    def wants_reopening(self) -> bool:
+        """A microphone of macOS that may be silent for want of the permission: a stream that was opened before it was
+        given goes on with zeros, one that is opened afterwards has sound (reported of CoreAudio in pull requests 11477
+        of BasedHardware/omi and 3664 of screenpipe). Nothing is lost by trying: there is no sound."""
+        now_s = self._clock.now_s()
+        if not self._is_started or self.state != "permission?":
+            self._reopenings, self._reopen_at_s = 0, None
+        elif self._reopen_at_s is None:
+            self._reopen_at_s = now_s + REOPEN_S
+            if not self._has_told_zeros:
+                self._report("audio.permission", NO_PERMISSION.format(name=self._stream.device.name))
+            self._has_told_zeros = True
+        elif now_s >= self._reopen_at_s:
+            self._reopenings += 1
+            self._reopen_at_s = now_s + next_delay_s(self._reopenings + 1, first_s=REOPEN_S, longest_s=MAX_REOPEN_S)
+            return True
+        return False
 
     def pass_time(self) -> None:
         """Silence for as long as nothing was heard."""

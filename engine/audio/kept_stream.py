@@ -37,6 +37,9 @@ class Owner(Protocol):
     def tell(self) -> None:
         """Report what the stream's callbacks have noticed, which must not wait for a log. Called 20 times a second."""
 
+    def wants_reopening(self) -> bool:
+        """True closes the stream and opens it anew. Called 20 times a second."""
+
     def pass_time(self) -> None:
         """The device is lost; called every 10 ms until it is back, now and then later by what opening takes."""
 
@@ -100,9 +103,9 @@ class KeptStream:
             raise
 
     def _keep(self, stream: SoundStream) -> None:
-        """Returns when it is lost, or when everybody has to let go of PortAudio."""
+        """Returns when it is lost, when its owner wants another, or when everybody has to let go of PortAudio."""
         try:
-            while not session.is_renewing:
+            while not session.is_renewing and not self._owner.wants_reopening():
                 stream.watch()
                 self._owner.tell()
                 self._pause(stream.poll_s)

@@ -76,6 +76,9 @@ class DeviceOutput:
             self._report("audio.underflow", f"audio: {self._stream.device.name!r} ran out of sound")
         self._told_lost = self.lost_blocks
 
+    def wants_reopening(self) -> bool:
+        return False
+
     def pass_time(self) -> None:
         """Nothing is read: the reader sees that time has passed by when its next block is heard."""
 

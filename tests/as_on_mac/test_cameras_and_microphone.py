@@ -5,12 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from engine.audio.device import DeviceCapture
 from engine.cli import camera_formats
+from engine.clock import SteppedClock
 from engine.errors import SourceError
 from engine.sources import list_cameras
 from engine.sources.devices import find_camera
 from engine.sources.opening import camera_of
 from engine.sources.senders import of_camera
+from tests import fake_portaudio
+from tests.fake_portaudio import Device, FakePortAudio, HostApi
 
 # In place of PyAV: what it reads in FFmpeg's log of AVFoundation (`avf_read_header`, libavdevice/avfoundation.m).
 PYAV = """
@@ -59,3 +63,50 @@ def test_a_screen_is_chosen_by_its_name_and_never_before_a_camera(mac_with) -> N
     assert find_camera("SCREEN 0", cameras).id == "2"
     chosen = camera_of(of_camera(cameras[2]).word)
     assert find_camera(chosen, cameras) is cameras[2], "from a menu"
+
+
+@pytest.fixture
+def microphone(monkeypatch: pytest.MonkeyPatch, reports):
+    """A Mac's microphone that is silent until its stream is opened after `allowed` was set, and its capture."""
+    mac = HostApi(
+        kind=fake_portaudio.CORE_AUDIO,
+        name="Core Audio",
+        devices=(Device(name="MacBook Pro Microphone", inputs=1, rate_hz=48_000, is_default=True),),
+    )
+    portaudio = FakePortAudio.installed(monkeypatch, (mac,))
+    monkeypatch.setattr(sys, "platform", "darwin")
+    portaudio.samples = lambda: 0.0
+    clock = SteppedClock()
+    capture = DeviceCapture(None, clock, reports)
+    capture.start()
+    yield portaudio, capture, clock
+    capture.close()
+
+
+def test_a_microphone_is_opened_again_until_it_is_allowed_and_told_of_once(microphone, wait_for, reports) -> None:
+    portaudio, capture, clock = microphone
+
+    def rounds(passed_s: float) -> None:
+        clock.advance(passed_s)
+        taken = portaudio.reads
+        wait_for(lambda: portaudio.reads > taken + 1, "the stream's next rounds")
+
+    wait_for(lambda: capture.state == "permission?", "2 s of zeros")
+    wait_for(lambda: reports.lines, "the line about it")
+    for opened, delay_s in enumerate((5, 10, 20, 40, 60, 60), start=1):  # nobody answers the question
+        rounds(delay_s - 0.5)
+        assert len(portaudio.opened) == opened
+        clock.advance(0.5)
+        wait_for(lambda opened=opened: len(portaudio.opened) > opened, "it to be opened again")
+    portaudio.samples = lambda: 0.25  # allowed: what is opened from now on has sound
+    clock.advance(60.0)
+    wait_for(lambda: capture.state == "playing", "sound")
+    opened = len(portaudio.opened)
+    rounds(600.0)
+    assert len(portaudio.opened) == opened, "never while there is sound"
+    portaudio.opened[-1].samples = lambda: 0.0
+    wait_for(lambda: capture.state == "permission?", "zeros once more")
+    rounds(0.0)
+    assert [stream.is_closed for stream in portaudio.opened] == [True] * (opened - 1) + [False]
+    assert reports.keys == ["audio.permission"]
+    assert "'MacBook Pro Microphone'" in reports.lines[0][1] and "Privacy & Security" in reports.lines[0][1]
