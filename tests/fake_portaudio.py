@@ -13,7 +13,7 @@ import pytest
 import sounddevice
 
 UNSUPPORTED_RATE = -9997  # paInvalidSampleRate, what pa_win_wasapi.c answers for a format that the mixer has not
-NOT_COM = -9996  # paInvalidDevice, what it answers where CreateAudioClient failed
+INVALID_DEVICE = -9996  # paInvalidDevice, what it answers where CreateAudioClient failed
 MME, DIRECTSOUND, WDMKS, WASAPI, ASIO, CORE_AUDIO = 2, 1, 11, 13, 3, 5  # PaHostApiTypeId (portaudio.h)
 OUTPUT_BUFFER_S = 0.05
 AUTO_CONVERT = 1 << 6  # paWinWasapiAutoConvert (pa_win_wasapi.h)

@@ -37,6 +37,12 @@ INPUT_BUFFER_S = 0.06  # PortAudio's; drivers deliver a third or a quarter of it
 OUTPUT_BUFFER_S = 0.04
 FIRST_SAMPLES_S = 5.0  # PulseAudio's idle sink wakes up in 2 s: until then its monitor has no sound, and nothing plays
 STALL_S = 1.0
+# Windows' switch for desktop apps: IAudioClient::Initialize answers E_ACCESSDENIED, PortAudio "Invalid device" (its
+# issue 360, FlexASIO's issue 61).
+FORBIDDEN_HINT = (
+    "; does another program use it alone, or is the microphone forbidden to desktop apps"
+    " (Settings, Privacy & security, Microphone)?"
+)
 
 Hear = Callable[[np.ndarray, float, bool], None]
 """(block (frames, channels) float32, when its first sample sounded in seconds, whether sound before it was lost)."""
@@ -226,7 +232,8 @@ def _started(
             extra_settings=sounddevice.WasapiSettings(auto_convert=True) if device.hostapi == WASAPI else None,
         )
     except sounddevice.PortAudioError as error:
-        raise AudioError(f"audio device {device.name!r} cannot be opened: {_one_line(error)}") from None
+        hint = FORBIDDEN_HINT if device.hostapi == WASAPI and device.inputs else ""
+        raise AudioError(f"audio device {device.name!r} cannot be opened: {_one_line(error)}{hint}") from None
     try:
         opened.start()
     except sounddevice.PortAudioError as error:

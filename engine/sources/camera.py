@@ -18,6 +18,10 @@ from engine.sources.pixels import to_rgb
 OPEN_TIMEOUT_S = 10.0
 BUSY_WAIT_S = 0.005  # AVFoundation answers "try again" between two pictures instead of waiting
 BUSY_OPENS = 20
+HINTS = {
+    "darwin": "; is it in use, or the permission missing (System Settings, Privacy & Security, {kind})?",
+    "win32": "; is it in use, or forbidden to desktop apps (Settings, Privacy & security, {kind})?",
+}
 
 
 class Camera(LiveSource):
@@ -80,9 +84,5 @@ def open_device(wanted: int | str) -> InputContainer:
             except (av.FFmpegError, OSError) as error:
                 reason = str(error.strerror)
                 break
-    hint = (
-        "; is it in use, or the permission missing (System Settings, Privacy, Camera)?"
-        if sys.platform == "darwin"
-        else ""
-    )
+    hint = HINTS.get(sys.platform, "").format(kind="Screen Recording" if device.is_screen else "Camera")
     raise SourceError(f"camera {device.label}: cannot be opened ({reason}){hint}")

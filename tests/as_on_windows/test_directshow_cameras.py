@@ -2,6 +2,7 @@
 
 import errno
 import json
+import sys
 from typing import Any
 
 import av
@@ -9,7 +10,8 @@ import av.logging
 import pytest
 
 from engine.errors import SourceError
-from engine.sources import CameraDevice, camera_names
+from engine.sources import CameraDevice, camera, camera_names
+from engine.sources.camera import open_device
 from engine.sources.devices import attempts, find_camera
 
 TWINS = (
@@ -69,3 +71,18 @@ def test_two_cameras_of_one_name_are_chosen_by_index_and_opened_by_their_own_nam
     assert ":" not in TWINS[1], "dshow's parse_device_name would end there"
     with pytest.raises(SourceError, match="several have that name; give an index"):
         find_camera("カメラ", twins)
+
+
+def test_a_camera_that_windows_keeps_from_desktop_apps_says_where_to_allow_it(monkeypatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise av.error.OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(av, "open", refuse)
+    monkeypatch.setattr(camera, "list_cameras", lambda: (CameraDevice(index=0, name="Web カメラ", id=TWINS[0]),))
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(SourceError) as refused:
+        open_device(0)
+    assert str(refused.value) == (
+        "camera 0 Web カメラ: cannot be opened (Input/output error); is it in use, or forbidden to desktop apps"
+        " (Settings, Privacy & security, Camera)?"
+    )

@@ -135,12 +135,22 @@ def test_sound_is_as_old_as_the_mixers_period_not_as_the_buffer(laptop) -> None:
     assert clock.now_s() - began_s == pytest.approx(len(block) / 48_000 + 0.01)
 
 
+def test_a_microphone_that_windows_keeps_from_desktop_apps_says_where_to_allow_it(laptop, reports) -> None:
+    laptop.opens = lambda stream: fake_portaudio.INVALID_DEVICE
+    with pytest.raises(
+        AudioError, match=r"'マイク .* cannot be opened: .*Invalid device.* \(Settings, Privacy & security"
+    ):
+        DeviceCapture(None, SystemClock(), reports)
+    with pytest.raises(AudioError, match=r"'Speakers .*Invalid device \[PaErrorCode -9996\]$"):
+        DeviceOutput(None, SystemClock(), reports)
+
+
 def test_every_thread_that_opens_a_stream_has_com(laptop, monkeypatch, wait_for, reports) -> None:
     initialised: set[int] = set()
     windows = FakeWindows.installed(monkeypatch)
     windows.answers["CoInitializeEx"] = lambda *_: initialised.add(threading.get_ident()) or 0
     windows.answers["CoUninitialize"] = lambda *_: initialised.discard(threading.get_ident())
-    laptop.opens = lambda stream: 0 if stream.thread in initialised else fake_portaudio.NOT_COM
+    laptop.opens = lambda stream: 0 if stream.thread in initialised else fake_portaudio.INVALID_DEVICE
     monkeypatch.setattr(sys, "platform", "win32")
     streams = [DeviceCapture(None, SystemClock(), reports), DeviceOutput(None, SystemClock(), reports)]
     assert len({stream.thread for stream in laptop.opened}) == 2
