@@ -108,7 +108,7 @@ class FakePortAudio:
 
     def Pa_GetDeviceInfo(self, index: int) -> Any:
         hostapi, device = self._devices()[index]
-        name = self._new("char[]", device.name.encode())
+        name = self._new("char[]", device.name.encode(errors="surrogateescape"))
         period = device.period_s
         latencies = (period, period, period, period)
         return self._new("PaDeviceInfo*", (2, name, hostapi, device.inputs, device.outputs, *latencies, device.rate_hz))

@@ -1,5 +1,6 @@
 """Which audio inputs and outputs there are, which one is meant, and which carries the computer's own sound."""
 
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from typing import Any, Literal
 
 from engine.audio.portaudio import load_portaudio, session
 from engine.errors import AudioError
+
+logger = logging.getLogger(__name__)
 
 Kind = Literal["input", "output"]
 
@@ -79,7 +82,11 @@ def list_devices(kind: Kind = "input") -> tuple[AudioDevice, ...]:
         except sounddevice.PortAudioError:  # none at all
             return ()
         devices = [
-            sounddevice.query_devices(index) for api in hostapis if api["name"] in listed for index in api["devices"]
+            device
+            for api in hostapis
+            if api["name"] in listed
+            for index in api["devices"]
+            if (device := _readable_device(sounddevice, index))
         ]
     return tuple(
         AudioDevice(
@@ -100,6 +107,16 @@ def list_devices(kind: Kind = "input") -> tuple[AudioDevice, ...]:
 def _listed_hostapis(hostapis: Sequence[dict[str, Any]]) -> set[str]:
     names = {api["name"] for api in hostapis}
     return names.intersection(_LISTED_ON_WINDOWS) if WASAPI in names else names
+
+
+def _readable_device(sounddevice: ModuleType, index: int) -> dict[str, Any] | None:
+    """None for a device whose name is in no encoding that sounddevice tries; it must not cost the others."""
+    try:
+        found: dict[str, Any] = sounddevice.query_devices(index)
+    except UnicodeDecodeError as error:
+        logger.warning("audio device %d is left out: its name %r cannot be read", index, error.object)
+        return None
+    return found
 
 
 def _default_index(sounddevice: ModuleType, hostapis: Sequence[dict[str, Any]], kind: Kind) -> int:
