@@ -61,6 +61,7 @@ class FakePortAudio:
     samples: Callable[[], float] = lambda: 0.25
     """What each sample is of an input that is opened from now on."""
     reads: int = 0
+    _by_handle: dict[int, Opened] = field(default_factory=dict)
     _kept: list[Any] = field(default_factory=list)
 
     @classmethod
@@ -135,11 +136,13 @@ class FakePortAudio:
         answer = self.opens(opened)
         if answer == 0:
             self.opened.append(opened)
-            stream[0] = _FFI.cast("PaStream*", len(self.opened))
+            _HANDLES.append(_FFI.new("char[]", 256))
+            self._by_handle[int(_FFI.cast("intptr_t", _HANDLES[-1]))] = opened
+            stream[0] = _HANDLES[-1]
         return answer
 
     def _stream(self, stream: Any) -> Opened:
-        return self.opened[int(_FFI.cast("intptr_t", stream)) - 1]
+        return self._by_handle[int(_FFI.cast("intptr_t", stream))]
 
     def Pa_GetStreamInfo(self, stream: Any) -> Any:
         buffer_s = 0.07  # as ActivateAudioClientInput tells: the whole buffer
@@ -175,4 +178,7 @@ class FakePortAudio:
 
 
 _REAL = sounddevice._lib
+# Kept for ever: a stream that a failed test left open asks the real library about its handle, which must be memory to
+# be refused (PaUtil_ValidateStreamPointer).
+_HANDLES: list[Any] = []
 _FFI = sounddevice._ffi
