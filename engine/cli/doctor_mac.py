@@ -127,7 +127,12 @@ def _is_translated() -> bool:
     """True for a process that Rosetta runs: the kernel's `sysctl.proc_translated`."""
     try:
         asked = subprocess.run(
-            ["/usr/sbin/sysctl", "-n", "sysctl.proc_translated"], capture_output=True, text=True, timeout=5
+            ["/usr/sbin/sysctl", "-n", "sysctl.proc_translated"],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=5,
         )
     except (OSError, subprocess.TimeoutExpired):
         return False
