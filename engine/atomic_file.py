@@ -1,39 +1,137 @@
-"""Files that are either the old one or the new one, whatever happens in between, and on the disk when they are done."""
+"""Replace files atomically and durably, and wait on Windows for programs that hold a file for a moment.
+
+Problem: on Windows a file that any program has open cannot be replaced, renamed or deleted unless that program shared
+deletion when it opened the file, and may not be opened for writing either. Virus scanners, OneDrive and the search
+indexer open each new file for some milliseconds, and Python's own `open` does not share deletion. So `os.replace` of a
+file that was just written raises PermissionError (WinError 5 or 32) now and then; reading a file that is being replaced
+does too.
+
+Solution: on Windows, retry with growing delays for a bounded time. Go's own tools do the same (cmd/internal/robustio
+in golang/go: 2 s), and Node's graceful-fs for renames (60 s). This is the only module that renames (held by
+tests/test_architecture.py). Every function here waits for the disk: call none on a thread that draws.
+"""
 
 import errno
+import logging
 import os
+import shutil
+import sys
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+MAX_HELD_S: Final = 5.0
+"""Longest wait for a program that holds a file, on Windows."""
+MAX_HELD_LIVE_S: Final = 2.0
+"""The same where the end of a show waits for it: autosave and presets get 5 s at the end for all they do."""
+MAX_HELD_JOB_S: Final = 60.0
+"""The same for the output of a job that may have taken hours. A scanner reads a large film for many seconds."""
+MAX_SILENT_S: Final = 1.0  # then the log says what a job waits for
+FIRST_DELAY_S: Final = 0.01
+MAX_DELAY_S: Final = 0.25
 
 # What filesystems say that cannot flush (network shares, FUSE), or that let nobody open a folder.
 CANNOT_FLUSH: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF})
+
+log = logging.getLogger(__name__)
+
+
+class HeldFileError(PermissionError):
+    """Another program kept a file open for all the time we waited. Raised on Windows only."""
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
     """Replace what is at `path` by `content`, text in UTF-8; creates the folder. Raises OSError.
 
-    Written beside it, flushed to the disk, then renamed: a crash or a full disk leaves the old file.
+    Written beside it, flushed to the disk, then renamed: a crash or a full disk leaves the old file. HeldFileError
+    where another program holds the old file for 2 s; the new content is then kept beside it, and the error names it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.stem[:32]}-{os.getpid()}-{threading.get_ident()}.tmp")
+    file = when_free(lambda: unfinished.open("wb"), unfinished, patience_s=MAX_HELD_LIVE_S)
     try:
-        unfinished.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
-        move_into_place(unfinished, path)
+        with file:
+            file.write(content.encode("utf-8") if isinstance(content, str) else content)
+            file.flush()
+            _flush(file.fileno())  # by this handle: opening it again could fail while a scanner has it
+        replace_file(unfinished, path)
+    except HeldFileError as error:
+        kept = f"{error.strerror}; the new content is kept in {unfinished.name}"
+        raise HeldFileError(errno.EACCES, kept, str(path)) from error
     except BaseException:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # the error before it is the one to tell
+            remove_file(unfinished, missing_ok=True)
         raise
+    sync_folder(path.parent)
 
 
-def move_into_place(finished: Path, path: Path) -> None:
+def move_into_place(finished: Path, path: Path, *, patience_s: float = MAX_HELD_S) -> None:
     """Rename a closed file to `path`, in the same folder or filesystem, replacing what is there. Raises OSError.
 
     The content and then the name are on the disk when this returns, so that a power cut takes neither: what is told
-    as finished is there afterwards. It takes some milliseconds.
+    as finished is there afterwards. It takes some milliseconds. HeldFileError leaves `finished` as it is.
     """
     sync_file(finished)
-    os.replace(finished, path)
+    replace_file(finished, path, patience_s=patience_s)
     sync_folder(path.parent)
+
+
+def replace_file(source: Path, path: Path, *, patience_s: float = MAX_HELD_LIVE_S) -> None:
+    """Rename a file, replacing what is at `path`, without flushing. Raises OSError."""
+    when_free(lambda: os.replace(source, path), path, patience_s=patience_s)
+
+
+def remove_file(path: Path, *, missing_ok: bool = False, patience_s: float = MAX_HELD_LIVE_S) -> None:
+    """Delete a file. Raises OSError."""
+    when_free(lambda: path.unlink(missing_ok=missing_ok), path, patience_s=patience_s)
+
+
+def remove_folder(path: Path, *, patience_s: float = MAX_HELD_LIVE_S) -> None:
+    """Delete a folder and all that is in it. Raises OSError."""
+    when_free(lambda: shutil.rmtree(path), path, patience_s=patience_s)
+
+
+def when_free(action: Callable[[], T], path: Path, *, patience_s: float = MAX_HELD_S) -> T:
+    """Return `action()`, which uses the file or folder `path`.
+
+    On Windows it is retried for up to `patience_s` seconds while the system refuses it as another program's file does;
+    then HeldFileError, in words for one line. Elsewhere it is simply called.
+    """
+    if sys.platform != "win32":
+        return action()
+    waited_s, is_told = 0.0, False
+    for delay_s in retry_delays_s(patience_s):
+        try:
+            return action()
+        except OSError as error:
+            if not _is_held(error):
+                raise
+        if patience_s > MAX_HELD_S and waited_s > MAX_SILENT_S and not is_told:
+            log.warning("%s: another program has it open; trying again for %g s", path, patience_s)
+            is_told = True
+        time.sleep(delay_s)
+        waited_s += delay_s
+    try:
+        return action()
+    except OSError as error:
+        if not _is_held(error):
+            raise
+        reason = f"another program has had it open for {patience_s:g} s, or there is no permission"
+        raise HeldFileError(errno.EACCES, reason, str(path)) from error
+
+
+def retry_delays_s(patience_s: float) -> Iterator[float]:
+    """Seconds between attempts: doubling from 10 ms to 250 ms, `patience_s` in all. Pure."""
+    delay_s, left_s = FIRST_DELAY_S, patience_s
+    while left_s > 0:
+        yield min(delay_s, left_s)
+        left_s -= delay_s
+        delay_s = min(2 * delay_s, MAX_DELAY_S)
 
 
 def sync_file(path: Path) -> None:
@@ -49,11 +147,25 @@ def sync_folder(folder: Path) -> None:
 
 def _sync(path: Path, flags: int) -> None:
     try:
-        handle = os.open(path, flags)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        handle = when_free(lambda: os.open(path, flags), path, patience_s=MAX_HELD_LIVE_S)
     except OSError as error:
         if error.errno not in CANNOT_FLUSH:
             raise
+        return
+    try:
+        _flush(handle)
+    finally:
+        os.close(handle)
+
+
+def _flush(handle: int) -> None:
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in CANNOT_FLUSH:
+            raise
+
+
+def _is_held(error: OSError) -> bool:
+    """True for what Windows says of a file that is open elsewhere, and of a folder whose files are being deleted."""
+    return isinstance(error, PermissionError) or error.errno == errno.ENOTEMPTY

@@ -6,12 +6,12 @@ own. What is in the file and does not fit is reported and left out; before the l
 aside as `cues.previous.toml`.
 """
 
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.atomic_file import replace_file
 from engine.control import CommandTable, Reply
 from engine.errors import CueError, PresetError
 from engine.params import Cue, CueList, ParamStore, read_cues, write_cues
@@ -195,7 +195,10 @@ class CueControl:
         if cues is self._written:
             return
         if not self._is_put_aside and self._path.exists():
-            os.replace(self._path, self._path.with_name(PREVIOUS_NAME))
+            try:
+                replace_file(self._path, self._path.with_name(PREVIOUS_NAME))
+            except OSError as error:
+                raise CueError(f"{self._path}: cannot be put aside ({error.strerror or error})") from None
         self._is_put_aside = True
         write_cues(self._path, cues)
         self._written = cues

@@ -9,6 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from engine.atomic_file import MAX_HELD_LIVE_S, when_free
+
 MAX_TEXT_BYTES: Final = 1 << 20
 """Of what people write: a hundred times a full preset."""
 MAX_JSON_BYTES: Final = 16 << 20
@@ -33,7 +35,7 @@ def read_small(path: Path, *, most_bytes: int = MAX_TEXT_BYTES) -> bytes:
     """All of a regular file, at most `most_bytes`. OSError with a reason for anything else; waits for no FIFO."""
     if kind := special_kind(os.stat(path).st_mode):  # before it is opened, which waits for whoever writes a FIFO
         raise OSError(0, f"{kind}, where a file is needed", str(path))
-    with open(path, "rb") as file:
+    with when_free(lambda: open(path, "rb"), path, patience_s=MAX_HELD_LIVE_S) as file:
         raw = file.read(most_bytes + 1)
     if len(raw) > most_bytes:
         size = f"{most_bytes >> 20} MiB" if most_bytes >> 20 else f"{most_bytes} bytes"

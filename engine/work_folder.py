@@ -3,12 +3,13 @@
 import contextlib
 import hashlib
 import os
-import shutil
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from engine.atomic_file import MAX_HELD_LIVE_S, remove_file, remove_folder, when_free
 from engine.errors import FolderBusyError, SinkError
 
 LOCK = "lock"
@@ -35,7 +36,7 @@ class WorkFolder:
         with _one_line(self._output):
             for path in self.path.iterdir():
                 if path.name != LOCK:
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+                    remove_folder(path) if path.is_dir() else remove_file(path)
 
     def close(self) -> None:
         """Let go of it: what is in it can be gone on from."""
@@ -50,17 +51,18 @@ class WorkFolder:
         if sys.platform == "win32":  # where no open file can be removed
             self.close()
         with contextlib.suppress(OSError):
-            (self.path / LOCK).unlink()
-            self.path.rmdir()
+            remove_file(self.path / LOCK)
+            when_free(self.path.rmdir, self.path, patience_s=MAX_HELD_LIVE_S)
             for folder in self._new:
                 folder.rmdir()
         self.close()
 
     def _open(self) -> BinaryIO:
         while True:
-            self.path.mkdir(parents=True, exist_ok=True)
+            when_free(partial(self.path.mkdir, parents=True, exist_ok=True), self.path, patience_s=MAX_HELD_LIVE_S)
+            lock = self.path / LOCK
             try:
-                return (self.path / LOCK).open("ab", buffering=0)
+                return when_free(partial(lock.open, "ab", buffering=0), lock, patience_s=MAX_HELD_LIVE_S)
             except FileNotFoundError:  # the folder was removed between the two steps
                 continue
 

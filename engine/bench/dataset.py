@@ -86,7 +86,7 @@ def _steps(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _picture(task: PictureTask) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="multiverse-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="multiverse-bench-", ignore_cleanup_errors=True) as folder:
         staged = Path(folder, "picture")
         staged.mkdir()
         began_s = time.perf_counter()
@@ -110,7 +110,7 @@ def _long_run(pictures: int) -> dict[str, Any]:
             made.append(progress.made)
             held_mb.append(process.memory_info().rss / 2**20)
 
-    with tempfile.TemporaryDirectory(prefix="multiverse-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="multiverse-bench-", ignore_cleanup_errors=True) as folder:
         job = DatasetJob(
             output=Path(folder, "out"),
             drawing=Drawing(engine="raster"),

@@ -101,7 +101,7 @@ def _measure(
     if place.kind == "cpu":
         result["unverified without a device"] = list(UNVERIFIED)
     cases = [(mode, resolution, count) for mode in modes for resolution in resolutions for count in prompts]
-    with tempfile.TemporaryDirectory(prefix="multiverse bench ") as folder:
+    with tempfile.TemporaryDirectory(prefix="multiverse bench ", ignore_cleanup_errors=True) as folder:
         clip = Path(folder) / "clip.mp4"
         progress("a video", 0.0)
         write_clip(clip, *size)

@@ -139,7 +139,7 @@ def _measure(
         result["unverified without a device"] = list(UNVERIFIED)
     cases = cases_for(batches, steps, strength)
     shapes = shapes or (("tiny",) if place.kind == "cpu" else ("sd15", "sd-turbo"))
-    with tempfile.TemporaryDirectory(prefix="multiverse-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="multiverse-bench-", ignore_cleanup_errors=True) as folder:
         clip = Path(folder) / "clip.mp4"
         write_clip(clip, width, height, CLIP_PICTURES[place.kind])
         for done, shape in enumerate(shapes):

@@ -37,7 +37,7 @@ def run_selftest(kind: str = "") -> dict[str, Any]:
         "engine": version("multiverse-engine"),
     }
     card = _draw_card()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         target = Path(folder) / "received.npy"
         try:
             answer, described = _publish_until_received(kind, card, target)

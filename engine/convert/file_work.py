@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from engine.atomic_file import move_into_place
+from engine.atomic_file import MAX_HELD_JOB_S, move_into_place
 from engine.convert.finishing import Finished, Made
 from engine.convert.formats import form_of, rate_for
 from engine.convert.hearing import hear
@@ -151,7 +151,7 @@ class FileWork:
         if output.exists() and not overwrite:
             raise UsageError(f"{output}: has come to exist meanwhile; nothing was replaced")
         try:
-            move_into_place(new, output)
+            move_into_place(new, output, patience_s=MAX_HELD_JOB_S)
         except OSError as error:  # on Windows also where another program has it open
             raise SinkError(f"{output}: cannot be replaced ({error.strerror or error})") from error
         self.discard()

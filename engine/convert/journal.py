@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from engine.atomic_file import MAX_HELD_JOB_S, replace_file
 from engine.errors import SinkError
 from engine.small_file import read_json
 
@@ -39,7 +40,7 @@ class Journal:
         new = folder / f"{NAME}.new"
         try:
             new.write_text(json.dumps({"form": FORM} | asdict(self)), encoding="utf-8")
-            new.replace(folder / NAME)
+            replace_file(new, folder / NAME, patience_s=MAX_HELD_JOB_S)
         except OSError as error:
             raise SinkError(f"{folder / NAME}: cannot be written ({error.strerror or error})") from error
 

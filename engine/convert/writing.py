@@ -16,6 +16,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.stream import Disposition, Stream
 
+from engine.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file
 from engine.convert.formats import FORMS, Form
 from engine.convert.sounds import Sound
 from engine.convert.tags import Tags, TagSource, copy_with_tags, lost_line, read_tags
@@ -98,9 +99,9 @@ class FileWriter:
         try:
             if self._form.tagger:
                 copy_with_tags(self._path, self._source, tagged, self._form.tagger, self._written)
-                tagged.replace(self._path)
+                replace_file(tagged, self._path, patience_s=MAX_HELD_JOB_S)
         except (av.FFmpegError, OSError, ValueError) as error:  # the last: a codec that such a file does not take
-            tagged.unlink(missing_ok=True)
+            remove_file(tagged, missing_ok=True)
             self.notes.append(
                 f"its title, cover and the like are left out ({getattr(error, 'strerror', None) or error})"
             )

@@ -30,7 +30,7 @@ def read_tokenizer(name: str, folder: Path) -> Any:
     """transformers' CLIPTokenizer of the files in `folder`; ModelError in one line, which begins with `name`."""
     from transformers import CLIPTokenizer
 
-    with tempfile.TemporaryDirectory(prefix="multiverse-tokenizer-") as place:
+    with tempfile.TemporaryDirectory(prefix="multiverse-tokenizer-", ignore_cleanup_errors=True) as place:
         copied = Path(place)
         for file in (*VOCABULARY, *SETTINGS, ADDED):
             if (folder / file).exists():

@@ -1,12 +1,11 @@
 """The state of the show on disk, at most 5 s old, for `--resume` after a crash."""
 
 import logging
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.atomic_file import write_atomic
+from engine.atomic_file import replace_file, write_atomic
 from engine.errors import PresetError
 from engine.params.preset_file import LoadedPreset, preset_text, read_preset
 from engine.params.store import ParamStore
@@ -91,7 +90,7 @@ class Autosave:
         try:
             if text != self._saved_text:  # else only something changed that is not resumed
                 if self._keeps_previous and self.path.exists():
-                    os.replace(self.path, self.path.with_name(PREVIOUS_NAME))
+                    replace_file(self.path, self.path.with_name(PREVIOUS_NAME))
                 write_atomic(self.path, text)
                 self._keeps_previous = False
         except OSError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import osc_schema
 from engine import file_names
-from engine.atomic_file import write_atomic
+from engine.atomic_file import remove_file, replace_file, write_atomic
 from engine.errors import PresetError
 from engine.params.looks import LOOKS, PLAIN
 from engine.params.preset_file import LoadedPreset, preset_text, read_preset
@@ -118,7 +118,7 @@ class PresetFolder:
             self._put_aside(clean_name(name), path)
         self._write(path, text)
         if is_another:
-            path.with_suffix(PICTURE_SUFFIX).unlink(missing_ok=True)  # it shows the look of before
+            remove_file(path.with_suffix(PICTURE_SUFFIX), missing_ok=True)  # it shows the look of before
         return is_another
 
     def restore(self, name: str) -> LoadedPreset:
@@ -139,11 +139,11 @@ class PresetFolder:
             self._put_aside(clean_name(name), path)
         picture = path.with_suffix(PICTURE_SUFFIX)
         try:
-            os.replace(kept.path, path)
+            replace_file(kept.path, path)
             if kept.picture.is_file():
-                os.replace(kept.picture, picture)
+                replace_file(kept.picture, picture)
             else:
-                picture.unlink(missing_ok=True)
+                remove_file(picture, missing_ok=True)
         except OSError as error:
             raise PresetError(f"{path}: cannot be brought back ({error.strerror or error})") from None
         return loaded
@@ -169,8 +169,8 @@ class PresetFolder:
         path = self._existing(name)
         self._put_aside(clean_name(name), path)
         try:
-            path.unlink()
-            path.with_suffix(PICTURE_SUFFIX).unlink(missing_ok=True)
+            remove_file(path)
+            remove_file(path.with_suffix(PICTURE_SUFFIX), missing_ok=True)
         except OSError as error:
             raise PresetError(f"{path}: cannot be deleted ({error.strerror or error})") from None
 

@@ -12,6 +12,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.atomic_file import remove_file
+
 FOLDER = "replaced"
 MAX_KEPT_A_NAME = 10
 MAX_KEPT = 200
@@ -74,14 +76,14 @@ class ReplacedPresets:
         for place, entry in enumerate(newest_first):
             of_a_name[entry.name] = of_a_name.get(entry.name, 0) + 1
             if place >= MAX_KEPT or of_a_name[entry.name] > MAX_KEPT_A_NAME:
-                entry.path.unlink(missing_ok=True)
-                entry.picture.unlink(missing_ok=True)
+                remove_file(entry.path, missing_ok=True)
+                remove_file(entry.picture, missing_ok=True)
 
 
 def _copy(source: Path, target: Path) -> None:
     """Another name for the same file, which a save replaces as a whole; a copy where the disk has no such links, or the
     file is a link to one elsewhere, which others may write into."""
-    target.unlink(missing_ok=True)  # of a process that was killed between a picture and its preset
+    remove_file(target, missing_ok=True)  # of a process that was killed between a picture and its preset
     try:
         if source.is_symlink():
             shutil.copy2(source, target)

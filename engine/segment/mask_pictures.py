@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from engine.atomic_file import sync_file, sync_folder
+from engine.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file, sync_file, sync_folder
 from engine.segment.outputs import WORK
 from engine.segment.results import Result
 from engine.sinks.picture_file import save_picture
@@ -53,7 +53,7 @@ class PngFolder:
             image = Image.fromarray(np.ascontiguousarray(self.pixels(result)))
             image.save(self._unfinished, format="PNG", compress_level=PNG_EFFORT)
             sync_file(self._unfinished)
-            self._unfinished.replace(path)
+            replace_file(self._unfinished, path, patience_s=MAX_HELD_JOB_S)
         self._written.append(path)
 
     def pixels(self, result: Result) -> np.ndarray:
@@ -70,7 +70,7 @@ class PngFolder:
     def discard(self) -> None:
         for path in self._written:
             if path.name not in self._before:
-                path.unlink(missing_ok=True)
+                remove_file(path, missing_ok=True)
         self._place.remove()
         if self._is_new:
             with suppress(OSError):  # somebody else has put something there

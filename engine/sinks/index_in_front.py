@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from engine.atomic_file import remove_file, replace_file
 from engine.sinks.whole_file import partial_path
 
 SUFFIXES = (".mp4", ".mov")
@@ -56,13 +57,13 @@ def put_index_in_front(path: Path, is_wanted: Callable[[], bool] = lambda: True)
                             return "there was no time to move it"
                         _write(out, _read(file, at, min(at + COPIED_BYTES, last)))
                         os.fsync(out.fileno())  # else a power cut may leave neither of the two files
-        copy.replace(path)
+        replace_file(copy, path)
         return ""
     except OSError as error:
         return error.strerror or str(error)
     finally:
         with suppress(OSError):
-            copy.unlink(missing_ok=True)
+            remove_file(copy, missing_ok=True)
 
 
 def _places_of(file: BinaryIO) -> dict[bytes, tuple[int, int]]:

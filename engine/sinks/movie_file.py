@@ -27,6 +27,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 
+from engine.atomic_file import when_free
 from engine.errors import SinkError
 from engine.schedule import exact_rate
 
@@ -241,7 +242,7 @@ def cut_torn_end(path: Path) -> None:
 def _open_file(path: Path) -> "_File":
     """SinkError when it cannot be written. A pipe takes no header afterwards: what goes into it stays fragmented."""
     try:
-        file = path.open("wb", buffering=0)  # what is written survives a kill
+        file = when_free(lambda: path.open("wb", buffering=0), path)  # what is written survives a kill
     except OSError as error:
         raise SinkError(f"record: {path}: {error.strerror}") from error
     return _SeekableFile(file) if file.seekable() else _File(file)

@@ -14,7 +14,7 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, ColorTrc, VideoReformatter
 
-from engine.atomic_file import move_into_place
+from engine.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file
 from engine.errors import SinkError
 from engine.sinks.movie_file import BT470BG_MATRIX, FORMATS, Format, make_repeatable
 from engine.sinks.whole_file import partial_path
@@ -144,7 +144,7 @@ class PictureVideo:
                         f"{self._shown.name}: its sound ends where the source is damaged ({self._sound.damage})"
                     )
             self._container.close()
-            move_into_place(self._partial, self.path)
+            move_into_place(self._partial, self.path, patience_s=MAX_HELD_JOB_S)
 
     def discard(self) -> None:
         """As if it had never been begun."""
@@ -152,7 +152,8 @@ class PictureVideo:
             self._sound.close()
         with suppress(av.FFmpegError, OSError):  # it may be what failed
             self._container.close()
-        self._partial.unlink(missing_ok=True)
+        with suppress(OSError):  # what failed is told already, and the folder goes too
+            remove_file(self._partial, missing_ok=True)
 
     def _set_up(self, width: int, height: int, rate: Fraction) -> None:
         look, stream, form = self._look, self._stream, self._format

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.atomic_file import sync_file, sync_folder
+from engine.atomic_file import remove_file, sync_file, sync_folder
 from engine.errors import MultiverseError, SinkError
 from engine.frame import AudioBlock, PublishedFrame
 from engine.sinks.index_in_front import SUFFIXES as SUFFIXES_WITH_INDEX
@@ -162,7 +162,7 @@ class Recording:
         self._has_claimed.set()  # or never will
         with suppress(OSError):  # the disk may be gone, or the file never was
             if self._is_claimed and self.path.stat().st_size == 0:
-                self.path.unlink()
+                remove_file(self.path)
 
     def _write(self) -> None:
         from engine.sinks.movie_file import MovieFile  # takes a while: not on the render thread

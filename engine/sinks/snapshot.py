@@ -13,11 +13,12 @@ import logging
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from engine.atomic_file import move_into_place
+from engine.atomic_file import MAX_HELD_LIVE_S, HeldFileError, move_into_place, remove_file
 from engine.errors import MultiverseError, SinkError
 from engine.frame import PublishedFrame
 from engine.sinks.new_file import check_suffix, dated_file, make_folder, reserve
@@ -190,11 +191,14 @@ class SnapshotSink:
         partial = path.with_name(f".{path.name}.partial")
         try:
             partial.write_bytes(data)
-            move_into_place(partial, path)
+            move_into_place(partial, path, patience_s=MAX_HELD_LIVE_S)
         except OSError as error:
-            partial.unlink(missing_ok=True)
-            path.unlink(missing_ok=True)
-            raise SinkError(f"snapshot: cannot write {path}: {error.strerror}") from error
+            kept = f"; the picture is kept in {partial.name}" if isinstance(error, HeldFileError) else ""
+            with suppress(OSError):  # it may be what failed
+                path.unlink(missing_ok=True)
+                if not kept:
+                    remove_file(partial, missing_ok=True)
+            raise SinkError(f"snapshot: cannot write {path}: {error.strerror}{kept}") from error
         return path
 
 

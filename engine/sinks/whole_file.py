@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.atomic_file import move_into_place
+from engine.atomic_file import MAX_HELD_JOB_S, HeldFileError, move_into_place
 from engine.errors import SinkError
 from engine.work_folder import WorkFolder
 
@@ -22,9 +22,16 @@ class WholeFile:
         """Where it is written; not there yet."""
 
     def publish(self) -> None:
-        """What was written gets its name, whole even after a power cut."""
-        with one_line(self.path):
-            move_into_place(self.unfinished, self.path)
+        """Give the file its name, whole even after a power cut. On Windows, SinkError where another program holds what
+        it is to replace; the file then stays in the hidden folder, and the error says where."""
+        try:
+            with one_line(self.path):
+                move_into_place(self.unfinished, self.path, patience_s=MAX_HELD_JOB_S)
+        except SinkError as error:
+            if isinstance(error.__cause__, HeldFileError):
+                self._place.close()  # `discard` removes nothing from here on
+                raise SinkError(f"{error}; it is kept as {self.unfinished}") from error
+            raise
         self._place.remove()
 
     def discard(self) -> None:

@@ -13,6 +13,7 @@ from engine.convert.report import Progress
 from engine.errors import UsageError
 from engine.models.voice import VoiceSettings
 from tests.convert.voices import heard, span_of, spoken, tone, write_sound
+from tests.scanner import Scanner
 
 Convert = Callable[..., ConvertReport]
 
@@ -227,3 +228,20 @@ def test_short_files_are_converted_together_and_long_ones_in_pieces(
     for source in sources:
         one, other = (soundfile.read(tmp_path / folder / source.name)[0] for folder in ("together", "alone"))
         np.testing.assert_allclose(one, other, atol=2e-4)
+
+
+def test_a_converted_sound_takes_its_name_while_a_scanner_holds_its_files(
+    convert: Convert, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_sound(tmp_path / "in.wav", tone(1.2))
+    scanner = Scanner.installed(monkeypatch)
+    for name in ("out.wav", "journal.json", "lock"):
+        scanner.hold(name, 3)
+    assert states(convert(source, tmp_path / "out.wav")) == ["converted"]
+    assert len(scanner.refused) == 9
+    scanner.hold("out.wav")
+    report = convert(source, tmp_path / "out.wav", overwrite=True, settings=VoiceSettings(pitch=7))
+    assert states(report) == ["failed"]
+    assert "another program has had it open for 60 s" in report.files[0].reason
+    assert report.files[0].notes == ("what was converted of it is kept; --resume goes on from there",)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.wav.partial", "in.wav", "out.wav"]

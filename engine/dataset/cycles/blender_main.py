@@ -64,9 +64,8 @@ def main(arguments: list[str]) -> None:
     except Exception as error:  # a child's main: whatever goes wrong is the answer
         number = error.errno if isinstance(error, OSError) else None
         answer = {"failure": str(error) or type(error).__name__, "is_usage": False, "errno": number}
-    unfinished = folder / "answer.json.new"
-    unfinished.write_text(json.dumps(answer), encoding="utf-8")
-    unfinished.replace(folder / "answer.json")
+    # Read when this process has ended; one that ends in the middle of it leaves no JSON.
+    (folder / "answer.json").write_text(json.dumps(answer), encoding="utf-8")
 
 
 def ask() -> Told:

@@ -125,7 +125,7 @@ def _run(blender: Blender, work: Path, said: deque[str]) -> dict[str, Any]:
             raise
     try:
         answer = json.loads((work / "answer.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # it was killed, or the disk is full
         raise _death(blender, process.returncode, said) from None
     if "failure" in answer:
         if number := answer["errno"]:

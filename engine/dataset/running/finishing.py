@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.atomic_file import write_atomic
+from engine.atomic_file import move_into_place, remove_file, write_atomic
 from engine.dataset.job import DatasetJob
 from engine.dataset.labels import (
     Statistics,
@@ -16,7 +16,7 @@ from engine.dataset.labels import (
     read_part,
     write_coco,
 )
-from engine.dataset.running.folder import COCO_FILE, PREVIEW, YAML_FILE, DatasetFolder, put, unwritable
+from engine.dataset.running.folder import COCO_FILE, PREVIEW, YAML_FILE, DatasetFolder, unwritable
 from engine.dataset.running.manifest import MANIFEST
 from engine.errors import SourceError
 
@@ -81,7 +81,7 @@ def _replace(path: Path, write: Callable[[Path], object]) -> None:
     new = path.with_name(f".{path.name}.new")
     try:
         write(new)
-        put(new, path)
+        move_into_place(new, path)
     except BaseException:
-        new.unlink(missing_ok=True)
+        remove_file(new, missing_ok=True)
         raise

@@ -10,7 +10,6 @@ knows of them, and a run that goes on compares each with the SHA-256 there: a pi
 """
 
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -19,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from engine.atomic_file import move_into_place
+from engine.atomic_file import move_into_place, remove_file
 from engine.dataset.made import COCO_PART, HDF5, LABELS, PICTURE, Made
 from engine.dataset.options import option_name
 from engine.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_of, own_version, read_manifest
@@ -32,7 +31,6 @@ COCO_FILE, YAML_FILE, PREVIEW = "coco_annotations.json", "dataset.yaml", "previe
 MOST_NAMED = 4
 LOOKS_EVERY_S = 0.02
 CHECKS_AT_ONCE = 4  # files that are read side by side: hashing takes half as long as reading from a fast disk
-OPEN_ELSEWHERE_S = 5.0  # how long Windows may keep a file for a viewer or a virus scanner
 SYSTEM_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"})
 
 
@@ -145,7 +143,7 @@ class DatasetFolder:
         for name, path in paths.items():
             target = self.path / path
             target.parent.mkdir(exist_ok=True)
-            put(staged / name, target)
+            move_into_place(staged / name, target)
         shutil.rmtree(staged, ignore_errors=True)
         entry = entry_of(task, status=DONE, seconds=round(seconds, 3), attempts=attempts, engine=made.renderer)
         self.manifest.append(
@@ -265,34 +263,20 @@ class DatasetFolder:
             if task.index not in damaged and self._has(task, (paths[PICTURE], paths[LABELS])):
                 continue
             for path in reversed(paths.values()):
-                (self.path / path).unlink(missing_ok=True)
+                remove_file(self.path / path, missing_ok=True)
 
     def _forget(self, indices: frozenset[int]) -> None:
         for index in sorted(indices):
             name = f"{index:06d}"
             coco = f"{WORK}/coco/{name}.json"
             for path in (f"images/{name}.png", f"labels/{name}.txt", f"hdf5/{name}.hdf5", f"image_{name}.log", coco):
-                (self.path / path).unlink(missing_ok=True)
+                remove_file(self.path / path, missing_ok=True)
             self.manifest.entries.pop(index, None)
 
     def _clear_work(self) -> None:
         for path in self._work.path.iterdir():
             if path.name not in (LOCK, "coco"):
                 shutil.rmtree(path, ignore_errors=True)
-
-
-def put(source: Path, target: Path) -> None:
-    """Flush it to the disk and rename it there. On Windows one that another program has open is waited for a little.
-    OSError."""
-    end_s = time.perf_counter() + OPEN_ELSEWHERE_S
-    while True:
-        try:
-            move_into_place(source, target)
-            return
-        except PermissionError:
-            if sys.platform != "win32" or time.perf_counter() > end_s:
-                raise
-            time.sleep(LOOKS_EVERY_S)
 
 
 def unwritable(path: Path, error: OSError) -> SinkError:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from engine.atomic_file import write_atomic
+from engine.atomic_file import MAX_HELD_JOB_S, when_free, write_atomic
 from engine.dataset.task import PictureTask
 from engine.file_names import escaped
 from engine.small_file import read_small
@@ -69,7 +69,7 @@ class Manifest:
     def append(self, entry: Entry) -> None:
         """On the disk when this returns. OSError where that is full."""
         self.take(entry)
-        with self.path.open("ab") as file:
+        with when_free(lambda: self.path.open("ab"), self.path, patience_s=MAX_HELD_JOB_S) as file:
             file.write(entry.line())
             file.flush()
             os.fsync(file.fileno())

@@ -12,6 +12,7 @@ import threading
 from dataclasses import asdict
 from pathlib import Path
 
+from engine.atomic_file import replace_file
 from engine.dataset.running.policy import Failure, failure_of
 from engine.dataset.task import PictureTask, task_of
 
@@ -46,7 +47,7 @@ def attempt(task: PictureTask, folder: Path) -> dict:
 def write_result(folder: Path, result: dict) -> None:
     new = folder / f"{RESULT}.new"
     new.write_text(json.dumps(result), encoding="utf-8")
-    new.replace(folder / RESULT)
+    replace_file(new, folder / RESULT)
 
 
 def read_result(folder: Path) -> dict | Failure | None:

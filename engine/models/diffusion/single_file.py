@@ -88,7 +88,7 @@ def read(file: Path, folder: ModelFolder, dtype: "torch.dtype", wanted: Collecti
         options |= {"add_watermarker": False}
     else:
         options |= dict.fromkeys(("safety_checker", "feature_extractor", "image_encoder"))
-    with tempfile.TemporaryDirectory(prefix="multiverse-config-") as place:
+    with tempfile.TemporaryDirectory(prefix="multiverse-config-", ignore_cleanup_errors=True) as place:
         _write_plain(
             Path(place), kind.__name__, folder, [part for part in ("unet", "vae", *names) if part not in options]
         )

@@ -138,7 +138,7 @@ class LiveServer:
         try:
             side_px = self._start.side_px
             self._studio.start(self._start.painting, (side_px, side_px))
-            self._folder = tempfile.TemporaryDirectory(prefix="multiverse-live-")
+            self._folder = tempfile.TemporaryDirectory(prefix="multiverse-live-", ignore_cleanup_errors=True)
             self._web.start(self._build_app, self._tls)
         except BaseException:
             self.close()

@@ -17,7 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from engine.atomic_file import sync_file, sync_folder
+from engine.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file, sync_file, sync_folder
 from engine.errors import SinkError
 from engine.sinks.whole_file import one_line
 from engine.sources.pictures import InputPicture, Pictures
@@ -73,7 +73,7 @@ class FrameFolder:
         self._writers.shutdown()
         with self._work.one_line():
             for left in self.path.glob(f".*{SUFFIX}.partial"):  # half a frame of a run that was killed
-                left.unlink(missing_ok=True)
+                remove_file(left, missing_ok=True)
         if is_whole:
             self._work.remove()
             if self._older:
@@ -140,9 +140,9 @@ def _write(path: Path, pixels: np.ndarray) -> str:
         try:
             partial.write_bytes(encoded.data)
             sync_file(partial)
-            partial.replace(path)
+            replace_file(partial, path, patience_s=MAX_HELD_JOB_S)
         except BaseException:
-            partial.unlink(missing_ok=True)
+            remove_file(partial, missing_ok=True)
             raise
     return hashlib.sha256(encoded.data).hexdigest()
 

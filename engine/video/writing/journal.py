@@ -7,10 +7,11 @@ done again, and what it takes of the work is found by its SHA-256.
 
 import json
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from engine.atomic_file import move_into_place
+from engine.atomic_file import MAX_HELD_JOB_S, move_into_place, when_free
 from engine.sinks.whole_file import one_line
 
 NAME = "journal.jsonl"
@@ -43,12 +44,14 @@ class Journal:
             with new.open("w", encoding="utf-8", newline="\n") as file:
                 file.write(_line({"form": FORM, "key": key}))
                 file.writelines(map(_line, entries))
-            move_into_place(new, self._path)
+            move_into_place(new, self._path, patience_s=MAX_HELD_JOB_S)
 
     def add(self, entry: dict[str, Any]) -> None:
         """Behind what it tells of: that is whole already."""
-        with one_line(self._shown), self._path.open("a", encoding="utf-8", newline="\n") as file:
-            file.write(_line(entry))
+        with one_line(self._shown):
+            open_file = partial(self._path.open, "a", encoding="utf-8", newline="\n")
+            with when_free(open_file, self._path, patience_s=MAX_HELD_JOB_S) as file:
+                file.write(_line(entry))
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         try:

@@ -7,6 +7,7 @@ from typing import Any
 
 import av
 
+from engine.atomic_file import remove_file
 from engine.errors import SinkError
 from engine.video.writing.journal import NAME, Journal
 from engine.work_folder import LOCK, WorkFolder
@@ -62,7 +63,7 @@ class OutputWork:
         with self.one_line():
             for path in self.folder.iterdir():
                 if path.name not in kept:
-                    path.unlink()
+                    remove_file(path)
 
     def close(self, *, is_wanted: bool = False) -> None:
         """Held no longer. What is whole stays to be gone on from, and where it `is_wanted`, that a run was here; what

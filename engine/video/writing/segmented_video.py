@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.atomic_file import move_into_place
+from engine.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file
 from engine.errors import MultiverseError, SinkError
 from engine.sinks.picture_video import PictureVideo, tick_of
 from engine.sources.pictures import InputPicture, Pictures
@@ -170,7 +170,7 @@ class SegmentedVideo:
                 self._publish(whole, is_done=is_done)
         except BaseException as error:
             with suppress(OSError):
-                whole.unlink(missing_ok=True)  # on a full disk it takes the room that is missing
+                remove_file(whole, missing_ok=True)  # on a full disk it takes the room that is missing
             self._is_left = self._is_live
             if self._is_live and isinstance(error, MultiverseError):
                 raise SinkError(f"{error}; what was recorded is kept, as videos in {self._work.folder}") from error
@@ -215,7 +215,7 @@ class SegmentedVideo:
         if not is_done:  # told before it is there: else it would be taken for somebody else's
             self._published = mark_of(whole)
             self._work.keep({"published": self._published})
-        move_into_place(whole, self.path)
+        move_into_place(whole, self.path, patience_s=MAX_HELD_JOB_S)
 
 
 def _is_whole(file: Path, segment: Segment) -> bool:

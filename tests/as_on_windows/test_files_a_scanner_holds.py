@@ -1,0 +1,360 @@
+"""Nothing is lost while another program holds a file, as virus scanners and OneDrive do on Windows for a moment."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine import atomic_file
+from engine.atomic_file import HeldFileError, remove_folder, retry_delays_s, when_free, write_atomic
+from engine.cue_control import CueControl
+from engine.errors import PresetError, SinkError
+from engine.frame import FrameId, PublishedFrame
+from engine.params import Autosave, ParamStore, PresetFolder, read_cues
+from engine.params.cues import NO_CUES, Cue, write_cues
+from engine.segment.coco import CocoFile
+from engine.sinks import Stage
+from engine.sinks.record import RecordSink
+from engine.sinks.snapshot import SnapshotSink
+from engine.small_file import read_small
+from engine.work_folder import WorkFolder
+from tests.scanner import Scanner
+from tests.segment.disc_movie import disc_picture, write_movie
+from tests.video.writing.written import names, write
+
+BRIGHTNESS = "/multiverse/brightness"
+SECONDS_HELD = "another program has had it open for"
+TIMES = 3
+
+
+@pytest.fixture
+def scanner(monkeypatch: pytest.MonkeyPatch) -> Scanner:
+    return Scanner.installed(monkeypatch)
+
+
+def brightness_of(folder: PresetFolder, name: str) -> Any:
+    return dict(folder.load(name).values)[BRIGHTNESS]
+
+
+def shown(sink: RecordSink | SnapshotSink, folder: Path, count: int = 3) -> None:
+    """The whole life of a sink, offline."""
+    sink.start(
+        Stage(
+            width=64,
+            height=48,
+            fps=30.0,
+            sample_rate_hz=0,
+            audio_channels=0,
+            is_offline=True,
+            record_folder=folder,
+        )
+    )
+    pixels = np.full((48, 64, 4), 200, np.uint8)
+    for index in range(count):
+        sink.publish(
+            PublishedFrame(
+                id=FrameId(index=index, time_s=index / 30),
+                width=64,
+                height=48,
+                texture=None,
+                read_rgba=lambda: pixels,
+            )
+        )
+    sink.close()
+
+
+def pictures_in(path: Path) -> int:
+    with av.open(str(path)) as movie:
+        return sum(1 for _ in movie.decode(video=0))
+
+
+# -- the atomic file ---------------------------------------------------------------------------
+
+
+def test_a_file_that_is_held_for_a_moment_is_replaced_all_the_same(scanner: Scanner, tmp_path: Path) -> None:
+    write_atomic(tmp_path / "file", "old")
+    scanner.hold("file", TIMES)
+    write_atomic(tmp_path / "file", "new")
+    assert (tmp_path / "file").read_text() == "new" and names(tmp_path) == ["file"]
+    assert len(scanner.refused) == TIMES and scanner.waited_s == pytest.approx(0.01 + 0.02 + 0.04)
+
+
+def test_a_file_that_is_held_for_good_is_an_error_that_says_where_the_new_content_is(
+    scanner: Scanner, tmp_path: Path
+) -> None:
+    write_atomic(tmp_path / "file", "old")
+    scanner.hold("file")
+    with pytest.raises(HeldFileError, match=SECONDS_HELD) as caught:
+        write_atomic(tmp_path / "file", "new")
+    assert (tmp_path / "file").read_text() == "old"
+    assert scanner.waited_s == pytest.approx(2.0)
+    kept = str(caught.value.strerror).rpartition("is kept in ")[2]
+    assert (tmp_path / kept).read_text() == "new"
+    scanner.hold("file", 0)
+    write_atomic(tmp_path / "file", "newer")
+    assert names(tmp_path) == ["file"], "the next one that succeeds takes the kept one's place"
+
+
+def test_a_wait_is_bounded_and_begins_short() -> None:
+    assert list(retry_delays_s(0.1)) == pytest.approx([0.01, 0.02, 0.04, 0.03])
+    assert sum(retry_delays_s(60.0)) == pytest.approx(60.0) and max(retry_delays_s(60.0)) == 0.25
+    assert list(retry_delays_s(0.0)) == []
+
+
+def test_other_errors_and_other_systems_do_not_wait(scanner: Scanner, monkeypatch, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        when_free((tmp_path / "none").unlink, tmp_path / "none")
+    monkeypatch.setattr(atomic_file, "sys", SimpleNamespace(platform="linux"))
+    (tmp_path / "file").touch()
+    scanner.hold("file")
+    with pytest.raises(PermissionError, match="cannot access"):
+        when_free((tmp_path / "file").unlink, tmp_path / "file")
+    assert len(scanner.refused) == 1 and scanner.waited_s == 0.0
+
+
+def test_a_job_that_waits_long_says_what_for(scanner: Scanner, tmp_path: Path, caplog) -> None:
+    scanner.hold("film.mp4", 20)
+    (tmp_path / "new").write_bytes(b"film")
+    atomic_file.move_into_place(tmp_path / "new", tmp_path / "film.mp4", patience_s=60.0)
+    assert (tmp_path / "film.mp4").read_bytes() == b"film"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path / 'film.mp4'}: another program has it open; trying again for 60 s"
+    ]
+
+
+def test_a_file_that_is_being_replaced_is_read_when_it_is_there(scanner: Scanner, tmp_path: Path) -> None:
+    """Go's own tools retry here too, for the same errors (ReadFile in cmd/internal/robustio, golang/go)."""
+    (tmp_path / "file").write_bytes(b"whole")
+    scanner.hold("file", TIMES, from_opening=True)
+    assert read_small(tmp_path / "file") == b"whole"
+    assert scanner.refused == ["open file"] * TIMES
+
+
+def test_a_folder_goes_whose_files_are_still_being_deleted(scanner: Scanner, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "part").touch()
+    scanner.hold("part", 1)
+    scanner.hold("work", 1)
+    remove_folder(tmp_path / "work")
+    assert names(tmp_path) == [] and scanner.refused == ["unlink part", "rmdir work"]
+
+
+# -- saves ------------------------------------------------------------------------------------
+
+
+def test_a_preset_is_saved_over_restored_and_deleted(scanner: Scanner, tmp_path: Path) -> None:
+    folder = PresetFolder(tmp_path)
+    for brightness in (1.0, 2.0):
+        folder.save("Night", {BRIGHTNESS: brightness})
+        folder.save_picture("Night", b"jpeg")
+        scanner.hold("Night.*", TIMES)
+    folder.save("Night", {BRIGHTNESS: 3.0})
+    assert brightness_of(folder, "Night") == 3.0 and "Night.jpg" not in names(tmp_path)
+    scanner.hold("* Night.toml", TIMES)
+    folder.restore("Night")
+    assert brightness_of(folder, "Night") == 2.0
+    scanner.hold("Night.toml", TIMES)
+    folder.delete("Night")
+    assert not folder.has("Night")
+    assert len(scanner.refused) == 4 * TIMES
+
+
+def test_a_preset_that_cannot_be_saved_is_kept_beside_it_and_says_so(scanner: Scanner, tmp_path: Path) -> None:
+    folder = PresetFolder(tmp_path)
+    folder.save("Night", {BRIGHTNESS: 1.0})
+    scanner.hold("Night.toml")
+    with pytest.raises(PresetError, match=f"Night.toml: cannot be written .{SECONDS_HELD} 2 s.* is kept in") as caught:
+        folder.save("Night", {BRIGHTNESS: 2.0})
+    assert "\n" not in str(caught.value)
+    kept = str(caught.value).rpartition("is kept in ")[2].rstrip(")")
+    assert f"{BRIGHTNESS}" in (tmp_path / kept).read_text() and "2.0" in (tmp_path / kept).read_text()
+    assert brightness_of(folder, "Night") == 1.0 and "Night" in folder.list()
+
+
+@pytest.mark.parametrize("name", [".autosave.toml", ".autosave.previous.toml"])
+def test_the_show_is_saved_while_its_file_is_held(scanner: Scanner, name: str, tmp_path: Path, reports) -> None:
+    before = ParamStore()
+    Autosave(tmp_path, before).path.parent.mkdir(exist_ok=True)
+    write_atomic(tmp_path / ".autosave.toml", "[values]\n")
+    store = ParamStore()
+    autosave = Autosave(tmp_path, store, report=reports)
+    scanner.hold(name, TIMES)
+    store.set("/layer/1/angle", 30)
+    autosave.save_if_changed()
+    assert reports.lines == [] and len(scanner.refused) == TIMES
+    assert dict(autosave.load().values)["/layer/1/angle"] == 30.0
+
+
+def test_the_end_of_a_show_waits_less_for_the_disk_than_it_may_take(scanner: Scanner, tmp_path: Path, reports) -> None:
+    from engine.params import autosave as autosave_module
+
+    store = ParamStore()
+    write_atomic(tmp_path / ".autosave.toml", "[values]\n")
+    autosave = Autosave(tmp_path, store, report=reports)
+    scanner.hold(".autosave*.toml", 1 + len(list(retry_delays_s(2.0))))
+    store.set("/layer/1/angle", 30)
+    autosave.save_if_changed()
+    assert SECONDS_HELD in reports.lines[0][1]
+    assert scanner.waited_s < autosave_module.LONGEST_S
+    autosave.save_if_changed()
+    assert dict(autosave.load().values)["/layer/1/angle"] == 30.0, "the next interval saves it"
+
+
+def test_cues_are_written_while_their_file_is_held(scanner: Scanner, tmp_path: Path) -> None:
+    cues = NO_CUES.with_inserted(Cue.checked(1, "Night"))
+    write_cues(tmp_path / "cues.toml", NO_CUES)
+    scanner.hold("cues.toml", TIMES)
+    write_cues(tmp_path / "cues.toml", cues)
+    assert [cue.preset for cue in read_cues(tmp_path / "cues.toml")[0]] == ["Night"]
+
+
+def test_a_cue_list_with_errors_is_put_aside_while_it_is_held(
+    scanner: Scanner, tmp_path: Path, reports, wait_for: Callable[..., Any]
+) -> None:
+    path = tmp_path / "cues.toml"
+    path.write_text("no list")
+    presets = SimpleNamespace(if_missing=lambda name, then: None, on_deleted=None)
+    control = CueControl(path, presets=presets, store=ParamStore(), report=reports, tell=lambda *words: None)  # type: ignore[arg-type]
+    scanner.hold("cues.toml", TIMES)
+    done: list[int] = []
+    reply = SimpleNamespace(done=done.append, fail=lambda reason: pytest.fail(reason))
+    control._on_set((1, "Night"), reply)  # type: ignore[arg-type]
+    wait_for(lambda: done, "the cue in the file")
+    control.close()
+    assert (tmp_path / "cues.previous.toml").read_text() == "no list"
+    assert [cue.preset for cue in read_cues(path)[0]] == ["Night"] and len(scanner.refused) == TIMES
+
+
+# -- films, pictures --------------------------------------------------------------------------
+
+
+def test_a_recording_is_finished_while_its_file_is_held(scanner: Scanner, tmp_path: Path) -> None:
+    scanner.hold("film.mp4", TIMES, from_opening=True)  # the empty file that its name was taken with
+    sink = RecordSink(str(tmp_path / "film.mp4"))
+    shown(sink, tmp_path)
+    assert len(scanner.refused) == TIMES
+    assert pictures_in(tmp_path / "film.mp4") == 3
+
+
+@pytest.mark.parametrize("is_held_for_good", [False, True])
+def test_a_recording_plays_whether_or_not_its_index_could_be_moved(
+    scanner: Scanner, is_held_for_good: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanner.hold(".film.mp4.partial", float("inf") if is_held_for_good else TIMES)
+    sink = RecordSink(str(tmp_path / "film.mp4"))
+    shown(sink, tmp_path)
+    told = sink.status().detail
+    assert pictures_in(tmp_path / "film.mp4") == 3
+    data = (tmp_path / "film.mp4").read_bytes()
+    assert (data.index(b"moov") > data.index(b"mdat")) == is_held_for_good
+    assert (f"its index stays at the end: {SECONDS_HELD} 2 s" in told) == is_held_for_good
+
+
+def test_a_snapshot_is_written_while_its_empty_file_is_held(scanner: Scanner, tmp_path: Path) -> None:
+    scanner.hold("shot.png", TIMES)
+    shown(SnapshotSink(str(tmp_path / "shot.png")), tmp_path)
+    with Image.open(tmp_path / "shot.png") as picture:
+        assert picture.size == (64, 48)
+    assert names(tmp_path) == ["shot.png"]
+
+
+def test_a_snapshot_that_cannot_take_its_name_is_kept_under_another(scanner: Scanner, tmp_path: Path) -> None:
+    scanner.hold("shot.png")
+    with pytest.raises(SinkError, match=f"{SECONDS_HELD} 2 s.* the picture is kept in .shot.png.partial"):
+        shown(SnapshotSink(str(tmp_path / "shot.png")), tmp_path)
+    with Image.open(tmp_path / ".shot.png.partial") as picture:
+        assert picture.size == (64, 48)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write_movie(tmp_path / "in.mp4", [disc_picture(number, 96, 64, 12) for number in range(6)])
+
+
+@pytest.mark.parametrize("output", ["out.mp4", "frames"])
+def test_a_video_is_whole_while_its_files_are_held(scanner: Scanner, output: str, clip: Path, tmp_path: Path) -> None:
+    for name in (output, "segment_000000.mp4", "journal.jsonl", "frame_000002.png", "lock"):
+        scanner.hold(name, TIMES, from_opening=name == "journal.jsonl")
+    write(clip, tmp_path / output)
+    made = tmp_path / output
+    assert (len(names(made)) if made.is_dir() else pictures_in(made)) == 6
+    assert names(tmp_path) == ["in.mp4", output] if output > "in" else [output, "in.mp4"]
+    assert len(scanner.refused) > TIMES
+
+
+def test_a_video_whose_name_stays_held_goes_on_from_what_is_painted(
+    scanner: Scanner, clip: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out.mp4").write_bytes(b"of before, and open in a player")
+    scanner.hold("out.mp4")
+    with pytest.raises(SinkError, match=f"{SECONDS_HELD} 60 s.*what is whole is kept: go on with --resume"):
+        write(clip, tmp_path / "out.mp4", overwrite=True)
+    assert (tmp_path / "out.mp4").read_bytes() == b"of before, and open in a player"
+    scanner.hold("out.mp4", 0)
+    assert write(clip, tmp_path / "out.mp4", overwrite=True, resume=True).kept == 6
+    assert pictures_in(tmp_path / "out.mp4") == 6
+
+
+def test_a_segmented_output_that_cannot_take_its_name_is_kept(scanner: Scanner, tmp_path: Path) -> None:
+    pictures = SimpleNamespace(kind="video", path=Path("in.mp4"))
+    (tmp_path / "out.json").write_text("of before")
+    output = CocoFile(tmp_path / "out.json", pictures, ("dog",), is_tracked=False)  # type: ignore[arg-type]
+    scanner.hold("out.json")
+    with pytest.raises(SinkError, match=f"{SECONDS_HELD} 60 s.*; it is kept as") as caught:
+        output.finish()
+    output.discard()
+    kept = Path(str(caught.value).rpartition("it is kept as ")[2])
+    assert '"dog"' in kept.read_text() and (tmp_path / "out.json").read_text() == "of before"
+    scanner.hold("out.json", TIMES)
+    again = CocoFile(tmp_path / "out.json", pictures, ("cat",), is_tracked=False)  # type: ignore[arg-type]
+    again.finish()
+    assert '"cat"' in (tmp_path / "out.json").read_text() and names(tmp_path) == ["out.json"]
+
+
+# -- working folders --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def work(scanner: Scanner, tmp_path: Path) -> Iterator[WorkFolder]:
+    folder = WorkFolder(tmp_path / "out")
+    yield folder
+    folder.close()
+
+
+def test_a_working_folder_goes_while_what_is_in_it_is_held(work: WorkFolder, scanner: Scanner, tmp_path: Path) -> None:
+    (work.path / "parts").mkdir()
+    for name in ("a", "parts/b", "c"):
+        (work.path / name).touch()
+    for name in ("[abc]", "parts", "lock", work.path.name):
+        scanner.hold(name, TIMES)
+    work.remove()
+    assert names(tmp_path) == [] and len(scanner.refused) == 4 * TIMES
+
+
+def test_a_working_folder_is_taken_while_its_lock_is_read(scanner: Scanner, tmp_path: Path) -> None:
+    WorkFolder(tmp_path / "out").close()
+    scanner.hold("lock", TIMES, from_opening=True)
+    WorkFolder(tmp_path / "out").remove()
+    assert names(tmp_path) == []
+
+
+def test_every_picture_of_a_dataset_takes_its_place_while_files_are_held(scanner: Scanner, tmp_path: Path) -> None:
+    from engine.dataset.running.folder import DatasetFolder
+    from tests.dataset.running.test_folder import commit, opened
+
+    folder = DatasetFolder(tmp_path / "out")
+    opened(folder, range(2))
+    for name in ("000000.png", "000001.txt", "manifest.jsonl"):
+        scanner.hold(name, TIMES, from_opening=name == "manifest.jsonl")
+    for index in range(2):
+        commit(folder, index)
+    folder.close()
+    assert names(tmp_path / "out" / "images") == ["000000.png", "000001.png"]
+    assert len(scanner.refused) == 3 * TIMES
+    assert os.path.exists(tmp_path / "out" / "manifest.jsonl")
