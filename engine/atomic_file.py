@@ -140,9 +140,20 @@ def sync_file(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Return when the names in a folder are on the disk; Windows has no such call and needs none. Raises OSError."""
-    if os.name != "nt":
+    """Return when the names in a folder are on the disk; Windows has no such call and needs none. Never raises.
+
+    It comes after the rename: the file is there under its name, so an error here is only logged.
+    """
+    if os.name == "nt":
+        return
+    try:
         _sync(folder, os.O_RDONLY)
+    except OSError as error:
+        log.warning(
+            "%s: cannot be flushed to the disk (%s); its files are written, but a power cut may still take new names",
+            folder,
+            error.strerror or error,
+        )
 
 
 def _sync(path: Path, flags: int) -> None:

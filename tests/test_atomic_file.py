@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.atomic_file import move_into_place, sync_folder, write_atomic
+from engine.atomic_file import move_into_place, sync_file, write_atomic
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="folders that can be flushed")
 
@@ -52,12 +52,35 @@ def test_a_disk_that_cannot_flush_is_no_error_and_one_that_fails_is(
     def fail(handle: int) -> None:
         raise OSError(number, os.strerror(number))
 
+    (tmp_path / "file").touch()
     monkeypatch.setattr(os, "fsync", fail)
     if is_told:
         with pytest.raises(OSError, match="rror"):
-            sync_folder(tmp_path)
+            sync_file(tmp_path / "file")
+        with pytest.raises(OSError, match="rror"):
+            write_atomic(tmp_path / "out", "new")
+        assert [path.name for path in tmp_path.iterdir()] == ["file"]
     else:
-        sync_folder(tmp_path)
+        sync_file(tmp_path / "file")
+
+
+def test_a_volume_that_refuses_to_flush_folders_still_takes_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fsync = os.fsync
+
+    def refuse_folders(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EIO, "Input/output error")
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", refuse_folders)
+    write_atomic(tmp_path / "text", "saved")
+    (tmp_path / "new").write_bytes(b"whole")
+    move_into_place(tmp_path / "new", tmp_path / "out")
+    assert (tmp_path / "text").read_text() == "saved" and (tmp_path / "out").read_bytes() == b"whole"
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
+    assert "cannot be flushed to the disk (Input/output error)" in caplog.text
 
 
 FINISHERS = {

@@ -60,8 +60,7 @@ class PngFolder:
         raise NotImplementedError
 
     def finish(self) -> None:
-        with one_line(self.path):
-            sync_folder(self.path)
+        sync_folder(self.path)
         self._place.remove()
         older = self._before - {path.name for path in self._written}
         if older:

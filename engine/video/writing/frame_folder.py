@@ -68,8 +68,7 @@ class FrameFolder:
             while self._waiting:
                 self._take()
             if self.path.is_dir():
-                with one_line(self.path):
-                    sync_folder(self.path)
+                sync_folder(self.path)
         self._writers.shutdown()
         with self._work.one_line():
             for left in self.path.glob(f".*{SUFFIX}.partial"):  # half a frame of a run that was killed
