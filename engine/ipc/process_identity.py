@@ -1,5 +1,13 @@
-"""Whether a process that wrote its identity down still lives, however often its id was used again since."""
+"""Tell whether the process that wrote its identity down still runs, however often its id was used again since.
 
+The start time must not move when the wall clock is set. Linux counts it from boot. XNU stores the wall clock at fork
+(microtime in bsd/kern/kern_fork.c, apple/darwin-xnu) and never changes it, nor does Windows (GetProcessTimes). But
+psutil's `create_time()` on macOS (adjust_proc_create_time in psutil/_psosx.py, 7.1 and later) adds each step of the
+clock since psutil was imported: two processes would disagree about the same one. Its own comparisons use the value
+without the step (Process._get_ident in psutil/__init__.py), and so do we.
+"""
+
+import functools
 import os
 import sys
 from dataclasses import dataclass
@@ -10,15 +18,22 @@ from pathlib import Path
 class ProcessIdentity:
     pid: int
     start: float
-    """Linux: clock ticks since boot (setting the wall clock moves nothing); elsewhere seconds since 1970."""
+    """Linux: clock ticks since boot; elsewhere seconds since 1970, by the wall clock of that moment."""
     namespace: int
     """Linux: number of the pid namespace the id counts in (containers have their own); 0 elsewhere."""
 
 
 def own_identity() -> ProcessIdentity:
-    start = _start_of(os.getpid())
+    """The same for as long as the process runs."""
+    return _computed_once(os.getpid(), own_namespace())
+
+
+@functools.cache
+def _computed_once(own_pid: int, namespace: int) -> ProcessIdentity:
+    """A forked child has another id, and so an identity of its own."""
+    start = _start_of(own_pid)
     assert start is not None  # we are running
-    return ProcessIdentity(pid=os.getpid(), start=start, namespace=own_namespace())
+    return ProcessIdentity(pid=own_pid, start=start, namespace=namespace)
 
 
 def own_namespace() -> int:
@@ -29,7 +44,7 @@ def own_namespace() -> int:
 
 def is_alive(identity: ProcessIdentity) -> bool:
     """True while that very process runs; a zombie is dead. Only for identities of our own namespace."""
-    start = _start_of(identity.pid)
+    start = own_identity().start if identity.pid == os.getpid() else _start_of(identity.pid)
     return start is not None and abs(start - identity.start) < 0.5  # a tick, or the rounding of a float
 
 
@@ -52,6 +67,10 @@ def _start_of(pid: int) -> float | None:
 
     try:
         process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        if sys.platform == "darwin":
+            return float(process._ident[1])
+        return float(process.create_time())
     except psutil.NoSuchProcess:
         return None

@@ -80,9 +80,17 @@ def segment_name(name: str, pid: int, serial: int) -> str:
 
 
 def is_writer_alive(writer: ProcessIdentity, heartbeat_ns: int) -> bool:
+    """True while the process that made a segment runs. One in another container lives by its heartbeat.
+
+    Except on Linux start times are of the wall clock. There a fresh heartbeat outvotes one that differs, as long as
+    any process has the id: a live ring must never be unlinked, and a dead one is swept some seconds later.
+    """
+    age_s = (time.time_ns() - heartbeat_ns) / 1e9
     if writer.namespace != own_namespace():
-        return time.time_ns() - heartbeat_ns < STALE_HEARTBEAT_S * 1e9
-    return is_alive(writer)
+        return age_s < STALE_HEARTBEAT_S
+    if is_alive(writer):
+        return True
+    return sys.platform != "linux" and abs(age_s) < STALE_HEARTBEAT_S and is_pid_alive(writer.pid)
 
 
 def read_info(segment: str) -> SegmentInfo | None:
@@ -148,7 +156,7 @@ def sweep_dead_rings(folder: RingFolder | None = None) -> list[str]:
 def _is_dead(segment: str, folder: RingFolder) -> bool:
     info = read_info(segment)
     if info is not None:
-        return info.writer.namespace == own_namespace() and not is_alive(info.writer)
+        return info.writer.namespace == own_namespace() and not is_writer_alive(info.writer, info.heartbeat_ns)
     owner = re.match(rf"{PREFIX}(\d+)-", segment)
     try:
         entry = os.stat(folder.path / segment)

@@ -1,0 +1,155 @@
+"""A live engine stays alive, and its rings stay, when the clock of the system is set.
+
+psutil's `create_time()` moves with such a step, in a process that has it imported: on macOS since 7.1
+(adjust_proc_create_time in psutil/_psosx.py), and on Linux by its `boot_time` (Process.create_time in
+psutil/_pslinux.py). So psutil itself stands here for psutil on a Mac: real processes, the real calls, and a clock that
+is stepped by an hour.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from engine.ipc import layout, sweep_dead_rings
+from engine.ipc.process_identity import ProcessIdentity, is_alive, own_identity
+from engine.ipc.ring_folder import RingFolder, read_info
+from engine.ipc.ring_reader import RingReader
+from engine.ipc.segment import map_segment, unlink_segment
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="simulates a Mac by Linux")
+REPOSITORY = Path(__file__).parents[2]
+STEP_S = 3600.0
+
+ENGINE = """
+import pathlib, psutil, sys
+from engine.ipc import ring_writer
+from engine.ipc.ring_folder import RingFolder
+sys.platform = "darwin"
+folder = RingFolder(pathlib.Path(sys.argv[1]), holds_segments=False)
+before = ring_writer.RingOwner("before", 6, 4, 3, 0, folder)
+boot_time = psutil._pslinux.boot_time
+psutil._pslinux.boot_time = lambda: boot_time() + 3600
+after = ring_writer.RingOwner("after", 6, 4, 3, 0, folder)
+print(before.segment, after.segment, flush=True)
+sys.stdin.read()
+"""
+
+
+class Engine:
+    """Another engine, whose clock was set between its first ring and its second."""
+
+    def __init__(self, folder: Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", ENGINE, str(folder)],
+            cwd=REPOSITORY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.segments = self.process.stdout.readline().split()  # type: ignore[union-attr]
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    engine = Engine(tmp_path_factory.mktemp("rings"))
+    yield engine
+    engine.kill()
+    for segment in engine.segments:
+        unlink_segment(segment)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> RingFolder:
+    """The markers of that engine's rings, looked at as on a Mac."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    folder = RingFolder(tmp_path / "multiverse-rings", holds_segments=False)
+    for segment in engine.segments:
+        folder.add(segment)
+    return folder
+
+
+@pytest.fixture
+def step(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Set the clock forward by an hour, as psutil sees it."""
+    boot_time = psutil._pslinux.boot_time
+    return lambda: monkeypatch.setattr(psutil._pslinux, "boot_time", lambda: boot_time() + STEP_S)
+
+
+@pytest.fixture
+def poke(engine: Engine) -> Iterator[Callable[[str, float], None]]:
+    """Set a number in the head of the engine's first ring; undone at the end."""
+    memory = map_segment(engine.segments[0], is_writable=True)
+    before = bytes(memory.buf[: layout.HEADER_BYTES])
+
+    def change(field: str, value: float) -> None:
+        np.frombuffer(memory.buf[: layout.HEADER_BYTES], layout.FRAME_RING.header)[field] = value
+
+    yield change
+    memory.buf[: layout.HEADER_BYTES] = before
+    memory.close()
+
+
+def test_no_step_of_the_clock_makes_an_engine_its_own_stranger(
+    monkeypatch: pytest.MonkeyPatch, step: Callable[[], None]
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    before = own_identity()
+    step()
+    assert own_identity() == before and is_alive(before)
+    assert not is_alive(ProcessIdentity(pid=before.pid, start=before.start - STEP_S, namespace=before.namespace))
+
+
+@pytest.mark.parametrize("is_stepped", [False, True])
+def test_a_second_engine_spares_the_rings_of_one_that_lives(
+    engine: Engine, folder: RingFolder, step: Callable[[], None], poke: Callable[[str, float], None], is_stepped: bool
+) -> None:
+    poke("heartbeat_ns", time.time_ns() - int(100e9))  # its identity alone must do
+    if is_stepped:
+        step()
+    assert sweep_dead_rings(folder) == []
+    for segment in engine.segments:
+        info = read_info(segment)
+        assert info is not None and info.is_live
+        reader = RingReader(segment, folder)
+        assert reader.state == "live"
+        reader.close()
+
+
+@pytest.mark.parametrize(
+    ("beat_s", "is_live"),
+    [(-1, True), (-10, False), (300, False)],
+    ids=["beats", "beats no more", "has beaten before the clock was set back"],
+)
+def test_a_reused_process_id_is_dead_unless_the_ring_still_beats(
+    engine: Engine, folder: RingFolder, poke: Callable[[str, float], None], beat_s: float, is_live: bool
+) -> None:
+    first = read_info(engine.segments[0])
+    assert first is not None
+    poke("writer_start", first.writer.start - STEP_S)
+    poke("heartbeat_ns", time.time_ns() + int(beat_s * 1e9))
+    info = read_info(engine.segments[0])
+    assert info is not None and info.is_live == is_live
+    if is_live:
+        assert sweep_dead_rings(folder) == []
+
+
+def test_a_dead_engines_rings_are_swept_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(tmp_path)
+    # Without its resource tracker, which would clean up after it.
+    for each in psutil.Process(engine.process.pid).children():
+        each.kill()
+    engine.kill()
+    monkeypatch.setattr(sys, "platform", "darwin")
+    folder = RingFolder(tmp_path, holds_segments=False)
+    assert sorted(sweep_dead_rings(folder)) == sorted(engine.segments)
+    assert folder.segments() == []
