@@ -12,6 +12,7 @@ import re
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,12 +20,15 @@ import numpy as np
 
 from engine.ipc import layout
 from engine.ipc.process_identity import ProcessIdentity, is_alive, is_pid_alive, own_namespace
+from engine.ipc.ring_markers import RingMarkers
 from engine.ipc.segment import SHM_FOLDER, map_segment, unlink_segment
 
 PREFIX = "multiverse-"
 LONGEST_SEGMENT_NAME = 30
 STALE_HEARTBEAT_S = 5.0  # a writer in another container cannot be looked up: its heartbeat decides
 UNREADY_GRACE_S = 60.0  # a segment without its magic may be in the making
+
+_markers = RingMarkers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +46,13 @@ class RingFolder:
         if not self.holds_segments:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             (self.path / segment).touch(mode=0o600)
+            _markers.keep(self.path / segment)
 
     def remove(self, segment: str) -> None:
         if not self.holds_segments:
-            (self.path / segment).unlink(missing_ok=True)
+            _markers.forget(self.path / segment)
+            with suppress(PermissionError):  # a virus scanner reads it (Windows); the next start sweeps it
+                (self.path / segment).unlink(missing_ok=True)
 
 
 def system_folder() -> RingFolder:

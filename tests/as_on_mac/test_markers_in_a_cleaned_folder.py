@@ -1,0 +1,78 @@
+"""A ring is found by its name however long the show runs, although macOS cleans the folder of its marker."""
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.ipc import ring_markers
+from engine.ipc.ring_folder import RingFolder
+from engine.ipc.ring_markers import RingMarkers
+from engine.ipc.ring_writer import RingOwner
+
+FOUR_DAYS_S = 4 * 86_400.0
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RingFolder:
+    """Of markers, as on a Mac, with ten minutes made short."""
+    monkeypatch.setattr(ring_markers, "REFRESH_S", 0.005)
+    monkeypatch.setattr("engine.ipc.ring_folder._markers", RingMarkers())
+    return RingFolder(tmp_path / "multiverse-rings", holds_segments=False)
+
+
+def is_used(marker: Path) -> bool:
+    """As `dirhelper` would see it, which goes by both times."""
+    try:
+        told = marker.stat()
+    except FileNotFoundError:
+        return False
+    return min(told.st_atime, told.st_mtime) > time.time() - FOUR_DAYS_S / 2
+
+
+def test_the_marker_of_a_ring_is_touched_while_the_ring_is_open(
+    folder: RingFolder, wait_for: Callable[..., Any]
+) -> None:
+    ring = RingOwner("Multiverse", 6, 4, 3, 0.0, folder)
+    marker = folder.path / ring.segment
+    long_ago_s = time.time() - FOUR_DAYS_S
+    os.utime(marker, (long_ago_s, long_ago_s))
+    wait_for(lambda: is_used(marker), "a marker that was used lately")
+    shutil.rmtree(folder.path)  # what a cleaner did while the machine slept
+    wait_for(lambda: is_used(marker), "the marker, made again")
+    ring.resize(8, 4)
+    second = folder.path / ring.segment
+    ring.close()
+    other = RingOwner("Another", 6, 4, 3, 0.0, folder)
+    os.utime(folder.path / other.segment, (long_ago_s, long_ago_s))
+    wait_for(lambda: is_used(folder.path / other.segment), "a round after the first ring has gone")
+    assert not marker.exists() and not second.exists()
+    other.close()
+    wait_for(lambda: "ring markers" not in [thread.name for thread in threading.enumerate()], "the thread's end")
+
+
+def test_a_process_without_rings_of_that_kind_has_no_such_thread(tmp_path: Path) -> None:
+    before = threading.active_count()
+    RingOwner("Multiverse", 6, 4, 3, 0.0, RingFolder(Path("/dev/shm"), holds_segments=True)).close()
+    assert threading.active_count() == before
+
+
+def test_a_marker_that_a_scanner_holds_does_not_stop_the_picture(
+    folder: RingFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rings are resized and closed on the thread that draws."""
+    ring = RingOwner("Multiverse", 6, 4, 3, 0.0, folder)
+
+    def refuse(self: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "The process cannot access the file", str(self))
+
+    with monkeypatch.context() as held:
+        held.setattr(Path, "unlink", refuse)
+        ring.resize(8, 4)
+        assert ring.shape == (4, 8, 3)
+        ring.close()
