@@ -98,7 +98,7 @@ def file_key(path: Path) -> list[Any]:
 
 def sha256_of(path: Path) -> str:
     """Hexadecimal. OSError where it cannot be read."""
-    with path.open("rb") as file:
+    with when_free(lambda: path.open("rb"), path, patience_s=MAX_HELD_LIVE_S) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

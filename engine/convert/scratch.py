@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.atomic_file import when_free
 from engine.errors import SinkError
 
 BYTES = 4
@@ -20,8 +21,8 @@ class Scratch:
         """What is in the file already stays."""
         self.path = path
         try:
-            path.touch()
-            self._file = path.open("r+b", buffering=0)
+            when_free(path.touch, path)
+            self._file = when_free(lambda: path.open("r+b", buffering=0), path)
         except OSError as error:
             raise _unwritten(path, error) from error
 

@@ -229,7 +229,7 @@ def cut_torn_end(path: Path) -> None:
     """Shorten a fragmented movie to its last whole fragment. (Boxes: length, kind, long length; ISO 14496-12, 4.2)"""
     size = path.stat().st_size
     at = whole = 0
-    with path.open("r+b") as file:
+    with when_free(lambda: path.open("r+b"), path) as file:
         while at + BOX_HEAD.size <= size:
             file.seek(at)
             length, kind, long_length = BOX_HEAD.unpack(file.read(BOX_HEAD.size))

@@ -344,6 +344,28 @@ def test_a_working_folder_is_taken_while_its_lock_is_read(scanner: Scanner, tmp_
     assert names(tmp_path) == []
 
 
+def test_a_run_goes_on_although_its_journal_and_its_pieces_are_held(
+    scanner: Scanner, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.video.writing.segmented_video.SEGMENT_PICTURES", 2)
+    write(clip, tmp_path / "out.mp4", stop=4, end="abandon")
+    for name in ("journal.jsonl", "segment_000000.mp4"):
+        scanner.hold(name, TIMES, from_opening=True)
+    assert write(clip, tmp_path / "out.mp4", resume=True).done == 4
+    assert pictures_in(tmp_path / "out.mp4") == 6 and len(scanner.refused) == 2 * TIMES
+
+
+def test_the_log_of_a_picture_may_be_held_and_no_run_ends_of_it(scanner: Scanner, tmp_path: Path) -> None:
+    """A disk that refuses (EACCES) ends a run: it would refuse the next picture too."""
+    from engine.dataset.running.single import _logged
+
+    log = tmp_path / "image_000000.log"
+    log.touch()
+    scanner.hold(log.name, TIMES, from_opening=True)
+    assert _logged(log, lambda: {"made": {}}) == {"made": {}}
+    assert len(scanner.refused) == TIMES
+
+
 def test_every_picture_of_a_dataset_takes_its_place_while_files_are_held(scanner: Scanner, tmp_path: Path) -> None:
     from engine.dataset.running.folder import DatasetFolder
     from tests.dataset.running.test_folder import commit, opened

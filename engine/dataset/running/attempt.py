@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from engine.atomic_file import when_free
 from engine.dataset.running.policy import Failure
 from engine.dataset.running.worker import DISK_FAILED, TASK, read_result
 from engine.dataset.task import PictureTask
@@ -38,7 +39,7 @@ def run_attempt(
     A process that takes longer than `timeout_s`, or for which `is_stopped` says so, is killed with all it has started.
     """
     (folder / TASK).write_text(task.as_json(), encoding="utf-8")
-    with log_path.open("ab") as log:
+    with when_free(lambda: log_path.open("ab"), log_path) as log:
         process = subprocess.Popen(
             [*command("engine.dataset.running.worker", "main()"), str(folder)],
             stdin=subprocess.PIPE,

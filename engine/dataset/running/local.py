@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
+from engine.atomic_file import remove_file
 from engine.dataset.running.attempt import run_attempt
 from engine.dataset.running.folder import DatasetFolder
 from engine.dataset.running.machine import cores
@@ -75,7 +76,7 @@ class LocalRunner:
         began_s = time.perf_counter()
         try:
             if is_first:
-                self._folder.log_path(task).unlink(missing_ok=True)
+                remove_file(self._folder.log_path(task), missing_ok=True)
             staged = self._folder.staging(task)
             result: dict[str, Any] | Failure = run_attempt(
                 task,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from engine.atomic_file import remove_file
 from engine.cluster.connection import Connection, connect, ray_reason
 from engine.dataset.job import DatasetJob
 from engine.dataset.running.cluster_task import NotMadeError, make_files
@@ -102,7 +103,7 @@ class ClusterRunner:
     def _send(self, sent: Sent) -> None:
         sent.began_s, sent.is_cancelled = time.perf_counter(), False
         with contextlib.suppress(OSError):  # of an earlier run; what cannot be written is told when it comes home
-            self._folder.log_path(sent.task).unlink(missing_ok=True)
+            remove_file(self._folder.log_path(sent.task), missing_ok=True)
         self._sent[self._make.remote(sent.task.as_json(), self._timeout_s)] = sent
 
     def _taken(self, ref: Any, sent: Sent) -> Outcome | None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from engine.atomic_file import write_atomic
+from engine.atomic_file import when_free, write_atomic
 from engine.dataset.job import DatasetJob
 from engine.dataset.labels import dataset_yaml
 from engine.dataset.made import Made
@@ -113,7 +113,7 @@ def _logged(path: Path, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What `work` returns; what it logs stands in the file as a batch's would."""
     logger = logging.getLogger("engine.dataset")
     try:
-        handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+        handler = when_free(lambda: logging.FileHandler(path, mode="w", encoding="utf-8"), path)
     except OSError as error:
         raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))

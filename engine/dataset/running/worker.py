@@ -12,7 +12,7 @@ import threading
 from dataclasses import asdict
 from pathlib import Path
 
-from engine.atomic_file import replace_file
+from engine.atomic_file import replace_file, when_free
 from engine.dataset.running.policy import Failure, failure_of
 from engine.dataset.task import PictureTask, task_of
 
@@ -53,7 +53,8 @@ def write_result(folder: Path, result: dict) -> None:
 def read_result(folder: Path) -> dict | Failure | None:
     """`Made` as plain values, why there is none, or None where the process left no word."""
     try:
-        result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        path = folder / RESULT
+        result = json.loads(when_free(lambda: path.read_text(encoding="utf-8"), path))
     except (OSError, ValueError):
         return None
     return Failure(**result["failure"]) if "failure" in result else result["made"]

@@ -55,7 +55,7 @@ class Journal:
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         try:
-            with self._path.open(encoding="utf-8") as file:
+            with when_free(lambda: self._path.open(encoding="utf-8"), self._path) as file:
                 for line in file:
                     values = json.loads(line)
                     if not isinstance(values, dict):
