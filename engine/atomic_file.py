@@ -53,7 +53,9 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.stem[:32]}-{os.getpid()}-{threading.get_ident()}.tmp")
-    file = when_free(lambda: unfinished.open("wb"), unfinished, patience_s=MAX_HELD_LIVE_S)
+    # Only one that an earlier error has kept can be held; a folder that takes no new files is told at once.
+    patience_s = MAX_HELD_LIVE_S if unfinished.exists() else 0.0
+    file = when_free(lambda: unfinished.open("wb"), unfinished, patience_s=patience_s)
     try:
         with file:
             file.write(content.encode("utf-8") if isinstance(content, str) else content)
@@ -102,7 +104,7 @@ def when_free(action: Callable[[], T], path: Path, *, patience_s: float = MAX_HE
     On Windows it is retried for up to `patience_s` seconds while the system refuses it as another program's file does;
     then HeldFileError, in words for one line. Elsewhere it is simply called.
     """
-    if sys.platform != "win32":
+    if sys.platform != "win32" or patience_s <= 0:
         return action()
     waited_s, is_told = 0.0, False
     for delay_s in retry_delays_s(patience_s):

@@ -1,5 +1,6 @@
 """Small files that a stranger may have written: read whole, bounded, and from nothing that only looks like a file."""
 
+import errno
 import json
 import os
 import re
@@ -33,7 +34,10 @@ _KINDS = (
 
 def read_small(path: Path, *, most_bytes: int = MAX_TEXT_BYTES) -> bytes:
     """All of a regular file, at most `most_bytes`. OSError with a reason for anything else; waits for no FIFO."""
-    if kind := special_kind(os.stat(path).st_mode):  # before it is opened, which waits for whoever writes a FIFO
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):  # Windows would say PermissionError, as of a file that another program holds
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if kind := special_kind(mode):  # before it is opened, which waits for whoever writes a FIFO
         raise OSError(0, f"{kind}, where a file is needed", str(path))
     with when_free(lambda: open(path, "rb"), path, patience_s=MAX_HELD_LIVE_S) as file:
         raw = file.read(most_bytes + 1)

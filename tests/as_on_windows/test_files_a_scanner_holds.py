@@ -110,6 +110,8 @@ def test_a_wait_is_bounded_and_begins_short() -> None:
 def test_other_errors_and_other_systems_do_not_wait(scanner: Scanner, monkeypatch, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         when_free((tmp_path / "none").unlink, tmp_path / "none")
+    with pytest.raises(IsADirectoryError):
+        read_small(tmp_path)
     monkeypatch.setattr(atomic_file, "sys", SimpleNamespace(platform="linux"))
     (tmp_path / "file").touch()
     scanner.hold("file")
