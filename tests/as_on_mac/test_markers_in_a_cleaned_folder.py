@@ -38,6 +38,7 @@ def is_used(marker: Path) -> bool:
 def test_the_marker_of_a_ring_is_touched_while_the_ring_is_open(
     folder: RingFolder, wait_for: Callable[..., Any]
 ) -> None:
+    before = set(threading.enumerate())
     ring = RingOwner("Multiverse", 6, 4, 3, 0.0, folder)
     marker = folder.path / ring.segment
     long_ago_s = time.time() - FOUR_DAYS_S
@@ -53,7 +54,7 @@ def test_the_marker_of_a_ring_is_touched_while_the_ring_is_open(
     wait_for(lambda: is_used(folder.path / other.segment), "a round after the first ring has gone")
     assert not marker.exists() and not second.exists()
     other.close()
-    wait_for(lambda: "ring markers" not in [thread.name for thread in threading.enumerate()], "the thread's end")
+    wait_for(lambda: set(threading.enumerate()) <= before, "the thread's end")
 
 
 def test_a_process_without_rings_of_that_kind_has_no_such_thread(tmp_path: Path) -> None:
