@@ -1,6 +1,6 @@
 """How the threads of OpenMP wait for their next piece of work: in the environment, read when the library is loaded.
 
-Problem: torch, Numba and faiss share a parallel loop out to OpenMP's threads, and between two loops these spin: they
+Problem: torch and Numba share a parallel loop out to OpenMP's threads, and between two loops these spin: they
 keep their cores busy for milliseconds, so that they need not be woken. Where another process wants the core, whoever
 has finished first burns the time that the others need to finish: the same job of a tiny model painted 12 pictures a
 second on a quiet machine of two cores, and 1 to 2 beside two busy processes.

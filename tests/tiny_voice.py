@@ -11,6 +11,7 @@ arguments, same weights. The folder holds
 
 import argparse
 import dataclasses
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ KINDS = ("random", "singing")
 VERSIONS = ("v1", "v2")
 ROWS = 256
 CELLS = 4
+METRIC_L2 = 1
 GAIN = 4.0
 TINY = {"latent": 16, "hidden": 32, "filter": 64, "layers": 2, "gin": 16}
 NORMED = ("dec.ups.", "dec.resblocks.", ".enc.in_layers.", ".enc.res_skip_layers.", ".enc.cond_layer.")
@@ -134,13 +136,22 @@ def tiny_content() -> Any:
 
 
 def write_index(file: Path, embeddings: np.ndarray) -> None:
-    """FAISS `IVF4,Flat` over (n, channels) float32."""
-    import faiss
+    """FAISS `IVF4,Flat` over (n, channels) float32, laid out as in `engine.models.voice.index_file`.
 
-    index = faiss.index_factory(embeddings.shape[1], f"IVF{CELLS},Flat")
-    index.train(embeddings)
-    index.add(embeddings)
-    faiss.write_index(index, str(file))
+    Without faiss, which cannot be in a process with torch on a Mac. Rows are dealt out to the lists in turn.
+    """
+    count, width = embeddings.shape
+    rows = [np.arange(cell, count, CELLS) for cell in range(CELLS)]
+    sizes = [len(each) for each in rows]
+
+    def header(kind: bytes, vectors: int) -> bytes:
+        return kind + struct.pack("<iqqq?i", width, vectors, 1 << 20, 1 << 20, True, METRIC_L2)
+
+    content = header(b"IwFl", count) + struct.pack("<QQ", CELLS, 1)
+    content += header(b"IxF2", CELLS) + struct.pack("<Q", CELLS * width) + embeddings[:CELLS].tobytes()
+    content += struct.pack("<bQ", 0, 0)
+    content += b"ilar" + struct.pack("<QQ", CELLS, 4 * width) + b"full" + struct.pack(f"<Q{CELLS}Q", CELLS, *sizes)
+    file.write_bytes(content + b"".join(embeddings[each].tobytes() + each.tobytes() for each in rows))
 
 
 def main() -> None:

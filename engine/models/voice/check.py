@@ -12,7 +12,7 @@ from engine.models import locate
 from engine.models.part_report import Missing, PartReport, Report, counted_part
 from engine.models.safetensors_header import Tensor, read_header
 from engine.models.voice.content_folder import PROJECTION, find_content
-from engine.models.voice.index_file import demand_width, index_size
+from engine.models.voice.index_file import count_vectors
 from engine.models.voice.pickle_file import TRAINING, PickledFile, read_pickle
 from engine.models.voice.pitch import FCPE_INSTALL, choose
 from engine.models.voice.shapes import CONTENT_CHANNELS, Version
@@ -94,9 +94,7 @@ class _Check:
     def _count_vectors(self, channels: int) -> int:
         if not self._spec.index:
             return 0
-        path = locate.find(self._spec.index, files=("*.index",))
-        demand_width(path, channels)
-        return index_size(path)[0]
+        return count_vectors(locate.find(self._spec.index, files=("*.index",)), channels)
 
     def _pitch(self) -> str:
         choice = choose(self._spec)

@@ -1,121 +1,272 @@
-"""The feature vectors of a voice out of its FAISS `.index` file. Does not load torch."""
+"""The feature vectors of a voice out of its FAISS `.index` file, with NumPy alone. Does not load torch or faiss.
+
+Problem: PyTorch and faiss each bring an OpenMP runtime of their own in their wheels for macOS (libomp.dylib), and the
+second one that is loaded ends the process ("OMP: Error #15"). RVC only ever takes the vectors out of the index, and
+the files that it trains keep them as they are: they are read here, and faiss is not needed.
+
+The layout is that of faiss/impl/index_write.cpp (write_index, write_ivf_header, write_direct_map,
+write_InvertedLists), little-endian, without gaps; `count`, `lists` and sizes are 64 bits:
+
+    index  = "IxF2" | "IxFI" | "IxFl"  header  count  float32[count]
+           | "IwFl"  header  lists  probed  index of the lists' centres  map  inverted
+    header = width int32, vectors, two unused, trained int8, metric int32 (above 1: and its argument, float32)
+    map    = kind int8 (0 none, 1 array, 2 hash table)  count  int64[count]  (2: and  count  (int64, int64)[count])
+    inverted = "ilar"  lists  bytes of a vector  sizes  and, of each list that is not empty, float32[size, width]
+               int64[size]: the numbers that its vectors were added under
+    sizes  = "full"  count  uint64[count] | "sprs"  count  (list, size)[count / 2]
+
+A file may say anything: no size is believed before it is compared with what is left of the file.
+"""
 
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import numpy as np
 
 from engine.errors import ModelError
 
-_HEADER = struct.Struct("<4siq")  # kind, numbers of a vector, vectors: faiss/impl/index_write.cpp, write_index_header
-_FLAT = (b"IxF2", b"IxFI", b"IxFl")
-_KINDS = (b"IwFl", *_FLAT)
-"""IVF,Flat, which RVC trains, and the flat ones: they hold their vectors as they are. Asked for those of some of the
-others, FAISS ends the whole process."""
-_NUMBER_BYTES = 4
-_REST = struct.Struct("<qq?i")  # of a header: two that mean nothing, trained or not, what a distance is
-_ARGUMENT = struct.Struct("<f")  # of a distance that is neither an inner product (0) nor Euclid's (1)
-_COUNT = struct.Struct("<Q")
-_DIRECT_MAP = struct.Struct("<bQ")  # kind, entries
-_TABLE = 2  # a direct map that goes on behind its entries; RVC writes none
-_HERE, _ELSEWHERE = b"ilar", b"ilod"
+_FLAT: Final = (b"IxF2", b"IxFI", b"IxFl")
+_IVF_FLAT: Final = b"IwFl"
+_OTHERS: Final = {
+    b"IxMp": "IDMap",
+    b"IxM2": "IDMap2",
+    b"IxPq": "PQ",
+    b"IxSQ": "SQ",
+    b"IwPQ": "IVF,PQ",
+    b"IwQR": "IVF,PQ+R",
+    b"IwSq": "IVF,SQ",
+    b"IwPf": "IVF,PQ fast scan",
+    b"IwFd": "IVF,FlatDedup",
+    b"IHNf": "HNSW,Flat",
+    b"IHNp": "HNSW,PQ",
+    b"IHNs": "HNSW,SQ",
+    b"IxPT": "an index behind a transform (OPQ, PCA)",
+    b"IxRF": "Refine",
+}
+_WANTED: Final = "a voice's index is IVF,Flat, as RVC and Applio train it: train it there again"
+_KIND: Final = struct.Struct("<4s")
+_HEADER: Final = struct.Struct("<iqqq?i")
+_ARGUMENT_BYTES: Final = 4  # of a metric that is neither an inner product (0) nor Euclid's (1)
+_COUNT: Final = struct.Struct("<Q")
+_TWO_COUNTS: Final = struct.Struct("<QQ")
+_MAP_KIND: Final = struct.Struct("<b")
+_HASH_TABLE: Final = 2
+_NUMBER_BYTES: Final = 4
+_ID_BYTES: Final = 8
+_BUFFER_BYTES: Final = 2**22
+"""Vectors that are read at once before they go to their places."""
 
 
-def index_size(path: Path) -> tuple[int, int]:
-    """(vectors, numbers of each) as the file says, in microseconds; ModelError where it is no index."""
-    try:
-        with path.open("rb") as stream:
-            kind, width, count = _HEADER.unpack(stream.read(_HEADER.size))
-    except (OSError, struct.error):
-        kind = b""
-    if not kind.startswith(b"I"):
-        raise ModelError(f"{path}: no FAISS index")
-    if kind not in _KINDS:
-        raise ModelError(f"{path}: an index that does not keep its vectors as they are; a voice's is IVF,Flat")
-    return count, width
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Block:
+    """Vectors that lie one after the other in the file."""
+
+    offset: int
+    rows: np.ndarray
+    """Where they go: (n,) int64."""
 
 
-def demand_width(path: Path, channels: int) -> None:
-    """ModelError where the index is empty, its vectors are not `channels` numbers, or they are not all in this file."""
-    count, width = index_size(path)
-    if count <= 0:
-        raise ModelError(f"{path}: the index is empty")
-    if width != channels:
-        raise ModelError(
-            f"{path}: its vectors have {width} numbers, the voice's {channels}: it belongs to another version of RVC"
-        )
-    _demand_lists(path)
-    if count * width * _NUMBER_BYTES > path.stat().st_size:
-        raise ModelError(f"{path}: cut off; it says {count} vectors, and is too short for them")
+def count_vectors(path: Path, channels: int) -> int:
+    """Number of vectors in the index, in milliseconds: all is looked at but the vectors themselves.
 
-
-def _demand_lists(path: Path) -> None:
-    """ModelError where an IVF index does not hold its lists itself: FAISS opens whatever file it names instead.
-
-    Walks over what stands before them (faiss/impl/index_write.cpp: write_ivf_header), reading none of it.
+    ModelError in one line for whatever `read_index` refuses, vectors that are not finite excepted.
     """
-    try:
-        with path.open("rb") as stream:
-            if _skip_header(stream) != b"IwFl":
-                return
-            stream.seek(2 * _COUNT.size, os.SEEK_CUR)  # lists, and how many of them to search
-            if _skip_header(stream) not in _FLAT:
-                raise ModelError(f"{path}: its lists are found in a way that RVC does not train; a voice's is IVF,Flat")
-            stream.seek(_NUMBER_BYTES * _unpacked(stream, _COUNT)[0], os.SEEK_CUR)
-            kind, numbered = _unpacked(stream, _DIRECT_MAP)
-            stream.seek(8 * numbered, os.SEEK_CUR)
-            lists = stream.read(4) if kind != _TABLE else b""
-    except (OSError, OverflowError, ValueError, struct.error):
-        lists = b""
-    if lists == _ELSEWHERE:
-        raise ModelError(f"{path}: names another file for its vectors, which is not opened; train the index again")
-    if lists != _HERE:
-        raise ModelError(f"{path}: an index that FAISS cannot read; cut off? copy it again")
-
-
-def _skip_header(stream: IO[bytes]) -> bytes:
-    """The kind of the index whose header begins here."""
-    kind, _, _ = _unpacked(stream, _HEADER)
-    *_, distance = _unpacked(stream, _REST)
-    if distance > 1:
-        stream.seek(_ARGUMENT.size, os.SEEK_CUR)
-    return kind
-
-
-def _unpacked(stream: IO[bytes], what: struct.Struct) -> tuple[Any, ...]:
-    return what.unpack(stream.read(what.size))
+    with _opened(path) as stream:
+        return sum(len(block.rows) for block in _Walk(path, stream, channels).blocks())
 
 
 def read_index(path: Path, channels: int) -> np.ndarray:
-    """(n, channels) float32, in the order they were added. FAISS only reads the file, it searches nothing.
+    """(n, channels) float32, in the order they were added; takes their memory and 4 MiB.
 
     ModelError in one line where it is no index, is empty or broken, or belongs to features of another width.
     """
-    demand_width(path, channels)
+    with _opened(path) as stream:
+        walk = _Walk(path, stream, channels)
+        blocks = walk.blocks()
+        count = sum(len(block.rows) for block in blocks)
+        try:
+            vectors = np.empty((count, channels), np.float32)
+        except MemoryError as error:
+            wanted_mb = count * channels * _NUMBER_BYTES / 2**20
+            raise ModelError(f"{path}: {count} vectors take {wanted_mb:.0f} MB of memory, more than is free") from error
+        buffer = np.empty((max(1, _BUFFER_BYTES // (channels * _NUMBER_BYTES)), channels), "<f4")
+        for block in blocks:
+            stream.seek(block.offset)
+            for first in range(0, len(block.rows), len(buffer)):
+                rows = block.rows[first : first + len(buffer)]
+                read = buffer[: len(rows)]
+                walk.fill(read)
+                if not np.isfinite(read).all():
+                    raise ModelError(f"{path}: holds numbers that are none (NaN or infinity); train the index again")
+                vectors[rows] = read
+        return vectors
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
     try:
-        import faiss
-    except ImportError as error:
-        raise ModelError(f"{path}: reading an index needs faiss; pip install faiss-cpu") from error
-    try:
-        index = faiss.read_index(str(path))
-        vectors = index.reconstruct_n(0, index.ntotal) if _has_every_number(index) else None
-    except (RuntimeError, MemoryError) as error:
-        raise ModelError(f"{path}: an index that FAISS cannot read; cut off? copy it again") from error
-    if vectors is None:
-        raise ModelError(f"{path}: its vectors are not numbered one after the other; train the index again")
-    if not np.isfinite(vectors.sum(axis=1)).all():
-        raise ModelError(f"{path}: holds numbers that are none (NaN or infinity); train the index again")
-    return vectors
+        with path.open("rb") as stream:
+            yield stream
+    except OSError as error:
+        raise ModelError(f"{path}: the index cannot be read: {error.strerror or error}") from error
 
 
-def _has_every_number(index: Any) -> bool:
-    """Whether each vector is there: what FAISS does not find by its number it leaves as the memory was."""
-    import faiss
+class _Walk:
+    """Walks over an index from its beginning; reads nothing of its vectors."""
 
-    if not isinstance(index, faiss.IndexIVFFlat):
-        return True
-    lists = index.invlists
-    numbers = [faiss.rev_swig_ptr(lists.get_ids(each), lists.list_size(each)) for each in range(index.nlist)]
-    return np.array_equal(np.sort(np.concatenate(numbers)), np.arange(index.ntotal))
+    def __init__(self, path: Path, stream: IO[bytes], channels: int) -> None:
+        self._path = path
+        self._stream = stream
+        self._channels = channels
+        self._size = os.fstat(stream.fileno()).st_size
+
+    def blocks(self) -> tuple[_Block, ...]:
+        """All vectors in the order of the file; their rows are 0 to n - 1, each once. ModelError for what is wrong."""
+        kind = self._stream.read(4)
+        if not kind.startswith(b"I"):
+            raise ModelError(f"{self._path}: no FAISS index")
+        if kind not in (*_FLAT, _IVF_FLAT):
+            raise ModelError(f"{self._path}: is {_named(kind)}, which is not read; {_WANTED}")
+        count, width = self._header()
+        if count == 0:
+            raise ModelError(
+                f"{self._path}: the index is empty; RVC's trained_*.index always is, the vectors are in added_*.index"
+            )
+        if width != self._channels:
+            raise ModelError(
+                f"{self._path}: its vectors have {width} numbers, the voice's {self._channels}: "
+                "it belongs to another version of RVC"
+            )
+        return self._flat(count) if kind in _FLAT else self._inverted(count)
+
+    def fill(self, numbers: np.ndarray) -> None:
+        """Read as many numbers as the array holds from here on."""
+        view = memoryview(numbers.reshape(-1).view(np.uint8))
+        if self._stream.readinto(view) != len(view):  # type: ignore[attr-defined]
+            raise self._cut_off()
+
+    def _header(self) -> tuple[int, int]:
+        """(vectors, numbers of each)"""
+        width, count, _, _, _, metric = self._unpacked(_HEADER)
+        if metric > 1:
+            self._skip(_ARGUMENT_BYTES)
+        if width <= 0 or count < 0:
+            raise self._cut_off()
+        return count, width
+
+    def _flat(self, count: int) -> tuple[_Block, ...]:
+        numbers = self._unpacked(_COUNT)[0]
+        self._demand_room(count)
+        if numbers != count * self._channels:
+            raise self._cut_off()
+        block = _Block(offset=self._stream.tell(), rows=np.arange(count))
+        self._skip(numbers * _NUMBER_BYTES)
+        return (block,)
+
+    def _inverted(self, count: int) -> tuple[_Block, ...]:
+        lists, _ = self._unpacked(_TWO_COUNTS)  # and how many of them to search
+        self._skip_centres()
+        self._skip_map()
+        self._demand_lists()
+        self._demand_room(count)
+        if self._unpacked(_TWO_COUNTS) != (lists, self._channels * _NUMBER_BYTES):
+            raise self._cut_off()
+        sizes = self._sizes(lists)
+        held = sum(sizes)  # Python's numbers: those of a broken file overflow 64 bits
+        if held != count:
+            raise ModelError(
+                f"{self._path}: says {count} vectors, its lists hold {held}: damaged, or trained on numbers that are "
+                "none (NaN); copy it again, or train it again"
+            )
+        blocks = []
+        for size in sizes:
+            offset = self._stream.tell()
+            self._skip(size * self._channels * _NUMBER_BYTES)
+            blocks.append(_Block(offset=offset, rows=self._array(size, "<i8")))
+        self._demand_each_row_once(blocks, count)
+        return tuple(blocks)
+
+    def _skip_centres(self) -> None:
+        kind = self._kind()
+        if kind not in _FLAT:
+            raise ModelError(f"{self._path}: finds its lists by {_named(kind)}, which is not read; {_WANTED}")
+        self._header()
+        self._skip(self._unpacked(_COUNT)[0] * _NUMBER_BYTES)
+
+    def _skip_map(self) -> None:
+        """Where each vector is: told by the lists too."""
+        (kind,) = self._unpacked(_MAP_KIND)
+        self._skip(self._unpacked(_COUNT)[0] * _ID_BYTES)
+        if kind == _HASH_TABLE:
+            self._skip(self._unpacked(_COUNT)[0] * 2 * _ID_BYTES)
+
+    def _demand_lists(self) -> None:
+        kind = self._kind()
+        if kind == b"ilod":
+            raise ModelError(f"{self._path}: names another file for its vectors, which is not opened; {_WANTED}")
+        if kind == b"il00":
+            raise ModelError(f"{self._path}: was written without its vectors; {_WANTED}")
+        if kind != b"ilar":
+            raise self._cut_off()
+
+    def _sizes(self, lists: int) -> list[int]:
+        """Of the lists that are not empty, in the order of the file."""
+        kind, (count,) = self._kind(), self._unpacked(_COUNT)
+        told = self._array(count, "<u8")
+        if kind == b"full" and count == lists:
+            return [size for size in told.tolist() if size]
+        if kind == b"sprs" and count % 2 == 0:
+            places, sizes = told[::2], told[1::2]
+            if (places < lists).all() and (places[1:] > places[:-1]).all():
+                return [size for size in sizes.tolist() if size]
+        raise self._cut_off()
+
+    def _demand_each_row_once(self, blocks: list[_Block], count: int) -> None:
+        is_there = np.zeros(count, bool)
+        for block in blocks:
+            if block.rows.min() < 0 or block.rows.max() >= count:
+                break
+            is_there[block.rows] = True
+        if not is_there.all():
+            raise ModelError(f"{self._path}: its vectors are not numbered one after the other; train the index again")
+
+    def _demand_room(self, count: int) -> None:
+        if count * self._channels * _NUMBER_BYTES > self._size:
+            raise ModelError(f"{self._path}: cut off; it says {count} vectors, and is too short for them")
+
+    def _array(self, count: int, dtype: str) -> np.ndarray:
+        """(count,) from here on."""
+        self._demand_left(count * np.dtype(dtype).itemsize)
+        numbers = np.empty(count, dtype)
+        self.fill(numbers)
+        return numbers
+
+    def _kind(self) -> bytes:
+        return self._unpacked(_KIND)[0]
+
+    def _unpacked(self, what: struct.Struct) -> tuple[Any, ...]:
+        content = self._stream.read(what.size)
+        if len(content) < what.size:
+            raise self._cut_off()
+        return what.unpack(content)
+
+    def _skip(self, bytes_: int) -> None:
+        self._demand_left(bytes_)
+        self._stream.seek(bytes_, os.SEEK_CUR)
+
+    def _demand_left(self, bytes_: int) -> None:
+        if bytes_ > self._size - self._stream.tell():
+            raise self._cut_off()
+
+    def _cut_off(self) -> ModelError:
+        return ModelError(f"{self._path}: cut off or damaged, as an index; copy it again")
+
+
+def _named(kind: bytes) -> str:
+    code = kind.decode("ascii", "backslashreplace")
+    return f"{_OTHERS[kind]} ({code})" if kind in _OTHERS else f"an index of the kind {code!r}"
