@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-import faiss
 import numpy as np
 import pytest
 import torch
@@ -13,6 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.models.voice import retrieval
 from engine.models.voice.retrieval import NEIGHBOURS, Retrieval, protect
+
+faiss = pytest.importorskip("faiss", reason="not installed on a Mac, where it ends a process that has torch in it")
 
 CPU = torch.device("cpu")
 

@@ -1,0 +1,64 @@
+"""A voice's index beside PyTorch: on a Mac a second OpenMP runtime ends the process.
+
+The wheels for macOS of torch 2.13 (torch/lib/libomp.dylib) and of faiss-cpu 1.15 (faiss/.dylibs/libomp.dylib) each hold
+one, each library is linked to its own, and whichever is loaded second calls abort: "OMP: Error #15" (kmp_runtime.cpp,
+__kmp_register_library_startup, of LLVM's openmp). Of all that a child imports no other wheel brings one.
+"""
+
+import ast
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from packaging.requirements import Requirement
+
+from engine.models.voice.index_file import read_index
+from engine.models.voice.timing import FAISS_INSTALL, FAISS_ON_A_MAC, time_retrieval
+from tests.tiny_voice import write_index
+
+ROOT = Path(__file__).parents[2]
+TIMED = "engine/models/voice/timing.py"
+
+
+def test_an_index_is_read_where_faiss_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    vectors = np.random.default_rng(0).standard_normal((50, 256), np.float32)
+    write_index(tmp_path / "voice.index", vectors)
+    assert np.array_equal(read_index(tmp_path / "voice.index", 256), vectors)
+
+
+def test_nothing_but_the_benchmark_imports_faiss() -> None:
+    importing = set()
+    for file in (ROOT / "engine").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if any(name.partition(".")[0] == "faiss" for name in names):
+                importing.add(file.relative_to(ROOT).as_posix())
+    assert importing == {TIMED}
+
+
+def test_pip_installs_no_faiss_beside_torch_on_a_mac() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert "faiss-cpu" not in {Requirement(each).name for each in project["dependencies"]}
+    (faiss,) = (each for each in map(Requirement, project["optional-dependencies"]["test"]) if each.name == "faiss-cpu")
+    assert faiss.marker is not None
+    assert not faiss.marker.evaluate({"sys_platform": "darwin"}) and faiss.marker.evaluate({"sys_platform": "linux"})
+
+
+@pytest.mark.parametrize(
+    ("system", "is_here", "said"), [("darwin", True, FAISS_ON_A_MAC), ("linux", False, FAISS_INSTALL)]
+)
+def test_the_benchmark_says_why_faiss_is_not_beside_it(
+    system: str, is_here: bool, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object() if is_here else None)
+    monkeypatch.setattr(sys, "platform", system)
+    result = time_retrieval(100, 16, 5, torch.device("cpu"), threads=1)
+    assert result["faiss"] == said and set(result["ms"]) == {"ours"}
