@@ -30,6 +30,8 @@ DTYPES = {
     "float32": torch.float32,
 }
 STREAMS = 32  # of a CUDA device, in torch's pool: it hands them out in turn, also one that is still in use
+MAX_CONVOLVED = {"mps": 65_536}
+"""The longest side of a convolution's result, by kind of device; one that takes any is not in it."""
 LARGEST_SHARE = 0.9  # of a device's memory under Windows: the desktop and the renderer have the rest
 
 
@@ -65,6 +67,17 @@ def dtype_named(name: str) -> torch.dtype:
     if name not in DTYPES:
         raise ModelError(f"dtype {name}: not one of {', '.join(DTYPES)}")
     return DTYPES[name]
+
+
+def max_convolved(device: torch.device) -> int:
+    """The longest side that a convolution's result may have on this device; `sys.maxsize` where any may.
+
+    MPS before macOS 15.1 refuses 65 537 with "Output channels > 65536 not supported", whichever side that is, and sound
+    is longer (torch's aten/src/ATen/native/mps/operations/Convolution.mm).
+    """
+    if device.type == "mps" and torch.backends.mps.is_macos_or_newer(15, 1):
+        return sys.maxsize
+    return MAX_CONVOLVED.get(device.type, sys.maxsize)
 
 
 def use_threads(count: int) -> None:

@@ -42,6 +42,8 @@ FULL = Cutting(pad_s=1, query_s=6, center_s=38, max_s=41)
 """float32."""
 SMALL = Cutting(pad_s=1, query_s=5, center_s=30, max_s=32)
 """float32 on a device of 4 GB or less."""
+SHORT = Cutting(pad_s=1, query_s=2, center_s=12, max_s=16)
+"""Where a convolution may give no more than 65 536 numbers in a row: HuBERT's first gives one of five samples."""
 HALF = Cutting(pad_s=3, query_s=10, center_s=60, max_s=65)
 """float16."""
 

@@ -5,6 +5,7 @@ same whatever it is converted with, and when. Sounds that do not fit into memory
 (engine/convert); `convert_sound` does the same for one that does.
 """
 
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,10 +13,12 @@ import torch
 from torch import Tensor
 
 from engine.errors import ModelError
+from engine.models.device_work import max_convolved
 from engine.models.voice.cutting import (
     FULL,
     HALF,
     RATE_HZ,
+    SHORT,
     SMALL,
     Cutting,
     Piece,
@@ -193,7 +196,10 @@ class Converter:
 
 
 def cutting_for(device: torch.device, dtype: torch.dtype) -> Cutting:
-    """Shorter pieces where memory is small, longer ones in half precision, as RVC has it."""
+    """Shorter pieces where memory is small, longer ones in half precision, as RVC has it; the shortest where a long
+    convolution is refused."""
+    if max_convolved(device) < sys.maxsize:
+        return SHORT
     if dtype == torch.float16:
         return HALF
     if device.type == "cuda" and torch.cuda.get_device_properties(device).total_memory <= SMALL_MEMORY:

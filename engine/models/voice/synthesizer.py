@@ -5,6 +5,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from engine.models.device_work import max_convolved
 from engine.models.voice.checkpoint import Checkpoint
 from engine.models.voice.decoder import Decoder
 from engine.models.voice.flow import Flow
@@ -71,11 +72,13 @@ class Synthesizer(nn.Module):
         wanted = range(whole) if frames is None else frames
         # What a CPU works on should stay in its caches, and below the 32 MB that malloc gives back at once.
         step = max(PIECE_FRAMES // batch, LEAST_PIECE_FRAMES) if z.device.type == "cpu" else MOST_FRAMES // batch + 1
+        most = max_convolved(z.device) // self.shape.hop - 2 * self.shape.lead_in_frames
+        step = min(step, most)
         if len(wanted) <= step:
             return self._decode_part(z, g, source, wanted.start, wanted.stop)
         # Pieces of one length out of few: for each length it has met oneDNN keeps up to 100 MB to work in.
         even = -(-len(wanted) // -(-len(wanted) // step))
-        length = min(-(-even // LENGTH_STEP) * LENGTH_STEP, len(wanted))
+        length = min(-(-even // LENGTH_STEP) * LENGTH_STEP, len(wanted), most)
         pieces = [
             self._decode_part(z, g, source, start, start + length)
             for start in range(wanted.start, wanted.stop - length, length)

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv1d, pad
 
+from engine.models.device_work import max_convolved
 from engine.models.voice.pitch import HIGHEST_HZ, HOP, LOWEST_HZ, RATE_HZ
 
 FRAME = 1024
@@ -59,13 +60,22 @@ class Yin:
         """(B, n) float32 of 16 kHz -> (B, n // 160) float32 in Hz, 0 where there is no pitch."""
         if sound.shape[1] < HOP:
             return sound.new_zeros(sound.shape[0], 0)
-        sound = conv1d(sound.float()[:, None], self._low_pass, padding=TAPS // 2)[:, 0]
+        sound = self._low_passed(sound.float())
         difference, pairs = self._difference(sound)
         unlikeness = (difference + SILENCE) / (difference.cumsum(-1) / self._lags + SILENCE)
         place, is_pitch = settled(dips(unlikeness, pairs))
         around = (difference.gather(-1, place[..., None] + step)[..., 0] for step in (0, 1, 2))
         hz = RATE_HZ / (place + FIRST + parabola(*around)[0])
         return torch.where(is_pitch, hz.clamp(LOWEST_HZ, HIGHEST_HZ), 0.0)
+
+    def _low_passed(self, sound: Tensor) -> Tensor:
+        """(B, n) -> the same, in pieces where the device takes no longer ones."""
+        count, most = sound.shape[1], max_convolved(sound.device)
+        if count <= most:
+            return conv1d(sound[:, None], self._low_pass, padding=TAPS // 2)[:, 0]
+        padded = pad(sound, (TAPS // 2, TAPS // 2))[:, None]
+        pieces = (padded[..., first : first + most + TAPS - 1] for first in range(0, count, most))
+        return torch.cat([conv1d(piece, self._low_pass)[:, 0] for piece in pieces], 1)
 
     def _difference(self, sound: Tensor) -> tuple[Tensor, Tensor]:
         """(B, T, LONGEST): mean squared difference of each lag from 1 on; (T, LONGEST): of how many pairs it is the

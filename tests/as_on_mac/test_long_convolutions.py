@@ -1,0 +1,96 @@
+"""A voice on a Mac whose GPU refuses long convolutions.
+
+MPS before macOS 15.1: "Output channels > 65536 not supported at the MPS device", for any side of the result and for
+what a transposed convolution is given (torch's aten/src/ATen/native/mps/operations/Convolution.mm, the words are in
+libtorch_cpu.dylib of the wheel of 2.13). PYTORCH_ENABLE_MPS_FALLBACK does not help: the operation is there. RVC WebUI's
+issue 2393 and rvc-python's 34 are this one. Here the CPU refuses what MPS would.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from engine.models import device_work
+from engine.models.voice import VoiceSettings, VoiceSpec
+from engine.models.voice.cutting import FULL, SHORT, spans_of
+from engine.models.voice.load import load
+from engine.models.voice.offline import Converter, cutting_for
+from engine.models.voice.optimization import OptimizationConfig
+from engine.models.voice.pitch.yin import Yin
+from tests.conftest import TinyModels
+
+LIMIT = device_work.MAX_CONVOLVED["mps"]
+CPU = torch.device("cpu")
+
+
+class Refusing(TorchDispatchMode):
+    """Refuses what Convolution.mm does."""
+
+    longest = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if "conv" in str(func):  # in inference mode conv2d and conv_transpose2d come as they are called
+            self.longest = max(self.longest, *(args[0] if "transpose" in str(func) else result).shape)
+            if self.longest > LIMIT:
+                raise NotImplementedError("Output channels > 65536 not supported at the MPS device.")
+        return result
+
+
+@pytest.fixture
+def limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.set_num_threads(1)
+    monkeypatch.setitem(device_work.MAX_CONVOLVED, "cpu", LIMIT)
+
+
+def test_a_long_sound_is_converted_in_pieces_that_are_not_refused(tiny_models: TinyModels, limited: None) -> None:
+    folder: Path = tiny_models.voice(kind="singing")
+    files = {"model": "voice.pth", "content": "content"}
+    model = load(VoiceSpec(**{name: str(folder / file) for name, file in files.items()}, pitch="yin"), "cpu", "float32")
+    converter = Converter(model, VoiceSettings(), OptimizationConfig.for_cpu())
+    seconds = 21  # uncut it would be too long for HuBERT, as for all the others
+    sound = 0.3 * np.sin(2.0 * np.pi * 220.0 * np.arange(seconds * 16_000) / 16_000, dtype=np.float32)
+    with Refusing() as refusing:
+        made = converter.convert_sound(sound)
+    assert len(made) == seconds * model.rate_hz
+    assert LIMIT * 0.7 < refusing.longest <= LIMIT
+    assert np.argmax(np.abs(np.fft.rfft(made * np.hanning(len(made))))) / seconds == pytest.approx(220.0, abs=0.5)
+
+
+def test_no_window_of_the_short_cutting_is_too_long_for_hubert(limited: None) -> None:
+    """Its first convolution is 10 wide and gives one of five samples."""
+    cutting = cutting_for(CPU, torch.float32)
+    assert cutting is SHORT
+    random = np.random.default_rng(0)
+    for seconds in (15.9, 16.0, 16.1, 100.0):
+        sound = random.standard_normal(round(seconds * 16_000)).astype(np.float32)
+        spans = spans_of(lambda first, count, sound=sound: sound[first : first + count], len(sound), cutting)
+        assert max(span.size for span in spans) * 160 // 5 <= LIMIT
+    assert 2 * cutting.query_s + cutting.center_s <= cutting.max_s
+    assert (cutting.max_s + 2 * cutting.pad_s) * 17 / 16 * 16_000 / 5 <= LIMIT
+
+
+def test_the_pitch_of_pieces_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.set_num_threads(1)
+    sound = torch.randn(2, 8_000, generator=torch.Generator().manual_seed(0)).cumsum(1)
+    tracker = Yin(CPU)
+    whole = tracker._low_passed(sound)
+    for most in (777, 4_000, 7_999, 8_000):
+        monkeypatch.setitem(device_work.MAX_CONVOLVED, "cpu", most)
+        torch.testing.assert_close(tracker._low_passed(sound), whole)
+
+
+@pytest.mark.parametrize(("is_newer", "wanted"), [(True, sys.maxsize), (False, LIMIT)])
+def test_a_mac_that_takes_any_length_is_asked_for_no_pieces(
+    monkeypatch: pytest.MonkeyPatch, is_newer: bool, wanted: int
+) -> None:
+    asked = []
+    monkeypatch.setattr("torch.backends.mps.is_macos_or_newer", lambda *version: asked.append(version) or is_newer)
+    assert device_work.max_convolved(torch.device("mps")) == wanted and asked == [(15, 1)]
+    assert device_work.max_convolved(CPU) == device_work.max_convolved(torch.device("cuda:1")) == sys.maxsize
+    assert cutting_for(CPU, torch.float32) is FULL
