@@ -86,7 +86,8 @@ def fitted(rgb: Pictures, width: int, height: int, device: torch.device) -> torc
     if isinstance(rgb, np.ndarray):
         # A copy of what may only be read: torch has no such tensors and warns.
         rgb = torch.from_numpy(np.require(rgb, requirements=("C", "W")))
-    x = covering(rgb.to(device, non_blocking=True), width, height)
+    # MPS would read the picture when it gets to it, and by then the memory may be somebody else's.
+    x = covering(rgb.to(device, non_blocking=device.type == "cuda"), width, height)
     x = x.permute(0, 3, 1, 2).float() / 255.0  # (F, 3, H, W)
     if x.shape[2:] == (height, width):
         return x
