@@ -14,14 +14,14 @@ import sys
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
-from multiprocessing.connection import Connection, Pipe
+from multiprocessing.connection import Connection
 from typing import IO, Final, Protocol
 
 from engine.children.forked import ForkedProcess, ForkServer
 from engine.children.spawned import SpawnedProcess
 from engine.errors import ChildError
+from engine.ipc.control_pipe import open_pipe
 
-PIPE_BYTES: Final = 256 << 10  # macOS gives 8 KiB, less than one letter
 CAN_FORK: Final = sys.platform == "linux" and hasattr(os, "pidfd_open")
 
 
@@ -79,7 +79,7 @@ class Launcher:
         """A new process that runs `child_main`, and our end of its pipe. ChildError: none to be had."""
         try:
             with ExitStack() as undo:
-                ours, theirs = _pipe()
+                ours, theirs = open_pipe()
                 undo.enter_context(ours)
                 with theirs:
                     process: ChildProcess = (
@@ -115,17 +115,6 @@ class Launcher:
     def _end_server(self) -> str:
         server, self._server = self._server, None
         return server.kill() if server else ""
-
-
-def _pipe() -> tuple[Connection, Connection]:
-    """Both ends of a pipe that takes letters both ways, each of which has room for the largest."""
-    if sys.platform == "win32":
-        return Pipe()
-    ends = socket.socketpair()
-    for end in ends:
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, PIPE_BYTES)
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, PIPE_BYTES)
-    return Connection(ends[0].detach()), Connection(ends[1].detach())
 
 
 LAUNCHER: Final = Launcher()

@@ -7,7 +7,7 @@ pictures and sound go through rings, never through here.
 A process that is stopped reads nothing. Letters to it fill the pipe, and the thread that wrote the next would
 be stopped as well, just the one that must notice the hang. So `send` waits for room at most a second. Up to
 16 KiB a letter is written by one call of the system, so none but a longer one can be cut in two by a sender
-that is stopped.
+that is stopped. On Windows none can: see `windows_pipe`.
 """
 
 import os
@@ -20,13 +20,26 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from engine.errors import ControlPipeError, PipeClosedError
+from engine.ipc import windows_pipe
 
 LONGEST_BYTES = 60 * 1024
 PIPE_BYTES = 3 * LONGEST_BYTES  # Linux gives 208 KiB, macOS 8: there a long letter would wait for its reader
+NEW_PIPE_BYTES = 256 * 1024
 ROOM_WAIT_S = 1.0
 SHOWN_BYTES = 40  # of a letter that cannot be read
 
 Received = TypeVar("Received")
+
+
+def open_pipe() -> tuple[Connection, Connection]:
+    """Both ends of a pipe for two ControlPipes. What a process is told before it runs fits into it. OSError: none."""
+    if sys.platform == "win32":
+        return windows_pipe.open_pipe(NEW_PIPE_BYTES)
+    ends = socket.socketpair()
+    for end in ends:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, NEW_PIPE_BYTES)
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, NEW_PIPE_BYTES)
+    return Connection(ends[0].detach()), Connection(ends[1].detach())
 
 
 class ControlPipe(Generic[Received]):
@@ -39,6 +52,7 @@ class ControlPipe(Generic[Received]):
         self.connection = connection
         """For `multiprocessing.connection.wait`: ready when there is a letter, or the other end is gone."""
         _widen(connection)
+        self._timed_writer = windows_pipe.TimedWriter(connection) if sys.platform == "win32" else None
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder: msgspec.msgpack.Decoder[Received] = msgspec.msgpack.Decoder(receives)
 
@@ -46,7 +60,7 @@ class ControlPipe(Generic[Received]):
         """Write one letter; returns before it is read.
 
         Raises PipeClosedError when the other end is gone, ControlPipeError when the letter is too long or the
-        other end has read so little that there is no room within a second (not on Windows, which waits).
+        other end has read so little that there is no room within a second (on Windows the letter may come late then).
         """
         letter = self._encoder.encode(message)
         if len(letter) > LONGEST_BYTES:
@@ -54,13 +68,11 @@ class ControlPipe(Generic[Received]):
                 f"control pipe: a {type(message).__name__} of {len(letter)} bytes is too long (at most {LONGEST_BYTES})"
             )
         try:
-            if not _has_room(self.connection):
-                raise ControlPipeError(
-                    f"control pipe: no room for a {type(message).__name__}: the other end does not read"
-                )
-            self.connection.send_bytes(letter)
+            is_sent = self._write(letter)
         except OSError as error:
             raise PipeClosedError(f"control pipe: the other end is gone ({error.strerror or error})") from error
+        if not is_sent:
+            raise ControlPipeError(f"control pipe: no room for a {type(message).__name__}: the other end does not read")
 
     def receive(self, timeout_s: float = 0.0) -> Received | None:
         """The next letter, or None when none comes within `timeout_s`.
@@ -84,7 +96,18 @@ class ControlPipe(Generic[Received]):
 
     def close(self) -> None:
         """Close this end; the other end reads what is left, then gets PipeClosedError."""
+        if self._timed_writer is not None:
+            self._timed_writer.cancel()
         self.connection.close()
+
+    def _write(self, letter: bytes) -> bool:
+        """False: no room within a second."""
+        if self._timed_writer is not None:
+            return self._timed_writer.write(letter, ROOM_WAIT_S)
+        if not _has_room(self.connection):
+            return False
+        self.connection.send_bytes(letter)
+        return True
 
 
 def _widen(connection: Connection) -> None:
@@ -97,9 +120,7 @@ def _widen(connection: Connection) -> None:
 
 
 def _has_room(connection: Connection) -> bool:
-    """Whether a letter can be written without waiting, now or within a second."""
-    if sys.platform == "win32":
-        return True
+    """Whether a letter can be written without waiting, now or within a second. Not on Windows."""
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLOUT)
     return bool(poll.poll(ROOM_WAIT_S * 1000))  # also when the other end is gone: the write then says so

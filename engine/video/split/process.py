@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from multiprocessing.connection import Connection, Pipe
+from multiprocessing.connection import Connection
 from typing import Any, Final
 
 from engine.children import stderr_file
@@ -13,6 +13,7 @@ from engine.children.spec import child_environment
 from engine.errors import PipeClosedError
 from engine.interpreter import command, exit_reason, utf8_environment
 from engine.ipc import ControlPipe
+from engine.ipc.control_pipe import open_pipe
 from engine.video.split.letters import BeginStage, FromStage, StageFault, StageReady
 
 STAGE: Final = "engine.video.split.stage_process"
@@ -32,7 +33,7 @@ class StageProcess:
         self.fault: StageFault | None = None
         with ExitStack() as undo:
             self._stderr = undo.enter_context(stderr_file.create())
-            ours, theirs = Pipe()
+            ours, theirs = open_pipe()
             undo.callback(ours.close)
             with theirs:
                 handles = theirs.fileno(), tuple(end.fileno() for end in inputs), tuple(end.fileno() for end in outputs)

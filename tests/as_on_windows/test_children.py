@@ -1,0 +1,116 @@
+"""Children as on Windows: their pipes, what they write to stderr, their share of the processor.
+
+Evidence: CPython's Lib/multiprocessing/connection.py and Lib/subprocess.py, which run here on a stand-in of `_winapi`.
+"""
+
+import msgspec
+import pytest
+
+from engine.children.messages import Begin, Letter, Stop, ToChild, Update
+from engine.errors import ControlPipeError, PipeClosedError
+from engine.ipc import ControlPipe
+from engine.ipc.control_pipe import NEW_PIPE_BYTES, ROOM_WAIT_S, open_pipe
+from tests import fake_winapi
+from tests.fake_winapi import FakeWinapi
+
+
+@pytest.fixture
+def winapi(monkeypatch: pytest.MonkeyPatch) -> FakeWinapi:
+    return fake_winapi.installed(monkeypatch)
+
+
+def both_ends() -> tuple[ControlPipe[Letter], ControlPipe[ToChild]]:
+    """The engine's and the child's."""
+    ours, theirs = open_pipe()
+    return ControlPipe(ours, Letter), ControlPipe(theirs, ToChild)
+
+
+def begin(text: str) -> Begin:
+    return Begin(loop="a:run", settings={"text": text}, environment={}, niceness=0, words="", gate="")
+
+
+def test_all_that_a_child_is_told_before_it_runs_is_written_while_its_interpreter_starts(winapi: FakeWinapi) -> None:
+    engine, child = both_ends()
+    letters = [
+        begin("x" * 40_000),
+        Update(number=1, values={"/sd/prompt": "y" * 48_000}),
+        Update(number=2),
+        Stop(),
+    ]
+    for letter in letters:  # nobody reads yet
+        engine.send(letter)
+    assert winapi.timeouts_ms == []
+    assert [child.receive(1.0) for _ in letters] == letters
+    assert child.receive() is None
+
+
+def test_a_stopped_child_holds_the_thread_that_writes_to_it_for_a_second_and_gets_its_letters_when_it_goes_on(
+    winapi: FakeWinapi,
+) -> None:
+    engine, child = both_ends()
+    letters = [Update(number=number, values={"/sd/prompt": "x" * 50_000}) for number in range(8)]
+    fitting = NEW_PIPE_BYTES // 50_000
+    for letter in letters[:fitting]:
+        engine.send(letter)
+    for letter in letters[fitting : fitting + 2]:
+        with pytest.raises(ControlPipeError, match="no room for a Update: the other end does not read"):
+            engine.send(letter)
+    assert winapi.timeouts_ms == [ROOM_WAIT_S * 1000] * 2
+    assert winapi.cancelled == [], "a reader may have begun with it"
+    got = [child.receive(1.0) for _ in range(fitting + 1)]
+    assert got == letters[: fitting + 1], "the first that found no room is on its way, the second was never written"
+    engine.send(letters[-1])
+    assert child.receive(1.0) == letters[-1]
+
+
+def test_a_letter_that_found_no_room_is_whole_though_its_reader_was_stopped_in_the_middle_of_it(
+    winapi: FakeWinapi,
+) -> None:
+    engine, child = both_ends()
+    before = [begin("x" * 50_000)] * (NEW_PIPE_BYTES // 50_000)
+    late = Update(number=1, values={"/sd/prompt": "y" * 50_000})
+    for letter in before:
+        engine.send(letter)
+    with pytest.raises(ControlPipeError):
+        engine.send(late)
+    assert [child.receive(1.0) for _ in before] == before
+    handle = child.connection.fileno()
+    start, _ = winapi.ReadFile(handle, 128, overlapped=True)  # what PipeConnection.recv_bytes does first
+    with pytest.raises(ControlPipeError):
+        engine.send(Stop())
+    rest, _ = winapi.ReadFile(handle, winapi.PeekNamedPipe(handle)[1], overlapped=True)
+    assert msgspec.msgpack.decode(start.getbuffer() + rest.getbuffer(), type=ToChild) == late
+    engine.send(Stop())
+    assert child.receive(1.0) == Stop()
+
+
+def test_the_end_of_either_process_is_noticed_at_the_other_end(winapi: FakeWinapi) -> None:
+    engine, child = both_ends()
+    engine.send(Stop())
+    engine.close()
+    assert child.receive(1.0) == Stop(), "what was said before is heard"
+    with pytest.raises(PipeClosedError):
+        child.receive(1.0)
+    engine, child = both_ends()
+    child.close()
+    with pytest.raises(PipeClosedError):
+        engine.send(Stop())
+
+
+def test_a_child_that_dies_while_a_letter_waits_for_room_is_found_dead(winapi: FakeWinapi) -> None:
+    engine, child = both_ends()
+    with pytest.raises(ControlPipeError):
+        for number in range(6):
+            engine.send(Update(number=number, values={"/sd/prompt": "x" * 50_000}))
+    child.close()
+    with pytest.raises(PipeClosedError):
+        engine.send(Stop())
+
+
+def test_a_letter_under_way_is_given_up_before_its_handle_is_closed(winapi: FakeWinapi) -> None:
+    engine, _ = both_ends()
+    with pytest.raises(ControlPipeError):
+        for number in range(6):
+            engine.send(Update(number=number, values={"/sd/prompt": "x" * 50_000}))
+    engine.close()
+    assert len(winapi.cancelled) == 1
