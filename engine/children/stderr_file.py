@@ -17,6 +17,9 @@ LONGEST_BYTES: Final = 1 << 20
 TAIL_BYTES: Final = 16 << 10
 TAIL_LINES: Final = 20
 CRASH: Final = "Fatal Python error: "  # faulthandler's first line
+# And its first line of what Windows calls an exception, which a library may also handle: then the process goes on.
+WINDOWS_EXCEPTION: Final = "Windows fatal exception: "
+DUMP: Final = ("  ", "Thread ", "Current thread", "Extension modules")  # how the lines after it begin
 CRASHED_THREAD: Final = "Current thread "
 FRAME: Final = "  File "
 
@@ -39,6 +42,9 @@ def cut_long(descriptor: int = 2) -> None:
     """Empty it when it has grown beyond 1 MiB. Called by the child now and then; a closed stderr is left alone."""
     with suppress(OSError):
         if os.fstat(descriptor).st_size > LONGEST_BYTES:
+            # Windows has no O_APPEND that a child could inherit: the next line would be written where the last one
+            # ended, behind a hole as long as what was cut, and all of it cut again at the next look.
+            os.lseek(descriptor, 0, os.SEEK_SET)
             os.ftruncate(descriptor, 0)
             os.write(descriptor, b"(older lines were cut off)\n")
 
@@ -48,14 +54,21 @@ def tail_of(file: IO[bytes]) -> list[str]:
     file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
     text = file.read(TAIL_BYTES).decode(errors="replace").replace("\0", "")
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
-    crashes = [number for number, line in enumerate(lines) if line.startswith(CRASH)]
+    crashes = [number for number in range(len(lines)) if _is_crash(lines[number:])]
     return lines[crashes[-1] if crashes else -TAIL_LINES :]
 
 
 def gist(lines: list[str]) -> str:
     """The one line of a tail that says most: a crash with the innermost frame of its thread, else the last line."""
-    if not lines or not lines[0].startswith(CRASH):
+    if not lines or not _is_crash(lines):
         return lines[-1].strip() if lines else ""
     thread = next((number for number, line in enumerate(lines) if line.startswith(CRASHED_THREAD)), len(lines))
     frames = [line.strip() for line in lines[thread:] if line.startswith(FRAME)]
-    return " in ".join([lines[0].removeprefix(CRASH), *frames[:1]])
+    return " in ".join([lines[0].removeprefix(CRASH).removeprefix(WINDOWS_EXCEPTION), *frames[:1]])
+
+
+def _is_crash(lines: list[str]) -> bool:
+    """True for Python's account of what ended the process, from its first line to the end of the file."""
+    if lines[0].startswith(WINDOWS_EXCEPTION):
+        return all(line.startswith(DUMP) for line in lines[1:])
+    return lines[0].startswith(CRASH)

@@ -1,11 +1,17 @@
 """Children as on Windows: their pipes, what they write to stderr, their share of the processor.
 
-Evidence: CPython's Lib/multiprocessing/connection.py and Lib/subprocess.py, which run here on a stand-in of `_winapi`.
+Evidence: CPython's Lib/multiprocessing/connection.py, which runs here on a stand-in of `_winapi`; its
+Modules/faulthandler.c for what a crash leaves on stderr.
 """
+
+import os
+import tempfile
+from pathlib import Path
 
 import msgspec
 import pytest
 
+from engine.children import stderr_file
 from engine.children.messages import Begin, Letter, Stop, ToChild, Update
 from engine.errors import ControlPipeError, PipeClosedError
 from engine.ipc import ControlPipe
@@ -114,3 +120,42 @@ def test_a_letter_under_way_is_given_up_before_its_handle_is_closed(winapi: Fake
             engine.send(Update(number=number, values={"/sd/prompt": "x" * 50_000}))
     engine.close()
     assert len(winapi.cancelled) == 1
+
+
+def test_a_child_that_talks_much_keeps_its_newest_lines_where_no_file_is_opened_for_appending(tmp_path: Path) -> None:
+    with (tmp_path / "stderr").open("w+b", buffering=0) as file:
+        stdout, stderr = os.dup(file.fileno()), os.dup(file.fileno())  # one position, as inherited handles have
+        os.write(stdout, b"x" * (stderr_file.LONGEST_BYTES + 1))
+        for number in range(3):
+            stderr_file.cut_long(stderr)  # four times a second
+            os.write((stdout, stderr)[number % 2], b"line %d\n" % number)
+        assert os.fstat(file.fileno()).st_size < 100, "no hole before them"
+        assert stderr_file.tail_of(file) == ["(older lines were cut off)", "line 0", "line 1", "line 2"]
+        os.close(stdout)
+        os.close(stderr)
+
+
+ACCESS_VIOLATION = b"""Windows fatal exception: access violation
+
+Thread 0x00001a2c (most recent call first):
+  File "C:\\engine\\children\\mailbox.py", line 59 in _run
+
+Current thread 0x000024e8 (most recent call first):
+  File "C:\\torch\\nn\\functional.py", line 7 in conv2d
+  File "C:\\engine\\children\\diffusion.py", line 3 in run
+"""
+
+
+@pytest.mark.parametrize(
+    ("printed", "gist"),
+    [
+        (ACCESS_VIOLATION, 'access violation in File "C:\\torch\\nn\\functional.py", line 7 in conv2d'),
+        (ACCESS_VIOLATION + b"ModelError: no such file\n", "ModelError: no such file"),
+        (b"a driver handled one:\n" + 2 * ACCESS_VIOLATION, "access violation in File"),
+    ],
+    ids=["the end of the process", "handled by a library", "the second was the end"],
+)
+def test_a_child_that_crashes_names_its_line(printed: bytes, gist: str) -> None:
+    with tempfile.TemporaryFile(buffering=0) as file:
+        file.write(printed)
+        assert stderr_file.gist(stderr_file.tail_of(file)).startswith(gist)
