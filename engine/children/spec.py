@@ -6,6 +6,8 @@ from typing import Any, Final, Literal
 
 from engine import openmp
 from engine.children.messages import Fact
+from engine.interpreter import utf8_environment
+from engine.system import metal
 
 _ENVIRONMENT: Final[Mapping[str, str]] = {
     "OMP_NUM_THREADS": "1",  # more take the drawing thread's core, and thrash
@@ -19,7 +21,7 @@ _ENVIRONMENT: Final[Mapping[str, str]] = {
 
 def child_environment() -> dict[str, str]:
     """Of a process that runs a model: over the one that starts it."""
-    return {**_ENVIRONMENT, **openmp.brief_spin()}
+    return {**_ENVIRONMENT, **utf8_environment(), **openmp.brief_spin(), **metal.fallback()}
 
 
 State = Literal["off", "loading", "compiling", "ready", "busy", "hung", "restarting", "failed"]

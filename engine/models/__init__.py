@@ -13,6 +13,8 @@ how a chain of parts is run or captured (graphs), how a part is compiled (compil
 
 from engine import openmp
 from engine.models import torchaudio_stand_in
+from engine.system import metal
 
 torchaudio_stand_in.register()
 openmp.spin_briefly()  # read when torch is loaded
+metal.allow_fallback()  # likewise
