@@ -1,7 +1,9 @@
-"""Stand-in for the named pipes of Windows, as CPython's `_winapi` shows them: handles, overlapped operations, quotas.
+"""Stand-in for what CPython's `_winapi` shows of Windows: named pipes with their quotas, and the start of processes.
 
-`fake_winapi.installed(monkeypatch)` puts it in the place of `_winapi`, and CPython's own PipeConnection and `wait`,
-which its Lib/multiprocessing/connection.py defines on Windows alone, on top of it. Both ends are in this process.
+`fake_winapi.installed(monkeypatch)` puts it in the place of `_winapi`, and CPython's own PipeConnection, which its
+Lib/multiprocessing/connection.py defines on Windows alone, on top of it. Both ends are in this process.
+`windows_subprocess(monkeypatch)` gives CPython's own subprocess.py as it is on Windows; a process started with it is
+noted, not run.
 
 It follows Microsoft's documentation of CreateNamedPipe and of overlapped operations: a write is done at once while its
 message fits into what is left of the buffer, else when the message has been read; a message is read in parts where the
@@ -11,6 +13,8 @@ buffer given is shorter (ERROR_MORE_DATA); a read of no bytes consumes nothing a
 import importlib.util
 import itertools
 import multiprocessing.connection
+import os
+import subprocess
 import sys
 import threading
 from collections import deque
@@ -112,8 +116,18 @@ class End:
                 message.write.done(SUCCESS, transferred=message.length)
 
 
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A process that CreateProcess was asked for."""
+
+    command_line: str
+    flags: int
+    environment: dict[str, str]
+    startup: Any
+
+
 class FakeWinapi(ModuleType):
-    """The functions and constants that pipes need; any other is an AttributeError."""
+    """The functions and constants that are needed here; any other is an AttributeError."""
 
     NULL = 0
     INFINITE = 0xFFFFFFFF
@@ -125,6 +139,15 @@ class FakeWinapi(ModuleType):
     PIPE_TYPE_MESSAGE, PIPE_READMODE_MESSAGE, PIPE_WAIT = 4, 2, 0
     NMPWAIT_WAIT_FOREVER = 0xFFFFFFFF
     GENERIC_READ, GENERIC_WRITE, OPEN_EXISTING = 0x80000000, 0x40000000, 3
+    # what subprocess.py imports
+    CREATE_NEW_CONSOLE, CREATE_NEW_PROCESS_GROUP, CREATE_NO_WINDOW, DETACHED_PROCESS = 0x10, 0x200, 0x8000000, 0x8
+    CREATE_DEFAULT_ERROR_MODE, CREATE_BREAKAWAY_FROM_JOB = 0x4000000, 0x1000000
+    ABOVE_NORMAL_PRIORITY_CLASS, BELOW_NORMAL_PRIORITY_CLASS, NORMAL_PRIORITY_CLASS = 0x8000, 0x4000, 0x20
+    HIGH_PRIORITY_CLASS, IDLE_PRIORITY_CLASS, REALTIME_PRIORITY_CLASS = 0x80, 0x40, 0x100
+    STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE = -10, -11, -12
+    STARTF_USESTDHANDLES, STARTF_USESHOWWINDOW, SW_HIDE = 0x100, 0x1, 0
+    STARTF_FORCEONFEEDBACK, STARTF_FORCEOFFFEEDBACK = 0x40, 0x80
+    DUPLICATE_SAME_ACCESS, FILE_TYPE_CHAR, STILL_ACTIVE = 2, 2, 259
 
     def __init__(self) -> None:
         super().__init__("_winapi")
@@ -135,7 +158,49 @@ class FakeWinapi(ModuleType):
         self.cancelled: list[Overlapped] = []
         self.timeouts_ms: list[int] = []
         """Of the waits for a write that ended without it."""
+        self.started: list[Started] = []
+        self.ended: dict[int, int] = {}
+        """Exit codes by handle."""
+        self.duplicates: dict[int, int] = {}
+        """Handles that a child inherits as a copy of another."""
         self._handles = itertools.count(0x200, 4)
+
+    def GetCurrentProcess(self) -> int:
+        return -1
+
+    def DuplicateHandle(self, _: int, handle: int, __: int, access: int, is_inherited: int, how: int) -> int:
+        assert is_inherited and how == self.DUPLICATE_SAME_ACCESS
+        duplicate = next(self._handles)
+        self.duplicates[duplicate] = handle
+        return duplicate
+
+    def GetFileType(self, handle: int) -> int:
+        return 1
+
+    def CreateProcess(
+        self,
+        program: str | None,
+        line: str,
+        _: None,
+        __: None,
+        inherits: int,
+        flags: int,
+        env: Any,
+        cwd: Any,
+        info: Any,
+    ) -> tuple[int, int, int, int]:
+        assert inherits
+        self.started.append(Started(line, flags, dict(env), info))
+        return next(self._handles), next(self._handles), 4711, 4712
+
+    def WaitForSingleObject(self, handle: int, timeout_ms: int) -> int:
+        return self.WAIT_OBJECT_0 if handle in self.ended else self.WAIT_TIMEOUT
+
+    def GetExitCodeProcess(self, handle: int) -> int:
+        return self.ended.get(handle, self.STILL_ACTIVE)
+
+    def TerminateProcess(self, handle: int, code: int) -> None:
+        self.ended[handle] = code
 
     def CreateNamedPipe(self, name: str, mode: int, kind: int, instances: int, out: int, into: int, *_: int) -> int:
         assert mode & self.FILE_FLAG_OVERLAPPED and kind & self.PIPE_TYPE_MESSAGE and kind & self.PIPE_READMODE_MESSAGE
@@ -165,8 +230,9 @@ class FakeWinapi(ModuleType):
 
     def CloseHandle(self, handle: int) -> None:
         with self.changed:
-            end = self._end(handle)
-            del self.ends[handle]
+            if handle not in self.ends:  # of a process or a file
+                return
+            end = self.ends.pop(handle)
             for message in end.inbox:
                 if message.write is not None:
                     message.write.done(BROKEN_PIPE)
@@ -239,11 +305,26 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> FakeWinapi:
     sockets = importlib.import_module("_multiprocessing")
     for name in ("closesocket", "send", "recv"):
         monkeypatch.setattr(sockets, name, None, raising=False)
-    spec = importlib.util.spec_from_file_location(
-        "multiprocessing._connection_of_windows", multiprocessing.connection.__file__
-    )
+    module = _executed("multiprocessing._connection_of_windows", multiprocessing.connection)
+    monkeypatch.setattr(multiprocessing.connection, "PipeConnection", module.PipeConnection, raising=False)
+    return api
+
+
+def windows_subprocess(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """CPython's subprocess.py as on Windows, to put into the modules under test. After `installed`."""
+    msvcrt = ModuleType("msvcrt")
+    msvcrt.get_osfhandle = lambda descriptor: 0x1000 + 4 * descriptor  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "msvcrt", msvcrt)
+    monkeypatch.setattr(os, "set_handle_inheritable", lambda handle, is_inherited: None, raising=False)
+    module = _executed("subprocess", subprocess)
+    monkeypatch.setitem(sys.modules, "subprocess", module)
+    return module
+
+
+def _executed(name: str, original: ModuleType) -> ModuleType:
+    """The module once more, as it is on the system that `sys.platform` says."""
+    spec = importlib.util.spec_from_file_location(name, original.__file__)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(multiprocessing.connection, "PipeConnection", module.PipeConnection, raising=False)
-    return api
+    return module

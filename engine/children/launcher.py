@@ -75,7 +75,9 @@ class Launcher:
                 self._modules.clear()
                 self._environment.clear()
 
-    def launch(self, stderr: IO[bytes], environment: Mapping[str, str]) -> tuple[ChildProcess, Connection]:
+    def launch(
+        self, stderr: IO[bytes], environment: Mapping[str, str], niceness: int = 0
+    ) -> tuple[ChildProcess, Connection]:
         """A new process that runs `child_main`, and our end of its pipe. ChildError: none to be had."""
         try:
             with ExitStack() as undo:
@@ -85,7 +87,7 @@ class Launcher:
                     process: ChildProcess = (
                         ForkedProcess(self._request, theirs.fileno(), stderr.fileno())
                         if self._is_forking
-                        else SpawnedProcess(theirs, stderr, environment)
+                        else SpawnedProcess(theirs, stderr, environment, niceness)
                     )
                 undo.pop_all()
                 return process, ours

@@ -1,15 +1,12 @@
 """A model on the device that a child's settings name, or the end of the child in one line."""
 
-import os
-import sys
 from collections.abc import Callable
-from typing import Final, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from engine.children.port import ChildPort
 from engine.errors import ModelError
 from engine.ipc import Phase
-
-LEAST: Final = 19  # niceness ends there
+from engine.system import priority
 
 
 class _Loaded(Protocol):
@@ -25,18 +22,20 @@ def load_on_device(
     """`load(device, dtype)` with what `port.settings` say of both; `half`: the dtype that `auto` is on a GPU.
 
     `name` is the model as it was asked for. Its notes go to the engine. `gives_way`: on a CPU the child works only
-    while nobody else wants the core; not for one that is heard when it is late.
+    while nobody else wants the core; not for one that is heard when it is late. Windows: each loads like that.
     """
     port.enter(Phase.LOADING)
     port.trying("model", name)
+    own_class = priority.step_back()  # torch is imported next
     from engine.models import device_work
 
     device_work.use_threads(port.settings["threads"])
     try:
         device = device_work.chosen_device(port.settings["device"])
         device_work.forbid_spilling(device)
-        if device == "cpu" and gives_way:
-            _step_behind()
+        is_behind = device == "cpu" and gives_way  # it would take the very cores that draw
+        if is_behind:
+            priority.stay_behind()
         model = load(device, device_work.chosen_dtype(port.settings["dtype"], device, half=half))
     except ModelError as error:
         port.fail("model", str(error), is_final=True)
@@ -44,14 +43,8 @@ def load_on_device(
         if not device_work.is_out_of_memory(error):
             raise
         port.fail("memory", f"{name}: there is no room for its weights on {device}", is_final=True)
+    if not is_behind:
+        priority.come_back(own_class)
     for number, note in enumerate(model.notes):
         port.note(f"model.{number}", f"{name}: {note}")
     return model
-
-
-def _step_behind() -> None:
-    """Work only while nobody else wants the core: on a CPU the child takes the very cores that draw."""
-    if sys.platform == "linux":
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # gives way at once; by niceness a slice later
-    elif hasattr(os, "nice"):
-        os.nice(LEAST)

@@ -120,7 +120,7 @@ class Child:
             if packed_bytes(begin) > VALUES_BYTES:
                 raise ChildError(f"{spec.name}: its settings do not fit into a letter of {VALUES_BYTES} bytes")
             self._stderr = undo.enter_context(stderr_file.create())
-            self._process, connection = launcher.launch(self._stderr, spec.environment)
+            self._process, connection = launcher.launch(self._stderr, spec.environment, spec.niceness)
             undo.pop_all()
         self._pipe: ControlPipe[ToEngine] = ControlPipe(connection, ToEngine)
         self._send(begin)

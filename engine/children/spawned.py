@@ -9,13 +9,17 @@ from multiprocessing.connection import Connection
 from typing import IO
 
 from engine.interpreter import command, exit_reason
+from engine.system import priority
 
 
 class SpawnedProcess:
     """A started interpreter. Used by one thread."""
 
-    def __init__(self, pipe: Connection, stderr: IO[bytes], environment: Mapping[str, str]) -> None:
-        """`pipe`: the child's end, and `stderr`; it gets both, the caller's stay open. OSError: no process."""
+    def __init__(self, pipe: Connection, stderr: IO[bytes], environment: Mapping[str, str], niceness: int) -> None:
+        """`pipe`: the child's end, and `stderr`; it gets both, the caller's stay open. OSError: no process.
+
+        `niceness`: on Windows from birth; elsewhere the child sees to it.
+        """
         handle = pipe.fileno()
         arguments = {
             "args": command("engine.children.child_main", f"main({handle})"),
@@ -28,7 +32,8 @@ class SpawnedProcess:
             os.set_handle_inheritable(handle, True)
             startup = subprocess.STARTUPINFO(lpAttributeList={"handle_list": [handle]})
             # Without a console of its own or ours, Ctrl-C and a closing window are for the engine to hear.
-            self._popen = subprocess.Popen(**arguments, startupinfo=startup, creationflags=subprocess.CREATE_NO_WINDOW)
+            flags = subprocess.CREATE_NO_WINDOW | priority.birth_flags(niceness)
+            self._popen = subprocess.Popen(**arguments, startupinfo=startup, creationflags=flags)
         else:
             self._popen = subprocess.Popen(**arguments, pass_fds=(handle,), start_new_session=True)
 

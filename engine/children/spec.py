@@ -40,8 +40,8 @@ class ChildSpec:
     environment: Mapping[str, str] = field(default_factory=child_environment)
     """Over the engine's own. Set before the process starts, for malloc; a forked one has its server's until it runs."""
     niceness: int = 10
-    """Linux and macOS, 0..19: below the engine, so that a busy child leaves the drawing thread its core. 0 for one that
-    is heard when it is late."""
+    """0..19: below the engine, so that a busy child leaves the drawing thread its core. 0 for one that is heard when it
+    is late. On Windows any above 0 is the class below normal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,18 +4,28 @@ Evidence: CPython's Lib/multiprocessing/connection.py, which runs here on a stan
 Modules/faulthandler.c for what a crash leaves on stderr.
 """
 
+import importlib
 import os
+import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 
-from engine.children import stderr_file
+from engine.children import spawned, stderr_file
+from engine.children.launcher import Launcher
+from engine.children.mailbox import Mailbox
 from engine.children.messages import Begin, Letter, Stop, ToChild, Update
+from engine.children.model_loading import load_on_device
+from engine.children.port import ChildPort
+from engine.children.spec import child_environment
 from engine.errors import ControlPipeError, PipeClosedError
-from engine.ipc import ControlPipe
+from engine.ipc import ChildWords, ControlPipe
 from engine.ipc.control_pipe import NEW_PIPE_BYTES, ROOM_WAIT_S, open_pipe
+from engine.system import priority
 from tests import fake_winapi
 from tests.fake_winapi import FakeWinapi
 
@@ -159,3 +169,84 @@ def test_a_child_that_crashes_names_its_line(printed: bytes, gist: str) -> None:
     with tempfile.TemporaryFile(buffering=0) as file:
         file.write(printed)
         assert stderr_file.gist(stderr_file.tail_of(file)).startswith(gist)
+
+
+@pytest.mark.parametrize(("niceness", "is_below"), [(10, True), (0, False)], ids=["a painting child", "the voice"])
+def test_a_child_inherits_its_pipe_and_its_output_alone_and_begins_below_the_picture(
+    niceness: int, is_below: bool, winapi: FakeWinapi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spawned, "subprocess", fake_winapi.windows_subprocess(monkeypatch))
+    with tempfile.TemporaryFile() as stderr:
+        process, pipe = Launcher(is_forking=False).launch(stderr, child_environment(), niceness)
+    (started,) = winapi.started
+    assert bool(started.flags & winapi.BELOW_NORMAL_PRIORITY_CLASS) is is_below
+    assert started.flags & winapi.CREATE_NO_WINDOW, "Ctrl-C and a closing console are the engine's to hear"
+    inherited = started.startup.lpAttributeList["handle_list"]
+    standard = {started.startup.hStdInput, started.startup.hStdOutput, started.startup.hStdError}
+    (theirs,) = set(inherited) - standard
+    assert standard < set(inherited) and standard <= winapi.duplicates.keys()
+    assert f"main({theirs})" in started.command_line, "the number that the child is told"
+    assert theirs != pipe.fileno() and theirs not in winapi.ends, "our copy of it is closed"
+    assert started.environment["PYTHONUTF8"] == "1", "or libraries read their files as cp1252"
+    assert process.pid == 4711 and not process.has_ended(0.0)
+    process.kill()
+    assert process.has_ended(0.0) and process.exit_reason == "exit code 1"
+    pipe.close()
+
+
+@pytest.fixture
+def own_class(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """The priority class of this process, as psutil has it on Windows; below normal at first."""
+    now = [FakeWinapi.BELOW_NORMAL_PRIORITY_CLASS]
+
+    def nice(process: psutil.Process, value: int | None = None) -> int | None:
+        if value is None:
+            return now[0]
+        now[0] = value
+        return None
+
+    monkeypatch.setattr(psutil.Process, "nice", nice)
+    monkeypatch.setattr(psutil, "IDLE_PRIORITY_CLASS", FakeWinapi.IDLE_PRIORITY_CLASS, raising=False)
+    return lambda: now[0]
+
+
+@pytest.mark.parametrize(("gives_way", "after"), [(False, "BELOW_NORMAL"), (True, "IDLE")], ids=["a voice", "pictures"])
+def test_a_model_is_loaded_while_nobody_else_wants_the_processor(
+    gives_way: bool, after: str, own_class: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    importlib.import_module("engine.models.device_work")  # torch loads the DLLs of the system that it believes in
+    ours, theirs = open_pipe()
+    words = ChildWords.create("toy words")
+    port = ChildPort(
+        settings={"threads": 1, "device": "cpu", "dtype": "auto"},
+        send=lambda letter: None,
+        mailbox=Mailbox(ControlPipe(theirs, ToChild), words),
+        words=words,
+        gate=None,
+    )
+    while_loading = []
+
+    class Model:
+        notes = ()
+
+        def __init__(self, device: str, dtype: str) -> None:
+            while_loading.append(own_class())
+
+    with ours, theirs, monkeypatch.context() as on_windows:
+        on_windows.setattr(sys, "platform", "win32")
+        load_on_device(port, "tiny", Model, half="float16", gives_way=gives_way)
+    words.close()
+    assert while_loading == [FakeWinapi.IDLE_PRIORITY_CLASS]
+    assert own_class() == getattr(FakeWinapi, f"{after}_PRIORITY_CLASS")
+
+
+def test_windows_that_grants_no_priority_hinders_no_model(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refused(process: psutil.Process, value: int | None = None) -> None:
+        raise psutil.AccessDenied(process.pid)
+
+    monkeypatch.setattr(psutil.Process, "nice", refused)
+    monkeypatch.setattr(sys, "platform", "win32")
+    priority.come_back(priority.step_back())
+    assert len(caplog.messages) == 1 and "not give way" in caplog.messages[0]
