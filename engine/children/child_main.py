@@ -6,6 +6,7 @@ spawned: main(handle)      -> run(handle)
 
 import faulthandler
 import importlib
+import logging
 import os
 import signal
 import sys
@@ -20,6 +21,9 @@ from engine.children.messages import Begin, Fault, Hello, ToChild
 from engine.children.port import ChildFault, ChildPort
 from engine.errors import ChildError, PipeClosedError, in_one_line
 from engine.ipc import ChildWords, ControlPipe, Gate, Phase
+from engine.system import win32
+
+log = logging.getLogger(__name__)
 
 BEGIN_WAIT_S: Final = 10.0  # the letter is written before the process is born
 EXIT_FAULT: Final = 1
@@ -40,9 +44,26 @@ def ignore_signals() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
+def suit_windows() -> None:
+    """Windows: let a crash end this process at once, and let it run at full speed.
+
+    A crashed process would wait for Windows Error Reporting, and a DLL that is missing for somebody who clicks its
+    message away (Microsoft's documentation of SetErrorMode). And one that has no window may be throttled to save power.
+    """
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.SetErrorMode(msvcrt.SEM_FAILCRITICALERRORS | msvcrt.SEM_NOGPFAULTERRORBOX)
+        try:
+            win32.forbid_power_throttling()
+        except OSError as error:
+            log.warning("Windows may throttle this process to save power: %s", error.strerror or error)
+
+
 def run(handle: int) -> int:
     """Serve the engine at the other end of this pipe; returns the exit code. Flushes what was printed."""
     ignore_signals()
+    suit_windows()
     faulthandler.enable()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # goes where stderr goes
     pipe: ControlPipe[ToChild] = ControlPipe(connection_of(handle), ToChild)

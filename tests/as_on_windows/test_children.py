@@ -10,12 +10,14 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import psutil
 import pytest
 
 from engine.children import spawned, stderr_file
+from engine.children.child_main import suit_windows
 from engine.children.launcher import Launcher
 from engine.children.mailbox import Mailbox
 from engine.children.messages import Begin, Letter, Stop, ToChild, Update
@@ -27,6 +29,7 @@ from engine.ipc import ChildWords, ControlPipe
 from engine.ipc.control_pipe import NEW_PIPE_BYTES, ROOM_WAIT_S, open_pipe
 from engine.system import priority
 from tests import fake_winapi
+from tests.fake_win32 import FakeWindows
 from tests.fake_winapi import FakeWinapi
 
 
@@ -250,3 +253,19 @@ def test_windows_that_grants_no_priority_hinders_no_model(
     monkeypatch.setattr(sys, "platform", "win32")
     priority.come_back(priority.step_back())
     assert len(caplog.messages) == 1 and "not give way" in caplog.messages[0]
+
+
+@pytest.mark.parametrize("is_refused", [False, True], ids=["granted", "refused"])
+def test_a_child_is_not_throttled_and_a_crash_ends_it_without_a_dialog(
+    is_refused: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    windows = FakeWindows.installed(monkeypatch)
+    windows.answers["SetProcessInformation"] = 0 if is_refused else 1
+    modes: list[int] = []
+    msvcrt = SimpleNamespace(SetErrorMode=modes.append, SEM_FAILCRITICALERRORS=1, SEM_NOGPFAULTERRORBOX=2)
+    monkeypatch.setitem(sys.modules, "msvcrt", msvcrt)  # type: ignore[arg-type]
+    monkeypatch.setattr(sys, "platform", "win32")
+    suit_windows()
+    assert modes == [3]
+    assert windows.called("SetProcessInformation")
+    assert len(caplog.messages) == is_refused
