@@ -112,8 +112,23 @@ def device_wait(device: torch.device) -> Callable[[], None]:
 
         return wait
     if device.type == "mps":
-        return torch.mps.synchronize
+        return _metal_wait(device)
     return lambda: None  # a CPU has done it when the call returns
+
+
+def _metal_wait(device: torch.device) -> Callable[[], None]:
+    """A wait that leaves the interpreter to other threads.
+
+    torch.mps.synchronize keeps it to itself (torch/csrc/mps/Module.cpp): the thread that tells the engine that this
+    process lives would be silent for as long as the device works, and a child counts as hung after 10 s. A copy to the
+    host waits for all that was given to the device before it, too, and lets go of the interpreter meanwhile.
+    """
+    last = torch.zeros(1, device=device)
+
+    def wait() -> None:
+        last.cpu()
+
+    return wait
 
 
 _streams: weakref.WeakSet[Any] = weakref.WeakSet()  # those that somebody holds
@@ -153,6 +168,7 @@ class StageClock:
     def __init__(self, device: torch.device, idle_s: Callable[[], float] = lambda: 0.0) -> None:
         """`idle_s`: seconds that the caller has spent on purpose without giving work; they belong to no stage."""
         self._device, self._is_cuda = device, device.type == "cuda"
+        self._wait = (lambda: None) if self._is_cuda else device_wait(device)  # Metal works on when a call has returned
         self._idle_s = idle_s
         self._marks: list[tuple[str, Any, float]] = []
 
@@ -175,8 +191,7 @@ class StageClock:
 
     def _now(self) -> Any:
         if not self._is_cuda:
-            if self._device.type == "mps":
-                torch.mps.synchronize()  # which works on when the call has returned
+            self._wait()
             return time.perf_counter()
         event = torch.cuda.Event(enable_timing=True)
         event.record(torch.cuda.current_stream(self._device))  # as in `device_wait`

@@ -140,13 +140,23 @@ def test_windows_is_told_to_let_a_full_device_fail_and_takes_a_device_without_a_
     assert shares == [(0.9, 2), (0.9, 1)]
 
 
-def test_on_mps_a_stage_ends_when_its_work_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[None] = []
-    monkeypatch.setattr(torch.mps, "synchronize", lambda: waits.append(None))
+def test_a_wait_for_metal_leaves_the_interpreter_to_the_thread_that_beats(monkeypatch: pytest.MonkeyPatch) -> None:
+    copies: list[str] = []
+
+    class OnMetal:
+        def cpu(self) -> None:
+            copies.append("a copy waits without the interpreter (dispatch_to in torch's python_variable_methods.cpp)")
+
+    def keeps_the_interpreter() -> None:
+        raise AssertionError("MPSModule_deviceSynchronize in torch/csrc/mps/Module.cpp")
+
+    monkeypatch.setattr(torch.mps, "synchronize", keeps_the_interpreter)
+    monkeypatch.setattr(torch, "zeros", lambda size, device: OnMetal())
+    device_wait(torch.device("mps"))()
     clock = StageClock(torch.device("mps"))
     clock.begin()
     clock.end("encode")
-    assert len(waits) == 2 and list(clock.read_ms()) == ["encode"]
+    assert list(clock.read_ms()) == ["encode"] and len(copies) == 3, "a stage ends when its work is done"
 
 
 def test_idle_time_belongs_to_no_stage() -> None:
