@@ -1,0 +1,141 @@
+"""A whole show in this disguised process: pictures, recordings, the page, OSC, presets and a child, all files in the
+working folder. The command `run` has the main thread; another one is the audience."""
+
+import json
+import os
+import socket
+import sys
+import threading
+import time
+import traceback
+import urllib.request
+from typing import Any
+
+import commands
+
+NAME = "夜の森 🌲 Bär"
+SECONDS = 20.0
+
+
+def play() -> dict[str, Any]:
+    """What was seen and heard of it, by name; `faults` are tracebacks of the audience."""
+    osc, web = free_port(), free_port()
+    seen: dict[str, Any] = {"faults": []}
+    audience = threading.Thread(target=_attend, args=(osc, web, seen), daemon=True)
+    audience.start()
+    code, out, err = commands.say(
+        "run", "--size", "128x72", "--fps", "30", "--audio", "demo", "--seconds", f"{SECONDS:g}",
+        "--osc", f"127.0.0.1:{osc}", "--web", f"127.0.0.1:{web}", "--sink", "record=録画 ö/live.mp4",
+        "--sink", "snapshot=録画 ö/bild.png", "--sink", f"shared={NAME}", "--json",
+    )  # fmt: skip
+    audience.join(10.0)
+    seen |= {"code": code, "out": out, "err": err}
+    if code == 0:
+        seen["summary"] = json.loads(out)
+    seen["files"] = sorted(
+        os.path.relpath(os.path.join(folder, name)) for folder, _, names in os.walk(".") for name in names
+    )
+    seen["torch"] = "torch" in sys.modules
+    return seen
+
+
+def _attend(osc: int, web: int, seen: dict[str, Any]) -> None:
+    from engine.control.client import OscClient
+    from engine.osc import encode_message
+
+    try:
+        page = f"http://127.0.0.1:{web}"
+        seen["page"] = _fetch(page + "/", {"Accept": "text/html"})[:15].decode()
+        seen["host_info"] = json.loads(_fetch(page + "/?HOST_INFO"))["NAME"]
+        seen["frame"] = _fetch(page + "/frame.jpg")[:2].hex()
+        client = OscClient("127.0.0.1", osc)
+        over_tcp = OscClient("127.0.0.1", osc, tcp=True)
+        seen["answers"] = answers = []
+        for address, *arguments in (
+            ("/preset/save", NAME),
+            ("/layer/1/angle", 45.0),
+            ("/preset/save", NAME),  # over the one before, which is kept
+            ("/preset/restore", NAME),
+            ("/preset/load", NAME),
+            ("/cue/set", 1, NAME),
+            ("/cue/go",),
+            ("/map/add", "osc /surface/fader", "/layer/1/angle"),
+            ("/map/save", "Pult ä"),
+            ("/sink/start", "snapshot", "Bühne.png"),
+            ("/preset/delete", NAME),
+            ("/preset/restore", NAME),
+        ):
+            client.send(encode_message(address, *arguments))
+            if address != "/layer/1/angle":
+                answers.append([address, *_answer(client)])
+        over_tcp.send(encode_message("/sync", 7))
+        seen["synced"] = list(_answer(over_tcp))
+        over_tcp.close()
+        client.send(encode_message("/engine/quit"))
+        client.close()
+    except BaseException:
+        seen["faults"].append(traceback.format_exc())
+        import signal
+
+        signal.raise_signal(signal.SIGINT)
+
+
+def _fetch(url: str, headers: dict[str, str] | None = None) -> bytes:
+    """Asked again until somebody listens."""
+    end_s = time.perf_counter() + SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, headers=headers or {}), timeout=10.0) as answer:
+                return answer.read()
+        except OSError as error:
+            if time.perf_counter() > end_s or not isinstance(getattr(error, "reason", None), ConnectionRefusedError):
+                raise
+            time.sleep(0.02)
+
+
+def _answer(client: Any) -> tuple[Any, ...]:
+    while (message := client.receive(20.0)) is not None:
+        if message.address in ("/done", "/fail", "/synced"):
+            return (message.address, *message.args)
+    raise TimeoutError("no answer")
+
+
+def echo() -> dict[str, Any]:
+    """A child as the other system starts it, which gives a picture back twice as bright."""
+    import numpy as np
+
+    from engine.children import ChildSpec, Supervisor
+    from engine.ipc import FrameRing
+
+    told: list[str] = []
+    spec = ChildSpec(name="echo", loop="engine.children.echo:run", settings={"gain": 2.0})
+    supervisor = Supervisor(spec, report=lambda key, line: told.append(line))
+    source = FrameRing.create("echo in", 8, 4, channels=3)
+    supervisor.start()
+    supervisor.connect_input("source", source.segment)
+    sequence, end_s = 0, time.perf_counter() + SECONDS
+    while not supervisor.outputs.get("picture"):
+        assert time.perf_counter() < end_s, (told, supervisor.status())
+        sequence += 1
+        source.write(np.full((4, 8, 3), 20, np.uint8), index=sequence, time_s=0.0)
+        time.sleep(0.01)
+    reader = FrameRing.attach(supervisor.outputs["picture"])
+    while (frame := reader.latest()) is None:
+        assert time.perf_counter() < end_s
+    seen = {"pixel": int(frame.pixels[0, 0, 0]), "told": told, "status": supervisor.status().state}
+    reader.close()
+    supervisor.close()
+    source.close()
+    return seen
+
+
+def free_port() -> int:
+    """Free for UDP and TCP."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            udp.bind(("127.0.0.1", 0))
+            try:
+                tcp.bind(udp.getsockname())
+            except OSError:
+                continue
+            return int(udp.getsockname()[1])
