@@ -9,9 +9,13 @@ import sys
 def main() -> None:
     import sounddevice
 
-    hostapis = [api["name"] for api in sounddevice.query_hostapis()]
-    for device in sounddevice.query_devices():
-        sys.stdout.write(f"{device['name']}\t{hostapis[device['hostapi']]}\n")
+    for api in sounddevice.query_hostapis():
+        for index in api["devices"]:
+            try:
+                name = sounddevice.query_devices(index)["name"]
+            except UnicodeDecodeError:
+                continue  # `list_devices` leaves it out, too
+            sys.stdout.write(f"{name}\t{api['name']}\n")
 
 
 if __name__ == "__main__":

@@ -116,7 +116,8 @@ def test_no_name_of_a_sound_device_hides_the_devices_after_it(
     """The program that looks for them, on a machine with a sounddevice of our own."""
     listed = [{"name": name, "hostapi": 0} for name in DEVICES]
     (tmp_path / "sounddevice.py").write_text(
-        f'def query_hostapis(): return [{{"name": "Windows WASAPI"}}]\ndef query_devices(): return {listed!r}\n',
+        f'def query_hostapis(): return [{{"name": "Windows WASAPI", "devices": {[*range(len(listed))]}}}]\n'
+        f"def query_devices(index): return {listed!r}[index]\n",
         encoding="utf-8",
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))

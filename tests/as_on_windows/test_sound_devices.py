@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from engine.audio import portaudio
+from engine.audio import device_names, portaudio
 from engine.audio.device import DeviceCapture
 from engine.audio.devices import find_device, list_devices
 from engine.audio.output import DeviceOutput
@@ -109,7 +109,7 @@ def test_asio_drivers_are_listed_beside_wasapis_devices(monkeypatch) -> None:
     assert find_device(list_devices(), None).name.startswith("マイク")
 
 
-def test_one_name_that_cannot_be_read_costs_no_other_device(monkeypatch, caplog) -> None:
+def test_one_name_that_cannot_be_read_costs_no_other_device(monkeypatch, caplog, capsys) -> None:
     cut = "マイク".encode()[:-1].decode(errors="surrogateescape")  # in the middle of a letter
     wasapi = HostApi(
         kind=fake_portaudio.WASAPI, name="Windows WASAPI", devices=(Device(name=cut, inputs=1), *LAPTOP[2].devices)
@@ -117,6 +117,9 @@ def test_one_name_that_cannot_be_read_costs_no_other_device(monkeypatch, caplog)
     FakePortAudio.installed(monkeypatch, (*LAPTOP[:2], wasapi))
     assert [device.name for device in list_devices()] == [device.name for device in LAPTOP[2].devices if device.inputs]
     assert "audio device 9 is left out: its name b" in caplog.text
+    device_names.main()  # by which a device that was lost is found again
+    seen = [line for line in capsys.readouterr().out.splitlines() if line.endswith("\tWindows WASAPI")]
+    assert seen == [f"{device.name}\tWindows WASAPI" for device in LAPTOP[2].devices]
 
 
 def test_a_device_opens_at_a_rate_and_with_channels_that_the_mixer_has_not(
