@@ -17,20 +17,21 @@ ZEROS_S = 2.0
 REOPEN_S = 5.0  # longer than AirPods take to become a microphone (3 s)
 MAX_REOPEN_S = 60.0
 NO_PERMISSION = (
-    "audio: {name!r} gives nothing but zeros: allow the microphone to the program that multiverse was started from"
-    " (System Settings, Privacy & Security, Microphone); it is opened again until it has sound"
+    "audio: {name!r} gives nothing but zeros: unmute it, or allow the microphone to the program that multiverse was"
+    " started from (System Settings, Privacy & Security, Microphone); it is opened again until it has sound"
 )
 
 
-def heard_state(zeros_s: float, is_loopback: bool, platform: str = sys.platform) -> str:
+def heard_state(zeros_s: float, is_loopback: bool, platform: str = sys.platform, *, has_sounded: bool = False) -> str:
     """State of a device that has given exact zeros for so long. Pure.
 
-    macOS gives exact zeros, and no error, to a program without permission for the microphone; a real input is
-    never exactly zero for 2 s, but a loopback with nothing playing is.
+    macOS gives exact zeros, and no error, to a program without permission for the microphone. An analogue input is
+    never exactly zero for 2 s, but a loopback with nothing playing is, and so is a digital mixer whose channel is
+    muted: a device that has sounded before is allowed, and silent.
     """
     if zeros_s < ZEROS_S:
         return "playing"
-    return "permission?" if platform == "darwin" and not is_loopback else "silence"
+    return "permission?" if platform == "darwin" and not is_loopback and not has_sounded else "silence"
 
 
 class DeviceCapture:
@@ -49,6 +50,7 @@ class DeviceCapture:
         self._report = report
         self._is_started = False
         self._zeros_s = 0.0
+        self._has_sounded = False
         self._told_lost = 0
         self._has_told_zeros = False
         self._reopenings = 0
@@ -62,7 +64,8 @@ class DeviceCapture:
     def state(self) -> str:
         if self._stream.is_lost:
             return "lost"
-        return heard_state(self._zeros_s, self._stream.device.is_loopback, sys.platform)
+        is_loopback = self._stream.device.is_loopback
+        return heard_state(self._zeros_s, is_loopback, sys.platform, has_sounded=self._has_sounded)
 
     def start(self) -> None:
         self._is_started = True
@@ -85,7 +88,8 @@ class DeviceCapture:
     def wants_reopening(self) -> bool:
         """A microphone of macOS that may be silent for want of the permission: a stream that was opened before it was
         given goes on with zeros, one that is opened afterwards has sound (reported of CoreAudio in pull requests 11477
-        of BasedHardware/omi and 3664 of screenpipe). Nothing is lost by trying: there is no sound."""
+        of BasedHardware/omi and 3664 of screenpipe). Only until it has sounded: later it is allowed, and opening it
+        again would cost the first note after a pause."""
         now_s = self._clock.now_s()
         if not self._is_started or self.state != "permission?":
             self._reopenings, self._reopen_at_s = 0, None
@@ -112,7 +116,9 @@ class DeviceCapture:
         self.lost_blocks += has_lost and self._is_started
         bring_into_range(block)
         self._write(_widened(block, self.ring.channels), began_s)
-        self._zeros_s = 0.0 if block.any() else self._zeros_s + len(block) / self.ring.sample_rate_hz
+        is_sound = bool(block.any())
+        self._has_sounded = self._has_sounded or is_sound
+        self._zeros_s = 0.0 if is_sound else self._zeros_s + len(block) / self.ring.sample_rate_hz
         self._filled_s = self._clock.now_s()
 
     def _write(self, block: np.ndarray, began_s: float) -> None:

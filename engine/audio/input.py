@@ -36,8 +36,8 @@ class Capture(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioStatus:
     state: str
-    """playing, silence (exact zeros for 2 s), permission? (the same from a microphone of macOS), lost,
-    finished.
+    """playing, silence (exact zeros for 2 s), permission? (the same from a microphone of macOS that has not sounded
+    yet), lost, finished.
     """
     description: str
     level: tuple[float, ...]

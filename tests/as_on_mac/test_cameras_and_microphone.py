@@ -105,7 +105,8 @@ def test_a_microphone_is_opened_again_until_it_is_allowed_and_told_of_once(micro
     rounds(600.0)
     assert len(portaudio.opened) == opened, "never while there is sound"
     portaudio.opened[-1].samples = lambda: 0.0
-    wait_for(lambda: capture.state == "permission?", "zeros once more")
+    wait_for(lambda: capture.state == "silence", "a pause: what has sounded is allowed")
+    rounds(600.0)
     rounds(0.0)
     assert [stream.is_closed for stream in portaudio.opened] == [True] * (opened - 1) + [False]
     assert reports.keys == ["audio.permission"]

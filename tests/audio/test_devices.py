@@ -123,6 +123,7 @@ def test_two_seconds_of_exact_zeros_mean_no_permission_on_macos_and_silence_else
     assert heard_state(1.99, is_loopback=False, platform="darwin") == "playing"
     assert heard_state(2.0, is_loopback=False, platform="darwin") == "permission?"
     assert heard_state(60.0, is_loopback=True, platform="darwin") == "silence"
+    assert heard_state(60.0, is_loopback=False, platform="darwin", has_sounded=True) == "silence"
     assert heard_state(2.0, is_loopback=False, platform="linux") == "silence"
 
 
