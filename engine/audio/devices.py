@@ -176,7 +176,7 @@ def loopback_advice(devices: Sequence[AudioDevice], platform: str = sys.platform
     """
     loopbacks = [device for device in devices if device.is_loopback]
     if loopbacks:
-        return f"for the computer's own sound: --audio 'device:{loopbacks[0].name}'"
+        return f'for the computer\'s own sound: --audio "device:{loopbacks[0].name}"'
     if platform == "darwin":
         return (
             "for the computer's own sound: brew install blackhole-2ch (or blackhole-16ch), "
@@ -184,8 +184,8 @@ def loopback_advice(devices: Sequence[AudioDevice], platform: str = sys.platform
         )
     if platform == "win32":
         return (
-            "for the computer's own sound: enable 'Stereo Mix' (Sound settings, Recording), or install "
-            "VB-Cable (vb-audio.com/Cable), play into 'CABLE Input', then --audio 'device:CABLE Output'"
+            "for the computer's own sound: enable Stereo Mix (Sound settings, Recording), or install "
+            'VB-Cable (vb-audio.com/Cable), play into CABLE Input, then --audio "device:CABLE Output"'
         )
     return (
         "for the computer's own sound: PULSE_SOURCE=@DEFAULT_MONITOR@ multiverse run --audio device:pulse "

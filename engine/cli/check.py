@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path, PurePath
 from typing import Literal
 
 State = Literal["ok", "note", "warning", "failed"]
@@ -18,6 +19,12 @@ class Check:
 
 
 def pip_command() -> str:
-    """pip of this very Python, as a command to paste."""
-    python = f'"{sys.executable}"' if " " in sys.executable else sys.executable
-    return f"{python} -m pip"
+    """pip of this very Python, as a command to paste.
+
+    PowerShell runs no program whose path is quoted, and cmd takes no `&` before it. A path with a blank is therefore
+    told from the current folder where that leaves the blank out.
+    """
+    python = PurePath(sys.executable)
+    if " " in str(python) and python.is_relative_to(Path.cwd()) and python.parent != Path.cwd():
+        python = python.relative_to(Path.cwd())
+    return f'"{python}" -m pip' if " " in str(python) else f"{python} -m pip"

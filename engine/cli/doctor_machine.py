@@ -126,7 +126,7 @@ def check_port(name: str, option: str, host: str, port: int, kinds: tuple[socket
 def _check_places() -> Iterator[Check]:
     """Shared memory, the presets' folder, room for recordings."""
     yield _check_shared_memory()
-    yield _check_presets()
+    yield check_presets(sys.platform)
     free_bytes = shutil.disk_usage(Path.cwd()).free
     yield Check(
         name="disk",
@@ -150,7 +150,7 @@ def _check_shared_memory() -> Check:
     return Check(name="shared memory", state="ok", detail=f"works{size}")
 
 
-def _check_presets() -> Check:
+def check_presets(system: str) -> Check:
     from engine.folders import presets_folder
 
     folder = presets_folder()
@@ -162,9 +162,16 @@ def _check_presets() -> Check:
             name="presets",
             state="warning",
             detail=f"{folder} cannot be written ({error.strerror})",
-            mend="set MULTIVERSE_HOME to a folder of yours",
+            mend=_own_folder_command(system),
         )
     return Check(name="presets", state="ok", detail=str(folder))
+
+
+def _own_folder_command(system: str) -> str:
+    """`system` as in `sys.platform`. cmd and PowerShell set a variable in different words, but both have setx."""
+    if system == "win32":
+        return r"setx MULTIVERSE_HOME C:\multiverse-home, then open a new window"
+    return "export MULTIVERSE_HOME=~/multiverse-home, then start it from the same window"
 
 
 def _check_ports() -> Iterator[Check]:

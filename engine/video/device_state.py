@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.video.report import DeviceState
 
-INSTALL = "nvidia-ml-py is not installed; pip install 'multiverse-engine[nvml]'"
+INSTALL = 'nvidia-ml-py is not installed; pip install "multiverse-engine[nvml]"'
 THROTTLE_WORDS = {
     0x002: "clocks set by the user",
     0x004: "power limit",

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from engine.audio.devices import loopback_advice
 from engine.cli.check import Check
 from engine.cli.doctor_checks import check_audio, check_cameras, check_renderers, check_torch
 from engine.cli.doctor_first_hour import check_default_input, first_hour_checks
-from engine.cli.doctor_machine import check_port, check_python
+from engine.cli.doctor_machine import check_port, check_presets, check_python
 from engine.cli.doctor_windows import (
     MAX_FOLDER_CHARACTERS,
     check_python_source,
@@ -25,6 +26,8 @@ from engine.cli.doctor_windows import (
     check_windows_session,
 )
 from engine.cli.probe import Answer
+from engine.dataset.cycles import install_command
+from engine.models.voice.pitch import FCPE_INSTALL
 from engine.render.context import refusal
 from engine.system import win32
 from tests.fake_win32 import FakeWindows
@@ -109,6 +112,19 @@ def test_what_the_doctor_says_stands_in_the_page_with_what_to_type(monkeypatch: 
         assert check.state in ("note", "warning")
         row = f"| {check.state} {check.name}: {check.detail} | {check.mend}".replace("`", "")
         assert any(line.startswith(row) for line in rows), row
+
+
+def test_commands_can_be_typed_in_powershell_and_in_cmd(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """PowerShell 5.1 knows no `&&`, and in cmd a single quote is a letter."""
+    monkeypatch.setattr(sys, "platform", "win32")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path / "file" / "home"))
+    presets = check_presets("win32").mend
+    assert presets == r"setx MULTIVERSE_HOME C:\multiverse-home, then open a new window"
+    advice = loopback_advice((), "win32")
+    assert advice.endswith('--audio "device:CABLE Output"')
+    for command in (presets, advice.partition("--audio")[2], install_command(), FCPE_INSTALL):
+        assert "&&" not in command and "'" not in command
 
 
 def test_a_pc_in_order_has_no_stumble(

@@ -13,7 +13,7 @@ import pytest
 
 from engine.cli import doctor_checks
 from engine.cli.camera_formats import ask_formats, format_question
-from engine.cli.check import Check
+from engine.cli.check import Check, pip_command
 from engine.cli.doctor_checks import (
     check_audio,
     check_blender,
@@ -307,6 +307,17 @@ def test_cpu_torch_beside_an_nvidia_card_names_the_command_that_mends_it():
     assert check_torch(Answer(values={**CPU_TORCH, "has_mps": True}), "").state == "ok"
 
 
+def test_pip_is_named_without_quotes_where_the_folder_lies_below_one_with_a_blank(tmp_path, monkeypatch):
+    """PowerShell takes a quoted path for a text: Unexpected token '-m' in expression or statement."""
+    folder = tmp_path / "Ann Smith" / "multiverse"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(sys, "executable", str(folder / ".venv" / "bin" / "python"))
+    monkeypatch.chdir(folder)
+    assert pip_command() == str(Path(".venv/bin/python")) + " -m pip"
+    monkeypatch.chdir(tmp_path)
+    assert pip_command().startswith('"')
+
+
 def test_an_intel_mac_is_not_told_to_install_a_torch_that_it_cannot_have():
     assert not has_torch_wheel("darwin", "x86_64")
     assert all(has_torch_wheel(*where) for where in (("darwin", "arm64"), ("win32", "AMD64"), ("linux", "x86_64")))
@@ -371,7 +382,7 @@ def test_a_presets_folder_that_cannot_be_written_is_a_warning(tmp_path, monkeypa
     (tmp_path / "file").touch()
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path / "file" / "home"))
     check = next(check for check in machine_checks() if check.name == "presets")
-    assert check.state == "warning" and "MULTIVERSE_HOME" in check.mend
+    assert check.state == "warning" and check.mend.startswith("export MULTIVERSE_HOME=")
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path / "new"))
     assert next(check for check in machine_checks() if check.name == "presets").state == "ok"
     assert not (tmp_path / "new").exists()

@@ -78,7 +78,7 @@ def test_a_processor_has_no_state() -> None:
 
 def test_without_the_library_the_reason_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", None)
-    assert "pip install 'multiverse-engine[nvml]'" in DeviceWatch("cuda").reason
+    assert 'pip install "multiverse-engine[nvml]"' in DeviceWatch("cuda").reason
 
 
 @pytest.mark.parametrize(

@@ -60,12 +60,13 @@ def locate_blender(given: str = "") -> Blender | None:
 
 
 def install_command() -> str:
-    """Makes an environment with bpy where `find_blender` looks for it; for a shell or for cmd."""
+    """Makes an environment with bpy where `find_blender` looks for it. Windows' PowerShell takes no `&&`."""
     if sys.version_info[:2] in BPY_PYTHONS:
         python = _quoted(sys.executable)
     else:
         python = "py -3.11" if sys.platform == "win32" else "python3.11"
-    return f"{python} -m venv {_quoted(_environment())} && {_quoted(_environment_python())} -m pip install bpy"
+    then = ", then" if sys.platform == "win32" else " &&"
+    return f"{python} -m venv {_quoted(_environment())}{then} {_quoted(_environment_python())} -m pip install bpy"
 
 
 def blender_environment(folder: Path, inherited: Mapping[str, str]) -> dict[str, str]:

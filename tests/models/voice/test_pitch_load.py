@@ -63,7 +63,7 @@ def test_auto_takes_the_best_that_is_here_and_says_why_no_better(
     monkeypatch.setitem(sys.modules, "torchfcpe", None)  # as if it were not installed
     third = choose(spec("auto"))
     assert third.name == "yin"
-    assert third.reason.endswith("rmvpe.pt\", or pip install 'multiverse-engine[fcpe]'")
+    assert third.reason.endswith('rmvpe.pt", or pip install "multiverse-engine[fcpe]"')
     assert isinstance(load_pitch(spec("auto"), CPU, torch.float32), Yin)
 
 
@@ -73,7 +73,7 @@ def test_what_is_asked_for_is_taken_without_a_word(monkeypatch: pytest.MonkeyPat
     with pytest.raises(ModelError, match="hf download nobody/nothing"):
         load_pitch(spec("rmvpe"), CPU, torch.float32)
     monkeypatch.setitem(sys.modules, "torchfcpe", None)
-    with pytest.raises(ModelError, match=r"pitch fcpe: .*; pip install 'multiverse-engine\[fcpe\]'"):
+    with pytest.raises(ModelError, match=r'pitch fcpe: .*; pip install "multiverse-engine\[fcpe\]"'):
         load_pitch(spec("fcpe"), CPU, torch.float32)
 
 

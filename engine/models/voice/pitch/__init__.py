@@ -15,7 +15,7 @@ from engine.models.voice.spec import VoiceSpec
 if TYPE_CHECKING:
     import torch
 
-FCPE_INSTALL = "pip install 'multiverse-engine[fcpe]'"
+FCPE_INSTALL = 'pip install "multiverse-engine[fcpe]"'
 
 RATE_HZ: Final = 16_000
 HOP: Final = 160
