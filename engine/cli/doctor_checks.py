@@ -23,6 +23,9 @@ from engine.sinks.sink import TITLES
 from engine.sinks.syphon import PROCESS_NAME
 
 CUDA_INDEX = "https://download.pytorch.org/whl/cu130"
+OLD_CARDS_INDEX = (
+    "https://download.pytorch.org/whl/cu126"  # from the GTX 900 on; CUDA 13 begins with the GTX 16, RTX 20
+)
 
 
 def run_checks() -> list[Check]:
@@ -155,12 +158,20 @@ def check_torch(torch: Answer | None, nvidia: str, *, has_wheel: bool = True) ->
         mend = library_advice(torch.error) or f"{install} --force-reinstall"
         return Check(name="torch", state="warning", detail=torch.error, mend=mend)
     version, devices = torch.values["version"], torch.values["devices"]
+    release = version.partition("+")[0]
+    too_old = _cards_without_kernels(torch)
+    if too_old:
+        return Check(
+            name="torch",
+            state="warning",
+            detail=f"{version} was not built for the {', '.join(too_old)}: too old for CUDA {torch.values['cuda']}",
+            mend=f"{install}=={release} --force-reinstall --index-url {OLD_CARDS_INDEX}",
+        )
     if devices:
         return Check(name="torch", state="ok", detail=f"{version} on {', '.join(devices)}")
     if torch.values["has_mps"]:
         return Check(name="torch", state="ok", detail=f"{version} on Metal (MPS)")
     if nvidia and not torch.values["cuda"]:
-        release = version.partition("+")[0]
         return Check(
             name="torch",
             state="warning",
@@ -172,9 +183,19 @@ def check_torch(torch: Answer | None, nvidia: str, *, has_wheel: bool = True) ->
             name="torch",
             state="warning",
             detail=f"{version} does not reach the {nvidia} (CUDA {torch.values['cuda']})",
-            mend="update the NVIDIA driver (see nvidia-smi)",
+            mend="install the newest driver from nvidia.com/drivers (CUDA 13 needs 580; nvidia-smi shows yours)",
         )
     return Check(name="torch", state="note", detail=f"{version} on the CPU: pictures a second are few")
+
+
+def _cards_without_kernels(torch: Answer) -> list[str]:
+    """Cards older than all that this build of torch was compiled for: CUDA finds them, and each operation fails."""
+    built_for = [
+        int(name.removeprefix("sm_").rstrip("af")) for name in torch.values.get("kernels_for", ()) if "sm_" in name
+    ]
+    capabilities = [major * 10 + minor for major, minor in torch.values.get("capabilities", ())]
+    cards = zip(torch.values["devices"], capabilities, strict=False)
+    return [card for card, capability in cards if built_for and capability < min(built_for)]
 
 
 def check_blender(blender: Answer) -> Check:

@@ -158,6 +158,8 @@ def _ask_torch() -> dict[str, Any]:
         "cuda": torch.version.cuda,
         "devices": [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())],
         "has_mps": torch.backends.mps.is_available(),
+        "capabilities": [torch.cuda.get_device_capability(n) for n in range(torch.cuda.device_count())],
+        "kernels_for": torch.cuda.get_arch_list(),
     }
 
 

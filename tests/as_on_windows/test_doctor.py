@@ -91,6 +91,10 @@ def stumbles(monkeypatch: pytest.MonkeyPatch) -> Iterator[Check]:
     torch = {"version": "2.13.0+cpu", "cuda": None, "devices": [], "has_mps": False}
     monkeypatch.setattr(sys, "executable", r".venv\Scripts\python")
     yield check_torch(Answer(values=torch), "NVIDIA RTX 4060")
+    torch |= {"version": "2.13.0+cu130", "cuda": "13.0"}
+    yield check_torch(Answer(values=torch), "NVIDIA RTX 4060")
+    old = {"devices": ["NVIDIA GTX 1080"], "kernels_for": ["sm_75", "sm_120"], "capabilities": [[6, 1]]}
+    yield check_torch(Answer(values=torch | old), "NVIDIA GTX 1080")
     gl = Answer(values={"renderer": "Intel(R) UHD", "version": "4.6", "is_software": False})
     monkeypatch.setattr(sys, "_base_executable", r"C:\Python313\python.exe", raising=False)
     yield check_renderers(gl, NUMBA, "win32", "NVIDIA RTX 4060")[0]

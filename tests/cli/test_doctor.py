@@ -307,6 +307,17 @@ def test_cpu_torch_beside_an_nvidia_card_names_the_command_that_mends_it():
     assert check_torch(Answer(values={**CPU_TORCH, "has_mps": True}), "").state == "ok"
 
 
+def test_a_card_that_the_build_of_torch_leaves_out_names_the_build_that_has_it():
+    """PyTorch 2.13's cu130 begins with Turing, 7.5, its cu126 with Maxwell, 5.0 (RELEASE.md). CUDA finds all cards."""
+    cu130 = ["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120", "compute_120"]
+    values = {**CPU_TORCH, "version": "2.13.0+cu130", "cuda": "13.0", "devices": ["GTX 1080"], "kernels_for": cu130}
+    check = check_torch(Answer(values={**values, "capabilities": [[6, 1]]}), "GTX 1080")
+    assert check.state == "warning" and "GTX 1080" in check.detail
+    assert check.mend.endswith("torch==2.13.0 --force-reinstall --index-url https://download.pytorch.org/whl/cu126")
+    assert check_torch(Answer(values={**values, "capabilities": [[7, 5]]}), "GTX 1080").state == "ok"
+    assert check_torch(Answer(values={**values, "capabilities": [[12, 1]]}), "GTX 1080").state == "ok"
+
+
 def test_pip_is_named_without_quotes_where_the_folder_lies_below_one_with_a_blank(tmp_path, monkeypatch):
     """PowerShell takes a quoted path for a text: Unexpected token '-m' in expression or statement."""
     folder = tmp_path / "Ann Smith" / "multiverse"
