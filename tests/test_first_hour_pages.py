@@ -48,6 +48,16 @@ def test_nobody_is_told_to_activate(page: Path) -> None:
     assert re.search(r"bin/activate|Scripts\\activate", page.read_text(encoding="utf-8")) is None
 
 
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "docs" / "first-contact.md"], ids=lambda page: page.stem)
+def test_blocks_of_a_page_can_be_pasted(page: Path) -> None:
+    """zsh (without INTERACTIVE_COMMENTS, as on Macs) and cmd take a comment for words, PowerShell 5.1 knows no `&&`,
+    and in cmd a single quote is a letter."""
+    for shell, block in re.findall(r"```(\w+)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        assert "#" not in block, block
+        if shell == "powershell":
+            assert "&&" not in block and "'" not in block, block
+
+
 def test_the_command_of_ci_is_that_of_the_readme() -> None:
     last = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-1]
     assert f"```sh\n{last}\n```" in README.read_text(encoding="utf-8")
