@@ -1,6 +1,7 @@
 """`multiverse doctor`: what works here, what does not, why, and the command that mends it."""
 
 import json
+import re
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -67,13 +68,8 @@ def doctor(
     if as_json:
         found = {"can_run": can_run, "checks": [asdict(check) for check in checks], "selftest": result}
         print(json.dumps(found, indent=2))
-    elif sys.stdout.isatty():
-        _print_table(checks)
     else:
-        for check in checks:
-            print(f"{check.state:<8} {check.name}: {check.detail}")
-            if check.mend:
-                print(f"{'':<8} mend: {check.mend}")
+        _print_list(checks)
     if not can_run:
         raise typer.Exit(1)
 
@@ -85,15 +81,25 @@ def _write(path: Path, result: dict[str, object]) -> None:
         raise UsageError(f"--out {path}: cannot be written ({error.strerror or error})") from None
 
 
-def _print_table(checks: "Sequence[Check]") -> None:
+def _print_list(checks: "Sequence[Check]") -> None:
+    """Each step on a line that nothing breaks, whatever the terminal's width: half a command must not be copied."""
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, show_header=False)
+    console = Console(soft_wrap=True)
+    is_coloured = sys.stdout.isatty()
     for check in checks:
-        detail = Text(check.detail)
-        if check.mend:
-            detail.append(f"\n{check.mend}", style="bold")
-        table.add_row(Text(check.state, style=COLOURS[check.state]), Text(check.name), detail)
-    Console().print(table)
+        line = Text.assemble((f"{check.state:<8}", COLOURS[check.state]), f" {check.name}: {check.detail}")
+        lines = [line, *(Text.assemble(f"{'':<8} {word}: ", (step, "bold")) for word, step in mend_steps(check.mend))]
+        for line in lines:
+            if is_coloured:
+                console.print(line)
+            else:
+                print(line.plain)
+
+
+def mend_steps(mend: str) -> list[tuple[str, str]]:
+    """(mend, then or or; what to type): a mend may have several commands, each of which is typed alone. Pure."""
+    pieces = re.split(r", (then) |; (or):? ", f", then {mend}")[1:] if mend else []
+    steps = [(then or either, step) for then, either, step in zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True)]
+    return [("mend", steps[0][1]), *steps[1:]] if steps else []

@@ -14,6 +14,7 @@ import pytest
 from engine.cli import doctor_checks
 from engine.cli.camera_formats import ask_formats, format_question
 from engine.cli.check import Check, pip_command
+from engine.cli.doctor import mend_steps
 from engine.cli.doctor_checks import (
     check_audio,
     check_blender,
@@ -215,23 +216,41 @@ def test_without_a_terminal_each_check_is_a_plain_line(full_run, say, monkeypatc
     code, out, err = say("doctor")
     assert (code, err) == (0, "")
     first_words = {line.split()[0] for line in out.splitlines()}
-    assert first_words <= {"ok", "note", "warning", "mend:"}
+    assert first_words <= {"ok", "note", "warning", "mend:", "then:", "or:"}
     assert all(any(f" {check['name']}: {check['detail']}" in line for line in out.splitlines()) for check in found)
     assert "\x1b" not in out
 
 
-def test_a_terminal_gets_a_table_with_the_command_that_mends():
+def test_a_terminal_gets_colours_and_each_command_whole_on_a_line_of_its_own():
+    """A Mac's Terminal has 80 columns: a command that we broke there was copied as two."""
+    second = "pip install -c .ci/constraints.txt " + "-e . " * 20
     code = (
-        "from engine.cli.check import Check; from engine.cli.doctor import _print_table\n"
-        "_print_table([Check(name='torch', state='warning', detail='CPU torch', mend='pip install x')])"
+        "from engine.cli.check import Check; from engine.cli.doctor import _print_list\n"
+        f"_print_list([Check(name='torch', state='warning', detail='CPU torch', mend='venv x, then {second.strip()}')])"
     )
     pty = pytest.importorskip("pty", reason="this system has no pseudo terminals")
     reading, writing = pty.openpty()
-    subprocess.run([sys.executable, "-c", code], stdout=writing, check=True, env={**os.environ, "TERM": "xterm"})
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
+    subprocess.run([sys.executable, "-c", code], stdout=writing, check=True, env=environment)
     os.close(writing)
     shown = os.read(reading, 65536).decode()
     os.close(reading)
-    assert "\x1b[33mwarning" in shown and "pip install x" in shown
+    assert "\x1b[33mwarning" in shown
+    lines = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in shown.splitlines()]
+    assert lines == ["warning  torch: CPU torch", "mend: venv x", f"then: {second.strip()}"]
+
+
+@pytest.mark.parametrize(
+    ("mend", "steps"),
+    [
+        ("", []),
+        ("brew x", [("mend", "brew x")]),
+        ("mv a b, then cd b, then c", [("mend", "mv a b"), ("then", "cd b"), ("then", "c")]),
+        ("choose it; or: reg add x; or run y", [("mend", "choose it"), ("or", "reg add x"), ("or", "run y")]),
+    ],
+)
+def test_a_mend_of_several_commands_is_told_one_by_one(mend, steps):
+    assert mend_steps(mend) == steps
 
 
 def test_a_result_file_without_a_selftest_is_wrong_usage(tmp_path):
