@@ -30,13 +30,13 @@ def check_default_input(default: str | None, rate_hz: int, *, is_loopback: bool)
             state="warning",
             detail=f"{default} ({rate_hz} Hz) seems to be a headset's or a camera's microphone: no highs, and a "
             "Bluetooth headset then plays like a telephone",
-            mend="choose another input in the system's sound settings, or multiverse run --audio device:NAME",
+            mend="choose another input in the system's sound settings; or multiverse run --audio device:NAME",
         )
 
 
 def input_advice(system: str) -> str:
     """What to do where there is no sound input."""
     return {
-        "darwin": "a Mac mini, Studio or Pro has no microphone: plug one in, or multiverse run --audio song.wav",
+        "darwin": "a Mac mini, Studio or Pro has no microphone: plug one in; or multiverse run --audio song.wav",
         "win32": "start ms-settings:sound, then choose an input; or multiverse run --audio song.wav",
     }.get(system, "")

@@ -58,7 +58,7 @@ def check_mac_session(environment: Mapping[str, str]) -> Check:
         name="session",
         state="warning",
         detail="ssh: no graphics card, and macOS cannot ask for the microphone and the camera",
-        mend="start it in Terminal at the screen (or over Screen Sharing); over ssh: multiverse run --renderer numba",
+        mend="start it in Terminal at the screen (or over Screen Sharing); or multiverse run --renderer numba",
     )
 
 
@@ -69,7 +69,7 @@ def check_processor(machine: str, *, is_translated: bool) -> Check:
             name="processor",
             state="warning",
             detail="Apple silicon, but this Python is an Intel one and runs under Rosetta: slow, and without PyTorch",
-            mend=f"Finder, Terminal, Get Info: clear Open using Rosetta; in a new window {NEW_ENVIRONMENT}",
+            mend=f"Finder, Terminal, Get Info: clear Open using Rosetta, then a new window, then {NEW_ENVIRONMENT}",
         )
     return Check(name="processor", state="ok", detail=machine)
 
@@ -99,12 +99,14 @@ def check_mac_permission(device: str, permission: Permission, environment: Mappi
         return Check(name=name, state="ok", detail="allowed")
     # LaunchServices puts the identifier of the program, such as com.apple.Terminal, into its environment.
     terminal = environment.get("__CFBundleIdentifier", "")
-    reset = f"tccutil reset {device.capitalize()} {terminal}".strip()
+    # Without it, tccutil would take the permission from every program.
+    allow = f"System Settings, Privacy & Security, {device.capitalize()}: switch the terminal on"
+    reset = f"tccutil reset {device.capitalize()} {terminal}" if terminal else allow
     return Check(
         name=name,
         state="warning",
         detail=f"macOS refuses this terminal the {device}" + (": silence" if device == "microphone" else ""),
-        mend=f"{reset}, quit the terminal (Cmd-Q), open it again, start the engine and answer Allow",
+        mend=f"{reset}, then quit the terminal (Cmd-Q), open it again, start the engine and answer Allow",
     )
 
 

@@ -23,6 +23,7 @@ INFERENCE_PACKAGES = ("torch", "diffusers", "transformers")
 LITTLE_DISK_BYTES = 2 << 30  # half an hour of recorded 720p
 LITTLE_SHM_BYTES = 256 << 20
 RING_SIZE = (1920, 1080)
+OTHER_PORT = 100  # away from the one that is taken
 SPOUT_BELOW = (3, 14)  # SpoutGL has no wheel from there on
 
 
@@ -118,9 +119,14 @@ def check_port(name: str, option: str, host: str, port: int, kinds: tuple[socket
                     state="warning",
                     detail=f"{host}:{port} cannot be had ({refusal_reason(error)})"
                     + ("" if is_refused else "; is a multiverse running?"),
-                    mend=f"multiverse run {option} {host}:PORT",
+                    mend=f"multiverse run {option} {host}:{_other_port(port)}",
                 )
     return Check(name=name, state="ok", detail=f"{host}:{port} is free")
+
+
+def _other_port(port: int) -> int:
+    """9100 and 9101, as the pages of the first hour have them, for 9000 and 9001."""
+    return port + OTHER_PORT if port + OTHER_PORT < 1 << 16 else port - OTHER_PORT
 
 
 def _check_places() -> Iterator[Check]:

@@ -79,7 +79,8 @@ def check_windows_folder(
                     name=name,
                     state="warning",
                     detail=f"{folder} is in OneDrive, which opens files while they are written",
-                    mend=rf"move it to a short folder such as C:\multiverse; there {NEW_ENVIRONMENT}",
+                    mend=r"move it to a short folder such as C:\multiverse, then cd C:\multiverse, then "
+                    + NEW_ENVIRONMENT,
                 )
     longest = max(folders, key=lambda folder: len(str(folder)))
     if len(str(longest)) > MAX_FOLDER_CHARACTERS and not allows_long_paths:
@@ -88,7 +89,7 @@ def check_windows_folder(
             state="note",
             detail=f"{longest}: {len(str(longest))} characters; above {MAX_FOLDER_CHARACTERS} packages may reach "
             "the 260 at which Windows ends paths",
-            mend=f"as an administrator: {ALLOW_LONG_PATHS}",
+            mend=f"open Terminal as an administrator, then {ALLOW_LONG_PATHS}",
         )
     return Check(name=name, state="ok", detail=str(folders[0]))
 
@@ -160,5 +161,5 @@ def library_advice(error: str) -> str:
     if not any(part in error for part in ("DLL load failed", "WinError 126", "WinError 1114", "load shared object")):
         return ""
     if "cv2" in error:  # opencv-python's README: the N editions lack Media Foundation
-        return f"{INSTALL_VC_RUNTIME}; on Windows N: Settings, System, Optional features, Media Feature Pack"
+        return f"{INSTALL_VC_RUNTIME}; or on Windows N: Settings, System, Optional features, Media Feature Pack"
     return INSTALL_VC_RUNTIME
