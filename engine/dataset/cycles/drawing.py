@@ -152,7 +152,7 @@ def _death(blender: Blender, code: int, said: Iterable[str]) -> RenderError:
     """Why there is no answer: what is known of how it ended."""
     words = "; ".join(list(said)[-LAST_WORDS:])
     if "no bpy" in words:
-        return RenderError(f"{blender.path}: has {words}; `{install_command()}` gets one that does")
+        return RenderError(f"{blender.path}: has {words}; get one that does: {install_command()}")
     hint = " (out of memory?)" if code == -getattr(signal, "SIGKILL", 9) else ""
     return RenderError(f"Blender ({blender.path}) ended too early: {exit_reason(code)}{hint}; {words}")
 

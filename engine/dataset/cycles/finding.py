@@ -43,8 +43,8 @@ def find_blender(given: str = "") -> Blender:
     found = locate_blender(given)
     if found is None:
         raise UsageError(
-            f"--engine cycles: Blender is not here; `{install_command()}` gets it, or name one with --blender PATH or "
-            f"{VARIABLE}"
+            f"--engine cycles: Blender is not here; name one with --blender PATH or {VARIABLE}, or get it: "
+            f"{install_command()}"
         )
     return found
 
@@ -60,13 +60,20 @@ def locate_blender(given: str = "") -> Blender | None:
 
 
 def install_command() -> str:
-    """Makes an environment with bpy where `find_blender` looks for it. Windows' PowerShell takes no `&&`."""
-    if sys.version_info[:2] in BPY_PYTHONS:
-        python = _quoted(sys.executable)
-    else:
-        python = "py -3.11" if sys.platform == "win32" else "python3.11"
-    then = ", then" if sys.platform == "win32" else " &&"
-    return f"{python} -m venv {_quoted(_environment())}{then} {_quoted(_environment_python())} -m pip install bpy"
+    """Makes an environment with bpy where `find_blender` looks for it; on Windows two commands, for PowerShell or cmd.
+
+    PowerShell 5 knows no `&&`, and takes a path in quotes at the start of a line for a text, not for a program.
+    """
+    version = sys.version_info[:2] if sys.version_info[:2] in BPY_PYTHONS else BPY_PYTHONS[0]
+    environment = _quoted(_environment())
+    if sys.platform == "win32":
+        is_ours = version == sys.version_info[:2] and " " not in sys.executable
+        python = sys.executable if is_ours else f"py -{version[0]}.{version[1]}"
+        has_space = " " in str(_environment())
+        pip = f"{python} -m pip --python {environment}" if has_space else f"{_environment_python()} -m pip"
+        return f"{python} -m venv {environment}, then {pip} install bpy"
+    python = _quoted(sys.executable) if version == sys.version_info[:2] else "python3.11"
+    return f"{python} -m venv {environment} && {_quoted(_environment_python())} -m pip install bpy"
 
 
 def blender_environment(folder: Path, inherited: Mapping[str, str]) -> dict[str, str]:

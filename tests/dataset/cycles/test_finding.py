@@ -36,6 +36,24 @@ def test_a_missing_blender_is_told_in_one_line_with_the_command_that_gets_it(bar
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.parametrize(
+    ("home", "python"), [("multiverse", "3.11"), ("Anna Maria", "3.11"), ("multiverse", "3.12"), ("Anna Maria", "3.13")]
+)
+def test_the_command_for_windows_is_one_that_powershell_5_and_cmd_take(
+    home: str, python: str, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PowerShell 5 has no `&&`, and a line that begins with a quoted path is a text there (about_Operators)."""
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(sys, "executable", rf"C:\{home}\.venv\Scripts\python.exe")
+    monkeypatch.setattr(sys, "version_info", (*map(int, python.split(".")), 0))
+    monkeypatch.setenv("MULTIVERSE_HOME", str(bare.parent / home))
+    lines = install_command().split(", then ")
+    assert len(lines) == 2 and lines[0].endswith("blender" if " " not in home else 'blender"')
+    assert all("&&" not in line and not line.startswith('"') and line.count('"') % 2 == 0 for line in lines)
+    assert all(" " not in line.split(" -m ")[0].removeprefix("py -") for line in lines)
+    assert lines[1].endswith(" install bpy") and str(bare.parent / home / "blender") in lines[1]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="programs are scripts here")
 def test_what_is_named_comes_before_what_is_found(bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     on_path = program(bare / "blender")
