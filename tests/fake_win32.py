@@ -1,6 +1,8 @@
 """Stand-in for the DLLs of Windows, where there are none: it notes every call, and answers as it was told to."""
 
 import ctypes
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +27,25 @@ class FakeWindows:
         monkeypatch.setattr(ctypes, "get_last_error", lambda: fake.last_error, raising=False)
         monkeypatch.setattr(ctypes, "FormatError", lambda code: f"error {code}", raising=False)
         return fake
+
+    def console(self) -> Callable[[int], int]:
+        """Give the process a console. Returns `press(event)`: what the handler returns that was added last.
+
+        Under a lock that is needed to add and to remove one too, as in Windows (CtrlRoutine and SetConsoleCtrlHandler
+        in Wine's dlls/kernelbase/console.c; libuv/libuv #1168).
+        """
+        lock = threading.Lock()
+
+        def set_handler(*_: Any) -> int:
+            with lock:
+                return 1
+
+        def press(event: int) -> int:
+            with lock:
+                return [handler for handler, is_added in self.called("SetConsoleCtrlHandler") if is_added][-1](event)
+
+        self.answers["SetConsoleCtrlHandler"] = set_handler
+        return press
 
     def called(self, function: str) -> list[list[Any]]:
         """The arguments of each call of this function."""

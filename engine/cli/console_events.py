@@ -9,12 +9,18 @@ terminal, doc/ConsoleCtrlEvent.md).
 
 So a handler of our own is called before Python's. The first event stops the command. A second Ctrl-C ends the process
 from the handler's own thread. When the window closes, the handler stays until the process has ended by itself, with
-its files whole, at most `MAX_HOLD_S`. When a user logs off or shuts down, Windows tells only programs that have not
-loaded user32.dll, which OpenGL does: then nothing is heard, and files are left as by a loss of power.
+its files whole, at most `MAX_HOLD_S`. Until then no handler can be added or removed: Windows would wait for this one.
+
+Two ends it cannot soften. When a user logs off or shuts down, Windows tells only programs that have not loaded
+user32.dll, which OpenGL does: then nothing is heard, and files are left as by a loss of power. And the programs of a
+console are told newest first, so this one before the launcher that started it (`multiverse.exe`, `python.exe` of a
+venv), with which Windows ends it (the job in PC/launcher.c of CPython). But consoles that Microsoft built from December
+2022 to November 2024 tell the oldest first, by mistake (microsoft/terminal #18233): then nothing is heard either.
 
 On other systems nothing here does anything: signals do it there.
 """
 
+import atexit
 import logging
 import os
 import signal
@@ -51,6 +57,7 @@ class ConsoleEvents:
         self._now_s, self._hold, self._force_quit = now_s, hold, force_quit
         self._stop = interrupt
         self._first_s: float | None = None
+        self._is_held = False
 
     def listen(self) -> None:
         """Handle events from now on: the first raises KeyboardInterrupt in the main thread."""
@@ -68,19 +75,26 @@ class ConsoleEvents:
         self._add_handler()
 
     def _add_handler(self) -> None:
-        if sys.platform != "win32":
+        if sys.platform != "win32" or self._is_held:  # else it would wait for the one that waits for this thread's end
             return
         from engine.system import win32
 
         try:
-            win32.add_console_handler(self._on_event)
+            remove = win32.add_console_handler(self._on_event)
         except (OSError, AttributeError) as error:  # refused, or no such function
             log.warning("console: a window that is closed ends this program at once, in mid-file (%s)", error)
+        else:
+            atexit.register(self._end, remove)
+
+    def _end(self, remove: Callable[[], None]) -> None:
+        if not self._is_held:  # else no event reaches Python any more: that one holds Windows' lock
+            remove()
 
     def _on_event(self, event: int) -> bool:
         from engine.system import win32
 
         is_key = event in (win32.CTRL_C, win32.CTRL_BREAK)
+        self._is_held = self._is_held or not is_key
         if self._first_s is None:
             self._first_s = self._now_s()
             self._stop()

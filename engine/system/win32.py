@@ -4,7 +4,6 @@ Each call declares its types. Without them ctypes passes C ints, which cuts hand
 when a function is called, so this module can be imported on any system.
 """
 
-import atexit
 import ctypes
 from collections.abc import Callable
 from typing import Any, Final
@@ -151,11 +150,13 @@ def registry_value(hive: str, key: str, name: str) -> str | int | None:
     return value if isinstance(value, str | int) else None
 
 
-def add_console_handler(handler: Callable[[int], bool]) -> None:
+def add_console_handler(handler: Callable[[int], bool]) -> Callable[[], None]:
     """Call `handler(event)` on a new thread for each event of the console, before handlers that were added earlier.
 
     True from it: handled, no other handler is called. After an event that is neither `CTRL_C` nor `CTRL_BREAK` Windows
-    ends the process when the handler returns. It stays until Python ends: later there would be no interpreter to call.
+    ends the process when the handler returns. Returns what removes it, which is due before Python ends: later there
+    would be no interpreter to call. Adding and removing wait until no handler runs: Windows holds one lock for all of
+    it (CtrlRoutine in Wine's dlls/kernelbase/console.c; libuv/libuv #1168, dotnet/runtime #117753).
     OSError when Windows refuses.
     """
     kind = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint32)  # type: ignore[attr-defined]
@@ -164,7 +165,11 @@ def add_console_handler(handler: Callable[[int], bool]) -> None:
     if not call(callback, 1):
         code = ctypes.get_last_error()  # type: ignore[attr-defined]
         raise OSError(f"SetConsoleCtrlHandler: {ctypes.FormatError(code)}")  # type: ignore[attr-defined]
-    atexit.register(call, callback, 0)  # and so it is not collected before
+
+    def remove() -> None:  # holds the callback, which would be collected before
+        call(callback, 0)
+
+    return remove
 
 
 def enter_com_apartment() -> int:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import av
 import pytest
@@ -28,20 +29,18 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def windows(monkeypatch: pytest.MonkeyPatch) -> FakeWindows:
     fake = FakeWindows.installed(monkeypatch)
-    fake.answers["SetConsoleCtrlHandler"] = 1
     monkeypatch.setattr(console_events, "sys", SimpleNamespace(platform="win32"))
     return fake
 
 
 @pytest.fixture
 def press(windows: FakeWindows) -> Callable[[int], int]:
-    """`press(event)`: what the handler that was added last returns."""
+    """`press(event)`: what the handler that was added last returns, on a thread of its own."""
+    press = windows.console()
 
     def call(event: int) -> int:
-        (handler, is_added) = windows.called("SetConsoleCtrlHandler")[-1]
-        assert is_added == 1
         returned: list[int] = []
-        thread = threading.Thread(target=lambda: returned.append(handler(event)))
+        thread = threading.Thread(target=lambda: returned.append(press(event)))
         thread.start()
         thread.join(30.0)
         return returned[0]
@@ -68,7 +67,7 @@ class Told:
 
 
 @pytest.fixture
-def told(windows: FakeWindows) -> Told:
+def told(press: Callable[[int], int]) -> Told:
     told = Told()
     told.events.connect(told.stop)
     return told
@@ -104,9 +103,7 @@ def test_a_window_that_closes_after_ctrl_c_waits_too(told: Told, press: Callable
 
 
 @pytest.mark.parametrize("event", [CTRL_C, CTRL_BREAK, CLOSE])
-def test_a_command_that_stops_by_an_exception_gets_one(
-    windows: FakeWindows, press: Callable[[int], int], event: int
-) -> None:
+def test_a_command_that_stops_by_an_exception_gets_one(press: Callable[[int], int], event: int) -> None:
     told = Told()
     told.events.listen()
     end_s = time.perf_counter() + 30.0
@@ -128,13 +125,33 @@ def own_signals() -> Iterator[None]:
 
 @pytest.mark.usefixtures("own_signals")
 def test_ctrl_c_while_the_engine_opens_stops_it_once_it_is_open(
-    windows: FakeWindows, press: Callable[[int], int]
+    press: Callable[[int], int],
 ) -> None:
     calls: list[str] = []
     signals = Signals()
     assert press(CTRL_C) == 1
     signals.connect(lambda: calls.append("stop"))
     assert calls == ["stop"]
+
+
+@pytest.mark.usefixtures("own_signals")
+def test_a_window_that_closes_while_the_engine_opens_ends_it_once_it_is_open(
+    press: Callable[[int], int], monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., Any]
+) -> None:
+    held, ended, in_time = threading.Event(), threading.Event(), []
+
+    def hold(seconds: float) -> None:
+        held.set()
+        in_time.append(ended.wait(2.0))
+
+    monkeypatch.setattr("engine.cli.run.console", ConsoleEvents(hold=hold))
+    signals = Signals()
+    window = threading.Thread(target=press, args=(CLOSE,))
+    window.start()
+    wait_for(held.is_set, "the handler that holds the window open")
+    signals.connect(ended.set)
+    window.join()
+    assert in_time == [True]
 
 
 @pytest.mark.usefixtures("own_signals")
@@ -186,10 +203,8 @@ from engine.cli import console_events
 from tests.fake_win32 import FakeWindows
 patch = pytest.MonkeyPatch()
 windows = FakeWindows.installed(patch)
-windows.answers["SetConsoleCtrlHandler"] = 1
+press = windows.console()
 patch.setattr(console_events, "sys", SimpleNamespace(platform="win32"))
-def press(event):
-    return windows.called("SetConsoleCtrlHandler")[-1][0](event)
 """
 
 STUCK = """
