@@ -1,9 +1,10 @@
 """One folder of presets: save, load, list, delete. `default`, `VAV original` and eight looks are built in."""
 
 import dataclasses
+import logging
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from engine.params.preset_file import LoadedPreset, preset_text, read_preset
 from engine.params.replaced_presets import PICTURE_SUFFIX, SUFFIX, ReplacedPresets
 from osc_schema import Param, Value
 
+_log = logging.getLogger(__name__)
 _FACTORY: dict[str, dict[str, Value]] = {
     "default": {},
     "VAV original": {
@@ -118,7 +120,7 @@ class PresetFolder:
             self._put_aside(clean_name(name), path)
         self._write(path, text)
         if is_another:
-            remove_file(path.with_suffix(PICTURE_SUFFIX), missing_ok=True)  # it shows the look of before
+            _try_picture(lambda: remove_file(path.with_suffix(PICTURE_SUFFIX), missing_ok=True))
         return is_another
 
     def restore(self, name: str) -> LoadedPreset:
@@ -140,12 +142,12 @@ class PresetFolder:
         picture = path.with_suffix(PICTURE_SUFFIX)
         try:
             replace_file(kept.path, path)
-            if kept.picture.is_file():
-                replace_file(kept.picture, picture)
-            else:
-                remove_file(picture, missing_ok=True)
         except OSError as error:
             raise PresetError(f"{path}: cannot be brought back ({error.strerror or error})") from None
+        if kept.picture.is_file():
+            _try_picture(lambda: replace_file(kept.picture, picture))
+        else:
+            _try_picture(lambda: remove_file(picture, missing_ok=True))
         return loaded
 
     def save_picture(self, name: str, jpeg: bytes) -> None:
@@ -170,9 +172,9 @@ class PresetFolder:
         self._put_aside(clean_name(name), path)
         try:
             remove_file(path)
-            remove_file(path.with_suffix(PICTURE_SUFFIX), missing_ok=True)
         except OSError as error:
             raise PresetError(f"{path}: cannot be deleted ({error.strerror or error})") from None
+        _try_picture(lambda: remove_file(path.with_suffix(PICTURE_SUFFIX), missing_ok=True))
 
     def export_text(self, name: str) -> str:
         """The preset as the text of a file, checked and complete; also of a built-in one."""
@@ -239,6 +241,15 @@ class PresetFolder:
             write_atomic(path, content)
         except OSError as error:
             raise PresetError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def _try_picture(follow: Callable[[], None]) -> None:
+    """Let a picture follow its preset, which is done with already: that must not be told as failed for a viewer that
+    has the picture open."""
+    try:
+        follow()
+    except OSError as error:
+        _log.warning("%s: shows its preset as it was before (%s)", error.filename, error.strerror or error)
 
 
 def _holds(path: Path, text: str) -> bool:

@@ -9,6 +9,7 @@ tells when it was saved. Bounded: the newest 10 of a name and the newest 200 in 
 import os
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,8 +77,9 @@ class ReplacedPresets:
         for place, entry in enumerate(newest_first):
             of_a_name[entry.name] = of_a_name.get(entry.name, 0) + 1
             if place >= MAX_KEPT or of_a_name[entry.name] > MAX_KEPT_A_NAME:
-                remove_file(entry.path, missing_ok=True)
-                remove_file(entry.picture, missing_ok=True)
+                for path in (entry.path, entry.picture):
+                    with suppress(OSError):  # one too many, until the next is put aside
+                        remove_file(path, missing_ok=True)
 
 
 def _copy(source: Path, target: Path) -> None:

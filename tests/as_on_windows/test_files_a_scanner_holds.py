@@ -167,6 +167,32 @@ def test_a_preset_is_saved_over_restored_and_deleted(scanner: Scanner, tmp_path:
     assert len(scanner.refused) == 4 * TIMES
 
 
+def test_a_preset_is_saved_restored_and_deleted_while_a_viewer_shows_its_picture(
+    scanner: Scanner, tmp_path: Path
+) -> None:
+    """Else it is told as failed, and the page goes back to the values of before, which the file no longer has."""
+    folder = PresetFolder(tmp_path)
+    folder.save("Night", {BRIGHTNESS: 1.0})
+    folder.save_picture("Night", b"jpeg")
+    scanner.hold("Night.jpg")
+    assert folder.replace("Night", {BRIGHTNESS: 2.0})
+    assert brightness_of(folder, "Night") == 2.0
+    assert dict(folder.restore("Night").values)[BRIGHTNESS] == 1.0
+    folder.delete("Night")
+    assert not folder.has("Night")
+
+
+def test_a_preset_is_saved_while_the_oldest_that_it_replaced_is_held(scanner: Scanner, tmp_path: Path) -> None:
+    folder = PresetFolder(tmp_path)
+    for brightness in range(13):
+        if brightness == 2:
+            scanner.hold("000001 Night.toml")
+        folder.save("Night", {BRIGHTNESS: brightness / 10})
+    assert brightness_of(folder, "Night") == 1.2
+    kept = names(tmp_path / "replaced")
+    assert len(kept) == 11 and kept[:2] == ["000001 Night.toml", "000003 Night.toml"]
+
+
 def test_a_preset_that_cannot_be_saved_is_kept_beside_it_and_says_so(scanner: Scanner, tmp_path: Path) -> None:
     folder = PresetFolder(tmp_path)
     folder.save("Night", {BRIGHTNESS: 1.0})
