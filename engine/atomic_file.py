@@ -15,11 +15,13 @@ import errno
 import logging
 import os
 import shutil
+import stat
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -42,14 +44,15 @@ log = logging.getLogger(__name__)
 
 
 class HeldFileError(PermissionError):
-    """Another program kept a file open for all the time we waited. Raised on Windows only."""
+    """Another program kept a file open for all the time we waited, or it is write-protected. Raised on Windows only."""
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
     """Replace what is at `path` by `content`, text in UTF-8; creates the folder. Raises OSError.
 
     Written beside it, flushed to the disk, then renamed: a crash or a full disk leaves the old file. HeldFileError
-    where another program holds the old file for 2 s; the new content is then kept beside it, and the error names it.
+    where another program holds the old file for 2 s, or it is write-protected; the new content is then kept beside it,
+    and the error names it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.stem[:32]}-{os.getpid()}-{threading.get_ident()}.tmp")
@@ -85,12 +88,14 @@ def move_into_place(finished: Path, path: Path, *, patience_s: float = MAX_HELD_
 
 def replace_file(source: Path, path: Path, *, patience_s: float = MAX_HELD_LIVE_S) -> None:
     """Rename a file, replacing what is at `path`, without flushing. Raises OSError."""
-    when_free(lambda: os.replace(source, path), path, patience_s=patience_s)
+    replace = partial(os.replace, source, path)
+    when_free(partial(_unless_protected, replace, path), path, patience_s=patience_s)
 
 
 def remove_file(path: Path, *, missing_ok: bool = False, patience_s: float = MAX_HELD_LIVE_S) -> None:
     """Delete a file. Raises OSError."""
-    when_free(lambda: path.unlink(missing_ok=missing_ok), path, patience_s=patience_s)
+    unlink = partial(path.unlink, missing_ok=missing_ok)
+    when_free(partial(_unless_protected, unlink, path), path, patience_s=patience_s)
 
 
 def remove_folder(path: Path, *, patience_s: float = MAX_HELD_LIVE_S) -> None:
@@ -111,7 +116,7 @@ def when_free(action: Callable[[], T], path: Path, *, patience_s: float = MAX_HE
         try:
             return action()
         except OSError as error:
-            if not _is_held(error):
+            if not _is_held(error) or isinstance(error, HeldFileError):
                 raise
         if patience_s > MAX_HELD_S and waited_s > MAX_SILENT_S and not is_told:
             log.warning("%s: another program has it open; trying again for %g s", path, patience_s)
@@ -177,6 +182,26 @@ def _flush(handle: int) -> None:
     except OSError as error:
         if error.errno not in CANNOT_FLUSH:
             raise
+
+
+def _unless_protected(action: Callable[[], None], path: Path) -> None:
+    """Do it. HeldFileError, at once, for a file with the attribute Read-only: Windows refuses it with the same error as
+    one that is open, and other systems let it be replaced."""
+    try:
+        action()
+    except PermissionError as error:
+        if sys.platform == "win32" and _is_protected(path):
+            reason = "it is write-protected: clear Read-only in its properties"
+            raise HeldFileError(errno.EACCES, reason, str(path)) from error
+        raise
+
+
+def _is_protected(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) and not mode & stat.S_IWRITE  # of a folder the attribute means something else
 
 
 def _is_held(error: OSError) -> bool:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from engine import atomic_file
-from engine.atomic_file import HeldFileError, remove_folder, retry_delays_s, when_free, write_atomic
+from engine.atomic_file import HeldFileError, remove_file, remove_folder, retry_delays_s, when_free, write_atomic
 from engine.cue_control import CueControl
 from engine.errors import PresetError, SinkError
 from engine.frame import FrameId, PublishedFrame
@@ -99,6 +99,20 @@ def test_a_file_that_is_held_for_good_is_an_error_that_says_where_the_new_conten
     scanner.hold("file", 0)
     write_atomic(tmp_path / "file", "newer")
     assert names(tmp_path) == ["file"], "the next one that succeeds takes the kept one's place"
+
+
+def test_a_file_that_is_write_protected_is_told_at_once_and_the_new_content_kept(
+    scanner: Scanner, tmp_path: Path
+) -> None:
+    """Windows says the same of it as of a file that is open: WinError 5, for good."""
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "file").chmod(0o444)
+    scanner.hold("file")
+    with pytest.raises(HeldFileError, match=r"write-protected: .*; the new content is kept in \.file-"):
+        write_atomic(tmp_path / "file", "new")
+    with pytest.raises(HeldFileError, match="write-protected"):
+        remove_file(tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "old" and len(scanner.refused) == 2
 
 
 def test_a_wait_is_bounded_and_begins_short() -> None:
