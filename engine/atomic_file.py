@@ -19,6 +19,7 @@ import stat
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -55,7 +56,7 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     and the error names it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.stem[:32]}-{os.getpid()}-{threading.get_ident()}.tmp")
+    unfinished = unfinished_path(path, threading.get_ident())
     # Only one that an earlier error has kept can be held; a folder that takes no new files is told at once.
     patience_s = MAX_HELD_LIVE_S if unfinished.exists() else 0.0
     file = when_free(lambda: unfinished.open("wb"), unfinished, patience_s=patience_s)
@@ -73,6 +74,12 @@ def write_atomic(path: Path, content: str | bytes) -> None:
             remove_file(unfinished, missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def unfinished_path(path: Path, thread: int) -> Path:
+    """Where `write_atomic` writes on this thread: beside it, and for no other file, for it may be kept there."""
+    own = zlib.crc32(os.fsencode(path.name))
+    return path.with_name(f".{path.stem[:32]}-{own:08x}-{os.getpid()}-{thread}.tmp")
 
 
 def move_into_place(finished: Path, path: Path, *, patience_s: float = MAX_HELD_S) -> None:

@@ -12,6 +12,7 @@ import soundfile
 
 import osc_schema
 from engine import open_engine
+from engine.atomic_file import unfinished_path
 from engine.config import build_config
 from engine.control import CommandTable, Reply
 from engine.cue_control import CueControl
@@ -222,7 +223,7 @@ def test_a_list_that_cannot_be_saved_holds_up_no_cue(show: Rig, wait_for: Callab
     if not hasattr(os, "mkfifo"):
         pytest.skip("a file that cannot be opened (needs POSIX)")
     (thread,) = [thread for thread in threading.enumerate() if thread.name == "cues"]
-    unfinished = show.path.with_name(f".cues-{os.getpid()}-{thread.ident}.tmp")
+    unfinished = unfinished_path(show.path, thread.ident or 0)
     os.mkfifo(unfinished)  # opened for writing it waits for a reader
     show.say("/cue/set", 1, "low", 0, 2.0)
     show.say("/cue/go")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import osc_schema
+from engine.atomic_file import unfinished_path
 from engine.control import CommandTable, Reply
 from engine.errors import MultiverseError
 from engine.frame import AudioFeatures, ChannelFeatures
@@ -237,7 +238,7 @@ def test_a_save_that_hangs_holds_up_no_load_and_its_failure_puts_the_preset_back
         pytest.skip("a file that cannot be opened (needs POSIX)")
     saved(rig, wait_for, "night", **{BRIGHTNESS: 0.5})
     (thread,) = [thread for thread in threading.enumerate() if thread.name == "presets"]
-    unfinished = tmp_path / f".night-{os.getpid()}-{thread.ident}.tmp"
+    unfinished = unfinished_path(tmp_path / "night.toml", thread.ident or 0)
     os.mkfifo(unfinished)  # opened for writing it waits for a reader
     rig.store.set(BRIGHTNESS, 3.5)
     rig.say("/preset/save", "night")

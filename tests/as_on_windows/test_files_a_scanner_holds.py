@@ -217,6 +217,8 @@ def test_a_preset_that_cannot_be_saved_is_kept_beside_it_and_says_so(scanner: Sc
     kept = str(caught.value).rpartition("is kept in ")[2].rstrip(")")
     assert f"{BRIGHTNESS}" in (tmp_path / kept).read_text() and "2.0" in (tmp_path / kept).read_text()
     assert brightness_of(folder, "Night") == 1.0 and "Night" in folder.list()
+    folder.save_picture("Night", b"jpeg")  # a frame later, on the same thread
+    assert f"{BRIGHTNESS}" in (tmp_path / kept).read_text()
 
 
 @pytest.mark.parametrize("name", [".autosave.toml", ".autosave.previous.toml"])

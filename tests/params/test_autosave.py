@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.atomic_file import unfinished_path
 from engine.params import Autosave, ParamStore, PresetFolder
 from engine.params import autosave as autosave_module
 from osc_schema import PARAMS
@@ -51,7 +52,7 @@ def test_a_disk_that_does_not_answer_does_not_hold_up_the_end(
     saving = Autosave(tmp_path, store, report=reports)
     saving.start()
     (thread,) = [thread for thread in threading.enumerate() if thread.name == "autosave"]
-    unfinished = tmp_path / f"..autosave-{os.getpid()}-{thread.ident}.tmp"
+    unfinished = unfinished_path(tmp_path / ".autosave.toml", thread.ident or 0)
     os.mkfifo(unfinished)  # opened for writing it waits for a reader
     store.set("/layer/1/angle", 5)
     saving.close()

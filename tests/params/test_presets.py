@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import osc_schema
+from engine.atomic_file import unfinished_path
 from engine.errors import PresetError
 from engine.params import ParamStore, PresetFolder
 from engine.params.looks import PLAIN
@@ -289,7 +290,7 @@ def test_what_is_saved_over_is_kept_with_its_picture_and_no_more_than_ten_of_a_n
 def test_a_save_that_fails_again_and_again_pushes_no_kept_preset_out(presets: PresetFolder) -> None:
     for mode in ("simple", "multiverse"):
         presets.save("night", {"/mode": mode})
-    (presets.path / f".night-{os.getpid()}-{threading.get_ident()}.tmp").mkdir()  # where the file would be written
+    unfinished_path(presets.path / "night.toml", threading.get_ident()).mkdir()
     for _ in range(12):
         with pytest.raises(PresetError, match="cannot be written"):
             presets.save("night", {"/mode": "simple", "/layer/1/mute": True})
