@@ -101,7 +101,8 @@ class FileWriter:
                 copy_with_tags(self._path, self._source, tagged, self._form.tagger, self._written)
                 replace_file(tagged, self._path, patience_s=MAX_HELD_JOB_S)
         except (av.FFmpegError, OSError, ValueError) as error:  # the last: a codec that such a file does not take
-            remove_file(tagged, missing_ok=True)
+            with contextlib.suppress(OSError):  # it goes with its folder
+                remove_file(tagged, missing_ok=True)
             self.notes.append(
                 f"its title, cover and the like are left out ({getattr(error, 'strerror', None) or error})"
             )

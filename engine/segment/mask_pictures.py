@@ -69,7 +69,8 @@ class PngFolder:
     def discard(self) -> None:
         for path in self._written:
             if path.name not in self._before:
-                remove_file(path, missing_ok=True)
+                with suppress(OSError):  # somebody looks at it; why the others go is told
+                    remove_file(path, missing_ok=True)
         self._place.remove()
         if self._is_new:
             with suppress(OSError):  # somebody else has put something there

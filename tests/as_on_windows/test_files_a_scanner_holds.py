@@ -9,16 +9,20 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
 from engine import atomic_file
 from engine.atomic_file import HeldFileError, remove_file, remove_folder, retry_delays_s, when_free, write_atomic
+from engine.convert.formats import FORMS
+from engine.convert.writing import open_writer
 from engine.cue_control import CueControl
 from engine.errors import PresetError, SinkError
 from engine.frame import FrameId, PublishedFrame
 from engine.params import Autosave, ParamStore, PresetFolder, read_cues
 from engine.params.cues import NO_CUES, Cue, write_cues
 from engine.segment.coco import CocoFile
+from engine.segment.mask_pictures import FrameFolder
 from engine.sinks import Stage
 from engine.sinks.record import RecordSink
 from engine.sinks.snapshot import SnapshotSink
@@ -359,6 +363,29 @@ def test_a_segmented_output_that_cannot_take_its_name_is_kept(scanner: Scanner, 
     again = CocoFile(tmp_path / "out.json", pictures, ("cat",), is_tracked=False)  # type: ignore[arg-type]
     again.finish()
     assert '"cat"' in (tmp_path / "out.json").read_text() and names(tmp_path) == ["out.json"]
+
+
+def test_a_picture_that_somebody_looks_at_hides_no_error_and_keeps_no_other(scanner: Scanner, tmp_path: Path) -> None:
+    """Discarded is what an error, or Ctrl-C, has left unfinished: that is what is to be told."""
+    output = FrameFolder(tmp_path / "frames")
+    for name in ("a", "b", "c"):
+        output.add(SimpleNamespace(picture=SimpleNamespace(name=name, pixels=np.zeros((4, 4, 3), np.uint8))))  # type: ignore[arg-type]
+    scanner.hold("b.png")
+    output.discard()
+    assert names(tmp_path / "frames") == ["b.png"]
+
+
+def test_a_converted_voice_is_whole_without_the_title_that_could_not_be_added(scanner: Scanner, tmp_path: Path) -> None:
+    with soundfile.SoundFile(tmp_path / "song.flac", "w", 48_000, 1) as song:
+        song.title = "Early"
+        song.write(np.zeros(480, np.float32))
+    source = SimpleNamespace(path=tmp_path / "song.flac", subtype="PCM_16", has_video=False)
+    writer = open_writer(tmp_path / "new.flac", FORMS[".flac"], 48_000, source)  # type: ignore[arg-type]
+    writer.write(np.zeros(480, np.float32))
+    scanner.hold("tagged.flac")
+    writer.close()
+    assert "its title, cover and the like are left out" in writer.notes[0]
+    assert soundfile.info(tmp_path / "new.flac").frames == 480
 
 
 # -- working folders --------------------------------------------------------------------------
