@@ -1,9 +1,12 @@
 """Commands of `multiverse` in this process: torch and the like are imported once, not again for each."""
 
 import importlib
+import os
 import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
 from typing import NamedTuple
 
@@ -66,3 +69,29 @@ def ctrl_c_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
         monkeypatch.setattr(sys, "meta_path", [_CtrlC(module), *sys.meta_path])
 
     return prepare
+
+
+@pytest.fixture
+def ctrl_c_when() -> Callable[..., AbstractContextManager[None]]:
+    """`with ctrl_c_when(condition):` Ctrl-C comes as soon as that is so, as it comes to a process; not after the end of
+    what is interrupted."""
+
+    @contextmanager
+    def pressing(condition: Callable[[], object]) -> Iterator[None]:
+        ended = threading.Event()
+
+        def press() -> None:
+            while not ended.wait(0.005):
+                if condition():
+                    os.kill(os.getpid(), signal.SIGINT)
+                    return
+
+        thread = threading.Thread(target=press)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    return pressing

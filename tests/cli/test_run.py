@@ -125,18 +125,24 @@ def test_a_stream_that_is_none_is_one_that_leads_nowhere(name: str, monkeypatch:
     assert all(getattr(sys, other) is stream for other, stream in others.items())
 
 
-def test_offline_the_sinks_of_a_configuration_file_are_kept(home: Path, song: Path) -> None:
+def test_offline_the_sinks_of_a_configuration_file_are_kept(
+    home: Path, song: Path, say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(home)
     (home / "show.toml").write_text('width = 160\nheight = 90\nfps = 30\nsinks = ["record=out.mp4"]\n')
-    done = run(home, "--config", "show.toml", "--offline", "--audio", str(song), "--frames", "5", "--json")
-    assert done.returncode == 0, done.stderr
-    assert [(sink["kind"], sink["frames"]) for sink in json.loads(done.stdout)["sinks"]] == [("record", 5)]
+    done = say("run", "--config", "show.toml", "--offline", "--audio", song, "--frames", "5", "--json")
+    assert done.code == 0, done.err
+    assert [(sink["kind"], sink["frames"]) for sink in json.loads(done.out)["sinks"]] == [("record", 5)]
     assert (home / "out.mp4").exists()
 
 
-def test_offline_a_sound_file_is_rendered_to_its_end(home: Path, song: Path) -> None:
-    done = run(home, *SMALL, "--offline", "--audio", str(song), "--sink", "record=out.mp4")
-    assert done.returncode == 0, done.stderr
-    frames, wrote = done.stderr.splitlines()[-2:]
+def test_offline_a_sound_file_is_rendered_to_its_end(
+    home: Path, song: Path, say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(home)
+    done = say("run", *SMALL, "--offline", "--audio", song, "--sink", "record=out.mp4")
+    assert done.code == 0, done.err
+    frames, wrote = done.err.splitlines()[-2:]
     assert frames.startswith("frames    60 of 160x90, 2.0 s at 30 fps; drawn in ")
     assert frames.endswith(" times as fast as it plays")
     assert wrote == f"wrote     out.mp4, 2.0 s, {(home / 'out.mp4').stat().st_size / 1e6:.1f} MB"
@@ -251,7 +257,7 @@ def test_a_signal_ends_it_cleanly(home: Path, number: signal.Signals) -> None:
         assert sum(1 for _ in container.decode(video=0)) >= 1
 
 
-def test_what_a_killed_engine_leaves_is_swept_by_the_next(home: Path) -> None:
+def test_what_a_killed_engine_leaves_is_swept_by_the_next(home: Path, say: Callable[..., Said]) -> None:
     # In a group of its own, to be killed with Python's resource tracker, which would clear up behind it.
     process = start(
         home, *SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "shared", start_new_session=True
@@ -260,16 +266,19 @@ def test_what_a_killed_engine_leaves_is_swept_by_the_next(home: Path) -> None:
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=30)
     assert any(str(process.pid) in name for name in ring_files())
-    done = run(home, *SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "null", "--frames", "1")
-    assert done.returncode == 0, done.stderr
+    done = say("run", *SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "null", "--frames", "1")
+    assert done.code == 0, done.err
     assert not any(str(process.pid) in name for name in ring_files())
 
 
-def test_a_run_is_resumed_where_it_was_left(home: Path) -> None:
+def test_a_run_is_resumed_where_it_was_left(
+    home: Path, say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(home)
     common = [*SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "null", "--frames", "2"]
-    assert run(home, *common, "--set", "/layer/3/curve=0.625").returncode == 0
-    done = run(home, *common, "--resume", "--sink", "snapshot=out.png", "--json")
-    assert done.returncode == 0, done.stderr
+    assert say("run", *common, "--set", "/layer/3/curve=0.625").code == 0
+    done = say("run", *common, "--resume", "--sink", "snapshot=out.png", "--json")
+    assert done.code == 0, done.err
     saved = next((home / "home").rglob(".autosave.toml")).read_text()
     assert "0.625" in saved
 

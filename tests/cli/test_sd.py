@@ -1,7 +1,6 @@
 """`multiverse sd` and `multiverse model check`, as people start them, with a tiny model."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,10 +14,8 @@ from engine.cli.main import main
 from tests.cli.conftest import Said
 from tests.conftest import TinyModels
 
-MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
 SMALL = ["--size", "128x64", "--prompt", "sea", "--device", "cpu"]
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
 Fail = Callable[..., tuple[int, str]]
 
 
@@ -29,18 +26,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Image.fromarray(blocks.repeat(8, axis=0).repeat(8, axis=1)).save(tmp_path / "in.png")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def run(home: Path) -> Run:
-    """The command as a process."""
-
-    def start(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        one_thread = os.environ | {"OMP_NUM_THREADS": "1"}  # as in this process: the same sums in the same order
-        command = [*MULTIVERSE, *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, env=one_thread)
-
-    return start
 
 
 @pytest.fixture
@@ -56,11 +41,13 @@ def fail(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     return start
 
 
-def test_one_picture_is_what_the_core_paints(run: Run, tiny_sd: Path, tmp_path: Path) -> None:
+def test_one_picture_is_what_the_core_paints(
+    home: Path, say: Callable[..., Said], tiny_sd: Path, tmp_path: Path
+) -> None:
     (tmp_path / "out.png").write_text("of before")
-    done = run("sd", "in.png", "out.png", *SMALL, "--model", tiny_sd, "--seed", "3", "--overwrite", "--json")
-    assert (done.returncode, done.stderr) == (0, "")
-    told = json.loads(done.stdout)
+    done = say("sd", "in.png", "out.png", *SMALL, "--model", tiny_sd, "--seed", "3", "--overwrite", "--json")
+    assert (done.code, done.err) == (0, "")
+    told = json.loads(done.out)
     assert (told["width"], told["height"], told["seed"], told["sampler"]) == (128, 64, 3, "lcm")
     assert (told["steps_asked"], told["steps"]) == (4, 2)
     assert np.array_equal(np.asarray(Image.open(tmp_path / "out.png")), painted(tiny_sd, tmp_path / "in.png"))
@@ -120,7 +107,7 @@ def test_an_output_that_cannot_be_is_told_before_anything_is_loaded(fail: Fail) 
     assert "in.png is no folder" in fail("sd", "in.png", "in.png/out.png", *SMALL, "--model", "m")[1]
 
 
-def test_a_check_tells_what_a_model_is_without_loading_torch(run: Run, tiny_sd: Path) -> None:
+def test_a_check_tells_what_a_model_is_without_loading_torch(tiny_sd: Path) -> None:
     code = "import sys; from engine.cli.main import app; app(sys.argv[1:], standalone_mode=False)"
     command = [sys.executable, "-c", f"{code}; print('torch' in sys.modules)", "model", "check", str(tiny_sd), "--json"]
     *lines, has_torch = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()

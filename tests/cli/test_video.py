@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from urllib.request import urlopen
@@ -22,20 +23,6 @@ from tests.segment.disc_movie import disc_picture, pictures_of, write_movie
 BEGINS_AGAIN = "begins again: these are too few to go on from"
 COUNT = 24  # of four steps each: enough for a thread beside them to interrupt, whoever else has the cores
 QUICK = ["--prompt", "glass", "--steps", "2", "--cfg", "1", "--device", "cpu", "--threads", "1", "--stages", "fused"]
-INTERRUPTED_ONCE = """
-import os, signal, sys, threading, time
-from pathlib import Path
-from engine.cli.main import main
-
-def ctrl_c():
-    while not any(Path({folder!r}).glob({pattern!r})):
-        time.sleep(0.005)
-    os.kill(os.getpid(), signal.SIGINT)
-
-threading.Thread(target=ctrl_c, daemon=True).start()
-main()
-"""
-
 Run = Callable[..., Said]
 
 
@@ -86,20 +73,21 @@ def test_json_lines_tell_of_the_way_and_the_last_one_of_all(run: Run, tiny_sd: P
     assert err.count("\n") >= len(events) - 1
 
 
-def test_ctrl_c_keeps_a_video_that_plays_and_resume_makes_it_whole(run: Run, tiny_sd: Path, home: Path) -> None:
-    write_movie(home / "long.mp4", [disc_picture(number) for number in range(COUNT)])
+def test_ctrl_c_keeps_a_video_that_plays_and_resume_makes_it_whole(
+    run: Run, ctrl_c_when: Callable[..., AbstractContextManager[None]], tiny_sd: Path, home: Path
+) -> None:
+    write_movie(home / "long.mp4", [disc_picture(number, 160, 96, 12) for number in range(COUNT)])
     slow = ["--steps", "4", "--strength", "1", "--batch", "2", "--model", str(tiny_sd)]
     command = ["long.mp4", "out.mp4", *QUICK, *slow]
-    once = INTERRUPTED_ONCE.format(folder=".out.mp4.partial", pattern="*segment*")
-    started = [sys.executable, "-c", once, "video", *command]
-    done = subprocess.run(started, capture_output=True, text=True, timeout=120)
+    with ctrl_c_when(lambda: any((home / ".out.mp4.partial").glob("*segment*"))):
+        code, out, err = run(*command)
     count = len(pictures_of(home / "out.mp4"))
     assert 1 <= count < COUNT < SEGMENT_PICTURES
-    assert done.returncode == 1
-    said = done.stderr.splitlines()[-1]  # on a slow machine behind how far it is
+    assert code == 1
+    said = err.splitlines()[-1]  # on a slow machine behind how far it is
     kept = f"multiverse: interrupted after {count} pictures; out.mp4: plays up to there"
     assert said == f"{kept}, the same command with --resume {BEGINS_AGAIN}"
-    assert f" frames={count} " in done.stdout.splitlines()[-1]
+    assert f" frames={count} " in out.splitlines()[-1]
     assert run(*command, "--resume")[0] == 0
     assert len(pictures_of(home / "out.mp4")) == COUNT
 
@@ -194,6 +182,6 @@ def test_what_is_missing_or_wrong_is_said_in_one_line(run: Run, arguments: list[
     assert said.count("\n") == 1
 
 
-def test_help_shows_an_example(run: Run) -> None:
-    code, out, _ = run("--help")
-    assert code == 0 and "Example: multiverse video dance.mp4 glass.mp4" in out
+def test_as_a_process_it_shows_an_example() -> None:
+    done = subprocess.run([sys.executable, "-m", "engine.cli.main", "video", "--help"], capture_output=True, text=True)
+    assert done.returncode == 0 and "Example: multiverse video dance.mp4 glass.mp4" in done.stdout
