@@ -105,7 +105,7 @@ class BuiltStages:
 
     def _start_stages(self) -> None:
         layout, begin = self._layout, self._layout.begin
-        pixels, latents, fates = _fields(begin)
+        pixels, latents, fates = slot_fields(begin)
         first = self._link("encode", (pixels,))
         last = self._link("painted", (pixels, fates))
         numbers = range(layout.count)
@@ -118,7 +118,7 @@ class BuiltStages:
         self._start("decode", "decode", painted, [last])
 
     def _start_whole(self) -> None:
-        pixels, _, fates = _fields(self._layout.begin)
+        pixels, _, fates = slot_fields(self._layout.begin)
         numbers = range(self._layout.count)
         given = [self._link("process", (pixels,)) for _ in numbers]
         painted = [self._link("painted", (pixels, fates)) for _ in numbers]
@@ -153,7 +153,7 @@ class BuiltStages:
             self.out_of[stage] += [link.memory for link in outputs]
 
 
-def _fields(begin: BeginStage) -> Fields:
+def slot_fields(begin: BeginStage) -> Fields:
     """What a slot may hold: pixels, latents, fates."""
     size = begin.batch, begin.height, begin.width
     return (
