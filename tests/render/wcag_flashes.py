@@ -26,20 +26,20 @@ def linear(pictures: np.ndarray) -> np.ndarray:
 
 def most_flashes_in_a_second(levels: np.ndarray, times_s: np.ndarray, change: float = CHANGE) -> np.ndarray:
     """Most pairs of opposing changes of `levels`, (frames, n), within any second, both ends included, for each n."""
-    most = np.zeros(levels.shape[1], int)
-    for second in (levels[start:end] for start, end in _seconds(times_s)):
-        low, high = second[0].copy(), second[0].copy()
-        direction, changes = np.zeros(len(low), int), np.zeros(len(low), int)
-        for level in second[1:]:
-            high = np.where(direction >= 0, np.maximum(high, level), high)
-            low = np.where(direction <= 0, np.minimum(low, level), low)
-            rises = (direction <= 0) & (level - low >= change)
-            falls = (direction >= 0) & (high - level >= change)
-            direction = np.where(rises, 1, np.where(falls, -1, direction))
-            high, low = np.where(rises, level, high), np.where(falls, level, low)
-            changes += rises | falls
-        most = np.maximum(most, changes // 2)
-    return most
+    starts, ends = np.array(list(_seconds(times_s))).T
+    low, high = levels[starts], levels[starts]  # of each period of one second, all of which are gone through at once
+    direction, changes = np.zeros(low.shape, int), np.zeros(low.shape, int)
+    for place in range(1, int((ends - starts).max())):
+        goes_on = starts + place < ends
+        level = levels[np.where(goes_on, starts + place, starts)]
+        high = np.where(direction >= 0, np.maximum(high, level), high)
+        low = np.where(direction <= 0, np.minimum(low, level), low)
+        rises = (direction <= 0) & (level - low >= change) & goes_on[:, None]
+        falls = (direction >= 0) & (high - level >= change) & goes_on[:, None]
+        direction = np.where(rises, 1, np.where(falls, -1, direction))
+        high, low = np.where(rises, level, high), np.where(falls, level, low)
+        changes += rises | falls
+    return changes.max(axis=0) // 2
 
 
 def general_flashes(pictures: np.ndarray, times_s: np.ndarray) -> int:
@@ -92,7 +92,7 @@ def flashing_share_of_a_field(pictures: np.ndarray, times_s: np.ndarray) -> floa
     frames, height, width = pictures.shape[:3]
     luminance = np.minimum(linear(pictures) @ (0.2126, 0.7152, 0.0722), DARK + CHANGE)
     flashes = most_flashes_in_a_second(luminance.reshape(frames, -1), times_s).reshape(1, height, width, 1) > 3
-    return float(_means(flashes, FIELD).max())
+    return float(_means(_sums(flashes), FIELD).max())
 
 
 def _seconds(times_s: np.ndarray) -> Iterator[tuple[int, int]]:
@@ -107,14 +107,22 @@ def _seconds(times_s: np.ndarray) -> Iterator[tuple[int, int]]:
 def _area_means(values: np.ndarray) -> np.ndarray:
     """(frames, height, width, c) as means over all areas: (frames, n, c)."""
     whole = values.mean(axis=(1, 2))[:, None]
-    return np.concatenate([_means(values, 2 * FIELD), _means(values, FIELD), whole], axis=1)
+    sums = _sums(values)
+    return np.concatenate([_means(sums, 2 * FIELD), _means(sums, FIELD), whole], axis=1)
 
 
-def _means(values: np.ndarray, parts: int) -> np.ndarray:
-    """Means over rectangles of a `parts`-th of the picture each way, a quarter of their size apart: (frames, n, c)."""
+def _sums(values: np.ndarray) -> np.ndarray:
+    """Of all that is above and to the left of each corner: (frames, height + 1, width + 1, c)."""
     frames, height, width, count = values.shape
     sums = np.zeros((frames, height + 1, width + 1, count))
-    sums[:, 1:, 1:] = values.cumsum(axis=1, dtype=float).cumsum(axis=2)
+    np.cumsum(values, axis=1, out=sums[:, 1:, 1:])
+    np.cumsum(sums, axis=2, out=sums)
+    return sums
+
+
+def _means(sums: np.ndarray, parts: int) -> np.ndarray:
+    """Means over rectangles of a `parts`-th of the picture each way, a quarter of their size apart: (frames, n, c)."""
+    frames, height, width, count = sums.shape[0], sums.shape[1] - 1, sums.shape[2] - 1, sums.shape[3]
     high, wide = max(height // parts, 1), max(width // parts, 1)
     tops = np.arange(0, height - high + 1, max(high // 4, 1))
     lefts = np.arange(0, width - wide + 1, max(wide // 4, 1))
