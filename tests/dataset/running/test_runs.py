@@ -34,11 +34,11 @@ Make = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four pictures made at once by two jobs, with everything that can be saved: what others are compared with."""
+    """Three pictures made by two jobs at once, with everything that can be saved: what others are compared with."""
     folder = tmp_path_factory.mktemp("whole") / "out"
     seen: list[Progress] = []
-    report = make_dataset(small_job(folder, 4, save_coco=True, save_hdf5=True), tell=seen.append)
-    assert (report.made, report.kept, report.failed, report.missing) == (4, 0, (), 0)
+    report = make_dataset(small_job(folder, 3, save_coco=True, save_hdf5=True), tell=seen.append)
+    assert (report.made, report.kept, report.failed, report.missing) == (3, 0, (), 0)
     assert max(progress.at_work for progress in seen) == 2
     return folder
 
@@ -79,7 +79,7 @@ def struck(picture: str, blow: Callable[[psutil.Process], object], *, times: int
 
 
 def test_a_run_leaves_what_a_trainer_and_a_person_need(whole: Path) -> None:
-    names = [f"{index:06d}" for index in range(4)]
+    names = [f"{index:06d}" for index in range(3)]
     found = sorted(str(path.relative_to(whole)) for path in whole.rglob("*") if ".work" not in path.parts)
     assert found == sorted(
         ["images", "labels", "hdf5", "manifest.jsonl", "dataset.yaml", "coco_annotations.json", "preview.png"]
@@ -93,7 +93,7 @@ def test_a_run_leaves_what_a_trainer_and_a_person_need(whole: Path) -> None:
         assert "seed" in (whole / f"image_{name}.log").read_text()
     lines = [json.loads(line) for line in (whole / "manifest.jsonl").read_text().splitlines()]
     assert [(line["index"], line["seed"], line["status"]) for line in lines] == [
-        (index, 1000 + index, "done") for index in range(4)
+        (index, 1000 + index, "done") for index in range(3)
     ]
     for line in lines:
         known = contents(whole)
@@ -124,11 +124,11 @@ def test_what_detectors_read_their_labels_with_takes_them(whole: Path) -> None:
 def test_a_grown_run_without_the_flag_says_what_its_coco_file_lacks(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     shutil.copytree(whole, folder)
-    (folder / ".work/coco/000003.json").unlink()
-    report = make_dataset(small_job(folder, 4))
-    assert report.notes == ("coco_annotations.json holds 3 of 4 pictures; with --save-coco the rest are drawn anew",)
+    (folder / ".work/coco/000002.json").unlink()
+    report = make_dataset(small_job(folder, 3))
+    assert report.notes == ("coco_annotations.json holds 2 of 3 pictures; with --save-coco the rest are drawn anew",)
     (folder / ".work/coco/000001.json").write_text('{"image": {"id": 1')
-    (note,) = make_dataset(small_job(folder, 4)).notes
+    (note,) = make_dataset(small_job(folder, 3)).notes
     assert "000001.json" in note and note.endswith("; coco_annotations.json is as it was")
 
 
@@ -136,7 +136,7 @@ def test_what_cannot_begin_forgets_nothing(whole: Path, tmp_path: Path, free_por
     folder = tmp_path / "out"
     shutil.copytree(whole, folder)
     with pytest.raises(ChildError, match="nobody answers there"):
-        make_dataset(small_job(folder, 4, resume=False, cluster=f"127.0.0.1:{free_port()}"))
+        make_dataset(small_job(folder, 3, resume=False, cluster=f"127.0.0.1:{free_port()}"))
     assert contents(folder) == contents(whole)
 
 
@@ -155,14 +155,14 @@ def test_a_manifest_cut_in_half_and_a_flipped_bit_cost_time_and_no_byte(whole: P
     folder = tmp_path / "out"
     shutil.copytree(whole, folder)
     manifest = folder / "manifest.jsonl"
-    first, second, third, _ = manifest.read_bytes().splitlines(keepends=True)
+    first, second, third = manifest.read_bytes().splitlines(keepends=True)
     manifest.write_bytes(first + second + third[: len(third) // 2])  # lines differ in length by what was drawn
     picture = folder / "images" / "000001.png"
     content = bytearray(picture.read_bytes())
     content[len(content) // 2] ^= 1
     picture.write_bytes(content)
-    report = make_dataset(small_job(folder, 4, save_coco=True, save_hdf5=True))
-    assert (report.kept, report.made, report.missing) == (1, 3, 0)
+    report = make_dataset(small_job(folder, 3, save_coco=True, save_hdf5=True))
+    assert (report.kept, report.made, report.missing) == (1, 2, 0)
     assert report.notes == (
         f"{manifest}: 1 line(s) cut or unreadable, left out; pictures without a line are made again",
         f"{folder}: damaged, and drawn again: images/000001.png",
@@ -173,15 +173,15 @@ def test_a_manifest_cut_in_half_and_a_flipped_bit_cost_time_and_no_byte(whole: P
 def test_one_job_and_a_grown_run_make_the_same_bytes(whole: Path, make: Make) -> None:
     grown: dict[str, Any] = {"jobs": 1, "save_coco": True, "save_hdf5": True}
     first = make(count=2, **grown)
-    second = make(count=4, **grown)
-    assert (first.made, second.kept, second.made) == (2, 2, 2)
+    second = make(count=3, **grown)
+    assert (first.made, second.kept, second.made) == (2, 2, 1)
     assert contents(Path(second.folder)) == contents(whole)
 
 
 def test_a_finished_run_makes_nothing_again(whole: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in (whole / "images").iterdir()}
-    report = make_dataset(small_job(whole, 4, save_coco=True, save_hdf5=True))
-    assert (report.made, report.kept, report.seconds_a_picture) == (0, 4, None)
+    report = make_dataset(small_job(whole, 3, save_coco=True, save_hdf5=True))
+    assert (report.made, report.kept, report.seconds_a_picture) == (0, 3, None)
     assert {path: path.stat().st_mtime_ns for path in (whole / "images").iterdir()} == before
 
 
@@ -318,10 +318,8 @@ def test_a_seed_of_more_than_64_bits_makes_a_picture(make: Make) -> None:
 
 RUN = """
 import sys; from pathlib import Path
-from tests.dataset.labels.test_yolo import check_label
 from tests.dataset.running.small_runs import small_job
 from engine.dataset import make_dataset
-from engine.dataset.labels import read_boxes
 make_dataset(small_job(Path(sys.argv[1]), int(sys.argv[2]), save_coco=True, save_hdf5=True))
 """
 
@@ -357,7 +355,7 @@ def test_a_run_killed_at_random_moments_and_resumed_makes_the_same_bytes(whole: 
     moments = np.random.default_rng(7)
     folder = tmp_path / "out"
     for _ in range(kills):
-        run = started(folder, 4)
+        run = started(folder, 3)
         try:
             run.wait(moments.uniform(0.2, 2.5))
         except subprocess.TimeoutExpired:
@@ -365,5 +363,5 @@ def test_a_run_killed_at_random_moments_and_resumed_makes_the_same_bytes(whole: 
             run.wait()
         labels = {path.stem for path in folder.glob("labels/*.txt")}
         assert {path.stem for path in folder.glob("images/*.png")} <= labels
-    assert started(folder, 4).wait() == 0
+    assert started(folder, 3).wait() == 0
     assert contents(folder) == contents(whole)
