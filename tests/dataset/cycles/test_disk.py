@@ -57,8 +57,8 @@ def test_a_disk_that_takes_not_even_the_answer_is_known_by_the_last_words(
 
 
 def test_an_empty_picture_is_no_picture(blender_after: Callable[..., Blender], drawn: Drawn) -> None:
-    with pytest.raises(RenderError, match=r"^colors\.png: is not the picture of 320x240"):
-        render(drawn.stage(), quarters(), SETTINGS, blender_after("", ': > "$folder/colors.png"'))
+    with pytest.raises(RenderError, match=r"^colors\.png: is not the picture of 80x60"):
+        render(drawn.stage(is_small=True), quarters(), SETTINGS, blender_after("", ': > "$folder/colors.png"'))
 
 
 @pytest.fixture

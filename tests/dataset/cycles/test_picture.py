@@ -58,7 +58,7 @@ def test_both_engines_see_the_same_piles_at_the_same_places(blender: Blender, dr
 
 
 def test_the_same_scene_gives_the_same_bytes(blender: Blender, drawn: Drawn) -> None:
-    one, other = drawn(blender), drawn(blender, turn=1)
+    one, other = drawn(blender, is_small=True), drawn(blender, turn=1, is_small=True)
     for name in ("colors", "instances", "depth_m"):
         assert getattr(one, name).tobytes() == getattr(other, name).tobytes(), name
 
@@ -66,10 +66,10 @@ def test_the_same_scene_gives_the_same_bytes(blender: Blender, drawn: Drawn) -> 
 def test_a_stronger_sun_makes_a_brighter_picture_of_the_ground_the_right_way_round(
     blender: Blender, drawn: Drawn
 ) -> None:
-    dim, usual = drawn(blender, energy=0.5), drawn(blender)
+    dim, usual = drawn(blender, energy=0.5, is_small=True), drawn(blender, is_small=True)
     assert dim.colors.mean() < 0.95 * usual.colors.mean()
     assert 0.35 < usual.colors.mean() / 255 < 0.55
-    halves = usual.colors.astype(float).reshape(2, 120, 2, 160, 3).mean(axis=(1, 3))
+    halves = usual.colors.astype(float).reshape(2, 30, 2, 40, 3).mean(axis=(1, 3))
     assert [int(np.argmax(halves[row, column])) for row, column in ((0, 0), (0, 1), (1, 0))] == [0, 1, 2]
     assert np.ptp(halves[1, 1]) < 30
 
@@ -114,7 +114,7 @@ def test_a_site_has_the_same_labels_and_brightness_by_both_engines(
 ) -> None:
     caplog.set_level(logging.INFO)
     options = SceneOptions(
-        width=480, height=360, use_clusters=True, num_clusters=1, min_piles_per_cluster=40, max_piles_per_cluster=40
+        width=320, height=240, use_clusters=True, num_clusters=1, min_piles_per_cluster=40, max_piles_per_cluster=40
     )
     boxes, means = [], []
     for drawing in (Drawing(engine="raster"), Drawing(engine="cycles", max_samples=4, noise_threshold=0.1)):
@@ -123,7 +123,7 @@ def test_a_site_has_the_same_labels_and_brightness_by_both_engines(
         task = PictureTask(options=options, drawing=drawing, base_seed=2**63, index=1, blender=str(blender.path))
         made = make_picture(task, folder)
         assert made.labelled == 40
-        boxes.append(read_boxes(folder / LABELS, 480, 360))
+        boxes.append(read_boxes(folder / LABELS, 320, 240))
         means.append(cv2.imread(str(folder / PICTURE)).mean())
     assert np.abs(boxes[0] - boxes[1]).max() < 1.01
     assert abs(means[1] / means[0] - 1) < 0.1

@@ -78,7 +78,8 @@ def test_a_blender_program_is_handed_the_script(
         pytest.skip("the other tests draw with a Blender program")
     checked = 'test "$1 $2 $3" = "--background --factory-startup -noaudio" && test "$6" = --python || exit 9'
     program = stand_in(f'{checked}\nexec {blender.path} -I "$7" -- "$folder"')
-    assert render(drawn.stage(), quarters(), SETTINGS, program).colors.tobytes() == drawn(blender).colors.tobytes()
+    by_program = render(drawn.stage(is_small=True), quarters(), SETTINGS, program)
+    assert by_program.colors.tobytes() == drawn(blender, is_small=True).colors.tobytes()
 
 
 def test_blender_ends_with_its_parent_and_leaves_no_file(

@@ -45,13 +45,17 @@ class Drawn:
     """Pictures of the yard, each drawn once."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[float, int], Rendered] = {}
+        self._known: dict[tuple[float, int, bool], Rendered] = {}
 
-    def __call__(self, blender: Blender, energy: float = 2.0, turn: int = 0) -> Rendered:
+    def __call__(self, blender: Blender, energy: float = 2.0, turn: int = 0, *, is_small: bool = False) -> Rendered:
         """`turn`: which time it is drawn."""
-        if (energy, turn) not in self._known:
-            self._known[energy, turn] = render(self.stage(energy), quarters(), SETTINGS, blender)
-        return self._known[energy, turn]
+        asked = energy, turn, is_small
+        if asked not in self._known:
+            self._known[asked] = render(self.stage(energy, is_small=is_small), quarters(), SETTINGS, blender)
+        return self._known[asked]
 
-    def stage(self, energy: float = 2.0) -> Stage:
-        return set_stage(yard(energy))
+    def stage(self, energy: float = 2.0, *, is_small: bool = False) -> Stage:
+        """Small: 80x60, of the same ground."""
+        scene = yard(energy)
+        camera = replace(scene.camera, width_px=80, height_px=60) if is_small else scene.camera
+        return set_stage(replace(scene, camera=camera))
