@@ -116,8 +116,8 @@ def test_a_dark_picture_holds_nothing(detect: Callable[..., Any]) -> None:
 
 
 def test_ids_stay_with_their_shapes_across_the_picture(follow: Callable[[Sequence[Disc]], Any]) -> None:
-    for index in range(11):
-        along = index / 10
+    for index in range(7):
+        along = index / 6
         green, white = (0.8 - 0.6 * along, 0.65, 0.12, GREEN), (1.3 * along - 0.15, 0.25, 0.1, WHITE)
         found = follow([green, white])
         assert found.object_ids in ([0], [0, 1])
