@@ -1,7 +1,8 @@
 """One UNet call: in parts or whole, directly or through graph buffers, with and without a negative."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -43,12 +44,23 @@ def model_of(tiny_models: Any, kind: str, **spec: Any) -> Model:
     return load(ModelSpec(model=str(tiny_models.sd(kind=kind)), **spec), "cpu", "fp32")
 
 
-def full_model(tiny_models: Any, kind: str) -> Model:
-    """With two ControlNets, and for SD 1.5 an IP-Adapter."""
-    sd = tiny_models.sd(kind=kind)
-    nets = (str(tiny_models.controlnet(sd)), str(tiny_models.controlnet(sd, seed=9)))
-    ip_adapter = str(tiny_models.ip_adapter(sd)) if kind == "sd15" else ""
-    return model_of(tiny_models, kind, controlnets=nets, ip_adapter=ip_adapter)
+@pytest.fixture(scope="module")
+def models(tiny_models: Any) -> Callable[[str], Model]:
+    """`models(kind)`: loaded once. Nobody changes it."""
+    return cache(lambda kind: model_of(tiny_models, kind))
+
+
+@pytest.fixture(scope="module")
+def full_models(tiny_models: Any) -> Callable[[str], Model]:
+    """`full_models(kind)`: with two ControlNets, and for SD 1.5 an IP-Adapter. Nobody changes it."""
+
+    def full(kind: str) -> Model:
+        sd = tiny_models.sd(kind=kind)
+        nets = (str(tiny_models.controlnet(sd)), str(tiny_models.controlnet(sd, seed=9)))
+        ip_adapter = str(tiny_models.ip_adapter(sd)) if kind == "sd15" else ""
+        return model_of(tiny_models, kind, controlnets=nets, ip_adapter=ip_adapter)
+
+    return cache(full)
 
 
 def cond_of(model: Model, prompt: str = "the cat") -> Cond:
@@ -67,9 +79,9 @@ def controls(seed: int, size: tuple[int, int] = (64, 64)) -> list[Control]:
 @pytest.mark.parametrize("shown", [(), controls(1)], ids=["plain", "controlled"])
 @pytest.mark.parametrize("kind", ["sd15", "sdxl"])
 def test_the_parts_add_up_to_the_librarys_forward_bit_for_bit(
-    tiny_models: Any, kind: str, shown: Sequence[Control]
+    full_models: Callable[[str], Model], kind: str, shown: Sequence[Control]
 ) -> None:
-    model = full_model(tiny_models, kind)
+    model = full_models(kind)
     cond, z = cond_of(model), random_latents(3, seed=1)
     interruptions: list[None] = []
     whole = Denoiser(model).predict(z, T, cond, shown, guidance=2.0, between=lambda: interruptions.append(None))
@@ -80,18 +92,18 @@ def test_the_parts_add_up_to_the_librarys_forward_bit_for_bit(
     assert len(interruptions) == (3 if shown else 2)
 
 
-def test_parts_meet_where_sides_cannot_be_halved(tiny_models: Any) -> None:
-    model = model_of(tiny_models, "sd15")
+def test_parts_meet_where_sides_cannot_be_halved(models: Callable[[str], Model]) -> None:
+    model = models("sd15")
     cond, z = cond_of(model), random_latents(3, seed=1, size=(7, 9))
     assert torch.equal(Denoiser(model).predict(z, T, cond), Denoiser(model, is_split=True).predict(z, T, cond))
 
 
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction", "sample"])
-def test_the_answer_is_the_picture_under_the_noise(tiny_models: Any, prediction_type: str) -> None:
+def test_the_answer_is_the_picture_under_the_noise(models: Callable[[str], Model], prediction_type: str) -> None:
     """By the library's own formulas, each row at its own timestep."""
     from diffusers import DDIMScheduler
 
-    model = replace(model_of(tiny_models, "sd15"), prediction_type=prediction_type)
+    model = replace(models("sd15"), prediction_type=prediction_type)
     cond, z = cond_of(model), random_latents(3, seed=2)
     config = {key: model.scheduler_config[key] for key in ("beta_start", "beta_end", "beta_schedule")}
     scheduler = DDIMScheduler(**config, prediction_type=prediction_type, clip_sample=False)
@@ -106,8 +118,8 @@ def test_the_answer_is_the_picture_under_the_noise(tiny_models: Any, prediction_
 
 
 @pytest.mark.parametrize("guidance", [0.0, 0.5, 1.0])
-def test_guidance_up_to_one_is_off(tiny_models: Any, guidance: float) -> None:
-    model = model_of(tiny_models, "sd15")
+def test_guidance_up_to_one_is_off(models: Callable[[str], Model], guidance: float) -> None:
+    model = models("sd15")
     cond, z = cond_of(model), random_latents(3, seed=3)
     without = Conditioner(model).encode("the cat", None)
     assert torch.equal(
@@ -115,22 +127,22 @@ def test_guidance_up_to_one_is_off(tiny_models: Any, guidance: float) -> None:
     )
 
 
-def test_guidance_without_a_negative_says_what_is_missing(tiny_models: Any) -> None:
-    model = model_of(tiny_models, "sd15")
+def test_guidance_without_a_negative_says_what_is_missing(models: Callable[[str], Model]) -> None:
+    model = models("sd15")
     cond = Conditioner(model).encode("the cat", None)
     with pytest.raises(ModelError, match="negative prompt"):
         Denoiser(model).predict(random_latents(3, seed=3), T, cond, guidance=2.0)
 
 
-def test_guidance_towards_the_same_text_changes_nothing(tiny_models: Any) -> None:
-    model = model_of(tiny_models, "sd15")
+def test_guidance_towards_the_same_text_changes_nothing(models: Callable[[str], Model]) -> None:
+    model = models("sd15")
     cond, z = Conditioner(model).encode("the cat", "the cat"), random_latents(3, seed=3)
     guided, plain = (Denoiser(model).predict(z, T, cond, guidance=guidance) for guidance in (7.0, 1.0))
     torch.testing.assert_close(guided, plain, rtol=1e-3, atol=1e-3)
 
 
-def test_a_control_at_scale_zero_changes_nothing_at_all(tiny_models: Any) -> None:
-    model = full_model(tiny_models, "sd15")
+def test_a_control_at_scale_zero_changes_nothing_at_all(full_models: Callable[[str], Model]) -> None:
+    model = full_models("sd15")
     cond, z = cond_of(model), random_latents(3, seed=4)
     silent = [replace(shown, scale=0.0) for shown in controls(1)]
     plain = Denoiser(model).predict(z, T, cond)
@@ -150,11 +162,11 @@ def test_the_guidance_embedding_is_the_librarys(size: int) -> None:
 @pytest.mark.parametrize("is_split", [False, True], ids=["whole", "split"])
 @pytest.mark.parametrize("kind", ["sd15", "sdxl"])
 def test_through_a_graphs_buffers_everything_may_change_but_the_shape(
-    tiny_models: Any, kind: str, is_split: bool
+    full_models: Callable[[str], Model], kind: str, is_split: bool
 ) -> None:
     """Prompt, size of a step, control pictures and scales, guidance: captured once, same result as a direct call."""
     capture = Recording()
-    model = full_model(tiny_models, kind)
+    model = full_models(kind)
     direct, graphed = Denoiser(model), Denoiser(model, calls=GraphCalls(capture), is_split=is_split)
     for seed, prompt in enumerate(("the cat", "a thing in an inn", "x"), start=1):
         asked = (random_latents(3, seed=seed), T.roll(seed), cond_of(model, prompt), controls(seed))
@@ -163,9 +175,9 @@ def test_through_a_graphs_buffers_everything_may_change_but_the_shape(
     assert len(capture.captured) == 1
 
 
-def test_what_changes_the_shape_is_captured_apart(tiny_models: Any) -> None:
+def test_what_changes_the_shape_is_captured_apart(full_models: Callable[[str], Model]) -> None:
     capture = Recording()
-    model = full_model(tiny_models, "sd15")
+    model = full_models("sd15")
     direct, graphed = Denoiser(model), Denoiser(model, calls=GraphCalls(capture, kept=9))
     cond, z, large = cond_of(model), random_latents(3, seed=1), random_latents(3, seed=1, size=(8, 16))
     shown, first = controls(1), controls(1)[:1]
@@ -206,8 +218,10 @@ def test_lora_and_ip_adapter_strengths_reach_a_graph_that_was_captured_before(ti
 
 
 @pytest.mark.parametrize("cfg_type", ["none", "full", "self", "initialise"])
-def test_nothing_on_the_way_of_a_picture_waits_for_the_device(tiny_models: Any, cfg_type: Any) -> None:
-    model = full_model(tiny_models, "sd15")
+def test_nothing_on_the_way_of_a_picture_waits_for_the_device(
+    full_models: Callable[[str], Model], cfg_type: Any
+) -> None:
+    model = full_models("sd15")
     cond = cond_of(model)
     settings = StreamSettings(width=64, height=64, t_index=(5, 25, 45), frames=3, guidance=2.0, cfg_type=cfg_type)
     stream = StreamSchedule(model, Denoiser(model), settings)

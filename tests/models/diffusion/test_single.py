@@ -1,6 +1,8 @@
 """Single pictures against diffusers' own pipelines: same numbers drawn in the same order, same steps, same picture."""
 
 import time
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -55,7 +57,26 @@ def model_of(tiny_models: Any, built: dict[str, Any], **spec: Any) -> Any:
     return load(ModelSpec(model=str(tiny_models.sd(**built)), vae=vae, **spec), "cpu", "fp32")
 
 
-def theirs(pipeline: Any, asked: dict[str, Any], output: str, **more: Any) -> Any:
+@pytest.fixture(scope="module")
+def models(tiny_models: Any) -> Callable[..., Any]:
+    """`models(**built)`: loaded once. Nobody changes it."""
+    return cache(lambda **built: model_of(tiny_models, built))
+
+
+@pytest.fixture(scope="module")
+def pipelines(tiny_models: Any) -> Callable[..., Any]:
+    """`pipelines(**built)`: diffusers' own with the same weights, loaded once. Nobody changes it."""
+    return cache(lambda **built: pipeline_of(tiny_models.sd(**built)))
+
+
+def theirs(pipeline: Any, asked: dict[str, Any], **more: Any) -> tuple[torch.Tensor, np.ndarray]:
+    """The latents of the last step, and the picture (64, 64, 3) float in 0..1."""
+    latents: list[torch.Tensor] = []
+
+    def keep(pipeline: Any, step: int, t: Any, kept: dict[str, Any]) -> dict[str, Any]:
+        latents.append(kept["latents"])
+        return kept
+
     result = pipeline(
         PROMPT,
         image=Image.fromarray(source_picture()),
@@ -64,10 +85,11 @@ def theirs(pipeline: Any, asked: dict[str, Any], output: str, **more: Any) -> An
         strength=asked["strength"],
         guidance_scale=asked.get("guidance", 1.0),
         generator=torch.Generator().manual_seed(SEED),
-        output_type=output,
+        output_type="np",
+        callback_on_step_end=keep,
         **more,
     )
-    return result.images if output == "latent" else result.images[0]
+    return latents[-1], result.images[0]
 
 
 def our_latents(model: Any, asked: dict[str, Any], controls: Any = (), ip_image: Any = None) -> torch.Tensor:
@@ -99,18 +121,21 @@ def our_picture(model: Any, asked: dict[str, Any], **more: Any) -> np.ndarray:
     return picture / 255.0
 
 
-def assert_same(model: Any, pipeline: Any, asked: dict[str, Any], ours: dict[str, Any], more: dict[str, Any]) -> None:
-    latents = theirs(pipeline, asked, "latent", **more)
+def assert_same(
+    model: Any, pipeline: Any, asked: dict[str, Any], ours: dict[str, Any], more: dict[str, Any]
+) -> np.ndarray:
+    """Their picture."""
+    latents, picture = theirs(pipeline, asked, **more)
     torch.testing.assert_close(our_latents(model, asked, **ours), latents, rtol=TOLERANCE, atol=TOLERANCE)
-    picture = theirs(pipeline, asked, "np", **more)
     assert np.abs(our_picture(model, asked, **ours) - picture).max() <= ROUNDING + TOLERANCE
+    return picture
 
 
 @diffusers_and_numpy_2
 @pytest.mark.parametrize("case", CASES)
-def test_a_picture_is_that_of_diffusers(tiny_models: Any, case: str) -> None:
+def test_a_picture_is_that_of_diffusers(models: Callable[..., Any], pipelines: Callable[..., Any], case: str) -> None:
     built, asked = CASES[case]
-    assert_same(model_of(tiny_models, built), pipeline_of(tiny_models.sd(**built)), asked, {}, {})
+    assert_same(models(**built), pipelines(**built), asked, {}, {})
 
 
 @pytest.mark.parametrize("guidance", [1.0, 2.0])
@@ -132,8 +157,8 @@ def test_a_picture_steered_by_two_controlnets_is_that_of_diffusers(
         "controlnet_conditioning_scale": scales,
     }
     asked = LCM | {"guidance": guidance}
-    assert_same(model, pipeline, asked, {"controls": list(zip(shown, scales, strict=True))}, more)
-    assert np.abs(our_picture(model, asked) - theirs(pipeline, asked, "np", **more)).max() > 0.05
+    steered = assert_same(model, pipeline, asked, {"controls": list(zip(shown, scales, strict=True))}, more)
+    assert np.abs(our_picture(model, asked) - steered).max() > 0.05
 
 
 @pytest.mark.parametrize(("built", "adapter"), [({}, "standard"), ({}, "plus"), ({"kind": "sdxl"}, "standard")])
@@ -185,23 +210,23 @@ def test_the_guidance_of_a_fully_distilled_model_is_an_input_of_its_own(tiny_mod
     assert not torch.allclose(our_latents(model, asked), our_latents(model, LCM), atol=1e-2)
 
 
-def test_the_same_request_gives_the_same_picture_and_another_seed_another(tiny_models: Any) -> None:
-    model = model_of(tiny_models, {})
+def test_the_same_request_gives_the_same_picture_and_another_seed_another(models: Callable[..., Any]) -> None:
+    model = models()
     asked = {"prompt": PROMPT, "width": 64, "height": 64}
     first, again, other = (paint(model, source_picture(), seed=seed, **asked) for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
-def test_a_picture_of_any_shape_is_cropped_to_the_size_asked_for(tiny_models: Any) -> None:
-    model = model_of(tiny_models, {})
+def test_a_picture_of_any_shape_is_cropped_to_the_size_asked_for(models: Callable[..., Any]) -> None:
+    model = models()
     painted = paint(model, source_picture(side_px=200)[:120], prompt=PROMPT, width=128, height=64)
     assert painted.shape == (64, 128, 3)
 
 
-def test_progress_is_told_step_by_step(tiny_models: Any) -> None:
+def test_progress_is_told_step_by_step(models: Callable[..., Any]) -> None:
     told: list[tuple[int, int]] = []
-    model = model_of(tiny_models, {})
+    model = models()
     paint(
         model,
         source_picture(),
@@ -231,14 +256,14 @@ def test_a_picture_that_overflows_in_the_vae_is_an_error_with_a_way_out(tiny_mod
         paint(model, source_picture(), prompt=PROMPT, width=64, height=64)
 
 
-def test_a_control_picture_without_its_net_is_refused(tiny_models: Any) -> None:
+def test_a_control_picture_without_its_net_is_refused(models: Callable[..., Any]) -> None:
     with pytest.raises(ModelError, match="1 control pictures"):
-        paint(model_of(tiny_models, {}), source_picture(), prompt=PROMPT, controls=[(source_picture(), 1.0)])
+        paint(models(), source_picture(), prompt=PROMPT, controls=[(source_picture(), 1.0)])
 
 
-def test_our_loop_is_not_slower_than_the_librarys(tiny_models: Any, tiny_sd: Any) -> None:
+def test_our_loop_is_not_slower_than_the_librarys(models: Callable[..., Any], pipelines: Callable[..., Any]) -> None:
     """Picture to picture on embeddings made before, ours and theirs by turns: processor time, the best of each."""
-    model, pipeline = model_of(tiny_models, {}), pipeline_of(tiny_sd)
+    model, pipeline = models(), pipelines()
     pixels, cond = Pixels(model, 64, 64), Conditioner(model).encode(PROMPT, None)
     schedule = BatchSchedule(model, Denoiser(model), **LCM)
     picture = Image.fromarray(source_picture())
@@ -246,7 +271,7 @@ def test_our_loop_is_not_slower_than_the_librarys(tiny_models: Any, tiny_sd: Any
     def ours() -> None:
         pixels.decode(schedule.run(pixels.encode(source_picture()[None]), cond))
 
-    def pipelines() -> None:
+    def diffusers_own() -> None:
         pipeline(
             prompt_embeds=cond.text,
             image=picture,
@@ -256,12 +281,12 @@ def test_our_loop_is_not_slower_than_the_librarys(tiny_models: Any, tiny_sd: Any
             output_type="np",
         )
 
-    best_s = {ours: float("inf"), pipelines: float("inf")}
+    best_s = {ours: float("inf"), diffusers_own: float("inf")}
     for turn in range(60):
         for run in best_s:
             start_s = time.process_time()
             run()
             best_s[run] = min(best_s[run], time.process_time() - start_s)
-        if turn >= 11 and best_s[ours] <= best_s[pipelines]:  # a shared core may take many turns to be fast once
+        if turn >= 11 and best_s[ours] <= best_s[diffusers_own]:  # a shared core may take many turns to be fast once
             break
-    assert best_s[ours] <= best_s[pipelines]
+    assert best_s[ours] <= best_s[diffusers_own]
