@@ -2,37 +2,33 @@
 
 import ast
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from engine.bench import sd
-from engine.bench.progress import no_progress
-from engine.errors import ModelError
 from tests.cli.conftest import Said
 
 BENCH = Path(sd.__file__).parent
-MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def bench(say: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict]:
+    """`bench("osc", ...)`: what is told as JSON."""
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))
-    return tmp_path
+    monkeypatch.chdir(tmp_path)
+
+    def measured(*arguments: str) -> dict:
+        said = say("bench", *arguments, "--json")
+        assert said.code == 0, said.err
+        return json.loads(said.out)
+
+    return measured
 
 
-def bench(home: Path, *arguments: str) -> dict:
-    command = [*MULTIVERSE, "bench", *arguments, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=home, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def test_render_reports_ratios_overhead_first_frame_and_memory(home: Path) -> None:
-    result = bench(home, "render", "--size", "96x64", "--frames", "10", "--seconds", "1")
+def test_render_reports_ratios_overhead_first_frame_and_memory(bench: Callable[..., dict]) -> None:
+    result = bench("render", "--size", "96x64", "--frames", "10", "--seconds", "1")
     assert result["first_frame_s"] > 0
     loop = result["loop"]
     assert loop["frames"] == 30
@@ -41,16 +37,16 @@ def test_render_reports_ratios_overhead_first_frame_and_memory(home: Path) -> No
     assert result["numba"]["times_faster_than_numpy"] > 0
 
 
-def test_osc_reports_losses_and_what_the_flood_costs(home: Path) -> None:
-    result = bench(home, "osc", "--size", "96x64", "--rate", "4000", "--seconds", "0.5")
+def test_osc_reports_losses_and_what_the_flood_costs(bench: Callable[..., dict]) -> None:
+    result = bench("osc", "--size", "96x64", "--rate", "4000", "--seconds", "0.5")
     assert result["messages"] == pytest.approx(2000, rel=0.05)
     assert result["lost"] == 0
     assert result["receive_buffer_bytes"] > 0
     assert {"frame_p99_ratio", "arrival_to_frame_frames_p99"} <= set(result)
 
 
-def test_control_reports_previews_the_tree_and_the_fader(home: Path) -> None:
-    result = bench(home, "control", "--size", "96x64", "--seconds", "1", "--viewers", "2", "--moves", "4")
+def test_control_reports_previews_the_tree_and_the_fader(bench: Callable[..., dict]) -> None:
+    result = bench("control", "--size", "96x64", "--seconds", "1", "--viewers", "2", "--moves", "4")
     assert result["viewers"] == 2 and result["pictures_a_second_a_viewer"] > 1
     assert result["tree_bytes"] > 50_000 and result["tree_ms_p95"] > 0
     assert result["fader_to_frame_ms_p95"] >= result["fader_to_frame_ms_p50"] > 0
@@ -84,10 +80,3 @@ def test_sd_reports_stages_work_and_what_a_cpu_cannot_show(bench_here: Callable[
 def test_sd_refuses_what_it_cannot_measure(bench_here: Callable[..., Said]) -> None:
     said = bench_here("sd", "--shape", "sd3", "--device", "cpu")
     assert said == (1, "", "multiverse: shape sd3: not one of sd15, sd-turbo, sdxl-turbo, tiny\n")
-
-
-def test_a_measurement_that_crashes_says_why() -> None:
-    asked = {"shapes": ("tiny",), "sizes": (64,), "steps": (1,), "seconds": 0.0, "device": "cpu", "threads": -1}
-    with pytest.raises(ModelError, match=r"without a result: exit code 1; RuntimeError: .*positive") as refusal:
-        sd.run(asked, no_progress)
-    assert "\n" not in str(refusal.value)

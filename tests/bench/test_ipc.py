@@ -3,11 +3,15 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-MULTIVERSE = [sys.executable, "-m", "engine.cli.main", "bench", "ipc", "--blocks", "1", "--frames", "500"]
+from tests.cli.conftest import Said
+
+ASKED = ("bench", "ipc", "--blocks", "1", "--frames", "500")
+MULTIVERSE = [sys.executable, "-m", "engine.cli.main", *ASKED]
 
 
 @pytest.fixture
@@ -33,8 +37,7 @@ def test_ipc_reports_copies_beside_a_queue_wake_ups_and_torn_frames(home: Path) 
     assert result["numbered"]["written"] >= 500
 
 
-def test_people_get_a_table(home: Path) -> None:
-    done = subprocess.run(MULTIVERSE, capture_output=True, text=True, cwd=home, timeout=120)
-    lines = dict(line.split() for line in done.stdout.splitlines())
+def test_people_get_a_table(home: Path, say: Callable[..., Said]) -> None:
+    lines = dict(line.split() for line in say(*ASKED).out.splitlines())
     assert lines["numbered.torn"] == "0"
     assert float(lines["512x512x3.times_faster_a_copy"]) > 0

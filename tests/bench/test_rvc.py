@@ -1,35 +1,29 @@
 """The benchmark of the voice measures what it says it does. Its milliseconds are nobody's business here."""
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engine.bench.rvc import spoken
 from tests.cli.conftest import Said
-from tests.models.voice.peers import FOLDER, MISSING
-
-MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
+from tests.models.voice.peers import FOLDER, MISSING, PACKAGE
 
 
-def bench(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [*MULTIVERSE, "bench", "rvc", "--device", "cpu", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(FOLDER)}
-    return subprocess.run(command, capture_output=True, text=True, cwd=home, timeout=120, env=environment)
-
-
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # by infer-rvc-python
+@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")  # by the same
 def test_each_figure_stands_beside_what_it_is_compared_with(
-    tmp_path: Path, require: Callable[[object, str], None]
+    bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, require: Callable[[object, str], None]
 ) -> None:
+    monkeypatch.syspath_prepend(FOLDER)
+    for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE.name]:  # other tests have their own way
+        monkeypatch.delitem(sys.modules, name)
     asked = ("--seconds", "1", "--block", "100", "--files", "2", "--embeddings", "800", "--json")
-    done = bench(tmp_path, *asked)
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
+    said = bench_here("rvc", "--device", "cpu", *asked)
+    assert said.code == 0, said.err
+    result = json.loads(said.out)
     assert (result["shape"], result["device"], result["dtype"]) == ("tiny", "cpu", "float32")
     assert "what CUDA graphs gain in a stream" in result["unverified without a device"]
 
@@ -58,7 +52,7 @@ def test_each_figure_stands_beside_what_it_is_compared_with(
 
     assert result["filter"]["differs"] < 1e-5 and set(result["filter"]["ms"]) == {"device", "host", "scipy"}
 
-    require((FOLDER / "infer_rvc_python").is_dir(), MISSING)
+    require(PACKAGE.is_dir(), MISSING)
     synthesizer = result["synthesizer"]
     assert synthesizer["times_infer_rvc_python"] > 0 and synthesizer["latent_differs"] < 1e-4
 
