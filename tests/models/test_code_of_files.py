@@ -15,6 +15,7 @@ import torch
 from engine.errors import ModelError
 from engine.models.diffusion import ModelSpec
 from engine.models.diffusion.load import load as load_sd
+from engine.models.plain_config import notes_on
 from engine.models.pretrained import architecture
 from engine.models.segmentation import SegmentationSpec
 from engine.models.segmentation.load import load as load_sam3
@@ -132,27 +133,35 @@ def test_a_tokenizer_that_its_library_cannot_read_is_one_line(tiny_sd: Path, tmp
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "place",
-    [
-        (),
-        ("detector_config",),
-        ("detector_config", "text_config"),
-        ("detector_config", "vision_config"),
-        ("detector_config", "vision_config", "backbone_config"),
-        ("detector_config", "detr_decoder_config"),
-        ("tracker_config",),
-        ("tracker_config", "vision_config", "backbone_config"),
-    ],
-    ids=".".join,
-)
-def test_sam3_is_built_from_its_shape_alone(tiny_sam3: Path, tmp_path: Path, place: tuple[str, ...]) -> None:
+SAM3_PLACES = [
+    (),
+    ("detector_config",),
+    ("detector_config", "text_config"),
+    ("detector_config", "vision_config"),
+    ("detector_config", "vision_config", "backbone_config"),
+    ("detector_config", "detr_decoder_config"),
+    ("tracker_config",),
+    ("tracker_config", "vision_config", "backbone_config"),
+]
+
+
+def test_sam3_is_built_from_its_shape_alone(tiny_sam3: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_sam3, tmp_path / "sam3")
-    change(folder / "config.json", *place, **ATTENTION["private"], **OTHERS["classes"])
+    for place in SAM3_PLACES:
+        change(folder / "config.json", *place, **ATTENTION["private"], **OTHERS["classes"])
     model = load_sam3(SegmentationSpec(model=str(folder), resolution=336), "cpu", "fp32")
     kinds = {module.config._attn_implementation for module in model.video.modules() if hasattr(module, "config")}
     assert kinds == {"sdpa"}
     assert [note for note in model.notes if "_attn_implementation: 'owner/kernel'" in note]
+
+
+@pytest.mark.parametrize("place", SAM3_PLACES, ids=".".join)
+def test_code_of_its_own_is_noted_wherever_sam3_asks_for_it(
+    tiny_sam3: Path, tmp_path: Path, place: tuple[str, ...]
+) -> None:
+    file = Path(shutil.copy(tiny_sam3 / "config.json", tmp_path))
+    change(file, *place, **ATTENTION["private"], **OTHERS["classes"])
+    assert [note for note in notes_on("sam3", tmp_path) if "_attn_implementation: 'owner/kernel'" in note]
 
 
 @pytest.mark.parametrize(
