@@ -26,7 +26,7 @@ def pixels(batch: int, side: int = 672, seed: int = 0) -> torch.Tensor:
     return torch.rand(batch, 3, side, side, generator=generator) * 2.0 - 1.0
 
 
-@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("batch", [1, 2])
 def test_features_are_those_of_transformers(model: Model, batch: int) -> None:
     """672 px: four windows, and a global layer whose positions lie in another order."""
     x = pixels(batch)
@@ -82,7 +82,7 @@ def test_a_captured_backbone_sees_each_new_picture(model: Model) -> None:
     recorder = Recording()
     graphs = Backbone(model, GraphCalls(recorder))
     plain = Backbone(model, DirectCalls())
-    for seed in range(3):
+    for seed in range(2):
         x = pixels(1, seed=seed)
         torch.testing.assert_close(graphs.run(x).last_hidden_state, plain.run(x).last_hidden_state, rtol=0.0, atol=1e-6)
     assert len(recorder.captured) == 1

@@ -258,11 +258,10 @@ def test_captured_graphs_find_what_direct_calls_find(tiny: Model) -> None:
     graphs = Segmenter(tiny, calls=GraphCalls(recording, 12))
     graphs.set_prompts(["face", "a person in red"])
     plain = asked(tiny, "face", "a person in red")
-    for _ in range(2):
-        for picture in (noise(), shown()):
-            (ours,), (expected,) = graphs.segment(picture), plain.segment(picture)
-            assert [(each.id, each.prompt) for each in ours.objects] == [(e.id, e.prompt) for e in expected.objects]
-            assert np.abs(ours.masks.astype(int) - expected.masks).max(initial=0) <= 1
+    for picture in (noise(), shown(), noise()):
+        (ours,), (expected,) = graphs.segment(picture), plain.segment(picture)
+        assert [(each.id, each.prompt) for each in ours.objects] == [(e.id, e.prompt) for e in expected.objects]
+        assert np.abs(ours.masks.astype(int) - expected.masks).max(initial=0) <= 1
     assert len(recording.captured) == 5
     graphs.free_memory()
     graphs.segment(noise())
