@@ -163,9 +163,10 @@ def test_forged_hosts_get_no_line_each(reports, make_peer) -> None:
 
 def test_addresses_as_long_as_a_datagram_are_not_remembered(reports, make_peer) -> None:
     dispatcher, _, _ = make(None, reports)
+    packets = [encode_message(f"/{number}/" + "x" * 50_000, 1) for number in range(200)]
     tracemalloc.start()
-    for number in range(200):
-        dispatcher.receive(encode_message(f"/{number}/" + "x" * 50_000, 1), make_peer().sender())
+    for packet in packets:
+        dispatcher.receive(packet, make_peer().sender())
     kept_bytes, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept_bytes < 2_000_000

@@ -99,12 +99,12 @@ def test_stages_in_processes_of_their_own_give_what_one_gives_bit_for_bit_and_th
     assert (stages.device, stages.dtype, stages.real_steps, stages.memory_mb()) == ("cpu", "float32", 2, None)
     assert stages.notes == list(whole.ready.notes)
     report = run_job(asked, opened, chosen)
+    own_mb = psutil.Process().memory_info().rss / 2**20  # before anything is painted here
     assert (report.painted, report.passed_through, report.memory_of) == (6, 0, "processes")
     assert [(time.name, time.workers) for time in report.times[1:-1]] == [("encode", 1), ("process", 1), ("decode", 1)]
     assert all(time.seconds > 0 for time in report.times)
     painted = [read_still(path) for path in sorted((tmp_path / "out").iterdir())]
     assert (np.stack(painted) == np.concatenate([whole({"rgb": rgb})["rgb"] for rgb in given])).all()
-    own_mb = psutil.Process().memory_info().rss / 2**20
     assert report.peak_memory_mb > own_mb + 133 * count, "torch alone takes 300 MiB in each of them"
 
 
