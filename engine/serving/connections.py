@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,7 +21,8 @@ class Door:
         self._answering = answering
         self._report = report
         # Accepted, and not yet among the server's connections: a burst is accepted in one go, and over TLS each has to
-        # shake hands first. Who is lost over that is told to nobody, only dropped.
+        # shake hands first. Who is lost over that is told to nobody, only dropped; before Python 3.11.8 in a cycle of
+        # references (gh-109534), which may be collected minutes later.
         self._coming: weakref.WeakSet[_Coming] = weakref.WeakSet()
         self._there: weakref.WeakKeyDictionary[asyncio.Transport, Any] = weakref.WeakKeyDictionary()
         """With its socket."""
@@ -29,7 +31,7 @@ class Door:
     def __call__(self) -> asyncio.Protocol:
         if self._is_shut:
             return _Closed()
-        if len(self._answering.connections) + len(self._coming) >= MOST_CONNECTIONS:
+        if len(self._answering.connections) + self._count_coming() >= MOST_CONNECTIONS:
             self._report("web connections", f"page: {MOST_CONNECTIONS} connections are open; another is refused")
             return _Closed()
         coming = _Coming(self._arrive)
@@ -44,6 +46,11 @@ class Door:
             transport.abort()
             with suppress(OSError):  # over TLS it lets go of its socket where it was closed twice, and aborts nothing
                 connection.shutdown(socket.SHUT_RDWR)
+
+    def _count_coming(self) -> int:
+        """Those that may still arrive: asyncio gives up a handshake after `HANDSHAKE_S`."""
+        since_s = time.monotonic() - HANDSHAKE_S
+        return sum(coming.began_s >= since_s for coming in self._coming)
 
     def _arrive(self, coming: "_Coming", transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -61,6 +68,7 @@ class _Coming(asyncio.Protocol):
     """Until the connection is made."""
 
     def __init__(self, arrive: Callable[["_Coming", asyncio.BaseTransport], None]) -> None:
+        self.began_s = time.monotonic()
         self._arrive = arrive
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
