@@ -71,6 +71,7 @@ def test_blackout_and_freeze_work_from_a_list_a_number_and_the_help(
     page.keyboard.press("Shift+B")
     wait_for(lambda: not stage.get("/master/blackout"), "light from a field of seconds")
     page.locator("#help-open").click()
+    page.locator("#freeze[aria-pressed=true]").wait_for(state="attached")  # whatever was under way
     page.keyboard.press("Shift+F")
     wait_for(lambda: not stage.get("/master/freeze"), "the picture to move, from the help")
     page.keyboard.press("Escape")
