@@ -82,9 +82,7 @@ def _set_power_throttling(state: _ThrottlingState) -> None:
     types = (_HANDLE, ctypes.c_int32, ctypes.c_void_p, ctypes.c_uint32)
     call = _function("kernel32", "SetProcessInformation", ctypes.c_int32, *types)
     if not call(_THIS_PROCESS, _PROCESS_POWER_THROTTLING, ctypes.byref(state), ctypes.sizeof(state)):
-        code = ctypes.get_last_error()  # type: ignore[attr-defined]
-        reason = ctypes.FormatError(code)  # type: ignore[attr-defined]
-        raise OSError(code, f"SetProcessInformation: {reason}")
+        raise _refusal("SetProcessInformation")
 
 
 class _Message(ctypes.Structure):
@@ -163,8 +161,7 @@ def add_console_handler(handler: Callable[[int], bool]) -> Callable[[], None]:
     callback = kind(handler)
     call = _function("kernel32", "SetConsoleCtrlHandler", ctypes.c_int, kind, ctypes.c_int)
     if not call(callback, 1):
-        code = ctypes.get_last_error()  # type: ignore[attr-defined]
-        raise OSError(f"SetConsoleCtrlHandler: {ctypes.FormatError(code)}")  # type: ignore[attr-defined]
+        raise _refusal("SetConsoleCtrlHandler")
 
     def remove() -> None:  # holds the callback, which would be collected before
         call(callback, 0)
@@ -195,3 +192,9 @@ def _function(dll: str, name: str, result: Any, *arguments: Any) -> Callable[...
     call = getattr(ctypes.WinDLL(dll, use_last_error=True), name)  # type: ignore[attr-defined]
     call.restype, call.argtypes = result, list(arguments)
     return call  # type: ignore[no-any-return]
+
+
+def _refusal(name: str) -> OSError:
+    """Why the last call of this thread failed, in Windows' words. Its code is no errno, and is not told as one."""
+    code = ctypes.get_last_error()  # type: ignore[attr-defined]
+    return OSError(f"{name}: {ctypes.FormatError(code)}")  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from typing import Any, Final
 from engine.children import stderr_file
 from engine.children.spec import child_environment
 from engine.errors import PipeClosedError
-from engine.interpreter import command, exit_reason, utf8_environment
+from engine.interpreter import command, exit_reason
 from engine.ipc import ControlPipe
 from engine.ipc.control_pipe import open_pipe
 from engine.video.split.letters import BeginStage, FromStage, StageFault, StageReady
@@ -112,7 +112,7 @@ def spawn(
         "stdin": subprocess.DEVNULL,
         "stdout": stderr,
         "stderr": stderr,
-        "env": {**os.environ, **utf8_environment(), **environment},
+        "env": {**os.environ, **environment},
     }
     if sys.platform == "win32":
         for handle in handles:
