@@ -77,7 +77,7 @@ def write_atomic(path: Path, content: str | bytes) -> None:
 
 
 def unfinished_path(path: Path, thread: int) -> Path:
-    """Where `write_atomic` writes on this thread: beside it, and for no other file, for it may be kept there."""
+    """Path that `write_atomic` writes to on this thread: beside it, and for no other file, for it may be kept there."""
     own = zlib.crc32(os.fsencode(path.name))
     return path.with_name(f".{path.stem[:32]}-{own:08x}-{os.getpid()}-{thread}.tmp")
 

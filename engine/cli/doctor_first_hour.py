@@ -12,7 +12,7 @@ HEADSETS = ("airpods", "hands-free", "headset", "beats")
 
 
 def first_hour_checks() -> Iterator[Check]:
-    """Those of this system; none on Linux."""
+    """Run the checks of this system; none on Linux."""
     if sys.platform == "win32":
         yield from windows_checks()
     elif sys.platform == "darwin":
@@ -35,7 +35,7 @@ def check_default_input(default: str | None, rate_hz: int, *, is_loopback: bool)
 
 
 def input_advice(system: str) -> str:
-    """What to do where there is no sound input."""
+    """Advice for a machine without a sound input."""
     return {
         "darwin": "a Mac mini, Studio or Pro has no microphone: plug one in; or multiverse run --audio song.wav",
         "win32": "start ms-settings:sound, then choose an input; or multiverse run --audio song.wav",

@@ -88,7 +88,7 @@ def check_local_network(environment: Mapping[str, str], release: int) -> Iterato
 
 
 def check_mac_permission(device: str, permission: Permission, environment: Mapping[str, str]) -> Check:
-    """What macOS has noted for the terminal that this was started from."""
+    """Report the permission that macOS has noted for the terminal this was started from."""
     name = f"{device} permission"
     if permission == "unknown":
         return Check(name=name, state="note", detail=f"macOS does not tell (docs/mac.md, {device.capitalize()})")
@@ -111,7 +111,10 @@ def check_mac_permission(device: str, permission: Permission, environment: Mappi
 
 
 def mac_permissions() -> dict[str, Permission]:
-    """What macOS has noted for microphone and camera; asks nobody. AVFoundation, by pyobjc (which Syphon brings)."""
+    """Read the permissions that macOS has noted for microphone and camera, through pyobjc (which Syphon brings).
+
+    It asks nobody.
+    """
     import objc
 
     place = "/System/Library/Frameworks/AVFoundation.framework"

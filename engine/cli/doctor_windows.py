@@ -107,7 +107,7 @@ def check_vc_runtime(*, is_there: bool) -> Check:
 
 
 def check_smart_app_control(*, is_on: bool) -> Check:
-    """Of Windows 11. Packages for Python are not signed; it lets those pass that many people have."""
+    """Smart App Control of Windows 11. It blocks unsigned packages for Python unless many people have them."""
     if not is_on:
         return Check(name="Smart App Control", state="ok", detail="off, or blocks nothing")
     return Check(
@@ -145,7 +145,7 @@ def check_windows_permission(device: str, values: Sequence[str | int | None]) ->
 
 
 def graphics_advice(python: str) -> str:
-    """How Windows is told to give the Python at this path the fast graphics card.
+    """Steps that make Windows give the Python at this path the fast graphics card.
 
     It has to be the base one: the python.exe of an environment only starts it (CPython, PC/venvlauncher.c).
     """
@@ -155,7 +155,7 @@ def graphics_advice(python: str) -> str:
 
 
 def library_advice(error: str) -> str:
-    """For a library that Windows could not load; empty for other errors."""
+    """Advice for a library that Windows could not load; empty for other errors."""
     if "Application Control policy" in error:
         return SWITCH_SMART_APP_CONTROL
     if not any(part in error for part in ("DLL load failed", "WinError 126", "WinError 1114", "load shared object")):

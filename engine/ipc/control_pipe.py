@@ -120,7 +120,7 @@ def _widen(connection: Connection) -> None:
 
 
 def _has_room(connection: Connection) -> bool:
-    """Whether a letter can be written without waiting, now or within a second. Not on Windows."""
+    """Return True when a letter can be written without waiting, now or within a second. Not on Windows."""
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLOUT)
     return bool(poll.poll(ROOM_WAIT_S * 1000))  # also when the other end is gone: the write then says so

@@ -24,7 +24,7 @@ class ProcessIdentity:
 
 
 def own_identity() -> ProcessIdentity:
-    """The same for as long as the process runs."""
+    """Identity of this process; constant while it runs."""
     return _computed_once(os.getpid(), own_namespace())
 
 

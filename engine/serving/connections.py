@@ -48,7 +48,7 @@ class Door:
                 connection.shutdown(socket.SHUT_RDWR)
 
     def _count_coming(self) -> int:
-        """Those that may still arrive: asyncio gives up a handshake after `HANDSHAKE_S`."""
+        """Number of those that may still arrive: asyncio gives up a handshake after `HANDSHAKE_S`."""
         since_s = time.monotonic() - HANDSHAKE_S
         return sum(coming.began_s >= since_s for coming in self._coming)
 

@@ -47,7 +47,7 @@ class CameraDevice:
 
     @property
     def word(self) -> str:
-        """What chooses it after `--camera`. A camera's name may be another's too, or look like a file's."""
+        """Word that chooses it after `--camera`. A camera's name may be another's too, or look like a file's."""
         return self.name if self.index is None else str(self.index)
 
 

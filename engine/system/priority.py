@@ -1,4 +1,4 @@
-"""How much of the processor a process gets beside the live picture.
+"""Priority of a process beside the live picture.
 
 Linux and macOS count niceness, which only root may take back. Windows has classes: a process below normal works while
 no normal one wants the core, an idle one while none of these does, and each may return to its own. So a child starts

@@ -1,4 +1,4 @@
-"""Why a system refuses a port that no program listens on, and what to type then."""
+"""Explain why a system refuses a port that no program listens on, and what to type then."""
 
 import errno
 import sys

@@ -195,6 +195,6 @@ def _function(dll: str, name: str, result: Any, *arguments: Any) -> Callable[...
 
 
 def _refusal(name: str) -> OSError:
-    """Why the last call of this thread failed, in Windows' words. Its code is no errno, and is not told as one."""
+    """Error of the last call of this thread, in Windows' words. Its code is no errno, and is not told as one."""
     code = ctypes.get_last_error()  # type: ignore[attr-defined]
     return OSError(f"{name}: {ctypes.FormatError(code)}")  # type: ignore[attr-defined]

@@ -68,7 +68,7 @@ class _Block:
 
     offset: int
     rows: np.ndarray
-    """Where they go: (n,) int64."""
+    """Row of each vector: (n,) int64."""
 
 
 def count_vectors(path: Path, channels: int) -> int:
@@ -199,7 +199,7 @@ class _Walk:
         self._skip(self._unpacked(_COUNT)[0] * _NUMBER_BYTES)
 
     def _skip_map(self) -> None:
-        """Where each vector is: told by the lists too."""
+        """Skip the direct map: the lists tell the same."""
         (kind,) = self._unpacked(_MAP_KIND)
         self._skip(self._unpacked(_COUNT)[0] * _ID_BYTES)
         if kind == _HASH_TABLE:
@@ -215,7 +215,7 @@ class _Walk:
             raise self._cut_off()
 
     def _sizes(self, lists: int) -> list[int]:
-        """Of the lists that are not empty, in the order of the file."""
+        """Lists that are not empty, in the order of the file."""
         kind, (count,) = self._kind(), self._unpacked(_COUNT)
         told = self._array(count, "<u8")
         if kind == b"full" and count == lists:
