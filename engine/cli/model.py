@@ -133,10 +133,14 @@ def _is_voice(name: str) -> bool:
 def _sd_rows(report: "ModelReport") -> tuple[Row, ...]:
     return (
         ("family", FAMILIES[report.family]),
-        ("predicts", report.prediction_type),
-        ("sampler", report.sampler),
+        ("predicts", _with_reason(report.prediction_type, report.prediction_reason)),
+        ("sampler", _with_reason(report.sampler, report.sampler_reason)),
         ("vae", report.vae),
     )
+
+
+def _with_reason(value: str, reason: str) -> str:
+    return f"{value} ({reason})" if reason else value
 
 
 def _sam3_rows(report: "SegmentationReport") -> tuple[Row, ...]:

@@ -1,7 +1,7 @@
 """What a model on disk is made of and what it lacks, told from file headers. Does not load torch."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -49,11 +49,15 @@ class Report:
 
     def require_complete(self) -> None:
         """ModelError, in one line, for what is missing."""
-        if self.is_complete:
-            return
-        first, *others = self.missing
-        more = f" (and {len(others)} more: multiverse model check {self.model})" if others else ""
-        raise ModelError(f"{'' if first.startswith(self.model) else f'{self.model}: '}{first}{more}")
+        if not self.is_complete:
+            raise ModelError(first_missing(self.model, self.missing))
+
+
+def first_missing(model: str, missing: Sequence[str]) -> str:
+    """The first of `missing`, which has at least one, and how many more there are, in one line."""
+    first, *others = missing
+    more = f" (and {len(others)} more: multiverse model check {model})" if others else ""
+    return f"{'' if first.startswith(model) else f'{model}: '}{first}{more}"
 
 
 class Missing(list[str]):

@@ -3,18 +3,16 @@
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import ModelError
-from engine.models import locate
+from engine.models.diffusion.controlnet_file import ControlNetFiles
 from engine.models.pretrained import notes_of, pretrained
 
 if TYPE_CHECKING:
     from engine.models.diffusion.model import Model
 
 
-def load_controlnet(name: str, model: "Model") -> Any:
+def load_controlnet(files: ControlNetFiles, model: "Model") -> Any:
     """A diffusers ControlNetModel on the CPU, made for a UNet like the model's; ModelError otherwise."""
-    path = locate.find(name, files=locate.PART_FILES)
-    if not (path / "config.json").is_file():
-        raise ModelError(f"{name}: no ControlNet folder of diffusers (config.json is missing)")
+    name, path = files.name, files.path
     controlnet = pretrained("ControlNetModel", path, "", model.dtype, name)
     model.notes += notes_of(f"ControlNet {name}", path)
     theirs, ours = controlnet.config.cross_attention_dim, model.unet.config.cross_attention_dim

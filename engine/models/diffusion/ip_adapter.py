@@ -15,8 +15,7 @@ from diffusers.models.embeddings import ImageProjection, IPAdapterFullImageProje
 from PIL import Image
 
 from engine.errors import ModelError
-from engine.models import locate
-from engine.models.diffusion.extras import image_encoder
+from engine.models.diffusion.ip_adapter_file import IpAdapterFiles
 from engine.models.pretrained import notes_of, one_line, pretrained
 
 if TYPE_CHECKING:
@@ -37,18 +36,12 @@ class GivenTokens(torch.nn.Module):
 class IpAdapter:
     """Put into `model.unet` by its constructor. Thread of the model only."""
 
-    def __init__(self, model: "Model", name: str, encoder: str) -> None:
-        """`name`: the adapter's `.safetensors` file; `encoder`: its image encoder, "" for the one beside it.
-
-        ModelError where one of them is missing or does not fit.
-        """
+    def __init__(self, model: "Model", files: IpAdapterFiles) -> None:
+        """ModelError where adapter and model do not fit each other."""
         from transformers import CLIPImageProcessor
 
-        file = locate.find(name)
-        if file.suffix != ".safetensors":
-            raise ModelError(f"{name}: an IP-Adapter is one .safetensors file")
         self._device, self._dtype = model.device, model.dtype
-        encoder_folder = image_encoder(name, file, encoder)
+        encoder_folder = files.encoder
         self._encoder = pretrained(
             "CLIPVisionModelWithProjection", encoder_folder, "", model.dtype, str(encoder_folder)
         )
@@ -56,8 +49,8 @@ class IpAdapter:
         self._encoder.requires_grad_(False).eval().to(model.device)
         side = self._encoder.config.image_size
         self._processor = CLIPImageProcessor(size=side, crop_size=side)
-        with one_line(f"IP-Adapter {name}, made for another model?"):
-            self._projection = self._put_into(model, file)
+        with one_line(f"IP-Adapter {files.name}, made for another model?"):
+            self._projection = self._put_into(model, files.file)
             self._nothing = self._tokens(self._embedded(np.zeros((8, 8, 3), np.uint8))[1]).zero_()
         processors = model.unet.attn_processors.values()
         values = [processor.to_v_ip[0].weight for processor in processors if hasattr(processor, "to_v_ip")]

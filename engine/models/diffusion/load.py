@@ -12,13 +12,15 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.device_work import dtype_named
 from engine.models.diffusion.accelerators import accelerate, demand
+from engine.models.diffusion.choice import Choice
 from engine.models.diffusion.coefficients import noise_table
 from engine.models.diffusion.model import Model
 from engine.models.diffusion.model_folder import ModelFolder
+from engine.models.diffusion.model_plan import ModelPlan, plan_model
 from engine.models.diffusion.painting import Stage
-from engine.models.diffusion.single_file import TEXT_CLASSES
+from engine.models.diffusion.single_file import CLASSES, TEXT_CLASSES, read
 from engine.models.diffusion.spec import ModelSpec
-from engine.models.diffusion.vae_choice import VaeChoice, choose_vae
+from engine.models.diffusion.vae_choice import VaeChoice
 from engine.models.locate import INDEX
 from engine.models.plain_config import notes_on
 from engine.models.pretrained import notes_of, one_line, pretrained, quieten_libraries
@@ -26,7 +28,6 @@ from engine.models.tokenizer_files import read_tokenizer
 
 log = logging.getLogger(__name__)
 
-SAMPLERS = ("auto", "lcm", "turbo", "scheduler")
 MAX_TOKENS = 1024  # of a text: CLIP's have 77
 
 
@@ -40,16 +41,14 @@ def load(spec: ModelSpec, device: str, dtype: str, *, stage: Stage = "whole", is
     `torch.OutOfMemoryError` passes through.
     """
     wanted = dtype_named(dtype)
-    if spec.sampler not in SAMPLERS:
-        raise ModelError(f"sampler {spec.sampler}: not one of {', '.join(SAMPLERS)}")
     quieten_libraries("diffusers", "transformers")
     demand(spec, torch.device(device), is_job=is_job)  # before anything takes long
     if spec.random_shape:
         model = _random(spec, device, wanted, stage)
     else:
-        path = locate.find(spec.model)
-        loading = _Loading(spec, torch.device(device), wanted, stage)
-        model = loading.from_folder(path) if path.is_dir() else loading.from_file(path)
+        plan = plan_model(spec)
+        plan.require_complete()
+        model = _Loading(plan, torch.device(device), wanted, stage).model()
     if model.unet is not None:
         accelerate(model)
     return model
@@ -71,34 +70,39 @@ def in_fastest_layout(module: Any, device: torch.device) -> Any:
 
 
 class _Loading:
-    def __init__(self, spec: ModelSpec, device: torch.device, dtype: torch.dtype, stage: Stage) -> None:
-        self.spec, self.device, self.dtype = spec, device, dtype
+    def __init__(self, plan: ModelPlan, device: torch.device, dtype: torch.dtype, stage: Stage) -> None:
+        """`plan`: complete."""
+        self.plan, self.spec, self.device, self.dtype = plan, plan.spec, device, dtype
         self._has_unet, self._has_vae = stage in ("process", "whole"), stage != "process"
         self.notes: list[str] = []
 
+    def model(self) -> Model:
+        plan = self.plan
+        if plan.folder is None or plan.vae is None or plan.prediction is None or plan.sampler is None:
+            raise ModelError(f"{self.spec.model}: is not complete")
+        if plan.single is None:
+            networks = self._from_folder(plan.folder, plan.vae)
+        else:
+            networks = self._from_file(plan.single.path, plan.folder, plan.vae)
+        return self._assembled(plan.folder, plan.prediction, plan.sampler, **networks)
+
     # -- the two ways a model lies on disk
 
-    def from_folder(self, path: Path) -> Model:
-        folder = ModelFolder(path, self.spec.model)
+    def _from_folder(self, folder: ModelFolder, vae: VaeChoice) -> dict[str, Any]:
         texts = [part for part in folder.parts if part in TEXT_CLASSES and self._has_unet]
-        return self._assembled(
-            folder,
-            unet=self._part(folder, "unet", "UNet2DConditionModel") if self._has_unet else None,
-            vae=self._vae(folder, choose_vae(folder, self.spec.vae)) if self._has_vae else None,
-            text_encoders=tuple(self._part(folder, part, TEXT_CLASSES[part]) for part in texts),
-        )
+        return {
+            "unet": self._part(folder, "unet", "UNet2DConditionModel") if self._has_unet else None,
+            "vae": self._vae(folder, vae) if self._has_vae else None,
+            "text_encoders": tuple(self._part(folder, part, TEXT_CLASSES[part]) for part in texts),
+        }
 
-    def from_file(self, path: Path) -> Model:
-        from engine.models.diffusion.single_file import CLASSES, config_folder, read
-
-        folder = ModelFolder(config_folder(path), self.spec.model)
-        choice = choose_vae(folder, self.spec.vae, is_in_file=True)
+    def _from_file(self, path: Path, folder: ModelFolder, vae: VaeChoice) -> dict[str, Any]:
         wanted = {"unet", "text_encoders"} if self._has_unet else set()
         parts: dict[str, Any] = {"unet": None, "vae": None, "text_encoders": ()}
-        if self._has_vae and choice.folder is None:
+        if self._has_vae and vae.folder is None:
             wanted.add("vae")
         elif self._has_vae:
-            parts["vae"] = self._vae(folder, choice)
+            parts["vae"] = self._vae(folder, vae)
         if wanted:
             for part in folder.parts:
                 if part in (*CLASSES, *TEXT_CLASSES) and (part != "vae" or "vae" in wanted):
@@ -106,22 +110,28 @@ class _Loading:
             with one_line(str(path)):
                 parts |= read(path, folder, self.dtype, wanted)
         if "vae" in wanted:
-            self.notes += [choice.note] if choice.note else []
-            parts["vae"].to(self._vae_dtype(folder, choice))
-        return self._assembled(folder, **parts)
+            self.notes += [vae.note] if vae.note else []
+            parts["vae"].to(self._vae_dtype(folder, vae))
+        return parts
 
-    def _assembled(self, folder: ModelFolder, *, unet: Any, vae: Any, text_encoders: tuple[Any, ...]) -> Model:
+    def _assembled(
+        self,
+        folder: ModelFolder,
+        prediction: Choice,
+        sampler: Choice,
+        *,
+        unet: Any,
+        vae: Any,
+        text_encoders: tuple[Any, ...],
+    ) -> Model:
         from diffusers import AutoencoderTiny
 
-        scheduler_config = self._scheduler_config(folder)
+        config = self._scheduler_config(self.plan.scheduler)
         with one_line(f"{folder.name}/scheduler"):
-            table = noise_table(scheduler_config)
+            table = noise_table(config)
         self.notes += notes_on(folder.name, folder.path, INDEX)
         texts = [part for part in folder.parts if part.startswith("tokenizer") and self._has_unet]
         tokenizers = tuple(self._tokenizer(folder, part) for part in texts)
-        sampler = self.spec.sampler
-        if sampler == "auto":
-            sampler = folder.sampler(tuple(name for name, _ in self.spec.loras))
         model = Model(
             spec=self.spec,
             device=self.device,
@@ -132,12 +142,14 @@ class _Loading:
             is_tiny_vae=isinstance(vae, AutoencoderTiny),
             text_encoders=tuple(self._placed(encoder) for encoder in text_encoders),
             tokenizers=tokenizers,
-            scheduler_config=scheduler_config,
-            prediction_type=scheduler_config.get("prediction_type", "epsilon"),
+            scheduler_config=config,
+            prediction_type=prediction.value,
+            prediction_reason=prediction.reason,
             scaling_factor=vae.config.scaling_factor if vae else math.nan,  # NaN would be seen
             shift_factor=(vae.config.get("shift_factor") if vae else None) or 0.0,
             alphas_cumprod=table,
-            sampler=sampler,
+            sampler=sampler.value,
+            sampler_reason=sampler.reason,
             time_cond_proj_dim=unet.config.time_cond_proj_dim if unet else None,
             zeroes_empty_negative=folder.zeroes_empty_negative,
             notes=tuple(self.notes),
@@ -149,19 +161,19 @@ class _Loading:
         return model
 
     def _add_extras(self, model: Model) -> None:
-        if self.spec.loras:
+        if self.plan.loras:
             from engine.models.diffusion.lora import LoraSet
 
-            model.loras = LoraSet(model, self.spec.loras)
-        if self.spec.controlnets:
+            model.loras = LoraSet(model, self.plan.loras)
+        if self.plan.controlnets:
             from engine.models.diffusion.controlnet import load_controlnet
 
-            nets = [load_controlnet(name, model) for name in self.spec.controlnets]
+            nets = [load_controlnet(files, model) for files in self.plan.controlnets]
             model.controlnets = tuple(self._placed(net) for net in nets)
-        if self.spec.ip_adapter:
+        if self.plan.ip_adapter:
             from engine.models.diffusion.ip_adapter import IpAdapter
 
-            model.ip_adapter = IpAdapter(model, self.spec.ip_adapter, self.spec.image_encoder)
+            model.ip_adapter = IpAdapter(model, self.plan.ip_adapter)
 
     # -- parts
 
@@ -192,15 +204,15 @@ class _Loading:
             )
         return tokenizer
 
-    def _scheduler_config(self, folder: ModelFolder) -> dict[str, Any]:
+    def _scheduler_config(self, told: dict[str, Any]) -> dict[str, Any]:
         """With the defaults of the scheduler's class filled in."""
         import diffusers
 
-        kind = folder.scheduler.get("_class_name", "")
+        name, kind = self.spec.model, told.get("_class_name", "")
         if not kind.endswith("Scheduler") or not hasattr(diffusers, kind):
-            raise ModelError(f"{folder.name}: scheduler {kind or 'without _class_name'} is not known to diffusers")
-        with one_line(f"{folder.name}/scheduler"):
-            return dict(getattr(diffusers, kind).from_config(folder.scheduler).config) | {"_class_name": kind}
+            raise ModelError(f"{name}: scheduler {kind or 'without _class_name'} is not known to diffusers")
+        with one_line(f"{name}/scheduler"):
+            return dict(getattr(diffusers, kind).from_config(told).config) | {"_class_name": kind}
 
     def _placed(self, module: Any, dtype: torch.dtype | None = None) -> Any:
         """On the device, without gradients, in the layout that its convolutions are fastest in."""

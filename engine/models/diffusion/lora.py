@@ -7,7 +7,7 @@ alphas and metadata): the adapters it puts in are read out and taken away again.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from engine.errors import ModelError
-from engine.models.diffusion.extras import lora_file, lora_name
+from engine.models.diffusion.lora_file import LoraFile
 from engine.models.pretrained import one_line
 from engine.models.safetensors_header import read_header, read_metadata
 from engine.small_file import parse_json
@@ -67,7 +67,7 @@ class Merged:
 class LoraSet:
     """The LoRAs of a model by name, each with its weight in force. Thread of the model only."""
 
-    def __init__(self, model: "Model", loras: tuple[tuple[str, float], ...]) -> None:
+    def __init__(self, model: "Model", loras: Sequence[LoraFile]) -> None:
         """Reads the files and merges them at the weights given.
 
         ModelError for a file that is none, is of another kind (DoRA, LoHa, LoKr), or was made for another model.
@@ -76,14 +76,12 @@ class LoraSet:
         self.weights: dict[str, float] = {}
         self.text_version = 0
         """Grows when the weights of a text encoder change: texts must be encoded anew then."""
-        for name, _ in loras:
-            file = lora_file(name)
-            key = lora_name(file)
-            if key in self.weights:
-                raise ModelError(f"{name}: two LoRAs are called {key}; rename one file")
-            self._read(model, file, key)
-            self.weights[key] = 0.0
-        self.set_weights({key: weight for key, (_, weight) in zip(self.weights, loras, strict=True)})
+        for lora in loras:
+            if lora.name in self.weights:
+                raise ModelError(f"{lora.file}: two LoRAs are called {lora.name}; rename one file")
+            self._read(model, lora.file, lora.name)
+            self.weights[lora.name] = 0.0
+        self.set_weights({lora.name: lora.weight for lora in loras})
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -60,6 +60,10 @@ class Model:
     """What a UNet call is made of; compiled where the spec names an accelerator."""
     deep_cache: "DeepCache | None" = None
     """To be told when a batch begins."""
+    prediction_reason: str = ""
+    """Why this prediction type was taken, in a few words."""
+    sampler_reason: str = ""
+    """Why this sampler was taken, in a few words."""
     notes: tuple[str, ...] = ()
     """What the user should know about how it was loaded, a line each."""
 

@@ -58,10 +58,6 @@ class ModelFolder:
         return self.config("scheduler/scheduler_config.json")
 
     @property
-    def prediction_type(self) -> str:
-        return self.scheduler.get("prediction_type", "epsilon")
-
-    @property
     def is_taesd(self) -> bool:
         return self.vae.get("_class_name") == "AutoencoderTiny"
 
@@ -77,14 +73,6 @@ class ModelFolder:
     @property
     def parts(self) -> tuple[str, ...]:
         return ("unet", "vae", *TEXT_PARTS[self.family], "scheduler")
-
-    def sampler(self, loras: tuple[str, ...]) -> str:
-        """lcm, turbo or scheduler: what `sampler="auto"` means for this model with LoRAs of these names."""
-        kind = self.scheduler.get("_class_name", "")
-        if kind == "LCMScheduler" or any("lcm" in lora.lower() for lora in loras):
-            return "lcm"
-        is_euler = kind in ("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler")
-        return "turbo" if is_euler and self.scheduler.get("timestep_spacing") == "trailing" else "scheduler"
 
     def demand_tokenizer(self, part: str) -> None:
         """ModelError where it is missing: transformers would quietly make one that knows no word."""

@@ -4,6 +4,7 @@ import json
 import re
 import tempfile
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,9 +34,22 @@ _SECOND_TEXT_ENCODER = "conditioner.embedders.1."
 _OPEN_CLIP = "cond_stage_model.model."
 
 
-def family_of(file: Path) -> str:
-    """sd15, sd21 or sdxl, told by the names of its tensors; ModelError where it is no such checkpoint."""
-    return family_in(read_header(file), str(file))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SingleFile:
+    """What one file tells of itself, by its header alone."""
+
+    path: Path
+    family: str
+    """sd15, sd21 or sdxl."""
+    tensors: dict[str, Tensor]
+
+
+def examine(file: Path) -> SingleFile:
+    """ModelError in one line, which names what the file is instead, where it is no checkpoint that we can run."""
+    if file.suffix != ".safetensors":
+        raise ModelError(f"{file}: of single files only .safetensors are read; convert it with diffusers or ComfyUI")
+    tensors = read_header(file)
+    return SingleFile(path=file, family=family_in(tensors, str(file)), tensors=tensors)
 
 
 def family_in(tensors: dict[str, Tensor], name: str) -> str:
@@ -49,15 +63,13 @@ def family_in(tensors: dict[str, Tensor], name: str) -> str:
     return "sd21" if any(key.startswith(_OPEN_CLIP) for key in tensors) else "sd15"
 
 
-def config_folder(file: Path) -> Path:
-    """The diffusers folder whose JSON files describe `file`.
+def config_folder(single: SingleFile) -> Path:
+    """The diffusers folder whose JSON files describe `single`.
 
     The folder of the same name beside it (`x/` for `x.safetensors`), else the published one in the Hugging Face cache;
     ModelError with the command that fetches that one.
     """
-    if file.suffix != ".safetensors":
-        raise ModelError(f"{file}: of single files only .safetensors are read; convert it with diffusers or ComfyUI")
-    family = family_of(file)
+    file, family = single.path, single.family
     beside = file.with_suffix("")
     if (beside / "model_index.json").is_file():
         return beside

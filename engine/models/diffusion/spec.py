@@ -22,6 +22,8 @@ class ModelSpec:
     """auto: TAESD where it is to be had, else the model's own. taesd; full: the model's own. Else a folder or id."""
     sampler: str = "auto"
     """lcm, turbo, scheduler (the model's own), or auto: what the scheduler's configuration and the LoRAs tell."""
+    prediction: str = "auto"
+    """epsilon or v: what the UNet predicts; auto: what the model's files tell."""
     loras: tuple[tuple[str, float], ...] = ()
     """(`.safetensors` file, folder or id; weight to start with)."""
     controlnets: tuple[str, ...] = ()

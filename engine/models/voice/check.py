@@ -10,10 +10,10 @@ from typing import Any
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.part_report import Missing, PartReport, Report, counted_part
+from engine.models.pickle_file import TRAINING, PickledFile, read_pickle
 from engine.models.safetensors_header import Tensor, read_header
 from engine.models.voice.content_folder import PROJECTION, find_content
 from engine.models.voice.index_file import count_vectors
-from engine.models.voice.pickle_file import TRAINING, PickledFile, read_pickle
 from engine.models.voice.pitch import FCPE_INSTALL, choose
 from engine.models.voice.shapes import CONTENT_CHANNELS, Version
 from engine.models.voice.spec import VoiceSpec

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from engine.errors import ModelError
 from engine.models import safetensors_header
+from engine.models.pickle_file import read_pickle
 from engine.models.pretrained import demand_finite, one_line
-from engine.models.voice.pickle_file import read_pickle
 from engine.models.voice.shapes import SynthesizerShape
 from engine.models.voice.tensor_layout import sources_of
 from engine.models.voice.voice_file import demand_voice, shape_of, told_in_metadata

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from engine.errors import ModelError
+from engine.models.pickle_file import TRAINING, read_pickle
 from engine.models.pretrained import one_line
-from engine.models.voice.pickle_file import TRAINING, read_pickle
 
 MARK = "post_extract_proj.weight"
 """A tensor that fairseq's layout has and transformers' has not."""

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import ModelError
+from engine.models.pickle_file import shown
 from engine.models.safetensors_header import Tensor, read_metadata
-from engine.models.voice.pickle_file import shown
 from engine.models.voice.shapes import CONFIG_ITEMS, CONTENT_CHANNELS, LARGEST, RATES, SynthesizerShape, Version
 from engine.small_file import parse_json
 

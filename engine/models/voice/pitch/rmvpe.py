@@ -10,8 +10,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from engine.errors import ModelError
 from engine.models import locate
+from engine.models.pickle_file import read_pickle
 from engine.models.pretrained import demand_finite, one_line
-from engine.models.voice.pickle_file import read_pickle
 from engine.models.voice.pitch import HOP
 from engine.models.voice.pitch.mel import FRAME, LogMel, mel_filters, mirrored
 from engine.models.voice.pitch.rmvpe_network import BINS, FRAME_MULTIPLE, Rmvpe

@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from engine.errors import ModelError
+from engine.models import pickle_file
+from engine.models.pickle_file import read_pickle
 from engine.models.safetensors_header import Tensor
-from engine.models.voice import pickle_file
-from engine.models.voice.pickle_file import read_pickle
 
 
 class Call:
@@ -160,7 +160,7 @@ def test_neither_torch_nor_what_the_pickle_names_is_imported(tmp_path: Path) -> 
     with zipfile.ZipFile(tmp_path / "y.pth", "w") as archive:
         archive.writestr("y/data.pkl", b"\x80\x02cantigravity\nfly\n)R.")
     code = (
-        "import sys; from pathlib import Path; from engine.models.voice.pickle_file import read_pickle\n"
+        "import sys; from pathlib import Path; from engine.models.pickle_file import read_pickle\n"
         f"assert read_pickle(Path({str(tmp_path / 'x.pth')!r})).tensors('weight')\n"
         f"read_pickle(Path({str(tmp_path / 'y.pth')!r}))\n"
         "assert not {'torch', 'antigravity', 'scipy'} & set(sys.modules)"

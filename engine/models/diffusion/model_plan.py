@@ -1,0 +1,177 @@
+"""Decides how a model is run, from file headers and JSON alone: `check` prints the plan, `load` carries it out.
+
+Each part has a module of its own that decides: single_file (what a file is), model_folder, prediction, sampler_choice,
+scheduler_config, vae_choice, lora_file, controlnet_file, ip_adapter_file. What one of them refuses is listed in
+`missing`, in its own line, and `load` raises the first. Does not load torch.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ModelError
+from engine.models import locate
+from engine.models.diffusion import single_file
+from engine.models.diffusion.choice import Choice
+from engine.models.diffusion.controlnet_file import ControlNetFiles, examine_controlnet
+from engine.models.diffusion.ip_adapter_file import IpAdapterFiles, examine_ip_adapter
+from engine.models.diffusion.lora_file import LoraFile, examine_lora
+from engine.models.diffusion.model_folder import ModelFolder
+from engine.models.diffusion.network_outline import NetworkOutline, outline_of_file, outline_of_folder
+from engine.models.diffusion.prediction import choose_prediction
+from engine.models.diffusion.sampler_choice import choose_sampler
+from engine.models.diffusion.scheduler_config import scheduler_config
+from engine.models.diffusion.single_file import SingleFile
+from engine.models.diffusion.spec import ModelSpec
+from engine.models.diffusion.vae_choice import VaeChoice, choose_vae
+from engine.models.part_report import Missing, PartReport, counted_part, first_missing
+from engine.models.plain_config import demand_no_adapter, notes_on
+from engine.models.safetensors_header import Tensor, read_header
+from engine.models.weight_files import Weights
+
+# Which tensors of a single file belong to which part: the names of the original training code, SD first, then XL.
+FILE_PARTS = {
+    "unet": ("model.diffusion_model.",),
+    "vae": ("first_stage_model.",),
+    "text_encoder": ("cond_stage_model.", "conditioner.embedders.0."),
+    "text_encoder_2": ("conditioner.embedders.1.",),
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class ModelPlan:
+    """What a model is made of and how it is run; None and empty where `missing` says why. Read only once made."""
+
+    spec: ModelSpec
+    path: Path
+    family: str
+    """sd15, sd21 or sdxl."""
+    single: SingleFile | None = None
+    """The model is this one file; None: a folder."""
+    folder: ModelFolder | None = None
+    """The model's folder, or the one that describes its single file."""
+    prediction: Choice | None = None
+    """epsilon, v_prediction or sample."""
+    sampler: Choice | None = None
+    scheduler: dict[str, Any] = field(default_factory=dict)
+    """Configuration of the noise schedule, as it is run."""
+    vae: VaeChoice | None = None
+    loras: tuple[LoraFile, ...] = ()
+    controlnets: tuple[ControlNetFiles, ...] = ()
+    ip_adapter: IpAdapterFiles | None = None
+    parts: tuple[PartReport, ...] = ()
+    missing: tuple[str, ...] = ()
+    """What is absent, broken or cannot be run, a line each, with how to get it or what would do instead."""
+    notes: tuple[str, ...] = ()
+
+    def require_complete(self) -> None:
+        """ModelError, in one line, for what is missing."""
+        if self.missing:
+            raise ModelError(first_missing(self.spec.model, self.missing))
+
+
+def plan_model(spec: ModelSpec) -> ModelPlan:
+    """In milliseconds. ModelError where `spec.model` is not found or is no model we know; all else that is wrong is in
+    the plan's `missing`."""
+    path = locate.find(spec.model)
+    return _Planning(spec, path).plan()
+
+
+class _Planning:
+    def __init__(self, spec: ModelSpec, path: Path) -> None:
+        self._spec, self._path = spec, path
+        self._parts: list[PartReport] = []
+        self._missing = Missing()
+        self._notes: list[str] = []
+
+    def plan(self) -> ModelPlan:
+        if self._path.is_file():
+            single = single_file.examine(self._path)
+            plan = ModelPlan(spec=self._spec, path=self._path, family=single.family, single=single)
+            with self._missing.listed():
+                plan.folder = ModelFolder(single_file.config_folder(single), self._spec.model)
+            self._add_file_parts(single)
+        else:
+            folder = ModelFolder(self._path, self._spec.model)
+            plan = ModelPlan(spec=self._spec, path=self._path, family=folder.family, folder=folder)
+            self._notes += notes_on(self._spec.model, self._path, locate.INDEX)
+            self._add_folder_parts(folder)
+        outline = None
+        if plan.folder is not None:
+            with self._missing.listed():
+                plan.vae = self._vae(plan.folder)
+            with self._missing.listed():
+                outline = self._outline(plan)
+        self._add_extras(plan, outline)
+        if plan.folder is not None:
+            with self._missing.listed():
+                plan.prediction = choose_prediction(self._spec.prediction, plan.folder, plan.single)
+                plan.scheduler = scheduler_config(plan.folder, plan.single, plan.prediction)
+                plan.sampler = choose_sampler(self._spec.sampler, plan.folder, plan.single, plan.prediction, plan.loras)
+        plan.parts, plan.missing, plan.notes = tuple(self._parts), tuple(self._missing), tuple(self._notes)
+        return plan
+
+    def _outline(self, plan: ModelPlan) -> NetworkOutline | None:
+        if plan.folder is None or not (self._spec.loras or self._spec.controlnets or self._spec.ip_adapter):
+            return None
+        return outline_of_file(plan.single, plan.folder) if plan.single else outline_of_folder(plan.folder)
+
+    def _add_folder_parts(self, folder: ModelFolder) -> None:
+        for part in folder.parts:
+            with self._missing.listed():
+                if part == "scheduler":
+                    folder.config("scheduler/scheduler_config.json")
+                elif part.startswith("tokenizer"):
+                    folder.demand_tokenizer(part)
+                elif part != "vae":
+                    demand_no_adapter(folder.name, folder.path, folder.path / part)
+                    self._add(part, folder.weights(part), f"{folder.name}: {part}", self._spec.model)
+
+    def _add_file_parts(self, single: SingleFile) -> None:
+        for part, starts in FILE_PARTS.items():
+            own = {name: tensor for name, tensor in single.tensors.items() if name.startswith(starts)}
+            if own:
+                if part != "vae" or self._spec.vae in ("auto", "full"):
+                    self._parts.append(counted_part(part, own, (str(self._path),)))
+            elif part != "text_encoder_2" or single.family == "sdxl":
+                self._missing.append(f"{self._path}: {part} is not in the file")
+
+    def _vae(self, folder: ModelFolder) -> VaeChoice:
+        choice = choose_vae(folder, self._spec.vae, is_in_file=self._path.is_file())
+        self._notes += [choice.note] if choice.note else []
+        if choice.folder is not None:
+            self._parts = [part for part in self._parts if part.name != "vae"]
+            self._add("vae", choice.weights, str(choice.folder))
+        return choice
+
+    def _add_extras(self, plan: ModelPlan, outline: NetworkOutline | None) -> None:
+        for name, weight in self._spec.loras:
+            with self._missing.listed():
+                lora = examine_lora(name, weight, outline)
+                self._parts.append(counted_part(f"lora {lora.name}", lora.tensors, (str(lora.file),)))
+                plan.loras += (lora,)
+        for name in self._spec.controlnets:
+            with self._missing.listed():
+                net = examine_controlnet(name, outline)
+                self._add(f"controlnet {net.path.name}", net.weights, name, name)
+                plan.controlnets += (net,)
+        if self._spec.ip_adapter:
+            with self._missing.listed():
+                adapter = examine_ip_adapter(self._spec.ip_adapter, self._spec.image_encoder, outline)
+                self._parts.append(counted_part("ip_adapter", adapter.tensors, (str(adapter.file),)))
+                self._add("image_encoder", adapter.encoder_weights, str(adapter.encoder))
+                plan.ip_adapter = adapter
+
+    def _add(self, part: str, weights: Weights | None, what: str, hub_name: str = "") -> None:
+        if weights is None:
+            raise ModelError(f"{what} has no weights{locate.how_to_get(hub_name)}")
+        self._notes += notes_on(part, weights.files[0].parent)
+        files = tuple(str(file) for file in weights.files)
+        if weights.is_pickle:
+            self._parts.append(PartReport(name=part, parameters=None, dtype="unknown", files=files, is_pickle=True))
+            self._notes.append(f"{part}: a pickle, read with weights_only; safetensors would be safer")
+            return
+        tensors: dict[str, Tensor] = {}
+        for file in weights.files:
+            tensors |= read_header(file)
+        self._parts.append(counted_part(part, tensors, files))

@@ -1,0 +1,66 @@
+"""The shape of a model's networks, told from headers and JSON: what a LoRA, a ControlNet or an IP-Adapter must fit.
+
+Does not load torch.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.models.diffusion.model_folder import ModelFolder
+from engine.models.diffusion.original_names import diffusers_name
+from engine.models.diffusion.single_file import SingleFile
+from engine.models.pickle_file import read_pickle
+from engine.models.safetensors_header import Tensor, read_header
+from engine.models.weight_files import Weights
+
+FAMILIES = {"sd15": "SD 1.5", "sd21": "SD 2.x", "sdxl": "SDXL"}
+"""As people call them."""
+TEXT_WIDTHS = {768: "SD 1.5", 1024: "SD 2.x", 2048: "SDXL"}
+"""Numbers a token of the text has, by the family whose UNet attends to it (`cross_attention_dim`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkOutline:
+    model: str
+    """As the user named it."""
+    family: str
+    """sd15, sd21 or sdxl."""
+    unet: dict[str, Any]
+    """config.json of the UNet."""
+    unet_tensors: dict[str, Tensor]
+    """By diffusers' names; empty where only a damaged file is there."""
+    text_tensors: tuple[dict[str, Tensor], ...] = ()
+    """Of each text encoder of a folder, by transformers' names; empty for a single file."""
+
+    @property
+    def text_width(self) -> int:
+        """Of what the UNet attends to: 768 for SD 1.5, 1024 for 2.x, 2048 for XL."""
+        return int(self.unet.get("cross_attention_dim", 1280))
+
+
+def outline_of_folder(folder: ModelFolder) -> NetworkOutline:
+    texts = [part for part in folder.parts if part.startswith("text_encoder")]
+    return NetworkOutline(
+        model=folder.name,
+        family=folder.family,
+        unet=folder.unet,
+        unet_tensors=tensors_of(folder.weights("unet")),
+        text_tensors=tuple(tensors_of(folder.weights(part)) for part in texts),
+    )
+
+
+def outline_of_file(single: SingleFile, folder: ModelFolder) -> NetworkOutline:
+    """`folder` describes the file."""
+    layers = folder.unet.get("layers_per_block", 2)
+    named = {diffusers_name(name, layers): tensor for name, tensor in single.tensors.items()}
+    unet = {name: tensor for name, tensor in named.items() if name is not None}
+    return NetworkOutline(model=folder.name, family=folder.family, unet=folder.unet, unet_tensors=unet)
+
+
+def tensors_of(weights: Weights | None) -> dict[str, Tensor]:
+    """Of all files, by name; of a pickle as far as it can be told without running it. ModelError for a broken file."""
+    tensors: dict[str, Tensor] = {}
+    for file in weights.files if weights else ():
+        tensors |= read_pickle(Path(file)).tensors() if weights and weights.is_pickle else read_header(file)
+    return tensors

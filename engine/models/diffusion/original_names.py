@@ -1,0 +1,62 @@
+"""diffusers' name of each UNet tensor of a single file, which has those of Stable Diffusion's first code. No torch.
+
+The first code counts all blocks through: with L resnets in a block of the way down, `input_blocks` 0 is the first
+convolution, then each block has L entries and one that halves the size; `output_blocks` have L + 1 each.
+"""
+
+import re
+
+UNET = "model.diffusion_model."
+_FIXED = {
+    "input_blocks.0.0.": "conv_in.",
+    "time_embed.0.": "time_embedding.linear_1.",
+    "time_embed.2.": "time_embedding.linear_2.",
+    "label_emb.0.0.": "add_embedding.linear_1.",
+    "label_emb.0.2.": "add_embedding.linear_2.",
+    "out.0.": "conv_norm_out.",
+    "out.2.": "conv_out.",
+    "middle_block.0.": "mid_block.resnets.0.",
+    "middle_block.1.": "mid_block.attentions.0.",
+    "middle_block.2.": "mid_block.resnets.1.",
+}
+_RESNET = {
+    "in_layers.0.": "norm1.",
+    "in_layers.2.": "conv1.",
+    "emb_layers.1.": "time_emb_proj.",
+    "out_layers.0.": "norm2.",
+    "out_layers.3.": "conv2.",
+    "skip_connection.": "conv_shortcut.",
+}
+_BLOCK = re.compile(r"(input|output)_blocks\.(\d+)\.(\d+)\.(.+)")
+
+
+def diffusers_name(name: str, layers: int) -> str | None:
+    """None for a tensor of another part. `layers`: `layers_per_block` of the UNet's configuration."""
+    if not name.startswith(UNET):
+        return None
+    rest = name.removeprefix(UNET)
+    for start, ours in _FIXED.items():
+        if rest.startswith(start):
+            return ours + _resnet(rest.removeprefix(start))
+    found = _BLOCK.fullmatch(rest)
+    if found is None:
+        return None
+    way, number, part, tail = found[1], int(found[2]), int(found[3]), found[4]
+    if way == "input":
+        block, place = divmod(number - 1, layers + 1)
+        if place == layers:
+            return f"down_blocks.{block}.downsamplers.0.conv.{tail.removeprefix('op.')}"
+        kind = "attentions" if part else "resnets"
+        return f"down_blocks.{block}.{kind}.{place}.{_resnet(tail)}"
+    block, place = divmod(number, layers + 1)
+    if tail.startswith("conv."):
+        return f"up_blocks.{block}.upsamplers.0.{tail}"
+    kind = "attentions" if part else "resnets"
+    return f"up_blocks.{block}.{kind}.{place}.{_resnet(tail)}"
+
+
+def _resnet(tail: str) -> str:
+    for start, ours in _RESNET.items():
+        if tail.startswith(start):
+            return ours + tail.removeprefix(start)
+    return tail

@@ -1,0 +1,122 @@
+"""Each replica of a published model is checked, loaded and painted with, or refused in the same line by all."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.errors import ModelError
+from engine.models.diffusion.check import ModelReport, check
+from engine.models.diffusion.conditioner import Conditioner
+from engine.models.diffusion.denoiser import Control, Denoiser
+from engine.models.diffusion.load import load
+from engine.models.diffusion.model import Model
+from engine.models.diffusion.pixels import Pixels
+from engine.models.diffusion.single import paint
+from engine.models.diffusion.spec import ModelSpec
+from engine.models.diffusion.stream_schedule import StreamSchedule, StreamSettings
+from engine.models.graphs import DirectCalls
+from tests.models.diffusion.oracle import source_picture
+from tests.replicas import folders
+from tests.replicas.replica import Refused, Replica, Shelf, Works
+
+SIDE_PX = 64
+MODULES = (folders,)
+REPLICAS: Sequence[Replica] = [replica for module in MODULES for replica in module.REPLICAS]
+
+
+@pytest.fixture
+def spec(request: Any, tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> ModelSpec:
+    """Of the replica that the test is run with, written to a folder of its own."""
+    shelf = Shelf(folder=tmp_path / "shelf", tiny=tiny_models, hub=tmp_path / "hub")
+    shelf.folder.mkdir()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(shelf.hub))
+    return request.param.build(shelf)
+
+
+def parametrized(kind: type) -> Any:
+    chosen = [replica for replica in REPLICAS if isinstance(replica.expect, kind)]
+    return pytest.mark.parametrize(
+        ("spec", "expect"),
+        [(replica, replica.expect) for replica in chosen],
+        ids=[replica.name for replica in chosen],
+        indirect=["spec"],
+    )
+
+
+@parametrized(Works)
+def test_it_is_told_by_its_headers_and_paints_in_jobs_and_live(spec: ModelSpec, expect: Works) -> None:
+    report = check(spec)
+    assert report.missing == ()
+    model = load(spec, "cpu", "float32")
+    assert (model.family, model.prediction_type, model.sampler) == (
+        report.family,
+        report.prediction_type,
+        report.sampler,
+    )
+    for told, wanted in zip(
+        (report.family, report.prediction_type, report.sampler),
+        (expect.family, expect.prediction, expect.sampler),
+        strict=True,
+    ):
+        assert wanted in ("", told)
+    for words in expect.says:
+        assert words in told_by(report)
+    assert_paints(model)
+    if model.sampler != "scheduler":
+        assert_streams(model)
+
+
+@parametrized(Refused)
+def test_it_is_refused_in_one_line_that_says_what_would_do(spec: ModelSpec, expect: Refused) -> None:
+    line = refusal(spec)
+    assert "\n" not in line
+    for words in expect.says:
+        assert words in line
+    with pytest.raises(ModelError) as raised:
+        load(spec, "cpu", "float32")
+    assert str(raised.value).removeprefix(f"{spec.model}: ") == line.removeprefix(f"{spec.model}: ")
+
+
+def refusal(spec: ModelSpec) -> str:
+    """The one line of `check`, raised or in its report."""
+    try:
+        (line,) = check(spec).missing
+    except ModelError as error:
+        return str(error)
+    return line
+
+
+def told_by(report: ModelReport) -> str:
+    return "\n".join((report.prediction_reason, report.sampler_reason, *report.notes))
+
+
+def assert_paints(model: Model) -> None:
+    controls = [(source_picture(side_px=SIDE_PX), 1.0)] * len(model.controlnets)
+    ip_image = source_picture() if model.ip_adapter is not None else None
+    painted = paint(
+        model, source_picture(), prompt="a cat", steps=4, width=SIDE_PX, height=SIDE_PX, controls=controls,
+        ip_image=ip_image,
+    )  # fmt: skip
+    assert painted.shape == (SIDE_PX, SIDE_PX, 3) and painted.std() > 0
+
+
+def assert_streams(model: Model) -> None:
+    """Live: split into parts as where the device is wanted elsewhere, until the first picture comes out."""
+    denoiser = Denoiser(model, calls=DirectCalls(), is_split=True)
+    stream = StreamSchedule(model, denoiser, StreamSettings(width=SIDE_PX, height=SIDE_PX, steps=2))
+    pixels = Pixels(model, SIDE_PX, SIDE_PX)
+    picture = source_picture()
+    cond = Conditioner(model).encode("a cat", "", size=(SIDE_PX, SIDE_PX))
+    shown = [
+        Control(index=index, picture=pixels.prepare_control(picture[None]), scale=1.0)
+        for index in range(len(model.controlnets))
+    ]
+    z = pixels.encode(picture[None])
+    stream.fill(z, cond, shown)
+    out = stream.push(z, cond, shown)
+    assert out is not None
+    rgb, is_finite = pixels.decode(out)
+    assert is_finite.item() and np.asarray(rgb).shape == (1, SIDE_PX, SIDE_PX, 3)
