@@ -1,8 +1,8 @@
 """Replicas of published models: their files, names, configuration values and dtypes, with random weights and widths
 that are shrunk. What loading decides (family, prediction, sampler, parts, refusals) is decided from exactly these.
 
-A replica is an entry in the list REPLICAS of a module beside this one; `tests/models/test_replicas.py` checks, loads and
-paints with each.
+A replica is an entry in the list REPLICAS of a module beside this one; `tests/models/test_replicas.py` checks, loads
+and paints with each.
 """
 
 from collections.abc import Callable
