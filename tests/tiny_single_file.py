@@ -1,44 +1,123 @@
-"""A tiny model as one checkpoint file, under the names that Stable Diffusion's first code gave its tensors."""
+"""A tiny model as one checkpoint file, under the names that Stable Diffusion's first code gave its tensors.
 
+SD 1.5 has CLIP under transformers' names, SD 2.x OpenCLIP with one layer more than is used, SDXL one of each.
+"""
+
+import json
 from pathlib import Path
+from typing import Any
 
 import torch
 
 
 def build_tiny_single_file(file: Path, sd_folder: Path) -> Path:
-    """The SD 1.5 model in `sd_folder` (full VAE) as one checkpoint under the names of the original training code.
+    """The model in `sd_folder` (full VAE) as one checkpoint under the names of the original training code.
 
     Its configuration, JSON and tokenizer only, goes into a folder of the same name beside it.
     """
-    from diffusers import AutoencoderKL, UNet2DConditionModel
-    from safetensors.torch import save_file
-    from transformers import CLIPTextModel
+    save_tensors(file, original_tensors(sd_folder))
+    copy_configuration(sd_folder, file.with_suffix(""))
+    return file
 
-    tensors: dict[str, torch.Tensor] = {}
-    unet = UNet2DConditionModel.from_pretrained(sd_folder, subfolder="unet", local_files_only=True)
-    for name, tensor in unet.state_dict().items():
-        tensors[f"model.diffusion_model.{original_unet_name(name, unet.config.layers_per_block + 1)}"] = tensor
-    vae = AutoencoderKL.from_pretrained(sd_folder, subfolder="vae", local_files_only=True)
-    for name, tensor in vae.state_dict().items():
-        is_attention = ".attentions." in name and name.endswith("weight") and "norm" not in name
-        shaped = tensor[:, :, None, None] if is_attention else tensor
-        tensors[f"first_stage_model.{original_vae_name(name, len(vae.config.block_out_channels))}"] = shaped
-    text = CLIPTextModel.from_pretrained(sd_folder, subfolder="text_encoder", local_files_only=True)
-    for name, tensor in text.state_dict().items():
-        tensors[f"cond_stage_model.transformer.text_model.{name.removeprefix('text_model.')}"] = tensor
+
+def save_tensors(file: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> Path:
+    from safetensors.torch import save_file
+
     file.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, file)
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, file, metadata)
+    return file
+
+
+def copy_configuration(sd_folder: Path, target_folder: Path) -> Path:
+    """JSON and tokenizer only."""
     for source in (*sd_folder.rglob("*.json"), *sd_folder.rglob("*.txt")):
-        target = file.with_suffix("") / source.relative_to(sd_folder)
+        target = target_folder / source.relative_to(sd_folder)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(source.read_bytes())
-    return file
+    return target_folder
+
+
+def original_tensors(sd_folder: Path) -> dict[str, torch.Tensor]:
+    """Of the model in `sd_folder` (full VAE), by their names in a checkpoint."""
+    unet, config = _part(sd_folder, "unet")
+    is_xl, is_2 = config.get("addition_embed_type") == "text_time", bool(config.get("use_linear_projection"))
+    tensors = {
+        f"model.diffusion_model.{original_unet_name(name, config['layers_per_block'] + 1)}": tensor
+        for name, tensor in unet.items()
+    }
+    vae, config = _part(sd_folder, "vae")
+    for name, tensor in vae.items():
+        is_attention = ".attentions." in name and name.endswith("weight") and "norm" not in name
+        shaped = tensor[:, :, None, None] if is_attention else tensor
+        tensors[f"first_stage_model.{original_vae_name(name, len(config['block_out_channels']))}"] = shaped
+    if is_2 and not is_xl:
+        text, config = _part(sd_folder, "text_encoder")
+        tensors |= with_prefix("cond_stage_model.model.", open_clip_tensors(text, extra_layers=1))
+        return tensors
+    start = "conditioner.embedders.0.transformer." if is_xl else "cond_stage_model.transformer."
+    text, config = _part(sd_folder, "text_encoder")
+    tensors |= {f"{start}text_model.{name.removeprefix('text_model.')}": tensor for name, tensor in text.items()}
+    if is_xl:
+        text, config = _part(sd_folder, "text_encoder_2")
+        tensors |= with_prefix("conditioner.embedders.1.model.", open_clip_tensors(text))
+    return tensors
+
+
+def _part(sd_folder: Path, part: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    from safetensors.torch import load_file
+
+    (file,) = (sd_folder / part).glob("*.safetensors")
+    return load_file(file), json.loads((sd_folder / part / "config.json").read_text(encoding="utf-8"))
+
+
+def with_prefix(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {f"{prefix}{name}": tensor for name, tensor in tensors.items()}
+
+
+OPEN_CLIP_NAMES = {
+    "embeddings.token_embedding.weight": "token_embedding.weight",
+    "embeddings.position_embedding.weight": "positional_embedding",
+    "final_layer_norm.": "ln_final.",
+    "encoder.layers.": "transformer.resblocks.",
+    "layer_norm1": "ln_1",
+    "layer_norm2": "ln_2",
+    "self_attn.out_proj": "attn.out_proj",
+    "mlp.fc1": "mlp.c_fc",
+    "mlp.fc2": "mlp.c_proj",
+}
+
+
+def open_clip_tensors(text: dict[str, torch.Tensor], *, extra_layers: int = 0) -> dict[str, torch.Tensor]:
+    """`text`, a text encoder of transformers, under OpenCLIP's names; `extra_layers` that are never used behind it."""
+    text = {name.removeprefix("text_model."): tensor for name, tensor in text.items()}
+    tensors: dict[str, torch.Tensor] = {"logit_scale": torch.tensor(4.6)}
+    for name, tensor in text.items():
+        if name == "text_projection.weight":
+            tensors["text_projection"] = tensor.T
+        elif ".self_attn." not in name or "out_proj" in name:
+            for ours, original in OPEN_CLIP_NAMES.items():
+                name = name.replace(ours, original)
+            tensors[name] = tensor
+        elif ".q_proj." in name:
+            rows = [text[name.replace("q_proj", f"{each}_proj")] for each in "qkv"]
+            layer, kind = name.split(".")[2], name.rpartition(".")[2]
+            tensors[f"transformer.resblocks.{layer}.attn.in_proj_{kind}"] = torch.cat(rows)
+    width = text["final_layer_norm.weight"].shape[0]
+    tensors.setdefault("text_projection", torch.randn(width, width, generator=torch.Generator().manual_seed(0)))
+    layers = 1 + max(int(name.split(".")[2]) for name in tensors if "resblocks" in name)
+    for extra in range(layers, layers + extra_layers):
+        start = f"transformer.resblocks.{extra - 1}."
+        last = {name: tensor for name, tensor in tensors.items() if name.startswith(start)}
+        tensors |= {name.replace(start, f"transformer.resblocks.{extra}."): each.clone() for name, each in last.items()}
+    return tensors
 
 
 UNET_NAMES = {
     "conv_in": "input_blocks.0.0",
     "time_embedding.linear_1": "time_embed.0",
     "time_embedding.linear_2": "time_embed.2",
+    "add_embedding.linear_1": "label_emb.0.0",
+    "add_embedding.linear_2": "label_emb.0.2",
     "conv_norm_out": "out.0",
     "conv_out": "out.2",
     "mid_block.resnets.0": "middle_block.0",

@@ -104,6 +104,8 @@ class Storage:
     """The numbers that a tensor lies in, unread."""
 
     dtype: str
+    key: str = ""
+    """Of its file in the archive, behind `data/`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +206,7 @@ def _read(stream: IO[bytes]) -> PickledFile:
         def persistent_load(self, given: Any) -> Storage:
             # ("storage", its class, key, place, count)
             kind = given[1].name.rpartition(".")[2].removesuffix("Storage")
-            return Storage(DTYPES.get(kind, kind.lower()))
+            return Storage(DTYPES.get(kind, kind.lower()), str(given[2]))
 
     return PickledFile(Reader(stream, encoding="utf-8", errors="replace").load(), tuple(names))
 

@@ -67,6 +67,19 @@ def read_metadata(file: Path) -> dict[str, str]:
         raise ModelError(f"{file}: cannot be read as safetensors ({error})") from None
 
 
+def read_stored(file: Path, name: str) -> tuple[str, bytes]:
+    """The dtype of one tensor and its bytes, little-endian, as they are stored; errors as `read_header`."""
+    try:
+        header, start, _ = _read(file)
+        told = header[name]
+        begin, stop = _place(told["data_offsets"])
+        with file.open("rb") as stream:
+            stream.seek(start + begin)
+            return DTYPES.get(told["dtype"], told["dtype"]), stream.read(stop - begin)
+    except _TROUBLES as error:
+        raise ModelError(f"{file}: cannot be read as safetensors ({error})") from None
+
+
 def _shape(sides: Any) -> tuple[int, ...]:
     if len(sides) > MAX_DIMENSIONS or not all(isinstance(side, int) and abs(side) <= MAX_SIDE for side in sides):
         raise ValueError("a shape that no tensor has")

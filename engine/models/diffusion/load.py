@@ -3,7 +3,6 @@
 import logging
 import math
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,7 +17,8 @@ from engine.models.diffusion.model import Model
 from engine.models.diffusion.model_folder import ModelFolder
 from engine.models.diffusion.model_plan import ModelPlan, plan_model
 from engine.models.diffusion.painting import Stage
-from engine.models.diffusion.single_file import CLASSES, TEXT_CLASSES, read
+from engine.models.diffusion.single_file import CLASSES, TEXT_CLASSES, SingleFile
+from engine.models.diffusion.single_file_weights import read
 from engine.models.diffusion.spec import ModelSpec
 from engine.models.diffusion.vae_choice import VaeChoice
 from engine.models.locate import INDEX
@@ -83,7 +83,7 @@ class _Loading:
         if plan.single is None:
             networks = self._from_folder(plan.folder, plan.vae)
         else:
-            networks = self._from_file(plan.single.path, plan.folder, plan.vae)
+            networks = self._from_file(plan.single, plan.folder, plan.vae)
         return self._assembled(plan.folder, plan.prediction, plan.sampler, **networks)
 
     # -- the two ways a model lies on disk
@@ -96,7 +96,7 @@ class _Loading:
             "text_encoders": tuple(self._part(folder, part, TEXT_CLASSES[part]) for part in texts),
         }
 
-    def _from_file(self, path: Path, folder: ModelFolder, vae: VaeChoice) -> dict[str, Any]:
+    def _from_file(self, single: SingleFile, folder: ModelFolder, vae: VaeChoice) -> dict[str, Any]:
         wanted = {"unet", "text_encoders"} if self._has_unet else set()
         parts: dict[str, Any] = {"unet": None, "vae": None, "text_encoders": ()}
         if self._has_vae and vae.folder is None:
@@ -107,8 +107,9 @@ class _Loading:
             for part in folder.parts:
                 if part in (*CLASSES, *TEXT_CLASSES) and (part != "vae" or "vae" in wanted):
                     self.notes += notes_on(part, folder.path / part)
-            with one_line(str(path)):
-                parts |= read(path, folder, self.dtype, wanted)
+            self.notes += single.notes
+            with one_line(str(single.path)):
+                parts |= read(single, folder, self.dtype, wanted)
         if "vae" in wanted:
             self.notes += [vae.note] if vae.note else []
             parts["vae"].to(self._vae_dtype(folder, vae))

@@ -5,7 +5,7 @@ scheduler_config, vae_choice, lora_file, controlnet_file, ip_adapter_file. What 
 `missing`, in its own line, and `load` raises the first. Does not load torch.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,7 @@ class _Planning:
             plan = ModelPlan(spec=self._spec, path=self._path, family=single.family, single=single)
             with self._missing.listed():
                 plan.folder = ModelFolder(single_file.config_folder(single), self._spec.model)
+                single_file.demand_described(single, plan.folder)
             self._add_file_parts(single)
         else:
             folder = ModelFolder(self._path, self._spec.model)
@@ -99,7 +100,7 @@ class _Planning:
         outline = None
         if plan.folder is not None:
             with self._missing.listed():
-                plan.vae = self._vae(plan.folder)
+                plan.vae = self._vae(plan.folder, plan.single)
             with self._missing.listed():
                 outline = self._outline(plan)
         self._add_extras(plan, outline)
@@ -130,14 +131,16 @@ class _Planning:
     def _add_file_parts(self, single: SingleFile) -> None:
         for part, starts in FILE_PARTS.items():
             own = {name: tensor for name, tensor in single.tensors.items() if name.startswith(starts)}
-            if own:
-                if part != "vae" or self._spec.vae in ("auto", "full"):
-                    self._parts.append(counted_part(part, own, (str(self._path),)))
-            elif part != "text_encoder_2" or single.family == "sdxl":
-                self._missing.append(f"{self._path}: {part} is not in the file")
+            if own and (part != "vae" or self._spec.vae in ("auto", "full")):
+                counted = counted_part(part, own, (str(self._path),))
+                self._parts.append(replace(counted, is_pickle=single.is_pickle))
+        self._missing += single_file.lacks(single)
+        self._notes += single.notes
 
-    def _vae(self, folder: ModelFolder) -> VaeChoice:
+    def _vae(self, folder: ModelFolder, single: SingleFile | None) -> VaeChoice:
         choice = choose_vae(folder, self._spec.vae, is_in_file=self._path.is_file())
+        if single is not None and choice.folder is None:
+            single_file.demand_vae(single)
         self._notes += [choice.note] if choice.note else []
         if choice.folder is not None:
             self._parts = [part for part in self._parts if part.name != "vae"]

@@ -30,6 +30,26 @@ _RESNET = {
 _BLOCK = re.compile(r"(input|output)_blocks\.(\d+)\.(\d+)\.(.+)")
 
 
+_OLD_CLIP = "cond_stage_model.transformer."
+_CLIP_PARTS = ("embeddings.", "encoder.", "final_layer_norm.")
+_SGM = {
+    "conditioner.embedders.0.transformer.": _OLD_CLIP,
+    "conditioner.embedders.0.model.": "cond_stage_model.model.",
+}
+"""Where Stability's later code, which made SDXL, puts the text encoder of SD 1.x and 2.x."""
+
+
+def modern_name(name: str, *, is_xl: bool) -> str:
+    """The name that most files give a tensor: transformers called CLIP's parts otherwise before 4.17 (A1111's
+    `checkpoint_dict_replacements`), and SD 1.x and 2.x written by SDXL's code have its prefixes."""
+    if not is_xl:
+        for start, usual in _SGM.items():
+            if name.startswith(start):
+                name = usual + name.removeprefix(start)
+    rest = name.removeprefix(_OLD_CLIP)
+    return f"{_OLD_CLIP}text_model.{rest}" if rest != name and rest.startswith(_CLIP_PARTS) else name
+
+
 def diffusers_name(name: str, layers: int) -> str | None:
     """None for a tensor of another part. `layers`: `layers_per_block` of the UNet's configuration."""
     if not name.startswith(UNET):

@@ -331,7 +331,7 @@ def test_one_file_without_a_configuration_says_how_to_get_it(tiny_models: Any, t
 def test_a_file_that_is_no_checkpoint_is_refused(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
-    with pytest.raises(ModelError, match="holds no UNet of a whole checkpoint"):
+    with pytest.raises(ModelError, match="is a LoRA; it goes beside a --model"):
         load_tiny(tiny_models.lora(tiny_sd))
     nine_channels = {"model.diffusion_model.input_blocks.0.0.weight": torch.zeros(4, 9, 3, 3)}
     save_file(nine_channels, tmp_path / "inpainting.safetensors")
@@ -340,6 +340,6 @@ def test_a_file_that_is_no_checkpoint_is_refused(tiny_models: Any, tiny_sd: Path
     (tmp_path / "x.safetensors").write_bytes(b"no tensors at all")
     with pytest.raises(ModelError, match="no safetensors file"):
         load_tiny(tmp_path / "x.safetensors")
-    (tmp_path / "x.ckpt").write_bytes(b"")
+    (tmp_path / "x.onnx").write_bytes(b"")
     with pytest.raises(ModelError, match="of single files only"):
-        load_tiny(tmp_path / "x.ckpt")
+        load_tiny(tmp_path / "x.onnx")

@@ -1,0 +1,89 @@
+"""Names, shapes and metadata of one checkpoint file, safetensors or pickle, and the numbers of a single tensor of it.
+
+Does not load torch; of the weights only those asked for are read.
+"""
+
+import math
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.errors import ModelError
+from engine.models.pickle_file import StandIn, Storage, read_pickle
+from engine.models.safetensors_header import Tensor, read_header, read_metadata, read_stored
+
+PICKLES = (".ckpt", ".pt", ".pth", ".bin")
+STATE_DICT = "state_dict"
+"""Key of the tensors in what PyTorch Lightning saves; otherwise the file is the dict itself."""
+GGUF = b"GGUF"
+_NUMPY = {"float64": "<f8", "float32": "<f4", "float16": "<f2"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointHeader:
+    tensors: dict[str, Tensor]
+    """By the names in the file."""
+    metadata: dict[str, str] = field(default_factory=dict)
+    """Texts beside the tensors; none in a pickle."""
+    is_pickle: bool = False
+
+
+def read_checkpoint_header(file: Path) -> CheckpointHeader:
+    """ModelError in one line where it cannot be read, or is a pickle that asks for more than tensors."""
+    with_suffix = file.suffix.lower()
+    if with_suffix == ".gguf" or _starts_with(file, GGUF):
+        raise ModelError(f"{file}: a GGUF file, whose weights are quantized; take the model as .safetensors in float16")
+    if with_suffix == ".safetensors":
+        return CheckpointHeader(tensors=read_header(file), metadata=read_metadata(file))
+    if with_suffix not in PICKLES:
+        raise ModelError(f"{file}: of single files only .safetensors and .ckpt are read; convert it with ComfyUI")
+    pickled = read_pickle(file)
+    if pickled.foreign:
+        raise ModelError(
+            f"{file}: refused: it would run {pickled.foreign[0]}, which no tensors need; take the model as .safetensors"
+        )
+    return CheckpointHeader(tensors=pickled.tensors(_key_in(pickled.value)), is_pickle=True)
+
+
+def read_numbers(file: Path, name: str, *, is_pickle: bool) -> np.ndarray | None:
+    """The tensor `name`, flat, as float64; None where it is in a format whose place cannot be told (8 bits, a pickle
+    from before PyTorch 1.6). OSError and ModelError as reading raises them."""
+    dtype, raw = _pickled(file, name) if is_pickle else read_stored(file, name)
+    if dtype == "bfloat16":  # the upper half of a float32
+        return (np.frombuffer(raw, "<u2").astype("<u4") << 16).view("<f4").astype(np.float64)
+    return np.frombuffer(raw, _NUMPY[dtype]).astype(np.float64) if dtype in _NUMPY else None
+
+
+def _pickled(file: Path, name: str) -> tuple[str, bytes]:
+    """dtype and bytes of a contiguous tensor; an empty dtype where its place cannot be told."""
+    value = read_pickle(file).value
+    held = value.get(_key_in(value) or None, value)
+    match held.get(name):
+        case StandIn(arguments=(Storage(dtype, key), int(offset), tuple(shape), *_)):
+            count = math.prod(shape)
+            width = {"float64": 8, "float32": 4}.get(dtype, 2)
+            if not zipfile.is_zipfile(file):
+                return "", b""
+            with zipfile.ZipFile(file) as archive:
+                inside = next((each for each in archive.namelist() if each.endswith(f"/data/{key}")), None)
+                if inside is None:
+                    return "", b""
+                with archive.open(inside) as stream:
+                    stream.seek(offset * width)
+                    return dtype, stream.read(count * width)
+    return "", b""
+
+
+def _key_in(value: Any) -> str:
+    return STATE_DICT if isinstance(value, dict) and isinstance(value.get(STATE_DICT), dict) else ""
+
+
+def _starts_with(file: Path, magic: bytes) -> bool:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(len(magic)) == magic
+    except OSError as error:
+        raise ModelError(f"{file}: cannot be read ({error.strerror or error})") from None
