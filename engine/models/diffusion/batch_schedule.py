@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 from engine.errors import ModelError
 from engine.models.diffusion.coefficients import StepCoefficients, real_steps, step_coefficients
 from engine.models.diffusion.denoiser import Control, Denoiser
+from engine.models.diffusion.scheduler_config import ZERO_SNR_SCHEDULERS
 from engine.models.graphs import nothing
 
 if TYPE_CHECKING:
@@ -195,6 +196,11 @@ class BatchSchedule:
         kind = getattr(diffusers, name, None)
         if kind is None:
             raise ModelError(f"{self._model.spec.model}: this version of diffusers has no {name}")
+        if config.get("rescale_betas_zero_snr") and name not in ZERO_SNR_SCHEDULERS:
+            raise ModelError(
+                f"{self._model.spec.model}: trained with zero terminal SNR, which {name} cannot begin with; ask for "
+                "--sampler euler or dpm, or leave it to the model"
+            )
         try:
             scheduler = kind.from_config(config, **differences)
             scheduler.set_timesteps(self._steps)
