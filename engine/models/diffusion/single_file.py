@@ -11,7 +11,7 @@ from engine.models.diffusion.file_kinds import kind_of, unet_alone
 from engine.models.diffusion.file_prediction import FilePrediction, file_prediction
 from engine.models.diffusion.model_folder import SUPPORTED, ModelFolder
 from engine.models.diffusion.original_names import UNET, modern_name
-from engine.models.diffusion.unet_layout import demand_same_blocks
+from engine.models.diffusion.unet_layout import demand_same_blocks, demand_whole
 from engine.models.safetensors_header import Tensor
 
 SD_2_OWNERS = ("sd2-community", "stabilityai")
@@ -160,6 +160,7 @@ def demand_described(single: SingleFile, folder: ModelFolder) -> None:
             f"{single.path}: is {FAMILIES[single.family]}, but its configuration ({folder.path}) is of "
             f"{FAMILIES[folder.family]}"
         )
+    demand_whole(str(single.path), single.tensors)
     demand_same_blocks(str(single.path), single.family, single.tensors, folder.unet)
     for part, start in PARTS[single.family].items():
         held = {name.removeprefix(start): tensor for name, tensor in single.tensors.items() if name.startswith(start)}

@@ -31,7 +31,10 @@ def read(single: SingleFile, folder: ModelFolder, dtype: torch.dtype, wanted: Co
         for part, start in (starts | texts).items():
             _write_plain(Path(place) / part, folder, part)
             own = {name: tensor for name, tensor in tensors.items() if name.startswith(start)}
-            parts[part] = _network(part, own, place, dtype)
+            try:
+                parts[part] = _network(part, own, place, dtype)
+            except NotImplementedError:  # diffusers moves a network of which a tensor was never given
+                raise ModelError(f"{single.path}: {part} lacks a tensor that its configuration asks for") from None
             _demand_complete(f"{single.path}: {part}", parts[part])
     networks: dict[str, Any] = {part: parts[part] for part in starts}
     if "text_encoders" in wanted:

@@ -16,6 +16,18 @@ from engine.models.safetensors_header import Tensor
 
 _PLACE = re.compile(re.escape(UNET) + r"((?:input|output)_blocks\.\d+|middle_block)\.(\d+)\.(.+)")
 _DEPTH = re.compile(r"transformer_blocks\.(\d+)\.")
+_PAIR = ("weight", "bias")
+_FIXED = ("input_blocks.0.0.", "time_embed.0.", "time_embed.2.", "out.0.", "out.2.")
+_RESNET = tuple(
+    f"{layer}.{each}" for layer in ("in_layers.0", "in_layers.2", "emb_layers.1", "out_layers.0", "out_layers.3")
+    for each in _PAIR
+)  # fmt: skip
+_ATTENTION = tuple(f"{layer}.{each}" for layer in ("norm", "proj_in", "proj_out") for each in _PAIR)
+_TRANSFORMER = (
+    *(f"{layer}.{each}" for layer in ("norm1", "norm2", "norm3", "ff.net.0.proj", "ff.net.2") for each in _PAIR),
+    *(f"{layer}.{each}.weight" for layer in ("attn1", "attn2") for each in ("to_q", "to_k", "to_v", "to_out.0")),
+    *(f"{layer}.to_out.0.bias" for layer in ("attn1", "attn2")),
+)
 DISTILLED = {
     ("sdxl", (0, 0, 2, 2, 4, 4)): "segmind/SSD-1B",
     ("sdxl", (0, 0, 1, 1, 2, 2)): "segmind/Segmind-Vega",
@@ -57,6 +69,24 @@ def layout_of_config(unet: Mapping[str, Any]) -> dict[str, Block]:
         return _planned(unet)
     except (LookupError, TypeError, ValueError) as error:
         raise ModelError(f"unet/config.json: its blocks cannot be told ({error})") from None
+
+
+def demand_whole(name: str, tensors: Mapping[str, Tensor]) -> None:
+    """ModelError in one line where a block of the file `name` lacks a tensor that every such block has."""
+    starts = {f"{UNET}{start}": _PAIR for start in _FIXED}
+    for tensor in tensors:
+        found = _PLACE.fullmatch(tensor)
+        if found is None:
+            continue
+        block, rest = f"{UNET}{found[1]}.{found[2]}.", found[3]
+        if rest.startswith("in_layers."):
+            starts[block] = _RESNET
+        elif inner := _DEPTH.match(rest):
+            starts[block] = _ATTENTION
+            starts[block + inner[0]] = _TRANSFORMER
+    absent = [start + each for start, each_of in starts.items() for each in each_of if start + each not in tensors]
+    if absent:
+        raise ModelError(f"{name}: damaged: {len(absent)} tensors of the UNet are missing, the first is {absent[0]}")
 
 
 def demand_same_blocks(name: str, family: str, tensors: Mapping[str, Tensor], unet: Mapping[str, Any]) -> None:
