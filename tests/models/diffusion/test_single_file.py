@@ -15,8 +15,9 @@ from engine.models.diffusion.check import check
 from engine.models.diffusion.checkpoint_header import read_checkpoint_header, read_numbers
 from engine.models.diffusion.load import load
 from engine.models.diffusion.single_file import CONFIGS, SD_2_OWNERS, config_folder, examine
-from engine.models.diffusion.unet_layout import DISTILLED, layout_of_config, layout_of_file
+from engine.models.diffusion.unet_layout import demand_same_blocks, layout_of_config, layout_of_file
 from engine.models.pickle_file import LARGEST_PICKLE
+from engine.models.safetensors_header import Tensor
 from tests.tiny_single_file import copy_configuration, original_tensors, save_tensors
 
 SSD_1B = {  # segmind/SSD-1B: unet/config.json
@@ -161,7 +162,6 @@ def test_the_blocks_of_published_unets_are_told_by_their_configuration() -> None
     for config, depths in ((SSD_1B, [4, 4, 10, 2, 1, 1, 0, 0, 0]), (SDXL, [10, 10, 10, 2, 2, 2, 0, 0, 0])):
         layout = layout_of_config(config)
         assert [block.depth for place, block in layout.items() if place.startswith("output")] == depths
-    assert DISTILLED["sdxl", (0, 0, 2, 2, 4, 4)] == "segmind/SSD-1B"
 
 
 @pytest.mark.parametrize("kind", ["sd15", "sd21", "sdxl"])
@@ -242,3 +242,16 @@ def test_a_checkpoint_is_examined_without_torch(
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "() False"
+
+
+def test_a_distilled_file_names_the_folder_that_does_instead() -> None:
+    """SSD-1B's blocks in a header, with SDXL's configuration."""
+    start = "model.diffusion_model."
+    header: dict[str, Tensor] = {}
+    for place, block in layout_of_config(SSD_1B).items():
+        header[f"{start}{place}.0.in_layers.2.weight"] = Tensor("float16", (block.channels, 1, 3, 3))
+        for layer in range(block.depth):
+            header[f"{start}{place}.1.transformer_blocks.{layer}.norm1.bias"] = Tensor("float16", (block.channels,))
+    demand_same_blocks("x", "sdxl", header, SSD_1B)
+    with pytest.raises(ModelError, match="like segmind/SSD-1B; use its diffusers folder instead: hf download segmind/"):
+        demand_same_blocks("x", "sdxl", header, SDXL)
