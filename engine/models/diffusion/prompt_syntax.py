@@ -1,0 +1,196 @@
+"""Reads a prompt as A1111's web UI does: weights in brackets, escapes, LoRA tags. Pure; does not load torch.
+
+`(text)` weighs 1.1, `[text]` 1/1.1, `(text:1.3)` 1.3; nested ones multiply; brackets left open end with the prompt; a
+bracket behind a backslash is a bracket (A1111, modules/prompt_parser.py, parse_prompt_attention). `<lora:name:0.8>` is
+taken out of the text (modules/extra_networks.py).
+
+Not done, and told in `notes`: prompt editing `[from:to:when]` and alternation `[a|b]` are read as they stand, brackets
+and all, at the weight around them; BREAK is a space, there is one chunk of tokens. A backslash before anything but a
+bracket or a backslash stays; A1111 drops it. AND is a word.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+ROUND = 1.1
+SQUARE = 1 / 1.1
+MAX_WEIGHT = 100.0  # of a word: far more than shows anything but noise, and far less than float16 can hold
+MAX_LORA_WEIGHT = 4.0  # as `--lora` has it
+_HUGE = 1e9  # while multiplying: no product becomes infinite, and none of that times 0 no number
+
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
+_TAG = re.compile(r"<(?P<kind>lora|lyco|hypernet):(?P<told>[^<>]+)>", re.IGNORECASE)
+_MARK = re.compile(
+    rf"\\(?P<escaped>[()\[\]\\])|:\s*(?P<weight>{_NUMBER})\s*\)|(?P<bracket>[()\[\]])|(?P<plain>[^\\()\[\]:]+|[\\:])"
+)
+_BREAK = re.compile(r"\s*\bBREAK\b\s*")
+_WHEN = re.compile(rf":\s*{_NUMBER}\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A stretch of text and its weight."""
+
+    text: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class LoraTag:
+    """`<lora:name:weight>`."""
+
+    name: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt taken apart; neighbouring fragments differ in weight."""
+
+    fragments: tuple[Fragment, ...]
+    loras: tuple[LoraTag, ...] = ()
+    """In the order of the prompt."""
+    notes: tuple[str, ...] = ()
+    """What is not done as written, a line each."""
+
+    @property
+    def text(self) -> str:
+        """Without the syntax."""
+        return "".join(fragment.text for fragment in self.fragments)
+
+    @property
+    def is_weighted(self) -> bool:
+        """Some weight is not 1."""
+        return any(fragment.weight != 1.0 for fragment in self.fragments)
+
+
+def parse_prompt(prompt: str) -> Prompt:
+    """Any text parses. Without brackets, doubled backslashes, tags and BREAK it comes back unchanged, one fragment."""
+    return _Parsing(prompt).prompt()
+
+
+@dataclass(slots=True)
+class _Piece:
+    text: str
+    weight: float = 1.0
+
+
+@dataclass(slots=True)
+class _Square:
+    """A square bracket that is open."""
+
+    piece: int
+    """Where its pieces begin; the first is empty, for the bracket itself."""
+    place: int
+    """In the text, behind the bracket."""
+    has_bar: bool = False
+
+
+class _Parsing:
+    def __init__(self, prompt: str) -> None:
+        self._notes: dict[str, None] = {}
+        self._loras: list[LoraTag] = []
+        self._text = _TAG.sub(self._take_tag, prompt)
+        self._pieces: list[_Piece] = []
+        self._rounds: list[int] = []
+        self._squares: list[_Square] = []
+
+    def prompt(self) -> Prompt:
+        for mark in _MARK.finditer(self._text):
+            if mark["escaped"]:
+                self._pieces.append(_Piece(mark["escaped"]))
+            elif mark["weight"] and self._rounds:
+                self._multiply(self._rounds.pop(), float(mark["weight"]))
+            elif mark["bracket"]:
+                self._take_bracket(mark["bracket"], mark.start())
+            else:
+                self._take_text(mark[0])
+        for piece in self._rounds:
+            self._multiply(piece, ROUND)
+        for square in self._squares:
+            self._multiply(square.piece, SQUARE)
+        fragments = tuple(self._fragments())
+        return Prompt(fragments, tuple(self._loras), tuple(self._notes))
+
+    def _take_bracket(self, bracket: str, place: int) -> None:
+        if bracket == "(":
+            self._rounds.append(len(self._pieces))
+        elif bracket == "[":
+            self._squares.append(_Square(len(self._pieces), place + 1))
+            self._pieces.append(_Piece(""))
+        elif bracket == ")" and self._rounds:
+            self._multiply(self._rounds.pop(), ROUND)
+        elif bracket == "]" and self._squares:
+            self._close_square(self._squares.pop(), place)
+        else:
+            self._pieces.append(_Piece(bracket))
+
+    def _close_square(self, square: _Square, place: int) -> None:
+        inside = self._text[square.place : place]
+        if not (square.has_bar or _WHEN.search(inside)):
+            self._multiply(square.piece, SQUARE)
+            return
+        self._pieces[square.piece].text = "["
+        self._pieces.append(_Piece("]"))
+        kind = "alternation [a|b]" if square.has_bar else "prompt editing [from:to:when]"
+        self._note(f"{kind} is not done: [{inside[:60]}] is read as it stands, brackets and all, without a weight")
+
+    def _take_text(self, text: str) -> None:
+        if self._squares and "|" in text:
+            self._squares[-1].has_bar = True
+        parts = _BREAK.split(text)
+        if len(parts) > 1:
+            self._note("BREAK begins no new chunk of tokens here: it is read as a space")
+        self._pieces.append(_Piece(" ".join(parts)))
+
+    def _multiply(self, piece: int, weight: float) -> None:
+        for each in self._pieces[piece:]:
+            each.weight = _within(each.weight * _within(weight, _HUGE), _HUGE)
+
+    def _fragments(self) -> Iterator[Fragment]:
+        """Neighbours of one weight as one."""
+        held = _Piece("")
+        for piece in self._pieces:
+            weight = _within(piece.weight, MAX_WEIGHT)
+            if weight != piece.weight:
+                self._note(f"a weight beyond {MAX_WEIGHT:g} is read as {weight:g}")
+            if not piece.text:
+                continue
+            if held.text and weight != held.weight:
+                yield Fragment(held.text, held.weight)
+                held = _Piece("")
+            held = _Piece(held.text + piece.text, weight)
+        if held.text:
+            yield Fragment(held.text, held.weight)
+
+    def _take_tag(self, tag: re.Match[str]) -> str:
+        """Nothing is left of it in the text."""
+        name, *told = (part.strip() for part in tag["told"].split(":"))
+        if tag["kind"].lower() == "hypernet":
+            self._note(f"{tag[0][:80]}: hypernetworks are not done; it is left out")
+            return ""
+        weights = [_number(part.rpartition("=")[2]) for part in told if not part.startswith("dyn=")] or [1.0]
+        if None in weights or len(weights) > 2:
+            self._note(f"{tag[0][:80]}: is no <lora:name:0.8>; it is left out")
+            return ""
+        if len(set(weights)) > 1:
+            self._note(f"{tag[0][:80]}: one weight counts for the text encoder and the UNet; {weights[-1]:g} is taken")
+        weight = weights[-1]
+        assert weight is not None
+        if abs(weight) > MAX_LORA_WEIGHT:
+            self._note(f"{tag[0][:80]}: a weight is -{MAX_LORA_WEIGHT:g} to {MAX_LORA_WEIGHT:g}; it is left out")
+            return ""
+        self._loras.append(LoraTag(name, weight))
+        return ""
+
+    def _note(self, line: str) -> None:
+        self._notes.setdefault(line)
+
+
+def _number(text: str) -> float | None:
+    return float(text) if re.fullmatch(_NUMBER, text.strip()) else None
+
+
+def _within(value: float, limit: float) -> float:
+    return max(-limit, min(limit, value))
