@@ -24,6 +24,11 @@ from tests.replicas.replica import Refused, Replica, Shelf, Works
 
 SIDE_PX = 64
 MODULES = (folders, single_files)
+from tests.replicas import folders, prompts
+from tests.replicas.replica import Refused, Replica, Shelf, Works
+
+SIDE_PX = 64
+MODULES = (folders, prompts)
 REPLICAS: Sequence[Replica] = [replica for module in MODULES for replica in module.REPLICAS]
 
 

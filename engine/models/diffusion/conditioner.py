@@ -1,12 +1,17 @@
 """Texts and a picture into what the UNet is told; run when one of them changes, never for a picture of the stream."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+
+from engine.models.diffusion.clip_skip import layers_skipped
+from engine.models.diffusion.prompt_syntax import Prompt, parse_prompt
+from engine.models.diffusion.prompt_tokens import TokenRow, emphasised, tell_left_out, token_row
+from engine.models.diffusion.textual_inversion import Triggers, vectors_in_place
 
 if TYPE_CHECKING:
     from engine.models.diffusion.model import Model
@@ -53,14 +58,17 @@ class Cond:
 
 
 class Conditioner:
-    """Encodes as diffusers' `encode_prompt` does, bit for bit. Remembers the last texts, so that a mix of two can slide
-    without the text encoder. One thread."""
+    """Encodes as diffusers' `encode_prompt` does, bit for bit; weights in brackets, embeddings and clip skip as A1111
+    (`prompt_syntax`). Remembers the last texts, so that a mix of two can slide without the text encoder. One thread.
+
+    Tags of LoRAs are left out of the texts; their weights are set by whoever sets the others (`lora_tags`)."""
 
     def __init__(self, model: "Model", *, note: Callable[[str, str], None] | None = None) -> None:
-        """`note(key, line)` is told when a text is too long; logged as a warning by default."""
+        """`note(key, line)` is told when a text is too long or has what is not done; logged as a warning by default."""
         self._model = model
         self._note = note or (lambda key, line: log.warning("%s: %s", key, line))
-        self._texts: dict[str, Encoded] = {}
+        self._triggers = Triggers(model.embeddings)
+        self._texts: dict[Hashable, Encoded] = {}
         self._texts_of = -1
 
     def encode(
@@ -72,19 +80,21 @@ class Conditioner:
         mix: float = 0.0,
         ip_image: np.ndarray | None = None,
         size: tuple[int, int] = (512, 512),
+        clip_skip: int | None = None,
     ) -> Cond:
         """`mix` 0..1 goes from `prompt` to `prompt_b` over the sphere, token by token; without `prompt_b` nowhere.
 
         A negative of None leaves it out; an empty one is what the model was trained with: for SDXL zeros, else the
         empty text. `ip_image` is (height, width, 3) uint8 RGB; None: the IP-Adapter changes nothing. `size`: width and
-        height of the pictures.
+        height of the pictures. `clip_skip`: as A1111 counts, 0 the model's own; None: the ModelSpec's.
         """
-        text, pooled = self._mixed(prompt, prompt_b, mix)
+        skipped = layers_skipped(self._model.family, self._model.spec.clip_skip if clip_skip is None else clip_skip)
+        text, pooled = self._mixed(prompt, prompt_b, mix, skipped)
         negative_text, negative_pooled = None, None
-        if negative == "" and self._model.zeroes_empty_negative:
+        if negative is not None and self._model.zeroes_empty_negative and not parse_prompt(negative).text:
             negative_text, negative_pooled = torch.zeros_like(text), torch.zeros_like(pooled)
         elif negative is not None:
-            negative_text, negative_pooled = self._encoded(negative)
+            negative_text, negative_pooled = self._encoded(negative, skipped, is_negative=True)
         ip, negative_ip = None, None
         if self._model.ip_adapter is not None:
             ip, negative_ip = self._model.ip_adapter.encode(ip_image)
@@ -99,55 +109,74 @@ class Conditioner:
             negative_ip=negative_ip if negative is not None else None,
         )
 
-    def _mixed(self, prompt: str, prompt_b: str, mix: float) -> Encoded:
+    def _mixed(self, prompt: str, prompt_b: str, mix: float, skipped: int) -> Encoded:
         if mix <= 0.0 or not prompt_b:
-            return self._encoded(prompt)
+            return self._encoded(prompt, skipped)
         if mix >= 1.0:
-            return self._encoded(prompt_b)
-        (text, pooled), (text_b, pooled_b) = self._encoded(prompt), self._encoded(prompt_b)
+            return self._encoded(prompt_b, skipped)
+        (text, pooled), (text_b, pooled_b) = self._encoded(prompt, skipped), self._encoded(prompt_b, skipped)
         return slerp(text, text_b, mix), None if pooled is None else slerp(pooled, pooled_b, mix)
 
-    def _encoded(self, text: str) -> Encoded:
+    def _encoded(self, text: str, skipped: int, *, is_negative: bool = False) -> Encoded:
         loras = self._model.loras
         if loras is not None and loras.text_version != self._texts_of:
             self._texts.clear()
             self._texts_of = loras.text_version
-        encoded = self._texts.pop(text, None) or self._encode(text)
-        self._texts[text] = encoded  # newest last
+        key = text, skipped
+        encoded = self._texts.pop(key, None) or self._told(text, skipped, is_negative)
+        self._texts[key] = encoded  # newest last
         if len(self._texts) > KEPT_TEXTS:
             del self._texts[next(iter(self._texts))]
         return encoded
 
+    def _told(self, text: str, skipped: int, is_negative: bool) -> Encoded:
+        """The encoding; what of the text is not done as written is noted."""
+        prompt = parse_prompt(text)
+        for line in prompt.notes:
+            self._note("prompt", line)
+        if is_negative and prompt.loras:
+            self._note("prompt", f"<lora:{prompt.loras[0].name[:80]}> in the negative prompt weighs nothing")
+        return self._encode(prompt, skipped)
+
     @torch.no_grad()
-    def _encode(self, text: str) -> Encoded:
+    def _encode(self, prompt: Prompt, skipped: int) -> Encoded:
         """((1, 77, D), pooled (1, P) or None)."""
         model = self._model
-        ids = [self._ids(tokenizer, text) for tokenizer in model.tokenizers]
-        if model.family != "sdxl":
-            (encoder,) = model.text_encoders
-            return encoder(ids[0].input_ids, attention_mask=self._mask(encoder, ids[0]))[0].to(model.dtype), None
-        outputs = [
-            encoder(tokens.input_ids, output_hidden_states=True)
-            for encoder, tokens in zip(model.text_encoders, ids, strict=True)
+        rows = [
+            token_row(tokenizer, number, prompt, self._triggers, model.device)
+            for number, tokenizer in enumerate(model.tokenizers)
         ]
-        hidden = torch.cat([output.hidden_states[-2] for output in outputs], dim=-1)
+        tell_left_out(rows[0], self._note)
+        if model.family != "sdxl":
+            hidden = _hidden(model.text_encoders[0], rows[0], skipped)
+            return emphasised(hidden, rows[0].weights).to(model.dtype), None
+        outputs = []
+        for encoder, row in zip(model.text_encoders, rows, strict=True):
+            with vectors_in_place(encoder, row.vectors):
+                outputs.append(encoder(row.ids, output_hidden_states=True))
+        # The last but one: what the model was trained with.
+        states = [output.hidden_states[-2 - _held(skipped, output, 2)] for output in outputs]
+        hidden = torch.cat([emphasised(state, row.weights) for state, row in zip(states, rows, strict=True)], dim=-1)
         return hidden.to(model.dtype), outputs[-1].text_embeds
-
-    def _ids(self, tokenizer: Any, text: str) -> Any:
-        length = tokenizer.model_max_length
-        tokens = tokenizer(text, padding="max_length", max_length=length, truncation=True, return_tensors="pt")
-        everything = tokenizer(text).input_ids
-        if len(everything) > length and tokenizer is self._model.tokenizers[0]:
-            left_out = tokenizer.decode(everything[length - 1 : -1])
-            self._note("prompt", f"{length - 2} tokens of the prompt are used; left out: {left_out.strip()[:200]}")
-        return tokens.to(self._model.device)
-
-    def _mask(self, encoder: Any, tokens: Any) -> torch.Tensor | None:
-        return tokens.attention_mask if getattr(encoder.config, "use_attention_mask", False) else None
 
     def _time_ids(self, width: int, height: int) -> torch.Tensor:
         # Full size, uncropped, for a picture of this size (SDXL, Podell et al. 2023, section 2.2).
         return torch.tensor([[height, width, 0, 0, height, width]], dtype=self._model.dtype, device=self._model.device)
+
+
+def _hidden(encoder: Any, row: TokenRow, skipped: int) -> torch.Tensor:
+    """(1, 77, D) of the last layer but `skipped`, through the norm that follows the last one."""
+    mask = row.mask if getattr(encoder.config, "use_attention_mask", False) else None
+    with vectors_in_place(encoder, row.vectors):
+        if not skipped:
+            return encoder(row.ids, attention_mask=mask)[0]
+        output = encoder(row.ids, attention_mask=mask, output_hidden_states=True)
+    return encoder.final_layer_norm(output.hidden_states[-1 - _held(skipped, output, 1)])
+
+
+def _held(skipped: int, output: Any, own: int) -> int:
+    """`skipped`, or as many as leave the first layer; `own` is what the model's own number counts from the end."""
+    return min(skipped, len(output.hidden_states) - 1 - own)
 
 
 def _copy(tensor: torch.Tensor | None) -> torch.Tensor | None:

@@ -56,7 +56,9 @@ def load(spec: ModelSpec, device: str, dtype: str, *, stage: Stage = "whole", is
 
 def _random(spec: ModelSpec, device: str, dtype: torch.dtype, stage: Stage) -> Model:
     if spec != ModelSpec(model=spec.model, accelerator=spec.accelerator):
-        raise ModelError(f"{spec.model}: random weights take no LoRA, ControlNet, IP-Adapter, VAE or sampler")
+        raise ModelError(
+            f"{spec.model}: random weights take no LoRA, ControlNet, IP-Adapter, VAE, sampler, embedding or clip skip"
+        )
     from engine.models.diffusion.shapes import build
 
     model = build(spec.random_shape, device, dtype, stage)
@@ -166,6 +168,10 @@ class _Loading:
             from engine.models.diffusion.lora import LoraSet
 
             model.loras = LoraSet(model, self.plan.loras)
+        if self.plan.embeddings:
+            from engine.models.diffusion.textual_inversion import load_embedding
+
+            model.embeddings = tuple(load_embedding(file, model) for file in self.plan.embeddings)
         if self.plan.controlnets:
             from engine.models.diffusion.controlnet import load_controlnet
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from engine.models.diffusion.deep_cache import DeepCache
     from engine.models.diffusion.ip_adapter import IpAdapter
     from engine.models.diffusion.lora import LoraSet
+    from engine.models.diffusion.textual_inversion import Embedding
 
 
 SPAN_PX = 8  # of a latent, by every VAE of Stable Diffusion
@@ -56,6 +57,8 @@ class Model:
     controlnets: tuple[Any, ...] = ()
     ip_adapter: "IpAdapter | None" = None
     loras: "LoraSet | None" = None
+    embeddings: "tuple[Embedding, ...]" = ()
+    """Of textual inversion, none without a UNet."""
     parts: Parts = PLAIN
     """What a UNet call is made of; compiled where the spec names an accelerator."""
     deep_cache: "DeepCache | None" = None
@@ -88,6 +91,8 @@ class Model:
             yield from module.buffers()
         if self.loras is not None:
             yield from self.loras.tensors()
+        for embedding in self.embeddings:
+            yield from embedding.vectors
 
 
 def vae_channels(vae: Any) -> tuple[int, ...]:

@@ -13,7 +13,9 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.diffusion import single_file
 from engine.models.diffusion.choice import Choice
+from engine.models.diffusion.clip_skip import MAX_CLIP_SKIP, clip_skip_note
 from engine.models.diffusion.controlnet_file import ControlNetFiles, examine_controlnet
+from engine.models.diffusion.embedding_file import EmbeddingFile, examine_embedding, text_widths
 from engine.models.diffusion.ip_adapter_file import IpAdapterFiles, examine_ip_adapter
 from engine.models.diffusion.lora_file import LoraFile, examine_lora
 from engine.models.diffusion.model_folder import ModelFolder
@@ -59,6 +61,7 @@ class ModelPlan:
     loras: tuple[LoraFile, ...] = ()
     controlnets: tuple[ControlNetFiles, ...] = ()
     ip_adapter: IpAdapterFiles | None = None
+    embeddings: tuple[EmbeddingFile, ...] = ()
     parts: tuple[PartReport, ...] = ()
     missing: tuple[str, ...] = ()
     """What is absent, broken or cannot be run, a line each, with how to get it or what would do instead."""
@@ -104,6 +107,7 @@ class _Planning:
             with self._missing.listed():
                 outline = self._outline(plan)
         self._add_extras(plan, outline)
+        self._add_words(plan)
         if plan.folder is not None:
             with self._missing.listed():
                 plan.prediction = choose_prediction(self._spec.prediction, plan.folder, plan.single)
@@ -164,6 +168,26 @@ class _Planning:
                 self._parts.append(counted_part("ip_adapter", adapter.tensors, (str(adapter.file),)))
                 self._add("image_encoder", adapter.encoder_weights, str(adapter.encoder))
                 plan.ip_adapter = adapter
+
+    def _add_words(self, plan: ModelPlan) -> None:
+        """What changes how prompts are read."""
+        asked = self._spec.clip_skip
+        if not 0 <= asked <= MAX_CLIP_SKIP:
+            self._missing.append(f"clip skip {asked}: is 1 to {MAX_CLIP_SKIP}, or 0 for the model's own")
+        elif note := clip_skip_note(plan.family, asked):
+            self._notes.append(note)
+        if plan.folder is None or not self._spec.embeddings:
+            return
+        words: set[str] = set()
+        for name in self._spec.embeddings:
+            with self._missing.listed():
+                embedding = examine_embedding(name, text_widths(plan.folder), self._spec.model)
+                if taken := words & {word.lower() for word in embedding.triggers}:
+                    raise ModelError(f"{name}: two embeddings are called {min(taken)}; rename one file")
+                words |= {word.lower() for word in embedding.triggers}
+                part = f"embedding {embedding.triggers[0]}"
+                self._parts.append(counted_part(part, embedding.tensors, (str(embedding.file),)))
+                plan.embeddings += (embedding,)
 
     def _add(self, part: str, weights: Weights | None, what: str, hub_name: str = "") -> None:
         if weights is None:

@@ -32,6 +32,10 @@ class ModelSpec:
     """A `.safetensors` file, on disk or `owner/name/path/in/it.safetensors`; "" for none."""
     image_encoder: str = ""
     """Folder or id of the IP-Adapter's CLIP vision model; "": `image_encoder` beside the adapter."""
+    embeddings: tuple[str, ...] = ()
+    """Textual inversion embeddings: `.safetensors`, `.pt` or `.bin` files, folders or ids."""
+    clip_skip: int = 0
+    """1: the text encoder's last layer, 2: the last but one, and so on, as A1111 counts; 0: the model's own."""
 
     accelerator: str = "none"
     """What makes the UNet faster, one of ACCELERATORS; none: captured graphs on CUDA, no compiler."""
