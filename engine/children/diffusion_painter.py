@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.children.diffusion_loras import LoraFaders
 from engine.children.diffusion_settings import Settings
 from engine.children.diffusion_source import segments
 from engine.errors import SourceError
@@ -73,6 +74,7 @@ class Painter:
         self._note = note
         self._conditioner = Conditioner(model, note=note)
         self._denoiser = Denoiser(model, calls=for_unet, is_split=True)
+        self._lora_faders = LoraFaders(() if model.loras is None else model.loras.names, note)
         self._vae_calls = tuple(for_vae)
         self._device_copy = DeviceCopy(model.device)
         self._settings: Settings | None = None
@@ -89,8 +91,7 @@ class Painter:
         before = self._settings
         if before is None or settings.size != before.size:
             self._resize(*settings.size)
-        if before is None or settings.lora_weights != before.lora_weights:
-            self._weigh(settings.lora_weights)
+        self._weigh(settings)
         if before is None or settings.image != before.image:
             self._image = self._read_image(settings.image)
         self._condition(settings)
@@ -186,8 +187,10 @@ class Painter:
         if self._last is not None:
             self._last = self._pixels.resized(self._last[None])[0]
 
-    def _weigh(self, weights: tuple[float, ...]) -> None:
+    def _weigh(self, settings: Settings) -> None:
+        """Costs nothing where no weight changes."""
         loras = self.model.loras
+        weights = self._lora_faders.weights(settings.lora_weights, settings.words)
         if loras is not None:
             loras.set_weights(dict(zip(loras.names, weights, strict=False)))
 

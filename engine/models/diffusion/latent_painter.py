@@ -11,6 +11,7 @@ from engine.errors import ModelError
 from engine.models.diffusion.batch_schedule import BatchSchedule
 from engine.models.diffusion.conditioner import Cond, Conditioner
 from engine.models.diffusion.denoiser import Control, Denoiser
+from engine.models.diffusion.lora_tags import Note, tagged_weights, with_tags
 from engine.models.diffusion.outlines import edges
 from engine.models.diffusion.painting import Painting
 from engine.models.diffusion.pixels import fitted
@@ -42,7 +43,8 @@ class LatentPainter:
         self._model, self._size = model, size
         self._read_picture = read_picture
         self._denoiser = Denoiser(model, calls=calls)
-        self._conditioner = Conditioner(model, note=lambda key, line: note(line))
+        self._note: Note = lambda key, line: note(line)
+        self._conditioner = Conditioner(model, note=self._note)
         self._conds: dict[Hashable, Cond] = {}
         self._schedules: dict[Hashable, BatchSchedule] = {}
         self._painting: Painting | None = None
@@ -50,8 +52,9 @@ class LatentPainter:
     def change(self, painting: Painting) -> None:
         """Paint so from now on. Texts and pictures that were seen lately are not encoded again.
 
-        ModelError for what the model cannot do. The weights of LoRAs and the scale of the IP-Adapter are the model's:
-        where another painter uses it, too, this comes before each batch.
+        ModelError for what the model cannot do. A LoRA that the prompt has a tag for (`lora_tags`) weighs what the tag
+        says. The weights of LoRAs and the scale of the IP-Adapter are the model's: where another painter uses it, too,
+        this comes before each batch.
         """
         model = self._model
         _demand_counts(painting, model)
@@ -59,7 +62,9 @@ class LatentPainter:
         steps, evaluations = schedule.steps, schedule.evaluations
         if model.loras is not None:
             weights = painting.lora_weights or tuple(weight for _, weight in model.spec.loras)
-            model.loras.set_weights(dict(zip(model.loras.names, weights, strict=True)))
+            model.loras.set_weights(with_tags(painting.prompt, model.loras.names, weights, self._note))
+        else:
+            tagged_weights(painting.prompt, (), self._note)
         if model.ip_adapter is not None:
             model.ip_adapter.set_scale(painting.ip_scale)
         # Texts and picture go through what LoRAs may change; the scale of the picture lies in the UNet.
