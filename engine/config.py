@@ -76,6 +76,10 @@ class SdConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ip_adapter: str = ""
     image_encoder: str = ""
     """Of the IP-Adapter, where it does not lie beside it."""
+    embeddings: tuple[str, ...] = ()
+    """Textual inversion embeddings, whose words a prompt may use: `.safetensors`, `.pt` or `.bin` files."""
+    clip_skip: Annotated[int, Meta(ge=0, le=12)] = 0
+    """Layer of the text encoder that is read, from the end: 1 the last, 2 the last but one; 0: the model's own."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     threads: Annotated[int, Meta(ge=1, le=64)] = 1

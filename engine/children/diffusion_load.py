@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 def spec_from(plain: dict[str, Any]) -> ModelSpec:
     """A ModelSpec from the lists and strings that crossed the pipe."""
     loras = tuple((str(name), float(weight)) for name, weight in plain.get("loras", ()))
-    return ModelSpec(**plain | {"loras": loras, "controlnets": tuple(plain.get("controlnets", ()))})
+    lists = {name: tuple(plain.get(name, ())) for name in ("controlnets", "embeddings")}
+    return ModelSpec(**plain | {"loras": loras} | lists)
 
 
 def load_model(port: ChildPort) -> "Model":

@@ -18,6 +18,8 @@ def spec_of(config: SdConfig, model: str) -> ModelSpec:
         ip_adapter=_absolute(config.ip_adapter),
         image_encoder=_absolute(config.image_encoder),
         accelerator=config.accelerator,
+        embeddings=tuple(_absolute(name) for name in config.embeddings),
+        clip_skip=config.clip_skip,
     )
 
 

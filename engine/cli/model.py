@@ -17,6 +17,7 @@ app = typer.Typer(help="Models of Stable Diffusion, SAM3 and RVC.", no_args_is_h
 
 FAMILIES = {"sd15": "Stable Diffusion 1.5", "sd21": "Stable Diffusion 2.x", "sdxl": "Stable Diffusion XL"}
 KINDS = {"sam3_video": "SAM3, finds and follows", "sam3": "SAM3, finds only"}
+SD_ONLY = "--vae, --lora, --controlnet, --ip-adapter, --embedding and --clip-skip belong to Stable Diffusion"
 
 Row = tuple[str, str]
 
@@ -34,6 +35,8 @@ def check(
     lora: Annotated[list[str] | None, typer.Option(metavar="PATH", help="A LoRA for it, repeatable.")] = None,
     controlnet: Annotated[list[str] | None, typer.Option(metavar="PATH", help="A ControlNet, repeatable.")] = None,
     ip_adapter: Annotated[str, typer.Option(metavar="PATH", help="An IP-Adapter.")] = "",
+    embedding: Annotated[list[str] | None, typer.Option(metavar="PATH", help="An embedding, repeatable.")] = None,
+    clip_skip: Annotated[int, typer.Option(min=0, max=12, help="As in the configuration.")] = 0,
     index: Annotated[
         str, typer.Option(metavar="PATH", help="A voice's .index, or none. (default: the one of its name beside it)")
     ] = "",
@@ -42,16 +45,14 @@ def check(
 ) -> None:
     """Say what a model is, how much memory its weights take, and what is missing. Exit code 1 if anything is."""
     report: ModelReport | SegmentationReport | VoiceReport
-    is_plain = vae == "auto" and not (lora or controlnet or ip_adapter)
+    is_plain = vae == "auto" and not (lora or controlnet or ip_adapter or embedding or clip_skip)
     if _is_voice(path):
         from engine.models.voice.check import check as check_voice
         from engine.models.voice.index_choice import index_for
         from engine.models.voice.spec import CONTENT, VoiceSpec
 
         if not is_plain:
-            raise UsageError(
-                f"{path}: is a voice; --vae, --lora, --controlnet and --ip-adapter belong to Stable Diffusion"
-            )
+            raise UsageError(f"{path}: is a voice; {SD_ONLY}")
         report = check_voice(VoiceSpec(model=path, index=index_for(path, index), content=content or CONTENT))
         half = "float16"
         kind = _voice_rows(report)
@@ -62,9 +63,7 @@ def check(
         from engine.models.segmentation.check import check as check_sam3
 
         if not is_plain:
-            raise UsageError(
-                f"{path}: is SAM3; --vae, --lora, --controlnet and --ip-adapter belong to Stable Diffusion"
-            )
+            raise UsageError(f"{path}: is SAM3; {SD_ONLY}")
         report, half = check_sam3(SegmentationSpec(model=path)), "bfloat16"
         kind = _sam3_rows(report)
     else:
@@ -77,6 +76,8 @@ def check(
             loras=tuple((name, 1.0) for name in lora or ()),
             controlnets=tuple(controlnet or ()),
             ip_adapter=ip_adapter,
+            embeddings=tuple(embedding or ()),
+            clip_skip=clip_skip,
         )
         report, half = check_sd(spec), "float16"
         kind = _sd_rows(report)

@@ -44,7 +44,17 @@ def sd(
     guidance: Annotated[float, typer.Option(min=1.0, max=15.0, help="How hard the prompt pulls; 1 is off.")] = 1.0,
     seed: Annotated[int, typer.Option(min=-1, max=LARGEST_SEED, help="Noise to start from; -1: any.")] = 1,
     size: Annotated[str, typer.Option(metavar="WxH", help="Multiples of 64 px; the picture is cropped.")] = "512x512",
-    lora: Annotated[list[str] | None, typer.Option(metavar="PATH[=WEIGHT]", help="A LoRA, repeatable.")] = None,
+    lora: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH[=WEIGHT]", help="A LoRA, repeatable; <lora:NAME:0.8> in a prompt weighs it."),
+    ] = None,
+    embedding: Annotated[
+        list[str] | None, typer.Option(metavar="PATH", help="A textual inversion embedding, repeatable.")
+    ] = None,
+    clip_skip: Annotated[
+        int | None,
+        typer.Option(min=0, max=12, help="Layers of the text encoder, from the end; 0: the model's own."),
+    ] = None,
     controlnet: Annotated[
         list[str] | None, typer.Option(metavar="PATH[=SCALE]", help="A ControlNet, repeatable.")
     ] = None,
@@ -75,6 +85,8 @@ def sd(
         controlnets=controls,
         ip_adapter=ip_adapter,
         ip_image=ip_image,
+        embeddings=embedding,
+        clip_skip=clip_skip,
     )
     if not spec.model:
         raise UsageError(NO_MODEL)
@@ -121,7 +133,8 @@ def _paint(
     if model.ip_adapter is not None:
         model.ip_adapter.set_scale(ip_scale)
     loaded_s = time.perf_counter()
-    painted = paint(model, picture, **options)
+    notes: list[str] = []
+    painted = paint(model, picture, note=notes.append, **options)
     painted_s = time.perf_counter()
     return painted, {
         "width": options["width"],
@@ -136,7 +149,7 @@ def _paint(
         "dtype": str(model.dtype).removeprefix("torch."),
         "load_s": round(loaded_s - began_s, 3),
         "paint_s": round(painted_s - loaded_s, 3),
-        "notes": list(model.notes),
+        "notes": [*model.notes, *dict.fromkeys(notes)],
     }
 
 

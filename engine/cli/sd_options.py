@@ -27,6 +27,8 @@ def model_spec(
     ip_adapter: str | None,
     ip_image: Path | None,
     needs_ip_image: bool = True,
+    embeddings: Sequence[str] | None = None,
+    clip_skip: int | None = None,
     **others: Any,
 ) -> "ModelSpec":
     """Options win over the configuration, each as a whole. `others`: of ModelSpec, as they are."""
@@ -38,6 +40,8 @@ def model_spec(
         controlnets=tuple(path for path, _ in controlnets) or configured.controlnets,
         ip_adapter=configured.ip_adapter if ip_adapter is None else ip_adapter,
         image_encoder=configured.image_encoder if ip_adapter is None else "",
+        embeddings=tuple(embeddings or configured.embeddings),
+        clip_skip=configured.clip_skip if clip_skip is None else clip_skip,
         **{"vae": configured.vae, "sampler": configured.sampler} | others,
     )
     if spec.model and (ip_image is None) == bool(spec.ip_adapter) and (needs_ip_image or ip_image is not None):

@@ -65,7 +65,17 @@ def video(
     skip: Annotated[int, typer.Option(metavar="N", help="Leave N pictures out after each one that is kept.")] = 0,
     limit: Annotated[int | None, typer.Option(metavar="N", help="Paint at most N pictures.")] = None,
     vae: Annotated[bool, typer.Option("--vae", help="Use the full VAE, not TAESD: slower, more detail.")] = False,
-    lora: Annotated[list[str] | None, typer.Option(metavar="PATH[=WEIGHT]", help="A LoRA, repeatable.")] = None,
+    lora: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH[=WEIGHT]", help="A LoRA, repeatable; <lora:NAME:0.8> in a prompt weighs it."),
+    ] = None,
+    embedding: Annotated[
+        list[str] | None, typer.Option(metavar="PATH", help="A textual inversion embedding, repeatable.")
+    ] = None,
+    clip_skip: Annotated[
+        int | None,
+        typer.Option(min=0, max=12, help="Layers of the text encoder, from the end; 0: the model's own."),
+    ] = None,
     controlnet: Annotated[
         list[str] | None, typer.Option(metavar="PATH[=SCALE]", help="A ControlNet, repeatable.")
     ] = None,
@@ -144,6 +154,8 @@ def video(
         controlnets=controls,
         ip_adapter=ip_adapter,
         ip_image=ip_image,
+        embeddings=embedding,
+        clip_skip=clip_skip,
         needs_ip_image=web is None,  # on a page it can be chosen later
         vae="full" if vae else configured.vae,
         accelerator=accelerator or configured.accelerator,

@@ -261,6 +261,7 @@ def with_whole_paths(spec: ModelSpec) -> ModelSpec:
         controlnets=tuple(whole_path(name) for name in spec.controlnets),
         ip_adapter=whole_path(spec.ip_adapter),
         image_encoder=whole_path(spec.image_encoder),
+        embeddings=tuple(whole_path(name) for name in spec.embeddings),
     )
 
 

@@ -33,6 +33,8 @@ OPTIONS = {
     "ip_adapter": "--ip-adapter",
     "ip_scale": "--ip-scale",
     "image_encoder": "--ip-adapter",
+    "embeddings": "--embedding",
+    "clip_skip": "--clip-skip",
     "accelerator": "--inductor, --deepcache or --stablefast",
 }
 
@@ -108,6 +110,7 @@ def _model_files(job: VideoJob) -> list[Path]:
 
     spec = job.painting.spec
     names = [spec.model, *(name for name, _ in spec.loras), *spec.controlnets, spec.ip_adapter, spec.image_encoder]
+    names += spec.embeddings
     names += set(TAESD.values()) if spec.vae in VAE_WORDS else [spec.vae]  # where it is to be had it is taken
     return [path for name in [*names, job.painting.ip_image] if name for path in _found(name)]
 
