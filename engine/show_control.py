@@ -91,6 +91,7 @@ class ShowControl:
         stage = [("/engine/width", config.width), ("/engine/height", config.height), ("/engine/fps", fps)]
         weights = [(f"/sd/lora/{n}/weight", lora.weight) for n, lora in enumerate(config.sd.loras, start=1)]
         children = [("/sd/enable", bool(config.sd.model)), *weights]
+        children += [("/sd/clip_skip", config.sd.clip_skip)] if config.sd.clip_skip else []
         children += [("/sam3/enable", bool(config.sam3.model)), ("/rvc/enable", bool(config.rvc.model))]
         for result in self._store.set_many([*stage, *children, *config.params.items()], by="configuration"):
             if isinstance(result, osc_schema.Rejected):

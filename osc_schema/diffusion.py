@@ -62,6 +62,16 @@ AREA = Area(
         text("/sd/prompt_b", "", "Second prompt, mixed in by /sd/prompt_mix.", most=TEXT_CHARACTERS, **_ASKED),
         _number("/sd/prompt_mix", 0, 0, 1, "From the prompt (0) to the second one (1)."),
         whole(
+            "/sd/clip_skip",
+            0,
+            0,
+            12,
+            "Layer of the text encoder that is read, from the end, as CivitAI counts: 1 the last, 2 the last but one. "
+            "0: the model's own.",
+            words="clip layer prompt",
+            **_ASKED,
+        ),
+        whole(
             "/sd/seed",
             1,
             -1,
@@ -175,7 +185,14 @@ AREA = Area(
         ),
         _number("/sd/ip_adapter/scale", 0.6, 0, 1.5, "Strength of that picture; at 0 it changes nothing."),
         *(
-            _number(f"/sd/lora/{n}/weight", 1, -2, 2, f"Strength of LoRA {n} of the configuration; 0: without it.")
+            _number(
+                f"/sd/lora/{n}/weight",
+                1,
+                -2,
+                2,
+                f"Strength of LoRA {n} of the configuration; 0: without it. A tag `<lora:name:0.8>` in the "
+                "prompt sets it, too; the last one touched counts.",
+            )
             for n in LORAS
         ),
         _number("/sd/duty", 1, 0.05, 1, "Share of the time that SD may work, where duty_auto is off."),

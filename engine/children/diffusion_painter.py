@@ -219,8 +219,17 @@ class Painter:
             mix=words.mix,
             ip_image=self._image,
             size=settings.size,
+            clip_skip=words.clip_skip,
         )
+        if self._settings is None or words.clip_skip != self._settings.words.clip_skip:
+            self._tell_clip_skip(words.clip_skip)
         self._conditioned = needed
+
+    def _tell_clip_skip(self, asked: int) -> None:
+        from engine.models.diffusion.clip_skip import clip_skip_note
+
+        if line := clip_skip_note(self.model.family, asked):
+            self._note("clip_skip", f"/sd/clip_skip: {line}")
 
     def _schedule(self, settings: Settings) -> bool:
         """Whether frames in flight were given up."""

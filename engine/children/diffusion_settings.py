@@ -25,6 +25,8 @@ class Words:
     prompt_b: str
     mix: float
     """0..1, from `prompt` to `prompt_b`."""
+    clip_skip: int = 0
+    """Layer that is read, from the end; 0: the model's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +104,7 @@ class Settings:
         """What a viewer would call another picture: when it changes, the generation is raised. Not so for numbers that
         glide, such as mix, guidance and weights."""
         words, steps = self.words, self.steps
-        shown = (words.prompt, words.negative, words.prompt_b, self.image)
+        shown = (words.prompt, words.negative, words.prompt_b, words.clip_skip, self.image)
         schedule = (steps.is_stream, steps.steps, steps.strength, steps.t_index, steps.seed)
         return shown, self.size, schedule
 
@@ -121,6 +123,7 @@ def read_settings(values: Mapping[str, Any]) -> Settings:
             negative=value("negative"),
             prompt_b=value("prompt_b"),
             mix=value("prompt_mix") if value("prompt_b") else 0.0,
+            clip_skip=value("clip_skip"),
         ),
         image=value("ip_adapter/image"),
         image_scale=value("ip_adapter/scale"),

@@ -195,3 +195,42 @@ def failing(error: Exception) -> Callable[..., Any]:
         raise error
 
     return fail
+
+
+def test_a_tag_in_the_prompt_weighs_a_lora_until_its_fader_is_moved(model: Any) -> None:
+    (name,) = model.loras.names
+
+    def painted(*changes: dict[str, Any]) -> np.ndarray:
+        painter = Painter(model, note=no_note)
+        values = BASE | {"/sd/mode": "single", "/sd/lora/1/weight": 0.0, "/sd/prompt": "a cat"}
+        for change in changes:
+            values |= change
+            painter.take(read_settings(values))
+        shown = painter.paint(source_picture(0))
+        assert shown is not None
+        return shown.pixels.copy()
+
+    tag = {"/sd/prompt": f"a cat <lora:{name}:0.7>"}
+    by_fader = painted({"/sd/lora/1/weight": 0.7})
+    by_tag = painted({}, tag)
+    assert np.array_equal(by_tag, by_fader)
+    taken_over = painted({}, tag, {"/sd/lora/1/weight": 0.2})
+    at_02 = painted({"/sd/lora/1/weight": 0.2})
+    assert np.array_equal(taken_over, at_02) and not np.array_equal(at_02, by_tag)
+    gone = painted({}, tag, {"/sd/prompt": "a cat"})
+    assert np.array_equal(gone, painted({}))
+
+
+def test_clip_skip_changes_the_picture_while_it_runs_and_what_changes_nothing_is_told(model: Any) -> None:
+    notes: list[str] = []
+    painter = Painter(model, note=lambda key, line: notes.append(line))
+
+    def text(clip_skip: int) -> Any:
+        painter.take(read_settings(BASE | {"/sd/prompt": "a cat", "/sd/clip_skip": clip_skip}))
+        return painter._cond.text.clone()
+
+    own, generation = text(0), painter.generation
+    other = text(2)
+    assert painter.generation == generation + 1 and not np.allclose(own, other, atol=1e-3) and notes == []
+    assert np.array_equal(text(1), own)
+    assert notes == ["/sd/clip_skip: clip skip 1 is the model's own"]
