@@ -74,7 +74,12 @@ REPLICAS = [
         build=easy_negative,
         expect=Works(family="sd15"),
     ),
-    Replica(name="CivitAI bad-hands-5.pt", source=A1111, build=bad_hands, expect=Works(family="sd15")),
+    Replica(
+        name="CivitAI bad-hands-5.pt",
+        source=A1111,
+        build=bad_hands,
+        expect=Works(family="sd15", says=("embedding bad-hands-5: a pickle, read with weights_only",)),
+    ),
     Replica(
         name="sd-concepts-library/cat-toy",
         source="https://huggingface.co/sd-concepts-library/cat-toy",

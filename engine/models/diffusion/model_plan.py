@@ -187,6 +187,8 @@ class _Planning:
                 words |= {word.lower() for word in embedding.triggers}
                 part = f"embedding {embedding.triggers[0]}"
                 self._parts.append(counted_part(part, embedding.tensors, (str(embedding.file),)))
+                if embedding.is_pickle:
+                    self._notes.append(f"{part}: a pickle, read with weights_only; safetensors would be safer")
                 plan.embeddings += (embedding,)
 
     def _add(self, part: str, weights: Weights | None, what: str, hub_name: str = "") -> None:
