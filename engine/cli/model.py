@@ -46,7 +46,7 @@ def check(
     """Say what a model is, how much memory its weights take, and what is missing. Exit code 1 if anything is."""
     report: ModelReport | SegmentationReport | VoiceReport
     is_plain = vae == "auto" and not (lora or controlnet or ip_adapter or embedding or clip_skip)
-    if _is_voice(path):
+    if not _is_sam_file(path) and _is_voice(path):
         from engine.models.voice.check import check as check_voice
         from engine.models.voice.index_choice import index_for
         from engine.models.voice.spec import CONTENT, VoiceSpec
@@ -108,15 +108,26 @@ def _is_sam3(name: str) -> bool:
     ModelError where there is nothing, or a folder that is neither."""
     from engine.models import locate
     from engine.models.segmentation.model_folder import GATED
+    from engine.models.segmentation.other_models import checkpoint_in, what_id_is
 
-    if name.startswith(GATED) and not Path(name).exists():
+    if (name.startswith(GATED) or what_id_is(name)) and not Path(name).exists():
+        return True
+    if _is_sam_file(name):
         return True
     path = locate.find(name)
     if (path / locate.INDEX).is_file() or path.is_file():
         return False
-    if not (path / "config.json").is_file():
+    if not (path / "config.json").is_file() and not checkpoint_in(path):
         raise ModelError(f"{name}: neither a diffusers model ({locate.INDEX}) nor SAM3 (config.json) lies there")
     return True
+
+
+def _is_sam_file(name: str) -> bool:
+    """Told by the tensors of a single file: of a SAM, whichever it is; it is refused with what would do."""
+    from engine.models.segmentation.other_models import is_of_transformers, what_file_is
+
+    path = Path(name).expanduser()
+    return bool(what_file_is(path)) or is_of_transformers(path)
 
 
 def _is_voice(name: str) -> bool:

@@ -7,11 +7,13 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.plain_config import demand_no_adapter, notes_on, read_config
 from engine.models.safetensors_header import Tensor, read_header
+from engine.models.segmentation.other_models import MODEL_TYPES, checkpoint_in, what_file_is, what_id_is
 from engine.models.weight_files import weights_in
 
 FILES = ("*.json", "*.txt", "*.safetensors")
 """All that is needed of the repository on the Hub; the original's own checkpoint (sam3.pt) is not."""
 KINDS = ("sam3_video", "sam3")
+SAM3 = "facebook/sam3"
 GATED = "facebook/"
 PATCH_PX = 14
 
@@ -23,13 +25,24 @@ class ModelFolder:
         self.path = path
         self.name = name or str(path)
         if not path.is_dir():
-            raise ModelError(f"{self.name}: is a file; give the folder that holds config.json")
+            what = what_file_is(path)
+            raise ModelError(
+                f"{self.name}: is {what}{instead()}"
+                if what
+                else f"{self.name}: is a file; give the folder that holds config.json: {path.parent}"
+            )
         if not (path / "config.json").is_file():
             what = "a diffusers folder (Stable Diffusion?)" if (path / locate.INDEX).is_file() else "no model folder"
+            if what_is_there := checkpoint_in(path):
+                raise ModelError(f"{self.name}: {what_is_there}{instead()}")
             raise ModelError(f"{self.name}: {what}, config.json is missing; SAM3 is facebook/sam3")
         self.config = self._json("config.json")
         demand_no_adapter(self.name, path)
         self.notes = notes_on(self.name, path)
+        if what := MODEL_TYPES.get(self.kind):
+            raise ModelError(f"{self.name}: is {what} (config.json says model_type {self.kind}){instead()}")
+        if self.kind not in KINDS and (what := checkpoint_in(path)):
+            raise ModelError(f"{self.name}: {what}{instead()}")
         if self.kind not in KINDS:
             raise ModelError(
                 f"{self.name}: config.json says model_type {self.kind or 'nothing'}; known are {', '.join(KINDS)}"
@@ -77,6 +90,8 @@ class ModelFolder:
     def files(self) -> tuple[Path, ...]:
         """The weight files; ModelError where there is none, or where one that the index names is missing."""
         weights = weights_in(self.path)
+        if (weights is None or weights.is_pickle) and (what := checkpoint_in(self.path)):
+            raise ModelError(f"{self.name}: {what}{instead()}")
         if weights is None or weights.is_pickle:
             raise ModelError(
                 f"{self.name}: has no weights (model.safetensors){how_to_get(self.name) or '; copy it there'}"
@@ -97,9 +112,19 @@ def find(name: str) -> Path:
     try:
         return locate.find(name, files=FILES)
     except ModelError as error:
+        if what := what_id_is(name):
+            raise ModelError(f"{name}: is {what}{instead()}") from None
         if not name.startswith(GATED):
             raise
         raise ModelError(f"{name}: not in the Hugging Face cache{how_to_get(name)}") from error
+
+
+def instead() -> str:
+    """ "; take facebook/sam3", and how to get it where it is not here."""
+    here = locate.cached(SAM3)
+    if here is not None and (here / "config.json").is_file() and weights_in(here) is not None:
+        return f"; take {SAM3}, which is here"
+    return f"; take {SAM3}: {how_to_get(SAM3).removeprefix('; ')}"
 
 
 def how_to_get(name: str, *, again: bool = False) -> str:

@@ -1,0 +1,88 @@
+"""What it is that was given for SAM3 and is none that can be run, for the line that refuses it. Does not load torch.
+
+Run is SAM3 as transformers has it: facebook/sam3's config.json and model.safetensors. Beside them lies sam3.pt, the
+same weights by the names of Meta's own program (github.com/facebookresearch/sam3, model_builder.py); facebook/sam3.1
+has such a file alone (huggingface/transformers pull request 45110, facebookresearch/sam3 issue 521).
+"""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from engine.errors import ModelError
+from engine.models.pickle_file import read_pickle
+from engine.models.safetensors_header import read_header
+
+CLICKED: Final = "which follows what is clicked and finds nothing by a word"
+MODEL_TYPES: Final = {
+    "sam": f"SAM 1, {CLICKED}",
+    "sam_hq": f"SAM-HQ, a SAM 1, {CLICKED}",
+    "sam2": f"SAM 2, {CLICKED}",
+    "sam2_video": f"SAM 2, {CLICKED}",
+    "edgetam": f"EdgeTAM, a small SAM 2, {CLICKED}",
+    "edgetam_video": f"EdgeTAM, a small SAM 2, {CLICKED}",
+    "sam3_tracker": f"SAM3's tracker alone, {CLICKED}",
+    "sam3_tracker_video": f"SAM3's tracker alone, {CLICKED}",
+    "sam3_lite_text": "SAM3-LiteText, a SAM3 with a smaller text encoder, which is not built here",
+}
+"""What a transformers model of this `model_type` is."""
+_SAM31: Final = "SAM 3.1, which is published as Meta's own checkpoint (sam3.1_multiplex.pt) alone, not for transformers"
+_SAM3_FILE: Final = (
+    "Meta's own checkpoint of SAM 3, not the model.safetensors with its config.json that transformers has"
+)
+_IDS: Final = (
+    (re.compile(r"facebook/sam3\.1\b.*"), _SAM31),
+    (re.compile(r"facebook/sam2(\.1)?-hiera-.*"), MODEL_TYPES["sam2"]),
+    (re.compile(r"facebook/sam-vit-.*"), MODEL_TYPES["sam"]),
+    (re.compile(r"(facebook|yonigozlan)/EdgeTAM.*", re.IGNORECASE), MODEL_TYPES["edgetam"]),
+    (re.compile(r"yonigozlan/sam3-litetext-.*", re.IGNORECASE), MODEL_TYPES["sam3_lite_text"]),
+)
+_SUFFIXES: Final = (".pt", ".pth", ".safetensors", ".bin")
+
+
+def what_id_is(name: str) -> str:
+    """Of a published id that is known not to be run; "" for any other."""
+    return next((what for pattern, what in _IDS if pattern.fullmatch(name)), "")
+
+
+def what_file_is(path: Path) -> str:
+    """Of a single file with the weights of a SAM, told by the names of its tensors; "" for any other, and for one that
+    cannot be read."""
+    names = _tensor_names(path)
+    starts = {name.split(".")[0] for name in names}
+    if any(name.startswith("detector.backbone.") for name in names):
+        is_newer = "multiplex" in path.name.lower() or any(name.startswith("tracker.model.") for name in names)
+        return _SAM31 if is_newer else _SAM3_FILE
+    if "spatial_perceiver" in starts:
+        return MODEL_TYPES["edgetam"]
+    if "memory_attention" in starts:
+        return MODEL_TYPES["sam2"]
+    if {"image_encoder", "prompt_encoder", "mask_decoder"} <= starts:
+        is_mobile = any(name.startswith("image_encoder.layers.") for name in names)
+        return f"MobileSAM, a small SAM 1, {CLICKED}" if is_mobile else MODEL_TYPES["sam"]
+    return ""
+
+
+def is_of_transformers(path: Path) -> bool:
+    """A file that is the weights of SAM3 as they are wanted, without the folder it belongs to."""
+    return any(name.startswith(("detector_model.", "tracker_model.")) for name in _tensor_names(path))
+
+
+def checkpoint_in(folder: Path) -> str:
+    """What the first such file in a folder is, with its name; "" where there is none."""
+    for file in sorted(file for file in folder.iterdir() if file.suffix in _SUFFIXES):
+        if what := what_file_is(file):
+            return f"{file.name} is {what}"
+    return ""
+
+
+def _tensor_names(path: Path) -> list[str]:
+    if path.suffix not in _SUFFIXES or not path.is_file():
+        return []
+    try:
+        if path.suffix == ".safetensors":
+            return list(read_header(path))
+        stored = read_pickle(path)
+    except ModelError:  # it is told as what it was taken for
+        return []
+    return list(stored.tensors("model") or stored.tensors())
