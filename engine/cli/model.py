@@ -133,10 +133,11 @@ def _is_sam_file(name: str) -> bool:
 def _is_voice(name: str) -> bool:
     """Told by the suffix, or by the tensors of a .safetensors file."""
     from engine.models.safetensors_header import read_header
+    from engine.models.voice.voice_file import archived
 
-    if name.endswith(".pth"):
-        return True
     path = Path(name).expanduser()
+    if path.suffix in (".pth", ".index", ".onnx") or (path.suffix == ".zip" and archived(path)):
+        return True
     if not (path.is_file() and path.suffix == ".safetensors"):
         return False
     return any(tensor.startswith("enc_p.") for tensor in read_header(path))

@@ -18,7 +18,7 @@ from engine.models.voice.pitch import FCPE_INSTALL, choose
 from engine.models.voice.shapes import CONTENT_CHANNELS, Version
 from engine.models.voice.spec import VoiceSpec
 from engine.models.voice.tensor_layout import sources_of
-from engine.models.voice.voice_file import demand_voice, shape_of, told_in_metadata
+from engine.models.voice.voice_file import demand_file, demand_plain, demand_voice, shape_of, told_in_metadata
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,22 +110,18 @@ class _Check:
 
 def _read_voice(path: Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
     """What the file says of itself (`config`, `version`, `f0`), and its tensors."""
-    if path.is_dir():
-        raise ModelError(f"{path}: is a folder; a voice is a .pth or .safetensors file")
+    demand_file(path)
     if path.suffix == ".safetensors":
         tensors = read_header(path)
         return told_in_metadata(path), tensors
     file = read_pickle(path)
-    _refuse(path, file.foreign, "voice")
+    demand_plain(path, file)
     return demand_voice(str(path), file.value), file.tensors("weight")
 
 
 def _pickled_content(file: Path) -> dict[str, Tensor]:
     read: PickledFile = read_pickle(file)
-    _refuse(file, tuple(name for name in read.foreign if not TRAINING.fullmatch(name)), "HuBERT")
+    foreign = [name for name in read.foreign if not TRAINING.fullmatch(name)]
+    if foreign:
+        raise ModelError(f"{file}: refused: it would run {foreign[0]}, which no HuBERT needs")
     return read.tensors("model") or read.tensors()
-
-
-def _refuse(file: Path, names: tuple[str, ...], what: str) -> None:
-    if names:
-        raise ModelError(f"{file}: refused: it would run {names[0]}, which no {what} needs")

@@ -19,7 +19,7 @@ from engine.models.pickle_file import read_pickle
 from engine.models.pretrained import demand_finite, one_line
 from engine.models.voice.shapes import SynthesizerShape
 from engine.models.voice.tensor_layout import sources_of
-from engine.models.voice.voice_file import demand_voice, shape_of, told_in_metadata
+from engine.models.voice.voice_file import demand_file, demand_plain, demand_voice, shape_of, told_in_metadata
 
 TROUBLES = (OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError)
 
@@ -39,8 +39,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     ModelError in one line where it is no voice, cut off, would run code, or its tensors do not fit its configuration.
     """
     name = str(path)
-    if not path.is_file():
-        raise ModelError(f"{name}: no such file")
+    demand_file(path)
     stored = _from_safetensors(path) if path.suffix == ".safetensors" else _from_pickle(path)
     tensors = {str(key): tensor for key, tensor in stored["weight"].items() if isinstance(tensor, Tensor)}
     described = {key: _described(tensor) for key, tensor in tensors.items()}
@@ -54,9 +53,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def _from_pickle(path: Path) -> Mapping[Any, Any]:
-    foreign = read_pickle(path).foreign
-    if foreign:
-        raise ModelError(f"{path}: refused: it would run {foreign[0]}, which no voice needs")
+    demand_plain(path, read_pickle(path))
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, *TROUBLES) as error:

@@ -7,18 +7,62 @@ A voice is a dictionary: `weight` (tensors by name, usually float16), `config` (
 ("1" or "0").
 """
 
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import ModelError
-from engine.models.pickle_file import shown
+from engine.models.pickle_file import PickledFile, shown
 from engine.models.safetensors_header import Tensor, read_metadata
 from engine.models.voice.shapes import CONFIG_ITEMS, CONTENT_CHANNELS, LARGEST, RATES, SynthesizerShape, Version
 from engine.small_file import parse_json
 
+VOCODER: Final = "HiFi-GAN"
+"""What Applio calls the decoder that is built here, the only one that the WebUI has."""
+VOCODERS: Final = {"mrf hifi-gan": "MRF HiFi-GAN", "mrf-hifi-gan": "MRF HiFi-GAN", "refinegan": "RefineGAN"}
+_OWN_VOCODERS: Final = ("hifi-gan", "hifi-gan-nsf", "nsf-hifi-gan", "default")
+_VOCODER_TENSORS: Final = {"dec.mrfs.": "MRF HiFi-GAN", "dec.upsample_conv_blocks.": "RefineGAN"}
+"""How tensors begin that only this vocoder has (Applio, rvc/lib/algorithm/generators)."""
+_TRAINED: Final = {
+    "discriminators.": "the judge of a training (D_*.pth), which is no voice",
+    "unit2ctrl.": "a DDSP-SVC voice, not RVC's",
+    "enc_p.f0_emb.": "a so-vits-svc voice, not RVC's",
+}
+"""What a state of training is, by how a tensor begins: of DDSP-SVC (ddsp/vocoder.py) and so-vits-svc (models.py)."""
+GPT_SOVITS: Final = "a GPT-SoVITS voice, not RVC's"
+_FILE_KINDS: Final = {
+    ".index": "the index of a voice; name the voice (.pth) as the model, and this with --index",
+    ".onnx": "an export to ONNX, which is not run here; take what it was made from, a voice's .pth",
+}
 MOST_STAGES: Final = 16  # of upsampling, of blocks in one, and of dilations in a block
 HIGHEST_HZ: Final = 400_000
+
+
+def demand_file(path: Path) -> None:
+    """ModelError where no voice can be in it: a folder, an archive, an index, an export; it says what would do."""
+    if path.is_dir():
+        voices = sorted(file.name for file in path.glob("*.pth"))
+        raise ModelError(f"{path}: is a folder; a voice is a .pth or .safetensors file{_inside(voices)}")
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file")
+    if kind := _FILE_KINDS.get(path.suffix.lower()):
+        raise ModelError(f"{path}: is {kind}")
+    if path.suffix.lower() == ".zip":
+        raise ModelError(f"{path}: is a zip archive; unpack it, and name the .pth file{_inside(archived(path))}")
+
+
+def archived(path: Path) -> list[str]:
+    """Names of the voices in a zip archive; none where it is no archive."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return sorted(name for name in archive.namelist() if name.lower().endswith(".pth"))
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return []
+
+
+def _inside(names: list[str]) -> str:
+    return f" (in it: {shown(names[:3])[1:-1]})" if names else ""
 
 
 def told_in_metadata(path: Path) -> dict[str, Any]:
@@ -33,18 +77,54 @@ def told_in_metadata(path: Path) -> dict[str, Any]:
     return told
 
 
+def demand_plain(path: Path, file: PickledFile) -> None:
+    """ModelError where a pickle asks for more than tensors and plain values; nothing of it is run."""
+    if any(name.endswith(".HParams") for name in file.foreign):
+        raise ModelError(f"{path}: is {GPT_SOVITS} (its config is a class of that program)")
+    if file.foreign:
+        raise ModelError(f"{path}: refused: it would run {file.foreign[0]}, which no voice needs")
+
+
 def demand_voice(name: str, stored: Any) -> Mapping[str, Any]:
     """`stored`, what a pickle holds, where it has weights and a config; ModelError, which says what it is instead."""
     if not isinstance(stored, Mapping):
         raise ModelError(f"{name}: no RVC voice (needs `weight` and `config`; holds a {type(stored).__name__})")
     if "config" not in stored or not isinstance(stored.get("weight"), Mapping):
-        what = "a state of training, no voice yet: let RVC extract one" if "model" in stored else "no RVC voice"
+        what = _trained(stored["model"]) if "model" in stored else "no RVC voice"
         raise ModelError(f"{name}: {what} (needs `weight` and `config`; holds {shown(list(stored))})")
+    if isinstance(stored["config"], Mapping):
+        raise ModelError(f"{name}: is {GPT_SOVITS} (its config is no list of {CONFIG_ITEMS} items)")
     return stored
+
+
+def _trained(tensors: Any) -> str:
+    """What a state of training with these tensors is."""
+    names = [name for name in tensors if isinstance(name, str)] if isinstance(tensors, Mapping) else []
+    for start, what in _TRAINED.items():
+        if any(name.startswith(start) for name in names):
+            return f"is {what}"
+    return "a state of training, no voice yet: let RVC extract one"
+
+
+def demand_vocoder(name: str, told: Mapping[str, Any], tensors: Iterable[str]) -> None:
+    """ModelError where Applio made the voice with a decoder that is not built here. Before the tensors are counted:
+    "155 are missing" helps nobody."""
+    said = told.get("vocoder")
+    seen = next(
+        (vocoder for start, vocoder in _VOCODER_TENSORS.items() if any(k.startswith(start) for k in tensors)), ""
+    )
+    if isinstance(said, str) and said.lower() not in ("", *_OWN_VOCODERS):
+        seen = VOCODERS.get(said.lower(), shown(said))
+    if seen:
+        raise ModelError(
+            f"{name}: was made with Applio's vocoder {seen}; only {VOCODER} is built here: take one of the same voice "
+            f"that was trained with {VOCODER}, or convert with Applio"
+        )
 
 
 def shape_of(name: str, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> SynthesizerShape:
     """What `told` says of a voice with these tensors. ModelError in one line where it makes no sense."""
+    demand_vocoder(name, told, tensors)
     config = told["config"]
     if not isinstance(config, list | tuple) or len(config) != CONFIG_ITEMS:
         raise ModelError(f"{name}: its config is no list of {CONFIG_ITEMS} items")
