@@ -114,8 +114,9 @@ class RvcConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A published `.pth` or a `.safetensors` file; "" for none."""
     index: str = ""
     """FAISS `.index` of the same voice; "": the one of the same name beside it, where there is one; `none`: none."""
-    content: str = "lengyue233/content-vec-best"
-    """What hears the words: a HuBERT or ContentVec folder, a Hugging Face id or file, a `.pt` or `.bin` file."""
+    content: str = ""
+    """What hears the words: a HuBERT or ContentVec folder, a Hugging Face id or file, a `.pt` or `.bin` file; "": the
+    one that the voice was trained on, `lengyue233/content-vec-best` where it names none."""
     rmvpe: str = "lj1995/VoiceConversionWebUI/rmvpe.pt"
     """Checkpoint of the pitch network RMVPE: a file, or one in the Hugging Face cache."""
     input: str = "audio"

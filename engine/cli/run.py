@@ -87,7 +87,7 @@ def run(
     ] = None,
     rvc_content: Annotated[
         str | None,
-        typer.Option(metavar="PATH|ID", help="What hears its words: HuBERT, ContentVec. (default: content-vec-best)"),
+        typer.Option(metavar="PATH|ID", help="What hears its words: HuBERT, ContentVec. (default: the voice's own)"),
     ] = None,
     rvc_input: Annotated[
         str | None,

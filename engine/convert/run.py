@@ -160,7 +160,7 @@ def _check_rate(job: ConvertJob, task: Task) -> None:
 def _key(job: ConvertJob, converter: "Converter") -> dict[str, Any]:
     """All that decides what comes out, apart from the source."""
     model, spec = converter.model, job.spec
-    files = [path for name in (spec.model, spec.index, spec.content, spec.rmvpe) for path in _files_of(name)]
+    files = [path for name in (spec.model, spec.index, model.spec.content, spec.rmvpe) for path in _files_of(name)]
     return {
         "spec": asdict(spec),
         "settings": asdict(converter.settings),

@@ -13,6 +13,7 @@ from engine.models.part_report import Missing, PartReport, Report, counted_part
 from engine.models.pickle_file import TRAINING, PickledFile, read_pickle
 from engine.models.safetensors_header import Tensor, read_header
 from engine.models.voice.content_folder import PROJECTION, find_content
+from engine.models.voice.embedder import ContentChoice, content_for
 from engine.models.voice.index_file import count_vectors
 from engine.models.voice.pitch import FCPE_INSTALL, choose
 from engine.models.voice.shapes import CONTENT_CHANNELS, Version
@@ -61,7 +62,7 @@ class _Check:
         weights = {part: tensors[part] for source in sources.values() for part in source}
         self._parts.append(counted_part("synthesizer", weights, (str(path),)))
         with self._missing.listed():
-            self._add_content(shape.version)
+            self._add_content(content_for(str(path), told, self._spec.content), shape.version)
         vectors = 0
         with self._missing.listed():
             vectors = self._count_vectors(shape.content_channels)
@@ -79,8 +80,10 @@ class _Check:
             notes=tuple(self._notes),
         )
 
-    def _add_content(self, version: str) -> None:
-        name = self._spec.content
+    def _add_content(self, heard: ContentChoice, version: str) -> None:
+        name = heard.content
+        if heard.note:
+            self._notes.append(heard.note)
         files = find_content(name).weights
         tensors: dict[str, Tensor] = {}
         for file in files:

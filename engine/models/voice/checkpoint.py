@@ -29,6 +29,8 @@ class Checkpoint:
     name: str
     """The file, as it was asked for."""
     shape: SynthesizerShape
+    told: Mapping[str, Any]
+    """What the file says of itself beside its shape (see voice_file.py)."""
     weights: dict[str, Tensor]
     """float32 on the CPU, by the names of `Synthesizer`; weight norm folded."""
 
@@ -49,7 +51,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     sources = sources_of(name, shape, described)
     weights = {key: _weight(tuple(tensors[part] for part in source)) for key, source in sources.items()}
     demand_finite(name, weights)
-    return Checkpoint(name=name, shape=shape, weights=weights)
+    told = {key: value for key, value in stored.items() if key != "weight"}
+    return Checkpoint(name=name, shape=shape, told=told, weights=weights)
 
 
 def _from_pickle(path: Path) -> Mapping[Any, Any]:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from dataclasses import replace
 
 import torch
 from transformers import HubertConfig, HubertModel
@@ -14,6 +15,7 @@ from engine.models.voice import shapes
 from engine.models.voice.checkpoint import read_checkpoint
 from engine.models.voice.content import ContentEncoder
 from engine.models.voice.content_files import load_content
+from engine.models.voice.embedder import ContentChoice, content_for
 from engine.models.voice.index_file import read_index
 from engine.models.voice.model import VoiceModel
 from engine.models.voice.pitch import choose
@@ -42,37 +44,40 @@ def load(spec: VoiceSpec, device: str, dtype: str) -> VoiceModel:
     """
     wanted, place = dtype_named(dtype), torch.device(device)
     quieten_libraries("transformers")
-    synthesizer = _synthesizer(spec, device, wanted)
-    content = _content(spec, place, wanted)
+    synthesizer, heard = _synthesizer(spec, device, wanted)
+    content = _content(spec, heard.content, place, wanted)
     version, channels = synthesizer.shape.version, synthesizer.shape.content_channels
     made = content.channels(version)
     if made != channels:
-        raise ModelError(f"{spec.content}: gives {version} vectors of {made} numbers, {spec.model} wants {channels}")
-    reason = choose(spec).reason
+        raise ModelError(f"{heard.content}: gives {version} vectors of {made} numbers, {spec.model} wants {channels}")
+    notes = (heard.note, spec.index_note, choose(spec).reason)
     model = VoiceModel(
-        spec=spec,
+        spec=replace(spec, content=heard.content),
         device=place,
         dtype=wanted,
         synthesizer=synthesizer,
         content=content,
         pitch=load_pitch(spec, place, wanted),
         retrieval=_retrieval(spec, place, channels),
-        notes=(reason,) if reason else (),
+        notes=tuple(note for note in notes if note),
     )
     for note in model.notes:
         log.info("%s: %s", spec.model, note)
     return model
 
 
-def _synthesizer(spec: VoiceSpec, device: str, dtype: torch.dtype) -> Synthesizer:
+def _synthesizer(spec: VoiceSpec, device: str, dtype: torch.dtype) -> tuple[Synthesizer, ContentChoice]:
+    """And what hears for it."""
     if spec.random_shape:
-        return shapes.build(spec.random_shape, device, dtype)
-    return synthesizer_of(read_checkpoint(locate.find(spec.model, files=("*.pth",))), device, dtype)
+        return shapes.build(spec.random_shape, device, dtype), ContentChoice(spec.content or CONTENT)
+    checkpoint = read_checkpoint(locate.find(spec.model, files=("*.pth",)))
+    heard = content_for(checkpoint.name, checkpoint.told, spec.content)  # refused before anything is computed
+    return synthesizer_of(checkpoint, device, dtype), heard
 
 
-def _content(spec: VoiceSpec, device: torch.device, dtype: torch.dtype) -> ContentEncoder:
-    if not (spec.random_shape and spec.content == CONTENT):
-        return load_content(spec.content, device, dtype)
+def _content(spec: VoiceSpec, name: str, device: torch.device, dtype: torch.dtype) -> ContentEncoder:
+    if not spec.random_shape or spec.content:
+        return load_content(name, device, dtype)
     config = HubertConfig(**TINY_LAYERS if spec.random_shape == "tiny" else {})
     with shapes.seeded(0):
         hubert, projection = HubertModel(config), torch.nn.Linear(config.hidden_size, config.classifier_proj_size)

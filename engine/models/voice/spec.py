@@ -16,8 +16,11 @@ class VoiceSpec:
     """A published .pth or a .safetensors file; or `random:SHAPE` (see shapes.py), which needs no files at all."""
     index: str = ""
     """FAISS .index file of the same voice; "" for none."""
-    content: str = CONTENT
-    """HuBERT or ContentVec: a folder, a Hugging Face id or file, a .pt or .bin file."""
+    index_note: str = ""
+    """What the user should know of how `index` was chosen (see index_choice.py); "" where it was named."""
+    content: str = ""
+    """HuBERT or ContentVec: a folder, a Hugging Face id or file, a .pt or .bin file; "" for the one that the voice was
+    trained on (see embedder.py), CONTENT where it names none."""
     pitch: Pitch = "auto"
     """auto: rmvpe where its checkpoint is to be had, else fcpe where it is installed, else yin."""
     rmvpe: str = RMVPE
