@@ -8,7 +8,7 @@ import osc_schema
 from engine.config import RvcConfig
 from engine.file_names import clean_name
 from engine.models.voice import VoiceSpec
-from engine.models.voice.index_choice import for_another, index_for
+from engine.models.voice.index_choice import IndexChoice, for_another, index_for
 
 MODEL: Final = "/rvc/model"
 BUILT: Final = (MODEL, "/rvc/f0", "/rvc/fp16", "/rvc/gpu_retrieval")
@@ -19,9 +19,9 @@ AS_DECLARED: Final[dict[str, Any]] = {
 }
 
 
-def files_named(config: RvcConfig, name: str) -> tuple[str, str]:
-    """Paths of the model of that name in the first of the model folders that has it, and of its index, "" for none (see
-    `index_for`). "" is the configured pair. ValueError says why it cannot be had."""
+def files_named(config: RvcConfig, name: str) -> tuple[str, IndexChoice]:
+    """Path of the model of that name in the first of the model folders that has it, and its index (see `index_for`).
+    "" is the configured pair. ValueError says why it cannot be had."""
     if not name:
         return config.model, index_for(config.model, config.index)
     if not config.folders:
@@ -42,7 +42,8 @@ def spec_of(config: RvcConfig, build: Mapping[str, Any] = AS_DECLARED) -> VoiceS
     model, index = files_named(config, build[MODEL])
     return VoiceSpec(
         model=_absolute(model),
-        index=_absolute(index),
+        index=_absolute(index.index),
+        index_note=index.note,
         content=_absolute(config.content),
         pitch=build["/rvc/f0"],
         rmvpe=_absolute(config.rmvpe),

@@ -29,7 +29,8 @@ def convert(
     index: Annotated[
         str | None,
         typer.Option(
-            metavar="M.index|none", help="FAISS index of the same voice. (default: the one of its name beside it)"
+            metavar="M.index|none",
+            help="FAISS index of the same voice. (default: the one of its name, or the only one)",
         ),
     ] = None,
     config: Annotated[
@@ -102,13 +103,14 @@ def convert(
 
     configured = build_config(read_config_file(config) if config else {}).rvc
     voice = model or configured.model
-    its_index = configured_for(voice, configured.model, configured.index)
+    chosen = index_for(voice, configured_for(voice, configured.model, configured.index) if index is None else index)
     job = ConvertJob(
         sources=tuple(map(Path, paths[:-1])),
         output=paths[-1],
         spec=VoiceSpec(
             model=voice,
-            index=index_for(voice, its_index if index is None else index),
+            index=chosen.index,
+            index_note=chosen.note,
             content=content or configured.content,
             pitch=f0,
             rmvpe=rmvpe or configured.rmvpe,
@@ -146,6 +148,8 @@ def convert(
                     say(f"multiverse: {report.output}: another run is making it; waited for when all others are done")
 
             work = open_job(job, tell_file=tell_file)
+            if chosen.note:
+                say(f"multiverse: {chosen.note}")
             began_s = time.perf_counter()
             converter = load_converter(job)
             load_s = time.perf_counter() - began_s
@@ -155,6 +159,8 @@ def convert(
         print("multiverse: interrupted before the first file; nothing was written", file=sys.stderr)
         raise typer.Exit(FAILED) from None
     for line in note_lines(report):
+        if line == chosen.note:  # told at the start
+            continue
         print(f"multiverse: {line}", file=sys.stderr)
     if as_json:
         print(json.dumps(report.as_json() | {"load_s": round(load_s, 3)}, ensure_ascii=False))

@@ -38,7 +38,7 @@ def check(
     embedding: Annotated[list[str] | None, typer.Option(metavar="PATH", help="An embedding, repeatable.")] = None,
     clip_skip: Annotated[int, typer.Option(min=0, max=12, help="As in the configuration.")] = 0,
     index: Annotated[
-        str, typer.Option(metavar="PATH", help="A voice's .index, or none. (default: the one of its name beside it)")
+        str, typer.Option(metavar="PATH", help="A voice's .index, or none. (default: its own, or the only one there)")
     ] = "",
     content: Annotated[str, typer.Option(metavar="PATH", help="What hears a voice's words, as in [rvc].")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -49,11 +49,12 @@ def check(
     if not _is_sam_file(path) and _is_voice(path):
         from engine.models.voice.check import check as check_voice
         from engine.models.voice.index_choice import index_for
-        from engine.models.voice.spec import CONTENT, VoiceSpec
+        from engine.models.voice.spec import VoiceSpec
 
         if not is_plain:
             raise UsageError(f"{path}: is a voice; {SD_ONLY}")
-        report = check_voice(VoiceSpec(model=path, index=index_for(path, index), content=content or CONTENT))
+        its_index = index_for(path, index)
+        report = check_voice(VoiceSpec(model=path, index=its_index.index, index_note=its_index.note, content=content))
         half = "float16"
         kind = _voice_rows(report)
     elif index or content:

@@ -82,7 +82,7 @@ def run(
     rvc_index: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE.index|none", help="Index of the same voice. (default: the one of its name beside it)"
+            metavar="FILE.index|none", help="Index of the same voice. (default: the one of its name, or the only one)"
         ),
     ] = None,
     rvc_content: Annotated[

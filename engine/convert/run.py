@@ -162,7 +162,7 @@ def _key(job: ConvertJob, converter: "Converter") -> dict[str, Any]:
     model, spec = converter.model, job.spec
     files = [path for name in (spec.model, spec.index, model.spec.content, spec.rmvpe) for path in _files_of(name)]
     return {
-        "spec": asdict(spec),
+        "spec": asdict(replace(spec, index_note="")),
         "settings": asdict(converter.settings),
         "files": [file_key(path) for path in files],
         "pitch": model.pitch.name,

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from engine.children.voice_conditions import conditions
 from engine.children.voice_spec import AS_DECLARED, files_named, spec_of
 from engine.config import RvcConfig
+from engine.models.voice.index_choice import IndexChoice
 from engine.params import ParamStore
 from osc_schema import PARAMS, Rejected
 
@@ -52,11 +53,14 @@ def test_a_run_without_a_model_takes_every_default() -> None:
 
 def test_voices_come_from_their_folders_only_with_the_index_beside_them(folders: RvcConfig, tmp_path: Path) -> None:
     alto = tmp_path / "a" / "alto.pth"
-    assert files_named(folders, "alto.pth") == (str(alto), str(alto.with_suffix(".index")))
-    assert files_named(folders, "bass.pth") == (str(tmp_path / "b" / "bass.pth"), "")
-    assert files_named(folders, "") == ("/given.pth", "/given.index")
+    model, its_index = files_named(folders, "alto.pth")
+    assert (model, its_index.index) == (str(alto), str(alto.with_suffix(".index")))
+    assert spec_of(folders, AS_DECLARED | {"/rvc/model": "alto.pth"}).index_note == its_index.note != ""
+    assert files_named(folders, "bass.pth") == (str(tmp_path / "b" / "bass.pth"), IndexChoice())
+    assert files_named(folders, "") == ("/given.pth", IndexChoice("/given.index"))
     none = replace(folders, index="none")
-    assert files_named(none, "alto.pth") == (str(alto), "") and files_named(none, "") == ("/given.pth", "")
+    assert files_named(none, "alto.pth") == (str(alto), IndexChoice())
+    assert files_named(none, "") == ("/given.pth", IndexChoice())
     store = store_for(folders)
     for name in ("alto.pth", ""):
         store.set("/rvc/model", name)

@@ -88,6 +88,7 @@ def test_a_voice_is_told_with_its_index_and_what_hears_its_words(check: Check, t
     told = dict(line.split(maxsplit=1) for line in out.splitlines())
     assert (code, told["family"], told["rate"], told["speakers"]) == (0, "RVC v2, with pitch", "40000 Hz", "2")
     assert told["index"].startswith("256 vectors, ") and told["complete"] == "yes"
+    assert "index: voice.index (it has the voice's name)" in out
     assert {"synthesizer", "content", "pitch", "memory"} <= set(told)
     out = check(tiny_voice / "voice.pth", "--content", tiny_voice / "content", "--index", "none")[1]
     assert dict(line.split(maxsplit=1) for line in out.splitlines())["index"] == "none"

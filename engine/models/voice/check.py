@@ -95,6 +95,8 @@ class _Check:
         self._parts.append(counted_part("content", tensors, tuple(map(str, files))))
 
     def _count_vectors(self, channels: int) -> int:
+        if self._spec.index_note:
+            self._notes.append(self._spec.index_note)
         if not self._spec.index:
             return 0
         return count_vectors(locate.find(self._spec.index, files=("*.index",)), channels)

@@ -1,9 +1,37 @@
-"""Which index goes with a voice where none is named. Does not load torch."""
+"""Which index goes with a voice where none is named. Does not load torch.
 
+RVC's WebUI writes `added_IVF256_Flat_nprobe_1_NAME_v2.index` (train/train_index.py), keeps it in `logs/NAME` and the
+voice, `NAME.pth` or `NAME_e200_s4000.pth`, in `weights` or `assets/weights`. Applio writes `NAME.index`
+(rvc/train/process/extract_index.py) beside `NAME_200e_4000s.pth`. The WebUI's `trained_*` holds no vectors.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 NONE: Final = "none"
+SUFFIX: Final = ".index"
+OPTIONS: Final = "--index (run: --rvc-index), or index under [rvc]"
+MAX_NAMED: Final = 3
+"""Files named in one line."""
+
+_AGE: Final = re.compile(r"(_e\d+(_s\d+)?|_\d+e(_\d+s)?)(_best_epoch)?$", re.IGNORECASE)
+"""How far a voice was trained: the WebUI's way, and Applio's."""
+_ADDED: Final = re.compile(r"(.+_)?added_", re.IGNORECASE)
+_TRAINED_AS: Final = re.compile(r"_nprobe_\d+_(?P<name>.+?)(_v\d)?$", re.IGNORECASE)
+_STATE: Final = re.compile(r"[GD]_")
+"""How the WebUI's and Applio's states of training begin, which are no voices."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexChoice:
+    index: str = ""
+    """"" for none."""
+    note: str = ""
+    """Which one was taken unasked and why, or why none of those that lie there was; "" where there is nothing to
+    tell."""
 
 
 def for_another(configured: str) -> str:
@@ -16,11 +44,97 @@ def configured_for(model: str, voice: str | None, index: str) -> str:
     return index if model == voice else for_another(index)
 
 
-def index_for(model: str, index: str) -> str:
-    """The index to use with `model`: `index` where one is named, "" where that is `none`; where nothing is named the
-    file of the same stem beside the model, "" where there is none. Touches the disk."""
+def index_for(model: str, index: str) -> IndexChoice:
+    """The index to use with `model`: `index` where one is named, none where that is `none`.
+
+    Where nothing is named: the file of the voice's own name beside it, else the `added_*.index` there that is named
+    for it, else the only one unless it is named for another voice that lies there too, else that of the WebUI's
+    `logs`. Touches the disk.
+    """
     if index:
-        return "" if index == NONE else index
-    file = Path(model).expanduser()
-    beside = file.with_suffix(".index") if file.is_file() else None
-    return str(beside) if beside is not None and beside.is_file() else ""
+        return IndexChoice("" if index == NONE else index)
+    voice = Path(model).expanduser()
+    if not voice.is_file():
+        return IndexChoice()
+    name = _trained_name(voice)
+    for stem in dict.fromkeys((voice.stem, name)):
+        own = voice.parent / f"{stem}{SUFFIX}"
+        if own.is_file():
+            return _taken(own, "it has the voice's name")
+    there = _files_in(voice.parent)
+    added = _added(there)
+    if added:
+        return _of_added(voice, name, added, there)
+    logs = _logs_of(voice, name)
+    if logs is not None and (added := _added(_files_in(logs))):
+        return _of_logs(name, added, logs)
+    others = [file for file in there if file.suffix == SUFFIX and not file.name.lower().startswith("trained_")]
+    return _not_taken("not the voice's name", others) if others else IndexChoice()
+
+
+def _of_added(voice: Path, name: str, added: list[Path], there: list[Path]) -> IndexChoice:
+    """Of one or more beside the voice."""
+    named = _named_for(name, added) or _named_for(voice.stem, added)
+    if len(added) == 1:
+        others = {_trained_name(file) for file in there if file.suffix == voice.suffix and not _STATE.match(file.name)}
+        if not named and any(_named_for(other, added) for other in others):
+            return _not_taken("named for another voice", added)
+        return _taken(added[0], "the only one beside the voice")
+    if len(named) == 1:
+        return _taken(named[0], "the only one beside the voice with its name")
+    if named:
+        return _not_taken("more than one has the voice's name", named)
+    return _not_taken("none has the voice's name", added)
+
+
+def _of_logs(name: str, added: list[Path], logs: Path) -> IndexChoice:
+    found = added if len(added) == 1 else _named_for(name, added)
+    if len(found) == 1:
+        return _taken(found[0], f"the only one in {logs}")
+    return _not_taken(f"more than one in {logs}", added)
+
+
+def _taken(file: Path, why: str) -> IndexChoice:
+    return IndexChoice(str(file), f"index: {file.name} ({why})")
+
+
+def _not_taken(why: str, files: Sequence[Path]) -> IndexChoice:
+    shown = ", ".join(file.name for file in files[:MAX_NAMED])
+    more = f" and {len(files) - MAX_NAMED} more" if len(files) > MAX_NAMED else ""
+    return IndexChoice(note=f"no index is used ({shown}{more}: {why}); name the right one with {OPTIONS}")
+
+
+def _trained_name(voice: Path) -> str:
+    """What the voice was called in training: its stem without epoch and step."""
+    return _AGE.sub("", voice.stem) or voice.stem
+
+
+def _named_for(name: str, added: list[Path]) -> list[Path]:
+    """Those that were trained under this name; where none was, those that have it in theirs as whole words."""
+    exact = [file for file in added if (told := _TRAINED_AS.search(file.stem)) and _is_same(told["name"], name)]
+    words = re.compile(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", re.IGNORECASE)
+    return exact or [file for file in added if words.search(file.stem)]
+
+
+def _is_same(one: str, other: str) -> bool:
+    return one.casefold() == other.casefold()
+
+
+def _added(files: list[Path]) -> list[Path]:
+    return [file for file in files if file.suffix == SUFFIX and _ADDED.match(file.name)]
+
+
+def _logs_of(voice: Path, name: str) -> Path | None:
+    """The WebUI's folder of a voice's training; None for a voice that does not lie where the WebUI puts it."""
+    if voice.parent.name != "weights":
+        return None
+    above = voice.absolute().parent.parent
+    return (above.parent if above.name == "assets" else above) / "logs" / name
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """By name; none where it may not be looked at."""
+    try:
+        return sorted(file for file in folder.iterdir() if file.is_file())
+    except OSError:
+        return []

@@ -140,7 +140,7 @@ class _Walk:
         if width != self._channels:
             raise ModelError(
                 f"{self._path}: its vectors have {width} numbers, the voice's {self._channels}: "
-                "it belongs to another version of RVC"
+                "it belongs to another version of RVC; name the right one with --index, or --index none"
             )
         return self._flat(count) if kind in _FLAT else self._inverted(count)
 
