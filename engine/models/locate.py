@@ -1,18 +1,41 @@
 """Where a model's files lie on this machine: nothing here reaches for the network, and nothing loads torch."""
 
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from engine.errors import ModelError
+from engine.models.hub_cache import listing, newest_snapshot
+from engine.models.known_repositories import MOVED, known
 from engine.small_file import special_kind
 
 _HUB_NAME = re.compile(r"(?P<id>[\w-][\w.-]*/[\w.-]+)(?P<file>(/[\w. -]+)*)")
 
+MAX_EXAMPLES = 3
 LONGEST_NAME = 200  # as an error shows it
-MODEL_FILES = ("*.json", "*.txt", "*/*.safetensors")
-PART_FILES = ("*.json", "*.safetensors")
+MODEL_FILES = (
+    "*.json",
+    "*.txt",
+    "unet/*.fp16*.safetensors",
+    "vae/*.fp16*.safetensors",
+    "text_encoder*/*.fp16*.safetensors",
+)
+"""Of a model in diffusers' layout whose list of files is unknown: in half precision, and none of the copies in other
+formats. Where it has none in half precision, `how_to_get` names what it has."""
+ALL_MODEL_FILES = (
+    "*.json",
+    "*.txt",
+    *(f"{part}/*.{suffix}" for part in ("unet", "vae", "text_encoder*") for suffix in ("safetensors", "bin")),
+)
+PART_FILES = ("*.json", "diffusion_pytorch_model*.safetensors", "model*.safetensors")
+ALL_PART_FILES = ("*.json", "*.safetensors", "*.bin")
 INDEX = "model_index.json"
 CONFIG_FILES = ("*.json", "*.txt")
+_PARTS = ("unet", "vae", "text_encoder", "text_encoder_2")
+_STEMS = ("diffusion_pytorch_model", "model", "pytorch_model")
+_SMALLEST_FIRST = (".fp16{shard}.safetensors", "{shard}.safetensors", ".fp16{shard}.bin", "{shard}.bin")
+_WHOLE = (MODEL_FILES, ALL_MODEL_FILES, PART_FILES, ALL_PART_FILES)
+_GATED_STEPS = "accept its licence on {page}, then `hf auth login`, then: "
 
 
 def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
@@ -27,16 +50,23 @@ def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
             raise ModelError(f"{name}: is {kind}, where a file or a folder is needed")
         if path.name == INDEX and path.is_file():
             raise ModelError(f"{name}: is a file of a diffusers folder; give the folder: {path.parent}")
+        if path.name.startswith("models--") and (path / "snapshots").is_dir():
+            hub_id = path.name.removeprefix("models--").replace("--", "/")
+            raise ModelError(f"{name}: is a folder of the Hugging Face cache; give the id: {hub_id}")
         _check_utf_8(path)
         return path
     parts = _HUB_NAME.fullmatch(name)
     if parts is None:
         raise ModelError(f"{name}: no such file or folder, and not the id of a Hugging Face model (owner/name)")
-    folder = cached(parts["id"])
     file = parts["file"].lstrip("/")
-    if folder is None or not (folder / file).exists():
-        command = f"{fetch_command(name, files=files)}   ({_page(parts['id'])})"
-        raise ModelError(f"{name}: neither a path here nor in the Hugging Face cache; fetch it once: {command}")
+    folder = cached(parts["id"], file)
+    if folder is None:
+        if not file and (named := known(parts["id"])).files and not named.includes:
+            raise ModelError(f"{name}: holds several models; name one of its files: {_examples(parts['id'])}")
+        raise ModelError(
+            f"{name}: neither a path here nor in the Hugging Face cache; {_moved(parts['id'])}fetch it once: "
+            f"{download_command(name, files)}"
+        )
     return folder / file
 
 
@@ -62,36 +92,133 @@ def _stated(name: str) -> tuple[Path, int | None]:
 
 
 def fetch_command(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> str:
-    """What fetches `owner/name[/file]` from the Hub; "" for any other name."""
+    """The command that fetches `owner/name[/file]` from the Hub; "" for any other name."""
     parts = _HUB_NAME.fullmatch(name)
     if parts is None:
         return ""
-    file = parts["file"].lstrip("/")
-    wanted = (file if Path(file).suffix else f"{file}/*",) if file else files
-    return " ".join(("hf download", parts["id"], *(f'--include "{pattern}"' for pattern in wanted)))
+    hub_id = MOVED.get(parts["id"], parts["id"])
+    wanted, _ = _wanted(hub_id, parts["file"].lstrip("/"), files)
+    return " ".join(("hf download", hub_id, *(f'--include "{pattern}"' for pattern in wanted)))
 
 
-def cached(hub_id: str) -> Path | None:
-    """The newest snapshot of `owner/name` in the Hugging Face cache; None where it was never fetched."""
-    from huggingface_hub import snapshot_download
+def download_command(name: str, files: tuple[str, ...]) -> str:
+    """`fetch_command` with its size, where that is known, and the page behind it; what a gated one asks for before."""
+    parts = _HUB_NAME.fullmatch(name)
+    if parts is None:
+        return ""
+    hub_id = MOVED.get(parts["id"], parts["id"])
+    _, size_mb = _wanted(hub_id, parts["file"].lstrip("/"), files)
+    page = f"https://huggingface.co/{hub_id}"
+    size = f"{told_size(size_mb)}, " if size_mb else ""
+    before = _GATED_STEPS.format(page=page) if known(hub_id).is_gated else ""
+    return f"{before}{fetch_command(name, files=files)}   ({size}{page})"
 
-    try:
-        return Path(snapshot_download(hub_id, local_files_only=True))
-    except (OSError, ValueError):
-        return None
+
+def told_size(size_mb: float) -> str:
+    """Decimal, as the Hub shows it: 2.6 GB, 723 MB."""
+    return f"{size_mb / 1000:.1f} GB" if size_mb >= 1000 else f"{max(1, round(size_mb))} MB"
 
 
-def download_command(hub_id: str, files: tuple[str, ...]) -> str:
-    """`fetch_command` of a whole repository, with its page behind it."""
-    return f"{fetch_command(hub_id, files=files)}   ({_page(hub_id)})"
+def _wanted(hub_id: str, file: str, files: tuple[str, ...]) -> tuple[tuple[str, ...], float]:
+    """Patterns of what to fetch, and its size in MB, 0 where that is unknown.
+
+    By the repository's own list of files where the cache has it, else by what is known of it, else `files`.
+    """
+    there, about = listing(hub_id), known(hub_id)
+    if file and Path(file).suffix:
+        return (file,), _size_mb(there, (file,)) or about.files.get(file, 0)
+    if file:  # a folder, that may hold its weights as safetensors and again as a pickle
+        exact = tuple(f"{file}/{pattern}" for pattern in _smallest(_inside(there, file)))
+        patterns = exact or (f"{file}/*.json", f"{file}/*.{about.weights}")
+        return patterns, _size_mb(there, patterns) or about.files.get(file, 0)
+    if files in _WHOLE:
+        if exact := _smallest(there):
+            return exact, _size_mb(there, exact)
+        if about.includes:
+            return about.includes, about.size_mb
+    is_all = files != CONFIG_FILES
+    return files, _size_mb(there, files) or (about.size_mb if is_all else 0)
+
+
+def _smallest(there: dict[str, int]) -> tuple[str, ...]:
+    """Patterns that match the least of these files that is a model, or one part of it; () where there is none.
+
+    Half precision before whole, safetensors before pickles: what `weight_files.weights_in` finds.
+    """
+    if INDEX in there:
+        parts = [f"{part}/" for part in _PARTS if any(path.startswith(f"{part}/") for path in there)]
+    else:
+        parts = [""]
+    found = [_smallest_weights(there, part) for part in parts]
+    if not any(found):
+        return ()
+    return ("*.json", "*.txt", *filter(None, found)) if INDEX in there else ("*.json", *filter(None, found))
+
+
+def _smallest_weights(there: dict[str, int], part: str) -> str:
+    for ending in _SMALLEST_FIRST:
+        for stem in _STEMS:
+            whole, shards = (f"{part}{stem}{ending.format(shard=shard)}" for shard in ("", "-*-of-*"))
+            if whole in there:
+                return whole
+            if _size_mb(there, (shards,)):
+                return shards
+    return ""
+
+
+def _inside(there: dict[str, int], folder: str) -> dict[str, int]:
+    return {path.removeprefix(f"{folder}/"): size for path, size in there.items() if path.startswith(f"{folder}/")}
+
+
+def _size_mb(there: dict[str, int], patterns: tuple[str, ...]) -> float:
+    """Of the files that `hf download --include` takes for these patterns; its `*` goes across folders."""
+    return sum(size for path, size in there.items() if any(fnmatchcase(path, each) for each in patterns)) / 1e6
+
+
+def cached(hub_id: str, file: str = "") -> Path | None:
+    """The folder of the snapshot of `owner/name` to take, which holds `file`; None where there is none.
+
+    Which one: see `hub_cache.newest_snapshot`. A repository that was renamed is looked for under both names.
+    """
+    snapshot = newest_snapshot(hub_id, file)
+    if snapshot is None and hub_id in MOVED:
+        snapshot = newest_snapshot(MOVED[hub_id], file)
+    return None if snapshot is None else snapshot.folder
+
+
+def revision_notes(name: str) -> tuple[str, ...]:
+    """A line where an id stands for something else than the branch main of its own repository."""
+    parts = _HUB_NAME.fullmatch(name)
+    if parts is None or _stated(name)[1] is not None:
+        return ()
+    hub_id, file = parts["id"], parts["file"].lstrip("/")
+    snapshot = newest_snapshot(hub_id, file)
+    if snapshot is None and hub_id in MOVED:
+        snapshot = newest_snapshot(MOVED[hub_id], file)
+        if snapshot is not None:
+            return (f"{hub_id} was removed from the Hub; read from {MOVED[hub_id]}, where it is published now",)
+    if snapshot is None or snapshot.is_main:
+        return ()
+    return (f"{hub_id}: revision {snapshot.revision} of the cache, main is not here or not complete",)
 
 
 def how_to_get(name: str) -> str:
-    """ "; fetch it: ..." where `name` is an id whose files are incomplete here; "" for a folder of the user's own."""
-    if Path(name).expanduser().exists() or not _HUB_NAME.fullmatch(name):
+    """ "; fetch it: ..." where `name` is an id whose files are incomplete here; "" for a folder of the user's own.
+
+    Names everything that the repository may have as weights where its list of files is unknown: what `find` names first
+    was not enough.
+    """
+    parts = _HUB_NAME.fullmatch(name)
+    if parts is None or Path(name).expanduser().exists():
         return ""
-    return f"; fetch it: {download_command(name, MODEL_FILES)}"
+    folder = cached(parts["id"])
+    is_model = folder is None or (folder / INDEX).is_file() or not (folder / "config.json").is_file()
+    return f"; fetch it: {download_command(name, ALL_MODEL_FILES if is_model else ALL_PART_FILES)}"
 
 
-def _page(hub_id: str) -> str:
-    return f"https://huggingface.co/{hub_id}"
+def _moved(hub_id: str) -> str:
+    return f"it was removed from the Hub, {MOVED[hub_id]} has the same files; " if hub_id in MOVED else ""
+
+
+def _examples(hub_id: str) -> str:
+    return ", ".join(f"{hub_id}/{file}" for file in list(known(hub_id).files)[:MAX_EXAMPLES]) + " ..."

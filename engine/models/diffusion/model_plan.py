@@ -85,7 +85,7 @@ class _Planning:
         self._spec, self._path = spec, path
         self._parts: list[PartReport] = []
         self._missing = Missing()
-        self._notes: list[str] = []
+        self._notes: list[str] = list(locate.revision_notes(spec.model))
 
     def plan(self) -> ModelPlan:
         if self._path.is_file():

@@ -162,7 +162,7 @@ def test_a_published_adapter_without_its_encoder_says_how_to_get_it(
     (snapshot.parent.parent / "refs" / "main").write_text("0" * 40)
     (snapshot / "models" / "ip.safetensors").write_bytes(adapter.read_bytes())
     spec = ModelSpec(model=str(tiny_sd), ip_adapter="h94/IP-Adapter/models/ip.safetensors")
-    with pytest.raises(ModelError, match=r'hf download h94/IP-Adapter --include "models/image_encoder/\*"'):
+    with pytest.raises(ModelError, match=r'hf download h94/IP-Adapter --include "models/image_encoder/\*.json"'):
         load(spec, "cpu", "fp32")
 
 

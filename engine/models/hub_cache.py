@@ -1,0 +1,119 @@
+"""The Hugging Face cache on this machine: its snapshots, and the lists of files that downloads leave there. No network.
+
+huggingface_hub is not asked: for a repository of which only some files were fetched (`hf download --include`), its
+`snapshot_download(local_files_only=True)` raises as if nothing were here (2.4.0), and of revisions it knows main alone.
+Layout: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import ModelError
+from engine.models.weight_files import weights_in
+from engine.small_file import read_json
+
+MAIN = "main"
+MAX_FILES = 10_000
+"""Of a repository's list; one that is longer is not read."""
+_PARTS = ("unet", "vae", "text_encoder", "text_encoder_2")
+_TROUBLES = (OSError, ValueError, ModelError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The files of one commit that were fetched."""
+
+    folder: Path
+    refs: tuple[str, ...]
+    """Branches and tags that were fetched by name and point here; empty for one that was fetched by its commit."""
+
+    @property
+    def is_main(self) -> bool:
+        return MAIN in self.refs
+
+    @property
+    def revision(self) -> str:
+        """For people."""
+        return self.refs[0] if self.refs else self.folder.name
+
+
+def cache_folder() -> Path:
+    """Follows HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME and XDG_CACHE_HOME, in this order."""
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE).expanduser()
+
+
+def newest_snapshot(hub_id: str, file: str = "") -> Snapshot | None:
+    """The snapshot of `owner/name` to take; None where none holds `file` ("": any file).
+
+    A complete one before a partial one, main before other revisions, the newest before older ones. A link whose target
+    was deleted is no file.
+    """
+    found = [each for each in _snapshots(hub_id) if _holds(each.folder, file)]
+    return max(found, key=lambda each: (_is_whole(each.folder), each.is_main, _modified_s(each.folder)), default=None)
+
+
+def listing(hub_id: str) -> dict[str, int]:
+    """Sizes in bytes of all files of the repository, by path, as huggingface_hub 2 keeps them beside what it fetched
+    (`trees/COMMIT.json`); empty where there is no such list."""
+    snapshot = newest_snapshot(hub_id)
+    if snapshot is None:
+        return {}
+    try:
+        told = read_json(_repository(hub_id) / "trees" / f"{snapshot.folder.name}.json")
+        files = {str(path): int(entry["size"]) for path, entry in told["files"].items()}
+    except (*_TROUBLES, AttributeError, KeyError, TypeError):
+        return {}
+    return files if len(files) <= MAX_FILES else {}
+
+
+def _repository(hub_id: str) -> Path:
+    return cache_folder() / f"models--{hub_id.replace('/', '--')}"
+
+
+def _snapshots(hub_id: str) -> Iterator[Snapshot]:
+    repository = _repository(hub_id)
+    refs: dict[str, list[str]] = {}
+    try:
+        for file in sorted((repository / "refs").rglob("*")):
+            if file.is_file():
+                refs.setdefault(file.read_text(encoding="utf-8").strip(), []).append(_ref_name(repository, file))
+        folders = [folder for folder in (repository / "snapshots").iterdir() if folder.is_dir()]
+    except _TROUBLES:
+        return
+    for folder in folders:
+        yield Snapshot(folder=folder, refs=tuple(refs.get(folder.name, ())))
+
+
+def _ref_name(repository: Path, file: Path) -> str:
+    """`refs/pr/1` of a pull request, `fp16` of a branch."""
+    name = file.relative_to(repository / "refs").as_posix()
+    return f"refs/{name}" if name.startswith("pr/") else name
+
+
+def _holds(folder: Path, file: str) -> bool:
+    if file:
+        return (folder / file).exists()
+    return any(path.is_file() for path in folder.rglob("*"))
+
+
+def _is_whole(folder: Path) -> bool:
+    """Weights for all that its JSON files describe."""
+    index = folder / "model_index.json"
+    if not index.is_file():
+        return not (folder / "config.json").is_file() or weights_in(folder) is not None
+    try:
+        told = read_json(index)
+        named = [part for part in _PARTS if (told.get(part) or [None])[0] is not None]
+    except (*_TROUBLES, AttributeError, KeyError, TypeError):
+        return False
+    return all(weights_in(folder / part) is not None for part in named)
+
+
+def _modified_s(folder: Path) -> float:
+    try:
+        return folder.stat().st_mtime
+    except OSError:
+        return 0.0

