@@ -52,7 +52,7 @@ class Noise:
         if len(shape) < 2:
             yield np.full(count, _constant(name, shape), np.float32)
             return
-        scaled = self._block * _scale(name, shape)
+        scaled = self._block[:count] * np.float32(_scale(name, shape))
         for first in range(0, count, BLOCK):
             yield scaled[: count - first]
 
