@@ -103,6 +103,11 @@ MOVED: Final = {
 }
 """Removed from the Hub by their owners, and where the same files are published now. Stable Diffusion 2 went in November
 2025: https://github.com/huggingface/diffusers/issues/12874, https://github.com/Nerogar/OneTrainer/pull/1140"""
+UNREADABLE: Final = {
+    "facebook/sam3.1": "is published for Meta's own code alone (sam3.1_multiplex.pt), transformers cannot read it; "
+    "take facebook/sam3",
+}
+"""Whatever is fetched of them does not load, and what to take instead."""
 
 
 def known(hub_id: str) -> Repository:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.errors import ModelError
 from engine.models.hub_cache import listing, newest_snapshot
-from engine.models.known_repositories import MOVED, known
+from engine.models.known_repositories import MOVED, UNREADABLE, known
 from engine.small_file import special_kind
 
 _HUB_NAME = re.compile(r"(?P<id>[\w-][\w.-]*/[\w.-]+)(?P<file>(/[\w. -]+)*)")
@@ -58,6 +58,8 @@ def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
     parts = _HUB_NAME.fullmatch(name)
     if parts is None:
         raise ModelError(f"{name}: no such file or folder, and not the id of a Hugging Face model (owner/name)")
+    if parts["id"] in UNREADABLE:
+        raise ModelError(f"{name}: {UNREADABLE[parts['id']]}")
     file = parts["file"].lstrip("/")
     folder = cached(parts["id"], file)
     if folder is None:

@@ -19,6 +19,7 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.diffusion.model_folder import TEXT_PARTS
 from engine.models.known_repositories import KNOWN
+from engine.models.segmentation.model_folder import find as find_sam3
 from engine.models.weight_files import weights_in
 
 NET, TEXT = "diffusion_pytorch_model", "model"
@@ -291,6 +292,14 @@ def test_a_model_that_was_removed_from_the_hub_is_named_as_it_is_published_now(h
 def test_a_gated_model_is_told_with_the_steps_before(hub: Hub) -> None:
     line = refusal("facebook/sam3")
     assert "accept its licence on https://huggingface.co/facebook/sam3, then `hf auth login`, then: hf download" in line
+
+
+def test_sam_3_1_is_told_as_what_no_download_makes_readable(hub: Hub) -> None:
+    hub.fetch("facebook/sam3.1", {"config.json": 0.1, "sam3.1_multiplex.pt": 3500.0})
+    with pytest.raises(
+        ModelError, match=r"facebook/sam3\.1: is published for Meta's own code alone .* take facebook/sam3$"
+    ):
+        find_sam3("facebook/sam3.1")
 
 
 def test_the_installed_hf_takes_our_commands(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Replicas of true size have the published numbers of weights, and what is written of them loads."""
 
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,6 +58,8 @@ def test_taesd_and_a_lora_are_written_as_published(tmp_path: Path) -> None:
     taesd = true_size.WRITERS["taesd"](tmp_path, noise)
     weights = weights_in(taesd)
     assert weights is not None and weights.files[0].stat().st_size == pytest.approx(9_793_292, rel=0.01)
+    if os.environ.get("MULTIVERSE_SOAK") != "1":
+        return
     file = true_size.WRITERS["lcm-lora"](tmp_path, noise)
     assert file.stat().st_size == pytest.approx(134_621_556, rel=0.01)
     assert len(read_header(file)) == 834
