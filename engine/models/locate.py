@@ -131,7 +131,8 @@ def _wanted(hub_id: str, file: str, files: tuple[str, ...]) -> tuple[tuple[str, 
         return (file,), _size_mb(there, (file,)) or about.files.get(file, 0)
     if file:  # a folder, that may hold its weights as safetensors and again as a pickle
         exact = tuple(f"{file}/{pattern}" for pattern in _smallest(_inside(there, file)))
-        patterns = exact or (f"{file}/*.json", f"{file}/*.{about.weights}")
+        usual = files if files not in _WHOLE and not about.files else ("*.json", f"*.{about.weights}")
+        patterns = exact or tuple(f"{file}/{pattern}" for pattern in usual)
         return patterns, _size_mb(there, patterns) or about.files.get(file, 0)
     if files in _WHOLE:
         if exact := _smallest(there):

@@ -20,6 +20,7 @@ from engine.models import locate
 from engine.models.diffusion.model_folder import TEXT_PARTS
 from engine.models.known_repositories import KNOWN
 from engine.models.segmentation.model_folder import find as find_sam3
+from engine.models.voice.content_folder import FILES as CONTENT_FILES
 from engine.models.weight_files import weights_in
 
 NET, TEXT = "diffusion_pytorch_model", "model"
@@ -264,6 +265,8 @@ def test_a_file_and_a_folder_of_a_repository_are_fetched_alone(hub: Hub) -> None
     spin = {"Resources/embedders/spin/config.json": 0.1, "Resources/embedders/spin/pytorch_model.bin": 378.0}
     assert hub.type(refusal("IAHispano/Applio/Resources/embedders/spin"), spin) == pytest.approx(378, abs=1)
     assert weights_in(locate.find("IAHispano/Applio/Resources/embedders/spin"))
+    line = refusal("somebody/voices/hubert", files=CONTENT_FILES)
+    assert '"hubert/config.json" --include "hubert/*.safetensors" --include "hubert/pytorch_model*.bin"' in line
 
 
 def test_of_a_repository_with_many_models_one_is_to_be_named(hub: Hub) -> None:
