@@ -156,6 +156,7 @@ class _Planning:
             with self._missing.listed():
                 lora = examine_lora(name, weight, outline)
                 self._parts.append(counted_part(f"lora {lora.name}", lora.tensors, (str(lora.file),)))
+                self._notes += lora.notes
                 plan.loras += (lora,)
         for name in self._spec.controlnets:
             with self._missing.listed():

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.models.diffusion.model_folder import ModelFolder
 from engine.models.diffusion.original_names import diffusers_name
+from engine.models.diffusion.original_text_names import ENCODERS, text_weights
 from engine.models.diffusion.single_file import SingleFile
 from engine.models.pickle_file import read_pickle
 from engine.models.safetensors_header import Tensor, read_header
@@ -31,12 +32,13 @@ class NetworkOutline:
     unet_tensors: dict[str, Tensor]
     """By diffusers' names; empty where only a damaged file is there."""
     text_tensors: tuple[dict[str, Tensor], ...] = ()
-    """Of each text encoder of a folder, by transformers' names; empty for a single file."""
+    """Of each text encoder, by transformers' names; of a single file only weights, without `text_model.`"""
 
     @property
     def text_width(self) -> int:
         """Of what the UNet attends to: 768 for SD 1.5, 1024 for 2.x, 2048 for XL."""
-        return int(self.unet.get("cross_attention_dim", 1280))
+        width = self.unet.get("cross_attention_dim", 1280)
+        return int(width[0] if isinstance(width, list) else width)  # of each level: they attend to the same texts
 
 
 def outline_of_folder(folder: ModelFolder) -> NetworkOutline:
@@ -55,7 +57,15 @@ def outline_of_file(single: SingleFile, folder: ModelFolder) -> NetworkOutline:
     layers = folder.unet.get("layers_per_block", 2)
     named = {diffusers_name(name, layers): tensor for name, tensor in single.tensors.items()}
     unet = {name: tensor for name, tensor in named.items() if name is not None}
-    return NetworkOutline(model=folder.name, family=folder.family, unet=folder.unet, unet_tensors=unet)
+    texts = []
+    for number, starts in enumerate(ENCODERS):
+        part = f"text_encoder_{number + 1}" if number else "text_encoder"
+        if part in folder.parts:
+            depth = folder.config(f"{part}/config.json").get("num_hidden_layers")
+            texts.append(text_weights(single.tensors, starts, depth if isinstance(depth, int) else None))
+    return NetworkOutline(
+        model=folder.name, family=folder.family, unet=folder.unet, unet_tensors=unet, text_tensors=tuple(texts)
+    )
 
 
 def tensors_of(weights: Weights | None) -> dict[str, Tensor]:

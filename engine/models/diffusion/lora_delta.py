@@ -1,0 +1,76 @@
+"""What a LoRA, a LoHa or a LoKr adds to one weight, as a matrix (out, in kh kw) in float32.
+
+The formulas are LyCORIS' (lycoris/modules, lycoris/functional) and so ComfyUI's (comfy/weight_adapter); with strength w
+a LoRA adds w times what it adds at 1. DoRA is no sum: there that is W + w (m (W + D) / |W + D| - W), as in
+AUTOMATIC1111 (extensions-builtin/Lora/network.py) and ComfyUI. peft scales D inside, and at 0 is not the model.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delta:
+    lora: str
+    """Its name."""
+    kind: str
+    """lora, loha or lokr."""
+    scale: float
+    factors: dict[str, torch.Tensor]
+    """By role, as lora_names has them, without alpha; none is wider than the model's dtype."""
+    dora_axis: int | None = None
+    """As Change's."""
+
+    def added(self, total: torch.Tensor, original: torch.Tensor, strength: float) -> torch.Tensor:
+        """`total` and strength times this delta, in new memory; `original`: the model's own weight, (out, in kh kw)
+        float32, as `total` is."""
+        if self.dora_axis is None and self.kind == "lora":
+            up, down = self._pair()
+            return torch.addmm(total, up, down, alpha=strength * self.scale)
+        if self.dora_axis is None:
+            return torch.add(total, self.product(), alpha=strength * self.scale)
+        return torch.add(total, self._dora(original), alpha=strength)
+
+    def product(self) -> torch.Tensor:
+        """Before its scale."""
+        if self.kind == "lora":
+            up, down = self._pair()
+            return up @ down
+        if self.kind == "loha":
+            return self._half("hada_w1", "hada_t1").mul_(self._half("hada_w2", "hada_t2"))
+        return torch.kron(self._half("lokr_w1", ""), self._half("lokr_w2", "lokr_t2"))
+
+    def _pair(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """(out, rank) and (rank, in kh kw)."""
+        up, down = self._flat("up"), self._flat("down")
+        if "mid" in self.factors:
+            mid = self.factors["mid"].float()
+            down = torch.einsum("mn...,ni->mi...", mid, down).flatten(1)
+        return up, down
+
+    def _half(self, name: str, core: str) -> torch.Tensor:
+        """One of the two matrices that a LoHa or a LoKr multiplies."""
+        if name in self.factors:
+            return self._flat(name)
+        first, second = self._flat(f"{name}_a"), self._flat(f"{name}_b")
+        if core in self.factors:
+            middle = self.factors[core].float()
+            return torch.einsum("ij...,ip,jr->pr...", middle, first, second).flatten(1)
+        return first @ second
+
+    def _flat(self, role: str) -> torch.Tensor:
+        return self.factors[role].float().flatten(1)
+
+    def _dora(self, original: torch.Tensor) -> torch.Tensor:
+        whole = torch.add(original, self.product(), alpha=self.scale)
+        wanted = self.factors["magnitude" if "magnitude" in self.factors else "dora_scale"].float().flatten()
+        if self.dora_axis == 0:
+            lengths = whole.norm(dim=1)
+            whole.mul_((wanted / (lengths + torch.finfo(torch.float32).eps))[:, None])
+        else:
+            inputs = wanted.numel()
+            kernels = whole.view(whole.shape[0], inputs, -1)  # (out, in, kh kw)
+            lengths = kernels.norm(dim=(0, 2))
+            kernels.mul_((wanted / (lengths + torch.finfo(torch.float32).eps))[:, None])
+        return whole.sub_(original)
