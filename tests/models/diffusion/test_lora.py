@@ -119,10 +119,11 @@ def test_a_lora_for_another_model_is_refused_in_one_line(tiny_models: Any, tiny_
 @pytest.mark.parametrize(
     ("tensors", "line"),
     [
-        ({"lora_unet_mid.dora_scale": torch.ones(1)}, "a DoRA"),
-        ({"lora_unet_mid.hada_w1_a": torch.ones(1)}, "a LoHa"),
-        ({"lora_unet_mid.lokr_w1": torch.ones(1)}, "a LoKr"),
-        ({"something": torch.ones(1)}, "cannot be loaded"),
+        ({"lora_unet_mid.dora_scale": torch.ones(1)}, "damaged: lora_unet_mid: its lokr_w1_a is missing"),
+        ({"lora_unet_mid.hada_w1_a": torch.ones(1)}, "damaged: lora_unet_mid: its hada_w1_b is missing"),
+        ({"lora_unet_mid.lora_up.weight": torch.ones(2, 2)}, "damaged: lora_unet_mid: its down is missing"),
+        ({"something": torch.ones(1)}, "no LoRA: none of its 1 tensors is part of one, the first is something"),
+        ({"model.diffusion_model.out.2.weight": torch.ones(1)}, "a whole model, no LoRA; name it as the model"),
     ],
 )
 def test_what_cannot_be_merged_is_refused(tiny_sd: Path, tmp_path: Path, tensors: dict, line: str) -> None:
