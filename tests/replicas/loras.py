@@ -21,8 +21,9 @@ ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 TRANSFORMER = (*ATTENTION, "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2")
 CONVOLUTIONS = ("conv1", "conv2", "conv_shortcut", "time_emb_proj", "downsamplers.0.conv", "upsamplers.0.conv")
 TEXT = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
-SD15 = ({"ss_base_model_version": "sd_v1", "ss_network_module": "networks.lora"}, "SD 1.5", 768, 320)
-SDXL = ({"ss_base_model_version": "sdxl_base_v1-0", "ss_network_module": "networks.lora"}, "SDXL", 2048, 640)
+SD15 = ({"ss_base_model_version": "sd_v1", "ss_network_module": "networks.lora"}, 768, 320)
+SDXL = ({"ss_base_model_version": "sdxl_base_v1-0", "ss_network_module": "networks.lora"}, 2048, 640)
+"""Metadata, numbers a token of the texts has, and channels of a level with attention."""
 Tensors = dict[str, torch.Tensor]
 
 
@@ -207,9 +208,9 @@ def peft_folder(shelf: Shelf) -> ModelSpec:
 # -- of another base, and no LoRAs
 
 
-def of_another_base(base: tuple[dict[str, str], str, int, int], kind: str) -> Callable[[Shelf], ModelSpec]:
+def of_another_base(base: tuple[dict[str, str], int, int], kind: str) -> Callable[[Shelf], ModelSpec]:
     def build(shelf: Shelf) -> ModelSpec:
-        metadata, _, text_width, width = base
+        metadata, text_width, width = base
         block = "input_blocks_4_1" if text_width == 2048 else "down_blocks_0_attentions_0"
         tensors: Tensors = {}
         for layer, columns in (("attn1_to_q", width), ("attn2_to_q", width), ("attn2_to_k", text_width)):
@@ -312,7 +313,7 @@ REPLICAS = [
     Replica(
         name="SDXL LoRA on SD 1.5",
         source=KOHYA,
-        build=of_another_base(SDXL, "sd15"),
+        build=of_another_base(({}, *SDXL[1:]), "sd15"),
         expect=Refused(says=("made for SDXL, this is SD 1.5", "take a LoRA for SD 1.5")),
     ),
     Replica(

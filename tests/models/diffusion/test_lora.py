@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from engine.errors import ModelError
 from engine.models.diffusion import ModelSpec
@@ -55,6 +56,9 @@ def test_at_nothing_the_weights_are_those_of_the_file_and_never_move(
     name = model.loras.names[0]
     addresses = [weight.data_ptr() for weight in weights_of(model)]
     changed = [weight.clone() for weight in weights_of(model)]
+    copies = [was for ours, was in zip(changed, weights_of(plain), strict=True) if not torch.equal(ours, was)]
+    kept = sum(tensor.nbytes for tensor in (*copies, *load_file(file).values()))
+    assert model.memory_bytes() - plain.memory_bytes() == kept > 0
     for strength in (0.3, -1.7, 0.0):
         model.loras.set_weights({name: strength})
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(weights_of(model), weights_of(plain), strict=True))
@@ -147,7 +151,7 @@ def test_a_folder_stands_for_its_one_lora_and_names_it(tiny_models: Any, tiny_sd
 
 
 def test_what_has_no_place_in_the_model_is_mentioned(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import save_file
 
     tensors = load_file(tiny_models.lora(tiny_sd))
     pairs = sum("lora_A" in name for name in tensors)
