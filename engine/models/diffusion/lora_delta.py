@@ -1,8 +1,8 @@
 """What a LoRA, a LoHa or a LoKr adds to one weight, as a matrix (out, in kh kw) in float32.
 
 The formulas are LyCORIS' (lycoris/modules, lycoris/functional) and so ComfyUI's (comfy/weight_adapter); with strength w
-a LoRA adds w times what it adds at 1. DoRA is no sum: there that is W + w (m (W + D) / |W + D| - W), as in
-AUTOMATIC1111 (extensions-builtin/Lora/network.py) and ComfyUI. peft scales D inside, and at 0 is not the model.
+a LoRA adds w times what it adds at 1. DoRA is no sum: there that is W + w (m (W + D) / |W + D| - W), as in ComfyUI
+(weight_decompose in base.py). peft scales D inside, and at 0 is not the model.
 """
 
 from dataclasses import dataclass
