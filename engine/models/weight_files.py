@@ -11,6 +11,8 @@ class Weights:
     files: tuple[Path, ...]
     variant: str | None
     is_pickle: bool
+    has_config: bool = True
+    """A config.json beside them describes them; False for single files."""
 
 
 def weights_in(folder: Path, *, wants_half: bool = False) -> Weights | None:

@@ -162,6 +162,7 @@ class _Planning:
             with self._missing.listed():
                 net = examine_controlnet(name, outline)
                 self._add(f"controlnet {net.path.name}", net.weights, name, name)
+                self._notes += net.notes
                 plan.controlnets += (net,)
         if self._spec.ip_adapter:
             with self._missing.listed():
@@ -195,7 +196,7 @@ class _Planning:
     def _add(self, part: str, weights: Weights | None, what: str, hub_name: str = "") -> None:
         if weights is None:
             raise ModelError(f"{what} has no weights{locate.how_to_get(hub_name)}")
-        self._notes += notes_on(part, weights.files[0].parent)
+        self._notes += notes_on(part, weights.files[0].parent) if weights.has_config else ()
         files = tuple(str(file) for file in weights.files)
         if weights.is_pickle:
             self._parts.append(PartReport(name=part, parameters=None, dtype="unknown", files=files, is_pickle=True))

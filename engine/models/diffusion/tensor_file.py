@@ -1,0 +1,80 @@
+"""Single files of tensors beside a model: a ControlNet, a VAE or an adapter in one `.safetensors`, `.pth`, `.pt`,
+`.ckpt` or `.bin`. Does not load torch before tensors are read."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import ModelError
+from engine.models.pickle_file import read_pickle
+from engine.models.safetensors_header import Tensor, read_header
+from engine.models.weight_files import Weights
+
+if TYPE_CHECKING:
+    import torch
+
+SAFETENSORS = ".safetensors"
+PICKLES = (".pth", ".pt", ".ckpt", ".bin")
+NESTED = "state_dict"
+"""The key under which a training run keeps the tensors."""
+
+
+def weights_of(name: str, file: Path) -> Weights:
+    """ModelError in one line where `file` is of a format that is not read."""
+    if file.suffix == ".gguf":
+        raise ModelError(f"{name}: a GGUF file, whose quantized weights are not read here; take the .safetensors one")
+    if file.suffix not in (SAFETENSORS, *PICKLES):
+        known = ", ".join((SAFETENSORS, *PICKLES))
+        raise ModelError(f"{name}: a {file.suffix or 'file without suffix'}; of single files {known} are read")
+    return Weights(files=(file,), variant=None, is_pickle=file.suffix != SAFETENSORS, has_config=False)
+
+
+def headers_of(name: str, weights: Weights) -> dict[str, Tensor]:
+    """Tensors of all files by name. ModelError in one line for a broken file, and for a pickle that asks for more than
+    torch's weights_only gives."""
+    tensors: dict[str, Tensor] = {}
+    for file in weights.files:
+        if not weights.is_pickle:
+            tensors |= read_header(file)
+            continue
+        read = read_pickle(file)
+        if read.foreign:
+            raise ModelError(
+                f"{name}: its pickle asks for {read.foreign[0]}, which is not run; take the same in .safetensors"
+            )
+        value = read.value if isinstance(read.value, dict) else {}
+        inside = [key for key, held in value.items() if isinstance(held, dict) and key != "_metadata"]
+        if NESTED in inside:
+            tensors |= read.tensors(NESTED)
+            continue
+        tensors |= read.tensors()
+        for key in inside:  # as IP-Adapters are pickled: image_proj and ip_adapter
+            tensors |= {f"{key}.{inner}": tensor for inner, tensor in read.tensors(str(key)).items()}
+    return tensors
+
+
+def read_tensors(file: Path) -> "dict[str, torch.Tensor]":
+    """All tensors by name, on the CPU; a pickle with weights_only. What the libraries raise passes through."""
+    import torch
+
+    if file.suffix == SAFETENSORS:
+        from safetensors.torch import load_file
+
+        return load_file(file)
+    read: Any = torch.load(file, map_location="cpu", weights_only=True)
+    while NESTED in read:
+        read = read[NESTED]
+    return {str(name): tensor for name, tensor in read.items() if isinstance(tensor, torch.Tensor)}
+
+
+def fill(module: Any, tensors: "dict[str, torch.Tensor]", dtype: "torch.dtype", what: str) -> Any:
+    """`module`, built without weights, with `tensors` in `dtype`. ModelError in one line where a tensor is missing, has
+    no place or another shape."""
+    wanted = module.state_dict()
+    absent, surplus = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
+    absent += [name for name in wanted.keys() & tensors.keys() if wanted[name].shape != tensors[name].shape]
+    if absent:
+        raise ModelError(f"{what}: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}")
+    if surplus:
+        raise ModelError(f"{what}: {len(surplus)} tensors have no place in it, the first is {surplus[0]}")
+    module.load_state_dict(tensors, assign=True)
+    return module.to(dtype)
