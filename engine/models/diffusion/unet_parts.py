@@ -30,7 +30,7 @@ def chain(
         return lay_rows(state, negatives)
 
     def controlled(state: State) -> State:
-        return run_controlnets(controlnets, rows(state))
+        return run_controlnets(controlnets, rows(state), negatives)
 
     start = controlled if controlnets else rows
     if not (is_split and made_of.can_split):
@@ -79,8 +79,9 @@ def lay_rows(state: State, negatives: int) -> State:
     }
 
 
-def run_controlnets(controlnets: Sequence[Any], state: State) -> State:
-    """Adds up what each ControlNet says, row for row, times its scale."""
+def run_controlnets(controlnets: Sequence[Any], state: State, negatives: int = 0) -> State:
+    """Adds up what each ControlNet says, row for row, times its scale. One that averages over the picture (shuffle)
+    says nothing to the first `negatives` rows, as it was trained (diffusers' guess mode)."""
     down_sum, mid_sum = None, None
     for controlnet, (picture, scale) in zip(controlnets, state["controls"], strict=True):
         down_residuals, mid_residual = controlnet(
@@ -92,6 +93,11 @@ def run_controlnets(controlnets: Sequence[Any], state: State) -> State:
             added_cond_kwargs=state["added"],
             return_dict=False,
         )
+        if negatives and controlnet.config.global_pool_conditions:
+            *down_residuals, mid_residual = (
+                torch.cat((torch.zeros_like(said[:negatives]), said[negatives:]))
+                for said in (*down_residuals, mid_residual)
+            )
         if down_sum is None:
             down_sum, mid_sum = list(down_residuals), mid_residual
         else:
