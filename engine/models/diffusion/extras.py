@@ -1,4 +1,4 @@
-"""Where LoRAs and the IP-Adapter's image encoder lie. Does not load torch."""
+"""Where LoRAs lie, and the names of files. Does not load torch."""
 
 from pathlib import Path
 
@@ -39,17 +39,9 @@ def lora_name(file: Path) -> str:
     return file.parent.name
 
 
-def image_encoder(adapter: str, file: Path, named: str) -> Path:
-    """The folder of the CLIP vision model of the IP-Adapter `adapter`, whose file is `file`.
-
-    `named` (a folder or id) or, where that is empty, `image_encoder` beside the file, in the folder above or in
-    `models` next to it, as the published ones lie. ModelError with what to do where there is none.
-    """
-    if named:
-        return locate.find(named, files=locate.PART_FILES)
-    for folder in (file.parent, file.parent.parent, file.parent.parent / "models"):
-        if (folder / "image_encoder" / "config.json").is_file():
-            return folder / "image_encoder"
-    if Path(adapter).expanduser().exists():
-        raise ModelError(f"{adapter}: no image_encoder folder beside it; put one there or name one with image_encoder")
-    return locate.find(f"{adapter.rpartition('/')[0]}/image_encoder")
+def published_name(path: Path) -> str:
+    """By which people know a file or folder: its own name and, in the Hugging Face cache, the id before it."""
+    for parent in path.parents:
+        if parent.name == "snapshots":
+            return f"{parent.parent.name.removeprefix('models--').replace('--', '/')}/{path.stem}"
+    return path.stem if path.is_file() else path.name

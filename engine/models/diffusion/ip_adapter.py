@@ -42,6 +42,7 @@ class IpAdapter:
 
         self._device, self._dtype = model.device, model.dtype
         encoder_folder = files.encoder
+        model.notes += files.notes
         self._encoder = pretrained(
             "CLIPVisionModelWithProjection", encoder_folder, "", model.dtype, str(encoder_folder)
         )

@@ -168,6 +168,7 @@ class _Planning:
             with self._missing.listed():
                 adapter = examine_ip_adapter(self._spec.ip_adapter, self._spec.image_encoder, outline)
                 self._parts.append(counted_part("ip_adapter", adapter.tensors, (str(adapter.file),)))
+                self._notes += adapter.notes
                 self._add("image_encoder", adapter.encoder_weights, str(adapter.encoder))
                 plan.ip_adapter = adapter
 
