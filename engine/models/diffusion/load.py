@@ -21,9 +21,10 @@ from engine.models.diffusion.single_file import CLASSES, TEXT_CLASSES, SingleFil
 from engine.models.diffusion.single_file_weights import read
 from engine.models.diffusion.spec import ModelSpec
 from engine.models.diffusion.vae_choice import VaeChoice
+from engine.models.diffusion.vae_loading import load_vae_file
 from engine.models.locate import INDEX
 from engine.models.plain_config import notes_on
-from engine.models.pretrained import notes_of, one_line, pretrained, quieten_libraries
+from engine.models.pretrained import notes_of, one_line, pickle_notes, pretrained, quieten_libraries
 from engine.models.tokenizer_files import read_tokenizer
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,16 @@ def in_fastest_layout(module: Any, device: torch.device) -> Any:
     return module if device.type == "mps" else module.to(memory_format=torch.channels_last)
 
 
+def latent_scale(config: Any, device: torch.device) -> tuple[float | torch.Tensor, float | torch.Tensor]:
+    """Factor and shift of a VAE's latents: scaled = (latents - shift) * factor. With `latents_mean` and `latents_std`
+    (Playground 2.5's) one for each channel, (1, 4, 1, 1) float32 on the device, as diffusers' SDXL pipelines do."""
+    mean, std = config.get("latents_mean"), config.get("latents_std")
+    if mean is None or std is None:
+        return config.scaling_factor, config.get("shift_factor") or 0.0
+    shift, spread = (torch.tensor(each, dtype=torch.float32, device=device).view(1, -1, 1, 1) for each in (mean, std))
+    return config.scaling_factor / spread, shift
+
+
 class _Loading:
     def __init__(self, plan: ModelPlan, device: torch.device, dtype: torch.dtype, stage: Stage) -> None:
         """`plan`: complete."""
@@ -101,7 +112,7 @@ class _Loading:
     def _from_file(self, single: SingleFile, folder: ModelFolder, vae: VaeChoice) -> dict[str, Any]:
         wanted = {"unet", "text_encoders"} if self._has_unet else set()
         parts: dict[str, Any] = {"unet": None, "vae": None, "text_encoders": ()}
-        if self._has_vae and vae.folder is None:
+        if self._has_vae and vae.weights is None:
             wanted.add("vae")
         elif self._has_vae:
             parts["vae"] = self._vae(folder, vae)
@@ -133,6 +144,7 @@ class _Loading:
         with one_line(f"{folder.name}/scheduler"):
             table = noise_table(config)
         self.notes += notes_on(folder.name, folder.path, INDEX)
+        scaling, shift = latent_scale(vae.config, self.device) if vae else (math.nan, 0.0)  # NaN would be seen
         texts = [part for part in folder.parts if part.startswith("tokenizer") and self._has_unet]
         tokenizers = tuple(self._tokenizer(folder, part) for part in texts)
         model = Model(
@@ -148,8 +160,8 @@ class _Loading:
             scheduler_config=config,
             prediction_type=prediction.value,
             prediction_reason=prediction.reason,
-            scaling_factor=vae.config.scaling_factor if vae else math.nan,  # NaN would be seen
-            shift_factor=(vae.config.get("shift_factor") if vae else None) or 0.0,
+            scaling_factor=scaling,
+            shift_factor=shift,
             alphas_cumprod=table,
             sampler=sampler.value,
             sampler_reason=sampler.reason,
@@ -194,6 +206,9 @@ class _Loading:
 
     def _vae(self, folder: ModelFolder, choice: VaeChoice) -> Any:
         self.notes += [choice.note] if choice.note else []
+        if choice.folder is None:
+            self.notes += pickle_notes("vae", choice.weights)
+            return load_vae_file(choice, self._vae_dtype(folder, choice))
         self.notes += notes_of("vae", choice.folder)
         return pretrained(choice.kind, choice.folder, "", self._vae_dtype(folder, choice), str(choice.folder))
 

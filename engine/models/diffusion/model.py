@@ -44,8 +44,10 @@ class Model:
     """The scheduler's whole configuration, defaults filled in, with `_class_name`."""
     prediction_type: str
     """epsilon, v_prediction or sample."""
-    scaling_factor: float
-    shift_factor: float
+    scaling_factor: float | torch.Tensor
+    """Latents that the UNet sees are (VAE's latents - shift_factor) * scaling_factor; (1, 4, 1, 1) where each channel
+    has its own."""
+    shift_factor: float | torch.Tensor
     alphas_cumprod: torch.Tensor
     """(1000,) float64 on the CPU."""
     sampler: str

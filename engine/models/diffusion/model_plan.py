@@ -146,9 +146,9 @@ class _Planning:
         if single is not None and choice.folder is None:
             single_file.demand_vae(single)
         self._notes += [choice.note] if choice.note else []
-        if choice.folder is not None:
+        if choice.weights is not None:
             self._parts = [part for part in self._parts if part.name != "vae"]
-            self._add("vae", choice.weights, str(choice.folder))
+            self._add("vae", choice.weights, str(choice.folder or choice.weights.files[0]))
         return choice
 
     def _add_extras(self, plan: ModelPlan, outline: NetworkOutline | None) -> None:
