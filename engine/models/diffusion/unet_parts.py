@@ -127,11 +127,15 @@ def whole(unet: Any, state: State) -> State:
 
 def down(unet: Any, state: State) -> State:
     sample, added = state["sample"], with_images(state)
+    if unet.config.center_input_sample:
+        sample = 2 * sample - 1.0
     time = unet.get_time_embed(sample=sample, timestep=state["timesteps"])
     embedding = unet.time_embedding(time, state["guidance"])
     size = unet.get_aug_embed(emb=embedding, encoder_hidden_states=state["hidden"], added_cond_kwargs=added)
     if size is not None:
         embedding = embedding + size
+    if unet.time_embed_act is not None:
+        embedding = unet.time_embed_act(embedding)
     hidden = unet.process_encoder_hidden_states(encoder_hidden_states=state["hidden"], added_cond_kwargs=added)
     sample = unet.conv_in(sample)
     skips = (sample,)
@@ -153,7 +157,11 @@ def down(unet: Any, state: State) -> State:
 
 
 def mid(unet: Any, state: State) -> State:
-    sample = unet.mid_block(state["sample"], state["embedding"], encoder_hidden_states=state["hidden"])
+    sample = state["sample"]
+    if getattr(unet.mid_block, "has_cross_attention", False):
+        sample = unet.mid_block(sample, state["embedding"], encoder_hidden_states=state["hidden"])
+    elif unet.mid_block is not None:  # distilled away in BK-SDM small and tiny, SDXS and KOALA
+        sample = unet.mid_block(sample, state["embedding"])
     return state | {"sample": sample if state["residual"] is None else sample + state["residual"]}
 
 
