@@ -124,8 +124,8 @@ def sd(
     shape: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="sd15|sd-turbo|sdxl-turbo|tiny",
-            help="Repeatable. (default: tiny on a CPU, the three others elsewhere)",
+            metavar="sd15|sd-turbo|sdxl-turbo|ssd-1b|sdxs|tiny",
+            help="Repeatable. (default: tiny on a CPU, the first three elsewhere)",
         ),
     ] = None,
     size: Annotated[list[int] | None, typer.Option(metavar="PX", help="Side, repeatable. (default: 512 768)")] = None,
@@ -251,7 +251,7 @@ def video(
     shape: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="sd15|sd-turbo|sdxl-turbo|tiny",
+            metavar="sd15|sd-turbo|sdxl-turbo|ssd-1b|sdxs|tiny",
             help="Repeatable. (default: tiny on a CPU, the first two elsewhere)",
         ),
     ] = None,

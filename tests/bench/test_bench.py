@@ -82,4 +82,4 @@ def test_sd_reports_stages_work_and_what_a_cpu_cannot_show(bench_here: Callable[
 
 def test_sd_refuses_what_it_cannot_measure(bench_here: Callable[..., Said]) -> None:
     said = bench_here("sd", "--shape", "sd3", "--device", "cpu")
-    assert said == (1, "", "multiverse: shape sd3: not one of sd15, sd-turbo, sdxl-turbo, tiny\n")
+    assert said == (1, "", "multiverse: shape sd3: not one of sd15, sd-turbo, sdxl-turbo, ssd-1b, sdxs, tiny\n")

@@ -41,6 +41,18 @@ XL_BLOCKS = {
     "addition_time_embed_dim": 256,
     "projection_class_embeddings_input_dim": 1280 + 6 * 256,
 }
+SSD_BLOCKS = XL_BLOCKS | {
+    "mid_block_type": "UNetMidBlock2D",
+    "transformer_layers_per_block": (0, (2, 2), (4, 4)),
+    "reverse_transformer_layers_per_block": ((4, 4, 10), (2, 1, 1), 1),
+}
+SDXS_BLOCKS = {
+    "block_out_channels": (320, 640, 1280),
+    "layers_per_block": 1,
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    "mid_block_type": None,
+    "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+}
 OPENCLIP_H = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 23, "num_attention_heads": 16}
 OPENCLIP_G = {"hidden_size": 1280, "intermediate_size": 5120, "num_hidden_layers": 32, "num_attention_heads": 20}
 CLIP_L = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
@@ -67,6 +79,10 @@ SHAPES = {
     "sdxl-turbo": Shape(
         family="sdxl", sampler="turbo", unet={"cross_attention_dim": 2048, **XL_BLOCKS}, texts=(CLIP_L, OPENCLIP_G)
     ),
+    "ssd-1b": Shape(
+        family="sdxl", sampler="lcm", unet={"cross_attention_dim": 2048, **SSD_BLOCKS}, texts=(CLIP_L, OPENCLIP_G)
+    ),
+    "sdxs": Shape(family="sd15", sampler="turbo", unet={"cross_attention_dim": 768, **SDXS_BLOCKS}, texts=(CLIP_L,)),
     "tiny": Shape(
         family="sd15",
         sampler="lcm",
@@ -75,7 +91,8 @@ SHAPES = {
         taesd_channels=16,
     ),
 }
-"""tiny is nobody's: small enough for a CPU."""
+"""ssd-1b: Segmind's SSD-1B, as with its LCM LoRA. sdxs: SDXS-512-DreamShaper, one step. tiny is nobody's: small enough
+for a CPU."""
 
 
 def build(name: str, device: str, dtype: torch.dtype, stage: Stage = "whole") -> Model:

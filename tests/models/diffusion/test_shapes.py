@@ -8,7 +8,13 @@ from engine.models.diffusion import ModelSpec
 from engine.models.diffusion.load import load
 from engine.models.diffusion.shapes import build, build_pipeline, gflop
 
-PARAMETERS = {"sd15": 859_520_964, "sd-turbo": 865_910_724, "sdxl-turbo": 2_567_463_684}
+PARAMETERS = {
+    "sd15": 859_520_964,
+    "sd-turbo": 865_910_724,
+    "sdxl-turbo": 2_567_463_684,
+    "ssd-1b": 1_331_334_404,  # "1.3B" on its card; 2.66 GB in float16
+    "sdxs": 315_746_244,  # "0.32B" in its paper (arXiv 2403.16627)
+}
 """Of the UNets, as their model cards and files have it."""
 
 
@@ -24,6 +30,7 @@ def test_work_of_a_call_is_counted_as_others_have_counted_it() -> None:
     work = gflop("sd15", 512, 512)
     assert {stage: round(amount) for stage, amount in work.items()} == {"unet": 803, "encode": 122, "decode": 141}
     assert round(gflop("sdxl-turbo", 512, 512)["unet"]) == 1589
+    assert [round(gflop(name, 512, 512)["unet"]) for name in ("ssd-1b", "sdxs")] == [980, 369]
 
 
 def test_the_tiny_one_paints_as_diffusers_does_with_the_same_modules() -> None:
@@ -45,7 +52,7 @@ def test_the_tiny_one_paints_as_diffusers_does_with_the_same_modules() -> None:
 
 
 def test_a_shape_nobody_has_is_refused() -> None:
-    with pytest.raises(ModelError, match="not one of sd15, sd-turbo, sdxl-turbo, tiny"):
+    with pytest.raises(ModelError, match="not one of sd15, sd-turbo, sdxl-turbo, ssd-1b, sdxs, tiny"):
         build("sd3", "meta", torch.float16)
 
 
