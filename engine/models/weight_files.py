@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.errors import ModelError
+from engine.small_file import read_json
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
@@ -16,13 +19,33 @@ class Weights:
 
 
 def weights_in(folder: Path, *, wants_half: bool = False) -> Weights | None:
+    """Safetensors before pickles, half precision first if wanted; None if none. ModelError where its files are named
+    in an index and one of them is not here."""
     for suffix in ("safetensors", "bin"):
         for variant in ("fp16", None) if wants_half else (None, "fp16"):
             middle = f".{variant}" if variant else ""
             for stem in ("diffusion_pytorch_model", "model", "pytorch_model"):
                 whole = folder / f"{stem}{middle}.{suffix}"
-                shards = sorted(folder.glob(f"{stem}{middle}-*-of-*.{suffix}"))
-                files = (whole,) if whole.is_file() else tuple(shards)
+                files = (whole,) if whole.is_file() else _shards(folder / f"{stem}.{suffix}.index{middle}.json")
                 if files:
                     return Weights(files=files, variant=variant, is_pickle=suffix == "bin")
     return None
+
+
+def _shards(index: Path) -> tuple[Path, ...]:
+    """The files that `index` says the tensors lie in, sorted; none without an index, which the libraries need too."""
+    try:
+        told = read_json(index)
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{index}: cannot be read ({error})") from None
+    named = told.get("weight_map") if isinstance(told, dict) else None
+    if not isinstance(named, dict) or not named:
+        raise ModelError(f"{index}: names no files (weight_map)")
+    names = sorted({str(name) for name in named.values()})
+    if away := [name for name in names if Path(name).name != name or not (index.parent / name).is_file()]:
+        raise ModelError(
+            f"{index}: {len(away)} of {len(names)} files are not here, the first is {away[0]}; fetch it too"
+        )
+    return tuple(index.parent / name for name in names)
