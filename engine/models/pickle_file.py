@@ -144,6 +144,14 @@ def read_pickle(file: Path) -> PickledFile:
         raise ModelError(f"{file}: no file of torch.save, or cut off ({why})") from None
 
 
+def pickled_tensors(file: Path) -> dict[str, Tensor]:
+    """Of a file of weights, by name. ModelError where it asks for code, which torch's `weights_only` does not run."""
+    read = read_pickle(file)
+    if read.foreign:
+        raise ModelError(f"{file}: asks for code ({read.foreign[0]}), which is never run; take safetensors")
+    return read.tensors()
+
+
 def shown(value: Any) -> str:
     """What a file holds, in a short line: written out, a list of lists that each hold the last one twice has no end."""
     if isinstance(value, int) and abs(value) >= 10**18:

@@ -6,6 +6,7 @@ shaped, one of diffusers has no other keys that its classes take, and attention 
 
 import importlib
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
@@ -23,6 +24,12 @@ ATTENTION: Final = "sdpa"
 """torch.nn.functional.scaled_dot_product_attention, whatever a file asks for."""
 MIN_COUNTED: Final = 1 << 26
 """Weights of a network that is made whatever its files hold: 256 MiB in float32."""
+HARMLESS: Final = re.compile(
+    r"(^|\.)position_ids$|^(text|visual)_projection(\.weight)?$|^logit_scale$|^(model_)?ema\.|^safety_checker\."
+)
+"""Tensors of a file that are no weights of its network: left out without harm."""
+OTHER_HALF: Final = {"CLIPText": "vision_model.", "CLIPVision": "text_model."}
+"""Of a whole CLIP, by how the class begins that reads one half of it."""
 _TROUBLES = (
     OSError, EOFError, UnpicklingError, ValueError, RuntimeError, LookupError, TypeError, AttributeError,
     ArithmeticError, AssertionError, ImportError, MemoryError,
@@ -88,6 +95,17 @@ def pretrained(kind: str, path: Path, subfolder: str, dtype: torch.dtype, what: 
     absent = sorted(map(str, found["missing_keys"])) + sorted(map(str, found["mismatched_keys"]))
     if absent:
         raise ModelError(f"{what}: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}")
+    other_half = next((begin for half, begin in OTHER_HALF.items() if kind.startswith(half)), None)
+    left_over = [
+        name
+        for name in sorted(map(str, found["unexpected_keys"]))
+        if not HARMLESS.search(name) and not (other_half and name.startswith(other_half))
+    ]
+    if left_over:
+        raise ModelError(
+            f"{what}: {len(left_over)} of its tensors have no place in a {kind}, the first is {left_over[0]}; it is "
+            f"another kind of model, or {CONFIG} belongs to another one"
+        )
     return module
 
 

@@ -253,7 +253,7 @@ def test_the_index_beside_a_single_file_names_no_classes(
         ("text_encoder", {"hidden_size": 65_536, "intermediate_size": 262_144}, "asks for .* weights, its files have"),
         ("unet", {"block_out_channels": [16_384, 32_768]}, "asks for .* weights, its files have"),
         ("scheduler", {"trained_betas": "all"}, "scheduler: cannot be loaded"),
-        ("scheduler", {"_class_name": "CosineDPMSolverMultistepScheduler"}, "scheduler: cannot be loaded"),
+        ("scheduler", {"_class_name": "CosineDPMSolverMultistepScheduler"}, "its scheduler Cosine.* noise as EDM"),
     ],
 )
 def test_what_only_other_code_could_load_is_one_line(

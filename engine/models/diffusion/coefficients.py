@@ -34,8 +34,11 @@ def _betas(config: Mapping[str, Any]) -> torch.Tensor:
     trained = config.get("trained_betas")
     if trained is not None:
         return torch.tensor(trained, dtype=torch.float64)
+    schedule = config.get("beta_schedule")
+    if schedule is None:
+        kind = config.get("_class_name", "the scheduler")
+        raise ModelError(f"{kind} names no beta_schedule, so there is no noise table to read")
     count = config["num_train_timesteps"]
-    schedule = config["beta_schedule"]
     if schedule == "squaredcos_cap_v2":  # Nichol and Dhariwal 2021
         left = torch.cos((torch.arange(count + 1, dtype=torch.float64) / count + 0.008) / 1.008 * math.pi / 2) ** 2
         return (1.0 - left[1:] / left[:-1]).clamp(max=LARGEST_BETA)

@@ -1,46 +1,76 @@
 """What a diffusers folder says about itself in its JSON files; no weights are read and torch is not loaded."""
 
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.plain_config import class_named, read_config
+from engine.models.diffusion.other_models import SUPPORTED, UNET, instead, unet_of_another_kind, what_it_does
+from engine.models.diffusion.unet_fields import SIZES, sizes_wanted, strays, unmet
+from engine.models.plain_config import CONFIG, class_named, read_config
 from engine.models.weight_files import Weights, weights_in
+
+__all__ = ["SUPPORTED", "TEXT_PARTS", "ModelFolder"]
 
 TEXT_PARTS = {
     "sd15": ("text_encoder", "tokenizer"),
     "sd21": ("text_encoder", "tokenizer"),
     "sdxl": ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2"),
 }
-SUPPORTED = "Stable Diffusion 1.5, 2.x and XL with their turbo and LCM relatives"
+TEXT_CLASSES = ("CLIPTextModel", "CLIPTextModelWithProjection")
 
 
 class ModelFolder:
-    """`path` holds `model_index.json`. ModelError in one line where it is no Stable Diffusion model we can run."""
+    """`path` holds `model_index.json`. ModelError in one line where it is no Stable Diffusion model we can run: what
+    it is instead, and one that would do."""
 
     def __init__(self, path: Path, name: str = "") -> None:
         self.path = path
         self.name = name or str(path)
+        self.unet: dict[str, Any] = {}
         if not (path / "model_index.json").is_file():
             raise ModelError(f"{self.name}: no diffusers model (model_index.json is missing)")
         self.index = self.config("model_index.json")
-        if not (path / "unet" / "config.json").is_file():
+        if not (path / "unet" / CONFIG).is_file():
             kind = self.index.get("_class_name", "model of an unknown kind")
-            raise ModelError(f"{self.name}: a {kind} without unet/config.json; known are {SUPPORTED}")
+            raise self._refusal(f"a {kind} without unet/config.json")
         self.unet = self.config("unet/config.json")
+        if wrong := unet_of_another_kind(self.unet, self._pipeline):
+            raise self._refusal(wrong)
+        self._demand_texts()
+        if wrong := unmet(self.unet):
+            raise self._refusal(f"its UNet {wrong}")
+        if self.family == "sdxl":
+            self._demand_sizes()
+
+    @property
+    def _pipeline(self) -> str:
+        return str(self.index.get("_class_name", ""))
+
+    def _refusal(self, wrong: str) -> ModelError:
+        """`wrong`, after what the model's own class says of it, and what would do instead."""
+        does = what_it_does(self._pipeline)
+        what = f"a {self._pipeline}, which {does}: " if does else ""
+        return ModelError(f"{self.name}: {what}{wrong}; {instead(self.family)}")
+
+    def _demand_texts(self) -> None:
         for part in TEXT_PARTS[self.family]:
             kind = class_named(self.index.get(part))
+            if kind is None and part.startswith("text_encoder") and self.family == "sdxl":
+                raise self._refusal(f"has no {part}, as the refiner of SDXL, which only finishes the base model's work")
             if kind is None:
-                raise ModelError(f"{self.name}: has no {part} of its own (a refiner?); known are {SUPPORTED}")
-            if not kind.startswith("CLIP"):
-                raise ModelError(f"{self.name}: its {part} is a {kind}; known are {SUPPORTED}")
-        if self.unet.get("in_channels", 4) != 4:
-            raise ModelError(
-                f"{self.name}: its UNet takes {self.unet['in_channels']} channels (inpainting or editing); known are "
-                f"{SUPPORTED}"
-            )
+                raise self._refusal(f"has no {part}")
+            if not kind.startswith("CLIP") or (part.startswith("text_encoder") and kind not in TEXT_CLASSES):
+                raise self._refusal(f"its {part} is a {kind}, not CLIP's")
+
+    def _demand_sizes(self) -> None:
+        told = self.config("text_encoder_2/config.json") if (self.path / "text_encoder_2" / CONFIG).is_file() else {}
+        pooled = told.get("projection_dim")
+        if isinstance(pooled, int) and sizes_wanted(self.unet, pooled) != SIZES:
+            wanted = sizes_wanted(self.unet, pooled)
+            raise self._refusal(f"its UNet wants {wanted} numbers about the picture (the refiner: 5), not {SIZES}")
 
     def config(self, file: str) -> dict[str, Any]:
         """One JSON file of the folder."""
@@ -78,6 +108,14 @@ class ModelFolder:
         """ModelError where it is missing: transformers would quietly make one that knows no word."""
         if not any((self.path / part / file).is_file() for file in ("tokenizer.json", "vocab.json")):
             raise ModelError(f"{self.name}: {part} is missing{locate.how_to_get(self.name)}")
+
+    def demand_no_strays(self, tensors: Iterable[str]) -> None:
+        """ModelError where its UNet's file has `tensors` that the network of its configuration has no place for."""
+        if found := strays(self.unet, tensors):
+            raise ModelError(
+                f"{self.name}: unet holds {len(found)} tensors that a {UNET} of its configuration has no place for, "
+                f"the first is {found[0]}; it is another kind of model, or unet/config.json belongs to another one"
+            )
 
     def weights(self, part: str, *, wants_half: bool = False) -> Weights | None:
         """The weight files of `part`: safetensors before pickles, half precision first if wanted; None if none."""

@@ -27,6 +27,7 @@ from engine.models.diffusion.single_file import SingleFile
 from engine.models.diffusion.spec import ModelSpec
 from engine.models.diffusion.vae_choice import VaeChoice, choose_vae
 from engine.models.part_report import Missing, PartReport, counted_part, first_missing
+from engine.models.pickle_file import pickled_tensors
 from engine.models.plain_config import demand_no_adapter, notes_on
 from engine.models.safetensors_header import Tensor, read_header
 from engine.models.weight_files import Weights
@@ -111,7 +112,7 @@ class _Planning:
         if plan.folder is not None:
             with self._missing.listed():
                 plan.prediction = choose_prediction(self._spec.prediction, plan.folder, plan.single)
-                plan.scheduler = scheduler_config(plan.folder, plan.single, plan.prediction)
+                plan.scheduler = scheduler_config(plan.folder, plan.single, plan.prediction, self._spec.sampler)
                 plan.sampler = choose_sampler(self._spec.sampler, plan.folder, plan.single, plan.prediction, plan.loras)
         plan.parts, plan.missing, plan.notes = tuple(self._parts), tuple(self._missing), tuple(self._notes)
         return plan
@@ -130,7 +131,9 @@ class _Planning:
                     folder.demand_tokenizer(part)
                 elif part != "vae":
                     demand_no_adapter(folder.name, folder.path, folder.path / part)
-                    self._add(part, folder.weights(part), f"{folder.name}: {part}", self._spec.model)
+                    tensors = self._add(part, folder.weights(part), f"{folder.name}: {part}", self._spec.model)
+                    if part == "unet":
+                        folder.demand_no_strays(tensors)
 
     def _add_file_parts(self, single: SingleFile) -> None:
         for part, starts in FILE_PARTS.items():
@@ -194,16 +197,18 @@ class _Planning:
                     self._notes.append(f"{part}: a pickle, read with weights_only; safetensors would be safer")
                 plan.embeddings += (embedding,)
 
-    def _add(self, part: str, weights: Weights | None, what: str, hub_name: str = "") -> None:
+    def _add(self, part: str, weights: Weights | None, what: str, hub_name: str = "") -> dict[str, Tensor]:
+        """Its tensors, by name."""
         if weights is None:
             raise ModelError(f"{what} has no weights{locate.how_to_get(hub_name)}")
         self._notes += notes_on(part, weights.files[0].parent) if weights.has_config else ()
         files = tuple(str(file) for file in weights.files)
-        if weights.is_pickle:
-            self._parts.append(PartReport(name=part, parameters=None, dtype="unknown", files=files, is_pickle=True))
-            self._notes.append(f"{part}: a pickle, read with weights_only; safetensors would be safer")
-            return
         tensors: dict[str, Tensor] = {}
         for file in weights.files:
-            tensors |= read_header(file)
-        self._parts.append(counted_part(part, tensors, files))
+            tensors |= pickled_tensors(file) if weights.is_pickle else read_header(file)
+        counted = counted_part(part, tensors, files)
+        if weights.is_pickle:
+            counted = replace(counted, is_pickle=True)
+            self._notes.append(f"{part}: a pickle, read with weights_only; safetensors would be safer")
+        self._parts.append(counted)
+        return tensors

@@ -95,14 +95,19 @@ def test_tables_of_positions_are_no_weights(tiny_models: Any, tiny_sd: Path, tmp
     assert [part.parameters for part in checked(folder).parts] == [part.parameters for part in checked(tiny_sd).parts]
 
 
-def test_a_pickle_is_named_and_never_opened(tiny_models: Any, tmp_path: Path) -> None:
+def test_a_pickle_is_named_and_counted_without_running_it(tiny_models: Any, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
     folder = shutil.copytree(tiny_models.sd(), tmp_path / "model")
     file = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    torch.save(load_file(file), file.with_suffix(".bin"))
     file.unlink()
-    file.with_suffix(".bin").write_bytes(b"\x80\x04never read")
-    report = checked(folder)
-    assert report.pickles == (str(file.with_suffix(".bin")),)
-    assert report.parts[0].parameters is None and report.memory_bytes("float16") > 0
+    report, plain = checked(folder), checked(tiny_models.sd())
+    assert report.pickles == (str(file.with_suffix(".bin")),) and report.is_complete
+    assert (report.parts[0].parameters, report.parts[0].dtype) == (plain.parts[0].parameters, "float32")
+    file.with_suffix(".bin").write_bytes(b"\x80\x04no pickle")
+    (line,) = checked(folder).missing
+    assert "diffusion_pytorch_model.bin: no file of torch.save, or cut off" in line
 
 
 def test_what_a_folder_asks_for_and_does_not_get_is_named(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:

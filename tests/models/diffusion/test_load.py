@@ -135,7 +135,7 @@ def test_a_pickle_that_runs_code_is_refused(copied: Any, tmp_path: Path, part: s
     for file in (folder / part).glob("*.safetensors"):
         file.unlink()
     torch.save({"conv_in.weight": Evil(tmp_path / "touched")}, folder / part / name)
-    with pytest.raises(ModelError, match=f"{part}: cannot be loaded"):
+    with pytest.raises(ModelError, match=f"{name}: no file of torch.save, or cut off"):
         load_tiny(folder)
     assert not (tmp_path / "touched").exists()
 
@@ -281,7 +281,7 @@ def no_text_encoder(folder: Path) -> None:
     [
         (broken_index, "model_index.json cannot be read"),
         (other_kind, "a FluxPipeline without unet/config.json; known are Stable Diffusion"),
-        (refiner, "has no text_encoder of its own"),
+        (refiner, "has no text_encoder; known are Stable Diffusion .* hf download"),
         (other_texts, "its text_encoder is a ChatGLMModel"),
         (inpainting, "its UNet takes 9 channels"),
         (cut_off, "cut off, [0-9]+ bytes are missing"),
@@ -289,7 +289,7 @@ def no_text_encoder(folder: Path) -> None:
         (one_tensor_less, "unet: 1 tensors are missing or have another shape, the first is conv_in.bias"),
         (one_text_tensor_less, "text_encoder: 1 tensors are missing or have another shape"),
         (no_scheduler, "scheduler/scheduler_config.json is missing"),
-        (foreign_scheduler, "scheduler os is not known to diffusers"),
+        (foreign_scheduler, "its scheduler os is not known here and has no noise table"),
         (no_tokenizer, "tokenizer is missing"),
         (no_text_encoder, "text_encoder has no weights"),
     ],

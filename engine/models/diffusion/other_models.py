@@ -1,0 +1,80 @@
+"""Models of other kinds that lie in folders like ours: what each is, told by the names of its classes.
+
+Class names are those of diffusers' pipelines and models, as `model_index.json` and `unet/config.json` have them. Does
+not load torch.
+"""
+
+import re
+from typing import Any, Final
+
+from engine.models import locate
+
+SUPPORTED: Final = "Stable Diffusion 1.5, 2.x and XL with their turbo and LCM relatives"
+UNET: Final = "UNet2DConditionModel"
+BASES: Final = {
+    "sd15": "stable-diffusion-v1-5/stable-diffusion-v1-5",
+    "sd21": "stabilityai/sd-turbo",
+    "sdxl": "stabilityai/stable-diffusion-xl-base-1.0",
+}
+"""A model of each family that is known to work, to be named where another one is refused."""
+
+_VIDEO: Final = "makes videos, while ours paint picture by picture"
+# The first that is found in the class's name counts.
+_PIPELINES: Final = (
+    (r"StableVideo|TextToVideo|VideoToVideo|AnimateDiff|PIA|I2V|ImageToVideo|CogVideo|HunyuanVideo|Wan|LTX", _VIDEO),
+    (r"InstructPix2Pix|Edit", "edits a picture after an instruction"),
+    (r"Inpaint|PaintByExample|BrushNet", "fills holes in a picture (inpainting)"),
+    (r"Upscale|SuperRes", "makes a picture larger"),
+    (r"Depth2Img", "paints after a depth map; a ControlNet for depth does that here"),
+    (r"UnCLIP|Unclip", "paints after the CLIP embedding of a picture (unCLIP); an IP-Adapter does that here"),
+    (r"ImageVariation|Zero123", "paints after a picture without any text; an IP-Adapter does that here"),
+    (r"GLIGEN", "paints things into boxes (GLIGEN)"),
+    (r"Marigold|Lotus", "estimates depth or normals, and paints nothing"),
+    (r"LDM3D", "paints depth beside colour (LDM3D)"),
+    (r"AudioLDM|MusicLDM|AudioDiffusion|StableAudio", "makes sound"),
+    (r"LDMTextToImage", "is the latent diffusion of 2022, with another text encoder"),
+    (r"^IF", "is DeepFloyd IF, which paints pixels after a T5"),
+    (r"Kolors", "is Kolors, whose text encoder is ChatGLM"),
+    (r"Kandinsky", "is Kandinsky, which paints after embeddings of pictures"),
+    (r"Cascade|Wuerstchen", "is Stable Cascade or Wuerstchen, which works in stages of its own"),
+    (
+        r"Flux|StableDiffusion3|PixArt|Hunyuan|AuraFlow|Sana|Lumina|QwenImage|ZImage|Chroma|HiDream|CogView|OmniGen|DiT",
+        "is a diffusion transformer, not a UNet",
+    ),
+    (r"^Flax", "is written for Flax"),
+    (r"^(Onnx|ORT|OV)", "is exported to ONNX or OpenVINO"),
+)
+_UNETS: Final = (
+    (r"UNet3D", f"{_VIDEO} (ModelScope or a relative)"),
+    (r"UNetMotion", f"{_VIDEO} (AnimateDiff)"),
+    (r"SpatioTemporal", f"{_VIDEO} (Stable Video Diffusion)"),
+    (r"I2VGen", _VIDEO),
+    (r"UNet2DModel", "paints without any text"),
+    (r"UNetControlNetXS", "is joined with a ControlNet-XS"),
+    (r"Kandinsky", "belongs to Kandinsky"),
+    (r"StableCascade|Wuerstchen", "belongs to Stable Cascade or Wuerstchen"),
+    (r"^Flax", "is written for Flax"),
+)
+
+
+def what_it_does(pipeline: str) -> str:
+    """In a few words that go on after the class's name, ` makes videos` say; "" for a class that says nothing."""
+    return _first(_PIPELINES, pipeline)
+
+
+def unet_of_another_kind(told: dict[str, Any], pipeline: str) -> str:
+    """What else the UNet of this configuration is than a picture's; "" for ours."""
+    unet = told.get("_class_name", UNET)
+    if unet == UNET:
+        return ""
+    what = _first(_UNETS, unet) or what_it_does(pipeline)
+    return f"its UNet is a {unet}{f', which {what}' if what else ''}"
+
+
+def instead(family: str) -> str:
+    """`known are ...`, with the command that fetches one that does."""
+    return f"known are {SUPPORTED}: {locate.fetch_command(BASES[family])}"
+
+
+def _first(table: tuple[tuple[str, str], ...], name: str) -> str:
+    return next((what for pattern, what in table if re.search(pattern, name)), "")

@@ -1,0 +1,87 @@
+"""What the configuration of a UNet asks for beyond what a UNet call gives it: told here, else it would be ignored.
+
+A call gives the noisy picture, timestep, text, for XL the pooled text and the sizes, and where asked for an
+IP-Adapter's picture, a ControlNet's residuals and the guidance. Names are those of diffusers' `UNet2DConditionModel`.
+Does not load torch.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+CHANNELS: Final = 4
+"""Of a latent."""
+SIZES: Final = 6
+"""Height, width, crop and target size of a picture, as SDXL is told them."""
+DOWN_BLOCKS: Final = frozenset(
+    "DownBlock2D CrossAttnDownBlock2D AttnDownBlock2D ResnetDownsampleBlock2D SimpleCrossAttnDownBlock2D".split()
+)
+MID_BLOCKS: Final = (None, "UNetMidBlock2DCrossAttn", "UNetMidBlock2D", "UNetMidBlock2DSimpleCrossAttn")
+UP_BLOCKS: Final = frozenset(
+    "UpBlock2D CrossAttnUpBlock2D AttnUpBlock2D ResnetUpsampleBlock2D SimpleCrossAttnUpBlock2D".split()
+)
+_INPUTS: Final = {
+    "class_embed_type": "class labels",
+    "num_class_embeds": "class labels",
+    "encoder_hid_dim_type": "text of another encoder, or a picture's embedding",
+    "encoder_hid_dim": "text of another encoder",
+    "dual_cross_attention": "two texts at once",
+}
+"""Keys that ask for an input of their own wherever they say something."""
+
+
+def unmet(told: dict[str, Any]) -> str:
+    """What the UNet wants and would not get, in words that follow `its UNet`; "" where nothing."""
+    channels_in, channels_out = told.get("in_channels", CHANNELS), told.get("out_channels", CHANNELS)
+    if channels_in != CHANNELS:
+        return f"takes {channels_in} channels, where a latent has {CHANNELS}"
+    if channels_out != CHANNELS:
+        return f"makes {channels_out} channels, where a latent has {CHANNELS}"
+    for key, what in _INPUTS.items():
+        if told.get(key):
+            return f"wants {what} ({key} {told[key]})"
+    added = told.get("addition_embed_type")
+    if added not in (None, "text_time"):
+        return f"wants more than a text (addition_embed_type {added})"
+    attention = told.get("attention_type", "default")
+    if attention not in (None, "default"):
+        return f"wants boxes with texts of their own (attention_type {attention})"
+    width = told.get("cross_attention_dim", 1280)
+    if not isinstance(width, int):
+        return f"wants texts of several widths (cross_attention_dim {width})"
+    return _unknown_block(told)
+
+
+def sizes_wanted(told: dict[str, Any], pooled: int) -> int:
+    """How many numbers about the picture's size an XL UNet is told beside `pooled` numbers of the text: 6; the refiner
+    of SDXL 5, one of them a score."""
+    each, whole = told.get("addition_time_embed_dim"), told.get("projection_class_embeddings_input_dim")
+    if not isinstance(each, int) or not isinstance(whole, int) or each <= 0:
+        return 0
+    return (whole - pooled) // each
+
+
+def strays(told: dict[str, Any], tensors: Iterable[str]) -> list[str]:
+    """Those of a UNet file's tensors for which a network of this configuration has no place, as far as their names
+    begin: a middle block, a down or up block too many, a network that is not the UNet's."""
+    known = {"conv_in", "time_proj", "time_embedding", "conv_norm_out", "conv_out"}
+    known |= {"add_embedding"} if told.get("addition_embed_type") else set()
+    known |= {"mid_block"} if told.get("mid_block_type", MID_BLOCKS[1]) else set()
+    for blocks in ("down_blocks", "up_blocks"):
+        known |= {f"{blocks}.{place}" for place in range(len(_listed(told, f"{blocks[:-1]}_types") or range(4)))}
+    return [name for name in tensors if not any(name.startswith(f"{begin}.") for begin in known)]
+
+
+def _unknown_block(told: dict[str, Any]) -> str:
+    named = [("down_block_types", DOWN_BLOCKS), ("up_block_types", UP_BLOCKS)]
+    for key, known in named:
+        for block in _listed(told, key):
+            if block not in known:
+                return f"has a block of another kind ({key}: {block})"
+    mid = told.get("mid_block_type", MID_BLOCKS[1])
+    return "" if mid in MID_BLOCKS else f"has a block of another kind (mid_block_type: {mid})"
+
+
+def _listed(told: dict[str, Any], key: str) -> list[str]:
+    """Empty where it says nothing, which is four blocks."""
+    listed = told.get(key)
+    return [str(item) for item in listed] if isinstance(listed, list) else []
