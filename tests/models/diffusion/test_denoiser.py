@@ -16,8 +16,10 @@ from engine.models.diffusion.denoiser import Control, Denoiser, guidance_embeddi
 from engine.models.diffusion.load import load
 from engine.models.diffusion.model import Model
 from engine.models.diffusion.pixels import Pixels
+from engine.models.diffusion.shapes import TINY_BLOCKS
 from engine.models.diffusion.spec import ModelSpec
 from engine.models.diffusion.stream_schedule import StreamSchedule, StreamSettings
+from engine.models.diffusion.unet_parts import down, mid, up, whole
 from engine.models.graphs import DirectCalls, GraphCalls
 from tests.models.diffusion.oracle import source_picture
 from tests.models.diffusion.plain_stream import random_latents
@@ -90,6 +92,55 @@ def test_the_parts_add_up_to_the_librarys_forward_bit_for_bit(
     parts = split.predict(z, T, cond, shown, guidance=2.0, between=lambda: interruptions.append(None))
     assert torch.equal(whole, parts)
     assert len(interruptions) == (3 if shown else 2)
+
+
+DOWN, UP = "CrossAttnDownBlock2D", "CrossAttnUpBlock2D"
+LAYOUTS: dict[str, dict[str, Any]] = {
+    "no middle, BK-SDM tiny": {"mid_block_type": None, "down_block_types": (DOWN, DOWN), "up_block_types": (UP, UP)},
+    "no middle, SDXS": {"mid_block_type": None, "down_block_types": ("DownBlock2D", DOWN)},
+    "middle without the text, SSD-1B": {
+        "mid_block_type": "UNetMidBlock2D",
+        "transformer_layers_per_block": ((1, 2), (2, 1)),
+        "reverse_transformer_layers_per_block": ((3, 1, 2), (1, 1, 1)),
+        "layers_per_block": 2,
+        "down_block_types": (DOWN, DOWN),
+        "up_block_types": (UP, UP),
+    },
+    "simple middle": {"mid_block_type": "UNetMidBlock2DSimpleCrossAttn"},
+    "uneven": {"layers_per_block": (1, 3), "only_cross_attention": (True, False)},
+    "centred": {"center_input_sample": True, "time_embedding_act_fn": "silu", "conv_in_kernel": 5},
+    "fourier": {"time_embedding_type": "fourier"},
+}
+
+
+@pytest.mark.parametrize("size", [(8, 8), (7, 9)], ids=["even", "odd"])
+@pytest.mark.parametrize("is_controlled", [False, True], ids=["plain", "controlled"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_unets_of_other_layouts_come_in_parts_too(layout: str, is_controlled: bool, size: tuple[int, int]) -> None:
+    """Bit for bit the library's forward, which does not know of parts."""
+    from diffusers import UNet2DConditionModel
+
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        unet = UNet2DConditionModel(**({"sample_size": 64, "cross_attention_dim": 32, **TINY_BLOCKS} | LAYOUTS[layout]))
+        unet.eval()
+        state = {
+            "sample": random_latents(2, seed=1, size=size),
+            "timesteps": T[:2],
+            "hidden": torch.randn(2, 5, 32),
+            "added": {},
+            "images": None,
+            "guidance": None,
+            "residuals": None,
+        }
+        if is_controlled:
+            below = down(unet, state)
+            state["residuals"] = (
+                tuple(torch.randn_like(skip) for skip in below["skips"]),
+                torch.randn_like(below["sample"]),
+            )
+        expected = whole(unet, state)["output"]
+        assert torch.equal(up(unet, mid(unet, down(unet, state)))["output"], expected)
 
 
 def test_parts_meet_where_sides_cannot_be_halved(models: Callable[[str], Model]) -> None:
