@@ -16,7 +16,7 @@ class PartReport:
     name: str
     """unet, vae, text_encoder, or such as `lora glass`."""
     parameters: int | None
-    """None where only a pickle is there, which is not opened."""
+    """None where only a pickle is there that is not counted."""
     dtype: str
     """On disk: float16, float32, ..., the commonest first where mixed."""
     files: tuple[str, ...]

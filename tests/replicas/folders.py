@@ -149,6 +149,21 @@ def as_pickles(folder: Path) -> None:
     (folder / "safety_checker" / "pytorch_model.bin").write_bytes(b"never read")
 
 
+def with_names_of_2022(folder: Path) -> None:
+    """The VAE's attention as diffusers called it first, and the table of positions that CLIP's files held."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    file = folder / "vae" / "diffusion_pytorch_model.safetensors"
+    old = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+    tensors = load_file(file)
+    for now, then in old.items():
+        tensors = {name.replace(f"attentions.0.{now}.", f"attentions.0.{then}."): t for name, t in tensors.items()}
+    save_file(tensors, file, {"format": "pt"})
+    text = folder / "text_encoder" / "model.safetensors"
+    save_file(load_file(text) | {"text_model.embeddings.position_ids": torch.arange(77)[None]}, text, {"format": "pt"})
+
+
 def in_half_precision(folder: Path) -> None:
     """`.fp16.safetensors` alone."""
     from safetensors.torch import load_file, save_file
@@ -215,7 +230,7 @@ REPLICAS = [
         expect=Works(family="sd21", prediction="epsilon", sampler="turbo", says=("no TAESD here",)),
         source=f"{PAGE}stabilityai/sd-turbo/blob/main/scheduler/scheduler_config.json",
     ),
-    works("stable-diffusion-v1-5/stable-diffusion-v1-5", scheduler(PNDM), expect=PLAIN),
+    works("stable-diffusion-v1-5/stable-diffusion-v1-5", scheduler(PNDM), with_names_of_2022, expect=PLAIN),
     works(
         "stable-diffusion-v1-5/stable-diffusion-v1-5",
         scheduler(PNDM),

@@ -67,7 +67,7 @@ def unet_of_another_kind(told: dict[str, Any], pipeline: str) -> str:
     unet = told.get("_class_name", UNET)
     if unet == UNET:
         return ""
-    what = _first(_UNETS, unet) or what_it_does(pipeline)
+    what = "" if what_it_does(pipeline) else _first(_UNETS, unet)  # said once
     return f"its UNet is a {unet}{f', which {what}' if what else ''}"
 
 
