@@ -46,6 +46,6 @@ def _shards(index: Path) -> tuple[Path, ...]:
     names = sorted({str(name) for name in named.values()})
     if away := [name for name in names if Path(name).name != name or not (index.parent / name).is_file()]:
         raise ModelError(
-            f"{index}: {len(away)} of {len(names)} files are not here, the first is {away[0]}; fetch it too"
+            f"{index.parent}: {away[0]} is missing, of {len(names)} files that {index.name} names; fetch it"
         )
     return tuple(index.parent / name for name in names)
