@@ -1,0 +1,129 @@
+"""What a model's name says about how it was distilled: words that makers put into it, and nobody else. Pure.
+
+A word stands by itself: `LCM_Dreamshaper`, `dreamshaperXL_lightningDPMSDE`, `realvisxlV40_v40LightningBakedvae` have
+one, `falcmix` and `turbolicious` none. Words that mean something else to an artist, such as a lightning bolt or a
+hyperrealism, count only beside what belongs to a distillation.
+"""
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+
+TCD_ETA = 0.3
+"""Of TCDScheduler.step in diffusers, and of the examples for TCD-LoRA (h1t/TCD-SDXL-LoRA)."""
+_UNIFIED_ETA = 1.0  # of Hyper-SD's one-step LoRAs (ByteDance/Hyper-SD)
+_PHASED_ETA = 0.0  # of PCM's LoRAs: their authors leave the pipeline's eta at 0 (wangfuyun/PCM_Weights)
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_BASES = frozenset(("sd", "sdxl", "xl", "ssd"))
+_STEPS = frozenset(("step", "steps"))
+_JOINED = {
+    "sdturbo": ("sd", "turbo"),
+    "sdxlturbo": ("sdxl", "turbo"),
+    "xlturbo": ("xl", "turbo"),
+    "sdxllightning": ("sdxl", "lightning"),
+    "hypersd": ("hyper", "sd"),
+    "hypersdxl": ("hyper", "sdxl"),
+    "flashsd": ("flash", "sd"),
+    "flashsdxl": ("flash", "sdxl"),
+}
+"""Words that are written as one."""
+_AFTER_HYPER = ("baked", "bakedvae", "vae", "lora", "unet", "cfg", "dpmsde", "fp")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedSampler:
+    """How a model of such a name is sampled."""
+
+    sampler: str
+    """lcm, turbo, lightning, hyper or tcd."""
+    kind: str
+    """What the word stands for, to be told."""
+    steps: int | None = None
+    """That it was made for, where the name has them."""
+    eta: float = TCD_ETA
+    """Of tcd."""
+    is_hyper_guided: bool = False
+    """Made to be guided, as Hyper-SD's CFG files are."""
+    place: int | None = None
+    """The place in the 50-step table that it was made for, where there is one alone."""
+
+
+def words_in(name: str) -> tuple[str, ...]:
+    """In lower case. Cut where no letter is, between letters and digits, and before a capital in camel case."""
+    words: list[str] = []
+    for word in _WORD.findall(name.replace("LoRA", "Lora").replace("LoRa", "Lora")):
+        small = word.lower()
+        words += _JOINED.get(small, (small,))
+    return tuple(words)
+
+
+def sampler_named(name: str, *, is_lora: bool) -> NamedSampler | None:
+    """None where the name says nothing. `name`: a file's stem, or a LoRA's. A LoRA may be of anything, a sports car
+    too: its words count only beside `sd`, `sdxl` or a number of steps."""
+    words = words_in(name)
+    steps = _steps_in(words)
+    if "pcm" in words:
+        return _phased(words, steps)
+    if "lcm" in words:
+        return NamedSampler(sampler="lcm", kind="LCM", steps=steps)
+    if "tcd" in words:
+        return NamedSampler(sampler="tcd", kind="TCD", steps=steps)
+    if "dmd" in words:  # LCMScheduler at 999, 749, 499, 249 without guidance (tianweiy/DMD2): turbo's very steps
+        return NamedSampler(sampler="turbo", kind="DMD2", steps=steps)
+    if _is_hyper(words, is_lora=is_lora):
+        return _hyper(words, steps)
+    for word, kind in (("lightning", "SDXL-Lightning"), ("turbo", "turbo")):
+        if word in words and (not is_lora or _is_of_a_base(words, word) or steps is not None):
+            return NamedSampler(sampler=word, kind=kind, steps=steps)
+    if "flash" in words and _after(words, "flash") in _BASES:  # jasperai/flash-sd, not sd-community/sdxl-flash
+        return NamedSampler(sampler="lcm", kind="Flash Diffusion", steps=steps)
+    return None
+
+
+def predicts_picture(name: str) -> bool:
+    """Whether a file of this stem is the one-step SDXL-Lightning, which predicts the picture (x0), not the noise."""
+    words = words_in(name)
+    return "lightning" in words and ("x", "0") in pairwise(words)
+
+
+def _phased(words: tuple[str, ...], steps: int | None) -> NamedSampler:
+    """Phased Consistency (wangfuyun/PCM_Weights)."""
+    if "lcmlike" in words:
+        return NamedSampler(sampler="lcm", kind="PCM, LCM-like", steps=steps)
+    return NamedSampler(sampler="tcd", kind="PCM", steps=steps, eta=_PHASED_ETA)
+
+
+def _hyper(words: tuple[str, ...], steps: int | None) -> NamedSampler:
+    """Hyper-SD: DDIM with trailing timesteps, but for one step: there TCD with eta 1, and for the UNet LCM at 800."""
+    if steps != 1:
+        return NamedSampler(sampler="hyper", kind="Hyper-SD", steps=steps, is_hyper_guided="cfg" in words)
+    if "unet" in words:
+        return NamedSampler(sampler="lcm", kind="Hyper-SD's one-step UNet", steps=1, place=10)
+    return NamedSampler(sampler="tcd", kind="Hyper-SD's one-step LoRA", steps=1, eta=_UNIFIED_ETA)
+
+
+def _is_hyper(words: tuple[str, ...], *, is_lora: bool) -> bool:
+    if "hyper" not in words:
+        return False
+    after = _after(words, "hyper")
+    if after in _BASES or (after.isdigit() and _steps_in(words) is not None):
+        return True
+    return not is_lora and (not after or after in _AFTER_HYPER)
+
+
+def _is_of_a_base(words: tuple[str, ...], word: str) -> bool:
+    place = words.index(word)
+    return not _BASES.isdisjoint(words[max(0, place - 1) : place + 2])
+
+
+def _after(words: tuple[str, ...], word: str) -> str:
+    place = words.index(word) + 1
+    return words[place] if place < len(words) else ""
+
+
+def _steps_in(words: tuple[str, ...]) -> int | None:
+    for number, unit in pairwise(words):
+        if unit in _STEPS and number.isdigit():
+            return int(number)
+    return None
