@@ -3,6 +3,7 @@
 from engine.errors import ModelError
 from engine.models.diffusion.choice import ASKED, Choice
 from engine.models.diffusion.model_folder import ModelFolder
+from engine.models.diffusion.sampler_name import predicts_picture
 from engine.models.diffusion.single_file import SingleFile
 
 WORDS = {"epsilon": "epsilon", "v": "v_prediction", "v_prediction": "v_prediction"}
@@ -22,6 +23,8 @@ def choose_prediction(wanted: str, folder: ModelFolder, single: SingleFile | Non
         choice = Choice(_configured(folder), "the scheduler's configuration")
     elif single.prediction.told:
         choice = single.prediction.told
+    elif predicts_picture(single.path.stem):
+        choice = Choice("sample", f"the name {single.path.stem}: the one-step SDXL-Lightning")
     elif folder.path == single.folder_beside:
         choice = Choice(_configured(folder), f"the scheduler's configuration in {folder.path.name}/ beside the file")
     else:
