@@ -21,7 +21,7 @@ from engine.models.diffusion.lora_file import LoraFile, examine_lora
 from engine.models.diffusion.model_folder import ModelFolder
 from engine.models.diffusion.network_outline import NetworkOutline, outline_of_file, outline_of_folder
 from engine.models.diffusion.prediction import choose_prediction
-from engine.models.diffusion.sampler_choice import choose_sampler
+from engine.models.diffusion.sampler_choice import SamplerChoice, choose_sampler
 from engine.models.diffusion.scheduler_config import scheduler_config
 from engine.models.diffusion.single_file import SingleFile
 from engine.models.diffusion.spec import ModelSpec
@@ -55,7 +55,7 @@ class ModelPlan:
     """The model's folder, or the one that describes its single file."""
     prediction: Choice | None = None
     """epsilon, v_prediction or sample."""
-    sampler: Choice | None = None
+    sampler: SamplerChoice | None = None
     scheduler: dict[str, Any] = field(default_factory=dict)
     """Configuration of the noise schedule, as it is run."""
     vae: VaeChoice | None = None

@@ -21,7 +21,7 @@ class ModelSpec:
     vae: str = "auto"
     """auto: TAESD where it is to be had, else the model's own. taesd; full: the model's own. Else a folder or id."""
     sampler: str = "auto"
-    """lcm, turbo, scheduler (the model's own), or auto: what the scheduler's configuration and the LoRAs tell."""
+    """One of `sampler_choice.SAMPLERS`; auto: what the scheduler's configuration and the names tell."""
     prediction: str = "auto"
     """epsilon or v: what the UNet predicts; auto: what the model's files tell."""
     loras: tuple[tuple[str, float], ...] = ()
