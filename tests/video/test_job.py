@@ -25,7 +25,10 @@ from tests.video.conftest import MakeJob
         ({"ip_scale": float("inf")}, "--ip-scale"),
         ({"controls": (ControlUse(scale=float("nan")),)}, "--controlnet"),
         ({"loras": (("a.safetensors", float("nan")),)}, "--lora"),
-        ({"sampler": "heun"}, "--sampler: heun is none of auto, lcm, deis, euler, dpm"),
+        (
+            {"sampler": "heun"},
+            "--sampler: heun is none of auto, lcm, turbo, lightning, hyper, tcd, scheduler, deis, euler, dpm",
+        ),
         ({"stages": "fused", "pipe": 2}, "--pipe: fused stages are one process"),
         ({"cluster": "auto", "pipe": 2}, "--cluster: each machine paints in one process"),
         ({"cluster": "auto", "stages": "split"}, "--cluster: each machine paints in one process"),

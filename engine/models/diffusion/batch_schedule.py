@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 from engine.errors import ModelError
 from engine.models.diffusion.coefficients import StepCoefficients, real_steps, step_coefficients
 from engine.models.diffusion.denoiser import Control, Denoiser
+from engine.models.diffusion.sampler_choice import FEW_STEPS
 from engine.models.diffusion.scheduler_config import ZERO_SNR_SCHEDULERS
 from engine.models.graphs import nothing
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from engine.models.diffusion.conditioner import Cond
     from engine.models.diffusion.model import Model
 
-Sampler = Literal["auto", "lcm", "turbo", "scheduler", "deis", "euler", "dpm"]
+Sampler = Literal["auto", "lcm", "turbo", "lightning", "hyper", "tcd", "scheduler", "deis", "euler", "dpm"]
 Progress = Callable[[int, int], None]
 """(steps done, steps in all)."""
 
@@ -49,19 +50,20 @@ class BatchSchedule:
         seed: int = 0,
         sampler: Sampler = "auto",
     ) -> None:
-        """`steps` x `strength` steps are made, at least one. Guidance is off for turbo. seed -1: other noise for each
-        run. sampler auto: the model's."""
+        """`steps` x `strength` steps are made, at least one. `guidance`: see `Model.guidance_for`. seed -1: other noise
+        for each run. sampler auto: the model's."""
         self._model = model
         self._denoiser = denoiser
         self._sampler = model.sampler if sampler == "auto" else sampler
-        self._guidance = 1.0 if self._sampler == "turbo" else guidance
+        self.guidance = model.guidance_for(self._sampler, guidance)
+        """In force."""
         self._steps, self._strength, self._seed = steps, strength, seed
         self._kept: SeededNoise | None = None
 
     @property
     def rows_a_picture(self) -> int:
         """Rows of a UNet call for each picture: 2 where it is guided."""
-        return 2 if self._denoiser.uses_negative(self._guidance) else 1
+        return 2 if self._denoiser.uses_negative(self.guidance) else 1
 
     @property
     def steps(self) -> int:
@@ -95,7 +97,7 @@ class BatchSchedule:
 
     @property
     def _is_consistency(self) -> bool:
-        return self._sampler in ("lcm", "turbo")
+        return self._sampler in FEW_STEPS
 
     @cached_property
     def _random(self) -> torch.Generator:
@@ -123,14 +125,21 @@ class BatchSchedule:
     ) -> torch.Tensor:
         rows, last = self._rows, self._coefficients.steps - 1
         self._begin(self._coefficients.timesteps)
-        clean = z
+        coefficients, clean, guess = self._coefficients, z, None
+        keeps_noise = bool(coefficients.kept.any())
         for step in range(last + 1):
             if step:
                 between()
-            x = rows.signal[step] * clean + rows.noise[step] * noise.draw(step)
+            x = rows.signal[step] * clean
+            if coefficients.fresh[step]:
+                x = x + rows.noise[step] * rows.fresh[step] * noise.draw(step)
+            if guess is not None:
+                x = x + rows.noise[step] * rows.kept[step] * guess
             t = rows.timesteps[step].expand(len(z))
-            x0 = self._denoiser.predict(x, t, cond, control, guidance=self._guidance, between=between)
+            x0 = self._denoiser.predict(x, t, cond, control, guidance=self.guidance, between=between)
             clean = rows.c_out[step] * x0 + rows.c_skip[step] * x
+            if keeps_noise:
+                guess = (x - rows.signal[step] * x0) / rows.noise[step]
             progress(step + 1, last + 1)
         return clean
 
@@ -156,7 +165,7 @@ class BatchSchedule:
                 row.expand(len(z)),
                 cond,
                 control,
-                guidance=self._guidance,
+                guidance=self.guidance,
                 between=between,
             )
             with later:
@@ -181,6 +190,7 @@ class BatchSchedule:
             sampler=self._sampler,
             steps=self._steps,
             strength=self._strength,
+            eta=model.eta,
         )
 
     @cached_property

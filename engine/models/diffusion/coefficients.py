@@ -14,6 +14,8 @@ import numpy as np
 import torch
 
 from engine.errors import ModelError
+from engine.models.diffusion.sampler_choice import FEW_STEPS
+from engine.models.diffusion.sampler_name import TCD_ETA
 
 SIGMA_DATA = 0.5  # standard deviation of the data in the consistency models' boundary condition (LCM, Luo et al. 2023)
 TIMESTEP_SCALING = 10.0
@@ -104,7 +106,12 @@ def trailing_timesteps(count: int, steps: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepCoefficients:
-    """The steps of one picture, noisiest first: `timesteps` (S,) int64, the weights (S,) float64, all on the CPU."""
+    """The steps of one picture, noisiest first: `timesteps` (S,) int64, the weights (S,) float64, all on the CPU.
+
+    A step begins at x = signal clean + noise (kept guess + fresh drawn), of which the model makes x0, and ends with
+    clean = c_out x0 + c_skip x and guess = (x - signal x0) / noise, the noise that it takes to be in x. What the next
+    step keeps of that and what it draws anew have unit power together.
+    """
 
     timesteps: torch.Tensor
     signal: torch.Tensor
@@ -113,6 +120,10 @@ class StepCoefficients:
     """sqrt(1 - abar)."""
     c_skip: torch.Tensor
     c_out: torch.Tensor
+    kept: torch.Tensor
+    """How much of the step's noise is what the step before took to be noise; 0 in the first."""
+    fresh: torch.Tensor
+    """How much of it is drawn anew; 1 in the first."""
 
     @property
     def steps(self) -> int:
@@ -130,6 +141,8 @@ class StepCoefficients:
             noise=spread(self.noise),
             c_skip=spread(self.c_skip),
             c_out=spread(self.c_out),
+            kept=spread(self.kept),
+            fresh=spread(self.fresh),
         )
 
 
@@ -141,18 +154,24 @@ def step_coefficients(
     steps: int,
     strength: float,
     t_index: Sequence[int] = (),
+    eta: float = TCD_ETA,
 ) -> StepCoefficients:
-    """The steps of the LCM or turbo sampler. `t_index`, places in the 50-step table, overrides steps and strength.
+    """The steps of one of FEW_STEPS. `t_index`, places in the 50-step table, overrides steps and strength.
 
-    lcm: LCMScheduler's table and boundary condition. turbo: trailing timesteps, the prediction taken as it is
-    (c_skip 0, c_out 1). ModelError for a sampler that cannot be run this way, or a t_index outside the table.
+    lcm: LCMScheduler's table and boundary condition. tcd: the same table, `eta` as TCDScheduler's (Zheng et al. 2024).
+    The others have trailing timesteps. turbo: the prediction taken as it is (c_skip 0, c_out 1). lightning: Euler's
+    steps, all noise kept. hyper: DDIM's, the same but for the end, which its configuration may put at the first entry
+    of the table, not before it. ModelError for a sampler that cannot be run this way, or a t_index outside the table.
     """
-    if sampler not in ("lcm", "turbo"):
-        raise ModelError(f"sampler {sampler}: lcm and turbo models only; set /sd/mode single for this one")
+    if sampler not in FEW_STEPS:
+        raise ModelError(
+            f"sampler {sampler}: {', '.join(FEW_STEPS[:-1])} and {FEW_STEPS[-1]} models only; set /sd/mode single for "
+            "this one"
+        )
     trained = config.get("original_inference_steps") or TRAINED_STEPS
 
     def table(count: int) -> list[int]:
-        if sampler == "lcm":
+        if sampler in ("lcm", "tcd"):
             return lcm_timesteps(len(abar), count, trained)
         return trailing_timesteps(len(abar), count)
 
@@ -165,11 +184,28 @@ def step_coefficients(
     else:
         chosen = table(steps)[steps - real_steps(steps, strength) :]
     timesteps = torch.tensor(chosen, dtype=torch.int64)
+    left = abar[timesteps]
+    signal, noise = left.sqrt(), (1.0 - left).sqrt()
+    c_skip, c_out = torch.zeros_like(left), torch.ones_like(left)
+    kept, fresh = torch.zeros_like(left), torch.ones_like(left)
     if sampler == "lcm":
         c_skip, c_out = boundary(timesteps, config.get("timestep_scaling", TIMESTEP_SCALING))
-    else:
-        c_skip, c_out = torch.zeros(len(chosen), dtype=torch.float64), torch.ones(len(chosen), dtype=torch.float64)
-    left = abar[timesteps]
+    elif sampler != "turbo":
+        shares = abar[torch.floor((1.0 - eta) * timesteps).long()] if sampler == "tcd" else left
+        ratio = left / shares  # of the picture, from where the prediction leads to where the next step begins
+        kept[1:] = (ratio * (1.0 - shares)).sqrt()[1:] / noise[1:]
+        fresh[1:] = (1.0 - ratio).sqrt()[1:] / noise[1:]
+        if sampler == "tcd" or (sampler == "hyper" and not config.get("set_alpha_to_one", True)):
+            _end_at(abar[0], signal, noise, c_skip, c_out)
     return StepCoefficients(
-        timesteps=timesteps, signal=left.sqrt(), noise=(1.0 - left).sqrt(), c_skip=c_skip, c_out=c_out
+        timesteps=timesteps, signal=signal, noise=noise, c_skip=c_skip, c_out=c_out, kept=kept, fresh=fresh
     )
+
+
+def _end_at(
+    end: torch.Tensor, signal: torch.Tensor, noise: torch.Tensor, c_skip: torch.Tensor, c_out: torch.Tensor
+) -> None:
+    """The last step ends with as much noise as `end`, a share of the picture, leaves: sqrt(end) x0 + sqrt(1 - end)
+    guess, written in x0 and x."""
+    c_skip[-1] = (1.0 - end).sqrt() / noise[-1]
+    c_out[-1] = end.sqrt() - c_skip[-1] * signal[-1]

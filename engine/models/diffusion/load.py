@@ -17,6 +17,7 @@ from engine.models.diffusion.model import Model
 from engine.models.diffusion.model_folder import ModelFolder
 from engine.models.diffusion.model_plan import ModelPlan, plan_model
 from engine.models.diffusion.painting import Stage
+from engine.models.diffusion.sampler_choice import SamplerChoice
 from engine.models.diffusion.single_file import CLASSES, TEXT_CLASSES, SingleFile
 from engine.models.diffusion.single_file_weights import read
 from engine.models.diffusion.spec import ModelSpec
@@ -132,7 +133,7 @@ class _Loading:
         self,
         folder: ModelFolder,
         prediction: Choice,
-        sampler: Choice,
+        sampler: SamplerChoice,
         *,
         unet: Any,
         vae: Any,
@@ -165,6 +166,8 @@ class _Loading:
             alphas_cumprod=table,
             sampler=sampler.value,
             sampler_reason=sampler.reason,
+            eta=sampler.eta,
+            is_hyper_guided=sampler.is_hyper_guided,
             time_cond_proj_dim=unet.config.time_cond_proj_dim if unet else None,
             zeroes_empty_negative=folder.zeroes_empty_negative,
             notes=tuple(self.notes),

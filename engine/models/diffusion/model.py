@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from engine.models.diffusion.sampler_name import TCD_ETA
 from engine.models.diffusion.spec import ModelSpec
 from engine.models.diffusion.unet_parts import PLAIN, Parts
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from engine.models.diffusion.textual_inversion import Embedding
 
 
+UNGUIDED = ("turbo", "lightning", "hyper")
+EMBEDDED_GUIDANCE = 8.0  # of SimianLuo/LCM_Dreamshaper_v7's own example, as diffusers counts it: 7 is embedded
 SPAN_PX = 8  # of a latent, by every VAE of Stable Diffusion
 
 
@@ -51,7 +54,7 @@ class Model:
     alphas_cumprod: torch.Tensor
     """(1000,) float64 on the CPU."""
     sampler: str
-    """lcm, turbo or scheduler."""
+    """lcm, turbo, lightning, hyper, tcd or scheduler."""
     time_cond_proj_dim: int | None
     """Size of the guidance embedding of fully distilled LCMs; None for all others."""
     zeroes_empty_negative: bool
@@ -69,6 +72,10 @@ class Model:
     """Why this prediction type was taken, in a few words."""
     sampler_reason: str = ""
     """Why this sampler was taken, in a few words."""
+    eta: float = TCD_ETA
+    """How much of the noise tcd draws anew after each step."""
+    is_hyper_guided: bool = False
+    """hyper takes guidance."""
     notes: tuple[str, ...] = ()
     """What the user should know about how it was loaded, a line each."""
 
@@ -78,6 +85,15 @@ class Model:
         if self.vae is None:
             return SPAN_PX
         return 2 ** (len(vae_channels(self.vae)) - 1)
+
+    def guidance_for(self, sampler: str, asked: float) -> float:
+        """The guidance that is in force where `asked` is; 1 is off. Off with turbo, lightning and most of hyper, which
+        were distilled with it. A model with a guidance embedding knows no off: 1 and below is what its authors take."""
+        if self.time_cond_proj_dim is not None:
+            return asked if asked > 1.0 else EMBEDDED_GUIDANCE
+        if sampler in UNGUIDED and not (sampler == "hyper" and self.is_hyper_guided):
+            return 1.0
+        return asked
 
     def memory_bytes(self) -> int:
         """Bytes of all weights on the device, with LoRA factors and the copies kept for them."""
@@ -95,6 +111,13 @@ class Model:
             yield from self.loras.tensors()
         for embedding in self.embeddings:
             yield from embedding.vectors
+
+
+def unguided(model: Model, sampler: str, asked: float) -> str:
+    """One line where the guidance that was asked for has no effect; else empty."""
+    if asked <= 1.0 or model.guidance_for(sampler, asked) == asked:
+        return ""
+    return f"{asked:g} has no effect: {sampler} models were distilled with their guidance; --sampler asks for another"
 
 
 def vae_channels(vae: Any) -> tuple[int, ...]:

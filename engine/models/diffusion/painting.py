@@ -5,11 +5,12 @@ from typing import Literal
 
 import numpy as np
 
+from engine.models.diffusion import sampler_choice
 from engine.models.diffusion.spec import ModelSpec
 
 Stage = Literal["encode", "process", "decode", "whole"]
 
-SAMPLERS = ("auto", "lcm", "deis", "euler", "dpm")
+SAMPLERS = (*sampler_choice.SAMPLERS, "deis", "euler", "dpm")
 LARGEST_SEED = 2**31 - 1
 GOOD, RERUN, NOT_FINITE, BLACK = range(4)
 """What became of a picture: painted; painted at the second attempt; no numbers, or nothing but black, twice."""
@@ -35,7 +36,7 @@ class Painting:
     """Of these, `strength` are made."""
     strength: float = 0.5
     cfg: float = 6.0
-    """Guidance; 1 is off, and turbo models have none."""
+    """Guidance; 1 is off, and turbo, lightning and hyper have none."""
     seed: int = 0
     sampler: str = "auto"
     """One of SAMPLERS; auto: the model's own."""

@@ -6,7 +6,8 @@ but in one large call where small ones leave a card idle. A picture comes out S 
 
 Rows are step-major: with F frames a call, rows 0..F-1 are the newest at the noisiest step, the last F rows are done.
 The ring holds x0, not x: noise is added when a call begins, with the coefficients of that call, so that a change of
-timesteps or seed reaches all rows at once. Each step has one noise of its own for all frames: with one a row, every
+timesteps or seed reaches all rows at once. For samplers that keep noise (lightning, hyper, tcd) the noise that was
+found in a row goes along with its x0. Each step has one noise of its own for all frames: with one a row, every
 F-th picture would look alike and the rest flicker.
 
 Residual guidance (section 3.2 there) replaces the negative prediction by one that costs nothing. Of a row with sample
@@ -49,7 +50,7 @@ class StreamSettings:
     frames: int = 1
     """Frames a call."""
     guidance: float = 1.0
-    """1 and below is off; always off for turbo models."""
+    """1 and below is off; see `Model.guidance_for`."""
     cfg_type: CfgType = "self"
     delta: float = 1.0
     seed: int = 0
@@ -62,6 +63,8 @@ class Flight:
 
     clean: torch.Tensor
     """((S - 1) F, 4, h, w) float32: x0 as the step before saw it."""
+    guess: torch.Tensor | None
+    """As `clean`: the noise that the step before found beside it; None where no step keeps any."""
     origins: torch.Tensor
     """As `clean`: what residual guidance takes the rows to come from."""
     pictures: dict[int, torch.Tensor]
@@ -71,11 +74,13 @@ class Flight:
 
 
 class StreamSchedule:
-    """One thread. LCM and turbo models: ModelError for others, and for a t_index outside the table."""
+    """One thread. Models of FEW_STEPS: ModelError for others, and for a t_index outside the table."""
 
     def __init__(self, model: "Model", denoiser: Denoiser, settings: StreamSettings) -> None:
         self.generation = 0
         """Grows whenever frames in flight are given up; pictures of before it must not be shown any more."""
+        self.guidance = 1.0
+        """In force."""
         self._model = model
         self._denoiser = denoiser
         self._flight: Flight | None = None
@@ -130,12 +135,15 @@ class StreamSchedule:
             self._noise = self._drawn_noise(self._random)
         clean = torch.cat((z.float(), flight.clean))  # (S F, 4, h, w)
         x = rows.signal * clean + self._noise
+        if flight.guess is not None:
+            x = x + self._kept * torch.cat((torch.zeros_like(z, dtype=torch.float32), flight.guess))
         shown = self._shown(control, flight)
         x0, origins = self._guided_x0(x, clean, flight, cond, shown, between)
         denoised = rows.c_out * x0 + rows.c_skip * x
         # All at once, and last: a call that fails, for want of memory say, leaves the frames in flight together.
         self._flight = Flight(
             clean=denoised[:-frames],
+            guess=((x - rows.signal * x0) / rows.noise)[:-frames] if self._keeps_noise else None,
             origins=origins[:-frames],
             pictures={one.index: one.picture[:-frames] for one in shown},
             calls=flight.calls + 1,
@@ -146,7 +154,8 @@ class StreamSchedule:
         if self._flight is not None:
             return self._flight
         empty = z.new_zeros(((self._steps - 1) * len(z), *z.shape[1:]), dtype=torch.float32)
-        return Flight(clean=empty, origins=empty, pictures={}, calls=0)
+        guess = empty if self._keeps_noise else None
+        return Flight(clean=empty, guess=guess, origins=empty, pictures={}, calls=0)
 
     def _guided_x0(
         self,
@@ -160,16 +169,16 @@ class StreamSchedule:
         """(x0, what the rows come from), both (S F, 4, h, w)."""
         t, frames = self._rows.timesteps, self._settings.frames
         if self._cfg_type in ("none", "full"):
-            return self._denoiser.predict(x, t, cond, shown, guidance=self._guidance, between=between), clean
+            return self._denoiser.predict(x, t, cond, shown, guidance=self.guidance, between=between), clean
         negatives = frames if self._cfg_type == "initialise" else 0
         against, output = self._denoiser.outputs(
-            x, t, cond, shown, negatives=negatives, guidance=self._guidance, between=between
+            x, t, cond, shown, negatives=negatives, guidance=self.guidance, between=between
         )
         newest = clean[:frames] if against is None else self._denoiser.x0(x[:frames], t[:frames], against)
         origin = torch.cat((newest, flight.origins))
         delta = self._settings.delta
         negative = origin if delta == 1.0 else delta * origin + (1.0 - delta) * x / self._rows.signal
-        return negative + self._guidance * (self._denoiser.x0(x, t, output) - negative), origin
+        return negative + self.guidance * (self._denoiser.x0(x, t, output) - negative), origin
 
     def _shown(self, control: Sequence[Control], flight: Flight) -> list[Control]:
         """The pictures of all rows: those in flight keep the picture that came with their frame.
@@ -194,13 +203,16 @@ class StreamSchedule:
             steps=settings.steps,
             strength=settings.strength,
             t_index=settings.t_index,
+            eta=model.eta,
         )
         rows = coefficients.rows(settings.frames, device)
         has_embedding = model.time_cond_proj_dim is not None
-        is_guided = model.sampler != "turbo" and (settings.cfg_type != "none" or has_embedding)
-        guidance = settings.guidance if is_guided else 1.0
+        is_guided = settings.cfg_type != "none" or has_embedding
+        guidance = model.guidance_for(model.sampler, settings.guidance) if is_guided else 1.0
+        self._kept = rows.noise * rows.kept
+        self._keeps_noise = bool(coefficients.kept.any())
         size = (LATENT_CHANNELS, settings.height // model.latent_scale, settings.width // model.latent_scale)
-        self._rows, self._steps, self._guidance = rows, coefficients.steps, guidance
+        self._rows, self._steps, self.guidance = rows, coefficients.steps, guidance
         self._cfg_type: CfgType = settings.cfg_type if self._denoiser.uses_negative(guidance) else "none"
         self._size = size
         self._shape = (coefficients.steps, settings.frames, size, self._cfg_type)
@@ -213,4 +225,5 @@ class StreamSchedule:
         """(S F, 4, h, w) on the device, scaled: a noise a step, as BatchSchedule draws them one after the other."""
         shape, device = (1, *self._size), generator.device
         noise = torch.cat([torch.randn(shape, generator=generator, device=device) for _ in range(self._steps)])
-        return self._rows.noise * noise.repeat_interleave(self._settings.frames, dim=0).to(self._denoiser.device)
+        fresh = self._rows.noise * self._rows.fresh
+        return fresh * noise.repeat_interleave(self._settings.frames, dim=0).to(self._denoiser.device)

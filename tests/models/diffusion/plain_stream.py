@@ -46,11 +46,11 @@ def plain_picture(
     scaling = model.scheduler_config.get("timestep_scaling", 10.0)
     generator = torch.Generator().manual_seed(settings.seed)
     noises = [torch.randn(z.shape, generator=generator) for _ in settings.t_index]
-    clean, origin = z, z
+    clean, origin, ahead = z, z, None
     for step, (index, noise, cond) in enumerate(zip(settings.t_index, noises, conds, strict=True)):
         t = 999 - 20 * index
         signal, spread = float(alphas[t] ** 0.5), float((1 - alphas[t]) ** 0.5)
-        x = signal * clean + spread * noise
+        x = signal * clean + spread * noise if ahead is None else ahead
         residuals = control_residuals(model, x, t, cond.text, controls)
         predicted = unet(model, x, t, cond.text, residuals)
         if settings.guidance > 1:
@@ -71,10 +71,27 @@ def plain_picture(
                     against = settings.delta * (x - signal * origin) / spread
                     predicted = against + settings.guidance * (predicted - against)
         x0 = (x - spread * predicted) / signal
+        if model.sampler in ("lightning", "tcd"):
+            last = step == len(settings.t_index) - 1
+            to = 0 if last else 999 - 20 * settings.t_index[step + 1]
+            clean = ahead = stepped(model, alphas, x0, predicted, to, torch.zeros_like(z) if last else noises[step + 1])
+            continue
         scaled = t * scaling
         size = scaled**2 + SIGMA_DATA**2
         clean = scaled / size**0.5 * x0 + SIGMA_DATA**2 / size * x
     return clean
+
+
+def stepped(
+    model: Model, alphas: torch.Tensor, x0: torch.Tensor, predicted: torch.Tensor, to: int, noise: torch.Tensor
+) -> torch.Tensor:
+    """The sample of the next step at timestep `to`, 0 after the last, as the published samplers have it."""
+    if model.sampler == "lightning":  # Euler: along the prediction, and at last to where no noise is
+        left = float(alphas[to]) if to else 1.0
+        return left**0.5 * x0 + (1 - left) ** 0.5 * predicted
+    through, left = float(alphas[int((1 - model.eta) * to)]), float(alphas[to])  # TCD: back, then forth again
+    noised = through**0.5 * x0 + (1 - through) ** 0.5 * predicted
+    return (left / through) ** 0.5 * noised + (1 - left / through) ** 0.5 * noise
 
 
 def unet(model: Model, x: torch.Tensor, t: int, text: torch.Tensor, residuals: Any) -> torch.Tensor:

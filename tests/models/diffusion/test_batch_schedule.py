@@ -26,6 +26,7 @@ from tests.tiny_models import TEXT_WIDTH
 SAMPLERS = [
     ({"sampler": "lcm"}, {}),
     ({"sampler": "lcm"}, {"sampler": "turbo"}),
+    ({"sampler": "lcm"}, {"sampler": "tcd"}),
     ({"sampler": "lcm"}, {"sampler": "scheduler"}),
     ({"sampler": "ddim"}, {"sampler": "scheduler"}),
     ({"sampler": "pndm"}, {"sampler": "scheduler"}),
@@ -33,7 +34,7 @@ SAMPLERS = [
     ({"sampler": "ddim"}, {"sampler": "deis"}),
     ({"sampler": "ddim"}, {"sampler": "dpm"}),
 ]
-IDS = ["lcm", "turbo", "library's lcm", "ddim", "pndm", "euler ancestral", "deis", "dpm"]
+IDS = ["lcm", "turbo", "tcd", "library's lcm", "ddim", "pndm", "euler ancestral", "deis", "dpm"]
 NAMED = {
     "lcm": ("LCMScheduler", {}),
     "deis": ("DEISMultistepScheduler", {"algorithm_type": "deis"}),
@@ -277,7 +278,7 @@ OWN = {
 }
 
 
-@pytest.mark.parametrize("sampler", ["lcm", "turbo", "deis", "euler", "dpm", *OWN])
+@pytest.mark.parametrize("sampler", ["lcm", "turbo", "tcd", "deis", "euler", "dpm", *OWN])
 def test_once_prepared_a_batch_never_waits_for_the_device(models: Callable[..., Model], sampler: str) -> None:
     here = models()
     config = {key: here.scheduler_config[key] for key in ("num_train_timesteps", "beta_start", "beta_end")}

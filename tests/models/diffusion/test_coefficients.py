@@ -1,5 +1,7 @@
 """The schedule's numbers in float64, against diffusers' own schedulers and the published formulas."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -186,3 +188,82 @@ def test_rows_are_step_major_in_float32() -> None:
         assert values.shape == (8, 1, 1, 1)
         assert values.dtype == torch.float32
         assert torch.equal(values[2:4].flatten(), steps[1].float().expand(2))
+
+
+SAMPLERS = ["lightning", "hyper", "hyper to one", "tcd 0", "tcd 0.3", "tcd 1", "lcm"]
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.5])
+@pytest.mark.parametrize("steps", [1, 2, 4, 8])
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_step_is_that_of_diffusers(name: str, steps: int, strength: float) -> None:
+    """The same network, latents and noise in float64, against the scheduler that each model's authors name."""
+    sampler, _, rest = name.partition(" ")
+    config = SD | {"set_alpha_to_one": rest == "to one"}
+    eta = float(rest) if sampler == "tcd" else 0.3
+    made = step_coefficients(ABAR, config, sampler=sampler, steps=steps, strength=strength, eta=eta)
+    scheduler = scheduler_of(sampler, config)
+    scheduler.set_timesteps(steps)
+    start = steps - real_steps(steps, strength)
+    timesteps = scheduler.timesteps[start:]
+    if hasattr(scheduler, "set_begin_index"):
+        scheduler.set_begin_index(start)
+    assert made.timesteps.tolist() == timesteps.tolist()
+    generator = torch.Generator().manual_seed(0)
+    z, *noises = (torch.randn(50, generator=generator, dtype=torch.float64) for _ in range(steps + 1))
+    clean, guess = z, torch.zeros_like(z)
+    for step, noise in enumerate(noises[: made.steps]):
+        x = made.signal[step] * clean + made.noise[step] * (made.kept[step] * guess + made.fresh[step] * noise)
+        x0 = (x - made.noise[step] * network(x, made.timesteps[step])) / made.signal[step]
+        clean = made.c_out[step] * x0 + made.c_skip[step] * x
+        guess = (x - made.signal[step] * x0) / made.noise[step]
+    expected = painted_by(scheduler, z, noises, timesteps, {"eta": eta} if sampler == "tcd" else {})
+    # Euler's sigmas are float32, whatever is asked for, and at the noisiest step the error counts fifteenfold.
+    torch.testing.assert_close(clean, expected, rtol=0.0, atol=1e-5 if sampler == "lightning" else 1e-6)
+
+
+def network(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    return torch.tanh(1.3 * x + 0.002 * t) + 0.1 * x
+
+
+def scheduler_of(sampler: str, config: dict) -> Any:
+    import diffusers
+
+    kinds = {"lightning": "EulerDiscrete", "hyper": "DDIM", "tcd": "TCD", "lcm": "LCM"}
+    scheduler = getattr(diffusers, f"{kinds[sampler]}Scheduler").from_config(
+        config | {"timestep_spacing": "trailing", "clip_sample": False}
+    )
+    scheduler.alphas_cumprod = ABAR
+    if sampler == "hyper":
+        scheduler.final_alpha_cumprod = torch.tensor(1.0) if config["set_alpha_to_one"] else ABAR[0]
+    return scheduler
+
+
+def painted_by(
+    scheduler: Any, z: torch.Tensor, noises: list[torch.Tensor], timesteps: torch.Tensor, asked: dict
+) -> torch.Tensor:
+    """What diffusers makes of z; its noise after the first step is the next of `noises`."""
+    first = timesteps[0].long()
+    x = ABAR[first].sqrt() * z + (1 - ABAR[first]).sqrt() * noises[0]
+    if hasattr(scheduler, "sigmas"):  # Euler's sample is x / sqrt(abar)
+        x = x / ABAR[first].sqrt()
+    later = iter(noises[1:])
+    for t in timesteps:
+        output = network(scheduler.scale_model_input(x, t), t)
+        with pytest.MonkeyPatch.context() as patch:
+            for kind in ("lcm", "tcd"):
+                patch.setattr(f"diffusers.schedulers.scheduling_{kind}.randn_tensor", lambda *_, **__: next(later))
+            x = scheduler.step(output, t, x, return_dict=False, **asked)[0]
+    return x
+
+
+@pytest.mark.parametrize("sampler", ["lightning", "hyper", "tcd"])
+def test_what_is_kept_and_what_is_drawn_have_unit_power_together(sampler: str) -> None:
+    made = step_coefficients(ABAR, SD, sampler=sampler, steps=4, strength=1.0)
+    torch.testing.assert_close(made.kept**2 + made.fresh**2, torch.ones(4, dtype=torch.float64))
+    assert (made.kept[0].item(), made.fresh[0].item()) == (0.0, 1.0)
+
+
+def test_lightning_starts_at_the_very_end_of_the_table() -> None:
+    made = step_coefficients(ABAR, SD, sampler="lightning", steps=4, strength=1.0)
+    assert made.timesteps.tolist() == [999, 749, 499, 249]

@@ -11,7 +11,7 @@ from engine.errors import ModelError
 from engine.models.diffusion.batch_schedule import BatchSchedule
 from engine.models.diffusion.conditioner import Cond, Conditioner
 from engine.models.diffusion.denoiser import Control, Denoiser
-from engine.models.diffusion.model import Model
+from engine.models.diffusion.model import Model, unguided
 from engine.models.diffusion.pixels import is_finite
 from engine.models.diffusion.stream_schedule import StreamSchedule, StreamSettings
 from tests.models.diffusion.plain_stream import loaded, plain_picture, random_latents, with_short_scaling
@@ -79,6 +79,25 @@ def test_every_picture_is_the_one_worked_out_alone_from_the_formulas(
             torch.testing.assert_close(picture, expected, rtol=1e-3, atol=1e-3 * expected.abs().max().item())
 
 
+@pytest.mark.parametrize("sampled", [{"sampler": "lightning"}, {"sampler": "tcd"}, {"sampler": "tcd", "eta": 1.0}])
+@pytest.mark.parametrize("cfg", [CFG[0], CFG[1], CFG[3], CFG[5]], ids=["off", "full", "self", "initialise"])
+def test_the_noise_that_a_sampler_keeps_stays_with_its_frame(
+    model: Model, conds: list[Cond], cfg: dict[str, Any], sampled: dict[str, Any]
+) -> None:
+    """Two frames a call, moving, against the samplers' own formulas one by one; lightning takes no guidance."""
+    sampling = replace(model, **sampled)
+    settings = replace(THREE_STEPS, frames=2, **cfg)
+    alone = replace(settings, guidance=1.0) if sampling.sampler == "lightning" else settings
+    z = random_latents(8, seed=1).view(4, 2, 4, 8, 8)
+    asked = [conds[call % 3] for call in range(4)]
+    given = pushed(stream_of(sampling, settings), z, asked)
+    assert given[:2] == [None, None]
+    for call, frame in ((0, 1), (1, 0)):
+        expected = plain_picture(sampling, alone, z[call, frame : frame + 1], asked[call : call + 3])
+        picture = given[call + 2][frame : frame + 1]
+        torch.testing.assert_close(picture, expected, rtol=1e-3, atol=1e-3 * expected.abs().max().item())
+
+
 @pytest.mark.parametrize("cfg", [CFG[0], CFG[1], CFG[4]], ids=["off", "full", "initialise"])
 def test_a_control_picture_stays_with_its_frame(model: Model, conds: list[Cond], cfg: dict[str, Any]) -> None:
     settings = replace(THREE_STEPS, frames=2, **cfg)
@@ -120,10 +139,12 @@ def test_two_frames_of_the_same_picture_do_not_flicker(model: Model, conds: list
 
 @pytest.mark.parametrize("cfg", CFG[:2], ids=["off", "full"])
 @pytest.mark.parametrize("asked", [{"steps": 2, "strength": 0.5}, {"steps": 4, "strength": 0.75}])
+@pytest.mark.parametrize("sampler", ["lcm", "hyper", "tcd"])
 def test_a_stream_gives_what_the_batch_gives(
-    model: Model, conds: list[Cond], asked: dict[str, Any], cfg: dict[str, Any]
+    model: Model, conds: list[Cond], asked: dict[str, Any], cfg: dict[str, Any], sampler: str
 ) -> None:
     """One step: the very same call as for a single picture. Three: the same picture, S - 1 calls later."""
+    model = replace(model, sampler=sampler, is_hyper_guided=True)
     z = random_latents(5, seed=5).view(5, 1, 4, 8, 8)
     stream = stream_of(model, StreamSettings(width=64, height=64, seed=11, **asked, **cfg))
     assert stream.steps == (1 if asked["steps"] == 2 else 3)
@@ -250,8 +271,9 @@ def test_models_that_cannot_stream_say_how_to_run_them(model: Model) -> None:
         stream_of(replace(model, sampler="scheduler"), THREE_STEPS)
 
 
-def test_turbo_is_never_guided(model: Model, conds: list[Cond]) -> None:
-    turbo = replace(model, sampler="turbo")
+@pytest.mark.parametrize("sampler", ["turbo", "lightning", "hyper"])
+def test_what_was_distilled_with_its_guidance_is_never_guided(model: Model, conds: list[Cond], sampler: str) -> None:
+    turbo = replace(model, sampler=sampler)
     z = random_latents(1, seed=9)
     pictures = []
     for guidance in (1.0, 5.0):
@@ -259,6 +281,19 @@ def test_turbo_is_never_guided(model: Model, conds: list[Cond]) -> None:
         stream.fill(z, conds[0])
         pictures.append(stream.push(z, conds[0]))
     assert torch.equal(pictures[0], pictures[1])
+    assert unguided(turbo, sampler, 5.0).startswith("5 has no effect: ")
+    assert unguided(turbo, sampler, 1.0) == unguided(replace(model, sampler="tcd"), "tcd", 5.0) == ""
+
+
+def test_an_embedded_guidance_is_the_published_one_until_another_is_asked_for(model: Model) -> None:
+    """SimianLuo/LCM_Dreamshaper_v7: the 1 that every fader starts with means off elsewhere, and here it cannot be."""
+    distilled = replace(model, time_cond_proj_dim=256)
+    in_force = {
+        asked: stream_of(distilled, replace(THREE_STEPS, guidance=asked, cfg_type="none")).guidance
+        for asked in (0.5, 1.0, 1.5, 12.0)
+    }
+    assert in_force == {0.5: 8.0, 1.0: 8.0, 1.5: 1.5, 12.0: 12.0}
+    assert BatchSchedule(distilled, Denoiser(model), steps=2, strength=1.0).guidance == 8.0
 
 
 def test_a_seed_of_minus_one_is_new_noise_for_each_call_and_nothing_else_new(

@@ -98,7 +98,10 @@ def test_a_model_without_extras_has_no_controls_for_them() -> None:
         (f'{{"seed": {"9" * 300}}}', f"seed: {'9' * 40} is not 0 to 2147483647"),
         ('{"side_px": 100}', "side_px: 100 is not one of 64, 128, …"),
         ('{"side_px": 1024}', "side_px: 1024 is not 64 to 768"),
-        ('{"sampler": "best"}', "sampler: 'best' is none of auto, lcm, deis, euler, dpm"),
+        (
+            '{"sampler": "best"}',
+            "sampler: 'best' is none of auto, lcm, turbo, lightning, hyper, tcd, scheduler, deis, euler, dpm",
+        ),
         ('{"prompt": 5}', "prompt: 5 is no text"),
         (json.dumps({"prompt": "a" * 1001}), "prompt: 1001 characters; at most 1000 are taken"),
         ('{"ip_image": "/etc/passwd"}', "ip_image: '/etc/passwd' is none of none, given, mine"),
