@@ -18,6 +18,7 @@ from engine import MultiverseError, open_engine
 from engine.children.diffusion_link import SdView
 from engine.children.fader import Fade
 from engine.children.launcher import LAUNCHER
+from engine.cli.status_line import started_lines
 from engine.config import build_config
 from engine.errors import ConfigError, ModelError
 from engine.frame import VideoFrame
@@ -88,6 +89,11 @@ def test_simple_mode_shows_the_camera_as_sd_paints_it(stage: Stage) -> None:
     stage.shows(SEA_RGB, "the camera, painted")
     blocks = stage.pictures[0][..., :3].reshape(-1, 3).std(axis=0)
     assert blocks.max() > 0.5, "this is the camera itself"
+
+
+def test_the_start_tells_what_the_model_is_run_with(stage: Stage, tiny_sd: Path) -> None:
+    chosen = "lcm (the scheduler's configuration: LCMScheduler), epsilon (the scheduler's configuration)"
+    assert f"sd        {tiny_sd}, {chosen}" in started_lines(stage.engine)
 
 
 def test_the_page_shows_the_picture_of_sd_beside_the_main_one(stage: Stage) -> None:

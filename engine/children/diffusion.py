@@ -201,6 +201,9 @@ class Loop(PictureLoop["np.ndarray | torch.Tensor", "Painted"]):
         return {
             "family": model.family,
             "sampler": model.sampler,
+            "sampler_why": model.sampler_reason,
+            "prediction": model.prediction_type,
+            "prediction_why": model.prediction_reason,
             "device": str(model.device),
             "dtype": str(model.dtype).removeprefix("torch."),
             "memory_mb": round(self._painter.memory_mb),
@@ -213,5 +216,6 @@ class Loop(PictureLoop["np.ndarray | torch.Tensor", "Painted"]):
             "size": f"{width}x{height}",
             "steps_asked": self._settings.steps.steps,
             "steps": self._painter.steps,
+            "guidance": round(self._painter.guidance, 2),
             "memory_mb": round(self._painter.memory_mb),
         }

@@ -12,6 +12,7 @@ from engine.children.diffusion_settings import Settings
 from engine.children.diffusion_source import segments
 from engine.errors import SourceError
 from engine.models.diffusion.outlines import edges
+from engine.models.diffusion.sampler_choice import FEW_STEPS
 from engine.sources.still import read_still
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from engine.models.graphs import Calls, State
 
 Note = Callable[[str, str], None]
+_LISTED = f"{', '.join(FEW_STEPS[:-1])} and {FEW_STEPS[-1]}"
 
 
 def _nothing() -> None:
@@ -153,6 +155,12 @@ class Painter:
         return self._plan.steps
 
     @property
+    def guidance(self) -> float:
+        """In force, whatever was asked for; 1 is off."""
+        assert self._plan is not None
+        return self._plan.guidance
+
+    @property
     def work(self) -> int:
         """Pixels times rows of a UNet call: what the time that its pieces take grows with."""
         assert self._plan is not None
@@ -234,11 +242,15 @@ class Painter:
     def _schedule(self, settings: Settings) -> bool:
         """Whether frames in flight were given up."""
         from engine.children.diffusion_plan import SinglePlan, StreamPlan
+        from engine.models.diffusion.model import unguided
 
-        is_stream = settings.steps.is_stream and self.model.sampler != "scheduler"
+        is_stream = settings.steps.is_stream and self.model.sampler in FEW_STEPS
         was_asked = self._settings is not None and self._settings.steps.is_stream
         if settings.steps.is_stream and not is_stream and not was_asked:
-            self._note("mode", "/sd/mode stream: LCM and turbo models only; this one paints picture by picture")
+            self._note("mode", f"/sd/mode stream: only {_LISTED} models; this one paints picture by picture")
+        line = unguided(self.model, self.model.sampler, settings.steps.guidance)
+        if line and (self._settings is None or settings.steps.guidance != self._settings.steps.guidance):
+            self._note("guidance", f"/sd/guidance: {line}")
         kind = StreamPlan if is_stream else SinglePlan
         if not isinstance(self._plan, kind):
             self._plan = kind(self.model, self._denoiser, settings)

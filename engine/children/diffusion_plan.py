@@ -37,6 +37,10 @@ class Plan(Protocol):
     def rows(self) -> int:
         """Rows of a UNet call."""
 
+    @property
+    def guidance(self) -> float:
+        """In force, whatever was asked for; 1 is off."""
+
     def change(self, settings: Settings) -> bool:
         """Go on with these; True when frames in flight were given up for it."""
 
@@ -66,6 +70,10 @@ class StreamPlan:
     def rows(self) -> int:
         return self._schedule.rows
 
+    @property
+    def guidance(self) -> float:
+        return self._schedule.guidance
+
     def change(self, settings: Settings) -> bool:
         before = self._schedule.generation
         self._schedule.change(_stream_settings(settings))
@@ -93,6 +101,10 @@ class SinglePlan:
     def __init__(self, model: "Model", denoiser: "Denoiser", settings: Settings) -> None:
         self._model, self._denoiser = model, denoiser
         self.change(settings)
+
+    @property
+    def guidance(self) -> float:
+        return self._schedule.guidance
 
     def change(self, settings: Settings) -> bool:
         steps = settings.steps

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from engine.config import SdConfig
-from engine.models.diffusion.check import check
+from engine.models.diffusion.check import check, run_line
 from engine.models.diffusion.spec import VAE_WORDS, ModelSpec
 
 
@@ -13,6 +13,7 @@ def spec_of(config: SdConfig, model: str) -> ModelSpec:
         model=_absolute(model),
         vae=config.vae if config.vae in VAE_WORDS else _absolute(config.vae),
         sampler=config.sampler,
+        prediction=config.prediction,
         loras=tuple((_absolute(lora.path), lora.weight) for lora in config.loras),
         controlnets=tuple(_absolute(name) for name in config.controlnets),
         ip_adapter=_absolute(config.ip_adapter),
@@ -27,6 +28,15 @@ def require_complete(spec: ModelSpec) -> None:
     """ModelError, in one line, for what is missing or broken: now, not after seconds of loading in a child."""
     if not spec.random_shape:
         check(spec).require_complete()
+
+
+def sd_line(config: SdConfig) -> str:
+    """How the model of a configuration is run and why, in words; empty for random weights. ModelError without one."""
+    spec = spec_of(config, config.model)
+    if spec.random_shape:
+        return ""
+    report = check(spec)
+    return run_line(report.sampler, report.sampler_reason, report.prediction_type, report.prediction_reason)
 
 
 def _absolute(name: str) -> str:

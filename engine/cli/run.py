@@ -53,6 +53,17 @@ def run(
             help="Live Stable Diffusion: a diffusers folder, a .safetensors file or a Hugging Face id.",
         ),
     ] = None,
+    sd_sampler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|lcm|turbo|lightning|hyper|tcd|scheduler",
+            help="What the model was distilled for; scheduler: nothing. (default: what its files tell)",
+        ),
+    ] = None,
+    sd_prediction: Annotated[
+        str | None,
+        typer.Option(metavar="auto|epsilon|v", help="What its UNet predicts. (default: what its files tell)"),
+    ] = None,
     sd_video: Annotated[
         str | None,
         typer.Option(
@@ -213,6 +224,8 @@ def run(
         "resume": resume or None,
         "offline": offline or None,
         "sd.model": sd,
+        "sd.sampler": sd_sampler,
+        "sd.prediction": sd_prediction,
         "sd.video": sd_video,
         "sam3.model": sam3,
         "sam3.video": sam3_video,
@@ -229,6 +242,9 @@ def run(
     settings = build_settings(config, options, [*_as_assignments(sam3_prompt or []), *(set_ or [])], is_open_to_lan=lan)
     if sd_video is not None and not settings.sd.model:
         raise UsageError("--sd-video is what Stable Diffusion is fed: it needs --sd MODEL")
+    for name, given in {"sampler": sd_sampler, "prediction": sd_prediction}.items():
+        if given is not None and not settings.sd.model:
+            raise UsageError(f"--sd-{name} is for Stable Diffusion: it needs --sd MODEL")
     if not settings.sam3.model and (sam3_video is not None or sam3_prompt):
         option = "--sam3-prompt" if sam3_prompt else "--sam3-video"
         raise UsageError(f"{option} is for SAM3: it needs --sam3 MODEL")

@@ -31,6 +31,8 @@ def level_bar(level: float) -> str:
 
 def started_lines(engine: "Engine") -> list[str]:
     """What was chosen and why, once, before the first picture."""
+    from engine.children.diffusion_spec import sd_line
+
     status = engine.status()
     why = f" ({engine.renderer_choice})" if engine.renderer_choice else ""
     lines = [
@@ -42,7 +44,8 @@ def started_lines(engine: "Engine") -> list[str]:
         hint = " (not seen yet: raise /layer/5/intensity)" if is_hidden else ""
         lines.append(f"camera    {status.camera.description}{hint}")
     for child in status.children:
-        lines.append(f"{child.name:<9} {getattr(engine.config, child.name).model}")
+        how = sd_line(engine.config.sd) if child.name == "sd" else ""
+        lines.append(f"{child.name:<9} {getattr(engine.config, child.name).model}{f', {how}' if how else ''}")
     if engine.config.rvc.model and engine.config.rvc.output == "none" and not engine.params.get("/rvc/channel"):
         lines.append("          (the voice is not heard yet: --rvc-output default plays it, /rvc/channel 1 draws it)")
     lines += [f"sink      {sink.label} {sink.name}" for sink in status.sinks]

@@ -206,6 +206,8 @@ def test_it_tells_what_it_does(studio: Studio, wait_for: WaitFor) -> None:
     assert {"encode_ms", "unet_ms", "decode_ms", "other_ms", "memory_mb", "duty", "slice_p99_ms", "nan"} <= set(facts)
     assert facts["family"] == "sd15" and facts["sampler"] == "lcm" and facts["device"] == "cpu"
     assert facts["size"] == "64x64"
+    assert "LCMScheduler" in str(facts["sampler_why"]) and facts["prediction"] == "epsilon"
+    assert facts["guidance"] == 1.0
 
 
 def test_a_model_with_its_own_sampler_paints_picture_by_picture_and_says_so(

@@ -1,6 +1,7 @@
 """The painter, in this process: what captured graphs must not change, and the order things are paid for."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,22 @@ def test_texts_are_encoded_when_they_change_and_not_for_a_number(model: Any, mon
     for change in ({}, {"/sd/guidance": 2.0}, {"/sd/seed": 4}, {"/sd/prompt": "fire"}, {"/sd/strength": 0.6}):
         painter.take(read_settings(BASE | change))
     assert encoded == ["sea", "fire", "sea"]
+
+
+def test_guidance_that_has_no_effect_is_noted_once_and_what_is_in_force_is_told(model: Any) -> None:
+    said: list[tuple[str, str]] = []
+    painter = Painter(replace(model, sampler="turbo"), note=lambda key, line: said.append((key, line)))
+    for guidance in (1.0, 3.0, 3.0):
+        painter.take(read_settings(BASE | {"/sd/guidance": guidance}))
+    ((key, line),) = said
+    assert key == "guidance" and line.startswith("/sd/guidance: 3 has no effect: turbo models were distilled")
+    assert painter.guidance == 1.0
+    distilled = Painter(replace(model, time_cond_proj_dim=32), note=no_note)
+    for mode in ("stream", "single"):
+        distilled.take(read_settings(BASE | {"/sd/mode": mode}))
+        assert distilled.guidance == 8.0
+        distilled.take(read_settings(BASE | {"/sd/mode": mode, "/sd/guidance": 2.5}))
+        assert distilled.guidance == 2.5
 
 
 def test_after_an_error_the_same_settings_can_be_taken_again(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:

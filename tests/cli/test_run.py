@@ -368,7 +368,8 @@ def test_help_names_every_option(home: Path) -> None:
     ).stdout
     for option in (
         "--config --audio --camera --size --fps --renderer --osc --osc-allow --web --sink --set --preset --resume "
-        "--seconds --frames --offline --json --rvc --rvc-index --rvc-content"
+        "--seconds --frames --offline --json --rvc --rvc-index --rvc-content "
+        "--sd-sampler --sd-prediction"
     ).split():
         assert option in text
     assert "multiverse run --offline --audio song.wav" in text and "film" in text
@@ -394,6 +395,17 @@ def test_a_terminal_that_nobody_reads_stops_neither_the_picture_nor_the_end(home
 def test_a_video_for_sd_without_sd_is_refused(say: Callable[..., Said]) -> None:
     done = say("run", *SMALL, "--sd-video", "loop.mp4", "--frames", "1")
     assert done.code == 2 and "--sd MODEL" in done.err
+
+
+@pytest.mark.parametrize(("option", "value"), [("--sd-sampler", "turbo"), ("--sd-prediction", "v")])
+def test_how_sd_is_run_without_sd_is_refused(say: Callable[..., Said], option: str, value: str) -> None:
+    done = say("run", *SMALL, option, value, "--frames", "1")
+    assert (done.code, done.err) == (2, f"multiverse: {option} is for Stable Diffusion: it needs --sd MODEL\n")
+
+
+def test_a_sampler_that_there_is_not_is_refused_with_those_that_there_are(say: Callable[..., Said]) -> None:
+    done = say("run", *SMALL, "--sd", "m", "--sd-sampler", "ddim", "--frames", "1")
+    assert done.code != 0 and "sd.sampler: 'ddim' is not allowed" in done.err and "lightning, hyper, tcd" in done.err
 
 
 def test_nohup_stays_nohup(home: Path, wait_for: Callable) -> None:

@@ -50,6 +50,12 @@ def check(spec: ModelSpec) -> ModelReport:
     )
 
 
+def run_line(sampler: str, sampler_reason: str, prediction: str, prediction_reason: str) -> str:
+    """How a model is run and why, for one line: `turbo (the scheduler's configuration), epsilon (asked for)`."""
+    told = ((sampler, sampler_reason), (prediction, prediction_reason))
+    return ", ".join(f"{value} ({reason})" if reason else value for value, reason in told)
+
+
 def has_tiny_vae(spec: ModelSpec) -> bool:
     """Whether the VAE that `load` takes for it is a TAESD; ModelError where there is none to take."""
     if spec.random_shape:
