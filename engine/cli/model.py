@@ -17,7 +17,10 @@ app = typer.Typer(help="Models of Stable Diffusion, SAM3 and RVC.", no_args_is_h
 
 FAMILIES = {"sd15": "Stable Diffusion 1.5", "sd21": "Stable Diffusion 2.x", "sdxl": "Stable Diffusion XL"}
 KINDS = {"sam3_video": "SAM3, finds and follows", "sam3": "SAM3, finds only"}
-SD_ONLY = "--vae, --lora, --controlnet, --ip-adapter, --embedding and --clip-skip belong to Stable Diffusion"
+SD_ONLY = (
+    "--vae, --lora, --controlnet, --ip-adapter, --embedding, --clip-skip, --sampler and --prediction belong to Stable "
+    "Diffusion"
+)
 
 Row = tuple[str, str]
 
@@ -37,6 +40,10 @@ def check(
     ip_adapter: Annotated[str, typer.Option(metavar="PATH", help="An IP-Adapter.")] = "",
     embedding: Annotated[list[str] | None, typer.Option(metavar="PATH", help="An embedding, repeatable.")] = None,
     clip_skip: Annotated[int, typer.Option(min=0, max=12, help="As in the configuration.")] = 0,
+    sampler: Annotated[
+        str, typer.Option(metavar="auto|lcm|turbo|lightning|hyper|tcd|scheduler", help="As in the configuration.")
+    ] = "auto",
+    prediction: Annotated[str, typer.Option(metavar="auto|epsilon|v", help="As in the configuration.")] = "auto",
     index: Annotated[
         str, typer.Option(metavar="PATH", help="A voice's .index, or none. (default: its own, or the only one there)")
     ] = "",
@@ -45,7 +52,8 @@ def check(
 ) -> None:
     """Say what a model is, how much memory its weights take, and what is missing. Exit code 1 if anything is."""
     report: ModelReport | SegmentationReport | VoiceReport
-    is_plain = vae == "auto" and not (lora or controlnet or ip_adapter or embedding or clip_skip)
+    is_plain = vae == sampler == prediction == "auto"
+    is_plain &= not (lora or controlnet or ip_adapter or embedding or clip_skip)
     if not _is_sam_file(path) and _is_voice(path):
         from engine.models.voice.check import check as check_voice
         from engine.models.voice.index_choice import index_for
@@ -74,6 +82,8 @@ def check(
         spec = ModelSpec(
             model=path,
             vae=vae,
+            sampler=sampler,
+            prediction=prediction,
             loras=tuple((name, 1.0) for name in lora or ()),
             controlnets=tuple(controlnet or ()),
             ip_adapter=ip_adapter,

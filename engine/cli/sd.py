@@ -42,6 +42,17 @@ def sd(
     steps: Annotated[int, typer.Option(min=1, max=50, help="Of these, `strength` are made.")] = 4,
     strength: Annotated[float, typer.Option(min=0.05, max=1.0, help="How far the result may leave the picture.")] = 0.5,
     guidance: Annotated[float, typer.Option(min=1.0, max=15.0, help="How hard the prompt pulls; 1 is off.")] = 1.0,
+    sampler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|lcm|turbo|lightning|hyper|tcd|scheduler",
+            help="What the model was distilled for; scheduler: nothing. (default: what its files tell)",
+        ),
+    ] = None,
+    prediction: Annotated[
+        str | None,
+        typer.Option(metavar="auto|epsilon|v", help="What its UNet predicts. (default: what its files tell)"),
+    ] = None,
     seed: Annotated[int, typer.Option(min=-1, max=LARGEST_SEED, help="Noise to start from; -1: any.")] = 1,
     size: Annotated[str, typer.Option(metavar="WxH", help="Multiples of 64 px; the picture is cropped.")] = "512x512",
     lora: Annotated[
@@ -87,6 +98,8 @@ def sd(
         ip_image=ip_image,
         embeddings=embedding,
         clip_skip=clip_skip,
+        sampler=sampler,
+        prediction=prediction,
     )
     if not spec.model:
         raise UsageError(NO_MODEL)
@@ -108,7 +121,7 @@ def sd(
     }
     where = device or configured.device, dtype or configured.dtype
     with _progress(as_json) as progress, _one_line_when_full(width, height):
-        painted, told = _paint(spec, where, ip_scale, picture, options | {"progress": progress})
+        painted, told = _paint(spec, where, ip_scale, picture, options | {"progress": progress}, is_quiet=as_json)
     _write(out, painted)
     if as_json:
         print(json.dumps({"file": str(out)} | told, ensure_ascii=False))
@@ -119,12 +132,20 @@ def sd(
 
 
 def _paint(
-    spec: "ModelSpec", where: tuple[str, str], ip_scale: float, picture: "np.ndarray", options: dict[str, Any]
+    spec: "ModelSpec",
+    where: tuple[str, str],
+    ip_scale: float,
+    picture: "np.ndarray",
+    options: dict[str, Any],
+    *,
+    is_quiet: bool,
 ) -> tuple["np.ndarray", dict[str, Any]]:
     """The picture, and what there is to tell about it."""
     from engine.models.device_work import chosen_device, chosen_dtype
+    from engine.models.diffusion.check import run_line
     from engine.models.diffusion.coefficients import real_steps
     from engine.models.diffusion.load import load
+    from engine.models.diffusion.model import unguided
     from engine.models.diffusion.single import paint
 
     began_s = time.perf_counter()
@@ -132,16 +153,24 @@ def _paint(
     model = load(spec, device, chosen_dtype(where[1], device))
     if model.ip_adapter is not None:
         model.ip_adapter.set_scale(ip_scale)
+    if not is_quiet:
+        how = run_line(model.sampler, model.sampler_reason, model.prediction_type, model.prediction_reason)
+        print(f"SD: {spec.model}, {how}, {device} {str(model.dtype).removeprefix('torch.')}")
     loaded_s = time.perf_counter()
     notes: list[str] = []
     painted = paint(model, picture, note=notes.append, **options)
     painted_s = time.perf_counter()
+    has_no_effect = unguided(model, model.sampler, options["guidance"])
     return painted, {
         "width": options["width"],
         "height": options["height"],
         "model": spec.model,
         "family": model.family,
         "sampler": model.sampler,
+        "sampler_reason": model.sampler_reason,
+        "prediction_type": model.prediction_type,
+        "prediction_reason": model.prediction_reason,
+        "guidance": model.guidance_for(model.sampler, options["guidance"]),
         "steps_asked": options["steps"],
         "steps": real_steps(options["steps"], options["strength"]),
         "seed": options["seed"],
@@ -149,7 +178,11 @@ def _paint(
         "dtype": str(model.dtype).removeprefix("torch."),
         "load_s": round(loaded_s - began_s, 3),
         "paint_s": round(painted_s - loaded_s, 3),
-        "notes": [*model.notes, *dict.fromkeys(notes)],
+        "notes": [
+            *model.notes,
+            *dict.fromkeys(notes),
+            *([f"--guidance: {has_no_effect}"] if has_no_effect else []),
+        ],
     }
 
 

@@ -31,7 +31,7 @@ def model_spec(
     clip_skip: int | None = None,
     **others: Any,
 ) -> "ModelSpec":
-    """Options win over the configuration, each as a whole. `others`: of ModelSpec, as they are."""
+    """Options win over the configuration, each as a whole. `others`: of ModelSpec, as they are; None: as configured."""
     from engine.models.diffusion import ModelSpec
 
     spec = ModelSpec(
@@ -42,7 +42,8 @@ def model_spec(
         image_encoder=configured.image_encoder if ip_adapter is None else "",
         embeddings=tuple(embeddings or configured.embeddings),
         clip_skip=configured.clip_skip if clip_skip is None else clip_skip,
-        **{"vae": configured.vae, "sampler": configured.sampler} | others,
+        **{"vae": configured.vae, "sampler": configured.sampler, "prediction": configured.prediction}
+        | {name: value for name, value in others.items() if value is not None},
     )
     if spec.model and (ip_image is None) == bool(spec.ip_adapter) and (needs_ip_image or ip_image is not None):
         raise UsageError("--ip-adapter PATH and --ip-image FILE belong together")

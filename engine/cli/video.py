@@ -14,9 +14,10 @@ from engine.cli.video_progress import shown_progress
 from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import Telemetry, telemetry, writers
 from engine.cli.video_web import is_given, refuse_without_effect, serve
-from engine.errors import UsageError
+from engine.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
+    from engine.models.diffusion.painting import Painting
     from engine.video import VideoJob, VideoReport
     from engine.video.pipeline import Tell
 
@@ -54,8 +55,16 @@ def video(
     strength: Annotated[float, typer.Option(metavar="0..1", help="How far a picture may leave the source.")] = 0.5,
     cfg: Annotated[float, typer.Option(metavar="0..30", help="How hard the prompt pulls; 1 is off.")] = 6.0,
     sampler: Annotated[
-        str, typer.Option(metavar="auto|lcm|deis|euler|dpm", help="auto: the one that belongs to the model.")
+        str,
+        typer.Option(
+            metavar="auto|lcm|turbo|lightning|hyper|tcd|scheduler|deis|euler|dpm",
+            help="auto: the one that the model was made for; scheduler: of its own configuration.",
+        ),
     ] = "auto",
+    prediction: Annotated[
+        str | None,
+        typer.Option(metavar="auto|epsilon|v", help="What the UNet predicts. (default: what its files tell)"),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of the noise, the same for every picture.")] = 0,
     scale: Annotated[
         float, typer.Option(metavar="0.05..8", help="Of the source's size; sides become multiples of 8 px.")
@@ -159,6 +168,7 @@ def video(
         needs_ip_image=web is None,  # on a page it can be chosen later
         vae="full" if vae else configured.vae,
         accelerator=accelerator or configured.accelerator,
+        prediction=prediction,
     )
     for name, needed, is_there in (
         ("control", "controlnet", spec.controlnets),
@@ -182,6 +192,7 @@ def video(
     )
     where = {"device": device or configured.device, "dtype": dtype or configured.dtype, "threads": threads}
     if web is not None:
+        _say_model(painting, as_json=as_json)
         files = {"side_px": side, "certificate": certificate, "key": key, "token": token}
         serve(painting, web, as_json=as_json, most_clients=clients, **where, **files)
         return
@@ -214,7 +225,7 @@ def _paint(job: "VideoJob", *, as_json: bool, is_debug: bool) -> None:
             shown_progress(as_json, has_bar=not is_debug) as show,
             telemetry(writers(as_json, is_debug)) as known,
         ):
-            report, is_live = _painted(job, known, show, stop, said)
+            report, is_live = _painted(job, known, show, stop, said, as_json=as_json)
     except KeyboardInterrupt:  # while the model was loaded: Ctrl-C ends that at once, no signal waits for its end
         print("multiverse: interrupted before the first picture; nothing was written", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
@@ -224,7 +235,7 @@ def _paint(job: "VideoJob", *, as_json: bool, is_debug: bool) -> None:
     if report.is_interrupted:
         print(f"multiverse: {ended_line(report, is_live=is_live)}", file=sys.stderr)
     if as_json:
-        print(json.dumps({"event": "done"} | report.as_json(), ensure_ascii=False))
+        print(json.dumps({"event": "done"} | report.as_json() | _choices(job.painting), ensure_ascii=False))
     else:
         print("\n".join(report_lines(report)))
     if report.is_interrupted and not (is_live and report.painted):
@@ -232,7 +243,7 @@ def _paint(job: "VideoJob", *, as_json: bool, is_debug: bool) -> None:
 
 
 def _painted(
-    job: "VideoJob", known: Telemetry, tell: "Tell", stop: threading.Event, said: set[str]
+    job: "VideoJob", known: Telemetry, tell: "Tell", stop: threading.Event, said: set[str], *, as_json: bool
 ) -> "tuple[VideoReport, bool]":
     """The report, and whether the source has no end of its own. What is known of the source beforehand is `said`."""
     from engine.cli.run import Signals
@@ -244,6 +255,7 @@ def _painted(
         for note in opened.pictures.counts.notes:  # before hours of work
             said.add(note)
             print(f"multiverse: {note}", file=sys.stderr, flush=True)
+        _say_model(job.painting, as_json=as_json)
         stages = open_stages(job, opened)
         undone.callback(stages.stages.close)
         known.loaded(stages.load_s, stages.stages.device if job.cluster is None else None)
@@ -251,6 +263,32 @@ def _painted(
         undone.pop_all()
     is_live = opened.pictures.kind == "live"
     return run_job(job, opened, stages, tell=tell, watch=known.follow, stop=stop), is_live
+
+
+def _choices(painting: "Painting") -> dict[str, str]:
+    """How the model is run and why; empty where it does not lie here, as with a cluster, or has random weights."""
+    from engine.models.diffusion.check import check
+
+    if painting.spec.random_shape:
+        return {}
+    try:
+        report = check(painting.spec)
+    except ModelError:
+        return {}  # told in full where it is loaded
+    own = {"sampler": report.sampler, "sampler_reason": report.sampler_reason}
+    asked = {"sampler": painting.sampler, "sampler_reason": "asked for"}
+    return (own if painting.sampler == "auto" else asked) | {
+        "prediction_type": report.prediction_type,
+        "prediction_reason": report.prediction_reason,
+    }
+
+
+def _say_model(painting: "Painting", *, as_json: bool) -> None:
+    """How it is run and why, in one line, before it is loaded."""
+    from engine.models.diffusion.check import run_line
+
+    if told := {} if as_json else _choices(painting):
+        print(f"SD: {painting.spec.model}, {run_line(*told.values())}", file=sys.stderr, flush=True)
 
 
 def _demand(source: str | None, output: str | None, prompt: str | None) -> None:

@@ -67,6 +67,18 @@ def test_what_belongs_to_stable_diffusion_is_refused_for_sam3(check: Check, tiny
     assert code == 2 and "belong to Stable Diffusion" in said
 
 
+def test_what_it_is_run_with_and_why_is_told_and_can_be_asked_for(check: Check, tiny_sd: Path, tiny_sam3: Path) -> None:
+    own, asked = (
+        dict(line.split(maxsplit=1) for line in check(tiny_sd, *options)[1].splitlines())
+        for options in ((), ("--sampler", "tcd", "--prediction", "v"))
+    )
+    assert own["sampler"] == "lcm (the scheduler's configuration: LCMScheduler)"
+    assert own["predicts"] == "epsilon (the scheduler's configuration)"
+    assert (asked["sampler"], asked["predicts"]) == ("tcd (asked for)", "v_prediction (asked for)")
+    code, _, said = check(tiny_sam3, "--sampler", "lcm")
+    assert code == 2 and "belong to Stable Diffusion" in said
+
+
 @pytest.mark.parametrize("name", ["nowhere", "nobody/nothing"])
 def test_a_path_that_is_not_there_is_one_line(
     check: Check, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

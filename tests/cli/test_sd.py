@@ -54,6 +54,20 @@ def test_one_picture_is_what_the_core_paints(
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["in.png", "out.png"]
 
 
+def test_how_the_model_is_run_and_what_has_no_effect_is_told(
+    home: Path, say: Callable[..., Said], tiny_sd: Path
+) -> None:
+    asked = ["--model", tiny_sd, "--sampler", "lightning", "--guidance", "3", "--overwrite"]
+    code, out, err = say("sd", "in.png", "out.png", *SMALL, *asked)
+    assert code == 0
+    assert f"SD: {tiny_sd}, lightning (asked for), epsilon (" in out.splitlines()[0]
+    assert out.splitlines()[0].endswith("), cpu float32")
+    assert err.startswith("multiverse: --guidance: 3 has no effect: lightning models were distilled")
+    told = json.loads(say("sd", "in.png", "out.png", *SMALL, *asked, "--prediction", "v", "--json").out)
+    assert (told["sampler"], told["sampler_reason"], told["guidance"]) == ("lightning", "asked for", 1.0)
+    assert (told["prediction_type"], told["prediction_reason"]) == ("v_prediction", "asked for")
+
+
 def painted(model: Path, image: Path) -> np.ndarray:
     from engine.models.diffusion import ModelSpec
     from engine.models.diffusion.load import load

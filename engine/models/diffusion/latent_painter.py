@@ -12,6 +12,7 @@ from engine.models.diffusion.batch_schedule import BatchSchedule
 from engine.models.diffusion.conditioner import Cond, Conditioner
 from engine.models.diffusion.denoiser import Control, Denoiser
 from engine.models.diffusion.lora_tags import Note, tagged_weights, with_tags
+from engine.models.diffusion.model import unguided
 from engine.models.diffusion.outlines import edges
 from engine.models.diffusion.painting import Painting
 from engine.models.diffusion.pixels import fitted
@@ -40,7 +41,7 @@ class LatentPainter:
         note: Callable[[str], None],
         calls: "Calls | None",
     ) -> None:
-        self._model, self._size = model, size
+        self._model, self._size, self._tell = model, size, note
         self._read_picture = read_picture
         self._denoiser = Denoiser(model, calls=calls)
         self._note: Note = lambda key, line: note(line)
@@ -70,6 +71,11 @@ class LatentPainter:
         # Texts and picture go through what LoRAs may change; the scale of the picture lies in the UNet.
         key = painting.prompt, painting.negative, painting.lora_weights, painting.ip_image
         self._cond = _kept(self._conds, key, lambda: self._encoded(painting))
+        before = self._painting
+        if before is None or (before.cfg, before.sampler) != (painting.cfg, painting.sampler):
+            line = unguided(model, model.sampler if painting.sampler == "auto" else painting.sampler, painting.cfg)
+            if line:
+                self._tell(f"--cfg: {line}")
         self._steps, self._evaluations = steps, evaluations
         self._schedule, self._painting = schedule, painting
 
