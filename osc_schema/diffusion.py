@@ -103,7 +103,8 @@ AREA = Area(
             1,
             1,
             15,
-            "How hard the prompt pulls; 1 is off. LCM and turbo models want 1 to 2.",
+            "How hard the prompt pulls; 1 is off. LCM models want 1 to 2; turbo, lightning and most Hyper-SD have "
+            "none. A model that takes it as an input (LCM_Dreamshaper_v7) has its own 8 at 1.",
             words="cfg scale",
         ),
         menu(
@@ -118,7 +119,7 @@ AREA = Area(
         menu(
             "/sd/mode",
             "stream single",
-            "stream: all steps of consecutive pictures in one call (LCM and turbo models); single: one picture "
+            "stream: all steps of consecutive pictures in one call (models made for few steps); single: one picture "
             "after the other.",
             **_ASKED,
         ),
