@@ -19,11 +19,11 @@ from engine.models.diffusion.spec import ModelSpec
 from engine.models.diffusion.stream_schedule import StreamSchedule, StreamSettings
 from engine.models.graphs import DirectCalls
 from tests.models.diffusion.oracle import source_picture
-from tests.replicas import folders, loras, nets, prompts, single_files
+from tests.replicas import folders, loras, nets, prompts, samplers, single_files
 from tests.replicas.replica import Refused, Replica, Shelf, Works
 
 SIDE_PX = 64
-MODULES = (folders, loras, nets, prompts, single_files)
+MODULES = (folders, loras, nets, prompts, samplers, single_files)
 REPLICAS: Sequence[Replica] = [replica for module in MODULES for replica in module.REPLICAS]
 
 
