@@ -94,7 +94,7 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
             low=0.0,
             high=30.0,
             step=0.1,
-            about="How closely the prompt is followed; 1 is off and twice as fast. Turbo models have none.",
+            about="How closely the prompt is followed; 1 is off and twice as fast. Turbo and Lightning have none.",
         ),
         _of_painting(
             "seed",
