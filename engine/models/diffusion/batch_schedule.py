@@ -125,13 +125,13 @@ class BatchSchedule:
     ) -> torch.Tensor:
         rows, last = self._rows, self._coefficients.steps - 1
         self._begin(self._coefficients.timesteps)
-        coefficients, clean, guess = self._coefficients, z, None
-        keeps_noise = bool(coefficients.kept.any())
+        clean, guess = z, None
+        fresh, keeps_noise = self._coefficients.fresh.tolist(), any(self._coefficients.kept.tolist())
         for step in range(last + 1):
             if step:
                 between()
             x = rows.signal[step] * clean
-            if coefficients.fresh[step]:
+            if fresh[step]:
                 x = x + rows.noise[step] * rows.fresh[step] * noise.draw(step)
             if guess is not None:
                 x = x + rows.noise[step] * rows.kept[step] * guess

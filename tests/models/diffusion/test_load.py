@@ -71,7 +71,7 @@ def test_the_loaded_parts_paint_what_diffusers_paints(tiny_models: Any, kind: st
 
 def test_a_sampler_that_is_asked_for_is_taken(tiny_sd: Path) -> None:
     assert load_tiny(tiny_sd, sampler="scheduler").sampler == "scheduler"
-    with pytest.raises(ModelError, match="sampler ddim: not one of auto, lcm, turbo, scheduler"):
+    with pytest.raises(ModelError, match="sampler ddim: not one of auto, lcm, turbo, lightning, hyper, tcd, scheduler"):
         load_tiny(tiny_sd, sampler="ddim")
 
 
