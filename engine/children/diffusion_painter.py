@@ -12,7 +12,7 @@ from engine.children.diffusion_settings import Settings
 from engine.children.diffusion_source import segments
 from engine.errors import SourceError
 from engine.models.diffusion.outlines import edges
-from engine.models.diffusion.sampler_choice import FEW_STEPS
+from engine.models.diffusion.plan.sampler_choice import FEW_STEPS
 from engine.sources.still import read_still
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ class Painter:
         self._conditioned = needed
 
     def _tell_clip_skip(self, asked: int) -> None:
-        from engine.models.diffusion.clip_skip import clip_skip_note
+        from engine.models.diffusion.plan.clip_skip import clip_skip_note
 
         if line := clip_skip_note(self.model.family, asked):
             self._note("clip_skip", f"/sd/clip_skip: {line}")

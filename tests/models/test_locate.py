@@ -3,6 +3,7 @@
 Lists of files as the repositories' pages show them in November 2026, sizes in MB.
 """
 
+import json
 import os
 import shlex
 import shutil
@@ -17,7 +18,7 @@ from huggingface_hub.utils import filter_repo_objects
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.diffusion.model_folder import TEXT_PARTS
+from engine.models.diffusion.plan.model_folder import TEXT_PARTS
 from engine.models.known_repositories import KNOWN
 from engine.models.segmentation.model_folder import find as find_sam3
 from engine.models.voice.content_folder import FILES as CONTENT_FILES
@@ -230,7 +231,10 @@ def test_weights_in_shards_are_fetched_by_one_pattern(hub: Hub) -> None:
     line = locate.how_to_get("artist/large")
     assert f'"unet/{NET}-*-of-*.safetensors"' in line and "(10.4 GB" in line
     hub.type(line, files)
-    assert weights_in(locate.find("artist/large") / "unet")
+    unet = locate.find("artist/large") / "unet"
+    index = {"weight_map": {name: Path(file).name for name, file in zip("ab", shards, strict=True)}}
+    (unet / f"{NET}.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
+    assert weights_in(unet)
 
 
 @pytest.mark.parametrize(
@@ -300,7 +304,7 @@ def test_a_gated_model_is_told_with_the_steps_before(hub: Hub) -> None:
 def test_sam_3_1_is_told_as_what_no_download_makes_readable(hub: Hub) -> None:
     hub.fetch("facebook/sam3.1", {"config.json": 0.1, "sam3.1_multiplex.pt": 3500.0})
     with pytest.raises(
-        ModelError, match=r"facebook/sam3\.1: is published for Meta's own code alone .* take facebook/sam3$"
+        ModelError, match=r"facebook/sam3\.1: is SAM 3\.1, which is published as Meta's own .*; take facebook/sam3"
     ):
         find_sam3("facebook/sam3.1")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.models.diffusion.lora_file import examine_lora
+from engine.models.diffusion.plan.lora_file import examine_lora
 from engine.models.safetensors_header import read_header
 from engine.models.weight_files import weights_in
 from tests.replicas import true_size

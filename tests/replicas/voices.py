@@ -207,7 +207,7 @@ def unpacked(shelf: Shelf) -> VoiceSpec:
     return VoiceSpec(model=str(shelf.folder), pitch="yin")
 
 
-SPIN = f'hf download IAHispano/Applio --include "{PUBLISHED["spin"].removeprefix("IAHispano/Applio/")}/*"'
+SPIN = f'hf download IAHispano/Applio --include "{PUBLISHED["spin"].removeprefix("IAHispano/Applio/")}/*.json"'
 REPLICAS = [
     VoiceReplica(
         name="WebUI v2 with its index",
@@ -250,7 +250,7 @@ REPLICAS = [
         name="Applio, korean-hubert-base",
         source=f"{APPLIO}/rvc/lib/utils.py",
         build=applio(embedder_model="korean-hubert-base"),
-        expect=Refused(says=("was trained on korean-hubert-base", '"Resources/embedders/korean_hubert_base/*"')),
+        expect=Refused(says=("was trained on korean-hubert-base", '"Resources/embedders/korean_hubert_base/*.json"')),
     ),
     VoiceReplica(
         name="Applio, custom embedder",

@@ -7,8 +7,8 @@
     ...                                                             # a schedule paints
     rgb, is_finite = pixels.decode(z)
 
-Read `model.py` (what the parts share), `load.py`, then the schedules. Importing this package does not load torch;
-`spec.py`, `locate.py`, `model_folder.py` and `check.py` never do.
+Read `plan/model_plan.py` (how a model is run), `model.py` (what the parts share), `load.py`, then the schedules.
+Importing this package does not load torch; `spec.py`, `check.py` and `plan/` never do.
 """
 
 from engine.models.diffusion.spec import ModelSpec

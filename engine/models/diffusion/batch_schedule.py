@@ -12,8 +12,8 @@ from torch.overrides import TorchFunctionMode
 from engine.errors import ModelError
 from engine.models.diffusion.coefficients import StepCoefficients, real_steps, step_coefficients
 from engine.models.diffusion.denoiser import Control, Denoiser
-from engine.models.diffusion.sampler_choice import FEW_STEPS
-from engine.models.diffusion.scheduler_config import ZERO_SNR_SCHEDULERS
+from engine.models.diffusion.plan.sampler_choice import FEW_STEPS
+from engine.models.diffusion.plan.scheduler_config import ZERO_SNR_SCHEDULERS
 from engine.models.graphs import nothing
 
 if TYPE_CHECKING:

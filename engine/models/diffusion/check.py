@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from engine.models import locate
-from engine.models.diffusion import single_file
-from engine.models.diffusion.choice import Choice
-from engine.models.diffusion.model_folder import ModelFolder
-from engine.models.diffusion.model_plan import plan_model
+from engine.models.diffusion.plan import single_file
+from engine.models.diffusion.plan.choice import Choice
+from engine.models.diffusion.plan.model_folder import ModelFolder
+from engine.models.diffusion.plan.model_plan import plan_model
+from engine.models.diffusion.plan.vae_choice import choose_vae
 from engine.models.diffusion.spec import ModelSpec
-from engine.models.diffusion.vae_choice import choose_vae
 from engine.models.part_report import Report
 
 TINY_VAE = "AutoencoderTiny"

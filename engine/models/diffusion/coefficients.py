@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from engine.errors import ModelError
-from engine.models.diffusion.sampler_choice import FEW_STEPS
-from engine.models.diffusion.sampler_name import TCD_ETA
+from engine.models.diffusion.plan.sampler_choice import FEW_STEPS
+from engine.models.diffusion.plan.sampler_name import TCD_ETA
 
 SIGMA_DATA = 0.5  # standard deviation of the data in the consistency models' boundary condition (LCM, Luo et al. 2023)
 TIMESTEP_SCALING = 10.0

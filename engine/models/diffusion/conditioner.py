@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from engine.models.diffusion.clip_skip import layers_skipped
+from engine.models.diffusion.plan.clip_skip import layers_skipped
 from engine.models.diffusion.prompt_syntax import Prompt, parse_prompt
 from engine.models.diffusion.prompt_tokens import TokenRow, emphasised, tell_left_out, token_row
 from engine.models.diffusion.textual_inversion import Triggers, vectors_in_place

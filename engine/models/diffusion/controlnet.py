@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from engine.models.diffusion.controlnet_config import KIND
-from engine.models.diffusion.controlnet_file import ControlNetFiles, is_original, without_prefix
-from engine.models.diffusion.tensor_file import fill, read_tensors
+from engine.models.diffusion.plan.controlnet_config import KIND
+from engine.models.diffusion.plan.controlnet_file import ControlNetFiles, is_original, without_prefix
+from engine.models.diffusion.plan.tensor_file import fill, read_tensors
 from engine.models.pretrained import notes_of, one_line, pickle_notes, pretrained
 
 if TYPE_CHECKING:

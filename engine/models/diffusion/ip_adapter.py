@@ -15,7 +15,7 @@ from diffusers.models.embeddings import ImageProjection, IPAdapterFullImageProje
 from PIL import Image
 
 from engine.errors import ModelError
-from engine.models.diffusion.ip_adapter_file import IpAdapterFiles
+from engine.models.diffusion.plan.ip_adapter_file import IpAdapterFiles
 from engine.models.pretrained import notes_of, one_line, pretrained
 
 if TYPE_CHECKING:

@@ -11,17 +11,17 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.device_work import dtype_named
 from engine.models.diffusion.accelerators import accelerate, demand
-from engine.models.diffusion.choice import Choice
 from engine.models.diffusion.coefficients import noise_table
 from engine.models.diffusion.model import Model
-from engine.models.diffusion.model_folder import ModelFolder
-from engine.models.diffusion.model_plan import ModelPlan, plan_model
 from engine.models.diffusion.painting import Stage
-from engine.models.diffusion.sampler_choice import SamplerChoice
-from engine.models.diffusion.single_file import CLASSES, TEXT_CLASSES, SingleFile
+from engine.models.diffusion.plan.choice import Choice
+from engine.models.diffusion.plan.model_folder import ModelFolder
+from engine.models.diffusion.plan.model_plan import ModelPlan, plan_model
+from engine.models.diffusion.plan.sampler_choice import SamplerChoice
+from engine.models.diffusion.plan.single_file import CLASSES, TEXT_CLASSES, SingleFile
+from engine.models.diffusion.plan.vae_choice import VaeChoice
 from engine.models.diffusion.single_file_weights import read
 from engine.models.diffusion.spec import ModelSpec
-from engine.models.diffusion.vae_choice import VaeChoice
 from engine.models.diffusion.vae_loading import load_vae_file
 from engine.models.locate import INDEX
 from engine.models.plain_config import notes_on

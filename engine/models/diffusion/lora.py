@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from engine.errors import ModelError
-from engine.models.diffusion.lora_changes import Change
 from engine.models.diffusion.lora_delta import Delta
-from engine.models.diffusion.lora_file import LoraFile
-from engine.models.diffusion.lora_names import TEXT_PARTS, UNET_PART, plain_layer
+from engine.models.diffusion.plan.lora_changes import Change
+from engine.models.diffusion.plan.lora_file import LoraFile
+from engine.models.diffusion.plan.lora_names import TEXT_PARTS, UNET_PART, plain_layer
 from engine.models.pretrained import demand_finite, one_line
 
 if TYPE_CHECKING:

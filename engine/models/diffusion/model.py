@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from engine.models.diffusion.sampler_name import TCD_ETA
+from engine.models.diffusion.plan.sampler_name import TCD_ETA
 from engine.models.diffusion.spec import ModelSpec
 from engine.models.diffusion.unet_parts import PLAIN, Parts
 

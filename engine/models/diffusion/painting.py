@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from engine.models.diffusion import sampler_choice
+from engine.models.diffusion.plan import sampler_choice
 from engine.models.diffusion.spec import ModelSpec
 
 Stage = Literal["encode", "process", "decode", "whole"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from engine.errors import ModelError
-from engine.models.diffusion.embedding_file import WEBUI_PICKLE, EmbeddingFile
+from engine.models.diffusion.plan.embedding_file import WEBUI_PICKLE, EmbeddingFile
 from engine.models.pretrained import one_line
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
-from engine.models.diffusion.tensor_file import fill, read_tensors
-from engine.models.diffusion.vae_choice import VaeChoice
-from engine.models.diffusion.vae_file import TINY, is_original, pair_names, without_prefix
+from engine.models.diffusion.plan.tensor_file import fill, read_tensors
+from engine.models.diffusion.plan.vae_choice import VaeChoice
+from engine.models.diffusion.plan.vae_file import TINY, is_original, pair_names, without_prefix
 from engine.models.pretrained import one_line
 
 OLD_NAMES = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}

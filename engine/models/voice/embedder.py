@@ -62,8 +62,7 @@ def content_for(name: str, told: Mapping[str, Any], asked: str) -> ContentChoice
         locate.find(content, files=())
     except ModelError:
         raise ModelError(
-            f"{start}; fetch it once: {locate.fetch_command(content)}   (https://huggingface.co/IAHispano/Applio); or "
-            f"name what you have with {OPTIONS}"
+            f"{start}; fetch it once: {locate.download_command(content, ())}; or name what you have with {OPTIONS}"
         ) from None
     return ContentChoice(content, f"the voice was trained on {trained_on}: {content} hears its words")
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import ModelError, MultiverseError, UsageError
-from engine.models.diffusion.extras import lora_file, lora_name
 from engine.models.diffusion.painting import Painting
+from engine.models.diffusion.plan.extras import lora_file, lora_name
 from engine.models.diffusion.spec import ModelSpec
 from engine.option_range import check_number
 from engine.serving.access import Access, is_loopback, new_token

@@ -106,7 +106,7 @@ def _source_key(pictures: Pictures) -> str:
 
 def _model_files(job: VideoJob) -> list[Path]:
     """Files whose change would be seen; none where it is drawn at random, or lies on other machines."""
-    from engine.models.diffusion.vae_choice import TAESD
+    from engine.models.diffusion.plan.vae_choice import TAESD
 
     spec = job.painting.spec
     names = [spec.model, *(name for name, _ in spec.loras), *spec.controlnets, spec.ip_adapter, spec.image_encoder]

@@ -11,14 +11,14 @@ from safetensors.torch import load_file, save_file
 from engine.errors import ModelError
 from engine.models.diffusion import ModelSpec
 from engine.models.diffusion.load import load
-from engine.models.diffusion.lora_file import examine_lora
-from engine.models.diffusion.lora_names import places_in
-from engine.models.diffusion.model_folder import ModelFolder
-from engine.models.diffusion.model_plan import plan_model
-from engine.models.diffusion.network_outline import outline_of_file, outline_of_folder
-from engine.models.diffusion.original_names import diffusers_name
-from engine.models.diffusion.original_text_names import ENCODERS, text_weights
-from engine.models.diffusion.single_file import examine
+from engine.models.diffusion.plan.lora_file import examine_lora
+from engine.models.diffusion.plan.lora_names import places_in
+from engine.models.diffusion.plan.model_folder import ModelFolder
+from engine.models.diffusion.plan.model_plan import plan_model
+from engine.models.diffusion.plan.network_outline import outline_of_file, outline_of_folder
+from engine.models.diffusion.plan.original_names import diffusers_name
+from engine.models.diffusion.plan.original_text_names import ENCODERS, text_weights
+from engine.models.diffusion.plan.single_file import examine
 from engine.models.safetensors_header import Tensor
 from tests.replicas import loras
 from tests.replicas.replica import Shelf, Works

@@ -13,16 +13,16 @@ from engine.errors import ModelError
 from engine.models.diffusion import ModelSpec
 from engine.models.diffusion.conditioner import Conditioner
 from engine.models.diffusion.controlnet import load_controlnet
-from engine.models.diffusion.controlnet_config import demand_fit
-from engine.models.diffusion.controlnet_file import examine_controlnet
 from engine.models.diffusion.denoiser import Control, Denoiser
-from engine.models.diffusion.ip_adapter_file import examine_ip_adapter
 from engine.models.diffusion.load import latent_scale, load
-from engine.models.diffusion.model_folder import ModelFolder
-from engine.models.diffusion.network_outline import NetworkOutline, outline_of_folder
 from engine.models.diffusion.pixels import Pixels
-from engine.models.diffusion.tensor_file import fill
-from engine.models.diffusion.vae_choice import choose_vae
+from engine.models.diffusion.plan.controlnet_config import demand_fit
+from engine.models.diffusion.plan.controlnet_file import examine_controlnet
+from engine.models.diffusion.plan.ip_adapter_file import examine_ip_adapter
+from engine.models.diffusion.plan.model_folder import ModelFolder
+from engine.models.diffusion.plan.network_outline import NetworkOutline, outline_of_folder
+from engine.models.diffusion.plan.tensor_file import fill
+from engine.models.diffusion.plan.vae_choice import choose_vae
 from engine.models.diffusion.vae_loading import OLD_NAMES, load_vae_file
 from engine.models.graphs import DirectCalls
 from tests.models.diffusion.oracle import SIDE_PX, source_picture

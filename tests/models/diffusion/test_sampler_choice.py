@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from engine.models.diffusion.choice import Choice
-from engine.models.diffusion.lora_file import LoraFile
-from engine.models.diffusion.model_folder import ModelFolder
-from engine.models.diffusion.prediction import choose_prediction
-from engine.models.diffusion.sampler_choice import SamplerChoice, choose_sampler
-from engine.models.diffusion.sampler_name import predicts_picture, sampler_named
-from engine.models.diffusion.single_file import SingleFile
+from engine.models.diffusion.plan.choice import Choice
+from engine.models.diffusion.plan.file_prediction import FilePrediction
+from engine.models.diffusion.plan.lora_file import LoraFile
+from engine.models.diffusion.plan.model_folder import ModelFolder
+from engine.models.diffusion.plan.prediction import choose_prediction
+from engine.models.diffusion.plan.sampler_choice import SamplerChoice, choose_sampler
+from engine.models.diffusion.plan.sampler_name import predicts_picture, sampler_named
+from engine.models.diffusion.plan.single_file import SingleFile
 
 CHECKPOINTS = {
     "DreamShaperXL_Turbo": "turbo",
@@ -96,9 +97,15 @@ def test_the_one_step_lightning_is_known_to_predict_the_picture() -> None:
     assert not predicts_picture("sdxl_lightning_2step")
 
 
+def file_of(path: Path) -> SingleFile:
+    return SingleFile(
+        path=path, family="sdxl", tensors={}, prediction=FilePrediction(told=None, likely=None, zero_snr="")
+    )
+
+
 def test_a_prediction_is_taken_from_that_name_unless_another_is_asked_for(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "model", {"_class_name": "PNDMScheduler"}, XL)
-    file = SingleFile(path=tmp_path / "sdxl_lightning_1step_x0.safetensors", family="sdxl", tensors={})
+    file = file_of(tmp_path / "sdxl_lightning_1step_x0.safetensors")
     assert choose_prediction("auto", folder, file).value == "sample"
     assert choose_prediction("epsilon", folder, file).value == "epsilon"
 
@@ -131,7 +138,7 @@ def choice(
     prediction: str = "epsilon",
     wanted: str = "auto",
 ) -> SamplerChoice:
-    file = SingleFile(path=folder.path.parent / f"{single}.safetensors", family="sdxl", tensors={}) if single else None
+    file = file_of(folder.path.parent / f"{single}.safetensors") if single else None
     files = [LoraFile(name=name, weight=1.0, file=Path(f"{name}.safetensors"), tensors={}) for name in loras]
     return choose_sampler(wanted, folder, file, Choice(prediction, ""), files)
 

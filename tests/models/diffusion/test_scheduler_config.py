@@ -12,7 +12,7 @@ from engine.models.diffusion.check import check
 from engine.models.diffusion.conditioner import Conditioner
 from engine.models.diffusion.denoiser import Denoiser
 from engine.models.diffusion.load import load
-from engine.models.diffusion.scheduler_config import CARRIER, PREDICTIONS, RUNNABLE, SCHEDULES, folder_schedule
+from engine.models.diffusion.plan.scheduler_config import CARRIER, PREDICTIONS, RUNNABLE, SCHEDULES, folder_schedule
 from engine.models.diffusion.spec import ModelSpec
 from tests.models.diffusion.plain_stream import random_latents
 

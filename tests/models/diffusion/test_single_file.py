@@ -12,10 +12,10 @@ import torch
 from engine.errors import ModelError
 from engine.models.diffusion import ModelSpec
 from engine.models.diffusion.check import check
-from engine.models.diffusion.checkpoint_header import read_checkpoint_header, read_numbers
 from engine.models.diffusion.load import load
-from engine.models.diffusion.single_file import CONFIGS, SD_2_OWNERS, config_folder, examine
-from engine.models.diffusion.unet_layout import demand_same_blocks, layout_of_config, layout_of_file
+from engine.models.diffusion.plan.checkpoint_header import read_checkpoint_header, read_numbers
+from engine.models.diffusion.plan.single_file import CONFIGS, SD_2_OWNERS, config_folder, examine
+from engine.models.diffusion.plan.unet_layout import demand_same_blocks, layout_of_config, layout_of_file
 from engine.models.pickle_file import LARGEST_PICKLE
 from engine.models.safetensors_header import Tensor
 from tests.tiny_single_file import copy_configuration, original_tensors, save_tensors

@@ -15,8 +15,8 @@ from engine.models.diffusion.conditioner import Conditioner
 from engine.models.diffusion.denoiser import Denoiser
 from engine.models.diffusion.load import load
 from engine.models.diffusion.model import Model
-from engine.models.diffusion.model_plan import plan_model
-from engine.models.diffusion.scheduler_config import ZERO_SNR_SCHEDULERS
+from engine.models.diffusion.plan.model_plan import plan_model
+from engine.models.diffusion.plan.scheduler_config import ZERO_SNR_SCHEDULERS
 from engine.models.diffusion.spec import ModelSpec
 from tests.models.diffusion.plain_stream import random_latents
 from tests.tiny_single_file import copy_configuration, original_tensors, save_tensors

@@ -11,8 +11,8 @@ import torch
 from engine.errors import ModelError
 from engine.models.diffusion.check import check
 from engine.models.diffusion.load import load
+from engine.models.diffusion.plan.unet_fields import sizes_wanted, strays, unmet
 from engine.models.diffusion.spec import ModelSpec
-from engine.models.diffusion.unet_fields import sizes_wanted, strays, unmet
 
 
 @pytest.mark.parametrize(

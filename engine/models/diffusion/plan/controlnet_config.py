@@ -10,8 +10,8 @@ from typing import Any
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.diffusion.network_outline import FAMILIES, TEXT_WIDTHS, NetworkOutline
-from engine.models.diffusion.original_names import UNET, diffusers_name
+from engine.models.diffusion.plan.network_outline import FAMILIES, TEXT_WIDTHS, NetworkOutline
+from engine.models.diffusion.plan.original_names import UNET, diffusers_name
 from engine.models.safetensors_header import Tensor
 
 KIND = "ControlNetModel"

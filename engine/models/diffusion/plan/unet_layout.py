@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.diffusion.original_names import UNET
+from engine.models.diffusion.plan.original_names import UNET
 from engine.models.safetensors_header import Tensor
 
 _PLACE = re.compile(re.escape(UNET) + r"((?:input|output)_blocks\.\d+|middle_block)\.(\d+)\.(.+)")

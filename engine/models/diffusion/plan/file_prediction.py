@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.models.diffusion.checkpoint_header import CheckpointHeader, read_numbers
-from engine.models.diffusion.choice import Choice
-from engine.models.diffusion.original_names import UNET
+from engine.models.diffusion.plan.checkpoint_header import CheckpointHeader, read_numbers
+from engine.models.diffusion.plan.choice import Choice
+from engine.models.diffusion.plan.original_names import UNET
 from engine.small_file import read_small
 
 V_PRED = "v_pred"

@@ -12,10 +12,10 @@ from typing import Any
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.diffusion.extras import published_name
-from engine.models.diffusion.model_folder import ModelFolder
-from engine.models.diffusion.network_outline import FAMILIES
-from engine.models.diffusion.vae_file import FULL, TINY, examine_vae_file
+from engine.models.diffusion.plan.extras import published_name
+from engine.models.diffusion.plan.model_folder import ModelFolder
+from engine.models.diffusion.plan.network_outline import FAMILIES
+from engine.models.diffusion.plan.vae_file import FULL, TINY, examine_vae_file
 from engine.models.plain_config import CONFIG, read_config
 from engine.models.weight_files import Weights, weights_in
 

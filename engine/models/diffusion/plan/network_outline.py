@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.models.diffusion.model_folder import ModelFolder
-from engine.models.diffusion.original_names import diffusers_name
-from engine.models.diffusion.original_text_names import ENCODERS, text_weights
-from engine.models.diffusion.single_file import SingleFile
+from engine.models.diffusion.plan.model_folder import ModelFolder
+from engine.models.diffusion.plan.original_names import diffusers_name
+from engine.models.diffusion.plan.original_text_names import ENCODERS, text_weights
+from engine.models.diffusion.plan.single_file import SingleFile
 from engine.models.pickle_file import read_pickle
 from engine.models.safetensors_header import Tensor, read_header
 from engine.models.weight_files import Weights

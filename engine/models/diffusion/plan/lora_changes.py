@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.errors import ModelError
-from engine.models.diffusion.lora_names import Place
+from engine.models.diffusion.plan.lora_names import Place
 from engine.models.safetensors_header import Tensor
 
 

@@ -11,21 +11,21 @@ from typing import Any
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.diffusion import single_file
-from engine.models.diffusion.choice import Choice
-from engine.models.diffusion.clip_skip import MAX_CLIP_SKIP, clip_skip_note
-from engine.models.diffusion.controlnet_file import ControlNetFiles, examine_controlnet
-from engine.models.diffusion.embedding_file import EmbeddingFile, examine_embedding, text_widths
-from engine.models.diffusion.ip_adapter_file import IpAdapterFiles, examine_ip_adapter
-from engine.models.diffusion.lora_file import LoraFile, examine_lora
-from engine.models.diffusion.model_folder import ModelFolder
-from engine.models.diffusion.network_outline import NetworkOutline, outline_of_file, outline_of_folder
-from engine.models.diffusion.prediction import choose_prediction
-from engine.models.diffusion.sampler_choice import SamplerChoice, choose_sampler
-from engine.models.diffusion.scheduler_config import scheduler_config
-from engine.models.diffusion.single_file import SingleFile
+from engine.models.diffusion.plan import single_file
+from engine.models.diffusion.plan.choice import Choice
+from engine.models.diffusion.plan.clip_skip import MAX_CLIP_SKIP, clip_skip_note
+from engine.models.diffusion.plan.controlnet_file import ControlNetFiles, examine_controlnet
+from engine.models.diffusion.plan.embedding_file import EmbeddingFile, examine_embedding, text_widths
+from engine.models.diffusion.plan.ip_adapter_file import IpAdapterFiles, examine_ip_adapter
+from engine.models.diffusion.plan.lora_file import LoraFile, examine_lora
+from engine.models.diffusion.plan.model_folder import ModelFolder
+from engine.models.diffusion.plan.network_outline import NetworkOutline, outline_of_file, outline_of_folder
+from engine.models.diffusion.plan.prediction import choose_prediction
+from engine.models.diffusion.plan.sampler_choice import SamplerChoice, choose_sampler
+from engine.models.diffusion.plan.scheduler_config import scheduler_config
+from engine.models.diffusion.plan.single_file import SingleFile
+from engine.models.diffusion.plan.vae_choice import VaeChoice, choose_vae
 from engine.models.diffusion.spec import ModelSpec
-from engine.models.diffusion.vae_choice import VaeChoice, choose_vae
 from engine.models.part_report import Missing, PartReport, counted_part, first_missing
 from engine.models.pickle_file import pickled_tensors
 from engine.models.plain_config import demand_no_adapter, notes_on

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.diffusion.choice import Choice
-from engine.models.diffusion.model_folder import ModelFolder
-from engine.models.diffusion.single_file import SingleFile
+from engine.models.diffusion.plan.choice import Choice
+from engine.models.diffusion.plan.model_folder import ModelFolder
+from engine.models.diffusion.plan.single_file import SingleFile
 
 RUNNABLE: Final = frozenset(
     "DDIMScheduler DDIMParallelScheduler DDPMScheduler DDPMParallelScheduler DEISMultistepScheduler "

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from engine.models.diffusion.network_outline import NetworkOutline
-from engine.models.diffusion.original_names import UNET, diffusers_name
+from engine.models.diffusion.plan.network_outline import NetworkOutline
+from engine.models.diffusion.plan.original_names import UNET, diffusers_name
 from engine.models.safetensors_header import Tensor
 
 UNET_PART = "unet"

@@ -7,8 +7,8 @@ from typing import Any
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.diffusion.other_models import SUPPORTED, UNET, instead, unet_of_another_kind, what_it_does
-from engine.models.diffusion.unet_fields import SIZES, sizes_wanted, strays, unmet
+from engine.models.diffusion.plan.other_models import SUPPORTED, UNET, instead, unet_of_another_kind, what_it_does
+from engine.models.diffusion.plan.unet_fields import SIZES, sizes_wanted, strays, unmet
 from engine.models.plain_config import CONFIG, class_named, read_config
 from engine.models.weight_files import Weights, weights_in
 

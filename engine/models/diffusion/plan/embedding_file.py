@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.diffusion.model_folder import ModelFolder
+from engine.models.diffusion.plan.model_folder import ModelFolder
 from engine.models.pickle_file import read_pickle
 from engine.models.safetensors_header import Tensor, read_header
 

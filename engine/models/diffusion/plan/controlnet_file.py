@@ -8,9 +8,9 @@ from typing import Any
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.diffusion.controlnet_config import EXAMPLES, KIND, as_diffusers, config_from, demand_fit
-from engine.models.diffusion.network_outline import NetworkOutline
-from engine.models.diffusion.tensor_file import headers_of, weights_of
+from engine.models.diffusion.plan.controlnet_config import EXAMPLES, KIND, as_diffusers, config_from, demand_fit
+from engine.models.diffusion.plan.network_outline import NetworkOutline
+from engine.models.diffusion.plan.tensor_file import headers_of, weights_of
 from engine.models.plain_config import CONFIG, read_config
 from engine.models.safetensors_header import Tensor
 from engine.models.weight_files import Weights, weights_in

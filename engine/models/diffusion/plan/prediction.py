@@ -1,10 +1,10 @@
 """Decides what the UNet predicts: the noise (epsilon), the velocity (v_prediction) or the picture (sample)."""
 
 from engine.errors import ModelError
-from engine.models.diffusion.choice import ASKED, Choice
-from engine.models.diffusion.model_folder import ModelFolder
-from engine.models.diffusion.sampler_name import predicts_picture
-from engine.models.diffusion.single_file import SingleFile
+from engine.models.diffusion.plan.choice import ASKED, Choice
+from engine.models.diffusion.plan.model_folder import ModelFolder
+from engine.models.diffusion.plan.sampler_name import predicts_picture
+from engine.models.diffusion.plan.single_file import SingleFile
 
 WORDS = {"epsilon": "epsilon", "v": "v_prediction", "v_prediction": "v_prediction"}
 """What `prediction` may be beside auto."""

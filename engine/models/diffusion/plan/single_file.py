@@ -6,12 +6,13 @@ from pathlib import Path
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.diffusion.checkpoint_header import read_checkpoint_header
-from engine.models.diffusion.file_kinds import kind_of, unet_alone
-from engine.models.diffusion.file_prediction import FilePrediction, file_prediction
-from engine.models.diffusion.model_folder import SUPPORTED, ModelFolder
-from engine.models.diffusion.original_names import UNET, modern_name
-from engine.models.diffusion.unet_layout import demand_same_blocks, demand_whole
+from engine.models.diffusion.plan.checkpoint_header import read_checkpoint_header
+from engine.models.diffusion.plan.file_kinds import kind_of, unet_alone
+from engine.models.diffusion.plan.file_prediction import FilePrediction, file_prediction
+from engine.models.diffusion.plan.model_folder import SUPPORTED, ModelFolder
+from engine.models.diffusion.plan.original_names import UNET, modern_name
+from engine.models.diffusion.plan.sampler_name import sampler_named
+from engine.models.diffusion.plan.unet_layout import demand_same_blocks, demand_whole
 from engine.models.safetensors_header import Tensor
 
 SD_2_OWNERS = ("sd2-community", "stabilityai")
@@ -70,7 +71,8 @@ class SingleFile:
     @property
     def is_turbo(self) -> bool:
         """By its name; what predicts v is none."""
-        return re.search("turbo", self.path.stem, re.IGNORECASE) is not None and not self._predicts_v
+        named = sampler_named(self.path.stem, is_lora=False)
+        return named is not None and named.kind == "turbo" and not self._predicts_v
 
     @property
     def config_ids(self) -> tuple[str, ...]:

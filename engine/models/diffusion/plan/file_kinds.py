@@ -7,7 +7,7 @@ Only what people mistake for a model is told apart.
 import re
 from collections.abc import Collection
 
-from engine.models.diffusion.model_folder import SUPPORTED
+from engine.models.diffusion.plan.model_folder import SUPPORTED
 
 _KNOWN = f"known are {SUPPORTED}"
 _BESIDE = "it goes beside a --model, as"

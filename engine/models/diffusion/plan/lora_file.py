@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import ModelError
-from engine.models.diffusion.extras import PICKLES, lora_file, lora_name
-from engine.models.diffusion.lora_changes import Change, Shape, dora_axis, shape_of
-from engine.models.diffusion.lora_kinds import foreign_base, other_kind, told_base
-from engine.models.diffusion.lora_names import UNET_PART, Layer, Place, layers_in, places_in
-from engine.models.diffusion.lora_scales import Scales, scales_of
-from engine.models.diffusion.network_outline import FAMILIES, TEXT_WIDTHS, NetworkOutline
+from engine.models.diffusion.plan.extras import PICKLES, lora_file, lora_name
+from engine.models.diffusion.plan.lora_changes import Change, Shape, dora_axis, shape_of
+from engine.models.diffusion.plan.lora_kinds import foreign_base, other_kind, told_base
+from engine.models.diffusion.plan.lora_names import UNET_PART, Layer, Place, layers_in, places_in
+from engine.models.diffusion.plan.lora_scales import Scales, scales_of
+from engine.models.diffusion.plan.network_outline import FAMILIES, TEXT_WIDTHS, NetworkOutline
 from engine.models.pickle_file import read_pickle
 from engine.models.safetensors_header import Tensor, read_header, read_metadata
 

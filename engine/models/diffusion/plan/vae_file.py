@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ModelError
-from engine.models.diffusion.tensor_file import headers_of, weights_of
+from engine.models.diffusion.plan.tensor_file import headers_of, weights_of
 from engine.models.safetensors_header import Tensor
 from engine.models.weight_files import Weights
 

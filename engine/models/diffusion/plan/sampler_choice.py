@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import ModelError
-from engine.models.diffusion.choice import ASKED, Choice
-from engine.models.diffusion.lora_file import LoraFile
-from engine.models.diffusion.model_folder import ModelFolder
-from engine.models.diffusion.sampler_name import TCD_ETA, NamedSampler, sampler_named
-from engine.models.diffusion.single_file import SingleFile
+from engine.models.diffusion.plan.choice import ASKED, Choice
+from engine.models.diffusion.plan.lora_file import LoraFile
+from engine.models.diffusion.plan.model_folder import ModelFolder
+from engine.models.diffusion.plan.sampler_name import TCD_ETA, NamedSampler, sampler_named
+from engine.models.diffusion.plan.single_file import SingleFile
 
 SAMPLERS = ("auto", "lcm", "turbo", "lightning", "hyper", "tcd", "scheduler")
 FEW_STEPS = ("lcm", "turbo", "lightning", "hyper", "tcd")
