@@ -252,10 +252,15 @@ class Painter:
         if line and (self._settings is None or settings.steps.guidance != self._settings.steps.guidance):
             self._note("guidance", f"/sd/guidance: {line}")
         kind = StreamPlan if is_stream else SinglePlan
-        if not isinstance(self._plan, kind):
-            self._plan = kind(self.model, self._denoiser, settings)
-            return True
-        return self._plan.change(settings)
+        before = self._plan
+        if not isinstance(before, kind):
+            self._plan, is_given_up = kind(self.model, self._denoiser, settings), True
+        else:
+            is_given_up = before.change(settings)
+        assert self._plan is not None
+        if self._plan.ignores_delta and (self._settings is None or settings.steps != self._settings.steps):
+            self._note("delta", "/sd/delta: counts as 1 in the first step, which begins with noise alone")
+        return is_given_up
 
     # -- one call
 

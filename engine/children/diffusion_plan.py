@@ -74,6 +74,10 @@ class StreamPlan:
     def guidance(self) -> float:
         return self._schedule.guidance
 
+    @property
+    def ignores_delta(self) -> bool:
+        return self._schedule.ignores_delta
+
     def change(self, settings: Settings) -> bool:
         before = self._schedule.generation
         self._schedule.change(_stream_settings(settings))
@@ -97,6 +101,8 @@ class StreamPlan:
 
 class SinglePlan:
     """Each call makes all steps of one picture."""
+
+    ignores_delta = False
 
     def __init__(self, model: "Model", denoiser: "Denoiser", settings: Settings) -> None:
         self._model, self._denoiser = model, denoiser

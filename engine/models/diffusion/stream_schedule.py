@@ -15,7 +15,8 @@ x at (abar), take the latent a that it comes from; the noise between them, e = (
 stands for the negative prediction, times delta. `self`: a is the encoded frame. `initialise`: a is what the model sees
 in the frame's first step with the negative prompt, so that only F rows are computed twice. Guidance is affine in the
 prediction, so it is worked out on x0, where delta e becomes delta a + (1 - delta) x / sqrt(abar): no division by small
-numbers at delta 1, and the same for every prediction type.
+numbers at delta 1, and the same for every prediction type. In a step that begins with noise alone (zero terminal SNR)
+abar is 0 and there is no such x0 for any other delta: it is 1 there.
 """
 
 from collections.abc import Callable, Sequence
@@ -100,6 +101,12 @@ class StreamSchedule:
         negatives = {"full": self._steps * frames, "initialise": frames}.get(self._cfg_type, 0)
         return self._steps * frames + negatives
 
+    @property
+    def ignores_delta(self) -> bool:
+        """Another delta than 1 was asked for, residual guidance is on, and a step begins with noise alone."""
+        is_residual = self._cfg_type in ("self", "initialise") and self._settings.delta != 1.0
+        return is_residual and self._has_noise_alone
+
     def change(self, settings: StreamSettings) -> None:
         """Takes effect from the next push on, in all rows. Size, number of steps, frames a call, and the kind of
         guidance give up the frames in flight and raise `generation`; anything else keeps them."""
@@ -176,8 +183,7 @@ class StreamSchedule:
         )
         newest = clean[:frames] if against is None else self._denoiser.x0(x[:frames], t[:frames], against)
         origin = torch.cat((newest, flight.origins))
-        delta = self._settings.delta
-        negative = origin if delta == 1.0 else delta * origin + (1.0 - delta) * x / self._rows.signal
+        negative = origin if self._settings.delta == 1.0 else self._of_origin * origin + self._of_sample * x
         return negative + self.guidance * (self._denoiser.x0(x, t, output) - negative), origin
 
     def _shown(self, control: Sequence[Control], flight: Flight) -> list[Control]:
@@ -209,6 +215,10 @@ class StreamSchedule:
         has_embedding = model.time_cond_proj_dim is not None
         is_guided = settings.cfg_type != "none" or has_embedding
         guidance = model.guidance_for(model.sampler, settings.guidance) if is_guided else 1.0
+        has_signal = rows.signal > 0.0
+        self._of_origin = torch.where(has_signal, settings.delta, 1.0)
+        self._of_sample = torch.where(has_signal, (1.0 - settings.delta) / rows.signal, 0.0)
+        self._has_noise_alone = bool((coefficients.signal == 0.0).any())
         self._kept = rows.noise * rows.kept
         self._keeps_noise = bool(coefficients.kept.any())
         size = (LATENT_CHANNELS, settings.height // model.latent_scale, settings.width // model.latent_scale)

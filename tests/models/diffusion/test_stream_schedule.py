@@ -9,6 +9,7 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.diffusion.batch_schedule import BatchSchedule
+from engine.models.diffusion.coefficients import noise_table
 from engine.models.diffusion.conditioner import Cond, Conditioner
 from engine.models.diffusion.denoiser import Control, Denoiser
 from engine.models.diffusion.model import Model, unguided
@@ -309,3 +310,17 @@ def test_a_seed_of_minus_one_is_new_noise_for_each_call_and_nothing_else_new(
     shown = [picture for picture in given if picture is not None]
     assert not torch.equal(shown[0], shown[1]) and not torch.equal(shown[1], shown[2])
     assert stream.generation == 0
+
+
+@pytest.mark.parametrize("cfg_type", ["self", "initialise"])
+def test_a_step_that_begins_with_noise_alone_has_a_delta_of_one(model: Model, conds: list[Cond], cfg_type: Any) -> None:
+    """Zero terminal SNR: at 999 nothing of the picture is left, and by that the delta would be divided."""
+    config = model.scheduler_config | {"rescale_betas_zero_snr": True, "prediction_type": "v_prediction"}
+    noisy = replace(model, prediction_type="v_prediction", alphas_cumprod=noise_table(config))
+    z, painted = random_latents(1, seed=4), {}
+    for delta in (1.0, 0.6):
+        asked = StreamSettings(width=64, height=64, t_index=(0,), guidance=2.0, cfg_type=cfg_type, delta=delta)
+        stream = stream_of(noisy, asked)
+        painted[delta] = stream.push(z, conds[0])
+        assert stream.ignores_delta == (delta != 1.0)
+    assert painted[0.6] is not None and painted[0.6].isfinite().all() and torch.equal(painted[0.6], painted[1.0])
