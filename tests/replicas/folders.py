@@ -220,6 +220,8 @@ def texts(kind: str) -> Change:
 
 
 PLAIN = Works(family="sd15", prediction="epsilon", sampler="scheduler")
+ONE_STEP_15 = Works(family="sd15", prediction="epsilon", sampler="turbo", says=("as SDXS has it: made for 1 step",))
+ONE_STEP_21 = Works(family="sd21", prediction="epsilon", sampler="turbo", says=("as SDXS has it: made for 1 step",))
 XL = Works(family="sdxl", prediction="epsilon", sampler="scheduler")
 NO_TEXT = {"text_encoder": [None, None], "tokenizer": [None, None]}
 
@@ -286,7 +288,7 @@ REPLICAS = [
         unet(**SDXS_DREAMSHAPER),
         scheduler(DEIS, timestep_spacing="linspace"),
         vae="analytic",
-        expect=Works(family="sd15", prediction="epsilon"),
+        expect=ONE_STEP_15,
         source=SDXS,
     ),
     works(
@@ -295,7 +297,7 @@ REPLICAS = [
         scheduler(DEIS, timestep_spacing="linspace"),
         kind="sd21",
         vae="analytic",
-        expect=Works(family="sd21", prediction="epsilon"),
+        expect=ONE_STEP_21,
         source=SDXS,
     ),
     works("segmind/SSD-1B", unet(**SSD_1B), scheduler(EULER_XL), kind="sdxl", expect=XL, source=COMFY),

@@ -1,10 +1,11 @@
 """Decides how noise is taken away, step by step: which sampler a model with these LoRAs was made for, and why.
 
-Asked are the LoRAs' names first, since they are what was put on top, then the model's own scheduler, then the stem of
-a single file. No folder's name counts, but for one case: an Euler scheduler with trailing timesteps is that of sd-turbo
-and sdxl-turbo, but also what somebody may give to any model. Taking an ordinary model for turbo would blur its pictures
-and take its guidance away; taking a turbo for an ordinary one leaves it the steps that its authors published. So it is
-turbo only where its name, or the size that it was made for, says so.
+Asked are the LoRAs' names first, since they are what was put on top, then the UNet (SDXS has a scheduler of many steps
+and a network of one), then the model's own scheduler, then the stem of a single file. No folder's name counts, but for
+one case: an Euler scheduler with trailing timesteps is that of sd-turbo and sdxl-turbo, but also what somebody may give
+to any model. Taking an ordinary model for turbo would blur its pictures and take its guidance away; taking a turbo for
+an ordinary one leaves it the steps that its authors published. So it is turbo only where its name, or the size that it
+was made for, says so.
 """
 
 from collections.abc import Sequence
@@ -51,6 +52,9 @@ def choose_sampler(
     for reason, named in by_loras:
         if not (is_velocity and named.sampler == "turbo"):
             return _as_named(reason, named)
+    if _is_sdxs(folder) and not is_velocity:
+        told = "a UNet without a middle block, as SDXS has it: made for 1 step without guidance"
+        return SamplerChoice("turbo", f"unet/config.json: {told}, at /sd/t_index 0")
     if kind in _CLASSES:
         return SamplerChoice(_CLASSES[kind], f"the scheduler's configuration: {kind}")
     for reason, named in by_file:
@@ -82,6 +86,18 @@ def _as_named(reason: str, named: NamedSampler) -> SamplerChoice:
     made_for = f", made for {named.steps} step{'' if named.steps == 1 else 's'}" if named.steps else ""
     at = f", to be run at /sd/t_index {named.place}" if named.place is not None else ""
     return SamplerChoice(named.sampler, f"{reason}: {named.kind}{made_for}{at}", named.eta, named.is_hyper_guided)
+
+
+def _is_sdxs(folder: ModelFolder) -> bool:
+    """Three levels and no middle block, as BK-SDM tiny, but without self-attention at the first level, where that has
+    it: IDKiro/sdxs-512-0.9 has cross-attention alone there, sdxs-512-dreamshaper none at all (arXiv 2403.16627)."""
+    unet = folder.unet
+    widths, kinds = unet.get("block_out_channels", ()), unet.get("down_block_types", ())
+    if folder.family == "sdxl" or unet.get("mid_block_type", "") is not None or not len(widths) == len(kinds) == 3:
+        return False
+    only_cross = unet.get("only_cross_attention", False)
+    is_only_cross = bool(only_cross[0]) if isinstance(only_cross, list) and only_cross else only_cross is True
+    return kinds[0] == "DownBlock2D" or is_only_cross
 
 
 def _of_trailing_euler(folder: ModelFolder, kind: str) -> SamplerChoice:
