@@ -70,7 +70,7 @@ class SdConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A diffusers folder, one `.safetensors` file or a Hugging Face id; "" for none."""
     vae: str = "auto"
     """`auto` and `taesd`: the tiny one where it is to be had; `full`: the model's own; or a folder."""
-    sampler: Literal["auto", "lcm", "turbo", "lightning", "hyper", "tcd", "scheduler"] = "auto"
+    sampler: Literal["auto", "lcm", "turbo", "lightning", "hyper", "tcd", "scheduler", "deis", "euler", "dpm"] = "auto"
     """What the model was distilled for; `auto`: what its files and their names tell."""
     prediction: Literal["auto", "epsilon", "v"] = "auto"
     """What its UNet predicts; `auto`: what its files tell."""

@@ -41,7 +41,10 @@ def check(
     embedding: Annotated[list[str] | None, typer.Option(metavar="PATH", help="An embedding, repeatable.")] = None,
     clip_skip: Annotated[int, typer.Option(min=0, max=12, help="As in the configuration.")] = 0,
     sampler: Annotated[
-        str, typer.Option(metavar="auto|lcm|turbo|lightning|hyper|tcd|scheduler", help="As in the configuration.")
+        str,
+        typer.Option(
+            metavar="auto|lcm|turbo|lightning|hyper|tcd|scheduler|deis|euler|dpm", help="As in the configuration."
+        ),
     ] = "auto",
     prediction: Annotated[str, typer.Option(metavar="auto|epsilon|v", help="As in the configuration.")] = "auto",
     index: Annotated[

@@ -56,7 +56,7 @@ def run(
     sd_sampler: Annotated[
         str | None,
         typer.Option(
-            metavar="auto|lcm|turbo|lightning|hyper|tcd|scheduler",
+            metavar="auto|lcm|turbo|lightning|hyper|tcd|scheduler|deis|euler|dpm",
             help="What the model was distilled for; scheduler: nothing. (default: what its files tell)",
         ),
     ] = None,

@@ -45,7 +45,7 @@ def sd(
     sampler: Annotated[
         str | None,
         typer.Option(
-            metavar="auto|lcm|turbo|lightning|hyper|tcd|scheduler",
+            metavar="auto|lcm|turbo|lightning|hyper|tcd|scheduler|deis|euler|dpm",
             help="What the model was distilled for; scheduler: nothing. (default: what its files tell)",
         ),
     ] = None,

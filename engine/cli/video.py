@@ -15,8 +15,10 @@ from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import Telemetry, telemetry, writers
 from engine.cli.video_web import is_given, refuse_without_effect, serve
 from engine.errors import ModelError, UsageError
+from engine.models.diffusion.spec import RANDOM
 
 if TYPE_CHECKING:
+    from engine.models.diffusion import ModelSpec
     from engine.models.diffusion.painting import Painting
     from engine.video import VideoJob, VideoReport
     from engine.video.pipeline import Tell
@@ -53,7 +55,13 @@ def video(
     negative: Annotated[str, typer.Option(metavar="TEXT", help="What not; needs --cfg above 1.")] = "",
     steps: Annotated[int, typer.Option(metavar="COUNT", help="Asked for; of 5 at a strength of 0.5 two are made.")] = 5,
     strength: Annotated[float, typer.Option(metavar="0..1", help="How far a picture may leave the source.")] = 0.5,
-    cfg: Annotated[float, typer.Option(metavar="0..30", help="How hard the prompt pulls; 1 is off.")] = 6.0,
+    cfg: Annotated[
+        float | None,
+        typer.Option(
+            metavar="0..30",
+            help="How hard the prompt pulls; 1 is off. (default: 6, and for distilled models what their authors take)",
+        ),
+    ] = None,
     sampler: Annotated[
         str,
         typer.Option(
@@ -168,6 +176,8 @@ def video(
         needs_ip_image=web is None,  # on a page it can be chosen later
         vae="full" if vae else configured.vae,
         accelerator=accelerator or configured.accelerator,
+        # Random weights have no schedule to ask; the painting asks for the sampler of its steps.
+        sampler=None if sampler == "auto" or (model or configured.model).startswith(RANDOM) else sampler,
         prediction=prediction,
     )
     for name, needed, is_there in (
@@ -183,7 +193,7 @@ def video(
         negative=negative,
         steps=steps,
         strength=strength,
-        cfg=cfg,
+        cfg=_usual_cfg(spec) if cfg is None else cfg,
         seed=seed,
         sampler=sampler,
         controls=tuple(ControlUse(sees=control, scale=weight) for weight in scales),
@@ -265,6 +275,19 @@ def _painted(
     return run_job(job, opened, stages, tell=tell, watch=known.follow, stop=stop), is_live
 
 
+def _usual_cfg(spec: "ModelSpec") -> float:
+    """The guidance of who has not asked for one; of a model that does not lie here, the usual one."""
+    from engine.models.diffusion.plan.model_plan import plan_model
+    from engine.models.diffusion.plan.usual_guidance import USUAL_GUIDANCE, usual_guidance
+
+    if spec.random_shape or not spec.model:
+        return USUAL_GUIDANCE
+    try:
+        return usual_guidance(plan_model(spec))
+    except ModelError:
+        return USUAL_GUIDANCE  # told in full where it is loaded
+
+
 def _choices(painting: "Painting") -> dict[str, str]:
     """How the model is run and why; empty where it does not lie here, as with a cluster, or has random weights."""
     from engine.models.diffusion.check import check
@@ -275,9 +298,9 @@ def _choices(painting: "Painting") -> dict[str, str]:
         report = check(painting.spec)
     except ModelError:
         return {}  # told in full where it is loaded
-    own = {"sampler": report.sampler, "sampler_reason": report.sampler_reason}
-    asked = {"sampler": painting.sampler, "sampler_reason": "asked for"}
-    return (own if painting.sampler == "auto" else asked) | {
+    return {
+        "sampler": report.sampler,
+        "sampler_reason": report.sampler_reason,
         "prediction_type": report.prediction_type,
         "prediction_reason": report.prediction_reason,
     }
@@ -288,7 +311,9 @@ def _say_model(painting: "Painting", *, as_json: bool) -> None:
     from engine.models.diffusion.check import run_line
 
     if told := {} if as_json else _choices(painting):
-        print(f"SD: {painting.spec.model}, {run_line(*told.values())}", file=sys.stderr, flush=True)
+        print(
+            f"SD: {painting.spec.model}, {run_line(*told.values())}, cfg {painting.cfg:g}", file=sys.stderr, flush=True
+        )
 
 
 def _demand(source: str | None, output: str | None, prompt: str | None) -> None:

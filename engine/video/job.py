@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.errors import UsageError
-from engine.models.diffusion.painting import LARGEST_SEED, SAMPLERS, Painting
+from engine.models.diffusion.painting import LARGEST_SEED, Painting
+from engine.models.diffusion.plan.sampler_choice import SAMPLERS
 from engine.models.diffusion.spec import NO_MODEL
 from engine.option_range import check_no_stream, check_number
 

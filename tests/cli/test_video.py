@@ -44,7 +44,7 @@ def test_a_video_is_painted_and_the_last_line_is_the_originals(run: Run, tiny_sd
     code, out, err = run("in.mp4", "out.mp4", *QUICK, "--model", tiny_sd, "--batch", "4", "--skip", "1")
     assert code == 0
     chosen = "lcm (the scheduler's configuration: LCMScheduler), epsilon (the scheduler's configuration)"
-    assert err == f"SD: {tiny_sd}, {chosen}\n"
+    assert err == f"SD: {tiny_sd}, {chosen}, cfg 1\n"
     assert len(pictures_of(home / "out.mp4")) == 5
     lines = out.splitlines()
     assert lines[0].split() == ["stage", "frames", "seconds", "busy", "ms", "a", "frame"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from engine.models.diffusion.plan.sampler_name import TCD_ETA
+from engine.models.diffusion.plan.usual_guidance import EMBEDDED_GUIDANCE
 from engine.models.diffusion.spec import ModelSpec
 from engine.models.diffusion.unet_parts import PLAIN, Parts
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 
 UNGUIDED = ("turbo", "lightning", "hyper")
-EMBEDDED_GUIDANCE = 8.0  # of SimianLuo/LCM_Dreamshaper_v7's own example, as diffusers counts it: 7 is embedded
 SPAN_PX = 8  # of a latent, by every VAE of Stable Diffusion
 
 

@@ -5,12 +5,10 @@ from typing import Literal
 
 import numpy as np
 
-from engine.models.diffusion.plan import sampler_choice
 from engine.models.diffusion.spec import ModelSpec
 
 Stage = Literal["encode", "process", "decode", "whole"]
 
-SAMPLERS = (*sampler_choice.SAMPLERS, "deis", "euler", "dpm")
 LARGEST_SEED = 2**31 - 1
 GOOD, RERUN, NOT_FINITE, BLACK = range(4)
 """What became of a picture: painted; painted at the second attempt; no numbers, or nothing but black, twice."""
@@ -39,7 +37,7 @@ class Painting:
     """Guidance; 1 is off, and turbo, lightning and hyper have none."""
     seed: int = 0
     sampler: str = "auto"
-    """One of SAMPLERS; auto: the model's own."""
+    """One of `sampler_choice.SAMPLERS`; auto: the model's own."""
     lora_weights: tuple[float, ...] = ()
     """Of the spec's LoRAs, in their order; empty: as the spec has them."""
     controls: tuple[ControlUse, ...] = ()

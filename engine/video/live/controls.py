@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from engine.models.diffusion.painting import LARGEST_SEED, SAMPLERS, ControlUse, Painting
+from engine.models.diffusion.painting import LARGEST_SEED, ControlUse, Painting
+from engine.models.diffusion.plan.sampler_choice import SAMPLERS
 from engine.video.job import LARGEST_SCALE, LEAST_SIDE_PX, SIDE_STEP_PX
 
 Kind = Literal["text", "whole", "number", "choice"]

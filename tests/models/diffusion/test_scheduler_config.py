@@ -1,5 +1,7 @@
 """Which schedulers of diffusers are run, and what is said of the others."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +9,14 @@ import pytest
 import torch
 
 from engine.errors import ModelError
-from engine.models.diffusion.batch_schedule import BatchSchedule
+from engine.models.diffusion.batch_schedule import NAMED, BatchSchedule
 from engine.models.diffusion.check import check
 from engine.models.diffusion.conditioner import Conditioner
 from engine.models.diffusion.denoiser import Denoiser
 from engine.models.diffusion.load import load
+from engine.models.diffusion.plan.model_plan import plan_model
 from engine.models.diffusion.plan.scheduler_config import CARRIER, PREDICTIONS, RUNNABLE, SCHEDULES, folder_schedule
+from engine.models.diffusion.plan.usual_guidance import usual_guidance
 from engine.models.diffusion.spec import ModelSpec
 from tests.models.diffusion.plain_stream import random_latents
 
@@ -52,7 +56,10 @@ def test_every_scheduler_that_is_run_paints_the_same_again(tiny_sd: Path) -> Non
         ({"_class_name": "EulerDiscreteScheduler", "timestep_type": "continuous"}, "counts noise as EDM does"),
         ({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0}, "flow-matching models .* no noise table"),
         ({"_class_name": "UniPCMultistepScheduler", "use_flow_sigmas": True}, "flow-matching model"),
-        (TABLE | {"_class_name": "DPMSolverSDEScheduler"}, "which no seed repeats; .* DPMSolverMultistepScheduler"),
+        (
+            TABLE | {"_class_name": "DPMSolverSDEScheduler"},
+            "which no seed repeats; ask for the sampler euler, deis or dpm",
+        ),
         (TABLE | {"_class_name": "DDIMInverseScheduler"}, "adds noise instead"),
         ({"_class_name": "UnCLIPScheduler"}, "belongs to unCLIP models and has no noise table"),
         ({"_class_name": "RePaintScheduler", "beta_schedule": "sigmoid"}, "has the beta_schedule sigmoid; known are "),
@@ -109,3 +116,56 @@ def test_a_prediction_nobody_knows_is_refused_by_check(tiny_models: Any, tmp_pat
     (line,) = check(ModelSpec(model=str(folder))).missing
     assert "predicts flow_prediction" in line and "set prediction to epsilon or v" in line
     assert check(ModelSpec(model=str(folder), prediction="epsilon")).is_complete
+
+
+def with_scheduler(folder: Path, place: Path, **told: Any) -> ModelSpec:
+    place.mkdir()
+    for part in folder.iterdir():
+        if part.name != "scheduler":
+            (place / part.name).symlink_to(part)
+    (place / "scheduler").mkdir()
+    (place / "scheduler" / "scheduler_config.json").write_text(json.dumps(TABLE | told), encoding="utf-8")
+    return ModelSpec(model=str(place))
+
+
+@pytest.mark.parametrize("sampler", ["deis", "euler", "dpm"])
+def test_a_model_whose_scheduler_is_not_run_paints_with_one_that_is_asked_for(
+    tiny_sd: Path, tmp_path: Path, sampler: str
+) -> None:
+    spec = with_scheduler(tiny_sd, tmp_path / "model", _class_name="DPMSolverSDEScheduler")
+    assert "ask for the sampler euler" in check(spec).missing[0]
+    model = load(replace(spec, sampler=sampler), "cpu", "float32")
+    schedule = BatchSchedule(model, Denoiser(model), steps=4, strength=0.5, seed=3)
+    assert schedule.run(random_latents(1, seed=1), Conditioner(model).encode("a cat", None)).isfinite().all()
+    assert type(schedule._library_steps.scheduler).__name__ == NAMED[sampler][0]
+
+
+def test_epsilon_and_noise_alone_are_refused_where_nothing_could_be_told(tiny_sd: Path, tmp_path: Path) -> None:
+    """At timestep 999 the noise, times infinity, would be taken from the picture."""
+    noisy = {"_class_name": "DDIMScheduler", "rescale_betas_zero_snr": True}
+    spec = with_scheduler(tiny_sd, tmp_path / "model", **noisy)
+    assert check(spec).missing == ()
+    assert "set prediction to v, else" in check(replace(spec, sampler="lcm")).missing[0]
+    assert check(replace(spec, sampler="lcm", prediction="v")).missing == ()
+    asked = replace(spec, sampler="lcm", prediction="epsilon")
+    assert plan_model(asked).missing == () and plan_model(asked).scheduler["rescale_betas_zero_snr"] is False
+
+
+@pytest.mark.parametrize(
+    ("told", "asked", "usual"),
+    [
+        ({"_class_name": "LCMScheduler"}, "auto", 1.0),
+        ({"_class_name": "PNDMScheduler"}, "auto", 6.0),
+        ({"_class_name": "PNDMScheduler"}, "turbo", 1.0),
+        ({"_class_name": "LCMScheduler"}, "euler", 6.0),
+    ],
+)
+def test_a_job_that_asks_for_no_guidance_gets_the_authors(
+    tiny_sd: Path, tmp_path: Path, told: dict[str, Any], asked: str, usual: float
+) -> None:
+    spec = replace(with_scheduler(tiny_sd, tmp_path / "model", **told), sampler=asked)
+    plan = plan_model(spec)
+    assert usual_guidance(plan) == usual
+    assert plan.folder is not None
+    plan.folder.unet |= {"time_cond_proj_dim": 256}
+    assert usual_guidance(plan) == 8.0

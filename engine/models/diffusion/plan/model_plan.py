@@ -22,7 +22,7 @@ from engine.models.diffusion.plan.model_folder import ModelFolder
 from engine.models.diffusion.plan.network_outline import NetworkOutline, outline_of_file, outline_of_folder
 from engine.models.diffusion.plan.prediction import choose_prediction
 from engine.models.diffusion.plan.sampler_choice import SamplerChoice, choose_sampler
-from engine.models.diffusion.plan.scheduler_config import scheduler_config
+from engine.models.diffusion.plan.scheduler_config import demand_signal, scheduler_config
 from engine.models.diffusion.plan.single_file import SingleFile
 from engine.models.diffusion.plan.vae_choice import VaeChoice, choose_vae
 from engine.models.diffusion.spec import ModelSpec
@@ -114,6 +114,7 @@ class _Planning:
                 plan.prediction = choose_prediction(self._spec.prediction, plan.folder, plan.single)
                 plan.scheduler = scheduler_config(plan.folder, plan.single, plan.prediction, self._spec.sampler)
                 plan.sampler = choose_sampler(self._spec.sampler, plan.folder, plan.single, plan.prediction, plan.loras)
+                demand_signal(plan.folder.name, plan.scheduler, plan.prediction, plan.sampler.value)
         plan.parts, plan.missing, plan.notes = tuple(self._parts), tuple(self._missing), tuple(self._notes)
         return plan
 

@@ -19,7 +19,8 @@ from engine.models.diffusion.plan.model_folder import ModelFolder
 from engine.models.diffusion.plan.sampler_name import TCD_ETA, NamedSampler, sampler_named
 from engine.models.diffusion.plan.single_file import SingleFile
 
-SAMPLERS = ("auto", "lcm", "turbo", "lightning", "hyper", "tcd", "scheduler")
+SAMPLERS = ("auto", "lcm", "turbo", "lightning", "hyper", "tcd", "scheduler", "deis", "euler", "dpm")
+"""The last three are schedulers of diffusers that any model can be asked for, whatever its own is."""
 FEW_STEPS = ("lcm", "turbo", "lightning", "hyper", "tcd")
 """Those that are worked out here, live and in jobs; `scheduler` is one of diffusers', for jobs and single pictures."""
 _CLASSES = {"LCMScheduler": "lcm", "TCDScheduler": "tcd"}

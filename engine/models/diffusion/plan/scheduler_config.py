@@ -5,8 +5,9 @@ from typing import Any, Final
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.diffusion.plan.choice import Choice
+from engine.models.diffusion.plan.choice import ASKED, Choice
 from engine.models.diffusion.plan.model_folder import ModelFolder
+from engine.models.diffusion.plan.sampler_choice import FEW_STEPS
 from engine.models.diffusion.plan.single_file import SingleFile
 
 RUNNABLE: Final = frozenset(
@@ -40,8 +41,8 @@ _KINDS: Final = (
     ("KarrasVe", "counts noise by its variance, over pixels"),
     ("ScoreSde", "counts noise by its variance, over pixels"),
 )
-BY_ITSELF: Final = "set sampler to lcm or turbo where the model was made for it"
-ANOTHER: Final = f"{BY_ITSELF}, or write DPMSolverMultistepScheduler as _class_name into its scheduler_config.json"
+ANOTHER: Final = "ask for the sampler euler, deis or dpm (lcm or turbo where the model was made for it)"
+NO_ZERO_SNR: Final = "was trained with zero terminal SNR, with which deis cannot begin; ask for euler or dpm"
 ZERO_SNR_SCHEDULERS = (
     "DDIMScheduler", "DDPMScheduler", "DPMSolverMultistepScheduler", "EulerAncestralDiscreteScheduler",
     "EulerDiscreteScheduler", "LCMScheduler", "TCDScheduler", "UniPCMultistepScheduler",
@@ -58,7 +59,22 @@ def scheduler_config(
     """
     told = folder_schedule(folder.name, folder.scheduler, wanted)
     told |= {"prediction_type": known_prediction(folder, prediction)}
-    return told if single is None else _file_schedule(told, single, prediction)
+    if single is not None:
+        told = _file_schedule(told, single, prediction)
+    elif prediction.value != "v_prediction" and prediction.reason == ASKED and "rescale_betas_zero_snr" in told:
+        told |= {"rescale_betas_zero_snr": False}  # a schedule for v alone
+    if wanted == "deis" and told.get("rescale_betas_zero_snr"):
+        raise ModelError(f"{folder.name}: {NO_ZERO_SNR}")
+    return told
+
+
+def demand_signal(name: str, told: dict[str, Any], prediction: Choice, sampler: str) -> None:
+    """ModelError where steps that are worked out here would divide by a picture of which nothing is left."""
+    if told.get("rescale_betas_zero_snr") and prediction.value == "epsilon" and sampler in FEW_STEPS:
+        raise ModelError(
+            f"{name}: its scheduler begins with noise alone (rescale_betas_zero_snr), where {sampler} cannot tell a "
+            "picture from epsilon; where it predicts v, set prediction to v, else rescale_betas_zero_snr to false"
+        )
 
 
 def known_prediction(folder: ModelFolder, prediction: Choice) -> str:
