@@ -29,6 +29,7 @@ class Merged:
 
     weight: torch.Tensor
     original: torch.Tensor
+    """The same numbers, as float16 or bfloat16 where that holds them exactly."""
     is_text: bool
     deltas: list[Delta] = field(default_factory=list)
     strengths: tuple[float, ...] = ()
@@ -90,8 +91,19 @@ class LoraSet:
             if weight is None or tuple(weight.shape) != change.place.shape:
                 raise ModelError(f"{lora.file}: {change.place.layer} of {model.spec.model} is not as its file says")
             if id(weight) not in self._merged:
-                self._merged[id(weight)] = Merged(weight, weight.detach().clone(), change.place.part != UNET_PART)
+                self._merged[id(weight)] = Merged(weight, _copied(weight), change.place.part != UNET_PART)
             self._merged[id(weight)].deltas.append(_delta(lora, change, held, model.dtype))
+
+
+def _copied(weight: torch.Tensor) -> torch.Tensor:
+    """Of float32 as narrow as loses nothing: files are mostly float16, and these are the copies of a whole UNet."""
+    own = weight.detach()
+    if own.dtype == torch.float32:
+        for dtype in (torch.float16, torch.bfloat16):
+            narrow = own.to(dtype)
+            if torch.equal(narrow.float(), own):
+                return narrow
+    return own.clone()
 
 
 def _weights_of(model: "Model") -> dict[tuple[str, str], torch.Tensor]:

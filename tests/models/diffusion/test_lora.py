@@ -9,6 +9,8 @@ from engine.errors import ModelError
 from engine.models.diffusion import ModelSpec
 from engine.models.diffusion.conditioner import Conditioner
 from engine.models.diffusion.load import load
+from engine.models.diffusion.lora import LoraSet
+from engine.models.diffusion.plan.model_plan import plan_model
 from tests.models.diffusion.oracle import difference, diffusers_picture, our_picture, pipeline_of
 
 
@@ -34,6 +36,21 @@ def test_a_merged_lora_paints_what_diffusers_paints_with_it(tiny_models: Any, ti
     assert model.notes == ()
     assert difference(before, theirs) > 5.0
     assert difference(theirs, ours) < 0.5 + 0.255
+
+
+def test_weights_of_a_half_precision_file_are_kept_in_half_the_memory(tiny_models: Any, tiny_sd: Path) -> None:
+    """In float32 the copies of a UNet of SD 1.5 would be 3.4 GB; at nothing the weights are the file's all the same."""
+    model = load(ModelSpec(model=str(tiny_sd)), "cpu", "fp32")
+    with torch.no_grad():
+        for weight in weights_of(model):
+            weight.copy_(weight.half())
+    was = [weight.clone() for weight in weights_of(model)]
+    lora = plan_model(ModelSpec(model=str(tiny_sd), loras=((str(tiny_models.lora(tiny_sd)), 0.8),))).loras
+    loras = LoraSet(model, lora)
+    assert {merged.original.dtype for merged in loras._merged.values()} == {torch.float16}
+    assert not all(map(torch.equal, weights_of(model), was))
+    loras.set_weights({lora[0].name: 0.0})
+    assert all(map(torch.equal, weights_of(model), was))
 
 
 @pytest.mark.filterwarnings("ignore:Already found a `peft_config`")  # peft, of the pipeline's two adapters
