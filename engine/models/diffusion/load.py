@@ -123,10 +123,9 @@ class _Loading:
                     self.notes += notes_on(part, folder.path / part)
             self.notes += single.notes
             with one_line(str(single.path)):
-                parts |= read(single, folder, self.dtype, wanted)
+                parts |= read(single, folder, self.dtype, self._vae_dtype(folder, vae), wanted)
         if "vae" in wanted:
             self.notes += [vae.note] if vae.note else []
-            parts["vae"].to(self._vae_dtype(folder, vae))
         return parts
 
     def _assembled(

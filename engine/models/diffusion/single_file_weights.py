@@ -19,9 +19,12 @@ from engine.models.pretrained import architecture
 Tensors = dict[str, torch.Tensor]
 
 
-def read(single: SingleFile, folder: ModelFolder, dtype: torch.dtype, wanted: Collection[str]) -> dict[str, Any]:
-    """Those `wanted` of unet, vae and text_encoders, on the CPU in `dtype`. `folder` describes the file; ModelError in
-    one line where a tensor is missing. Of the file only what they need is read: no averaged weights (`model_ema.`)."""
+def read(
+    single: SingleFile, folder: ModelFolder, dtype: torch.dtype, vae_dtype: torch.dtype, wanted: Collection[str]
+) -> dict[str, Any]:
+    """Those `wanted` of unet, vae and text_encoders, on the CPU in `dtype`, the VAE in its own: what went through
+    float16 stays coarse in float32. `folder` describes the file; ModelError in one line where a tensor is missing. Of
+    the file only what they need is read: no averaged weights (`model_ema.`)."""
     starts = {"unet": UNET, "vae": VAE}
     starts = {part: start for part, start in starts.items() if part in wanted}
     texts = PARTS[single.family] if "text_encoders" in wanted else {}
@@ -32,7 +35,7 @@ def read(single: SingleFile, folder: ModelFolder, dtype: torch.dtype, wanted: Co
             _write_plain(Path(place) / part, folder, part)
             own = {name: tensor for name, tensor in tensors.items() if name.startswith(start)}
             try:
-                parts[part] = _network(part, own, place, dtype)
+                parts[part] = _network(part, own, place, vae_dtype if part == "vae" else dtype)
             except NotImplementedError:  # diffusers moves a network of which a tensor was never given
                 raise ModelError(f"{single.path}: {part} lacks a tensor that its configuration asks for") from None
             _demand_complete(f"{single.path}: {part}", parts[part])

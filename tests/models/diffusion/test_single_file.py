@@ -71,6 +71,19 @@ def test_a_file_of_each_family_gives_the_same_networks_as_its_folder(tiny_models
         assert all(torch.equal(tensor, expected[name]) for name, tensor in ours.state_dict().items())
 
 
+def test_the_full_vae_of_sdxl_keeps_the_numbers_of_its_file_beside_a_unet_in_half_precision(tiny_models: Any) -> None:
+    """It overflows in float16, so it runs in float32; rounded on the way there it was another one than the folder's."""
+    folder = tiny_models.sd(kind="sdxl", vae="kl")
+    loaded = [
+        load(ModelSpec(model=str(path), vae="full"), "cpu", "float16")
+        for path in (folder, tiny_models.single_file(folder))
+    ]
+    ours, theirs = (dict(model.vae.named_parameters()) for model in loaded)
+    assert {weight.dtype for weight in ours.values()} == {torch.float32}
+    assert all(torch.equal(weight, theirs[name]) for name, weight in ours.items())
+    assert loaded[1].unet.dtype == torch.float16
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
 @pytest.mark.parametrize("suffix", [".safetensors", ".ckpt"])
 def test_the_numbers_of_one_tensor_are_read_without_the_others(tmp_path: Path, dtype: torch.dtype, suffix: str) -> None:
