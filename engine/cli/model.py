@@ -121,6 +121,7 @@ def _is_sam3(name: str) -> bool:
     """Told by what lies in the folder: a transformers model is one, a diffusers model has its parts in folders.
     ModelError where there is nothing, or a folder that is neither."""
     from engine.models import locate
+    from engine.models.not_a_model import what_folder_is
     from engine.models.segmentation.model_folder import GATED
     from engine.models.segmentation.other_models import checkpoint_in, what_id_is
 
@@ -131,6 +132,8 @@ def _is_sam3(name: str) -> bool:
     path = locate.find(name)
     if (path / locate.INDEX).is_file() or path.is_file():
         return False
+    if not checkpoint_in(path) and (what := what_folder_is(path)):
+        raise ModelError(f"{name}: {what}")
     if not (path / "config.json").is_file() and not checkpoint_in(path):
         raise ModelError(f"{name}: neither a diffusers model ({locate.INDEX}) nor SAM3 (config.json) lies there")
     return True
@@ -150,9 +153,10 @@ def _is_voice(name: str) -> bool:
     from engine.models.voice.voice_file import archived
 
     path = Path(name).expanduser()
-    if path.suffix in (".pth", ".index", ".onnx") or (path.suffix == ".zip" and archived(path)):
+    suffix = path.suffix.lower()
+    if suffix in (".pth", ".index", ".onnx") or (suffix == ".zip" and archived(path)):
         return True
-    if not (path.is_file() and path.suffix == ".safetensors"):
+    if not (path.is_file() and suffix == ".safetensors"):
         return False
     return any(tensor.startswith("enc_p.") for tensor in read_header(path))
 

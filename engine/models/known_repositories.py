@@ -1,8 +1,9 @@
 """The repositories that people try first: the smallest set of files that our loader takes, and how large it is.
 
-As of November 2026. The lists of files are those of the repositories' pages on huggingface.co, as their model cards and
-other programs' download lists name them (`variant="fp16"` in the cards of sd-turbo, sdxl-turbo, SDXL base, SSD-1B and
-DreamShaper 8). Sizes are in decimal MB, as the Hub shows them.
+As of November 2026, written down without a look at the Hub: names of files, and whether there is a half precision, from
+model cards and other programs' download lists (`variant="fp16"` for sd-turbo, sdxl-turbo, SDXL base, SSD-1B and
+DreamShaper 8), sizes in decimal MB from memory and from the number of weights. So they are told as "about", and a
+repository's own list of files (`hub_cache.listing`) comes before them.
 """
 
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ class Repository:
     includes: tuple[str, ...] = ()
     """Patterns of `hf download`; empty where one of `files` is to be named."""
     size_mb: int = 0
-    """Of all that `includes` fetches."""
+    """Of all that `includes` fetches, about."""
     files: dict[str, int] = field(default_factory=dict)
     """Single files that people fetch by their names, MB."""
     weights: str = "safetensors"

@@ -10,6 +10,8 @@ from engine.models.known_repositories import MOVED, UNREADABLE, known
 from engine.small_file import special_kind
 
 _HUB_NAME = re.compile(r"(?P<id>[\w-][\w.-]*/[\w.-]+)(?P<file>(/[\w. -]+)*)")
+_ADDRESS = re.compile(r"https?://")
+_HUB_ADDRESS = re.compile(r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([\w-][\w.-]*/[\w.-]+)")
 
 MAX_EXAMPLES = 3
 LONGEST_NAME = 200  # as an error shows it
@@ -44,6 +46,8 @@ def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
     ModelError where there is none, with the command that fetches `files` (patterns) from the Hub. A live show never
     downloads by itself: gigabytes in the wrong moment.
     """
+    if not name:
+        raise ModelError("no model: its name is empty")
     path, mode = _stated(name)
     if mode is not None:
         if kind := special_kind(mode):
@@ -55,6 +59,10 @@ def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
             raise ModelError(f"{name}: is a folder of the Hugging Face cache; give the id: {hub_id}")
         _check_utf_8(path)
         return path
+    if found := _ADDRESS.match(name):
+        hub_id = _HUB_ADDRESS.match(name)
+        then = f"give the id: {hub_id[1]}" if hub_id else "fetch the file with a browser, and give its path"
+        raise ModelError(f"{name}: is an address ({found[0]}...), and nothing is downloaded by itself; {then}")
     parts = _HUB_NAME.fullmatch(name)
     if parts is None:
         raise ModelError(f"{name}: no such file or folder, and not the id of a Hugging Face model (owner/name)")
@@ -104,14 +112,16 @@ def fetch_command(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> str:
 
 
 def download_command(name: str, files: tuple[str, ...]) -> str:
-    """`fetch_command` with its size, where that is known, and the page behind it; what a gated one asks for before."""
+    """`fetch_command` with its size and the page behind it; what a gated one asks for before. The size is exact where
+    the cache has the repository's list of files, else "about" what is remembered of it, or none."""
     parts = _HUB_NAME.fullmatch(name)
     if parts is None:
         return ""
     hub_id = MOVED.get(parts["id"], parts["id"])
     _, size_mb = _wanted(hub_id, parts["file"].lstrip("/"), files)
     page = f"https://huggingface.co/{hub_id}"
-    size = f"{told_size(size_mb)}, " if size_mb else ""
+    about = "" if listing(hub_id) else "about "
+    size = f"{about}{told_size(size_mb)}, " if size_mb else ""
     before = _GATED_STEPS.format(page=page) if known(hub_id).is_gated else ""
     return f"{before}{fetch_command(name, files=files)}   ({size}{page})"
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from engine.errors import ModelError
+from engine.models.not_a_model import not_a_model
 from engine.models.safetensors_header import Tensor
 
 TENSORS = ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor")
@@ -140,6 +141,8 @@ def read_pickle(file: Path) -> PickledFile:
     except zipfile.BadZipFile as error:
         raise ModelError(f"{file}: cut off or damaged ({error})") from None
     except TROUBLES as error:
+        if what := not_a_model(file):
+            raise ModelError(f"{file}: is {what}") from None
         why = " ".join(str(error).split()) or type(error).__name__
         raise ModelError(f"{file}: no file of torch.save, or cut off ({why})") from None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ModelError
+from engine.models.not_a_model import not_a_model
 from engine.small_file import parse_json
 
 # 8 bytes little-endian length, then that much JSON: https://github.com/huggingface/safetensors (format)
@@ -100,5 +101,6 @@ def _read(file: Path) -> tuple[dict[str, Any], int, int]:
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
         if not 2 <= length <= min(size - _LENGTH_BYTES, MAX_HEADER_BYTES):
-            raise ModelError(f"{file}: no safetensors file, or cut off in its header")
+            what = not_a_model(file)
+            raise ModelError(f"{file}: is {what}" if what else f"{file}: no safetensors file, or cut off in its header")
         return parse_json(stream.read(length)), _LENGTH_BYTES + length, size

@@ -190,7 +190,7 @@ def test_the_command_for_a_known_model_fetches_what_loads_and_tells_its_size(
     hub: Hub, hub_id: str, files: dict[str, float], family: str, gb: str
 ) -> None:
     line = refusal(hub_id)
-    assert f"({gb}, https://huggingface.co/{hub_id})" in line
+    assert f"(about {gb}, https://huggingface.co/{hub_id})" in line
     fetched_mb = hub.type(line, files)
     assert locate.told_size(fetched_mb) == gb
     assert_is_whole(locate.find(hub_id), family)
@@ -261,7 +261,7 @@ def test_the_configuration_of_a_single_file_takes_no_weights(hub: Hub) -> None:
 
 def test_a_file_and_a_folder_of_a_repository_are_fetched_alone(hub: Hub) -> None:
     line = refusal("ByteDance/Hyper-SD/Hyper-SD15-8steps-lora.safetensors")
-    assert '--include "Hyper-SD15-8steps-lora.safetensors"   (269 MB, ' in line
+    assert '--include "Hyper-SD15-8steps-lora.safetensors"   (about 269 MB, ' in line
     encoder = {f"models/image_encoder/{file}": 2528.0 for file in ("model.safetensors", "pytorch_model.bin")}
     encoder["models/image_encoder/config.json"] = 0.1
     line = refusal("h94/IP-Adapter/models/image_encoder")

@@ -33,7 +33,7 @@ _TRAINED: Final = {
 GPT_SOVITS: Final = "a GPT-SoVITS voice, not RVC's"
 _FILE_KINDS: Final = {
     ".index": "the index of a voice; name the voice (.pth) as the model, and this with --index",
-    ".onnx": "an export to ONNX, which is not run here; take what it was made from, a voice's .pth",
+    ".onnx": "an export to ONNX, which is not run here; take the voice's .pth or the model's .safetensors",
 }
 MOST_STAGES: Final = 16  # of upsampling, of blocks in one, and of dilations in a block
 HIGHEST_HZ: Final = 400_000

@@ -340,6 +340,6 @@ def test_a_file_that_is_no_checkpoint_is_refused(tiny_models: Any, tiny_sd: Path
     (tmp_path / "x.safetensors").write_bytes(b"no tensors at all")
     with pytest.raises(ModelError, match="no safetensors file"):
         load_tiny(tmp_path / "x.safetensors")
-    (tmp_path / "x.onnx").write_bytes(b"")
+    (tmp_path / "x.onnx").write_bytes(b"\x08\x07")
     with pytest.raises(ModelError, match="of single files only"):
         load_tiny(tmp_path / "x.onnx")

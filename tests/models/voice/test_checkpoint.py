@@ -186,7 +186,7 @@ def test_a_truncated_voice_is_told(share: float, stored: dict[str, Any], refusal
     [
         (
             b"<!DOCTYPE html><html>not found</html>",
-            "no file of torch.save, or cut off (neither a zip file nor a pickle)",
+            "is a web page, saved in place of the model; fetch it again, logged in where the site asks for that",
         ),
         (torch.zeros(3), "no RVC voice (needs `weight` and `config`; holds a Tensor)"),
         ({}, "no RVC voice (needs `weight` and `config`; holds [])"),

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ModelError
+from engine.models.not_a_model import not_a_model
 from engine.models.pickle_file import StandIn, Storage, read_pickle
 from engine.models.safetensors_header import Tensor, read_header, read_metadata, read_stored
 
@@ -39,7 +40,9 @@ def read_checkpoint_header(file: Path) -> CheckpointHeader:
     if with_suffix == ".safetensors":
         return CheckpointHeader(tensors=read_header(file), metadata=read_metadata(file))
     if with_suffix not in PICKLES:
-        raise ModelError(f"{file}: of single files only .safetensors and .ckpt are read; convert it with ComfyUI")
+        if what := not_a_model(file):
+            raise ModelError(f"{file}: is {what}")
+        raise ModelError(f"{file}: of single files only .safetensors and .ckpt are read")
     pickled = read_pickle(file)
     if pickled.foreign:
         raise ModelError(

@@ -141,7 +141,7 @@ def _demand_known(name: str, tensors: Mapping[str, Tensor]) -> None:
 def _demand_no_other(name: str, tensors: Mapping[str, Tensor]) -> None:
     for pattern, kind in _BY_TENSORS:
         if any(re.fullmatch(pattern, each) for each in tensors):
-            raise ModelError(f"{name}: {kind}, which is not run here; {PLAIN}")
+            raise ModelError(f"{name}: {kind}, which cannot be run as a ControlNet; {PLAIN}")
 
 
 def _demand_usable(name: str, config: Mapping[str, Any]) -> None:

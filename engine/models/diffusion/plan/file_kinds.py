@@ -30,14 +30,19 @@ _KINDS: tuple[tuple[str, str], ...] = (
     (r"^clip_txt_mapper\.|\.channelwise\.", f"Stable Cascade; {_KNOWN}"),
     (r"(^|\.)head\.modulation$", f"a WAN video model; {_KNOWN}"),
     (r"(^|\.)(caption_projection\.linear_1|adaln_single\.linear|t_block\.1)\.", f"PixArt, a transformer; {_KNOWN}"),
-    (r"^(decoder|encoder)\.layers\.\d+\.|^taesd_|^[1-9]\d*\.conv\.0\.", f"a TAESD; {_BESIDE} --vae"),
+    (r"^(decoder|encoder)\.layers\.\d+\.(conv\.|weight|bias)|^taesd_|^[1-9]\d*\.conv\.0\.",
+     f"a TAESD; {_BESIDE} --vae"),
     (r"^(first_stage_model\.)?(en|de)coder\.conv_in\.weight$", f"a VAE; {_BESIDE} --vae"),
     (r"^down_blocks\.\d+\.(resnets|attentions)\.", "the UNet alone, under diffusers' names: text encoders and VAE are "
      "not in it; take the whole checkpoint that most such repositories have beside it"),
-    (r"^(text_model|transformer\.text_model|encoder\.block)\.", "a text encoder; name a whole checkpoint as --model"),
+    (r"^(text_model|transformer\.text_model|encoder\.block|encoder\.layers\.\d+\.self_attn)\.",
+     "a text encoder; name a whole checkpoint as --model"),
     (r"^(vision_model|visual)\.", "an image encoder; name a whole checkpoint as --model"),
     (r"^(conv_first|body\.\d+\.rdb1\.|model\.1\.sub\.)", "an upscaler (ESRGAN), which paints nothing"),
     (r"^enc_p\.", "a voice of RVC; name it as --rvc"),
+    (r"^unet\.encoder\.", "RMVPE, which finds the pitch of voices; name it as rmvpe under [rvc]"),
+    (r"^(label_embs_concat|(feature_extractor|encoder\.layers)\..*)$",
+     "a HuBERT, which hears the words of a voice; name it as --rvc-content"),
 )  # fmt: skip
 
 

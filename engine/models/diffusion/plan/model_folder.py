@@ -9,6 +9,7 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.diffusion.plan.other_models import SUPPORTED, UNET, instead, unet_of_another_kind, what_it_does
 from engine.models.diffusion.plan.unet_fields import SIZES, sizes_wanted, strays, unmet
+from engine.models.not_a_model import what_folder_is
 from engine.models.plain_config import CONFIG, class_named, read_config
 from engine.models.weight_files import Weights, weights_in
 
@@ -31,9 +32,13 @@ class ModelFolder:
         self.name = name or str(path)
         self.unet: dict[str, Any] = {}
         if not (path / "model_index.json").is_file():
-            raise ModelError(f"{self.name}: no diffusers model (model_index.json is missing)")
+            what = what_folder_is(path)
+            raise ModelError(f"{self.name}: {what or 'no diffusers model (model_index.json is missing)'}")
         self.index = self.config("model_index.json")
         if not (path / "unet" / CONFIG).is_file():
+            if not what_it_does(self._pipeline) and (class_named(self.index.get("unet")) or not self._pipeline):
+                again = locate.how_to_get(self.name) or "; fetch it again"
+                raise ModelError(f"{self.name}: is here only in part, unet/{CONFIG} is missing{again}")
             kind = self.index.get("_class_name", "model of an unknown kind")
             raise self._refusal(f"a {kind} without unet/config.json")
         self.unet = self.config("unet/config.json")

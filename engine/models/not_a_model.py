@@ -1,0 +1,94 @@
+"""What lies where a model was wanted and is none that could be read: for the line that refuses it. No torch.
+
+Downloads go wrong in few ways: CivitAI and gated repositories answer without a login with a page, `git clone` without
+LFS leaves pointers, browsers keep what has not ended under another ending.
+"""
+
+import zipfile
+from pathlib import Path
+from typing import Any, Final
+
+from engine.errors import ModelError
+from engine.small_file import read_json
+
+MAX_NAMED: Final = 3
+"""Files named in one line."""
+MODEL_SUFFIXES: Final = (".safetensors", ".ckpt", ".pth", ".pt", ".bin", ".gguf")
+_UNFINISHED: Final = (".part", ".crdownload", ".aria2", ".download", ".incomplete", ".partial", ".tmp")
+_PAGES: Final = (b"<!doctype", b"<html", b"<?xml", b"<head")
+_ARCHIVES: Final = (b"PK\x03\x04", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b")
+_POINTER: Final = b"version https://git-lfs"
+_HEAD_BYTES: Final = 64
+_AGAIN: Final = "fetch it again, logged in where the site asks for that"
+_BESIDE: Final = "it goes beside a --model, as"
+_CLASSES: Final = (
+    ("ControlNet", f"a ControlNet; {_BESIDE} --controlnet"),
+    ("Autoencoder", f"a VAE; {_BESIDE} --vae"),
+    ("UNet", "the UNet of a model; give the folder of the whole model, where model_index.json lies"),
+)
+_TYPES: Final = {
+    "hubert": "a HuBERT, which hears the words of a voice; name the voice (.pth), and this with --content",
+    "clip_text_model": "a text encoder; give the folder of the whole model, where model_index.json lies",
+    "clip_vision_model": "an image encoder of IP-Adapters; give it with image_encoder under [sd]",
+}
+
+
+def not_a_model(file: Path) -> str:
+    """What a file is that is no model at all, and what to do; "" where its name and first bytes tell nothing."""
+    if file.suffix.lower() in _UNFINISHED:
+        return "a download that has not ended; wait for it, or fetch it again"
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(_HEAD_BYTES)
+    except OSError:
+        return ""
+    if not head:
+        return "empty (cut off); fetch it again"
+    if head.startswith(_POINTER):
+        return "a pointer of Git LFS, not the model itself; fetch that with `git lfs pull` in its folder"
+    if head.lstrip().lower().startswith(_PAGES):
+        return f"a web page, saved in place of the model; {_AGAIN}"
+    if head.startswith(b'{"'):
+        return f"the text of an answer, saved in place of the model; {_AGAIN}"
+    if head.startswith(_ARCHIVES) and file.suffix.lower() not in MODEL_SUFFIXES:  # torch.save writes a zip, too
+        return f"an archive; unpack it, and name the model in it{_inside(file)}"
+    return ""
+
+
+def what_folder_is(folder: Path) -> str:
+    """Of a folder without model_index.json: what it is instead of a model, and what to do; "" where nothing tells."""
+    told = _config(folder)
+    for start, what in _CLASSES:
+        if start in str(told.get("_class_name", "")):
+            return f"is {what}"
+    if what := _TYPES.get(str(told.get("model_type", ""))):
+        return f"is {what}"
+    if told:
+        return ""
+    try:
+        files = sorted(file for file in folder.iterdir() if file.suffix.lower() in MODEL_SUFFIXES)
+    except OSError:
+        return ""
+    return f"is a folder of files; name one of them: {_shown([file.name for file in files])}" if files else ""
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    try:
+        told = read_json(folder / "config.json")
+    except (OSError, ValueError, ModelError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _inside(file: Path) -> str:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = sorted(name for name in archive.namelist() if name.lower().endswith(MODEL_SUFFIXES))
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return ""
+    return f" ({_shown(names)})" if names else ""
+
+
+def _shown(names: list[str]) -> str:
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return f"{', '.join(name[:100] for name in names[:MAX_NAMED])}{more}"
