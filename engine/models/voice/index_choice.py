@@ -1,7 +1,8 @@
 """Which index goes with a voice where none is named. Does not load torch.
 
 RVC's WebUI writes `added_IVF256_Flat_nprobe_1_NAME_v2.index` (train/train_index.py), keeps it in `logs/NAME` and the
-voice, `NAME.pth` or `NAME_e200_s4000.pth`, in `weights` or `assets/weights`. Applio writes `NAME.index`
+voice, `NAME.pth` or `NAME_e200_s4000.pth`, in `weights` or `assets/weights`; later ones link the index to
+`assets/indices/NAME_IVF256_Flat_nprobe_1_NAME_v2.index`, too (infer-web.py, train_index). Applio writes `NAME.index`
 (rvc/train/process/extract_index.py) beside `NAME_200e_4000s.pth`. The WebUI's `trained_*` holds no vectors.
 """
 
@@ -19,7 +20,7 @@ MAX_NAMED: Final = 3
 
 _AGE: Final = re.compile(r"(_e\d+(_s\d+)?|_\d+e(_\d+s)?)(_best_epoch)?$", re.IGNORECASE)
 """How far a voice was trained: the WebUI's way, and Applio's."""
-_ADDED: Final = re.compile(r"(.+_)?added_", re.IGNORECASE)
+_ADDED: Final = re.compile(r"(.+_)?added_|(?!trained_).+_IVF\d+_Flat_nprobe_", re.IGNORECASE)
 _TRAINED_AS: Final = re.compile(r"_nprobe_\d+_(?P<name>.+?)(_v\d)?$", re.IGNORECASE)
 _STATE: Final = re.compile(r"[GD]_")
 """How the WebUI's and Applio's states of training begin, which are no voices."""
@@ -49,7 +50,7 @@ def index_for(model: str, index: str) -> IndexChoice:
 
     Where nothing is named: the file of the voice's own name beside it, else the `added_*.index` there that is named
     for it, else the only one unless it is named for another voice that lies there too, else that of the WebUI's
-    `logs`. Touches the disk.
+    `logs` or `assets/indices`. Touches the disk.
     """
     if index:
         return IndexChoice("" if index == NONE else index)
@@ -68,6 +69,9 @@ def index_for(model: str, index: str) -> IndexChoice:
     logs = _logs_of(voice, name)
     if logs is not None and (added := _added(_files_in(logs))):
         return _of_logs(name, added, logs)
+    linked = _trained_as(name, _added(_files_in(_indices_of(voice)))) if voice.parent.name == "weights" else []
+    if len(linked) == 1:
+        return _taken(linked[0], f"the only one of its name in {linked[0].parent}")
     others = [file for file in there if file.suffix == SUFFIX and not file.name.lower().startswith("trained_")]
     return _not_taken("not the voice's name", others) if others else IndexChoice()
 
@@ -111,9 +115,12 @@ def _trained_name(voice: Path) -> str:
 
 def _named_for(name: str, added: list[Path]) -> list[Path]:
     """Those that were trained under this name; where none was, those that have it in theirs as whole words."""
-    exact = [file for file in added if (told := _TRAINED_AS.search(file.stem)) and _is_same(told["name"], name)]
     words = re.compile(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", re.IGNORECASE)
-    return exact or [file for file in added if words.search(file.stem)]
+    return _trained_as(name, added) or [file for file in added if words.search(file.stem)]
+
+
+def _trained_as(name: str, added: list[Path]) -> list[Path]:
+    return [file for file in added if (told := _TRAINED_AS.search(file.stem)) and _is_same(told["name"], name)]
 
 
 def _is_same(one: str, other: str) -> bool:
@@ -130,6 +137,11 @@ def _logs_of(voice: Path, name: str) -> Path | None:
         return None
     above = voice.absolute().parent.parent
     return (above.parent if above.name == "assets" else above) / "logs" / name
+
+
+def _indices_of(voice: Path) -> Path:
+    """The WebUI's folder of links to all indices, beside that of the voices."""
+    return voice.absolute().parent.parent / "indices"
 
 
 def _files_in(folder: Path) -> list[Path]:

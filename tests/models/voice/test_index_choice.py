@@ -95,3 +95,10 @@ def test_no_index_by_configuration_is_none_for_any_voice_and_a_named_one_for_its
     assert configured_for("alto.pth", "alto.pth", "alto.index") == "alto.index"
     assert configured_for("bass.pth", "alto.pth", "alto.index") == ""
     assert configured_for("bass.pth", "alto.pth", "none") == "none"
+
+
+def test_the_webui_links_all_indices_into_one_folder(tmp_path: Path) -> None:
+    alto, bass = (f"assets/indices/{name}_IVF256_Flat_nprobe_1_{name}_v2.index" for name in ("alto", "bass"))
+    choice = chosen(tmp_path, alto, bass, voice="assets/weights/alto_e9_s90.pth")
+    assert choice.index == str(tmp_path / alto) and "the only one of its name" in choice.note
+    assert chosen(tmp_path, alto, bass, voice="assets/weights/tenor.pth") == IndexChoice()
