@@ -45,9 +45,21 @@ def model_spec(
         **{"vae": configured.vae, "sampler": configured.sampler, "prediction": configured.prediction}
         | {name: value for name, value in others.items() if value is not None},
     )
+    demand_words(spec.sampler, spec.prediction)
     if spec.model and (ip_image is None) == bool(spec.ip_adapter) and (needs_ip_image or ip_image is not None):
         raise UsageError("--ip-adapter PATH and --ip-image FILE belong together")
     return spec
+
+
+def demand_words(sampler: str, prediction: str) -> None:
+    """UsageError for a word that `--sampler` or `--prediction` does not have."""
+    from engine.models.diffusion.plan.prediction import WORDS
+    from engine.models.diffusion.plan.sampler_choice import SAMPLERS
+
+    if sampler not in SAMPLERS:
+        raise UsageError(f"--sampler {sampler}: not one of {', '.join(SAMPLERS)}")
+    if prediction not in ("auto", *WORDS):
+        raise UsageError(f"--prediction {prediction}: not one of auto, epsilon, v")
 
 
 def with_numbers(texts: Sequence[str] | None, option: str) -> list[tuple[str, float]]:

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from engine.cli.model import check as check_command
-from engine.errors import ModelError
+from engine.cli.sd_options import model_spec
+from engine.config import SdConfig
+from engine.errors import ModelError, UsageError
 from engine.models import locate
 from engine.models.diffusion.check import check
 from engine.models.diffusion.plan.file_kinds import kind_of
@@ -108,3 +110,13 @@ def test_a_text_encoder_and_a_hubert_are_no_taesd() -> None:
 def test_a_voice_whose_suffix_is_in_capitals_is_a_voice(tiny_models: Any, tmp_path: Path) -> None:
     (tmp_path / "Alto.PTH").symlink_to(tiny_models.voice() / "voice.pth")
     check_command(str(tmp_path / "Alto.PTH"), content=str(tiny_models.voice() / "content"))
+
+
+def test_a_sampler_or_prediction_that_there_is_none_of_is_a_wrong_option(tiny_models: Any) -> None:
+    sd = str(tiny_models.sd())
+    for word in ({"sampler": "euler"}, {"prediction": "x"}):
+        (option,) = word
+        with pytest.raises(UsageError, match=f"--{option} {word[option]}: not one of auto, "):
+            check_command(sd, **word)
+        with pytest.raises(UsageError, match=f"--{option} {word[option]}: not one of auto, "):
+            model_spec(sd, SdConfig(), loras=(), controlnets=(), ip_adapter=None, ip_image=None, **word)
