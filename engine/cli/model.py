@@ -66,6 +66,7 @@ def check(
 
         if not is_plain:
             raise UsageError(f"{path}: is a voice; {SD_ONLY}")
+        _demand_no_part_of_sd(path)
         its_index = index_for(path, index)
         report = check_voice(VoiceSpec(model=path, index=its_index.index, index_note=its_index.note, content=content))
         half = "float16"
@@ -161,6 +162,18 @@ def _is_voice(name: str) -> bool:
     if not (path.is_file() and suffix == ".safetensors"):
         return False
     return any(tensor.startswith("enc_p.") for tensor in read_header(path))
+
+
+def _demand_no_part_of_sd(name: str) -> None:
+    """ModelError for what ends as voices do and is of Stable Diffusion: old ControlNets, T2I-Adapters, upscalers."""
+    from engine.models.diffusion.plan.file_kinds import kind_of
+    from engine.models.pickle_file import read_pickle
+
+    path = Path(name).expanduser()
+    if path.suffix.lower() == ".pth" and path.is_file():
+        what = kind_of(list(read_pickle(path).tensors()))
+        if what.startswith("is "):
+            raise ModelError(f"{name}: {what}")
 
 
 def _sd_rows(report: "ModelReport") -> tuple[Row, ...]:

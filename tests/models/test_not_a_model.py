@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from engine.cli.model import check as check_command
 from engine.cli.sd_options import model_spec
@@ -120,3 +121,8 @@ def test_a_sampler_or_prediction_that_there_is_none_of_is_a_wrong_option(tiny_mo
             check_command(sd, **word)
         with pytest.raises(UsageError, match=f"--{option} {word[option]}: not one of auto, "):
             model_spec(sd, SdConfig(), loras=(), controlnets=(), ip_adapter=None, ip_image=None, **word)
+
+
+def test_a_controlnet_that_ends_as_voices_do_is_told_as_one(tmp_path: Path) -> None:
+    torch.save({"control_model.input_blocks.0.0.weight": torch.zeros(1)}, tmp_path / "control_v11p_sd15_canny.pth")
+    assert "is a ControlNet; it goes beside a --model" in refused(tmp_path / "control_v11p_sd15_canny.pth")
