@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import av
 
 from engine.errors import ModelError
 from engine.models import locate
+from engine.models.diffusion.plan.model_plan import plan_model
 from engine.models.diffusion.spec import VAE_WORDS
 from engine.sources.pictures import PICTURE_SUFFIXES, Pictures
 from engine.video.job import VideoJob
@@ -35,6 +37,7 @@ OPTIONS = {
     "image_encoder": "--ip-adapter",
     "embeddings": "--embedding",
     "clip_skip": "--clip-skip",
+    "model_sampler": "--sampler",
     "accelerator": "--inductor, --deepcache or --stablefast",
 }
 
@@ -43,11 +46,12 @@ def job_key(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> dict[st
     """Plain values by the name that a message gives them, as JSON has them."""
     painting = asdict(job.painting)
     spec = painting.pop("spec")
+    spec["model_sampler"] = spec.pop("sampler")  # of the configuration: in force where the job itself asks for none
     key = {
         "the source": _source_key(pictures),
         "the size": f"{size[0]}x{size[1]}",
         **{f"{OPTIONS.get(name, f'--{name}')}|{name}": value for name, value in (spec | painting).items()},
-        "a file of the model": _files_key(_model_files(job)),
+        **_model_key(job),
         "--skip": job.skip,
         "--batch": job.batch,
         "--limit": job.limit,
@@ -104,18 +108,28 @@ def _source_key(pictures: Pictures) -> str:
     return _files_key(picture_files(path) if path.is_dir() else [path])
 
 
-def _model_files(job: VideoJob) -> list[Path]:
-    """Files whose change would be seen; none where it is drawn at random, or lies on other machines."""
-    from engine.models.diffusion.plan.vae_choice import TAESD
-
-    spec = job.painting.spec
-    names = [spec.model, *(name for name, _ in spec.loras), *spec.controlnets, spec.ip_adapter, spec.image_encoder]
-    names += spec.embeddings
-    names += set(TAESD.values()) if spec.vae in VAE_WORDS else [spec.vae]  # where it is to be had it is taken
-    return [path for name in [*names, job.painting.ip_image] if name for path in _found(name)]
+def _model_key(job: VideoJob) -> dict[str, Any]:
+    """Of all that is read of the model, and of what was decided by it: another file found by itself is another key."""
+    spec, shown = job.painting.spec, _found(job.painting.ip_image)
+    plan = None
+    if not spec.random_shape:
+        with suppress(ModelError):  # on a cluster it lies on other machines
+            plan = plan_model(spec)
+    if plan is None:
+        named = [spec.model, spec.vae, spec.ip_adapter, spec.image_encoder, *(name for name, _ in spec.loras)]
+        named += [*spec.controlnets, *spec.embeddings]
+        return {"a file of the model": _files_key([*(path for name in named for path in _found(name)), *shown])}
+    prediction, sampler = plan.prediction and plan.prediction.value, plan.sampler and plan.sampler.value
+    return {
+        "a file of the model": _files_key([*(file for file in plan.files if file.is_file()), *shown]),
+        "how the model is run": [prediction, sampler, plan.scheduler],
+    }
 
 
 def _found(name: str) -> list[Path]:
+    """None where it is not here: on a cluster a model lies on other machines."""
+    if not name or name in VAE_WORDS:
+        return []
     try:
         return [locate.find(name)]
     except ModelError:

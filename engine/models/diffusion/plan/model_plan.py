@@ -28,7 +28,7 @@ from engine.models.diffusion.plan.vae_choice import VaeChoice, choose_vae
 from engine.models.diffusion.spec import ModelSpec
 from engine.models.part_report import Missing, PartReport, counted_part, first_missing
 from engine.models.pickle_file import pickled_tensors
-from engine.models.plain_config import demand_no_adapter, notes_on
+from engine.models.plain_config import ADAPTER, CONFIG, demand_no_adapter, notes_on
 from engine.models.safetensors_header import Tensor, read_header
 from engine.models.weight_files import Weights
 
@@ -39,6 +39,10 @@ FILE_PARTS = {
     "text_encoder": ("cond_stage_model.", "conditioner.embedders.0."),
     "text_encoder_2": ("conditioner.embedders.1.",),
 }
+DESCRIBING = (".json", ".txt")
+"""Suffixes of configurations and of a tokenizer's words."""
+BESIDE = (CONFIG, ADAPTER, "preprocessor_config.json")
+"""What is read beside the weights of a VAE, LoRA, ControlNet or image encoder."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,6 +71,15 @@ class ModelPlan:
     missing: tuple[str, ...] = ()
     """What is absent, broken or cannot be run, a line each, with how to get it or what would do instead."""
     notes: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that is read where it is run: weights, and the JSON and tokenizers that describe them."""
+        described = [self.folder.path] if self.folder is not None else []
+        texts = [file for folder in described for file in folder.rglob("*") if file.suffix in DESCRIBING]
+        weights = [Path(file) for part in self.parts for file in part.files]
+        beside = [file.parent / name for file in weights for name in BESIDE]
+        return tuple(sorted({self.path, *texts, *weights, *(file for file in beside if file.is_file())}))
 
     def require_complete(self) -> None:
         """ModelError, in one line, for what is missing."""
