@@ -74,7 +74,7 @@ def _named(name: str, folders: list[Path]) -> str:
     name = clean_name(name)
     for folder in folders:
         if (folder / name).exists():
-            return str((folder / name).resolve())
+            return str((folder / name).absolute())
     raise ValueError(f"is not in {', '.join(map(str, folders))}")
 
 

@@ -42,4 +42,4 @@ def sd_line(config: SdConfig) -> str:
 def _absolute(name: str) -> str:
     """A path as a child finds it, whose current folder may be another one; an id stays as it is."""
     path = Path(name).expanduser()
-    return str(path.resolve()) if name and path.exists() else name
+    return str(path.absolute()) if name and path.exists() else name

@@ -22,7 +22,7 @@ AS_DECLARED: Final[dict[str, Any]] = {
 def spec_of(config: Sam3Config) -> SegmentationSpec:
     """The configured model. Touches the disk."""
     path = Path(config.model).expanduser()
-    return SegmentationSpec(model=str(path.resolve()) if path.exists() else config.model)
+    return SegmentationSpec(model=str(path.absolute()) if path.exists() else config.model)
 
 
 def built(spec: SegmentationSpec, build: Mapping[str, Any]) -> SegmentationSpec:

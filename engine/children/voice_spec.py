@@ -61,4 +61,4 @@ def require_complete(spec: VoiceSpec) -> None:
 def _absolute(name: str) -> str:
     """A path as a child finds it, whose current folder may be another one; an id stays as it is."""
     path = Path(name).expanduser()
-    return str(path.resolve()) if name and path.exists() else name
+    return str(path.absolute()) if name and path.exists() else name
