@@ -30,8 +30,6 @@ from engine.models.tokenizer_files import read_tokenizer
 
 log = logging.getLogger(__name__)
 
-MAX_TOKENS = 1024  # of a text: CLIP's have 77
-
 
 def load(spec: ModelSpec, device: str, dtype: str, *, stage: Stage = "whole", is_job: bool = False) -> Model:
     """The model on `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (as `dtype_named` has them).
@@ -221,12 +219,7 @@ class _Loading:
 
     def _tokenizer(self, folder: ModelFolder, part: str) -> Any:
         folder.demand_tokenizer(part)
-        tokenizer = read_tokenizer(f"{folder.name}/{part}", folder.path / part)
-        if tokenizer.model_max_length > MAX_TOKENS:  # to which every text is filled up
-            raise ModelError(
-                f"{folder.name}/{part}: model_max_length is {tokenizer.model_max_length}, more than {MAX_TOKENS} tokens"
-            )
-        return tokenizer
+        return read_tokenizer(f"{folder.name}/{part}", folder.path / part)
 
     def _scheduler_config(self, told: dict[str, Any]) -> dict[str, Any]:
         """With the defaults of the scheduler's class filled in."""

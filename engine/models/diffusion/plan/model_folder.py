@@ -12,6 +12,7 @@ from engine.models.diffusion.plan.unet_fields import SIZES, sizes_wanted, strays
 from engine.models.not_a_model import what_folder_is
 from engine.models.plain_config import CONFIG, class_named, read_config
 from engine.models.weight_files import Weights, weights_in
+from engine.small_file import read_json
 
 __all__ = ["SUPPORTED", "TEXT_PARTS", "ModelFolder"]
 
@@ -20,6 +21,7 @@ TEXT_PARTS = {
     "sd21": ("text_encoder", "tokenizer"),
     "sdxl": ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2"),
 }
+MAX_TOKENS = 1024  # of a text: CLIP's have 77
 TEXT_CLASSES = ("CLIPTextModel", "CLIPTextModelWithProjection")
 
 
@@ -45,6 +47,8 @@ class ModelFolder:
         if wrong := unet_of_another_kind(self.unet, self._pipeline):
             raise self._refusal(wrong)
         self._demand_texts()
+        if "LDM3D" in self._pipeline:  # whose UNet has the shape of SD 1.5's
+            raise self._refusal("its latents hold a depth map too")
         if wrong := unmet(self.unet):
             raise self._refusal(f"its UNet {wrong}")
         if self.family == "sdxl":
@@ -110,9 +114,22 @@ class ModelFolder:
         return ("unet", "vae", *TEXT_PARTS[self.family], "scheduler")
 
     def demand_tokenizer(self, part: str) -> None:
-        """ModelError where it is missing: transformers would quietly make one that knows no word."""
-        if not any((self.path / part / file).is_file() for file in ("tokenizer.json", "vocab.json")):
+        """ModelError where it is missing, broken, or does not say how long a text may be: transformers would quietly
+        make one that knows no word, or fill every text up without end."""
+        words = [file for file in ("tokenizer.json", "vocab.json") if (self.path / part / file).is_file()]
+        if not words:
             raise ModelError(f"{self.name}: {part} is missing{locate.how_to_get(self.name)}")
+        for file in words:
+            try:
+                read_json(self.path / part / file)
+            except (OSError, ValueError) as error:
+                raise ModelError(f"{self.name}: {part}/{file} cannot be read ({error})") from None
+        length = self.config(f"{part}/tokenizer_config.json").get("model_max_length")
+        if not isinstance(length, int) or not 0 < length <= MAX_TOKENS:
+            raise ModelError(
+                f"{self.name}: {part}/tokenizer_config.json: model_max_length is {str(length)[:40]}, not 1 to "
+                f"{MAX_TOKENS} tokens (CLIP's: 77)"
+            )
 
     def demand_no_strays(self, tensors: Iterable[str]) -> None:
         """ModelError where its UNet's file has `tensors` that the network of its configuration has no place for."""

@@ -14,12 +14,14 @@ from engine.models import locate
 from engine.models.diffusion.plan import single_file
 from engine.models.diffusion.plan.choice import Choice
 from engine.models.diffusion.plan.clip_skip import MAX_CLIP_SKIP, clip_skip_note
+from engine.models.diffusion.plan.controlnet_config import KIND
 from engine.models.diffusion.plan.controlnet_file import ControlNetFiles, examine_controlnet
 from engine.models.diffusion.plan.embedding_file import EmbeddingFile, examine_embedding, text_widths
 from engine.models.diffusion.plan.ip_adapter_file import IpAdapterFiles, examine_ip_adapter
 from engine.models.diffusion.plan.lora_file import LoraFile, examine_lora
 from engine.models.diffusion.plan.model_folder import ModelFolder
 from engine.models.diffusion.plan.network_outline import NetworkOutline, outline_of_file, outline_of_folder
+from engine.models.diffusion.plan.part_shapes import demand_shapes, demand_text_width
 from engine.models.diffusion.plan.prediction import choose_prediction
 from engine.models.diffusion.plan.sampler_choice import SamplerChoice, choose_sampler
 from engine.models.diffusion.plan.scheduler_config import demand_signal, scheduler_config
@@ -28,7 +30,7 @@ from engine.models.diffusion.plan.vae_choice import VaeChoice, choose_vae
 from engine.models.diffusion.spec import ModelSpec
 from engine.models.part_report import Missing, PartReport, counted_part, first_missing
 from engine.models.pickle_file import pickled_tensors
-from engine.models.plain_config import ADAPTER, CONFIG, demand_no_adapter, notes_on
+from engine.models.plain_config import ADAPTER, CONFIG, demand_no_adapter, notes_on, read_config
 from engine.models.safetensors_header import Tensor, read_header
 from engine.models.weight_files import Weights
 
@@ -41,6 +43,7 @@ FILE_PARTS = {
 }
 DESCRIBING = (".json", ".txt")
 """Suffixes of configurations and of a tokenizer's words."""
+IMAGE_ENCODER = "CLIPVisionModelWithProjection"
 BESIDE = (CONFIG, ADAPTER, "preprocessor_config.json")
 """What is read beside the weights of a VAE, LoRA, ControlNet or image encoder."""
 
@@ -148,6 +151,12 @@ class _Planning:
                     tensors = self._add(part, folder.weights(part), f"{folder.name}: {part}", self._spec.model)
                     if part == "unet":
                         folder.demand_no_strays(tensors)
+                    kind = single_file.CLASSES.get(part) or single_file.TEXT_CLASSES[part]
+                    config = folder.config(f"{part}/config.json")
+                    demand_shapes(f"{folder.name}/{part}", kind, config, tensors)
+        if not self._missing:
+            with self._missing.listed():
+                demand_text_width(folder)
 
     def _add_file_parts(self, single: SingleFile) -> None:
         for part, starts in FILE_PARTS.items():
@@ -165,7 +174,10 @@ class _Planning:
         self._notes += [choice.note] if choice.note else []
         if choice.weights is not None:
             self._parts = [part for part in self._parts if part.name != "vae"]
-            self._add("vae", choice.weights, str(choice.folder or choice.weights.files[0]))
+            what = str(choice.folder or choice.weights.files[0])
+            tensors = self._add("vae", choice.weights, what)
+            if choice.folder is not None:
+                demand_shapes(what, choice.kind, read_config(what, choice.folder), tensors)
         return choice
 
     def _add_extras(self, plan: ModelPlan, outline: NetworkOutline | None) -> None:
@@ -178,7 +190,9 @@ class _Planning:
         for name in self._spec.controlnets:
             with self._missing.listed():
                 net = examine_controlnet(name, outline)
-                self._add(f"controlnet {net.path.name}", net.weights, name, name)
+                tensors = self._add(f"controlnet {net.path.name}", net.weights, name, name)
+                if net.path.is_dir():
+                    demand_shapes(name, KIND, net.config, tensors)
                 self._notes += net.notes
                 plan.controlnets += (net,)
         if self._spec.ip_adapter:
@@ -186,7 +200,9 @@ class _Planning:
                 adapter = examine_ip_adapter(self._spec.ip_adapter, self._spec.image_encoder, outline)
                 self._parts.append(counted_part("ip_adapter", adapter.tensors, (str(adapter.file),)))
                 self._notes += adapter.notes
-                self._add("image_encoder", adapter.encoder_weights, str(adapter.encoder))
+                encoder = str(adapter.encoder)
+                tensors = self._add("image_encoder", adapter.encoder_weights, encoder)
+                demand_shapes(encoder, IMAGE_ENCODER, read_config(encoder, adapter.encoder), tensors)
                 plan.ip_adapter = adapter
 
     def _add_words(self, plan: ModelPlan) -> None:

@@ -29,6 +29,7 @@ FULL_VAES = {
 SCALING_FACTORS = {"sd15": 0.18215, "sd21": 0.18215, "sdxl": 0.13025}
 """By which latents of the full VAE are multiplied (vae/config.json of each family)."""
 LATENT_CHANNELS = 4
+COLOURS = 3
 KINDS = (TINY, FULL)
 _SPAN = "scaling_factor shift_factor latents_mean latents_std".split()
 _XL = re.compile(r"sdxl|taesdxl|(?<![a-z])xl(?![a-z])", re.IGNORECASE)
@@ -161,6 +162,12 @@ def _demand_channels(name: str, config: Mapping[str, Any], folder: ModelFolder) 
             f"{name}: a VAE of {channels} latent channels{whose}, {folder.name} has {LATENT_CHANNELS}; "
             f"{_that_fits(folder.family)}"
         )
+    for key in ("in_channels", "out_channels"):
+        if (told := config.get(key, COLOURS)) != COLOURS:
+            raise ModelError(
+                f"{name}: a VAE whose pictures have {str(told)[:40]} channels ({key}), ours have {COLOURS}; "
+                f"{_that_fits(folder.family)}"
+            )
     for key in ("latents_mean", "latents_std"):
         told = config.get(key)
         if told is not None and not (isinstance(told, list) and len(told) == LATENT_CHANNELS):
