@@ -317,6 +317,34 @@ REPLICAS = [
         expect=XL,
         source=COMFY,
     ),
+    works(
+        "etri-vilab/koala-lightning-700m",
+        unet(**SMALL_XL, mid_block_type=None, layers_per_block=1, transformer_layers_per_block=[0, 2, 5]),
+        scheduler(EULER_XL, timestep_spacing="trailing", steps_offset=0),
+        kind="sdxl",
+        expect=Works(family="sdxl", prediction="epsilon", sampler="lightning"),
+        source=f"{PAGE}etri-vilab/koala-lightning-700m",
+    ),
+    works(
+        "segmind/small-sd",
+        unet(**BK_BASE, mid_block_type=None),
+        scheduler(PNDM, timestep_spacing="leading", prediction_type="epsilon"),
+        expect=PLAIN,
+        source="https://github.com/segmind/distill-sd",
+    ),
+    works(
+        "segmind/tiny-sd",
+        unet(**BK_TINY),
+        scheduler(PNDM, timestep_spacing="leading", prediction_type="epsilon"),
+        expect=PLAIN,
+        source="https://github.com/segmind/distill-sd",
+    ),
+    refused(
+        "Intel/ldm3d-4c",
+        index(_class_name="StableDiffusionLDM3DPipeline"),
+        unet_says(in_channels=4, out_channels=4),
+        says=("paints depth beside colour (LDM3D)",),
+    ),
     refused(
         "playgroundai/playground-v2.5-1024px-aesthetic",
         scheduler(
