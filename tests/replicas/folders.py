@@ -107,6 +107,10 @@ def unet_says(**values: Any) -> Change:
     return lambda folder: update(folder / "unet" / "config.json", **values)
 
 
+def vae_says(**values: Any) -> Change:
+    return lambda folder: update(folder / "vae" / "config.json", **values)
+
+
 def scheduler(values: dict[str, Any], **others: Any) -> Change:
     def change(folder: Path) -> None:
         file = folder / "scheduler" / "scheduler_config.json"
@@ -349,6 +353,11 @@ REPLICAS = [
         "playgroundai/playground-v2.5-1024px-aesthetic",
         scheduler(
             {"_class_name": "EDMDPMSolverMultistepScheduler", "sigma_min": 0.002, "sigma_max": 80.0, "sigma_data": 0.5}
+        ),
+        vae_says(
+            scaling_factor=0.5,
+            latents_mean=[-1.6574, 1.886, -1.383, 2.5155],
+            latents_std=[8.4927, 5.9022, 6.5498, 5.2299],
         ),
         kind="sdxl",
         says=("EDMDPMSolverMultistepScheduler counts noise as EDM does", "playground-v2-1024px-aesthetic"),
