@@ -30,6 +30,8 @@ HARMLESS: Final = re.compile(
 """Tensors of a file that are no weights of its network: left out without harm."""
 OTHER_HALF: Final = {"CLIPText": "vision_model.", "CLIPVision": "text_model."}
 """Of a whole CLIP, by how the class begins that reads one half of it."""
+ADVICE: Final = " If you want to instead overwrite"
+"""How diffusers goes on after a shape that does not fit, to who calls it."""
 _TROUBLES = (
     OSError, EOFError, UnpicklingError, ValueError, RuntimeError, LookupError, TypeError, AttributeError,
     ArithmeticError, AssertionError, ImportError, MemoryError,
@@ -59,8 +61,8 @@ def one_line(what: str) -> Iterator[None]:
         if not known and type(error) is not Exception:  # which is what the library `tokenizers` raises
             raise
         lines = [line.strip() for line in str(error).strip().splitlines()] or [type(error).__name__]
-        told = lines[:2] if lines[0].endswith(":") else lines[:1]
-        raise ModelError(f"{what}: cannot be loaded ({' '.join(told)})") from error
+        told = " ".join(lines[:2] if lines[0].endswith(":") else lines[:1]).partition(ADVICE)[0]
+        raise ModelError(f"{what}: cannot be loaded ({told})") from error
 
 
 def pretrained(kind: str, path: Path, subfolder: str, dtype: torch.dtype, what: str) -> Any:

@@ -105,3 +105,13 @@ def test_a_broken_tokenizer_is_told_before_anything_is_loaded(
     with pytest.raises(ModelError) as raised:
         load(ModelSpec(model=str(folder)), "cpu", "float32")
     assert str(raised.value).endswith(line.removeprefix(f"{folder}: "))
+
+
+def test_a_tensor_of_another_shape_is_named_without_advice_to_programmers(tiny_sd: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_sd, tmp_path / "model")
+    file = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(file)
+    tensors["conv_out.bias"] = tensors["conv_out.bias"][:2].contiguous()
+    save_file(tensors, file, {"format": "pt"})
+    with pytest.raises(ModelError, match=r"conv_out.bias expected shape .*4.*, but got .*2\]\)\.?\)$"):
+        load(ModelSpec(model=str(folder)), "cpu", "float32")
