@@ -21,6 +21,10 @@ from engine.errors import ModelError
 from engine.models.not_a_model import not_a_model
 from engine.models.safetensors_header import Tensor
 
+PICKLES = (".ckpt", ".pt", ".pth", ".bin")
+"""Suffixes of what torch.save writes."""
+STATE_DICT = "state_dict"
+"""Key of the tensors in what PyTorch Lightning saves; otherwise the file is the dict itself."""
 TENSORS = ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor")
 PARAMETER = "torch._utils._rebuild_parameter"
 # What torch.load makes with weights_only, whatever else it is asked for.
@@ -147,12 +151,31 @@ def read_pickle(file: Path) -> PickledFile:
         raise ModelError(f"{file}: no file of torch.save, or cut off ({why})") from None
 
 
-def pickled_tensors(file: Path) -> dict[str, Tensor]:
-    """Of a file of weights, by name. ModelError where it asks for code, which torch's `weights_only` does not run."""
+def read_plain_pickle(file: Path) -> PickledFile:
+    """As `read_pickle`. ModelError, too, where it asks for more than torch's `weights_only` gives."""
     read = read_pickle(file)
     if read.foreign:
-        raise ModelError(f"{file}: asks for code ({read.foreign[0]}), which is never run; take safetensors")
-    return read.tensors()
+        raise ModelError(
+            f"{file}: refused: it would run {read.foreign[0]}, which no tensors need; take the same as .safetensors"
+        )
+    return read
+
+
+def pickled_tensors(file: Path) -> dict[str, Tensor]:
+    """Type and shape of each tensor in a file of weights, by name; errors as `read_plain_pickle`.
+
+    Those under STATE_DICT where there is such a dict. Tensors in other dicts have its key and a dot before their names:
+    IP-Adapters are pickled so, as `image_proj` and `ip_adapter`.
+    """
+    read = read_plain_pickle(file)
+    value = read.value if isinstance(read.value, dict) else {}
+    inside = [key for key, held in value.items() if isinstance(held, dict) and key != "_metadata"]
+    if STATE_DICT in inside:
+        return read.tensors(STATE_DICT)
+    tensors = read.tensors()
+    for key in inside:
+        tensors |= {f"{key}.{inner}": tensor for inner, tensor in read.tensors(str(key)).items()}
+    return tensors
 
 
 def shown(value: Any) -> str:

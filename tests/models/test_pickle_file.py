@@ -15,7 +15,7 @@ import torch
 
 from engine.errors import ModelError
 from engine.models import pickle_file
-from engine.models.pickle_file import read_pickle
+from engine.models.pickle_file import pickled_tensors, read_pickle
 from engine.models.safetensors_header import Tensor
 
 
@@ -44,6 +44,23 @@ def test_tensors_are_told_by_type_and_shape_and_plain_values_as_they_are(tmp_pat
     assert read.tensors() == {"parameter": Tensor("float32", (5,))}
     assert read.value["config"] == [1, "x", 2.5, None]
     assert read.foreign == ()
+
+
+@pytest.mark.parametrize(
+    ("stored", "names"),
+    [
+        ({"a": torch.zeros(1), "step": 7}, {"a"}),
+        (
+            {"state_dict": {"a": torch.zeros(1)}, "loss": torch.zeros(1), "hyper_parameters": {"b": torch.zeros(1)}},
+            {"a"},
+        ),
+        ({"image_proj": {"a": torch.zeros(1)}, "ip_adapter": {"b": torch.zeros(1)}}, {"image_proj.a", "ip_adapter.b"}),
+    ],
+    ids=["the file itself", "a training run", "an IP-Adapter"],
+)
+def test_tensors_are_found_where_programs_put_them(tmp_path: Path, stored: Any, names: set[str]) -> None:
+    torch.save(stored, tmp_path / "x.ckpt")
+    assert pickled_tensors(tmp_path / "x.ckpt").keys() == names
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])

@@ -50,6 +50,7 @@ def parametrized(kind: type) -> Any:
 def test_it_is_told_by_its_headers_and_paints_in_jobs_and_live(spec: ModelSpec, expect: Works) -> None:
     report = check(spec)
     assert report.missing == ()
+    assert all(part.parameters for part in report.parts), "the memory that it takes is told"
     model = load(spec, "cpu", "float32")
     assert (model.family, model.prediction_type, model.sampler) == (
         report.family,

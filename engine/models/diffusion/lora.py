@@ -17,6 +17,7 @@ from engine.models.diffusion.lora_delta import Delta
 from engine.models.diffusion.plan.lora_changes import Change
 from engine.models.diffusion.plan.lora_file import LoraFile
 from engine.models.diffusion.plan.lora_names import TEXT_PARTS, UNET_PART, plain_layer
+from engine.models.diffusion.plan.tensor_file import read_tensors
 from engine.models.pretrained import demand_finite, one_line
 
 if TYPE_CHECKING:
@@ -120,8 +121,8 @@ def _held(lora: LoraFile, device: torch.device) -> dict[str, torch.Tensor]:
     """Those of the file's tensors that change something."""
     wanted = [name for change in lora.changes for name in change.tensors.values()]
     if lora.is_pickle:
-        everything = torch.load(lora.file, map_location=device, weights_only=True)
-        held = {name: everything[name] for name in wanted}
+        everything = read_tensors(lora.file)
+        held = {name: everything[name].to(device) for name in wanted}
     else:
         from safetensors import safe_open
 

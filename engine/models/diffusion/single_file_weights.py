@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
-from engine.models.diffusion.plan.checkpoint_header import STATE_DICT
 from engine.models.diffusion.plan.model_folder import ModelFolder
 from engine.models.diffusion.plan.original_names import UNET, modern_name
 from engine.models.diffusion.plan.single_file import CLASSES, PARTS, TEXT_CLASSES, VAE, SingleFile
+from engine.models.pickle_file import STATE_DICT
 from engine.models.pretrained import architecture
 
 Tensors = dict[str, torch.Tensor]

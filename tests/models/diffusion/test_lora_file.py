@@ -44,6 +44,16 @@ def test_every_tensor_of_a_published_layout_has_its_place(shelf: Shelf, replica:
     assert sum(len(change.tensors) for change in lora.changes) == len(lora.tensors) > 50
 
 
+def test_a_pickle_of_a_training_run_is_the_same_lora(shelf: Shelf, tmp_path: Path) -> None:
+    sd = shelf.tiny.sd()
+    file = shelf.tiny.lora(sd)
+    torch.save({"state_dict": load_file(file), "epoch": 3}, tmp_path / "run.ckpt")
+    files = file, tmp_path / "run.ckpt"
+    models = [load(ModelSpec(model=str(sd), loras=((str(each), 1.0),)), "cpu", "fp32") for each in files]
+    for ours, theirs in zip(*(model.unet.parameters() for model in models), strict=True):
+        assert torch.equal(ours, theirs)
+
+
 def test_names_of_the_first_code_are_the_same_layers_as_diffusers(shelf: Shelf, tmp_path: Path) -> None:
     models = [
         load(loras.kohya("sdxl", style)(Shelf(folder=tmp_path / style, tiny=shelf.tiny, hub=shelf.hub)), "cpu", "fp32")

@@ -13,12 +13,9 @@ import numpy as np
 
 from engine.errors import ModelError
 from engine.models.not_a_model import not_a_model
-from engine.models.pickle_file import StandIn, Storage, read_pickle
+from engine.models.pickle_file import PICKLES, STATE_DICT, StandIn, Storage, pickled_tensors, read_pickle
 from engine.models.safetensors_header import Tensor, read_header, read_metadata, read_stored
 
-PICKLES = (".ckpt", ".pt", ".pth", ".bin")
-STATE_DICT = "state_dict"
-"""Key of the tensors in what PyTorch Lightning saves; otherwise the file is the dict itself."""
 GGUF = b"GGUF"
 _NUMPY = {"float64": "<f8", "float32": "<f4", "float16": "<f2"}
 
@@ -43,12 +40,7 @@ def read_checkpoint_header(file: Path) -> CheckpointHeader:
         if what := not_a_model(file):
             raise ModelError(f"{file}: is {what}")
         raise ModelError(f"{file}: of single files only .safetensors and .ckpt are read")
-    pickled = read_pickle(file)
-    if pickled.foreign:
-        raise ModelError(
-            f"{file}: refused: it would run {pickled.foreign[0]}, which no tensors need; take the model as .safetensors"
-        )
-    return CheckpointHeader(tensors=pickled.tensors(_key_in(pickled.value)), is_pickle=True)
+    return CheckpointHeader(tensors=pickled_tensors(file), is_pickle=True)
 
 
 def read_numbers(file: Path, name: str, *, is_pickle: bool) -> np.ndarray | None:

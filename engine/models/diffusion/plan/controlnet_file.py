@@ -108,13 +108,13 @@ def _of_folder(name: str, path: Path) -> ControlNetFiles:
     weights = weights_in(path)
     if weights is None:
         raise ModelError(f"{name} has no weights{locate.how_to_get(name)}")
-    _demand_known(name, headers_of(name, weights))
+    _demand_known(name, headers_of(weights))
     return ControlNetFiles(name=name, path=path, weights=weights, config=config)
 
 
 def _of_file(name: str, path: Path, outline: NetworkOutline | None) -> ControlNetFiles:
     weights = weights_of(name, path)
-    held = headers_of(name, weights)
+    held = headers_of(weights)
     tensors = {ours: held[theirs] for ours, theirs in without_prefix(held).items()}
     if "difference" in held:
         tensors["difference"] = held["difference"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.diffusion.plan.model_folder import ModelFolder
-from engine.models.pickle_file import read_pickle
+from engine.models.pickle_file import read_plain_pickle
 from engine.models.safetensors_header import Tensor, read_header
 
 SUFFIXES = (".safetensors", ".pt", ".bin")
@@ -86,12 +86,7 @@ def _file(name: str) -> Path:
 
 
 def _pickled(file: Path) -> dict[str, Tensor]:
-    pickled = read_pickle(file)
-    if pickled.foreign:
-        raise ModelError(
-            f"{file}: asks for {pickled.foreign[0]}, which is not loaded from a stranger's file; take its "
-            ".safetensors, or save it anew as one"
-        )
+    pickled = read_plain_pickle(file)
     return pickled.tensors(of=WEBUI_PICKLE) or pickled.tensors()
 
 

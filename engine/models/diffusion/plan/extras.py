@@ -4,10 +4,10 @@ from pathlib import Path
 
 from engine.errors import ModelError
 from engine.models import locate
+from engine.models.pickle_file import PICKLES
 from engine.models.plain_config import ADAPTER
 
 _PUBLISHED = ("pytorch_lora_weights", "adapter_model")  # the names that diffusers and peft give to every LoRA
-PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 
 
 def lora_file(name: str) -> Path:

@@ -79,7 +79,7 @@ def examine_ip_adapter(name: str, encoder: str, outline: NetworkOutline | None) 
         held = ", ".join(sorted(each.name for each in file.glob("*adapter*.safetensors"))) or "none"
         raise ModelError(f"{name}: an IP-Adapter is one .safetensors or .bin file; name it (here: {held})")
     weights = weights_of(name, file)
-    tensors = headers_of(name, weights)
+    tensors = headers_of(weights)
     need = _need(name, file, tensors)
     if outline is not None:
         _demand_fit(name, tensors, outline)

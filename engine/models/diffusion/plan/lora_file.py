@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import ModelError
-from engine.models.diffusion.plan.extras import PICKLES, lora_file, lora_name
+from engine.models.diffusion.plan.extras import lora_file, lora_name
 from engine.models.diffusion.plan.lora_changes import Change, Shape, dora_axis, shape_of
 from engine.models.diffusion.plan.lora_kinds import foreign_base, other_kind, told_base
 from engine.models.diffusion.plan.lora_names import UNET_PART, Layer, Place, layers_in, places_in
 from engine.models.diffusion.plan.lora_scales import Scales, scales_of
 from engine.models.diffusion.plan.network_outline import FAMILIES, TEXT_WIDTHS, NetworkOutline
-from engine.models.pickle_file import read_pickle
+from engine.models.pickle_file import PICKLES, pickled_tensors
 from engine.models.safetensors_header import Tensor, read_header, read_metadata
 
 
@@ -34,7 +34,7 @@ def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> Lo
     """ModelError in one line where `load` would refuse it. `outline`: of the model it is for, None where unknown."""
     file = lora_file(name)
     is_pickle = file.suffix in PICKLES
-    tensors, metadata = _pickled(file) if is_pickle else (read_header(file), read_metadata(file))
+    tensors, metadata = (pickled_tensors(file), {}) if is_pickle else (read_header(file), read_metadata(file))
     scales = scales_of(file, is_pickle=is_pickle)
     layers_per_block = outline.unet.get("layers_per_block", 2) if outline else 2
     layers, rest = layers_in(tensors, layers_per_block if isinstance(layers_per_block, int) else 2)
@@ -62,16 +62,6 @@ def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> Lo
         is_pickle=is_pickle,
         notes=tuple(notes),
     )
-
-
-def _pickled(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    read = read_pickle(file)
-    if read.foreign:
-        raise ModelError(
-            f"{file}: a pickle that asks for more than tensors ({read.foreign[0]}), which is not run; take the "
-            ".safetensors file of it"
-        )
-    return read.tensors(), {}
 
 
 def _take(outline: NetworkOutline | None) -> str:

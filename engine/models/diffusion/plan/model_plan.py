@@ -26,12 +26,12 @@ from engine.models.diffusion.plan.prediction import choose_prediction
 from engine.models.diffusion.plan.sampler_choice import SamplerChoice, choose_sampler
 from engine.models.diffusion.plan.scheduler_config import demand_signal, scheduler_config
 from engine.models.diffusion.plan.single_file import SingleFile
+from engine.models.diffusion.plan.tensor_file import headers_of
 from engine.models.diffusion.plan.vae_choice import VaeChoice, choose_vae
 from engine.models.diffusion.spec import ModelSpec
 from engine.models.part_report import Missing, PartReport, counted_part, first_missing
-from engine.models.pickle_file import pickled_tensors
 from engine.models.plain_config import ADAPTER, CONFIG, demand_no_adapter, notes_on, read_config
-from engine.models.safetensors_header import Tensor, read_header
+from engine.models.safetensors_header import Tensor
 from engine.models.weight_files import Weights
 
 # Which tensors of a single file belong to which part: the names of the original training code, SD first, then XL.
@@ -233,9 +233,7 @@ class _Planning:
             raise ModelError(f"{what} has no weights{locate.how_to_get(hub_name)}")
         self._notes += notes_on(part, weights.files[0].parent) if weights.has_config else ()
         files = tuple(str(file) for file in weights.files)
-        tensors: dict[str, Tensor] = {}
-        for file in weights.files:
-            tensors |= pickled_tensors(file) if weights.is_pickle else read_header(file)
+        tensors = headers_of(weights)
         counted = counted_part(part, tensors, files)
         if weights.is_pickle:
             counted = replace(counted, is_pickle=True)

@@ -4,15 +4,14 @@ Does not load torch.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from engine.models.diffusion.plan.model_folder import ModelFolder
 from engine.models.diffusion.plan.original_names import diffusers_name
 from engine.models.diffusion.plan.original_text_names import ENCODERS, text_weights
 from engine.models.diffusion.plan.single_file import SingleFile
-from engine.models.pickle_file import read_pickle
-from engine.models.safetensors_header import Tensor, read_header
+from engine.models.diffusion.plan.tensor_file import headers_of
+from engine.models.safetensors_header import Tensor
 from engine.models.weight_files import Weights
 
 FAMILIES = {"sd15": "SD 1.5", "sd21": "SD 2.x", "sdxl": "SDXL"}
@@ -47,8 +46,8 @@ def outline_of_folder(folder: ModelFolder) -> NetworkOutline:
         model=folder.name,
         family=folder.family,
         unet=folder.unet,
-        unet_tensors=tensors_of(folder.weights("unet")),
-        text_tensors=tuple(tensors_of(folder.weights(part)) for part in texts),
+        unet_tensors=_tensors_of(folder.weights("unet")),
+        text_tensors=tuple(_tensors_of(folder.weights(part)) for part in texts),
     )
 
 
@@ -68,9 +67,5 @@ def outline_of_file(single: SingleFile, folder: ModelFolder) -> NetworkOutline:
     )
 
 
-def tensors_of(weights: Weights | None) -> dict[str, Tensor]:
-    """Of all files, by name; of a pickle as far as it can be told without running it. ModelError for a broken file."""
-    tensors: dict[str, Tensor] = {}
-    for file in weights.files if weights else ():
-        tensors |= read_pickle(Path(file)).tensors() if weights and weights.is_pickle else read_header(file)
-    return tensors
+def _tensors_of(weights: Weights | None) -> dict[str, Tensor]:
+    return headers_of(weights) if weights else {}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import ModelError
-from engine.models.pickle_file import read_pickle
+from engine.models.pickle_file import PICKLES, STATE_DICT, pickled_tensors
 from engine.models.safetensors_header import Tensor, read_header
 from engine.models.weight_files import Weights
 
@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     import torch
 
 SAFETENSORS = ".safetensors"
-PICKLES = (".pth", ".pt", ".ckpt", ".bin")
-NESTED = "state_dict"
-"""The key under which a training run keeps the tensors."""
 
 
 def weights_of(name: str, file: Path) -> Weights:
@@ -28,32 +25,18 @@ def weights_of(name: str, file: Path) -> Weights:
     return Weights(files=(file,), variant=None, is_pickle=file.suffix != SAFETENSORS, has_config=False)
 
 
-def headers_of(name: str, weights: Weights) -> dict[str, Tensor]:
-    """Tensors of all files by name. ModelError in one line for a broken file, and for a pickle that asks for more than
-    torch's weights_only gives."""
+def headers_of(weights: Weights) -> dict[str, Tensor]:
+    """Type and shape of the tensors of all files, by name. ModelError in one line for a broken file, and for a pickle
+    that asks for more than torch's weights_only gives."""
     tensors: dict[str, Tensor] = {}
     for file in weights.files:
-        if not weights.is_pickle:
-            tensors |= read_header(file)
-            continue
-        read = read_pickle(file)
-        if read.foreign:
-            raise ModelError(
-                f"{name}: its pickle asks for {read.foreign[0]}, which is not run; take the same in .safetensors"
-            )
-        value = read.value if isinstance(read.value, dict) else {}
-        inside = [key for key, held in value.items() if isinstance(held, dict) and key != "_metadata"]
-        if NESTED in inside:
-            tensors |= read.tensors(NESTED)
-            continue
-        tensors |= read.tensors()
-        for key in inside:  # as IP-Adapters are pickled: image_proj and ip_adapter
-            tensors |= {f"{key}.{inner}": tensor for inner, tensor in read.tensors(str(key)).items()}
+        tensors |= pickled_tensors(file) if file.suffix in PICKLES else read_header(file)
     return tensors
 
 
 def read_tensors(file: Path) -> "dict[str, torch.Tensor]":
-    """All tensors by name, on the CPU; a pickle with weights_only. What the libraries raise passes through."""
+    """All tensors by name, on the CPU; a pickle with weights_only, as `pickled_tensors` names them but for those in
+    dicts of their own. What the libraries raise passes through."""
     import torch
 
     if file.suffix == SAFETENSORS:
@@ -61,8 +44,7 @@ def read_tensors(file: Path) -> "dict[str, torch.Tensor]":
 
         return load_file(file)
     read: Any = torch.load(file, map_location="cpu", weights_only=True)
-    while NESTED in read:
-        read = read[NESTED]
+    read = read[STATE_DICT] if isinstance(read.get(STATE_DICT), dict) else read
     return {str(name): tensor for name, tensor in read.items() if isinstance(tensor, torch.Tensor)}
 
 

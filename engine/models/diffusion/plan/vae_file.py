@@ -49,7 +49,7 @@ class VaeFile:
 def examine_vae_file(name: str, file: Path) -> VaeFile:
     """ModelError in one line, which names what the file is instead, where it is no VAE of Stable Diffusion."""
     weights = weights_of(name, file)
-    held = headers_of(name, weights)
+    held = headers_of(weights)
     if held and all(_LAYER.fullmatch(each) for each in held):
         return _tiny_pair(name, file)
     tensors = {ours: held[theirs] for ours, theirs in without_prefix(held).items()}
@@ -102,7 +102,7 @@ def _tiny_pair(name: str, file: Path) -> VaeFile:
     if not beside.is_file():
         raise ModelError(f"{name}: the {half} of a TAESD without its {other}; put {beside.name} beside it")
     pair = {half: file, other: beside}
-    held = {each: headers_of(name, weights_of(name, path)) for each, path in pair.items()}
+    held = {each: headers_of(weights_of(name, path)) for each, path in pair.items()}
     tensors: dict[str, Tensor] = {}
     for theirs, ours in pair_names(held["encoder"], held["decoder"]).items():
         which, _, own = theirs.partition(":")
