@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Models of Stable Diffusion, SAM3 and RVC.", no_args_is_help=True)
 
-FAMILIES = {"sd15": "Stable Diffusion 1.5", "sd21": "Stable Diffusion 2.x", "sdxl": "Stable Diffusion XL"}
 KINDS = {"sam3_video": "SAM3, finds and follows", "sam3": "SAM3, finds only"}
 SD_ONLY = (
     "--vae, --lora, --controlnet, --ip-adapter, --embedding, --clip-skip, --sampler and --prediction belong to Stable "
@@ -177,8 +176,10 @@ def _demand_no_part_of_sd(name: str) -> None:
 
 
 def _sd_rows(report: "ModelReport") -> tuple[Row, ...]:
+    from engine.models.diffusion.plan.families import FULL_NAMES
+
     return (
-        ("family", FAMILIES[report.family]),
+        ("family", FULL_NAMES[report.family]),
         ("predicts", _with_reason(report.prediction_type, report.prediction_reason)),
         ("sampler", _with_reason(report.sampler, report.sampler_reason)),
         ("vae", report.vae),

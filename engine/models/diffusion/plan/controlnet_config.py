@@ -10,7 +10,8 @@ from typing import Any
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.diffusion.plan.network_outline import FAMILIES, TEXT_WIDTHS, NetworkOutline
+from engine.models.diffusion.plan.families import FAMILIES, TEXT_WIDTHS
+from engine.models.diffusion.plan.network_outline import NetworkOutline
 from engine.models.diffusion.plan.original_names import UNET, diffusers_name
 from engine.models.safetensors_header import Tensor
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from engine.errors import ModelError
 from engine.models import locate
+from engine.models.diffusion.plan.families import FAMILIES
 from engine.models.diffusion.plan.model_folder import ModelFolder
 from engine.models.pickle_file import read_plain_pickle
 from engine.models.safetensors_header import Tensor, read_header
@@ -15,7 +16,7 @@ WEBUI_PICKLE = "string_to_param"
 WEBUI = "emb_params"
 XL = ("clip_l", "clip_g")
 LEARNED = "learned_embeds"  # the file name that diffusers gives to every embedding
-BASES = {(768,): "SD 1.5", (1024,): "SD 2.x", (768, 1280): "SDXL"}
+BASES = {(768,): FAMILIES["sd15"], (1024,): FAMILIES["sd21"], (768, 1280): FAMILIES["sdxl"]}
 """Numbers of a vector for each text encoder, by the models that have such."""
 MAX_VECTORS = 75  # a text has no more tokens
 DEFAULT_WIDTH = 512  # of CLIPTextConfig
@@ -104,5 +105,5 @@ def _keys(file: Path, tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
 
 
 def _base(widths: tuple[int, ...]) -> str:
-    kind = BASES.get(widths) or ("SDXL" if len(widths) == 2 else "SD 1.5 or 2.x")
+    kind = BASES.get(widths) or (FAMILIES["sdxl"] if len(widths) == 2 else "SD 1.5 or 2.x")
     return f"{kind} ({' + '.join(map(str, widths))} numbers a token)"

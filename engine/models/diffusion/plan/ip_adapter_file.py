@@ -14,7 +14,8 @@ from typing import Any
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.diffusion.plan.extras import published_name
-from engine.models.diffusion.plan.network_outline import FAMILIES, TEXT_WIDTHS, NetworkOutline
+from engine.models.diffusion.plan.families import FAMILIES, TEXT_WIDTHS
+from engine.models.diffusion.plan.network_outline import NetworkOutline
 from engine.models.diffusion.plan.tensor_file import headers_of, weights_of
 from engine.models.plain_config import CONFIG, read_config
 from engine.models.safetensors_header import Tensor

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from engine.errors import ModelError
 from engine.models.diffusion.plan.extras import lora_file, lora_name
+from engine.models.diffusion.plan.families import FAMILIES, TEXT_WIDTHS
 from engine.models.diffusion.plan.lora_changes import Change, Shape, dora_axis, shape_of
 from engine.models.diffusion.plan.lora_kinds import foreign_base, other_kind, told_base
 from engine.models.diffusion.plan.lora_names import UNET_PART, Layer, Place, layers_in, places_in
 from engine.models.diffusion.plan.lora_scales import Scales, scales_of
-from engine.models.diffusion.plan.network_outline import FAMILIES, TEXT_WIDTHS, NetworkOutline
+from engine.models.diffusion.plan.network_outline import NetworkOutline
 from engine.models.pickle_file import PICKLES, pickled_tensors
 from engine.models.safetensors_header import Tensor, read_header, read_metadata
 

@@ -6,7 +6,7 @@ Does not load torch.
 import re
 from collections.abc import Mapping
 
-from engine.models.diffusion.plan.network_outline import FAMILIES
+from engine.models.diffusion.plan.families import FAMILIES
 from engine.models.safetensors_header import Tensor
 
 _TRANSFORMERS = {

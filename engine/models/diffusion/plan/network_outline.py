@@ -14,11 +14,6 @@ from engine.models.diffusion.plan.tensor_file import headers_of
 from engine.models.safetensors_header import Tensor
 from engine.models.weight_files import Weights
 
-FAMILIES = {"sd15": "SD 1.5", "sd21": "SD 2.x", "sdxl": "SDXL"}
-"""As people call them."""
-TEXT_WIDTHS = {768: "SD 1.5", 1024: "SD 2.x", 2048: "SDXL"}
-"""Numbers a token of the text has, by the family whose UNet attends to it (`cross_attention_dim`)."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkOutline:

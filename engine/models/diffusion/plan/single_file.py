@@ -7,6 +7,7 @@ from pathlib import Path
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.diffusion.plan.checkpoint_header import read_checkpoint_header
+from engine.models.diffusion.plan.families import FAMILIES
 from engine.models.diffusion.plan.file_kinds import kind_of, unet_alone
 from engine.models.diffusion.plan.file_prediction import FilePrediction, file_prediction
 from engine.models.diffusion.plan.model_folder import SUPPORTED, ModelFolder
@@ -42,7 +43,6 @@ PARTS = {
 }
 """How the tensors of each text encoder begin."""
 VAE = "first_stage_model."
-FAMILIES = {"sd15": "SD 1.5", "sd21": "SD 2.x", "sdxl": "SDXL"}
 _POSITIONS = ("text_model.embeddings.position_embedding.weight", "positional_embedding")
 _LAYER = re.compile(r"(?:text_model\.encoder\.layers|transformer\.resblocks)\.(\d+)\.")
 _INPUT = f"{UNET}input_blocks.0.0.weight"

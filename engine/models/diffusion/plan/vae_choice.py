@@ -13,8 +13,8 @@ from typing import Any
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.diffusion.plan.extras import published_name
+from engine.models.diffusion.plan.families import FAMILIES
 from engine.models.diffusion.plan.model_folder import ModelFolder
-from engine.models.diffusion.plan.network_outline import FAMILIES
 from engine.models.diffusion.plan.vae_file import FULL, TINY, examine_vae_file
 from engine.models.plain_config import CONFIG, read_config
 from engine.models.weight_files import Weights, weights_in
