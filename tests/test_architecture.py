@@ -159,6 +159,48 @@ def test_the_schema_imports_the_standard_library_only() -> None:
             assert top == "osc_schema" or top in sys.stdlib_module_names, f"{path}:{line} imports {module}"
 
 
+def imported_with(path: Path, seen: set[Path]) -> set[str]:
+    """Modules that are imported with this one: by it and by ours that it imports, functions and TYPE_CHECKING aside."""
+    if path in seen:
+        return set()
+    seen.add(path)
+    found: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    for module in [name for name in found if name.startswith("engine.")]:
+        file = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+        file = file if file.is_file() else file.with_suffix("") / "__init__.py"
+        found |= imported_with(file, seen) if file.is_file() else set()
+    return found
+
+
+def test_deciding_about_a_model_loads_no_inference_library() -> None:
+    seen: set[Path] = set()
+    for path in (ENGINE / "models" / "diffusion" / "plan").glob("*.py"):
+        wrong = NEVER_IN_THE_ENGINE & {module.split(".")[0] for module in imported_with(path, seen)}
+        assert not wrong, f"{path.name} is imported with {', '.join(wrong)}"
+    assert ENGINE / "models" / "locate.py" in seen, "what a plan imports was looked through, too"
+
+
+def test_how_a_model_is_run_is_decided_in_its_plan_alone() -> None:
+    """`load` and whoever paints take what `plan_model` chose; a name or a configuration is looked at once."""
+    deciding = set("choose_sampler choose_prediction sampler_named predicts_picture scheduler_config".split())
+    plan = ENGINE / "models" / "diffusion" / "plan"
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno} decides with {alias.name}"
+        for path in engine_files()
+        if plan not in path.parents
+        for node in nodes_of(path)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("engine.models.diffusion.plan")
+        for alias in node.names
+        if alias.name in deciding
+    ]
+    assert wrong == []
+
+
 def test_only_the_command_line_prints() -> None:
     prints = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
