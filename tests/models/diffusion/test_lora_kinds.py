@@ -1,6 +1,9 @@
 """LoRAs, LoHas, LoKrs and DoRAs against the forward passes of peft, and what stands in their files."""
 
 import json
+import shutil
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +60,27 @@ def adapted(sd: Path, config: Any, folder: Path) -> Any:
     return unet
 
 
+Adapters = Callable[[str], tuple[Path, torch.Tensor]]
+
+
+@pytest.fixture(scope="module")
+def adapters(tiny_sd: Path, tmp_path_factory: pytest.TempPathFactory) -> Adapters:
+    """For one of KINDS the folder that peft writes, not to be written to, and what the UNet paints with it."""
+
+    @cache
+    def made(kind: str) -> tuple[Path, torch.Tensor]:
+        folder = tmp_path_factory.mktemp(kind)
+        return folder, painted(adapted(tiny_sd, KINDS[kind], folder))
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def plain(tiny_sd: Path) -> Any:
+    """The UNet without any adapter, not to be changed."""
+    return unet_of(tiny_sd)
+
+
 def merged(sd: Path, lora: Path, weight: float = 1.0) -> Any:
     spec = ModelSpec(model=str(sd), loras=((str(lora), weight),))
     assert check(spec).missing == ()
@@ -90,38 +114,34 @@ def kohya_file(folder: Path, file: Path, alpha: float) -> Path:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_is_merged_as_peft_runs_it(tiny_sd: Path, tmp_path: Path, kind: str) -> None:
-    theirs = painted(adapted(tiny_sd, KINDS[kind], tmp_path))
-    model = merged(tiny_sd, tmp_path)
-    assert (theirs - painted(unet_of(tiny_sd))).abs().max() > 0.01
+def test_it_is_merged_as_peft_runs_it(tiny_sd: Path, adapters: Adapters, plain: Any, kind: str) -> None:
+    folder, theirs = adapters(kind)
+    model = merged(tiny_sd, folder)
+    assert (theirs - painted(plain)).abs().max() > 0.01
     assert torch.allclose(painted(model.unet), theirs, atol=1e-5, rtol=1e-5)
     model.loras.set_weights(dict.fromkeys(model.loras.names, 0.0))
-    assert all(
-        torch.equal(ours, own) for ours, own in zip(model.unet.parameters(), unet_of(tiny_sd).parameters(), strict=True)
-    )
+    assert all(torch.equal(ours, own) for ours, own in zip(model.unet.parameters(), plain.parameters(), strict=True))
 
 
 @pytest.mark.parametrize("kind", ["dora", "loha_tucker", "lokr"])
-def test_lycoris_alpha_means_what_pefts_does(tiny_sd: Path, tmp_path: Path, kind: str) -> None:
-    theirs = painted(adapted(tiny_sd, KINDS[kind], tmp_path / "peft"))
-    model = merged(tiny_sd, kohya_file(tmp_path / "peft", tmp_path / "it.safetensors", 3.0))
+def test_lycoris_alpha_means_what_pefts_does(tiny_sd: Path, adapters: Adapters, tmp_path: Path, kind: str) -> None:
+    folder, theirs = adapters(kind)
+    model = merged(tiny_sd, kohya_file(folder, tmp_path / "it.safetensors", 3.0))
     assert torch.allclose(painted(model.unet), theirs, atol=1e-5, rtol=1e-5)
 
 
-def test_alpha_of_a_lokr_of_two_whole_matrices_counts_for_nothing(tiny_sd: Path, tmp_path: Path) -> None:
-    adapted(tiny_sd, KINDS["lokr_whole"], tmp_path / "peft")
-    one, nine = (
-        merged(tiny_sd, kohya_file(tmp_path / "peft", tmp_path / f"{alpha}.safetensors", alpha)) for alpha in (1.0, 9.0)
-    )
+def test_alpha_of_a_lokr_of_two_whole_matrices_counts_for_nothing(
+    tiny_sd: Path, adapters: Adapters, tmp_path: Path
+) -> None:
+    folder, _ = adapters("lokr_whole")
+    one, nine = (merged(tiny_sd, kohya_file(folder, tmp_path / f"{alpha}.safetensors", alpha)) for alpha in (1.0, 9.0))
     assert torch.equal(painted(one.unet), painted(nine.unet))
 
 
-def test_a_dora_at_half_weight_is_half_way_to_the_whole_one(tiny_sd: Path, tmp_path: Path) -> None:
-    adapted(tiny_sd, KINDS["dora"], tmp_path)
-    model, half = merged(tiny_sd, tmp_path), merged(tiny_sd, tmp_path, 0.5)
-    for own, ours, whole in zip(
-        unet_of(tiny_sd).parameters(), half.unet.parameters(), model.unet.parameters(), strict=True
-    ):
+def test_a_dora_at_half_weight_is_half_way_to_the_whole_one(tiny_sd: Path, adapters: Adapters, plain: Any) -> None:
+    folder, _ = adapters("dora")
+    model, half = merged(tiny_sd, folder), merged(tiny_sd, folder, 0.5)
+    for own, ours, whole in zip(plain.parameters(), half.unet.parameters(), model.unet.parameters(), strict=True):
         assert torch.allclose(ours, (own + whole) / 2, atol=1e-5)
 
 
@@ -146,8 +166,9 @@ def test_a_tucker_core_stands_between_two_small_convolutions() -> None:
     assert torch.allclose(torch.conv2d(picture, delta.product().view(6, 5, 3, 3), padding=1), convolved, atol=1e-4)
 
 
-def test_a_rank_that_the_configuration_denies_is_refused(tiny_sd: Path, tmp_path: Path) -> None:
-    adapted(tiny_sd, KINDS["lora"], tmp_path)
+def test_a_rank_that_the_configuration_denies_is_refused(tiny_sd: Path, adapters: Adapters, tmp_path: Path) -> None:
+    folder, _ = adapters("lora")
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     config = json.loads((tmp_path / "adapter_config.json").read_text(encoding="utf-8"))
     (tmp_path / "adapter_config.json").write_text(json.dumps(config | {"r": 8}), encoding="utf-8")
     with pytest.raises(ModelError, match="has rank 4, its configuration says 8"):
