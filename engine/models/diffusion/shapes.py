@@ -182,18 +182,18 @@ def gflop(name: str, width: int, height: int) -> dict[str, float]:
             call()
         return counter.get_total_flops() / 1e9
 
-    model = build(name, "meta", torch.float32)
     with torch.no_grad(), torch.device("meta"):
+        unet, vae = build_unet(name).eval(), build_taesd(name).eval()
         z, t = torch.empty(1, 4, height // 8, width // 8), torch.empty(1)
         options: dict[str, Any] = {
-            "encoder_hidden_states": torch.empty(1, CONTEXT_TOKENS, model.unet.config.cross_attention_dim)
+            "encoder_hidden_states": torch.empty(1, CONTEXT_TOKENS, unet.config.cross_attention_dim)
         }
-        if model.family == "sdxl":
+        if _shape(name).family == "sdxl":
             options["added_cond_kwargs"] = {"text_embeds": torch.empty(1, 1280), "time_ids": torch.empty(1, 6)}
         return {
-            "unet": counted(lambda: model.unet(z, t, **options)),
-            "encode": counted(lambda: model.vae.encode(torch.empty(1, 3, height, width))),
-            "decode": counted(lambda: model.vae.decode(z)),
+            "unet": counted(lambda: unet(z, t, **options)),
+            "encode": counted(lambda: vae.encode(torch.empty(1, 3, height, width))),
+            "decode": counted(lambda: vae.decode(z)),
         }
 
 
