@@ -128,6 +128,24 @@ def f_card() -> Callable[..., np.ndarray]:
     return draw
 
 
+Stats = dict[Path, tuple[int, int]]
+TINY_FILES: Stats = {}
+"""Size in bytes and time of the last change in ns of every file of a tiny model, as it was built."""
+
+
+def stats_in(folder: Path) -> Stats:
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    return {file: (stat.st_size, stat.st_mtime_ns) for file in files for stat in [file.stat()]}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tiny_models_are_left_as_they_are() -> Iterator[None]:
+    """All files of a session share them: one that changes a model changes what the others prove."""
+    yield
+    folders = {file.parent for file in TINY_FILES}
+    assert {file: stats for folder in folders for file, stats in stats_in(folder).items()} == TINY_FILES
+
+
 class TinyModels:
     """Tiny models by their arguments, each written once a session, when first asked for."""
 
@@ -169,6 +187,7 @@ class TinyModels:
             module, _, function = builder.partition(".")
             # Torch is loaded by the tests that need it.
             getattr(importlib.import_module(f"tests.{module}"), function)(path, *models, **options)
+            TINY_FILES.update(stats_in(self._folder))
         return answer
 
 
