@@ -1,4 +1,4 @@
-"""Whose weight a LoRA has while it runs: the fader's (`/sd/lora/<n>/weight`) or the prompt's (`<lora:name:0.8>`).
+"""Decides between a LoRA's fader (`/sd/lora/<n>/weight`) and its weight in the prompt (`<lora:name:0.8>`).
 
 The last one touched counts. A prompt that comes with a tag sets the weight; a fader that is moved afterwards takes it
 over, until the tag changes; without a tag the fader counts as it stands. Between two prompts the weight slides with the

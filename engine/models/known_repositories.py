@@ -108,7 +108,7 @@ UNREADABLE: Final = {
     "facebook/sam3.1": "is published for Meta's own code alone (sam3.1_multiplex.pt), transformers cannot read it; "
     "take facebook/sam3",
 }
-"""Whatever is fetched of them does not load, and what to take instead."""
+"""Repositories of which nothing loads, and what to take instead."""
 
 
 def known(hub_id: str) -> Repository:

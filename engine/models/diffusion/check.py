@@ -57,7 +57,7 @@ def run_line(sampler: str, sampler_reason: str, prediction: str, prediction_reas
 
 
 def has_tiny_vae(spec: ModelSpec) -> bool:
-    """Whether the VAE that `load` takes for it is a TAESD; ModelError where there is none to take."""
+    """True where the VAE that `load` takes for it is a TAESD; ModelError where there is none to take."""
     if spec.random_shape:
         return True
     path = locate.find(spec.model)

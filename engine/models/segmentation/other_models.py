@@ -1,4 +1,4 @@
-"""What it is that was given for SAM3 and is none that can be run, for the line that refuses it. Does not load torch.
+"""Names what was given as SAM3 and cannot be run, for the line that refuses it. Does not load torch.
 
 Run is SAM3 as transformers has it: facebook/sam3's config.json and model.safetensors. Beside them lies sam3.pt, the
 same weights by the names of Meta's own program (github.com/facebookresearch/sam3, model_builder.py); facebook/sam3.1

@@ -1,4 +1,4 @@
-"""Which layer of a text encoder is read, by the number that CivitAI and A1111 give it. Does not load torch.
+"""Clip skip: the layer of a text encoder that is read, counted as CivitAI and A1111 do. Does not load torch.
 
 1 is the last layer, 2 the last but one. SD 1.5's own is 1. SD 2.x and SDXL were trained with 2, and 1 is 2 there: what
 Forge makes of it (`minimal_clip_skip`), while A1111 reads 2 whatever is asked (modules/sd_hijack_clip.py,

@@ -1,4 +1,4 @@
-"""How a ControlNet is built, told from the shapes of its tensors, and which UNet it fits. Does not load torch.
+"""A ControlNet's configuration, told from the shapes of its tensors, and the UNet that it fits. Does not load torch.
 
 A single file holds no configuration. Widths, counts and kinds of its layers are in its shapes; what no shape tells
 (attention heads, norms) a ControlNet has from the UNet that it was copied from, so these are the UNet's.
@@ -44,7 +44,7 @@ _HINT = re.compile(r"input_hint_block\.(\d+)\.(.+)")
 
 
 def as_diffusers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Of the original layout, `control_model.` taken off: by the names that diffusers gives them."""
+    """Tensors of the original layout, without `control_model.`, by the names that diffusers gives them."""
     halving = (name for name in tensors if re.fullmatch(r"input_blocks\.\d+\.0\.op\.weight", name))
     layers = min((int(name.split(".")[1]) for name in halving), default=3) - 1
     return {_diffusers_name(name, layers): tensor for name, tensor in tensors.items()}
@@ -127,7 +127,7 @@ def demand_fit(name: str, config: Mapping[str, Any], outline: NetworkOutline) ->
 
 
 def family_of(config: Mapping[str, Any]) -> str:
-    """sd15, sd21 or sdxl: of the UNet that a ControlNet was made for."""
+    """The family of the UNet that a ControlNet was made for: sd15, sd21 or sdxl."""
     if config.get("addition_embed_type") == "text_time":
         return "sdxl"
     told = TEXT_WIDTHS.get(config.get("cross_attention_dim", 0), "")

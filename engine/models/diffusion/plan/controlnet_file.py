@@ -1,4 +1,4 @@
-"""Which ControlNet a folder or a file holds, told from JSON and headers. Does not load torch."""
+"""Tells from JSON and headers which ControlNet a folder or a file holds. Does not load torch."""
 
 import re
 from collections.abc import Collection, Mapping

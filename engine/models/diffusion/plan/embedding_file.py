@@ -1,4 +1,4 @@
-"""What a textual inversion embedding's file holds, told from its header: its words, for which texts. No torch."""
+"""The words of a textual inversion embedding and the text encoders it is for, told from its header. No torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class EmbeddingFile:
 
 
 def text_widths(folder: ModelFolder) -> tuple[int, ...]:
-    """Numbers that each text encoder has for a token, told by its config.json."""
+    """Width of each text encoder's token embedding, from its config.json."""
     parts = [part for part in folder.parts if part.startswith("text_encoder")]
     return tuple(int(folder.config(f"{part}/config.json").get("hidden_size", DEFAULT_WIDTH)) for part in parts)
 

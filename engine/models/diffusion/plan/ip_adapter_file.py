@@ -1,4 +1,4 @@
-"""What an IP-Adapter's file holds and which image encoder goes with it, told from headers. Does not load torch.
+"""The kind of an IP-Adapter and the image encoder that goes with it, told from headers. Does not load torch.
 
 Published adapters come with two CLIP vision models, ViT-H and ViT-bigG, in folders of the same name. A standard adapter
 takes what the encoder projects (1024 numbers of ViT-H, 1280 of bigG), plus and full-face take what its last layer but

@@ -1,4 +1,4 @@
-"""What a LoRA file holds, told from its header: for which network, can it be merged. Does not load torch."""
+"""Tells from a LoRA's header for which model it was made, and where each of its changes goes. Does not load torch."""
 
 import math
 from collections.abc import Mapping, Sequence

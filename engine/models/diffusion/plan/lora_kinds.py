@@ -1,4 +1,4 @@
-"""What a file that was named as a LoRA is, where it is none that can be merged, and for which model it was made.
+"""Names a file that was given as a LoRA and cannot be merged, and the model that it was made for.
 
 Does not load torch.
 """
@@ -69,7 +69,7 @@ MAX_TOKENS_OF_EMBEDDING = 256
 
 
 def other_kind(tensors: Mapping[str, Tensor], rest: list[str]) -> str | None:
-    """What the file is instead of something that can be merged, and what would do; None where it may be merged.
+    """For an error: the kind of file it is, and what would do instead; None where it may be merged.
 
     `rest`: its tensors that are no part of a LoRA, a LoHa or a LoKr.
     """
@@ -106,7 +106,7 @@ def foreign_base(tensors: Mapping[str, Tensor]) -> str | None:
 
 
 def told_base(metadata: Mapping[str, str]) -> str | None:
-    """For which model its metadata say that it was trained; None where they do not."""
+    """The model that it was trained on, by its metadata; None where they do not say."""
     for key in ("ss_base_model_version", "modelspec.architecture"):
         said = metadata.get(key, "").lower()
         for start in sorted(_TOLD_BASES, key=len, reverse=True):

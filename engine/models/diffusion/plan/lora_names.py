@@ -30,7 +30,7 @@ _ROLES: dict[str, str] = {
     **{f".hada_{role}": f"hada_{role}" for role in ("w1_a", "w1_b", "w2_a", "w2_b", "t1", "t2")},
     **{f".lokr_{role}": f"lokr_{role}" for role in ("w1", "w1_a", "w1_b", "w2", "w2_a", "w2_b", "t2")},
 }
-"""How a tensor's name ends, and what it is to its layer."""
+"""Ends of tensors' names, and the role of each in its layer."""
 _ENDS = tuple(sorted(_ROLES, key=len, reverse=True))
 _LEFT_OVER = ("_lora", ".lora", ".lora_linear_layer")  # of a layer's name, before `.alpha`
 
@@ -66,7 +66,7 @@ _FIRST_CODE_ENDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """What a file changes of one layer, as it names it."""
+    """A layer that the file changes, by the names in the file."""
 
     named: str
     """The layer in the file, without what the tensors are to it."""

@@ -1,4 +1,4 @@
-"""What a diffusers folder says about itself in its JSON files; no weights are read and torch is not loaded."""
+"""The JSON files of a diffusers folder. No weights are read, and torch is not loaded."""
 
 from collections.abc import Iterable
 from functools import cached_property

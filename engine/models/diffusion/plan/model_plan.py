@@ -206,7 +206,7 @@ class _Planning:
                 plan.ip_adapter = adapter
 
     def _add_words(self, plan: ModelPlan) -> None:
-        """What changes how prompts are read."""
+        """Clip skip and embeddings: they change how prompts are read."""
         asked = self._spec.clip_skip
         if not 0 <= asked <= MAX_CLIP_SKIP:
             self._missing.append(f"clip skip {asked}: is 1 to {MAX_CLIP_SKIP}, or 0 for the model's own")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from engine.models.safetensors_header import Tensor
 
 ENCODERS = (("cond_stage_model.", "conditioner.embedders.0."), ("conditioner.embedders.1.",))
-"""How the names of the first and the second begin: SD, XL."""
+"""Prefixes of the first and the second encoder's tensors: SD, XL."""
 _TRANSFORMERS, _OPEN_CLIP = "transformer.", "model."
 _BLOCK = re.compile(r"transformer\.resblocks\.(\d+)\.(.+)")
 _FIXED = {

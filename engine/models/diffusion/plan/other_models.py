@@ -1,4 +1,4 @@
-"""Models of other kinds that lie in folders like ours: what each is, told by the names of its classes.
+"""Names models of other kinds that lie in folders like ours, by the names of their classes.
 
 Class names are those of diffusers' pipelines and models, as `model_index.json` and `unet/config.json` have them. Does
 not load torch.

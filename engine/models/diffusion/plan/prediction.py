@@ -7,7 +7,7 @@ from engine.models.diffusion.plan.sampler_name import predicts_picture
 from engine.models.diffusion.plan.single_file import SingleFile
 
 WORDS = {"epsilon": "epsilon", "v": "v_prediction", "v_prediction": "v_prediction"}
-"""What `prediction` may be beside auto."""
+"""Values of `prediction` beside auto."""
 
 
 def choose_prediction(wanted: str, folder: ModelFolder, single: SingleFile | None) -> Choice:

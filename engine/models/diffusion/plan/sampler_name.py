@@ -1,4 +1,4 @@
-"""What a model's name says about how it was distilled: words that makers put into it, and nobody else. Pure.
+"""Tells from a model's name how it was distilled, by words that only the makers of such models use. Pure.
 
 A word stands by itself: `LCM_Dreamshaper`, `dreamshaperXL_lightningDPMSDE`, `realvisxlV40_v40LightningBakedvae` have
 one, `falcmix` and `turbolicious` none. Words that mean something else to an artist, such as a lightning bolt or a
@@ -82,7 +82,7 @@ def sampler_named(name: str, *, is_lora: bool) -> NamedSampler | None:
 
 
 def predicts_picture(name: str) -> bool:
-    """Whether a file of this stem is the one-step SDXL-Lightning, which predicts the picture (x0), not the noise."""
+    """True for the stem of the one-step SDXL-Lightning, which predicts the picture (x0), not the noise."""
     words = words_in(name)
     return "lightning" in words and ("x", "0") in pairwise(words)
 

@@ -53,7 +53,7 @@ _EDM = "continuous EDM noise is not run here; known are "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SingleFile:
-    """What one file tells of itself, by its header alone."""
+    """A checkpoint of a whole model, as its header describes it."""
 
     path: Path
     family: str

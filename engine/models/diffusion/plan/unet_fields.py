@@ -1,4 +1,4 @@
-"""What the configuration of a UNet asks for beyond what a UNet call gives it: told here, else it would be ignored.
+"""Finds what the configuration of a UNet asks for and a UNet call does not give: it would be ignored.
 
 A call gives the noisy picture, timestep, text, for XL the pooled text and the sizes, and where asked for an
 IP-Adapter's picture, a ControlNet's residuals and the guidance. Names are those of diffusers' `UNet2DConditionModel`.
@@ -27,7 +27,7 @@ _INPUTS: Final = {
 
 
 def unmet(told: dict[str, Any]) -> str:
-    """What the UNet wants and would not get, in words that follow `its UNet`; "" where nothing."""
+    """The input that the UNet wants and would not get, in words that follow `its UNet`; "" for none."""
     channels_in, channels_out = told.get("in_channels", CHANNELS), told.get("out_channels", CHANNELS)
     if channels_in != CHANNELS:
         return f"takes {channels_in} channels, where a latent has {CHANNELS}"
