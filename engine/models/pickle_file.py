@@ -178,6 +178,11 @@ def pickled_tensors(file: Path) -> dict[str, Tensor]:
     return tensors
 
 
+def pickle_note(what: str) -> str:
+    """The line about weights that come from a pickle without anything else in it."""
+    return f"{what}: a pickle, read with weights_only; safetensors would be safer"
+
+
 def shown(value: Any) -> str:
     """What a file holds, in a short line: written out, a list of lists that each hold the last one twice has no end."""
     if isinstance(value, int) and abs(value) >= 10**18:

@@ -17,6 +17,7 @@ from engine.models.diffusion.plan.extras import published_name
 from engine.models.diffusion.plan.families import FAMILIES, TEXT_WIDTHS
 from engine.models.diffusion.plan.network_outline import NetworkOutline
 from engine.models.diffusion.plan.tensor_file import headers_of, weights_of
+from engine.models.pickle_file import pickle_note
 from engine.models.plain_config import CONFIG, read_config
 from engine.models.safetensors_header import Tensor
 from engine.models.weight_files import Weights, weights_in
@@ -88,7 +89,7 @@ def examine_ip_adapter(name: str, encoder: str, outline: NetworkOutline | None) 
     encoder_weights = weights_in(folder)
     if encoder_weights is None:
         raise ModelError(f"{folder} has no weights{locate.how_to_get(encoder)}")
-    notes = (f"ip_adapter: a pickle ({file.name}), read with weights_only",) if weights.is_pickle else ()
+    notes = (pickle_note(f"ip_adapter {file.name}"),) if weights.is_pickle else ()
     return IpAdapterFiles(
         name=name, file=file, tensors=tensors, encoder=folder, encoder_weights=encoder_weights, notes=notes
     )

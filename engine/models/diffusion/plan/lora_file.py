@@ -13,7 +13,7 @@ from engine.models.diffusion.plan.lora_kinds import foreign_base, other_kind, to
 from engine.models.diffusion.plan.lora_names import UNET_PART, Layer, Place, layers_in, places_in
 from engine.models.diffusion.plan.lora_scales import Scales, scales_of
 from engine.models.diffusion.plan.network_outline import NetworkOutline
-from engine.models.pickle_file import PICKLES, pickled_tensors
+from engine.models.pickle_file import PICKLES, pickle_note, pickled_tensors
 from engine.models.safetensors_header import Tensor, read_header, read_metadata
 
 
@@ -47,7 +47,7 @@ def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> Lo
     known = lora_name(file)
     notes = [f"LoRA {known}: {len(rest)} of its tensors are not read, the first is {rest[0][:80]}"] if rest else []
     if is_pickle:
-        notes.append(f"LoRA {known}: a pickle, read with weights_only; safetensors would be safer")
+        notes.append(pickle_note(f"LoRA {known}"))
     changes: tuple[Change, ...] = ()
     if outline is not None and outline.unet_tensors:
         fitting = _Fitting(file, tensors, scales, outline, told_base(metadata))

@@ -30,6 +30,7 @@ from engine.models.diffusion.plan.tensor_file import headers_of
 from engine.models.diffusion.plan.vae_choice import VaeChoice, choose_vae
 from engine.models.diffusion.spec import ModelSpec
 from engine.models.part_report import Missing, PartReport, counted_part, first_missing
+from engine.models.pickle_file import pickle_note
 from engine.models.plain_config import ADAPTER, CONFIG, demand_no_adapter, notes_on, read_config
 from engine.models.safetensors_header import Tensor
 from engine.models.weight_files import Weights
@@ -224,7 +225,7 @@ class _Planning:
                 part = f"embedding {embedding.triggers[0]}"
                 self._parts.append(counted_part(part, embedding.tensors, (str(embedding.file),)))
                 if embedding.is_pickle:
-                    self._notes.append(f"{part}: a pickle, read with weights_only; safetensors would be safer")
+                    self._notes.append(pickle_note(part))
                 plan.embeddings += (embedding,)
 
     def _add(self, part: str, weights: Weights | None, what: str, hub_name: str = "") -> dict[str, Tensor]:
@@ -237,6 +238,6 @@ class _Planning:
         counted = counted_part(part, tensors, files)
         if weights.is_pickle:
             counted = replace(counted, is_pickle=True)
-            self._notes.append(f"{part}: a pickle, read with weights_only; safetensors would be safer")
+            self._notes.append(pickle_note(part))
         self._parts.append(counted)
         return tensors

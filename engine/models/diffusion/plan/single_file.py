@@ -14,6 +14,7 @@ from engine.models.diffusion.plan.model_folder import SUPPORTED, ModelFolder
 from engine.models.diffusion.plan.original_names import UNET, modern_name
 from engine.models.diffusion.plan.sampler_name import sampler_named
 from engine.models.diffusion.plan.unet_layout import demand_same_blocks, demand_whole
+from engine.models.pickle_file import pickle_note
 from engine.models.safetensors_header import Tensor
 
 SD_2_OWNERS = ("sd2-community", "stabilityai")
@@ -82,9 +83,7 @@ class SingleFile:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        if not self.is_pickle:
-            return ()
-        return (f"{self.path.name}: a pickle, read with weights_only; safetensors would be safer",)
+        return (pickle_note(self.path.name),) if self.is_pickle else ()
 
     @property
     def _predicts_v(self) -> bool:
