@@ -90,7 +90,7 @@ def check_painting(painting: Painting) -> None:
     if not painting.spec.model:
         raise UsageError(NO_MODEL)
     if painting.sampler not in SAMPLERS:
-        raise UsageError(f"--sampler: {painting.sampler} is none of {', '.join(SAMPLERS)}")
+        raise UsageError(f"--sampler {painting.sampler}: not one of {', '.join(SAMPLERS)}")
     check_number("--steps", painting.steps, 1, 1000)
     check_number("--strength", painting.strength, 0.0, 1.0)
     check_number("--cfg", painting.cfg, 0.0, 30.0)

@@ -28,14 +28,14 @@ from tests.models.recorded_graphs import Recording
 
 
 def run(port: ChildPort) -> None:
-    encode, outputs, decode = Conditioner._encode, Denoiser.outputs, Pixels.decode
+    encode, outputs, decode = Conditioner._told, Denoiser.outputs, Pixels.decode
     was_tight: list[bool] = []
     room_px, slow_s = port.settings.get("room_px", 1024), port.settings.get("slow_s", 0.0)
 
-    def encode_or_die(self: Conditioner, text: str) -> Any:
+    def encode_or_die(self: Conditioner, text: str, *others: Any) -> Any:
         if text == "poison":
             os.kill(os.getpid(), signal.SIGKILL)
-        return encode(self, text)
+        return encode(self, text, *others)
 
     def outputs_or_fail(self: Denoiser, z: torch.Tensor, *arguments: Any, **options: Any) -> Any:
         if z.shape[-1] * 8 > room_px:
@@ -67,6 +67,6 @@ def run(port: ChildPort) -> None:
         graphs.calls_for = accelerators.calls_for = calls_for
 
     Pixels.decode = decode_slowly
-    Conditioner._encode = encode_or_die
+    Conditioner._told = encode_or_die
     Denoiser.outputs = outputs_or_fail
     diffusion.run(port)

@@ -1,6 +1,7 @@
 """`multiverse sd` and `multiverse model check`, as people start them, with a tiny model."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -131,9 +132,9 @@ def test_a_check_tells_what_a_model_is_without_loading_torch(tiny_sd: Path) -> N
 
 
 def test_a_check_names_what_is_missing_and_exits_with_1(
-    tiny_models: TinyModels, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    broken = tiny_models.sd(seed=98)
+    broken = shutil.copytree(tiny_sd, tmp_path / "broken")
     (broken / "unet" / "diffusion_pytorch_model.safetensors").unlink()
     monkeypatch.setattr(sys, "argv", ["multiverse", "model", "check", str(broken)])
     with pytest.raises(SystemExit) as ended:

@@ -168,7 +168,7 @@ PROMPTED = ["--prompt", "x", "--model", "m"]
         (["in.mp4", "out.mp4", *PROMPTED, "--control", "input"], 2, "--control: only with --controlnet PATH"),
         (["in.mp4", "out.mp4", *PROMPTED, "--ip-scale", "1"], 2, "--ip-scale: only with --ip-adapter PATH"),
         ([*PROMPTED, "--web", "8000"], 1, "--web: '8000' is not HOST:PORT"),
-        (["in.mp4", "out.mp4", *PROMPTED, "--sampler", "ddim"], 2, "--sampler: ddim is none of auto, lcm, turbo"),
+        (["in.mp4", "out.mp4", *PROMPTED, "--sampler", "ddim"], 2, "--sampler ddim: not one of auto, lcm, turbo"),
         (["in.mp4", "out.mp4", *PROMPTED, "--strength", "2"], 2, "--strength: 2 is not 0 to 1"),
         (["in.mp4", "out.mp4", *PROMPTED, "--stages", "fused", "--pipe", "2"], 2, "--pipe: fused stages are one"),
         (["in.mp4", "out.mp4", *PROMPTED, "--lora", "a=b"], 2, "--lora: 'b' in 'a=b' is no number (PATH=0.8)"),

@@ -27,7 +27,7 @@ from tests.video.conftest import MakeJob
         ({"loras": (("a.safetensors", float("nan")),)}, "--lora"),
         (
             {"sampler": "heun"},
-            "--sampler: heun is none of auto, lcm, turbo, lightning, hyper, tcd, scheduler, deis, euler, dpm",
+            "--sampler heun: not one of auto, lcm, turbo, lightning, hyper, tcd, scheduler, deis, euler, dpm",
         ),
         ({"stages": "fused", "pipe": 2}, "--pipe: fused stages are one process"),
         ({"cluster": "auto", "pipe": 2}, "--cluster: each machine paints in one process"),

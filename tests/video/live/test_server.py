@@ -385,7 +385,7 @@ def test_who_never_shakes_hands_counts_as_a_connection_until_it_is_gone(
         ({"most_clients": 0}, "clients: 0 is not 1 to 64"),
         ({"painting": {"steps": 0}}, "--steps: 0 is not 1 to 1000"),
         ({"painting": {"cfg": float("nan")}}, "--cfg: nan is not 0 to 30"),
-        ({"painting": {"sampler": "foo"}}, "--sampler: foo is none of auto"),
+        ({"painting": {"sampler": "foo"}}, "--sampler foo: not one of auto"),
         ({"spec": {"loras": (("no.safetensors", 9.0),)}}, "--lora: 9 is not -4 to 4"),
     ],
 )
