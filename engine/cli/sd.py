@@ -155,7 +155,8 @@ def _paint(
         model.ip_adapter.set_scale(ip_scale)
     if not is_quiet:
         how = run_line(model.sampler, model.sampler_reason, model.prediction_type, model.prediction_reason)
-        print(f"SD: {spec.model}, {how}, {device} {str(model.dtype).removeprefix('torch.')}")
+        where_told = f"{device} {str(model.dtype).removeprefix('torch.')}"
+        print(f"SD: {spec.model}, {how}, {where_told}", file=sys.stderr)
     loaded_s = time.perf_counter()
     notes: list[str] = []
     painted = paint(model, picture, note=notes.append, **options)

@@ -59,11 +59,11 @@ def test_how_the_model_is_run_and_what_has_no_effect_is_told(
     home: Path, say: Callable[..., Said], tiny_sd: Path
 ) -> None:
     asked = ["--model", tiny_sd, "--sampler", "lightning", "--guidance", "3", "--overwrite"]
-    code, out, err = say("sd", "in.png", "out.png", *SMALL, *asked)
+    code, _, err = say("sd", "in.png", "out.png", *SMALL, *asked)
     assert code == 0
-    assert f"SD: {tiny_sd}, lightning (asked for), epsilon (" in out.splitlines()[0]
-    assert out.splitlines()[0].endswith("), cpu float32")
-    assert err.startswith("multiverse: --guidance: 3 has no effect: lightning models were distilled")
+    first, second = err.splitlines()
+    assert first.startswith(f"SD: {tiny_sd}, lightning (asked for), epsilon (") and first.endswith("), cpu float32")
+    assert second.startswith("multiverse: --guidance: 3 has no effect: lightning models were distilled")
     told = json.loads(say("sd", "in.png", "out.png", *SMALL, *asked, "--prediction", "v", "--json").out)
     assert (told["sampler"], told["sampler_reason"], told["guidance"]) == ("lightning", "asked for", 1.0)
     assert (told["prediction_type"], told["prediction_reason"]) == ("v_prediction", "asked for")
