@@ -86,7 +86,7 @@ def test_a_configuration_names_the_model_and_what_belongs_to_it(
         f"[sd]\nmodel = '{tiny_sd}'\ncontrolnets = ['{controlnet}']\n[[sd.loras]]\npath = '{lora}'\n"
     )
     code, out, err = say("sd", "in.png", "configured.jpg", *SMALL, "--config", "show.toml")
-    assert (code, err) == (0, "")
+    assert code == 0 and err.startswith(f"SD: {tiny_sd}, lcm (") and err.count("\n") == 1
     assert "configured.jpg  (128x64, seed 1, " in out
     with Image.open(home / "configured.jpg") as picture:
         assert (picture.format, picture.size) == ("JPEG", (128, 64))
